@@ -1,0 +1,132 @@
+"""Command-line arguments: text in, values out.
+
+Our own few lines, because `argparse` costs more than a whole `portweave run` may take: importing it and building a
+parser with its sub-commands is more than a bare interpreter's start. Long options take `--name value` and
+`--name=value`, short ones `-f value` and `-fvalue`; what begins with `-` and is no option is an error.
+"""
+
+from portweave.errors import UsageError
+
+
+class Option:
+    """One option of the command line.
+
+    Attributes:
+        flags: Its spellings, as `("-d", "--detach")`.
+        dest: The name under which `Args` holds it.
+        metavar: What its value is called in help texts; None for a switch.
+        help: One line.
+        many: Whether it may be given several times; `Args` then holds a list.
+    """
+
+    __slots__ = ("dest", "flags", "help", "many", "metavar")
+
+    def __init__(self, *flags: str, help: str, metavar: str | None = None, dest: str = "", many: bool = False) -> None:  # noqa: A002
+        self.flags = flags
+        self.dest = dest or flags[-1].lstrip("-").replace("-", "_")
+        self.metavar = metavar
+        self.help = help
+        self.many = many
+
+
+class Args:
+    """What was given: options by `dest`, operands in order, and the words behind `--`.
+
+    Attributes:
+        operands: Words that are neither options nor their values.
+        rest: The words behind the first `--`; None where there was no `--`.
+        unread: The words of `run` from its command's first on, the `--` before them included.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[str, object] = {}
+        self.operands: list[str] = []
+        self.rest: list[str] | None = None
+        self.unread: list[str] = []
+
+    def set(self, option: Option, value: str | None) -> None:
+        """Take an option; a repeated one replaces the value before it, or adds to it where many are allowed."""
+        if option.many:
+            values = self._values.setdefault(option.dest, [])
+            assert isinstance(values, list)
+            values.append(value)
+        else:
+            self._values[option.dest] = True if value is None else value
+
+    def flag(self, dest: str) -> bool:
+        """Whether a switch was given."""
+        return bool(self._values.get(dest))
+
+    def text(self, dest: str) -> str | None:
+        """The value of an option, None where it was not given."""
+        value = self._values.get(dest)
+        return value if isinstance(value, str) else None
+
+    def texts(self, dest: str) -> list[str]:
+        """All values of an option that may be repeated."""
+        values = self._values.get(dest)
+        return list(values) if isinstance(values, list) else []
+
+
+def parse(words: list[str], options: tuple[Option, ...], args: Args, *, stop_at_operand: bool = False) -> list[str]:
+    """Take options and operands from `words` into `args`.
+
+    Args:
+        words: The words to read.
+        options: The options that are known here.
+        args: Where to put what was found.
+        stop_at_operand: Whether the first operand, or the first unknown option, ends the reading.
+
+    Returns:
+        The words that were not read: empty unless `stop_at_operand` ended it.
+
+    Raises:
+        UsageError: An unknown option, a missing value, or a value for a switch.
+    """
+    by_flag = {flag: option for option in options for flag in option.flags}
+    position = 0
+    while position < len(words):
+        word = words[position]
+        if word == "--":
+            if stop_at_operand:
+                return words[position:]
+            args.rest = words[position + 1 :]
+            return []
+        if not word.startswith("-") or word == "-":
+            if stop_at_operand:
+                return words[position:]
+            args.operands.append(word)
+            position += 1
+            continue
+        flag, value = _split(word)
+        option = by_flag.get(flag)
+        if option is None:
+            if stop_at_operand:
+                return words[position:]
+            raise UsageError(f"unknown option '{flag if flag.startswith('--') else word}'", hint=_nearest(flag, by_flag))
+        position += 1
+        if option.metavar is None:
+            if value is not None:
+                raise UsageError(f"option '{flag}' takes no value")
+        elif value is None:
+            if position == len(words):
+                raise UsageError(f"option '{flag} <{option.metavar.lower()}>' argument missing")
+            value = words[position]
+            position += 1
+        args.set(option, value)
+    return []
+
+
+def _split(word: str) -> tuple[str, str | None]:
+    if word.startswith("--"):
+        flag, equals, value = word.partition("=")
+        return flag, value if equals else None
+    return word[:2], word[2:] or None
+
+
+def _nearest(flag: str, by_flag: dict[str, Option]) -> str | tuple[str, ...]:
+    # difflib costs as much as the command: only where there is an error to explain.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    found = get_close_matches(flag, by_flag, n=1)
+    return f"did you mean {found[0]}?" if found else ()

@@ -1,0 +1,146 @@
+"""Arguments in, exit status out.
+
+Nothing is imported here that a verb does not need: `portweave run` is to cost little more than the interpreter.
+"""
+
+import sys
+from importlib import import_module
+from io import TextIOWrapper
+
+from portweave.args import Args, Option, parse
+from portweave.errors import PortweaveError, UsageError
+
+# Verb -> what it does, in the order of the help text. The module is portweave.verbs.<verb>.
+VERBS = {
+    "up": "start the stack, show its logs, stop it all on Ctrl-C",
+    "run": "run one command with the worktree's ports in its environment",
+    "show": "show the ports of this worktree",
+    "prune": "give this worktree's ports back",
+    "check": "validate the definition files without starting anything",
+    "graph": "show what depends on what",
+    "schema": "print the JSON Schema of definition files",
+    "version": "print the version",
+}
+
+GLOBAL_OPTIONS = (
+    Option("-f", "--file", "--config", metavar="PATH", dest="config", help="the definition file"),
+    Option("--count", metavar="N", help="N anonymous ports instead of a definition file"),
+    Option("--verbose", help="say more"),
+    Option("--json", help="print data for programs, where it applies"),
+    Option("--no-color", help="no colours"),
+    Option("-V", "--version", help="print the version"),
+    Option("-h", "--help", help="print this help"),
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line `argv` (by default the process's own) and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # Whatever the locale is, what we print is UTF-8, and no name of a file can make printing fail.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    args = Args()
+    try:
+        return _dispatch(sys.argv[1:] if argv is None else argv, args)
+    except PortweaveError as error:
+        return report(error, as_json=args.flag("json"))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader has gone: nothing more can be said to it, and the interpreter must not try at exit.
+        import os  # noqa: PLC0415
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+
+
+def report(error: PortweaveError, *, as_json: bool) -> int:
+    """Print an error, for people on stderr or for programs on stdout, and return the exit status it asks for."""
+    if as_json:
+        import json  # noqa: PLC0415
+
+        print(json.dumps({"error": error.as_json()}, ensure_ascii=False, indent=2))
+    else:
+        lines = [f"[portweave] error: {error.message} ({error.code})"]
+        lines += [f"[portweave] hint: {hint}" for hint in error.hints]
+        print("\n".join(lines), file=sys.stderr, flush=True)
+    return error.exit_status
+
+
+def _dispatch(words: list[str], args: Args) -> int:
+    words = parse(words, GLOBAL_OPTIONS, args, stop_at_operand=True)
+    verb, *words = words[words[:1] == ["--"] :] or [""]
+    if args.flag("version"):
+        verb = "version"
+    if verb in ("", "help"):
+        asked = args.flag("help") or verb == "help"
+        if words and words[0] in VERBS:
+            print(_verb_help(words[0]))
+        else:
+            print(_help(), file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else 1
+    if verb not in VERBS:
+        raise _unknown(verb)
+    module = import_module(f"portweave.verbs.{verb}")
+    # The words behind `run` and its options are the command's own.
+    args.unread = parse(words, (*GLOBAL_OPTIONS, *module.OPTIONS), args, stop_at_operand=verb == "run")
+    if args.flag("help"):
+        print(_verb_help(verb))
+        return 0
+    if args.flag("version"):
+        return _dispatch(["version"], Args())
+    status: int = module.run(args)
+    return status
+
+
+def _unknown(verb: str) -> UsageError:
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    if verb.startswith("-"):
+        return UsageError(f"unknown option '{verb}'", hint="portweave --help lists the options")
+    near = get_close_matches(verb, VERBS, n=1)
+    return UsageError(
+        f"unknown command '{verb}'", hint=f"did you mean {near[0]}?" if near else "portweave --help lists the commands"
+    )
+
+
+def _help() -> str:
+    width = max(map(len, VERBS)) + 2
+    verbs = [f"  {verb:<{width}}{what}" for verb, what in VERBS.items()]
+    return "\n".join(
+        [
+            "Usage: portweave [options] COMMAND …",
+            "",
+            "Run a project's development stack once per git worktree, side by side.",
+            "",
+            "Commands:",
+            *verbs,
+            "",
+            "Options (before or after the command):",
+            *_option_lines(GLOBAL_OPTIONS),
+            "",
+            "portweave COMMAND --help says more about one command.",
+        ]
+    )
+
+
+def _verb_help(verb: str) -> str:
+    module = import_module(f"portweave.verbs.{verb}")
+    own = ["", "Options:", *_option_lines(module.OPTIONS)] if module.OPTIONS else []
+    return "\n".join(
+        [
+            f"Usage: portweave {verb} {module.USAGE}".rstrip(),
+            "",
+            module.HELP.strip(),
+            *own,
+            "",
+            "Global options:",
+            *_option_lines(GLOBAL_OPTIONS),
+        ]
+    )
+
+
+def _option_lines(options: tuple[Option, ...]) -> list[str]:
+    heads = [", ".join(option.flags) + (f" {option.metavar}" if option.metavar else "") for option in options]
+    width = max(map(len, heads)) + 2
+    return [f"  {head:<{width}}{option.help}" for head, option in zip(heads, options, strict=True)]

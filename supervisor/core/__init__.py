@@ -1,0 +1,1 @@
+"""What the supervisor decides: no clock, no process, no socket."""
