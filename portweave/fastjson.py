@@ -1,0 +1,101 @@
+"""JSON in, values out, without the `json` package.
+
+Importing `json` costs half of what a whole `portweave run` may take; the scanner in C behind it
+costs nothing. The package is imported where the scanner is missing, and where there is an error
+to put into words.
+"""
+
+TYPE_CHECKING = False  # `typing` costs as much as `json`
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+try:
+    import _json
+
+    make_scanner: "Callable[[object], Callable[[str, int], tuple[object, int]]] | None"
+    make_scanner = _json.make_scanner  # type: ignore[assignment]  # pyright: ignore
+except ImportError:  # another interpreter than CPython
+    make_scanner = None
+
+BLANKS = " \t\r\n"  # RFC 8259, section 2
+
+
+def _refuse_constant(word: str) -> object:
+    raise ValueError(f"{word} is not JSON")
+
+
+class _Context:
+    """What the scanner in C asks of a decoder."""
+
+    __slots__ = (
+        "memo",
+        "object_hook",
+        "object_pairs_hook",
+        "parse_constant",
+        "parse_float",
+        "parse_int",
+        "strict",
+    )
+
+    def __init__(self, pairs_hook: object, number_hook: object) -> None:
+        self.strict = True
+        self.object_hook = None
+        self.object_pairs_hook = pairs_hook
+        self.parse_float = number_hook or float
+        self.parse_int = number_hook or int
+        self.parse_constant = _refuse_constant
+        self.memo: dict[str, str] = {}
+
+
+def loads(
+    text: str,
+    *,
+    pairs_hook: "Callable[[list[tuple[str, object]]], object] | None" = None,
+    number_hook: "Callable[[str], object] | None" = None,
+) -> object:
+    """Read a JSON text (RFC 8259; NaN and the infinities are refused).
+
+    Args:
+        text: The text; a byte order mark is an error, as anything else that is not JSON.
+        pairs_hook: Makes the value of an object from its (key, value) pairs, duplicates included;
+            by default a dict in which the last of them wins.
+        number_hook: Makes the value of a number from its text; by default an int or a float.
+
+    Raises:
+        ValueError: It is not JSON, or is nested too deeply; a `json.JSONDecodeError` with `msg`,
+            `lineno` and `colno` where the place is known.
+    """
+    if make_scanner is None:
+        return _loads_slowly(text, pairs_hook, number_hook)
+    start = len(text) - len(text.lstrip(BLANKS))
+    try:
+        value, end = make_scanner(_Context(pairs_hook, number_hook))(text, start)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except (StopIteration, SystemError, ValueError):
+        # Before Python 3.12 the scanner has no words (SystemError) unless `json` is imported.
+        return _loads_slowly(text, pairs_hook, number_hook)
+    if text[end:].strip(BLANKS):
+        return _loads_slowly(text, pairs_hook, number_hook)
+    return value
+
+
+def _loads_slowly(
+    text: str,
+    pairs_hook: "Callable[[list[tuple[str, object]]], object] | None",
+    number_hook: "Callable[[str], object] | None",
+) -> object:
+    import json
+
+    if text.startswith("\ufeff"):
+        raise json.JSONDecodeError("Unexpected byte order mark", text, 0)
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=pairs_hook,
+            parse_float=number_hook,
+            parse_int=number_hook,
+            parse_constant=_refuse_constant,
+        )
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
