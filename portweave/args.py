@@ -1,8 +1,9 @@
 """Command-line arguments: text in, values out.
 
-Our own few lines, because `argparse` costs more than a whole `portweave run` may take: importing it and building a
-parser with its sub-commands is more than a bare interpreter's start. Long options take `--name value` and
-`--name=value`, short ones `-f value` and `-fvalue`; what begins with `-` and is no option is an error.
+Our own few lines, because `argparse` costs more than a whole `portweave run` may take: importing it
+and building a parser with its sub-commands is more than a bare interpreter's start. Long options
+take `--name value` and `--name=value`, short ones `-f value` and `-fvalue`; what begins with `-`
+and is no option is an error.
 """
 
 from portweave.errors import UsageError
@@ -21,11 +22,18 @@ class Option:
 
     __slots__ = ("dest", "flags", "help", "many", "metavar")
 
-    def __init__(self, *flags: str, help: str, metavar: str | None = None, dest: str = "", many: bool = False) -> None:  # noqa: A002
+    def __init__(
+        self,
+        *flags: str,
+        about: str,
+        metavar: str | None = None,
+        dest: str = "",
+        many: bool = False,
+    ) -> None:
         self.flags = flags
         self.dest = dest or flags[-1].lstrip("-").replace("-", "_")
         self.metavar = metavar
-        self.help = help
+        self.help = about
         self.many = many
 
 
@@ -45,7 +53,7 @@ class Args:
         self.unread: list[str] = []
 
     def set(self, option: Option, value: str | None) -> None:
-        """Take an option; a repeated one replaces the value before it, or adds to it where many are allowed."""
+        """Take an option; a repeated one replaces the value before it, or joins it (`many`)."""
         if option.many:
             values = self._values.setdefault(option.dest, [])
             assert isinstance(values, list)
@@ -68,7 +76,9 @@ class Args:
         return list(values) if isinstance(values, list) else []
 
 
-def parse(words: list[str], options: tuple[Option, ...], args: Args, *, stop_at_operand: bool = False) -> list[str]:
+def parse(
+    words: list[str], options: tuple[Option, ...], args: Args, *, stop_at_operand: bool = False
+) -> list[str]:
     """Take options and operands from `words` into `args`.
 
     Args:
@@ -103,7 +113,10 @@ def parse(words: list[str], options: tuple[Option, ...], args: Args, *, stop_at_
         if option is None:
             if stop_at_operand:
                 return words[position:]
-            raise UsageError(f"unknown option '{flag if flag.startswith('--') else word}'", hint=_nearest(flag, by_flag))
+            raise UsageError(
+                f"unknown option '{flag if flag.startswith('--') else word}'",
+                hint=_nearest(flag, by_flag),
+            )
         position += 1
         if option.metavar is None:
             if value is not None:
@@ -126,7 +139,7 @@ def _split(word: str) -> tuple[str, str | None]:
 
 def _nearest(flag: str, by_flag: dict[str, Option]) -> str | tuple[str, ...]:
     # difflib costs as much as the command: only where there is an error to explain.
-    from difflib import get_close_matches  # noqa: PLC0415
+    from difflib import get_close_matches
 
     found = get_close_matches(flag, by_flag, n=1)
     return f"did you mean {found[0]}?" if found else ()

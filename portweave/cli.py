@@ -1,6 +1,7 @@
 """Arguments in, exit status out.
 
-Nothing is imported here that a verb does not need: `portweave run` is to cost little more than the interpreter.
+Nothing is imported here that a verb does not need: `portweave run` is to cost little more than the
+interpreter.
 """
 
 import sys
@@ -23,20 +24,21 @@ VERBS = {
 }
 
 GLOBAL_OPTIONS = (
-    Option("-f", "--file", "--config", metavar="PATH", dest="config", help="the definition file"),
-    Option("--count", metavar="N", help="N anonymous ports instead of a definition file"),
-    Option("--verbose", help="say more"),
-    Option("--json", help="print data for programs, where it applies"),
-    Option("--no-color", help="no colours"),
-    Option("-V", "--version", help="print the version"),
-    Option("-h", "--help", help="print this help"),
+    Option("-f", "--file", "--config", metavar="PATH", dest="config", about="the definition file"),
+    Option("--count", metavar="N", about="N anonymous ports instead of a definition file"),
+    Option("--verbose", about="say more"),
+    Option("--json", about="print data for programs, where it applies"),
+    Option("--no-color", about="no colours"),
+    Option("-V", "--version", about="print the version"),
+    Option("-h", "--help", about="print this help"),
 )
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line `argv` (by default the process's own) and return its exit status."""
     for stream in (sys.stdout, sys.stderr):
-        # Whatever the locale is, what we print is UTF-8, and no name of a file can make printing fail.
+        # Whatever the locale is, what we print is UTF-8, and no name of a file can make printing
+        # fail.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     args = Args()
@@ -47,17 +49,18 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader has gone: nothing more can be said to it, and the interpreter must not try at exit.
-        import os  # noqa: PLC0415
+        # The reader has gone: nothing more can be said to it, and the interpreter must not try at
+        # exit.
+        import os
 
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
 
 
 def report(error: PortweaveError, *, as_json: bool) -> int:
-    """Print an error, for people on stderr or for programs on stdout, and return the exit status it asks for."""
+    """Print an error, for people or for programs; return the exit status it asks for."""
     if as_json:
-        import json  # noqa: PLC0415
+        import json
 
         print(json.dumps({"error": error.as_json()}, ensure_ascii=False, indent=2))
     else:
@@ -83,7 +86,9 @@ def _dispatch(words: list[str], args: Args) -> int:
         raise _unknown(verb)
     module = import_module(f"portweave.verbs.{verb}")
     # The words behind `run` and its options are the command's own.
-    args.unread = parse(words, (*GLOBAL_OPTIONS, *module.OPTIONS), args, stop_at_operand=verb == "run")
+    args.unread = parse(
+        words, (*GLOBAL_OPTIONS, *module.OPTIONS), args, stop_at_operand=verb == "run"
+    )
     if args.flag("help"):
         print(_verb_help(verb))
         return 0
@@ -94,13 +99,14 @@ def _dispatch(words: list[str], args: Args) -> int:
 
 
 def _unknown(verb: str) -> UsageError:
-    from difflib import get_close_matches  # noqa: PLC0415
+    from difflib import get_close_matches
 
     if verb.startswith("-"):
         return UsageError(f"unknown option '{verb}'", hint="portweave --help lists the options")
     near = get_close_matches(verb, VERBS, n=1)
     return UsageError(
-        f"unknown command '{verb}'", hint=f"did you mean {near[0]}?" if near else "portweave --help lists the commands"
+        f"unknown command '{verb}'",
+        hint=f"did you mean {near[0]}?" if near else "portweave --help lists the commands",
     )
 
 
@@ -141,6 +147,9 @@ def _verb_help(verb: str) -> str:
 
 
 def _option_lines(options: tuple[Option, ...]) -> list[str]:
-    heads = [", ".join(option.flags) + (f" {option.metavar}" if option.metavar else "") for option in options]
+    heads = [
+        ", ".join(option.flags) + (f" {option.metavar}" if option.metavar else "")
+        for option in options
+    ]
     width = max(map(len, heads)) + 2
     return [f"  {head:<{width}}{option.help}" for head, option in zip(heads, options, strict=True)]

@@ -1,8 +1,9 @@
 """Every error that a user can meet, each with its stable code.
 
-The codes PW0101 to PW0802 that npm portweave has keep their meanings and texts; ours continue each family and add
-PW09 supervision, PW10 control socket, PW11 routes and proxy, PW12 calls, PW13 export. A code is never used for two
-things. `portweave.cli` alone turns an error into text and an exit status.
+The codes PW0101 to PW0802 that npm portweave has keep their meanings and texts; ours continue each
+family and add PW09 supervision, PW10 control socket, PW11 routes and proxy, PW12 calls, PW13
+export. A code is never used for two things. `portweave.cli` alone turns an error into text and an
+exit status.
 
 This module is on the path of every command, so it imports nothing.
 """
@@ -15,7 +16,8 @@ class PortweaveError(Exception):
         code: `PW` and four digits, stable for ever.
         message: What happened, where (file, line, service, port, pid); may have several lines.
         hints: What to do, or what was probably meant; one line each.
-        facts: Further fields for `--json`, such as `file`, `line`, `column`, `path`, `service`, `pid`, `port`.
+        facts: Further fields for `--json`, such as `file`, `line`, `column`, `path`, `service`,
+            `pid`, `port`.
         exit_status: What the command ends with.
     """
 
@@ -36,6 +38,195 @@ class PortweaveError(Exception):
         return fields | self.facts
 
 
+# PW01: definition files
+
+
+class DefinitionsMissingError(PortweaveError):
+    """There is no definition file where one was looked for."""
+
+    code = "PW0101"
+
+    def __init__(self, path: str, *, hint: str | tuple[str, ...] = ()) -> None:
+        # The words of npm portweave, which prints this name whatever the file was to be.
+        super().__init__(f"no portweave.config.json at {path}", hint=hint, file=path)
+
+
+class DefinitionsInvalidError(PortweaveError):
+    """A definition file cannot be read, is not what its format allows, or says what cannot be."""
+
+    code = "PW0102"
+
+
+# PW02: the worktree
+
+
+class OffsetError(PortweaveError):
+    """`PORTWEAVE_OFFSET` is no offset."""
+
+    code = "PW0202"
+
+
+class PinTakenError(PortweaveError):
+    """`PORTWEAVE_OFFSET` names ports that cannot be had."""
+
+    code = "PW0203"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        port: int | None = None,
+        holder: str = "",
+        by_listener: bool = False,
+    ) -> None:
+        super().__init__(
+            f"{message} by {holder}" if holder else message,
+            hint="choose another PORTWEAVE_OFFSET, or none",
+            **({} if port is None else {"port": port}),
+        )
+        self.port = port
+        self.by_listener = by_listener
+
+
+# PW03: the registry
+
+
+class RegistryLockedError(PortweaveError):
+    """Somebody else held the registry for too long."""
+
+    code = "PW0301"
+
+    def __init__(self, lock_dir: str, attempts: int, holder: str, pid: int | None) -> None:
+        super().__init__(
+            f"timed out acquiring registry lock at {lock_dir} after {attempts} retries",
+            hint=f"it is held by {holder}",
+            **({} if pid is None else {"pid": pid}),
+        )
+
+
+class RegistryDamagedError(PortweaveError):
+    """The registry is not what it has to be."""
+
+    code = "PW0302"
+
+    def __init__(self, path: str, what: str, detail: str = "") -> None:
+        super().__init__(
+            f"{what}",
+            hint=(
+                *((detail,) if detail else ()),
+                "portweave doctor --fix sets it aside and rebuilds what can be rebuilt;"
+                f" the version before it is {path}.bak",
+            ),
+            file=path,
+        )
+
+
+class RegistryUnwritableError(PortweaveError):
+    """The registry has no place, or cannot be written."""
+
+    code = "PW0303"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"failed to write the registry at {path}: {why}",
+            hint="XDG_CONFIG_HOME names the folder that it lies in, else HOME",
+            file=path,
+        )
+
+
+# PW04: the pool of ports
+
+
+class PoolExhaustedError(PortweaveError):
+    """There is no room for a block."""
+
+    code = "PW0401"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message,
+            hint="PORTWEAVE_POOL_RANGE=<start>-<end> names another pool;"
+            " portweave prune gives a worktree's ports back",
+        )
+
+
+# PW05: environment
+
+
+class PlaceholderError(PortweaveError):
+    """A template names what has no value here."""
+
+    code = "PW0501"
+
+    def __init__(self, template: str, name: str) -> None:
+        message = f'nothing is known as "{name}" in the template {template}'
+        super().__init__(message, template=template)
+        self.name = name
+
+
+class DotenvError(PortweaveError):
+    """A line of a file of variables cannot be understood; its value is never shown."""
+
+    code = "PW0502"
+
+    def __init__(
+        self, path: str, line: int, what: str, *, hint: str | tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(f"malformed .env line {line}: {what}", hint=hint, file=path, line=line)
+
+
+class EnvFileError(PortweaveError):
+    """A file of variables is missing where it has to be there, or cannot be read."""
+
+    code = "PW0504"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"failed to read {path}: {why}",
+            hint="where it may be missing: envFile: {path: …, required: false}",
+            file=path,
+        )
+
+
+class CurrentEnvError(PortweaveError):
+    """The files in a worktree's `.portweave` folder cannot be written."""
+
+    code = "PW0505"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"failed to write {path}: {why}",
+            hint="the folder .portweave at the worktree's root must be writable",
+            file=path,
+        )
+
+
+class PortOverrideError(PortweaveError):
+    """A variable that names a service's port holds something else."""
+
+    code = "PW0503"
+
+    def __init__(self, variable: str, service: str, value: str, *, source: str = ".env") -> None:
+        super().__init__(
+            f'{source} override for {variable} (service "{service}") is "{value}",'
+            " which is not a valid port integer in [1, 65535]",
+            service=service,
+        )
+
+
+class DriftError(PortweaveError):
+    """A service of the definition file has no port in the worktree's block."""
+
+    code = "PW0501"
+
+    def __init__(self, service: str) -> None:
+        super().__init__(
+            f'service "{service}" has no port in the allocation — config/allocation drift detected',
+            hint="portweave run -- true gives it one",
+            service=service,
+        )
+
+
 # PW06: command line
 
 
@@ -43,3 +234,93 @@ class UsageError(PortweaveError):
     """The command line cannot be understood."""
 
     code = "PW0601"
+
+
+class SpawnError(PortweaveError):
+    """A command cannot be started."""
+
+    code = "PW0602"
+    exit_status = 127
+
+    def __init__(self, command: str, errno_name: str) -> None:
+        super().__init__(f'failed to spawn "{command}": spawn {command} {errno_name}')
+
+
+class NoAllocationError(PortweaveError):
+    """The worktree has no ports."""
+
+    code = "PW0603"
+
+
+# PW09: supervision
+
+
+class StackRunningError(PortweaveError):
+    """The stack of this worktree is running already."""
+
+    code = "PW0901"
+
+    def __init__(self, namespace: str, pid: int) -> None:
+        super().__init__(
+            f"the stack {namespace} of this worktree is running already (pid {pid})",
+            hint=f"stop it with Ctrl-C in its terminal, or with: kill {pid}",
+            namespace=namespace,
+            pid=pid,
+        )
+
+
+class PortHeldError(PortweaveError):
+    """A port that was chosen by the environment belongs to another live stack."""
+
+    code = "PW0902"
+
+    def __init__(self, service: str, variable: str, port: int, holder: str) -> None:
+        super().__init__(
+            f"{service} is to use port {port} ({variable} says so), but that is a port of {holder}",
+            hint=f"unset {variable}, or choose a port outside of all blocks",
+            service=service,
+            port=port,
+        )
+
+
+class ServiceFailedError(PortweaveError):
+    """Nothing runs any more, and a service has failed for good."""
+
+    code = "PW0903"
+
+    def __init__(self, service: str, reason: str, others: tuple[str, ...] = ()) -> None:
+        also = f"; also failed or blocked: {', '.join(others)}" if others else ""
+        super().__init__(f"{service} failed: {reason}{also}", service=service, reason=reason)
+
+
+class ProcessesLeftError(PortweaveError):
+    """Processes of services could not be ended, not even by SIGKILL."""
+
+    code = "PW0904"
+
+    def __init__(self, processes: list[str]) -> None:
+        super().__init__(
+            f"still alive after SIGKILL: {'; '.join(processes)}",
+            hint="a process in an uninterruptible call ends when that call does; see: ps -o pid,stat,wchan",
+            processes=processes,
+        )
+
+
+class UnknownServiceError(PortweaveError):
+    """A service was named that there is none of."""
+
+    code = "PW0905"
+
+    def __init__(self, name: str, known: list[str], nearest: str | None = None) -> None:
+        guess = f"did you mean {nearest}? " if nearest else ""
+        super().__init__(
+            f"there is no service {name!r}",
+            hint=f"{guess}the services are: {', '.join(known)}",
+            service=name,
+        )
+
+
+class NothingToStartError(PortweaveError):
+    """The definition files have services, but none that would be started."""
+
+    code = "PW0906"

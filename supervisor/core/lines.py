@@ -1,0 +1,202 @@
+"""What services print, from bytes in any pieces to whole lines for a reader.
+
+Everything works on chunks of many lines, never line by line: one search, one replacement and one
+write for 64 KiB is what makes the relay cheap. A line is looked at by itself only where a chunk
+holds something that must not pass as it
+is: a carriage return, a control character, an escape sequence, bytes that are no text.
+"""
+
+import re
+from collections import deque
+
+# A longer line is cut here, so that one that never ends costs bounded memory.
+LONGEST_LINE_BYTES = 4 << 20
+# What a cut line ends with, and its continuation begins with.
+CUT_MARK = b" \xe2\x80\xa6"
+
+
+class LineSplitter:
+    """Bytes in any pieces, whole lines out.
+
+    A line longer than `limit_bytes` comes in several pieces, each ended by a mark and a newline.
+    """
+
+    def __init__(self, limit_bytes: int = LONGEST_LINE_BYTES) -> None:
+        self._limit_bytes = limit_bytes
+        self._pieces: list[bytes] = []
+        self._pending_bytes = 0
+
+    @property
+    def pending(self) -> bool:
+        """Whether a line has begun and not ended."""
+        return self._pending_bytes > 0
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes; return the lines they complete, each with its newline, or nothing."""
+        end = data.rfind(b"\n") + 1
+        if end == 0:
+            self._hold(data)
+            if self._pending_bytes <= self._limit_bytes:
+                return b""
+            return self.close()[:-1] + CUT_MARK + b"\n"
+        lines = data[:end]
+        if self._pieces:
+            self._pieces.append(lines)
+            lines = b"".join(self._pieces)
+            self._drop()
+        if end < len(data):
+            self._hold(data[end:])
+        return lines
+
+    def peek(self) -> bytes:
+        """The line that has begun, and take it: what follows counts as a new one."""
+        line = b"".join(self._pieces)
+        self._drop()
+        return line
+
+    def close(self) -> bytes:
+        """The last line, with a newline put behind it; empty if there is none."""
+        line = self.peek()
+        return line + b"\n" if line else b""
+
+    def _hold(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._pending_bytes += len(data)
+
+    def _drop(self) -> None:
+        self._pieces = []
+        self._pending_bytes = 0
+
+
+class LastLines:
+    """The last lines of one run, for whoever asks what went wrong.
+
+    Args:
+        count: How many lines are kept.
+        longest_bytes: Where a line is cut.
+    """
+
+    def __init__(self, count: int = 20, longest_bytes: int = 2000) -> None:
+        self._count = count
+        self._longest_bytes = longest_bytes
+        self._chunks: deque[bytes] = deque()
+        self._bytes = 0
+
+    def feed(self, lines: bytes) -> None:
+        """Take whole lines. Only their end is kept, and it is cut up when it is asked for."""
+        tail = lines[-self._count * self._longest_bytes :]
+        self._chunks.append(tail)
+        self._bytes += len(tail)
+        while self._bytes - len(self._chunks[0]) >= self._count * self._longest_bytes:
+            self._bytes -= len(self._chunks.popleft())
+
+    def clear(self) -> None:
+        """Forget all: a new run begins."""
+        self._chunks.clear()
+        self._bytes = 0
+
+    def lines(self, count: int | None = None) -> list[str]:
+        """The last lines as text, without their control sequences."""
+        whole = b"".join(self._chunks).split(b"\n")
+        if whole and not whole[-1]:
+            whole.pop()
+        kept = whole[-(count or self._count) :]
+        return [plain_text(line[: self._longest_bytes]) for line in kept]
+
+
+# ECMA-48, 5.4 (control sequences), 5.6 (strings) and 5.5 (other escape sequences).
+_SEQUENCE = re.compile(
+    rb"\x1b\[[0-?]*[ -/]*[@-~]"
+    rb"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)"
+    rb"|\x1b[ -/]*[0-Z\\^-~]"
+    rb"|\x1b"
+)
+_COLOUR = re.compile(rb"\x1b\[[0-9;:]*m")
+# Clear (J), cursor to a place (H, f), alternate screen (?47, ?1047, ?1049), soft reset (!p).
+_SCREEN = re.compile(rb"\x1b\[(?:[0-3]?J|[0-9;]*[Hf]|\?(?:47|104[79])[hl]|!p)")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")
+# What may go to a terminal as it is: printable ASCII, tab, newline, and bytes of longer UTF-8
+# characters.
+_HARMLESS = bytes([0x09, 0x0A, *range(0x20, 0x7F), *range(0x80, 0x100)])
+_RESET = b"\x1b[0m"
+
+
+def plain_text(line: bytes) -> str:
+    """A line as text: without escape sequences, control bytes and broken characters escaped."""
+    return (
+        _SEQUENCE.sub(b"", _last_state(line))
+        .decode("utf-8", "backslashreplace")
+        .translate(_ESCAPED)
+    )
+
+
+_ESCAPED = {c: f"\\x{c:02x}" for c in (*range(0x09), *range(0x0B, 0x20), 0x7F, *range(0x80, 0xA0))}
+
+
+def for_terminal(lines: bytes, *, colour: bool) -> bytes:
+    r"""Whole lines as a terminal may have them.
+
+    Of a line that was rewritten with carriage returns the final state is kept; colours stay if
+    `colour`, and end with their line; other escape sequences are left out; other control bytes and
+    bytes that are not UTF-8 are shown as `\xNN`.
+    """
+    if not lines.translate(None, _HARMLESS) and _is_text(lines):
+        return lines
+    return b"\n".join(_tame(line, colour=colour) for line in lines.split(b"\n"))
+
+
+def for_pipe(lines: bytes) -> bytes:
+    """Whole lines as a program may have them: all, but for what would clear a screen.
+
+    What is piped mostly ends on a terminal all the same, and there one service must not wipe away
+    the others.
+    """
+    return _SCREEN.sub(b"", lines) if b"\x1b[" in lines else lines
+
+
+def _is_text(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\xc2" not in data or not any(0x80 <= ord(c) < 0xA0 for c in data.decode())
+
+
+def _tame(line: bytes, *, colour: bool) -> bytes:
+    line = _last_state(line)
+    if not line:
+        return line
+    parts: list[bytes] = []
+    coloured = False
+    position = 0
+    for match in _SEQUENCE.finditer(line):
+        parts.append(_escape(line[position : match.start()]))
+        if colour and _COLOUR.fullmatch(match[0]):
+            parts.append(match[0])
+            coloured = True
+        position = match.end()
+    parts.append(_escape(line[position:]))
+    if coloured:
+        parts.append(_RESET)
+    return b"".join(parts)
+
+
+def _last_state(line: bytes) -> bytes:
+    """What a terminal would show in the end: what stands behind the last carriage return."""
+    line = line.rstrip(b"\r")
+    return line[line.rfind(b"\r") + 1 :]
+
+
+def _escape(text: bytes) -> bytes:
+    text = _CONTROL.sub(lambda match: b"\\x%02x" % match[0][0], text)
+    return text.decode("utf-8", "backslashreplace").translate(_ESCAPED_C1).encode()
+
+
+_ESCAPED_C1 = {c: f"\\x{c:02x}" for c in range(0x80, 0xA0)}
+
+
+def with_prefix(prefix: bytes, lines: bytes) -> tuple[bytes, bytes, bytes]:
+    """Whole lines, each behind `prefix`, in pieces to be written one behind the other."""
+    return prefix, lines[:-1].replace(b"\n", b"\n" + prefix), b"\n"

@@ -1,0 +1,137 @@
+"""What to run, as values: made once from the definition files, the ports and the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Condition(StrEnum):
+    """What a dependency has to have reached before its dependents start."""
+
+    STARTED = "started"
+    READY = "ready"
+    COMPLETED = "completed"
+
+
+class When(StrEnum):
+    """After which ends a service is started again."""
+
+    NO = "no"
+    ON_FAILURE = "on-failure"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPolicy:
+    """When to start again, and how often.
+
+    Attributes:
+        when: After which ends.
+        limit: How many restarts without a reset are allowed; None for any number.
+    """
+
+    when: When
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One instance that another waits for."""
+
+    instance: str
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyPlan:
+    """How it is known that an instance is up. All that is set must hold.
+
+    Attributes:
+        http: An absolute URL that answers 2xx or 3xx.
+        tcp: A port that a process of the instance listens on.
+        exec: A command that exits 0.
+        log: A pattern found in a line of this run.
+        interval_s: The longest pause between two probes.
+        timeout_s: How long it may take.
+        written: Whether the user asked for it; if not, it was inferred, and being late is no
+            failure.
+    """
+
+    http: str | None = None
+    tcp: int | None = None
+    exec: tuple[str, ...] | None = None
+    log: str | None = None
+    interval_s: float = 2.0
+    timeout_s: float = 60.0
+    written: bool = False
+
+    @property
+    def probes(self) -> bool:
+        """Whether there is anything to ask; a line of the log comes by itself."""
+        return self.http is not None or self.tcp is not None or self.exec is not None
+
+
+@dataclass(frozen=True, slots=True)
+class InstancePlan:
+    """One process of a service.
+
+    Attributes:
+        name: `web`, or `web.2` when scaled.
+        service: Name of the service.
+        number: From 1.
+        full_name: `<name>-<namespace>`.
+        argv: What to execute.
+        command: As the user wrote it, for messages.
+        working_dir: Absolute.
+        environment: All of it, but for what each start adds.
+        port: None for a service without one.
+        port_variable: The variable that holds the port.
+        url: Where it is reached; None without a port.
+        needs: What has to be there first.
+        ready: How it is known that it is up.
+        restart: When it is started again.
+        oneshot: Whether it is meant to end.
+        stop_signal: The signal that asks it to end.
+        stop_grace_s: From that signal to SIGKILL.
+    """
+
+    name: str
+    service: str
+    number: int
+    full_name: str
+    argv: tuple[str, ...]
+    command: str
+    working_dir: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    port: int | None = None
+    port_variable: str | None = None
+    url: str | None = None
+    needs: tuple[Need, ...] = ()
+    ready: ReadyPlan = ReadyPlan()
+    restart: RestartPolicy = RestartPolicy(When.ON_FAILURE, 10)
+    oneshot: bool = False
+    stop_signal: int = 15
+    stop_grace_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlan:
+    """All instances of one worktree.
+
+    Attributes:
+        project: Name of the project.
+        namespace: `main`, or `<slug>-<hash>`.
+        root: The worktree's root.
+        instances: In the order of the definition files.
+        wanted: Names of those that are to be started.
+        left_out: (service, why) of those that are not started by themselves.
+        warnings: Told once at the start.
+    """
+
+    project: str
+    namespace: str
+    root: str
+    instances: tuple[InstancePlan, ...]
+    wanted: frozenset[str]
+    left_out: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,82 @@
+"""What is told about a change of an instance, in short phrases."""
+
+from portweave.supervisor.core.fleet import Fleet
+from portweave.supervisor.core.lifecycle import ALIVE, Life, Phase
+from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.core.restart import describe_exit
+
+
+def phrase(plan: InstancePlan, before: Life, after: Life, now_s: float, *, verbose: bool) -> str:
+    """The change from one life to the next, empty where it is not worth telling."""
+    name = plan.name
+    lived_s = 0.0 if after.started_s is None else now_s - after.started_s
+    match before.phase, after.phase:
+        case old, new if old is new:
+            return ""
+        case Phase.BACKOFF, Phase.STARTING:
+            return f"{name} starts again (restart {after.restarts})"
+        case _, Phase.STARTING:
+            return f"{name} starts: {plan.command}" if verbose else ""
+        case Phase.UNHEALTHY, Phase.READY:
+            return f"{name} is ready again" if before.ready_s else _ready(plan, after, lived_s)
+        case _, Phase.READY:
+            return _ready(plan, after, lived_s)
+        case _, Phase.BACKOFF:
+            again = (
+                f"restart in {after.streak.delay_s:g} s" if after.streak.delay_s else "restarting"
+            )
+            return f"{name} {after.reason}; {again}"
+        case _, Phase.COMPLETED:
+            return f"{name} completed ({lived_s:.1f} s)" + _noted(after)
+        case _, Phase.EXITED:
+            return f"{name} {describe_exit(after.exit_status or 0)}" + _noted(after)
+        case _, Phase.FAILED:
+            return f"{name} failed: {after.reason}"
+        case _, Phase.BLOCKED | Phase.UNHEALTHY:
+            return f"{name} is {after.phase}: {after.reason}"
+        case Phase.STOPPING, Phase.STOPPED:
+            return f"{name} stopped" + _noted(after)
+        case _, Phase.WAITING:
+            return f"{name} {after.reason}" if verbose and after.reason else ""
+        case _:
+            return ""
+
+
+def _ready(plan: InstancePlan, life: Life, lived_s: float) -> str:
+    where = f" on {plan.port}" if plan.port is not None and not life.reason else ""
+    note = f", {life.reason}" if life.reason else ""
+    return f"{plan.name} ready{where} ({lived_s:.1f} s{note})"
+
+
+def _noted(life: Life) -> str:
+    return f"; {life.reason}" if life.reason else ""
+
+
+def stopping(fleet: Fleet, *, killing: bool) -> str:
+    """Who is still there while all is being stopped; empty when nobody is."""
+    left = [name for name, life in fleet.lives.items() if life.phase in ALIVE]
+    if not left:
+        return ""
+    names = ", ".join(left[:6]) + (f" and {len(left) - 6} more" if len(left) > 6 else "")
+    return f"killing {names} …" if killing else f"stopping {names} … (Ctrl-C again to kill)"
+
+
+def summary(fleet: Fleet, took_s: float) -> str:
+    """The line that tells how the start came out."""
+    parts = []
+    for phase in (Phase.FAILED, Phase.BLOCKED, Phase.UNHEALTHY):
+        names = [name for name, life in fleet.lives.items() if life.phase is phase]
+        if names:
+            parts.append(f"{phase}: {', '.join(names)}")
+    if not parts:
+        return f"all ready in {took_s:.1f} s"
+    return f"not all ready after {took_s:.1f} s; {'; '.join(parts)}"
+
+
+def is_decided(fleet: Fleet) -> bool:
+    """Whether each that takes part is ready, has ended, or is late."""
+    return all(
+        life.phase not in (Phase.WAITING, Phase.STARTING, Phase.BACKOFF, Phase.STOPPING)
+        for name, life in fleet.lives.items()
+        if name in fleet.enlisted
+    )

@@ -1,0 +1,100 @@
+"""When a service that ended is started again.
+
+The first exit since a reset costs no wait if the service had been ready for a second: it was a
+crash, not a false start. After that the wait doubles from 0.5 s to 30 s, with jitter so that
+services which crash together do not come back together. Time spent *ready* resets it; time merely
+spent alive does not, as a service may take minutes to fail.
+"""
+
+from dataclasses import dataclass
+
+from portweave.supervisor.core.plan import RestartPolicy, When
+
+FIRST_DELAY_S = 0.5
+LONGEST_DELAY_S = 30.0
+HEALTHY_S = 1.0
+RESET_S = 10.0
+
+# sh(1): found but not executable, and not found. Starting again does not make a command appear.
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+_SHELL_FAULTS = {NOT_EXECUTABLE: "not executable", NOT_FOUND: "command not found"}
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """Restarts since the last reset.
+
+    Attributes:
+        restarts: How many.
+        delay_s: The wait before the last of them.
+    """
+
+    restarts: int = 0
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RestartAt:
+    """Start again at `at_s`."""
+
+    at_s: float
+    streak: Streak
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Its end was in order: leave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """It has failed for good."""
+
+    reason: str
+
+
+def after_exit(
+    policy: RestartPolicy, streak: Streak, status: int, ready_s: float, jitter: float, now_s: float
+) -> RestartAt | Rest | GiveUp:
+    """What follows the end of a service that was to run.
+
+    Args:
+        policy: The service's own.
+        streak: Its restarts so far.
+        status: Its exit status; 128+n for signal n.
+        ready_s: How long this run had been ready; 0 if it never was.
+        jitter: A factor of about 1, to spread waits.
+        now_s: The time.
+    """
+    if status == 0 and policy.when is not When.ALWAYS:
+        return Rest()
+    if policy.when is When.NO:
+        return GiveUp(describe_exit(status))
+    if ready_s == 0 and status in _SHELL_FAULTS:
+        return GiveUp(f"{describe_exit(status)}; starting it again cannot help")
+    if ready_s >= max(RESET_S, 2 * streak.delay_s):
+        streak = Streak()
+    if policy.limit is not None and streak.restarts >= policy.limit:
+        return GiveUp(f"{describe_exit(status)}; gave up after {streak.restarts} restarts")
+    if streak.restarts == 0 and ready_s >= HEALTHY_S:
+        return RestartAt(now_s, Streak(1, 0.0))
+    delay_s = min(LONGEST_DELAY_S, max(FIRST_DELAY_S, 2 * streak.delay_s))
+    return RestartAt(now_s + delay_s * jitter, Streak(streak.restarts + 1, delay_s))
+
+
+def describe_exit(status: int) -> str:
+    """An exit status in words: `exited with status 3`, `killed by signal 9 (SIGKILL)`."""
+    if status in _SHELL_FAULTS:
+        return f"exited with status {status} ({_SHELL_FAULTS[status]})"
+    if status > 128 and (name := SIGNAL_NAMES.get(status - 128)):
+        return f"ended by signal {status - 128} ({name})"
+    return f"exited with status {status}"
+
+
+# signal(7), the numbers that Linux and macOS share; the others are named by number.
+SIGNAL_NAMES = {
+    1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 8: "SIGFPE",
+    9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU",
+    25: "SIGXFSZ",
+}  # fmt: skip

@@ -1,0 +1,322 @@
+"""What services and portweave print, on its way to whoever reads.
+
+A thread of its own writes to each of our outputs, because a terminal that is held with Ctrl-S, or a
+pipe that nobody reads, blocks whoever writes; the supervisor must never be that one. Between the
+two is a queue with a limit in bytes; what does not fit is dropped, counted, and told.
+"""
+
+import asyncio
+import contextlib
+import os
+import select
+import threading
+import time
+from collections.abc import Callable, Iterable
+from queue import Empty, SimpleQueue
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from portweave.supervisor.core.lines import LineSplitter, for_pipe, for_terminal, with_prefix
+from portweave.supervisor.core.patience import Patience
+
+QUEUE_BYTES = 2 << 20
+# A pipe holds 64 KiB; larger reads only cost memory.
+CHUNK_BYTES = 65_536
+# As many pieces as one writev(2) may take everywhere.
+_BATCH = 512
+_CLEAR_LINE = b"\r\x1b[K"
+_COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+# A terminal shows a prompt soon. Whoever reads a pipe wants whole lines, and gets a part of one
+# only if the rest does not come for a while.
+_TERMINAL_PATIENCE_S = 0.1
+_PIPE_PATIENCE_S = 0.25
+
+
+class Outlet:
+    """One of our outputs, with the thread that writes to it."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.terminal = os.isatty(fd)
+        self.broken = False
+        self._queue: SimpleQueue[tuple[bytes, ...] | None] = SimpleQueue()
+        # Each is changed by one thread only: what waits is their difference.
+        self._put_bytes = 0
+        self._done_bytes = 0
+        self._room: anyio.Event | None = None
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._write_all, name=f"outlet {fd}", daemon=True)
+        self._thread.start()
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more should be put in."""
+        return self._put_bytes - self._done_bytes >= QUEUE_BYTES
+
+    def put(self, *pieces: bytes) -> None:
+        """Have pieces written, one behind the other."""
+        if not self.broken:
+            self._put_bytes += sum(map(len, pieces))
+            self._queue.put(pieces)
+
+    async def room(self) -> None:
+        """Wait until the queue is no longer full."""
+        while self.full and not self.broken:
+            self._room = self._room or anyio.Event()
+            if self.full:
+                await self._room.wait()
+
+    def close(self, patience_s: float) -> None:
+        """Write what is left; give up where the reader takes nothing for `patience_s`."""
+        self._queue.put(None)
+        before = -1
+        while self._thread.is_alive() and before != self._done_bytes:
+            before = self._done_bytes
+            self._thread.join(patience_s)
+
+    def _write_all(self) -> None:
+        ended = False
+        while not ended:
+            pieces: list[bytes] = []
+            item = self._queue.get()
+            while item is not None:
+                pieces += item
+                if len(pieces) >= _BATCH - 8:
+                    break
+                try:
+                    item = self._queue.get_nowait()
+                except Empty:
+                    break
+            ended = item is None
+            try:
+                self._write(pieces)
+            except OSError:
+                # Nobody reads any more (EPIPE, EIO): the services go on.
+                self.broken = ended = True
+            if self._room is not None and (self.broken or not self.full):
+                with contextlib.suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(self._tell_room)
+
+    def _write(self, pieces: list[bytes]) -> None:
+        size = sum(map(len, pieces))
+        if not size:
+            return
+        written = os.writev(self.fd, pieces)
+        self._done_bytes += written
+        if written < size:
+            rest = memoryview(b"".join(pieces))[written:]
+            while rest:
+                written = os.write(self.fd, rest)
+                self._done_bytes += written
+                rest = rest[written:]
+
+    def _tell_room(self) -> None:
+        if self._room is not None:
+            self._room.set()
+            self._room = None
+
+
+class Source:
+    """One stream of one instance, as the view knows it."""
+
+    def __init__(self, prefix: bytes) -> None:
+        self.prefix = prefix
+        self.patience = Patience()
+        self.skipped_lines = 0
+
+
+class View:
+    """The multiplexed view: services' lines on stdout, portweave's words on stderr.
+
+    Args:
+        names: Of the instances, for the width of the column and the colours.
+        colour: Whether names are coloured.
+    """
+
+    def __init__(self, names: Iterable[str], *, colour: bool) -> None:
+        self._names = list(names)
+        self._width = max(map(len, self._names), default=0)
+        self._out = Outlet(1)
+        # Where both are one terminal or one pipe, one thread keeps the order.
+        self._err = self._out if _same_file(1, 2) else Outlet(2)
+        self._colour = colour and self._out.terminal
+        self._colour_err = colour and self._err.terminal
+        self._open: Source | None = None
+        self._status = b""
+        self.partial_patience_s = _TERMINAL_PATIENCE_S if self._out.terminal else _PIPE_PATIENCE_S
+
+    def source(self, name: str) -> Source:
+        """A stream of the instance `name`."""
+        label = f"{name:<{self._width}} | "
+        if self._colour:
+            colour = _COLOURS[self._names.index(name) % len(_COLOURS)]
+            label = f"\x1b[{colour}m{label}\x1b[0m"
+        return Source(label.encode())
+
+    def relay(self, name: str, fd: int, take: Callable[[bytes], None]) -> "Relay":
+        """What reads `fd`, shows its lines as those of `name`, and hands them to `take`."""
+        return Relay(self.source(name), fd, self, take)
+
+    async def show(self, source: Source, lines: bytes) -> None:
+        """Show whole lines; wait a bounded time for the reader, then skip them."""
+        out = self._out
+        if out.full:
+            began_s = time.monotonic()
+            with anyio.move_on_after(source.patience.earn(len(lines))):
+                await out.room()
+            source.patience.spend(time.monotonic() - began_s)
+            if out.full:
+                source.skipped_lines += lines.count(b"\n")
+                return
+        else:
+            source.patience.earn(len(lines))
+        self._tell_skipped(source)
+        tamed = self._tame(lines)
+        if self._open is source:
+            # The rest of a line whose beginning is on the screen.
+            end = tamed.index(b"\n") + 1
+            self._put(tamed[:end], keep_open=True)
+            self._open = None
+            tamed = tamed[end:]
+        if tamed:
+            self._put(*with_prefix(source.prefix, tamed))
+
+    def show_part(self, source: Source, part: bytes) -> None:
+        """Show the beginning of a line that does not end for now, such as a prompt."""
+        if self._out.full:
+            return
+        tamed = self._tame(part)
+        if self._open is source:
+            self._put(tamed, keep_open=True)
+        else:
+            self._put(source.prefix, tamed)
+            self._open = source
+
+    def say(self, text: str) -> None:
+        """Show lines of portweave's own."""
+        lines = "".join(f"[portweave] {line}\n" for line in text.split("\n")).encode(
+            "utf-8", "backslashreplace"
+        )
+        self.print(lines)
+
+    def print(self, text: bytes) -> None:
+        """Show text of portweave's own as it is, to whoever reads what portweave says."""
+        if self._err is self._out:
+            self._put(text)
+        else:
+            self._err.put(text)
+
+    def status(self, text: str) -> None:
+        """Keep `text` as the last line of the terminal; an empty one takes it away."""
+        if not self.interactive:
+            return
+        line = text.encode("utf-8", "backslashreplace")
+        if line != self._status:
+            self._end_open_line()
+            self._out.put(_CLEAR_LINE + line)
+            self._status = line
+
+    def close(self, patience_s: float = 1.0) -> None:
+        """Write what is left, and end."""
+        self.status("")
+        self._end_open_line()
+        self._out.close(patience_s)
+        if self._err is not self._out:
+            self._err.close(patience_s)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether there is a last line to keep something on."""
+        return self._err is self._out and self._out.terminal
+
+    @property
+    def colour(self) -> bool:
+        """Whether portweave's own words may be coloured."""
+        return self._colour_err
+
+    def _tame(self, lines: bytes) -> bytes:
+        if self._out.terminal:
+            return for_terminal(lines, colour=self._colour)
+        return for_pipe(lines)
+
+    def _put(self, *pieces: bytes, keep_open: bool = False) -> None:
+        if not keep_open:
+            self._end_open_line()
+        if self._status:
+            self._out.put(_CLEAR_LINE, *pieces, self._status)
+        else:
+            self._out.put(*pieces)
+
+    def _end_open_line(self) -> None:
+        if self._open is not None:
+            self._out.put(b"\n")
+            self._open = None
+
+    def _tell_skipped(self, source: Source) -> None:
+        if source.skipped_lines:
+            text = f"{source.skipped_lines:,} lines skipped: the reader of this output was too slow"
+            source.skipped_lines = 0
+            self._put(*with_prefix(source.prefix, f"[{text}]\n".encode()))
+
+
+class Relay:
+    """Takes what a service prints on one stream to the view.
+
+    Attributes:
+        ended: Set at the end of the stream.
+    """
+
+    def __init__(self, source: Source, fd: int, view: View, take: Callable[[bytes], None]) -> None:
+        self.ended = anyio.Event()
+        self._source = source
+        self._fd = fd
+        self._view = view
+        self._take = take
+        self._splitter = LineSplitter()
+
+    async def run(self) -> None:
+        """Relay until the stream ends."""
+        while True:
+            try:
+                data = os.read(self._fd, CHUNK_BYTES)
+            except BlockingIOError:
+                await self._wait_for_more()
+                continue
+            except OSError:
+                break
+            if not data:
+                break
+            lines = self._splitter.feed(data)
+            if lines:
+                self._take(lines)
+                await self._view.show(self._source, lines)
+            # Others have their turn, however much there is to read here.
+            await checkpoint()
+        self.ended.set()
+
+    async def close(self) -> None:
+        """Show what is left, the last line without a newline too, and close the stream."""
+        lines = self._splitter.close()
+        if lines:
+            self._take(lines)
+            await self._view.show(self._source, lines)
+        os.close(self._fd)
+
+    async def _wait_for_more(self) -> None:
+        if self._splitter.pending:
+            with anyio.move_on_after(self._view.partial_patience_s):
+                await anyio.wait_readable(self._fd)
+                return
+            if not select.select([self._fd], [], [], 0)[0]:
+                part = self._splitter.peek()
+                self._take(part + b"\n")
+                self._view.show_part(self._source, part)
+        await anyio.wait_readable(self._fd)
+
+
+def _same_file(one: int, other: int) -> bool:
+    try:
+        return os.path.sameopenfile(one, other)
+    except OSError:
+        return False

@@ -1,0 +1,215 @@
+"""The task group that holds a stack: events go into the fleet, actions to the services."""
+
+import signal
+import time
+import uuid
+from dataclasses import dataclass
+
+import anyio
+from anyio.abc import TaskGroup
+
+from portweave.errors import ProcessesLeftError, ServiceFailedError
+from portweave.supervisor.census import Census
+from portweave.supervisor.core import fleet as fleets
+from portweave.supervisor.core.fleet import Fleet, Orders
+from portweave.supervisor.core.lifecycle import Event, ImpossibleEventError, Life, Phase
+from portweave.supervisor.core.plan import StackPlan
+from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
+from portweave.supervisor.logs import View
+from portweave.supervisor.process import become_subreaper
+from portweave.supervisor.service import Service
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
+# One press of Ctrl-C may reach us twice, from the terminal and from a wrapper that passes it on.
+ONE_PRESS_S = 0.15
+LAST_LINES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a stack is run in the foreground.
+
+    Attributes:
+        abort_on_exit: Whether the end of one service ends all.
+        exit_code_from: The instance whose exit status becomes ours; its end ends all.
+        colour: Whether colours may be used on a terminal.
+        verbose: Whether more is told.
+        banner: Shown before anything is started.
+    """
+
+    abort_on_exit: bool = False
+    exit_code_from: str | None = None
+    colour: bool = True
+    verbose: bool = False
+    banner: str = ""
+
+
+async def run(plan: StackPlan, options: Options, began_s: float) -> int:
+    """Run a stack until all of it has ended, or a signal ends it.
+
+    Args:
+        plan: What to run.
+        options: How.
+        began_s: When the command began, on the monotonic clock.
+
+    Returns:
+        The exit status: 0, 128+n after signal n, or that of the service that was asked for.
+
+    Raises:
+        ServiceFailedError: Nothing runs any more, and a service had failed.
+        ProcessesLeftError: A process could not be ended.
+    """
+    stack = Stack(plan, options, began_s)
+    try:
+        async with anyio.create_task_group() as tasks:
+            await stack.run(tasks)
+            tasks.cancel_scope.cancel()
+    finally:
+        stack.view.close()
+    return stack.outcome()
+
+
+class Stack:
+    """All services of one worktree while they run."""
+
+    def __init__(self, plan: StackPlan, options: Options, began_s: float) -> None:
+        self.view = View([i.name for i in plan.instances], colour=options.colour)
+        self._plan = plan
+        self._options = options
+        self._began_s = began_s
+        self._over = anyio.Event()
+        self._told_summary = False
+        self._ended_by: int | None = None
+        self._killing = False
+        census = Census()
+        tag = uuid.uuid4().hex
+        self._services = {
+            i.name: Service(i, self._take, self.view.relay, census, tag) for i in plan.instances
+        }
+        self._fleet: Fleet
+
+    async def run(self, tasks: TaskGroup) -> None:
+        """Start all, and wait for the end."""
+        if self._options.banner:
+            self.view.print(self._options.banner.encode("utf-8", "backslashreplace"))
+        tasks.start_soon(self._take_signals)
+        for service in self._services.values():
+            tasks.start_soon(service.serve)
+        self._fleet, orders = fleets.muster(
+            self._plan.instances, self._plan.wanted, time.monotonic()
+        )
+        self._carry_out(orders)
+        # After the first services have been spawned, for they do not need it to start.
+        tasks.start_soon(self._settle_in)
+        await self._over.wait()
+
+    async def _settle_in(self) -> None:
+        become_subreaper()
+
+    async def _take_signals(self) -> None:
+        pressed_s = 0.0
+        with anyio.open_signal_receiver(*ENDING, *PASSED_ON, signal.SIGQUIT) as signals:
+            async for number in signals:
+                if number in PASSED_ON:
+                    for service in self._services.values():
+                        service.send_signal(number)
+                elif number == signal.SIGQUIT:
+                    self._tell_states()
+                elif self._ended_by is None:
+                    self._ended_by = number
+                    pressed_s = time.monotonic()
+                    self.close()
+                elif time.monotonic() - pressed_s > ONE_PRESS_S:
+                    self.kill()
+
+    def close(self) -> None:
+        """Stop all, dependents first."""
+        self._change(*fleets.close(self._fleet, time.monotonic()))
+        if not self.view.interactive and (line := stopping(self._fleet, killing=False)):
+            self.view.say(line)
+
+    def kill(self) -> None:
+        """End all at once."""
+        self._killing = True
+        self._change(*fleets.kill(self._fleet, time.monotonic()))
+
+    def _take(self, name: str, event: Event) -> None:
+        """Take what happened to an instance; no `await` in here, so it is one step."""
+        try:
+            self._change(*fleets.step(self._fleet, name, event, time.monotonic()))
+        except ImpossibleEventError as error:
+            self.view.say(f"{name}: ignored {error}")
+
+    def _change(self, after: Fleet, orders: Orders) -> None:
+        before, self._fleet = self._fleet, after
+        self._carry_out(orders)
+        now_s = time.monotonic()
+        for name, life in after.lives.items():
+            if before.lives[name].phase is not life.phase:
+                self._tell_change(name, before.lives[name], life, now_s)
+        if not self._told_summary and not after.closing and is_decided(after):
+            self._told_summary = True
+            self.view.say(summary(after, now_s - self._began_s))
+        if not after.closing and self._is_to_end():
+            self.close()
+            return
+        if after.closing:
+            line = stopping(after, killing=self._killing)
+            self.view.status(f"[portweave] {line}" if line else "")
+        if fleets.is_over(after):
+            self._over.set()
+
+    def _carry_out(self, orders: Orders) -> None:
+        for name, action in orders:
+            self._services[name].order(action)
+
+    def _is_to_end(self) -> bool:
+        """Whether the end of one service is to end all."""
+        lives, plans = self._fleet.lives, self._fleet.plans
+        source = self._options.exit_code_from
+        if source is not None and lives[source].phase in (*ENDED, Phase.BLOCKED, Phase.COMPLETED):
+            return True
+        return self._options.abort_on_exit and any(
+            lives[name].phase in ENDED
+            and not (plans[name].oneshot and lives[name].phase is Phase.EXITED)
+            for name in self._plan.wanted
+        )
+
+    def _tell_change(self, name: str, before: Life, after: Life, now_s: float) -> None:
+        plan = self._fleet.plans[name]
+        text = phrase(plan, before, after, now_s, verbose=self._options.verbose)
+        if after.phase is Phase.STOPPED and self.view.interactive and not self._options.verbose:
+            # The live line tells who is left.
+            return
+        if after.phase is Phase.FAILED:
+            lines = self._services[name].last_lines.lines(LAST_LINES)
+            text += "".join(f"\n  {name} | {line}" for line in lines)
+        if text:
+            self.view.say(text)
+
+    def _tell_states(self) -> None:
+        for name, life in self._fleet.lives.items():
+            pid = f" pid {life.pid}" if life.pid is not None else ""
+            reason = f" ({life.reason})" if life.reason else ""
+            self.view.say(f"{name}: {life.phase}{pid}, {life.restarts} restarts{reason}")
+
+    def outcome(self) -> int:
+        """The exit status once all is over."""
+        left = [text for service in self._services.values() for text in service.left]
+        if left:
+            raise ProcessesLeftError(left)
+        if self._ended_by is not None:
+            return 128 + self._ended_by
+        source = self._options.exit_code_from
+        if source is not None:
+            status = self._fleet.lives[source].exit_status
+            return 1 if status is None else status
+        if failed := fleets.failures(self._fleet):
+            raise ServiceFailedError(
+                failed[0], self._fleet.lives[failed[0]].reason, others=tuple(failed[1:])
+            )
+        return 0
+
+
+ENDED = (Phase.EXITED, Phase.FAILED)

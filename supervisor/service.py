@@ -1,0 +1,358 @@
+"""One instance: starts it, watches it, asks whether it is ready, stops it, tells what happened.
+
+It decides nothing: it gets actions from the fleet and tells it events.
+"""
+
+import contextlib
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import anyio
+
+from portweave.allocator.processes import command_of
+from portweave.supervisor.census import Census
+from portweave.supervisor.core.lifecycle import (
+    Action,
+    BackoffEnded,
+    BecameLate,
+    BecameReady,
+    BecameUnhealthy,
+    Event,
+    Exited,
+    Kill,
+    NotSpawned,
+    Spawn,
+    Spawned,
+    Stop,
+    WaitUntil,
+)
+from portweave.supervisor.core.lines import LastLines, plain_text
+from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.core.ready import (
+    SETTLED_S,
+    Answer,
+    Failed,
+    Health,
+    Passed,
+    after_answer,
+    combine,
+    next_pause_s,
+)
+from portweave.supervisor.probes import ask_command, ask_http, ask_port, foreign_listener
+from portweave.supervisor.process import (
+    TAG,
+    NotSpawnedError,
+    Seen,
+    Tribe,
+    reap,
+    signal_each,
+    signal_group,
+    spawn,
+    wait_for_exit,
+)
+
+# What a survivor holds open is not waited for: an exit comes from wait(2), not from the end of a
+# pipe.
+DRAIN_S = 0.2
+# After SIGKILL a process is gone in no time; one in an uninterruptible call may take longer.
+KILL_PATIENCE_S = 5.0
+
+
+class Relay(Protocol):
+    """Takes what a service prints on one stream to whoever wants it.
+
+    Attributes:
+        ended: Set at the end of the stream.
+    """
+
+    ended: anyio.Event
+
+    async def run(self) -> None:
+        """Relay until the stream ends."""
+
+    async def close(self) -> None:
+        """Relay what is left, and close the stream."""
+
+
+# An instance's name, the descriptor to read, and who takes whole lines besides.
+OpenRelay = Callable[[str, int, Callable[[bytes], None]], Relay]
+
+
+class Run:
+    """One run of the instance's process, from its spawn until nothing of it is left."""
+
+    def __init__(self) -> None:
+        self.stop = anyio.Event()
+        self.kill = anyio.Event()
+        self.exited = anyio.Event()
+        self.matched = anyio.Event()
+
+
+class Service:
+    """The task that owns one instance.
+
+    Args:
+        plan: What to run.
+        tell: Takes each event.
+        open_relay: Makes what reads a stream of it.
+        census: Tells what processes there are.
+        tag: What marks the stack's processes; the instance and the number of the run are put behind
+            it.
+
+    Attributes:
+        last_lines: Of this run, or of the last one.
+        leader: Pid of the process that runs, None if none does.
+        left: Processes that could not be ended, in words.
+    """
+
+    def __init__(
+        self,
+        plan: InstancePlan,
+        tell: Callable[[str, Event], None],
+        open_relay: OpenRelay,
+        census: Census,
+        tag: str,
+    ) -> None:
+        self.plan = plan
+        self.last_lines = LastLines()
+        self.leader: int | None = None
+        self.left: tuple[str, ...] = ()
+        self._tell = tell
+        self._open_relay = open_relay
+        self._census = census
+        self._tag = f"{tag}.{plan.name}"
+        self._runs = 0
+        self._run = Run()
+        self._alarm = anyio.CancelScope()
+        self._pattern = None if plan.ready.log is None else re.compile(plan.ready.log)
+        self._orders_in, self._orders = anyio.create_memory_object_stream[Run | WaitUntil](16)
+
+    def order(self, action: Action) -> None:
+        """Take an action; `serve` carries it out."""
+        match action:
+            case Spawn():
+                self._run = Run()
+                self._orders_in.send_nowait(self._run)
+            case WaitUntil():
+                self._orders_in.send_nowait(action)
+            case Stop():
+                self._run.stop.set()
+            case Kill():
+                self._run.stop.set()
+                self._run.kill.set()
+
+    async def serve(self) -> None:
+        """Carry out orders until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            async for order in self._orders:
+                self._alarm.cancel()
+                if isinstance(order, WaitUntil):
+                    self._alarm = anyio.CancelScope()
+                    tasks.start_soon(self._ring, order.at_s, self._alarm)
+                else:
+                    await self._serve_run(order)
+
+    def send_signal(self, number: int) -> None:
+        """Signal the leader, if there is one."""
+        if self.leader is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.leader, number)
+
+    async def _ring(self, at_s: float, scope: anyio.CancelScope) -> None:
+        with scope:
+            await anyio.sleep(at_s - time.monotonic())
+            self._send(BackoffEnded())
+
+    def _send(self, event: Event) -> None:
+        self._tell(self.plan.name, event)
+
+    async def _serve_run(self, run: Run) -> None:
+        if run.stop.is_set():
+            self._send(NotSpawned(None, "stopped before it was started"))
+            return
+        self._runs += 1
+        self.last_lines.clear()
+        tag = f"{self._tag}.{self._runs}"
+        port = self.plan.port
+        if port is not None and (holder := foreign_listener(port)):
+            self._send(NotSpawned(None, f"its port {port} is held by {holder}"))
+            return
+        try:
+            process, *fds = spawn(
+                self.plan.argv, self.plan.working_dir, {**self.plan.environment, TAG: tag}
+            )
+        except NotSpawnedError as error:
+            self._send(NotSpawned(error.status, error.reason))
+            return
+        self.leader = process.pid
+        self._census.spare.add(process.pid)
+        self._send(Spawned(process.pid))
+        # Shielded: whatever happens to us, what we started is ended and reaped.
+        with anyio.CancelScope(shield=True):
+            event = await self._watch(run, process, fds, Tribe(process.pid, tag))
+        self._census.spare.discard(process.pid)
+        self.leader = None
+        self._send(event)
+
+    async def _watch(
+        self, run: Run, process: subprocess.Popen[bytes], fds: list[int], tribe: Tribe
+    ) -> Exited:
+        relays = [self._open_relay(self.plan.name, fd, self._take_lines(run)) for fd in fds]
+        async with anyio.create_task_group() as tasks:
+            for relay in relays:
+                tasks.start_soon(relay.run)
+            tasks.start_soon(self._probe, tribe, run)
+            tasks.start_soon(self._wait_for_exit, run, process)
+            await _first(run.exited, run.stop)
+            note = await self._end(run, tribe)
+            with anyio.move_on_after(DRAIN_S):
+                for relay in relays:
+                    await relay.ended.wait()
+            tasks.cancel_scope.cancel()
+        for relay in relays:
+            await relay.close()
+        status = reap(process) if run.exited.is_set() else 128 + signal.SIGKILL
+        return Exited(status, random.uniform(0.8, 1.2), note)  # noqa: S311
+
+    async def _wait_for_exit(self, run: Run, process: subprocess.Popen[bytes]) -> None:
+        await wait_for_exit(process)
+        run.exited.set()
+
+    async def _end(self, run: Run, tribe: Tribe) -> str:
+        """See to it that nothing of a run is left; tell what it had left behind by itself."""
+        told: set[int] = set()
+        note = ""
+        if run.stop.is_set():
+            tribe.note()
+            signal_group(tribe.leader, self.plan.stop_signal)
+            signal_each(tribe.others(), self.plan.stop_signal)
+            # What is stopped does not act on a signal until it goes on.
+            signal_group(tribe.leader, signal.SIGCONT)
+            told = {tribe.leader, *(seen.pid for seen in tribe.others())}
+        kill_at_s = time.monotonic() + self.plan.stop_grace_s
+        if run.stop.is_set():
+            with anyio.move_on_at(kill_at_s):
+                await _first(run.exited, run.kill)
+        pause_s = 0.005
+        while True:
+            processes = await self._census.take()
+            members = tribe.members(processes) or tribe.members(processes, tags=True)
+            if not members and run.exited.is_set():
+                self.left = ()
+                return note
+            if run.exited.is_set() and not run.stop.is_set() and not note:
+                note = (
+                    f"left {_named(members)} behind, stopped now: it has to stay in the foreground"
+                )
+            now_s = time.monotonic()
+            if run.kill.is_set() or now_s >= kill_at_s:
+                signal_each(members, signal.SIGKILL)
+                if now_s >= kill_at_s + KILL_PATIENCE_S:
+                    self.left = tuple(_named([member]) for member in members)
+                    return f"could not be ended: {_named(members)}"
+            else:
+                untold = [member for member in members if member.pid not in told]
+                signal_each(untold, self.plan.stop_signal)
+                signal_each(untold, signal.SIGCONT)
+                told |= {member.pid for member in untold}
+            with anyio.move_on_after(pause_s):
+                await _first(*(event for event in (run.kill, run.exited) if not event.is_set()))
+            pause_s = min(pause_s * 1.5, 0.1)
+
+    def _take_lines(self, run: Run) -> Callable[[bytes], None]:
+        def take(lines: bytes) -> None:
+            self.last_lines.feed(lines)
+            if self._pattern is not None and not run.matched.is_set():
+                texts = (plain_text(line) for line in lines.split(b"\n"))
+                if any(self._pattern.search(text) for text in texts):
+                    run.matched.set()
+
+        return take
+
+    async def _probe(self, tribe: Tribe, run: Run) -> None:
+        """Find out when it is ready, and whether it stays so."""
+        ready = self.plan.ready
+        if not ready.probes and ready.log is None:
+            if not self.plan.oneshot:
+                await anyio.sleep(SETTLED_S)
+                self._send(BecameReady("no listener"))
+            return
+        answer: Answer = Failed("not asked yet")
+        late_at_s = time.monotonic() + ready.timeout_s
+        late = False
+        pause_s: float | None = None
+        while True:
+            answer = await self._ask(tribe, run)
+            if isinstance(answer, Passed):
+                break
+            if time.monotonic() >= late_at_s and not late:
+                late = True
+                reason = f"not ready after {ready.timeout_s:g} s: {answer.reason}"
+                self._send(BecameLate(reason, fatal=ready.written))
+            pause_s = next_pause_s(pause_s, ready.interval_s)
+            wait_s = pause_s if late else min(pause_s, max(0.0, late_at_s - time.monotonic()))
+            with anyio.move_on_after(wait_s):
+                await (anyio.sleep_forever() if self._pattern is None else _unless(run.matched))
+        self._send(BecameReady())
+        if ready.written and ready.probes:
+            await self._keep_asking(tribe, run)
+
+    async def _keep_asking(self, tribe: Tribe, run: Run) -> None:
+        health = Health()
+        while True:
+            await anyio.sleep(self.plan.ready.interval_s)
+            answer = await self._ask(tribe, run)
+            before, health = health, after_answer(health, answer)
+            if health.healthy and not before.healthy:
+                self._send(BecameReady())
+            elif before.healthy and not health.healthy and isinstance(answer, Failed):
+                self._send(BecameUnhealthy(answer.reason))
+
+    async def _ask(self, tribe: Tribe, run: Run) -> Answer:
+        ready = self.plan.ready
+        answers: list[Answer] = []
+        if self._pattern is not None and not run.matched.is_set():
+            answers.append(Failed(f"no line matches {self._pattern.pattern!r}"))
+        if ready.tcp is not None:
+            answers.append(ask_port(ready.tcp, tribe.has))
+        if ready.http is not None and not any(isinstance(answer, Failed) for answer in answers):
+            answers.append(await ask_http(ready.http, self.plan.port, tribe.has))
+        if ready.exec is not None and not any(isinstance(answer, Failed) for answer in answers):
+            environment = {**self.plan.environment, TAG: tribe.tag}
+            answers.append(
+                await ask_command(ready.exec, self.plan.working_dir, environment, self._census)
+            )
+        return combine(answers)
+
+
+async def _first(*events: anyio.Event) -> None:
+    """Wait until any of the events is set."""
+    if any(event.is_set() for event in events):
+        return
+    async with anyio.create_task_group() as tasks:
+
+        async def wait(event: anyio.Event) -> None:
+            await event.wait()
+            tasks.cancel_scope.cancel()
+
+        for event in events:
+            tasks.start_soon(wait, event)
+
+
+async def _unless(event: anyio.Event) -> None:
+    """Wait for an event that has not happened; once it has, wait for ever."""
+    if event.is_set():
+        await anyio.sleep_forever()
+    await event.wait()
+
+
+def _named(processes: Sequence[Seen]) -> str:
+    """Processes for a message: pid and command."""
+    names = [f"pid {process.pid} ({command_of(process.pid)[:200] or '?'})" for process in processes]
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
