@@ -114,8 +114,10 @@ class RegistryDamagedError(PortweaveError):
             f"{what}",
             hint=(
                 *((detail,) if detail else ()),
-                "portweave doctor --fix sets it aside and rebuilds what can be rebuilt;"
-                f" the version before it is {path}.bak",
+                (
+                    "portweave doctor --fix sets it aside and rebuilds what can be rebuilt;"
+                    f" the version before it is {path}.bak"
+                ),
             ),
             file=path,
         )

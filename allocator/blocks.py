@@ -1,0 +1,177 @@
+"""Take, find and give back a worktree's block of ports."""
+
+import os
+import time
+
+from portweave.allocator.model import Entry, Key
+from portweave.allocator.plan import Keep, Request, covers, entry_of, settle
+from portweave.allocator.registry import load, make_folders, store, sweep, sync_folder
+from portweave.errors import PinTakenError, RegistryLockedError, RegistryUnwritableError
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+# A block that is in use says so to the hour: noting every use would cost more than the use.
+_FRESH_S = 3600
+
+
+class Taken:
+    """What a worktree got.
+
+    Attributes:
+        entry: Its block.
+        reused: Whether it is as it was.
+        unpinned: Whether it lies elsewhere than `PORTWEAVE_OFFSET` says, because it has a listener.
+    """
+
+    __slots__ = ("entry", "reused", "unpinned")
+
+    def __init__(self, entry: Entry, *, reused: bool, unpinned: bool = False) -> None:
+        self.entry = entry
+        self.reused = reused
+        self.unpinned = unpinned
+
+
+def find(path: str, key: Key, environ: "Mapping[str, str]") -> Entry | None:
+    """A worktree's block, None where it has none; it counts as used from now on.
+
+    Args:
+        path: The registry.
+        key: The worktree.
+        environ: Says how long to wait for others.
+
+    Raises:
+        RegistryDamagedError: The registry cannot be read.
+    """
+    entry = entry_of(load(path), key)
+    if entry is not None:
+        _note_use(path, entry, environ)
+    return entry
+
+
+def take(path: str, request: Request, environ: "Mapping[str, str]") -> Taken:
+    """Give a worktree the block that it asks for, or the one it has.
+
+    Args:
+        path: The registry.
+        request: What is wanted.
+        environ: Says how long to wait for others.
+
+    Raises:
+        PinTakenError: `PORTWEAVE_OFFSET` names ports that others hold.
+        PoolExhaustedError: There is no room for the block.
+        RegistryDamagedError: The registry cannot be read.
+        RegistryLockedError: Somebody else held it for too long.
+        RegistryUnwritableError: It cannot be written.
+    """
+    entry = entry_of(load(path), request.key)
+    if entry is not None and covers(entry, request):
+        _note_use(path, entry, environ)
+        return Taken(entry, reused=True)
+    # Sockets are needed only where ports are given out.
+    from portweave.allocator.probe import is_free, listener, listening
+
+    def change(entries: list[Entry]) -> tuple[list[Entry], Taken]:
+        step = settle(entries, request, listening=listening, is_free=is_free)
+        if isinstance(step, Keep):
+            return entries, Taken(step.entry, reused=True, unpinned=step.unpinned)
+        key = request.key
+        entry = Entry(key, _now(), key.namespace, step.ports)
+        return _replaced(entries, entry), Taken(entry, reused=False, unpinned=step.unpinned)
+
+    try:
+        return _update(path, change, environ)
+    except PinTakenError as error:
+        holder = listener(error.port) if error.by_listener and error.port else None
+        if holder is None:
+            raise
+        raise PinTakenError(error.message, port=error.port, holder=str(holder)) from None
+
+
+def give_back(
+    path: str, belongs: "Callable[[Key], bool]", environ: "Mapping[str, str]"
+) -> list[Entry]:
+    """Remove the blocks whose keys are chosen by `belongs`; those that there were.
+
+    Raises:
+        RegistryDamagedError: The registry cannot be read.
+        RegistryLockedError: Somebody else held it for too long.
+        RegistryUnwritableError: It cannot be written.
+    """
+    before = [entry for entry in load(path) if belongs(entry.key)]
+    if not before:
+        return []
+
+    def change(entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
+        return [entry for entry in entries if not belongs(entry.key)], before
+
+    return _update(path, change, environ)
+
+
+def _note_use(path: str, entry: Entry, environ: "Mapping[str, str]") -> None:
+    now_s = time.time()
+    if _time(now_s - _FRESH_S) <= entry.last_used_at <= _time(now_s + _FRESH_S):
+        return
+
+    def change(entries: list[Entry]) -> tuple[list[Entry], None]:
+        found = entry_of(entries, entry.key)
+        if found is None:
+            return entries, None
+        return _replaced(entries, Entry(found.key, _now(), found.namespace, found.ports)), None
+
+    try:
+        _update(path, change, environ, patient=False)
+    except (RegistryLockedError, RegistryUnwritableError):
+        # Nothing that the user asked for has failed, and the next use notes it.
+        return
+
+
+def _update(
+    path: str,
+    change: "Callable[[list[Entry]], tuple[list[Entry], T]]",
+    environ: "Mapping[str, str]",
+    *,
+    patient: bool = True,
+) -> "T":
+    """Replace the registry by what `change` makes of it, worktrees that are gone left out."""
+    from portweave.allocator.lock import Lock
+
+    try:
+        make_folders(os.path.dirname(path))
+        with Lock(path, environ, patient=patient) as lock:
+            sweep(path, time.time())
+            before = load(path)
+            entries, result = change(
+                [entry for entry in before if os.path.isdir(entry.key.worktree_root)]
+            )
+            changed = entries != before
+            if changed:
+                store(path, entries, still_locked=lock.check)
+        if changed:
+            # The disk may take its time: nobody waits for it but this process.
+            sync_folder(path)
+    except OSError as error:
+        raise RegistryUnwritableError(path, error.strerror or str(error)) from error
+    return result
+
+
+def _replaced(entries: list[Entry], entry: Entry) -> list[Entry]:
+    """The entries with the first of the same key replaced by `entry`, which else is appended."""
+    for index, other in enumerate(entries):
+        if other.key == entry.key:
+            return [*entries[:index], entry, *entries[index + 1 :]]
+    return [*entries, entry]
+
+
+def _now() -> str:
+    return _time(time.time())
+
+
+def _time(at_s: float) -> str:
+    milliseconds = int(at_s * 1000)
+    whole = time.gmtime(milliseconds // 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', whole)}.{milliseconds % 1000:03d}Z"

@@ -1,0 +1,62 @@
+"""Values as JSON texts, byte for byte as a JavaScript engine writes them.
+
+The `json` package costs more than a whole `portweave run` may take.
+"""
+
+try:
+    from _json import encode_basestring as _quote
+except ImportError:  # another interpreter than CPython
+    from json.encoder import py_encode_basestring as _quote
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from typing import TypeGuard
+
+
+def is_object(value: object) -> "TypeGuard[dict[str, object]]":
+    """Whether a value is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> "TypeGuard[list[object]]":
+    """Whether a value is a JSON array."""
+    return isinstance(value, list)
+
+
+def quote(text: str) -> str:
+    """A JSON string; only half surrogates (of file names that are not UTF-8) are escaped."""
+    quoted: str = _quote(text)
+    if quoted.isascii():
+        return quoted
+    return "".join(
+        f"\\u{ord(char):04x}" if "\ud800" <= char <= "\udfff" else char for char in quoted
+    )
+
+
+def code_units(text: str) -> bytes:
+    """A key that sorts texts as JavaScript does: by UTF-16 code units."""
+    return text.encode("utf-16-be", "surrogatepass")
+
+
+def pretty(value: object, indent: str = "") -> str:
+    """A value of dicts, texts, integers, booleans and None, indented by two blanks."""
+    if not is_object(value):
+        return compact(value)
+    if not value:
+        return "{}"
+    inner = indent + "  "
+    items = [f"{inner}{quote(key)}: {pretty(item, inner)}" for key, item in value.items()]
+    return "{\n" + ",\n".join(items) + f"\n{indent}}}"
+
+
+def compact(value: object) -> str:
+    """A value of dicts, texts, integers, booleans and None, without blanks."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if not is_object(value):
+        return quote(str(value))
+    return "{" + ",".join(f"{quote(key)}:{compact(item)}" for key, item in value.items()) + "}"

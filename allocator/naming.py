@@ -1,0 +1,98 @@
+"""Names of worktrees, services and instances."""
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAIN = "main"
+BLANKS = " \t\n\r\v\f"
+LARGEST_OFFSET = 2**53 - 1
+
+_SLUG_LENGTH = 40
+_SLUG_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+_DIGITS = frozenset("0123456789")
+
+
+def slug(text: str) -> str:
+    """Make a name of lower-case ASCII letters, digits and dashes, of 1 to 40 characters.
+
+    It is cut after dashes at its ends have gone, so a long one may end in a dash.
+    """
+    dashed = "".join(char if char in _SLUG_CHARACTERS else " " for char in text.lower())
+    return "-".join(dashed.split())[:_SLUG_LENGTH] or MAIN
+
+
+def namespace_of(root: str, main_root: str) -> str:
+    """The namespace of the worktree at `root`, of the project whose main worktree is `main_root`.
+
+    `main`, or for a linked worktree its folder's name and a part of its path's hash.
+    """
+    if root == main_root:
+        return MAIN
+    return f"{slug(root.rpartition('/')[2])}-{_sha1(root)[:8]}"
+
+
+def _sha1(text: str) -> str:
+    # hashlib loads OpenSSL, which costs more than the work.
+    try:
+        sha1 = __import__("_sha1").sha1
+    except ImportError:
+        from hashlib import sha1
+    return str(sha1(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest())
+
+
+def chosen_namespace(environ: "Mapping[str, str]", root: str) -> str | None:
+    """The namespace that the user chose by `PORTWEAVE_NAMESPACE`, None for the worktree's own.
+
+    What an outer portweave injected is not the user's wish: of another worktree it is not taken,
+    and of this one it is taken as it is.
+    """
+    text = environ.get("PORTWEAVE_NAMESPACE", "").strip(BLANKS)
+    if not text:
+        return None
+    outer = environ.get("PORTWEAVE_WORKTREE")
+    if outer is None:
+        return slug(text)
+    return text if outer == root else None
+
+
+def offset_from(text: str) -> int | None:
+    """The value of `PORTWEAVE_OFFSET`, None for a blank one.
+
+    Raises:
+        ValueError: It is not a plain decimal integer, or too large.
+    """
+    digits = text.strip(BLANKS)
+    if not digits:
+        return None
+    if not _DIGITS.issuperset(digits):
+        raise ValueError(f'PORTWEAVE_OFFSET must be a non-negative integer (got "{text}")')
+    # Python refuses to read a text of thousands of digits as a number.
+    if len(digits.lstrip("0")) > len(str(LARGEST_OFFSET)) or int(digits) > LARGEST_OFFSET:
+        raise ValueError(
+            "PORTWEAVE_OFFSET must be a non-negative integer within Number.MAX_SAFE_INTEGER"
+            f' (got "{text}")'
+        )
+    return int(digits)
+
+
+def instance_name(service: str, number: int) -> str:
+    """The name of a service's instance: `web` for the first, `web.2` for the second."""
+    return service if number == 1 else f"{service}.{number}"
+
+
+def full_name(instance: str, namespace: str) -> str:
+    """The name of an instance among all worktrees of its project: `web.2-main`."""
+    return f"{instance}-{namespace}"
+
+
+def project_name(main_root: str) -> str:
+    """What a project without a `projectName` is called: as the folder of its main worktree.
+
+    Args:
+        main_root: The main worktree, or the repository itself where it is bare.
+    """
+    *folders, last = [""] + [part for part in main_root.split("/") if part]
+    if last in {".git", ".bare"} and folders:
+        last = folders[-1]
+    return last.removesuffix(".git") or "project"

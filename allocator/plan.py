@@ -1,0 +1,314 @@
+"""Which ports a worktree gets: rules, without looking at a socket or a file.
+
+`decide` says one step at a time what is missing to decide, and is asked again with the answer:
+`Watch` (is anything listening in the worktree's own block?), `Probe` (are these ports free?), and
+in the end `Keep` or `Place`. With the same facts the answer is the same.
+
+The theory: a worktree keeps its block for as long as it names all that is wanted. Where a name is
+missing, a block with a listener stands still and is added to; one without moves to the lowest
+place where all fit, as npm portweave moves it.
+"""
+
+from portweave.allocator.model import Entry, Key, Pool
+from portweave.allocator.naming import BLANKS, instance_name
+from portweave.errors import PinTakenError, PoolExhaustedError
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+DEFAULT_POOL = Pool(30000, 60000)
+PROBES = 100
+
+_LOWEST_PORT = 1024
+_PORTS_END = 65536
+
+
+class Request:
+    """What a worktree asks for.
+
+    Attributes:
+        key: For whom.
+        names: Of the instances, in the order of the block.
+        pool: Where a new block may lie.
+        offset: Where in the pool the block has to begin; None for anywhere.
+    """
+
+    __slots__ = ("key", "names", "offset", "pool")
+
+    def __init__(
+        self, key: Key, names: "Sequence[str]", pool: Pool, offset: int | None = None
+    ) -> None:
+        self.key = key
+        self.names = names
+        self.pool = pool
+        self.offset = offset
+
+    @property
+    def pinned(self) -> int | None:
+        """The port at which the block has to begin."""
+        return None if self.offset is None else self.pool.start + self.offset
+
+
+class Watch:
+    """Find out which of these ports, all of the worktree's own, have a listener."""
+
+    __slots__ = ("ports",)
+
+    def __init__(self, ports: "tuple[int, ...]") -> None:
+        self.ports = ports
+
+
+class Probe:
+    """Find out whether these ports are free, in this order, up to the first that is not."""
+
+    __slots__ = ("ports",)
+
+    def __init__(self, ports: "tuple[int, ...]") -> None:
+        self.ports = ports
+
+
+class Keep:
+    """The worktree has what it asks for.
+
+    Attributes:
+        entry: The block.
+        unpinned: Whether it lies elsewhere than asked, because it has a listener.
+    """
+
+    __slots__ = ("entry", "unpinned")
+
+    def __init__(self, entry: Entry, *, unpinned: bool = False) -> None:
+        self.entry = entry
+        self.unpinned = unpinned
+
+
+class Place:
+    """The worktree gets these ports.
+
+    Attributes:
+        ports: All that its entry is to hold.
+        unpinned: Whether they lie elsewhere than asked, because the block has a listener.
+    """
+
+    __slots__ = ("ports", "unpinned")
+
+    def __init__(self, ports: dict[str, int], *, unpinned: bool = False) -> None:
+        self.ports = ports
+        self.unpinned = unpinned
+
+
+def pool_from(text: str) -> Pool | None:
+    """The pool that `PORTWEAVE_POOL_RANGE` names, as `30000-60000`; None where it names none."""
+    start, dash, end = text.partition("-")
+    numbers = [part.strip(BLANKS) for part in (start, end)]
+    if not dash or not all(part.isascii() and part.isdigit() for part in numbers):
+        return None
+    if any(len(part.lstrip("0")) > len("9007199254740991") for part in numbers):
+        return None
+    pool = Pool(int(numbers[0]), int(numbers[1]))
+    return pool if _LOWEST_PORT <= pool.start < pool.end else None
+
+
+def block_order(services: "Iterable[tuple[str, str | None, int]]") -> list[str]:
+    """The names of all instances in the order of their ports.
+
+    A service stands where it is written, or right behind the first of its group; the further
+    instances of a service stand right behind its first.
+
+    Args:
+        services: Name, group and number of instances of each, in the order of the file.
+    """
+    rank_of_group: dict[str, int] = {}
+    ranked: list[tuple[int, int, str, int]] = []
+    for index, (name, group, scale) in enumerate(services):
+        rank = index if group is None else rank_of_group.setdefault(group, index)
+        ranked.append((rank, index, name, scale))
+    return [
+        instance_name(name, number)
+        for _, _, name, scale in sorted(ranked)
+        for number in range(1, scale + 1)
+    ]
+
+
+def first_fit(occupied: "Collection[int]", count: int, pool: Pool) -> int | None:
+    """The lowest port of the pool from which `count` are not occupied, None where there is none."""
+    start, end = pool.start, min(pool.end, _PORTS_END)
+    for port in sorted(occupied):
+        if port < start:
+            continue
+        if port >= start + count:
+            break
+        start = port + 1
+    return start if start + count <= end else None
+
+
+def entry_of(entries: "Iterable[Entry]", key: Key) -> Entry | None:
+    """The first entry of a worktree."""
+    root = key.worktree_root
+    for entry in entries:
+        if entry.key.worktree_root == root and entry.key == key:
+            return entry
+    return None
+
+
+def covers(entry: Entry, request: Request) -> bool:
+    """Whether a block has all that is asked for, where it is asked for."""
+    ports = entry.ports
+    if any(name not in ports for name in request.names):
+        return False
+    return request.offset is None or not ports or min(ports.values()) == request.pinned
+
+
+def decide(
+    entries: "Sequence[Entry]", request: Request, taken: "Mapping[int, bool]"
+) -> Watch | Probe | Keep | Place:
+    """The next step towards the ports of a worktree.
+
+    Args:
+        entries: The registry.
+        request: What is wanted.
+        taken: What was found out by earlier steps: port -> whether anybody has it.
+
+    Raises:
+        PoolExhaustedError: There is no place for the block.
+        PinTakenError: `PORTWEAVE_OFFSET` names ports that another worktree, or a listener, holds.
+    """
+    entry = entry_of(entries, request.key)
+    if entry is not None:
+        if covers(entry, request):
+            return Keep(entry)
+        own = tuple(sorted(entry.ports.values()))
+        if any(port not in taken for port in own):
+            return Watch(own)
+        if any(taken[port] for port in own):
+            return _stand(entries, entry, request, taken)
+    if request.pinned is not None:
+        return _pin(entries, request, request.pinned, taken)
+    return _move(entries, request, taken)
+
+
+def _stand(
+    entries: "Sequence[Entry]", entry: Entry, request: Request, taken: "Mapping[int, bool]"
+) -> Probe | Keep | Place:
+    """Add what is missing to a block that has a listener: right behind it, or wherever it fits."""
+    unpinned = request.pinned not in {None, min(entry.ports.values())}
+    missing = [name for name in request.names if name not in entry.ports]
+    if not missing:
+        return Keep(entry, unpinned=unpinned)
+    occupied = _occupied(entries)
+    behind = tuple(range(max(entry.ports.values()) + 1, _PORTS_END))[: len(missing)]
+    fits = len(behind) == len(missing) and behind[-1] < request.pool.end
+    if fits and not any(port in occupied or taken.get(port) for port in behind):
+        unknown = tuple(port for port in behind if port not in taken)
+        if unknown:
+            return Probe(unknown)
+        return Place(entry.ports | dict(zip(missing, behind, strict=True)), unpinned=unpinned)
+    found: list[int] = []
+    for port in range(request.pool.start, min(request.pool.end, _PORTS_END)):
+        if len(found) == len(missing):
+            break
+        if port not in occupied and not taken.get(port):
+            found.append(port)
+    if len(found) < len(missing):
+        raise PoolExhaustedError("Port pool exhausted: no contiguous block available in registry")
+    unknown = tuple(port for port in found if port not in taken)
+    if unknown:
+        _check_patience(occupied, taken)
+        return Probe(unknown)
+    return Place(entry.ports | dict(zip(missing, found, strict=True)), unpinned=unpinned)
+
+
+def _pin(
+    entries: "Sequence[Entry]", request: Request, start: int, taken: "Mapping[int, bool]"
+) -> Probe | Place:
+    """The block at the place that `PORTWEAVE_OFFSET` names."""
+    end = start + len(request.names)
+    if end > min(request.pool.end, _PORTS_END):
+        raise PinTakenError(
+            f"PORTWEAVE_OFFSET={request.offset} leaves no room for {len(request.names)} ports"
+            f" in the pool {request.pool.start}-{request.pool.end}"
+        )
+    wanted = range(start, end)
+    for entry in entries:
+        if entry.key == request.key:
+            continue
+        for port in entry.ports.values():
+            if port in wanted:
+                raise PinTakenError(
+                    f"PORTWEAVE_OFFSET={request.offset}: port {port} belongs to the worktree"
+                    f" {entry.key.worktree_root}",
+                    port=port,
+                )
+    for port in wanted:
+        if taken.get(port):
+            raise PinTakenError(
+                f"PORTWEAVE_OFFSET={request.offset}: port {port} is in use",
+                port=port,
+                by_listener=True,
+            )
+    return _place(request.names, wanted, taken)
+
+
+def _move(
+    entries: "Sequence[Entry]", request: Request, taken: "Mapping[int, bool]"
+) -> Probe | Place:
+    """The lowest block of the pool that no worktree has and that is free."""
+    occupied = _occupied(entries)
+    _check_patience(occupied, taken)
+    busy = {port for port, is_taken in taken.items() if is_taken}
+    start = first_fit(occupied | busy, len(request.names), request.pool)
+    if start is None:
+        raise PoolExhaustedError("Port pool exhausted: no contiguous block available in registry")
+    return _place(request.names, range(start, start + len(request.names)), taken)
+
+
+def _place(names: "Sequence[str]", ports: range, taken: "Mapping[int, bool]") -> Probe | Place:
+    unknown = tuple(port for port in ports if port not in taken)
+    return Probe(unknown) if unknown else Place(dict(zip(names, ports, strict=True)))
+
+
+def _occupied(entries: "Sequence[Entry]") -> set[int]:
+    return {port for entry in entries for port in entry.ports.values()}
+
+
+def _check_patience(occupied: set[int], taken: "Mapping[int, bool]") -> None:
+    strangers = sum(is_taken and port not in occupied for port, is_taken in taken.items())
+    if strangers >= PROBES:
+        raise PoolExhaustedError(
+            "Port pool exhausted: too many externally-bound ports prevented allocation"
+        )
+
+
+def settle(
+    entries: "Sequence[Entry]",
+    request: Request,
+    *,
+    listening: "Callable[[tuple[int, ...]], Collection[int]]",
+    is_free: "Callable[[int], bool]",
+) -> Keep | Place:
+    """Ask `decide` until it has decided, and find out what it asks for.
+
+    Args:
+        entries: The registry.
+        request: What is wanted.
+        listening: Which of some ports have a listener.
+        is_free: Whether a port can be had.
+
+    Raises:
+        PoolExhaustedError: There is no place for the block.
+        PinTakenError: `PORTWEAVE_OFFSET` names ports that another worktree, or a listener, holds.
+    """
+    taken: dict[int, bool] = {}
+    while True:
+        step = decide(entries, request, taken)
+        if isinstance(step, Keep | Place):
+            return step
+        if isinstance(step, Watch):
+            busy = listening(step.ports)
+            taken |= {port: port in busy for port in step.ports}
+            continue
+        for port in step.ports:
+            taken[port] = not is_free(port)
+            if taken[port]:
+                break

@@ -1,0 +1,170 @@
+"""Is a port free, and who has it?
+
+`_socket` is what `socket` is made of; the module around it costs more than the work.
+"""
+
+import _socket
+import errno
+import os
+from _socket import socket as Socket  # noqa: N812
+
+from portweave.allocator.model import Holder
+from portweave.allocator.processes import (
+    HAS_PROC,
+    command_of,
+    read_bytes,
+    variable_of,
+    working_dir_of,
+)
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_LOOPBACK = ((_socket.AF_INET, "127.0.0.1"), (_socket.AF_INET6, "::1"))
+_WILDCARD = ((_socket.AF_INET, "0.0.0.0"), (_socket.AF_INET6, "::"))  # noqa: S104 - closed at once
+_ADDRESSES = (*_LOOPBACK, *_WILDCARD)
+# What a host without IPv6 answers.
+_ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
+_LISTEN = b"0A"
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on a port, on both loopback and both wildcard addresses.
+
+    A port in TIME_WAIT is free. Asking takes the port for an instant, so it is asked only of
+    ports that nobody was given.
+    """
+    # On Linux a wildcard address is refused where any other has a listener: in most cases this
+    # first question is the only one. macOS has to be asked for each address.
+    if HAS_PROC and _can_listen(_socket.AF_INET6, "::", port, both=True):
+        return True
+    if not all(_can_listen(family, address, port) for family, address in _ADDRESSES):
+        return False
+    return not any(_answers(family, address, port) for family, address in _LOOPBACK)
+
+
+def _can_listen(family: int, address: str, port: int, *, both: bool = False) -> bool:
+    try:
+        probe = Socket(family, _socket.SOCK_STREAM)
+    except OSError as error:
+        return error.errno in _ABSENT and not both
+    try:
+        probe.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+        if family == _socket.AF_INET6:
+            probe.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 0 if both else 1)
+        probe.bind((address, port))
+        probe.listen(0)
+    except OSError as error:
+        return error.errno in _ABSENT and not both
+    finally:
+        probe.close()
+    return True
+
+
+def _answers(family: int, address: str, port: int) -> bool:
+    """Whether a connection is accepted at once, as it is on a loopback address."""
+    try:
+        probe = Socket(family, _socket.SOCK_STREAM)
+    except OSError:
+        return False
+    try:
+        probe.setblocking(False)
+        return probe.connect_ex((address, port)) == 0
+    finally:
+        probe.close()
+
+
+def listening(ports: "Collection[int]") -> frozenset[int]:
+    """Which of these ports have a listener on any address; nobody notices being looked at."""
+    if HAS_PROC:
+        return frozenset(port for port, _, _ in _listeners(ports))
+    return frozenset(
+        port
+        for port in ports
+        if any(_answers(family, address, port) for family, address in _LOOPBACK)
+    )
+
+
+def listener(port: int) -> Holder | None:
+    """Who listens on a port; None where nobody does."""
+    return listeners((port,)).get(port)
+
+
+def listeners(ports: "Collection[int]") -> dict[int, Holder]:
+    """Who listens on these ports; those without a listener are left out."""
+    if not HAS_PROC:
+        return _listeners_slowly(ports)
+    found: dict[int, Holder] = {}
+    port_of_inode: dict[str, int] = {}
+    for port, user_id, inode in _listeners(ports):
+        found[port] = Holder(user_id=user_id)
+        port_of_inode[f"socket:[{inode}]"] = port
+    for pid, target in _open_sockets() if port_of_inode else ():
+        port = port_of_inode.pop(target, 0)
+        if port:
+            found[port] = _holder(pid, found[port].user_id)
+        if not port_of_inode:
+            break
+    return found
+
+
+def _holder(pid: int, user_id: int | None) -> Holder:
+    return Holder(
+        pid,
+        command_of(pid),
+        user_id=user_id,
+        working_dir=working_dir_of(pid),
+        worktree=variable_of(pid, "PORTWEAVE_WORKTREE"),
+    )
+
+
+def _listeners(ports: "Collection[int]") -> list[tuple[int, int, str]]:
+    """Port, user and inode of each listener on these ports: proc(5), /proc/net/tcp."""
+    wanted = {b"%04X" % port: port for port in ports}
+    found: list[tuple[int, int, str]] = []
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in read_bytes(path).split(b"\n"):
+            if b" 0A " not in line:
+                continue
+            fields = line.split()
+            port = wanted.get(fields[1].rpartition(b":")[2])
+            if port is not None and fields[3] == _LISTEN:
+                found.append((port, int(fields[7]), fields[9].decode()))
+    return found
+
+
+def _open_sockets() -> "list[tuple[int, str]]":
+    """The sockets of all processes that are ours to see, as (pid, `socket:[inode]`)."""
+    found: list[tuple[int, str]] = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            descriptors = os.listdir(f"/proc/{name}/fd")
+        except OSError:  # gone, or another user's
+            continue
+        for descriptor in descriptors:
+            try:
+                target = os.readlink(f"/proc/{name}/fd/{descriptor}")
+            except OSError:
+                continue
+            if target.startswith("socket:"):
+                found.append((int(name), target))
+    return found
+
+
+def _listeners_slowly(ports: "Collection[int]") -> dict[int, Holder]:
+    import psutil
+
+    found = {port: Holder() for port in listening(ports)}
+    # All connections at once need privileges on macOS; each process's own do not.
+    for process in psutil.process_iter() if found else ():
+        try:
+            connections = process.net_connections("tcp")
+        except psutil.Error:
+            continue
+        for connection in connections:
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port in found:
+                found[connection.laddr.port] = _holder(process.pid, os.getuid())
+    return found

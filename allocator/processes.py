@@ -1,0 +1,87 @@
+"""What can be known of other processes: from /proc where there is one, else from psutil."""
+
+import os
+
+HAS_PROC = os.path.exists("/proc/self/stat")
+
+
+def started_at(pid: int) -> str | None:
+    """When a process began, in units of the system's own; None where there is no such process.
+
+    Together with the pid it names one process, as pids are used again: proc(5), field 22 of stat.
+    """
+    if HAS_PROC:
+        stat = read_bytes(f"/proc/{pid}/stat")
+        # The command stands in parentheses, and may hold any character.
+        fields = stat[stat.rfind(b")") + 2 :].split()
+        # A zombie (or a dead one that is being removed) does nothing any more.
+        alive = len(fields) > 19 and fields[0] not in {b"Z", b"X"}
+        return fields[19].decode() if alive else None
+    import psutil
+
+    try:
+        return str(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return None
+
+
+def command_of(pid: int) -> str:
+    """A process's words joined by blanks; empty where they cannot be seen."""
+    if HAS_PROC:
+        words = read_bytes(f"/proc/{pid}/cmdline") or read_bytes(f"/proc/{pid}/comm").strip()
+        return words.rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "backslashreplace")
+    import psutil
+
+    try:
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return ""
+
+
+def working_dir_of(pid: int) -> str:
+    """Where a process runs; empty where that cannot be seen."""
+    if HAS_PROC:
+        try:
+            return os.readlink(f"/proc/{pid}/cwd")
+        except OSError:
+            return ""
+    import psutil
+
+    try:
+        return psutil.Process(pid).cwd()
+    except psutil.Error:
+        return ""
+
+
+def variable_of(pid: int, name: str) -> str:
+    """A variable that a process was started with; empty where it is not set or cannot be seen."""
+    if HAS_PROC:
+        prefix = name.encode() + b"="
+        for variable in read_bytes(f"/proc/{pid}/environ").split(b"\0"):
+            if variable.startswith(prefix):
+                return os.fsdecode(variable[len(prefix) :])
+        return ""
+    import psutil
+
+    try:
+        return psutil.Process(pid).environ().get(name, "")
+    except psutil.Error:
+        return ""
+
+
+def read_bytes(path: str) -> bytes:
+    """What a file of /proc says; nothing where it has gone or is not ours to read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        pieces: list[bytes] = []
+        while piece := os.read(descriptor, 1 << 16):
+            pieces.append(piece)
+    except OSError:
+        return b""
+    else:
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)
