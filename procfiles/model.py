@@ -1,25 +1,56 @@
 """What definition files say, as values.
 
-Plain classes with `__slots__`: importing `dataclasses` costs more than a whole `portweave run` may take. They are
-made once, by the parsers, and never changed.
+Plain classes with `__slots__`: importing `dataclasses` costs more than a whole `portweave run` may
+take. They are made once, by the parsers, and never changed.
 """
+
+TYPE_CHECKING = False  # `typing` costs as much as all of this
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Origin:
     """Where something was defined.
 
-    Attributes:
+    Args:
         path: The file, absolute.
         line: From 1.
         column: From 1.
+        find: Finds line and column, in this order, when they are first asked for: few are, and
+            finding them means to read the file again.
     """
 
-    __slots__ = ("column", "line", "path")
+    __slots__ = ("_column", "_find", "_line", "path")
 
-    def __init__(self, path: str, line: int, column: int) -> None:
+    def __init__(
+        self,
+        path: str,
+        line: int = 1,
+        column: int = 1,
+        *,
+        find: "Callable[[], tuple[int, int]] | None" = None,
+    ) -> None:
         self.path = path
-        self.line = line
-        self.column = column
+        self._line = line
+        self._column = column
+        self._find = find
+
+    @property
+    def line(self) -> int:
+        """The line, from 1."""
+        self._look()
+        return self._line
+
+    @property
+    def column(self) -> int:
+        """The column, from 1."""
+        self._look()
+        return self._column
+
+    def _look(self) -> None:
+        if self._find is not None:
+            find, self._find = self._find, None
+            self._line, self._column = find()
 
 
 class EnvFile:
@@ -92,7 +123,8 @@ class Restart:
 
     Attributes:
         policy: `no`, `on-failure` or `always`.
-        limit: After how many restarts without a reset it is given up; None for the policy's own limit.
+        limit: After how many restarts without a reset it is given up; None for the policy's own
+            limit.
     """
 
     __slots__ = ("limit", "policy")
@@ -108,12 +140,15 @@ class Service:
     Attributes:
         name: As it is written.
         origin: Where it is defined.
-        command: Text for `/bin/sh -c`, a list to execute as it is, or None where only ports are wanted.
-        env_var: The variable that holds its port in every service's environment; None for a service without a port.
+        command: Text for `/bin/sh -c`, a list to execute as it is, or None where only ports are
+            wanted.
+        env_var: The variable that holds its port in every service's environment; None for a
+            service without a port.
         group: Services of one group have neighbouring ports.
         discovery_env: (variable, template) pairs, in file order.
         working_dir: Absolute.
-        environment: (variable, template) pairs, in file order; the value None passes the inherited one on.
+        environment: (variable, template) pairs, in file order; the value None passes the inherited
+            one on.
         env_files: In file order; later ones win.
         depends_on: In file order.
         ready: None where nothing was said.
@@ -209,8 +244,8 @@ class Definitions:
     """All services of a project.
 
     Attributes:
-        paths: The files they were read from, absolute; the first is the one that a user would call the definition
-            file. Empty in anonymous mode.
+        paths: The files they were read from, absolute; the first is the one that a user would call
+            the definition file. Empty in anonymous mode.
         project_name: As written; None where nothing was said.
         services: In the order of the files.
         env_files: For every service; in file order.

@@ -1,0 +1,252 @@
+"""A document and a Procfile in, definitions out; and what one service says of another."""
+
+import posixpath
+
+from portweave.errors import DefinitionsInvalidError
+from portweave.procfiles import procfile, shape
+from portweave.procfiles.expand import FIELDS, placeholders
+from portweave.procfiles.issues import Issues, nearest
+from portweave.procfiles.model import Definitions, Dependency, Service
+from portweave.procfiles.tree import Document, Keys, Value
+
+RESERVED_PREFIX = "PORTWEAVE_"
+
+
+def build(
+    document: Document | None,
+    processes: tuple[procfile.Process, ...] | None,
+    procfile_path: str = "",
+    shown: dict[str, str] | None = None,
+) -> Definitions:
+    """Put the files of one folder together.
+
+    Args:
+        document: The file in JSON or YAML, None where there is none.
+        processes: Those of the Procfile, None where there is none.
+        procfile_path: Its path, absolute.
+        shown: File to its path for people.
+
+    Raises:
+        DefinitionsInvalidError: With all that is wrong, one look at a time: keys that are there
+            twice and text that is no text; types and forms; names, references and cycles.
+    """
+    shown = shown or {}
+    issues = Issues()
+    said = shape.Shape()
+    if document is not None:
+        for keys, origin in document.duplicates:
+            issues.add(keys, "duplicate key", origin=origin)
+        _check_text(document.value, issues)
+        issues.raise_found(document, shown)
+        said = shape.read(document, issues, has_processes=bool(processes))
+        issues.raise_found(document, shown)
+    elif not processes:
+        raise DefinitionsInvalidError(
+            "services: services must contain at least one entry",
+            hint=f"{shown.get(procfile_path, procfile_path)}:1:1: add lines as web: npm start",
+            file=procfile_path,
+            line=1,
+            column=1,
+            path="services",
+        )
+    portless = {draft.service.name for draft in said.drafts if not draft.port}
+    services = {draft.service.name: draft.service for draft in said.drafts}
+    from_procfile = {process.name for process in processes or ()} - services.keys()
+    for process in processes or ():
+        _add_process(process, services, posixpath.dirname(procfile_path), issues)
+    _check_variables(services, portless, from_procfile, issues)
+    for service in services.values():
+        _check_templates(service, services, portless, issues)
+        _check_port(service, portless, issues)
+        _check_dependencies(service, services, issues)
+    _check_hostnames(services, from_procfile, issues)
+    _check_cycles(services, issues)
+    issues.raise_found(document, shown)
+    for service in services.values():
+        _settle(service, services)
+    paths = [document.path] if document is not None else []
+    if processes is not None:
+        paths.append(procfile_path)
+    return Definitions(
+        tuple(paths),
+        tuple(services.values()),
+        project_name=said.project_name,
+        env_files=said.env_files,
+    )
+
+
+def _check_text(root: Value, issues: Issues) -> None:
+    """Find text that no operating system takes: with NUL, or with half a surrogate pair."""
+    todo: list[tuple[Keys, Value]] = [((), root)]
+    while todo:
+        keys, value = todo.pop()
+        if isinstance(value, str):
+            if "\0" in value:
+                issues.add(keys, "has a NUL character")
+            elif not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+                issues.add(keys, "has half of a surrogate pair")
+        elif isinstance(value, dict):
+            for key, member in value.items():
+                todo += (((*keys, key), key), ((*keys, key), member))
+        elif isinstance(value, list):
+            todo += [((*keys, index), item) for index, item in enumerate(value)]
+
+
+def _add_process(
+    process: procfile.Process, services: dict[str, Service], folder: str, issues: Issues
+) -> None:
+    service = services.get(process.name)
+    if service is None:
+        service = Service(process.name, process.origin, working_dir=folder)
+        services[process.name] = service
+    elif service.command is not None:
+        keys = ("services", process.name, "command")
+        message = f"a command is given on line {process.origin.line} of the Procfile too"
+        issues.add(keys, message, "keep one of them")
+    service.command = service.command or process.command
+    service.on_request = process.name in procfile.ON_REQUEST
+
+
+def _check_variables(
+    services: dict[str, Service], portless: set[str], from_procfile: set[str], issues: Issues
+) -> None:
+    """Give each service its variable; then what npm portweave checks, in its order and words."""
+    first: dict[str, Keys] = {}
+
+    def declare(name: str, keys: Keys, service: Service, hint: str) -> None:
+        origin = service.origin if service.name in from_procfile else None
+        if name.startswith(RESERVED_PREFIX):
+            message = f'env var "{name}" uses the reserved "{RESERVED_PREFIX}" prefix'
+            issues.add(keys, message, hint, origin=origin)
+        if name in first:
+            path = ".".join(map(str, first[name]))
+            message = f'duplicate identifier "{name}" already declared at {path}'
+            issues.add(keys, message, hint, origin=origin)
+        else:
+            first[name] = keys
+
+    for service in services.values():
+        root = ("services", service.name)
+        hint = ""
+        if service.name in portless:
+            if service.env_var is not None:
+                message = f'"{service.env_var}" can hold no port: port is false'
+                issues.add((*root, "envVar"), message, "remove one of them")
+            service.env_var = None
+        else:
+            if service.env_var is None:
+                service.env_var = service.name.upper().replace("-", "_") + "_PORT"
+                hint = f'name another variable with envVar, or rename "{service.name}"'
+            declare(service.env_var, (*root, "envVar"), service, hint)
+        for name, template in service.discovery_env:
+            keys = (*root, "discoveryEnv", name)
+            declare(name, keys, service, "")
+            _check_template(template, keys, services, portless, issues, escapes=False)
+
+
+def _check_template(
+    template: str,
+    keys: Keys,
+    services: dict[str, Service],
+    portless: set[str],
+    issues: Issues,
+    *,
+    escapes: bool,
+) -> None:
+    for name in placeholders(template, escapes=escapes):
+        if name == "namespace":
+            continue
+        if name.startswith("pw:"):
+            field = name[3:]
+            if field not in FIELDS:
+                near = nearest(field, FIELDS)
+                hint = f"did you mean ${{pw:{near}}}?" if near else f"there are {', '.join(FIELDS)}"
+                message = f'template references unknown metadata field "{field}"'
+                issues.add(keys, message, hint)
+        elif name not in services:
+            near = nearest(name, list(services))
+            hint = f"did you mean ${{{near}}}?" if near else ""
+            if not near and escapes:
+                hint = f"only ports are put in; for the text itself write $${{{name}}}"
+            issues.add(keys, f'template references unknown service "{name}"', hint)
+        elif name in portless:
+            issues.add(keys, f'template references the service "{name}", which has no port')
+
+
+def _check_templates(
+    service: Service, services: dict[str, Service], portless: set[str], issues: Issues
+) -> None:
+    root = ("services", service.name)
+    for name, template in service.environment:
+        keys = (*root, "environment", name)
+        if name.startswith(RESERVED_PREFIX):
+            message = f'env var "{name}" uses the reserved "{RESERVED_PREFIX}" prefix'
+            issues.add(keys, message)
+        if template is not None:
+            _check_template(template, keys, services, portless, issues, escapes=True)
+    if service.ready is not None and service.ready.http is not None:
+        keys = (*root, "ready", "http")
+        _check_template(service.ready.http, keys, services, portless, issues, escapes=True)
+
+
+def _check_port(service: Service, portless: set[str], issues: Issues) -> None:
+    ready = service.ready
+    if service.name not in portless or ready is None:
+        return
+    root = ("services", service.name, "ready")
+    if ready.tcp is True:
+        issues.add((*root, "tcp"), "needs a port of the service's own, but port is false")
+    if ready.http is not None and ready.http.startswith("/"):
+        issues.add((*root, "http"), "needs a port of the service's own, but port is false")
+
+
+def _check_dependencies(service: Service, services: dict[str, Service], issues: Issues) -> None:
+    for dependency in service.depends_on:
+        keys = ("services", service.name, "dependsOn", dependency.name)
+        target = services.get(dependency.name)
+        if target is None:
+            near = nearest(dependency.name, list(services))
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(services)}"
+            issues.add(keys[:3], f'unknown service "{dependency.name}"', hint)
+        elif target.command is None and service.command is not None:
+            issues.add(keys[:3], f'the service "{dependency.name}" has no command to start')
+
+
+def _check_hostnames(services: dict[str, Service], from_procfile: set[str], issues: Issues) -> None:
+    first: dict[str, str] = {}
+    for service in services.values():
+        if service.env_var is None or service.hostname is False:
+            continue
+        base = service.name.lower().replace("_", "-")
+        # The instances behind the first are web.2 and so on; their routes are web-2 and so on.
+        for number in range(1, service.scale + 1):
+            host = base if number == 1 else f"{base}-{number}"
+            owner = first.setdefault(host, service.name)
+            if owner != service.name:
+                keys = ("services", service.name, "hostname")
+                origin = service.origin if service.name in from_procfile else None
+                message = f'the host name "{host}" is also that of services.{owner}'
+                issues.add(keys, message, "rename one of them", origin=origin)
+
+
+def _check_cycles(services: dict[str, Service], issues: Issues) -> None:
+    if not any(service.depends_on for service in services.values()):
+        return
+    from portweave.procfiles.graph import find_cycle
+
+    cycle = find_cycle(tuple(services.values()))
+    if cycle:
+        keys = ("services", cycle[0], "dependsOn")
+        issues.add(keys, f"dependency cycle: {' -> '.join(cycle)}")
+
+
+def _settle(service: Service, services: dict[str, Service]) -> None:
+    """To depend on what is meant to end is to wait for its end."""
+    if any(services[dependency.name].oneshot for dependency in service.depends_on):
+        service.depends_on = tuple(
+            Dependency(
+                dependency.name,
+                "completed" if services[dependency.name].oneshot else dependency.condition,
+            )
+            for dependency in service.depends_on
+        )

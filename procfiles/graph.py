@@ -1,0 +1,135 @@
+"""What depends on what: the order of starting, cycles, and pictures of it."""
+
+from portweave.errors import UsageError
+from portweave.procfiles.model import Definitions, Service
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def find_cycle(services: tuple[Service, ...]) -> tuple[str, ...]:
+    """A cycle of dependencies, the first name repeated at the end; empty where there is none.
+
+    Args:
+        services: In file order; unknown dependencies are left alone.
+    """
+    by_name = {service.name: service for service in services}
+    finished: set[str] = set()
+    for service in services:
+        path: list[str] = []
+        on_path: set[str] = set()
+        # A name is seen twice: when it is come to, and when all below it is done.
+        todo = [(service.name, False)]
+        while todo:
+            name, is_done = todo.pop()
+            if is_done:
+                path.pop()
+                on_path.discard(name)
+                finished.add(name)
+                continue
+            if name in on_path:
+                return (*path[path.index(name) :], name)
+            if name in finished:
+                continue
+            path.append(name)
+            on_path.add(name)
+            todo.append((name, True))
+            todo += [
+                (dependency.name, False)
+                for dependency in reversed(by_name[name].depends_on)
+                if dependency.name in by_name
+            ]
+    return ()
+
+
+def start_order(definitions: Definitions) -> tuple[Service, ...]:
+    """All services, each behind those that it depends on; else in file order."""
+    by_name = {service.name: service for service in definitions.services}
+    order: dict[str, Service] = {}
+    for service in definitions.services:
+        todo = [(service.name, False)]
+        while todo:
+            name, is_done = todo.pop()
+            if is_done:
+                order.setdefault(name, by_name[name])
+            elif name not in order:
+                todo.append((name, True))
+                todo += [(other.name, False) for other in reversed(by_name[name].depends_on)]
+    return tuple(order.values())
+
+
+def needed(definitions: Definitions, names: "Iterable[str]") -> tuple[Service, ...]:
+    """The named services and all that they depend on, in file order.
+
+    Raises:
+        UsageError: There is no service of that name.
+    """
+    by_name = {service.name: service for service in definitions.services}
+    wanted: set[str] = set()
+    todo = list(names)
+    for name in todo:
+        if name not in by_name:
+            raise _unknown(name, list(by_name))
+    while todo:
+        name = todo.pop()
+        if name not in wanted:
+            wanted.add(name)
+            todo += [dependency.name for dependency in by_name[name].depends_on]
+    return tuple(service for service in definitions.services if service.name in wanted)
+
+
+def _unknown(name: str, known: list[str]) -> UsageError:
+    from portweave.procfiles.issues import nearest
+
+    near = nearest(name, known)
+    hint = f"did you mean {near}?" if near else f"there are {', '.join(known)}"
+    return UsageError(f'no service is named "{name}"', hint=hint)
+
+
+def as_text(definitions: Definitions) -> str:
+    """A line for each service in starting order, with what it waits for."""
+    lines: list[str] = []
+    for service in start_order(definitions):
+        waits = [f"{other.name} ({other.condition})" for other in service.depends_on]
+        lines.append(f"{service.name} <- {', '.join(waits)}" if waits else service.name)
+    return "\n".join(lines)
+
+
+def as_mermaid(definitions: Definitions) -> str:
+    """A flow chart for Mermaid; arrows go from what is started first to what waits for it."""
+    number = {service.name: index for index, service in enumerate(definitions.services)}
+    lines = ["flowchart LR"]
+    lines += [f'    s{number[service.name]}["{service.name}"]' for service in definitions.services]
+    lines += [
+        f"    s{number[other.name]} -- {other.condition} --> s{number[service.name]}"
+        for service in definitions.services
+        for other in service.depends_on
+    ]
+    return "\n".join(lines)
+
+
+def as_dot(definitions: Definitions) -> str:
+    """A graph for Graphviz; names are letters, digits, _ and -, so that quotes are enough."""
+    lines = ["digraph portweave {", "    rankdir=LR;"]
+    lines += [f'    "{service.name}";' for service in definitions.services]
+    lines += [
+        f'    "{other.name}" -> "{service.name}" [label="{other.condition}"];'
+        for service in definitions.services
+        for other in service.depends_on
+    ]
+    return "\n".join([*lines, "}"])
+
+
+def as_json(definitions: Definitions) -> dict[str, object]:
+    """Nodes in starting order, and edges from what is started first to what waits for it."""
+    order = start_order(definitions)
+    return {
+        "schemaVersion": 1,
+        "nodes": [service.name for service in order],
+        "edges": [
+            {"from": other.name, "to": service.name, "condition": other.condition}
+            for service in order
+            for other in service.depends_on
+        ],
+    }

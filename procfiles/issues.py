@@ -1,0 +1,99 @@
+"""What is wrong with definition files, collected, and put into one error."""
+
+from portweave.errors import DefinitionsInvalidError
+from portweave.procfiles.model import Origin
+from portweave.procfiles.tree import Document, Keys, dotted
+
+
+class Issue:
+    """One thing that is wrong.
+
+    Attributes:
+        keys: The way to it.
+        message: In npm portweave's words where it has any.
+        notes: Where it stands, and what was probably meant ("" where nothing is known); an unknown
+            key has its own note for each such key.
+        origin: Where it stands if that is not in the document.
+    """
+
+    __slots__ = ("keys", "message", "notes", "origin")
+
+    def __init__(
+        self,
+        keys: Keys,
+        message: str,
+        notes: tuple[tuple[Keys, str], ...],
+        origin: Origin | None = None,
+    ) -> None:
+        self.keys = keys
+        self.message = message
+        self.notes = notes
+        self.origin = origin
+
+
+class Issues:
+    """What was found so far, in order."""
+
+    __slots__ = ("found",)
+
+    def __init__(self) -> None:
+        self.found: list[Issue] = []
+
+    def add(
+        self,
+        keys: Keys,
+        message: str,
+        hint: str = "",
+        *,
+        notes: tuple[tuple[Keys, str], ...] = (),
+        origin: Origin | None = None,
+    ) -> None:
+        """Add one; `notes` in place of `hint` where several keys are meant."""
+        self.found.append(Issue(keys, message, notes or ((keys, hint),), origin))
+
+    def raise_found(self, document: Document | None, shown: dict[str, str]) -> None:
+        """Raise what was found, if anything was.
+
+        Args:
+            document: Where issues stand that have no origin of their own.
+            shown: File to its path for people.
+
+        Raises:
+            DefinitionsInvalidError: With a line for each issue, `<path>: <message>`, and a hint for
+                each place, `<file>:<line>:<column>: …`.
+        """
+        if not self.found:
+            return
+        details: list[dict[str, object]] = []
+        hints: list[str] = []
+        for issue in self.found:
+            for number, (keys, text) in enumerate(issue.notes):
+                origin = issue.origin or (document.origin(keys) if document else Origin(""))
+                place = f"{shown.get(origin.path, origin.path)}:{origin.line}:{origin.column}"
+                hints.append(f"{place}: {dotted(keys)}" + (f": {text}" if text else ""))
+                if number == 0:
+                    details.append(
+                        {
+                            "file": origin.path,
+                            "line": origin.line,
+                            "column": origin.column,
+                            "path": dotted(issue.keys),
+                            "message": issue.message,
+                        }
+                    )
+        first = {key: value for key, value in details[0].items() if key != "message"}
+        raise DefinitionsInvalidError(
+            "\n".join(f"{dotted(issue.keys)}: {issue.message}" for issue in self.found),
+            hint=tuple(hints),
+            **first,
+            issues=details,
+        )
+
+
+def nearest(word: str, known: "tuple[str, ...] | list[str]") -> str | None:
+    """The known word that `word` was probably meant to be."""
+    # An import for errors alone.
+    from difflib import get_close_matches
+
+    found = get_close_matches(word[:100], known, n=1, cutoff=0.6)
+    return found[0] if found else None

@@ -1,0 +1,115 @@
+"""A definition file in JSON: text in, document out."""
+
+from portweave.errors import DefinitionsInvalidError
+from portweave.fastjson import loads
+from portweave.procfiles.model import Origin
+from portweave.procfiles.tree import Document, Keys, Node, NodeValue, Number, Value
+
+
+def parse(text: str, path: str, shown: str) -> Document:
+    """Read a JSON text.
+
+    Args:
+        text: The text.
+        path: The file's, absolute.
+        shown: The same for people.
+
+    Raises:
+        DefinitionsInvalidError: It is not JSON.
+    """
+    has_duplicates = False
+
+    def take_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        nonlocal has_duplicates
+        value = dict(pairs)
+        has_duplicates = has_duplicates or len(value) < len(pairs)
+        return value
+
+    try:
+        value: Value = loads(text, pairs_hook=take_pairs, number_hook=Number)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    except ValueError as error:
+        raise _not_json(error, path, shown) from error
+    duplicates = _places(text, path)[1] if has_duplicates else ()
+    return Document(path, shown, value, lambda: _places(text, path)[0], duplicates)
+
+
+def _not_json(error: ValueError, path: str, shown: str) -> DefinitionsInvalidError:
+    what = str(getattr(error, "msg", error))
+    line = getattr(error, "lineno", None)
+    column = getattr(error, "colno", None)
+    if line is None or column is None:
+        return DefinitionsInvalidError(f"failed to parse JSON at {path}: {what}", file=path)
+    return DefinitionsInvalidError(
+        f"failed to parse JSON at {path}: {what} (line {line} column {column})",
+        hint=f"{shown}:{line}:{column}",
+        file=path,
+        line=line,
+        column=column,
+    )
+
+
+def _places(text: str, path: str) -> tuple[Node, tuple[tuple[Keys, Origin], ...]]:
+    """The nodes of a text that is known to be JSON, and the duplicate keys in it.
+
+    Not recursive: the scanner in C may reach deeper than functions in Python can.
+    """
+    import re
+
+    token = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|[^\s\[\]{},:"]+|[,:]', re.DOTALL)
+    found: list[tuple[Keys, Origin]] = []
+    root: Node | None = None
+    open_nodes: list[Node] = []
+    keys: list[str | int] = []  # the way to each open node but the root
+    key: tuple[str, int, int] | None = None
+    line, line_start, seen = 1, 0, 0
+    for match in token.finditer(text):
+        word, start = match[0], match.start()
+        newlines = text.count("\n", seen, start)
+        if newlines:
+            line, line_start = line + newlines, text.rindex("\n", seen, start) + 1
+        seen = start
+        column = start - line_start + 1
+        if word in (",", ":"):
+            continue
+        if word in ("]", "}"):
+            open_nodes.pop()
+            if keys:
+                keys.pop()
+            continue
+        parent = open_nodes[-1] if open_nodes else None
+        if parent is not None and isinstance(parent.value, dict) and key is None:
+            name = loads(word)
+            assert isinstance(name, str)
+            key = (name, line, column)
+            if name in parent.value:
+                found.append(((*keys, name), Origin(path, line, column)))
+            continue
+        node = Node(_value(word), line, column)
+        step: str | int = 0
+        if parent is None:
+            root = node
+        elif isinstance(parent.value, list):
+            step = len(parent.value)
+            parent.value.append(node)
+        else:
+            assert isinstance(parent.value, dict)
+            assert key is not None
+            step, node.line, node.column = key
+            parent.value[step] = node
+            key = None
+        if isinstance(node.value, (dict, list)):
+            open_nodes.append(node)
+            if parent is not None:
+                keys.append(step)
+    assert root is not None
+    return root, tuple(found)
+
+
+def _value(word: str) -> NodeValue:
+    if word == "{":
+        return {}
+    if word == "[":
+        return []
+    value = loads(word, number_hook=Number)
+    assert value is None or isinstance(value, (str, bool, Number))
+    return value

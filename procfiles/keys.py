@@ -1,0 +1,58 @@
+"""The words of definition files: which keys there are, and which are to come."""
+
+# In this order npm portweave looks at its own; ours follow.
+ROOT = ("$schema", "projectName", "services", "envFile")
+NPM_SERVICE = ("discoveryEnv", "envVar", "group", "preferred")
+SERVICE = (
+    *NPM_SERVICE,
+    "command",
+    "workingDir",
+    "environment",
+    "envFile",
+    "dependsOn",
+    "ready",
+    "restart",
+    "stopSignal",
+    "stopGracePeriod",
+    "scale",
+    "port",
+    "oneshot",
+    "watch",
+    "framework",
+    "scope",
+    "hooks",
+    "resources",
+    "profiles",
+    "hostname",
+    "tty",
+)
+READY = ("http", "tcp", "exec", "log", "notify", "interval", "timeout")
+PROBES = ("http", "tcp", "exec", "log", "notify")
+CONDITIONS = ("started", "ready", "completed")
+POLICIES = ("no", "on-failure", "always")
+SIGNALS = (
+    "SIGTERM",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGHUP",
+    "SIGKILL",
+    "SIGUSR1",
+    "SIGUSR2",
+    "SIGWINCH",
+    "SIGABRT",
+    "SIGALRM",
+)
+
+# Keys, and values of keys, that nothing acts on yet: refused, so that nobody relies on them. A
+# value stands behind `=`. One that works loses its line, and nothing else changes.
+NOT_YET = frozenset(
+    {
+        "watch",
+        "ready.notify=true",
+        "tty=true",
+        "framework=name",
+        "hostname=name",
+    }
+)
+# Refused until they exist, whatever their value is.
+RESERVED = ("scope", "hooks", "resources")

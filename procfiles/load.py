@@ -1,0 +1,190 @@
+"""Finds the definition files of a folder, reads them, and gives back what they say."""
+
+# pathlib costs more than all of this, so that paths are text here.
+import os
+
+from portweave.errors import (
+    DefinitionsInvalidError,
+    DefinitionsMissingError,
+    DotenvError,
+    EnvFileError,
+)
+from portweave.procfiles import definitions, procfile
+from portweave.procfiles.model import Definitions, Origin, Service
+from portweave.procfiles.tree import Document
+
+DOCUMENTS = ("portweave.config.json", "portweave.yaml", "portweave.yml")
+# The first of them wins.
+PROCFILES = ("Procfile.dev", "Procfile")
+LARGEST_BYTES = 1 << 20
+MOST_ANONYMOUS = 100
+
+
+def load(cwd: str, top: str | None, explicit: str | None) -> Definitions:
+    """Read the definition files.
+
+    Args:
+        cwd: Where the command was given, absolute.
+        top: The worktree's root, the last folder that is looked into; None for `/`.
+        explicit: A file to be read in place of those that are looked for, relative to `cwd`.
+
+    Raises:
+        DefinitionsMissingError: There is none.
+        DefinitionsInvalidError: They cannot be read, or say what cannot be.
+    """
+    if explicit is not None:
+        path = os.path.normpath(os.path.join(cwd, explicit))
+        if not os.path.exists(path):
+            raise DefinitionsMissingError(path, hint="-f and --config name a definition file")
+        if _is_procfile(path):
+            return _build(cwd, None, path)
+        return _build(cwd, path, None)
+    folder = cwd
+    while True:
+        documents = [name for name in DOCUMENTS if os.path.exists(os.path.join(folder, name))]
+        processes = [name for name in PROCFILES if os.path.exists(os.path.join(folder, name))]
+        if len(documents) > 1:
+            raise DefinitionsInvalidError(
+                f"more than one definition file in {folder}: {', '.join(documents)}",
+                hint="keep one of them, or name one with -f",
+                file=os.path.join(folder, documents[0]),
+            )
+        if documents or processes:
+            return _build(
+                cwd,
+                os.path.join(folder, documents[0]) if documents else None,
+                os.path.join(folder, processes[0]) if processes else None,
+            )
+        parent = os.path.dirname(folder)
+        if parent == folder or folder == top:
+            raise _missing(cwd, folder)
+        folder = parent
+
+
+def anonymous(count: int) -> Definitions:
+    """Services `port-1` to `port-n` with `PORT_1` to `PORT_n`, without any file.
+
+    Raises:
+        DefinitionsInvalidError: It is not in [1, 100].
+    """
+    if not 1 <= count <= MOST_ANONYMOUS:
+        raise DefinitionsInvalidError(
+            f"count must be an integer in [1, {MOST_ANONYMOUS}], received {count}"
+        )
+    origin = Origin("")
+    services = [
+        Service(f"port-{number}", origin, env_var=f"PORT_{number}")
+        for number in range(1, count + 1)
+    ]
+    return Definitions((), tuple(services))
+
+
+def read_env_file(path: str, *, required: bool) -> dict[str, str]:
+    """Read a file of variables; an empty dict where it is missing and may be.
+
+    Args:
+        path: Absolute.
+        required: Whether it is an error that it is missing.
+
+    Raises:
+        EnvFileError: It is missing, or cannot be read.
+        DotenvError: A line is malformed, or not UTF-8.
+    """
+    # Only here: a worktree without such a file has no use for the parser.
+    from portweave.procfiles import dotenv
+
+    try:
+        data = _read(path)
+    except FileNotFoundError:
+        if required:
+            raise EnvFileError(path, "there is no such file") from None
+        return {}
+    except OSError as error:
+        raise EnvFileError(path, error.strerror or str(error)) from error
+    if len(data) > LARGEST_BYTES:
+        raise EnvFileError(path, f"it has more than {LARGEST_BYTES} bytes")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DotenvError(path, line, "not UTF-8", hint="save the file as UTF-8") from None
+    return dotenv.parse(text, path)
+
+
+def _missing(cwd: str, last: str) -> DefinitionsMissingError:
+    looked = f"looked for {', '.join((*DOCUMENTS, *PROCFILES))} in {cwd}"
+    if last != cwd:
+        looked += f" and the folders above it, up to {last}"
+    return DefinitionsMissingError(
+        os.path.join(cwd, DOCUMENTS[0]),
+        hint=(looked, "portweave run --count N -- COMMAND needs none"),
+    )
+
+
+def _is_procfile(path: str) -> bool:
+    name = os.path.basename(path).lower()
+    return name.startswith("procfile") or name.endswith("procfile")
+
+
+def _build(cwd: str, document_path: str | None, procfile_path: str | None) -> Definitions:
+    shown: dict[str, str] = {}
+    document: Document | None = None
+    processes: tuple[procfile.Process, ...] | None = None
+    if document_path is not None:
+        shown[document_path] = _shown(document_path, cwd)
+        document = _document(document_path, shown[document_path])
+    if procfile_path is not None:
+        shown[procfile_path] = _shown(procfile_path, cwd)
+        text = _text(procfile_path, "a Procfile", shown[procfile_path])
+        processes = procfile.parse(text, procfile_path, shown[procfile_path])
+    return definitions.build(document, processes, procfile_path or "", shown)
+
+
+def _shown(path: str, cwd: str) -> str:
+    return path.removeprefix(cwd.rstrip("/") + "/")
+
+
+def _document(path: str, shown: str) -> Document:
+    if path.endswith((".yaml", ".yml")):
+        from portweave.procfiles import yamlfile
+
+        return yamlfile.parse(_text(path, "YAML", shown), path, shown)
+    from portweave.procfiles import jsonfile
+
+    return jsonfile.parse(_text(path, "JSON", shown), path, shown)
+
+
+def _text(path: str, kind: str, shown: str) -> str:
+    try:
+        data = _read(path)
+    except OSError as error:
+        raise DefinitionsInvalidError(
+            f"failed to read {path}: {error.strerror or error}", file=path
+        ) from error
+    if len(data) > LARGEST_BYTES:
+        raise DefinitionsInvalidError(
+            f"failed to read {path}: it has more than {LARGEST_BYTES} bytes", file=path
+        )
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
+        raise DefinitionsInvalidError(
+            f"failed to parse {kind} at {path}: byte 0x{data[error.start]:02x} is not UTF-8"
+            f" (line {line} column {column})",
+            hint=f"{shown}:{line}:{column}: save the file as UTF-8",
+            file=path,
+            line=line,
+            column=column,
+        ) from None
+
+
+def _read(path: str) -> bytes:
+    """The bytes of a file, and no more than one above the limit of them."""
+    with open(path, "rb", buffering=0) as file:
+        data = b""
+        # A pipe gives what it has; only an empty read is its end.
+        while len(data) <= LARGEST_BYTES and (chunk := file.read(LARGEST_BYTES + 1 - len(data))):
+            data += chunk
+        return data

@@ -1,0 +1,170 @@
+"""What JSON and YAML files hold, in one form: values for reading, nodes for finding places.
+
+A value is a dict, a list, a str, a bool, None or a `Number`. A document knows its value at once;
+where things stand is found out when it is asked for, which is when there is an error to explain.
+"""
+
+from portweave.procfiles.model import Origin
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    Value: TypeAlias = "bool | str | Number | list[Value] | dict[str, Value] | None"
+    NodeValue: TypeAlias = "bool | str | Number | list[Node] | dict[str, Node] | None"
+else:
+    Value = NodeValue = object
+
+# The way from the root of a document to a value in it.
+Keys = tuple[str | int, ...]
+
+
+class Number:
+    """A number as it is written.
+
+    Attributes:
+        text: What stands in the file, as `1.50` or `0x1f`.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"Number({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Number) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def real(self) -> float:
+        """Its value; infinite where it is too large for a float."""
+        text = self.text.lower()
+        for prefix, base in (("0x", 16), ("0o", 8)):
+            if text.startswith(prefix):
+                whole = int(text, base)
+                return float(whole) if whole.bit_length() < 1024 else float("inf")
+        # YAML 1.2 writes `.inf` and `.nan`.
+        return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+
+    def whole(self) -> int | None:
+        """Its value as an integer, None where it is none; `3000.0` and `3e3` are."""
+        real = self.real()
+        return int(real) if real.is_integer() else None
+
+
+class Node:
+    """A value and its place.
+
+    Attributes:
+        value: As in the module's words, but with nodes in dicts and lists.
+        line: From 1; that of the key where it is the value of one.
+        column: From 1, likewise.
+    """
+
+    __slots__ = ("column", "line", "value")
+
+    def __init__(self, value: NodeValue, line: int, column: int) -> None:
+        self.value: NodeValue = value
+        self.line = line
+        self.column = column
+
+
+class Document:
+    """A file in JSON or YAML.
+
+    Attributes:
+        path: Absolute.
+        shown: The path as people are to see it.
+        value: What it holds.
+        duplicates: The way to each key that an object has twice or more, with its origin.
+    """
+
+    __slots__ = ("_find_root", "duplicates", "path", "shown", "value")
+
+    def __init__(
+        self,
+        path: str,
+        shown: str,
+        value: Value,
+        find_root: "Callable[[], Node]",
+        duplicates: "tuple[tuple[Keys, Origin], ...]" = (),
+    ) -> None:
+        self.path = path
+        self.shown = shown
+        self.value = value
+        self.duplicates = duplicates
+        self._find_root = find_root
+
+    def origin(self, keys: Keys) -> Origin:
+        """Where the value at `keys` stands, or what is nearest to it from above.
+
+        A key is found in either spelling, as `envVar` or as `env_var`.
+        """
+        return Origin(self.path, find=lambda: self._position(keys))
+
+    def _position(self, keys: Keys) -> tuple[int, int]:
+        node = self._find_root()
+        for key in keys:
+            if isinstance(node.value, dict):
+                found = node.value.get(str(key)) or node.value.get(snake_case(str(key)))
+            elif isinstance(node.value, list):
+                found = _item(node.value, key)
+            else:
+                found = None
+            if found is None:
+                break
+            node = found
+        return node.line, node.column
+
+
+def _item(items: list[Node], key: str | int) -> Node | None:
+    """The item of a list by its index, or by its text: `db`, or `KEY` for `KEY=value`."""
+    if isinstance(key, int):
+        return items[key] if key < len(items) else None
+    for item in items:
+        if isinstance(item.value, str) and item.value.partition("=")[0] == key:
+            return item
+    return None
+
+
+def snake_case(key: str) -> str:
+    """The other spelling of a camelCase key: `env_var` for `envVar`."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)
+
+
+def camel_case(key: str) -> str:
+    """The usual spelling of a snake_case key: `envVar` for `env_var`."""
+    first, *others = key.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def type_name(value: Value) -> str:
+    """What messages call the type of a value, as npm portweave does."""
+    if value is None:
+        return "null"
+    if isinstance(value, Number):
+        real = value.real()
+        if real != real:
+            return "NaN"
+        return "Infinity" if real in (float("inf"), float("-inf")) else "number"
+    names = {dict: "object", list: "array", str: "string", bool: "boolean"}
+    return names[type(value)]
+
+
+def dotted(keys: Keys) -> str:
+    """The way to a value in words: `services.api.envVar`, `(root)` for the root."""
+    return ".".join(map(str, keys)) or "(root)"
+
+
+def plain(node: Node) -> Value:
+    """The value of a node without the places."""
+    if isinstance(node.value, dict):
+        return {key: plain(member) for key, member in node.value.items()}
+    if isinstance(node.value, list):
+        return [plain(item) for item in node.value]
+    return node.value

@@ -1,0 +1,275 @@
+"""A definition file in YAML: text in, document out.
+
+The events of the parser are put together here, and not by PyYAML's composer, for three reasons:
+plain scalars get their types from the core schema of YAML 1.2 (section 10.3.2), in which `no` and
+`on` are text; places are kept; and nothing recurses, so that neither depth nor aliases of aliases
+cost more than a bound.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import cast
+
+import yaml
+
+from portweave.errors import DefinitionsInvalidError
+from portweave.procfiles.model import Origin
+from portweave.procfiles.tree import Document, Keys, Node, NodeValue, Number, plain
+
+# Far more than a stack has; a text of a few lines can ask for billions.
+MOST_NODES = 20_000
+MOST_LEVELS = 64
+
+# The one in C, where libyaml is there.
+_LOADER: type[yaml.BaseLoader] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+
+_NUMBER = re.compile(
+    r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"
+    r"|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+def parse(text: str, path: str, shown: str) -> Document:
+    """Read a YAML text of one document; an empty one holds None.
+
+    Args:
+        text: The text.
+        path: The file's, absolute.
+        shown: The same for people.
+
+    Raises:
+        DefinitionsInvalidError: It is not YAML, or has what is not accepted here: several
+            documents, tags, keys that are no scalars, more than `MOST_LEVELS` levels or
+            `MOST_NODES` values.
+    """
+    builder = _Builder(path)
+    try:
+        parsed = yaml.parse(text, Loader=_LOADER)  # pyright: ignore[reportUnknownMemberType]
+        for event in cast("Iterator[yaml.Event]", parsed):
+            builder.take(event)
+    except _RefusedError as error:
+        raise _not_yaml(path, shown, error.what, error.line, error.column, error.hint) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = error.problem or error.context or "not YAML"
+        hint = "YAML is indented with blanks, not with tabs" if "'\\t'" in what else ""
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise _not_yaml(path, shown, what, line, column, hint) from error
+    except (yaml.YAMLError, ValueError) as error:
+        what = str(error).partition("\n")[0]
+        raise DefinitionsInvalidError(
+            f"failed to parse YAML at {path}: {what}", file=path
+        ) from error
+    root = builder.root
+    return Document(path, shown, plain(root), lambda: root, tuple(builder.duplicates))
+
+
+def _not_yaml(
+    path: str, shown: str, what: str, line: int, column: int, hint: str
+) -> DefinitionsInvalidError:
+    place = f"{shown}:{line}:{column}"
+    return DefinitionsInvalidError(
+        f"failed to parse YAML at {path}: {what} (line {line} column {column})",
+        hint=f"{place}: {hint}" if hint else place,
+        file=path,
+        line=line,
+        column=column,
+    )
+
+
+class _Mark:
+    """Where an event begins; lines and columns from 1, and not from 0 as in PyYAML."""
+
+    __slots__ = ("column", "line")
+
+    def __init__(self, event: yaml.Event) -> None:
+        mark = event.start_mark
+        self.line = mark.line + 1 if mark else 1
+        self.column = mark.column + 1 if mark else 1
+
+
+class _RefusedError(Exception):
+    def __init__(self, what: str, mark: _Mark, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.line = mark.line
+        self.column = mark.column
+        self.hint = hint
+
+
+def _too_deep(mark: _Mark) -> _RefusedError:
+    return _RefusedError(f"nested more than {MOST_LEVELS} levels deep", mark)
+
+
+class _Open:
+    """A sequence or mapping that is not at its end yet."""
+
+    __slots__ = ("anchor", "height", "key", "merges", "node", "size", "step")
+
+    def __init__(self, node: Node, anchor: str | None, step: str | int | None) -> None:
+        self.node = node
+        self.anchor = anchor
+        self.step = step  # its own key or index, None for the root
+        self.key: tuple[str, _Mark] | None = None  # one that waits for its value
+        self.merges: list[tuple[Node, _Mark]] = []
+        self.size = 1  # values, itself included
+        self.height = 1  # levels, its own included
+
+
+class _Builder:
+    """Events in, nodes out.
+
+    Attributes:
+        root: The value of the document.
+        duplicates: The way to each key that a mapping has twice or more, with its origin.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.root = Node(None, 1, 1)
+        self.duplicates: list[tuple[Keys, Origin]] = []
+        self._path = path
+        self._documents = 0
+        self._open: list[_Open] = []
+        # The node, the number of values in it, and its levels; None while it is open.
+        self._anchors: dict[str, tuple[Node, int, int] | None] = {}
+
+    def take(self, event: yaml.Event) -> None:
+        """Take the next event of the parser."""
+        mark = _Mark(event)
+        if isinstance(event, yaml.DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                raise _RefusedError("more than one document", mark)
+        elif isinstance(event, yaml.AliasEvent):
+            self._take_alias(event)
+        elif isinstance(event, yaml.ScalarEvent):
+            self._refuse_tag(event)
+            if self._wants_key():
+                self._take_key(event.value, mark, plain_style=not event.style)
+                return
+            node = Node(_scalar(event), mark.line, mark.column)
+            if event.anchor is not None:
+                self._anchors[event.anchor] = (node, 1, 0)
+            self._add(node, 1, 0, mark)
+        elif isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
+            self._refuse_tag(event)
+            self._refuse_as_key(mark)
+            if len(self._open) == MOST_LEVELS:
+                raise _too_deep(mark)
+            value: NodeValue = {} if isinstance(event, yaml.MappingStartEvent) else []
+            if event.anchor is not None:
+                self._anchors[event.anchor] = None
+            node = Node(value, mark.line, mark.column)
+            self._open.append(_Open(node, event.anchor, self._step()))
+        elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
+            self._close(mark)
+
+    def _refuse_tag(self, event: yaml.NodeEvent) -> None:
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise _RefusedError(f"the tag {tag} has no meaning here", _Mark(event))
+
+    def _wants_key(self) -> bool:
+        if not self._open:
+            return False
+        top = self._open[-1]
+        return isinstance(top.node.value, dict) and top.key is None
+
+    def _refuse_as_key(self, mark: _Mark) -> None:
+        if self._wants_key():
+            raise _RefusedError("a key must be plain text", mark)
+
+    def _step(self) -> str | int | None:
+        if not self._open:
+            return None
+        top = self._open[-1]
+        if top.key is not None:
+            return top.key[0]
+        return len(top.node.value) if isinstance(top.node.value, list) else None
+
+    def _take_key(self, name: str, mark: _Mark, *, plain_style: bool) -> None:
+        top = self._open[-1]
+        assert isinstance(top.node.value, dict)
+        is_merge = name == "<<" and plain_style
+        if name in top.node.value or (is_merge and top.merges):
+            keys = [opened.step for opened in self._open if opened.step is not None]
+            origin = Origin(self._path, mark.line, mark.column)
+            self.duplicates.append(((*keys, name), origin))
+        top.key = ("<<" if is_merge else name, mark)
+        if is_merge:
+            # Marked by a value that no file can have, until its own value has come.
+            top.merges.append((Node(None, 0, 0), mark))
+
+    def _take_alias(self, event: yaml.AliasEvent) -> None:
+        mark = _Mark(event)
+        self._refuse_as_key(mark)
+        if event.anchor not in self._anchors:
+            raise _RefusedError(f"the alias *{event.anchor} has no anchor before it", mark)
+        target = self._anchors[event.anchor]
+        if target is None:
+            raise _RefusedError(f"the alias *{event.anchor} stands inside its own anchor", mark)
+        node, size, height = target
+        self._add(Node(node.value, mark.line, mark.column), size, height, mark)
+
+    def _close(self, mark: _Mark) -> None:
+        closed = self._open.pop()
+        if closed.merges:
+            _merge(closed)
+        if closed.anchor is not None:
+            self._anchors[closed.anchor] = (closed.node, closed.size, closed.height)
+        self._add(closed.node, closed.size, closed.height, mark)
+
+    def _add(self, node: Node, size: int, height: int, mark: _Mark) -> None:
+        if not self._open:
+            self.root = node
+            return
+        top = self._open[-1]
+        top.size += size
+        if top.size > MOST_NODES:
+            raise _RefusedError(f"more than {MOST_NODES} values, aliases resolved", mark)
+        top.height = max(top.height, height + 1)
+        if len(self._open) + height > MOST_LEVELS:
+            raise _too_deep(mark)
+        if isinstance(top.node.value, list):
+            top.node.value.append(node)
+            return
+        assert isinstance(top.node.value, dict)
+        assert top.key is not None
+        (name, key_mark), top.key = top.key, None
+        if top.merges and top.merges[-1][0].line == 0:
+            _check_merge(node, key_mark)
+            top.merges[-1] = (node, key_mark)
+            return
+        # Not in place: an anchored node may stand elsewhere too.
+        top.node.value[name] = Node(node.value, key_mark.line, key_mark.column)
+
+
+def _check_merge(node: Node, mark: _Mark) -> None:
+    parts = node.value if isinstance(node.value, list) else [node]
+    if not all(isinstance(part.value, dict) for part in parts):
+        raise _RefusedError("<< needs a mapping, or a list of mappings", mark)
+
+
+def _merge(mapping: _Open) -> None:
+    """Add what `<<` names; the mapping's own keys win, then the earlier of those that are named."""
+    assert isinstance(mapping.node.value, dict)
+    for node, _ in mapping.merges:
+        for part in node.value if isinstance(node.value, list) else [node]:
+            assert isinstance(part.value, dict)
+            for name, member in part.value.items():
+                mapping.node.value.setdefault(name, member)
+
+
+def _scalar(event: yaml.ScalarEvent) -> NodeValue:
+    text = event.value
+    if event.style:
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    return Number(text) if _NUMBER.fullmatch(text) else text
