@@ -12,7 +12,8 @@ from portweave.allocator.model import Holder
 from portweave.allocator.processes import (
     HAS_PROC,
     command_of,
-    read_bytes,
+    listening,
+    listening_sockets,
     variable_of,
     working_dir_of,
 )
@@ -21,12 +22,11 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-_LOOPBACK = ((_socket.AF_INET, "127.0.0.1"), (_socket.AF_INET6, "::1"))
+LOOPBACK = ((_socket.AF_INET, "127.0.0.1"), (_socket.AF_INET6, "::1"))
 _WILDCARD = ((_socket.AF_INET, "0.0.0.0"), (_socket.AF_INET6, "::"))  # noqa: S104 - closed at once
-_ADDRESSES = (*_LOOPBACK, *_WILDCARD)
+_ADDRESSES = (*LOOPBACK, *_WILDCARD)
 # What a host without IPv6 answers.
 _ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
-_LISTEN = b"0A"
 
 
 def is_free(port: int) -> bool:
@@ -41,7 +41,7 @@ def is_free(port: int) -> bool:
         return True
     if not all(_can_listen(family, address, port) for family, address in _ADDRESSES):
         return False
-    return not any(_answers(family, address, port) for family, address in _LOOPBACK)
+    return not any(answers(family, address, port) for family, address in LOOPBACK)
 
 
 def _can_listen(family: int, address: str, port: int, *, both: bool = False) -> bool:
@@ -62,7 +62,7 @@ def _can_listen(family: int, address: str, port: int, *, both: bool = False) -> 
     return True
 
 
-def _answers(family: int, address: str, port: int) -> bool:
+def answers(family: int, address: str, port: int) -> bool:
     """Whether a connection is accepted at once, as it is on a loopback address."""
     try:
         probe = Socket(family, _socket.SOCK_STREAM)
@@ -73,17 +73,6 @@ def _answers(family: int, address: str, port: int) -> bool:
         return probe.connect_ex((address, port)) == 0
     finally:
         probe.close()
-
-
-def listening(ports: "Collection[int]") -> frozenset[int]:
-    """Which of these ports have a listener on any address; nobody notices being looked at."""
-    if HAS_PROC:
-        return frozenset(port for port, _, _ in _listeners(ports))
-    return frozenset(
-        port
-        for port in ports
-        if any(_answers(family, address, port) for family, address in _LOOPBACK)
-    )
 
 
 def listener(port: int) -> Holder | None:
@@ -97,7 +86,7 @@ def listeners(ports: "Collection[int]") -> dict[int, Holder]:
         return _listeners_slowly(ports)
     found: dict[int, Holder] = {}
     port_of_inode: dict[str, int] = {}
-    for port, user_id, inode in _listeners(ports):
+    for port, user_id, inode in listening_sockets(ports):
         found[port] = Holder(user_id=user_id)
         port_of_inode[f"socket:[{inode}]"] = port
     for pid, target in _open_sockets() if port_of_inode else ():
@@ -117,21 +106,6 @@ def _holder(pid: int, user_id: int | None) -> Holder:
         working_dir=working_dir_of(pid),
         worktree=variable_of(pid, "PORTWEAVE_WORKTREE"),
     )
-
-
-def _listeners(ports: "Collection[int]") -> list[tuple[int, int, str]]:
-    """Port, user and inode of each listener on these ports: proc(5), /proc/net/tcp."""
-    wanted = {b"%04X" % port: port for port in ports}
-    found: list[tuple[int, int, str]] = []
-    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in read_bytes(path).split(b"\n"):
-            if b" 0A " not in line:
-                continue
-            fields = line.split()
-            port = wanted.get(fields[1].rpartition(b":")[2])
-            if port is not None and fields[3] == _LISTEN:
-                found.append((port, int(fields[7]), fields[9].decode()))
-    return found
 
 
 def _open_sockets() -> "list[tuple[int, str]]":

@@ -1,0 +1,366 @@
+"""Definition files and a worktree in, ports and variables out: what `run`, `show` and `up` share.
+
+Nothing is imported here that a warm `run` does not need.
+"""
+
+import os
+import time
+
+from portweave.allocator.blocks import take
+from portweave.allocator.model import Entry, Key
+from portweave.allocator.naming import instance_name, offset_from, project_name
+from portweave.allocator.plan import DEFAULT_POOL, Request, block_order, pool_from
+from portweave.allocator.processes import listening
+from portweave.allocator.registry import read_all, registry_path
+from portweave.allocator.worktree import Worktree, locate, outside_git
+from portweave.errors import (
+    CurrentEnvError,
+    DriftError,
+    OffsetError,
+    PortOverrideError,
+    UsageError,
+)
+from portweave.procfiles.expand import Values, expand
+from portweave.procfiles.load import anonymous, load, read_env_file
+from portweave.procfiles.model import Definitions, Service
+from portweave.show import current_env
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Project:
+    """What is known before any port is.
+
+    Attributes:
+        worktree: Where; `worktree.namespace` may have been chosen by the user.
+        definitions: What its services are.
+        offset: Where in the pool the block has to begin; None for anywhere.
+        registry: The path of the registry.
+        scale: How many instances of each service with a port there are.
+        environ: What is inherited.
+    """
+
+    __slots__ = ("definitions", "environ", "offset", "registry", "scale", "worktree")
+
+    def __init__(
+        self,
+        worktree: Worktree,
+        definitions: Definitions,
+        *,
+        offset: int | None,
+        registry: str,
+        scale: dict[str, int],
+        environ: "Mapping[str, str]",
+    ) -> None:
+        self.worktree = worktree
+        self.definitions = definitions
+        self.offset = offset
+        self.registry = registry
+        self.scale = scale
+        self.environ = environ
+
+    @property
+    def key(self) -> Key:
+        """What the registry knows the worktree by."""
+        worktree = self.worktree
+        return Key(worktree.git_common_dir, worktree.namespace, worktree.root)
+
+    @property
+    def name(self) -> str:
+        """The project's name: as written, else as its main worktree's folder."""
+        return self.definitions.project_name or project_name(self.worktree.main_root)
+
+    @property
+    def names(self) -> list[str]:
+        """The instances that have a port, in the order of the block."""
+        return block_order(
+            (service.name, service.group, self.scale[service.name])
+            for service in self.definitions.services
+            if service.name in self.scale
+        )
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Each instance with a port, in file order, and the variable that it finds it in."""
+        return [
+            (instance_name(service.name, number), service.env_var if number == 1 else "PORT")
+            for service in self.definitions.services
+            if service.env_var is not None
+            for number in range(1, self.scale[service.name] + 1)
+        ]
+
+    def computed(self, entry: Entry) -> dict[str, str]:
+        """The variables that all services share, with the ports of `entry`.
+
+        Raises:
+            DriftError: The block has no port for a service.
+            PlaceholderError: A template names what has no value.
+        """
+        worktree = self.worktree
+        values = Values(
+            entry.ports,
+            namespace=entry.namespace,
+            git_common_dir=worktree.git_common_dir,
+            worktree_root=worktree.root,
+        )
+        env = {"PORTWEAVE_NAMESPACE": entry.namespace}
+        for service in self.definitions.services:
+            if service.env_var is not None:
+                if service.name not in entry.ports:
+                    raise DriftError(service.name)
+                env[service.env_var] = str(entry.ports[service.name])
+            for name, template in service.discovery_env:
+                env[name] = expand(template, values, escapes=False)
+        return env
+
+
+class Prepared:
+    """A worktree with its ports and variables.
+
+    Attributes:
+        project: What was known before.
+        entry: Its block; `entry.ports` has further names where services have gone.
+        reused: Whether it had all of it before.
+        dotenv: All of the root's `.env`.
+        env: What all services share: computed, and overridden by `.env`.
+        inherited: The variables among these that the user has set outside; they win.
+        warnings: What the user should know, one line each.
+    """
+
+    __slots__ = ("dotenv", "entry", "env", "inherited", "project", "reused", "warnings")
+
+    def __init__(
+        self,
+        project: Project,
+        entry: Entry,
+        *,
+        reused: bool,
+        dotenv: dict[str, str],
+        env: dict[str, str],
+        inherited: dict[str, str],
+        warnings: "Sequence[str]",
+    ) -> None:
+        self.project = project
+        self.entry = entry
+        self.reused = reused
+        self.dotenv = dotenv
+        self.env = env
+        self.inherited = inherited
+        self.warnings = warnings
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The allocated port of each instance; templates speak of these."""
+        return self.entry.ports
+
+    def effective_ports(self) -> dict[str, int]:
+        """The port that each instance is to listen on, as the user may have overridden it.
+
+        Raises:
+            PortOverrideError: A variable holds what is no port.
+        """
+        ports = {name: self.entry.ports[name] for name in self.project.names}
+        for service in self.project.definitions.services:
+            name = service.env_var
+            if name is None:
+                continue
+            if name in self.inherited:
+                ports[service.name] = _port(service, self.inherited[name], "environment")
+            elif name in self.dotenv:
+                ports[service.name] = _port(service, self.dotenv[name], ".env")
+        return ports
+
+
+def find_project(
+    cwd: str,
+    *,
+    config: str | None,
+    count: int | None,
+    environ: "Mapping[str, str]",
+    scale: "Mapping[str, int] | None" = None,
+) -> Project:
+    """Find the worktree and read the definition files.
+
+    Args:
+        cwd: Absolute.
+        config: The definition file, relative to `cwd`; None to look for it.
+        count: How many anonymous ports to have instead; None for a definition file.
+        environ: What is inherited.
+        scale: How many instances there are of some services, other than the file says.
+
+    Raises:
+        OffsetError: `PORTWEAVE_OFFSET` is no offset.
+        DefinitionsMissingError: There is no definition file.
+        DefinitionsInvalidError: It cannot be understood; or `count` is above 100.
+        RegistryUnwritableError: There is no home directory.
+    """
+    try:
+        offset = offset_from(environ.get("PORTWEAVE_OFFSET", ""))
+    except ValueError as error:
+        raise OffsetError(str(error)) from None
+    worktree = locate(cwd, environ)
+    is_git = worktree.git_common_dir is not None
+    if count is not None:
+        definitions = anonymous(count)
+    else:
+        # git speaks of physical paths.
+        top = worktree.root if is_git else None
+        definitions = load(os.path.realpath(cwd) if is_git else cwd, top, config)
+        if not is_git:
+            worktree = outside_git(os.path.dirname(definitions.paths[0]), environ)
+    wanted = scale or {}
+    return Project(
+        worktree,
+        definitions,
+        offset=offset,
+        registry=registry_path(environ),
+        scale={
+            service.name: max(1, wanted.get(service.name, service.scale))
+            for service in definitions.services
+            if service.env_var is not None
+        },
+        environ=environ,
+    )
+
+
+def prepare(project: Project) -> Prepared:
+    """Give a worktree its ports, and write them to its `.portweave/current.env`.
+
+    Raises:
+        CurrentEnvError: The worktree cannot be written.
+        DotenvError: A line of `.env` is malformed.
+        EnvFileError: `.env` cannot be read.
+        PinTakenError: `PORTWEAVE_OFFSET` names ports that others hold.
+        PlaceholderError: A template names what has no value.
+        PoolExhaustedError: There is no room for the block.
+        RegistryDamagedError: The registry cannot be read.
+        RegistryLockedError: Somebody else held it for too long.
+        RegistryUnwritableError: It cannot be written.
+    """
+    environ, root = project.environ, project.worktree.root
+    warnings: list[str] = []
+    text = environ.get("PORTWEAVE_POOL_RANGE", "")
+    pool = pool_from(text) if text else DEFAULT_POOL
+    if pool is None:
+        pool = DEFAULT_POOL
+        warnings.append(
+            f'PORTWEAVE_POOL_RANGE="{text}" ignored — using default {pool.start}-{pool.end}'
+            " (format: <start>-<end>, integers, start >= 1024, end > start)"
+        )
+    names = project.names
+    taken = take(project.registry, Request(project.key, names, pool, project.offset), environ)
+    entry = taken.entry
+    if taken.unpinned:
+        warnings.append(
+            f"PORTWEAVE_OFFSET={project.offset} is left aside: the block stands still while"
+            " something listens in it"
+        )
+    if taken.reused:
+        warnings += _strangers(names, entry, root)
+    computed = project.computed(entry)
+    dotenv = read_env_file(f"{root}/.env", required=False)
+    env = {name: dotenv.get(name, value) for name, value in computed.items()}
+    env["PORTWEAVE_NAMESPACE"] = entry.namespace
+    _write_current(root, current_env(env))
+    # What an outer portweave has injected is not the user's wish.
+    wishes: Mapping[str, str] = {} if "PORTWEAVE_WORKTREE" in environ else environ
+    return Prepared(
+        project,
+        entry,
+        reused=taken.reused,
+        dotenv=dotenv,
+        env=env,
+        inherited={
+            name: wishes[name]
+            for name in computed
+            if name in wishes and name != "PORTWEAVE_NAMESPACE"
+        },
+        warnings=warnings,
+    )
+
+
+def check_selection(config: str | None, count: str | None) -> int | None:
+    """The number that `--count` names, None where it was not given.
+
+    Raises:
+        UsageError: It is no positive integer, or there is a `--config` too.
+    """
+    if count is None:
+        return None
+    if config is not None:
+        raise UsageError("--config and --count are mutually exclusive")
+    text = count.strip()
+    digits = text.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()) or not digits.strip("0"):
+        # What a number in another form is called is JavaScript's affair.
+        raise UsageError(f"--count must be a positive integer, received {_as_number(text)}")
+    return int(digits) if len(digits) < 20 else 10**20
+
+
+def _as_number(text: str) -> str:
+    digits = text.lstrip("+-")
+    if digits.isascii() and digits.isdigit():
+        number = digits.lstrip("0") or "0"
+        return f"-{number}" if text.startswith("-") and number != "0" else number
+    return text if _is_fraction(digits) else "NaN"
+
+
+def _is_fraction(text: str) -> bool:
+    whole, dot, fraction = text.partition(".")
+    return bool(dot) and (whole + fraction).isascii() and (whole + fraction).isdigit()
+
+
+def _port(service: Service, value: str, source: str) -> int:
+    is_port = value.isascii() and value.isdigit() and len(value.lstrip("0")) <= 5
+    if not is_port or not 1 <= int(value) <= 65535:
+        raise PortOverrideError(service.env_var or "", service.name, value, source=source)
+    return int(value)
+
+
+def _strangers(names: list[str], entry: Entry, root: str) -> list[str]:
+    """Who listens in the worktree's block without belonging there."""
+    busy = listening([entry.ports[name] for name in names])
+    if not busy:
+        return []
+    from portweave.allocator.probe import listeners
+
+    holders = listeners(busy)
+    return [
+        f"warning: port {port} ({name}) is held by {holders[port]},"
+        " which does not belong to this worktree"
+        for name in names
+        if (port := entry.ports[name]) in holders and not holders[port].belongs_to(root)
+    ]
+
+
+def _write_current(root: str, text: str) -> None:
+    """Write `.portweave/current.env`, where it says something else."""
+    folder = f"{root.rstrip('/')}/.portweave"
+    path = f"{folder}/current.env"
+    data = text.encode("utf-8", "surrogateescape")
+    try:
+        if not os.path.isdir(folder):
+            os.mkdir(folder, 0o700)
+        if not os.path.lexists(f"{folder}/.gitignore"):
+            _write(f"{folder}/.gitignore", b"*\n", 0o666)
+        try:
+            if read_all(path) == data:
+                return
+        except FileNotFoundError:
+            pass
+        temporary = f"{path}.tmp.{os.getpid()}.{time.time_ns() // 1_000_000}"
+        _write(temporary, data, 0o600)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise CurrentEnvError(path, error.strerror or str(error)) from error
+
+
+def _write(path: str, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)

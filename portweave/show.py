@@ -1,0 +1,72 @@
+"""Allocations as texts, byte for byte as npm portweave prints and writes them."""
+
+from portweave.allocator.jsontext import code_units, pretty
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# What JavaScript takes for white space, and what a shell would see more in than a character.
+_TO_QUOTE = frozenset(
+    "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+    "#$\"'\\"
+)
+
+
+def banner(
+    folder: str,
+    namespace: str,
+    rows: "Iterable[tuple[str, str]]",
+    ports: "Mapping[str, int]",
+    *,
+    reused: bool,
+) -> str:
+    """Say which ports a worktree has, without a newline at the end.
+
+    Args:
+        folder: The name of the worktree's folder.
+        namespace: The worktree's.
+        rows: The name of each instance and of the variable that holds its port; those that have no
+            port are left out.
+        ports: Instance to port.
+        reused: Whether it had them before.
+    """
+    rows = tuple(rows)
+    width = max((len(name) for name, _ in rows), default=0) + 2
+    return "\n".join(
+        [
+            f"[portweave] worktree: {folder} (namespace: {namespace})",
+            f"[portweave] {'reusing existing allocation:' if reused else 'allocated:'}",
+            *(
+                f"  {name:<{width}}→ {ports[name]}     ({variable})"
+                for name, variable in rows
+                if name in ports
+            ),
+        ]
+    )
+
+
+def as_json(
+    env: "Mapping[str, str]", namespace: str, ports: "Mapping[str, int]", worktree_root: str
+) -> str:
+    """The answer of `show --json`, with a newline at its end."""
+    fields = {
+        "env": {name: env[name] for name in sorted(env, key=code_units)},
+        "namespace": namespace,
+        "ports": {name: ports[name] for name in sorted(ports, key=code_units)},
+        "worktreeRoot": worktree_root,
+    }
+    return pretty(fields) + "\n"
+
+
+def current_env(env: "Mapping[str, str]") -> str:
+    """The text of `current.env`."""
+    return "".join(f"{name}={_value(env[name])}\n" for name in sorted(env))
+
+
+def _value(value: str) -> str:
+    if _TO_QUOTE.isdisjoint(value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,195 @@
+"""`portweave run`: become a command that has the worktree's ports in its environment."""
+
+import os
+
+from portweave.allocator.jsontext import compact
+from portweave.args import Args, Option
+from portweave.errors import SpawnError, UsageError
+from portweave.prepare import Prepared, check_selection, find_project, prepare
+from portweave.show import banner
+
+OPTIONS: tuple[Option, ...] = ()
+USAGE = "[options] [--] COMMAND [ARGUMENT …]"
+HELP = """
+Run COMMAND with the ports of this worktree in its environment, and write them to
+.portweave/current.env. The worktree gets its ports on first use and keeps them.
+"""
+
+# What `env` finds where PATH is unset: the C library's own.
+_DEFAULT_PATH = "/usr/bin:/bin"
+# Whatever the interpreter or a caller has changed, a command begins as signal(7) says. 64 is
+# where the signals of Linux end.
+_SIGNALS = range(1, 65)
+
+
+def run(args: Args) -> int:
+    """Become the command; what is returned is only for one that cannot be started."""
+    config = args.text("config")
+    words = _command(args.unread) if args.rest is None else args.rest
+    if config is not None and args.text("count") is not None:
+        raise UsageError("--config and --count are mutually exclusive")
+    if not words:
+        raise UsageError("no command provided after --")
+    count = check_selection(config, args.text("count"))
+    environ = dict(os.environ)
+    project = find_project(working_dir(), config=config, count=count, environ=environ)
+    prepared = prepare(project)
+    _say(_banner(prepared, words, verbose=args.flag("verbose")))
+    _execute(words, _environment(prepared))
+    raise AssertionError("a command that was not found is an error")
+
+
+def asks_for_help(words: list[str]) -> bool:
+    """Whether help is asked for before the command's own options begin."""
+    for word in words:
+        if word in {"-h", "--help"}:
+            return True
+        if word.startswith("-") and word != "-":
+            return False
+    return False
+
+
+def working_dir() -> str:
+    """Where the command was given.
+
+    Raises:
+        UsageError: The folder has gone.
+    """
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise UsageError(f"there is no working directory: {error.strerror}") from error
+
+
+def _command(words: list[str]) -> list[str]:
+    """The command's words: the first `--` before any of its options is ours."""
+    for index, word in enumerate(words):
+        if word == "--":
+            return words[:index] + words[index + 1 :]
+        if word.startswith("-") and word != "-":
+            break
+    return words
+
+
+def _banner(prepared: Prepared, words: list[str], *, verbose: bool) -> str:
+    project = prepared.project
+    folder = project.worktree.root.rpartition("/")[2]
+    lines = [f"[portweave] {warning}" for warning in prepared.warnings]
+    lines.append(
+        banner(
+            folder,
+            prepared.entry.namespace,
+            project.rows(),
+            prepared.ports,
+            reused=prepared.reused,
+        )
+    )
+    lines.append("[portweave] wrote .portweave/current.env")
+    if verbose:
+        key = project.key
+        paths = project.definitions.paths
+        fields = {
+            "gitCommonDir": key.git_common_dir,
+            "namespace": key.namespace,
+            "worktreeRoot": key.worktree_root,
+        }
+        lines += [
+            f"[portweave] config: {paths[0] if paths else '<anonymous-mode>'}",
+            f"[portweave] registry: {project.registry}",
+            f"[portweave] key: {compact(fields)}",
+        ]
+    return "\n".join([*lines, f"[portweave] launching: {' '.join(words)}", ""])
+
+
+def _say(text: str) -> None:
+    """Write to stderr at once; a command runs whether or not anybody reads this."""
+    rest = text.encode("utf-8", "surrogateescape")
+    try:
+        while rest:
+            rest = rest[os.write(2, rest) :]
+    except OSError:
+        return
+
+
+def _environment(prepared: Prepared) -> dict[str, str]:
+    """The command's environment: computed, and what is inherited wins."""
+    environ = prepared.project.environ
+    env = {**prepared.env, **environ}
+    for name, value in prepared.env.items():
+        env[name] = prepared.inherited.get(name, value)
+    # So that a portweave inside the command can tell what it inherits from this one.
+    env["PORTWEAVE_WORKTREE"] = prepared.project.worktree.root
+    _undo_coercion(env)
+    return env
+
+
+def _undo_coercion(env: dict[str, str]) -> None:
+    """Give back the inherited locale: PEP 538 has the interpreter set LC_CTYPE for itself."""
+    if env.get("LC_ALL") or env.get("LC_CTYPE") not in {"C.UTF-8", "C.utf8", "UTF-8"}:
+        return
+    from portweave.allocator.processes import HAS_PROC, variable_of
+
+    if not HAS_PROC:
+        if env.get("LANG", "C") in {"", "C", "POSIX"}:
+            del env["LC_CTYPE"]
+        return
+    # /proc shows the environment as it was handed over.
+    inherited = variable_of(os.getpid(), "LC_CTYPE")
+    if inherited:
+        env["LC_CTYPE"] = inherited
+    else:
+        del env["LC_CTYPE"]
+
+
+def _execute(words: list[str], env: dict[str, str]) -> None:
+    """Become the command, found along its own PATH.
+
+    Raises:
+        SpawnError: It is missing, or cannot be executed.
+    """
+    # `signal` makes enumerations of all this, which costs more than the work.
+    signal = __import__("_signal")
+    for number in _SIGNALS:
+        try:
+            signal.signal(number, signal.SIG_DFL)
+        except (OSError, ValueError):  # not a signal, or none that can be set
+            continue
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    refusal: OSError | None = None
+    for path in _candidates(words[0], env):
+        try:
+            _become(path, words, env)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            # As execvp(3): one that may not be executed does not end the search.
+            refusal = refusal or error
+    raise SpawnError(words[0], _errno_name(refusal))
+
+
+def _candidates(command: str, env: dict[str, str]) -> list[str]:
+    if not command:
+        return []
+    if "/" in command:
+        return [command]
+    folders = env.get("PATH", _DEFAULT_PATH).split(":")
+    return [f"{folder or '.'}/{command}" for folder in folders]
+
+
+def _become(path: str, words: list[str], env: dict[str, str]) -> None:
+    try:
+        os.execve(path, words, env)  # noqa: S606 - no shell is meant
+    except OSError as error:
+        from errno import ENOEXEC
+
+        if error.errno != ENOEXEC:
+            raise
+    # A script without a first line that names its interpreter: execvp(3).
+    os.execve("/bin/sh", ["/bin/sh", path, *words[1:]], env)  # noqa: S606
+
+
+def _errno_name(error: OSError | None) -> str:
+    from errno import errorcode
+
+    return errorcode.get(error.errno or 0, "EIO") if error else "ENOENT"

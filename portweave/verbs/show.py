@@ -1,0 +1,45 @@
+"""`portweave show`: the ports of this worktree."""
+
+import os
+import sys
+
+from portweave.allocator.blocks import find
+from portweave.args import Args, Option
+from portweave.errors import NoAllocationError, UsageError
+from portweave.prepare import check_selection, find_project
+from portweave.show import as_json, banner
+from portweave.verbs.run import working_dir
+
+OPTIONS: tuple[Option, ...] = ()
+USAGE = "[--json]"
+HELP = "Print the ports that this worktree has; nothing is allocated."
+
+
+def run(args: Args) -> int:
+    """Print the worktree's ports."""
+    if args.operands:
+        raise UsageError(f"unexpected argument '{args.operands[0]}'")
+    config = args.text("config")
+    project = find_project(
+        working_dir(),
+        config=config,
+        count=check_selection(config, args.text("count")),
+        environ=os.environ,
+    )
+    entry = find(project.registry, project.key, os.environ)
+    if entry is None:
+        if args.flag("json"):
+            print('{"error":"no-allocation"}')
+            return 1
+        raise NoAllocationError(
+            'no allocation for this worktree — run "portweave run" first',
+        )
+    root = project.worktree.root
+    if args.flag("json"):
+        sys.stdout.write(as_json(project.computed(entry), entry.namespace, entry.ports, root))
+        return 0
+    folder = root.rpartition("/")[2]
+    text = banner(folder, entry.namespace, project.rows(), entry.ports, reused=True)
+    # Without a newline at the end, as npm portweave prints it.
+    sys.stdout.write(text)
+    return 0
