@@ -3,18 +3,22 @@
 import posixpath
 
 from portweave.errors import DefinitionsInvalidError
-from portweave.procfiles import procfile, shape
 from portweave.procfiles.expand import FIELDS, placeholders
 from portweave.procfiles.issues import Issues, nearest
-from portweave.procfiles.model import Definitions, Dependency, Service
+from portweave.procfiles.model import Definitions, Dependency, EnvFile, Service
 from portweave.procfiles.tree import Document, Keys, Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portweave.procfiles.procfile import Process
+    from portweave.procfiles.shape import Draft
 
 RESERVED_PREFIX = "PORTWEAVE_"
 
 
 def build(
     document: Document | None,
-    processes: tuple[procfile.Process, ...] | None,
+    processes: "tuple[Process, ...] | None",
     procfile_path: str = "",
     shown: dict[str, str] | None = None,
 ) -> Definitions:
@@ -32,14 +36,20 @@ def build(
     """
     shown = shown or {}
     issues = Issues()
-    said = shape.Shape()
+    project_name: str | None = None
+    env_files: tuple[EnvFile, ...] = ()
+    drafts: list[Draft] = []
     if document is not None:
+        # Only here: a Procfile alone does without.
+        from portweave.procfiles import shape
+
         for keys, origin in document.duplicates:
             issues.add(keys, "duplicate key", origin=origin)
         _check_text(document.value, issues)
         issues.raise_found(document, shown)
         said = shape.read(document, issues, has_processes=bool(processes))
         issues.raise_found(document, shown)
+        project_name, env_files, drafts = said.project_name, said.env_files, said.drafts
     elif not processes:
         raise DefinitionsInvalidError(
             "services: services must contain at least one entry",
@@ -49,8 +59,8 @@ def build(
             column=1,
             path="services",
         )
-    portless = {draft.service.name for draft in said.drafts if not draft.port}
-    services = {draft.service.name: draft.service for draft in said.drafts}
+    portless = {draft.service.name for draft in drafts if not draft.port}
+    services = {draft.service.name: draft.service for draft in drafts}
     from_procfile = {process.name for process in processes or ()} - services.keys()
     for process in processes or ():
         _add_process(process, services, posixpath.dirname(procfile_path), issues)
@@ -70,8 +80,8 @@ def build(
     return Definitions(
         tuple(paths),
         tuple(services.values()),
-        project_name=said.project_name,
-        env_files=said.env_files,
+        project_name=project_name,
+        env_files=env_files,
     )
 
 
@@ -93,7 +103,7 @@ def _check_text(root: Value, issues: Issues) -> None:
 
 
 def _add_process(
-    process: procfile.Process, services: dict[str, Service], folder: str, issues: Issues
+    process: "Process", services: dict[str, Service], folder: str, issues: Issues
 ) -> None:
     service = services.get(process.name)
     if service is None:
@@ -104,7 +114,7 @@ def _add_process(
         message = f"a command is given on line {process.origin.line} of the Procfile too"
         issues.add(keys, message, "keep one of them")
     service.command = service.command or process.command
-    service.on_request = process.name in procfile.ON_REQUEST
+    service.on_request = process.on_request
 
 
 def _check_variables(

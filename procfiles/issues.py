@@ -77,7 +77,7 @@ class Issues:
                             "file": origin.path,
                             "line": origin.line,
                             "column": origin.column,
-                            "path": dotted(issue.keys),
+                            "path": dotted(keys),
                             "message": issue.message,
                         }
                     )

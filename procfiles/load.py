@@ -9,9 +9,13 @@ from portweave.errors import (
     DotenvError,
     EnvFileError,
 )
-from portweave.procfiles import definitions, procfile
+from portweave.procfiles import definitions
 from portweave.procfiles.model import Definitions, Origin, Service
-from portweave.procfiles.tree import Document
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portweave.procfiles.procfile import Process
+    from portweave.procfiles.tree import Document
 
 DOCUMENTS = ("portweave.config.json", "portweave.yaml", "portweave.yml")
 # The first of them wins.
@@ -129,11 +133,13 @@ def _is_procfile(path: str) -> bool:
 def _build(cwd: str, document_path: str | None, procfile_path: str | None) -> Definitions:
     shown: dict[str, str] = {}
     document: Document | None = None
-    processes: tuple[procfile.Process, ...] | None = None
+    processes: tuple[Process, ...] | None = None
     if document_path is not None:
         shown[document_path] = _shown(document_path, cwd)
         document = _document(document_path, shown[document_path])
     if procfile_path is not None:
+        from portweave.procfiles import procfile
+
         shown[procfile_path] = _shown(procfile_path, cwd)
         text = _text(procfile_path, "a Procfile", shown[procfile_path])
         processes = procfile.parse(text, procfile_path, shown[procfile_path])
@@ -144,7 +150,7 @@ def _shown(path: str, cwd: str) -> str:
     return path.removeprefix(cwd.rstrip("/") + "/")
 
 
-def _document(path: str, shown: str) -> Document:
+def _document(path: str, shown: str) -> "Document":
     if path.endswith((".yaml", ".yml")):
         from portweave.procfiles import yamlfile
 

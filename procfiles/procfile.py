@@ -20,14 +20,16 @@ class Process:
         name: As it is written.
         command: Text for a shell, without blanks around it.
         origin: Where it stands.
+        on_request: Whether it is only started when it is named.
     """
 
-    __slots__ = ("command", "name", "origin")
+    __slots__ = ("command", "name", "on_request", "origin")
 
     def __init__(self, name: str, command: str, origin: Origin) -> None:
         self.name = name
         self.command = command
         self.origin = origin
+        self.on_request = name in ON_REQUEST
 
 
 def parse(text: str, path: str, shown: str) -> tuple[Process, ...]:

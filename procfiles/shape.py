@@ -6,7 +6,6 @@ messages for these are its own. What one key says of another is looked at later,
 
 import posixpath
 
-from portweave.procfiles import duration
 from portweave.procfiles import keys as words
 from portweave.procfiles.issues import Issues, nearest
 from portweave.procfiles.model import Dependency, EnvFile, Ready, Restart, Service
@@ -537,14 +536,18 @@ def _pattern(value: Value, keys: Keys, issues: Issues) -> str | None:
     return text
 
 
-def _duration(value: Value, keys: Keys, issues: Issues) -> float:
-    text = value.text if isinstance(value, Number) else value
-    if not isinstance(text, str):
+def _duration(value: Value, keys: Keys, issues: Issues, *, may_be_zero: bool = False) -> float:
+    from portweave.procfiles import duration
+
+    if isinstance(value, Number):
+        seconds = value.real() if 0 <= value.real() <= duration.LONGEST_S else None
+    elif isinstance(value, str):
+        seconds = duration.parse(value)
+    else:
         issues.add(keys, _expected("string or number", value))
         return 1.0
-    seconds = duration.parse(text)
-    if seconds is None or seconds <= 0:
-        issues.add(keys, "not a duration", "as 300ms, 10s, 1m30s, or a number of seconds above 0")
+    if seconds is None or (seconds == 0 and not may_be_zero):
+        issues.add(keys, "not a duration", "as 300ms, 10s, 1m30s, or a number of seconds")
         return 1.0
     return seconds
 
@@ -571,20 +574,17 @@ def _stop_signal(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None
     text = _text(value, keys, issues, "the name of a signal, as SIGINT")
     if text is None:
         return
-    name = text.upper()
-    name = name if name.startswith("SIG") else "SIG" + name
+    name = text if text.startswith("SIG") else "SIG" + text
     if name not in words.SIGNALS:
-        issues.add(keys, f"must be {_listed(words.SIGNALS)}")
+        near = nearest(name.upper(), words.SIGNALS)
+        hint = f"did you mean {near}?" if near else ""
+        issues.add(keys, f"must be {_listed(words.SIGNALS)}", hint)
         return
     draft.service.stop_signal = name
 
 
 def _stop_grace(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
-    text = value.text if isinstance(value, Number) else value
-    if isinstance(text, str) and duration.parse(text) == 0.0:
-        draft.service.stop_grace_s = 0.0
-    else:
-        draft.service.stop_grace_s = _duration(value, keys, issues)
+    draft.service.stop_grace_s = _duration(value, keys, issues, may_be_zero=True)
 
 
 # How many, and what for

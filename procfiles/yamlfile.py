@@ -8,7 +8,6 @@ cost more than a bound.
 
 import re
 from collections.abc import Iterator
-from typing import cast
 
 import yaml
 
@@ -50,9 +49,9 @@ def parse(text: str, path: str, shown: str) -> Document:
     """
     builder = _Builder(path)
     try:
-        parsed = yaml.parse(text, Loader=_LOADER)  # pyright: ignore[reportUnknownMemberType]
-        for event in cast("Iterator[yaml.Event]", parsed):
-            builder.take(event)
+        parsed: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)  # pyright: ignore
+        for event in parsed:  # pyright: ignore
+            builder.take(event)  # pyright: ignore
     except _RefusedError as error:
         raise _not_yaml(path, shown, error.what, error.line, error.column, error.hint) from None
     except yaml.MarkedYAMLError as error:

@@ -1,0 +1,131 @@
+"""`portweave check`: validate the definition files without starting anything."""
+
+import json
+import os
+
+from portweave.allocator.worktree import locate
+from portweave.args import Args, Option
+from portweave.errors import UsageError
+from portweave.procfiles.load import load, read_env_file
+from portweave.procfiles.model import Definitions, EnvFile, Ready, Service
+
+OPTIONS: tuple[Option, ...] = ()
+USAGE = "[--json]"
+HELP = """
+Read the definition files and the files of variables, say what is wrong with them, and start
+nothing. With --json: all services with all that is known of them.
+"""
+
+
+def run(args: Args) -> int:
+    """Print what was read; what is wrong is an error."""
+    if args.operands or args.rest:
+        raise UsageError(
+            f"check takes no operands, received '{(args.operands + (args.rest or []))[0]}'"
+        )
+    cwd = os.getcwd()
+    definitions, root = read(args, "check", cwd)
+    _check_env_files(definitions, root)
+    if args.flag("json"):
+        print(json.dumps(_as_json(definitions), indent=2, ensure_ascii=False))
+    else:
+        print(_as_text(definitions, cwd))
+    return 0
+
+
+def read(args: Args, verb: str, cwd: str) -> tuple[Definitions, str]:
+    """The definitions for the folder `cwd`, and the root that belongs to them.
+
+    Raises:
+        UsageError: `--count` was given, with which there are no definition files.
+    """
+    if args.text("count") is not None:
+        raise UsageError(f"{verb} reads definition files, and with --count there are none")
+    worktree = locate(cwd, os.environ)
+    is_git = worktree.git_common_dir is not None
+    definitions = load(cwd, worktree.root if is_git else None, args.text("config"))
+    return definitions, worktree.root if is_git else os.path.dirname(definitions.paths[0])
+
+
+def _check_env_files(definitions: Definitions, root: str) -> None:
+    files = [EnvFile(os.path.join(root, ".env"), required=False), *definitions.env_files]
+    for service in definitions.services:
+        files += service.env_files
+    for file in files:
+        read_env_file(file.path, required=file.required)
+
+
+def _as_text(definitions: Definitions, cwd: str) -> str:
+    names = ", ".join(os.path.relpath(path, cwd) for path in definitions.paths)
+    count = len(definitions.services)
+    lines = [f"{names}: {count} service{'s' if count != 1 else ''}, nothing wrong"]
+    for service in definitions.services:
+        command = service.command
+        if isinstance(command, tuple):
+            command = " ".join(command)
+        parts = [f"{service.name} ({service.env_var or 'no port'}): {command or 'no command'}"]
+        if service.depends_on:
+            waits = [f"{other.name} ({other.condition})" for other in service.depends_on]
+            parts.append(f"after {', '.join(waits)}")
+        lines.append("; ".join(parts))
+    return "\n".join(lines)
+
+
+def _as_json(definitions: Definitions) -> dict[str, object]:
+    return {
+        "schemaVersion": 1,
+        "files": list(definitions.paths),
+        "projectName": definitions.project_name,
+        "envFile": _files(definitions.env_files),
+        "services": [_service(service) for service in definitions.services],
+    }
+
+
+def _service(service: Service) -> dict[str, object]:
+    restart = service.restart
+    policy = ("no" if service.oneshot else "on-failure") if restart is None else restart.policy
+    if restart is not None and restart.limit is not None:
+        policy += f":{restart.limit}"
+    return {
+        "name": service.name,
+        "command": service.command,
+        "envVar": service.env_var,
+        "dependsOn": {other.name: other.condition for other in service.depends_on},
+        "group": service.group,
+        "discoveryEnv": dict(service.discovery_env),
+        "workingDir": service.working_dir,
+        "environment": dict(service.environment),
+        "envFile": _files(service.env_files),
+        "ready": None if service.ready is None else _ready(service.ready),
+        "restart": policy,
+        "stopSignal": service.stop_signal,
+        "stopGracePeriod": service.stop_grace_s,
+        "scale": service.scale,
+        "port": service.env_var is not None,
+        "oneshot": service.oneshot,
+        "onRequest": service.on_request,
+        "profiles": service.profiles,
+        "framework": service.framework,
+        "hostname": service.hostname,
+        "watch": service.watch,
+        "tty": service.tty,
+        "file": service.origin.path,
+        "line": service.origin.line,
+        "column": service.origin.column,
+    }
+
+
+def _files(files: tuple[EnvFile, ...]) -> list[dict[str, object]]:
+    return [{"path": file.path, "required": file.required} for file in files]
+
+
+def _ready(ready: Ready) -> dict[str, object]:
+    return {
+        "http": ready.http,
+        "tcp": ready.tcp,
+        "exec": ready.exec,
+        "log": ready.log,
+        "notify": ready.notify,
+        "interval": ready.interval_s,
+        "timeout": ready.timeout_s,
+    }
