@@ -73,8 +73,8 @@ def take(path: str, request: Request, environ: "Mapping[str, str]") -> Taken:
         _note_use(path, entry, environ)
         return Taken(entry, reused=True)
     # Sockets are needed only where ports are given out.
+    from portweave.allocator.listeners import listening
     from portweave.allocator.probe import is_free, listener
-    from portweave.allocator.processes import listening
 
     def change(entries: list[Entry]) -> tuple[list[Entry], Taken]:
         step = settle(entries, request, listening=listening, is_free=is_free)

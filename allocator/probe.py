@@ -8,12 +8,11 @@ import errno
 import os
 from _socket import socket as Socket  # noqa: N812
 
+from portweave.allocator.listeners import LOOPBACK, answers, listening, sockets
 from portweave.allocator.model import Holder
 from portweave.allocator.processes import (
     HAS_PROC,
     command_of,
-    listening,
-    listening_sockets,
     variable_of,
     working_dir_of,
 )
@@ -22,7 +21,6 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-LOOPBACK = ((_socket.AF_INET, "127.0.0.1"), (_socket.AF_INET6, "::1"))
 _WILDCARD = ((_socket.AF_INET, "0.0.0.0"), (_socket.AF_INET6, "::"))  # noqa: S104 - closed at once
 _ADDRESSES = (*LOOPBACK, *_WILDCARD)
 # What a host without IPv6 answers.
@@ -62,19 +60,6 @@ def _can_listen(family: int, address: str, port: int, *, both: bool = False) -> 
     return True
 
 
-def answers(family: int, address: str, port: int) -> bool:
-    """Whether a connection is accepted at once, as it is on a loopback address."""
-    try:
-        probe = Socket(family, _socket.SOCK_STREAM)
-    except OSError:
-        return False
-    try:
-        probe.setblocking(False)
-        return probe.connect_ex((address, port)) == 0
-    finally:
-        probe.close()
-
-
 def listener(port: int) -> Holder | None:
     """Who listens on a port; None where nobody does."""
     return listeners((port,)).get(port)
@@ -86,9 +71,10 @@ def listeners(ports: "Collection[int]") -> dict[int, Holder]:
         return _listeners_slowly(ports)
     found: dict[int, Holder] = {}
     port_of_inode: dict[str, int] = {}
-    for port, user_id, inode in listening_sockets(ports):
-        found[port] = Holder(user_id=user_id)
-        port_of_inode[f"socket:[{inode}]"] = port
+    for socket in sockets():
+        if socket.port in ports:
+            found[socket.port] = Holder(user_id=socket.user_id)
+            port_of_inode[f"socket:[{socket.inode}]"] = socket.port
     for pid, target in _open_sockets() if port_of_inode else ():
         port = port_of_inode.pop(target, 0)
         if port:

@@ -1,14 +1,8 @@
-"""Who is running, and who listens: from /proc where there is one, else from psutil."""
+"""What can be known of other processes: from /proc where there is one, else from psutil."""
 
 import os
 
-TYPE_CHECKING = False  # `typing` costs as much as the work
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
 HAS_PROC = os.path.exists("/proc/self/stat")
-
-_LISTEN = b"0A"
 
 
 def started_at(pid: int) -> str | None:
@@ -73,30 +67,6 @@ def variable_of(pid: int, name: str) -> str:
         return psutil.Process(pid).environ().get(name, "")
     except psutil.Error:
         return ""
-
-
-def listening(ports: "Collection[int]") -> frozenset[int]:
-    """Which of these ports have a listener on any address; nobody notices being looked at."""
-    if HAS_PROC:
-        return frozenset(port for port, _, _ in listening_sockets(ports))
-    from portweave.allocator.probe import LOOPBACK, answers
-
-    return frozenset(port for port in ports if any(answers(*place, port) for place in LOOPBACK))
-
-
-def listening_sockets(ports: "Collection[int]") -> list[tuple[int, int, str]]:
-    """Port, user and inode of each listener on these ports: proc(5), /proc/net/tcp."""
-    wanted = {b"%04X" % port: port for port in ports}
-    found: list[tuple[int, int, str]] = []
-    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in read_bytes(path).split(b"\n"):
-            if b" 0A " not in line:
-                continue
-            fields = line.split()
-            port = wanted.get(fields[1].rpartition(b":")[2])
-            if port is not None and fields[3] == _LISTEN:
-                found.append((port, int(fields[7]), fields[9].decode()))
-    return found
 
 
 def read_bytes(path: str) -> bytes:

@@ -25,22 +25,18 @@ _DROPPED_VARIABLES = frozenset(
         "GIT_WORK_TREE",
     }
 )
-# Variables that do not change where git finds a repository.
-_HARMLESS_PREFIXES = (
-    "GIT_ASKPASS",
-    "GIT_AUTHOR_",
-    "GIT_COMMITTER_",
-    "GIT_CONFIG_NOSYSTEM",
-    "GIT_EDITOR",
-    "GIT_LFS_",
-    "GIT_MERGE_",
-    "GIT_OPTIONAL_LOCKS",
-    "GIT_PAGER",
-    "GIT_SEQUENCE_EDITOR",
-    "GIT_SSH",
-    "GIT_TERMINAL_PROMPT",
-    "GIT_TRACE",
+# Variables that may change where git finds a repository, by their beginnings; and some that begin
+# so and do not.
+_TELLING_VARIABLES = (
+    "GIT_CEILING_",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_DISCOVERY_",
+    "GIT_IMPLICIT_",
+    "GIT_OBJECT_",
+    "GIT_TEST_",
 )
+_HARMLESS_VARIABLES = frozenset({"GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM"})
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -101,8 +97,8 @@ def outside_git(root: str, environ: "Mapping[str, str]") -> Worktree:
 def _read(folder: str, environ: "Mapping[str, str]") -> tuple[str, str] | None:
     """The worktree's root and its repository; None outside git."""
     for name in environ:
-        if name.startswith("GIT_") and not (
-            name in _DROPPED_VARIABLES or name.startswith(_HARMLESS_PREFIXES)
+        if name.startswith(_TELLING_VARIABLES) and not (
+            name in _DROPPED_VARIABLES or name in _HARMLESS_VARIABLES
         ):
             raise _UnsureError(name)
     # Physical, as git's answers are.

@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return _dispatch(sys.argv[1:] if argv is None else argv, args)
     except PortweaveError as error:
-        return report(error, as_json=args.flag("json"))
+        return report(error, as_json=args.flag("json") and not error.always_text)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -72,7 +72,8 @@ def report(error: PortweaveError, *, as_json: bool) -> int:
 
 def _dispatch(words: list[str], args: Args) -> int:
     words = parse(words, GLOBAL_OPTIONS, args, stop_at_operand=True)
-    verb, *words = words[words[:1] == ["--"] :] or [""]
+    is_literal = words[:1] == ["--"]
+    verb, *words = words[is_literal:] or [""]
     if args.flag("version"):
         verb = "version"
     if verb in ("", "help"):
@@ -85,11 +86,13 @@ def _dispatch(words: list[str], args: Args) -> int:
     if verb not in VERBS:
         raise _unknown(verb)
     module = import_module(f"portweave.verbs.{verb}")
-    # The words behind `run` and its options are the command's own.
-    args.unread = parse(
-        words, (*GLOBAL_OPTIONS, *module.OPTIONS), args, stop_at_operand=verb == "run"
-    )
-    if args.flag("help"):
+    # The words behind `run` and its options are the command's own; behind a `--` before it, all.
+    if verb == "run" and is_literal:
+        args.rest = words
+    else:
+        options = (*GLOBAL_OPTIONS, *module.OPTIONS)
+        args.unread = parse(words, options, args, stop_at_operand=verb == "run")
+    if args.flag("help") or (verb == "run" and module.asks_for_help(args.unread)):
         print(_verb_help(verb))
         return 0
     if args.flag("version"):

@@ -19,10 +19,12 @@ class PortweaveError(Exception):
         facts: Further fields for `--json`, such as `file`, `line`, `column`, `path`, `service`,
             `pid`, `port`.
         exit_status: What the command ends with.
+        always_text: Whether it is put into words even with `--json`.
     """
 
     code = "PW0000"
     exit_status = 1
+    always_text = False
 
     def __init__(self, message: str, *, hint: str | tuple[str, ...] = (), **facts: object) -> None:
         super().__init__(message)
@@ -308,21 +310,7 @@ class ProcessesLeftError(PortweaveError):
         )
 
 
-class UnknownServiceError(PortweaveError):
-    """A service was named that there is none of."""
-
-    code = "PW0905"
-
-    def __init__(self, name: str, known: list[str], nearest: str | None = None) -> None:
-        guess = f"did you mean {nearest}? " if nearest else ""
-        super().__init__(
-            f"there is no service {name!r}",
-            hint=f"{guess}the services are: {', '.join(known)}",
-            service=name,
-        )
-
-
 class NothingToStartError(PortweaveError):
     """The definition files have services, but none that would be started."""
 
-    code = "PW0906"
+    code = "PW0905"

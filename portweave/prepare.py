@@ -7,10 +7,10 @@ import os
 import time
 
 from portweave.allocator.blocks import take
+from portweave.allocator.listeners import listening
 from portweave.allocator.model import Entry, Key
 from portweave.allocator.naming import instance_name, offset_from, project_name
 from portweave.allocator.plan import DEFAULT_POOL, Request, block_order, pool_from
-from portweave.allocator.processes import listening
 from portweave.allocator.registry import read_all, registry_path
 from portweave.allocator.worktree import Worktree, locate, outside_git
 from portweave.errors import (
@@ -278,6 +278,18 @@ def prepare(project: Project) -> Prepared:
         },
         warnings=warnings,
     )
+
+
+def working_dir() -> str:
+    """Where the command was given.
+
+    Raises:
+        UsageError: The folder has gone.
+    """
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise UsageError(f"there is no working directory: {error.strerror}") from error
 
 
 def check_selection(config: str | None, count: str | None) -> int | None:

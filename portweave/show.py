@@ -47,6 +47,39 @@ def banner(
     )
 
 
+def stack_banner(
+    project: str,
+    folder: str,
+    namespace: str,
+    rows: "Iterable[tuple[str, int | None, str | None]]",
+    notes: "Iterable[str]",
+    *,
+    reused: bool,
+) -> str:
+    """Say what `up` starts, with a newline at the end.
+
+    Args:
+        project: The project's name.
+        folder: The name of the worktree's folder.
+        namespace: The worktree's.
+        rows: Name, port and URL of each instance; both are None for one without a port.
+        notes: Further lines.
+        reused: Whether the worktree had its ports before.
+    """
+    rows = tuple(rows)
+    width = max((len(name) for name, _, _ in rows), default=0) + 2
+    lines = [
+        f"[portweave] {project}, worktree: {folder} (namespace: {namespace})",
+        f"[portweave] {'reusing existing allocation:' if reused else 'allocated:'}",
+        *(
+            f"  {name:<{width}}→ {port}     {url}" if port else f"  {name:<{width}}  (no port)"
+            for name, port, url in rows
+        ),
+        *(f"[portweave] {note}" for note in notes),
+    ]
+    return "\n".join([*lines, ""])
+
+
 def as_json(
     env: "Mapping[str, str]", namespace: str, ports: "Mapping[str, int]", worktree_root: str
 ) -> str:

@@ -10,8 +10,8 @@ from portweave.allocator.registry import registry_path
 from portweave.allocator.worktree import locate
 from portweave.args import Args, Option
 from portweave.errors import NoAllocationError, OffsetError, UsageError
+from portweave.prepare import working_dir
 from portweave.procfiles.load import DOCUMENTS, PROCFILES
-from portweave.verbs.run import working_dir
 
 OPTIONS = (Option("--path", metavar="DIR", about="the worktree, in place of this one"),)
 USAGE = "[--path DIR]"

@@ -4,8 +4,9 @@ import os
 
 from portweave.allocator.jsontext import compact
 from portweave.args import Args, Option
+from portweave.environment import undo_coercion
 from portweave.errors import SpawnError, UsageError
-from portweave.prepare import Prepared, check_selection, find_project, prepare
+from portweave.prepare import Prepared, check_selection, find_project, prepare, working_dir
 from portweave.show import banner
 
 OPTIONS: tuple[Option, ...] = ()
@@ -17,9 +18,8 @@ Run COMMAND with the ports of this worktree in its environment, and write them t
 
 # What `env` finds where PATH is unset: the C library's own.
 _DEFAULT_PATH = "/usr/bin:/bin"
-# Whatever the interpreter or a caller has changed, a command begins as signal(7) says. 64 is
-# where the signals of Linux end.
-_SIGNALS = range(1, 65)
+# Whatever the interpreter or a caller has changed, a command begins as signal(7) says.
+_SIGNALS = range(1, 32)
 
 
 def run(args: Args) -> int:
@@ -47,18 +47,6 @@ def asks_for_help(words: list[str]) -> bool:
         if word.startswith("-") and word != "-":
             return False
     return False
-
-
-def working_dir() -> str:
-    """Where the command was given.
-
-    Raises:
-        UsageError: The folder has gone.
-    """
-    try:
-        return os.getcwd()
-    except OSError as error:
-        raise UsageError(f"there is no working directory: {error.strerror}") from error
 
 
 def _command(words: list[str]) -> list[str]:
@@ -119,26 +107,8 @@ def _environment(prepared: Prepared) -> dict[str, str]:
         env[name] = prepared.inherited.get(name, value)
     # So that a portweave inside the command can tell what it inherits from this one.
     env["PORTWEAVE_WORKTREE"] = prepared.project.worktree.root
-    _undo_coercion(env)
+    undo_coercion(env)
     return env
-
-
-def _undo_coercion(env: dict[str, str]) -> None:
-    """Give back the inherited locale: PEP 538 has the interpreter set LC_CTYPE for itself."""
-    if env.get("LC_ALL") or env.get("LC_CTYPE") not in {"C.UTF-8", "C.utf8", "UTF-8"}:
-        return
-    from portweave.allocator.processes import HAS_PROC, variable_of
-
-    if not HAS_PROC:
-        if env.get("LANG", "C") in {"", "C", "POSIX"}:
-            del env["LC_CTYPE"]
-        return
-    # /proc shows the environment as it was handed over.
-    inherited = variable_of(os.getpid(), "LC_CTYPE")
-    if inherited:
-        env["LC_CTYPE"] = inherited
-    else:
-        del env["LC_CTYPE"]
 
 
 def _execute(words: list[str], env: dict[str, str]) -> None:

@@ -5,10 +5,9 @@ import sys
 
 from portweave.allocator.blocks import find
 from portweave.args import Args, Option
-from portweave.errors import NoAllocationError, UsageError
-from portweave.prepare import check_selection, find_project
+from portweave.errors import NoAllocationError, PortweaveError, UsageError
+from portweave.prepare import check_selection, find_project, working_dir
 from portweave.show import as_json, banner
-from portweave.verbs.run import working_dir
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "[--json]"
@@ -17,6 +16,15 @@ HELP = "Print the ports that this worktree has; nothing is allocated."
 
 def run(args: Args) -> int:
     """Print the worktree's ports."""
+    try:
+        return _show(args)
+    except PortweaveError as error:
+        # npm portweave answers `--json` with objects of its own, and puts errors into words.
+        error.always_text = True
+        raise
+
+
+def _show(args: Args) -> int:
     if args.operands:
         raise UsageError(f"unexpected argument '{args.operands[0]}'")
     config = args.text("config")

@@ -1,0 +1,123 @@
+"""Who listens on a port, as the kernel sees it; nobody notices being looked at.
+
+Linux is asked by sock_diag(7), which reads the listening sockets alone: /proc/net/tcp reads all
+there could be, which costs more than the rest of a `portweave run`. It is the second choice.
+"""
+
+import _socket
+import sys
+
+from portweave.allocator.processes import HAS_PROC, read_bytes
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+LOOPBACK = ((_socket.AF_INET, "127.0.0.1"), (_socket.AF_INET6, "::1"))
+
+# From linux/netlink.h, linux/sock_diag.h and linux/tcp.h.
+_NETLINK_SOCK_DIAG = 4
+_SOCK_DIAG_BY_FAMILY = 20
+_NLM_F_REQUEST, _NLM_F_DUMP = 0x1, 0x300
+_NLMSG_ERROR, _NLMSG_DONE = 2, 3
+_HEADER_BYTES = 16
+_TCP_LISTEN = 10
+
+
+class Listener:
+    """A socket that listens.
+
+    Attributes:
+        port: Its port, on whichever address.
+        user_id: Whose it is.
+        inode: What a process's descriptor of it is called by: `socket:[inode]`.
+    """
+
+    __slots__ = ("inode", "port", "user_id")
+
+    def __init__(self, port: int, user_id: int, inode: int) -> None:
+        self.port = port
+        self.user_id = user_id
+        self.inode = inode
+
+
+def listening(ports: "Collection[int]") -> frozenset[int]:
+    """Which of these ports have a listener, on any address."""
+    if HAS_PROC:
+        return frozenset(found.port for found in sockets() if found.port in ports)
+    return frozenset(port for port in ports if any(answers(*place, port) for place in LOOPBACK))
+
+
+def answers(family: int, address: str, port: int) -> bool:
+    """Whether a connection is accepted at once, as it is on a loopback address."""
+    try:
+        probe = _socket.socket(family, _socket.SOCK_STREAM)
+    except OSError:
+        return False
+    try:
+        probe.setblocking(False)
+        return probe.connect_ex((address, port)) == 0
+    finally:
+        probe.close()
+
+
+def sockets() -> list[Listener]:
+    """All listening TCP sockets of this Linux machine."""
+    try:
+        return [
+            listener
+            for family in (_socket.AF_INET, _socket.AF_INET6)
+            for listener in _asked(family)
+        ]
+    except OSError:  # a kernel, or a container, without it
+        return _read()
+
+
+def _asked(family: int) -> "Iterator[Listener]":
+    body = bytes((family, _socket.IPPROTO_TCP, 0, 0)) + _native(1 << _TCP_LISTEN) + bytes(48)
+    header = (
+        _native(_HEADER_BYTES + len(body))
+        + _native(_SOCK_DIAG_BY_FAMILY, 2)
+        + _native(_NLM_F_REQUEST | _NLM_F_DUMP, 2)
+        + bytes(8)
+    )
+    link = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
+    try:
+        link.send(header + body)
+        while True:
+            answer = link.recv(1 << 16)
+            start = 0
+            while start < len(answer):
+                length, kind = _number(answer, start), _number(answer, start + 4, 2)
+                if kind == _NLMSG_DONE:
+                    return
+                if kind == _NLMSG_ERROR or length < _HEADER_BYTES:
+                    raise OSError("sock_diag refused")
+                # struct inet_diag_msg: four bytes, the port in network order, ..., user, inode.
+                message = start + _HEADER_BYTES
+                port = int.from_bytes(answer[message + 4 : message + 6], "big")
+                user_id, inode = _number(answer, message + 64), _number(answer, message + 68)
+                yield Listener(port, user_id, inode)
+                start += (length + 3) & ~3
+    finally:
+        link.close()
+
+
+def _native(number: int, size: int = 4) -> bytes:
+    return number.to_bytes(size, sys.byteorder)
+
+
+def _number(data: bytes, start: int, size: int = 4) -> int:
+    return int.from_bytes(data[start : start + size], sys.byteorder)
+
+
+def _read() -> list[Listener]:
+    """The same from proc(5), /proc/net/tcp."""
+    found: list[Listener] = []
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in read_bytes(path).split(b"\n"):
+            fields = line.split()
+            if b" 0A " in line and fields[3] == b"0A":
+                port = int(fields[1].rpartition(b":")[2], 16)
+                found.append(Listener(port, int(fields[7]), int(fields[9])))
+    return found
