@@ -57,7 +57,9 @@ def parse(text: str, path: str, shown: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = error.problem or error.context or "not YAML"
-        hint = "YAML is indented with blanks, not with tabs" if "'\\t'" in what else ""
+        hint = (
+            "YAML is indented with blanks, not with tabs" if "tab" in what or "\\t" in what else ""
+        )
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise _not_yaml(path, shown, what, line, column, hint) from error
     except (yaml.YAMLError, ValueError) as error:

@@ -1,0 +1,35 @@
+"""Durations."""
+
+import pytest
+
+from portweave.procfiles.duration import parse
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("300ms", 0.3),
+        ("10s", 10.0),
+        ("1m30s", 90.0),
+        ("2h", 7200.0),
+        ("1h2m3s4ms", 3723.004),
+        ("1.5s", 1.5),
+        ("1m0.5s", 60.5),
+        ("10", 10.0),
+        ("0.25", 0.25),
+        ("0", 0.0),
+    ],
+)
+def test_durations_are_seconds(text: str, seconds: float) -> None:
+    assert parse(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "s", "10x", "1s1m", "1s1s", "1.5m3s", "-1", "1e3", " 1s", "1.", ".5", "1..5"),
+        *("5m3", "inf", "9" * 30, "99999999h", "१s", "1 s"),
+    ],
+)
+def test_what_is_no_duration_is_none(text: str) -> None:
+    assert parse(text) is None

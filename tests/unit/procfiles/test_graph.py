@@ -1,0 +1,83 @@
+"""What depends on what."""
+
+import pytest
+
+from portweave.errors import UsageError
+from portweave.procfiles import graph
+from portweave.procfiles.model import Definitions, Dependency, Origin, Service
+
+
+def stack(**needs: str) -> Definitions:
+    """Services by name, each with the names it depends on."""
+    services = [
+        Service(
+            name,
+            Origin("/p/portweave.yaml"),
+            depends_on=tuple(Dependency(other, "ready") for other in others.split()),
+        )
+        for name, others in needs.items()
+    ]
+    return Definitions(("/p/portweave.yaml",), tuple(services))
+
+
+def names(services: tuple[Service, ...]) -> list[str]:
+    return [service.name for service in services]
+
+
+@pytest.mark.parametrize(
+    ("needs", "order"),
+    [
+        pytest.param({"a": "", "b": ""}, "a b", id="file order"),
+        pytest.param({"a": "b", "b": ""}, "b a", id="behind what it needs"),
+        pytest.param({"a": "c b", "b": "", "c": ""}, "c b a", id="in the order it names them"),
+        pytest.param({"a": "b c", "b": "d", "c": "d", "d": ""}, "d b c a", id="diamond"),
+    ],
+)
+def test_services_start_behind_what_they_need(needs: dict[str, str], order: str) -> None:
+    assert names(graph.start_order(stack(**needs))) == order.split()
+
+
+@pytest.mark.parametrize(
+    ("needs", "cycle"),
+    [
+        pytest.param({"a": "b", "b": ""}, "", id="none"),
+        pytest.param({"a": "b c", "b": "d", "c": "d", "d": ""}, "", id="diamond"),
+        pytest.param({"a": "a"}, "a a", id="itself"),
+        pytest.param({"a": "b", "b": "a"}, "a b a", id="two"),
+        pytest.param({"x": "a", "a": "b", "b": "c", "c": "a"}, "a b c a", id="behind another"),
+        pytest.param({"a": "nowhere"}, "", id="unknown names are another matter"),
+    ],
+)
+def test_cycles_are_found(needs: dict[str, str], cycle: str) -> None:
+    assert " ".join(graph.find_cycle(stack(**needs).services)) == cycle
+
+
+def test_a_chain_may_be_long() -> None:
+    count = 5000
+    needs = {f"s{i}": f"s{i + 1}" if i + 1 < count else "" for i in range(count)}
+    long = stack(**needs)
+    assert graph.find_cycle(long.services) == ()
+    assert names(graph.start_order(long))[0] == f"s{count - 1}"
+    assert len(graph.needed(long, ["s0"])) == count
+
+
+def test_what_a_name_needs_comes_with_it_in_file_order() -> None:
+    definitions = stack(web="api", other="", api="db", db="")
+    assert names(graph.needed(definitions, ["web"])) == ["web", "api", "db"]
+    assert names(graph.needed(definitions, [])) == []
+
+
+def test_an_unknown_name_is_an_error_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match='no service is named "ap"') as caught:
+        graph.needed(stack(web="", api=""), ["ap"])
+    assert caught.value.hints == ("did you mean api?",)
+
+
+def test_pictures_show_every_edge() -> None:
+    definitions = stack(**{"my-web": "api", "api": ""})
+    assert graph.as_text(definitions) == "api\nmy-web <- api (ready)"
+    assert "s1 -- ready --> s0" in graph.as_mermaid(definitions)
+    assert '"api" -> "my-web" [label="ready"];' in graph.as_dot(definitions)
+    assert graph.as_json(definitions)["edges"] == [
+        {"from": "api", "to": "my-web", "condition": "ready"}
+    ]
