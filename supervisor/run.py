@@ -1,8 +1,8 @@
 """The task group that holds a stack: events go into the fleet, actions to the services."""
 
+import os
 import signal
 import time
-import uuid
 from dataclasses import dataclass
 
 import anyio
@@ -12,7 +12,13 @@ from portweave.errors import ProcessesLeftError, ServiceFailedError
 from portweave.supervisor.census import Census
 from portweave.supervisor.core import fleet as fleets
 from portweave.supervisor.core.fleet import Fleet, Orders
-from portweave.supervisor.core.lifecycle import Event, ImpossibleEventError, Life, Phase
+from portweave.supervisor.core.lifecycle import (
+    Event,
+    ImpossibleEventError,
+    Kill,
+    Life,
+    Phase,
+)
 from portweave.supervisor.core.plan import StackPlan
 from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
 from portweave.supervisor.logs import View
@@ -83,7 +89,7 @@ class Stack:
         self._ended_by: int | None = None
         self._killing = False
         census = Census()
-        tag = uuid.uuid4().hex
+        tag = os.urandom(16).hex()
         self._services = {
             i.name: Service(i, self._take, self.view.relay, census, tag) for i in plan.instances
         }
@@ -94,6 +100,7 @@ class Stack:
         if self._options.banner:
             self.view.print(self._options.banner.encode("utf-8", "backslashreplace"))
         tasks.start_soon(self._take_signals)
+        tasks.start_soon(self._kill_when_cancelled)
         for service in self._services.values():
             tasks.start_soon(service.serve)
         self._fleet, orders = fleets.muster(
@@ -103,6 +110,14 @@ class Stack:
         # After the first services have been spawned, for they do not need it to start.
         tasks.start_soon(self._settle_in)
         await self._over.wait()
+
+    async def _kill_when_cancelled(self) -> None:
+        """An error of our own ends the services too: their tasks wait for them, shielded."""
+        try:
+            await anyio.sleep_forever()
+        finally:
+            for service in self._services.values():
+                service.order(Kill())
 
     async def _settle_in(self) -> None:
         become_subreaper()

@@ -166,7 +166,7 @@ class Service:
 
     async def _ring(self, at_s: float, scope: anyio.CancelScope) -> None:
         with scope:
-            await anyio.sleep(at_s - time.monotonic())
+            await anyio.sleep(max(0.0, at_s - time.monotonic()))
             self._send(BackoffEnded())
 
     def _send(self, event: Event) -> None:

@@ -1,0 +1,48 @@
+"""The environment of what portweave starts."""
+
+import os
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What one portweave tells what it starts. An inner one passes none of it on.
+MARKS = (
+    "PORTWEAVE_INSTANCE",
+    "PORTWEAVE_INVOCATION",
+    "PORTWEAVE_NAME",
+    "PORTWEAVE_NAMESPACE",
+    "PORTWEAVE_SERVICE",
+    "PORTWEAVE_SOCKET",
+    "PORTWEAVE_TOKEN",
+    "PORTWEAVE_URL",
+    "PORTWEAVE_WORKTREE",
+)
+
+
+def undo_coercion(env: dict[str, str]) -> None:
+    """Give back the inherited locale: PEP 538 has the interpreter set LC_CTYPE for itself."""
+    if env.get("LC_ALL") or env.get("LC_CTYPE") not in {"C.UTF-8", "C.utf8", "UTF-8"}:
+        return
+    from portweave.allocator.processes import HAS_PROC, variable_of
+
+    if not HAS_PROC:
+        if env.get("LANG", "C") in {"", "C", "POSIX"}:
+            del env["LC_CTYPE"]
+        return
+    # /proc shows the environment as it was handed over.
+    inherited = variable_of(os.getpid(), "LC_CTYPE")
+    if inherited:
+        env["LC_CTYPE"] = inherited
+    else:
+        del env["LC_CTYPE"]
+
+
+def inherited_environment(environ: "Mapping[str, str]") -> dict[str, str]:
+    """What a service inherits: all but what portweave, or its interpreter, has put there."""
+    env = {name: value for name, value in environ.items() if name not in MARKS}
+    # These are always the service's own.
+    env.pop("PORT", None)
+    env.pop("HOST", None)
+    undo_coercion(env)
+    return env

@@ -1,0 +1,293 @@
+"""What to run: definitions, ports and variables in, a plan of instances out."""
+
+import re
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from portweave.allocator.naming import full_name, instance_name
+from portweave.environment import MARKS, inherited_environment
+from portweave.errors import NothingToStartError, UsageError
+from portweave.prepare import Prepared
+from portweave.procfiles.expand import Values, expand
+from portweave.procfiles.graph import needed
+from portweave.procfiles.load import read_env_file
+from portweave.procfiles.model import Definitions, Service
+from portweave.supervisor.core.command import shell_argv
+from portweave.supervisor.core.plan import (
+    Condition,
+    InstancePlan,
+    Need,
+    ReadyPlan,
+    RestartPolicy,
+    StackPlan,
+    When,
+)
+
+# A bare `on-failure` gives up after this many restarts without a reset.
+RESTART_LIMIT = 10
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line asks for.
+
+    Attributes:
+        services: Names of those to start; empty for all that are started by themselves.
+        profiles: Whose services are started as well.
+        scale: Instances of a service, in place of what its definition says.
+        with_needs: Whether what a named service depends on is started too.
+        restart: In place of every service's own policy.
+        timeout_s: How long a service may take to become ready, where it does not say so itself.
+    """
+
+    services: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    scale: Mapping[str, int] = field(default_factory=dict)
+    with_needs: bool = True
+    restart: RestartPolicy | None = None
+    timeout_s: float = 60.0
+
+
+def make_plan(prepared: Prepared, wishes: Wishes, environ: Mapping[str, str]) -> StackPlan:
+    """Plan the instances of a worktree.
+
+    Args:
+        prepared: The worktree with its ports.
+        wishes: What the command line asks for.
+        environ: What is inherited.
+
+    Raises:
+        DotenvError: A line of an `envFile` is malformed.
+        EnvFileError: An `envFile` cannot be read.
+        NothingToStartError: There is nothing to start.
+        PlaceholderError: A template names what has no value.
+        PortOverrideError: A variable that holds a port holds something else.
+        UsageError: There is no service of a name that was given.
+    """
+    project = prepared.project
+    services = [s for s in project.definitions.services if s.command is not None]
+    wanted, left_out = select(project.definitions, wishes)
+    maker = _Maker(prepared, wishes, environ, {service.name: service for service in services})
+    instances = [instance for service in services for instance in maker.instances(service)]
+    return StackPlan(
+        project=project.name,
+        namespace=prepared.entry.namespace,
+        root=project.worktree.root,
+        instances=tuple(instances),
+        wanted=frozenset(i.name for i in instances if i.service in wanted),
+        left_out=tuple(left_out),
+        warnings=tuple(prepared.warnings),
+    )
+
+
+def select(definitions: Definitions, wishes: Wishes) -> tuple[set[str], list[tuple[str, str]]]:
+    """The names of the services to start, and of the others with the reason why not.
+
+    Raises:
+        NothingToStartError: There is none to start.
+        UsageError: There is no service of a name that was given, or it has no command.
+    """
+    for name in (*wishes.services, *wishes.scale):
+        # Also where only `--scale` names it.
+        needed(definitions, [name])
+    startable = {s.name for s in definitions.services if s.command is not None}
+    if not startable:
+        raise NothingToStartError(
+            "no service has a command, so there is nothing to start",
+            hint="portweave run -- COMMAND gives a command the ports; up needs a `command` key",
+        )
+    for name in wishes.services:
+        if name not in startable:
+            raise UsageError(f"{name} has no command, so it cannot be started")
+    named = list(wishes.services) or [
+        service.name
+        for service in definitions.services
+        if not service.on_request
+        and (not service.profiles or set(service.profiles) & set(wishes.profiles))
+    ]
+    found = {s.name for s in needed(definitions, named)} if wishes.with_needs else set(named)
+    found &= startable
+    if not found:
+        raise NothingToStartError(
+            "no service would be started",
+            hint="name those that are only started when asked for, or give their --profile",
+        )
+    left_out = [
+        (service.name, _why_left_out(service))
+        for service in definitions.services
+        if service.name not in found and not wishes.services
+    ]
+    return found, left_out
+
+
+def _why_left_out(service: Service) -> str:
+    if service.command is None:
+        return "it has no command"
+    if service.on_request:
+        return "name it to start it"
+    return f"it needs --profile {service.profiles[0]}"
+
+
+class _Maker:
+    """Makes the instances of services."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        wishes: Wishes,
+        environ: Mapping[str, str],
+        services: dict[str, Service],
+    ) -> None:
+        self._prepared = prepared
+        self._wishes = wishes
+        self._environ = environ
+        self._services = services
+        self._ports = prepared.effective_ports()
+        worktree = prepared.project.worktree
+        self._values = Values(
+            prepared.ports,
+            namespace=prepared.entry.namespace,
+            git_common_dir=worktree.git_common_dir,
+            worktree_root=worktree.root,
+        )
+        # Lowest first: inherited, `.env`, the files of all services.
+        self._common = {**inherited_environment(environ), **_own(prepared.dotenv)}
+        for file in prepared.project.definitions.env_files:
+            self._common |= _own(read_env_file(file.path, required=file.required))
+        self._computed = {**prepared.env, **prepared.inherited}
+
+    def instances(self, service: Service) -> list[InstancePlan]:
+        """The instances of one service."""
+        count = self._count(service)
+        if count == 0:
+            return []
+        base = dict(self._common)
+        for file in service.env_files:
+            base |= _own(read_env_file(file.path, required=file.required))
+        return [self._instance(service, number, base) for number in range(1, count + 1)]
+
+    def _count(self, service: Service) -> int:
+        return self._wishes.scale.get(service.name, service.scale)
+
+    def _instance(self, service: Service, number: int, base: Mapping[str, str]) -> InstancePlan:
+        assert service.command is not None
+        name = instance_name(service.name, number)
+        port = self._ports[name] if service.env_var is not None else None
+        text = service.command if isinstance(service.command, str) else " ".join(service.command)
+        draft = InstancePlan(
+            name=name,
+            service=service.name,
+            number=number,
+            full_name=full_name(name, self._prepared.entry.namespace),
+            argv=_argv(service.command),
+            command=text,
+            working_dir=service.working_dir,
+            port=port,
+            url=f"http://{HOST}:{port}" if port is not None else None,
+            needs=self._needs(service),
+            ready=self._ready(service, text, port),
+            restart=self._restart(service),
+            oneshot=service.oneshot,
+            stop_signal=signal.Signals[service.stop_signal],
+            stop_grace_s=service.stop_grace_s,
+        )
+        return replace(draft, environment=self._environment(service, draft, base))
+
+    def _environment(
+        self, service: Service, instance: InstancePlan, base: Mapping[str, str]
+    ) -> dict[str, str]:
+        env = {**base, **self._computed, "HOST": HOST}
+        # What a pipe is read by wants lines as they are written.
+        env.setdefault("PYTHONUNBUFFERED", "1")
+        if instance.port is not None:
+            env["PORT"] = str(instance.port)
+        for name, template in service.environment:
+            if template is not None:
+                env[name] = expand(template, self._values, escapes=True)
+            elif name in self._environ:
+                env[name] = self._environ[name]
+        project = self._prepared.project
+        namespace = self._prepared.entry.namespace
+        env.setdefault("COMPOSE_PROJECT_NAME", compose_name(project.name, namespace))
+        env |= {
+            "PORTWEAVE_NAMESPACE": namespace,
+            "PORTWEAVE_WORKTREE": project.worktree.root,
+            "PORTWEAVE_SERVICE": instance.full_name,
+            "PORTWEAVE_INSTANCE": str(instance.number),
+            "PORTWEAVE_NAME": instance.name,
+        }
+        if instance.url is not None:
+            env["PORTWEAVE_URL"] = instance.url
+        return env
+
+    def _needs(self, service: Service) -> tuple[Need, ...]:
+        return tuple(
+            Need(instance_name(dependency.name, number), Condition(dependency.condition))
+            for dependency in service.depends_on
+            if dependency.name in self._services
+            for number in range(1, self._count(self._services[dependency.name]) + 1)
+        )
+
+    def _ready(self, service: Service, text: str, port: int | None) -> ReadyPlan:
+        ready = service.ready
+        if ready is None:
+            timeout_s = self._wishes.timeout_s
+            listens = port is not None and not service.oneshot and _is_to_listen(service, text)
+            return ReadyPlan(tcp=port if listens else None, timeout_s=timeout_s)
+        http = ready.http
+        if http is not None:
+            http = expand(http, self._values, escapes=True)
+            if http.startswith("/"):
+                http = f"http://{HOST}:{port}{http}"
+        return ReadyPlan(
+            http=http,
+            tcp=port if ready.tcp is True else ready.tcp or None,
+            exec=None if ready.exec is None else _argv(ready.exec),
+            log=ready.log,
+            interval_s=ready.interval_s,
+            timeout_s=self._wishes.timeout_s if ready.timeout_s is None else ready.timeout_s,
+            written=True,
+        )
+
+    def _restart(self, service: Service) -> RestartPolicy:
+        if self._wishes.restart is not None and not service.oneshot:
+            return self._wishes.restart
+        if service.restart is not None:
+            return restart_policy(service.restart.policy, service.restart.limit)
+        return restart_policy("no" if service.oneshot else "on-failure", None)
+
+
+def restart_policy(policy: str, limit: int | None) -> RestartPolicy:
+    """The policy `no`, `on-failure` or `always`, with its own limit where none is given."""
+    when = When(policy)
+    if limit is None and when is When.ON_FAILURE:
+        limit = RESTART_LIMIT
+    return RestartPolicy(when, limit)
+
+
+def compose_name(project: str, namespace: str) -> str:
+    """A project name that Docker Compose takes: lower case, digits, dashes, underscores."""
+    return re.sub(r"[^a-z0-9_-]+", "-", f"{project}-{namespace}".lower()).lstrip("-_")
+
+
+def _argv(command: str | tuple[str, ...]) -> tuple[str, ...]:
+    return shell_argv(command) if isinstance(command, str) else command
+
+
+def _is_to_listen(service: Service, text: str) -> bool:
+    """Whether a service is expected to listen on its port although nothing was said of it."""
+    if service.name == "web":
+        return True
+    names = ["PORT", *([re.escape(service.env_var)] if service.env_var else [])]
+    return re.search(rf"\b(?:{'|'.join(names)})\b", text) is not None
+
+
+def _own(variables: Mapping[str, str]) -> dict[str, str]:
+    """Variables of a file, without those that are never taken from one."""
+    return {
+        name: value
+        for name, value in variables.items()
+        if name not in ("PORT", "HOST") and name not in MARKS
+    }

@@ -1,0 +1,216 @@
+"""`portweave up`: run the stack of this worktree in the foreground."""
+
+import os
+import time
+
+from portweave.args import Args, Option
+from portweave.errors import PortHeldError, UsageError
+from portweave.prepare import Prepared, Project, check_selection, find_project, prepare, working_dir
+from portweave.procfiles.duration import parse as parse_duration
+from portweave.show import stack_banner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portweave.stackplan import Wishes
+    from portweave.supervisor.core.plan import StackPlan
+
+OPTIONS = (
+    Option("--timeout", metavar="SECONDS", about="how long a service may take to be ready (60)"),
+    Option("--restart", metavar="POLICY", about="no, on-failure[:N] or always, for all services"),
+    Option("--scale", metavar="NAME=N", many=True, about="run N instances of a service"),
+    Option("--profile", metavar="NAME", many=True, about="start the services of a profile too"),
+    Option("--no-deps", about="do not start what the named services depend on"),
+    Option("--abort-on-exit", about="stop all when one service ends"),
+    Option("--exit-code-from", metavar="SERVICE", about="exit as this service does, when one ends"),
+    Option("--dry-run", about="say what would be started, and in which order"),
+)
+USAGE = "[options] [SERVICE …]"
+HELP = """
+Start the services of this worktree, or those that are named and what they depend on; show what
+they print; stop them all on Ctrl-C, dependents first. A second Ctrl-C kills them.
+
+Each service finds its port in PORT, the ports of the others in their variables, and
+http://127.0.0.1:PORT in PORTWEAVE_URL.
+
+Exit status: 0 when all ended well, 1 when a service failed for good, 130 after Ctrl-C, 143 after
+SIGTERM, with --exit-code-from that of the service.
+"""
+_POLICIES = ("no", "on-failure", "always")
+
+
+def run(args: Args) -> int:
+    """Run the stack until it ends."""
+    began_s = time.monotonic()
+    environ = dict(os.environ)
+    config = args.text("config")
+    count = check_selection(config, args.text("count"))
+    scale = dict(_scale(text) for text in args.texts("scale"))
+    if args.rest:
+        raise UsageError(
+            "up takes names of services, not a command",
+            hint="portweave run -- COMMAND runs a command",
+        )
+    project = find_project(working_dir(), config=config, count=count, environ=environ, scale=scale)
+    if args.flag("dry_run"):
+        return _dry_run(project, _wishes(args, scale), as_json=args.flag("json"))
+    prepared = prepare(project)
+    # From here on what is imported costs more than all before it.
+    import anyio
+
+    from portweave.stackplan import make_plan
+    from portweave.supervisor.paths import StackRecord, hold_stack, stack_key, state_dir
+    from portweave.supervisor.run import Options
+    from portweave.supervisor.run import run as run_stack
+
+    plan = make_plan(prepared, _wishes(args, scale), environ)
+    source = args.text("exit_code_from")
+    started = [i.name for i in plan.instances if i.name in plan.wanted]
+    if source is not None and source not in started:
+        raise UsageError(
+            f"--exit-code-from names {source}, which is not started",
+            hint=f"started are {', '.join(started)}",
+        )
+    folder = os.path.join(state_dir(environ), "stacks")
+    _check_chosen_ports(prepared, plan, folder)
+    record = StackRecord(
+        os.getpid(),
+        plan.project,
+        plan.namespace,
+        plan.root,
+        {i.name: i.port for i in plan.instances if i.port is not None},
+    )
+    options = Options(
+        abort_on_exit=args.flag("abort_on_exit") or source is not None,
+        exit_code_from=source,
+        colour=_may_colour(args, environ),
+        verbose=args.flag("verbose"),
+        banner=_banner(prepared, plan),
+    )
+    with hold_stack(folder, stack_key(plan.root, plan.namespace), record):
+        return anyio.run(run_stack, plan, options, began_s)
+
+
+def _wishes(args: Args, scale: dict[str, int]) -> "Wishes":
+    from portweave.stackplan import Wishes, restart_policy
+
+    restart = args.text("restart")
+    return Wishes(
+        services=tuple(args.operands),
+        profiles=tuple(args.texts("profile")),
+        scale=scale,
+        with_needs=not args.flag("no_deps"),
+        restart=None if restart is None else restart_policy(*_restart(restart)),
+        timeout_s=_seconds(args.text("timeout")),
+    )
+
+
+def _scale(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if not (name and number.isascii() and number.isdigit() and len(number) <= 3):
+        raise UsageError(f"--scale takes NAME=N, received {text!r}", hint="as in --scale web=3")
+    return name, int(number)
+
+
+def _restart(text: str) -> tuple[str, int | None]:
+    policy, colon, limit = text.partition(":")
+    takes_limit = policy == "on-failure" and limit.isascii() and limit.isdigit()
+    if policy not in _POLICIES or (colon and not takes_limit):
+        raise UsageError(
+            f"--restart takes no, on-failure, on-failure:N or always, received {text!r}"
+        )
+    return policy, int(limit) if limit else None
+
+
+def _seconds(text: str | None) -> float:
+    if text is None:
+        return 60.0
+    seconds = parse_duration(text)
+    if not seconds:
+        raise UsageError(f"--timeout takes a time such as 90, 90s or 1m30s, received {text!r}")
+    return seconds
+
+
+def _may_colour(args: Args, environ: dict[str, str]) -> bool:
+    """Not where NO_COLOR is set (no-color.org), nor on a terminal that has none."""
+    refused = args.flag("no_color") or environ.get("NO_COLOR")
+    return not refused and environ.get("TERM", "") != "dumb"
+
+
+def _check_chosen_ports(prepared: Prepared, plan: "StackPlan", folder: str) -> None:
+    """Refuse a port that the user chose and that a live stack has already, this one included."""
+    from portweave.supervisor.paths import live_stacks
+
+    taken = {
+        port: f"{name} of the live stack {stack.project}/{stack.namespace} ({stack.root})"
+        for stack in live_stacks(folder)
+        if stack.root != plan.root
+        for name, port in stack.ports.items()
+    }
+    seen: dict[int, str] = {}
+    for instance in plan.instances:
+        port = instance.port
+        if port is None:
+            continue
+        is_chosen = port != prepared.ports.get(instance.name)
+        holder = seen.get(port) or (taken.get(port) if is_chosen else None)
+        if holder is not None:
+            raise PortHeldError(instance.name, port, holder)
+        seen[port] = f"{instance.name} of this stack"
+
+
+def _banner(prepared: Prepared, plan: "StackPlan") -> str:
+    return stack_banner(
+        plan.project,
+        os.path.basename(plan.root),
+        plan.namespace,
+        [(i.name, i.port, i.url) for i in plan.instances if i.name in plan.wanted],
+        [*plan.warnings, *(f"not started: {name} ({why})" for name, why in plan.left_out)],
+        reused=prepared.reused,
+    )
+
+
+def _dry_run(project: Project, wishes: "Wishes", *, as_json: bool) -> int:
+    """Say what would be started, in which order; nothing is allocated, written or started."""
+    from portweave.allocator.model import Entry
+    from portweave.allocator.plan import entry_of
+    from portweave.allocator.registry import load
+    from portweave.procfiles.graph import start_order
+    from portweave.stackplan import select
+
+    wanted, left_out = select(project.definitions, wishes)
+    entry: Entry | None = entry_of(load(project.registry), project.key)
+    ports = {} if entry is None else entry.ports
+    rows = [
+        {
+            "name": service.name,
+            "command": service.command,
+            "port": ports.get(service.name) if service.env_var is not None else None,
+            "instances": wishes.scale.get(service.name, service.scale),
+            "dependsOn": {other.name: other.condition for other in service.depends_on},
+        }
+        for service in start_order(project.definitions)
+        if service.name in wanted
+    ]
+    if as_json:
+        import json
+
+        print(json.dumps({"schemaVersion": 1, "services": rows}, ensure_ascii=False, indent=2))
+        return 0
+    print(f"would start, in this order ({len(rows)} services):")
+    by_name = {service.name: service for service in project.definitions.services}
+    for row in rows:
+        service = by_name[str(row["name"])]
+        if service.env_var is None:
+            where = "no port"
+        else:
+            where = f"port {row['port']}" if row["port"] else "a port of a new block"
+        count = f" x {row['instances']}" if row["instances"] != 1 else ""
+        command = (
+            service.command if isinstance(service.command, str) else " ".join(service.command or ())
+        )
+        print(f"  {service.name}{count} ({where}): {command}")
+        for other in service.depends_on:
+            print(f"    after {other.name} is {other.condition}")
+    for name, why in left_out:
+        print(f"not started: {name} ({why})")
+    return 0
