@@ -145,7 +145,7 @@ def _service(
         if key in known:
             reader(known[key], (*keys, key), issues, draft)
         elif key == "envVar" and needs_env_var and known.get("port") is not False:
-            hint = "the variable that holds the port, as API_PORT"
+            hint = "the variable of its port; with a command in the file it may be left out"
             issues.add((*keys, key), _wrong("string", known, key), hint)
     _refuse_others(keys, others, words.SERVICE, "FOREIGN_SERVICE", issues)
 

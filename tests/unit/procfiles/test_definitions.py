@@ -516,7 +516,10 @@ def test_names_that_give_one_variable_are_an_error() -> None:
 
 
 def test_names_that_give_one_host_name_are_an_error() -> None:
-    services = {"web": {"command": "x", "scale": 2}, "web-2": {"command": "x"}}
+    services: dict[str, dict[str, object]] = {
+        "web": {"command": "x", "scale": 2},
+        "web-2": {"command": "x"},
+    }
     error = wrong({"services": services})
     assert error.message == (
         'services.web-2.hostname: the host name "web-2" is also that of services.web'

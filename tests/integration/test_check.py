@@ -1,0 +1,289 @@
+"""`check`, `schema` and `graph` through the command itself, and how files are found."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Cli
+
+STACK = """\
+services:
+  web:
+    command: npm start
+    dependsOn: [api]
+  api: {command: ./api, dependsOn: [seed]}
+  seed: {command: ./seed, oneshot: true, port: false}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    path = tmp_path / "shop"
+    path.mkdir()
+    return path
+
+
+def test_check_says_what_was_read(cli: Cli, project: Path) -> None:
+    project.joinpath("portweave.yaml").write_text(STACK)
+    project.joinpath("Procfile").write_text("worker: ./work\n")
+    done = cli("check", cwd=project)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "portweave.yaml, Procfile: 4 services, nothing wrong",
+        "web (WEB_PORT): npm start; after api (ready)",
+        "api (API_PORT): ./api; after seed (completed)",
+        "seed (no port): ./seed",
+        "worker (WORKER_PORT): ./work",
+    ]
+
+
+def test_check_as_data_has_every_service_in_file_order(cli: Cli, project: Path) -> None:
+    project.joinpath("portweave.yaml").write_text(STACK)
+    done = cli("check", "--json", cwd=project)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["schemaVersion"]) == (0, 1)
+    assert [service["name"] for service in found["services"]] == ["web", "api", "seed"]
+    api = found["services"][1]
+    assert (api["command"], api["envVar"]) == ("./api", "API_PORT")
+    assert api["dependsOn"] == {"seed": "completed"}
+    assert (api["line"], api["column"], api["restart"]) == (5, 3, "on-failure")
+    assert found["services"][2]["envVar"] is None
+
+
+def test_an_error_is_printed_with_place_and_hint(cli: Cli, project: Path) -> None:
+    project.joinpath("portweave.yaml").write_text("services:\n  api:\n    comand: x\n")
+    done = cli("check", cwd=project)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "[portweave] error: services.api.envVar: Invalid input: expected string,"
+        " received undefined\n"
+        'services.api: Unrecognized key: "comand" (PW0102)\n'
+        "[portweave] hint: portweave.yaml:2:3: services.api.envVar:"
+        " the variable of its port; with a command in the file it may be left out\n"
+        "[portweave] hint: portweave.yaml:3:5: services.api.comand: did you mean command?\n"
+    )
+
+
+def test_an_error_as_data_has_its_facts(cli: Cli, project: Path) -> None:
+    project.joinpath("portweave.yaml").write_text("services:\n  api:\n    command: [\n")
+    done = cli("check", "--json", cwd=project)
+    error = json.loads(done.stdout)["error"]
+    assert done.returncode == 1
+    assert (error["code"], error["file"]) == ("PW0102", str(project / "portweave.yaml"))
+    assert (error["line"], error["column"]) == (4, 1)
+
+
+BROKEN: dict[str, tuple[dict[str, bytes], str, str]] = {
+    "nothing": ({}, "PW0101", "no portweave.config.json at "),
+    "empty Procfile": ({"Procfile": b""}, "PW0102", "at least one entry"),
+    "empty JSON": ({"portweave.config.json": b""}, "PW0102", "failed to parse JSON"),
+    "empty YAML": ({"portweave.yaml": b""}, "PW0102", "expected object, received null"),
+    "no services": ({"portweave.yaml": b"services: {}"}, "PW0102", "at least one entry"),
+    "two documents": (
+        {"portweave.yaml": b"a: 1", "portweave.yml": b"a: 1"},
+        "PW0102",
+        "portweave.yaml, portweave.yml",
+    ),
+    "JSON and YAML": (
+        {"portweave.config.json": b"{}", "portweave.yml": b"a: 1"},
+        "PW0102",
+        "portweave.config.json, portweave.yml",
+    ),
+    "a key twice in JSON": (
+        {"portweave.config.json": b'{"services": {}, "services": {}}'},
+        "PW0102",
+        "services: duplicate key",
+    ),
+    "a key twice in YAML": (
+        {"portweave.yaml": b"services:\n  a: {command: x}\n  a: {command: y}"},
+        "PW0102",
+        "services.a: duplicate key",
+    ),
+    "a name twice in a Procfile": ({"Procfile": b"a: x\na: y"}, "PW0102", "already defined"),
+    "no UTF-8 in a Procfile": ({"Procfile": b"web: x\nap\xff: y"}, "PW0102", "line 2 column 3"),
+    "no UTF-8 in JSON": ({"portweave.config.json": b'{"\xff": 1}'}, "PW0102", "byte 0xff"),
+    "no UTF-8 in YAML": ({"portweave.yaml": b"a: \xc3"}, "PW0102", "byte 0xc3"),
+    "NUL in YAML": ({"portweave.yaml": b'services: {a: {command: "a\\0b"}}'}, "PW0102", "NUL"),
+    "a huge number": (
+        {"portweave.yaml": b"services: {a: {command: x, scale: " + b"9" * 9000 + b"}}"},
+        "PW0102",
+        "scale must be an integer",
+    ),
+    "deep JSON": ({"portweave.config.json": b"[" * 300_000}, "PW0102", "nested too deeply"),
+    "deep YAML": ({"portweave.yaml": b"[" * 300_000}, "PW0102", "nested more than"),
+    "too large": ({"portweave.yaml": b"#" * (1 << 20) + b"\n"}, "PW0102", "more than 1048576"),
+    "a command in both": (
+        {"portweave.yaml": b"services: {a: {command: x}}", "Procfile": b"a: y"},
+        "PW0102",
+        "line 1 of the Procfile too",
+    ),
+    "a bad .env": ({"Procfile": b"a: x", ".env": b"A=1\nhunter2"}, "PW0502", "env line 2"),
+    "no UTF-8 in .env": ({"Procfile": b"a: x", ".env": b"A=\xff"}, "PW0502", "env line 1"),
+    "a missing env file": (
+        {"portweave.yaml": b"services: {a: {command: x, envFile: no.env}}"},
+        "PW0504",
+        "no.env: there is no such file",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_is_broken_ends_in_a_coded_error(cli: Cli, project: Path, case: str) -> None:
+    files, code, words = BROKEN[case]
+    for name, data in files.items():
+        project.joinpath(name).write_bytes(data)
+    done = cli("check", "--json", cwd=project)
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"], done.stderr) == (1, code, "")
+    assert words in error["message"]
+
+
+@pytest.mark.parametrize("name", ["portweave.yaml", "portweave.config.json", "Procfile"])
+def test_a_folder_in_the_place_of_a_file_is_a_coded_error(
+    cli: Cli, project: Path, name: str
+) -> None:
+    project.joinpath(name).mkdir()
+    done = cli("check", cwd=project)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"[portweave] error: failed to read {project / name}: Is a dir")
+
+
+def test_an_env_file_that_cannot_be_read_is_a_coded_error(cli: Cli, project: Path) -> None:
+    project.joinpath("Procfile").write_text("a: x\n")
+    project.joinpath(".env").mkdir()
+    done = cli("check", cwd=project)
+    assert (done.returncode, "(PW0504)" in done.stderr) == (1, True)
+
+
+def test_the_file_is_found_by_walking_up(cli: Cli, project: Path) -> None:
+    project.joinpath("Procfile").write_text("web: x\n")
+    below = project / "src" / "deep"
+    below.mkdir(parents=True)
+    done = cli("check", cwd=below)
+    assert done.stdout.splitlines()[0] == "../../Procfile: 1 service, nothing wrong"
+
+
+def test_the_walk_ends_at_the_root_of_the_worktree(
+    cli: Cli, tmp_path: Path, repo: Callable[[int], list[Path]]
+) -> None:
+    (root,) = repo(0)
+    root.parent.joinpath("Procfile").write_text("web: x\n")
+    below = root / "src"
+    below.mkdir()
+    done = cli("check", cwd=below)
+    assert done.returncode == 1
+    assert f"no portweave.config.json at {below}/portweave.config.json (PW0101)" in done.stderr
+    assert f"and the folders above it, up to {root}\n" in done.stderr
+
+
+def test_the_first_folder_that_has_any_is_taken(cli: Cli, project: Path) -> None:
+    project.joinpath("portweave.yaml").write_text(STACK)
+    below = project / "src"
+    below.mkdir()
+    below.joinpath("Procfile").write_text("web: x\n")
+    assert cli("check", cwd=below).stdout.startswith("Procfile: 1 service")
+
+
+def test_procfile_dev_wins(cli: Cli, project: Path) -> None:
+    project.joinpath("Procfile").write_text("web: x\n")
+    project.joinpath("Procfile.dev").write_text("web: y\n")
+    assert cli("check", cwd=project).stdout.startswith("Procfile.dev: 1 service")
+
+
+@pytest.mark.parametrize("flag", ["-f", "--file", "--config"])
+def test_a_file_may_be_named(cli: Cli, project: Path, flag: str) -> None:
+    project.joinpath("portweave.yaml").write_text(STACK)
+    other = project / "ops"
+    other.mkdir()
+    other.joinpath("other.yml").write_text("services: {db: {command: x, workingDir: data}}")
+    done = cli("check", flag, "ops/other.yml", "--json", cwd=project)
+    (service,) = json.loads(done.stdout)["services"]
+    assert (service["name"], service["workingDir"]) == ("db", str(other / "data"))
+
+
+def test_a_named_file_that_is_missing_is_an_error(cli: Cli, project: Path) -> None:
+    done = cli("check", "--config", "other.json", cwd=project)
+    assert done.returncode == 1
+    assert f"no portweave.config.json at {project}/other.json (PW0101)\n" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads a pipe by its path in /proc")
+def test_a_pipe_is_read(cli: Cli, project: Path) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b'{"services": {"a": {"command": "x"}}}')
+    os.close(writer)
+    try:
+        done = cli("check", "-f", f"/proc/{os.getpid()}/fd/{reader}", cwd=project)
+    finally:
+        os.close(reader)
+    assert done.returncode == 0, done.stderr
+
+
+def test_schema_prints_a_json_schema(cli: Cli, project: Path) -> None:
+    done = cli("schema", cwd=project)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "seed\napi <- seed (completed)\nweb <- api (ready)\n"),
+        (["--format", "mermaid"], "flowchart LR\n"),
+        (["--format", "dot"], "digraph portweave {\n"),
+        (["--format=json"], '"schemaVersion": 1'),
+        (["--json"], '"schemaVersion": 1'),
+    ],
+)
+def test_graph_shows_the_order(cli: Cli, project: Path, arguments: list[str], words: str) -> None:
+    project.joinpath("portweave.yaml").write_text(STACK)
+    done = cli("graph", *arguments, cwd=project)
+    assert (done.returncode, words in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["graph", "--format", "png"],
+        ["graph", "web"],
+        ["check", "web"],
+        ["check", "--", "web"],
+        ["check", "--count", "3"],
+    ],
+)
+def test_wrong_usage_is_a_coded_error(cli: Cli, project: Path, arguments: list[str]) -> None:
+    project.joinpath("portweave.yaml").write_text(STACK)
+    done = cli(*arguments, cwd=project)
+    assert (done.returncode, "(PW0601)" in done.stderr) == (1, True)
+
+
+def test_nothing_heavy_is_imported_for_json_and_procfiles(project: Path) -> None:
+    heavy = {"re", "json", "dataclasses", "enum", "typing", "pathlib", "shlex", "collections"}
+    script = (
+        "import sys; from portweave.procfiles.load import load; load(sys.argv[1], None, None);"
+        "print(*sys.modules)"
+    )
+    service = '{"command": "x", "dependsOn": ["b"], "ready": {"log": "up on", "interval": "1s"}}'
+    files = {
+        "portweave.config.json": '{"services": {"a": ' + service + ', "b": {"command": "y"}}}',
+        "Procfile": "web: x",
+    }
+    root = Path(__file__).parents[2]
+    for name, text in files.items():
+        folder = project / f"of-{name}"
+        folder.mkdir()
+        folder.joinpath(name).write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", script, str(folder)],
+            cwd=root,
+            env={"PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert not heavy & set(done.stdout.split())

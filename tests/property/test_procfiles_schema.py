@@ -1,0 +1,116 @@
+"""The JSON Schema and the parser accept the same documents."""
+
+import json
+from typing import Any, cast
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from portweave.procfiles import jsonfile, keys, shape
+from portweave.procfiles.issues import Issues
+from portweave.procfiles.schema import json_schema
+from portweave.procfiles.tree import snake_case
+
+VALIDATOR = Draft202012Validator(json_schema())
+# Keys that the schema does not have while nothing acts on them.
+REFUSED = {"scope", "hooks", "resources", *(what for what in keys.NOT_YET if "=" not in what)}
+
+TEXTS = st.sampled_from(
+    [
+        *("", " ", "x", "X", "X_1", "no", "always", "on-failure", "on-failure:", "on-failure:10"),
+        *("on-failure:00", "on-failure:01", "never", "/", "/a b", "http://", "http://x", "ftp://x"),
+        *("10s", "1m30s", "1s1m", "1.5h", "1.5h1m", "soon", "5", "1.", "SIGINT", "INT", "sigint"),
+        *("auto", "true", "started", "ready", "completed", "up", "A=1", "A", "=1", "A B=1", "A=\n"),
+    ]
+)
+NUMBERS = st.sampled_from([-1, 0, 1, 1.5, 3.0, 100, 101, 65535, 65536, 1e8, 0.001])
+SCALARS: st.SearchStrategy[Any] = st.none() | st.booleans() | NUMBERS | TEXTS
+NAMES = st.sampled_from(["a", "A", "A1", "A B", "a-1", "x-a", "", "path", "required", "="])
+SMALL: st.SearchStrategy[Any] = (
+    SCALARS
+    | st.lists(SCALARS, max_size=3)
+    | st.dictionaries(NAMES, SCALARS, max_size=3)
+    | st.lists(st.dictionaries(NAMES, SCALARS, max_size=2), max_size=2)
+)
+
+
+def spelled(names: tuple[str, ...]) -> st.SearchStrategy[str]:
+    return st.sampled_from([*names, *map(snake_case, names), "x-a", "comand"])
+
+
+READY = st.dictionaries(spelled(keys.READY), SMALL, max_size=3)
+SERVICES = st.dictionaries(spelled(keys.SERVICE), SMALL | READY, max_size=4)
+
+
+def document_of(services: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
+    # One command, so that the others may do without `envVar`.
+    return {**rest, "services": {**services, "one": {"command": "x"}}}
+
+
+DOCUMENTS = st.builds(
+    document_of,
+    st.dictionaries(st.sampled_from(["api", "a-1", "Api", "1", "x-a"]), SERVICES | SCALARS),
+    st.dictionaries(spelled(("$schema", "projectName", "envFile")), SMALL, max_size=2),
+)
+
+
+def schema_errors(document: Any) -> list[str]:
+    found: Any = VALIDATOR.iter_errors(document)  # pyright: ignore[reportUnknownMemberType]
+    return [error.message for error in found]
+
+
+def parser_accepts(document: object) -> bool:
+    issues = Issues()
+    found = jsonfile.parse(json.dumps(document), "/p/f.json", "f.json")
+    shape.read(found, issues, has_processes=False)
+    return not issues.found
+
+
+def only_parser_refuses(document: dict[str, Any]) -> bool:
+    """Whether there is something that a schema has no words for."""
+    services: dict[str, Any] = document["services"]
+    for service in services.values():
+        if not isinstance(service, dict):
+            continue
+        keys_of = cast("dict[str, Any]", service)
+        variables = keys_of.get("environment")
+        if isinstance(variables, list):
+            items = cast("Any", variables)
+            names = [item.partition("=")[0] for item in items if isinstance(item, str)]
+            if len(set(names)) < len(names):
+                return True
+    return False
+
+
+@given(document=DOCUMENTS)
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example(document={"services": {"one": {"command": "x", "ready": {"tcp": 3.0}}}})
+def test_the_schema_accepts_what_the_parser_accepts(document: dict[str, Any]) -> None:
+    errors = schema_errors(document)
+    if parser_accepts(document):
+        assert errors == []
+    elif not only_parser_refuses(document):
+        assert errors
+
+
+@given(key=spelled(keys.SERVICE), value=SMALL | READY)
+@settings(max_examples=600, deadline=None)
+def test_the_schema_and_the_parser_agree_on_each_key(key: str, value: object) -> None:
+    document = {"services": {"one": {"command": "x", key: value}}}
+    errors = schema_errors(document)
+    if not only_parser_refuses(document):
+        assert parser_accepts(document) == (not errors), errors
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(json_schema())
+
+
+def test_the_schema_has_every_key_in_both_spellings_and_describes_it() -> None:
+    properties: Any = json_schema()["$defs"]
+    for name, known in (("service", keys.SERVICE), ("ready", keys.READY)):
+        found = properties[name]["properties"]
+        expected = {key for key in known if key not in REFUSED}
+        assert found.keys() == expected | {snake_case(key) for key in expected}
+        assert all(schema["description"] for schema in found.values())
