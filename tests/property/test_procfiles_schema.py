@@ -3,6 +3,7 @@
 import json
 from typing import Any, cast
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -16,15 +17,15 @@ VALIDATOR = Draft202012Validator(json_schema())
 # Keys that the schema does not have while nothing acts on them.
 REFUSED = {"scope", "hooks", "resources", *(what for what in keys.NOT_YET if "=" not in what)}
 
-TEXTS = st.sampled_from(
-    [
-        *("", " ", "x", "X", "X_1", "no", "always", "on-failure", "on-failure:", "on-failure:10"),
-        *("on-failure:00", "on-failure:01", "never", "/", "/a b", "http://", "http://x", "ftp://x"),
-        *("10s", "1m30s", "1s1m", "1.5h", "1.5h1m", "soon", "5", "1.", "SIGINT", "INT", "sigint"),
-        *("auto", "true", "started", "ready", "completed", "up", "A=1", "A", "=1", "A B=1", "A=\n"),
-    ]
-)
-NUMBERS = st.sampled_from([-1, 0, 1, 1.5, 3.0, 100, 101, 65535, 65536, 1e8, 0.001])
+SOME_TEXTS = [
+    *("", " ", "x", "X", "X_1", "no", "always", "on-failure", "on-failure:", "on-failure:10"),
+    *("on-failure:00", "on-failure:01", "never", "/", "/a b", "http://", "http://x", "ftp://x"),
+    *("10s", "1m30s", "1s1m", "1.5h", "1.5h1m", "soon", "5", "1.", "SIGINT", "INT", "sigint"),
+    *("auto", "true", "started", "ready", "completed", "up", "A=1", "A", "=1", "A B=1", "A=\n"),
+]
+SOME_NUMBERS = [-1, 0, 1, 1.5, 3.0, 100, 101, 65535, 65536, 1e8, 0.001]
+TEXTS = st.sampled_from(SOME_TEXTS)
+NUMBERS = st.sampled_from(SOME_NUMBERS)
 SCALARS: st.SearchStrategy[Any] = st.none() | st.booleans() | NUMBERS | TEXTS
 NAMES = st.sampled_from(["a", "A", "A1", "A B", "a-1", "x-a", "", "path", "required", "="])
 SMALL: st.SearchStrategy[Any] = (
@@ -101,6 +102,17 @@ def test_the_schema_and_the_parser_agree_on_each_key(key: str, value: object) ->
     errors = schema_errors(document)
     if not only_parser_refuses(document):
         assert parser_accepts(document) == (not errors), errors
+
+
+@pytest.mark.parametrize("key", [*keys.SERVICE, *(f"ready.{key}" for key in keys.READY)])
+def test_they_agree_on_each_value_that_is_near_a_bound(key: str) -> None:
+    values: list[Any] = [None, True, False, {}, [], *SOME_TEXTS, *SOME_NUMBERS]
+    for value in [*values, *([value] for value in values)]:
+        said: Any = value
+        for part in reversed(key.split(".")):
+            said = {part: said}
+        document: Any = {"services": {"one": {"command": "x", **said}}}
+        assert parser_accepts(document) == (not schema_errors(document)), document
 
 
 def test_the_schema_is_one() -> None:

@@ -1,0 +1,62 @@
+"""JSON without the `json` package: the same values, and the same refusals."""
+
+import json
+
+import pytest
+
+from portweave.fastjson import loads
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": [1, -2.5, 1e3, "x\\u00e9\\n", true, false, null, {}, []]}',
+        " 1 ",
+        '"\\ud800"',
+        "1e999",
+        '{"a": 1, "a": 2}',
+        "[[[[]]]]",
+        "\t\r\n{}\n",
+    ],
+)
+def test_values_are_those_of_the_package(text: str) -> None:
+    assert loads(text) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "{",
+        "[1,]",
+        "{'a': 1}",
+        "NaN",
+        "[-Infinity]",
+        "01",
+        '"a\nb"',
+        "1 2",
+        "\ufeff1",
+        "\x0b1",
+        "1\xa0",
+        "9" * 5000,
+        "[" * 100000,
+        '{"a":' * 100000,
+        "{} //",
+        "nul",
+    ],
+)
+def test_what_is_no_json_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match="."):
+        loads(text)
+
+
+def test_hooks_see_pairs_and_texts() -> None:
+    found = loads('{"a": 1.50, "a": {"b": 2}}', pairs_hook=tuple, number_hook=str)
+    assert found == (("a", "1.50"), ("a", (("b", "2"),)))
+
+
+def test_a_place_comes_with_the_error() -> None:
+    with pytest.raises(json.JSONDecodeError) as caught:
+        loads('{"a": 1,\n oops}')
+    assert (caught.value.lineno, caught.value.colno) == (2, 2)
