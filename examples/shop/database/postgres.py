@@ -15,6 +15,7 @@ import os
 import pwd
 import secrets
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -105,14 +106,11 @@ def home() -> Path:
 def make_home() -> None:
     """Make that folder; in /var/tmp anybody could have made it before us."""
     home().parent.mkdir(exist_ok=True)
-    try:
-        home().mkdir(0o700)
-    except FileExistsError:
-        owner = account().pw_uid if IS_ROOT else os.geteuid()
-        if home().is_symlink() or not home().is_dir() or home().stat().st_uid != owner:
-            sys.exit(f"{home()} belongs to somebody else; remove it")
-    else:
-        give_away(home())
+    home().mkdir(0o700, exist_ok=True)
+    found = home().lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), user_id()}:
+        sys.exit(f"{home()} belongs to somebody else; remove it")
+    give_away(home())
 
 
 def account() -> pwd.struct_passwd:
@@ -123,6 +121,10 @@ def account() -> pwd.struct_passwd:
         except KeyError:
             continue
     sys.exit("PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
+
+
+def user_id() -> int:
+    return account().pw_uid if IS_ROOT else os.geteuid()
 
 
 def give_away(path: Path) -> None:

@@ -1,0 +1,256 @@
+"""What tests with whole stacks need: `portweave up` beside the test, and the examples."""
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from glob import glob
+from pathlib import Path
+from typing import IO, Protocol
+
+import psutil
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+STRICT = bool(
+    {os.environ.get("CI", ""), os.environ.get("PORTWEAVE_TEST_STRICT", "")} & {"1", "true"}
+)
+PAUSE_S = 0.05
+
+
+class Command(Protocol):
+    """What the `cli` fixture is, as far as it is used here."""
+
+    argv: list[str]
+
+    def env(self, changes: Mapping[str, str | None] | None = None) -> dict[str, str]: ...
+
+
+class Runner(Protocol):
+    """What the `git` fixture is."""
+
+    def __call__(self, *args: str | Path, cwd: Path) -> str: ...
+
+
+def has_ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+class Stack:
+    """A `portweave up` in the background.
+
+    Attributes:
+        root: The worktree's root.
+        process: The command itself.
+    """
+
+    def __init__(self, argv: list[str], *, cwd: Path, root: Path, env: dict[str, str]) -> None:
+        self.root = root
+        self.process = subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            # Ctrl-C of the one who runs the tests is the test's to pass on.
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self._news = threading.Condition()
+        self._printed: list[str] = []
+        self._said: list[str] = []
+        self._open = 2
+        self._readers = [
+            threading.Thread(target=self._read, args=pair)
+            for pair in (
+                (self.process.stdout, self._printed),
+                (self.process.stderr, self._said),
+            )
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self, stream: IO[str], kept: list[str]) -> None:
+        with stream:
+            for line in stream:
+                with self._news:
+                    kept.append(line)
+                    self._news.notify_all()
+        with self._news:
+            self._open -= 1
+            self._news.notify_all()
+
+    @property
+    def printed(self) -> str:
+        """What the services have printed until now."""
+        return "".join(self._printed)
+
+    @property
+    def said(self) -> str:
+        """What portweave itself has said until now."""
+        return "".join(self._said)
+
+    def wait_for(self, text: str, *, timeout_s: float = 20) -> None:
+        """Wait until portweave or a service has printed `text`."""
+        with self._news:
+            self._news.wait_for(
+                lambda: text in self.said or text in self.printed or not self._open, timeout_s
+            )
+            assert text in self.said or text in self.printed, f"no {text!r} in\n{self}"
+
+    def port(self, variable: str) -> int:
+        """The port that a variable holds."""
+        lines = (self.root / ".portweave/current.env").read_text().splitlines()
+        return int(dict(line.split("=", 1) for line in lines)[variable])
+
+    def ask(
+        self, variable: str, path: str, body: str | None = None, *, method: str = ""
+    ) -> tuple[int, str]:
+        """Send a request to the port that a variable holds: status and text of the answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port(variable), timeout=10)
+        try:
+            connection.request(method or ("GET" if body is None else "POST"), path, body)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def family(self) -> list[psutil.Process]:
+        """All processes of the stack: by descent, and by what their environment says."""
+        found = {self.process.pid: psutil.Process(self.process.pid)}
+        for process in found[self.process.pid].children(recursive=True):
+            found[process.pid] = process
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("PORTWEAVE_WORKTREE") == str(self.root):
+                    found[process.pid] = process
+            except (psutil.Error, OSError):
+                continue
+        return list(found.values())
+
+    def stop(self, number: int = signal.SIGINT, *, timeout_s: float = 20) -> int:
+        """Send a signal to portweave, wait for its end, and see that nothing is left."""
+        family = self.family()
+        listening = [
+            int(line.rpartition("=")[2])
+            for line in (self.root / ".portweave/current.env").read_text().splitlines()
+            if line.partition("=")[0].endswith("_PORT")
+        ]
+        self.process.send_signal(number)
+        try:
+            status = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"it does not end:\n{self}")
+        left = [str(process) for process in family if not has_ended(process)]
+        assert not left, f"{left} left behind:\n{self}"
+        for port in listening:
+            with socket.socket() as probe:
+                # What was connected until now does not keep a server from starting again.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+        for reader in self._readers:
+            reader.join(timeout_s)
+        return status
+
+    def end(self) -> None:
+        """Stop it, whatever has happened."""
+        if self.process.poll() is None:
+            family = self.family()
+            self.process.terminate()
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            for process in family:
+                if not has_ended(process):
+                    process.kill()
+        for reader in self._readers:
+            reader.join(5)
+
+    def __str__(self) -> str:
+        return f"--- {self.root.name} says\n{self.said}--- its services print\n{self.printed}"
+
+
+@pytest.fixture
+def up(cli: Command) -> Iterator[Callable[..., Stack]]:
+    """Start stacks that are stopped when the test ends: `up(root, "web").wait_for("ready")`."""
+    stacks: list[Stack] = []
+
+    def start(
+        root: Path,
+        *args: str | Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str | None] | None = None,
+    ) -> Stack:
+        # A service's python3 is the one that runs the tests.
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        argv = [*cli.argv, "up", *map(str, args)]
+        stacks.append(
+            Stack(argv, cwd=cwd or root, root=root, env=cli.env({"PATH": path, **(env or {})}))
+        )
+        return stacks[-1]
+
+    yield start
+    for stack in stacks:
+        stack.end()
+
+
+@pytest.fixture
+def example(tmp_path: Path, git: Runner) -> Callable[..., list[Path]]:
+    """Make a repository from an example, with linked worktrees: `example("shop", "red")`."""
+
+    def make(name: str, *linked: str, folder: str = "") -> list[Path]:
+        main = tmp_path / "code" / name
+        shutil.copytree(
+            EXAMPLES / name,
+            main / folder,
+            # What running it by hand has left.
+            ignore=shutil.ignore_patterns(".data", ".venv", ".portweave", "__pycache__"),
+        )
+        git("init", "-q", cwd=main)
+        git("add", ".", cwd=main)
+        git("commit", "-q", "-m", "first", cwd=main)
+        for other in linked:
+            git("worktree", "add", "-q", "-b", other, main.with_name(other), cwd=main)
+        return [main, *(main.with_name(other) for other in linked)]
+
+    return make
+
+
+@pytest.fixture
+def need() -> Callable[..., None]:
+    """Skip the test where a program is missing, and fail it in CI: `need("node")`."""
+
+    def check(program: str, *places: str) -> None:
+        if shutil.which(program) or any(glob(place) for place in places):
+            return
+        (pytest.fail if STRICT else pytest.skip)(f"{program} is not installed")
+
+    return check
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], object]], None]:
+    """Ask until the answer is true, for up to 10 s: `eventually(lambda: done())`."""
+
+    def check(question: Callable[[], object]) -> None:
+        until_s = time.monotonic() + 10
+        while not question():
+            assert time.monotonic() < until_s, "it did not become so within 10 s"
+            time.sleep(PAUSE_S)
+
+    return check
