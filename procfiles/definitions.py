@@ -10,8 +10,8 @@ from portweave.procfiles.tree import Document, Keys, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from portweave.procfiles.fields import Draft
     from portweave.procfiles.procfile import Process
-    from portweave.procfiles.shape import Draft
 
 RESERVED_PREFIX = "PORTWEAVE_"
 
