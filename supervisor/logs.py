@@ -34,12 +34,24 @@ _PIPE_PATIENCE_S = 0.25
 
 
 class Outlet:
-    """One of our outputs, with the thread that writes to it."""
+    """One of our outputs, with the thread that writes to it.
 
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
+    Args:
+        fd: The descriptor.
+        caught_up: Called when a reader that had been given up has caught up.
+
+    Attributes:
+        terminal: Whether it is one.
+        broken: Whether nobody reads it any more.
+        lagging: Whether the reader was waited for in vain, and has not caught up since.
+    """
+
+    def __init__(self, fd: int, caught_up: Callable[[], None]) -> None:
+        self._fd = fd
+        self._caught_up = caught_up
         self.terminal = os.isatty(fd)
         self.broken = False
+        self.lagging = False
         self._queue: SimpleQueue[tuple[bytes, ...] | None] = SimpleQueue()
         # Each is changed by one thread only: what waits is their difference.
         self._put_bytes = 0
@@ -53,6 +65,10 @@ class Outlet:
     def full(self) -> bool:
         """Whether nothing more should be put in."""
         return self._put_bytes - self._done_bytes >= QUEUE_BYTES
+
+    @property
+    def _half_empty(self) -> bool:
+        return self._put_bytes - self._done_bytes < QUEUE_BYTES // 2
 
     def put(self, *pieces: bytes) -> None:
         """Have pieces written, one behind the other."""
@@ -94,7 +110,8 @@ class Outlet:
             except OSError:
                 # Nobody reads any more (EPIPE, EIO): the services go on.
                 self.broken = ended = True
-            if self._room is not None and (self.broken or not self.full):
+            waited_for = self._room is not None and not self.full
+            if self.broken or waited_for or (self.lagging and self._half_empty):
                 with contextlib.suppress(RuntimeError):
                     self._loop.call_soon_threadsafe(self._tell_room)
 
@@ -102,12 +119,12 @@ class Outlet:
         size = sum(map(len, pieces))
         if not size:
             return
-        written = os.writev(self.fd, pieces)
+        written = os.writev(self._fd, pieces)
         self._done_bytes += written
         if written < size:
             rest = memoryview(b"".join(pieces))[written:]
             while rest:
-                written = os.write(self.fd, rest)
+                written = os.write(self._fd, rest)
                 self._done_bytes += written
                 rest = rest[written:]
 
@@ -115,6 +132,9 @@ class Outlet:
         if self._room is not None:
             self._room.set()
             self._room = None
+        if self.lagging and (self.broken or self._half_empty):
+            self.lagging = False
+            self._caught_up()
 
 
 class Source:
@@ -137,40 +157,46 @@ class View:
     def __init__(self, names: Iterable[str], *, colour: bool) -> None:
         self._names = list(names)
         self._width = max(map(len, self._names), default=0)
-        self._out = Outlet(1)
+        self._sources: set[Source] = set()
+        self._out = Outlet(1, self._tell_all_skipped)
         # Where both are one terminal or one pipe, one thread keeps the order.
-        self._err = self._out if _same_file(1, 2) else Outlet(2)
+        self._err = self._out if _same_file(1, 2) else Outlet(2, lambda: None)
         self._colour = colour and self._out.terminal
         self._colour_err = colour and self._err.terminal
         self._open: Source | None = None
         self._status = b""
         self.partial_patience_s = _TERMINAL_PATIENCE_S if self._out.terminal else _PIPE_PATIENCE_S
 
-    def source(self, name: str) -> Source:
-        """A stream of the instance `name`."""
+    def _source(self, name: str) -> Source:
         label = f"{name:<{self._width}} | "
         if self._colour:
             colour = _COLOURS[self._names.index(name) % len(_COLOURS)]
             label = f"\x1b[{colour}m{label}\x1b[0m"
-        return Source(label.encode())
+        source = Source(label.encode())
+        self._sources.add(source)
+        return source
+
+    def forget(self, source: Source) -> None:
+        """Take a stream as ended."""
+        self._tell_skipped(source)
+        self._sources.discard(source)
 
     def relay(self, name: str, fd: int, take: Callable[[bytes], None]) -> "Relay":
         """What reads `fd`, shows its lines as those of `name`, and hands them to `take`."""
-        return Relay(self.source(name), fd, self, take)
+        return Relay(self._source(name), fd, self, take)
 
     async def show(self, source: Source, lines: bytes) -> None:
         """Show whole lines; wait a bounded time for the reader, then skip them."""
-        out = self._out
-        if out.full:
+        wait_s = source.patience.earn(len(lines))
+        if self._out.full and not self._out.lagging:
             began_s = time.monotonic()
-            with anyio.move_on_after(source.patience.earn(len(lines))):
-                await out.room()
+            with anyio.move_on_after(wait_s):
+                await self._out.room()
             source.patience.spend(time.monotonic() - began_s)
-            if out.full:
-                source.skipped_lines += lines.count(b"\n")
-                return
-        else:
-            source.patience.earn(len(lines))
+            self._out.lagging = self._out.full
+        if self._out.lagging:
+            source.skipped_lines += lines.count(b"\n")
+            return
         self._tell_skipped(source)
         tamed = self._tame(lines)
         if self._open is source:
@@ -184,7 +210,7 @@ class View:
 
     def show_part(self, source: Source, part: bytes) -> None:
         """Show the beginning of a line that does not end for now, such as a prompt."""
-        if self._out.full:
+        if self._out.full or self._out.lagging:
             return
         tamed = self._tame(part)
         if self._open is source:
@@ -220,6 +246,7 @@ class View:
     def close(self, patience_s: float = 1.0) -> None:
         """Write what is left, and end."""
         self.status("")
+        self._tell_all_skipped()
         self._end_open_line()
         self._out.close(patience_s)
         if self._err is not self._out:
@@ -252,6 +279,10 @@ class View:
         if self._open is not None:
             self._out.put(b"\n")
             self._open = None
+
+    def _tell_all_skipped(self) -> None:
+        for source in self._sources:
+            self._tell_skipped(source)
 
     def _tell_skipped(self, source: Source) -> None:
         if source.skipped_lines:
@@ -301,6 +332,7 @@ class Relay:
         if lines:
             self._take(lines)
             await self._view.show(self._source, lines)
+        self._view.forget(self._source)
         os.close(self._fd)
 
     async def _wait_for_more(self) -> None:

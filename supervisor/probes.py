@@ -4,6 +4,7 @@ Each probe gives an answer and raises nothing. A listener counts only if it is o
 own processes: another program on the port would make every probe pass.
 """
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -26,6 +27,8 @@ from portweave.supervisor.process import (
 
 HTTP_TIMEOUT_S = 5.0
 EXEC_TIMEOUT_S = 10.0
+# How much of what a command says is kept, to tell why it failed.
+KEPT_BYTES = 4096
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -109,6 +112,9 @@ async def ask_command(
         status = reap(process)
         census.spare.discard(process.pid)
         for fd in fds:
+            # What it said last may not have been read yet.
+            with contextlib.suppress(BlockingIOError):
+                said += os.read(fd, KEPT_BYTES)
             os.close(fd)
     if not in_time:
         return Failed(f"{argv[-1]} took longer than {EXEC_TIMEOUT_S:g} s")
@@ -122,8 +128,8 @@ async def _keep_end(fd: int, kept: bytearray) -> None:
     """Read until the end, keep the last few kilobytes."""
     while True:
         await anyio.wait_readable(fd)
-        data = os.read(fd, 65_536)
+        data = os.read(fd, KEPT_BYTES)
         if not data:
             return
         kept += data
-        del kept[:-4096]
+        del kept[:-KEPT_BYTES]

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 import anyio
-from anyio.abc import TaskGroup
+from anyio.abc import TaskGroup, TaskStatus
 
 from portweave.errors import ProcessesLeftError, ServiceFailedError
 from portweave.supervisor.census import Census
@@ -93,14 +93,16 @@ class Stack:
         self._services = {
             i.name: Service(i, self._take, self.view.relay, census, tag) for i in plan.instances
         }
-        self._fleet: Fleet
+        # Nobody is wanted yet: a signal may come before the start.
+        self._fleet, _ = fleets.muster(plan.instances, frozenset(), 0.0)
 
     async def run(self, tasks: TaskGroup) -> None:
         """Start all, and wait for the end."""
+        tasks.start_soon(self._kill_when_cancelled)
+        # Before anything is said or started: from here on a signal does not just end us.
+        await tasks.start(self._take_signals)
         if self._options.banner:
             self.view.print(self._options.banner.encode("utf-8", "backslashreplace"))
-        tasks.start_soon(self._take_signals)
-        tasks.start_soon(self._kill_when_cancelled)
         for service in self._services.values():
             tasks.start_soon(service.serve)
         self._fleet, orders = fleets.muster(
@@ -122,9 +124,10 @@ class Stack:
     async def _settle_in(self) -> None:
         become_subreaper()
 
-    async def _take_signals(self) -> None:
+    async def _take_signals(self, *, task_status: TaskStatus[None]) -> None:
         pressed_s = 0.0
         with anyio.open_signal_receiver(*ENDING, *PASSED_ON, signal.SIGQUIT) as signals:
+            task_status.started()
             async for number in signals:
                 if number in PASSED_ON:
                     for service in self._services.values():

@@ -1,0 +1,288 @@
+"""What `portweave up` shows of what services print, on a pipe and on a terminal."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+PATIENCE_S = 20.0
+
+
+def write_program(root: Path, text: str) -> None:
+    """A Procfile whose one process, `api`, runs a Python program."""
+    (root / "api.py").write_text(text)
+    (root / "Procfile").write_text(f"api: {sys.executable} -u api.py\n")
+
+
+class Terminal:
+    """`portweave up` on a terminal of its own."""
+
+    def __init__(self, argv: list[str], cwd: Path, env: dict[str, str]) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+        self.process = subprocess.Popen(
+            argv, cwd=cwd, env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+        )
+        os.close(slave)
+        self.seen = b""
+
+    def wait_for(self, text: bytes) -> None:
+        """Read until `text` has been seen."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while text not in self.seen:
+            left_s = deadline_s - time.monotonic()
+            assert left_s > 0, f"no {text!r} in {self.seen!r}"
+            assert self.read(left_s), f"ended without {text!r}: {self.seen!r}"
+
+    def read(self, patience_s: float) -> bool:
+        """Read what there is; whether it goes on."""
+        if select.select([self.master], [], [], patience_s)[0]:
+            try:
+                data = os.read(self.master, 65_536)
+            except OSError:  # EIO: nobody has it open any more
+                return False
+            self.seen += data
+            return bool(data)
+        return True
+
+    def end(self) -> int:
+        """Read to the end, and return the exit status."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while self.process.poll() is None and time.monotonic() < deadline_s:
+            self.read(0.05)
+        while self.read(0.05) and select.select([self.master], [], [], 0)[0]:
+            pass
+        return self.process.wait(1)
+
+
+@pytest.fixture
+def terminal(cli: Any) -> Iterator[Callable[..., Terminal]]:
+    """Start `portweave up` on a terminal."""
+    started: list[Terminal] = []
+
+    def start(root: Path, *args: str, **env: str) -> Terminal:
+        one = Terminal([*cli.argv, "up", *args], root, cli.env({"TERM": "xterm", **env}))
+        started.append(one)
+        return one
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                one.end()
+        one.process.kill()
+        one.process.wait()
+        os.close(one.master)
+
+
+def test_names_are_aligned_and_plain_on_a_pipe(project: Path, start_up: Any) -> None:
+    (project / "Procfile").write_text("a: echo one\nlonger: echo two\n")
+    up = start_up(project, env={"FORCE_COLOR": None})
+    assert up.end() == 0
+    assert sorted(up.out.splitlines()) == ["a      | one", "longer | two"]
+
+
+def test_a_last_line_without_a_newline_is_shown(project: Path, start_up: Any) -> None:
+    write_program(project, "print('first'); print('last', end='')")
+    up = start_up(project)
+    assert up.end() == 0
+    assert up.out == "api | first\napi | last\n"
+
+
+def test_every_byte_of_a_line_reaches_a_pipe(project: Path, start_up: Any) -> None:
+    write_program(
+        project,
+        "import sys\n"
+        "line = bytes(b for b in range(256) if b != 10) + b'\\n'\n"
+        "sys.stdout.buffer.write(line * 1000)\n",
+    )
+    up = start_up(project)
+    assert up.end() == 0
+    line = b"api | " + bytes(b for b in range(256) if b != 10) + b"\n"
+    assert up.out_bytes == line * 1000
+
+
+def test_what_would_clear_the_screen_does_not_reach_a_pipe(project: Path, start_up: Any) -> None:
+    write_program(project, r"print('\x1b[2J\x1b[H\x1b[?1049hkept \x1b[31mred\x1b[0m')")
+    up = start_up(project)
+    assert up.end() == 0
+    assert up.out == "api | kept \x1b[31mred\x1b[0m\n"
+
+
+def test_megabyte_lines_stay_whole(project: Path, start_up: Any) -> None:
+    (project / "Procfile").write_text(
+        "".join(
+            f"{name}: {sys.executable} -c 'print((\"{name}\" * (1 << 20) + chr(10)) * 10)'\n"
+            for name in "ab"
+        )
+    )
+    up = start_up(project)
+    assert up.end() == 0
+    for name in "ab":
+        assert up.lines_of(name) == [name * (1 << 20)] * 10 + [""]
+
+
+def test_a_prompt_is_shown_while_its_line_is_open(project: Path, start_up: Any) -> None:
+    write_program(project, "import time; print('(Pdb) ', end=''); time.sleep(1000)")
+    up = start_up(project)
+    up.wait_for("api | (Pdb) ")
+    assert up.stop() == 130
+
+
+def test_output_that_is_left_in_the_pipe_at_the_end_is_shown(project: Path, start_up: Any) -> None:
+    write_program(
+        project,
+        "import sys\n"
+        "for n in range(200_000): print(f'{n:099d}')\n"
+        "print('boom', file=sys.stderr); sys.exit(1)",
+    )
+    up = start_up(project, "--restart", "no")
+    assert up.end() == 1
+    lines = up.lines_of("api")
+    assert [line for line in lines if line != "boom"] == [f"{n:099d}" for n in range(200_000)]
+    assert "  api | boom" in up.err
+
+
+FLOOD = """
+import os, time
+line = b"x" * 99 + b"\\n"
+end = time.monotonic() + 3
+sent = 0
+while time.monotonic() < end:
+    sent += os.write(1, line * 600)
+with open("sent", "w") as file:
+    file.write(str(sent))
+time.sleep(1000)
+"""
+
+
+def test_a_reader_that_stands_still_neither_stops_a_service_nor_fills_the_memory(
+    project: Path, cli: Any, spawned: Any
+) -> None:
+    write_program(project, FLOOD)
+    process = spawned(
+        [*cli.argv, "up"],
+        cwd=project,
+        env=cli.env(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline_s = time.monotonic() + PATIENCE_S
+    peak_bytes = 0
+    while not (project / "sent").exists():
+        assert time.monotonic() < deadline_s, "the service does not go on"
+        peak_bytes = max(peak_bytes, psutil.Process(process.pid).memory_info().rss)
+        # Nothing is to happen but that time goes by: the reader stands still.
+        select.select([], [], [], 0.05)
+    sent = int((project / "sent").read_text())
+    assert sent > 50_000_000
+    assert peak_bytes < 80 << 20
+    process.send_signal(signal.SIGINT)
+    seen = process.stdout.read()
+    assert process.wait(PATIENCE_S) == 130
+    assert re.search(
+        rb"api \| \[[0-9,]+ lines skipped: the reader of this output was too slow\]", seen
+    )
+    assert set(re.findall(rb"api \| (x+)\n", seen)) == {b"x" * 99}
+
+
+def test_a_reader_that_goes_away_does_not_end_the_services(
+    project: Path, cli: Any, spawned: Any
+) -> None:
+    write_program(
+        project,
+        "import time, pathlib\n"
+        "for n in range(1000000):\n"
+        "    print(n); time.sleep(0.01)\n"
+        "    if n == 50: pathlib.Path('mark').touch()\n",
+    )
+    process = spawned(
+        [*cli.argv, "up"],
+        cwd=project,
+        env=cli.env(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout.readline() == b"api | 0\n"
+    process.stdout.close()
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not (project / "mark").exists():
+        assert time.monotonic() < deadline_s
+        assert process.poll() is None
+        select.select([], [], [], 0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE_S) == 130
+
+
+def test_a_terminal_gets_coloured_names_and_tame_lines(project: Path, terminal: Any) -> None:
+    write_program(
+        project,
+        r"""
+import sys, time
+out = sys.stdout.buffer
+out.write(b"10%\r50%\r100%\n")
+out.write(b"\x1b[31mred\n")
+out.write(b"\x1b[2J\x1b]0;title\x07clear\x08\n")
+out.write("caf\u00e9 ".encode() + b"\xff\n")
+out.write(b"prompt> ")
+out.flush()
+time.sleep(1000)
+""",
+    )
+    one = terminal(project)
+    one.wait_for(b"prompt> ")
+    name = b"\x1b[36mapi | \x1b[0m"
+    assert name + b"100%\r\n" in one.seen
+    assert name + b"\x1b[31mred\x1b[0m\r\n" in one.seen
+    assert name + b"clear\\x08\r\n" in one.seen
+    assert name + "café \\xff\r\n".encode() in one.seen
+    assert b"\x1b[2J" not in one.seen
+    os.write(one.master, b"")
+    one.process.send_signal(signal.SIGINT)
+    one.wait_for(b"stopping api")
+    assert one.end() == 130
+
+
+def test_no_color_is_obeyed(project: Path, terminal: Any) -> None:
+    write_program(project, r"print('\x1b[31mred')")
+    one = terminal(project, NO_COLOR="1")
+    one.wait_for(b"api | red\r\n")
+    assert one.end() == 0
+    assert b"\x1b[3" not in one.seen
+
+
+def test_the_last_line_of_a_terminal_tells_who_is_still_stopping(
+    project: Path, terminal: Any
+) -> None:
+    (project / "portweave.yaml").write_text(
+        """
+        services:
+          quick: {command: sleep 1000, port: false}
+          slow:
+            command: trap 'echo noted' TERM; echo set; while true; do sleep 0.1; done
+            port: false
+            stopGracePeriod: 700ms
+        """
+    )
+    one = terminal(project)
+    one.wait_for(b"set\r\n")
+    one.process.send_signal(signal.SIGINT)
+    one.wait_for(b"stopping slow \xe2\x80\xa6 (Ctrl-C again to kill)")
+    one.wait_for(b"noted")
+    assert one.end() == 130
+    assert one.seen.endswith(b"\r\x1b[K") or b"stopped" in one.seen.split(b"\r\x1b[K")[-1]

@@ -1,0 +1,531 @@
+"""`portweave up` with real processes: start, order, ends, failures, options."""
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+SERVE = f"{sys.executable} -u -m http.server $PORT --bind 127.0.0.1"
+
+
+def write(root: Path, text: str, name: str = "portweave.yaml") -> None:
+    (root / name).write_text(text)
+
+
+def test_a_stack_comes_up_in_order_and_goes_in_reverse(project: Path, start_up: Any) -> None:
+    write(
+        project,
+        f"""
+        services:
+          web:
+            command: {SERVE}
+            dependsOn: [api]
+          api:
+            command: {SERVE}
+            ready: {{http: /}}
+            dependsOn: {{seed: completed, cache: started}}
+          seed:
+            command: echo seeded
+            oneshot: true
+            port: false
+          cache:
+            command: sleep 1000
+            port: false
+        """,
+    )
+    up = start_up(project, "--verbose")
+    up.wait_for("all ready in ")
+    said = up.err
+    assert said.index("seed completed") < said.index("api ready on") < said.index("web ready on")
+    assert up.stop() == 130
+    said = up.err
+    assert said.index("web stopped") < said.index("api stopped") < said.index("cache stopped")
+    assert up.left() == []
+
+
+def test_the_banner_tells_project_worktree_ports_urls_and_what_is_left_out(
+    project: Path, start_up: Any, pool: Any
+) -> None:
+    write(
+        project,
+        "web: sleep 1000 $PORT_UNUSED\nworker: sleep 1000\nrelease: false\nconsole: cat\n",
+        "Procfile",
+    )
+    up = start_up(project)
+    up.wait_for("not started: console")
+    assert "[portweave] shop, worktree: shop (namespace: main)" in up.err
+    assert f"  web     → {pool.start}     http://127.0.0.1:{pool.start}\n" in up.err
+    assert "[portweave] not started: release (name it to start it)" in up.err
+    up.wait_for("worker ready")
+    assert up.stop() == 130
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=["int", "term", "hup"],
+)
+def test_each_ending_signal_stops_all(
+    project: Path, start_up: Any, number: int, status: int
+) -> None:
+    write(project, "one: sleep 1000\ntwo: sh -c 'sleep 1000 & sleep 1001'\n", "Procfile")
+    up = start_up(project)
+    up.wait_for("all ready")
+    assert up.stop(number) == status
+    assert up.left() == []
+
+
+DAEMON = """
+import os, time, signal, sys
+if os.fork() == 0:
+    os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if os.fork() == 0:
+        print("daemon", os.getpid(), flush=True)
+        time.sleep(1000)
+    os._exit(0)
+time.sleep(1000)
+"""
+
+
+def test_what_has_left_its_session_and_ignores_signals_is_ended_too(
+    project: Path, start_up: Any
+) -> None:
+    (project / "daemon.py").write_text(DAEMON)
+    write(
+        project,
+        f"""
+        services:
+          daemon:
+            command: {sys.executable} daemon.py
+            port: false
+            stopGracePeriod: 300ms
+        """,
+    )
+    up = start_up(project)
+    up.wait_for("daemon | daemon ")
+    up.wait_for("all ready")
+    assert len(up.left()) == 2
+    assert up.stop() == 130
+    assert up.left() == []
+
+
+def test_a_second_ctrl_c_kills_what_ignores_the_first(project: Path, start_up: Any) -> None:
+    write(
+        project,
+        """
+        services:
+          stubborn:
+            command: trap '' TERM; echo trapped; while true; do sleep 0.1; done
+            port: false
+            stopGracePeriod: 60s
+        """,
+    )
+    up = start_up(project)
+    up.wait_for("trapped")
+    up.send(signal.SIGINT)
+    up.wait_for("stopping stubborn")
+    with pytest.raises(Exception, match="timed out"):
+        # What is shorter than this is taken for one press that was delivered twice.
+        up.process.wait(0.3)
+    assert up.stop() == 130
+    assert up.left() == []
+
+
+def test_what_forks_away_is_told_and_ended(project: Path, start_up: Any) -> None:
+    write(project, "away: sh -c 'sleep 1000 &'\nstay: sleep 1000\n", "Procfile")
+    up = start_up(project)
+    up.wait_for("it has to stay in the foreground")
+    up.wait_for("away exited with status 0")
+    assert [process.cmdline() for process in up.left()] == [["sleep", "1000"]]
+    assert up.stop() == 130
+
+
+def test_a_crash_is_followed_by_restarts_and_in_the_end_by_failure(
+    project: Path, start_up: Any
+) -> None:
+    write(
+        project,
+        """
+        services:
+          api:
+            command: echo about to fail; echo bad thing >&2; exit 3
+            restart: on-failure:2
+            port: false
+        """,
+    )
+    up = start_up(project)
+    assert up.end() == 1
+    assert up.lines_of("api").count("about to fail") == 3
+    assert "api exited with status 3; restart in 0.5 s" in up.err
+    assert "api failed: exited with status 3; gave up after 2 restarts\n" in up.err
+    assert "  api | bad thing\n" in up.err
+    assert "(PW0903)" in up.err
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("no-such-program --x", "exited with status 127 (command not found)"),
+        ("[no-such-program]", "command not found: no-such-program"),
+        ("[./plain]", "not executable: ./plain"),
+        ("./plain", "exited with status 126 (not executable)"),
+        ("[./]", "not executable: ./"),
+    ],
+    ids=["text missing", "list missing", "list plain file", "text plain file", "list folder"],
+)
+def test_a_command_that_cannot_run_fails_at_once(
+    project: Path, start_up: Any, command: str, reason: str
+) -> None:
+    (project / "plain").write_text("#!/bin/sh\n")
+    write(project, f"services: {{api: {{command: {command}, port: false}}}}")
+    up = start_up(project)
+    assert up.end() == 1
+    assert f"api failed: {reason}" in up.err
+    assert "restart in" not in up.err
+
+
+def test_a_working_folder_that_is_missing_is_named(project: Path, start_up: Any) -> None:
+    write(project, "services: {api: {command: [ls], workingDir: nowhere, port: false}}")
+    up = start_up(project)
+    assert up.end() == 1
+    assert f"its workingDir {project}/nowhere is not a directory" in up.err
+
+
+@pytest.mark.parametrize(
+    ("ready", "prepare"),
+    [
+        ("{tcp: true}", ""),
+        ("{http: /}", ""),
+        ("{exec: test -e mark}", "touch mark; "),
+        ("{exec: [test, -e, mark]}", "touch mark; "),
+        ("{log: 'Serving HTTP on .* port [0-9]+'}", ""),
+        ("{tcp: true, http: /, log: Serving}", ""),
+    ],
+    ids=["tcp", "http", "exec text", "exec list", "log", "several"],
+)
+def test_readiness_is_found_out(project: Path, start_up: Any, ready: str, prepare: str) -> None:
+    write(
+        project,
+        f"""
+        services:
+          api:
+            command: sleep 0.2; {prepare}exec {SERVE}
+            ready: {ready}
+        """,
+    )
+    up = start_up(project)
+    up.wait_for("api ready on ")
+    assert up.stop() == 130
+
+
+@pytest.mark.parametrize(
+    ("ready", "reason"),
+    [
+        ("{tcp: true, timeout: 300ms}", "nothing of it listens on port"),
+        ("{http: /, timeout: 300ms}", "nothing of it listens on port"),
+        ("{exec: 'echo no luck; exit 4', timeout: 300ms}", "exited with status 4: no luck"),
+        ("{log: never, timeout: 300ms}", "no line matches 'never'"),
+    ],
+    ids=["tcp", "http", "exec", "log"],
+)
+def test_what_never_becomes_ready_fails_with_the_last_answer(
+    project: Path, start_up: Any, ready: str, reason: str
+) -> None:
+    write(
+        project,
+        f"""
+        services:
+          api: {{command: echo starting; sleep 1000, ready: {ready}}}
+          web: {{command: sleep 1000, dependsOn: [api]}}
+        """,
+    )
+    up = start_up(project)
+    assert up.end() == 1
+    assert "api failed: not ready after 0.3 s: " in up.err
+    assert reason in up.err
+    assert "web is blocked: api is " in up.err
+    assert up.left() == []
+
+
+def test_a_listener_that_was_only_expected_may_be_late(project: Path, start_up: Any) -> None:
+    write(project, "web: sleep 1000 # $PORT\n", "Procfile")
+    up = start_up(project, "--timeout", "300ms")
+    up.wait_for("web is unhealthy: not ready after 0.3 s: nothing of it listens on port")
+    assert up.process.poll() is None
+    assert up.stop() == 130
+
+
+def test_a_port_that_a_stranger_holds_is_named(project: Path, start_up: Any, pool: Any) -> None:
+    write(project, f"web: {SERVE}\n", "Procfile")
+    first = start_up(project)
+    first.wait_for("all ready")
+    assert first.stop() == 130
+    with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        stranger.bind(("127.0.0.1", pool.start))
+        stranger.listen()
+        up = start_up(project)
+        assert up.end() == 1
+    assert f"web failed: its port {pool.start} is held by pid {os.getpid()} (" in up.err
+
+
+def test_a_dependency_that_fails_blocks_what_needs_it(project: Path, start_up: Any) -> None:
+    write(
+        project,
+        """
+        services:
+          seed: {command: "false", oneshot: true, port: false}
+          api: {command: sleep 1000, port: false, dependsOn: [seed]}
+          web: {command: sleep 1000, port: false, dependsOn: [api]}
+        """,
+    )
+    up = start_up(project)
+    assert up.end() == 1
+    assert "api is blocked: seed is failed: exited with status 1" in up.err
+    assert "web is blocked: api is blocked" in up.err
+    assert "also failed or blocked: api, web (PW0903)" in up.err
+
+
+def test_the_environment_of_a_service(project: Path, start_up: Any, pool: Any) -> None:
+    (project / ".env").write_text("FROM_ENV=1\nPORT=1\nOVER=env\nAPI_KEY = a b\n")
+    (project / "more.env").write_text("FROM_FILE=2\nOVER=file\n")
+    write(
+        project,
+        """
+        projectName: My Shop
+        services:
+          api:
+            command: [env]
+            envFile: more.env
+            environment: {OWN: "http://x:${web}/$$1", OVER: own}
+            oneshot: true
+          web:
+            command: "true"
+            oneshot: true
+            discoveryEnv: {API_URL: "http://127.0.0.1:${api}"}
+        """,
+    )
+    outer = {"INHERITED": "yes", "PORT": "9", "PORTWEAVE_TOKEN": "theirs"}
+    up = start_up(project, env=outer)
+    assert up.end() == 0
+    env = dict(line.split("=", 1) for line in up.lines_of("api") if "=" in line)
+    tag = env.pop("PORTWEAVE_INVOCATION")
+    assert tag.endswith(".api.1")
+    expected = {
+        "INHERITED": "yes",
+        "FROM_ENV": "1",
+        "FROM_FILE": "2",
+        "API_KEY": "a b",
+        "OVER": "own",
+        "OWN": f"http://x:{pool.start + 1}/$1",
+        "PORT": str(pool.start),
+        "HOST": "127.0.0.1",
+        "API_PORT": str(pool.start),
+        "WEB_PORT": str(pool.start + 1),
+        "API_URL": f"http://127.0.0.1:{pool.start}",
+        "PORTWEAVE_NAMESPACE": "main",
+        "PORTWEAVE_WORKTREE": str(project),
+        "PORTWEAVE_SERVICE": "api-main",
+        "PORTWEAVE_INSTANCE": "1",
+        "PORTWEAVE_NAME": "api",
+        "PORTWEAVE_URL": f"http://127.0.0.1:{pool.start}",
+        "COMPOSE_PROJECT_NAME": "my-shop-main",
+    }
+    assert {name: env.get(name) for name in expected} == expected
+    assert "PORTWEAVE_TOKEN" not in env
+
+
+def test_a_chosen_port_is_the_services_port(project: Path, start_up: Any, pool: Any) -> None:
+    chosen = pool.end - 1
+    (project / ".env").write_text(f"API_PORT={chosen}\n")
+    write(project, f"services: {{api: {{command: '{SERVE}', ready: {{tcp: true}}}}}}")
+    up = start_up(project)
+    up.wait_for(f"api ready on {chosen}")
+    assert up.stop() == 130
+
+
+def test_a_chosen_port_of_another_live_stack_is_refused(
+    tmp_path: Path, project: Path, start_up: Any, cli: Any, pool: Any
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    write(other, "web: sleep 1000\n", "Procfile")
+    up = start_up(other)
+    up.wait_for("web  → ")
+    write(project, "api: sleep 1000\n", "Procfile")
+    (project / ".env").write_text(f"API_PORT={pool.start}\n")
+    refused = cli("up", cwd=project)
+    assert refused.returncode == 1
+    assert f"but that is the port of web of the live stack other/main ({other})" in refused.stderr
+    assert "(PW0902)" in refused.stderr
+    assert up.stop() == 130
+
+
+def test_a_second_up_is_refused_and_names_the_first(project: Path, start_up: Any, cli: Any) -> None:
+    write(project, "web: sleep 1000\n", "Procfile")
+    up = start_up(project)
+    up.wait_for("web  → ")
+    refused = cli("up", cwd=project)
+    assert refused.returncode == 1
+    assert f"is running already (pid {up.process.pid}) (PW0901)" in refused.stderr
+    assert up.stop() == 130
+
+
+def test_scale_gives_each_instance_its_own_port_and_name(
+    project: Path, start_up: Any, pool: Any
+) -> None:
+    write(project, "web: echo $PORT $PORTWEAVE_INSTANCE $PORTWEAVE_SERVICE\n", "Procfile")
+    up = start_up(project, "--scale", "web=3")
+    assert up.end() == 0
+    assert up.lines_of("web") == [f"{pool.start} 1 web-main"]
+    assert up.lines_of("web.3") == [f"{pool.start + 2} 3 web.3-main"]
+
+
+def test_named_services_bring_what_they_need(project: Path, start_up: Any) -> None:
+    write(
+        project,
+        """
+        services:
+          db: {command: echo db is up, oneshot: true, port: false}
+          api: {command: echo api is up, port: false, dependsOn: [db]}
+          web: {command: echo web is up, port: false}
+          debug: {command: echo debug is up, port: false, profiles: [dev]}
+        """,
+    )
+    up = start_up(project, "api")
+    assert up.end() == 0
+    assert (up.lines_of("db"), up.lines_of("web")) == (["db is up"], [])
+    up = start_up(project, "api", "--no-deps")
+    assert up.end() == 0
+    assert (up.lines_of("api"), up.lines_of("db")) == (["api is up"], [])
+    up = start_up(project, "debug")
+    assert up.end() == 0
+    assert up.lines_of("debug") == ["debug is up"]
+    up = start_up(project, "--profile", "dev")
+    assert up.end() == 0
+    assert (up.lines_of("debug"), up.lines_of("web")) == (["debug is up"], ["web is up"])
+
+
+def test_the_end_of_one_may_end_all(project: Path, start_up: Any) -> None:
+    write(
+        project,
+        """
+        services:
+          tests: {command: exit 5, port: false, restart: "no"}
+          db: {command: sleep 1000, port: false}
+        """,
+    )
+    up = start_up(project, "--exit-code-from", "tests")
+    assert up.end() == 5
+    up = start_up(project, "--abort-on-exit")
+    assert up.end() == 1
+    assert up.left() == []
+
+
+def test_restart_policies_can_be_overruled(project: Path, start_up: Any) -> None:
+    write(project, "api: exit 3\n", "Procfile")
+    up = start_up(project, "--restart", "no")
+    assert up.end() == 1
+    assert "api failed: exited with status 3\n" in up.err
+
+
+def test_a_service_that_ends_well_does_not_end_the_others(project: Path, start_up: Any) -> None:
+    write(project, "short: echo done\nlong: sleep 1000\n", "Procfile")
+    up = start_up(project)
+    up.wait_for("short exited with status 0")
+    up.wait_for("all ready")
+    assert up.process.poll() is None
+    assert up.stop() == 130
+
+
+def test_a_dry_run_starts_and_writes_nothing(project: Path, cli: Any, home: Path) -> None:
+    write(
+        project,
+        """
+        services:
+          web: {command: echo web, dependsOn: [db]}
+          db: {command: [echo, db], port: false}
+        """,
+    )
+    done = cli("up", "--dry-run", cwd=project)
+    assert done.returncode == 0
+    assert done.stdout.index("db (no port): echo db") < done.stdout.index("web (a port")
+    assert "after db is ready" in done.stdout
+    assert not (project / ".portweave").exists()
+    assert not (home / "config").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--scale", "web"], "--scale takes NAME=N, received 'web'"),
+        (["--scale", "wbe=2"], 'no service is named "wbe"'),
+        (["--restart", "sometimes"], "--restart takes no, on-failure, on-failure:N or always"),
+        (["--timeout", "soon"], "--timeout takes a time such as 90, 90s or 1m30s"),
+        (["--exit-code-from", "wbe"], "--exit-code-from names wbe, which is not started"),
+        (["wbe"], 'no service is named "wbe"'),
+        (["--no-such"], "unknown option '--no-such'"),
+        (["--", "web"], "up takes names of services, not a command"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_words_are_explained(project: Path, cli: Any, args: list[str], message: str) -> None:
+    write(project, "web: sleep 1\n", "Procfile")
+    done = cli("up", *args, cwd=project)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_services_without_commands_are_nothing_to_start(project: Path, cli: Any) -> None:
+    write(project, '{"services": {"web": {"envVar": "PORT"}}}', "portweave.config.json")
+    done = cli("up", cwd=project)
+    assert done.returncode == 1
+    assert "no service has a command" in done.stderr
+    assert "(PW0905)" in done.stderr
+
+
+def test_three_worktrees_run_side_by_side(repo: Any, start_up: Any, pool: Any) -> None:
+    roots = repo(2)
+    ups = []
+    for root in roots:
+        write(root, f"web: {SERVE}\napi: {SERVE}\n", "Procfile")
+        ups.append(start_up(root))
+    for up in ups:
+        up.wait_for("all ready")
+    connections: list[Any] = [c for c in psutil.net_connections("tcp") if c.laddr]
+    ports = {c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN}
+    assert len(ports & set(range(pool.start, pool.end))) == 6
+    for up in ups:
+        assert up.stop() == 130
+        assert up.left() == []
+
+
+def test_quit_prints_the_states_and_goes_on(project: Path, start_up: Any) -> None:
+    write(project, "web: sleep 1000\n", "Procfile")
+    up = start_up(project)
+    up.wait_for("web  → ")
+    up.send(signal.SIGQUIT)
+    up.wait_for("web: starting pid ")
+    assert up.process.poll() is None
+    assert up.stop() == 130
+
+
+def test_user_signals_reach_the_services(project: Path, start_up: Any) -> None:
+    write(
+        project,
+        "web: trap 'echo got it' USR1; echo set; while true; do sleep 0.05; done\n",
+        "Procfile",
+    )
+    up = start_up(project)
+    up.wait_for("web | set")
+    up.send(signal.SIGUSR1)
+    up.wait_for("web | got it")
+    assert up.stop() == 130
