@@ -44,7 +44,7 @@ def load(path: str) -> list[Entry]:
     """
     try:
         text = read_all(path).decode()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise RegistryDamagedError(

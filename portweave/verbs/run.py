@@ -130,11 +130,11 @@ def _execute(words: list[str], env: dict[str, str]) -> None:
     for path in _candidates(words[0], env):
         try:
             _become(path, words, env)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
         except OSError as error:
-            # As execvp(3): one that may not be executed does not end the search.
-            refusal = refusal or error
+            # As execvp(3): the search goes on, and one that may not be executed is told of.
+            is_absent = isinstance(error, FileNotFoundError | NotADirectoryError)
+            if not is_absent or "/" in words[0]:
+                refusal = refusal or error
     raise SpawnError(words[0], _errno_name(refusal))
 
 
