@@ -100,6 +100,12 @@ def test_two_worktrees_sell_and_ship_apart_and_leave_nothing_behind(
     for stack in stacks:
         assert stack.stop() == 130, stack
         assert "database system is shut down" in stack.printed
+        # Nobody has lost a server that it still used.
+        for server in ("postgres", "redis"):
+            at = stack.said.index(f"{server} stopped")
+            assert max(stack.said.index(f"{user} stopped") for user in ("api", "worker")) < at, (
+                stack
+            )
         assert "Traceback" not in stack.printed
     mentioned = re.findall(r"the cluster is (\S+)", shop.printed + sale.printed)
     assert len(set(mentioned)) == 2
