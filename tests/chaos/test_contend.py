@@ -119,7 +119,7 @@ def test_a_writer_killed_at_any_moment_leaves_the_registry_whole_and_free(
     assert cli(*RUN, cwd=first).returncode == 0
     (mine,) = entries(home)
     path = home / "config" / "portweave" / "registry.json"
-    argv = [sys.executable, "-c", WRITER, path, second, *str(take_ports(10)).split("-")]
+    argv = [sys.executable, "-c", WRITER, str(path), str(second), *str(take_ports(10)).split("-")]
     seen: set[str] = set()
     for _ in range(100):
         with subprocess.Popen(argv, env=cli.environ, stdout=subprocess.PIPE) as writer:

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def child_env(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
 
 
 @contextmanager
-def listening(port: int, address: str = "127.0.0.1") -> Iterator[None]:
+def listening(port: int, address: str = "127.0.0.1") -> Generator[None]:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -54,9 +54,6 @@ def is_read(folder: Path, environ: dict[str, str]) -> bool:
     return True
 
 
-Layouts = dict[str, Callable[[Path, Git], Path]]
-
-
 def plain(base: Path, git: Git) -> Path:
     main = base / "Shop"
     main.mkdir()
@@ -219,10 +216,36 @@ def others(base: Path, git: Git) -> Path:
     return main
 
 
-READ = (plain, subfolder, linked, moved, detached, separate, submodule, linked_to_bare, outside)
-READ += (linked_to_dot_bare, symlinked_dot_git, dangling_dot_git, linked_to_core_bare)
-ASKED = (bare, beside_dot_bare, inside_git, empty_dot_git, broken_dot_git, nonsense_dot_git)
-ASKED += (core_worktree, core_bare, sparse, bad_config, future_format, bad_head, others)
+READ = (
+    plain,
+    subfolder,
+    linked,
+    moved,
+    detached,
+    separate,
+    submodule,
+    linked_to_bare,
+    linked_to_dot_bare,
+    linked_to_core_bare,
+    symlinked_dot_git,
+    dangling_dot_git,
+    outside,
+)
+ASKED = (
+    bare,
+    beside_dot_bare,
+    inside_git,
+    empty_dot_git,
+    broken_dot_git,
+    nonsense_dot_git,
+    core_worktree,
+    core_bare,
+    sparse,
+    bad_config,
+    future_format,
+    bad_head,
+    others,
+)
 
 
 @pytest.mark.parametrize("layout", [*READ, *ASKED], ids=lambda layout: layout.__name__)

@@ -49,6 +49,13 @@ def settled(entries: list[Entry], request: Request, busy: set[int]) -> Keep | Pl
         return None
 
 
+def held_by(entries: list[Entry], request: Request) -> dict[str, int]:
+    for entry in entries:
+        if entry.key == request.key:
+            return entry.ports
+    return {}
+
+
 @given(st.sets(PORTS), st.integers(0, 8))
 def test_first_fit_is_free_and_the_lowest(occupied: set[int], count: int) -> None:
     fits = [
@@ -66,7 +73,7 @@ def test_what_is_placed_is_free_and_nobody_elses(
     step = settled(entries, request, busy)
     if not isinstance(step, Place):
         return
-    mine = next((entry.ports for entry in entries if entry.key == request.key), {})
+    mine = held_by(entries, request)
     others = {
         port for entry in entries if entry.key != request.key for port in entry.ports.values()
     }
@@ -82,7 +89,7 @@ def test_what_is_placed_is_free_and_nobody_elses(
 def test_a_listener_in_the_block_holds_all_of_it(
     entries: list[Entry], request: Request, busy: set[int]
 ) -> None:
-    mine = next((entry.ports for entry in entries if entry.key == request.key), {})
+    mine = held_by(entries, request)
     step = settled(entries, request, busy)
     if step is None or busy.isdisjoint(mine.values()):
         return
@@ -94,7 +101,7 @@ def test_a_listener_in_the_block_holds_all_of_it(
 def test_without_a_listener_a_new_block_is_contiguous_and_in_order(
     entries: list[Entry], request: Request, busy: set[int]
 ) -> None:
-    mine = next((entry.ports for entry in entries if entry.key == request.key), {})
+    mine = held_by(entries, request)
     step = settled(entries, request, busy)
     if not isinstance(step, Place) or not busy.isdisjoint(mine.values()):
         return

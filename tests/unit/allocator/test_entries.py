@@ -15,7 +15,7 @@ GOOD: dict[str, Any] = {
 
 
 def changed(path: str, value: object) -> dict[str, Any]:
-    item = json.loads(json.dumps(GOOD))
+    item: dict[str, Any] = json.loads(json.dumps(GOOD))
     *outer, last = path.split(".")
     holder = item
     for name in outer:
