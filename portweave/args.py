@@ -47,33 +47,29 @@ class Args:
     """
 
     def __init__(self) -> None:
-        self._values: dict[str, object] = {}
+        # Every value that was given, by option; of a switch, empty texts.
+        self._values: dict[str, list[str]] = {}
         self.operands: list[str] = []
         self.rest: list[str] | None = None
         self.unread: list[str] = []
 
     def set(self, option: Option, value: str | None) -> None:
         """Take an option; a repeated one replaces the value before it, or joins it (`many`)."""
-        if option.many:
-            values = self._values.setdefault(option.dest, [])
-            assert isinstance(values, list)
-            values.append(value)
-        else:
-            self._values[option.dest] = True if value is None else value
+        before = self._values.get(option.dest, []) if option.many else []
+        self._values[option.dest] = [*before, value or ""]
 
     def flag(self, dest: str) -> bool:
         """Whether a switch was given."""
-        return bool(self._values.get(dest))
+        return dest in self._values
 
     def text(self, dest: str) -> str | None:
         """The value of an option, None where it was not given."""
-        value = self._values.get(dest)
-        return value if isinstance(value, str) else None
+        values = self._values.get(dest)
+        return values[-1] if values else None
 
     def texts(self, dest: str) -> list[str]:
         """All values of an option that may be repeated."""
-        values = self._values.get(dest)
-        return list(values) if isinstance(values, list) else []
+        return self._values.get(dest, [])
 
 
 def parse(

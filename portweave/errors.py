@@ -274,14 +274,15 @@ class StackRunningError(PortweaveError):
 
 
 class PortHeldError(PortweaveError):
-    """A port that was chosen by the environment belongs to another live stack."""
+    """A port that was chosen by a variable belongs to something else that is live."""
 
     code = "PW0902"
 
-    def __init__(self, service: str, variable: str, port: int, holder: str) -> None:
+    def __init__(self, service: str, port: int, holder: str) -> None:
         super().__init__(
-            f"{service} is to use port {port} ({variable} says so), but that is a port of {holder}",
-            hint=f"unset {variable}, or choose a port outside of all blocks",
+            f"{service} is to use port {port}, but that is the port of {holder}",
+            hint="look for the variable that says so in .env and in the environment: "
+            "portweave show tells its name",
             service=service,
             port=port,
         )
@@ -305,7 +306,7 @@ class ProcessesLeftError(PortweaveError):
     def __init__(self, processes: list[str]) -> None:
         super().__init__(
             f"still alive after SIGKILL: {'; '.join(processes)}",
-            hint="a process in an uninterruptible call ends when that call does; see: ps -o pid,stat,wchan",
+            hint="a process in an uninterruptible call ends when that call does (ps -o stat,wchan)",
             processes=processes,
         )
 

@@ -44,7 +44,7 @@ class Wishes:
 
     services: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
-    scale: Mapping[str, int] = field(default_factory=dict)
+    scale: Mapping[str, int] = field(default_factory=dict[str, int])
     with_needs: bool = True
     restart: RestartPolicy | None = None
     timeout_s: float = 60.0

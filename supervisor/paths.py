@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,7 @@ def stack_key(root: str, namespace: str) -> str:
 
 
 @contextlib.contextmanager
-def hold_stack(folder: str, key: str, record: StackRecord) -> Iterator[None]:
+def hold_stack(folder: str, key: str, record: StackRecord) -> Generator[None]:
     """Be the one supervisor of a stack.
 
     Args:

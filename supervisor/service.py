@@ -196,20 +196,23 @@ class Service:
         # Shielded: whatever happens to us, what we started is ended and reaped.
         with anyio.CancelScope(shield=True):
             event = await self._watch(run, process, fds, Tribe(process.pid, tag))
-        self._census.spare.discard(process.pid)
-        self.leader = None
-        self._send(event)
+            self._census.spare.discard(process.pid)
+            self.leader = None
+            self._send(event)
 
     async def _watch(
         self, run: Run, process: subprocess.Popen[bytes], fds: list[int], tribe: Tribe
     ) -> Exited:
         relays = [self._open_relay(self.plan.name, fd, self._take_lines(run)) for fd in fds]
+        note = ""
+        probing = anyio.CancelScope()
         async with anyio.create_task_group() as tasks:
             for relay in relays:
                 tasks.start_soon(relay.run)
-            tasks.start_soon(self._probe, tribe, run)
+            tasks.start_soon(self._probe, tribe, run, probing)
             tasks.start_soon(self._wait_for_exit, run, process)
             await _first(run.exited, run.stop)
+            probing.cancel()
             note = await self._end(run, tribe)
             with anyio.move_on_after(DRAIN_S):
                 for relay in relays:
@@ -275,8 +278,14 @@ class Service:
 
         return take
 
-    async def _probe(self, tribe: Tribe, run: Run) -> None:
-        """Find out when it is ready, and whether it stays so."""
+    async def _probe(self, tribe: Tribe, run: Run, scope: anyio.CancelScope) -> None:
+        """Find out when it is ready, and whether it stays so, until `scope` is cancelled."""
+        with scope:
+            await self._become_ready(tribe, run)
+            if self.plan.ready.written and self.plan.ready.probes:
+                await self._keep_asking(tribe, run)
+
+    async def _become_ready(self, tribe: Tribe, run: Run) -> None:
         ready = self.plan.ready
         if not ready.probes and ready.log is None:
             if not self.plan.oneshot:
@@ -300,8 +309,6 @@ class Service:
             with anyio.move_on_after(wait_s):
                 await (anyio.sleep_forever() if self._pattern is None else _unless(run.matched))
         self._send(BecameReady())
-        if ready.written and ready.probes:
-            await self._keep_asking(tribe, run)
 
     async def _keep_asking(self, tribe: Tribe, run: Run) -> None:
         health = Health()

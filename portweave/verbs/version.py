@@ -10,5 +10,7 @@ HELP = "Print the version of portweave."
 
 def run(args: Args) -> int:
     """Print the version; with `--json` as an object."""
-    print(f'{{"schemaVersion": 1, "version": "{__version__}"}}' if args.flag("json") else __version__)
+    print(
+        f'{{"schemaVersion": 1, "version": "{__version__}"}}' if args.flag("json") else __version__
+    )
     return 0

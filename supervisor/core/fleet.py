@@ -123,15 +123,30 @@ def _settle(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
 
 def _closing_event(name: str, fleet: Fleet) -> Event | None:
     life = fleet.lives[name]
-    if life.phase in DONE and not life.wanted:
-        return None
-    if life.phase in ALIVE and any(fleet.lives[d].phase in ALIVE for d in _dependents(name, fleet)):
+    if life.phase in (*DONE, Phase.STOPPING):
+        # What is being stopped is not to come back, whoever had wanted that.
+        return Unwanted() if life.wanted else None
+    if life.phase in ALIVE and _is_needed(name, fleet):
         return None
     return Unwanted()
 
 
-def _dependents(name: str, fleet: Fleet) -> list[str]:
-    return [p.name for p in fleet.plans.values() if any(n.instance == name for n in p.needs)]
+def _is_needed(name: str, fleet: Fleet) -> bool:
+    """Whether one that depends on it is alive, be it by way of others that have ended.
+
+    An API that waited for a migration needs the database that the migration needed.
+    """
+    seen = {name}
+    queue = [name]
+    while queue:
+        needed = queue.pop()
+        for plan in fleet.plans.values():
+            if plan.name not in seen and any(need.instance == needed for need in plan.needs):
+                if fleet.lives[plan.name].phase in ALIVE:
+                    return True
+                seen.add(plan.name)
+                queue.append(plan.name)
+    return False
 
 
 def _needs_event(name: str, fleet: Fleet) -> Event | None:
@@ -170,7 +185,8 @@ def _verdict(need: Need, life: Life) -> str:
         case Condition.READY, Phase.EXITED:
             return "failed"
         case Condition.READY, Phase.UNHEALTHY:
-            return "failed" if life.ready_s is None else "pending"
+            # To have been ready in this run is enough: ill health has no end that one could await.
+            return "failed" if life.ready_s is None else "met"
         case _:
             return "pending"
 

@@ -240,6 +240,9 @@ def step(plan: InstancePlan, life: Life, event: Event, now_s: float) -> Step:
             return replace(life, phase=Phase.WAITING, reason=reason), ()
         case Spawned(pid), Phase.STARTING | Phase.STOPPING:
             return replace(life, pid=pid), ()
+        case NotSpawned(), Phase.STOPPING if life.wanted:
+            # Wanted again before anything of it ran.
+            return replace(life, phase=Phase.WAITING, reason=""), ()
         case NotSpawned(), Phase.STOPPING:
             return replace(life, phase=Phase.STOPPED, reason=""), ()
         case NotSpawned(status, reason), Phase.STARTING:
@@ -277,10 +280,11 @@ def _ended(plan: InstancePlan, life: Life, event: Exited, now_s: float) -> Step:
     if not life.wanted:
         return replace(life, phase=Phase.STOPPED), ()
     if life.phase is Phase.STOPPING:
-        # Wanted again while it was being stopped: that is a restart that the user asked for.
-        return replace(_start(life, now_s), restarts=life.restarts + 1, streak=NO_STREAK), (
-            Spawn(),
-        )
+        # Wanted again while it was being stopped: a restart that the user asked for. What it needs
+        # may be stopping too, so it waits like any other.
+        return replace(
+            life, phase=Phase.WAITING, restarts=life.restarts + 1, streak=NO_STREAK, reason=""
+        ), ()
     if plan.oneshot and event.status == 0:
         return replace(life, phase=Phase.COMPLETED), ()
     ready_s = 0.0 if life.ready_s is None else now_s - life.ready_s

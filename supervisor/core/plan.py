@@ -102,7 +102,7 @@ class InstancePlan:
     argv: tuple[str, ...]
     command: str
     working_dir: str
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
     port: int | None = None
     port_variable: str | None = None
     url: str | None = None

@@ -63,7 +63,7 @@ def stopping(fleet: Fleet, *, killing: bool) -> str:
 
 def summary(fleet: Fleet, took_s: float) -> str:
     """The line that tells how the start came out."""
-    parts = []
+    parts: list[str] = []
     for phase in (Phase.FAILED, Phase.BLOCKED, Phase.UNHEALTHY):
         names = [name for name, life in fleet.lives.items() if life.phase is phase]
         if names:

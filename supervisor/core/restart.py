@@ -84,7 +84,7 @@ def after_exit(
 
 
 def describe_exit(status: int) -> str:
-    """An exit status in words: `exited with status 3`, `killed by signal 9 (SIGKILL)`."""
+    """An exit status in words: `exited with status 3`, `ended by signal 9 (SIGKILL)`."""
     if status in _SHELL_FAULTS:
         return f"exited with status {status} ({_SHELL_FAULTS[status]})"
     if status > 128 and (name := SIGNAL_NAMES.get(status - 128)):

@@ -8,10 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING
 
 import psutil
 import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
 
 PATIENCE_S = 20.0
 
@@ -37,7 +40,8 @@ class Up:
         for thread in self._threads:
             thread.start()
 
-    def _read(self, stream: Any, kept: bytearray) -> None:
+    def _read(self, stream: IO[bytes] | None, kept: bytearray) -> None:
+        assert stream is not None
         while data := os.read(stream.fileno(), 65_536):
             with self._changed:
                 kept += data
@@ -126,7 +130,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start_up(cli: Any) -> Iterator[StartUp]:
+def start_up(cli: "Cli") -> Iterator[StartUp]:
     """Start `portweave up`: `start_up(root, "web", "--no-deps", env={...})`."""
     started: list[Up] = []
 

@@ -14,10 +14,17 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+    from tests.integration.up.conftest import StartUp
+
+Spawn = Callable[..., "subprocess.Popen[bytes]"]
+StartTerminal = Callable[..., "Terminal"]
 
 PATIENCE_S = 20.0
 
@@ -70,7 +77,7 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(cli: Any) -> Iterator[Callable[..., Terminal]]:
+def terminal(cli: "Cli") -> Iterator[Callable[..., Terminal]]:
     """Start `portweave up` on a terminal."""
     started: list[Terminal] = []
 
@@ -90,21 +97,21 @@ def terminal(cli: Any) -> Iterator[Callable[..., Terminal]]:
         os.close(one.master)
 
 
-def test_names_are_aligned_and_plain_on_a_pipe(project: Path, start_up: Any) -> None:
+def test_names_are_aligned_and_plain_on_a_pipe(project: Path, start_up: "StartUp") -> None:
     (project / "Procfile").write_text("a: echo one\nlonger: echo two\n")
     up = start_up(project, env={"FORCE_COLOR": None})
     assert up.end() == 0
     assert sorted(up.out.splitlines()) == ["a      | one", "longer | two"]
 
 
-def test_a_last_line_without_a_newline_is_shown(project: Path, start_up: Any) -> None:
+def test_a_last_line_without_a_newline_is_shown(project: Path, start_up: "StartUp") -> None:
     write_program(project, "print('first'); print('last', end='')")
     up = start_up(project)
     assert up.end() == 0
     assert up.out == "api | first\napi | last\n"
 
 
-def test_every_byte_of_a_line_reaches_a_pipe(project: Path, start_up: Any) -> None:
+def test_every_byte_of_a_line_reaches_a_pipe(project: Path, start_up: "StartUp") -> None:
     write_program(
         project,
         "import sys\n"
@@ -117,14 +124,16 @@ def test_every_byte_of_a_line_reaches_a_pipe(project: Path, start_up: Any) -> No
     assert up.out_bytes == line * 1000
 
 
-def test_what_would_clear_the_screen_does_not_reach_a_pipe(project: Path, start_up: Any) -> None:
+def test_what_would_clear_the_screen_does_not_reach_a_pipe(
+    project: Path, start_up: "StartUp"
+) -> None:
     write_program(project, r"print('\x1b[2J\x1b[H\x1b[?1049hkept \x1b[31mred\x1b[0m')")
     up = start_up(project)
     assert up.end() == 0
     assert up.out == "api | kept \x1b[31mred\x1b[0m\n"
 
 
-def test_megabyte_lines_stay_whole(project: Path, start_up: Any) -> None:
+def test_megabyte_lines_stay_whole(project: Path, start_up: "StartUp") -> None:
     (project / "Procfile").write_text(
         "".join(
             f"{name}: {sys.executable} -c 'print((\"{name}\" * (1 << 20) + chr(10)) * 10)'\n"
@@ -137,14 +146,16 @@ def test_megabyte_lines_stay_whole(project: Path, start_up: Any) -> None:
         assert up.lines_of(name) == [name * (1 << 20)] * 10 + [""]
 
 
-def test_a_prompt_is_shown_while_its_line_is_open(project: Path, start_up: Any) -> None:
+def test_a_prompt_is_shown_while_its_line_is_open(project: Path, start_up: "StartUp") -> None:
     write_program(project, "import time; print('(Pdb) ', end=''); time.sleep(1000)")
     up = start_up(project)
     up.wait_for("api | (Pdb) ")
     assert up.stop() == 130
 
 
-def test_output_that_is_left_in_the_pipe_at_the_end_is_shown(project: Path, start_up: Any) -> None:
+def test_output_that_is_left_in_the_pipe_at_the_end_is_shown(
+    project: Path, start_up: "StartUp"
+) -> None:
     write_program(
         project,
         "import sys\n"
@@ -172,7 +183,7 @@ time.sleep(1000)
 
 
 def test_a_reader_that_stands_still_neither_stops_a_service_nor_fills_the_memory(
-    project: Path, cli: Any, spawned: Any
+    project: Path, cli: "Cli", spawned: "Spawn"
 ) -> None:
     write_program(project, FLOOD)
     process = spawned(
@@ -193,6 +204,7 @@ def test_a_reader_that_stands_still_neither_stops_a_service_nor_fills_the_memory
     assert sent > 50_000_000
     assert peak_bytes < 80 << 20
     process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
     seen = process.stdout.read()
     assert process.wait(PATIENCE_S) == 130
     assert re.search(
@@ -202,7 +214,7 @@ def test_a_reader_that_stands_still_neither_stops_a_service_nor_fills_the_memory
 
 
 def test_a_reader_that_goes_away_does_not_end_the_services(
-    project: Path, cli: Any, spawned: Any
+    project: Path, cli: "Cli", spawned: "Spawn"
 ) -> None:
     write_program(
         project,
@@ -218,6 +230,7 @@ def test_a_reader_that_goes_away_does_not_end_the_services(
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+    assert process.stdout is not None
     assert process.stdout.readline() == b"api | 0\n"
     process.stdout.close()
     deadline_s = time.monotonic() + PATIENCE_S
@@ -229,7 +242,9 @@ def test_a_reader_that_goes_away_does_not_end_the_services(
     assert process.wait(PATIENCE_S) == 130
 
 
-def test_a_terminal_gets_coloured_names_and_tame_lines(project: Path, terminal: Any) -> None:
+def test_a_terminal_gets_coloured_names_and_tame_lines(
+    project: Path, terminal: "StartTerminal"
+) -> None:
     write_program(
         project,
         r"""
@@ -258,7 +273,7 @@ time.sleep(1000)
     assert one.end() == 130
 
 
-def test_no_color_is_obeyed(project: Path, terminal: Any) -> None:
+def test_no_color_is_obeyed(project: Path, terminal: "StartTerminal") -> None:
     write_program(project, r"print('\x1b[31mred')")
     one = terminal(project, NO_COLOR="1")
     one.wait_for(b"api | red\r\n")
@@ -267,7 +282,7 @@ def test_no_color_is_obeyed(project: Path, terminal: Any) -> None:
 
 
 def test_the_last_line_of_a_terminal_tells_who_is_still_stopping(
-    project: Path, terminal: Any
+    project: Path, terminal: "StartTerminal"
 ) -> None:
     (project / "portweave.yaml").write_text(
         """

@@ -4,11 +4,18 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli, Pool
+    from tests.integration.up.conftest import StartUp, Up
+
+MakeRepo = Callable[[int], list[Path]]
 
 SERVE = f"{sys.executable} -u -m http.server $PORT --bind 127.0.0.1"
 
@@ -17,7 +24,7 @@ def write(root: Path, text: str, name: str = "portweave.yaml") -> None:
     (root / name).write_text(text)
 
 
-def test_a_stack_comes_up_in_order_and_goes_in_reverse(project: Path, start_up: Any) -> None:
+def test_a_stack_comes_up_in_order_and_goes_in_reverse(project: Path, start_up: "StartUp") -> None:
     write(
         project,
         f"""
@@ -48,8 +55,29 @@ def test_a_stack_comes_up_in_order_and_goes_in_reverse(project: Path, start_up: 
     assert up.left() == []
 
 
+def test_what_is_needed_by_way_of_a_finished_oneshot_goes_last(
+    project: Path, start_up: "StartUp"
+) -> None:
+    write(
+        project,
+        """
+        services:
+          db: {command: sleep 1000, port: false}
+          migrate: {command: "true", oneshot: true, port: false, dependsOn: [db]}
+          api:
+            command: trap 'sleep 0.3; exit 0' TERM; echo set; while true; do sleep 0.05; done
+            port: false
+            dependsOn: [migrate]
+        """,
+    )
+    up = start_up(project)
+    up.wait_for("api     | set")
+    assert up.stop() == 130
+    assert up.err.index("api stopped") < up.err.index("db stopped")
+
+
 def test_the_banner_tells_project_worktree_ports_urls_and_what_is_left_out(
-    project: Path, start_up: Any, pool: Any
+    project: Path, start_up: "StartUp", pool: "Pool"
 ) -> None:
     write(
         project,
@@ -71,7 +99,7 @@ def test_the_banner_tells_project_worktree_ports_urls_and_what_is_left_out(
     ids=["int", "term", "hup"],
 )
 def test_each_ending_signal_stops_all(
-    project: Path, start_up: Any, number: int, status: int
+    project: Path, start_up: "StartUp", number: int, status: int
 ) -> None:
     write(project, "one: sleep 1000\ntwo: sh -c 'sleep 1000 & sleep 1001'\n", "Procfile")
     up = start_up(project)
@@ -95,7 +123,7 @@ time.sleep(1000)
 
 
 def test_what_has_left_its_session_and_ignores_signals_is_ended_too(
-    project: Path, start_up: Any
+    project: Path, start_up: "StartUp"
 ) -> None:
     (project / "daemon.py").write_text(DAEMON)
     write(
@@ -116,7 +144,7 @@ def test_what_has_left_its_session_and_ignores_signals_is_ended_too(
     assert up.left() == []
 
 
-def test_a_second_ctrl_c_kills_what_ignores_the_first(project: Path, start_up: Any) -> None:
+def test_a_second_ctrl_c_kills_what_ignores_the_first(project: Path, start_up: "StartUp") -> None:
     write(
         project,
         """
@@ -138,7 +166,7 @@ def test_a_second_ctrl_c_kills_what_ignores_the_first(project: Path, start_up: A
     assert up.left() == []
 
 
-def test_what_forks_away_is_told_and_ended(project: Path, start_up: Any) -> None:
+def test_what_forks_away_is_told_and_ended(project: Path, start_up: "StartUp") -> None:
     write(project, "away: sh -c 'sleep 1000 &'\nstay: sleep 1000\n", "Procfile")
     up = start_up(project)
     up.wait_for("it has to stay in the foreground")
@@ -148,7 +176,7 @@ def test_what_forks_away_is_told_and_ended(project: Path, start_up: Any) -> None
 
 
 def test_a_crash_is_followed_by_restarts_and_in_the_end_by_failure(
-    project: Path, start_up: Any
+    project: Path, start_up: "StartUp"
 ) -> None:
     write(
         project,
@@ -181,7 +209,7 @@ def test_a_crash_is_followed_by_restarts_and_in_the_end_by_failure(
     ids=["text missing", "list missing", "list plain file", "text plain file", "list folder"],
 )
 def test_a_command_that_cannot_run_fails_at_once(
-    project: Path, start_up: Any, command: str, reason: str
+    project: Path, start_up: "StartUp", command: str, reason: str
 ) -> None:
     (project / "plain").write_text("#!/bin/sh\n")
     write(project, f"services: {{api: {{command: {command}, port: false}}}}")
@@ -191,7 +219,7 @@ def test_a_command_that_cannot_run_fails_at_once(
     assert "restart in" not in up.err
 
 
-def test_a_working_folder_that_is_missing_is_named(project: Path, start_up: Any) -> None:
+def test_a_working_folder_that_is_missing_is_named(project: Path, start_up: "StartUp") -> None:
     write(project, "services: {api: {command: [ls], workingDir: nowhere, port: false}}")
     up = start_up(project)
     assert up.end() == 1
@@ -210,7 +238,9 @@ def test_a_working_folder_that_is_missing_is_named(project: Path, start_up: Any)
     ],
     ids=["tcp", "http", "exec text", "exec list", "log", "several"],
 )
-def test_readiness_is_found_out(project: Path, start_up: Any, ready: str, prepare: str) -> None:
+def test_readiness_is_found_out(
+    project: Path, start_up: "StartUp", ready: str, prepare: str
+) -> None:
     write(
         project,
         f"""
@@ -236,7 +266,7 @@ def test_readiness_is_found_out(project: Path, start_up: Any, ready: str, prepar
     ids=["tcp", "http", "exec", "log"],
 )
 def test_what_never_becomes_ready_fails_with_the_last_answer(
-    project: Path, start_up: Any, ready: str, reason: str
+    project: Path, start_up: "StartUp", ready: str, reason: str
 ) -> None:
     write(
         project,
@@ -254,7 +284,7 @@ def test_what_never_becomes_ready_fails_with_the_last_answer(
     assert up.left() == []
 
 
-def test_a_listener_that_was_only_expected_may_be_late(project: Path, start_up: Any) -> None:
+def test_a_listener_that_was_only_expected_may_be_late(project: Path, start_up: "StartUp") -> None:
     write(project, "web: sleep 1000 # $PORT\n", "Procfile")
     up = start_up(project, "--timeout", "300ms")
     up.wait_for("web is unhealthy: not ready after 0.3 s: nothing of it listens on port")
@@ -262,7 +292,9 @@ def test_a_listener_that_was_only_expected_may_be_late(project: Path, start_up: 
     assert up.stop() == 130
 
 
-def test_a_port_that_a_stranger_holds_is_named(project: Path, start_up: Any, pool: Any) -> None:
+def test_a_port_that_a_stranger_holds_is_named(
+    project: Path, start_up: "StartUp", pool: "Pool"
+) -> None:
     write(project, f"web: {SERVE}\n", "Procfile")
     first = start_up(project)
     first.wait_for("all ready")
@@ -276,7 +308,7 @@ def test_a_port_that_a_stranger_holds_is_named(project: Path, start_up: Any, poo
     assert f"web failed: its port {pool.start} is held by pid {os.getpid()} (" in up.err
 
 
-def test_a_dependency_that_fails_blocks_what_needs_it(project: Path, start_up: Any) -> None:
+def test_a_dependency_that_fails_blocks_what_needs_it(project: Path, start_up: "StartUp") -> None:
     write(
         project,
         """
@@ -293,7 +325,7 @@ def test_a_dependency_that_fails_blocks_what_needs_it(project: Path, start_up: A
     assert "also failed or blocked: api, web (PW0903)" in up.err
 
 
-def test_the_environment_of_a_service(project: Path, start_up: Any, pool: Any) -> None:
+def test_the_environment_of_a_service(project: Path, start_up: "StartUp", pool: "Pool") -> None:
     (project / ".env").write_text("FROM_ENV=1\nPORT=1\nOVER=env\nAPI_KEY = a b\n")
     (project / "more.env").write_text("FROM_FILE=2\nOVER=file\n")
     write(
@@ -342,7 +374,9 @@ def test_the_environment_of_a_service(project: Path, start_up: Any, pool: Any) -
     assert "PORTWEAVE_TOKEN" not in env
 
 
-def test_a_chosen_port_is_the_services_port(project: Path, start_up: Any, pool: Any) -> None:
+def test_a_chosen_port_is_the_services_port(
+    project: Path, start_up: "StartUp", pool: "Pool"
+) -> None:
     chosen = pool.end - 1
     (project / ".env").write_text(f"API_PORT={chosen}\n")
     write(project, f"services: {{api: {{command: '{SERVE}', ready: {{tcp: true}}}}}}")
@@ -352,7 +386,7 @@ def test_a_chosen_port_is_the_services_port(project: Path, start_up: Any, pool: 
 
 
 def test_a_chosen_port_of_another_live_stack_is_refused(
-    tmp_path: Path, project: Path, start_up: Any, cli: Any, pool: Any
+    tmp_path: Path, project: Path, start_up: "StartUp", cli: "Cli", pool: "Pool"
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
@@ -368,7 +402,9 @@ def test_a_chosen_port_of_another_live_stack_is_refused(
     assert up.stop() == 130
 
 
-def test_a_second_up_is_refused_and_names_the_first(project: Path, start_up: Any, cli: Any) -> None:
+def test_a_second_up_is_refused_and_names_the_first(
+    project: Path, start_up: "StartUp", cli: "Cli"
+) -> None:
     write(project, "web: sleep 1000\n", "Procfile")
     up = start_up(project)
     up.wait_for("web  → ")
@@ -379,7 +415,7 @@ def test_a_second_up_is_refused_and_names_the_first(project: Path, start_up: Any
 
 
 def test_scale_gives_each_instance_its_own_port_and_name(
-    project: Path, start_up: Any, pool: Any
+    project: Path, start_up: "StartUp", pool: "Pool"
 ) -> None:
     write(project, "web: echo $PORT $PORTWEAVE_INSTANCE $PORTWEAVE_SERVICE\n", "Procfile")
     up = start_up(project, "--scale", "web=3")
@@ -388,7 +424,7 @@ def test_scale_gives_each_instance_its_own_port_and_name(
     assert up.lines_of("web.3") == [f"{pool.start + 2} 3 web.3-main"]
 
 
-def test_named_services_bring_what_they_need(project: Path, start_up: Any) -> None:
+def test_named_services_bring_what_they_need(project: Path, start_up: "StartUp") -> None:
     write(
         project,
         """
@@ -413,7 +449,7 @@ def test_named_services_bring_what_they_need(project: Path, start_up: Any) -> No
     assert (up.lines_of("debug"), up.lines_of("web")) == (["debug is up"], ["web is up"])
 
 
-def test_the_end_of_one_may_end_all(project: Path, start_up: Any) -> None:
+def test_the_end_of_one_may_end_all(project: Path, start_up: "StartUp") -> None:
     write(
         project,
         """
@@ -429,14 +465,16 @@ def test_the_end_of_one_may_end_all(project: Path, start_up: Any) -> None:
     assert up.left() == []
 
 
-def test_restart_policies_can_be_overruled(project: Path, start_up: Any) -> None:
+def test_restart_policies_can_be_overruled(project: Path, start_up: "StartUp") -> None:
     write(project, "api: exit 3\n", "Procfile")
     up = start_up(project, "--restart", "no")
     assert up.end() == 1
     assert "api failed: exited with status 3\n" in up.err
 
 
-def test_a_service_that_ends_well_does_not_end_the_others(project: Path, start_up: Any) -> None:
+def test_a_service_that_ends_well_does_not_end_the_others(
+    project: Path, start_up: "StartUp"
+) -> None:
     write(project, "short: echo done\nlong: sleep 1000\n", "Procfile")
     up = start_up(project)
     up.wait_for("short exited with status 0")
@@ -445,7 +483,7 @@ def test_a_service_that_ends_well_does_not_end_the_others(project: Path, start_u
     assert up.stop() == 130
 
 
-def test_a_dry_run_starts_and_writes_nothing(project: Path, cli: Any, home: Path) -> None:
+def test_a_dry_run_starts_and_writes_nothing(project: Path, cli: "Cli", home: Path) -> None:
     write(
         project,
         """
@@ -474,9 +512,11 @@ def test_a_dry_run_starts_and_writes_nothing(project: Path, cli: Any, home: Path
         (["--no-such"], "unknown option '--no-such'"),
         (["--", "web"], "up takes names of services, not a command"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    ids=["scale", "scale name", "restart", "timeout", "exit code", "name", "option", "command"],
 )
-def test_wrong_words_are_explained(project: Path, cli: Any, args: list[str], message: str) -> None:
+def test_wrong_words_are_explained(
+    project: Path, cli: "Cli", args: list[str], message: str
+) -> None:
     write(project, "web: sleep 1\n", "Procfile")
     done = cli("up", *args, cwd=project)
     assert done.returncode == 1
@@ -484,7 +524,7 @@ def test_wrong_words_are_explained(project: Path, cli: Any, args: list[str], mes
     assert "Traceback" not in done.stderr
 
 
-def test_services_without_commands_are_nothing_to_start(project: Path, cli: Any) -> None:
+def test_services_without_commands_are_nothing_to_start(project: Path, cli: "Cli") -> None:
     write(project, '{"services": {"web": {"envVar": "PORT"}}}', "portweave.config.json")
     done = cli("up", cwd=project)
     assert done.returncode == 1
@@ -492,9 +532,11 @@ def test_services_without_commands_are_nothing_to_start(project: Path, cli: Any)
     assert "(PW0905)" in done.stderr
 
 
-def test_three_worktrees_run_side_by_side(repo: Any, start_up: Any, pool: Any) -> None:
+def test_three_worktrees_run_side_by_side(
+    repo: "MakeRepo", start_up: "StartUp", pool: "Pool"
+) -> None:
     roots = repo(2)
-    ups = []
+    ups: list[Up] = []
     for root in roots:
         write(root, f"web: {SERVE}\napi: {SERVE}\n", "Procfile")
         ups.append(start_up(root))
@@ -508,7 +550,7 @@ def test_three_worktrees_run_side_by_side(repo: Any, start_up: Any, pool: Any) -
         assert up.left() == []
 
 
-def test_quit_prints_the_states_and_goes_on(project: Path, start_up: Any) -> None:
+def test_quit_prints_the_states_and_goes_on(project: Path, start_up: "StartUp") -> None:
     write(project, "web: sleep 1000\n", "Procfile")
     up = start_up(project)
     up.wait_for("web  → ")
@@ -518,7 +560,7 @@ def test_quit_prints_the_states_and_goes_on(project: Path, start_up: Any) -> Non
     assert up.stop() == 130
 
 
-def test_user_signals_reach_the_services(project: Path, start_up: Any) -> None:
+def test_user_signals_reach_the_services(project: Path, start_up: "StartUp") -> None:
     write(
         project,
         "web: trap 'echo got it' USR1; echo set; while true; do sleep 0.05; done\n",
