@@ -1,0 +1,340 @@
+"""All instances together, as histories: who may start, who waits, who stops next."""
+
+from dataclasses import replace
+
+import pytest
+
+from portweave.supervisor.core.fleet import (
+    Fleet,
+    Orders,
+    close,
+    failures,
+    is_over,
+    kill,
+    muster,
+    step,
+)
+from portweave.supervisor.core.lifecycle import (
+    BackoffEnded,
+    BecameLate,
+    BecameReady,
+    BecameUnhealthy,
+    Event,
+    Exited,
+    ImpossibleEventError,
+    Kill,
+    Life,
+    NotSpawned,
+    Phase,
+    Spawn,
+    Spawned,
+    Stop,
+    Unwanted,
+    Wanted,
+)
+from portweave.supervisor.core.plan import Condition, InstancePlan, Need, RestartPolicy, When
+
+ALWAYS = RestartPolicy(When.ALWAYS, None)
+READY, STARTED, COMPLETED = Condition.READY, Condition.STARTED, Condition.COMPLETED
+
+
+def plan(
+    name: str, *needs: str, on: Condition = READY, when: When = When.NO, oneshot: bool = False
+) -> InstancePlan:
+    return InstancePlan(
+        name,
+        name,
+        1,
+        f"{name}-main",
+        ("run",),
+        "run",
+        "/",
+        needs=tuple(Need(need, on) for need in needs),
+        restart=RestartPolicy(when, None),
+        oneshot=oneshot,
+    )
+
+
+class History:
+    """A fleet that is told events, with the orders of the last one as `spawn web`."""
+
+    def __init__(self, *plans: InstancePlan, wanted: str = "") -> None:
+        names = wanted.split() or [plan.name for plan in plans]
+        self.orders: list[str] = []
+        self._take(muster(plans, frozenset(names), 0))
+
+    def tell(self, name: str, *events: Event, now_s: float = 0) -> list[str]:
+        for event in events:
+            self._take(step(self.fleet, name, event, now_s))
+        return self.orders
+
+    def close(self) -> list[str]:
+        return self._take(close(self.fleet, 0))
+
+    def kill(self) -> list[str]:
+        return self._take(kill(self.fleet, 0))
+
+    def phases(self) -> str:
+        return " ".join(self.fleet.lives[name].phase for name in self.fleet.plans)
+
+    def reason(self, name: str) -> str:
+        return self.fleet.lives[name].reason
+
+    def _take(self, after: tuple[Fleet, Orders]) -> list[str]:
+        self.fleet, orders = after
+        self.orders = [f"{type(action).__name__.lower()} {name}" for name, action in orders]
+        return self.orders
+
+
+RUNS = (Spawned(7), BecameReady())
+STACK = (plan("web", "api"), plan("api", "db"), plan("db"), plan("log"))
+
+
+def running() -> History:
+    history = History(*STACK)
+    for name in ("db", "api", "web", "log"):
+        history.tell(name, *RUNS)
+    assert history.phases() == "ready ready ready ready"
+    return history
+
+
+def test_what_needs_nothing_starts_at_once_and_the_others_say_what_they_wait_for() -> None:
+    history = History(*STACK)
+    assert history.orders == ["spawn db", "spawn log"]
+    assert history.phases() == "waiting waiting starting starting"
+    assert history.reason("api") == "waits for db to be ready"
+
+
+def test_each_starts_the_moment_its_own_needs_are_met() -> None:
+    history = History(*STACK)
+    assert history.tell("db", Spawned(7)) == []
+    assert history.tell("db", BecameReady()) == ["spawn api"]
+    assert history.tell("log", *RUNS) == []
+    assert history.tell("api", *RUNS) == ["spawn web"]
+
+
+def test_all_needs_must_be_met_and_the_first_missing_one_is_told() -> None:
+    history = History(plan("web", "db", "cache"), plan("db"), plan("cache"))
+    history.tell("db", *RUNS)
+    assert history.phases() == "waiting ready starting"
+    assert history.reason("web") == "waits for cache to be ready"
+    assert history.tell("cache", *RUNS) == ["spawn web"]
+
+
+def test_only_what_is_wanted_takes_part_and_a_need_that_does_not_is_taken_as_met() -> None:
+    history = History(*STACK, wanted="api")
+    assert history.orders == ["spawn api"]
+    assert history.phases() == "stopped starting stopped stopped"
+
+
+RAN, WENT, CRASHED, STOPS = Spawned(7), Exited(0), Exited(1), Unwanted()
+LATE, TOO_LATE = BecameLate("late", fatal=False), BecameLate("late", fatal=True)
+
+# The condition, whether the need is a oneshot, what it has gone through; what becomes of the one
+# that waits for it.
+NEEDS: dict[str, tuple[Condition, bool, list[Event], Phase]] = {
+    "started: spawned": (STARTED, False, [RAN], Phase.STARTING),
+    "started: not yet spawned": (STARTED, False, [], Phase.WAITING),
+    "started: has ended in order": (STARTED, False, [RAN, WENT], Phase.STARTING),
+    "started: could not be spawned": (STARTED, False, [NotSpawned(127, "no")], Phase.BLOCKED),
+    "started: completed": (STARTED, True, [RAN, WENT], Phase.STARTING),
+    "ready: spawned": (READY, False, [RAN], Phase.WAITING),
+    "ready: ready": (READY, False, [*RUNS], Phase.STARTING),
+    "ready: failed": (READY, False, [RAN, CRASHED], Phase.BLOCKED),
+    "ready: ended before it was": (READY, False, [RAN, WENT], Phase.BLOCKED),
+    "ready: a oneshot that completed": (READY, True, [RAN, WENT], Phase.STARTING),
+    "ready: late, which it may still become": (READY, False, [RAN, LATE], Phase.BLOCKED),
+    "ready: late, and then it is": (READY, False, [RAN, LATE, BecameReady()], Phase.STARTING),
+    "ready: being stopped for being late": (READY, False, [RAN, TOO_LATE], Phase.WAITING),
+    "ready: late for good": (READY, False, [RAN, TOO_LATE, Exited(143)], Phase.BLOCKED),
+    "completed: runs": (COMPLETED, True, [*RUNS], Phase.WAITING),
+    "completed: completed": (COMPLETED, True, [RAN, WENT], Phase.STARTING),
+    "completed: failed": (COMPLETED, True, [RAN, CRASHED], Phase.BLOCKED),
+    "completed: no oneshot, but ended": (COMPLETED, False, [*RUNS, WENT], Phase.STARTING),
+    "completed: being stopped by the user": (COMPLETED, True, [*RUNS, STOPS], Phase.WAITING),
+    "completed: stopped by the user": (COMPLETED, True, [*RUNS, STOPS, WENT], Phase.BLOCKED),
+}
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_a_need_decides_what_becomes_of_who_waits_for_it(name: str) -> None:
+    condition, oneshot, events, phase = NEEDS[name]
+    history = History(plan("web", "db", on=condition), plan("db", oneshot=oneshot))
+    history.tell("db", *events)
+    assert history.fleet.lives["web"].phase is phase
+
+
+def test_a_need_that_was_ready_counts_also_in_ill_health() -> None:
+    """No wait without an end: ill health may last for ever."""
+    history = History(plan("web", "db", "cache"), plan("db"), plan("cache"))
+    history.tell("db", *RUNS, BecameUnhealthy("answers 500"))
+    assert history.tell("cache", *RUNS) == ["spawn web"]
+
+
+def test_a_need_in_backoff_is_waited_for() -> None:
+    history = History(plan("web", "db"), plan("db", when=When.ALWAYS))
+    history.tell("db", Spawned(7), Exited(1))
+    assert history.phases() == "waiting backoff"
+    history.tell("db", BackoffEnded(), Spawned(8), BecameReady())
+    assert history.phases() == "starting ready"
+
+
+def test_dependents_keep_running_while_their_need_restarts() -> None:
+    history = History(plan("web", "db"), plan("db", when=When.ALWAYS))
+    history.tell("db", *RUNS)
+    history.tell("web", *RUNS)
+    assert history.tell("db", Exited(1), now_s=5) == ["waituntil db"]
+    assert history.phases() == "ready backoff"
+
+
+def test_a_failure_blocks_all_that_hangs_on_it_and_says_whose_it_was() -> None:
+    history = History(*STACK)
+    history.tell("log", *RUNS)
+    history.tell("db", Spawned(7), Exited(1))
+    assert history.phases() == "blocked blocked failed ready"
+    assert history.reason("api") == "db is failed: exited with status 1"
+    assert history.reason("web") == "api is blocked: db is failed: exited with status 1"
+    assert failures(history.fleet) == ["db", "web", "api"]
+    assert not is_over(history.fleet)
+
+
+def test_it_is_over_when_nothing_runs_or_will() -> None:
+    history = History(plan("a"), plan("b", when=When.ALWAYS), plan("c", "a"))
+    assert not is_over(history.fleet)
+    history.tell("a", Spawned(7), Exited(1))
+    history.tell("b", NotSpawned(127, "no"))
+    assert history.phases() == "failed failed blocked"
+    assert is_over(history.fleet)
+
+
+def test_it_is_not_over_while_a_restart_is_due() -> None:
+    history = History(plan("a", when=When.ALWAYS))
+    history.tell("a", Spawned(7), Exited(1))
+    assert not is_over(history.fleet)
+
+
+def test_a_fleet_of_nothing_is_over() -> None:
+    fleet, orders = muster((), frozenset(), 0)
+    assert is_over(fleet)
+    assert orders == []
+
+
+def test_closing_stops_first_what_nothing_depends_on() -> None:
+    history = running()
+    assert history.close() == ["stop web", "stop log"]
+    assert history.tell("log", Exited(143)) == []
+    assert history.tell("web", Exited(143)) == ["stop api"]
+    assert history.tell("api", Exited(143)) == ["stop db"]
+    assert not is_over(history.fleet)
+    assert history.tell("db", Exited(143)) == []
+    assert is_over(history.fleet)
+    assert failures(history.fleet) == []
+
+
+def test_closing_ends_all_waits_at_once() -> None:
+    history = History(plan("web", "db"), plan("db"), plan("job", when=When.ALWAYS))
+    history.tell("job", Spawned(7), Exited(1))
+    assert history.phases() == "waiting starting backoff"
+    assert history.close() == ["stop db"]
+    assert history.phases() == "stopped stopping stopped"
+    history.tell("job", BackoffEnded())
+    history.tell("db", NotSpawned(None, "stopped before it was started"))
+    assert is_over(history.fleet)
+
+
+def test_what_crashes_while_all_is_being_stopped_is_not_started_again() -> None:
+    history = History(plan("web", "db"), plan("db", when=When.ALWAYS))
+    history.tell("db", *RUNS)
+    history.tell("web", *RUNS)
+    assert history.close() == ["stop web"]
+    assert "spawn db" not in history.tell("db", Exited(1), now_s=60)
+    assert history.tell("db", BackoffEnded()) == []
+    history.tell("web", Exited(143))
+    assert is_over(history.fleet)
+
+
+def test_what_gets_ready_while_all_is_being_stopped_starts_nothing() -> None:
+    history = History(plan("web", "db"), plan("db"), plan("top", "db", on=STARTED))
+    history.tell("db", Spawned(7))
+    history.tell("top", Spawned(8))
+    assert history.close() == ["stop top"]
+    assert history.tell("db", BecameReady()) == []
+    assert history.phases() == "stopped ready stopping"
+
+
+def test_a_restart_that_was_asked_for_does_not_outlive_the_closing() -> None:
+    history = History(plan("web", "db"), plan("db"))
+    history.tell("db", *RUNS)
+    history.tell("web", *RUNS)
+    history.tell("db", Unwanted(), Wanted())
+    assert history.close() == ["stop web"]
+    assert history.tell("db", Exited(143)) == []
+    history.tell("web", Exited(143))
+    assert is_over(history.fleet)
+
+
+def test_a_restart_of_several_waits_for_what_each_needs() -> None:
+    history = History(plan("web", "db"), plan("db"))
+    history.tell("db", *RUNS)
+    history.tell("web", *RUNS)
+    for name in ("web", "db"):
+        history.tell(name, Unwanted(), Wanted())
+    assert history.tell("web", Exited(143)) == []
+    assert history.phases() == "waiting stopping"
+    assert history.tell("db", Exited(143)) == ["spawn db"]
+    assert history.tell("db", Spawned(9), BecameReady()) == ["spawn web"]
+
+
+def test_killing_ends_all_at_once_whatever_depends_on_what() -> None:
+    history = running()
+    orders = history.kill()
+    assert [order for order in orders if order.startswith("kill")] == [
+        *("kill web", "kill api", "kill db", "kill log")
+    ]
+    for name in ("db", "web", "log", "api"):
+        assert history.tell(name, Exited(137)) == []
+    assert is_over(history.fleet)
+
+
+def test_killing_after_closing_kills_who_is_left() -> None:
+    history = running()
+    history.close()
+    history.tell("web", Exited(143))
+    assert history.kill() == ["kill api", "kill db", "kill log"]
+    assert history.kill() == ["kill api", "kill db", "kill log"]
+
+
+def test_closing_twice_orders_nothing_twice() -> None:
+    history = running()
+    history.close()
+    assert history.close() == []
+
+
+def test_an_event_that_cannot_happen_leaves_the_fleet_as_it_is() -> None:
+    history = running()
+    before = history.fleet
+    with pytest.raises(ImpossibleEventError):
+        history.tell("web", Spawned(9))
+    assert history.fleet is before
+
+
+def test_a_step_leaves_the_fleet_before_it_as_it_was() -> None:
+    fleet, _ = muster(STACK, frozenset({"web", "api", "db"}), 0)
+    lives = dict(fleet.lives)
+    step(fleet, "db", Spawned(7), 1)
+    close(fleet, 1)
+    kill(fleet, 1)
+    assert fleet.lives == lives
+
+
+def test_orders_are_actions_of_the_lifecycle() -> None:
+    fleet, orders = muster((plan("a"),), frozenset({"a"}), 0)
+    assert orders == [("a", Spawn())]
+    assert close(fleet, 0)[1] == [("a", Stop())]
+    assert kill(fleet, 0)[1] == [("a", Stop()), ("a", Kill())]
+
+
+def test_failures_come_before_what_they_block() -> None:
+    fleet, _ = muster((plan("a"), plan("b"), plan("c")), frozenset(), 0)
+    lives = {"a": Life(Phase.BLOCKED), "b": Life(Phase.EXITED), "c": Life(Phase.FAILED)}
+    assert failures(replace(fleet, lives=lives)) == ["c", "a"]

@@ -1,0 +1,127 @@
+"""What is told about changes, in short phrases."""
+
+from dataclasses import replace
+
+import pytest
+
+from portweave.supervisor.core.fleet import Fleet
+from portweave.supervisor.core.lifecycle import Life, Phase
+from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
+from portweave.supervisor.core.restart import Streak
+
+PLAN = InstancePlan("web", "web", 1, "web-main", ("run",), "npm run dev", "/", port=3000)
+RUN = Life(Phase.STARTING, started_s=10)
+
+# Before, after, and what is told at 12.5 s; what only --verbose tells is in parentheses.
+CHANGES: dict[str, tuple[Life, Life, str]] = {
+    "no change": (replace(RUN, phase=Phase.READY), replace(RUN, phase=Phase.READY), ""),
+    "waits": (Life(), Life(Phase.WAITING, reason="waits for db"), "(web waits for db)"),
+    "waits for nothing": (Life(), Life(Phase.WAITING), ""),
+    "starts": (Life(Phase.WAITING), RUN, "(web starts: npm run dev)"),
+    "starts again": (
+        Life(Phase.BACKOFF),
+        replace(RUN, restarts=3),
+        "web starts again (restart 3)",
+    ),
+    "ready": (RUN, replace(RUN, phase=Phase.READY), "web ready on 3000 (2.5 s)"),
+    "ready without a listener": (
+        RUN,
+        replace(RUN, phase=Phase.READY, reason="no listener"),
+        "web ready (2.5 s, no listener)",
+    ),
+    "late, and then ready": (
+        replace(RUN, phase=Phase.UNHEALTHY),
+        replace(RUN, phase=Phase.READY, ready_s=12),
+        "web ready on 3000 (2.5 s)",
+    ),
+    "ready again": (
+        replace(RUN, phase=Phase.UNHEALTHY, ready_s=11),
+        replace(RUN, phase=Phase.READY, ready_s=11),
+        "web is ready again",
+    ),
+    "unhealthy": (
+        replace(RUN, phase=Phase.READY),
+        replace(RUN, phase=Phase.UNHEALTHY, reason="answers 500"),
+        "web is unhealthy: answers 500",
+    ),
+    "blocked": (
+        Life(Phase.WAITING),
+        Life(Phase.BLOCKED, reason="db is failed"),
+        "web is blocked: db is failed",
+    ),
+    "restart at once": (
+        RUN,
+        Life(Phase.BACKOFF, reason="exited with status 1", streak=Streak(1, 0)),
+        "web exited with status 1; restarting",
+    ),
+    "restart after a pause": (
+        RUN,
+        Life(Phase.BACKOFF, reason="exited with status 1", streak=Streak(2, 0.5)),
+        "web exited with status 1; restart in 0.5 s",
+    ),
+    "completed": (RUN, replace(RUN, phase=Phase.COMPLETED), "web completed (2.5 s)"),
+    "completed, and left something": (
+        RUN,
+        replace(RUN, phase=Phase.COMPLETED, reason="left pid 9 behind"),
+        "web completed (2.5 s); left pid 9 behind",
+    ),
+    "ended": (RUN, replace(RUN, phase=Phase.EXITED, exit_status=0), "web exited with status 0"),
+    "failed": (RUN, Life(Phase.FAILED, reason="not found"), "web failed: not found"),
+    "is being stopped": (RUN, replace(RUN, phase=Phase.STOPPING), ""),
+    "stopped": (Life(Phase.STOPPING), Life(Phase.STOPPED), "web stopped"),
+    "stopped, but not all of it": (
+        Life(Phase.STOPPING),
+        Life(Phase.STOPPED, reason="could not be ended: pid 9"),
+        "web stopped; could not be ended: pid 9",
+    ),
+    "stopped before it ran": (Life(Phase.WAITING), Life(Phase.STOPPED), ""),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_in_words(name: str) -> None:
+    before, after, told = CHANGES[name]
+    is_quiet = told.startswith("(")
+    assert phrase(PLAN, before, after, 12.5, verbose=True) == told.strip("()" if is_quiet else "")
+    assert phrase(PLAN, before, after, 12.5, verbose=False) == ("" if is_quiet else told)
+
+
+def fleet(**phases: Phase) -> Fleet:
+    return Fleet({}, {n: Life(phase) for n, phase in phases.items()}, frozenset(phases))
+
+
+def test_while_all_is_being_stopped_those_that_are_left_are_named() -> None:
+    some = fleet(web=Phase.STOPPING, api=Phase.STOPPED, db=Phase.READY)
+    assert stopping(some, killing=False) == "stopping web, db … (Ctrl-C again to kill)"
+    assert stopping(some, killing=True) == "killing web, db …"
+    assert stopping(fleet(web=Phase.STOPPED), killing=False) == ""
+
+
+def test_many_that_are_left_are_counted() -> None:
+    many = fleet(**{f"s{n}": Phase.STOPPING for n in range(9)})
+    assert stopping(many, killing=True) == "killing s0, s1, s2, s3, s4, s5 and 3 more …"
+
+
+def test_a_start_that_came_out_well_is_told_with_its_time() -> None:
+    assert summary(fleet(web=Phase.READY, job=Phase.COMPLETED), 2.04) == "all ready in 2.0 s"
+
+
+def test_a_start_that_did_not_is_told_by_who_is_not_ready() -> None:
+    found = summary(
+        fleet(a=Phase.FAILED, b=Phase.READY, c=Phase.BLOCKED, d=Phase.BLOCKED, e=Phase.UNHEALTHY), 9
+    )
+    assert found == "not all ready after 9.0 s; failed: a; blocked: c, d; unhealthy: e"
+
+
+UNDECIDED = (Phase.WAITING, Phase.STARTING, Phase.BACKOFF, Phase.STOPPING)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_the_start_is_decided_when_each_is_ready_or_has_ended_or_is_late(phase: Phase) -> None:
+    assert is_decided(fleet(web=Phase.READY, api=phase)) is (phase not in UNDECIDED)
+
+
+def test_who_does_not_take_part_decides_nothing() -> None:
+    lives = {"web": Life(Phase.READY), "old": Life(Phase.STOPPING)}
+    assert is_decided(Fleet({}, lives, frozenset({"web"})))

@@ -1,0 +1,130 @@
+"""When a service that ended is started again."""
+
+import pytest
+
+from portweave.supervisor.core.plan import RestartPolicy, When
+from portweave.supervisor.core.restart import (
+    GiveUp,
+    Rest,
+    RestartAt,
+    Streak,
+    after_exit,
+    describe_exit,
+)
+
+NO = RestartPolicy(When.NO, None)
+ON_FAILURE = RestartPolicy(When.ON_FAILURE, 10)
+ALWAYS = RestartPolicy(When.ALWAYS, None)
+NOW_S = 100.0
+FRESH = Streak()
+
+# Policy, streak before, status, seconds of ready time; what follows at NOW_S without jitter.
+CASES: dict[str, tuple[RestartPolicy, Streak, int, float, RestartAt | Rest | GiveUp]] = {
+    "no: in order": (NO, FRESH, 0, 60, Rest()),
+    "no: a failure": (NO, FRESH, 3, 60, GiveUp("exited with status 3")),
+    "on-failure: in order": (ON_FAILURE, FRESH, 0, 60, Rest()),
+    "on-failure: after a second ready, at once": (
+        *(ON_FAILURE, FRESH, 1, 1),
+        RestartAt(NOW_S, Streak(1, 0)),
+    ),
+    "on-failure: never ready, half a second": (
+        *(ON_FAILURE, FRESH, 1, 0),
+        RestartAt(NOW_S + 0.5, Streak(1, 0.5)),
+    ),
+    "on-failure: ready for too short, half a second": (
+        *(ON_FAILURE, FRESH, 1, 0.99),
+        RestartAt(NOW_S + 0.5, Streak(1, 0.5)),
+    ),
+    "the second time, half a second": (
+        *(ON_FAILURE, Streak(1, 0), 1, 5),
+        RestartAt(NOW_S + 0.5, Streak(2, 0.5)),
+    ),
+    "then twice as long": (
+        *(ON_FAILURE, Streak(2, 0.5), 1, 5),
+        RestartAt(NOW_S + 1, Streak(3, 1)),
+    ),
+    "up to half a minute": (
+        *(ON_FAILURE, Streak(8, 16), 1, 5),
+        RestartAt(NOW_S + 30, Streak(9, 30)),
+    ),
+    "and no longer": (
+        *(ALWAYS, Streak(80, 30), 1, 5),
+        RestartAt(NOW_S + 30, Streak(81, 30)),
+    ),
+    "ten seconds ready: all is forgotten": (
+        *(ON_FAILURE, Streak(9, 4), 1, 10),
+        RestartAt(NOW_S, Streak(1, 0)),
+    ),
+    "ten seconds ready are too few after a pause of more than five": (
+        *(ON_FAILURE, Streak(5, 8), 1, 15.9),
+        RestartAt(NOW_S + 16, Streak(6, 16)),
+    ),
+    "twice the pause ready: all is forgotten": (
+        *(ON_FAILURE, Streak(5, 8), 1, 16),
+        RestartAt(NOW_S, Streak(1, 0)),
+    ),
+    "the limit": (
+        *(ON_FAILURE, Streak(10, 30), 1, 5),
+        GiveUp("exited with status 1; gave up after 10 restarts"),
+    ),
+    "the limit, but ready for long enough": (
+        *(ON_FAILURE, Streak(10, 30), 1, 60),
+        RestartAt(NOW_S, Streak(1, 0)),
+    ),
+    "always: in order too, with the same pauses": (
+        *(ALWAYS, Streak(1, 0.5), 0, 0),
+        RestartAt(NOW_S + 1, Streak(2, 1)),
+    ),
+    "always: without a limit": (
+        *(ALWAYS, Streak(500, 0.5), 1, 0),
+        RestartAt(NOW_S + 1, Streak(501, 1)),
+    ),
+    "not found: another try cannot help": (
+        *(ALWAYS, FRESH, 127, 0),
+        GiveUp("exited with status 127 (command not found); starting it again cannot help"),
+    ),
+    "not executable: another try cannot help": (
+        *(ON_FAILURE, FRESH, 126, 0),
+        GiveUp("exited with status 126 (not executable); starting it again cannot help"),
+    ),
+    "127 of what had been ready is its own": (
+        *(ON_FAILURE, FRESH, 127, 2),
+        RestartAt(NOW_S, Streak(1, 0)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_follows_an_exit(name: str) -> None:
+    policy, streak, status, ready_s, expected = CASES[name]
+    assert after_exit(policy, streak, status, ready_s, 1.0, NOW_S) == expected
+
+
+def test_jitter_changes_the_wait_but_not_what_the_next_one_is_counted_from() -> None:
+    found = after_exit(ON_FAILURE, Streak(2, 0.5), 1, 0, 0.8, NOW_S)
+    assert found == RestartAt(NOW_S + 0.8, Streak(3, 1))
+
+
+def test_a_service_that_never_gets_ready_is_given_up_after_ten_restarts() -> None:
+    streak, delays_s = FRESH, list[float]()
+    while isinstance(found := after_exit(ON_FAILURE, streak, 1, 0, 1.0, 0), RestartAt):
+        streak = found.streak
+        delays_s.append(found.at_s)
+    assert delays_s == [0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (0, "exited with status 0"),
+        (3, "exited with status 3"),
+        (126, "exited with status 126 (not executable)"),
+        (127, "exited with status 127 (command not found)"),
+        (128, "exited with status 128"),
+        (137, "ended by signal 9 (SIGKILL)"),
+        (143, "ended by signal 15 (SIGTERM)"),
+        (255, "exited with status 255"),
+    ],
+)
+def test_an_exit_status_in_words(status: int, words: str) -> None:
+    assert describe_exit(status) == words
