@@ -11,7 +11,7 @@ from collections import deque
 
 # A longer line is cut here, so that one that never ends costs bounded memory.
 LONGEST_LINE_BYTES = 4 << 20
-# What a cut line ends with, and its continuation begins with.
+# What a cut line ends with; what follows is a line of its own.
 CUT_MARK = b" \xe2\x80\xa6"
 
 
@@ -112,8 +112,9 @@ _SEQUENCE = re.compile(
     rb"|\x1b"
 )
 _COLOUR = re.compile(rb"\x1b\[[0-9;:]*m")
-# Clear (J), cursor to a place (H, f), alternate screen (?47, ?1047, ?1049), soft reset (!p).
-_SCREEN = re.compile(rb"\x1b\[(?:[0-3]?J|[0-9;]*[Hf]|\?(?:47|104[79])[hl]|!p)")
+# Clear (J), cursor to a place (H, f), alternate screen (?47, ?1047, ?1049), soft reset (!p), and
+# full reset (ESC c: so does `tsc --watch` clear).
+_SCREEN = re.compile(rb"\x1b(?:\[(?:[0-3]?J|[0-9;]*[Hf]|\?(?:47|104[79])[hl]|!p)|c)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")
 # What may go to a terminal as it is: printable ASCII, tab, newline, and bytes of longer UTF-8
 # characters.
