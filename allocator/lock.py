@@ -66,7 +66,7 @@ class Lock:
         self._queue_s = chosen * _PAUSE_S if chosen else _PATIENCE_S
         if not patient:
             self._queue_s = 0
-        self._inode = 0
+        self._mark = (0, 0)
 
     def __enter__(self) -> "Self":
         self._descriptor = self._enqueue()
@@ -80,7 +80,7 @@ class Lock:
     def __exit__(self, *_: object) -> None:
         try:
             if self._is_ours():
-                self._take_away(self._inode)
+                self._take_away(self._mark)
         finally:
             os.close(self._descriptor)
 
@@ -113,9 +113,9 @@ class Lock:
                     if self._take_over():
                         continue
                     break
-                self._inode = os.lstat(self._folder).st_ino
                 pid = os.getpid()
                 _write(f"{self._folder}/owner", f"{pid} {started_at(pid)}\n")
+                self._mark = _mark(self._folder)
                 return
         raise self._refusal()
 
@@ -132,15 +132,15 @@ class Lock:
                     return False
             elif started_at(owner[0]) == owner[1]:
                 return False
-        return self._take_away(status.st_ino)
+        return self._take_away((status.st_ino, status.st_mtime_ns))
 
-    def _take_away(self, inode: int) -> bool:
+    def _take_away(self, mark: tuple[int, int]) -> bool:
         aside = f"{self._folder}.{os.getpid()}.{time.time_ns() // 1_000_000}"
         try:
             os.rename(self._folder, aside)
         except FileNotFoundError:
             return True
-        if os.lstat(aside).st_ino != inode:
+        if _mark(aside) != mark:
             # Somebody made a new one in this very moment.
             os.rename(aside, self._folder)
             return False
@@ -149,7 +149,7 @@ class Lock:
 
     def _is_ours(self) -> bool:
         try:
-            return os.lstat(self._folder).st_ino == self._inode
+            return _mark(self._folder) == self._mark
         except FileNotFoundError:
             return False
 
@@ -170,6 +170,12 @@ class Lock:
         else:
             pid, holder = None, f"a process that has locked {self._file}"
         return RegistryLockedError(self._folder, self._attempts, holder, pid)
+
+
+def _mark(folder: str) -> tuple[int, int]:
+    """What tells a folder from another one of that name: an inode may be used again at once."""
+    status = os.lstat(folder)
+    return status.st_ino, status.st_mtime_ns
 
 
 def _write(path: str, text: str) -> None:

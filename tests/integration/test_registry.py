@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from portweave.allocator.lock import Lock
 from portweave.allocator.processes import started_at
+from portweave.allocator.registry import store
+from portweave.errors import RegistryLockedError
 from tests.conftest import Cli, Pool, take_ports
 
 Repo = Callable[[int], list[Path]]
@@ -216,6 +220,27 @@ def test_a_lock_without_a_name_is_npm_portweaves(
     done = cli(*RUN, cwd=root, env={"PORTWEAVE_LOCK_TIMEOUT_MS": "60"})
     assert done.returncode == status
     assert lock.exists() is bool(status)
+
+
+def test_a_lock_that_was_taken_away_is_not_given_back(folder: Path) -> None:
+    path, lock_dir = folder / "registry.json", folder / "registry.lock"
+    with Lock(str(path), {}) as lock:
+        lock.check()
+        # As npm portweave does after half a minute, when its own holder has been stopped.
+        shutil.rmtree(lock_dir)
+        lock_dir.mkdir()
+        with pytest.raises(RegistryLockedError):
+            store(str(path), [], still_locked=lock.check)
+    assert lock_dir.exists(), "it is somebody else's"
+    assert sorted(item.name for item in folder.iterdir()) == ["registry.json.lock", "registry.lock"]
+
+
+def test_a_lock_that_is_not_waited_for_any_more_is_free_later(folder: Path) -> None:
+    path = str(folder / "registry.json")
+    with Lock(path, {}), pytest.raises(RegistryLockedError):
+        Lock(path, {"PORTWEAVE_LOCK_TIMEOUT_MS": "50"}).__enter__()
+    with Lock(path, {"PORTWEAVE_LOCK_TIMEOUT_MS": "5000"}) as lock:
+        lock.check()
 
 
 def test_a_warm_run_waits_for_nobody(cli: Cli, repo: Repo, folder: Path) -> None:

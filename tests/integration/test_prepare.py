@@ -1,0 +1,82 @@
+"""Definition files, worktree and environment in; ports and variables out."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from portweave.errors import PortOverrideError
+from portweave.prepare import find_project, prepare
+from tests.conftest import Pool
+
+Repo = Callable[[int], list[Path]]
+
+FILE = """
+services:
+  web: {command: x, scale: 2}
+  api: {command: x, envVar: API}
+  job: {command: x, port: false}
+"""
+
+
+@pytest.fixture
+def root(repo: Repo) -> Path:
+    (path,) = repo(0)
+    (path / "portweave.yaml").write_text(FILE)
+    return path
+
+
+def test_the_port_that_a_service_is_to_use_is_the_users_wish(
+    root: Path, environ: dict[str, str], pool: Pool
+) -> None:
+    (root / ".env").write_text("WEB_PORT=4001\nAPI=4002\nOTHER=1\n")
+    project = find_project(
+        str(root), config=None, count=None, environ=environ | {"API": "4003"}, scale={"web": 3}
+    )
+    prepared = prepare(project)
+    start = pool.start
+    assert prepared.ports == {
+        "web": start,
+        "web.2": start + 1,
+        "web.3": start + 2,
+        "api": start + 3,
+    }
+    assert prepared.effective_ports() == {
+        "web": 4001,
+        "web.2": start + 1,
+        "web.3": start + 2,
+        "api": 4003,
+    }
+    assert prepared.dotenv["OTHER"] == "1"
+    assert "OTHER" not in prepared.env
+
+
+@pytest.mark.parametrize("value", ["", "0", "65536", "80a", " 80", "-1", "٣", "9" * 5000])
+def test_what_is_no_port_is_refused(value: str, root: Path, environ: dict[str, str]) -> None:
+    project = find_project(
+        str(root), config=None, count=None, environ=environ | {"API": value}, scale=None
+    )
+    prepared = prepare(project)
+    with pytest.raises(PortOverrideError, match=r'override for API \(service "api"\) is') as caught:
+        prepared.effective_ports()
+    assert caught.value.code == "PW0503"
+
+
+def test_what_an_outer_portweave_injected_is_left_aside(
+    root: Path, environ: dict[str, str], pool: Pool
+) -> None:
+    outer = {"API": "4003", "PORTWEAVE_WORKTREE": "/other", "PORTWEAVE_NAMESPACE": "other"}
+    prepared = prepare(find_project(str(root), config=None, count=None, environ=environ | outer))
+    assert prepared.effective_ports()["api"] == pool.start + 2
+    assert prepared.project.worktree.namespace == "main"
+    assert prepared.inherited == {}
+
+
+def test_a_project_is_called_as_it_says_or_as_its_main_worktree(
+    repo: Repo, environ: dict[str, str]
+) -> None:
+    main, linked = repo(1)
+    (linked / "Procfile").write_text("web: x\n")
+    assert find_project(str(linked), config=None, count=None, environ=environ).name == main.name
+    (linked / "portweave.yaml").write_text("projectName: My Shop\nservices: {api: {command: x}}\n")
+    assert find_project(str(linked), config=None, count=None, environ=environ).name == "My Shop"
