@@ -29,10 +29,11 @@ def namespace_of(root: str, main_root: str) -> str:
     """
     if root == main_root:
         return MAIN
-    return f"{slug(root.rpartition('/')[2])}-{_sha1(root)[:8]}"
+    return f"{slug(root.rpartition('/')[2])}-{path_digest(root)[:8]}"
 
 
-def _sha1(text: str) -> str:
+def path_digest(text: str) -> str:
+    """The SHA-1 of a path, in hexadecimal: what tells one worktree's names from another's."""
     # hashlib loads OpenSSL, which costs more than the work.
     try:
         sha1 = __import__("_sha1").sha1

@@ -7,13 +7,13 @@ of it. So the lock is the fact, and the record only tells who it is.
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from portweave.allocator.naming import path_digest
 from portweave.errors import StackRunningError
 
 
@@ -47,7 +47,7 @@ def state_dir(environ: Mapping[str, str]) -> str:
 
 def stack_key(root: str, namespace: str) -> str:
     """The name under which a stack's files lie: readable, and different for different worktrees."""
-    return f"{namespace}-{hashlib.sha256(root.encode('utf-8', 'surrogateescape')).hexdigest()[:12]}"
+    return f"{namespace}-{path_digest(root)[:12]}"
 
 
 @contextlib.contextmanager

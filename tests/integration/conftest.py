@@ -1,5 +1,6 @@
 """What tests with whole stacks need: `portweave up` beside the test, and the examples."""
 
+import contextlib
 import http.client
 import os
 import shutil
@@ -12,41 +13,24 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from glob import glob
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING
 
 import psutil
 import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli, Git
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 STRICT = bool(
     {os.environ.get("CI", ""), os.environ.get("PORTWEAVE_TEST_STRICT", "")} & {"1", "true"}
 )
+PATIENCE_S = 20.0
 PAUSE_S = 0.05
 
 
-class Command(Protocol):
-    """What the `cli` fixture is, as far as it is used here."""
-
-    argv: list[str]
-
-    def env(self, changes: Mapping[str, str | None] | None = None) -> dict[str, str]: ...
-
-
-class Runner(Protocol):
-    """What the `git` fixture is."""
-
-    def __call__(self, *args: str | Path, cwd: Path) -> str: ...
-
-
-def has_ended(process: psutil.Process) -> bool:
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 class Stack:
-    """A `portweave up` in the background.
+    """A `portweave up` beside the test.
 
     Attributes:
         root: The worktree's root.
@@ -62,19 +46,14 @@ class Stack:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
             # Ctrl-C of the one who runs the tests is the test's to pass on.
             start_new_session=True,
         )
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
         self._news = threading.Condition()
-        self._printed: list[str] = []
-        self._said: list[str] = []
-        self._open = 2
+        self._printed = bytearray()
+        self._said = bytearray()
         self._readers = [
-            threading.Thread(target=self._read, args=pair)
+            threading.Thread(target=self._read, args=pair, daemon=True)
             for pair in (
                 (self.process.stdout, self._printed),
                 (self.process.stderr, self._said),
@@ -83,33 +62,86 @@ class Stack:
         for reader in self._readers:
             reader.start()
 
-    def _read(self, stream: IO[str], kept: list[str]) -> None:
+    def _read(self, stream: IO[bytes] | None, kept: bytearray) -> None:
+        assert stream is not None
         with stream:
-            for line in stream:
+            while data := os.read(stream.fileno(), 65_536):
                 with self._news:
-                    kept.append(line)
+                    kept += data
                     self._news.notify_all()
         with self._news:
-            self._open -= 1
             self._news.notify_all()
 
     @property
     def printed(self) -> str:
         """What the services have printed until now."""
-        return "".join(self._printed)
+        return self._printed.decode("utf-8", "backslashreplace")
+
+    @property
+    def printed_bytes(self) -> bytes:
+        """The same, as it is."""
+        return bytes(self._printed)
 
     @property
     def said(self) -> str:
         """What portweave itself has said until now."""
-        return "".join(self._said)
+        return self._said.decode("utf-8", "backslashreplace")
 
-    def wait_for(self, text: str, *, timeout_s: float = 20) -> None:
+    def lines_of(self, name: str) -> list[str]:
+        """What one instance has printed until now, without its name."""
+        found: list[str] = []
+        for line in self.printed.split("\n"):
+            label, bar, text = line.partition(" | ")
+            if bar and label.strip() == name:
+                found.append(text)
+        return found
+
+    def wait_for(self, text: str, *, timeout_s: float = PATIENCE_S) -> None:
         """Wait until portweave or a service has printed `text`."""
+
+        def is_there() -> bool:
+            return text in self.said or text in self.printed
+
         with self._news:
             self._news.wait_for(
-                lambda: text in self.said or text in self.printed or not self._open, timeout_s
+                lambda: is_there() or not any(reader.is_alive() for reader in self._readers),
+                timeout_s,
             )
-            assert text in self.said or text in self.printed, f"no {text!r} in\n{self}"
+            assert is_there(), f"no {text!r} in\n{self}"
+
+    def send(self, number: int) -> None:
+        """Signal portweave."""
+        self.process.send_signal(number)
+
+    def wait(self, *, timeout_s: float = PATIENCE_S) -> int:
+        """Wait for its end; its exit status."""
+        try:
+            status = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"it does not end:\n{self}")
+        for reader in self._readers:
+            reader.join(timeout_s)
+        return status
+
+    def stop(self, number: int = signal.SIGINT, *, timeout_s: float = PATIENCE_S) -> int:
+        """Send a signal to portweave, wait for its end, and see that nothing is left."""
+        family = self.family()
+        self.send(number)
+        status = self.wait(timeout_s=timeout_s)
+        left = [str(process) for process in family if not has_ended(process)]
+        assert not left, f"{left} left behind:\n{self}"
+        assert not self.marked(), f"{self.marked()} left behind:\n{self}"
+        for port in self._ports():
+            with socket.socket() as probe:
+                # What was connected until now does not keep a server from starting again.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+        return status
+
+    def _ports(self) -> list[int]:
+        lines = (self.root / ".portweave/current.env").read_text().splitlines()
+        pairs = [line.partition("=") for line in lines]
+        return [int(value) for name, _, value in pairs if name.endswith("_PORT")]
 
     def port(self, variable: str) -> int:
         """The port that a variable holds."""
@@ -130,54 +162,35 @@ class Stack:
 
     def family(self) -> list[psutil.Process]:
         """All processes of the stack: by descent, and by what their environment says."""
-        found = {self.process.pid: psutil.Process(self.process.pid)}
-        for process in found[self.process.pid].children(recursive=True):
-            found[process.pid] = process
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("PORTWEAVE_WORKTREE") == str(self.root):
-                    found[process.pid] = process
-            except (psutil.Error, OSError):
-                continue
+        found = {process.pid: process for process in self.marked()}
+        with contextlib.suppress(psutil.NoSuchProcess):
+            command = psutil.Process(self.process.pid)
+            found |= {process.pid: process for process in command.children(recursive=True)}
         return list(found.values())
 
-    def stop(self, number: int = signal.SIGINT, *, timeout_s: float = 20) -> int:
-        """Send a signal to portweave, wait for its end, and see that nothing is left."""
-        family = self.family()
-        listening = [
-            int(line.rpartition("=")[2])
-            for line in (self.root / ".portweave/current.env").read_text().splitlines()
-            if line.partition("=")[0].endswith("_PORT")
-        ]
-        self.process.send_signal(number)
-        try:
-            status = self.process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            pytest.fail(f"it does not end:\n{self}")
-        left = [str(process) for process in family if not has_ended(process)]
-        assert not left, f"{left} left behind:\n{self}"
-        for port in listening:
-            with socket.socket() as probe:
-                # What was connected until now does not keep a server from starting again.
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(("127.0.0.1", port))
-        for reader in self._readers:
-            reader.join(timeout_s)
-        return status
+    def marked(self) -> list[psutil.Process]:
+        """Living processes whose environment says that they were started for the worktree."""
+        found: list[psutil.Process] = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                mark = process.environ().get("PORTWEAVE_WORKTREE")
+                if mark == str(self.root) and not has_ended(process):
+                    found.append(process)
+        return found
 
     def end(self) -> None:
         """Stop it, whatever has happened."""
+        family = self.family()
         if self.process.poll() is None:
-            family = self.family()
             self.process.terminate()
             try:
                 self.process.wait(15)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-            for process in family:
-                if not has_ended(process):
-                    process.kill()
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         for reader in self._readers:
             reader.join(5)
 
@@ -185,8 +198,18 @@ class Stack:
         return f"--- {self.root.name} says\n{self.said}--- its services print\n{self.printed}"
 
 
+def has_ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+StartUp = Callable[..., Stack]
+
+
 @pytest.fixture
-def up(cli: Command) -> Iterator[Callable[..., Stack]]:
+def up(cli: "Cli") -> Iterator[StartUp]:
     """Start stacks that are stopped when the test ends: `up(root, "web").wait_for("ready")`."""
     stacks: list[Stack] = []
 
@@ -210,7 +233,7 @@ def up(cli: Command) -> Iterator[Callable[..., Stack]]:
 
 
 @pytest.fixture
-def example(tmp_path: Path, git: Runner) -> Callable[..., list[Path]]:
+def example(tmp_path: Path, git: "Git") -> Callable[..., list[Path]]:
     """Make a repository from an example, with linked worktrees: `example("shop", "red")`."""
 
     def make(name: str, *linked: str, folder: str = "") -> list[Path]:
@@ -254,3 +277,11 @@ def eventually() -> Callable[[Callable[[], object]], None]:
             time.sleep(PAUSE_S)
 
     return check
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An empty project outside git."""
+    path = tmp_path / "shop"
+    path.mkdir()
+    return path

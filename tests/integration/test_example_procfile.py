@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import StartUp
 
 
 def test_web_and_worker_run_and_what_is_for_request_does_not(
-    example: Callable[..., list[Path]], up: Callable[..., Any]
+    example: Callable[..., list[Path]], up: "StartUp"
 ) -> None:
     [root] = example("procfile")
     (root / ".env.example").rename(root / ".env")
@@ -19,9 +22,7 @@ def test_web_and_worker_run_and_what_is_for_request_does_not(
     assert "Traceback" not in stack.printed
 
 
-def test_a_release_runs_when_it_is_named(
-    example: Callable[..., list[Path]], up: Callable[..., Any]
-) -> None:
+def test_a_release_runs_when_it_is_named(example: Callable[..., list[Path]], up: "StartUp") -> None:
     [root] = example("procfile")
     stack = up(root, "release")
     assert stack.process.wait(20) == 0

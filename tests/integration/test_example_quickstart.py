@@ -3,23 +3,27 @@
 import json
 import re
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Stack, StartUp
 
 pytestmark = pytest.mark.timeout(90)
 
 
-def jobs(stack: Any) -> dict[str, str]:
+def jobs(stack: "Stack") -> dict[str, str]:
     """Text to status of each job, as the page gets them."""
     status, text = stack.ask("WEB_PORT", "/api/jobs")
     assert status == 200
     return {job["text"]: job["status"] for job in json.loads(text)["jobs"]}
 
 
-def heading(stack: Any) -> str:
+def heading(stack: "Stack") -> str:
     status, page = stack.ask("WEB_PORT", "/")
     assert status == 200
     found = re.search("<h1>(.*?)</h1>", page)
@@ -29,7 +33,7 @@ def heading(stack: Any) -> str:
 
 def test_three_worktrees_run_side_by_side_with_their_own_names_and_jobs(
     example: Callable[..., list[Path]],
-    up: Callable[..., Any],
+    up: "StartUp",
     eventually: Callable[..., None],
 ) -> None:
     roots = example("quickstart", "blue", "green")
@@ -50,7 +54,7 @@ def test_three_worktrees_run_side_by_side_with_their_own_names_and_jobs(
 
 def test_it_keeps_its_jobs_and_runs_from_the_root_of_a_larger_repository(
     example: Callable[..., list[Path]],
-    up: Callable[..., Any],
+    up: "StartUp",
     eventually: Callable[..., None],
 ) -> None:
     [root] = example("quickstart", folder="examples/quickstart")
@@ -65,3 +69,63 @@ def test_it_keeps_its_jobs_and_runs_from_the_root_of_a_larger_repository(
         eventually(lambda stack=stack: jobs(stack) == kept)
         assert stack.stop(signal.SIGTERM) == 143
     assert (root / "examples/quickstart/.data/main.db").exists()
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(180)
+def test_a_browser_shows_each_worktrees_own_page(
+    example: Callable[..., list[Path]],
+    up: "StartUp",
+    need: Callable[..., None],
+    eventually: Callable[[Callable[[], object]], None],
+    tmp_path: Path,
+) -> None:
+    need("chromium")
+    roots = example("quickstart", "blue")
+    stacks = [up(root) for root in roots]
+    for stack in stacks:
+        stack.wait_for("all ready in")
+        job = json.dumps({"text": f"of {stack.root.name}"})
+        assert stack.ask("WEB_PORT", "/api/jobs", job)[0] == 201
+        eventually(lambda stack=stack: set(jobs(stack).values()) == {"done"})
+    for stack, other in zip(stacks, reversed(stacks), strict=True):
+        page = browse(stack, tmp_path)
+        assert f"<h1>{stack.root.name}</h1>" in page
+        # The list is filled by the page's own script, through the API.
+        assert f"of {stack.root.name}" in page
+        assert f"of {other.root.name}" not in page
+        assert stack.stop() == 130
+
+
+def browse(stack: "Stack", folder: Path) -> str:
+    """The page as a browser has it once its script has run; a picture of it is kept."""
+    url = f"http://127.0.0.1:{stack.port('WEB_PORT')}/"
+    pictures = Path(__file__).resolve().parents[2] / "test-output"
+    pictures.mkdir(exist_ok=True)
+    flags = [
+        "--headless",
+        # As root, in a container, there is no sandbox to be had.
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={folder / 'profile'}",
+        "--virtual-time-budget=3000",
+    ]
+    picture = pictures / f"quickstart-{stack.root.name}.png"
+    outputs = [["--dump-dom"], [f"--screenshot={picture}", "--window-size=900,700"]]
+    pages = [
+        subprocess.run(
+            ["chromium", *flags, *output, url],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+        for output in outputs
+    ]
+    assert picture.stat().st_size > 0
+    return pages[0]

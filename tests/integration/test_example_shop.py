@@ -7,9 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Stack, StartUp
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -44,13 +47,13 @@ def clean(shop: Path) -> None:
     subprocess.run([sys.executable, str(shop / "database/postgres.py"), "clean"], check=True)
 
 
-def order(stack: Any, product: int) -> None:
+def order(stack: "Stack", product: int) -> None:
     # As a browser sends the form.
     status, _ = stack.ask("WEB_PORT", "/orders", f"product={product}")
     assert status == 303, stack
 
 
-def orders(stack: Any) -> list[tuple[str, str]]:
+def orders(stack: "Stack") -> list[tuple[str, str]]:
     """What the page says of each order, first one first: (product, status)."""
     status, page = stack.ask("WEB_PORT", "/")
     assert status == 200
@@ -59,13 +62,13 @@ def orders(stack: Any) -> list[tuple[str, str]]:
     return [(product, status) for status, product in reversed(found)]
 
 
-def stock(stack: Any) -> list[int]:
+def stock(stack: "Stack") -> list[int]:
     return [int(left) for left in re.findall(r">(\d+) left<", stack.ask("WEB_PORT", "/")[1])]
 
 
 def test_two_worktrees_sell_and_ship_apart_and_leave_nothing_behind(
     example: Callable[..., list[Path]],
-    up: Callable[..., Any],
+    up: "StartUp",
     need: Callable[..., None],
     eventually: Callable[..., None],
     installed: Callable[[Path], None],

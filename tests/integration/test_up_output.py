@@ -21,7 +21,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.integration.up.conftest import StartUp
+    from tests.integration.conftest import StartUp
 
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
 StartTerminal = Callable[..., "Terminal"]
@@ -97,76 +97,72 @@ def terminal(cli: "Cli") -> Iterator[Callable[..., Terminal]]:
         os.close(one.master)
 
 
-def test_names_are_aligned_and_plain_on_a_pipe(project: Path, start_up: "StartUp") -> None:
+def test_names_are_aligned_and_plain_on_a_pipe(project: Path, up: "StartUp") -> None:
     (project / "Procfile").write_text("a: echo one\nlonger: echo two\n")
-    up = start_up(project, env={"FORCE_COLOR": None})
-    assert up.end() == 0
-    assert sorted(up.out.splitlines()) == ["a      | one", "longer | two"]
+    stack = up(project, env={"FORCE_COLOR": None})
+    assert stack.wait() == 0
+    assert sorted(stack.printed.splitlines()) == ["a      | one", "longer | two"]
 
 
-def test_a_last_line_without_a_newline_is_shown(project: Path, start_up: "StartUp") -> None:
+def test_a_last_line_without_a_newline_is_shown(project: Path, up: "StartUp") -> None:
     write_program(project, "print('first'); print('last', end='')")
-    up = start_up(project)
-    assert up.end() == 0
-    assert up.out == "api | first\napi | last\n"
+    stack = up(project)
+    assert stack.wait() == 0
+    assert stack.printed == "api | first\napi | last\n"
 
 
-def test_every_byte_of_a_line_reaches_a_pipe(project: Path, start_up: "StartUp") -> None:
+def test_every_byte_of_a_line_reaches_a_pipe(project: Path, up: "StartUp") -> None:
     write_program(
         project,
         "import sys\n"
         "line = bytes(b for b in range(256) if b != 10) + b'\\n'\n"
         "sys.stdout.buffer.write(line * 1000)\n",
     )
-    up = start_up(project)
-    assert up.end() == 0
+    stack = up(project)
+    assert stack.wait() == 0
     line = b"api | " + bytes(b for b in range(256) if b != 10) + b"\n"
-    assert up.out_bytes == line * 1000
+    assert stack.printed_bytes == line * 1000
 
 
-def test_what_would_clear_the_screen_does_not_reach_a_pipe(
-    project: Path, start_up: "StartUp"
-) -> None:
+def test_what_would_clear_the_screen_does_not_reach_a_pipe(project: Path, up: "StartUp") -> None:
     write_program(project, r"print('\x1b[2J\x1b[H\x1b[?1049hkept \x1b[31mred\x1b[0m')")
-    up = start_up(project)
-    assert up.end() == 0
-    assert up.out == "api | kept \x1b[31mred\x1b[0m\n"
+    stack = up(project)
+    assert stack.wait() == 0
+    assert stack.printed == "api | kept \x1b[31mred\x1b[0m\n"
 
 
-def test_megabyte_lines_stay_whole(project: Path, start_up: "StartUp") -> None:
+def test_megabyte_lines_stay_whole(project: Path, up: "StartUp") -> None:
     (project / "Procfile").write_text(
         "".join(
             f"{name}: {sys.executable} -c 'print((\"{name}\" * (1 << 20) + chr(10)) * 10)'\n"
             for name in "ab"
         )
     )
-    up = start_up(project)
-    assert up.end() == 0
+    stack = up(project)
+    assert stack.wait() == 0
     for name in "ab":
-        assert up.lines_of(name) == [name * (1 << 20)] * 10 + [""]
+        assert stack.lines_of(name) == [name * (1 << 20)] * 10 + [""]
 
 
-def test_a_prompt_is_shown_while_its_line_is_open(project: Path, start_up: "StartUp") -> None:
+def test_a_prompt_is_shown_while_its_line_is_open(project: Path, up: "StartUp") -> None:
     write_program(project, "import time; print('(Pdb) ', end=''); time.sleep(1000)")
-    up = start_up(project)
-    up.wait_for("api | (Pdb) ")
-    assert up.stop() == 130
+    stack = up(project)
+    stack.wait_for("api | (Pdb) ")
+    assert stack.stop() == 130
 
 
-def test_output_that_is_left_in_the_pipe_at_the_end_is_shown(
-    project: Path, start_up: "StartUp"
-) -> None:
+def test_output_that_is_left_in_the_pipe_at_the_end_is_shown(project: Path, up: "StartUp") -> None:
     write_program(
         project,
         "import sys\n"
         "for n in range(200_000): print(f'{n:099d}')\n"
         "print('boom', file=sys.stderr); sys.exit(1)",
     )
-    up = start_up(project, "--restart", "no")
-    assert up.end() == 1
-    lines = up.lines_of("api")
+    stack = up(project, "--restart", "no")
+    assert stack.wait() == 1
+    lines = stack.lines_of("api")
     assert [line for line in lines if line != "boom"] == [f"{n:099d}" for n in range(200_000)]
-    assert "  api | boom" in up.err
+    assert "  api | boom" in stack.said
 
 
 FLOOD = """

@@ -13,7 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, Pool
-    from tests.integration.up.conftest import StartUp, Up
+    from tests.integration.conftest import Stack, StartUp
 
 MakeRepo = Callable[[int], list[Path]]
 
@@ -24,7 +24,7 @@ def write(root: Path, text: str, name: str = "portweave.yaml") -> None:
     (root / name).write_text(text)
 
 
-def test_a_stack_comes_up_in_order_and_goes_in_reverse(project: Path, start_up: "StartUp") -> None:
+def test_a_stack_comes_up_in_order_and_goes_in_reverse(project: Path, up: "StartUp") -> None:
     write(
         project,
         f"""
@@ -45,18 +45,18 @@ def test_a_stack_comes_up_in_order_and_goes_in_reverse(project: Path, start_up: 
             port: false
         """,
     )
-    up = start_up(project, "--verbose")
-    up.wait_for("all ready in ")
-    said = up.err
+    stack = up(project, "--verbose")
+    stack.wait_for("all ready in ")
+    said = stack.said
     assert said.index("seed completed") < said.index("api ready on") < said.index("web ready on")
-    assert up.stop() == 130
-    said = up.err
+    assert stack.stop() == 130
+    said = stack.said
     assert said.index("web stopped") < said.index("api stopped") < said.index("cache stopped")
-    assert up.left() == []
+    assert stack.marked() == []
 
 
 def test_what_is_needed_by_way_of_a_finished_oneshot_goes_last(
-    project: Path, start_up: "StartUp"
+    project: Path, up: "StartUp"
 ) -> None:
     write(
         project,
@@ -70,27 +70,27 @@ def test_what_is_needed_by_way_of_a_finished_oneshot_goes_last(
             dependsOn: [migrate]
         """,
     )
-    up = start_up(project)
-    up.wait_for("api     | set")
-    assert up.stop() == 130
-    assert up.err.index("api stopped") < up.err.index("db stopped")
+    stack = up(project)
+    stack.wait_for("api     | set")
+    assert stack.stop() == 130
+    assert stack.said.index("api stopped") < stack.said.index("db stopped")
 
 
 def test_the_banner_tells_project_worktree_ports_urls_and_what_is_left_out(
-    project: Path, start_up: "StartUp", pool: "Pool"
+    project: Path, up: "StartUp", pool: "Pool"
 ) -> None:
     write(
         project,
         "web: sleep 1000 $PORT_UNUSED\nworker: sleep 1000\nrelease: false\nconsole: cat\n",
         "Procfile",
     )
-    up = start_up(project)
-    up.wait_for("not started: console")
-    assert "[portweave] shop, worktree: shop (namespace: main)" in up.err
-    assert f"  web     → {pool.start}     http://127.0.0.1:{pool.start}\n" in up.err
-    assert "[portweave] not started: release (name it to start it)" in up.err
-    up.wait_for("worker ready")
-    assert up.stop() == 130
+    stack = up(project)
+    stack.wait_for("not started: console")
+    assert "[portweave] shop, worktree: shop (namespace: main)" in stack.said
+    assert f"  web     → {pool.start}     http://127.0.0.1:{pool.start}\n" in stack.said
+    assert "[portweave] not started: release (name it to start it)" in stack.said
+    stack.wait_for("worker ready")
+    assert stack.stop() == 130
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_the_banner_tells_project_worktree_ports_urls_and_what_is_left_out(
     ids=["int", "term", "hup"],
 )
 def test_each_ending_signal_stops_all(
-    project: Path, start_up: "StartUp", number: int, status: int
+    project: Path, up: "StartUp", number: int, status: int
 ) -> None:
     write(project, "one: sleep 1000\ntwo: sh -c 'sleep 1000 & sleep 1001'\n", "Procfile")
-    up = start_up(project)
-    up.wait_for("all ready")
-    assert up.stop(number) == status
-    assert up.left() == []
+    stack = up(project)
+    stack.wait_for("all ready")
+    assert stack.stop(number) == status
+    assert stack.marked() == []
 
 
 DAEMON = """
@@ -123,7 +123,7 @@ time.sleep(1000)
 
 
 def test_what_has_left_its_session_and_ignores_signals_is_ended_too(
-    project: Path, start_up: "StartUp"
+    project: Path, up: "StartUp"
 ) -> None:
     (project / "daemon.py").write_text(DAEMON)
     write(
@@ -136,15 +136,15 @@ def test_what_has_left_its_session_and_ignores_signals_is_ended_too(
             stopGracePeriod: 300ms
         """,
     )
-    up = start_up(project)
-    up.wait_for("daemon | daemon ")
-    up.wait_for("all ready")
-    assert len(up.left()) == 2
-    assert up.stop() == 130
-    assert up.left() == []
+    stack = up(project)
+    stack.wait_for("daemon | daemon ")
+    stack.wait_for("all ready")
+    assert len(stack.marked()) == 2
+    assert stack.stop() == 130
+    assert stack.marked() == []
 
 
-def test_a_second_ctrl_c_kills_what_ignores_the_first(project: Path, start_up: "StartUp") -> None:
+def test_a_second_ctrl_c_kills_what_ignores_the_first(project: Path, up: "StartUp") -> None:
     write(
         project,
         """
@@ -155,28 +155,28 @@ def test_a_second_ctrl_c_kills_what_ignores_the_first(project: Path, start_up: "
             stopGracePeriod: 60s
         """,
     )
-    up = start_up(project)
-    up.wait_for("trapped")
-    up.send(signal.SIGINT)
-    up.wait_for("stopping stubborn")
+    stack = up(project)
+    stack.wait_for("trapped")
+    stack.send(signal.SIGINT)
+    stack.wait_for("stopping stubborn")
     with pytest.raises(Exception, match="timed out"):
         # What is shorter than this is taken for one press that was delivered twice.
-        up.process.wait(0.3)
-    assert up.stop() == 130
-    assert up.left() == []
+        stack.process.wait(0.3)
+    assert stack.stop() == 130
+    assert stack.marked() == []
 
 
-def test_what_forks_away_is_told_and_ended(project: Path, start_up: "StartUp") -> None:
+def test_what_forks_away_is_told_and_ended(project: Path, up: "StartUp") -> None:
     write(project, "away: sh -c 'sleep 1000 &'\nstay: sleep 1000\n", "Procfile")
-    up = start_up(project)
-    up.wait_for("it has to stay in the foreground")
-    up.wait_for("away exited with status 0")
-    assert [process.cmdline() for process in up.left()] == [["sleep", "1000"]]
-    assert up.stop() == 130
+    stack = up(project)
+    stack.wait_for("it has to stay in the foreground")
+    stack.wait_for("away exited with status 0")
+    assert [process.cmdline() for process in stack.marked()] == [["sleep", "1000"]]
+    assert stack.stop() == 130
 
 
 def test_a_crash_is_followed_by_restarts_and_in_the_end_by_failure(
-    project: Path, start_up: "StartUp"
+    project: Path, up: "StartUp"
 ) -> None:
     write(
         project,
@@ -188,13 +188,13 @@ def test_a_crash_is_followed_by_restarts_and_in_the_end_by_failure(
             port: false
         """,
     )
-    up = start_up(project)
-    assert up.end() == 1
-    assert up.lines_of("api").count("about to fail") == 3
-    assert "api exited with status 3; restart in 0.5 s" in up.err
-    assert "api failed: exited with status 3; gave up after 2 restarts\n" in up.err
-    assert "  api | bad thing\n" in up.err
-    assert "(PW0903)" in up.err
+    stack = up(project)
+    assert stack.wait() == 1
+    assert stack.lines_of("api").count("about to fail") == 3
+    assert "api exited with status 3; restart in 0.5 s" in stack.said
+    assert "api failed: exited with status 3; gave up after 2 restarts\n" in stack.said
+    assert "  api | bad thing\n" in stack.said
+    assert "(PW0903)" in stack.said
 
 
 @pytest.mark.parametrize(
@@ -209,21 +209,21 @@ def test_a_crash_is_followed_by_restarts_and_in_the_end_by_failure(
     ids=["text missing", "list missing", "list plain file", "text plain file", "list folder"],
 )
 def test_a_command_that_cannot_run_fails_at_once(
-    project: Path, start_up: "StartUp", command: str, reason: str
+    project: Path, up: "StartUp", command: str, reason: str
 ) -> None:
     (project / "plain").write_text("#!/bin/sh\n")
     write(project, f"services: {{api: {{command: {command}, port: false}}}}")
-    up = start_up(project)
-    assert up.end() == 1
-    assert f"api failed: {reason}" in up.err
-    assert "restart in" not in up.err
+    stack = up(project)
+    assert stack.wait() == 1
+    assert f"api failed: {reason}" in stack.said
+    assert "restart in" not in stack.said
 
 
-def test_a_working_folder_that_is_missing_is_named(project: Path, start_up: "StartUp") -> None:
+def test_a_working_folder_that_is_missing_is_named(project: Path, up: "StartUp") -> None:
     write(project, "services: {api: {command: [ls], workingDir: nowhere, port: false}}")
-    up = start_up(project)
-    assert up.end() == 1
-    assert f"its workingDir {project}/nowhere is not a directory" in up.err
+    stack = up(project)
+    assert stack.wait() == 1
+    assert f"its workingDir {project}/nowhere is not a directory" in stack.said
 
 
 @pytest.mark.parametrize(
@@ -238,9 +238,7 @@ def test_a_working_folder_that_is_missing_is_named(project: Path, start_up: "Sta
     ],
     ids=["tcp", "http", "exec text", "exec list", "log", "several"],
 )
-def test_readiness_is_found_out(
-    project: Path, start_up: "StartUp", ready: str, prepare: str
-) -> None:
+def test_readiness_is_found_out(project: Path, up: "StartUp", ready: str, prepare: str) -> None:
     write(
         project,
         f"""
@@ -250,9 +248,9 @@ def test_readiness_is_found_out(
             ready: {ready}
         """,
     )
-    up = start_up(project)
-    up.wait_for("api ready on ")
-    assert up.stop() == 130
+    stack = up(project)
+    stack.wait_for("api ready on ")
+    assert stack.stop() == 130
 
 
 @pytest.mark.parametrize(
@@ -266,7 +264,7 @@ def test_readiness_is_found_out(
     ids=["tcp", "http", "exec", "log"],
 )
 def test_what_never_becomes_ready_fails_with_the_last_answer(
-    project: Path, start_up: "StartUp", ready: str, reason: str
+    project: Path, up: "StartUp", ready: str, reason: str
 ) -> None:
     write(
         project,
@@ -276,39 +274,37 @@ def test_what_never_becomes_ready_fails_with_the_last_answer(
           web: {{command: sleep 1000, dependsOn: [api]}}
         """,
     )
-    up = start_up(project)
-    assert up.end() == 1
-    assert "api failed: not ready after 0.3 s: " in up.err
-    assert reason in up.err
-    assert "web is blocked: api is " in up.err
-    assert up.left() == []
+    stack = up(project)
+    assert stack.wait() == 1
+    assert "api failed: not ready after 0.3 s: " in stack.said
+    assert reason in stack.said
+    assert "web is blocked: api is " in stack.said
+    assert stack.marked() == []
 
 
-def test_a_listener_that_was_only_expected_may_be_late(project: Path, start_up: "StartUp") -> None:
+def test_a_listener_that_was_only_expected_may_be_late(project: Path, up: "StartUp") -> None:
     write(project, "web: sleep 1000 # $PORT\n", "Procfile")
-    up = start_up(project, "--timeout", "300ms")
-    up.wait_for("web is unhealthy: not ready after 0.3 s: nothing of it listens on port")
-    assert up.process.poll() is None
-    assert up.stop() == 130
+    stack = up(project, "--timeout", "300ms")
+    stack.wait_for("web is unhealthy: not ready after 0.3 s: nothing of it listens on port")
+    assert stack.process.poll() is None
+    assert stack.stop() == 130
 
 
-def test_a_port_that_a_stranger_holds_is_named(
-    project: Path, start_up: "StartUp", pool: "Pool"
-) -> None:
+def test_a_port_that_a_stranger_holds_is_named(project: Path, up: "StartUp", pool: "Pool") -> None:
     write(project, f"web: {SERVE}\n", "Procfile")
-    first = start_up(project)
+    first = up(project)
     first.wait_for("all ready")
     assert first.stop() == 130
     with socket.socket() as stranger:
         stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         stranger.bind(("127.0.0.1", pool.start))
         stranger.listen()
-        up = start_up(project)
-        assert up.end() == 1
-    assert f"web failed: its port {pool.start} is held by pid {os.getpid()} (" in up.err
+        stack = up(project)
+        assert stack.wait() == 1
+    assert f"web failed: its port {pool.start} is held by pid {os.getpid()} (" in stack.said
 
 
-def test_a_dependency_that_fails_blocks_what_needs_it(project: Path, start_up: "StartUp") -> None:
+def test_a_dependency_that_fails_blocks_what_needs_it(project: Path, up: "StartUp") -> None:
     write(
         project,
         """
@@ -318,14 +314,14 @@ def test_a_dependency_that_fails_blocks_what_needs_it(project: Path, start_up: "
           web: {command: sleep 1000, port: false, dependsOn: [api]}
         """,
     )
-    up = start_up(project)
-    assert up.end() == 1
-    assert "api is blocked: seed is failed: exited with status 1" in up.err
-    assert "web is blocked: api is blocked" in up.err
-    assert "also failed or blocked: api, web (PW0903)" in up.err
+    stack = up(project)
+    assert stack.wait() == 1
+    assert "api is blocked: seed is failed: exited with status 1" in stack.said
+    assert "web is blocked: api is blocked" in stack.said
+    assert "also failed or blocked: api, web (PW0903)" in stack.said
 
 
-def test_the_environment_of_a_service(project: Path, start_up: "StartUp", pool: "Pool") -> None:
+def test_the_environment_of_a_service(project: Path, up: "StartUp", pool: "Pool") -> None:
     (project / ".env").write_text("FROM_ENV=1\nPORT=1\nOVER=env\nAPI_KEY = a b\n")
     (project / "more.env").write_text("FROM_FILE=2\nOVER=file\n")
     write(
@@ -345,9 +341,9 @@ def test_the_environment_of_a_service(project: Path, start_up: "StartUp", pool: 
         """,
     )
     outer = {"INHERITED": "yes", "PORT": "9", "PORTWEAVE_TOKEN": "theirs"}
-    up = start_up(project, env=outer)
-    assert up.end() == 0
-    env = dict(line.split("=", 1) for line in up.lines_of("api") if "=" in line)
+    stack = up(project, env=outer)
+    assert stack.wait() == 0
+    env = dict(line.split("=", 1) for line in stack.lines_of("api") if "=" in line)
     tag = env.pop("PORTWEAVE_INVOCATION")
     assert tag.endswith(".api.1")
     expected = {
@@ -374,57 +370,55 @@ def test_the_environment_of_a_service(project: Path, start_up: "StartUp", pool: 
     assert "PORTWEAVE_TOKEN" not in env
 
 
-def test_a_chosen_port_is_the_services_port(
-    project: Path, start_up: "StartUp", pool: "Pool"
-) -> None:
+def test_a_chosen_port_is_the_services_port(project: Path, up: "StartUp", pool: "Pool") -> None:
     chosen = pool.end - 1
     (project / ".env").write_text(f"API_PORT={chosen}\n")
     write(project, f"services: {{api: {{command: '{SERVE}', ready: {{tcp: true}}}}}}")
-    up = start_up(project)
-    up.wait_for(f"api ready on {chosen}")
-    assert up.stop() == 130
+    stack = up(project)
+    stack.wait_for(f"api ready on {chosen}")
+    assert stack.stop() == 130
 
 
 def test_a_chosen_port_of_another_live_stack_is_refused(
-    tmp_path: Path, project: Path, start_up: "StartUp", cli: "Cli", pool: "Pool"
+    tmp_path: Path, project: Path, up: "StartUp", cli: "Cli", pool: "Pool"
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
     write(other, "web: sleep 1000\n", "Procfile")
-    up = start_up(other)
-    up.wait_for("web  → ")
+    stack = up(other)
+    stack.wait_for("web  → ")
     write(project, "api: sleep 1000\n", "Procfile")
     (project / ".env").write_text(f"API_PORT={pool.start}\n")
     refused = cli("up", cwd=project)
     assert refused.returncode == 1
     assert f"but that is the port of web of the live stack other/main ({other})" in refused.stderr
     assert "(PW0902)" in refused.stderr
-    assert up.stop() == 130
+    assert stack.stop() == 130
 
 
 def test_a_second_up_is_refused_and_names_the_first(
-    project: Path, start_up: "StartUp", cli: "Cli"
+    project: Path, up: "StartUp", cli: "Cli"
 ) -> None:
     write(project, "web: sleep 1000\n", "Procfile")
-    up = start_up(project)
-    up.wait_for("web  → ")
+    stack = up(project)
+    stack.wait_for("web  → ")
     refused = cli("up", cwd=project)
     assert refused.returncode == 1
-    assert f"is running already (pid {up.process.pid}) (PW0901)" in refused.stderr
-    assert up.stop() == 130
+    assert f"is running already (pid {stack.process.pid}) (PW0901)" in refused.stderr
+    assert stack.stop() == 130
 
 
 def test_scale_gives_each_instance_its_own_port_and_name(
-    project: Path, start_up: "StartUp", pool: "Pool"
+    project: Path, up: "StartUp", pool: "Pool"
 ) -> None:
     write(project, "web: echo $PORT $PORTWEAVE_INSTANCE $PORTWEAVE_SERVICE\n", "Procfile")
-    up = start_up(project, "--scale", "web=3")
-    assert up.end() == 0
-    assert up.lines_of("web") == [f"{pool.start} 1 web-main"]
-    assert up.lines_of("web.3") == [f"{pool.start + 2} 3 web.3-main"]
+    stack = up(project, "--scale", "web=3")
+    assert stack.wait() == 0
+    assert stack.lines_of("web") == [f"{pool.start} 1 web-main"]
+    assert stack.lines_of("web.3") == [f"{pool.start + 2} 3 web.3-main"]
 
 
-def test_named_services_bring_what_they_need(project: Path, start_up: "StartUp") -> None:
+def test_named_services_bring_what_they_need(project: Path, up: "StartUp") -> None:
     write(
         project,
         """
@@ -435,21 +429,21 @@ def test_named_services_bring_what_they_need(project: Path, start_up: "StartUp")
           debug: {command: echo debug is up, port: false, profiles: [dev]}
         """,
     )
-    up = start_up(project, "api")
-    assert up.end() == 0
-    assert (up.lines_of("db"), up.lines_of("web")) == (["db is up"], [])
-    up = start_up(project, "api", "--no-deps")
-    assert up.end() == 0
-    assert (up.lines_of("api"), up.lines_of("db")) == (["api is up"], [])
-    up = start_up(project, "debug")
-    assert up.end() == 0
-    assert up.lines_of("debug") == ["debug is up"]
-    up = start_up(project, "--profile", "dev")
-    assert up.end() == 0
-    assert (up.lines_of("debug"), up.lines_of("web")) == (["debug is up"], ["web is up"])
+    stack = up(project, "api")
+    assert stack.wait() == 0
+    assert (stack.lines_of("db"), stack.lines_of("web")) == (["db is up"], [])
+    stack = up(project, "api", "--no-deps")
+    assert stack.wait() == 0
+    assert (stack.lines_of("api"), stack.lines_of("db")) == (["api is up"], [])
+    stack = up(project, "debug")
+    assert stack.wait() == 0
+    assert stack.lines_of("debug") == ["debug is up"]
+    stack = up(project, "--profile", "dev")
+    assert stack.wait() == 0
+    assert (stack.lines_of("debug"), stack.lines_of("web")) == (["debug is up"], ["web is up"])
 
 
-def test_the_end_of_one_may_end_all(project: Path, start_up: "StartUp") -> None:
+def test_the_end_of_one_may_end_all(project: Path, up: "StartUp") -> None:
     write(
         project,
         """
@@ -458,29 +452,27 @@ def test_the_end_of_one_may_end_all(project: Path, start_up: "StartUp") -> None:
           db: {command: sleep 1000, port: false}
         """,
     )
-    up = start_up(project, "--exit-code-from", "tests")
-    assert up.end() == 5
-    up = start_up(project, "--abort-on-exit")
-    assert up.end() == 1
-    assert up.left() == []
+    stack = up(project, "--exit-code-from", "tests")
+    assert stack.wait() == 5
+    stack = up(project, "--abort-on-exit")
+    assert stack.wait() == 1
+    assert stack.marked() == []
 
 
-def test_restart_policies_can_be_overruled(project: Path, start_up: "StartUp") -> None:
+def test_restart_policies_can_be_overruled(project: Path, up: "StartUp") -> None:
     write(project, "api: exit 3\n", "Procfile")
-    up = start_up(project, "--restart", "no")
-    assert up.end() == 1
-    assert "api failed: exited with status 3\n" in up.err
+    stack = up(project, "--restart", "no")
+    assert stack.wait() == 1
+    assert "api failed: exited with status 3\n" in stack.said
 
 
-def test_a_service_that_ends_well_does_not_end_the_others(
-    project: Path, start_up: "StartUp"
-) -> None:
+def test_a_service_that_ends_well_does_not_end_the_others(project: Path, up: "StartUp") -> None:
     write(project, "short: echo done\nlong: sleep 1000\n", "Procfile")
-    up = start_up(project)
-    up.wait_for("short exited with status 0")
-    up.wait_for("all ready")
-    assert up.process.poll() is None
-    assert up.stop() == 130
+    stack = up(project)
+    stack.wait_for("short exited with status 0")
+    stack.wait_for("all ready")
+    assert stack.process.poll() is None
+    assert stack.stop() == 130
 
 
 def test_a_dry_run_starts_and_writes_nothing(project: Path, cli: "Cli", home: Path) -> None:
@@ -532,42 +524,40 @@ def test_services_without_commands_are_nothing_to_start(project: Path, cli: "Cli
     assert "(PW0905)" in done.stderr
 
 
-def test_three_worktrees_run_side_by_side(
-    repo: "MakeRepo", start_up: "StartUp", pool: "Pool"
-) -> None:
+def test_three_worktrees_run_side_by_side(repo: "MakeRepo", up: "StartUp", pool: "Pool") -> None:
     roots = repo(2)
-    ups: list[Up] = []
+    stacks: list[Stack] = []
     for root in roots:
         write(root, f"web: {SERVE}\napi: {SERVE}\n", "Procfile")
-        ups.append(start_up(root))
-    for up in ups:
-        up.wait_for("all ready")
+        stacks.append(up(root))
+    for stack in stacks:
+        stack.wait_for("all ready")
     connections: list[Any] = [c for c in psutil.net_connections("tcp") if c.laddr]
     ports = {c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN}
     assert len(ports & set(range(pool.start, pool.end))) == 6
-    for up in ups:
-        assert up.stop() == 130
-        assert up.left() == []
+    for stack in stacks:
+        assert stack.stop() == 130
+        assert stack.marked() == []
 
 
-def test_quit_prints_the_states_and_goes_on(project: Path, start_up: "StartUp") -> None:
+def test_quit_prints_the_states_and_goes_on(project: Path, up: "StartUp") -> None:
     write(project, "web: sleep 1000\n", "Procfile")
-    up = start_up(project)
-    up.wait_for("web  → ")
-    up.send(signal.SIGQUIT)
-    up.wait_for("web: starting pid ")
-    assert up.process.poll() is None
-    assert up.stop() == 130
+    stack = up(project)
+    stack.wait_for("web  → ")
+    stack.send(signal.SIGQUIT)
+    stack.wait_for("web: starting pid ")
+    assert stack.process.poll() is None
+    assert stack.stop() == 130
 
 
-def test_user_signals_reach_the_services(project: Path, start_up: "StartUp") -> None:
+def test_user_signals_reach_the_services(project: Path, up: "StartUp") -> None:
     write(
         project,
         "web: trap 'echo got it' USR1; echo set; while true; do sleep 0.05; done\n",
         "Procfile",
     )
-    up = start_up(project)
-    up.wait_for("web | set")
-    up.send(signal.SIGUSR1)
-    up.wait_for("web | got it")
-    assert up.stop() == 130
+    stack = up(project)
+    stack.wait_for("web | set")
+    stack.send(signal.SIGUSR1)
+    stack.wait_for("web | got it")
+    assert stack.stop() == 130
