@@ -1,8 +1,10 @@
 """`portweave up` with real processes: start, order, ends, failures, options."""
 
 import os
+import re
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from tests.conftest import Cli, Pool
     from tests.integration.conftest import Stack, StartUp
 
+Spawn = Callable[..., "subprocess.Popen[str]"]
 MakeRepo = Callable[[int], list[Path]]
 
 SERVE = f"{sys.executable} -u -m http.server $PORT --bind 127.0.0.1"
@@ -561,3 +564,43 @@ def test_user_signals_reach_the_services(project: Path, up: "StartUp") -> None:
     stack.send(signal.SIGUSR1)
     stack.wait_for("web | got it")
     assert stack.stop() == 130
+
+
+UNKILLABLE = """
+import os, sys, anyio
+from portweave.errors import PortweaveError
+from portweave.supervisor import service
+from portweave.supervisor.core.plan import InstancePlan, StackPlan
+from portweave.supervisor.run import Options, run
+
+# As if the process hung in the kernel: no signal gets through.
+service.signal_group = service.signal_each = lambda *_: None
+service.KILL_PATIENCE_S = 0.1
+plan = InstancePlan(
+    "stuck", "stuck", 1, "stuck-main", ("sleep", "1000"), "sleep 1000", "/", dict(os.environ),
+    stop_grace_s=0.1,
+)
+try:
+    anyio.run(run, StackPlan("p", "main", "/", (plan,), frozenset({"stuck"})), Options(), 0.0)
+except PortweaveError as error:
+    sys.exit(f"{error.message} ({error.code})")
+"""
+
+
+def test_what_cannot_be_ended_is_named(spawned: "Spawn", cli: "Cli", project: Path) -> None:
+    process = spawned(
+        [sys.executable, "-I", "-c", UNKILLABLE],
+        cwd=project,
+        env=cli.env(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while "stuck ready" not in (line := process.stderr.readline()):
+        assert line
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    left = re.search(r"still alive after SIGKILL: pid (\d+) \(sleep 1000\) \(PW0904\)", said)
+    assert left, said
+    os.kill(int(left[1]), signal.SIGKILL)
+    assert process.wait(20) == 1

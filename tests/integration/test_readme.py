@@ -1,0 +1,70 @@
+"""What the README says is so."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portweave import errors
+from portweave.cli import VERBS
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+README = (REPOSITORY / "README.md").read_text()
+
+
+def codes_of_errors() -> set[str]:
+    return {
+        kind.code
+        for kind in vars(errors).values()
+        if isinstance(kind, type)
+        and issubclass(kind, errors.PortweaveError)
+        and kind is not errors.PortweaveError
+    }
+
+
+def test_the_error_table_has_every_code_once() -> None:
+    rows = re.findall(r"^\| (PW\d{4}) \|", README, re.MULTILINE)
+    assert sorted(rows) == sorted(codes_of_errors())
+
+
+def test_every_code_is_raised_in_a_test() -> None:
+    tests = "".join(path.read_text() for path in (REPOSITORY / "tests").rglob("test_*.py"))
+    classes = {
+        kind.__name__: kind.code
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.PortweaveError)
+    }
+    missing = {
+        code
+        for name, code in classes.items()
+        if code != errors.PortweaveError.code and code not in tests and name not in tests
+    }
+    assert missing == set()
+
+
+def test_the_command_table_has_every_command() -> None:
+    rows = re.findall(r"^\| `([a-z]+)[^`]*` \|", README, re.MULTILINE)
+    assert set(VERBS) <= set(rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    re.findall(r"<!-- example: (\S+) -->\n```\w*\n(.*?)```", README, re.DOTALL),
+    ids=lambda value: value if "\n" not in value else "",
+)
+def test_its_definition_files_are_valid(tmp_path: Path, cli: "Cli", name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    done = cli("check", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_its_two_commands_are_those_of_the_makefile() -> None:
+    first_screen = README[: README.index("## Install")]
+    makefile = (REPOSITORY / "Makefile").read_text()
+    for command in ("up", "test"):
+        assert f"$ make {command}" in first_screen
+        assert re.search(rf"^{command}: ", makefile, re.MULTILINE)
