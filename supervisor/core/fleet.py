@@ -123,9 +123,8 @@ def _settle(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
 
 def _closing_event(name: str, fleet: Fleet) -> Event | None:
     life = fleet.lives[name]
-    if life.phase in (*DONE, Phase.STOPPING):
-        # What is being stopped is not to come back, whoever had wanted that.
-        return Unwanted() if life.wanted else None
+    if life.phase in DONE and not life.wanted:
+        return None
     if life.phase in ALIVE and _is_needed(name, fleet):
         return None
     return Unwanted()
