@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import anyio
 
-from portweave.supervisor.process import Seen, reap_strays, snapshot
+from portweave.supervisor.tribe import Seen, reap_strays, snapshot
 
 # Twenty services that end together are to cost one look, not twenty.
 GATHER_S = 0.002

@@ -17,13 +17,8 @@ from portweave.supervisor.census import Census
 from portweave.supervisor.core.lines import plain_text
 from portweave.supervisor.core.ready import Answer, Failed, Passed
 from portweave.supervisor.core.restart import describe_exit
-from portweave.supervisor.process import (
-    NotSpawnedError,
-    reap,
-    signal_group,
-    spawn,
-    wait_for_exit,
-)
+from portweave.supervisor.process import NotSpawnedError, reap, spawn, wait_for_exit
+from portweave.supervisor.tribe import signal_group
 
 HTTP_TIMEOUT_S = 5.0
 EXEC_TIMEOUT_S = 10.0

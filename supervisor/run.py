@@ -21,9 +21,9 @@ from portweave.supervisor.core.lifecycle import (
 )
 from portweave.supervisor.core.plan import StackPlan
 from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
-from portweave.supervisor.logs import View
-from portweave.supervisor.process import become_subreaper
+from portweave.supervisor.logs import View, keep_blocks
 from portweave.supervisor.service import Service
+from portweave.supervisor.tribe import become_subreaper
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
@@ -123,6 +123,7 @@ class Stack:
 
     async def _settle_in(self) -> None:
         become_subreaper()
+        keep_blocks()
 
     async def _take_signals(self, *, task_status: TaskStatus[None]) -> None:
         pressed_s = 0.0

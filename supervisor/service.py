@@ -44,17 +44,8 @@ from portweave.supervisor.core.ready import (
     next_pause_s,
 )
 from portweave.supervisor.probes import ask_command, ask_http, ask_port, foreign_listener
-from portweave.supervisor.process import (
-    TAG,
-    NotSpawnedError,
-    Seen,
-    Tribe,
-    reap,
-    signal_each,
-    signal_group,
-    spawn,
-    wait_for_exit,
-)
+from portweave.supervisor.process import NotSpawnedError, reap, spawn, wait_for_exit
+from portweave.supervisor.tribe import TAG, Seen, Tribe, signal_each, signal_group
 
 # What a survivor holds open is not waited for: an exit comes from wait(2), not from the end of a
 # pipe.

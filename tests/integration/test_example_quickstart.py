@@ -87,7 +87,7 @@ def test_a_browser_shows_each_worktrees_own_page(
         stack.wait_for("all ready in")
         job = json.dumps({"text": f"of {stack.root.name}"})
         assert stack.ask("WEB_PORT", "/api/jobs", job)[0] == 201
-        eventually(lambda stack=stack: set(jobs(stack).values()) == {"done"})
+    eventually(lambda: all(set(jobs(stack).values()) == {"done"} for stack in stacks))
     for stack, other in zip(stacks, reversed(stacks), strict=True):
         page = browse(stack, tmp_path)
         assert f"<h1>{stack.root.name}</h1>" in page

@@ -1,0 +1,294 @@
+"""See, find and signal processes.
+
+A service is its leader's session and group, all that descends from it, and all that carries its
+tag: programs call setsid(2), fork twice, or overwrite the memory where their environment stood, so
+no single mark is enough. What was seen once is remembered by pid and start time.
+
+Linux is read from `/proc` (proc(5)); elsewhere psutil answers, more slowly. The guardian has this
+module in its memory for as long as the stack lives, so it imports little.
+"""
+
+import os
+import signal
+
+from portweave.allocator.processes import HAS_PROC, read_bytes, variable_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+TAG = "PORTWEAVE_INVOCATION"
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class Seen:
+    """A process at one moment; pid and `start` together tell it from any other.
+
+    Attributes:
+        pid: Its number.
+        parent: Its parent's.
+        group: Its group's.
+        session: Its session's.
+        start: When it began, in units of the system's own.
+        zombie: Whether it has ended and waits to be reaped.
+    """
+
+    __slots__ = ("group", "parent", "pid", "session", "start", "zombie")
+
+    def __init__(
+        self, pid: int, parent: int, group: int, session: int, start: float, *, zombie: bool
+    ) -> None:
+        self.pid = pid
+        self.parent = parent
+        self.group = group
+        self.session = session
+        self.start = start
+        self.zombie = zombie
+
+
+def become_subreaper() -> None:
+    """Have what our children leave behind handed to us, not to pid 1 (prctl(2); Linux only)."""
+    if HAS_PROC:
+        # ctypes is imported here: it costs as much as starting five services.
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def snapshot() -> dict[int, Seen]:
+    """All processes of this machine that can be seen, by pid."""
+    return _snapshot_proc() if HAS_PROC else _snapshot_psutil()
+
+
+def look_at(pid: int) -> Seen | None:
+    """One process, None if there is none."""
+    if not HAS_PROC:
+        return _snapshot_psutil().get(pid)
+    stat = read_bytes(f"/proc/{pid}/stat")
+    return _parse_stat(stat) if stat else None
+
+
+def _snapshot_proc() -> dict[int, Seen]:
+    seen: dict[int, Seen] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (process := look_at(int(name))):
+            seen[process.pid] = process
+    return seen
+
+
+def _parse_stat(stat: bytes) -> Seen:
+    # The name, in parentheses, may hold anything, parentheses too: the fields begin behind the last
+    # one.
+    head, _, tail = stat.rpartition(b")")
+    fields = tail.split()
+    return Seen(
+        pid=int(head[: head.index(b" ")]),
+        parent=int(fields[1]),
+        group=int(fields[2]),
+        session=int(fields[3]),
+        start=float(fields[19]),
+        zombie=fields[0] in (b"Z", b"X"),
+    )
+
+
+def _snapshot_psutil() -> dict[int, Seen]:
+    import psutil
+
+    seen: dict[int, Seen] = {}
+    for process in psutil.process_iter(["ppid", "status", "create_time"]):
+        info = process.info
+        try:
+            seen[process.pid] = Seen(
+                pid=process.pid,
+                parent=info["ppid"] or 0,
+                group=os.getpgid(process.pid),
+                session=os.getsid(process.pid),
+                start=info["create_time"] or 0.0,
+                zombie=info["status"] == psutil.STATUS_ZOMBIE,
+            )
+        except OSError:  # it has ended meanwhile
+            continue
+    return seen
+
+
+def tag_of(pid: int) -> str:
+    """The tag in a process's environment, empty where there is none or it cannot be read."""
+    return variable_of(pid, TAG)
+
+
+def descendants_now(pid: int) -> list[int]:
+    """What descends from a process at this moment, found from the top down (Linux, proc(5)).
+
+    A look at a few files, not at all processes: cheap enough to be done before a stop signal is
+    sent, after which the links between parents and children are gone. Empty where the kernel does
+    not tell.
+    """
+    found: list[int] = []
+    queue = [pid]
+    while queue:
+        parent = queue.pop()
+        try:
+            threads = os.listdir(f"/proc/{parent}/task")
+        except OSError:
+            continue
+        for thread in threads:
+            listed = read_bytes(f"/proc/{parent}/task/{thread}/children").split()
+            children = [int(child) for child in listed]
+            found += children
+            queue += children
+    return found
+
+
+def children_of(processes: "Mapping[int, Seen]") -> dict[int, list[Seen]]:
+    """The children of each process in a snapshot."""
+    children: dict[int, list[Seen]] = {}
+    for process in processes.values():
+        children.setdefault(process.parent, []).append(process)
+    return children
+
+
+def with_descendants(
+    roots: "Iterable[Seen]", children: dict[int, list[Seen]], spare: int
+) -> list[Seen]:
+    """Processes and all that descends from them, zombies too, but for the process `spare`."""
+    found: dict[int, Seen] = {}
+    queue = list(roots)
+    while queue:
+        process = queue.pop()
+        if process.pid not in found and process.pid != spare:
+            found[process.pid] = process
+            queue += children.get(process.pid, ())
+    return list(found.values())
+
+
+class Tribe:
+    """All processes of one run of a service, as far as they can be told.
+
+    Args:
+        leader: Pid of the process that was spawned.
+        tag: What its environment carries.
+    """
+
+    def __init__(self, leader: int, tag: str) -> None:
+        self.leader = leader
+        self.tag = tag
+        self._sessions = {leader}
+        self._groups = {leader}
+        # pid -> start time of what was seen once.
+        self._known: dict[int, float] = {}
+
+    def note(self) -> None:
+        """Remember what descends from the leader now, before a signal cuts the links."""
+        for pid in descendants_now(self.leader):
+            if seen := look_at(pid):
+                self._remember(seen)
+
+    def others(self) -> list[Seen]:
+        """What was noted besides the leader and is still there."""
+        found = (look_at(pid) for pid in self._known if pid != self.leader)
+        return [seen for seen in found if seen and self._known[seen.pid] == seen.start]
+
+    def members(self, processes: "Mapping[int, Seen]", *, tags: bool = False) -> list[Seen]:
+        """Its processes that are alive; zombies are not.
+
+        Args:
+            processes: A snapshot.
+            tags: Whether to look into every younger process's environment as well.
+        """
+        children = children_of(processes)
+        me = os.getpid()
+        queue = [p for p in processes.values() if p.pid != me and self._is_ours(p)]
+        if tags:
+            known = {p.pid for p in queue}
+            born = processes[self.leader].start if self.leader in processes else 0.0
+            queue += [
+                p
+                for p in processes.values()
+                if p.pid not in known
+                and p.start >= born
+                and p.pid != me
+                and tag_of(p.pid) == self.tag
+            ]
+        else:
+            # What lost its parent has been handed to us: its tag tells whose it was.
+            queue += [
+                p
+                for p in children.get(me, ())
+                if p.pid not in self._known and p.pid != self.leader and tag_of(p.pid) == self.tag
+            ]
+        found = with_descendants(queue, children, me)
+        for process in found:
+            self._remember(process)
+        return [process for process in found if not process.zombie]
+
+    def has(self, pid: int) -> bool:
+        """Whether a process is one of its own: by session, group, descent or tag."""
+        seen = look_at(pid)
+        while seen is not None and seen.pid not in (0, 1, os.getpid()):
+            if self._is_ours(seen):
+                return True
+            seen = look_at(seen.parent)
+        return tag_of(pid) == self.tag
+
+    def _is_ours(self, process: Seen) -> bool:
+        return (
+            process.session in self._sessions
+            or process.group in self._groups
+            or self._known.get(process.pid) == process.start
+        )
+
+    def _remember(self, process: Seen) -> None:
+        self._known[process.pid] = process.start
+        # Only sessions and groups that were opened by one of its own: never ours, whatever a member
+        # joined.
+        if process.session == process.pid:
+            self._sessions.add(process.session)
+        if process.group == process.pid:
+            self._groups.add(process.group)
+
+
+def signal_group(group: int, number: int) -> None:
+    """Signal a group, if it is still there."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def signal_each(processes: "Iterable[Seen]", number: int) -> None:
+    """Signal processes one by one, each only if it is still the one that was seen."""
+    for process in processes:
+        try:
+            _signal_one(process, number)
+        except OSError:  # it has ended meanwhile, or is not ours to signal
+            continue
+
+
+def _signal_one(process: Seen, number: int) -> None:
+    if not hasattr(os, "pidfd_open"):
+        os.kill(process.pid, number)
+        return
+    # From here on the descriptor is the process, whatever happens to its number.
+    pidfd = os.pidfd_open(process.pid)
+    try:
+        now = look_at(process.pid)
+        if now and now.start == process.start:
+            signal.pidfd_send_signal(pidfd, number)
+    finally:
+        os.close(pidfd)
+
+
+def reap_strays(processes: "Mapping[int, Seen]", spare: "Iterable[int]") -> None:
+    """Reap children that were handed to us and have ended.
+
+    Args:
+        processes: A snapshot.
+        spare: Pids of children that somebody else reaps.
+    """
+    me = os.getpid()
+    for process in processes.values():
+        if process.parent == me and process.zombie and process.pid not in spare:
+            try:
+                os.waitpid(process.pid, os.WNOHANG)
+            except ChildProcessError:
+                continue
