@@ -1,0 +1,116 @@
+"""Arguments in, exit status out."""
+
+import json
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from portweave import __version__
+from portweave.args import Option
+from portweave.cli import GLOBAL_OPTIONS, VERBS, main, report
+from portweave.errors import SpawnError, UsageError
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no definition file here."""
+    monkeypatch.chdir(tmp_path)
+
+
+def options_of(verb: str) -> tuple[Option, ...]:
+    options: tuple[Option, ...] = import_module(f"portweave.verbs.{verb}").OPTIONS
+    return options
+
+
+@pytest.mark.parametrize("words", ["-V", "--version", "version", "up --version", "-V up web"])
+def test_the_version_is_asked_for_before_and_after_a_verb(words: str, capsys: Capture) -> None:
+    assert main(words.split()) == 0
+    assert __version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", ["-h", "--help", "help", "help nothing"])
+def test_help_lists_all_commands_and_global_options(words: str, capsys: Capture) -> None:
+    assert main(words.split()) == 0
+    out = capsys.readouterr().out
+    for verb, about in VERBS.items():
+        assert re.search(rf"^  {verb} +{re.escape(about)}$", out, re.MULTILINE)
+    for option in GLOBAL_OPTIONS:
+        assert option.flags[-1] in out
+
+
+def test_without_a_verb_help_goes_to_stderr_and_it_is_an_error(capsys: Capture) -> None:
+    assert main([]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("Usage: portweave")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("words", ["{} --help", "-h {}", "help {}"])
+def test_each_verb_has_help_of_its_own(words: str, verb: str, capsys: Capture) -> None:
+    assert main(words.format(verb).split()) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"Usage: portweave {verb}")
+    for option in (*options_of(verb), *GLOBAL_OPTIONS):
+        assert all(flag in out for flag in option.flags)
+        assert option.help in out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_options_of_a_verb_do_not_hide_global_ones(verb: str) -> None:
+    taken = [flag for option in (*GLOBAL_OPTIONS, *options_of(verb)) for flag in option.flags]
+    assert len(taken) == len(set(taken))
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        ("upp", "unknown command 'upp'", "did you mean up?"),
+        ("frobnicate", "unknown command 'frobnicate'", "--help"),
+        ("--frobnicate", "unknown option '--frobnicate'", "--help"),
+        ("up --timout 3", "unknown option '--timout'", "did you mean --timeout?"),
+        ("--count", "argument missing", ""),
+        ("up -- web", "not a command", "portweave run"),
+        ("up --scale web", "--scale takes NAME=N", "--scale web=3"),
+        ("up --scale web=-1", "--scale takes NAME=N", ""),
+        ("show --count 0", "--count must be a positive integer", ""),
+        ("show --count 2 --config x", "mutually exclusive", ""),
+        ("run", "no command provided", ""),
+    ],
+)
+def test_what_cannot_be_understood_ends_with_1_and_says_why(
+    words: str, message: str, hint: str, capsys: Capture
+) -> None:
+    assert main(words.split()) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    first, *rest = captured.err.splitlines()
+    assert first.startswith("[portweave] error: ")
+    assert message in first
+    assert first.endswith("(PW0601)")
+    assert hint in "\n".join(rest)
+
+
+def test_errors_are_data_where_data_is_asked_for(capsys: Capture) -> None:
+    assert main(["--json", "upp"]) == 1
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    error = json.loads(captured.out)["error"]
+    assert (error["code"], error["message"]) == ("PW0601", "unknown command 'upp'")
+    assert "did you mean up?" in json.dumps(error["hint"])
+
+
+def test_an_error_is_told_with_its_code_and_hints_and_chooses_the_exit_status(
+    capsys: Capture,
+) -> None:
+    assert report(UsageError("no", hint=("this", "that")), as_json=False) == 1
+    assert report(SpawnError("x", "ENOENT"), as_json=False) == 127
+    captured = capsys.readouterr()
+    assert captured.err == (
+        "[portweave] error: no (PW0601)\n[portweave] hint: this\n[portweave] hint: that\n"
+        '[portweave] error: failed to spawn "x": spawn x ENOENT (PW0602)\n'
+    )
