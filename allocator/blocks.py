@@ -72,9 +72,12 @@ def take(path: str, request: Request, environ: "Mapping[str, str]") -> Taken:
     if entry is not None and covers(entry, request):
         _note_use(path, entry, environ)
         return Taken(entry, reused=True)
-    # Sockets are needed only where ports are given out.
+    # Leases and sockets are needed only where ports are given out.
+    from portweave.allocator.leases import reclaim
     from portweave.allocator.listeners import listening
     from portweave.allocator.probe import is_free, listener
+
+    reclaim(environ)
 
     def change(entries: list[Entry]) -> tuple[list[Entry], Taken]:
         step = settle(entries, request, listening=listening, is_free=is_free)

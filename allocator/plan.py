@@ -110,6 +110,22 @@ def pool_from(text: str) -> Pool | None:
     return pool if _LOWEST_PORT <= pool.start < pool.end else None
 
 
+def chosen_pool(text: str) -> tuple[Pool, str | None]:
+    """The pool that `PORTWEAVE_POOL_RANGE` names, else the default one.
+
+    Returns:
+        The pool, and what the user should know where the text names none.
+    """
+    pool = pool_from(text) if text else DEFAULT_POOL
+    if pool is not None:
+        return pool, None
+    default = f"{DEFAULT_POOL.start}-{DEFAULT_POOL.end}"
+    return DEFAULT_POOL, (
+        f'PORTWEAVE_POOL_RANGE="{text}" ignored — using default {default}'
+        " (format: <start>-<end>, integers, start >= 1024, end > start)"
+    )
+
+
 def block_order(services: "Iterable[tuple[str, str | None, int]]") -> list[str]:
     """The names of all instances in the order of their ports.
 

@@ -25,6 +25,20 @@ def started_at(pid: int) -> str | None:
         return None
 
 
+def parent_of(pid: int) -> int:
+    """A process's parent; 0 where there is none, or it cannot be seen."""
+    if HAS_PROC:
+        stat = read_bytes(f"/proc/{pid}/stat")
+        fields = stat[stat.rfind(b")") + 2 :].split()
+        return int(fields[1]) if len(fields) > 1 else 0
+    import psutil
+
+    try:
+        return psutil.Process(pid).ppid()
+    except psutil.Error:
+        return 0
+
+
 def command_of(pid: int) -> str:
     """A process's words joined by blanks; empty where they cannot be seen."""
     if HAS_PROC:
@@ -34,6 +48,21 @@ def command_of(pid: int) -> str:
 
     try:
         return " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return ""
+
+
+def executable_of(pid: int) -> str:
+    """The program that a process runs; empty where that cannot be seen."""
+    if HAS_PROC:
+        try:
+            return os.readlink(f"/proc/{pid}/exe")
+        except OSError:
+            return ""
+    import psutil
+
+    try:
+        return psutil.Process(pid).exe()
     except psutil.Error:
         return ""
 

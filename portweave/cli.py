@@ -17,6 +17,7 @@ VERBS = {
     "run": "run one command with the worktree's ports in its environment",
     "show": "show the ports of this worktree",
     "prune": "give this worktree's ports back",
+    "lease": "give a script some ports for a while",
     "check": "validate the definition files without starting anything",
     "graph": "show what depends on what",
     "schema": "print the JSON Schema of definition files",

@@ -138,6 +138,33 @@ class RegistryUnwritableError(PortweaveError):
         )
 
 
+class LeaseUnknownError(PortweaveError):
+    """There is no lease of this name."""
+
+    code = "PW0304"
+
+    def __init__(self, lease_id: str) -> None:
+        super().__init__(
+            f"there is no lease {lease_id}",
+            hint="it was released, its time was up or its owner has ended:"
+            " portweave lease --list shows those that hold",
+            lease=lease_id,
+        )
+
+
+class StateUnwritableError(PortweaveError):
+    """The folder that portweave keeps its own state in cannot be written."""
+
+    code = "PW0305"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"failed to write {path}: {why}",
+            hint="XDG_STATE_HOME names the folder that it lies in, else HOME",
+            file=path,
+        )
+
+
 # PW04: the pool of ports
 
 
@@ -256,6 +283,23 @@ class NoAllocationError(PortweaveError):
     code = "PW0603"
 
 
+# PW07: the import API
+
+
+class NoServicesError(PortweaveError):
+    """A program asks for ports, and nothing says how many."""
+
+    code = "PW0701"
+
+    def __init__(self, cwd: str, *, looked: tuple[str, ...] = ()) -> None:
+        super().__init__(
+            f"no portweave.config.json found by walking up from {cwd},"
+            " and no { count } option was provided",
+            hint=(*looked, "count=N asks for N ports without a definition file"),
+            path=cwd,
+        )
+
+
 # PW09: supervision
 
 
@@ -308,6 +352,35 @@ class ProcessesLeftError(PortweaveError):
             f"still alive after SIGKILL: {'; '.join(processes)}",
             hint="a process in an uninterruptible call ends when that call does (ps -o stat,wchan)",
             processes=processes,
+        )
+
+
+class StackInUseError(PortweaveError):
+    """What a stack needs was to be taken away while it runs."""
+
+    code = "PW0951"
+
+    def __init__(self, namespace: str, root: str, pid: int) -> None:
+        super().__init__(
+            f"the stack {namespace} of {root} is running (pid {pid}) on the ports that are"
+            " to be given back",
+            hint="portweave prune --force stops it first",
+            namespace=namespace,
+            pid=pid,
+        )
+
+
+class StackNotEndedError(PortweaveError):
+    """A stack was asked to end and has not."""
+
+    code = "PW0952"
+
+    def __init__(self, namespace: str, root: str, pid: int, why: str) -> None:
+        super().__init__(
+            f"the stack {namespace} of {root} (pid {pid}) {why}",
+            hint=f"what keeps it is seen with: ps --forest -g {pid}; its ports stay with it",
+            namespace=namespace,
+            pid=pid,
         )
 
 

@@ -1,48 +1,72 @@
-"""Where state lies, and who runs which stack.
+"""Where a stack's state lies, and who runs it.
 
-A stack's record is `$XDG_STATE_HOME/portweave/stacks/<key>.json`; its supervisor holds a lock on
-`<key>.lock` beside it for as long as it lives, and the kernel lets go of that lock whatever becomes
-of it. So the lock is the fact, and the record only tells who it is.
+A stack's record is `$XDG_STATE_HOME/portweave/stacks/<key>.json`. Who runs it holds a lock on
+`<key>.lock` beside it for as long as he lives, and the kernel lets go of that lock whatever becomes
+of him. So the lock is the fact, and the record only tells who it is: a record whose lock is free is
+that of a stack whose supervisor and guardian were killed together.
+
+Looking here is a part of every command, so this imports little.
 """
 
-import contextlib
 import fcntl
-import json
 import os
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
-from typing import Any
 
+from portweave.allocator.jsontext import is_object, pretty
+from portweave.allocator.leases import state_dir
 from portweave.allocator.naming import path_digest
+from portweave.allocator.processes import started_at
+from portweave.allocator.registry import read_all
 from portweave.errors import StackRunningError
+from portweave.fastjson import loads
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+_RECORD = ".json"
+_LOCK = ".lock"
+_JOURNAL = ".journal"
 
 
-@dataclass(frozen=True, slots=True)
 class StackRecord:
     """Who runs a stack.
 
     Attributes:
-        pid: Of its supervisor.
+        pid: Of the process that the user started, and that ends last.
+        start: When that process began, as `started_at` has it.
         project: Name of the project.
         namespace: Of the worktree.
         root: The worktree's root.
         ports: By instance.
+        tag: What the marks of its processes begin with.
     """
 
-    pid: int
-    project: str
-    namespace: str
-    root: str
-    ports: Mapping[str, int]
+    __slots__ = ("namespace", "pid", "ports", "project", "root", "start", "tag")
+
+    def __init__(
+        self,
+        *,
+        pid: int,
+        start: str,
+        project: str,
+        namespace: str,
+        root: str,
+        ports: "Mapping[str, int]",
+        tag: str,
+    ) -> None:
+        self.pid = pid
+        self.start = start
+        self.project = project
+        self.namespace = namespace
+        self.root = root
+        self.ports = ports
+        self.tag = tag
 
 
-def state_dir(environ: Mapping[str, str]) -> str:
-    """`$XDG_STATE_HOME/portweave`, else `~/.local/state/portweave`; not made by this."""
-    base = environ.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(base):
-        home = environ.get("HOME") or os.path.expanduser("~")
-        base = os.path.join(home, ".local", "state")
-    return os.path.join(base, "portweave")
+def stacks_dir(environ: "Mapping[str, str]") -> str:
+    """Where the records of all stacks lie; not made by this."""
+    return f"{state_dir(environ)}/stacks"
 
 
 def stack_key(root: str, namespace: str) -> str:
@@ -50,50 +74,109 @@ def stack_key(root: str, namespace: str) -> str:
     return f"{namespace}-{path_digest(root)[:12]}"
 
 
-@contextlib.contextmanager
-def hold_stack(folder: str, key: str, record: StackRecord) -> Generator[None]:
-    """Be the one supervisor of a stack.
+class Hold:
+    """The right to run one stack, from the moment it is taken until it is closed.
+
+    Forked processes share it: it is free again when the last of them has ended.
 
     Args:
-        folder: Where records lie; made if missing, 0700.
+        folder: From `stacks_dir`; made if missing, 0700.
         key: From `stack_key`.
-        record: What others are told of us.
 
     Raises:
-        StackRunningError: Another one is.
+        StackRunningError: Somebody else has it.
+
+    Attributes:
+        journal: Path of the file that tells which processes were started.
     """
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    path = os.path.join(folder, f"{key}.json")
-    lock = os.open(
-        os.path.join(folder, f"{key}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-    )
-    try:
+
+    def __init__(self, folder: str, key: str) -> None:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        base = f"{folder}/{key}"
+        self.journal = base + _JOURNAL
+        self._record = base + _RECORD
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        self._lock = os.open(base + _LOCK, flags, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            other = _read(path)
-            raise StackRunningError(record.namespace, other.pid if other else 0) from None
-        _write(path, record)
+            os.close(self._lock)
+            other = _read(self._record)
+            raise StackRunningError(
+                other.namespace if other else key, other.pid if other else 0
+            ) from None
+
+    def write(self, record: StackRecord) -> None:
+        """Tell others who we are."""
+        fields = {
+            "schemaVersion": 1,
+            "pid": record.pid,
+            "start": record.start,
+            "project": record.project,
+            "namespace": record.namespace,
+            "worktreeRoot": record.root,
+            "ports": dict(record.ports),
+            "tag": record.tag,
+        }
+        # It says who lives now; after a power cut nobody does, so this one needs no fsync.
+        new = f"{self._record}.tmp.{os.getpid()}"
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            yield
+            os.write(descriptor, (pretty(fields) + "\n").encode("utf-8", "surrogateescape"))
         finally:
-            with contextlib.suppress(FileNotFoundError):
+            os.close(descriptor)
+        os.replace(new, self._record)
+
+    def read(self) -> StackRecord | None:
+        """The record that lies there: ours, or that of one whose end nobody saw."""
+        return _read(self._record)
+
+    def forget(self) -> None:
+        """Take record and journal away: there is nothing of the stack any more."""
+        for path in (self._record, self.journal):
+            try:
                 os.unlink(path)
-    finally:
-        os.close(lock)
+            except FileNotFoundError:
+                continue
+
+    def close(self) -> None:
+        """Give the right up."""
+        os.close(self._lock)
+
+    def __enter__(self) -> "Hold":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: "TracebackType | None",
+    ) -> None:
+        self.close()
 
 
 def live_stacks(folder: str) -> list[StackRecord]:
-    """The stacks whose supervisor lives; records of others are passed over."""
-    found: list[StackRecord] = []
-    with contextlib.suppress(FileNotFoundError):
-        for name in sorted(os.listdir(folder)):
-            key, dot, kind = name.rpartition(".")
-            if dot and kind == "json" and _is_held(os.path.join(folder, f"{key}.lock")):
-                record = _read(os.path.join(folder, name))
-                if record is not None:
-                    found.append(record)
-    return found
+    """The stacks that somebody runs."""
+    return [record for key in keys(folder, held=True) if (record := _read(_path(folder, key)))]
+
+
+def keys(folder: str, *, held: bool) -> list[str]:
+    """The keys of the records that somebody holds, or of those that nobody does."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    found = [name.removesuffix(_RECORD) for name in sorted(names) if name.endswith(_RECORD)]
+    return [key for key in found if _is_held(f"{folder}/{key}{_LOCK}") == held]
+
+
+def is_same(record: StackRecord) -> bool:
+    """Whether the process of a record is still the one that wrote it."""
+    return started_at(record.pid) == record.start
+
+
+def _path(folder: str, key: str) -> str:
+    return f"{folder}/{key}{_RECORD}"
 
 
 def _is_held(path: str) -> bool:
@@ -110,33 +193,23 @@ def _is_held(path: str) -> bool:
     return False
 
 
-def _write(path: str, record: StackRecord) -> None:
-    data = {
-        "schemaVersion": 1,
-        "pid": record.pid,
-        "project": record.project,
-        "namespace": record.namespace,
-        "worktreeRoot": record.root,
-        "ports": dict(record.ports),
-    }
-    # It says who lives now: after a power cut nobody does, so this one needs no fsync.
-    new = f"{path}.tmp.{os.getpid()}"
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(data, file, indent=2)
-    os.replace(new, path)
-
-
 def _read(path: str) -> StackRecord | None:
     """The record, None if there is none or it cannot be read: it is evidence, not fact."""
     try:
-        with open(path, encoding="utf-8") as file:
-            data: Any = json.load(file)
+        data = loads(read_all(path).decode("utf-8", "surrogateescape"))
+    except (OSError, ValueError):
+        return None
+    if not is_object(data) or not is_object(data.get("ports")):
+        return None
+    try:
         return StackRecord(
-            int(data["pid"]),
-            str(data["project"]),
-            str(data["namespace"]),
-            str(data["worktreeRoot"]),
-            {str(name): int(port) for name, port in data["ports"].items()},
+            pid=int(data["pid"]),
+            start=str(data["start"]),
+            project=str(data["project"]),
+            namespace=str(data["namespace"]),
+            root=str(data["worktreeRoot"]),
+            ports={str(name): int(port) for name, port in data["ports"].items()},
+            tag=str(data["tag"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, ValueError):
         return None

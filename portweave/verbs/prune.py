@@ -4,18 +4,31 @@ import os
 import sys
 
 from portweave.allocator.blocks import give_back
+from portweave.allocator.leases import state_dir
 from portweave.allocator.model import Key
 from portweave.allocator.naming import offset_from
 from portweave.allocator.registry import registry_path
 from portweave.allocator.worktree import locate
 from portweave.args import Args, Option
-from portweave.errors import NoAllocationError, OffsetError, UsageError
+from portweave.errors import NoAllocationError, OffsetError, StackInUseError, UsageError
 from portweave.prepare import working_dir
 from portweave.procfiles.load import DOCUMENTS, PROCFILES
 
-OPTIONS = (Option("--path", metavar="DIR", about="the worktree, in place of this one"),)
-USAGE = "[--path DIR]"
-HELP = "Give the ports of this worktree back to the pool. Running services are not stopped."
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OPTIONS = (
+    Option("--path", metavar="DIR", about="the worktree, in place of this one"),
+    Option("--force", about="stop its stack first, where it is running"),
+    Option("--timeout", metavar="TIME", about="how long --force waits for its end (60s)"),
+)
+USAGE = "[--path DIR] [--force [--timeout TIME]]"
+HELP = """
+Give the ports of this worktree back to the pool. While its stack is running that is refused, or
+with --force the stack is stopped first. What `portweave run` has started is not stopped.
+"""
+_PATIENCE_S = 60.0
 
 
 def run(args: Args) -> int:
@@ -43,12 +56,55 @@ def run(args: Args) -> int:
             and key.namespace == worktree.namespace
         )
 
+    def is_its_stack(root: str, namespace: str) -> bool:
+        return root == folder if gone else root in roots and namespace == worktree.namespace
+
+    timeout_s = _timeout(args.text("timeout"))
+    _end_stacks(is_its_stack, force=args.flag("force"), timeout_s=timeout_s)
     removed = give_back(registry_path(os.environ), belongs, os.environ)
     if not removed:
         raise NoAllocationError("no allocation for this worktree — nothing to prune")
     root = removed[0].key.worktree_root
     print(f"[portweave] pruned allocation for {root}", file=sys.stderr)
     return 0
+
+
+def _timeout(text: str | None) -> float:
+    if text is None:
+        return _PATIENCE_S
+    from portweave.procfiles.duration import parse as parse_duration
+
+    timeout_s = parse_duration(text)
+    if timeout_s is None:
+        raise UsageError(f"--timeout takes a time such as 90, 90s or 1m30s, received {text!r}")
+    return timeout_s
+
+
+def _end_stacks(is_meant: "Callable[[str, str], bool]", *, force: bool, timeout_s: float) -> None:
+    """Stop the live stacks that are meant, or refuse to go on.
+
+    Args:
+        is_meant: Whether a stack is, by its root and its namespace.
+        force: Whether it may be stopped.
+        timeout_s: How long it may take to end.
+
+    Raises:
+        StackInUseError: There is one, and it may not be.
+        StackNotEndedError: It has not ended.
+    """
+    folder = f"{state_dir(os.environ)}/stacks"
+    # What reads the records costs more than all the rest.
+    if not os.path.isdir(folder):
+        return
+    from portweave.supervisor.paths import end_stack, live_stacks
+
+    for stack in live_stacks(folder):
+        if not is_meant(stack.root, stack.namespace):
+            continue
+        if not force:
+            raise StackInUseError(stack.namespace, stack.root, stack.pid)
+        end_stack(folder, stack, timeout_s)
+        print(f"[portweave] stopped the stack {stack.namespace} of {stack.root}", file=sys.stderr)
 
 
 def _definitions_folder(folder: str) -> str:

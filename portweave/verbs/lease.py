@@ -1,0 +1,103 @@
+"""`portweave lease`: ports for a script, a test or an agent, for a while."""
+
+import json
+import os
+import sys
+
+from portweave.args import Args, Option
+from portweave.errors import UsageError
+from portweave.leases import TTL_S, Lease, asker, holding, release, take_lease
+from portweave.prepare import check_selection
+from portweave.procfiles.duration import parse as parse_duration
+
+OPTIONS = (
+    Option("--ttl", metavar="TIME", about="how long it holds at the most: 90, 90s, 30m (30m)"),
+    Option("--owner", metavar="PID", about="the process it ends with (the one that asks)"),
+    Option("--release", metavar="ID", many=True, about="give a lease back"),
+    Option("--list", about="show the leases that hold; --json for programs"),
+)
+USAGE = "[--count N] [--ttl TIME] [--owner PID] | --release ID | --list"
+HELP = """
+Take N ports (1), one behind the other, that nobody else gets, and print them as JSON:
+
+  {"schemaVersion": 1, "id": "lease-9f3c01aa", "ports": [30004, 30005], "start": 30004,
+   "expiresAt": "2026-01-31T12:34:56Z", "owner": {"pid": 4100, "command": "sh test.sh"}}
+
+They are given back by --release, when the owner ends, or when the time is up, whichever comes
+first. The owner is the script or program that runs this command; where a wrapper runs it that
+ends at once, name the owner: --owner $$.
+"""
+
+
+def run(args: Args) -> int:
+    """Take a lease, give some back, or list them."""
+    if args.operands or args.rest:
+        word = [*args.operands, *(args.rest or [])][0]
+        raise UsageError(f"unexpected argument '{word}'", hint="portweave lease --help")
+    if args.text("config") is not None:
+        raise UsageError("a lease has no definition file", hint="--count N says how many ports")
+    taking = [name for name in ("count", "ttl", "owner") if args.text(name) is not None]
+    if args.flag("release") and (taking or args.flag("list")):
+        raise UsageError("--release takes no other option")
+    if args.flag("list"):
+        if taking:
+            raise UsageError(f"--list and --{taking[0]} are mutually exclusive")
+        return _list(as_json=args.flag("json"))
+    if args.flag("release"):
+        for lease_id in args.texts("release"):
+            release(lease_id)
+            print(f"[portweave] released {lease_id}", file=sys.stderr)
+        return 0
+    lease = take_lease(
+        check_selection(None, args.text("count")) or 1,
+        _ttl(args.text("ttl")),
+        owner_pid=_owner(args.text("owner")),
+    )
+    print(json.dumps({"schemaVersion": 1} | lease.as_json(), ensure_ascii=False))
+    return 0
+
+
+def _ttl(text: str | None) -> float:
+    if text is None:
+        return TTL_S
+    ttl_s = parse_duration(text)
+    if not ttl_s:
+        raise UsageError(f"--ttl takes a time such as 90, 90s or 30m, received {text!r}")
+    return ttl_s
+
+
+def _owner(text: str | None) -> int:
+    if text is None:
+        return asker()
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+        raise UsageError(f"--owner takes the number of a process, received {text!r}")
+    return int(text)
+
+
+def _list(*, as_json: bool) -> int:
+    leases = holding(os.environ)
+    if as_json:
+        value = {"schemaVersion": 1, "leases": [lease.as_json() for lease in leases]}
+        print(json.dumps(value, ensure_ascii=False, indent=2))
+        return 0
+    if not leases:
+        print("[portweave] no leases", file=sys.stderr)
+        return 0
+    rows = [("ID", "PORTS", "EXPIRES", "OWNER"), *map(_row, leases)]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        print("  ".join([*cells, row[3]]))
+    return 0
+
+
+def _row(lease: Lease) -> tuple[str, str, str, str]:
+    first, last = lease.ports[0], lease.ports[-1]
+    owner = lease.as_json()["owner"]
+    assert isinstance(owner, dict)
+    return (
+        lease.id,
+        str(first) if first == last else f"{first}-{last}",
+        lease.expires_at,
+        f"pid {owner['pid']} ({owner['command']})",
+    )
