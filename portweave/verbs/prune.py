@@ -96,7 +96,8 @@ def _end_stacks(is_meant: "Callable[[str, str], bool]", *, force: bool, timeout_
     # What reads the records costs more than all the rest.
     if not os.path.isdir(folder):
         return
-    from portweave.supervisor.paths import end_stack, live_stacks
+    from portweave.supervisor.ending import end_stack
+    from portweave.supervisor.paths import live_stacks
 
     for stack in live_stacks(folder):
         if not is_meant(stack.root, stack.namespace):

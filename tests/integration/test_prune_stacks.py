@@ -34,7 +34,7 @@ input()
 """
 
 
-def write_record(stacks: Path, root: Path, pid: int, start: str | None) -> Path:
+def write_record(stacks: Path, root: Path, pid: int, start: str) -> Path:
     stacks.mkdir(parents=True, exist_ok=True)
     path = stacks / f"{stack_key(str(root), 'main')}.json"
     record = {
@@ -45,6 +45,7 @@ def write_record(stacks: Path, root: Path, pid: int, start: str | None) -> Path:
         "namespace": "main",
         "worktreeRoot": str(root),
         "ports": {},
+        "tag": "abc",
     }
     path.write_text(json.dumps(record))
     return path
@@ -56,12 +57,12 @@ def deaf(home: Path, repo: Repo, cli: "Cli") -> Iterator[tuple[Path, "subprocess
     (root,) = repo(0)
     assert cli("run", "--count", "1", "--", "true", cwd=root).returncode == 0
     stacks = home / "state" / "portweave" / "stacks"
-    path = write_record(stacks, root, 0, None)
+    path = write_record(stacks, root, 0, "")
     argv = [sys.executable, "-c", DEAF, path.with_suffix(".lock")]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        write_record(stacks, root, process.pid, started_at(process.pid))
+        write_record(stacks, root, process.pid, started_at(process.pid) or "")
         yield root, process
         process.kill()
 
@@ -127,7 +128,7 @@ def test_the_record_of_a_dead_stack_is_not_in_the_way(cli: "Cli", repo: Repo, ho
     (root,) = repo(0)
     assert cli("run", "--count", "1", "--", "true", cwd=root).returncode == 0
     stacks = home / "state" / "portweave" / "stacks"
-    path = write_record(stacks, root, os.getpid(), started_at(os.getpid()))
+    path = write_record(stacks, root, os.getpid(), started_at(os.getpid()) or "")
     path.with_suffix(".lock").touch()
     with path.with_suffix(".lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_UN)

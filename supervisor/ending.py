@@ -1,0 +1,43 @@
+"""Ask the one who runs a stack to stop it, from outside."""
+
+import os
+import signal
+import time
+
+from portweave.errors import StackNotEndedError
+from portweave.supervisor.paths import StackRecord, is_same, keys, stack_key
+
+_PAUSE_S = 0.02
+
+
+def end_stack(folder: str, record: StackRecord, timeout_s: float) -> None:
+    """Ask the one who runs a stack to stop it, and wait until he has ended.
+
+    Args:
+        folder: Where records lie.
+        record: The stack.
+        timeout_s: How long to wait.
+
+    Raises:
+        StackNotEndedError: It has not ended in time, or is not ours to stop.
+    """
+    key = stack_key(record.root, record.namespace)
+    deadline_s = time.monotonic() + timeout_s
+
+    def refusal(why: str) -> StackNotEndedError:
+        return StackNotEndedError(record.namespace, record.root, record.pid, why)
+
+    # The lock says that somebody lives; the start time, that the number is still his own.
+    if key in keys(folder, held=True):
+        if not is_same(record):
+            raise refusal("is held by a process that its record does not name")
+        try:
+            os.kill(record.pid, signal.SIGTERM)
+        except ProcessLookupError:  # in this very moment
+            pass
+        except PermissionError:
+            raise refusal("is not ours to stop") from None
+    while key in keys(folder, held=True):
+        if time.monotonic() >= deadline_s:
+            raise refusal(f"has not ended within {timeout_s:g} s")
+        time.sleep(_PAUSE_S)
