@@ -18,9 +18,10 @@ class Option:
         metavar: What its value is called in help texts; None for a switch.
         help: One line.
         many: Whether it may be given several times; `Args` then holds a list.
+        bare: Whether it may stand without its value, which then is given as `--name=value` only.
     """
 
-    __slots__ = ("dest", "flags", "help", "many", "metavar")
+    __slots__ = ("bare", "dest", "flags", "help", "many", "metavar")
 
     def __init__(
         self,
@@ -29,12 +30,21 @@ class Option:
         metavar: str | None = None,
         dest: str = "",
         many: bool = False,
+        bare: bool = False,
     ) -> None:
         self.flags = flags
         self.dest = dest or flags[-1].lstrip("-").replace("-", "_")
         self.metavar = metavar
         self.help = about
         self.many = many
+        self.bare = bare
+
+    @property
+    def placeholder(self) -> str:
+        """What stands behind the flags in help texts."""
+        if self.metavar is None:
+            return ""
+        return f"[={self.metavar}]" if self.bare else f" {self.metavar}"
 
 
 class Args:
@@ -117,7 +127,7 @@ def parse(
         if option.metavar is None:
             if value is not None:
                 raise UsageError(f"option '{flag}' takes no value")
-        elif value is None:
+        elif value is None and not option.bare:
             if position == len(words):
                 raise UsageError(f"option '{flag} <{option.metavar.lower()}>' argument missing")
             value = words[position]

@@ -17,6 +17,9 @@ VERBS = {
     "run": "run one command with the worktree's ports in its environment",
     "show": "show the ports of this worktree",
     "prune": "give this worktree's ports back",
+    "env": "print the variables of this worktree, or of one service",
+    "port": "print the port of one service",
+    "ls": "show the stacks of this machine",
     "lease": "give a script some ports for a while",
     "check": "validate the definition files without starting anything",
     "graph": "show what depends on what",
@@ -151,9 +154,6 @@ def _verb_help(verb: str) -> str:
 
 
 def _option_lines(options: tuple[Option, ...]) -> list[str]:
-    heads = [
-        ", ".join(option.flags) + (f" {option.metavar}" if option.metavar else "")
-        for option in options
-    ]
+    heads = [", ".join(option.flags) + option.placeholder for option in options]
     width = max(map(len, heads)) + 2
     return [f"  {head:<{width}}{option.help}" for head, option in zip(heads, options, strict=True)]

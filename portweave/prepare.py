@@ -5,12 +5,13 @@ Nothing is imported here that a warm `run` does not need.
 
 import os
 import time
+from _thread import get_ident
 
 from portweave.allocator.blocks import take
 from portweave.allocator.listeners import listening
 from portweave.allocator.model import Entry, Key
 from portweave.allocator.naming import instance_name, offset_from, project_name
-from portweave.allocator.plan import DEFAULT_POOL, Request, block_order, pool_from
+from portweave.allocator.plan import Request, block_order, chosen_pool
 from portweave.allocator.registry import read_all, registry_path
 from portweave.allocator.worktree import Worktree, locate, outside_git
 from portweave.errors import (
@@ -21,7 +22,7 @@ from portweave.errors import (
     UsageError,
 )
 from portweave.procfiles.expand import Values, expand
-from portweave.procfiles.load import anonymous, load, read_env_file
+from portweave.procfiles.load import anonymous, definitions_folder, load, read_env_file
 from portweave.procfiles.model import Definitions, Service
 from portweave.show import current_env
 
@@ -81,6 +82,14 @@ class Project:
             if service.name in self.scale
         )
 
+    def instances(self) -> dict[str, tuple[Service, int]]:
+        """The service of each instance, and its number, by the instance's name."""
+        return {
+            instance_name(service.name, number): (service, number)
+            for service in self.definitions.services
+            for number in range(1, max(1, self.scale.get(service.name, service.scale)) + 1)
+        }
+
     def rows(self) -> list[tuple[str, str]]:
         """Each instance with a port, in file order, and the variable that it finds it in."""
         return [
@@ -122,13 +131,23 @@ class Prepared:
         project: What was known before.
         entry: Its block; `entry.ports` has further names where services have gone.
         reused: Whether it had all of it before.
+        computed: What all services share, before anything overrides it.
         dotenv: All of the root's `.env`.
         env: What all services share: computed, and overridden by `.env`.
         inherited: The variables among these that the user has set outside; they win.
         warnings: What the user should know, one line each.
     """
 
-    __slots__ = ("dotenv", "entry", "env", "inherited", "project", "reused", "warnings")
+    __slots__ = (
+        "computed",
+        "dotenv",
+        "entry",
+        "env",
+        "inherited",
+        "project",
+        "reused",
+        "warnings",
+    )
 
     def __init__(
         self,
@@ -136,6 +155,7 @@ class Prepared:
         entry: Entry,
         *,
         reused: bool,
+        computed: dict[str, str],
         dotenv: dict[str, str],
         env: dict[str, str],
         inherited: dict[str, str],
@@ -144,6 +164,7 @@ class Prepared:
         self.project = project
         self.entry = entry
         self.reused = reused
+        self.computed = computed
         self.dotenv = dotenv
         self.env = env
         self.inherited = inherited
@@ -154,22 +175,29 @@ class Prepared:
         """The allocated port of each instance; templates speak of these."""
         return self.entry.ports
 
-    def effective_ports(self) -> dict[str, int]:
+    def effective_ports(self, *, with_inherited: bool = True) -> dict[str, int]:
         """The port that each instance is to listen on, as the user may have overridden it.
+
+        Args:
+            with_inherited: Whether what is exported counts, as it does for what is started here.
 
         Raises:
             PortOverrideError: A variable holds what is no port.
         """
         ports = {name: self.entry.ports[name] for name in self.project.names}
         for service in self.project.definitions.services:
-            name = service.env_var
-            if name is None:
-                continue
-            if name in self.inherited:
-                ports[service.name] = _port(service, self.inherited[name], "environment")
-            elif name in self.dotenv:
-                ports[service.name] = _port(service, self.dotenv[name], ".env")
+            if service.env_var is not None:
+                ports[service.name] = self.effective_port(service, with_inherited=with_inherited)
         return ports
+
+    def effective_port(self, service: Service, *, with_inherited: bool = True) -> int:
+        """The same, of the first instance of a service that has a port."""
+        name = service.env_var or ""
+        if with_inherited and name in self.inherited:
+            return _port(service, self.inherited[name], "environment")
+        if name in self.dotenv:
+            return _port(service, self.dotenv[name], ".env")
+        return self.entry.ports[service.name]
 
 
 def find_project(
@@ -195,10 +223,7 @@ def find_project(
         DefinitionsInvalidError: It cannot be understood; or `count` is above 100.
         RegistryUnwritableError: There is no home directory.
     """
-    try:
-        offset = offset_from(environ.get("PORTWEAVE_OFFSET", ""))
-    except ValueError as error:
-        raise OffsetError(str(error)) from None
+    offset = _offset(environ)
     worktree = locate(cwd, environ)
     is_git = worktree.git_common_dir is not None
     if count is not None:
@@ -224,8 +249,31 @@ def find_project(
     )
 
 
-def prepare(project: Project) -> Prepared:
+def find_worktree(cwd: str, config: str | None, environ: "Mapping[str, str]") -> Worktree:
+    """Find the worktree without reading any definition file.
+
+    Args:
+        cwd: Absolute.
+        config: The definition file, relative to `cwd`; None to look for it.
+        environ: What is inherited.
+
+    Raises:
+        OffsetError: `PORTWEAVE_OFFSET` is no offset.
+    """
+    _offset(environ)
+    worktree = locate(cwd, environ)
+    if worktree.git_common_dir is None:
+        folder = definitions_folder(cwd) if config is None else os.path.join(cwd, config, "..")
+        worktree = outside_git(os.path.normpath(folder), environ)
+    return worktree
+
+
+def prepare(project: Project, *, look_for_strangers: bool = True) -> Prepared:
     """Give a worktree its ports, and write them to its `.portweave/current.env`.
+
+    Args:
+        project: The worktree.
+        look_for_strangers: Whether `warnings` are to tell who else listens in the block.
 
     Raises:
         CurrentEnvError: The worktree cannot be written.
@@ -240,14 +288,9 @@ def prepare(project: Project) -> Prepared:
     """
     environ, root = project.environ, project.worktree.root
     warnings: list[str] = []
-    text = environ.get("PORTWEAVE_POOL_RANGE", "")
-    pool = pool_from(text) if text else DEFAULT_POOL
-    if pool is None:
-        pool = DEFAULT_POOL
-        warnings.append(
-            f'PORTWEAVE_POOL_RANGE="{text}" ignored — using default {pool.start}-{pool.end}'
-            " (format: <start>-<end>, integers, start >= 1024, end > start)"
-        )
+    pool, remark = chosen_pool(environ.get("PORTWEAVE_POOL_RANGE", ""))
+    if remark is not None:
+        warnings.append(remark)
     names = project.names
     taken = take(project.registry, Request(project.key, names, pool, project.offset), environ)
     entry = taken.entry
@@ -256,7 +299,7 @@ def prepare(project: Project) -> Prepared:
             f"PORTWEAVE_OFFSET={project.offset} is left aside: the block stands still while"
             " something listens in it"
         )
-    if taken.reused:
+    if taken.reused and look_for_strangers:
         warnings += _strangers(names, entry, root)
     computed = project.computed(entry)
     dotenv = read_env_file(f"{root}/.env", required=False)
@@ -269,6 +312,7 @@ def prepare(project: Project) -> Prepared:
         project,
         entry,
         reused=taken.reused,
+        computed=computed,
         dotenv=dotenv,
         env=env,
         inherited={
@@ -308,6 +352,13 @@ def check_selection(config: str | None, count: str | None) -> int | None:
         # What a number in another form is called is JavaScript's affair.
         raise UsageError(f"--count must be a positive integer, received {_as_number(text)}")
     return int(digits) if len(digits) < 20 else 10**20
+
+
+def _offset(environ: "Mapping[str, str]") -> int | None:
+    try:
+        return offset_from(environ.get("PORTWEAVE_OFFSET", ""))
+    except ValueError as error:
+        raise OffsetError(str(error)) from None
 
 
 def _as_number(text: str) -> str:
@@ -361,7 +412,8 @@ def _write_current(root: str, text: str) -> None:
                 return
         except FileNotFoundError:
             pass
-        temporary = f"{path}.tmp.{os.getpid()}.{time.time_ns() // 1_000_000}"
+        # Two threads of one process may come here in one millisecond.
+        temporary = f"{path}.tmp.{os.getpid()}.{time.time_ns() // 1_000_000}.{get_ident()}"
         _write(temporary, data, 0o600)
         os.replace(temporary, path)
     except OSError as error:

@@ -3,15 +3,14 @@
 import re
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from portweave.allocator.naming import full_name, instance_name
-from portweave.environment import MARKS, inherited_environment
 from portweave.errors import NothingToStartError, UsageError
+from portweave.layers import HOST, Environments, merged, url
 from portweave.prepare import Prepared
-from portweave.procfiles.expand import Values, expand
+from portweave.procfiles.expand import expand
 from portweave.procfiles.graph import needed
-from portweave.procfiles.load import read_env_file
 from portweave.procfiles.model import Definitions, Service
 from portweave.supervisor.core.command import shell_argv
 from portweave.supervisor.core.plan import (
@@ -26,7 +25,6 @@ from portweave.supervisor.core.plan import (
 
 # A bare `on-failure` gives up after this many restarts without a reset.
 RESTART_LIMIT = 10
-HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,41 +140,27 @@ class _Maker:
     ) -> None:
         self._prepared = prepared
         self._wishes = wishes
-        self._environ = environ
         self._services = services
         self._ports = prepared.effective_ports()
-        worktree = prepared.project.worktree
-        self._values = Values(
-            prepared.ports,
-            namespace=prepared.entry.namespace,
-            git_common_dir=worktree.git_common_dir,
-            worktree_root=worktree.root,
-        )
-        # Lowest first: inherited, `.env`, the files of all services.
-        self._common = {**inherited_environment(environ), **_own(prepared.dotenv)}
-        for file in prepared.project.definitions.env_files:
-            self._common |= _own(read_env_file(file.path, required=file.required))
-        self._computed = {**prepared.env, **prepared.inherited}
+        self._environments = Environments(prepared, environ)
+        self._values = self._environments.values
 
     def instances(self, service: Service) -> list[InstancePlan]:
         """The instances of one service."""
         count = self._count(service)
         if count == 0:
             return []
-        base = dict(self._common)
-        for file in service.env_files:
-            base |= _own(read_env_file(file.path, required=file.required))
-        return [self._instance(service, number, base) for number in range(1, count + 1)]
+        return [self._instance(service, number) for number in range(1, count + 1)]
 
     def _count(self, service: Service) -> int:
         return self._wishes.scale.get(service.name, service.scale)
 
-    def _instance(self, service: Service, number: int, base: Mapping[str, str]) -> InstancePlan:
+    def _instance(self, service: Service, number: int) -> InstancePlan:
         assert service.command is not None
         name = instance_name(service.name, number)
         port = self._ports[name] if service.env_var is not None else None
         text = service.command if isinstance(service.command, str) else " ".join(service.command)
-        draft = InstancePlan(
+        return InstancePlan(
             name=name,
             service=service.name,
             number=number,
@@ -184,8 +168,9 @@ class _Maker:
             argv=_argv(service.command),
             command=text,
             working_dir=service.working_dir,
+            environment=merged(self._environments.layers(service, number, port)),
             port=port,
-            url=f"http://{HOST}:{port}" if port is not None else None,
+            url=url(port) if port is not None else None,
             needs=self._needs(service),
             ready=self._ready(service, text, port),
             restart=self._restart(service),
@@ -193,34 +178,6 @@ class _Maker:
             stop_signal=signal.Signals[service.stop_signal],
             stop_grace_s=service.stop_grace_s,
         )
-        return replace(draft, environment=self._environment(service, draft, base))
-
-    def _environment(
-        self, service: Service, instance: InstancePlan, base: Mapping[str, str]
-    ) -> dict[str, str]:
-        env = {**base, **self._computed, "HOST": HOST}
-        # What a pipe is read by wants lines as they are written.
-        env.setdefault("PYTHONUNBUFFERED", "1")
-        if instance.port is not None:
-            env["PORT"] = str(instance.port)
-        for name, template in service.environment:
-            if template is not None:
-                env[name] = expand(template, self._values, escapes=True)
-            elif name in self._environ:
-                env[name] = self._environ[name]
-        project = self._prepared.project
-        namespace = self._prepared.entry.namespace
-        env.setdefault("COMPOSE_PROJECT_NAME", compose_name(project.name, namespace))
-        env |= {
-            "PORTWEAVE_NAMESPACE": namespace,
-            "PORTWEAVE_WORKTREE": project.worktree.root,
-            "PORTWEAVE_SERVICE": instance.full_name,
-            "PORTWEAVE_INSTANCE": str(instance.number),
-            "PORTWEAVE_NAME": instance.name,
-        }
-        if instance.url is not None:
-            env["PORTWEAVE_URL"] = instance.url
-        return env
 
     def _needs(self, service: Service) -> tuple[Need, ...]:
         return tuple(
@@ -267,11 +224,6 @@ def restart_policy(policy: str, limit: int | None) -> RestartPolicy:
     return RestartPolicy(when, limit)
 
 
-def compose_name(project: str, namespace: str) -> str:
-    """A project name that Docker Compose takes: lower case, digits, dashes, underscores."""
-    return re.sub(r"[^a-z0-9_-]+", "-", f"{project}-{namespace}".lower()).lstrip("-_")
-
-
 def _argv(command: str | tuple[str, ...]) -> tuple[str, ...]:
     return shell_argv(command) if isinstance(command, str) else command
 
@@ -282,12 +234,3 @@ def _is_to_listen(service: Service, text: str) -> bool:
         return True
     names = ["PORT", *([re.escape(service.env_var)] if service.env_var else [])]
     return re.search(rf"\b(?:{'|'.join(names)})\b", text) is not None
-
-
-def _own(variables: Mapping[str, str]) -> dict[str, str]:
-    """Variables of a file, without those that are never taken from one."""
-    return {
-        name: value
-        for name, value in variables.items()
-        if name not in ("PORT", "HOST") and name not in MARKS
-    }

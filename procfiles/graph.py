@@ -70,7 +70,7 @@ def needed(definitions: Definitions, names: "Iterable[str]") -> tuple[Service, .
     todo = list(names)
     for name in todo:
         if name not in by_name:
-            raise _unknown(name, list(by_name))
+            raise unknown_service(name, list(by_name))
     while todo:
         name = todo.pop()
         if name not in wanted:
@@ -79,7 +79,8 @@ def needed(definitions: Definitions, names: "Iterable[str]") -> tuple[Service, .
     return tuple(service for service in definitions.services if service.name in wanted)
 
 
-def _unknown(name: str, known: list[str]) -> UsageError:
+def unknown_service(name: str, known: list[str]) -> UsageError:
+    """The error that says that there is no service `name`, and which one may have been meant."""
     from portweave.procfiles.issues import nearest
 
     near = nearest(name, known)

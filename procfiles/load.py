@@ -65,6 +65,18 @@ def load(cwd: str, top: str | None, explicit: str | None) -> Definitions:
         folder = parent
 
 
+def definitions_folder(folder: str) -> str:
+    """The first folder from `folder` upwards that has a definition file, else `folder` itself."""
+    above = folder
+    while True:
+        if any(os.path.exists(f"{above}/{name}") for name in (*DOCUMENTS, *PROCFILES)):
+            return above
+        parent = os.path.dirname(above)
+        if parent == above:
+            return folder
+        above = parent
+
+
 def anonymous(count: int) -> Definitions:
     """Services `port-1` to `port-n` with `PORT_1` to `PORT_n`, without any file.
 

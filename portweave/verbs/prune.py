@@ -12,7 +12,7 @@ from portweave.allocator.worktree import locate
 from portweave.args import Args, Option
 from portweave.errors import NoAllocationError, OffsetError, StackInUseError, UsageError
 from portweave.prepare import working_dir
-from portweave.procfiles.load import DOCUMENTS, PROCFILES
+from portweave.procfiles.load import definitions_folder
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def run(args: Args) -> int:
     worktree = locate(folder, os.environ)
     roots = {worktree.root}
     if worktree.git_common_dir is None:
-        roots = {worktree.root, _definitions_folder(worktree.root)}
+        roots = {worktree.root, definitions_folder(worktree.root)}
     gone = not os.path.isdir(folder)
 
     def belongs(key: Key) -> bool:
@@ -106,15 +106,3 @@ def _end_stacks(is_meant: "Callable[[str, str], bool]", *, force: bool, timeout_
             raise StackInUseError(stack.namespace, stack.root, stack.pid)
         end_stack(folder, stack, timeout_s)
         print(f"[portweave] stopped the stack {stack.namespace} of {stack.root}", file=sys.stderr)
-
-
-def _definitions_folder(folder: str) -> str:
-    """The root of a project outside git: the folder, or one above it, with a definition file."""
-    above = folder
-    while True:
-        if any(os.path.exists(f"{above}/{name}") for name in (*DOCUMENTS, *PROCFILES)):
-            return above
-        parent = os.path.dirname(above)
-        if parent == above:
-            return folder
-        above = parent

@@ -1,0 +1,220 @@
+"""The environment of a service, layer by layer: which value holds, where it is from, what it hides.
+
+Lowest first: what is there unless something else says it, inherited, the root's `.env`, the
+`envFile`s of all services, the service's own, computed, its `environment`, forced. For the
+variables that a definition computes for everybody it is the other way round: what the user exports
+wins over `.env`, and that over what is computed. So these two come again, above the computed ones,
+with those variables alone.
+"""
+
+from portweave.allocator.naming import full_name, instance_name
+from portweave.environment import MARKS, inherited_environment
+from portweave.prepare import Prepared
+from portweave.procfiles.expand import Values, expand
+from portweave.procfiles.load import read_env_file
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from portweave.procfiles.model import EnvFile, Service
+
+HOST = "127.0.0.1"
+
+
+class Layer:
+    """Variables from one source.
+
+    Attributes:
+        source: As users are told of it: `inherited`, `.env`, `computed`, `envFile <path>`.
+        values: By name.
+    """
+
+    __slots__ = ("source", "values")
+
+    def __init__(self, source: str, values: "Mapping[str, str]") -> None:
+        self.source = source
+        self.values = values
+
+
+class Origin:
+    """Where a value is from.
+
+    Attributes:
+        value: It.
+        source: Of the layer that it is from.
+        hides: (source, value) of the layers below that have the variable too, the highest first.
+    """
+
+    __slots__ = ("hides", "source", "value")
+
+    def __init__(self, value: str, source: str, hides: "Sequence[tuple[str, str]]") -> None:
+        self.value = value
+        self.source = source
+        self.hides = hides
+
+
+def merged(layers: "Iterable[Layer]") -> dict[str, str]:
+    """What holds of all layers, the lowest of which comes first."""
+    env: dict[str, str] = {}
+    for layer in layers:
+        env.update(layer.values)
+    return env
+
+
+def origins(layers: "Iterable[Layer]") -> dict[str, Origin]:
+    """Where each variable is from, by name; the lowest layer comes first."""
+    found: dict[str, dict[str, str]] = {}
+    for layer in layers:
+        for name, value in layer.values.items():
+            by_source = found.setdefault(name, {})
+            # One that comes again higher up counts there.
+            by_source.pop(layer.source, None)
+            by_source[layer.source] = value
+    answers: dict[str, Origin] = {}
+    for name in sorted(found):
+        (source, value), *hides = reversed(found[name].items())
+        answers[name] = Origin(value, source, hides)
+    return answers
+
+
+def shared_layers(prepared: Prepared) -> list[Layer]:
+    """What `run` gives a command, but for what is inherited; the lowest layer first."""
+    forced = _forced(prepared)
+    computed = {name: value for name, value in prepared.computed.items() if name not in forced}
+    return [
+        Layer("computed", computed),
+        Layer(".env", _of(prepared.dotenv, computed)),
+        Layer("forced", forced),
+    ]
+
+
+class Environments:
+    """Makes the environments of instances.
+
+    Args:
+        prepared: The worktree with its ports.
+        environ: What is inherited.
+
+    Attributes:
+        values: What placeholders stand for.
+
+    Raises:
+        DotenvError: A line of an `envFile` is malformed.
+        EnvFileError: An `envFile` cannot be read.
+    """
+
+    def __init__(self, prepared: Prepared, environ: "Mapping[str, str]") -> None:
+        self._prepared = prepared
+        self._environ = environ
+        worktree = prepared.project.worktree
+        self.values = Values(
+            prepared.ports,
+            namespace=prepared.entry.namespace,
+            git_common_dir=worktree.git_common_dir,
+            worktree_root=worktree.root,
+        )
+        self._below = [
+            Layer("inherited", inherited_environment(environ)),
+            Layer(".env", _own(prepared.dotenv)),
+            *self._files(prepared.project.definitions.env_files),
+        ]
+        self._shared = [
+            *shared_layers(prepared)[:-1],
+            Layer("inherited", prepared.inherited),
+        ]
+        # Read once for all instances of a service.
+        self._of_service: dict[str, list[Layer]] = {}
+
+    def layers(self, service: "Service", number: int, port: int | None) -> list[Layer]:
+        """The environment of an instance, but for what each start adds; the lowest layer first.
+
+        Args:
+            service: The service.
+            number: Which of its instances, from 1.
+            port: Where it is to listen; None for a service without a port.
+
+        Raises:
+            DotenvError: A line of an `envFile` is malformed.
+            EnvFileError: An `envFile` cannot be read.
+            PlaceholderError: A template names what has no value.
+        """
+        if service.name not in self._of_service:
+            self._of_service[service.name] = self._files(service.env_files)
+        project, namespace = self._prepared.project, self._prepared.entry.namespace
+        name = instance_name(service.name, number)
+        own = {"HOST": HOST}
+        forced = {
+            **_forced(self._prepared),
+            "PORTWEAVE_SERVICE": full_name(name, namespace),
+            "PORTWEAVE_INSTANCE": str(number),
+            "PORTWEAVE_NAME": name,
+        }
+        if port is not None:
+            own["PORT"] = str(port)
+            forced["PORTWEAVE_URL"] = url(port)
+        default = {
+            # What a pipe is read by wants lines as they are written.
+            "PYTHONUNBUFFERED": "1",
+            "COMPOSE_PROJECT_NAME": compose_name(project.name, namespace),
+        }
+        return [
+            Layer("default", default),
+            *self._below,
+            *self._of_service[service.name],
+            *self._shared,
+            Layer("computed", own),
+            Layer("environment", self._environment(service)),
+            Layer("forced", forced),
+        ]
+
+    def _environment(self, service: "Service") -> dict[str, str]:
+        env: dict[str, str] = {}
+        for name, template in service.environment:
+            if template is not None:
+                env[name] = expand(template, self.values, escapes=True)
+            elif name in self._environ:
+                env[name] = self._environ[name]
+        return env
+
+    def _files(self, files: "Sequence[EnvFile]") -> list[Layer]:
+        root = self._prepared.project.worktree.root.rstrip("/")
+        return [
+            Layer(
+                f"envFile {file.path.removeprefix(f'{root}/')}",
+                _own(read_env_file(file.path, required=file.required)),
+            )
+            for file in files
+        ]
+
+
+def url(port: int) -> str:
+    """Where what listens on a port is reached."""
+    return f"http://{HOST}:{port}"
+
+
+def compose_name(project: str, namespace: str) -> str:
+    """A project name that Docker Compose takes: lower case, digits, dashes, underscores."""
+    import re
+
+    return re.sub(r"[^a-z0-9_-]+", "-", f"{project}-{namespace}".lower()).lstrip("-_")
+
+
+def _forced(prepared: Prepared) -> dict[str, str]:
+    return {
+        "PORTWEAVE_NAMESPACE": prepared.entry.namespace,
+        "PORTWEAVE_WORKTREE": prepared.project.worktree.root,
+    }
+
+
+def _of(variables: "Mapping[str, str]", names: "Iterable[str]") -> dict[str, str]:
+    return {name: variables[name] for name in names if name in variables}
+
+
+def _own(variables: "Mapping[str, str]") -> dict[str, str]:
+    """Variables of a file, without those that are never taken from one."""
+    return {
+        name: value
+        for name, value in variables.items()
+        if name not in ("PORT", "HOST") and name not in MARKS
+    }

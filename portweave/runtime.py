@@ -1,0 +1,362 @@
+"""The worktree's ports and variables, for programs.
+
+    from portweave.runtime import ports, ports_sync
+
+    web = (await ports()).unwrap()["web"]
+    web = ports_sync().unwrap()["web"]
+
+Every function answers with `Ok(value)` or `Err(error)`; nothing that is the user's affair is
+raised. Like `portweave run` they give the worktree its block where it has none, and write
+`.portweave/current.env`; unlike it they leave aside what is inherited from outside.
+
+What the functions need is imported when they are called: importing this module costs next to
+nothing.
+"""
+
+import os
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Generic, Literal, NoReturn, TypeAlias, TypeVar
+
+    from portweave.errors import PortweaveError
+    from portweave.prepare import Prepared, Project
+
+    T = TypeVar("T")
+    T_co = TypeVar("T_co", covariant=True)
+    Path: TypeAlias = str | os.PathLike[str]
+else:
+
+    class Generic:
+        """As much of `typing.Generic` as is needed to write `Ok[int]`."""
+
+        __slots__ = ()
+        __class_getitem__ = classmethod(type(list[int]))
+
+    T_co = None
+
+__all__ = [
+    "Allocation",
+    "AllocationKey",
+    "Err",
+    "Ok",
+    "Result",
+    "allocation",
+    "allocation_sync",
+    "env",
+    "env_sync",
+    "namespace",
+    "namespace_sync",
+    "ports",
+    "ports_sync",
+]
+
+
+class Ok(Generic[T_co]):
+    """It went well.
+
+    Attributes:
+        ok: True.
+        value: What was asked for.
+    """
+
+    __match_args__ = ("value",)
+    __slots__ = ("value",)
+    ok: "Literal[True]" = True
+
+    def __init__(self, value: T_co) -> None:
+        self.value = value
+
+    @property
+    def error(self) -> "NoReturn":
+        """There is none: an `AttributeError`."""
+        raise AttributeError("it went well: there is no error", name="error", obj=self)
+
+    def unwrap(self) -> T_co:
+        """The value."""
+        return self.value
+
+    def __bool__(self) -> "Literal[True]":
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ok) and bool(self.value == other.value)  # pyright: ignore
+
+    def __hash__(self) -> int:
+        return hash((Ok, self.value))
+
+    def __repr__(self) -> str:
+        return f"Ok({self.value!r})"
+
+
+class Err:
+    """It did not.
+
+    Attributes:
+        ok: False.
+        error: Why, with `code`, `message` and `hints`.
+    """
+
+    __match_args__ = ("error",)
+    __slots__ = ("error",)
+    ok: "Literal[False]" = False
+
+    def __init__(self, error: "PortweaveError") -> None:
+        self.error = error
+
+    @property
+    def value(self) -> "NoReturn":
+        """There is none: the error is raised."""
+        raise self.error
+
+    def unwrap(self) -> "NoReturn":
+        """Raise the error."""
+        raise self.error
+
+    def __bool__(self) -> "Literal[False]":
+        return False
+
+    def __repr__(self) -> str:
+        return f"Err({self.error.code}: {self.error.message})"
+
+
+if TYPE_CHECKING:
+    Result: TypeAlias = Ok[T] | Err
+
+
+class AllocationKey:
+    """What a block belongs to.
+
+    Attributes:
+        git_common_dir: The repository, absolute; None outside git.
+        namespace: The worktree's, or what the user chose.
+        offset_override: `PORTWEAVE_OFFSET`, where it has just placed the block; else None.
+        worktree_root: Absolute.
+    """
+
+    __slots__ = ("git_common_dir", "namespace", "offset_override", "worktree_root")
+
+    def __init__(
+        self,
+        git_common_dir: str | None,
+        namespace: str,
+        offset_override: int | None,
+        worktree_root: str,
+    ) -> None:
+        self.git_common_dir = git_common_dir
+        self.namespace = namespace
+        self.offset_override = offset_override
+        self.worktree_root = worktree_root
+
+    def __repr__(self) -> str:
+        return f"AllocationKey({self.worktree_root!r}, {self.namespace!r})"
+
+
+class Allocation:
+    """A worktree's block as the registry has it.
+
+    Attributes:
+        key: What it belongs to.
+        last_used_at: When it was last asked for, to the hour, as `2026-01-31T12:34:56.789Z`.
+        namespace: What is shown, and injected.
+        ports: By instance (`web`, `web.2`); also of services that have gone.
+    """
+
+    __slots__ = ("key", "last_used_at", "namespace", "ports")
+
+    def __init__(
+        self, key: AllocationKey, last_used_at: str, namespace: str, ports: "Mapping[str, int]"
+    ) -> None:
+        self.key = key
+        self.last_used_at = last_used_at
+        self.namespace = namespace
+        self.ports = ports
+
+    def __repr__(self) -> str:
+        return f"Allocation({self.key!r}, ports={dict(self.ports)!r})"
+
+
+def ports_sync(
+    *,
+    cwd: "Path | None" = None,
+    config_path: "Path | None" = None,
+    count: int | None = None,
+) -> "Result[dict[str, int]]":
+    """The port of each instance (`web`, `web.2`), as `.env` may have overridden it.
+
+    Args:
+        cwd: Where definition files are looked for, upwards to the worktree's root; by default the
+            process's own working directory.
+        config_path: A definition file to read in place of those, relative to `cwd`.
+        count: How many ports (`port-1`, `port-2`, …) to have where there is no definition file.
+    """
+    return _answer(lambda: _prepared(cwd, config_path, count).effective_ports(with_inherited=False))
+
+
+def env_sync(
+    *,
+    cwd: "Path | None" = None,
+    config_path: "Path | None" = None,
+    count: int | None = None,
+) -> "Result[dict[str, str]]":
+    """The variables that all services share: every `envVar` and `discoveryEnv`, and the namespace.
+
+    Values of the root's `.env` override what is computed; the process's environment does not.
+    Arguments are as for `ports_sync`.
+    """
+    return _answer(lambda: dict(_prepared(cwd, config_path, count).env))
+
+
+def allocation_sync(
+    *,
+    cwd: "Path | None" = None,
+    config_path: "Path | None" = None,
+    count: int | None = None,
+) -> "Result[Allocation]":
+    """The worktree's block as the registry has it; arguments are as for `ports_sync`."""
+    return _answer(lambda: _allocation(_prepared(cwd, config_path, count)))
+
+
+def namespace_sync(
+    *,
+    cwd: "Path | None" = None,
+    config_path: "Path | None" = None,
+    count: int | None = None,
+) -> "Result[str]":
+    """The worktree's namespace: `main`, `<slug>-<hash>`, or what `PORTWEAVE_NAMESPACE` says.
+
+    Nothing is allocated, locked or written, and no definition file is needed. Arguments are as for
+    `ports_sync`; `count` changes nothing.
+    """
+    del count
+    return _answer(lambda: _namespace(cwd, config_path))
+
+
+async def ports(
+    *,
+    cwd: "Path | None" = None,
+    config_path: "Path | None" = None,
+    count: int | None = None,
+) -> "Result[dict[str, int]]":
+    """`ports_sync` in a thread, under asyncio or trio; who cancels it does not wait for that."""
+    return await _in_thread(lambda: ports_sync(cwd=cwd, config_path=config_path, count=count))
+
+
+async def env(
+    *,
+    cwd: "Path | None" = None,
+    config_path: "Path | None" = None,
+    count: int | None = None,
+) -> "Result[dict[str, str]]":
+    """`env_sync` in a thread, under asyncio or trio; who cancels it does not wait for that."""
+    return await _in_thread(lambda: env_sync(cwd=cwd, config_path=config_path, count=count))
+
+
+async def allocation(
+    *,
+    cwd: "Path | None" = None,
+    config_path: "Path | None" = None,
+    count: int | None = None,
+) -> "Result[Allocation]":
+    """`allocation_sync` in a thread, under asyncio or trio; who cancels it does not wait for it."""
+    return await _in_thread(lambda: allocation_sync(cwd=cwd, config_path=config_path, count=count))
+
+
+async def namespace(
+    *,
+    cwd: "Path | None" = None,
+    config_path: "Path | None" = None,
+    count: int | None = None,
+) -> "Result[str]":
+    """`namespace_sync` in a thread, under asyncio or trio; who cancels it does not wait for it."""
+    return await _in_thread(lambda: namespace_sync(cwd=cwd, config_path=config_path, count=count))
+
+
+async def _in_thread(work: "Callable[[], T]") -> "T":
+    # Who has an event loop has mostly imported this already, or soon will.
+    from anyio.to_thread import run_sync
+
+    # A thread cannot be stopped; what it does is whole in itself, and ends within the time that
+    # the registry's lock is waited for.
+    return await run_sync(work, abandon_on_cancel=True)
+
+
+def _answer(work: "Callable[[], T]") -> "Result[T]":
+    from portweave.errors import PortweaveError
+
+    try:
+        return Ok(work())
+    except PortweaveError as error:
+        return Err(error)
+
+
+def _prepared(cwd: "Path | None", config_path: "Path | None", count: int | None) -> "Prepared":
+    from portweave.prepare import prepare
+
+    prepared = prepare(_project(_folder(cwd), config_path, count))
+    if prepared.warnings:
+        # Who asks decides what becomes of them.
+        from logging import getLogger
+
+        for warning in prepared.warnings:
+            getLogger(__name__).warning(warning)
+    return prepared
+
+
+def _project(cwd: str, config_path: "Path | None", count: int | None) -> "Project":
+    from portweave.errors import DefinitionsMissingError, NoServicesError
+    from portweave.prepare import find_project
+
+    environ = dict(os.environ)
+    config = None if config_path is None else os.fspath(config_path)
+    try:
+        return find_project(cwd, config=config, count=None, environ=environ)
+    except DefinitionsMissingError as error:
+        if config is not None:
+            raise
+        if count is None:
+            raise NoServicesError(cwd, looked=error.hints[:1]) from None
+    # Only here: a definition file goes before `count`.
+    return find_project(cwd, config=None, count=count, environ=environ)
+
+
+def _allocation(prepared: "Prepared") -> Allocation:
+    entry, project = prepared.entry, prepared.project
+    return Allocation(
+        AllocationKey(
+            entry.key.git_common_dir,
+            entry.key.namespace,
+            None if prepared.reused else project.offset,
+            entry.key.worktree_root,
+        ),
+        entry.last_used_at,
+        entry.namespace,
+        dict(entry.ports),
+    )
+
+
+def _namespace(cwd: "Path | None", config_path: "Path | None") -> str:
+    from portweave.prepare import find_worktree
+
+    config = None if config_path is None else os.fspath(config_path)
+    return find_worktree(_folder(cwd), config, dict(os.environ)).namespace
+
+
+def _folder(cwd: "Path | None") -> str:
+    from portweave.prepare import working_dir
+
+    # Without the process's own folder, which may have gone, where it is not needed.
+    path = "" if cwd is None else os.fspath(cwd)
+    return os.path.normpath(path if os.path.isabs(path) else os.path.join(working_dir(), path))
+
+
+def __getattr__(name: str) -> object:
+    if name == "Result":
+        # Made when it is asked for: `Result[int]` takes `typing`.
+        from typing import TypeVar
+
+        value = TypeVar("value")
+        globals()["Result"] = Ok[value] | Err  # type: ignore[valid-type]  # pyright: ignore
+        return globals()["Result"]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,197 @@
+"""`portweave env`: variables for people, shells and scripts."""
+
+import os
+import sys
+
+from portweave.args import Args, Option
+from portweave.errors import UsageError
+from portweave.prepare import Prepared, check_selection, find_project, prepare, working_dir
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from portweave.layers import Layer
+
+OPTIONS = (
+    Option("--format", metavar="FORMAT", about="dotenv (the default), shell or json"),
+    Option(
+        "--explain",
+        metavar="KEY",
+        bare=True,
+        about="say where each value, or that of KEY, is from, and what it hides",
+    ),
+)
+USAGE = "[SERVICE] [--format FORMAT | --explain [KEY]]"
+HELP = """
+Print the variables that all services of this worktree share: those that `run` adds to what a
+command inherits. With SERVICE (web, or web.2): all that this service finds in its environment,
+what it inherits from here included.
+
+The worktree gets its ports on first use, as with `run`; here nothing is said of it.
+
+--format shell is for  eval "$(portweave env --format shell)"  in any POSIX shell: every value is
+quoted. --format dotenv is for files; --format json is one object, name to value. What a format
+cannot say is left out, and named on stderr.
+"""
+_FORMATS = ("dotenv", "shell", "json")
+
+
+def run(args: Args) -> int:
+    """Print the variables."""
+    asked = args.text("format")
+    explain = args.flag("explain")
+    if asked is not None and asked not in _FORMATS:
+        raise UsageError(f"--format must be dotenv, shell or json, received {asked}")
+    if asked is not None and explain:
+        raise UsageError("--format and --explain are mutually exclusive")
+    if args.rest:
+        raise UsageError(
+            "env takes the name of a service, not a command",
+            hint="portweave run -- COMMAND runs a command",
+        )
+    config = args.text("config")
+    project = find_project(
+        working_dir(),
+        config=config,
+        count=check_selection(config, args.text("count")),
+        environ=dict(os.environ),
+    )
+    instances = project.instances()
+    key = args.text("explain")
+    words = [*args.operands, key] if key else args.operands
+    service, key = _operands(words, instances, explain=explain)
+    prepared = prepare(project, look_for_strangers=False)
+    for warning in prepared.warnings:
+        print(f"[portweave] {warning}", file=sys.stderr)
+    if service is None and not explain:
+        _print(_shared(prepared), asked, prepared, service, as_json=args.flag("json"))
+        return 0
+    # From here on what is imported costs more than all before it.
+    from portweave.layers import merged
+
+    layers = _layers(prepared, service)
+    if explain:
+        _explain(layers, service, key, as_json=args.flag("json"))
+    else:
+        _print(merged(layers), asked, prepared, service, as_json=args.flag("json"))
+    return 0
+
+
+def _operands(
+    words: list[str], instances: "Iterable[str]", *, explain: bool
+) -> tuple[str | None, str | None]:
+    """Which of the words names a service, and which a variable."""
+    names = list(instances)
+    services = [word for word in words if word in names]
+    others = [word for word in words if word not in names]
+    service = services[0] if services else None
+    if len(services) > 1 or len(words) > 1 + explain:
+        raise UsageError(f"unexpected argument '{words[1]}'", hint=f"portweave env {USAGE}")
+    if not others:
+        return service, None
+    # With --explain a word that no service is called by is a variable.
+    if not explain or len(others) > 1:
+        from portweave.procfiles.graph import unknown_service
+
+        raise unknown_service(others[0], names)
+    return service, others[0]
+
+
+def _shared(prepared: Prepared) -> dict[str, str]:
+    # So that a portweave in a shell that has these can tell them from the user's own wishes.
+    return {**prepared.env, "PORTWEAVE_WORKTREE": prepared.project.worktree.root}
+
+
+def _layers(prepared: Prepared, instance: str | None) -> "list[Layer]":
+    from portweave.layers import Environments, shared_layers
+
+    if instance is None:
+        return shared_layers(prepared)
+    service, number = prepared.project.instances()[instance]
+    port: int | None = None
+    if service.env_var is not None:
+        port = prepared.effective_port(service) if number == 1 else prepared.ports[instance]
+    return Environments(prepared, prepared.project.environ).layers(service, number, port)
+
+
+def _print(
+    env: "Mapping[str, str]",
+    asked: str | None,
+    prepared: Prepared,
+    service: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    left_out: list[str] = []
+    if asked == "shell":
+        from portweave.envtext import as_shell
+
+        text, left_out = as_shell(env)
+    elif asked == "json" or (as_json and asked is None):
+        from portweave.allocator.jsontext import pretty
+
+        fields: dict[str, object] = {name: env[name] for name in sorted(env)}
+        if asked is None:
+            fields = {
+                "schemaVersion": 1,
+                "namespace": prepared.entry.namespace,
+                "worktreeRoot": prepared.project.worktree.root,
+                "service": service,
+                "env": fields,
+            }
+        text = pretty(fields) + "\n"
+    else:
+        from portweave.envtext import as_dotenv
+
+        text, left_out = as_dotenv(env)
+    # The bytes as they are: what is inherited need not be UTF-8.
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+    sys.stdout.flush()
+    if left_out:
+        what = "no shell can set" if asked == "shell" else "a file of variables cannot hold"
+        print(f"[portweave] left out, because {what} them: {', '.join(left_out)}", file=sys.stderr)
+
+
+def _explain(layers: "list[Layer]", service: str | None, key: str | None, *, as_json: bool) -> None:
+    from portweave.layers import origins
+
+    found = origins(layers)
+    if key is not None:
+        if key not in found:
+            where = f"the environment of {service}" if service else "what all services share"
+            raise UsageError(
+                f"{key} is not in {where}",
+                hint="portweave env SERVICE --explain shows all that a service finds"
+                if service is None
+                else (),
+            )
+        found = {key: found[key]}
+    if as_json:
+        import json
+
+        fields: dict[str, object] = {
+            "schemaVersion": 1,
+            "service": service,
+            "variables": {
+                name: {
+                    "value": origin.value,
+                    "source": origin.source,
+                    "hides": [{"source": s, "value": value} for s, value in origin.hides],
+                }
+                for name, origin in found.items()
+            },
+        }
+        print(json.dumps(fields, ensure_ascii=False, indent=2))
+        return
+    for name, origin in found.items():
+        print(f"{name}={_shown(origin.value)}\n    from {origin.source}")
+        for source, value in origin.hides:
+            print(f"    hides {_shown(value)} from {source}")
+
+
+def _shown(value: str) -> str:
+    """A value on one line, whatever is in it."""
+    from portweave.allocator.jsontext import quote
+
+    return value if value.isprintable() and value == value.strip() else quote(value)

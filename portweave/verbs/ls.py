@@ -1,0 +1,162 @@
+"""`portweave ls`: the stacks of this machine."""
+
+import os
+import sys
+
+from portweave.allocator.leases import leases_dir
+from portweave.allocator.naming import project_name
+from portweave.allocator.registry import load, registry_path
+from portweave.args import Args, Option
+from portweave.errors import UsageError
+from portweave.supervisor.paths import live_stacks, stacks_dir
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from portweave.allocator.model import Entry
+
+OPTIONS = (Option("-a", "--all", about="worktrees and leases that have ports, too"),)
+USAGE = "[--all] [--json]"
+HELP = """
+Show the stacks that run on this machine, those of all projects and worktrees: project, namespace,
+state, pid, ports, worktree. With --all also what has ports and runs nothing: worktrees (idle) and
+leases (lease).
+
+On a pipe there is no heading, and a tab stands between two fields.
+"""
+_HEADING = ("PROJECT", "NAMESPACE", "STATE", "PID", "PORTS", "WORKTREE")
+
+
+class Row:
+    """One stack, or one block without.
+
+    Attributes:
+        project: The project's name.
+        namespace: The worktree's.
+        root: The worktree's root, or a lease's folder.
+        state: `running`, `idle` or `lease`.
+        pid: Of who runs it; None where nobody does.
+        ports: By instance.
+    """
+
+    __slots__ = ("namespace", "pid", "ports", "project", "root", "state")
+
+    def __init__(
+        self,
+        project: str,
+        namespace: str,
+        root: str,
+        *,
+        state: str,
+        ports: "Mapping[str, int]",
+        pid: int | None = None,
+    ) -> None:
+        self.project = project
+        self.namespace = namespace
+        self.root = root
+        self.state = state
+        self.ports = ports
+        self.pid = pid
+
+    def as_json(self) -> dict[str, object]:
+        """It as an object of `ls --json`."""
+        return {
+            "project": self.project,
+            "namespace": self.namespace,
+            "worktreeRoot": self.root,
+            "state": self.state,
+            "pid": self.pid,
+            "ports": dict(self.ports),
+        }
+
+    def cells(self) -> tuple[str, ...]:
+        """It as a line of a table."""
+        pid = "-" if self.pid is None else str(self.pid)
+        fields = (self.project, self.namespace, self.state, pid, spans(self.ports.values()))
+        return *fields, _one_line(self.root)
+
+
+def run(args: Args) -> int:
+    """Print the stacks."""
+    words = args.operands + (args.rest or [])
+    if words:
+        raise UsageError(f"unexpected argument '{words[0]}'")
+    rows = _running()
+    if args.flag("all"):
+        running = {(row.root, row.namespace) for row in rows}
+        folder = f"{leases_dir(os.environ)}/"
+        rows += [
+            _recorded(entry, is_lease=entry.key.worktree_root.startswith(folder))
+            for entry in load(registry_path(os.environ))
+            if (entry.key.worktree_root, entry.namespace) not in running
+            # Of one that has gone, the next allocation takes the ports.
+            and os.path.isdir(entry.key.worktree_root)
+        ]
+    rows.sort(key=lambda row: (row.project, row.namespace != "main", row.namespace, row.root))
+    if args.flag("json"):
+        import json
+
+        fields = {"schemaVersion": 1, "stacks": [row.as_json() for row in rows]}
+        print(json.dumps(fields, ensure_ascii=False, indent=2))
+        return 0
+    if not rows:
+        print("[portweave] no stack is running on this machine", file=sys.stderr)
+        return 0
+    print(table([row.cells() for row in rows], is_terminal=sys.stdout.isatty()))
+    return 0
+
+
+def table(rows: "Sequence[tuple[str, ...]]", *, is_terminal: bool) -> str:
+    """Rows as text, without a newline at the end: for eyes, or for programs."""
+    if not is_terminal:
+        return "\n".join("\t".join(row) for row in rows)
+    rows = [_HEADING, *rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADING))]
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def spans(ports: "Iterable[int]") -> str:
+    """Ports in ascending order, neighbours as `30000-30003`; `-` where there are none."""
+    found: list[list[int]] = []
+    for port in sorted(set(ports)):
+        if found and found[-1][1] == port - 1:
+            found[-1][1] = port
+        else:
+            found.append([port, port])
+    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in found) or "-"
+
+
+def _running() -> list[Row]:
+    return [
+        Row(
+            stack.project,
+            stack.namespace,
+            stack.root,
+            state="running",
+            ports=stack.ports,
+            pid=stack.pid,
+        )
+        for stack in live_stacks(stacks_dir(os.environ))
+    ]
+
+
+def _recorded(entry: "Entry", *, is_lease: bool) -> Row:
+    key = entry.key
+    main_root = (key.git_common_dir or key.worktree_root).removesuffix("/.git")
+    return Row(
+        "-" if is_lease else project_name(main_root),
+        entry.namespace,
+        key.worktree_root,
+        state="lease" if is_lease else "idle",
+        ports=entry.ports,
+    )
+
+
+def _one_line(path: str) -> str:
+    from portweave.allocator.jsontext import quote
+
+    return path if path.isprintable() else quote(path)
