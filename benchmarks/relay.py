@@ -88,8 +88,8 @@ class Result:
             last.
         cpu_s_per_gb: Of the supervising processes, for what came out of them.
         growth_mb: How much more memory they had, at the most, than before the flood.
-        written: Lines that the services wrote; up to a block of each that they were writing when they
-            were stopped is not counted.
+        written: Lines that the services wrote, without a block of each that was not finished when
+            they were stopped.
         missing: Of these, what did not come out.
         told: Lines that were told to be skipped.
         corrupt: Lines that nobody wrote.
