@@ -4,12 +4,14 @@ Nothing is imported here that a verb does not need: `portweave run` is to cost l
 interpreter.
 """
 
+import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
 
 from portweave.args import Args, Option, parse
 from portweave.errors import PortweaveError, UsageError
+from portweave.leftovers import finish_dead_stacks
 
 # Verb -> what it does, in the order of the help text. The module is portweave.verbs.<verb>.
 VERBS = {
@@ -21,11 +23,15 @@ VERBS = {
     "port": "print the port of one service",
     "ls": "show the stacks of this machine",
     "lease": "give a script some ports for a while",
+    "doctor": "look for what is wrong on this machine, and repair it",
     "check": "validate the definition files without starting anything",
     "graph": "show what depends on what",
     "schema": "print the JSON Schema of definition files",
     "version": "print the version",
 }
+
+# They only look at files of the project's own.
+PURE_VERBS = ("check", "graph", "schema", "version")
 
 GLOBAL_OPTIONS = (
     Option("-f", "--file", "--config", metavar="PATH", dest="config", about="the definition file"),
@@ -55,8 +61,6 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader has gone: nothing more can be said to it, and the interpreter must not try at
         # exit.
-        import os
-
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
 
@@ -101,6 +105,9 @@ def _dispatch(words: list[str], args: Args) -> int:
         return 0
     if args.flag("version"):
         return _dispatch(["version"], Args())
+    if verb not in PURE_VERBS:
+        for line in finish_dead_stacks(os.environ):
+            print(f"[portweave] {line}", file=sys.stderr, flush=True)
     status: int = module.run(args)
     return status
 

@@ -10,19 +10,22 @@ Looking here is a part of every command, so this imports little.
 
 import fcntl
 import os
+import signal
+import time
 
 from portweave.allocator.jsontext import is_object, pretty
 from portweave.allocator.leases import state_dir
 from portweave.allocator.naming import path_digest
 from portweave.allocator.processes import started_at
 from portweave.allocator.registry import read_all
-from portweave.errors import StackRunningError
+from portweave.errors import StackNotEndedError, StackRunningError
 from portweave.fastjson import loads
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
+    from typing import Self
 
 _RECORD = ".json"
 _LOCK = ".lock"
@@ -143,7 +146,7 @@ class Hold:
         """Give the right up."""
         os.close(self._lock)
 
-    def __enter__(self) -> "Hold":
+    def __enter__(self) -> "Self":
         return self
 
     def __exit__(
@@ -168,6 +171,33 @@ def keys(folder: str, *, held: bool) -> list[str]:
         return []
     found = [name.removesuffix(_RECORD) for name in sorted(names) if name.endswith(_RECORD)]
     return [key for key in found if _is_held(f"{folder}/{key}{_LOCK}") == held]
+
+
+def end_stack(folder: str, record: StackRecord, timeout_s: float) -> None:
+    """Ask whoever runs a stack to stop it, and wait until it is gone.
+
+    Raises:
+        StackNotEndedError: It has not ended within `timeout_s`.
+    """
+    lock = f"{folder}/{stack_key(record.root, record.namespace)}{_LOCK}"
+    until_s = time.monotonic() + timeout_s
+    if is_same(record):
+        try:
+            os.kill(record.pid, signal.SIGTERM)
+        except ProcessLookupError:  # it has ended meanwhile
+            pass
+        except PermissionError:
+            raise StackNotEndedError(
+                record.namespace, record.root, record.pid, "is another user's"
+            ) from None
+    pause_s = 0.01
+    while _is_held(lock):
+        if time.monotonic() >= until_s:
+            raise StackNotEndedError(
+                record.namespace, record.root, record.pid, f"has not ended within {timeout_s:g} s"
+            )
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, 0.1)
 
 
 def is_same(record: StackRecord) -> bool:
@@ -199,17 +229,17 @@ def _read(path: str) -> StackRecord | None:
         data = loads(read_all(path).decode("utf-8", "surrogateescape"))
     except (OSError, ValueError):
         return None
-    if not is_object(data) or not is_object(data.get("ports")):
+    if not is_object(data):
         return None
-    try:
-        return StackRecord(
-            pid=int(data["pid"]),
-            start=str(data["start"]),
-            project=str(data["project"]),
-            namespace=str(data["namespace"]),
-            root=str(data["worktreeRoot"]),
-            ports={str(name): int(port) for name, port in data["ports"].items()},
-            tag=str(data["tag"]),
-        )
-    except (KeyError, TypeError, ValueError):
+    pid, ports = data.get("pid"), data.get("ports")
+    if not isinstance(pid, int) or not is_object(ports):
         return None
+    return StackRecord(
+        pid=pid,
+        start=str(data.get("start", "")),
+        project=str(data.get("project", "")),
+        namespace=str(data.get("namespace", "")),
+        root=str(data.get("worktreeRoot", "")),
+        ports={name: port for name, port in ports.items() if isinstance(port, int)},
+        tag=str(data.get("tag", "")),
+    )

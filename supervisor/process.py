@@ -81,8 +81,17 @@ async def wait_for_exit(process: "subprocess.Popen[bytes]") -> None:
     As long as it is not reaped its pid, and so its group's number, cannot be used again.
     """
     if hasattr(os, "pidfd_open"):
+        await wait_for_end_of(process.pid)
+    else:
+        limiter = anyio.CapacityLimiter(1)
+        await anyio.to_thread.run_sync(process.wait, abandon_on_cancel=True, limiter=limiter)
+
+
+async def wait_for_end_of(pid: int) -> None:
+    """Wait until a process has ended that is not a child of ours."""
+    if hasattr(os, "pidfd_open"):
         try:
-            pidfd = os.pidfd_open(process.pid)
+            pidfd = os.pidfd_open(pid)
         except ProcessLookupError:
             return
         try:
@@ -90,8 +99,9 @@ async def wait_for_exit(process: "subprocess.Popen[bytes]") -> None:
         finally:
             os.close(pidfd)
     else:
-        limiter = anyio.CapacityLimiter(1)
-        await anyio.to_thread.run_sync(process.wait, abandon_on_cancel=True, limiter=limiter)
+        # Once a second costs nothing that could be felt, and needs no kqueue(2) of our own.
+        while os.getppid() == pid:  # noqa: ASYNC110 - nobody could set an event
+            await anyio.sleep(1)
 
 
 def reap(process: "subprocess.Popen[bytes]") -> int:

@@ -22,14 +22,18 @@ from portweave.supervisor.core.lifecycle import (
 from portweave.supervisor.core.plan import StackPlan
 from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
 from portweave.supervisor.logs import View, keep_blocks
+from portweave.supervisor.process import wait_for_end_of
+from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
 from portweave.supervisor.service import Service
-from portweave.supervisor.tribe import become_subreaper
+from portweave.supervisor.tribe import become_subreaper, describe, signal_each
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
 # One press of Ctrl-C may reach us twice, from the terminal and from a wrapper that passes it on.
 ONE_PRESS_S = 0.15
 LAST_LINES = 10
+# What services have left behind is asked once, and killed after this.
+STRAY_GRACE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,9 @@ class Options:
         colour: Whether colours may be used on a terminal.
         verbose: Whether more is told.
         banner: Shown before anything is started.
+        tag: What the marks of the stack's processes begin with.
+        journal: Where starts and ends are noted, for those who come after us; None for nowhere.
+        guardian: Pid of the process whose end ends the stack; None where there is none.
     """
 
     abort_on_exit: bool = False
@@ -49,6 +56,9 @@ class Options:
     colour: bool = True
     verbose: bool = False
     banner: str = ""
+    tag: str = ""
+    journal: Journal | None = None
+    guardian: int | None = None
 
 
 async def run(plan: StackPlan, options: Options, began_s: float) -> int:
@@ -88,10 +98,13 @@ class Stack:
         self._told_summary = False
         self._ended_by: int | None = None
         self._killing = False
-        census = Census()
-        tag = os.urandom(16).hex()
+        self._strays: list[str] = []
+        self._census = Census()
         self._services = {
-            i.name: Service(i, self._take, self.view.relay, census, tag) for i in plan.instances
+            plan.name: Service(
+                plan, self._take, self.view.relay, self._census, options.tag, options.journal
+            )
+            for plan in plan.instances
         }
         # Nobody is wanted yet: a signal may come before the start.
         self._fleet, _ = fleets.muster(plan.instances, frozenset(), 0.0)
@@ -111,7 +124,10 @@ class Stack:
         self._carry_out(orders)
         # After the first services have been spawned, for they do not need it to start.
         tasks.start_soon(self._settle_in)
+        if self._options.guardian is not None:
+            tasks.start_soon(self._watch_guardian, self._options.guardian)
         await self._over.wait()
+        await self._end_strays()
 
     async def _kill_when_cancelled(self) -> None:
         """An error of our own ends the services too: their tasks wait for them, shielded."""
@@ -120,6 +136,34 @@ class Stack:
         finally:
             for service in self._services.values():
                 service.order(Kill())
+
+    async def _watch_guardian(self, pid: int) -> None:
+        """Without its guardian a stack does not go on: nobody would end it if we were killed."""
+        await wait_for_end_of(pid)
+        self.view.say("the guardian of this stack was killed; the stack stops")
+        self._ended_by = self._ended_by or signal.SIGTERM
+        self.close()
+
+    async def _end_strays(self) -> None:
+        """End what has left its service's session, its parents and its mark behind."""
+        me = os.getpid()
+        told: set[int] = set()
+        kill_at_s = time.monotonic() + STRAY_GRACE_S
+        while True:
+            found = find_remains([], self._options.tag, me, await self._census.take())
+            if not found:
+                return
+            now_s = time.monotonic()
+            if now_s >= kill_at_s + KILL_PATIENCE_S:
+                self._strays = [describe(seen) for seen in found]
+                return
+            new = [seen for seen in found if seen.pid not in told]
+            signal_each(new, signal.SIGTERM)
+            signal_each(new, signal.SIGCONT)
+            told |= {seen.pid for seen in new}
+            if now_s >= kill_at_s or self._killing:
+                signal_each(found, signal.SIGKILL)
+            await anyio.sleep(0.01)
 
     async def _settle_in(self) -> None:
         become_subreaper()
@@ -216,6 +260,7 @@ class Stack:
     def outcome(self) -> int:
         """The exit status once all is over."""
         left = [text for service in self._services.values() for text in service.left]
+        left += [text for text in self._strays if text not in left]
         if left:
             raise ProcessesLeftError(left)
         if self._ended_by is not None:

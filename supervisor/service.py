@@ -14,7 +14,6 @@ from typing import Protocol
 
 import anyio
 
-from portweave.allocator.processes import command_of
 from portweave.supervisor.census import Census
 from portweave.supervisor.core.lifecycle import (
     Action,
@@ -45,13 +44,12 @@ from portweave.supervisor.core.ready import (
 )
 from portweave.supervisor.probes import ask_command, ask_http, ask_port, foreign_listener
 from portweave.supervisor.process import NotSpawnedError, reap, spawn, wait_for_exit
-from portweave.supervisor.tribe import TAG, Seen, Tribe, signal_each, signal_group
+from portweave.supervisor.remains import KILL_PATIENCE_S, Journal
+from portweave.supervisor.tribe import TAG, Seen, Tribe, describe, signal_each, signal_group
 
 # What a survivor holds open is not waited for: an exit comes from wait(2), not from the end of a
 # pipe.
 DRAIN_S = 0.2
-# After SIGKILL a process is gone in no time; one in an uninterruptible call may take longer.
-KILL_PATIENCE_S = 5.0
 
 
 class Relay(Protocol):
@@ -108,6 +106,7 @@ class Service:
         open_relay: OpenRelay,
         census: Census,
         tag: str,
+        journal: Journal | None,
     ) -> None:
         self.plan = plan
         self.last_lines = LastLines()
@@ -117,6 +116,7 @@ class Service:
         self._open_relay = open_relay
         self._census = census
         self._tag = f"{tag}.{plan.name}"
+        self._journal = journal
         self._runs = 0
         self._run = Run()
         self._alarm = anyio.CancelScope()
@@ -182,6 +182,8 @@ class Service:
             return
         self.leader = process.pid
         self._census.spare.add(process.pid)
+        if self._journal is not None:
+            self._journal.started(process.pid, self.plan.stop_grace_s, self.plan.stop_signal)
         self._send(Spawned(process.pid))
         # Shielded: whatever happens to us, what we started is ended and reaped.
         with anyio.CancelScope(shield=True):
@@ -210,6 +212,9 @@ class Service:
             tasks.cancel_scope.cancel()
         for relay in relays:
             await relay.close()
+        if self._journal is not None and not self.left:
+            # Before its number can be used again.
+            self._journal.ended(process.pid)
         status = reap(process) if run.exited.is_set() else 128 + signal.SIGKILL
         # One byte of chance spreads waits well enough, and `random` takes a while to import.
         return Exited(status, 0.8 + 0.4 * os.urandom(1)[0] / 255, note)
@@ -352,5 +357,5 @@ async def _unless(event: anyio.Event) -> None:
 
 def _named(processes: Sequence[Seen]) -> str:
     """Processes for a message: pid and command."""
-    names = [f"pid {process.pid} ({command_of(process.pid)[:200] or '?'})" for process in processes]
+    names = [describe(process) for process in processes]
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

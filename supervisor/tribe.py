@@ -11,7 +11,7 @@ module in its memory for as long as the stack lives, so it imports little.
 import os
 import signal
 
-from portweave.allocator.processes import HAS_PROC, read_bytes, variable_of
+from portweave.allocator.processes import HAS_PROC, command_of, read_bytes, variable_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ class Seen:
         self.session = session
         self.start = start
         self.zombie = zombie
+
+
+def describe(process: Seen) -> str:
+    """A process for a message: pid and command."""
+    return f"pid {process.pid} ({command_of(process.pid)[:200] or '?'})"
 
 
 def become_subreaper() -> None:

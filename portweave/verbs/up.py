@@ -54,13 +54,10 @@ def run(args: Args) -> int:
     if args.flag("dry_run"):
         return _dry_run(project, _wishes(args, scale), as_json=args.flag("json"))
     prepared = prepare(project)
-    # From here on what is imported costs more than all before it.
-    import anyio
-
+    from portweave.allocator.processes import started_at
     from portweave.stackplan import make_plan
-    from portweave.supervisor.paths import StackRecord, hold_stack, stack_key, state_dir
-    from portweave.supervisor.run import Options
-    from portweave.supervisor.run import run as run_stack
+    from portweave.supervisor.guardian import guarded
+    from portweave.supervisor.paths import Hold, StackRecord, stack_key, stacks_dir
 
     plan = make_plan(prepared, _wishes(args, scale), environ)
     source = args.text("exit_code_from")
@@ -70,24 +67,44 @@ def run(args: Args) -> int:
             f"--exit-code-from names {source}, which is not started",
             hint=f"started are {', '.join(started)}",
         )
-    folder = os.path.join(state_dir(environ), "stacks")
+    folder = stacks_dir(environ)
     _check_chosen_ports(prepared, plan, folder)
+    pid = os.getpid()
+    tag = os.urandom(16).hex()
     record = StackRecord(
-        os.getpid(),
-        plan.project,
-        plan.namespace,
-        plan.root,
-        {i.name: i.port for i in plan.instances if i.port is not None},
+        pid=pid,
+        start=started_at(pid) or "",
+        project=plan.project,
+        namespace=plan.namespace,
+        root=plan.root,
+        ports={i.name: i.port for i in plan.instances if i.port is not None},
+        tag=tag,
     )
-    options = Options(
-        abort_on_exit=args.flag("abort_on_exit") or source is not None,
-        exit_code_from=source,
-        colour=_may_colour(args, environ),
-        verbose=args.flag("verbose"),
-        banner=_banner(prepared, plan),
-    )
-    with hold_stack(folder, stack_key(plan.root, plan.namespace), record):
-        return anyio.run(run_stack, plan, options, began_s)
+    with Hold(folder, stack_key(plan.root, plan.namespace)) as hold:
+        hold.write(record)
+
+        def supervise() -> int:
+            # What is imported here costs more than all before it, and the guardian has no use
+            # for it.
+            import anyio
+
+            from portweave.supervisor.remains import Journal
+            from portweave.supervisor.run import Options
+            from portweave.supervisor.run import run as run_stack
+
+            options = Options(
+                abort_on_exit=args.flag("abort_on_exit") or source is not None,
+                exit_code_from=source,
+                colour=_may_colour(args, environ),
+                verbose=args.flag("verbose"),
+                banner=_banner(prepared, plan),
+                tag=tag,
+                journal=Journal(hold.journal),
+                guardian=pid,
+            )
+            return anyio.run(run_stack, plan, options, began_s)
+
+        return guarded(supervise, hold, tag)
 
 
 def _wishes(args: Args, scale: dict[str, int]) -> "Wishes":

@@ -569,19 +569,19 @@ def test_user_signals_reach_the_services(project: Path, up: "StartUp") -> None:
 UNKILLABLE = """
 import os, sys, anyio
 from portweave.errors import PortweaveError
-from portweave.supervisor import service
+from portweave.supervisor import run as stacks, service
 from portweave.supervisor.core.plan import InstancePlan, StackPlan
 from portweave.supervisor.run import Options, run
 
 # As if the process hung in the kernel: no signal gets through.
-service.signal_group = service.signal_each = lambda *_: None
-service.KILL_PATIENCE_S = 0.1
+service.signal_group = service.signal_each = stacks.signal_each = lambda *_: None
+service.KILL_PATIENCE_S = stacks.KILL_PATIENCE_S = stacks.STRAY_GRACE_S = 0.1
 plan = InstancePlan(
     "stuck", "stuck", 1, "stuck-main", ("sleep", "1000"), "sleep 1000", "/", dict(os.environ),
     stop_grace_s=0.1,
 )
 try:
-    anyio.run(run, StackPlan("p", "main", "/", (plan,), frozenset({"stuck"})), Options(), 0.0)
+    anyio.run(run, StackPlan("p", "main", "/", (plan,), frozenset({"stuck"})), Options(tag="t"), 0.0)
 except PortweaveError as error:
     sys.exit(f"{error.message} ({error.code})")
 """

@@ -1,0 +1,58 @@
+"""Finish what a killed supervisor and its killed guardian could not.
+
+Their stack's record and journal are still there, but nobody holds its lock. Whichever command comes
+next on the machine ends what is left of the stack, and says so. Looking costs a listing of one
+folder; only where there is something in it is more imported.
+"""
+
+import os
+
+from portweave.allocator.leases import state_dir
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def finish_dead_stacks(environ: "Mapping[str, str]") -> list[str]:
+    """End the processes of stacks that nobody runs any more; tell what was done, a line each."""
+    folder = f"{state_dir(environ)}/stacks"
+    try:
+        if not any(name.endswith(".json") for name in os.listdir(folder)):
+            return []
+    except OSError:
+        return []
+    from portweave.supervisor.paths import keys
+
+    told = [_finish(folder, key) for key in keys(folder, held=False)]
+    return [line for line in told if line]
+
+
+def _finish(folder: str, key: str) -> str:
+    from portweave.errors import StackRunningError
+    from portweave.supervisor.paths import Hold
+    from portweave.supervisor.remains import end_all, find_remains, read_journal
+
+    try:
+        hold = Hold(folder, key)
+    except StackRunningError:
+        # Somebody else was quicker.
+        return ""
+    with hold:
+        record = hold.read()
+        if record is None:
+            hold.forget()
+            return ""
+        claims = read_journal(hold.journal)
+        found, left = end_all(
+            lambda processes: find_remains(claims, record.tag, None, processes), claims, None
+        )
+        name = f"{record.project}/{record.namespace} ({record.root})"
+        if left:
+            pids = ", ".join(str(seen.pid) for seen in left)
+            return f"the stack {name} was killed, and cannot be ended wholly: pid {pids} remains"
+        hold.forget()
+    if not found:
+        return ""
+    what = f"{len(found)} process{'es' if len(found) != 1 else ''}"
+    return f"the stack {name} had been killed: {what} that it had left behind ended now"

@@ -1,0 +1,180 @@
+"""What is left of a stack when its own processes are killed."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+    from tests.integration.conftest import Stack, StartUp
+
+# Leaves its session, its parents, its environment and its descriptors, and ignores what it can.
+ESCAPE = """
+import os, signal, sys, time
+if os.fork() == 0:
+    os.setsid()
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    if os.fork() == 0:
+        with open("escaped", "w") as file:
+            file.write(str(os.getpid()))
+        os.closerange(0, 100)
+        os.execve("/bin/sleep", ["sleep", "1000"], {})
+    os._exit(0)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+time.sleep(1000)
+"""
+
+DEFINITIONS = f"""
+services:
+  nasty: {{command: {sys.executable} escape.py, port: false, stopGracePeriod: 500ms}}
+  family: {{command: sh -c 'sleep 1000 & sleep 1001', port: false, stopGracePeriod: 500ms}}
+  web: {{command: {sys.executable} -m http.server $PORT --bind 127.0.0.1, stopGracePeriod: 500ms}}
+"""
+
+
+@pytest.fixture
+def stack(project: Path, up: "StartUp", eventually: Callable[..., None]) -> "Stack":
+    """A stack of three services that are hard to end."""
+    (project / "escape.py").write_text(ESCAPE)
+    (project / "portweave.yaml").write_text(DEFINITIONS)
+    stack = up(project)
+    stack.wait_for("all ready in")
+    eventually(lambda: escaped(project))
+    return stack
+
+
+def escaped(project: Path) -> bool:
+    """Whether the process that leaves everything behind has got there."""
+    path = project / "escaped"
+    if not path.exists() or not path.read_text():
+        return False
+    return psutil.Process(int(path.read_text())).cmdline() == ["sleep", "1000"]
+
+
+def supervisor_of(stack: "Stack") -> psutil.Process:
+    [child] = psutil.Process(stack.process.pid).children()
+    return child
+
+
+def everything(stack: "Stack") -> list[psutil.Process]:
+    """Supervisor, services, and what has left them."""
+    away = psutil.Process(int((stack.root / "escaped").read_text()))
+    return [*stack.family(), away]
+
+
+def wait_until_gone(processes: list[psutil.Process], within_s: float) -> None:
+    _, alive = psutil.wait_procs(processes, within_s)
+    left = [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    assert not left
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV], ids=["kill", "segv"])
+def test_when_the_supervisor_is_killed_its_guardian_ends_the_stack(
+    stack: "Stack", number: int
+) -> None:
+    processes = everything(stack)
+    supervisor_of(stack).send_signal(number)
+    # The grace of these services, and one second.
+    wait_until_gone(processes, 1.5)
+    assert stack.wait() == 128 + number
+    assert f"the supervisor was ended by signal {number}" in stack.said
+    assert "nothing is left" in stack.said
+
+
+def test_when_the_guardian_is_killed_the_supervisor_ends_the_stack(stack: "Stack") -> None:
+    processes = everything(stack)
+    stack.process.kill()
+    wait_until_gone(processes, 2.5)
+    stack.process.wait()
+    stack.wait_for("the guardian of this stack was killed; the stack stops")
+
+
+def test_when_both_are_killed_the_next_command_ends_the_stack(
+    stack: "Stack", cli: "Cli", project: Path
+) -> None:
+    processes = everything(stack)
+    supervisor = supervisor_of(stack)
+    # One that is stopped cannot act between the two signals.
+    supervisor.suspend()
+    stack.process.kill()
+    supervisor.kill()
+    stack.process.wait()
+    services = [process for process in processes if process.pid != supervisor.pid]
+    away = services[-1]
+    services = [process for process in services if process.pid != away.pid]
+    assert all(process.is_running() for process in services)
+    done = cli("show", cwd=project)
+    assert "the stack shop/main" in done.stderr
+    assert "that it had left behind ended now" in done.stderr
+    wait_until_gone(services, 0.5)
+    # Without session, parents and environment nothing tells whose it was, once both are dead.
+    away.kill()
+    again = cli("show", cwd=project)
+    assert again.stderr == ""
+
+
+def test_what_has_escaped_is_ended_at_a_normal_end(stack: "Stack") -> None:
+    processes = everything(stack)
+    assert stack.stop() == 130
+    wait_until_gone(processes, 0.5)
+
+
+def test_signals_to_the_guardian_reach_the_supervisor(stack: "Stack") -> None:
+    stack.send(signal.SIGQUIT)
+    stack.wait_for("web: ready pid ")
+    assert stack.stop(signal.SIGTERM) == 143
+
+
+def test_a_closed_terminal_ends_the_stack(project: Path, cli: "Cli") -> None:
+    (project / "Procfile").write_text("one: sleep 1000\nother: sh -c 'sleep 1000 & wait'\n")
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        # A session of its own, whose terminal this is.
+        [sys.executable, "-c", TAKE_TERMINAL, *cli.argv, "up"],
+        cwd=project,
+        env=cli.env(),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    seen = b""
+    while b"all ready in" not in seen:
+        assert select.select([master], [], [], 10)[0], seen
+        seen += os.read(master, 65_536)
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.close(master)
+    assert process.wait(10) == 129
+    wait_until_gone(family, 1)
+
+
+TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_an_idle_stack_costs_next_to_nothing(project: Path, up: "StartUp") -> None:
+    (project / "Procfile").write_text("".join(f"s{n}: sleep 1000\n" for n in range(20)))
+    stack = up(project)
+    stack.wait_for("all ready in")
+    both = [psutil.Process(stack.process.pid), supervisor_of(stack)]
+    before = [process.num_ctx_switches().voluntary for process in both]
+    # Nothing is to happen: that is what is measured.
+    time.sleep(4)
+    after = [process.num_ctx_switches().voluntary for process in both]
+    assert sum(after) - sum(before) <= 4
+    assert sum(process.memory_full_info().pss for process in both) < 40 << 20
+    assert stack.stop() == 130
