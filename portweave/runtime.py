@@ -294,7 +294,7 @@ def _answer(work: "Callable[[], T]") -> "Result[T]":
 def _prepared(cwd: "Path | None", config_path: "Path | None", count: int | None) -> "Prepared":
     from portweave.prepare import prepare
 
-    prepared = prepare(_project(_folder(cwd), config_path, count))
+    prepared = prepare(find_services(_folder(cwd), config_path, count))
     if prepared.warnings:
         # Who asks decides what becomes of them.
         from logging import getLogger
@@ -304,7 +304,17 @@ def _prepared(cwd: "Path | None", config_path: "Path | None", count: int | None)
     return prepared
 
 
-def _project(cwd: str, config_path: "Path | None", count: int | None) -> "Project":
+def find_services(cwd: str, config_path: "Path | None", count: int | None) -> "Project":
+    """Find the worktree and its services; a definition file goes before `count`.
+
+    Args:
+        cwd: Absolute.
+        config_path: The definition file, relative to `cwd`; None to look for it.
+        count: How many anonymous ports to have where there is no definition file.
+
+    Raises:
+        PortweaveError: As `find_project`; and where there is neither.
+    """
     from portweave.errors import DefinitionsMissingError, NoServicesError
     from portweave.prepare import find_project
 
@@ -317,7 +327,6 @@ def _project(cwd: str, config_path: "Path | None", count: int | None) -> "Projec
             raise
         if count is None:
             raise NoServicesError(cwd, looked=error.hints[:1]) from None
-    # Only here: a definition file goes before `count`.
     return find_project(cwd, config=None, count=count, environ=environ)
 
 

@@ -1,0 +1,100 @@
+"""The pytest plugin: ports of a test session's own, and of each pytest-xdist worker's.
+
+    def test_health(portweave_ports, portweave_env):
+        serve(portweave_ports["api"], env={**os.environ, **portweave_env})
+
+The ports are a lease: apart from those of every stack that runs, of other sessions and of other
+workers. They are given back when the session ends, and when its process is killed.
+
+pytest imports this module wherever portweave is installed, so it imports nothing itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+import pytest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portweave.leases import Lease
+
+# A session is over long before; if it is not, it has hung.
+_TTL_S = 24 * 3600.0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options of the configuration file."""
+    parser.addini(
+        "portweave_config",
+        "the definition file whose services portweave_ports is for, relative to rootdir;"
+        " by default that of the worktree",
+    )
+    parser.addini(
+        "portweave_count",
+        "how many ports (port-1, port-2, …) portweave_ports has where there is no definition file",
+    )
+
+
+@pytest.fixture(scope="session")
+def portweave_ports(
+    _portweave_block: tuple[dict[str, int], dict[str, str]],
+) -> Mapping[str, int]:
+    """A port of this session's own for each instance of the definition file: `web`, `web.2`."""
+    return MappingProxyType(_portweave_block[0])
+
+
+@pytest.fixture(scope="session")
+def portweave_env(
+    _portweave_block: tuple[dict[str, int], dict[str, str]],
+) -> Mapping[str, str]:
+    """Every `envVar` and `discoveryEnv` of the definition file, with this session's ports."""
+    return MappingProxyType(_portweave_block[1])
+
+
+@pytest.fixture(scope="session")
+def _portweave_block(
+    pytestconfig: pytest.Config,
+) -> Iterator[tuple[dict[str, int], dict[str, str]]]:
+    from contextlib import suppress
+
+    from portweave.errors import PortweaveError
+    from portweave.leases import release
+
+    try:
+        lease, ports, env = _take(pytestconfig)
+    except PortweaveError as error:
+        lines = [f"portweave_ports: {error.message} ({error.code})", *error.hints]
+        if error.code == "PW0701":
+            lines[-1] = "portweave_count = N in pytest's configuration asks for N ports without one"
+        raise pytest.fail.Exception("\n".join(lines), pytrace=False) from None
+    yield ports, env
+    if lease is not None:
+        # Where that fails, the end of this process gives them back.
+        with suppress(PortweaveError):
+            release(lease.id)
+
+
+def _take(config: pytest.Config) -> "tuple[Lease | None, dict[str, int], dict[str, str]]":
+    from portweave.allocator.model import Entry
+    from portweave.leases import take_lease
+    from portweave.runtime import find_services
+
+    project = find_services(
+        str(config.rootpath),
+        config.getini("portweave_config") or None,
+        _count(config.getini("portweave_count")),
+    )
+    names = project.names
+    lease = take_lease(len(names), _TTL_S) if names else None
+    ports = dict(zip(names, lease.ports if lease else (), strict=True))
+    entry = Entry(project.key, "", project.worktree.namespace, ports)
+    return lease, ports, project.computed(entry)
+
+
+def _count(text: str) -> int | None:
+    if not text.strip():
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise pytest.UsageError(f"portweave_count is a number, not {text!r}") from None
