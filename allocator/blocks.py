@@ -88,7 +88,7 @@ def take(path: str, request: Request, environ: "Mapping[str, str]") -> Taken:
         return _replaced(entries, entry), Taken(entry, reused=False, unpinned=step.unpinned)
 
     try:
-        return _update(path, change, environ)
+        return update(path, change, environ)
     except PinTakenError as error:
         holder = listener(error.port) if error.by_listener and error.port else None
         if holder is None:
@@ -113,7 +113,7 @@ def give_back(
     def change(entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
         return [entry for entry in entries if not belongs(entry.key)], before
 
-    return _update(path, change, environ)
+    return update(path, change, environ)
 
 
 def _note_use(path: str, entry: Entry, environ: "Mapping[str, str]") -> None:
@@ -128,20 +128,32 @@ def _note_use(path: str, entry: Entry, environ: "Mapping[str, str]") -> None:
         return _replaced(entries, Entry(found.key, _now(), found.namespace, found.ports)), None
 
     try:
-        _update(path, change, environ, patient=False)
+        update(path, change, environ, patient=False)
     except (RegistryLockedError, RegistryUnwritableError):
         # Nothing that the user asked for has failed, and the next use notes it.
         return
 
 
-def _update(
+def update(
     path: str,
     change: "Callable[[list[Entry]], tuple[list[Entry], T]]",
     environ: "Mapping[str, str]",
     *,
     patient: bool = True,
 ) -> "T":
-    """Replace the registry by what `change` makes of it, worktrees that are gone left out."""
+    """Replace the registry by what `change` makes of it, worktrees that are gone left out.
+
+    Args:
+        path: The registry.
+        change: Entries to entries, and what is to be returned; it is called under the lock.
+        environ: Says how long to wait for others.
+        patient: Whether to wait at all.
+
+    Raises:
+        RegistryDamagedError: The registry cannot be read.
+        RegistryLockedError: Somebody else held it for too long.
+        RegistryUnwritableError: It cannot be written.
+    """
     from portweave.allocator.lock import Lock
 
     try:

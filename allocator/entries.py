@@ -29,7 +29,7 @@ def entries_from(value: object) -> list[Entry]:
     entries: list[Entry] = []
     for item in items:
         try:
-            entries.append(_entry_from(item))
+            entries.append(entry_from(item))
         except ValueError as error:
             raise ValueError(f"entry {len(entries) + 1}{_whose(item)}: {error}") from None
     return entries
@@ -49,7 +49,12 @@ def _whose(item: object) -> str:
     return f" (of {root})"
 
 
-def _entry_from(item: object) -> Entry:
+def entry_from(item: object) -> Entry:
+    """One entry of a registry.
+
+    Raises:
+        ValueError: It is none; the message says why.
+    """
     fields = _object(item, "it")
     key = _object(fields.get("key"), "key")
     common_dir = key.get("gitCommonDir", 0)

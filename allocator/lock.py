@@ -154,11 +154,7 @@ class Lock:
             return False
 
     def _owner(self) -> tuple[int, str] | None:
-        try:
-            pid, started = read_all(f"{self._folder}/owner").decode().split()
-            return int(pid), started
-        except (OSError, ValueError):
-            return None
+        return _owner(self._folder)
 
     def _refusal(self) -> RegistryLockedError:
         owner = self._owner()
@@ -170,6 +166,22 @@ class Lock:
         else:
             pid, holder = None, f"a process that has locked {self._file}"
         return RegistryLockedError(self._folder, self._attempts, holder, pid)
+
+
+def holder_of(folder: str) -> tuple[int | None, bool]:
+    """The pid that the folder of a lock names, None where it names none; and whether it lives."""
+    owner = _owner(folder)
+    if owner is None:
+        return None, False
+    return owner[0], started_at(owner[0]) == owner[1]
+
+
+def _owner(folder: str) -> tuple[int, str] | None:
+    try:
+        pid, started = read_all(f"{folder}/owner").decode().split()
+        return int(pid), started
+    except (OSError, ValueError):
+        return None
 
 
 def _mark(folder: str) -> tuple[int, int]:

@@ -80,7 +80,13 @@ def read_all(path: str) -> bytes:
         os.close(descriptor)
 
 
-def store(path: str, entries: list[Entry], *, still_locked: "Callable[[], None]") -> None:
+def store(
+    path: str,
+    entries: list[Entry],
+    *,
+    still_locked: "Callable[[], None]",
+    keep_last: bool = True,
+) -> None:
     """Replace the registry; the version before it stays as `registry.json.bak`.
 
     A crash at any moment, of the machine too, leaves the old version or the new one.
@@ -89,6 +95,7 @@ def store(path: str, entries: list[Entry], *, still_locked: "Callable[[], None]"
         path: The registry; where it is a link, what it names is replaced.
         entries: What it is to hold.
         still_locked: Called just before the replacement; raises where the lock was lost.
+        keep_last: Whether the version before it is a good one, to be kept.
 
     Raises:
         OSError: It cannot be written.
@@ -97,7 +104,8 @@ def store(path: str, entries: list[Entry], *, still_locked: "Callable[[], None]"
     temporary = f"{target}.tmp.{os.getpid()}.{time.time_ns() // 1_000_000}"
     write_new(temporary, text_of(entries).encode())
     try:
-        _keep_last(target, temporary)
+        if keep_last:
+            _keep_last(target, temporary)
         still_locked()
         os.rename(temporary, target)
     except BaseException:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # git is asked about a folder, not about what a hook or a script has set up.
-_DROPPED_VARIABLES = frozenset(
+DROPPED_VARIABLES = frozenset(
     {
         "GIT_CONFIG_GLOBAL",
         "GIT_DIR",
@@ -98,7 +98,7 @@ def _read(folder: str, environ: "Mapping[str, str]") -> tuple[str, str] | None:
     """The worktree's root and its repository; None outside git."""
     for name in environ:
         if name.startswith(_TELLING_VARIABLES) and not (
-            name in _DROPPED_VARIABLES or name in _HARMLESS_VARIABLES
+            name in DROPPED_VARIABLES or name in _HARMLESS_VARIABLES
         ):
             raise _UnsureError(name)
     # Physical, as git's answers are.
@@ -203,7 +203,7 @@ def _check_core(name: str, value: str, root: str, git_dir: str, common_dir: str)
 
 def _ask(folder: str, environ: "Mapping[str, str]") -> tuple[str, str] | None:
     """What git says: the worktree's root and its repository; None where it knows of none."""
-    variables = {name: value for name, value in environ.items() if name not in _DROPPED_VARIABLES}
+    variables = {name: value for name, value in environ.items() if name not in DROPPED_VARIABLES}
     words = ("rev-parse", "--show-toplevel", "--path-format=absolute", "--git-common-dir")
     reader, writer = os.pipe()
     try:

@@ -31,7 +31,7 @@ VERBS = {
 }
 
 # They only look at files of the project's own.
-PURE_VERBS = ("check", "graph", "schema", "version")
+PURE_VERBS = ("check", "doctor", "graph", "schema", "version")
 
 GLOBAL_OPTIONS = (
     Option("-f", "--file", "--config", metavar="PATH", dest="config", about="the definition file"),

@@ -58,7 +58,7 @@ def deaf(home: Path, repo: Repo, cli: "Cli") -> Iterator[tuple[Path, "subprocess
     assert cli("run", "--count", "1", "--", "true", cwd=root).returncode == 0
     stacks = home / "state" / "portweave" / "stacks"
     path = write_record(stacks, root, 0, "")
-    argv = [sys.executable, "-c", DEAF, path.with_suffix(".lock")]
+    argv = [sys.executable, "-c", DEAF, str(path.with_suffix(".lock"))]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()

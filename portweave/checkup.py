@@ -1,0 +1,303 @@
+"""Look at everything on this machine that portweave depends on: facts in, findings out."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from portweave.allocator import leases
+from portweave.allocator.lock import holder_of
+from portweave.allocator.model import Entry
+from portweave.allocator.processes import command_of, read_bytes
+from portweave.allocator.registry import load, registry_path
+from portweave.allocator.worktree import DROPPED_VARIABLES, Worktree, locate
+from portweave.errors import RegistryDamagedError, RegistryUnwritableError
+from portweave.findings import Finding, check_entries, check_pool
+from portweave.supervisor.paths import keys, stacks_dir
+
+# A lock that is held for longer than this is held by something that is stuck, or gone.
+_LOCK_S = 2.0
+_STALE_S = 30.0
+
+
+def check_all(environ: Mapping[str, str], folder: str) -> list[Finding]:
+    """All that is wrong, or may surprise, seen from `folder`; nothing is changed."""
+    try:
+        path = registry_path(environ)
+    except RegistryUnwritableError as error:
+        return [Finding("PW0303", "error", error.message, "\n".join(error.hints))]
+    entries, findings = _check_registry(path)
+    worktree = locate(folder, environ)
+    findings += _check_lock(path)
+    findings += check_pool(
+        environ.get("PORTWEAVE_POOL_RANGE", ""), _ephemeral(), _reserved(), entries
+    )
+    findings += _check_git(worktree, folder, environ)
+    findings += _check_stacks(environ)
+    findings += _check_leases(environ)
+    findings += _check_path(environ)
+    findings += _check_folders(path, leases.state_dir(environ), worktree)
+    return findings
+
+
+def roots_around(environ: Mapping[str, str], folder: str) -> list[str]:
+    """The worktree that `folder` lies in, and those beside it in its repository."""
+    worktree = locate(folder, environ)
+    found = [worktree.root, worktree.main_root]
+    linked = f"{worktree.git_common_dir}/worktrees"
+    if worktree.git_common_dir is not None and os.path.isdir(linked):
+        for name in sorted(os.listdir(linked)):
+            # gitrepository-layout(5): the path of the worktree's .git file.
+            line = os.fsdecode(read_bytes(f"{linked}/{name}/gitdir")).strip()
+            if line.endswith("/.git"):
+                found.append(line.removesuffix("/.git"))
+    return [root for root in dict.fromkeys(found) if os.path.isdir(root)]
+
+
+def _check_registry(path: str) -> tuple[Sequence[Entry], list[Finding]]:
+    findings: list[Finding] = []
+    for place in (path, os.path.dirname(path)):
+        try:
+            status = os.stat(place)
+        except OSError:
+            continue
+        # Whoever may write in the folder may replace the file.
+        if status.st_mode & (0o077 if place == path else 0o022):
+            findings.append(
+                Finding(
+                    "PW0310",
+                    "warning",
+                    f"others may read or write {place} (mode {status.st_mode & 0o777:o})",
+                    f"chmod go= {place}",
+                    "rights",
+                )
+            )
+    try:
+        entries = load(path)
+    except RegistryDamagedError as error:
+        detail = "".join(f"; {hint}" for hint in error.hints[:-1])
+        remedy = error.hints[-1]
+        return (), [
+            *findings,
+            Finding("PW0302", "error", error.message + detail, remedy, "registry"),
+        ]
+    gone = [e.key.worktree_root for e in entries if not os.path.isdir(e.key.worktree_root)]
+    return entries, findings + check_entries(entries, gone)
+
+
+def _check_lock(path: str) -> list[Finding]:
+    folder = f"{path.removesuffix('.json')}.lock"
+    try:
+        age_s = time.time() - os.lstat(folder).st_mtime
+    except OSError:
+        return []
+    pid, is_alive = holder_of(folder)
+    if pid is not None and not is_alive:
+        return [
+            Finding(
+                "PW0313",
+                "warning",
+                f"{folder} was left by pid {pid}, which has ended",
+                "the next allocation takes it over; npm portweave waits for up to 30 s",
+                "lock",
+            )
+        ]
+    if pid is None and age_s > _STALE_S:
+        return [
+            Finding(
+                "PW0313",
+                "warning",
+                f"{folder} was left {age_s:.0f} s ago by one that does not say who it is",
+                "the next allocation takes it over",
+                "lock",
+            )
+        ]
+    if age_s <= _LOCK_S:  # somebody is at work
+        return []
+    who = f"pid {pid} ({command_of(pid)})" if pid else "npm portweave, it seems"
+    return [
+        Finding(
+            "PW0301",
+            "warning",
+            f"{folder} has been held for {age_s:.0f} s by {who}",
+            "an allocation takes milliseconds: look at that process, and end it if it hangs",
+        )
+    ]
+
+
+def _ephemeral() -> tuple[int, int] | None:
+    numbers = read_bytes("/proc/sys/net/ipv4/ip_local_port_range").split()
+    if not numbers and sys.platform == "darwin":
+        names = ("net.inet.ip.portrange.first", "net.inet.ip.portrange.last")
+        answer = _answer(["sysctl", "-n", *names], os.environ)
+        numbers = (answer or "").encode().split()
+    return (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else None
+
+
+def _reserved() -> set[int]:
+    reserved: set[int] = set()
+    text = read_bytes("/proc/sys/net/ipv4/ip_local_reserved_ports").decode().strip()
+    for part in text.split(",") if text else ():
+        first, _, last = part.partition("-")
+        reserved.update(range(int(first), int(last or first) + 1))
+    return reserved
+
+
+def _check_git(worktree: Worktree, folder: str, environ: Mapping[str, str]) -> list[Finding]:
+    if not any(os.access(f"{place}/git", os.X_OK) for place in _path(environ)):
+        return [
+            Finding(
+                "PW0210",
+                "warning",
+                "there is no git on PATH: every folder with a definition file is a project, and"
+                " worktrees of one repository do not know of each other",
+                "install git",
+            )
+        ]
+    if worktree.git_common_dir is not None or not (top := _repository(folder)):
+        return []
+    refusal = _ask_git(folder, environ)
+    if refusal is None:
+        return []
+    if "dubious ownership" in refusal:
+        remedy = f"if you trust it: git config --global --add safe.directory {top}"
+    else:
+        remedy = f"git -C {top} status shows the same; without git every folder is a project"
+    first = next((line for line in refusal.splitlines() if line), "it fails")
+    return [Finding("PW0211", "error", f"git refuses {top}: {first}", remedy)]
+
+
+def _ask_git(folder: str, environ: Mapping[str, str]) -> str | None:
+    """What git says against a folder; None where it takes it for a worktree."""
+    variables = {name: value for name, value in environ.items() if name not in DROPPED_VARIABLES}
+    argv = ["git", "-C", folder, "rev-parse", "--show-toplevel"]
+    try:
+        done = subprocess.run(argv, env=variables, capture_output=True, check=False)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None if done.returncode == 0 else done.stderr.decode("utf-8", "replace").strip()
+
+
+def _repository(folder: str) -> str:
+    """The folder above with a `.git`, empty where there is none, or inside of one."""
+    above = os.path.realpath(folder)
+    while True:
+        name = os.path.basename(above)
+        if name == ".git" or os.path.isfile(f"{above}/HEAD"):
+            return ""
+        if os.path.lexists(f"{above}/.git"):
+            return above
+        if above == "/":
+            return ""
+        above = os.path.dirname(above)
+
+
+def _check_stacks(environ: Mapping[str, str]) -> Iterator[Finding]:
+    folder = stacks_dir(environ)
+    for key in keys(folder, held=False):
+        yield Finding(
+            "PW0953",
+            "warning",
+            f"{folder}/{key}.json is of a stack that nobody runs any more; processes of it may be"
+            " alive",
+            "--fix ends what is left of it, and removes the record",
+            "stacks",
+        )
+
+
+def _check_leases(environ: Mapping[str, str]) -> list[Finding]:
+    over = leases.look(leases.leases_dir(environ), time.time())[1]
+    if not over:
+        return []
+    names = ", ".join(sorted(map(os.path.basename, over))[:5])
+    return [
+        Finding(
+            "PW0314",
+            "note",
+            f"{len(over)} leases are over, and still have their ports: {names}",
+            "the next allocation takes them back",
+            "leases",
+        )
+    ]
+
+
+def _path(environ: Mapping[str, str]) -> list[str]:
+    return [place for place in environ.get("PATH", os.defpath).split(os.pathsep) if place]
+
+
+def _check_path(environ: Mapping[str, str]) -> list[Finding]:
+    found: dict[str, str] = {}
+    for place in _path(environ):
+        program = f"{place}/portweave"
+        if os.path.isfile(program) and os.access(program, os.X_OK):
+            found.setdefault(os.path.realpath(program), program)
+    kinds = [f"{program} ({_kind(real)})" for real, program in found.items()]
+    if len({_kind(real) for real in found}) < 2:
+        return []
+    return [
+        Finding(
+            "PW0610",
+            "warning",
+            f"{len(kinds)} programs are called portweave: {kinds[0]} is the one that is run,"
+            f" not {', '.join(kinds[1:])}",
+            "they share one pool, so nothing collides; npm's knows run, show, prune and panel only:"
+            " uninstall one, or change the order of PATH",
+        )
+    ]
+
+
+def _kind(program: str) -> str:
+    first = read_bytes(program)[:200].split(b"\n")[0]
+    if b"node" in first or program.endswith((".js", ".mjs")):
+        return "npm's"
+    return "this one" if b"python" in first or program.endswith(".py") else "another one"
+
+
+def _check_folders(registry: str, state: str, worktree: Worktree) -> Iterator[Finding]:
+    places = (
+        (os.path.dirname(registry), "PW0303", "XDG_CONFIG_HOME"),
+        (state, "PW0305", "XDG_STATE_HOME"),
+        (f"{worktree.root.rstrip('/')}/.portweave", "PW0505", ""),
+    )
+    for folder, code, variable in places:
+        why = _unwritable(folder)
+        if why:
+            remedy = f"change its rights, or name another place by {variable}"
+            if not variable:
+                remedy = "change its rights: current.env and logs are written there"
+            yield Finding(code, "error", f"{folder} cannot be written: {why}", remedy)
+
+
+def _unwritable(folder: str) -> str:
+    """Why nothing can be written in a folder that is there or is to be made; empty if it can."""
+    place = folder
+    while not os.path.lexists(place) and place != "/":
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        return f"{place} is no folder"
+    if not os.access(place, os.W_OK | os.X_OK):
+        return f"{place} is not writable"
+    if place != folder:
+        return ""
+    # A disk that is full, or mounted for reading, shows only when something is written.
+    trial = f"{folder}/registry.json.tmp.{os.getpid()}.{time.time_ns() // 1_000_000}"
+    try:
+        with open(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(b"?" * 4096)
+    except OSError as error:
+        return error.strerror or str(error)
+    finally:
+        if os.path.lexists(trial):
+            os.unlink(trial)
+    return ""
+
+
+def _answer(argv: list[str], environ: Mapping[str, str]) -> str | None:
+    try:
+        done = subprocess.run(
+            argv, env=environ, capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout if done.returncode == 0 else None

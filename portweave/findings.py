@@ -1,0 +1,224 @@
+"""What `portweave doctor` finds wrong, each thing with a stable code and the way out.
+
+Where a finding is what an error says as well, it has that error's code; all others are here. None
+of them is used for two things.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from portweave.allocator.model import Entry, Pool
+from portweave.allocator.plan import chosen_pool
+
+Severity = Literal["error", "warning", "note"]
+
+# Code -> what it means: the README's table says the same.
+CODES = {
+    "PW0301": "the registry is locked by somebody else",
+    "PW0302": "the registry is damaged",
+    "PW0303": "the registry cannot be written",
+    "PW0305": "the state folder cannot be written",
+    "PW0505": "`.portweave/` cannot be written",
+    "PW0310": "others may read or write the registry",
+    "PW0311": "the registry has blocks of worktrees that are gone",
+    "PW0312": "two blocks of the registry share a port",
+    "PW0313": "a lock was left by a process that has ended",
+    "PW0314": "leases are over and their ports not given back yet",
+    "PW0402": "the kernel gives ports of the pool to outgoing connections",
+    "PW0403": "browsers refuse ports of the pool",
+    "PW0404": "PORTWEAVE_POOL_RANGE is not understood",
+    "PW0405": "the pool reaches beyond the last port",
+    "PW0210": "there is no git",
+    "PW0211": "git refuses this folder",
+    "PW0610": "several programs on PATH are called portweave",
+    "PW0953": "the record of a stack that nobody runs any more",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, or may surprise.
+
+    Attributes:
+        code: Stable.
+        severity: `error`: something does not work; `warning`: it may not; `note`: good to know.
+        message: What, and where.
+        remedy: What to do about it.
+        repair: What `--fix` does about it, as a name; empty where it can do nothing.
+        fixed: Whether that has been done.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    remedy: str
+    repair: str = ""
+    fixed: bool = False
+
+    def __post_init__(self) -> None:
+        assert self.code in CODES, self.code
+
+    def as_json(self) -> dict[str, object]:
+        """It as `doctor --json` prints it."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "remedy": self.remedy,
+            "fixable": bool(self.repair),
+            "fixed": self.fixed,
+        }
+
+
+# https://fetch.spec.whatwg.org/#port-blocking, as far as the pool may reach.
+_REFUSED_BY_BROWSERS = frozenset(
+    {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566}
+    | {6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080}
+)
+_PORTS_END = 65536
+
+
+def shared_ports(entries: Sequence[Entry]) -> list[tuple[Entry, Entry, int]]:
+    """Each block that shares a port with one before it: the one to keep, the other, a port.
+
+    The one that was used last is to be kept.
+    """
+    found: list[tuple[Entry, Entry, int]] = []
+    holder: dict[int, Entry] = {}
+    for entry in sorted(entries, key=lambda entry: entry.last_used_at, reverse=True):
+        ports = sorted(entry.ports.values())
+        port = next((port for port in ports if port in holder), None)
+        if port is None:
+            holder |= dict.fromkeys(ports, entry)
+        else:
+            found.append((holder[port], entry, port))
+    return found
+
+
+def check_entries(entries: Sequence[Entry], gone: Sequence[str]) -> list[Finding]:
+    """What is wrong with blocks.
+
+    Args:
+        entries: The registry.
+        gone: The roots among them that are no folders.
+    """
+    findings: list[Finding] = []
+    if gone:
+        findings.append(
+            Finding(
+                "PW0311",
+                "warning",
+                f"{len(gone)} blocks belong to worktrees that are gone: {_some(gone)}",
+                "the next allocation drops them; if a volume is only not mounted, mount it first",
+                "blocks",
+            )
+        )
+    findings += [
+        Finding(
+            "PW0312",
+            "error",
+            f"port {port} belongs to {kept.key.worktree_root} and to {other.key.worktree_root}",
+            f"--fix takes the block of the one that was used before the other:"
+            f" {other.key.worktree_root} gets a new one at its next start",
+            "blocks",
+        )
+        for kept, other, port in shared_ports(entries)
+    ]
+    return findings
+
+
+def check_pool(
+    text: str,
+    ephemeral: tuple[int, int] | None,
+    reserved: Collection[int],
+    entries: Sequence[Entry],
+) -> list[Finding]:
+    """What is wrong with the pool.
+
+    Args:
+        text: `PORTWEAVE_POOL_RANGE`; may be empty.
+        ephemeral: First and last port that the kernel gives to outgoing connections; None where
+            that is not known.
+        reserved: Ports that it leaves out.
+        entries: The registry.
+    """
+    findings: list[Finding] = []
+    pool, remark = chosen_pool(text)
+    if remark is not None:
+        findings.append(
+            Finding(
+                "PW0404",
+                "error",
+                f'PORTWEAVE_POOL_RANGE="{text}" is not understood, {pool.start}-{pool.end} is used',
+                "write it as 30000-60000: the first port, and the one behind the last",
+            )
+        )
+    if pool.end > _PORTS_END:
+        findings.append(
+            Finding(
+                "PW0405",
+                "warning",
+                f"the pool {pool.start}-{pool.end} reaches beyond the last port, 65535",
+                "npm portweave fails when it gets there: end PORTWEAVE_POOL_RANGE at 65536",
+            )
+        )
+    refused = [port for port in sorted(_REFUSED_BY_BROWSERS) if pool.start <= port < pool.end]
+    if refused:
+        findings.append(
+            Finding(
+                "PW0403",
+                "warning",
+                f"browsers refuse to open ports of the pool: {_some(map(str, refused))}",
+                "a PORTWEAVE_POOL_RANGE above 10080 has none of these",
+            )
+        )
+    if ephemeral is not None:
+        findings += _check_ephemeral(pool, ephemeral, reserved, entries)
+    return findings
+
+
+def _check_ephemeral(
+    pool: Pool, ephemeral: tuple[int, int], reserved: Collection[int], entries: Sequence[Entry]
+) -> list[Finding]:
+    first, last = max(pool.start, ephemeral[0]), min(pool.end - 1, ephemeral[1])
+    # Reserving a few ports out of thousands changes nothing; reserving all does.
+    if first > last or all(port in reserved for port in range(first, last + 1)):
+        return []
+    affected = [
+        entry.key.worktree_root
+        for entry in entries
+        if any(first <= port <= last and port not in reserved for port in entry.ports.values())
+    ]
+    below = ephemeral[0] - pool.start
+    if affected:
+        severity: Severity = "warning"
+        whose = f"; blocks of {_some(affected)} lie there"
+    else:
+        severity = "note" if below >= _ROOM else "warning"
+        whose = ", no block lies there yet" if below > 0 else ""
+    return [
+        Finding(
+            "PW0402",
+            severity,
+            f"the kernel gives ports {first}-{last} of the pool {pool.start}-{pool.end} to outgoing"
+            f" connections, which may be in a server's way{whose}",
+            f"PORTWEAVE_POOL_RANGE={_better(pool, ephemeral)}; or as root:"
+            f" sysctl -w net.ipv4.ip_local_reserved_ports={first}-{last}",
+        )
+    ]
+
+
+# With so many ports below the kernel's, nobody gets to those above for a long time.
+_ROOM = 1000
+
+
+def _better(pool: Pool, ephemeral: tuple[int, int]) -> str:
+    if ephemeral[0] - pool.start >= _ROOM:
+        return f"{pool.start}-{ephemeral[0]}"
+    return f"{max(1024, min(20000, ephemeral[0] - 10000))}-{ephemeral[0]}"
+
+
+def _some(texts: Iterable[str]) -> str:
+    found = list(texts)
+    return ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")

@@ -1,0 +1,209 @@
+"""Make a damaged registry whole again, from all that is left of it.
+
+Best are the entries that still parse in the file itself, then those of the version before it, then
+what the worktrees' own `.portweave/current.env` say. A port that was found twice stays with whoever
+comes first in this order.
+"""
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+
+from portweave.allocator.blocks import update
+from portweave.allocator.entries import entry_from
+from portweave.allocator.jsontext import is_list, is_object
+from portweave.allocator.lock import Lock
+from portweave.allocator.model import Entry, Key
+from portweave.allocator.registry import load, read_all, remove_all, store, sync_folder, write_new
+from portweave.allocator.worktree import locate
+from portweave.errors import PortweaveError, RegistryDamagedError, RegistryUnwritableError
+from portweave.findings import shared_ports
+from portweave.procfiles.load import load as load_definitions
+from portweave.procfiles.load import read_env_file
+
+_ENTRY = re.compile(r'\{\s*"key"\s*:')
+_ROOT = re.compile(r'"worktreeRoot"\s*:\s*("(?:[^"\\\n]|\\.)*")')
+# An entry made from other files has been used at some time; nobody knows when.
+_LONG_AGO = "2000-01-01T00:00:00.000Z"
+
+
+def rebuild(path: str, environ: Mapping[str, str], roots: Iterable[str] = ()) -> list[str]:
+    """Set a damaged registry aside, and write one that holds what could be found.
+
+    Args:
+        path: The registry.
+        environ: Says how long to wait for others, and what git is to be told.
+        roots: Worktrees to ask besides those that the file names.
+
+    Returns:
+        What was done, a line each; nothing where the registry is whole.
+
+    Raises:
+        RegistryLockedError: Somebody else held it for too long.
+        RegistryUnwritableError: It cannot be written.
+    """
+    try:
+        with Lock(path, environ) as lock:
+            try:
+                load(path)
+            except RegistryDamagedError:
+                pass
+            else:
+                return []
+            target = os.path.realpath(path)
+            texts = [text for name in (target, f"{target}.bak") if (text := _text(name))]
+            entries = _found(texts, environ, roots)
+            moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+            aside = f"{target}.damaged.{moment}.{os.getpid()}"
+            _set_aside(target, aside)
+            store(path, entries, still_locked=lock.check, keep_last=False)
+        sync_folder(path)
+    except OSError as error:
+        raise RegistryUnwritableError(path, error.strerror or str(error)) from error
+    return [
+        f"set the damaged registry aside as {aside}",
+        f"rebuilt the registry with {len(entries)} blocks",
+    ]
+
+
+def drop_blocks(path: str, environ: Mapping[str, str]) -> list[str]:
+    """Drop blocks of worktrees that are gone, and those that share a port with a later used one."""
+
+    def change(entries: list[Entry]) -> tuple[list[Entry], list[str]]:
+        losers = [other for _, other, _ in shared_ports(entries)]
+        kept = [entry for entry in entries if not any(entry is loser for loser in losers)]
+        return kept, [f"dropped the block of {loser.key.worktree_root}" for loser in losers]
+
+    before = len(load(path))
+    told = update(path, change, environ)
+    gone = before - len(load(path)) - len(told)
+    return [*told, *([f"dropped {gone} blocks of worktrees that are gone"] if gone > 0 else [])]
+
+
+def narrow(paths: Iterable[str]) -> list[str]:
+    """Take rights on files and folders from all but their owner."""
+    told: list[str] = []
+    for path in paths:
+        mode = os.stat(path).st_mode & 0o777
+        if mode & 0o077:
+            os.chmod(path, mode & 0o700)
+            told.append(f"{path} is its owner's alone now")
+    return told
+
+
+def salvage(text: str) -> list[Entry]:
+    """The entries of a registry's text that parse, whatever is wrong with the rest."""
+    return [entry for item in _items(text) if (entry := _entry(item)) is not None]
+
+
+def _items(text: str) -> Iterator[object]:
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError):
+        decoder = json.JSONDecoder()
+        for match in _ENTRY.finditer(text):
+            try:
+                item: object = decoder.raw_decode(text, match.start())[0]
+            except (ValueError, RecursionError):
+                continue
+            yield item
+    else:
+        items = value.get("entries") if is_object(value) else None
+        yield from items if is_list(items) else ()
+
+
+def _entry(item: object) -> Entry | None:
+    try:
+        return entry_from(item)
+    except ValueError:
+        return None
+
+
+def _text(path: str) -> str:
+    try:
+        return read_all(path).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _set_aside(target: str, aside: str) -> None:
+    if os.path.isdir(target):
+        os.rename(target, aside)
+        return
+    # The file keeps its name until the new one replaces it: nobody ever finds none.
+    try:
+        os.link(target, aside)
+    except OSError:  # a file system without hard links, or a file that may not be read
+        try:
+            write_new(aside, read_all(target))
+        except OSError:
+            if os.path.lexists(aside):
+                remove_all(aside)
+            os.rename(target, aside)
+
+
+def _found(texts: list[str], environ: Mapping[str, str], roots: Iterable[str]) -> list[Entry]:
+    entries: list[Entry] = []
+    taken: set[int] = set()
+
+    def add(entry: Entry | None) -> None:
+        if entry is None or any(entry.key == other.key for other in entries):
+            return
+        ports = set(entry.ports.values())
+        if os.path.isdir(entry.key.worktree_root) and not ports & taken:
+            entries.append(entry)
+            taken.update(ports)
+
+    for text in texts:
+        for entry in salvage(text):
+            add(entry)
+    named = {root for text in texts for root in _roots(text)}
+    for root in sorted({*named, *roots} - {entry.key.worktree_root for entry in entries}):
+        add(_from_worktree(root, environ))
+    return entries
+
+
+def _roots(text: str) -> Iterator[str]:
+    for match in _ROOT.finditer(text):
+        try:
+            yield str(json.loads(match[1]))
+        except ValueError:
+            continue
+
+
+def _from_worktree(root: str, environ: Mapping[str, str]) -> Entry | None:
+    """The block that a worktree's own `current.env` speaks of."""
+    try:
+        values = read_env_file(f"{root}/.portweave/current.env", required=True)
+        overridden = read_env_file(f"{root}/.env", required=False)
+    except PortweaveError:
+        return None
+    worktree = locate(root, environ)
+    namespace = values.pop("PORTWEAVE_NAMESPACE", "")
+    if worktree.root != root or not namespace:
+        return None
+    names = _names(root, worktree.git_common_dir is not None)
+    ports = {
+        names[variable]: int(value)
+        for variable, value in values.items()
+        # What .env says is not what was allocated.
+        if variable in names and variable not in overridden and _is_port(value)
+    }
+    if not ports or len(set(ports.values())) < len(ports):
+        return None
+    return Entry(Key(worktree.git_common_dir, namespace, root), _LONG_AGO, namespace, ports)
+
+
+def _names(root: str, is_git: bool) -> dict[str, str]:
+    """Which service each variable of a worktree holds the port of."""
+    try:
+        definitions = load_definitions(root, root if is_git else None, None)
+    except PortweaveError:
+        return {f"PORT_{number}": f"port-{number}" for number in range(1, 101)}
+    return {service.env_var: service.name for service in definitions.services if service.env_var}
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) < 65536

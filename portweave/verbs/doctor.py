@@ -1,0 +1,109 @@
+"""`portweave doctor`: what is wrong on this machine, and what to do about it."""
+
+import json
+import os
+import sys
+from dataclasses import replace
+
+from portweave.allocator import leases
+from portweave.allocator.lock import Lock
+from portweave.allocator.registry import registry_path
+from portweave.args import Args, Option
+from portweave.checkup import check_all, roots_around
+from portweave.errors import PortweaveError, UsageError
+from portweave.findings import Finding
+from portweave.leftovers import finish_dead_stacks
+from portweave.prepare import working_dir
+from portweave.repair import drop_blocks, narrow, rebuild
+
+OPTIONS = (Option("--fix", about="repair what can be repaired"),)
+USAGE = "[--fix] [--json]"
+HELP = """
+Look at the registry, its lock, the pool of ports, git, stacks, leases, PATH and the folders that
+portweave writes to. Every finding has a code and says what to do.
+
+--fix sets a damaged registry aside and rebuilds it from what is left, and removes stale locks,
+leases, blocks and the remains of stacks. It stops nothing that runs.
+
+Exit status: 1 when an error was found and not repaired, else 0.
+"""
+# In this order: what comes later needs what comes before.
+_REPAIRS = ("lock", "registry", "rights", "stacks", "leases", "blocks")
+
+
+def run(args: Args) -> int:
+    """Print what was found."""
+    if args.operands or args.rest:
+        raise UsageError(f"unexpected argument '{[*args.operands, *(args.rest or [])][0]}'")
+    folder = working_dir()
+    findings = check_all(os.environ, folder)
+    if args.flag("fix") and any(finding.repair for finding in findings):
+        findings = _repair(findings, folder)
+    if args.flag("json"):
+        value = {
+            "schemaVersion": 1,
+            "ok": not _has_errors(findings),
+            "findings": [finding.as_json() for finding in findings],
+        }
+        print(json.dumps(value, ensure_ascii=False, indent=2))
+    else:
+        _print(findings)
+    return 1 if _has_errors(findings) else 0
+
+
+def _has_errors(findings: list[Finding]) -> bool:
+    return any(finding.severity == "error" and not finding.fixed for finding in findings)
+
+
+def _repair(findings: list[Finding], folder: str) -> list[Finding]:
+    for name in _REPAIRS:
+        if not any(finding.repair == name for finding in findings):
+            continue
+        try:
+            told = _do(name, folder)
+        except (PortweaveError, OSError) as error:
+            told = [f"not repaired: {error}"]
+        for line in told:
+            print(f"[portweave] {line}", file=sys.stderr)
+    left = check_all(os.environ, folder)
+    wrong = {(finding.code, finding.message) for finding in left}
+    fixed = [
+        replace(finding, fixed=True)
+        for finding in findings
+        if finding.repair and (finding.code, finding.message) not in wrong
+    ]
+    return [*fixed, *left]
+
+
+def _do(name: str, folder: str) -> list[str]:
+    environ = os.environ
+    path = registry_path(environ)
+    match name:
+        case "lock":
+            # Whoever takes it takes it over; nobody who is alive is robbed.
+            with Lock(path, environ):
+                return ["removed the lock that was left"]
+        case "registry":
+            return rebuild(path, environ, roots_around(environ, folder))
+        case "rights":
+            return narrow([path, os.path.dirname(path)])
+        case "stacks":
+            return finish_dead_stacks(environ)
+        case "leases":
+            return [f"took back {os.path.basename(over)}" for over in leases.reclaim(environ)]
+        case _:
+            return drop_blocks(path, environ)
+
+
+def _print(findings: list[Finding]) -> None:
+    for finding in findings:
+        what = "repaired" if finding.fixed else finding.severity
+        print(f"{what} {finding.code}: {finding.message}")
+        if not finding.fixed:
+            print(f"  {finding.remedy}")
+    counts = [
+        f"{number} {name}{'' if number == 1 else 's'}"
+        for name in ("error", "warning", "note")
+        if (number := sum(f.severity == name and not f.fixed for f in findings))
+    ]
+    print(", ".join(counts) or "nothing is wrong")
