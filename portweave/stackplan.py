@@ -69,12 +69,18 @@ def make_plan(prepared: Prepared, wishes: Wishes, environ: Mapping[str, str]) ->
     wanted, left_out = select(project.definitions, wishes)
     maker = _Maker(prepared, wishes, environ, {service.name: service for service in services})
     instances = [instance for service in services for instance in maker.instances(service)]
+    started = frozenset(i.name for i in instances if i.service in wanted)
+    if not started:
+        raise NothingToStartError(
+            "no service would be started: each is scaled to 0",
+            hint="--scale NAME=1 starts one instance",
+        )
     return StackPlan(
         project=project.name,
         namespace=prepared.entry.namespace,
         root=project.worktree.root,
         instances=tuple(instances),
-        wanted=frozenset(i.name for i in instances if i.service in wanted),
+        wanted=started,
         left_out=tuple(left_out),
         warnings=tuple(prepared.warnings),
     )

@@ -1,0 +1,495 @@
+"""Definitions, ports and variables in, a plan of instances out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from portweave.allocator.model import Entry, Key
+from portweave.allocator.naming import instance_name
+from portweave.allocator.worktree import Worktree
+from portweave.errors import (
+    EnvFileError,
+    NothingToStartError,
+    PlaceholderError,
+    PortOverrideError,
+    PortweaveError,
+    UsageError,
+)
+from portweave.prepare import Prepared, Project
+from portweave.procfiles.model import (
+    Definitions,
+    Dependency,
+    EnvFile,
+    Origin,
+    Ready,
+    Restart,
+    Service,
+)
+from portweave.stackplan import Wishes, make_plan, restart_policy, select
+from portweave.supervisor.core.plan import (
+    Condition,
+    InstancePlan,
+    Need,
+    ReadyPlan,
+    RestartPolicy,
+    StackPlan,
+    When,
+)
+
+ROOT = "/code/shop"
+HERE = Origin("/code/shop/portweave.yaml")
+# The first service's port; instances have theirs in the order of the services.
+FIRST_PORT = 30000
+
+
+def service(
+    name: str,
+    command: str | tuple[str, ...] | None = "run",
+    *,
+    needs: Mapping[str, str] | None = None,
+    port: bool = True,
+    environment: Mapping[str, str | None] | None = None,
+    env_files: tuple[EnvFile, ...] = (),
+    ready: Ready | None = None,
+    restart: Restart | None = None,
+    scale: int = 1,
+    oneshot: bool = False,
+    on_request: bool = False,
+    profiles: tuple[str, ...] = (),
+    stop_signal: str = "SIGTERM",
+    discovery_env: Mapping[str, str] | None = None,
+) -> Service:
+    return Service(
+        name,
+        HERE,
+        command=command,
+        env_var=f"{name.upper()}_PORT" if port else None,
+        discovery_env=tuple((discovery_env or {}).items()),
+        working_dir=f"{ROOT}/{name}",
+        environment=tuple((environment or {}).items()),
+        env_files=env_files,
+        depends_on=tuple(Dependency(*need) for need in (needs or {}).items()),
+        ready=ready,
+        restart=restart,
+        stop_signal=stop_signal,
+        scale=scale,
+        oneshot=oneshot,
+        on_request=on_request,
+        profiles=profiles,
+    )
+
+
+def plan_of(
+    *services: Service,
+    wishes: Wishes | None = None,
+    environ: Mapping[str, str] | None = None,
+    dotenv: Mapping[str, str] | None = None,
+    env_files: tuple[EnvFile, ...] = (),
+    project_name: str = "shop",
+) -> StackPlan:
+    """Plan these services, in a worktree that has been given its ports."""
+    wishes, environ, dotenv = wishes or Wishes(), environ or {}, dict(dotenv or {})
+    project = Project(
+        Worktree(ROOT, f"{ROOT}/.git", ROOT, "main"),
+        Definitions((HERE.path,), services, env_files=env_files, project_name=project_name),
+        offset=None,
+        registry="/nowhere",
+        scale={
+            s.name: max(1, wishes.scale.get(s.name, s.scale))
+            for s in services
+            if s.env_var is not None
+        },
+        environ=environ,
+    )
+    names = [
+        instance_name(name, number)
+        for name, count in project.scale.items()
+        for number in range(1, count + 1)
+    ]
+    ports = {name: FIRST_PORT + index for index, name in enumerate(names)}
+    entry = Entry(Key(f"{ROOT}/.git", "main", ROOT), "", "main", ports)
+    computed = project.computed(entry)
+    prepared = Prepared(
+        project,
+        entry,
+        reused=True,
+        dotenv=dotenv,
+        computed=computed,
+        env={name: dotenv.get(name, value) for name, value in computed.items()},
+        inherited={name: environ[name] for name in computed if name in environ},
+        warnings=["take care"],
+    )
+    return make_plan(prepared, wishes, environ)
+
+
+def only(plan: StackPlan) -> InstancePlan:
+    (instance,) = plan.instances
+    return instance
+
+
+def test_an_instance_holds_what_its_definition_says() -> None:
+    plan = plan_of(service("web", "npm run dev", stop_signal="SIGINT"))
+    web = only(plan)
+    assert (plan.project, plan.namespace, plan.root) == ("shop", "main", ROOT)
+    assert plan.warnings == ("take care",)
+    assert plan.wanted == {"web"}
+    assert (web.name, web.number, web.full_name) == ("web", 1, "web-main")
+    assert web.argv == ("/bin/sh", "-c", "exec npm run dev")
+    assert (web.command, web.working_dir) == ("npm run dev", f"{ROOT}/web")
+    assert (web.port, web.url) == (30000, "http://127.0.0.1:30000")
+    assert (web.stop_signal, web.stop_grace_s) == (2, 10)
+
+
+def test_a_list_is_executed_as_it_is() -> None:
+    web = only(plan_of(service("web", ("my server", "a; b"))))
+    assert web.argv == ("my server", "a; b")
+    assert web.command == "my server a; b"
+
+
+def test_a_service_without_a_command_is_not_in_the_plan() -> None:
+    plan = plan_of(service("web"), service("db", None))
+    assert [i.name for i in plan.instances] == ["web"]
+    assert plan.left_out == (("db", "it has no command"),)
+
+
+# Environment.
+
+
+def test_the_layers_of_an_environment_lie_in_order(tmp_path: Path) -> None:
+    common, own = tmp_path / "common.env", tmp_path / "own.env"
+    common.write_text("C=common\nD=common\nE=common\n")
+    own.write_text("D=own\nE=own\n")
+    web = only(
+        plan_of(
+            service("web", environment={"E": "written"}, env_files=(EnvFile(str(own)),)),
+            environ={"A": "inherited", "B": "inherited", "C": "inherited"},
+            dotenv={"B": ".env", "C": ".env"},
+            env_files=(EnvFile(str(common)),),
+        )
+    )
+    found = {name: web.environment[name] for name in "ABCDE"}
+    assert found == {"A": "inherited", "B": ".env", "C": "common", "D": "own", "E": "written"}
+
+
+def test_a_file_of_variables_that_is_missing_is_an_error_unless_it_may_be() -> None:
+    web = service("web", env_files=(EnvFile("/nowhere/x.env", required=False),))
+    assert only(plan_of(web)).name == "web"
+    with pytest.raises(EnvFileError):
+        plan_of(service("web", env_files=(EnvFile("/nowhere/x.env"),)))
+
+
+def test_each_service_finds_its_own_port_and_those_of_the_others() -> None:
+    plan = plan_of(service("web"), service("api"), service("job", port=False))
+    for instance, port in zip(plan.instances, ("30000", "30001", None), strict=True):
+        env = instance.environment
+        assert (env["WEB_PORT"], env["API_PORT"], env["HOST"]) == ("30000", "30001", "127.0.0.1")
+        assert env.get("PORT") == port
+        assert env.get("PORTWEAVE_URL") == (port and f"http://127.0.0.1:{port}")
+
+
+def test_port_and_host_come_neither_from_outside_nor_from_files(tmp_path: Path) -> None:
+    file = tmp_path / "x.env"
+    file.write_text("PORT=1\nHOST=h\n")
+    plan = plan_of(
+        service("web", env_files=(EnvFile(str(file)),)),
+        service("job", port=False),
+        environ={"PORT": "2", "HOST": "example.org"},
+        dotenv={"PORT": "3", "HOST": "::"},
+    )
+    web, job = (instance.environment for instance in plan.instances)
+    assert (web["PORT"], web["HOST"]) == ("30000", "127.0.0.1")
+    assert ("PORT" in job, job["HOST"]) == (False, "127.0.0.1")
+
+
+def test_a_service_may_say_what_its_own_port_and_host_variables_are() -> None:
+    web = only(plan_of(service("web", environment={"HOST": "::", "PORT": "${web}1"})))
+    assert (web.environment["HOST"], web.environment["PORT"]) == ("::", "300001")
+
+
+def test_what_says_where_a_service_is_cannot_be_overridden(tmp_path: Path) -> None:
+    marks = {
+        "PORTWEAVE_NAMESPACE": "main",
+        "PORTWEAVE_WORKTREE": ROOT,
+        "PORTWEAVE_SERVICE": "web-main",
+        "PORTWEAVE_INSTANCE": "1",
+        "PORTWEAVE_NAME": "web",
+        "PORTWEAVE_URL": "http://127.0.0.1:30000",
+    }
+    file = tmp_path / "x.env"
+    file.write_text("".join(f"{name}=other\n" for name in marks))
+    other = dict.fromkeys(marks, "other")
+    web = only(
+        plan_of(
+            service("web", environment=other, env_files=(EnvFile(str(file)),)),
+            dotenv={**other, "PORTWEAVE_TOKEN": "other"},
+            environ={**other, "PORTWEAVE_SOCKET": "/outer"},
+        )
+    )
+    found = {name: v for name, v in web.environment.items() if name.startswith("PORTWEAVE_")}
+    assert found == marks
+
+
+@pytest.mark.parametrize("source", ["environ", "dotenv"])
+def test_a_port_that_the_user_chose_is_followed_and_templates_keep_the_allocated_one(
+    source: str,
+) -> None:
+    web = service("web", environment={"ALLOCATED": "${web}"}, ready=Ready(tcp=True))
+    chosen = {"WEB_PORT": "4000"}
+    environ, dotenv = (chosen, {}) if source == "environ" else ({}, chosen)
+    found = only(plan_of(web, environ=environ, dotenv=dotenv))
+    assert (found.port, found.ready.tcp, found.url) == (4000, 4000, "http://127.0.0.1:4000")
+    assert found.environment["PORT"] == found.environment["WEB_PORT"] == "4000"
+    assert found.environment["ALLOCATED"] == "30000"
+
+
+def test_a_port_from_outside_wins_over_that_of_the_file() -> None:
+    found = only(plan_of(service("web"), dotenv={"WEB_PORT": "1"}, environ={"WEB_PORT": "2"}))
+    assert (found.port, found.environment["WEB_PORT"]) == (2, "2")
+
+
+@pytest.mark.parametrize("value", ["", "http", "0", "65536", "-1", "1.5", "\u0663"])
+def test_a_chosen_port_has_to_be_one(value: str) -> None:
+    with pytest.raises(PortOverrideError):
+        plan_of(service("web"), dotenv={"WEB_PORT": value})
+
+
+def test_templates_are_filled_in_and_dollars_may_be_doubled() -> None:
+    web = service(
+        "web",
+        environment={"A": "http://h:${api}/$$x", "B": "${namespace} ${pw:worktreeRoot} $HOME"},
+        discovery_env={"URL": "h:${api}"},
+    )
+    env = plan_of(web, service("api")).instances[0].environment
+    assert (env["A"], env["B"]) == ("http://h:30001/$x", f"main {ROOT} $HOME")
+    assert env["URL"] == "h:30001"
+
+
+def test_a_template_that_names_nothing_is_an_error() -> None:
+    with pytest.raises(PlaceholderError):
+        plan_of(service("web", environment={"A": "${nothing}"}))
+
+
+def test_a_variable_without_a_value_is_passed_on_where_there_is_one() -> None:
+    web = service("web", environment={"GIVEN": None, "OTHER": None})
+    env = only(plan_of(web, environ={"GIVEN": "x"}, dotenv={"GIVEN": "y"})).environment
+    assert env["GIVEN"] == "x"
+    assert "OTHER" not in env
+
+
+def test_docker_compose_is_told_apart_too_unless_the_user_has_done_so() -> None:
+    assert only(plan_of(service("web"))).environment["COMPOSE_PROJECT_NAME"] == "shop-main"
+    env = only(plan_of(service("web"), environ={"COMPOSE_PROJECT_NAME": "mine"})).environment
+    assert env["COMPOSE_PROJECT_NAME"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("project", "name"), [("My Shop.js", "my-shop-js-main"), ("_größe", "gr-e-main")]
+)
+def test_docker_compose_gets_a_name_that_it_takes(project: str, name: str) -> None:
+    env = only(plan_of(service("web"), project_name=project)).environment
+    assert env["COMPOSE_PROJECT_NAME"] == name
+
+
+def test_output_is_not_held_back_by_python_unless_the_user_says_so() -> None:
+    assert only(plan_of(service("web"))).environment["PYTHONUNBUFFERED"] == "1"
+    env = only(plan_of(service("web"), environ={"PYTHONUNBUFFERED": ""})).environment
+    assert env["PYTHONUNBUFFERED"] == ""
+
+
+# Needs and instances.
+
+
+def test_each_instance_is_waited_for() -> None:
+    needs = {"api": "ready", "db": "started"}
+    plan = plan_of(service("web", needs=needs), service("api", scale=2), service("db"))
+    assert plan.instances[0].needs == (
+        Need("api", Condition.READY),
+        Need("api.2", Condition.READY),
+        Need("db", Condition.STARTED),
+    )
+
+
+def test_instances_have_their_own_ports_names_and_numbers() -> None:
+    one, two = plan_of(service("web", "run $WEB_PORT", scale=2)).instances
+    assert (one.name, two.name, two.full_name) == ("web", "web.2", "web.2-main")
+    assert (one.port, two.port, two.number) == (30000, 30001, 2)
+    assert (two.environment["PORT"], two.environment["WEB_PORT"]) == ("30001", "30000")
+    assert two.environment["PORTWEAVE_NAME"] == "web.2"
+    assert two.environment["PORTWEAVE_INSTANCE"] == "2"
+    assert (one.ready.tcp, two.ready.tcp) == (30000, 30001)
+
+
+def test_the_command_line_scales_up_and_down() -> None:
+    assert len(plan_of(service("web"), wishes=Wishes(scale={"web": 3})).instances) == 3
+    plan = plan_of(
+        service("web", needs={"api": "ready"}),
+        service("api", scale=2),
+        wishes=Wishes(scale={"api": 0}),
+    )
+    assert [i.name for i in plan.instances] == ["web"]
+    assert plan.instances[0].needs == ()
+
+
+def test_a_need_without_a_command_is_not_waited_for() -> None:
+    plan = plan_of(service("web", needs={"db": "ready"}), service("db", None))
+    assert plan.instances[0].needs == ()
+
+
+# Readiness.
+
+# The name, the command, whether it has a port, whether it is a oneshot; whether it is to listen.
+LISTENERS: dict[str, tuple[str, str, bool, bool, bool]] = {
+    "nothing tells": ("api", "run", True, False, False),
+    "its name is web": ("web", "run", True, False, True),
+    "web without a port": ("web", "run", False, False, False),
+    "$PORT": ("api", "run -p $PORT", True, False, True),
+    "${PORT}": ("api", "run -p ${PORT:-3}", True, False, True),
+    "its own variable": ("api", "run -p $API_PORT", True, False, True),
+    "another one's variable": ("api", "run --db $DB_PORT", True, False, False),
+    "a longer name": ("api", "run $PORTS $MY_API_PORT", True, False, False),
+    "$PORT without a port": ("api", "run $PORT", False, False, False),
+    "a oneshot": ("api", "run $PORT", True, True, False),
+}
+
+
+@pytest.mark.parametrize("case", LISTENERS)
+def test_who_is_expected_to_listen(case: str) -> None:
+    name, command, port, oneshot, listens = LISTENERS[case]
+    found = only(plan_of(service(name, command, port=port, oneshot=oneshot)))
+    assert found.ready == ReadyPlan(tcp=30000 if listens else None)
+
+
+def test_what_is_written_about_readiness_holds() -> None:
+    ready = Ready(
+        http="/health?p=${api}", tcp=5432, exec="ask -x", log="up", interval_s=1, timeout_s=5
+    )
+    found = plan_of(service("web", ready=ready), service("api")).instances[0].ready
+    assert found == ReadyPlan(
+        http="http://127.0.0.1:30000/health?p=30001",
+        tcp=5432,
+        exec=("/bin/sh", "-c", "exec ask -x"),
+        log="up",
+        interval_s=1,
+        timeout_s=5,
+        written=True,
+    )
+
+
+def test_a_url_stays_and_a_path_is_on_the_instances_own_port() -> None:
+    ready = Ready(http="http://127.0.0.1:${web}/x", exec=("ask", "me"))
+    found = only(plan_of(service("web", ready=ready))).ready
+    assert (found.http, found.exec) == ("http://127.0.0.1:30000/x", ("ask", "me"))
+    one, two = plan_of(service("web", ready=Ready(http="/"), scale=2)).instances
+    assert one.ready.http == "http://127.0.0.1:30000/"
+    assert two.ready.http == "http://127.0.0.1:30001/"
+
+
+def test_the_time_to_get_ready_is_the_services_own_else_the_command_lines() -> None:
+    plan = plan_of(
+        service("a"),
+        service("b", ready=Ready(log="x")),
+        service("c", ready=Ready(log="x", timeout_s=5)),
+        wishes=Wishes(timeout_s=90),
+    )
+    assert [i.ready.timeout_s for i in plan.instances] == [90, 90, 5]
+
+
+# Restarts.
+
+# What the definition says, whether it is a oneshot, what the command line says; what holds.
+Policy = tuple[str, int | None]
+RESTARTS: dict[str, tuple[Restart | None, bool, Policy | None, Policy]] = {
+    "nothing said": (None, False, None, ("on-failure", 10)),
+    "nothing said of a oneshot": (None, True, None, ("no", None)),
+    "no": (Restart("no"), False, None, ("no", None)),
+    "always": (Restart("always"), False, None, ("always", None)),
+    "on-failure": (Restart("on-failure"), False, None, ("on-failure", 10)),
+    "on-failure:3": (Restart("on-failure", 3), False, None, ("on-failure", 3)),
+    "on-failure:0": (Restart("on-failure", 0), False, None, ("on-failure", 0)),
+    "a oneshot's own": (Restart("on-failure", 3), True, None, ("on-failure", 3)),
+    "the command line wins": (Restart("always"), False, ("no", None), ("no", None)),
+    "but not over a oneshot": (Restart("no"), True, ("always", None), ("no", None)),
+}
+
+
+@pytest.mark.parametrize("case", RESTARTS)
+def test_when_it_is_started_again(case: str) -> None:
+    restart, oneshot, wish, (when, limit) = RESTARTS[case]
+    wishes = Wishes(restart=None if wish is None else restart_policy(*wish))
+    found = only(plan_of(service("web", restart=restart, oneshot=oneshot), wishes=wishes))
+    assert found.restart == RestartPolicy(When(when), limit)
+
+
+# What is started.
+
+SERVICES = (
+    service("web", needs={"api": "ready"}),
+    service("api", needs={"db": "ready", "ports": "ready"}),
+    service("db"),
+    service("ports", None),
+    service("console", on_request=True),
+    service("debug", profiles=("tools", "all")),
+)
+STARTS: dict[str, tuple[Wishes, str, str]] = {
+    "all by themselves": (Wishes(), "api db web", "console debug ports"),
+    "and a profile": (Wishes(profiles=("all",)), "api db debug web", "console ports"),
+    "one, and what it needs": (Wishes(("api",)), "api db", ""),
+    "one alone": (Wishes(("web",), with_needs=False), "web", ""),
+    "one that is only started when named": (Wishes(("console",)), "console", ""),
+    "one of a profile, by its name": (Wishes(("debug",)), "debug", ""),
+}
+
+
+@pytest.mark.parametrize("case", STARTS)
+def test_what_is_started(case: str) -> None:
+    wishes, names, left_out = STARTS[case]
+    found, others = select(Definitions((), SERVICES), wishes)
+    assert sorted(found) == names.split()
+    assert sorted(name for name, _ in others) == left_out.split()
+
+
+def test_what_is_left_out_says_why() -> None:
+    _, left_out = select(Definitions((), SERVICES), Wishes())
+    assert dict(left_out) == {
+        "ports": "it has no command",
+        "console": "name it to start it",
+        "debug": "it needs --profile tools",
+    }
+
+
+NOT_STARTED: dict[str, tuple[tuple[Service, ...], Wishes, type[PortweaveError], str]] = {
+    "unknown": (SERVICES, Wishes(("wep",)), UsageError, '"wep"'),
+    "unknown to --scale": (SERVICES, Wishes(scale={"x": 2}), UsageError, '"x"'),
+    "no command": (SERVICES, Wishes(("ports",)), UsageError, "no command"),
+    "no commands at all": (
+        (service("db", None),),
+        Wishes(),
+        NothingToStartError,
+        "no service has a command",
+    ),
+    "none by itself": (
+        (service("c", on_request=True),),
+        Wishes(),
+        NothingToStartError,
+        "no service would be started",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NOT_STARTED)
+def test_what_cannot_be_started_is_an_error(case: str) -> None:
+    services, wishes, error, says = NOT_STARTED[case]
+    with pytest.raises(error, match=says):
+        select(Definitions((), services), wishes)
+
+
+def test_nothing_is_left_to_start_where_all_is_scaled_to_none() -> None:
+    with pytest.raises(NothingToStartError, match="scaled to 0"):
+        plan_of(service("web"), wishes=Wishes(scale={"web": 0}))
+
+
+def test_instances_that_are_not_started_are_planned_too() -> None:
+    plan = plan_of(*SERVICES, wishes=Wishes(("api",), scale={"api": 2}))
+    assert plan.wanted == {"api", "api.2", "db"}
+    assert [i.name for i in plan.instances] == ["web", "api", "api.2", "db", "console", "debug"]
