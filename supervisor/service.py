@@ -230,9 +230,12 @@ class Service:
         if run.stop.is_set():
             tribe.note()
             signal_group(tribe.leader, self.plan.stop_signal)
-            signal_each(tribe.others(), self.plan.stop_signal)
+            # Once is enough: to many programs a second signal means to end at once.
+            apart = [seen for seen in tribe.others() if seen.group != tribe.leader]
+            signal_each(apart, self.plan.stop_signal)
             # What is stopped does not act on a signal until it goes on.
             signal_group(tribe.leader, signal.SIGCONT)
+            signal_each(apart, signal.SIGCONT)
             told = {tribe.leader, *(seen.pid for seen in tribe.others())}
         kill_at_s = time.monotonic() + self.plan.stop_grace_s
         if run.stop.is_set():
