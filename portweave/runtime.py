@@ -239,7 +239,7 @@ async def ports(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[dict[str, int]]":
-    """`ports_sync` in a thread, under asyncio or trio; who cancels it does not wait for that."""
+    """`ports_sync` in a thread; who cancels it does not wait for that."""
     return await _in_thread(lambda: ports_sync(cwd=cwd, config_path=config_path, count=count))
 
 
@@ -249,7 +249,7 @@ async def env(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[dict[str, str]]":
-    """`env_sync` in a thread, under asyncio or trio; who cancels it does not wait for that."""
+    """`env_sync` in a thread; who cancels it does not wait for that."""
     return await _in_thread(lambda: env_sync(cwd=cwd, config_path=config_path, count=count))
 
 
@@ -259,7 +259,7 @@ async def allocation(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[Allocation]":
-    """`allocation_sync` in a thread, under asyncio or trio; who cancels it does not wait for it."""
+    """`allocation_sync` in a thread; who cancels it does not wait for it."""
     return await _in_thread(lambda: allocation_sync(cwd=cwd, config_path=config_path, count=count))
 
 
@@ -269,7 +269,7 @@ async def namespace(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[str]":
-    """`namespace_sync` in a thread, under asyncio or trio; who cancels it does not wait for it."""
+    """`namespace_sync` in a thread; who cancels it does not wait for it."""
     return await _in_thread(lambda: namespace_sync(cwd=cwd, config_path=config_path, count=count))
 
 

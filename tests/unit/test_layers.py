@@ -1,0 +1,148 @@
+"""Which value holds, where it is from, and what it hides."""
+
+from portweave.allocator.model import Entry, Key
+from portweave.allocator.worktree import Worktree
+from portweave.layers import Environments, Layer, compose_name, merged, origins, shared_layers
+from portweave.prepare import Prepared, Project
+from portweave.procfiles.model import Definitions, Origin, Service
+
+ROOT = "/code/shop"
+HERE = Origin(f"{ROOT}/portweave.yaml")
+WEB = Service(
+    "web",
+    HERE,
+    env_var="WEB_PORT",
+    discovery_env=(("API_URL", "http://h:${api}"),),
+    environment=(("OWN", "${web}/$$x"), ("KEPT", None), ("ABSENT", None)),
+)
+JOB = Service("job", HERE)
+
+
+def prepared(
+    *, dotenv: dict[str, str] | None = None, environ: dict[str, str] | None = None
+) -> Prepared:
+    project = Project(
+        Worktree(ROOT, None, ROOT, "main"),
+        Definitions(
+            (HERE.path,), (WEB, Service("api", HERE, env_var="API_PORT"), JOB), project_name="Shop"
+        ),
+        offset=None,
+        registry="/nowhere",
+        scale={"web": 2, "api": 1},
+        environ=environ or {},
+    )
+    entry = Entry(Key(None, "main", ROOT), "", "main", {"web": 1001, "web.2": 1002, "api": 1003})
+    computed = project.computed(entry)
+    dotenv = dotenv or {}
+    return Prepared(
+        project,
+        entry,
+        reused=True,
+        computed=computed,
+        dotenv=dotenv,
+        env={name: dotenv.get(name, value) for name, value in computed.items()},
+        inherited={name: value for name, value in (environ or {}).items() if name in computed},
+        warnings=(),
+    )
+
+
+def layers_of(
+    service: Service = WEB,
+    number: int = 1,
+    port: int | None = 1001,
+    *,
+    dotenv: dict[str, str] | None = None,
+    environ: dict[str, str] | None = None,
+) -> list[Layer]:
+    given = prepared(dotenv=dotenv, environ=environ)
+    return Environments(given, environ or {}).layers(service, number, port)
+
+
+def test_the_highest_layer_holds_and_the_others_are_hidden() -> None:
+    found = origins([Layer("a", {"X": "1", "Y": "1"}), Layer("b", {"X": "2"}), Layer("c", {})])
+    assert (found["X"].value, found["X"].source) == ("2", "b")
+    assert found["X"].hides == [("a", "1")]
+    assert (found["Y"].source, found["Y"].hides) == ("a", [])
+
+
+def test_a_source_that_comes_twice_counts_where_it_is_higher() -> None:
+    found = origins([Layer("in", {"X": "1"}), Layer("mid", {"X": "2"}), Layer("in", {"X": "1"})])
+    assert (found["X"].source, found["X"].hides) == ("in", [("mid", "2")])
+
+
+def test_what_is_told_of_is_what_holds() -> None:
+    layers = layers_of(dotenv={"WEB_PORT": "5", "OWN": "d"}, environ={"API_URL": "i", "KEPT": "k"})
+    assert {name: origin.value for name, origin in origins(layers).items()} == merged(layers)
+
+
+def test_a_computed_variable_goes_inherited_then_dotenv_then_computed() -> None:
+    web_port = origins(layers_of(dotenv={"WEB_PORT": "5"}, environ={"WEB_PORT": "6"}))["WEB_PORT"]
+    assert (web_port.value, web_port.source) == ("6", "inherited")
+    assert web_port.hides == [(".env", "5"), ("computed", "1001")]
+
+
+def test_any_other_variable_goes_the_other_way_round() -> None:
+    found = origins(layers_of(dotenv={"OWN": "d", "KEPT": "d"}, environ={"OWN": "i", "KEPT": "k"}))
+    assert found["OWN"].value == "1001/$x"
+    assert (found["OWN"].source, found["OWN"].hides) == (
+        "environment",
+        [(".env", "d"), ("inherited", "i")],
+    )
+    assert (found["KEPT"].value, found["KEPT"].source) == ("k", "environment")
+    assert "ABSENT" not in found
+
+
+def test_port_and_host_are_never_from_outside() -> None:
+    outside = {"PORT": "9", "HOST": "h", "PORTWEAVE_NAME": "x"}
+    found = origins(layers_of(dotenv=outside, environ=outside))
+    assert {
+        name: (found[name].value, found[name].source, found[name].hides) for name in outside
+    } == {
+        "PORT": ("1001", "computed", []),
+        "HOST": ("127.0.0.1", "computed", []),
+        "PORTWEAVE_NAME": ("web", "forced", []),
+    }
+
+
+def test_what_portweave_says_of_an_instance_is_forced() -> None:
+    second = merged(layers_of(number=2, port=1002))
+    assert {name: value for name, value in second.items() if name.startswith("PORTWEAVE_")} == {
+        "PORTWEAVE_INSTANCE": "2",
+        "PORTWEAVE_NAME": "web.2",
+        "PORTWEAVE_NAMESPACE": "main",
+        "PORTWEAVE_SERVICE": "web.2-main",
+        "PORTWEAVE_URL": "http://127.0.0.1:1002",
+        "PORTWEAVE_WORKTREE": ROOT,
+    }
+
+
+def test_a_service_without_a_port_has_neither_port_nor_url() -> None:
+    job = merged(layers_of(JOB, port=None))
+    assert "PORT" not in job
+    assert "PORTWEAVE_URL" not in job
+    assert job["WEB_PORT"] == "1001"
+
+
+def test_a_default_holds_unless_anything_else_says_it() -> None:
+    assert origins(layers_of())["COMPOSE_PROJECT_NAME"].source == "default"
+    assert merged(layers_of())["COMPOSE_PROJECT_NAME"] == "shop-main"
+    mine = layers_of(environ={"COMPOSE_PROJECT_NAME": "mine", "PYTHONUNBUFFERED": ""})
+    assert merged(mine)["COMPOSE_PROJECT_NAME"] == "mine"
+    assert merged(mine)["PYTHONUNBUFFERED"] == ""
+
+
+def test_what_all_share_leaves_aside_what_is_inherited() -> None:
+    shared = shared_layers(prepared(dotenv={"API_URL": "d", "B": "d"}, environ={"API_URL": "i"}))
+    assert merged(shared) == {
+        "API_PORT": "1003",
+        "API_URL": "d",
+        "PORTWEAVE_NAMESPACE": "main",
+        "PORTWEAVE_WORKTREE": ROOT,
+        "WEB_PORT": "1001",
+    }
+    assert origins(shared)["API_URL"].hides == [("computed", "http://h:1003")]
+
+
+def test_compose_takes_the_name() -> None:
+    assert compose_name("My Shop!", "main") == "my-shop--main"
+    assert compose_name("_x", "a") == "x-a"
