@@ -190,7 +190,7 @@ def _repository(folder: str) -> str:
             return above
         if above == "/":
             return ""
-        above = os.path.dirname(above)
+        above = above.rpartition("/")[0] or "/"
 
 
 def _check_stacks(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -273,7 +273,7 @@ def _unwritable(folder: str) -> str:
     """Why nothing can be written in a folder that is there or is to be made; empty if it can."""
     place = folder
     while not os.path.lexists(place) and place != "/":
-        place = os.path.dirname(place)
+        place = place.rpartition("/")[0] or "/"
     if not os.path.isdir(place):
         return f"{place} is no folder"
     if not os.access(place, os.W_OK | os.X_OK):

@@ -37,7 +37,7 @@ input()
 def write_record(stacks: Path, root: Path, pid: int, start: str) -> Path:
     stacks.mkdir(parents=True, exist_ok=True)
     path = stacks / f"{stack_key(str(root), 'main')}.json"
-    record = {
+    record: dict[str, object] = {
         "schemaVersion": 1,
         "pid": pid,
         "start": start,

@@ -1,0 +1,44 @@
+"""The real npm portweave, in a folder that is kept between test runs."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+PACKAGES = ("portweave@0.7.2", "node@24")
+# Where it is asked for, a test that cannot run fails.
+STRICT = any(
+    os.environ.get(name, "").lower() in {"1", "true"} for name in ("CI", "PORTWEAVE_TEST_STRICT")
+)
+
+
+def give_up(reason: str) -> NoReturn:
+    if STRICT:
+        pytest.fail(f"npm portweave cannot be had: {reason}")
+    pytest.skip(f"npm portweave cannot be had: {reason}")
+
+
+@pytest.fixture(scope="session")
+def npm_portweave(pytestconfig: pytest.Config) -> Path:
+    """The command of npm's; the node that runs it lies beside it."""
+    assert pytestconfig.cache is not None
+    folder = pytestconfig.cache.mkdir(f"npm-{'-'.join(PACKAGES).replace('@', '-')}")
+    command = folder / "node_modules" / ".bin" / "portweave"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not command.exists():
+            npm = shutil.which("npm")
+            if npm is None:
+                give_up("there is no npm on PATH to install it with")
+            argv = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), *PACKAGES]
+            try:
+                subprocess.run(argv, cwd=folder, capture_output=True, check=True, timeout=240)
+            except subprocess.CalledProcessError as error:
+                give_up(f"npm install: {error.stderr.decode(errors='replace')[-500:]}")
+            except subprocess.TimeoutExpired:
+                give_up("npm install takes too long")
+    return command
