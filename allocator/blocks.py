@@ -5,7 +5,7 @@ import time
 
 from portweave.allocator.model import Entry, Key
 from portweave.allocator.plan import Keep, Request, covers, entry_of, settle
-from portweave.allocator.registry import load, make_folders, store, sweep, sync_folder
+from portweave.allocator.registry import load, load_again, make_folders, store, sweep, sync_folder
 from portweave.errors import PinTakenError, RegistryLockedError, RegistryUnwritableError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -68,7 +68,8 @@ def take(path: str, request: Request, environ: "Mapping[str, str]") -> Taken:
         RegistryLockedError: Somebody else held it for too long.
         RegistryUnwritableError: It cannot be written.
     """
-    entry = entry_of(load(path), request.key)
+    known = load_again(path, b"", [])
+    entry = entry_of(known[1], request.key)
     if entry is not None and covers(entry, request):
         _note_use(path, entry, environ)
         return Taken(entry, reused=True)
@@ -88,7 +89,7 @@ def take(path: str, request: Request, environ: "Mapping[str, str]") -> Taken:
         return _replaced(entries, entry), Taken(entry, reused=False, unpinned=step.unpinned)
 
     try:
-        return update(path, change, environ)
+        return update(path, change, environ, known=known)
     except PinTakenError as error:
         holder = listener(error.port) if error.by_listener and error.port else None
         if holder is None:
@@ -140,6 +141,7 @@ def update(
     environ: "Mapping[str, str]",
     *,
     patient: bool = True,
+    known: tuple[bytes, list[Entry]] = (b"", []),
 ) -> "T":
     """Replace the registry by what `change` makes of it, worktrees that are gone left out.
 
@@ -148,6 +150,7 @@ def update(
         change: Entries to entries, and what is to be returned; it is called under the lock.
         environ: Says how long to wait for others.
         patient: Whether to wait at all.
+        known: What the registry was a moment ago, from `load_again`, to be read only once.
 
     Raises:
         RegistryDamagedError: The registry cannot be read.
@@ -160,7 +163,7 @@ def update(
         make_folders(os.path.dirname(path))
         with Lock(path, environ, patient=patient) as lock:
             sweep(path, time.time())
-            before = load(path)
+            before = load_again(path, *known)[1]
             entries, result = change(
                 [entry for entry in before if os.path.isdir(entry.key.worktree_root)]
             )

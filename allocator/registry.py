@@ -42,10 +42,22 @@ def load(path: str) -> list[Entry]:
     Raises:
         RegistryDamagedError: It cannot be read, or is no registry.
     """
+    return load_again(path, b"", [])[1]
+
+
+def load_again(path: str, data: bytes, entries: list[Entry]) -> tuple[bytes, list[Entry]]:
+    """The registry's bytes and its entries, which are `entries` where it still is `data`.
+
+    Raises:
+        RegistryDamagedError: It cannot be read, or is no registry.
+    """
     try:
-        text = read_all(path).decode()
+        found = read_all(path)
+        if found and found == data:
+            return data, entries
+        text = found.decode()
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return b"", []
     except OSError as error:
         raise RegistryDamagedError(
             path, f"failed to read registry file at {path}: {error.strerror}"
@@ -61,7 +73,7 @@ def load(path: str) -> list[Entry]:
             path, f"registry file at {path} is not valid JSON: {error}"
         ) from error
     try:
-        return entries_from(value)
+        return found, entries_from(value)
     except ValueError as error:
         raise RegistryDamagedError(
             path, f"registry file at {path} failed schema validation", str(error)

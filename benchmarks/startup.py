@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 
 FLOOR = Path(__file__).with_name("floor.py")
+HUNDRED = ["--count", "100", "run", "--", "true"]
+FRESH = "run, 100 fresh ports"
 BARE = "python -I -S -c pass"
 
 
@@ -37,6 +39,8 @@ def measure(folder: Path, runs: int, npm: str | None) -> None:
     portweave = str(Path(sys.executable).with_name("portweave"))
     run = [portweave, "run", "--", "true"]
     json, yaml, processes = (project(folder / name, name) for name in ("json", "yaml", "procfile"))
+    fresh = folder / "fresh"
+    fresh.mkdir()
     contenders: dict[str, tuple[list[str], Path]] = {
         BARE: ([sys.executable, "-I", "-S", "-c", "pass"], folder),
         "python -I -c pass": ([sys.executable, "-I", "-c", "pass"], folder),
@@ -48,14 +52,25 @@ def measure(folder: Path, runs: int, npm: str | None) -> None:
         "portweave run -- true, JSON": (run, json),
         "portweave run -- true, Procfile": (run, processes),
         "portweave run -- true, YAML": (run, yaml),
-        "portweave show": ([portweave, "show"], json),
+        "portweave show --json": ([portweave, "show", "--json"], json),
+        f"portweave {FRESH}": ([portweave, *HUNDRED], fresh),
     }
     if npm:
         contenders["npm portweave run -- true"] = ([npm, "run", "--", "true"], json)
+        contenders["npm portweave show --json"] = ([npm, "show", "--json"], json)
+        contenders[f"npm portweave {FRESH}"] = ([npm, *HUNDRED], fresh)
     times: dict[str, list[float]] = {name: [] for name in contenders}
     # The first round makes allocations and compiles; it does not count.
     for number in range(runs + 1):
         for name, (argv, cwd) in contenders.items():
+            if cwd == fresh:
+                subprocess.run(
+                    [portweave, "prune"],
+                    cwd=fresh,
+                    env=environ,
+                    stderr=subprocess.DEVNULL,
+                    check=False,
+                )
             took_s = timed(argv, cwd, environ)
             if number:
                 times[name].append(took_s)
@@ -65,7 +80,15 @@ def measure(folder: Path, runs: int, npm: str | None) -> None:
     for name, median_s in medians.items():
         line = f"{name:<36}{median_s * 1e3:8.2f}{min(times[name]) * 1e3:8.2f}"
         line += f"{median_s / medians[BARE]:8.2f}"
-        print(line + (f"{median_s / medians['npm portweave run -- true']:8.3f}" if npm else ""))
+        print(line + (f"{median_s / medians[npms(name)]:8.3f}" if npm else ""))
+
+
+def npms(name: str) -> str:
+    """What of npm's a command is to be measured against."""
+    for what in ("show --json", FRESH):
+        if name.endswith(what):
+            return f"npm portweave {what}"
+    return "npm portweave run -- true"
 
 
 def environment(folder: Path, npm: str | None) -> dict[str, str]:
