@@ -1,0 +1,244 @@
+"""`portweave env` as a user meets it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portweave.procfiles.dotenv import parse
+from tests.conftest import Cli, Pool
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import StartUp
+
+Repo = Callable[[int], list[Path]]
+
+STACK = """
+projectName: Shop
+envFile: all.env
+services:
+  web:
+    command: [./show, web]
+    envFile: web.env
+    scale: 2
+    discoveryEnv: {API_URL: "http://h:${api}"}
+    environment: ["OWN=${web}", KEPT]
+  api:
+    command: [./show, api]
+  job:
+    command: [./show, job]
+    port: false
+"""
+# As NUL keeps them apart, whatever is in them.
+SHOW = (
+    f"#!{sys.executable}\n"
+    """
+import os, sys
+with open(f"{sys.argv[1]}.{os.environ['PORTWEAVE_INSTANCE']}.seen", "wb") as file:
+    file.write(b"\\0".join(name + b"=" + value for name, value in os.environb.items()))
+"""
+)
+
+
+@pytest.fixture
+def root(repo: Repo) -> Path:
+    (root,) = repo(0)
+    (root / "portweave.yaml").write_text(STACK)
+    (root / "all.env").write_text("SHARED=all\nWHO=all\n")
+    (root / "web.env").write_text("WHO='web file'\nAPI_URL=hidden\n")
+    (root / ".env").write_text("API_PORT=4001\nWHO=dotenv\nPORT=9\n")
+    (root / "show").write_text(SHOW)
+    (root / "show").chmod(0o755)
+    return root
+
+
+def as_map(text: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads(text)
+    return found
+
+
+def test_it_prints_what_all_share_in_three_formats(cli: Cli, root: Path, pool: Pool) -> None:
+    expected = {
+        "API_PORT": "4001",
+        "API_URL": f"http://h:{pool.start + 2}",
+        "PORTWEAVE_NAMESPACE": "main",
+        "PORTWEAVE_WORKTREE": str(root),
+        "WEB_PORT": str(pool.start),
+    }
+    done = cli("env", cwd=root)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert parse(done.stdout, "") == expected
+    assert cli("env", "--format", "dotenv", cwd=root).stdout == done.stdout
+    assert as_map(cli("env", "--format", "json", cwd=root).stdout) == expected
+    assert json.loads(cli("env", "--json", cwd=root).stdout) == {
+        "schemaVersion": 1,
+        "namespace": "main",
+        "worktreeRoot": str(root),
+        "service": None,
+        "env": expected,
+    }
+    lines = cli("env", "--format=shell", cwd=root).stdout.splitlines()
+    assert lines == [f"export {name}='{value}'" for name, value in expected.items()]
+
+
+def test_it_gives_a_new_worktree_its_ports_and_says_nothing(cli: Cli, repo: Repo) -> None:
+    _, linked = repo(1)
+    (linked / "Procfile").write_text("web: true\n")
+    done = cli("env", cwd=linked)
+    assert (done.returncode, done.stderr) == (0, "")
+    current = (linked / ".portweave" / "current.env").read_text()
+    assert parse(done.stdout, "") == parse(current, "") | {"PORTWEAVE_WORKTREE": str(linked)}
+
+
+def test_what_is_inherited_does_not_change_what_all_share(cli: Cli, root: Path) -> None:
+    plain = cli("env", cwd=root).stdout
+    assert cli("env", cwd=root, env={"WEB_PORT": "1", "API_URL": "x"}).stdout == plain
+
+
+@pytest.mark.parametrize("instance", ["web", "web.2", "api", "job"])
+def test_a_service_s_variables_are_those_that_up_gives(
+    cli: Cli, root: Path, up: "StartUp", instance: str
+) -> None:
+    outside: dict[str, str | None] = {
+        "KEPT": "it's $kept\n",
+        "BYTES": os.fsdecode(b"\xff\x01"),
+        "API_URL": "mine",
+        "HOST": "not.this",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    stack = up(root, env=outside)
+    # A service that has nothing more to do ends; so does the stack.
+    stack.wait()
+    name, _, number = instance.partition(".")
+    seen = (root / f"{name}.{number or 1}.seen").read_bytes().decode("utf-8", "surrogateescape")
+    given = dict(pair.split("=", 1) for pair in seen.split("\0"))
+    # Each start adds this one; the interpreter of the service may add the other.
+    assert given.pop("PORTWEAVE_INVOCATION")
+    done = cli("env", instance, "--format", "json", cwd=root, env=outside)
+    assert done.returncode == 0, done.stderr
+    told = as_map(done.stdout)
+    if "LC_CTYPE" not in told:
+        given.pop("LC_CTYPE", None)
+    assert told == given
+
+
+def test_a_shell_that_evaluates_it_runs_nothing_and_has_the_values(
+    cli: Cli, root: Path, tmp_path: Path
+) -> None:
+    nasty = "'; touch pwned; $(touch pwned) `touch pwned` \\ \" ! \t é"
+    (root / ".env").write_text(f'API_URL="{nasty}"\nWEB_PORT="1 # x\n2;touch pwned"\n')
+    script = 'eval "$("$@")" && printf "%s\\0%s" "$API_URL" "$WEB_PORT"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *cli.argv, "env", "--format", "shell"],  # noqa: S607
+        cwd=root,
+        env=cli.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split("\0") == [nasty, "1 # x\n2;touch pwned"]
+    assert not (root / "pwned").exists()
+
+
+def test_a_shell_with_the_variables_of_one_worktree_leaves_another_alone(
+    cli: Cli, repo: Repo, pool: Pool
+) -> None:
+    roots = repo(1)
+    for root in roots:
+        (root / "Procfile").write_text("web: true\n")
+    mine = as_map(cli("env", "--format", "json", cwd=roots[0]).stdout)
+    done = cli("run", "--", "sh", "-c", "echo $WEB_PORT", cwd=roots[1], env=dict(mine))
+    assert done.stdout == f"{pool.start + 1}\n"
+    assert cli("port", "web", cwd=roots[1], env=dict(mine)).stdout == f"{pool.start + 1}\n"
+
+
+def test_names_that_no_shell_takes_are_left_out_and_named(cli: Cli, root: Path) -> None:
+    odd: dict[str, str | None] = {"A.B": "1", "PPID": "1", "FINE": "1"}
+    done = cli("env", "job", "--format", "shell", cwd=root, env=odd)
+    assert done.returncode == 0
+    assert "export FINE='1'\n" in done.stdout
+    assert "A.B" not in done.stdout
+    assert done.stderr == "[portweave] left out, because no shell can set them: A.B, PPID\n"
+    done = cli("env", "job", cwd=root, env={"RETURN": "a\r\nb", "A.B": "1"})
+    assert "RETURN" not in done.stdout
+    assert done.stderr == (
+        "[portweave] left out, because a file of variables cannot hold them: A.B, RETURN\n"
+    )
+
+
+def test_it_explains_where_a_value_is_from_and_what_it_hides(cli: Cli, root: Path) -> None:
+    done = cli("env", "web", "--explain", "WHO", cwd=root, env={"WHO": " outside"})
+    assert done.stdout == (
+        "WHO=web file\n"
+        "    from envFile web.env\n"
+        "    hides all from envFile all.env\n"
+        "    hides dotenv from .env\n"
+        '    hides " outside" from inherited\n'
+    )
+    again = cli("env", "--explain=WHO", "web", cwd=root, env={"WHO": " outside"})
+    assert again.stdout == done.stdout
+
+
+def test_it_explains_all_layers_as_json(cli: Cli, root: Path, pool: Pool) -> None:
+    done = cli("env", "web", "--explain", "--json", cwd=root, env={"API_URL": "mine"})
+    answer = json.loads(done.stdout)
+    assert (answer["schemaVersion"], answer["service"]) == (1, "web")
+    variables = answer["variables"]
+    assert variables["API_URL"] == {
+        "value": "mine",
+        "source": "inherited",
+        "hides": [
+            {"source": "computed", "value": f"http://h:{pool.start + 2}"},
+            {"source": "envFile web.env", "value": "hidden"},
+        ],
+    }
+    assert variables["API_PORT"]["source"] == ".env"
+    assert variables["OWN"] == {"value": str(pool.start), "source": "environment", "hides": []}
+    assert variables["PORT"] == {"value": str(pool.start), "source": "computed", "hides": []}
+    assert variables["PORTWEAVE_NAME"]["source"] == "forced"
+    assert variables["COMPOSE_PROJECT_NAME"]["source"] == "default"
+    every = as_map(cli("env", "web", "--format=json", cwd=root, env={"API_URL": "mine"}).stdout)
+    assert {name: variable["value"] for name, variable in variables.items()} == every
+
+
+def test_it_explains_what_all_share(cli: Cli, root: Path, pool: Pool) -> None:
+    done = cli("env", "--explain", "API_PORT", cwd=root)
+    assert done.stdout == (
+        f"API_PORT=4001\n    from .env\n    hides {pool.start + 2} from computed\n"
+    )
+    assert "PORTWEAVE_WORKTREE=" in cli("env", "--explain", cwd=root).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nope"], 'no service is named "nope"'),
+        (["web", "api"], "unexpected argument 'api'"),
+        (["web", "WHO"], "unexpected argument 'WHO'"),
+        (["web", "--explain", "A", "B"], "unexpected argument 'A'"),
+        (["--explain", "A", "B"], 'no service is named "A"'),
+        (["web", "--explain", "NOPE"], "NOPE is not in the environment of web"),
+        (["--explain", "WHO"], "WHO is not in what all services share"),
+        (["--format", "yaml"], "--format must be dotenv, shell or json, received yaml"),
+        (["--format", "json", "--explain"], "--format and --explain are mutually exclusive"),
+        (["--", "true"], "env takes the name of a service, not a command"),
+    ],
+)
+def test_what_cannot_be_understood_is_an_error(
+    cli: Cli, root: Path, words: list[str], message: str
+) -> None:
+    done = cli("env", *words, cwd=root)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"[portweave] error: {message} (PW0601)\n")
+
+
+def test_an_override_that_is_no_port_is_an_error_for_its_service(cli: Cli, root: Path) -> None:
+    (root / ".env").write_text("API_PORT=x\n")
+    assert "(PW0503)" in cli("env", "api", cwd=root).stderr
+    assert "API_PORT=x\n" in cli("env", cwd=root).stdout
+    assert cli("env", "job", cwd=root).returncode == 0

@@ -1,0 +1,81 @@
+"""`portweave port` as a user meets it."""
+
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Cli, Pool
+
+Repo = Callable[[int], list[Path]]
+
+
+@pytest.fixture
+def root(repo: Repo) -> Path:
+    (root,) = repo(0)
+    (root / "portweave.yaml").write_text(
+        "services: {web: {command: a, scale: 2}, api: {command: b}, job: {command: c, port: false}}"
+    )
+    return root
+
+
+def test_it_prints_the_port_of_each_instance_and_nothing_else(
+    cli: Cli, root: Path, pool: Pool
+) -> None:
+    for index, name in enumerate(["web", "web.2", "api"]):
+        done = cli("port", name, cwd=root)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{pool.start + index}\n", "")
+    assert json.loads(cli("port", "api", "--json", cwd=root).stdout) == {
+        "schemaVersion": 1,
+        "service": "api",
+        "port": pool.start + 2,
+    }
+
+
+def test_it_follows_what_the_user_has_chosen(cli: Cli, root: Path) -> None:
+    (root / ".env").write_text("WEB_PORT=4000\n")
+    assert cli("port", "web", cwd=root).stdout == "4000\n"
+    assert cli("port", "web", cwd=root, env={"WEB_PORT": "5000"}).stdout == "5000\n"
+    # What an outer portweave has put there is not the user's own.
+    inside: dict[str, str | None] = {"WEB_PORT": "5000", "PORTWEAVE_WORKTREE": "/elsewhere"}
+    assert cli("port", "web", cwd=root, env=inside).stdout == "4000\n"
+    assert "(PW0503)" in cli("port", "web", cwd=root, env={"WEB_PORT": "x"}).stderr
+    assert cli("port", "api", cwd=root, env={"WEB_PORT": "x"}).returncode == 0
+
+
+def test_who_listens_is_not_its_affair(cli: Cli, root: Path, pool: Pool) -> None:
+    cli("port", "web", cwd=root)
+    with socket.create_server(("127.0.0.1", pool.start)):
+        done = cli("port", "web", cwd=root)
+    assert (done.stdout, done.stderr) == (f"{pool.start}\n", "")
+
+
+def test_an_ignored_pool_is_told_of(cli: Cli, root: Path) -> None:
+    done = cli("port", "web", cwd=root, env={"PORTWEAVE_POOL_RANGE": "x"})
+    assert done.stdout.strip().isdigit()
+    assert done.stderr.startswith('[portweave] PORTWEAVE_POOL_RANGE="x" ignored')
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "port takes the name of one service"),
+        (["web", "api"], "unexpected argument 'api'"),
+        (["wep"], 'no service is named "wep"'),
+        (["web.3"], 'no service is named "web.3"'),
+        (["job"], "job has no port"),
+    ],
+)
+def test_what_has_no_port_is_an_error(cli: Cli, root: Path, words: list[str], message: str) -> None:
+    done = cli("port", *words, cwd=root)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"[portweave] error: {message} (PW0601)\n")
+    assert not (root / ".portweave").exists(), "an error gives no ports away"
+
+
+def test_without_a_definition_file_it_takes_a_count(cli: Cli, repo: Repo, pool: Pool) -> None:
+    (root,) = repo(0)
+    assert cli("port", "port-2", "--count", "2", cwd=root).stdout == f"{pool.start + 1}\n"
+    assert "(PW0101)" in cli("port", "web", cwd=root).stderr
