@@ -6,6 +6,7 @@ interpreter.
 
 import os
 import sys
+from errno import EIO, ENOSPC, EPIPE
 from importlib import import_module
 from io import TextIOWrapper
 
@@ -46,6 +47,7 @@ GLOBAL_OPTIONS = (
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line `argv` (by default the process's own) and return its exit status."""
+    _open_missing()
     for stream in (sys.stdout, sys.stderr):
         # Whatever the locale is, what we print is UTF-8, and no name of a file can make printing
         # fail.
@@ -53,16 +55,33 @@ def main(argv: list[str] | None = None) -> int:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     args = Args()
     try:
-        return _dispatch(sys.argv[1:] if argv is None else argv, args)
-    except PortweaveError as error:
-        return report(error, as_json=args.flag("json") and not error.always_text)
+        try:
+            status = _dispatch(sys.argv[1:] if argv is None else argv, args)
+        except PortweaveError as error:
+            status = report(error, as_json=args.flag("json") and not error.always_text)
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # The reader has gone: nothing more can be said to it, and the interpreter must not try at
-        # exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError as error:
+        if error.errno not in (EPIPE, ENOSPC, EIO):
+            raise
+        # The reader has gone, or the disk is full: nothing more can be said, and the interpreter
+        # must not try at exit.
+        for descriptor in (1, 2):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
         return 1
+    return status
+
+
+def _open_missing() -> None:
+    """Open what was closed when we were started, so that no file of ours takes its number."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def report(error: PortweaveError, *, as_json: bool) -> int:

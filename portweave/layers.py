@@ -106,7 +106,7 @@ class Environments:
 
     def __init__(self, prepared: Prepared, environ: "Mapping[str, str]") -> None:
         self._prepared = prepared
-        self._environ = environ
+        self._inherited = inherited_environment(environ)
         worktree = prepared.project.worktree
         self.values = Values(
             prepared.ports,
@@ -115,7 +115,7 @@ class Environments:
             worktree_root=worktree.root,
         )
         self._below = [
-            Layer("inherited", inherited_environment(environ)),
+            Layer("inherited", self._inherited),
             Layer(".env", _own(prepared.dotenv)),
             *self._files(prepared.project.definitions.env_files),
         ]
@@ -173,8 +173,8 @@ class Environments:
         for name, template in service.environment:
             if template is not None:
                 env[name] = expand(template, self.values, escapes=True)
-            elif name in self._environ:
-                env[name] = self._environ[name]
+            elif name in self._inherited:
+                env[name] = self._inherited[name]
         return env
 
     def _files(self, files: "Sequence[EnvFile]") -> list[Layer]:

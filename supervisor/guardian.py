@@ -11,6 +11,7 @@ guardian alone, it passes on.
 """
 
 import os
+import select
 import signal
 import sys
 
@@ -50,12 +51,15 @@ def guarded(main: "Callable[[], int]", hold: Hold, tag: str) -> int:
         death by signal n.
     """
     watched = {*_PASSED_ON, signal.SIGCHLD}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+    for stream in (sys.stdout, sys.stderr):
+        # What is buffered would be written twice. There is no stream where none was open.
+        if stream is not None:
+            stream.flush()
     child = os.fork()
     if child == 0:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        # Not even what we inherited: what is blocked here would be blocked in every service.
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         return main()
     become_subreaper()
     status = _wait_for(child, watched)
@@ -114,7 +118,11 @@ def _clean_up(hold: Hold, tag: str) -> "tuple[list[Seen], list[Seen]]":
 
 
 def _say(text: str) -> None:
+    # Nobody who stands still may keep the guardian: what finds no room at once is not said.
+    poll = select.poll()
+    poll.register(2, select.POLLOUT)
     try:
-        os.write(2, f"[portweave] {text}\n".encode())
+        if poll.poll(1000):
+            os.write(2, f"[portweave] {text}\n".encode())
     except OSError:
         return

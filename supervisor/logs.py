@@ -119,12 +119,20 @@ class Outlet:
         size = sum(map(len, pieces))
         if not size:
             return
-        written = os.writev(self._fd, pieces)
+        try:
+            written = os.writev(self._fd, pieces)
+        except BlockingIOError:
+            written = 0
         self._done_bytes += written
         if written < size:
             rest = memoryview(b"".join(pieces))[written:]
             while rest:
-                written = os.write(self._fd, rest)
+                try:
+                    written = os.write(self._fd, rest)
+                except BlockingIOError:
+                    # Somebody who shares it with us, as Node does, has made it so.
+                    _wait_until_writable(self._fd)
+                    continue
                 self._done_bytes += written
                 rest = rest[written:]
 
@@ -202,7 +210,7 @@ class View:
         if self._open is source:
             # The rest of a line whose beginning is on the screen.
             end = tamed.index(b"\n") + 1
-            self._put(tamed[:end], keep_open=True)
+            self._go_on(source, lines[: lines.index(b"\n")], tamed[:end])
             self._open = None
             tamed = tamed[end:]
         if tamed:
@@ -214,10 +222,17 @@ class View:
             return
         tamed = self._tame(part)
         if self._open is source:
-            self._put(tamed, keep_open=True)
+            self._go_on(source, part, tamed)
         else:
             self._put(source.prefix, tamed)
             self._open = source
+
+    def _go_on(self, source: Source, raw: bytes, tamed: bytes) -> None:
+        """Show more of a line that is open: behind what is there, or in its place."""
+        if self._out.terminal and b"\r" in raw.rstrip(b"\r"):
+            self._put(_CLEAR_LINE, source.prefix, tamed, keep_open=True)
+        else:
+            self._put(tamed, keep_open=True)
 
     def say(self, text: str) -> None:
         """Show lines of portweave's own."""
@@ -237,7 +252,11 @@ class View:
         """Keep `text` as the last line of the terminal; an empty one takes it away."""
         if not self.interactive:
             return
-        line = text.encode("utf-8", "backslashreplace")
+        try:
+            columns = os.get_terminal_size(1).columns or 80
+        except OSError:  # it has been closed
+            columns = 80
+        line = text[: columns - 1].encode("utf-8", "backslashreplace")
         if line != self._status:
             self._end_open_line()
             self._out.put(_CLEAR_LINE + line)
@@ -340,11 +359,24 @@ class Relay:
             with anyio.move_on_after(self._view.partial_patience_s):
                 await anyio.wait_readable(self._fd)
                 return
-            if not select.select([self._fd], [], [], 0)[0]:
+            if not _is_readable(self._fd):
                 part = self._splitter.peek()
                 self._take(part + b"\n")
                 self._view.show_part(self._source, part)
         await anyio.wait_readable(self._fd)
+
+
+def _wait_until_writable(fd: int) -> None:
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    poll.poll()
+
+
+def _is_readable(fd: int) -> bool:
+    # poll(2), as select(2) ends at descriptor 1024.
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def keep_blocks() -> None:

@@ -10,7 +10,6 @@ Looking here is a part of every command, so this imports little.
 
 import fcntl
 import os
-import signal
 import time
 
 from portweave.allocator.jsontext import is_object, pretty
@@ -18,7 +17,7 @@ from portweave.allocator.leases import state_dir
 from portweave.allocator.naming import path_digest
 from portweave.allocator.processes import started_at
 from portweave.allocator.registry import read_all
-from portweave.errors import StackNotEndedError, StackRunningError
+from portweave.errors import StackRunningError, StateUnwritableError
 from portweave.fastjson import loads
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -88,26 +87,26 @@ class Hold:
 
     Raises:
         StackRunningError: Somebody else has it.
+        StateUnwritableError: The folder cannot be used.
 
     Attributes:
         journal: Path of the file that tells which processes were started.
     """
 
     def __init__(self, folder: str, key: str) -> None:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
         base = f"{folder}/{key}"
         self.journal = base + _JOURNAL
         self._record = base + _RECORD
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        self._lock = os.open(base + _LOCK, flags, 0o600)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            self._lock = os.open(base + _LOCK, flags, 0o600)
+        except OSError as error:
+            raise StateUnwritableError(folder, error.strerror or str(error)) from error
+        if not _take(self._lock):
             os.close(self._lock)
             other = _read(self._record)
-            raise StackRunningError(
-                other.namespace if other else key, other.pid if other else 0
-            ) from None
+            raise StackRunningError(other.namespace if other else key, other.pid if other else 0)
 
     def write(self, record: StackRecord) -> None:
         """Tell others who we are."""
@@ -158,6 +157,20 @@ class Hold:
         self.close()
 
 
+def _take(lock: int) -> bool:
+    # Who only looks whether it is held has it for an instant.
+    for pause_s in (0.01, 0.02, 0.04, None):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if pause_s is None:
+                return False
+            time.sleep(pause_s)
+        else:
+            return True
+    return False
+
+
 def live_stacks(folder: str) -> list[StackRecord]:
     """The stacks that somebody runs."""
     return [record for key in keys(folder, held=True) if (record := _read(_path(folder, key)))]
@@ -171,33 +184,6 @@ def keys(folder: str, *, held: bool) -> list[str]:
         return []
     found = [name.removesuffix(_RECORD) for name in sorted(names) if name.endswith(_RECORD)]
     return [key for key in found if _is_held(f"{folder}/{key}{_LOCK}") == held]
-
-
-def end_stack(folder: str, record: StackRecord, timeout_s: float) -> None:
-    """Ask whoever runs a stack to stop it, and wait until it is gone.
-
-    Raises:
-        StackNotEndedError: It has not ended within `timeout_s`.
-    """
-    lock = f"{folder}/{stack_key(record.root, record.namespace)}{_LOCK}"
-    until_s = time.monotonic() + timeout_s
-    if is_same(record):
-        try:
-            os.kill(record.pid, signal.SIGTERM)
-        except ProcessLookupError:  # it has ended meanwhile
-            pass
-        except PermissionError:
-            raise StackNotEndedError(
-                record.namespace, record.root, record.pid, "is another user's"
-            ) from None
-    pause_s = 0.01
-    while _is_held(lock):
-        if time.monotonic() >= until_s:
-            raise StackNotEndedError(
-                record.namespace, record.root, record.pid, f"has not ended within {timeout_s:g} s"
-            )
-        time.sleep(pause_s)
-        pause_s = min(2 * pause_s, 0.1)
 
 
 def is_same(record: StackRecord) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 import anyio
+from anyio.abc import ByteStream
 
 from portweave.allocator.probe import listener
 from portweave.supervisor.census import Census
@@ -18,13 +19,13 @@ from portweave.supervisor.core.lines import plain_text
 from portweave.supervisor.core.ready import Answer, Failed, Passed
 from portweave.supervisor.core.restart import describe_exit
 from portweave.supervisor.process import NotSpawnedError, reap, spawn, wait_for_exit
-from portweave.supervisor.tribe import signal_group
+from portweave.supervisor.tribe import TAG, Tribe, signal_each, signal_group
 
 HTTP_TIMEOUT_S = 5.0
 EXEC_TIMEOUT_S = 10.0
 # How much of what a command says is kept, to tell why it failed.
 KEPT_BYTES = 4096
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def foreign_listener(port: int) -> str | None:
@@ -51,43 +52,77 @@ def ask_port(port: int, is_member: Callable[[int], bool]) -> Answer:
 
 async def ask_http(url: str, own_port: int | None, is_member: Callable[[int], bool]) -> Answer:
     """Whether a URL answers with 2xx or 3xx; a redirect is an answer and is not followed."""
-    parts = urlsplit(url)
-    if parts.hostname in _LOOPBACK and own_port is not None and parts.port == own_port:
-        answer = ask_port(own_port, is_member)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        host = parts.hostname or ""
+    except ValueError as error:
+        return Failed(f"{url}: {error}")
+    # A server on localhost may have chosen the other family.
+    hosts = _LOOPBACK if host in _LOOPBACK else (host,)
+    if host in _LOOPBACK and port == own_port:
+        answer = ask_port(port, is_member)
         if isinstance(answer, Failed):
             return answer
-    # http.client blocks; a thread each costs less than a client library's import.
+    answer = Failed(f"{url} gave no answer within {HTTP_TIMEOUT_S:g} s")
     with anyio.move_on_after(HTTP_TIMEOUT_S):
-        return await anyio.to_thread.run_sync(_request, url, abandon_on_cancel=True)
-    return Failed(f"{url} gave no answer within {HTTP_TIMEOUT_S:g} s")
+        for one in hosts:
+            answer = await _request(url, one, port)
+            if isinstance(answer, Passed):
+                break
+    return answer
 
 
-def _request(url: str) -> Answer:
-    from http.client import HTTPConnection, HTTPException, HTTPSConnection
+async def _request(url: str, host: str, port: int) -> Answer:
+    """Ask one address, and read the first line of its answer (RFC 9112, sections 3 and 4).
+
+    Some lines of our own, because the standard library's client blocks, and in a thread of its own
+    it could neither be bounded nor cancelled.
+    """
+    from anyio.streams.tls import TLSStream
 
     parts = urlsplit(url)
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=HTTP_TIMEOUT_S)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    head = (
+        f"GET {target} HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\n"
+        "User-Agent: portweave\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    )
+    received = b""
+    stream: ByteStream
     try:
-        connection.request("GET", path, headers={"User-Agent": "portweave", "Connection": "close"})
-        status = connection.getresponse().status
-    except TimeoutError:
-        return Failed(f"{url} gave no answer within {HTTP_TIMEOUT_S:g} s")
-    except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        stream = await anyio.connect_tcp(host, port)
+        if parts.scheme == "https":
+            stream = await TLSStream.wrap(stream, hostname=host)
+        async with stream:
+            await stream.send(head.encode("utf-8", "surrogateescape"))
+            while b"\n" not in received and len(received) < KEPT_BYTES:
+                received += await stream.receive()
+    except (OSError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
+        # anyio tells of a refused connection by what it was caused by.
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        reason = getattr(cause, "strerror", None) or str(cause) or "it closed the connection"
         return Failed(f"{url}: {reason}")
-    finally:
-        connection.close()
+    words = received.split(b"\r\n")[0].split()
+    if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
+        return Failed(f"{url}: what answers does not speak HTTP")
+    status = int(words[1])
     return Passed() if 200 <= status < 400 else Failed(f"{url} answers {status}")
 
 
 async def ask_command(
     argv: tuple[str, ...], working_dir: str, environment: Mapping[str, str], census: Census
 ) -> Answer:
-    """Whether a command exits 0. It has its own session, and is killed when it takes too long."""
+    """Whether a command exits 0. It has its own session, and is killed when it takes too long.
+
+    Args:
+        argv: What to execute.
+        working_dir: Where.
+        environment: All of it; its mark is the service's, with `.probe` behind it.
+        census: Tells what processes there are.
+    """
+    tag = f"{environment[TAG]}.probe"
     try:
-        process, *fds = spawn(argv, working_dir, environment)
+        process, *fds = spawn(argv, working_dir, {**environment, TAG: tag})
     except NotSpawnedError as error:
         return Failed(error.reason)
     census.spare.add(process.pid)
@@ -104,6 +139,9 @@ async def ask_command(
     finally:
         # Also when we are cancelled: nothing of the probe stays.
         signal_group(process.pid, signal.SIGKILL)
+        with anyio.CancelScope(shield=True):
+            left = Tribe(process.pid, tag).members(await census.take())
+        signal_each([seen for seen in left if seen.pid != process.pid], signal.SIGKILL)
         status = reap(process)
         census.spare.discard(process.pid)
         for fd in fds:

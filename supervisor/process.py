@@ -1,13 +1,18 @@
 """Spawn a command, wait for its end, reap it."""
 
+import contextlib
 import errno
 import os
+import resource
 import subprocess
 from collections.abc import Mapping
 
 import anyio
 
 from portweave.supervisor.core.restart import NOT_EXECUTABLE, NOT_FOUND
+
+MOST_DESCRIPTORS = 65_536
+_inherited_limit: tuple[int, int] | None = None
 
 
 class NotSpawnedError(Exception):
@@ -35,8 +40,16 @@ def spawn(
     Raises:
         NotSpawnedError: It could not be started.
     """
-    out_read, out_write = os.pipe()
-    err_read, err_write = os.pipe()
+    try:
+        out_read, out_write = os.pipe()
+    except OSError as error:
+        raise _not_spawned(error, argv[0], working_dir) from error
+    try:
+        err_read, err_write = os.pipe()
+    except OSError as error:
+        os.close(out_read)
+        os.close(out_write)
+        raise _not_spawned(error, argv[0], working_dir) from error
     try:
         process = subprocess.Popen(
             argv,
@@ -54,9 +67,32 @@ def spawn(
     finally:
         os.close(out_write)
         os.close(err_write)
+    limit_descriptors(process.pid)
     os.set_blocking(out_read, False)
     os.set_blocking(err_read, False)
     return process, out_read, err_read
+
+
+def raise_descriptor_limit() -> None:
+    """Allow ourselves as many descriptors as we may have: a service takes three of them.
+
+    What we start keeps the limit that we were started with.
+    """
+    global _inherited_limit
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Beyond this nothing is gained, and some systems refuse what they call unlimited.
+    wanted = min(hard, MOST_DESCRIPTORS) if hard != resource.RLIM_INFINITY else MOST_DESCRIPTORS
+    if soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            _inherited_limit = (soft, hard)
+
+
+def limit_descriptors(pid: int) -> None:
+    """Give a process the limit that we were started with (prlimit(2); Linux only)."""
+    if _inherited_limit is not None and hasattr(resource, "prlimit"):
+        with contextlib.suppress(OSError):
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, _inherited_limit)
 
 
 def _not_spawned(error: OSError | ValueError, program: str, working_dir: str) -> NotSpawnedError:

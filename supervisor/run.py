@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from portweave.errors import ProcessesLeftError, ServiceFailedError
+from portweave.errors import PortweaveError, ProcessesLeftError, ServiceFailedError
 from portweave.supervisor.census import Census
 from portweave.supervisor.core import fleet as fleets
 from portweave.supervisor.core.fleet import Fleet, Orders
@@ -22,10 +22,10 @@ from portweave.supervisor.core.lifecycle import (
 from portweave.supervisor.core.plan import StackPlan
 from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
 from portweave.supervisor.logs import View, keep_blocks
-from portweave.supervisor.process import wait_for_end_of
+from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
 from portweave.supervisor.service import Service
-from portweave.supervisor.tribe import become_subreaper, describe, signal_each
+from portweave.supervisor.tribe import become_subreaper, describe, reap_own_strays, signal_each
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
@@ -70,20 +70,24 @@ async def run(plan: StackPlan, options: Options, began_s: float) -> int:
         began_s: When the command began, on the monotonic clock.
 
     Returns:
-        The exit status: 0, 128+n after signal n, or that of the service that was asked for.
-
-    Raises:
-        ServiceFailedError: Nothing runs any more, and a service had failed.
-        ProcessesLeftError: A process could not be ended.
+        The exit status: 0, 128+n after signal n, that of the service that was asked for, or 1 where
+        a service has failed and nothing runs any more, or a process could not be ended.
     """
+    raise_descriptor_limit()
     stack = Stack(plan, options, began_s)
     try:
         async with anyio.create_task_group() as tasks:
             await stack.run(tasks)
             tasks.cancel_scope.cancel()
+        return stack.outcome()
+    except PortweaveError as error:
+        # By way of the view: a reader that stands still is not to hold us up at the very end.
+        stack.view.say(f"error: {error.message} ({error.code})")
+        for hint in error.hints:
+            stack.view.say(f"hint: {hint}")
+        return error.exit_status
     finally:
         stack.view.close()
-    return stack.outcome()
 
 
 class Stack:
@@ -118,10 +122,7 @@ class Stack:
             self.view.print(self._options.banner.encode("utf-8", "backslashreplace"))
         for service in self._services.values():
             tasks.start_soon(service.serve)
-        self._fleet, orders = fleets.muster(
-            self._plan.instances, self._plan.wanted, time.monotonic()
-        )
-        self._carry_out(orders)
+        self._change(*fleets.muster(self._plan.instances, self._plan.wanted, time.monotonic()))
         # After the first services have been spawned, for they do not need it to start.
         tasks.start_soon(self._settle_in)
         if self._options.guardian is not None:
@@ -168,10 +169,16 @@ class Stack:
     async def _settle_in(self) -> None:
         become_subreaper()
         keep_blocks()
+        # What was handed to us and ends is reaped then, not only when a service ends.
+        with anyio.open_signal_receiver(signal.SIGCHLD) as signals:
+            async for _ in signals:
+                reap_own_strays(self._census.spare)
 
     async def _take_signals(self, *, task_status: TaskStatus[None]) -> None:
         pressed_s = 0.0
-        with anyio.open_signal_receiver(*ENDING, *PASSED_ON, signal.SIGQUIT) as signals:
+        # Who is started by nohup(1) does not end with the terminal.
+        ending = [n for n in ENDING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+        with anyio.open_signal_receiver(*ending, *PASSED_ON, signal.SIGQUIT) as signals:
             task_status.started()
             async for number in signals:
                 if number in PASSED_ON:
@@ -183,13 +190,13 @@ class Stack:
                     self._ended_by = number
                     pressed_s = time.monotonic()
                     self.close()
-                elif time.monotonic() - pressed_s > ONE_PRESS_S:
+                elif number == signal.SIGINT and time.monotonic() - pressed_s > ONE_PRESS_S:
                     self.kill()
 
     def close(self) -> None:
         """Stop all, dependents first."""
         self._change(*fleets.close(self._fleet, time.monotonic()))
-        if not self.view.interactive and (line := stopping(self._fleet, killing=False)):
+        if not self.view.interactive and (line := stopping(self._fleet)):
             self.view.say(line)
 
     def kill(self) -> None:
@@ -219,7 +226,8 @@ class Stack:
             return
         if after.closing:
             line = stopping(after, killing=self._killing)
-            self.view.status(f"[portweave] {line}" if line else "")
+            more = "" if self._killing else " (Ctrl-C again to kill)"
+            self.view.status(f"[portweave] {line}{more}" if line else "")
         if fleets.is_over(after):
             self._over.set()
 
@@ -258,7 +266,12 @@ class Stack:
             self.view.say(f"{name}: {life.phase}{pid}, {life.restarts} restarts{reason}")
 
     def outcome(self) -> int:
-        """The exit status once all is over."""
+        """The exit status once all is over.
+
+        Raises:
+            ServiceFailedError: A service had failed.
+            ProcessesLeftError: A process could not be ended.
+        """
         left = [text for service in self._services.values() for text in service.left]
         left += [text for text in self._strays if text not in left]
         if left:
@@ -267,8 +280,9 @@ class Stack:
             return 128 + self._ended_by
         source = self._options.exit_code_from
         if source is not None:
-            status = self._fleet.lives[source].exit_status
-            return 1 if status is None else status
+            life = self._fleet.lives[source]
+            failed = life.phase in (Phase.FAILED, Phase.BLOCKED)
+            return life.exit_status or (1 if failed or life.exit_status is None else 0)
         if failed := fleets.failures(self._fleet):
             raise ServiceFailedError(
                 failed[0], self._fleet.lives[failed[0]].reason, others=tuple(failed[1:])

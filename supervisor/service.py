@@ -187,7 +187,14 @@ class Service:
         self._send(Spawned(process.pid))
         # Shielded: whatever happens to us, what we started is ended and reaped.
         with anyio.CancelScope(shield=True):
-            event = await self._watch(run, process, fds, Tribe(process.pid, tag))
+            tribe = Tribe(process.pid, tag)
+            try:
+                event = await self._watch(run, process, fds, tribe)
+            except Exception as error:
+                # Such as no descriptors left: an end like any other, with a next try.
+                signal_group(process.pid, signal.SIGKILL)
+                signal_each(tribe.members(await self._census.take()), signal.SIGKILL)
+                event = Exited(reap(process), note=f"could not be watched: {_innermost(error)}")
             self._census.spare.discard(process.pid)
             self.leader = None
             self._send(event)
@@ -296,7 +303,9 @@ class Service:
         late = False
         pause_s: float | None = None
         while True:
-            answer = await self._ask(tribe, run)
+            answer = Failed("its probes gave no answer in time")
+            with anyio.move_on_after(max(late_at_s - time.monotonic(), ready.interval_s)):
+                answer = await self._ask(tribe, run)
             if isinstance(answer, Passed):
                 break
             if time.monotonic() >= late_at_s and not late:
@@ -356,6 +365,13 @@ async def _unless(event: anyio.Event) -> None:
     if event.is_set():
         await anyio.sleep_forever()
     await event.wait()
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The first error of a group of errors, which is what a task group raises."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _named(processes: Sequence[Seen]) -> str:

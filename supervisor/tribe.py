@@ -131,17 +131,23 @@ def descendants_now(pid: int) -> list[int]:
     found: list[int] = []
     queue = [pid]
     while queue:
-        parent = queue.pop()
-        try:
-            threads = os.listdir(f"/proc/{parent}/task")
-        except OSError:
-            continue
-        for thread in threads:
-            listed = read_bytes(f"/proc/{parent}/task/{thread}/children").split()
-            children = [int(child) for child in listed]
-            found += children
-            queue += children
+        children = children_now(queue.pop())
+        found += children
+        queue += children
     return found
+
+
+def children_now(pid: int) -> list[int]:
+    """The children of a process at this moment; empty where the kernel does not tell."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+    return [
+        int(child)
+        for thread in threads
+        for child in read_bytes(f"/proc/{pid}/task/{thread}/children").split()
+    ]
 
 
 def children_of(processes: "Mapping[int, Seen]") -> dict[int, list[Seen]]:
@@ -281,6 +287,14 @@ def _signal_one(process: Seen, number: int) -> None:
             signal.pidfd_send_signal(pidfd, number)
     finally:
         os.close(pidfd)
+
+
+def reap_own_strays(spare: "Iterable[int]") -> None:
+    """Reap children that were handed to us and have ended, looking at our children only."""
+    for pid in children_now(os.getpid()):
+        seen = look_at(pid)
+        if seen is not None and seen.zombie and pid not in spare:
+            reap_strays({pid: seen}, ())
 
 
 def reap_strays(processes: "Mapping[int, Seen]", spare: "Iterable[int]") -> None:

@@ -111,6 +111,9 @@ def _wishes(args: Args, scale: dict[str, int]) -> "Wishes":
     from portweave.stackplan import Wishes, restart_policy
 
     restart = args.text("restart")
+    if restart is None and (args.flag("abort_on_exit") or args.text("exit_code_from")):
+        # The first end of a service is to end all: it is not started again before.
+        restart = "no"
     return Wishes(
         services=tuple(args.operands),
         profiles=tuple(args.texts("profile")),

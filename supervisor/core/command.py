@@ -10,17 +10,18 @@ import re
 SHELL = "/bin/sh"
 
 _FIRST_WORD = re.compile(
-    r"(?P<assignments>(?:[A-Za-z_]\w*=[^\s;&|()<>`]*\s+)*)(?P<word>[\w./+@%:-]+)(?=\s|$)"
+    r"[ \t]*(?P<assignments>(?:[A-Za-z_]\w*=[^\s;&|()<>`]*\s+)*)(?P<word>[\w./+@%:-]+)(?=\s|$)"
 )
-# What ends a command, puts it into the background, or opens a list of them; `2>&1` does not.
-_SEPARATOR = re.compile(r"[;|()`\n]|(?<![<>])&")
+# What ends a command, puts it into the background, or opens a list of them; `2>&1` does not. Where
+# a comment begins quotes mean nothing, so that a text with one is left alone.
+_SEPARATOR = re.compile(r"[;|()`#\n\r]|(?<![<>])&")
 # What a shell does itself, or reads as part of its grammar; `exec` would fail or change it.
 _WORDS_OF_THE_SHELL = """
-    . : [ [[ alias bg bind break builtin caller case cd command compgen complete continue declare
-    dirs disown do done echo elif else enable esac eval exec exit export false fc fg fi for function
-    getopts hash help history if in jobs kill let local logout mapfile popd printf pushd pwd read
-    readarray readonly return select set shift shopt source suspend test then time times trap true
-    type typeset ulimit umask unalias unset until wait while
+    . : [ [[ alias bg bind break builtin caller case cd chdir command compgen complete continue
+    coproc declare dirs disown do done echo elif else enable esac eval exec exit export false fc fg
+    fi for function getopts hash help history if in jobs kill let local logout mapfile popd printf
+    pushd pwd read readarray readonly return select set shift shopt source suspend test then time
+    times trap true type typeset ulimit umask unalias unset until wait while
 """
 _OF_THE_SHELL = frozenset(_WORDS_OF_THE_SHELL.split())
 _MASK = "\0"
@@ -28,17 +29,17 @@ _MASK = "\0"
 
 def shell_argv(text: str) -> tuple[str, ...]:
     """What to execute for a command that is written as text."""
-    return (SHELL, "-c", _with_exec(text))
+    # The newline that a YAML block ends with is no second command.
+    return (SHELL, "-c", _with_exec(text.removesuffix("\n")))
 
 
 def _with_exec(text: str) -> str:
-    stripped = text.strip()
-    bare = _masked(stripped)
+    bare = _masked(text)
     match = _FIRST_WORD.match(bare)
     if match is None or _SEPARATOR.search(bare) or match["word"] in _OF_THE_SHELL:
         return text
     start = match.start("word")
-    return f"{stripped[:start]}exec {stripped[start:]}"
+    return f"{text[:start]}exec {text[start:]}"
 
 
 def _masked(text: str) -> str:

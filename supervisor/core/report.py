@@ -1,7 +1,7 @@
 """What is told about a change of an instance, in short phrases."""
 
 from portweave.supervisor.core.fleet import Fleet
-from portweave.supervisor.core.lifecycle import ALIVE, Life, Phase
+from portweave.supervisor.core.lifecycle import ALIVE, DONE, Life, Phase
 from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.core.restart import describe_exit
 
@@ -52,13 +52,13 @@ def _noted(life: Life) -> str:
     return f"; {life.reason}" if life.reason else ""
 
 
-def stopping(fleet: Fleet, *, killing: bool) -> str:
+def stopping(fleet: Fleet, *, killing: bool = False) -> str:
     """Who is still there while all is being stopped; empty when nobody is."""
     left = [name for name, life in fleet.lives.items() if life.phase in ALIVE]
     if not left:
         return ""
     names = ", ".join(left[:6]) + (f" and {len(left) - 6} more" if len(left) > 6 else "")
-    return f"killing {names} …" if killing else f"stopping {names} … (Ctrl-C again to kill)"
+    return f"{'killing' if killing else 'stopping'} {names} …"
 
 
 def summary(fleet: Fleet, took_s: float) -> str:
@@ -69,7 +69,8 @@ def summary(fleet: Fleet, took_s: float) -> str:
         if names:
             parts.append(f"{phase}: {', '.join(names)}")
     if not parts:
-        return f"all ready in {took_s:.1f} s"
+        done = all(life.phase in DONE for life in fleet.lives.values())
+        return f"all {'done' if done else 'ready'} in {took_s:.1f} s"
     return f"not all ready after {took_s:.1f} s; {'; '.join(parts)}"
 
 

@@ -451,7 +451,7 @@ def test_the_end_of_one_may_end_all(project: Path, up: "StartUp") -> None:
         project,
         """
         services:
-          tests: {command: exit 5, port: false, restart: "no"}
+          tests: {command: exit 5, port: false}
           db: {command: sleep 1000, port: false}
         """,
     )
@@ -568,7 +568,6 @@ def test_user_signals_reach_the_services(project: Path, up: "StartUp") -> None:
 
 UNKILLABLE = """
 import os, sys, anyio
-from portweave.errors import PortweaveError
 from portweave.supervisor import run as stacks, service
 from portweave.supervisor.core.plan import InstancePlan, StackPlan
 from portweave.supervisor.run import Options, run
@@ -580,10 +579,8 @@ plan = InstancePlan(
     "stuck", "stuck", 1, "stuck-main", ("sleep", "1000"), "sleep 1000", "/", dict(os.environ),
     stop_grace_s=0.1,
 )
-try:
-    anyio.run(run, StackPlan("p", "main", "/", (plan,), frozenset({"stuck"})), Options(tag="t"), 0.0)
-except PortweaveError as error:
-    sys.exit(f"{error.message} ({error.code})")
+stack = StackPlan("p", "main", "/", (plan,), frozenset({"stuck"}))
+sys.exit(anyio.run(run, stack, Options(tag="t"), 0.0))
 """
 
 
@@ -604,3 +601,222 @@ def test_what_cannot_be_ended_is_named(spawned: "Spawn", cli: "Cli", project: Pa
     assert left, said
     os.kill(int(left[1]), signal.SIGKILL)
     assert process.wait(20) == 1
+
+
+def test_commands_of_several_lines_run_to_their_end(project: Path, up: "StartUp") -> None:
+    write(
+        project,
+        """
+        services:
+          lines:
+            command: |
+              ls portweave.yaml   # don't stop here
+              echo second line
+            port: false
+          comment: {command: 'echo one # "two', port: false}
+        """,
+    )
+    stack = up(project)
+    assert stack.wait() == 0
+    assert stack.lines_of("lines") == ["portweave.yaml", "second line"]
+    assert stack.lines_of("comment") == ["one"]
+
+
+def test_a_probe_is_bounded_by_the_time_that_is_left(project: Path, up: "StartUp") -> None:
+    write(
+        project,
+        """
+        services:
+          api:
+            command: sleep 1000
+            port: false
+            ready: {exec: sleep 1000, timeout: 500ms, interval: 200ms}
+        """,
+    )
+    stack = up(project)
+    assert stack.wait(timeout_s=5) == 1
+    assert "api failed: not ready after 0.5 s: its probes gave no answer in time" in stack.said
+
+
+def test_a_server_that_drips_its_answer_does_not_keep_the_stack(
+    project: Path, up: "StartUp"
+) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        write(
+            project,
+            f"""
+            services:
+              api:
+                command: sleep 1000
+                port: false
+                ready: {{http: "http://127.0.0.1:{port}/x", interval: 200ms}}
+            """,
+        )
+        stack = up(project)
+        # It is connected to, and never answered.
+        connection, _ = listener.accept()
+        with connection:
+            assert stack.stop() == 130
+
+
+def test_a_server_on_the_other_family_is_found(project: Path, up: "StartUp") -> None:
+    command = f"{sys.executable} -u -m http.server $PORT --bind ::1"
+    write(project, f"services: {{web: {{command: '{command}', ready: {{http: /}}}}}}")
+    stack = up(project)
+    stack.wait_for("web ready on ")
+    assert stack.stop() == 130
+
+
+def test_what_a_probe_leaves_behind_is_ended(project: Path, up: "StartUp") -> None:
+    write(
+        project,
+        """
+        services:
+          api:
+            command: sleep 1000
+            port: false
+            ready: {exec: "setsid -f sleep 1001; false", timeout: 1s, interval: 100ms}
+        """,
+    )
+    stack = up(project)
+    assert stack.wait() == 1
+    assert stack.marked() == []
+
+
+def test_blocked_signals_are_not_passed_to_services(
+    project: Path, cli: "Cli", spawned: "Spawn"
+) -> None:
+    write(project, "api: sleep 1000\n", "Procfile")
+    blocking = (
+        "import os, signal, sys\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])\n"
+        "os.execv(sys.argv[1], sys.argv[1:])\n"
+    )
+    process = spawned(
+        [sys.executable, "-c", blocking, *cli.argv, "up"],
+        cwd=project,
+        env=cli.env(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while "api ready" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    # The grace is ten seconds.
+    assert process.wait(5) == 143
+
+
+def test_few_descriptors_are_no_end(project: Path, cli: "Cli") -> None:
+    write(project, "".join(f"s{n}: echo one\n" for n in range(40)), "Procfile")
+    script = 'ulimit -S -n 64; exec "$@"'
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", *cli.argv, "up"],
+        cwd=project,
+        env=cli.env(),
+        capture_output=True,
+        text=True,
+        timeout=25,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("| one") == 40
+
+
+def test_no_descriptors_at_all_are_told_and_leave_nothing(project: Path, cli: "Cli") -> None:
+    write(project, "".join(f"s{n}: sleep 1000\n" for n in range(40)), "Procfile")
+    script = 'ulimit -n 40; exec "$@"'
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", *cli.argv, "up", "--restart", "no", "--abort-on-exit"],
+        cwd=project,
+        env=cli.env(),
+        capture_output=True,
+        text=True,
+        timeout=25,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Too many open files" in done.stderr
+    assert "Traceback" not in done.stderr
+    left = [p for p in psutil.process_iter() if p.name() == "sleep" and _is_of(p, project)]
+    assert left == []
+
+
+def _is_of(process: psutil.Process, project: Path) -> bool:
+    try:
+        return process.environ().get("PORTWEAVE_WORKTREE") == str(project)
+    except psutil.Error:
+        return False
+
+
+def test_closed_outputs_leave_the_state_files_alone(project: Path, cli: "Cli", home: Path) -> None:
+    write(project, "api: echo hello\n", "Procfile")
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$@" >&- 2>&-', "sh", *cli.argv, "up"],
+        cwd=project,
+        env=cli.env(),
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 0
+    locks = list((home / "state/portweave/stacks").glob("*.lock"))
+    assert [lock.read_text() for lock in locks] == [""]
+
+
+def test_a_state_folder_that_cannot_be_used_is_told(project: Path, cli: "Cli") -> None:
+    write(project, "api: echo hello\n", "Procfile")
+    done = cli("up", cwd=project, env={"XDG_STATE_HOME": "/dev/null"})
+    assert done.returncode == 1
+    assert "/dev/null/portweave/stacks" in done.stderr
+    assert "(PW0305)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_for_output_is_no_traceback(project: Path, cli: "Cli") -> None:
+    write(project, "api: echo hello\n", "Procfile")
+    for words in (["schema"], ["check"], ["up", "--dry-run"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [*cli.argv, *words],
+                cwd=project,
+                env=cli.env(),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=20,
+                check=False,
+            )
+        assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_one_that_failed_by_being_late_does_not_count_as_good(project: Path, up: "StartUp") -> None:
+    write(
+        project,
+        """
+        services:
+          tests:
+            command: trap 'exit 0' TERM; while true; do sleep 0.05; done
+            port: false
+            ready: {log: never, timeout: 300ms}
+        """,
+    )
+    stack = up(project, "--exit-code-from", "tests")
+    assert stack.wait() == 1
+
+
+def test_what_is_handed_to_us_is_reaped_as_it_ends(
+    project: Path, up: "StartUp", eventually: Callable[..., None]
+) -> None:
+    write(project, "api: (sleep 0.2 & sleep 0.2 &) ; (sleep 0.3 &) ; sleep 1000\n", "Procfile")
+    stack = up(project)
+    stack.wait_for("all ready in")
+
+    def zombies() -> list[psutil.Process]:
+        family = psutil.Process(stack.process.pid).children(recursive=True)
+        return [process for process in family if process.status() == psutil.STATUS_ZOMBIE]
+
+    eventually(lambda: not zombies())
+    assert stack.stop() == 130

@@ -297,3 +297,59 @@ def test_the_last_line_of_a_terminal_tells_who_is_still_stopping(
     one.wait_for(b"noted")
     assert one.end() == 130
     assert one.seen.endswith(b"\r\x1b[K") or b"stopped" in one.seen.split(b"\r\x1b[K")[-1]
+
+
+def test_a_failure_is_told_to_nobody_who_stands_still(
+    project: Path, cli: "Cli", spawned: "Spawn"
+) -> None:
+    (project / "Procfile").write_text("api: yes flooding | head -c 3000000; exit 3\n")
+    reading, writing = os.pipe()
+    process = spawned(
+        [*cli.argv, "up", "--restart", "no"],
+        cwd=project,
+        env=cli.env(),
+        stdout=writing,
+        stderr=writing,
+    )
+    os.close(writing)
+    try:
+        assert process.wait(15) == 1
+    finally:
+        os.close(reading)
+
+
+def test_a_terminal_shows_the_newest_state_of_an_open_line(
+    project: Path, terminal: "StartTerminal"
+) -> None:
+    write_program(
+        project,
+        r"""
+import time
+for n in (10, 20, 30):
+    print(f"\r{n}%", end="", flush=True)
+    time.sleep(0.3)
+print("\rdone")
+""",
+    )
+    one = terminal(project)
+    assert one.end() == 0
+    name = b"\x1b[36mapi | \x1b[0m"
+    shown = [part.split(b"\r\n")[0] for part in one.seen.split(b"\r\x1b[K")]
+    assert name + b"20%" in shown
+    assert name + b"done" in shown
+
+
+def test_an_output_that_does_not_block_loses_nothing(
+    project: Path, cli: "Cli", spawned: "Spawn"
+) -> None:
+    write_program(project, "for n in range(20_000): print(f'{n:099d}')")
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    process = spawned(
+        [*cli.argv, "up"], cwd=project, env=cli.env(), stdout=writing, stderr=subprocess.DEVNULL
+    )
+    os.close(writing)
+    with open(reading, "rb") as stream:
+        lines = stream.read().splitlines()
+    assert process.wait(PATIENCE_S) == 0
+    assert lines == [b"api | %099d" % n for n in range(20_000)]

@@ -8,7 +8,7 @@ SIMPLE = {
     "one word": ("server", "exec server"),
     "a path": ("./bin/server", "exec ./bin/server"),
     "arguments": ("npm run dev -- --port $PORT", "exec npm run dev -- --port $PORT"),
-    "blanks around it": ("  server -x \n", "exec server -x"),
+    "blanks around it": ("  server -x \n", "  exec server -x "),
     "an assignment": ("PORT=3 server", "PORT=3 exec server"),
     "two assignments": ("A=1 B='x y' server", "A=1 B='x y' exec server"),
     "an empty assignment": ("A= server", "A= exec server"),
@@ -23,7 +23,6 @@ SIMPLE = {
     "a line that goes on": ("server \\\n  -x", "exec server \\\n  -x"),
     "a builtin's name as an argument": ("make test", "exec make test"),
     "a word that begins as a builtin's": ("export-data x", "exec export-data x"),
-    "a comment": ("server # the best", "exec server # the best"),
     "a variable as an argument": ("server ${PORT:-3}", "exec server ${PORT:-3}"),
 }
 

@@ -93,7 +93,7 @@ def fleet(**phases: Phase) -> Fleet:
 
 def test_while_all_is_being_stopped_those_that_are_left_are_named() -> None:
     some = fleet(web=Phase.STOPPING, api=Phase.STOPPED, db=Phase.READY)
-    assert stopping(some, killing=False) == "stopping web, db … (Ctrl-C again to kill)"
+    assert stopping(some, killing=False) == "stopping web, db …"
     assert stopping(some, killing=True) == "killing web, db …"
     assert stopping(fleet(web=Phase.STOPPED), killing=False) == ""
 
