@@ -2,8 +2,9 @@
 
 import os
 import sys
+import time
 
-from portweave.allocator.leases import leases_dir
+from portweave.allocator.leases import leases_dir, look
 from portweave.allocator.naming import project_name
 from portweave.allocator.registry import load, registry_path
 from portweave.args import Args, Option
@@ -13,8 +14,6 @@ from portweave.supervisor.paths import live_stacks, stacks_dir
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from portweave.allocator.model import Entry
 
 OPTIONS = (Option("-a", "--all", about="worktrees and leases that have ports, too"),)
 USAGE = "[--all] [--json]"
@@ -84,15 +83,7 @@ def run(args: Args) -> int:
         raise UsageError(f"unexpected argument '{words[0]}'")
     rows = _running()
     if args.flag("all"):
-        running = {(row.root, row.namespace) for row in rows}
-        folder = f"{leases_dir(os.environ)}/"
-        rows += [
-            _recorded(entry, is_lease=entry.key.worktree_root.startswith(folder))
-            for entry in load(registry_path(os.environ))
-            if (entry.key.worktree_root, entry.namespace) not in running
-            # Of one that has gone, the next allocation takes the ports.
-            and os.path.isdir(entry.key.worktree_root)
-        ]
+        rows += _recorded({(row.root, row.namespace) for row in rows})
     rows.sort(key=lambda row: (row.project, row.namespace != "main", row.namespace, row.root))
     if args.flag("json"):
         import json
@@ -144,16 +135,29 @@ def _running() -> list[Row]:
     ]
 
 
-def _recorded(entry: "Entry", *, is_lease: bool) -> Row:
-    key = entry.key
-    main_root = (key.git_common_dir or key.worktree_root).removesuffix("/.git")
-    return Row(
-        "-" if is_lease else project_name(main_root),
-        entry.namespace,
-        key.worktree_root,
-        state="lease" if is_lease else "idle",
-        ports=entry.ports,
-    )
+def _recorded(running: "set[tuple[str, str]]") -> list[Row]:
+    """What has ports and does not run; what the next allocation would drop is left out."""
+    folder = leases_dir(os.environ)
+    leases = {f"{folder}/{terms.lease_id}" for terms in look(folder, time.time())[0]}
+    found: list[Row] = []
+    for entry in load(registry_path(os.environ)):
+        key = entry.key
+        root = key.worktree_root
+        is_lease = root.startswith(f"{folder}/")
+        holds = root in leases if is_lease else os.path.isdir(root)
+        if not holds or (root, entry.namespace) in running:
+            continue
+        main_root = (key.git_common_dir or root).removesuffix("/.git")
+        found.append(
+            Row(
+                "-" if is_lease else project_name(main_root),
+                entry.namespace,
+                root,
+                state="lease" if is_lease else "idle",
+                ports=entry.ports,
+            )
+        )
+    return found
 
 
 def _one_line(path: str) -> str:
