@@ -113,11 +113,19 @@ class Lock:
                     if self._take_over():
                         continue
                     break
-                pid = os.getpid()
-                _write(f"{self._folder}/owner", f"{pid} {started_at(pid)}\n")
-                self._mark = _mark(self._folder)
+                self._sign()
                 return
         raise self._refusal()
+
+    def _sign(self) -> None:
+        pid = os.getpid()
+        try:
+            _write(f"{self._folder}/owner", f"{pid} {started_at(pid)}\n")
+            self._mark = _mark(self._folder)
+        except OSError:
+            # A full disk: npm portweave would wait half a minute for this folder.
+            remove_all(self._folder)
+            raise
 
     def _take_over(self) -> bool:
         """Remove the folder where nobody holds it any more; whether to try again at once."""

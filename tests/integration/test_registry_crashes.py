@@ -1,0 +1,145 @@
+"""The registry when whoever writes it is killed, at each call to the system in turn."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from portweave.allocator.blocks import give_back, take
+from portweave.allocator.leases import look
+from portweave.allocator.model import Key, Pool
+from portweave.allocator.plan import Request
+from portweave.allocator.registry import load
+from portweave.repair import rebuild
+from tests.conftest import Pool as Ports
+from tests.crashes import kill_at_each_step
+
+pytestmark = pytest.mark.timeout(120)
+
+MODES = pytest.mark.parametrize("how", ["before", "after", "half"])
+
+ALLOCATE = """
+from portweave.allocator.blocks import give_back, take
+from portweave.allocator.model import Key, Pool
+from portweave.allocator.plan import Request
+
+def main():
+    path, root, start, end = words
+    key = Key(None, "killed", root)
+    request = Request(key, ["web", "api"], Pool(int(start), int(end)))
+    take(path, request, os.environ)
+    say("taken")
+    give_back(path, lambda other: other == key, os.environ)
+    say("given")
+"""
+LEASE = """
+from portweave.leases import release, take_lease
+
+def main():
+    lease = take_lease(2)
+    say("taken")
+    release(lease.id)
+    say("given")
+"""
+REBUILD = """
+from portweave.repair import rebuild
+
+def main():
+    rebuild(words[0], os.environ)
+    say("rebuilt")
+"""
+
+
+@pytest.fixture
+def path(home: Path) -> str:
+    """The registry."""
+    return str(home / "config" / "portweave" / "registry.json")
+
+
+@pytest.fixture
+def impatient(environ: dict[str, str]) -> dict[str, str]:
+    """One try to get the lock is enough: the dead are not waited for."""
+    return {**environ, "PORTWEAVE_LOCK_TIMEOUT_MS": "1"}
+
+
+@pytest.fixture
+def request_of(tmp_path: Path, pool: Ports) -> Callable[[str], Request]:
+    def make(name: str) -> Request:
+        root = tmp_path / name
+        root.mkdir(exist_ok=True)
+        return Request(Key(None, "killed", str(root)), ["web", "api"], Pool(pool.start, pool.end))
+
+    return make
+
+
+@MODES
+def test_an_allocation_is_there_wholly_or_not_at_all(
+    how: str,
+    path: str,
+    impatient: dict[str, str],
+    request_of: Callable[[str], Request],
+    home: Path,
+    pool: Ports,
+) -> None:
+    first, second, third = map(request_of, ("first", "second", "third"))
+    mine = take(path, first, impatient).entry
+    words = [path, second.key.worktree_root, str(pool.start), str(pool.end)]
+    steps = 0
+    for steps, said in kill_at_each_step(ALLOCATE, words, impatient, how, home):
+        entries = {entry.key.worktree_root: entry for entry in load(path)}
+        assert entries.pop(first.key.worktree_root) == mine, f"lost at step {steps}"
+        theirs = entries.pop(second.key.worktree_root, None)
+        assert theirs is None or sorted(theirs.ports.values()) == [pool.start + 2, pool.start + 3]
+        if said == ["taken"]:
+            pass  # it was being given back
+        elif said:
+            assert theirs is None
+        assert entries == {}
+        # Nobody waits, and what is taken now overlaps with nothing.
+        taken = take(path, third, impatient).entry
+        block = set(taken.ports.values())
+        assert not block & {*mine.ports.values(), *(theirs.ports.values() if theirs else ())}
+        for request in (second, third):
+            give_back(path, lambda key, request=request: key == request.key, impatient)  # type: ignore[misc]
+    assert steps > 30, "it writes, locks and renames more often than that"
+    assert json.loads(Path(path).read_text())["version"] == 1
+
+
+@MODES
+def test_a_lease_is_there_wholly_or_not_at_all(
+    how: str,
+    path: str,
+    impatient: dict[str, str],
+    request_of: Callable[[str], Request],
+    home: Path,
+    pool: Ports,
+) -> None:
+    mine = take(path, request_of("first"), impatient).entry
+    folder = str(home / "state" / "portweave" / "leases")
+    for step, said in kill_at_each_step(LEASE, [], impatient, how, home):
+        assert mine in load(path), f"lost at step {step}"
+        # Its owner is dead, so whatever is left of it is given to the next one.
+        other = request_of("other")
+        taken = take(path, other, impatient).entry
+        assert sorted(taken.ports.values()) == [pool.start + 2, pool.start + 3], said
+        assert look(folder, 0.0)[0] == []
+        assert {entry.key for entry in load(path)} == {mine.key, other.key}
+        give_back(path, lambda key, other=other: key == other.key, impatient)  # type: ignore[misc]
+
+
+@MODES
+def test_a_repair_can_be_done_again(
+    how: str,
+    path: str,
+    impatient: dict[str, str],
+    request_of: Callable[[str], Request],
+    home: Path,
+) -> None:
+    mine = take(path, request_of("first"), impatient).entry
+    text = Path(path).read_text()
+    for step, _ in kill_at_each_step(REBUILD, [path], impatient, how, home):
+        rebuild(path, impatient)
+        assert load(path) == [mine], f"lost at step {step}"
+        # Half of it, as no writer of ours leaves it.
+        Path(path).write_text(text[:-15])
