@@ -46,7 +46,6 @@ def full_disk(
 ) -> Iterator[Callable[..., "subprocess.CompletedProcess[str]"]]:
     """Run the command where nothing can be written into the registry's folder."""
     with contextlib.ExitStack() as stack:
-        prepare: Callable[[], None] | None = None
         if request.param == "no space left":
             options = ["-t", "tmpfs", "-o", "size=64k,mode=700", "none", str(folder)]
             mount = ["mount", *options]
@@ -59,9 +58,9 @@ def full_disk(
             ):
                 while True:
                     filler.write(b"x" * 512)
-        else:
 
-            def prepare() -> None:
+        def prepare() -> None:
+            if request.param == "no file may grow":
                 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
         def run(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
@@ -139,7 +138,7 @@ WRONG = {
     "an infinite port": entry("/x", 1, ports={"web": 1e999}),
     "ports that are null": entry("/x", 1, ports=None),
     "no key": entry("/x", 1, key=None),
-    "a number for a root": entry(3, 1, key={"gitCommonDir": None, "worktreeRoot": 3}),
+    "a number for a root": entry("/x", 1, key={"gitCommonDir": None, "worktreeRoot": 3}),
     "no time": entry("/x", 1, lastUsedAt="soon"),
     "no namespace": entry("/x", 1, namespace=None),
     "no entry at all": 7,
