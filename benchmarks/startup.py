@@ -53,6 +53,13 @@ def measure(folder: Path, runs: int, npm: str | None) -> None:
         "portweave run -- true, Procfile": (run, processes),
         "portweave run -- true, YAML": (run, yaml),
         "portweave show --json": ([portweave, "show", "--json"], json),
+        "portweave port web": ([portweave, "port", "web"], json),
+        "portweave env --format shell": ([portweave, "env", "--format", "shell"], json),
+        "portweave env web": ([portweave, "env", "web"], json),
+        "import portweave.runtime": (
+            [sys.executable, "-I", "-c", "import portweave.runtime"],
+            json,
+        ),
         f"portweave {FRESH}": ([portweave, *HUNDRED], fresh),
     }
     if npm:

@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,6 +75,31 @@ def test_what_has_no_port_is_an_error(cli: Cli, root: Path, words: list[str], me
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"[portweave] error: {message} (PW0601)\n")
     assert not (root / ".portweave").exists(), "an error gives no ports away"
+
+
+@pytest.mark.parametrize("words", [["port", "web"], ["env"], ["env", "--format", "shell"]])
+def test_a_script_may_ask_often(cli: Cli, repo: Repo, words: list[str]) -> None:
+    (root,) = repo(0)
+    (root / "portweave.config.json").write_text('{"services": {"web": {"envVar": "WEB_PORT"}}}')
+    assert cli("port", "web", cwd=root).returncode == 0
+    # Each of these costs as much as all that is to be done.
+    dear = ("asyncio", "dataclasses", "inspect", "json", "pathlib", "psutil", "socket", "typing")
+    code = f"""
+import sys
+before = set(sys.modules)
+from portweave.cli import main
+status = main({words!r})
+print(status, sorted({set(dear)!r} & (set(sys.modules) - before)), file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        cwd=root,
+        env=cli.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == "0 []\n"
 
 
 def test_without_a_definition_file_it_takes_a_count(cli: Cli, repo: Repo, pool: Pool) -> None:

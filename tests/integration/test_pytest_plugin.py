@@ -92,7 +92,8 @@ def test_a_session_has_ports_apart_from_the_stack_s(session: Session, cli: Cli, 
         "API_URL": f"http://h:{pool.start + 5}/main",
     }
     assert all(other["ports"] == first["ports"] for other in others)
-    assert session.leases() == [], "it is given back at the end"
+    folder = Path(cli.environ["XDG_STATE_HOME"], "portweave", "leases")
+    assert list(folder.iterdir()) == [], "it is given back at the end"
     shown = json.loads(cli("show", "--json", cwd=session.root).stdout)["ports"]
     assert sorted(shown.values()) == stack
 

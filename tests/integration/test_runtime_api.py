@@ -10,6 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import anyio
 import pytest
 
 from portweave import runtime
@@ -357,6 +358,9 @@ def test_who_cancels_them_does_not_wait(
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.2):
                     await call(cwd=root)
+            with anyio.move_on_after(0.2) as scope:
+                await call(cwd=root)
+            assert scope.cancelled_caught
         lock.let_go()
 
     asyncio.run(ask())

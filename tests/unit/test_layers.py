@@ -123,6 +123,25 @@ def test_a_service_without_a_port_has_neither_port_nor_url() -> None:
     assert job["WEB_PORT"] == "1001"
 
 
+def test_port_is_each_one_s_own_even_where_a_definition_says_it() -> None:
+    port = Service("port", HERE, env_var="PORT", discovery_env=(("HOST", "h"),))
+    project = Project(
+        Worktree(ROOT, None, ROOT, "main"),
+        Definitions((HERE.path,), (port, WEB, Service("api", HERE, env_var="API_PORT"))),
+        offset=None,
+        registry="/nowhere",
+        scale={"port": 1, "web": 1, "api": 1},
+        environ={},
+    )
+    entry = Entry(Key(None, "main", ROOT), "", "main", {"port": 1, "web": 2, "api": 3})
+    env = project.computed(entry)
+    given = Prepared(
+        project, entry, reused=True, computed=env, dotenv={}, env=env, inherited={}, warnings=()
+    )
+    web = merged(Environments(given, {}).layers(WEB, 1, 2))
+    assert (web["PORT"], web["HOST"]) == ("2", "127.0.0.1")
+
+
 def test_a_default_holds_unless_anything_else_says_it() -> None:
     assert origins(layers_of())["COMPOSE_PROJECT_NAME"].source == "default"
     assert merged(layers_of())["COMPOSE_PROJECT_NAME"] == "shop-main"
