@@ -51,6 +51,9 @@ def test_a_wheel_holds_one_package(wheel: Path) -> None:
     assert "portweave/allocator/plan.py" in names
     assert "portweave/procfiles/load.py" in names
     assert len(names) == len(set(names))
+    assert "portweave/py.typed" in names
+    (entry_points,) = (name for name in names if name.endswith("entry_points.txt"))
+    assert b"[pytest11]\nportweave = portweave.pytest_plugin\n" in contents(wheel)[entry_points]
 
 
 def test_a_wheel_built_from_the_source_archive_is_the_same(wheel: Path, tmp_path: Path) -> None:
