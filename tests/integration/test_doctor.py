@@ -99,6 +99,9 @@ def test_a_damaged_registry_is_rebuilt_from_what_is_left(
     assert ports_of(folder) == before, "the backup, and each worktree, still know"
     (aside,) = folder.glob("registry.json.damaged.*")
     assert aside.read_text() == damaged
+    backup = folder / "registry.json.bak"
+    assert backup.exists() is has_backup, "a damaged one is no last good version"
+    assert not has_backup or backup.read_text() != damaged
     for root in (roots[0], roots[2]):
         again = cli(*RUN, cwd=root)
         assert "reusing existing allocation" in again.stderr

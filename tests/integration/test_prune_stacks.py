@@ -113,15 +113,18 @@ def test_a_stack_that_does_not_end_keeps_its_ports(
 
 
 def test_a_number_that_is_used_again_is_not_signalled(
-    deaf: tuple[Path, "subprocess.Popen[bytes]"], cli: "Cli", home: Path
+    deaf: tuple[Path, "subprocess.Popen[bytes]"],
+    cli: "Cli",
+    home: Path,
+    spawned: Callable[..., "subprocess.Popen[bytes]"],
 ) -> None:
     root, process = deaf
-    stacks = home / "state" / "portweave" / "stacks"
-    write_record(stacks, root, os.getpid(), "1")
+    bystander = spawned([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    write_record(home / "state" / "portweave" / "stacks", root, bystander.pid, "1")
     done = cli("prune", "--force", cwd=root)
     assert done.returncode == 1
-    assert "(PW0952)" in done.stderr
-    assert process.poll() is None
+    assert "is held by a process that its record does not name (PW0952)" in done.stderr
+    assert (process.poll(), bystander.poll()) == (None, None)
 
 
 def test_the_record_of_a_dead_stack_is_not_in_the_way(cli: "Cli", repo: Repo, home: Path) -> None:
