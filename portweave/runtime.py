@@ -274,12 +274,12 @@ async def namespace(
 
 
 async def _in_thread(work: "Callable[[], T]") -> "T":
-    # Who has an event loop has mostly imported this already, or soon will.
-    from anyio.to_thread import run_sync
+    # Who awaits this has imported it already; anyio would take 20 ms, in which the loop stands.
+    from asyncio import to_thread
 
     # A thread cannot be stopped; what it does is whole in itself, and ends within the time that
     # the registry's lock is waited for.
-    return await run_sync(work, abandon_on_cancel=True)
+    return await to_thread(work)
 
 
 def _answer(work: "Callable[[], T]") -> "Result[T]":
