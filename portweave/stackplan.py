@@ -3,7 +3,7 @@
 import re
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from portweave.allocator.naming import full_name, instance_name
 from portweave.errors import NothingToStartError, UsageError
@@ -22,12 +22,13 @@ from portweave.supervisor.core.plan import (
     StackPlan,
     When,
 )
+from portweave.supervisor.core.value import value
 
 # A bare `on-failure` gives up after this many restarts without a reset.
 RESTART_LIMIT = 10
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Wishes:
     """What the command line asks for.
 

@@ -1,10 +1,10 @@
 """The guardian: the supervisor's parent, who ends what it leaves behind.
 
-`guarded` forks. The child goes on as the supervisor; the parent does nothing but wait. Both are
-subreapers: what a service forks away is handed to the supervisor while it lives, and to the
-guardian after that. If the supervisor dies, the guardian ends all that descends from it and all
-that the journal names. If the guardian dies, the supervisor, who watches it, ends the stack. If
-both die at once, the journal is left to the next command (`portweave.leftovers`).
+The process that the user starts forks. The child goes on as the supervisor; the parent does nothing
+but wait. Both are subreapers: what a service forks away is handed to the supervisor while it lives,
+and to the guardian after that. If the supervisor dies, the guardian ends all that descends from it
+and all that the journal names. If the guardian dies, the supervisor, who watches it, ends the
+stack. If both die at once, the journal is left to the next command (`portweave.leftovers`).
 
 What the keys of a terminal send reaches both, being of one group; what somebody sends to the
 guardian alone, it passes on.
@@ -13,6 +13,7 @@ guardian alone, it passes on.
 import os
 import select
 import signal
+import socket
 import sys
 
 from portweave.supervisor.paths import Hold
@@ -22,6 +23,7 @@ from portweave.supervisor.tribe import become_subreaper
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import NoReturn
 
     from portweave.supervisor.tribe import Seen
 
@@ -34,54 +36,102 @@ _PASSED_ON = (
     signal.SIGUSR2,
     signal.SIGWINCH,
 )
+_WATCHED = frozenset({*_PASSED_ON, signal.SIGCHLD})
 # sigaction(2): sent by the kernel, as a terminal's signals are, to all processes of a group.
 _SI_KERNEL = 0x80
 
 
-def guarded(main: "Callable[[], int]", hold: Hold, tag: str) -> int:
-    """Run `main` in a child, and see to it that nothing of it is left when it has ended.
+class Supervisor:
+    """The child that is to become the supervisor, as the guardian-to-be sees it.
+
+    It is forked before anybody knows what there is to run: what it has to import takes twice as
+    long as reading the definitions and giving out the ports, and is done meanwhile.
 
     Args:
-        main: What the supervisor does; the guardian is its parent.
-        hold: The right to run the stack; both processes have it.
-        tag: What the marks of the stack's processes begin with.
-
-    Returns:
-        In the child, what `main` returns; in the parent, the child's exit status, 128+n after its
-        death by signal n.
+        warm_up: Imports what the supervisor needs.
+        main: Runs a stack: takes what `start` was given, returns the exit status.
     """
-    watched = {*_PASSED_ON, signal.SIGCHLD}
-    signal.pthread_sigmask(signal.SIG_BLOCK, watched)
-    for stream in (sys.stdout, sys.stderr):
-        # What is buffered would be written twice. There is no stream where none was open.
-        if stream is not None:
-            stream.flush()
-    child = os.fork()
-    if child == 0:
-        # Not even what we inherited: what is blocked here would be blocked in every service.
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        return main()
-    become_subreaper()
-    status = _wait_for(child, watched)
-    if status < 0:
-        _say(f"the supervisor was ended by signal {-status}; the guardian ends its services")
-    found, left = _clean_up(hold, tag)
-    if left:
-        _say(f"could not be ended: {', '.join(f'pid {seen.pid}' for seen in left)}")
-        return 1
-    hold.forget()
-    if status < 0:
-        _say(f"{len(found)} process{'es' if len(found) != 1 else ''} ended, nothing is left")
-    return status if status >= 0 else 128 - status
+
+    def __init__(self, warm_up: "Callable[[], None]", main: "Callable[[bytes], int]") -> None:
+        for stream in (sys.stdout, sys.stderr):
+            # What is buffered would be written twice. There is no stream where none was open.
+            if stream is not None:
+                stream.flush()
+        ours, theirs = socket.socketpair()
+        self._inherited = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+        self.pid = os.fork()
+        if self.pid == 0:
+            ours.close()
+            _supervise(theirs, warm_up, main)
+        theirs.close()
+        self._socket = ours
+        # Until there is something to guard, Ctrl-C ends us as it ends any command.
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._inherited)
+
+    def start(self, work: bytes, hold: Hold, tag: str) -> int:
+        """Have the child run a stack, and guard it: see to it that nothing of it is left.
+
+        Args:
+            work: For `main`.
+            hold: The right to run the stack; from here on both processes have it.
+            tag: What the marks of the stack's processes begin with.
+
+        Returns:
+            The child's exit status; 128+n after its death by signal n.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+        socket.send_fds(self._socket, [len(work).to_bytes(8, "big")], [hold.descriptor])
+        self._socket.sendall(work)
+        self._socket.close()
+        become_subreaper()
+        status = _wait_for(self.pid)
+        if status < 0:
+            _say(f"the supervisor was ended by signal {-status}; the guardian ends its services")
+        found, left = _clean_up(hold, tag)
+        if left:
+            _say(f"could not be ended: {', '.join(f'pid {seen.pid}' for seen in left)}")
+            return 1
+        hold.forget()
+        if status < 0:
+            _say(f"{len(found)} process{'es' if len(found) != 1 else ''} ended, nothing is left")
+        return status if status >= 0 else 128 - status
+
+    def dismiss(self) -> None:
+        """There is nothing to run: end the child."""
+        self._socket.close()
+        _signal(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
 
 
-def _wait_for(child: int, watched: "set[signal.Signals]") -> int:
+def _supervise(
+    inbox: socket.socket, warm_up: "Callable[[], None]", main: "Callable[[bytes], int]"
+) -> "NoReturn":
+    """The child's side; it does not return into what its parent was doing."""
+    status = 1
+    try:
+        warm_up()
+        head, _, _, _ = socket.recv_fds(inbox, 8, 1)
+        with inbox.makefile("rb") as stream:
+            size = int.from_bytes(head, "big")
+            work = stream.read(size)
+        if head and len(work) == size:
+            # Not even what we inherited: what is blocked here would be blocked in every service.
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            status = main(work)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        # Threads that wait for a reader must not keep us, and what is at exit is the parent's.
+        os._exit(status)
+
+
+def _wait_for(child: int) -> int:
     """Wait until the supervisor has ended, and pass on what it does not get by itself.
 
     Returns its exit status, -n after its death by signal n.
     """
     while True:
-        number, by_kernel = _next_signal(watched)
+        number, by_kernel = _next_signal()
         if number != signal.SIGCHLD:
             # Ctrl-C and Ctrl-\\ reach the whole group; a hang-up only the leader of the session.
             if not by_kernel or number == signal.SIGHUP:
@@ -92,12 +142,12 @@ def _wait_for(child: int, watched: "set[signal.Signals]") -> int:
             return os.waitstatus_to_exitcode(status)
 
 
-def _next_signal(watched: "set[signal.Signals]") -> tuple[int, bool]:
+def _next_signal() -> tuple[int, bool]:
     if hasattr(signal, "sigwaitinfo"):
-        info = signal.sigwaitinfo(watched)
+        info = signal.sigwaitinfo(_WATCHED)
         return info.si_signo, info.si_code == _SI_KERNEL
     # macOS does not tell who sent it: what comes twice is taken for one press by the supervisor.
-    return signal.sigwait(watched), False
+    return signal.sigwait(_WATCHED), False
 
 
 def _signal(pid: int, number: int) -> None:

@@ -91,6 +91,7 @@ class Hold:
 
     Attributes:
         journal: Path of the file that tells which processes were started.
+        descriptor: Of the lock.
     """
 
     def __init__(self, folder: str, key: str) -> None:
@@ -100,11 +101,11 @@ class Hold:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
-            self._lock = os.open(base + _LOCK, flags, 0o600)
+            self.descriptor = os.open(base + _LOCK, flags, 0o600)
         except OSError as error:
             raise StateUnwritableError(folder, error.strerror or str(error)) from error
-        if not _take(self._lock):
-            os.close(self._lock)
+        if not _take(self.descriptor):
+            os.close(self.descriptor)
             other = _read(self._record)
             raise StackRunningError(other.namespace if other else key, other.pid if other else 0)
 
@@ -143,7 +144,7 @@ class Hold:
 
     def close(self) -> None:
         """Give the right up."""
-        os.close(self._lock)
+        os.close(self.descriptor)
 
     def __enter__(self) -> "Self":
         return self

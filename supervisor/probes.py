@@ -19,7 +19,7 @@ from portweave.supervisor.core.lines import plain_text
 from portweave.supervisor.core.ready import Answer, Failed, Passed
 from portweave.supervisor.core.restart import describe_exit
 from portweave.supervisor.process import NotSpawnedError, reap, spawn, wait_for_exit
-from portweave.supervisor.tribe import TAG, Tribe, signal_each, signal_group
+from portweave.supervisor.tribe import TAG, Seen, Tribe, signal_each, signal_group
 
 HTTP_TIMEOUT_S = 5.0
 EXEC_TIMEOUT_S = 10.0
@@ -139,6 +139,7 @@ async def ask_command(
     finally:
         # Also when we are cancelled: nothing of the probe stays.
         signal_group(process.pid, signal.SIGKILL)
+        left: list[Seen] = []
         with anyio.CancelScope(shield=True):
             left = Tribe(process.pid, tag).members(await census.take())
         signal_each([seen for seen in left if seen.pid != process.pid], signal.SIGKILL)

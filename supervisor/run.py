@@ -1,9 +1,9 @@
 """The task group that holds a stack: events go into the fleet, actions to the services."""
 
+import gc
 import os
 import signal
 import time
-from dataclasses import dataclass
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
@@ -19,13 +19,13 @@ from portweave.supervisor.core.lifecycle import (
     Life,
     Phase,
 )
-from portweave.supervisor.core.plan import StackPlan
 from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
 from portweave.supervisor.logs import View, keep_blocks
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
 from portweave.supervisor.service import Service
 from portweave.supervisor.tribe import become_subreaper, describe, reap_own_strays, signal_each
+from portweave.supervisor.work import Work
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
@@ -36,45 +36,15 @@ LAST_LINES = 10
 STRAY_GRACE_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a stack is run in the foreground.
-
-    Attributes:
-        abort_on_exit: Whether the end of one service ends all.
-        exit_code_from: The instance whose exit status becomes ours; its end ends all.
-        colour: Whether colours may be used on a terminal.
-        verbose: Whether more is told.
-        banner: Shown before anything is started.
-        tag: What the marks of the stack's processes begin with.
-        journal: Where starts and ends are noted, for those who come after us; None for nowhere.
-        guardian: Pid of the process whose end ends the stack; None where there is none.
-    """
-
-    abort_on_exit: bool = False
-    exit_code_from: str | None = None
-    colour: bool = True
-    verbose: bool = False
-    banner: str = ""
-    tag: str = ""
-    journal: Journal | None = None
-    guardian: int | None = None
-
-
-async def run(plan: StackPlan, options: Options, began_s: float) -> int:
+async def run(work: Work) -> int:
     """Run a stack until all of it has ended, or a signal ends it.
-
-    Args:
-        plan: What to run.
-        options: How.
-        began_s: When the command began, on the monotonic clock.
 
     Returns:
         The exit status: 0, 128+n after signal n, that of the service that was asked for, or 1 where
         a service has failed and nothing runs any more, or a process could not be ended.
     """
     raise_descriptor_limit()
-    stack = Stack(plan, options, began_s)
+    stack = Stack(work)
     try:
         async with anyio.create_task_group() as tasks:
             await stack.run(tasks)
@@ -93,20 +63,22 @@ async def run(plan: StackPlan, options: Options, began_s: float) -> int:
 class Stack:
     """All services of one worktree while they run."""
 
-    def __init__(self, plan: StackPlan, options: Options, began_s: float) -> None:
+    def __init__(self, work: Work) -> None:
+        plan, options = work.plan, work.options
         self.view = View([i.name for i in plan.instances], colour=options.colour)
         self._plan = plan
         self._options = options
-        self._began_s = began_s
+        self._began_s = work.began_s
         self._over = anyio.Event()
         self._told_summary = False
         self._ended_by: int | None = None
         self._killing = False
+        journal = Journal(options.journal) if options.journal is not None else None
         self._strays: list[str] = []
         self._census = Census()
         self._services = {
             plan.name: Service(
-                plan, self._take, self.view.relay, self._census, options.tag, options.journal
+                plan, self._take, self.view.relay, self._census, options.tag, journal
             )
             for plan in plan.instances
         }
@@ -167,6 +139,8 @@ class Stack:
             await anyio.sleep(0.01)
 
     async def _settle_in(self) -> None:
+        gc.freeze()
+        gc.enable()
         become_subreaper()
         keep_blocks()
         # What was handed to us and ends is reaped then, not only when a service ends.
@@ -281,8 +255,8 @@ class Stack:
         source = self._options.exit_code_from
         if source is not None:
             life = self._fleet.lives[source]
-            failed = life.phase in (Phase.FAILED, Phase.BLOCKED)
-            return life.exit_status or (1 if failed or life.exit_status is None else 0)
+            is_bad = life.phase in (Phase.FAILED, Phase.BLOCKED) or life.exit_status is None
+            return life.exit_status or int(is_bad)
         if failed := fleets.failures(self._fleet):
             raise ServiceFailedError(
                 failed[0], self._fleet.lives[failed[0]].reason, others=tuple(failed[1:])

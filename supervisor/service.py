@@ -369,9 +369,8 @@ async def _unless(event: anyio.Event) -> None:
 
 def _innermost(error: BaseException) -> BaseException:
     """The first error of a group of errors, which is what a task group raises."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    return _innermost(inner[0]) if inner else error
 
 
 def _named(processes: Sequence[Seen]) -> str:

@@ -1,5 +1,6 @@
 """`portweave up`: run the stack of this worktree in the foreground."""
 
+import gc
 import os
 import time
 
@@ -11,8 +12,11 @@ from portweave.show import stack_banner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from portweave.stackplan import Wishes
     from portweave.supervisor.core.plan import StackPlan
+    from portweave.supervisor.paths import Hold
 
 OPTIONS = (
     Option("--timeout", metavar="SECONDS", about="how long a service may take to be ready (60)"),
@@ -41,6 +45,8 @@ _POLICIES = ("no", "on-failure", "always")
 def run(args: Args) -> int:
     """Run the stack until it ends."""
     began_s = time.monotonic()
+    # What is imported from here on stays: to look through it for garbage would only take time.
+    gc.disable()
     environ = dict(os.environ)
     config = args.text("config")
     count = check_selection(config, args.text("count"))
@@ -53,13 +59,31 @@ def run(args: Args) -> int:
     project = find_project(working_dir(), config=config, count=count, environ=environ, scale=scale)
     if args.flag("dry_run"):
         return _dry_run(project, _wishes(args, scale), as_json=args.flag("json"))
-    prepared = prepare(project)
+    from portweave.supervisor.guardian import Supervisor
+
+    supervisor = Supervisor(_warm_up, _supervise)
+    try:
+        work, hold, tag = _make_work(project, args, scale, began_s)
+    except BaseException:
+        supervisor.dismiss()
+        raise
+    with hold:
+        return supervisor.start(work, hold, tag)
+
+
+def _make_work(
+    project: Project, args: Args, scale: dict[str, int], began_s: float
+) -> "tuple[bytes, Hold, str]":
+    """What the supervisor is to do, the right to do it, and the mark of its processes."""
+    import pickle
+
     from portweave.allocator.processes import started_at
     from portweave.stackplan import make_plan
-    from portweave.supervisor.guardian import guarded
     from portweave.supervisor.paths import Hold, StackRecord, stack_key, stacks_dir
+    from portweave.supervisor.work import Options, Work
 
-    plan = make_plan(prepared, _wishes(args, scale), environ)
+    prepared = prepare(project)
+    plan = make_plan(prepared, _wishes(args, scale), project.environ)
     source = args.text("exit_code_from")
     started = [i.name for i in plan.instances if i.name in plan.wanted]
     if source is not None and source not in started:
@@ -67,44 +91,52 @@ def run(args: Args) -> int:
             f"--exit-code-from names {source}, which is not started",
             hint=f"started are {', '.join(started)}",
         )
-    folder = stacks_dir(environ)
+    folder = stacks_dir(project.environ)
     _check_chosen_ports(prepared, plan, folder)
-    pid = os.getpid()
-    tag = os.urandom(16).hex()
-    record = StackRecord(
-        pid=pid,
-        start=started_at(pid) or "",
-        project=plan.project,
-        namespace=plan.namespace,
-        root=plan.root,
-        ports={i.name: i.port for i in plan.instances if i.port is not None},
-        tag=tag,
+    hold = Hold(folder, stack_key(plan.root, plan.namespace))
+    pid, tag = os.getpid(), os.urandom(16).hex()
+    hold.write(
+        StackRecord(
+            pid=pid,
+            start=started_at(pid) or "",
+            project=plan.project,
+            namespace=plan.namespace,
+            root=plan.root,
+            ports={i.name: i.port for i in plan.instances if i.port is not None},
+            tag=tag,
+        )
     )
-    with Hold(folder, stack_key(plan.root, plan.namespace)) as hold:
-        hold.write(record)
+    options = Options(
+        abort_on_exit=args.flag("abort_on_exit") or source is not None,
+        exit_code_from=source,
+        colour=_may_colour(args, project.environ),
+        verbose=args.flag("verbose"),
+        banner=_banner(prepared, plan),
+        tag=tag,
+        journal=hold.journal,
+        guardian=pid,
+    )
+    return pickle.dumps(Work(plan, options, began_s)), hold, tag
 
-        def supervise() -> int:
-            # What is imported here costs more than all before it, and the guardian has no use
-            # for it.
-            import anyio
 
-            from portweave.supervisor.remains import Journal
-            from portweave.supervisor.run import Options
-            from portweave.supervisor.run import run as run_stack
+def _warm_up() -> None:
+    """Import what the supervisor needs: in its own process, while the parent does the rest."""
+    import pickle  # noqa: F401
 
-            options = Options(
-                abort_on_exit=args.flag("abort_on_exit") or source is not None,
-                exit_code_from=source,
-                colour=_may_colour(args, environ),
-                verbose=args.flag("verbose"),
-                banner=_banner(prepared, plan),
-                tag=tag,
-                journal=Journal(hold.journal),
-                guardian=pid,
-            )
-            return anyio.run(run_stack, plan, options, began_s)
+    import anyio._backends._asyncio  # noqa: F401
 
-        return guarded(supervise, hold, tag)
+    import portweave.supervisor.run  # noqa: F401
+
+
+def _supervise(work: bytes) -> int:
+    import pickle
+
+    import anyio
+
+    from portweave.supervisor.run import run as run_stack
+
+    # From our own parent, by a socket that nobody else has.
+    return anyio.run(run_stack, pickle.loads(work))  # noqa: S301
 
 
 def _wishes(args: Args, scale: dict[str, int]) -> "Wishes":
@@ -150,7 +182,7 @@ def _seconds(text: str | None) -> float:
     return seconds
 
 
-def _may_colour(args: Args, environ: dict[str, str]) -> bool:
+def _may_colour(args: Args, environ: "Mapping[str, str]") -> bool:
     """Not where NO_COLOR is set (no-color.org), nor on a terminal that has none."""
     refused = args.flag("no_color") or environ.get("NO_COLOR")
     return not refused and environ.get("TERM", "") != "dumb"

@@ -6,7 +6,6 @@ every instance has to do about it comes out.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 
 from portweave.supervisor.core import lifecycle
 from portweave.supervisor.core.lifecycle import (
@@ -24,11 +23,12 @@ from portweave.supervisor.core.lifecycle import (
     Wanted,
 )
 from portweave.supervisor.core.plan import Condition, InstancePlan, Need
+from portweave.supervisor.core.value import replace, value
 
 Orders = list[tuple[str, Action]]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Fleet:
     """The instances of a stack.
 

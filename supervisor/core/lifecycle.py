@@ -6,7 +6,6 @@ instance is left, not when its leader ends: a leader's exit is not the service's
 `Spawned` and `Exited` there are processes, in every phase.
 """
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from portweave.supervisor.core.plan import InstancePlan
@@ -18,6 +17,7 @@ from portweave.supervisor.core.restart import (
     after_exit,
     describe_exit,
 )
+from portweave.supervisor.core.value import replace, value
 
 NO_STREAK = Streak()
 
@@ -42,7 +42,7 @@ ALIVE = frozenset({Phase.STARTING, Phase.READY, Phase.UNHEALTHY, Phase.STOPPING}
 DONE = frozenset({Phase.STOPPED, Phase.EXITED, Phase.COMPLETED, Phase.FAILED, Phase.BLOCKED})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Life:
     """One instance.
 
@@ -74,43 +74,43 @@ class Life:
 # Events.
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Wanted:
     """It is to run."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unwanted:
     """It is not to run any more; `now` when what depends on it has gone."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NeedsMet:
     """All that it depends on is there."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NeedsFailed:
     """Something it depends on cannot come."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NeedsPending:
     """Something it depends on may still come."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Spawned:
     """Its process runs."""
 
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NotSpawned:
     """It could not be started, and trying again cannot help."""
 
@@ -118,7 +118,7 @@ class NotSpawned:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BecameReady:
     """Its probes have passed, or it has lived for a second without any.
 
@@ -129,7 +129,7 @@ class BecameReady:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BecameLate:
     """It was not ready in time."""
 
@@ -137,14 +137,14 @@ class BecameLate:
     fatal: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BecameUnhealthy:
     """Its probes fail, though they had passed."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Exited:
     """Nothing of it is left.
 
@@ -159,7 +159,7 @@ class Exited:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BackoffEnded:
     """The wait before its restart is over."""
 
@@ -182,22 +182,22 @@ Event = (
 # Actions.
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Spawn:
     """Start its process."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stop:
     """Ask it to end, and see to it that it does."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Kill:
     """End it at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WaitUntil:
     """Say `BackoffEnded` at `at_s`."""
 

@@ -1,8 +1,10 @@
 """What to run, as values: made once from the definition files, the ports and the environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from portweave.supervisor.core.value import value
 
 
 class Condition(StrEnum):
@@ -21,7 +23,7 @@ class When(StrEnum):
     ALWAYS = "always"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RestartPolicy:
     """When to start again, and how often.
 
@@ -34,7 +36,7 @@ class RestartPolicy:
     limit: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Need:
     """One instance that another waits for."""
 
@@ -42,7 +44,7 @@ class Need:
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReadyPlan:
     """How it is known that an instance is up. All that is set must hold.
 
@@ -71,7 +73,7 @@ class ReadyPlan:
         return self.http is not None or self.tcp is not None or self.exec is not None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class InstancePlan:
     """One process of a service.
 
@@ -114,7 +116,7 @@ class InstancePlan:
     stop_grace_s: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StackPlan:
     """All instances of one worktree.
 

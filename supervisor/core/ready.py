@@ -5,7 +5,7 @@ that takes a minute costs little. All probes must pass; a service without any is
 lived for a second.
 """
 
-from dataclasses import dataclass
+from portweave.supervisor.core.value import value
 
 FIRST_PAUSE_S = 0.02
 GROWTH = 1.5
@@ -14,12 +14,12 @@ SETTLED_S = 1.0
 UNHEALTHY_AFTER = 3
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Passed:
     """A probe's good answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Failed:
     """A probe's bad answer, in words that follow a colon."""
 
@@ -36,7 +36,7 @@ def next_pause_s(pause_s: float | None, interval_s: float) -> float:
     return min(pause_s * GROWTH, interval_s)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Health:
     """How the probes of a service that has been ready go on.
 

@@ -6,9 +6,8 @@ services which crash together do not come back together. Time spent *ready* rese
 spent alive does not, as a service may take minutes to fail.
 """
 
-from dataclasses import dataclass
-
 from portweave.supervisor.core.plan import RestartPolicy, When
+from portweave.supervisor.core.value import value
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
@@ -21,7 +20,7 @@ NOT_FOUND = 127
 _SHELL_FAULTS = {NOT_EXECUTABLE: "not executable", NOT_FOUND: "command not found"}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Streak:
     """Restarts since the last reset.
 
@@ -34,7 +33,7 @@ class Streak:
     delay_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RestartAt:
     """Start again at `at_s`."""
 
@@ -42,12 +41,12 @@ class RestartAt:
     streak: Streak
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rest:
     """Its end was in order: leave it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class GiveUp:
     """It has failed for good."""
 

@@ -570,7 +570,8 @@ UNKILLABLE = """
 import os, sys, anyio
 from portweave.supervisor import run as stacks, service
 from portweave.supervisor.core.plan import InstancePlan, StackPlan
-from portweave.supervisor.run import Options, run
+from portweave.supervisor.run import run
+from portweave.supervisor.work import Options, Work
 
 # As if the process hung in the kernel: no signal gets through.
 service.signal_group = service.signal_each = stacks.signal_each = lambda *_: None
@@ -580,7 +581,7 @@ plan = InstancePlan(
     stop_grace_s=0.1,
 )
 stack = StackPlan("p", "main", "/", (plan,), frozenset({"stuck"}))
-sys.exit(anyio.run(run, stack, Options(tag="t"), 0.0))
+sys.exit(anyio.run(run, Work(stack, Options(tag="t"), 0.0)))
 """
 
 

@@ -1,7 +1,5 @@
 """All instances together, as histories: who may start, who waits, who stops next."""
 
-from dataclasses import replace
-
 import pytest
 
 from portweave.supervisor.core.fleet import (
@@ -33,6 +31,7 @@ from portweave.supervisor.core.lifecycle import (
     Wanted,
 )
 from portweave.supervisor.core.plan import Condition, InstancePlan, Need, RestartPolicy, When
+from portweave.supervisor.core.value import replace
 
 ALWAYS = RestartPolicy(When.ALWAYS, None)
 READY, STARTED, COMPLETED = Condition.READY, Condition.STARTED, Condition.COMPLETED

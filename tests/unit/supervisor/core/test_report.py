@@ -1,7 +1,5 @@
 """What is told about changes, in short phrases."""
 
-from dataclasses import replace
-
 import pytest
 
 from portweave.supervisor.core.fleet import Fleet
@@ -9,6 +7,7 @@ from portweave.supervisor.core.lifecycle import Life, Phase
 from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
 from portweave.supervisor.core.restart import Streak
+from portweave.supervisor.core.value import replace
 
 PLAN = InstancePlan("web", "web", 1, "web-main", ("run",), "npm run dev", "/", port=3000)
 RUN = Life(Phase.STARTING, started_s=10)

@@ -1,0 +1,45 @@
+"""What a supervisor is asked to do, as it is handed from one process to the other."""
+
+from portweave.supervisor.core.plan import StackPlan
+from portweave.supervisor.core.value import value
+
+
+@value
+class Options:
+    """How a stack is run in the foreground.
+
+    Attributes:
+        abort_on_exit: Whether the end of one service ends all.
+        exit_code_from: The instance whose exit status becomes ours; its end ends all.
+        colour: Whether colours may be used on a terminal.
+        verbose: Whether more is told.
+        banner: Shown before anything is started.
+        tag: What the marks of the stack's processes begin with.
+        journal: Path of the file in which starts and ends are noted, for those who come after us;
+            None for nowhere.
+        guardian: Pid of the process whose end ends the stack; None where there is none.
+    """
+
+    abort_on_exit: bool = False
+    exit_code_from: str | None = None
+    colour: bool = True
+    verbose: bool = False
+    banner: str = ""
+    tag: str = ""
+    journal: str | None = None
+    guardian: int | None = None
+
+
+@value
+class Work:
+    """A stack to run.
+
+    Attributes:
+        plan: What to run.
+        options: How.
+        began_s: When the command began, on the monotonic clock.
+    """
+
+    plan: StackPlan
+    options: Options
+    began_s: float
