@@ -435,7 +435,9 @@ def test_the_command_begins_as_if_nobody_had_been_there(cli: Cli, repo: Repo) ->
     assert [line for line in lines if line.isdigit()] == ["0", "1", "2", "3"], "3 is that of ls"
     for line in lines:
         if line.startswith("Sig"):
-            assert int(line.split()[1], 16) == 0, line
+            # 32 and 33 are the C library's own: nobody can set them, and a make(1) that starts us
+            # may have left them ignored.
+            assert int(line.split()[1], 16) & 0x7FFFFFFF == 0, line
 
 
 def test_the_path_is_the_childs(cli: Cli, repo: Repo, tmp_path: Path) -> None:
