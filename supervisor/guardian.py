@@ -118,8 +118,8 @@ def _supervise(
             # Not even what we inherited: what is blocked here would be blocked in every service.
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             status = main(work)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
     finally:
         # Threads that wait for a reader must not keep us, and what is at exit is the parent's.
         os._exit(status)

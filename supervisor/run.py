@@ -94,7 +94,9 @@ class Stack:
             self.view.print(self._options.banner.encode("utf-8", "backslashreplace"))
         for service in self._services.values():
             tasks.start_soon(service.serve)
-        self._change(*fleets.muster(self._plan.instances, self._plan.wanted, time.monotonic()))
+        if self._ended_by is None:
+            # Else a signal was quicker, and there is nothing to start.
+            self._change(*fleets.muster(self._plan.instances, self._plan.wanted, time.monotonic()))
         # After the first services have been spawned, for they do not need it to start.
         tasks.start_soon(self._settle_in)
         if self._options.guardian is not None:

@@ -121,11 +121,10 @@ def _make_work(
 
 def _warm_up() -> None:
     """Import what the supervisor needs: in its own process, while the parent does the rest."""
-    import pickle  # noqa: F401
+    from importlib import import_module
 
-    import anyio._backends._asyncio  # noqa: F401
-
-    import portweave.supervisor.run  # noqa: F401
+    for name in ("pickle", "anyio._backends._asyncio", "portweave.supervisor.run"):
+        import_module(name)
 
 
 def _supervise(work: bytes) -> int:
