@@ -10,22 +10,23 @@ What the keys of a terminal send reaches both, being of one group; what somebody
 guardian alone, it passes on.
 """
 
+import _socket
 import os
-import select
-import signal
-import socket
 import sys
-
-from portweave.supervisor.paths import Hold
-from portweave.supervisor.remains import end_all, find_remains, read_journal
-from portweave.supervisor.tribe import become_subreaper
+from _socket import socket as Socket  # noqa: N812
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Mapping
     from typing import NoReturn
 
+    from portweave.supervisor.paths import Hold
     from portweave.supervisor.tribe import Seen
+else:
+    # All that happens before the fork delays the services; `signal` and `socket` make enumerations
+    # of what these have as numbers, and that takes longer than the fork.
+    signal = __import__("_signal")
 
 _PASSED_ON = (
     signal.SIGINT,
@@ -39,6 +40,8 @@ _PASSED_ON = (
 _WATCHED = frozenset({*_PASSED_ON, signal.SIGCHLD})
 # sigaction(2): sent by the kernel, as a terminal's signals are, to all processes of a group.
 _SI_KERNEL = 0x80
+_SIZE_BYTES = 8
+_INT_BYTES = 4
 
 
 class Supervisor:
@@ -57,7 +60,7 @@ class Supervisor:
             # What is buffered would be written twice. There is no stream where none was open.
             if stream is not None:
                 stream.flush()
-        ours, theirs = socket.socketpair()
+        ours, theirs = _socket.socketpair()
         self._inherited = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
         self.pid = os.fork()
         if self.pid == 0:
@@ -68,7 +71,7 @@ class Supervisor:
         # Until there is something to guard, Ctrl-C ends us as it ends any command.
         signal.pthread_sigmask(signal.SIG_SETMASK, self._inherited)
 
-    def start(self, work: bytes, hold: Hold, tag: str) -> int:
+    def start(self, work: bytes, hold: "Hold", tag: str) -> int:
         """Have the child run a stack, and guard it: see to it that nothing of it is left.
 
         Args:
@@ -80,9 +83,13 @@ class Supervisor:
             The child's exit status; 128+n after its death by signal n.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
-        socket.send_fds(self._socket, [len(work).to_bytes(8, "big")], [hold.descriptor])
+        descriptor = hold.descriptor.to_bytes(_INT_BYTES, sys.byteorder)
+        rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptor)
+        self._socket.sendmsg([len(work).to_bytes(_SIZE_BYTES, "big")], [rights])
         self._socket.sendall(work)
         self._socket.close()
+        from portweave.supervisor.tribe import become_subreaper
+
         become_subreaper()
         status = _wait_for(self.pid)
         if status < 0:
@@ -104,16 +111,19 @@ class Supervisor:
 
 
 def _supervise(
-    inbox: socket.socket, warm_up: "Callable[[], None]", main: "Callable[[bytes], int]"
+    inbox: Socket, warm_up: "Callable[[], None]", main: "Callable[[bytes], int]"
 ) -> "NoReturn":
     """The child's side; it does not return into what its parent was doing."""
     status = 1
     try:
         warm_up()
-        head, _, _, _ = socket.recv_fds(inbox, 8, 1)
-        with inbox.makefile("rb") as stream:
-            size = int.from_bytes(head, "big")
-            work = stream.read(size)
+        # What comes with the first bytes, the right to run the stack, stays open by itself.
+        head, _, _, _ = inbox.recvmsg(_SIZE_BYTES, _socket.CMSG_SPACE(_INT_BYTES))
+        size = int.from_bytes(head, "big")
+        work = b""
+        while len(work) < size and (data := inbox.recv(size - len(work))):
+            work += data
+        inbox.close()
         if head and len(work) == size:
             # Not even what we inherited: what is blocked here would be blocked in every service.
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -157,7 +167,9 @@ def _signal(pid: int, number: int) -> None:
         return
 
 
-def _clean_up(hold: Hold, tag: str) -> "tuple[list[Seen], list[Seen]]":
+def _clean_up(hold: "Hold", tag: str) -> "tuple[list[Seen], list[Seen]]":
+    from portweave.supervisor.remains import end_all, find_remains, read_journal
+
     claims = read_journal(hold.journal)
 
     def find(processes: "Mapping[int, Seen]") -> "list[Seen]":
@@ -169,6 +181,8 @@ def _clean_up(hold: Hold, tag: str) -> "tuple[list[Seen], list[Seen]]":
 
 def _say(text: str) -> None:
     # Nobody who stands still may keep the guardian: what finds no room at once is not said.
+    import select
+
     poll = select.poll()
     poll.register(2, select.POLLOUT)
     try:

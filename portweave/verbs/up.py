@@ -6,14 +6,12 @@ import time
 
 from portweave.args import Args, Option
 from portweave.errors import PortHeldError, UsageError
-from portweave.prepare import Prepared, Project, check_selection, find_project, prepare, working_dir
-from portweave.procfiles.duration import parse as parse_duration
-from portweave.show import stack_banner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from portweave.prepare import Prepared, Project
     from portweave.stackplan import Wishes
     from portweave.supervisor.core.plan import StackPlan
     from portweave.supervisor.paths import Hold
@@ -47,23 +45,19 @@ def run(args: Args) -> int:
     began_s = time.monotonic()
     # What is imported from here on stays: to look through it for garbage would only take time.
     gc.disable()
-    environ = dict(os.environ)
-    config = args.text("config")
-    count = check_selection(config, args.text("count"))
     scale = dict(_scale(text) for text in args.texts("scale"))
     if args.rest:
         raise UsageError(
             "up takes names of services, not a command",
             hint="portweave run -- COMMAND runs a command",
         )
-    project = find_project(working_dir(), config=config, count=count, environ=environ, scale=scale)
     if args.flag("dry_run"):
-        return _dry_run(project, _wishes(args, scale), as_json=args.flag("json"))
+        return _dry_run(_find_project(args, scale), _wishes(args, scale), args)
     from portweave.supervisor.guardian import Supervisor
 
     supervisor = Supervisor(_warm_up, _supervise)
     try:
-        work, hold, tag = _make_work(project, args, scale, began_s)
+        work, hold, tag = _make_work(_find_project(args, scale), args, scale, began_s)
     except BaseException:
         supervisor.dismiss()
         raise
@@ -71,13 +65,24 @@ def run(args: Args) -> int:
         return supervisor.start(work, hold, tag)
 
 
+def _find_project(args: Args, scale: dict[str, int]) -> "Project":
+    from portweave.prepare import check_selection, find_project, working_dir
+
+    config = args.text("config")
+    count = check_selection(config, args.text("count"))
+    return find_project(
+        working_dir(), config=config, count=count, environ=dict(os.environ), scale=scale
+    )
+
+
 def _make_work(
-    project: Project, args: Args, scale: dict[str, int], began_s: float
+    project: "Project", args: Args, scale: dict[str, int], began_s: float
 ) -> "tuple[bytes, Hold, str]":
     """What the supervisor is to do, the right to do it, and the mark of its processes."""
     import pickle
 
     from portweave.allocator.processes import started_at
+    from portweave.prepare import prepare
     from portweave.stackplan import make_plan
     from portweave.supervisor.paths import Hold, StackRecord, stack_key, stacks_dir
     from portweave.supervisor.work import Options, Work
@@ -175,7 +180,9 @@ def _restart(text: str) -> tuple[str, int | None]:
 def _seconds(text: str | None) -> float:
     if text is None:
         return 60.0
-    seconds = parse_duration(text)
+    from portweave.procfiles.duration import parse
+
+    seconds = parse(text)
     if not seconds:
         raise UsageError(f"--timeout takes a time such as 90, 90s or 1m30s, received {text!r}")
     return seconds
@@ -187,7 +194,7 @@ def _may_colour(args: Args, environ: "Mapping[str, str]") -> bool:
     return not refused and environ.get("TERM", "") != "dumb"
 
 
-def _check_chosen_ports(prepared: Prepared, plan: "StackPlan", folder: str) -> None:
+def _check_chosen_ports(prepared: "Prepared", plan: "StackPlan", folder: str) -> None:
     """Refuse a port that the user chose and that a live stack has already, this one included."""
     from portweave.supervisor.paths import live_stacks
 
@@ -209,7 +216,9 @@ def _check_chosen_ports(prepared: Prepared, plan: "StackPlan", folder: str) -> N
         seen[port] = f"{instance.name} of this stack"
 
 
-def _banner(prepared: Prepared, plan: "StackPlan") -> str:
+def _banner(prepared: "Prepared", plan: "StackPlan") -> str:
+    from portweave.show import stack_banner
+
     return stack_banner(
         plan.project,
         os.path.basename(plan.root),
@@ -220,7 +229,7 @@ def _banner(prepared: Prepared, plan: "StackPlan") -> str:
     )
 
 
-def _dry_run(project: Project, wishes: "Wishes", *, as_json: bool) -> int:
+def _dry_run(project: "Project", wishes: "Wishes", args: Args) -> int:
     """Say what would be started, in which order; nothing is allocated, written or started."""
     from portweave.allocator.model import Entry
     from portweave.allocator.plan import entry_of
@@ -242,7 +251,7 @@ def _dry_run(project: Project, wishes: "Wishes", *, as_json: bool) -> int:
         for service in start_order(project.definitions)
         if service.name in wanted
     ]
-    if as_json:
+    if args.flag("json"):
         import json
 
         print(json.dumps({"schemaVersion": 1, "services": rows}, ensure_ascii=False, indent=2))
