@@ -403,8 +403,8 @@ def _write_current(root: str, text: str) -> None:
     path = f"{folder}/current.env"
     data = text.encode("utf-8", "surrogateescape")
     try:
-        if not os.path.isdir(folder):
-            os.mkdir(folder, 0o700)
+        # Several at once may come to a new worktree.
+        os.makedirs(folder, 0o700, exist_ok=True)
         if not os.path.lexists(f"{folder}/.gitignore"):
             _write(f"{folder}/.gitignore", b"*\n", 0o666)
         try:

@@ -3,7 +3,7 @@
 import posixpath
 
 from portweave.errors import DefinitionsInvalidError
-from portweave.procfiles.expand import FIELDS, placeholders
+from portweave.procfiles.expand import FIELDS, placeholders, split
 from portweave.procfiles.issues import Issues, nearest
 from portweave.procfiles.model import Definitions, Dependency, EnvFile, Service
 from portweave.procfiles.tree import Document, Keys, Value
@@ -197,6 +197,25 @@ def _check_templates(
     if service.ready is not None and service.ready.http is not None:
         keys = (*root, "ready", "http")
         _check_template(service.ready.http, keys, services, portless, issues, escapes=True)
+        if not service.ready.http.startswith("/"):
+            _check_url(service.ready.http, keys, issues)
+
+
+def _check_url(template: str, keys: Keys, issues: Issues) -> None:
+    """Look whether a URL can be asked, whatever port its placeholders stand for."""
+    # Only here: a path has no use for it.
+    from urllib.parse import urlsplit
+
+    parts = [
+        "1" if is_placeholder else text for text, is_placeholder in split(template, escapes=True)
+    ]
+    try:
+        url = urlsplit("".join(parts))
+        is_good = bool(url.hostname) and url.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good:
+        issues.add(keys, "is no URL that can be asked: its host or its port is wrong")
 
 
 def _check_port(service: Service, portless: set[str], issues: Issues) -> None:

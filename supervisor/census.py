@@ -8,6 +8,7 @@ from portweave.supervisor.tribe import Seen, reap_strays, snapshot
 
 # Twenty services that end together are to cost one look, not twenty.
 GATHER_S = 0.002
+RETRY_S = 0.05
 
 
 class Census:
@@ -30,10 +31,20 @@ class Census:
         coming = self._next = anyio.Event()
         try:
             await anyio.sleep(GATHER_S)
+            await self._look()
         finally:
             # From here on a new caller needs a new snapshot.
             self._next = None
-            self._last = snapshot()
-            reap_strays(self._last, self.spare)
             coming.set()
         return self._last
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                self._last = snapshot()
+            except OSError:
+                # No descriptor is left to look with. What ends gives some back.
+                await anyio.sleep(RETRY_S)
+            else:
+                reap_strays(self._last, self.spare)
+                return

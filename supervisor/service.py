@@ -170,15 +170,18 @@ class Service:
         self.last_lines.clear()
         tag = f"{self._tag}.{self._runs}"
         port = self.plan.port
-        if port is not None and (holder := foreign_listener(port)):
-            self._send(NotSpawned(None, f"its port {port} is held by {holder}"))
-            return
         try:
+            if port is not None and (holder := foreign_listener(port)):
+                self._send(NotSpawned(None, f"its port {port} is held by {holder}"))
+                return
             process, *fds = spawn(
                 self.plan.argv, self.plan.working_dir, {**self.plan.environment, TAG: tag}
             )
         except NotSpawnedError as error:
             self._send(NotSpawned(error.status, error.reason))
+            return
+        except OSError as error:
+            self._send(NotSpawned(None, f"cannot be started: {error.strerror}"))
             return
         self.leader = process.pid
         self._census.spare.add(process.pid)
@@ -330,6 +333,13 @@ class Service:
                 self._send(BecameUnhealthy(answer.reason))
 
     async def _ask(self, tribe: Tribe, run: Run) -> Answer:
+        try:
+            return await self._ask_all(tribe, run)
+        except OSError as error:
+            # Such as no descriptor left: that is no answer, and the next try may get one.
+            return Failed(f"cannot be asked: {error.strerror or error}")
+
+    async def _ask_all(self, tribe: Tribe, run: Run) -> Answer:
         ready = self.plan.ready
         answers: list[Answer] = []
         if self._pattern is not None and not run.matched.is_set():

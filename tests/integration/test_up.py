@@ -727,30 +727,18 @@ def test_few_descriptors_are_no_end(project: Path, cli: "Cli") -> None:
     assert done.stdout.count("| one") == 40
 
 
-def test_no_descriptors_at_all_are_told_and_leave_nothing(project: Path, cli: "Cli") -> None:
+@pytest.mark.parametrize("limit", [24, 40, 64])
+def test_without_descriptors_some_fail_and_nothing_is_left(
+    project: Path, up: "StartUp", cli: "Cli", limit: int
+) -> None:
     write(project, "".join(f"s{n}: sleep 1000\n" for n in range(40)), "Procfile")
-    script = 'ulimit -n 40; exec "$@"'
-    done = subprocess.run(
-        ["/bin/sh", "-c", script, "sh", *cli.argv, "up", "--restart", "no", "--abort-on-exit"],
-        cwd=project,
-        env=cli.env(),
-        capture_output=True,
-        text=True,
-        timeout=25,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "Too many open files" in done.stderr
-    assert "Traceback" not in done.stderr
-    left = [p for p in psutil.process_iter() if p.name() == "sleep" and _is_of(p, project)]
-    assert left == []
-
-
-def _is_of(process: psutil.Process, project: Path) -> bool:
-    try:
-        return process.environ().get("PORTWEAVE_WORKTREE") == str(project)
-    except psutil.Error:
-        return False
+    words = list(cli.argv)
+    cli.argv[:] = ["/bin/sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", *words]
+    stack = up(project)
+    stack.wait_for("Too many open files")
+    assert stack.stop() in (1, 130)
+    assert "Traceback" not in stack.said
+    assert stack.marked() == []
 
 
 def test_closed_outputs_leave_the_state_files_alone(project: Path, cli: "Cli", home: Path) -> None:

@@ -591,3 +591,19 @@ def test_a_command_in_both_is_an_error() -> None:
 def test_an_empty_procfile_is_an_error() -> None:
     error = wrong(processes="# nothing\n")
     assert error.message == "services: services must contain at least one entry"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1", "http://x:99999/", "http://x:port/", "http:///path", "http://x:0/"],
+    ids=["bracket", "port too large", "port no number", "no host", "port zero"],
+)
+def test_a_url_that_cannot_be_asked_is_refused(url: str) -> None:
+    [line] = issues(ready={"http": url})
+    assert line.startswith("services.api.ready.http: ")
+
+
+def test_a_url_with_a_port_to_be_put_in_is_taken() -> None:
+    ready = api(ready={"http": "http://127.0.0.1:${api}/health?x=${namespace}"}).ready
+    assert ready is not None
+    assert ready.http == "http://127.0.0.1:${api}/health?x=${namespace}"
