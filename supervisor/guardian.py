@@ -42,6 +42,8 @@ _WATCHED = frozenset({*_PASSED_ON, signal.SIGCHLD})
 _SI_KERNEL = 0x80
 _SIZE_BYTES = 8
 _INT_BYTES = 4
+# recvmsg(2); elsewhere than on Linux what is started closes it by itself.
+_CLOSE_ON_EXEC: int = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
 
 
 class Supervisor:
@@ -118,7 +120,7 @@ def _supervise(
     try:
         warm_up()
         # What comes with the first bytes, the right to run the stack, stays open by itself.
-        head, _, _, _ = inbox.recvmsg(_SIZE_BYTES, _socket.CMSG_SPACE(_INT_BYTES))
+        head, _, _, _ = inbox.recvmsg(_SIZE_BYTES, _socket.CMSG_SPACE(_INT_BYTES), _CLOSE_ON_EXEC)
         size = int.from_bytes(head, "big")
         work = b""
         while len(work) < size and (data := inbox.recv(size - len(work))):
