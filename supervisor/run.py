@@ -154,7 +154,8 @@ class Stack:
         pressed_s = 0.0
         # Who is started by nohup(1) does not end with the terminal.
         ending = [n for n in ENDING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
-        with anyio.open_signal_receiver(*ending, *PASSED_ON, signal.SIGQUIT) as signals:
+        others = (signal.SIGQUIT, signal.SIGTSTP)
+        with anyio.open_signal_receiver(*ending, *PASSED_ON, *others) as signals:
             task_status.started()
             async for number in signals:
                 if number in PASSED_ON:
@@ -162,6 +163,9 @@ class Stack:
                         service.send_signal(number)
                 elif number == signal.SIGQUIT:
                     self._tell_states()
+                elif number == signal.SIGTSTP:
+                    # If we stopped, the services would wait for us as soon as their pipes are full.
+                    self.view.say("the services go on in the background; fg comes back to them")
                 elif self._ended_by is None:
                     self._ended_by = number
                     pressed_s = time.monotonic()

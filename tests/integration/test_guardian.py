@@ -135,6 +135,13 @@ def test_signals_to_the_guardian_reach_the_supervisor(stack: "Stack") -> None:
     assert stack.stop(signal.SIGTERM) == 143
 
 
+def test_ctrl_z_does_not_hold_the_services_up(stack: "Stack") -> None:
+    supervisor_of(stack).send_signal(signal.SIGTSTP)
+    stack.wait_for("the services go on in the background")
+    assert supervisor_of(stack).status() != psutil.STATUS_STOPPED
+    assert stack.stop() == 130
+
+
 def test_a_closed_terminal_ends_the_stack(project: Path, cli: "Cli") -> None:
     (project / "Procfile").write_text("one: sleep 1000\nother: sh -c 'sleep 1000 & wait'\n")
     master, slave = os.openpty()
