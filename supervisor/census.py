@@ -29,10 +29,10 @@ class Census:
             await self._next.wait()
             return self._last
         coming = self._next = anyio.Event()
-        try:
+        # Shielded: others wait for this look too, and are not to be given an old one.
+        with anyio.CancelScope(shield=True):
             await anyio.sleep(GATHER_S)
             await self._look()
-        finally:
             # From here on a new caller needs a new snapshot.
             self._next = None
             coming.set()

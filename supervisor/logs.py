@@ -170,7 +170,6 @@ class View:
         # Where both are one terminal or one pipe, one thread keeps the order.
         self._err = self._out if _same_file(1, 2) else Outlet(2, lambda: None)
         self._colour = colour and self._out.terminal
-        self._colour_err = colour and self._err.terminal
         self._open: Source | None = None
         self._status = b""
         self.partial_patience_s = _TERMINAL_PATIENCE_S if self._out.terminal else _PIPE_PATIENCE_S
@@ -275,11 +274,6 @@ class View:
     def interactive(self) -> bool:
         """Whether there is a last line to keep something on."""
         return self._err is self._out and self._out.terminal
-
-    @property
-    def colour(self) -> bool:
-        """Whether portweave's own words may be coloured."""
-        return self._colour_err
 
     def _tame(self, lines: bytes) -> bytes:
         if self._out.terminal:

@@ -87,7 +87,6 @@ class InstancePlan:
         working_dir: Absolute.
         environment: All of it, but for what each start adds.
         port: None for a service without one.
-        port_variable: The variable that holds the port.
         url: Where it is reached; None without a port.
         needs: What has to be there first.
         ready: How it is known that it is up.
@@ -106,7 +105,6 @@ class InstancePlan:
     working_dir: str
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     port: int | None = None
-    port_variable: str | None = None
     url: str | None = None
     needs: tuple[Need, ...] = ()
     ready: ReadyPlan = ReadyPlan()

@@ -49,6 +49,8 @@ class Stack:
             # Ctrl-C of the one who runs the tests is the test's to pass on.
             start_new_session=True,
         )
+        # All that was ever seen of it, for the end: who has lost his parents is not found again.
+        self._seen: dict[int, psutil.Process] = {}
         self._news = threading.Condition()
         self._printed = bytearray()
         self._said = bytearray()
@@ -166,6 +168,7 @@ class Stack:
         with contextlib.suppress(psutil.NoSuchProcess):
             command = psutil.Process(self.process.pid)
             found |= {process.pid: process for process in command.children(recursive=True)}
+        self._seen |= found
         return list(found.values())
 
     def marked(self) -> list[psutil.Process]:
@@ -180,7 +183,7 @@ class Stack:
 
     def end(self) -> None:
         """Stop it, whatever has happened."""
-        family = self.family()
+        self.family()
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -188,7 +191,7 @@ class Stack:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        for process in family:
+        for process in self._seen.values():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         for reader in self._readers:

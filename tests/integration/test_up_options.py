@@ -1,0 +1,209 @@
+"""Options, names and environment of `portweave up`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.stacks import SERVE, write
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli, Pool
+    from tests.integration.conftest import StartUp
+
+
+def test_the_environment_of_a_service(project: Path, up: "StartUp", pool: "Pool") -> None:
+    (project / ".env").write_text("FROM_ENV=1\nPORT=1\nOVER=env\nAPI_KEY = a b\n")
+    (project / "more.env").write_text("FROM_FILE=2\nOVER=file\n")
+    write(
+        project,
+        """
+        projectName: My Shop
+        services:
+          api:
+            command: [env]
+            envFile: more.env
+            environment: {OWN: "http://x:${web}/$$1", OVER: own}
+            oneshot: true
+          web:
+            command: "true"
+            oneshot: true
+            discoveryEnv: {API_URL: "http://127.0.0.1:${api}"}
+        """,
+    )
+    outer = {"INHERITED": "yes", "PORT": "9", "PORTWEAVE_TOKEN": "theirs"}
+    stack = up(project, env=outer)
+    assert stack.wait() == 0
+    env = dict(line.split("=", 1) for line in stack.lines_of("api") if "=" in line)
+    tag = env.pop("PORTWEAVE_INVOCATION")
+    assert tag.endswith(".api.1")
+    expected = {
+        "INHERITED": "yes",
+        "FROM_ENV": "1",
+        "FROM_FILE": "2",
+        "API_KEY": "a b",
+        "OVER": "own",
+        "OWN": f"http://x:{pool.start + 1}/$1",
+        "PORT": str(pool.start),
+        "HOST": "127.0.0.1",
+        "API_PORT": str(pool.start),
+        "WEB_PORT": str(pool.start + 1),
+        "API_URL": f"http://127.0.0.1:{pool.start}",
+        "PORTWEAVE_NAMESPACE": "main",
+        "PORTWEAVE_WORKTREE": str(project),
+        "PORTWEAVE_SERVICE": "api-main",
+        "PORTWEAVE_INSTANCE": "1",
+        "PORTWEAVE_NAME": "api",
+        "PORTWEAVE_URL": f"http://127.0.0.1:{pool.start}",
+        "COMPOSE_PROJECT_NAME": "my-shop-main",
+    }
+    assert {name: env.get(name) for name in expected} == expected
+    assert "PORTWEAVE_TOKEN" not in env
+
+
+def test_a_chosen_port_is_the_services_port(project: Path, up: "StartUp", pool: "Pool") -> None:
+    chosen = pool.end - 1
+    (project / ".env").write_text(f"API_PORT={chosen}\n")
+    write(project, f"services: {{api: {{command: '{SERVE}', ready: {{tcp: true}}}}}}")
+    stack = up(project)
+    stack.wait_for(f"api ready on {chosen}")
+    assert stack.stop() == 130
+
+
+def test_a_chosen_port_of_another_live_stack_is_refused(
+    tmp_path: Path, project: Path, up: "StartUp", cli: "Cli", pool: "Pool"
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    write(other, "web: sleep 1000\n", "Procfile")
+    stack = up(other)
+    stack.wait_for("web  → ")
+    write(project, "api: sleep 1000\n", "Procfile")
+    (project / ".env").write_text(f"API_PORT={pool.start}\n")
+    refused = cli("up", cwd=project)
+    assert refused.returncode == 1
+    assert f"but that is the port of web of the live stack other/main ({other})" in refused.stderr
+    assert "(PW0902)" in refused.stderr
+    assert stack.stop() == 130
+
+
+def test_scale_gives_each_instance_its_own_port_and_name(
+    project: Path, up: "StartUp", pool: "Pool"
+) -> None:
+    write(project, "web: echo $PORT $PORTWEAVE_INSTANCE $PORTWEAVE_SERVICE\n", "Procfile")
+    stack = up(project, "--scale", "web=3")
+    assert stack.wait() == 0
+    assert stack.lines_of("web") == [f"{pool.start} 1 web-main"]
+    assert stack.lines_of("web.3") == [f"{pool.start + 2} 3 web.3-main"]
+
+
+def test_named_services_bring_what_they_need(project: Path, up: "StartUp") -> None:
+    write(
+        project,
+        """
+        services:
+          db: {command: echo db is up, oneshot: true, port: false}
+          api: {command: echo api is up, port: false, dependsOn: [db]}
+          web: {command: echo web is up, port: false}
+          debug: {command: echo debug is up, port: false, profiles: [dev]}
+        """,
+    )
+    stack = up(project, "api")
+    assert stack.wait() == 0
+    assert (stack.lines_of("db"), stack.lines_of("web")) == (["db is up"], [])
+    stack = up(project, "api", "--no-deps")
+    assert stack.wait() == 0
+    assert (stack.lines_of("api"), stack.lines_of("db")) == (["api is up"], [])
+    stack = up(project, "debug")
+    assert stack.wait() == 0
+    assert stack.lines_of("debug") == ["debug is up"]
+    stack = up(project, "--profile", "dev")
+    assert stack.wait() == 0
+    assert (stack.lines_of("debug"), stack.lines_of("web")) == (["debug is up"], ["web is up"])
+
+
+def test_the_end_of_one_may_end_all(project: Path, up: "StartUp") -> None:
+    write(
+        project,
+        """
+        services:
+          tests: {command: exit 5, port: false}
+          db: {command: sleep 1000, port: false}
+        """,
+    )
+    stack = up(project, "--exit-code-from", "tests")
+    assert stack.wait() == 5
+    stack = up(project, "--abort-on-exit")
+    assert stack.wait() == 1
+    assert stack.marked() == []
+
+
+def test_restart_policies_can_be_overruled(project: Path, up: "StartUp") -> None:
+    write(project, "api: exit 3\n", "Procfile")
+    stack = up(project, "--restart", "no")
+    assert stack.wait() == 1
+    assert "api failed: exited with status 3\n" in stack.said
+
+
+def test_a_dry_run_starts_and_writes_nothing(project: Path, cli: "Cli", home: Path) -> None:
+    write(
+        project,
+        """
+        services:
+          web: {command: echo web, dependsOn: [db]}
+          db: {command: [echo, db], port: false}
+        """,
+    )
+    done = cli("up", "--dry-run", cwd=project)
+    assert done.returncode == 0
+    assert done.stdout.index("db (no port): echo db") < done.stdout.index("web (a port")
+    assert "after db is ready" in done.stdout
+    assert not (project / ".portweave").exists()
+    assert not (home / "config").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--scale", "web"], "--scale takes NAME=N, received 'web'"),
+        (["--scale", "wbe=2"], 'no service is named "wbe"'),
+        (["--restart", "sometimes"], "--restart takes no, on-failure, on-failure:N or always"),
+        (["--timeout", "soon"], "--timeout takes a time such as 90, 90s or 1m30s"),
+        (["--exit-code-from", "wbe"], "--exit-code-from names wbe, which is not started"),
+        (["wbe"], 'no service is named "wbe"'),
+        (["--no-such"], "unknown option '--no-such'"),
+        (["--", "web"], "up takes names of services, not a command"),
+    ],
+    ids=["scale", "scale name", "restart", "timeout", "exit code", "name", "option", "command"],
+)
+def test_wrong_words_are_explained(
+    project: Path, cli: "Cli", args: list[str], message: str
+) -> None:
+    write(project, "web: sleep 1\n", "Procfile")
+    done = cli("up", *args, cwd=project)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_services_without_commands_are_nothing_to_start(project: Path, cli: "Cli") -> None:
+    write(project, '{"services": {"web": {"envVar": "PORT"}}}', "portweave.config.json")
+    done = cli("up", cwd=project)
+    assert done.returncode == 1
+    assert "no service has a command" in done.stderr
+    assert "(PW0905)" in done.stderr
+
+
+def test_one_that_failed_by_being_late_does_not_count_as_good(project: Path, up: "StartUp") -> None:
+    write(
+        project,
+        """
+        services:
+          tests:
+            command: trap 'exit 0' TERM; while true; do sleep 0.05; done
+            port: false
+            ready: {log: never, timeout: 300ms}
+        """,
+    )
+    stack = up(project, "--exit-code-from", "tests")
+    assert stack.wait() == 1

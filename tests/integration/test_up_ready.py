@@ -1,0 +1,174 @@
+"""Readiness and dependencies of `portweave up`, with real probes and listeners."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.stacks import SERVE, write
+
+if TYPE_CHECKING:
+    from tests.conftest import Pool
+    from tests.integration.conftest import StartUp
+
+
+@pytest.mark.parametrize(
+    ("ready", "prepare"),
+    [
+        ("{tcp: true}", ""),
+        ("{http: /}", ""),
+        ("{exec: test -e mark}", "touch mark; "),
+        ("{exec: [test, -e, mark]}", "touch mark; "),
+        ("{log: 'Serving HTTP on .* port [0-9]+'}", ""),
+        ("{tcp: true, http: /, log: Serving}", ""),
+    ],
+    ids=["tcp", "http", "exec text", "exec list", "log", "several"],
+)
+def test_readiness_is_found_out(project: Path, up: "StartUp", ready: str, prepare: str) -> None:
+    write(
+        project,
+        f"""
+        services:
+          api:
+            command: sleep 0.2; {prepare}exec {SERVE}
+            ready: {ready}
+        """,
+    )
+    stack = up(project)
+    stack.wait_for("api ready on ")
+    assert stack.stop() == 130
+
+
+@pytest.mark.parametrize(
+    ("ready", "reason"),
+    [
+        ("{tcp: true, timeout: 300ms}", "nothing of it listens on port"),
+        ("{http: /, timeout: 300ms}", "nothing of it listens on port"),
+        ("{exec: 'echo no luck; exit 4', timeout: 300ms}", "exited with status 4: no luck"),
+        ("{log: never, timeout: 300ms}", "no line matches 'never'"),
+    ],
+    ids=["tcp", "http", "exec", "log"],
+)
+def test_what_never_becomes_ready_fails_with_the_last_answer(
+    project: Path, up: "StartUp", ready: str, reason: str
+) -> None:
+    write(
+        project,
+        f"""
+        services:
+          api: {{command: echo starting; sleep 1000, ready: {ready}}}
+          web: {{command: sleep 1000, dependsOn: [api]}}
+        """,
+    )
+    stack = up(project)
+    assert stack.wait() == 1
+    assert "api failed: not ready after 0.3 s: " in stack.said
+    assert reason in stack.said
+    assert "web is blocked: api is " in stack.said
+    assert stack.marked() == []
+
+
+def test_a_listener_that_was_only_expected_may_be_late(project: Path, up: "StartUp") -> None:
+    write(project, "web: sleep 1000 # $PORT\n", "Procfile")
+    stack = up(project, "--timeout", "300ms")
+    stack.wait_for("web is unhealthy: not ready after 0.3 s: nothing of it listens on port")
+    assert stack.process.poll() is None
+    assert stack.stop() == 130
+
+
+def test_a_port_that_a_stranger_holds_is_named(project: Path, up: "StartUp", pool: "Pool") -> None:
+    write(project, f"web: {SERVE}\n", "Procfile")
+    first = up(project)
+    first.wait_for("all ready")
+    assert first.stop() == 130
+    with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        stranger.bind(("127.0.0.1", pool.start))
+        stranger.listen()
+        stack = up(project)
+        assert stack.wait() == 1
+    assert f"web failed: its port {pool.start} is held by pid {os.getpid()} (" in stack.said
+
+
+def test_a_dependency_that_fails_blocks_what_needs_it(project: Path, up: "StartUp") -> None:
+    write(
+        project,
+        """
+        services:
+          seed: {command: "false", oneshot: true, port: false}
+          api: {command: sleep 1000, port: false, dependsOn: [seed]}
+          web: {command: sleep 1000, port: false, dependsOn: [api]}
+        """,
+    )
+    stack = up(project)
+    assert stack.wait() == 1
+    assert "api is blocked: seed is failed: exited with status 1" in stack.said
+    assert "web is blocked: api is blocked" in stack.said
+    assert "also failed or blocked: api, web (PW0903)" in stack.said
+
+
+def test_a_probe_is_bounded_by_the_time_that_is_left(project: Path, up: "StartUp") -> None:
+    write(
+        project,
+        """
+        services:
+          api:
+            command: sleep 1000
+            port: false
+            ready: {exec: sleep 1000, timeout: 500ms, interval: 200ms}
+        """,
+    )
+    stack = up(project)
+    assert stack.wait(timeout_s=5) == 1
+    assert "api failed: not ready after 0.5 s: its probes gave no answer in time" in stack.said
+
+
+def test_a_server_that_drips_its_answer_does_not_keep_the_stack(
+    project: Path, up: "StartUp"
+) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        write(
+            project,
+            f"""
+            services:
+              api:
+                command: sleep 1000
+                port: false
+                ready: {{http: "http://127.0.0.1:{port}/x", interval: 200ms}}
+            """,
+        )
+        stack = up(project)
+        # It is connected to, and never answered.
+        connection, _ = listener.accept()
+        with connection:
+            assert stack.stop() == 130
+
+
+def test_a_server_on_the_other_family_is_found(project: Path, up: "StartUp") -> None:
+    command = f"{sys.executable} -u -m http.server $PORT --bind ::1"
+    write(project, f"services: {{web: {{command: '{command}', ready: {{http: /}}}}}}")
+    stack = up(project)
+    stack.wait_for("web ready on ")
+    assert stack.stop() == 130
+
+
+def test_what_a_probe_leaves_behind_is_ended(project: Path, up: "StartUp") -> None:
+    write(
+        project,
+        """
+        services:
+          api:
+            command: sleep 1000
+            port: false
+            ready: {exec: "setsid -f sleep 1001; false", timeout: 1s, interval: 100ms}
+        """,
+    )
+    stack = up(project)
+    assert stack.wait() == 1
+    assert stack.marked() == []
