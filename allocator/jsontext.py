@@ -39,7 +39,11 @@ def code_units(text: str) -> bytes:
 
 
 def pretty(value: object, indent: str = "") -> str:
-    """A value of dicts, texts, integers, booleans and None, indented by two blanks."""
+    """A value of dicts, lists, texts, finite numbers, booleans and None, indented by two blanks."""
+    if is_list(value) and value:
+        inner = indent + "  "
+        rows = [inner + pretty(item, inner) for item in value]
+        return "[\n" + ",\n".join(rows) + f"\n{indent}]"
     if not is_object(value):
         return compact(value)
     if not value:
@@ -50,13 +54,15 @@ def pretty(value: object, indent: str = "") -> str:
 
 
 def compact(value: object) -> str:
-    """A value of dicts, texts, integers, booleans and None, without blanks."""
+    """A value of dicts, lists, texts, finite numbers, booleans and None, without blanks."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if is_list(value):
+        return "[" + ",".join(map(compact, value)) + "]"
     if not is_object(value):
         return quote(str(value))
     return "{" + ",".join(f"{quote(key)}:{compact(item)}" for key, item in value.items()) + "}"

@@ -17,6 +17,17 @@ from portweave.leftovers import finish_dead_stacks
 # Verb -> what it does, in the order of the help text. The module is portweave.verbs.<verb>.
 VERBS = {
     "up": "start the stack, show its logs, stop it all on Ctrl-C",
+    "down": "stop the stack, and see that nothing of it is left",
+    "ps": "show the services of the stack, and how they are",
+    "start": "start services of the running stack",
+    "stop": "stop services, and leave the stack running",
+    "restart": "stop services and start them again",
+    "kill": "send services a signal",
+    "wait": "wait until services are ready, or have ended",
+    "scale": "have more or fewer instances of a service",
+    "reload": "apply changed definition files to the running stack",
+    "exec": "run a command in the environment of a service",
+    "events": "show what happens in the stack, as it happens",
     "run": "run one command with the worktree's ports in its environment",
     "show": "show the ports of this worktree",
     "prune": "give this worktree's ports back",

@@ -92,10 +92,15 @@ class Service:
         census: Tells what processes there are.
         tag: What marks the stack's processes; the instance and the number of the run are put behind
             it.
+        journal: Where starts and ends are noted.
+        socket: Path of the control socket, which its processes are told; empty for none.
 
     Attributes:
+        plan: Of this run, or of the last one.
         last_lines: Of this run, or of the last one.
         leader: Pid of the process that runs, None if none does.
+        tribe: All processes of this run, or of the last one.
+        token: By which a process of this run proves whose it is; empty where none runs.
         left: Processes that could not be ended, in words.
     """
 
@@ -107,10 +112,13 @@ class Service:
         census: Census,
         tag: str,
         journal: Journal | None,
+        socket: str = "",
     ) -> None:
         self.plan = plan
         self.last_lines = LastLines()
         self.leader: int | None = None
+        self.tribe: Tribe | None = None
+        self.token = ""
         self.left: tuple[str, ...] = ()
         self._tell = tell
         self._open_relay = open_relay
@@ -120,13 +128,16 @@ class Service:
         self._runs = 0
         self._run = Run()
         self._alarm = anyio.CancelScope()
-        self._pattern = None if plan.ready.log is None else re.compile(plan.ready.log)
+        self._next_plan = plan
+        self._socket = socket
+        self._pattern: re.Pattern[str] | None = None
         self._orders_in, self._orders = anyio.create_memory_object_stream[Run | WaitUntil](16)
 
     def order(self, action: Action) -> None:
         """Take an action; `serve` carries it out."""
         match action:
             case Spawn():
+                self.plan = self._next_plan
                 self._run = Run()
                 self._orders_in.send_nowait(self._run)
             case WaitUntil():
@@ -137,8 +148,19 @@ class Service:
                 self._run.stop.set()
                 self._run.kill.set()
 
+    def adopt(self, plan: InstancePlan, *, at_once: bool) -> None:
+        """Take another plan: from its next start on, or for what is still to be done in this."""
+        self._next_plan = plan
+        if at_once:
+            self.plan = plan
+
+    def retire(self) -> None:
+        """Take no more orders: `serve` ends."""
+        self._alarm.cancel()
+        self._orders_in.close()
+
     async def serve(self) -> None:
-        """Carry out orders until cancelled."""
+        """Carry out orders until cancelled, or retired."""
         async with anyio.create_task_group() as tasks:
             async for order in self._orders:
                 self._alarm.cancel()
@@ -154,6 +176,14 @@ class Service:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.leader, number)
 
+    async def signal_all(self, number: int) -> int:
+        """Signal each of its processes; how many there are."""
+        if self.leader is None or self.tribe is None:
+            return 0
+        members = self.tribe.members(await self._census.take())
+        signal_each(members, number)
+        return len(members)
+
     async def _ring(self, at_s: float, scope: anyio.CancelScope) -> None:
         with scope:
             await anyio.sleep(max(0.0, at_s - time.monotonic()))
@@ -168,14 +198,20 @@ class Service:
             return
         self._runs += 1
         self.last_lines.clear()
+        log = self.plan.ready.log
+        self._pattern = None if log is None else re.compile(log)
         tag = f"{self._tag}.{self._runs}"
         port = self.plan.port
+        own = {TAG: tag}
+        if self._socket:
+            self.token = os.urandom(16).hex()
+            own |= {"PORTWEAVE_SOCKET": self._socket, "PORTWEAVE_TOKEN": self.token}
         try:
             if port is not None and (holder := foreign_listener(port)):
                 self._send(NotSpawned(None, f"its port {port} is held by {holder}"))
                 return
             process, *fds = spawn(
-                self.plan.argv, self.plan.working_dir, {**self.plan.environment, TAG: tag}
+                self.plan.argv, self.plan.working_dir, {**self.plan.environment, **own}
             )
         except NotSpawnedError as error:
             self._send(NotSpawned(error.status, error.reason))
@@ -190,7 +226,7 @@ class Service:
         self._send(Spawned(process.pid))
         # Shielded: whatever happens to us, what we started is ended and reaped.
         with anyio.CancelScope(shield=True):
-            tribe = Tribe(process.pid, tag)
+            tribe = self.tribe = Tribe(process.pid, tag)
             try:
                 event = await self._watch(run, process, fds, tribe)
             except Exception as error:
@@ -200,6 +236,7 @@ class Service:
                 event = Exited(reap(process), note=f"could not be watched: {_innermost(error)}")
             self._census.spare.discard(process.pid)
             self.leader = None
+            self.token = ""
             self._send(event)
 
     async def _watch(

@@ -1,12 +1,15 @@
 """What a supervisor is asked to do, as it is handed from one process to the other."""
 
+from collections.abc import Mapping
+from dataclasses import field
+
 from portweave.supervisor.core.plan import StackPlan
 from portweave.supervisor.core.value import value
 
 
 @value
 class Options:
-    """How a stack is run in the foreground.
+    """How a stack is run.
 
     Attributes:
         abort_on_exit: Whether the end of one service ends all.
@@ -18,6 +21,10 @@ class Options:
         journal: Path of the file in which starts and ends are noted, for those who come after us;
             None for nowhere.
         guardian: Pid of the process whose end ends the stack; None where there is none.
+        socket: Path of the control socket; empty for none.
+        detached: Whether the stack goes on until it is told to end, whatever becomes of its
+            services.
+        version: Portweave's, told to clients.
     """
 
     abort_on_exit: bool = False
@@ -28,6 +35,9 @@ class Options:
     tag: str = ""
     journal: str | None = None
     guardian: int | None = None
+    socket: str = ""
+    detached: bool = False
+    version: str = ""
 
 
 @value
@@ -38,8 +48,10 @@ class Work:
         plan: What to run.
         options: How.
         began_s: When the command began, on the monotonic clock.
+        origin: What the plan was made from, so that it can be made anew: a JSON object.
     """
 
     plan: StackPlan
     options: Options
     began_s: float
+    origin: Mapping[str, object] = field(default_factory=dict[str, object])
