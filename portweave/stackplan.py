@@ -210,6 +210,7 @@ class _Maker:
             tcp=port if ready.tcp is True else ready.tcp or None,
             exec=None if ready.exec is None else _argv(ready.exec),
             log=ready.log,
+            notify=ready.notify,
             interval_s=ready.interval_s,
             timeout_s=self._wishes.timeout_s if ready.timeout_s is None else ready.timeout_s,
             written=True,

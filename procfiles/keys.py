@@ -48,7 +48,6 @@ SIGNALS = (
 NOT_YET = frozenset(
     {
         "watch",
-        "ready.notify=true",
         "tty=true",
         "framework=name",
         "hostname=name",

@@ -140,6 +140,16 @@ async def wait_for_end_of(pid: int) -> None:
             await anyio.sleep(1)
 
 
+def reap_adopted(pid: int, otherwise: int) -> int:
+    """Take the exit status of a process that was handed to us; `otherwise` where it was not."""
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return otherwise
+    code = os.waitstatus_to_exitcode(status) if found else otherwise
+    return code if code >= 0 else 128 - code
+
+
 def reap(process: "subprocess.Popen[bytes]") -> int:
     """Take the exit status of a leader that has ended: 0…255, or 128+n for signal n."""
     status = process.wait()

@@ -5,9 +5,9 @@ It decides nothing: it gets actions from the fleet and tells it events.
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -18,9 +18,6 @@ from portweave.supervisor.census import Census
 from portweave.supervisor.core.lifecycle import (
     Action,
     BackoffEnded,
-    BecameLate,
-    BecameReady,
-    BecameUnhealthy,
     Event,
     Exited,
     Kill,
@@ -30,20 +27,20 @@ from portweave.supervisor.core.lifecycle import (
     Stop,
     WaitUntil,
 )
-from portweave.supervisor.core.lines import LastLines, plain_text
+from portweave.supervisor.core.lines import LastLines
+from portweave.supervisor.core.notice import Notice
 from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.ready import (
-    SETTLED_S,
-    Answer,
-    Failed,
-    Health,
-    Passed,
-    after_answer,
-    combine,
-    next_pause_s,
+from portweave.supervisor.notify import NotifySocket
+from portweave.supervisor.probes import foreign_listener
+from portweave.supervisor.process import (
+    NotSpawnedError,
+    reap,
+    reap_adopted,
+    spawn,
+    wait_for_end_of,
+    wait_for_exit,
 )
-from portweave.supervisor.probes import ask_command, ask_http, ask_port, foreign_listener
-from portweave.supervisor.process import NotSpawnedError, reap, spawn, wait_for_exit
+from portweave.supervisor.readiness import Readiness
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal
 from portweave.supervisor.tribe import TAG, Seen, Tribe, describe, signal_each, signal_group
 
@@ -79,7 +76,6 @@ class Run:
         self.stop = anyio.Event()
         self.kill = anyio.Event()
         self.exited = anyio.Event()
-        self.matched = anyio.Event()
 
 
 class Service:
@@ -130,7 +126,6 @@ class Service:
         self._alarm = anyio.CancelScope()
         self._next_plan = plan
         self._socket = socket
-        self._pattern: re.Pattern[str] | None = None
         self._orders_in, self._orders = anyio.create_memory_object_stream[Run | WaitUntil](16)
 
     def order(self, action: Action) -> None:
@@ -193,16 +188,19 @@ class Service:
         self._tell(self.plan.name, event)
 
     async def _serve_run(self, run: Run) -> None:
+        with contextlib.ExitStack() as at_end:
+            await self._run_once(run, at_end)
+
+    async def _run_once(self, run: Run, at_end: contextlib.ExitStack) -> None:
         if run.stop.is_set():
             self._send(NotSpawned(None, "stopped before it was started"))
             return
         self._runs += 1
         self.last_lines.clear()
-        log = self.plan.ready.log
-        self._pattern = None if log is None else re.compile(log)
         tag = f"{self._tag}.{self._runs}"
         port = self.plan.port
         own = {TAG: tag}
+        notify: NotifySocket | None = None
         if self._socket:
             self.token = os.urandom(16).hex()
             own |= {"PORTWEAVE_SOCKET": self._socket, "PORTWEAVE_TOKEN": self.token}
@@ -210,6 +208,10 @@ class Service:
             if port is not None and (holder := foreign_listener(port)):
                 self._send(NotSpawned(None, f"its port {port} is held by {holder}"))
                 return
+            if self.plan.ready.notify:
+                notify = NotifySocket(os.path.dirname(self._socket) or tempfile.gettempdir())
+                at_end.callback(notify.close)
+                own["NOTIFY_SOCKET"] = notify.path
             process, *fds = spawn(
                 self.plan.argv, self.plan.working_dir, {**self.plan.environment, **own}
             )
@@ -228,28 +230,48 @@ class Service:
         with anyio.CancelScope(shield=True):
             tribe = self.tribe = Tribe(process.pid, tag)
             try:
-                event = await self._watch(run, process, fds, tribe)
+                event = await self._watch(run, process, fds, tribe, notify)
             except Exception as error:
                 # Such as no descriptors left: an end like any other, with a next try.
                 signal_group(process.pid, signal.SIGKILL)
                 signal_each(tribe.members(await self._census.take()), signal.SIGKILL)
                 event = Exited(reap(process), note=f"could not be watched: {_innermost(error)}")
-            self._census.spare.discard(process.pid)
+            self._census.spare -= {process.pid, self.leader}
             self.leader = None
             self.token = ""
             self._send(event)
 
     async def _watch(
-        self, run: Run, process: subprocess.Popen[bytes], fds: list[int], tribe: Tribe
+        self,
+        run: Run,
+        process: subprocess.Popen[bytes],
+        fds: list[int],
+        tribe: Tribe,
+        notify: NotifySocket | None,
     ) -> Exited:
-        relays = [self._open_relay(self.plan.name, fd, self._take_lines(run)) for fd in fds]
+        readiness = Readiness(self.plan, self._send, self._census)
+
+        def take_lines(lines: bytes) -> None:
+            self.last_lines.feed(lines)
+            readiness.take_lines(lines)
+
+        def take_notice(notice: Notice) -> None:
+            if notice.main_pid is not None and tribe.has(notice.main_pid):
+                self.leader = notice.main_pid
+                # Where its parent has gone it is ours to reap, once we know how it ended.
+                self._census.spare.add(notice.main_pid)
+            readiness.take_notice(notice)
+
+        relays = [self._open_relay(self.plan.name, fd, take_lines) for fd in fds]
         note = ""
         probing = anyio.CancelScope()
         async with anyio.create_task_group() as tasks:
             for relay in relays:
                 tasks.start_soon(relay.run)
-            tasks.start_soon(self._probe, tribe, run, probing)
+            tasks.start_soon(self._probe, readiness, tribe, probing)
             tasks.start_soon(self._wait_for_exit, run, process)
+            if notify is not None:
+                tasks.start_soon(notify.serve, tribe.has, take_notice)
             await _first(run.exited, run.stop)
             probing.cancel()
             note = await self._end(run, tribe)
@@ -263,12 +285,21 @@ class Service:
             # Before its number can be used again.
             self._journal.ended(process.pid)
         status = reap(process) if run.exited.is_set() else 128 + signal.SIGKILL
+        if self.leader not in (None, process.pid):
+            status = reap_adopted(self.leader, status)
         # One byte of chance spreads waits well enough, and `random` takes a while to import.
         return Exited(status, 0.8 + 0.4 * os.urandom(1)[0] / 255, note)
 
     async def _wait_for_exit(self, run: Run, process: subprocess.Popen[bytes]) -> None:
         await wait_for_exit(process)
+        if self.leader is not None and self.leader != process.pid:
+            # It has named another process that it stands and falls with.
+            await wait_for_end_of(self.leader)
         run.exited.set()
+
+    async def _probe(self, readiness: Readiness, tribe: Tribe, scope: anyio.CancelScope) -> None:
+        with scope:
+            await readiness.watch(tribe)
 
     async def _end(self, run: Run, tribe: Tribe) -> str:
         """See to it that nothing of a run is left; tell what it had left behind by itself."""
@@ -314,84 +345,6 @@ class Service:
                 await _first(*(event for event in (run.kill, run.exited) if not event.is_set()))
             pause_s = min(pause_s * 1.5, 0.1)
 
-    def _take_lines(self, run: Run) -> Callable[[bytes], None]:
-        def take(lines: bytes) -> None:
-            self.last_lines.feed(lines)
-            if self._pattern is not None and not run.matched.is_set():
-                texts = (plain_text(line) for line in lines.split(b"\n"))
-                if any(self._pattern.search(text) for text in texts):
-                    run.matched.set()
-
-        return take
-
-    async def _probe(self, tribe: Tribe, run: Run, scope: anyio.CancelScope) -> None:
-        """Find out when it is ready, and whether it stays so, until `scope` is cancelled."""
-        with scope:
-            await self._become_ready(tribe, run)
-            if self.plan.ready.written and self.plan.ready.probes:
-                await self._keep_asking(tribe, run)
-
-    async def _become_ready(self, tribe: Tribe, run: Run) -> None:
-        ready = self.plan.ready
-        if not ready.probes and ready.log is None:
-            if not self.plan.oneshot:
-                await anyio.sleep(SETTLED_S)
-                self._send(BecameReady("no listener"))
-            return
-        answer: Answer = Failed("not asked yet")
-        late_at_s = time.monotonic() + ready.timeout_s
-        late = False
-        pause_s: float | None = None
-        while True:
-            answer = Failed("its probes gave no answer in time")
-            with anyio.move_on_after(max(late_at_s - time.monotonic(), ready.interval_s)):
-                answer = await self._ask(tribe, run)
-            if isinstance(answer, Passed):
-                break
-            if time.monotonic() >= late_at_s and not late:
-                late = True
-                reason = f"not ready after {ready.timeout_s:g} s: {answer.reason}"
-                self._send(BecameLate(reason, fatal=ready.written))
-            pause_s = next_pause_s(pause_s, ready.interval_s)
-            wait_s = pause_s if late else min(pause_s, max(0.0, late_at_s - time.monotonic()))
-            with anyio.move_on_after(wait_s):
-                await (anyio.sleep_forever() if self._pattern is None else _unless(run.matched))
-        self._send(BecameReady())
-
-    async def _keep_asking(self, tribe: Tribe, run: Run) -> None:
-        health = Health()
-        while True:
-            await anyio.sleep(self.plan.ready.interval_s)
-            answer = await self._ask(tribe, run)
-            before, health = health, after_answer(health, answer)
-            if health.healthy and not before.healthy:
-                self._send(BecameReady())
-            elif before.healthy and not health.healthy and isinstance(answer, Failed):
-                self._send(BecameUnhealthy(answer.reason))
-
-    async def _ask(self, tribe: Tribe, run: Run) -> Answer:
-        try:
-            return await self._ask_all(tribe, run)
-        except OSError as error:
-            # Such as no descriptor left: that is no answer, and the next try may get one.
-            return Failed(f"cannot be asked: {error.strerror or error}")
-
-    async def _ask_all(self, tribe: Tribe, run: Run) -> Answer:
-        ready = self.plan.ready
-        answers: list[Answer] = []
-        if self._pattern is not None and not run.matched.is_set():
-            answers.append(Failed(f"no line matches {self._pattern.pattern!r}"))
-        if ready.tcp is not None:
-            answers.append(ask_port(ready.tcp, tribe.has))
-        if ready.http is not None and not any(isinstance(answer, Failed) for answer in answers):
-            answers.append(await ask_http(ready.http, self.plan.port, tribe.has))
-        if ready.exec is not None and not any(isinstance(answer, Failed) for answer in answers):
-            environment = {**self.plan.environment, TAG: tribe.tag}
-            answers.append(
-                await ask_command(ready.exec, self.plan.working_dir, environment, self._census)
-            )
-        return combine(answers)
-
 
 async def _first(*events: anyio.Event) -> None:
     """Wait until any of the events is set."""
@@ -405,13 +358,6 @@ async def _first(*events: anyio.Event) -> None:
 
         for event in events:
             tasks.start_soon(wait, event)
-
-
-async def _unless(event: anyio.Event) -> None:
-    """Wait for an event that has not happened; once it has, wait for ever."""
-    if event.is_set():
-        await anyio.sleep_forever()
-    await event.wait()
 
 
 def _innermost(error: BaseException) -> BaseException:

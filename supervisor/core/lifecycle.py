@@ -145,6 +145,13 @@ class BecameUnhealthy:
 
 
 @value
+class Said:
+    """It tells what it is doing."""
+
+    text: str
+
+
+@value
 class Exited:
     """Nothing of it is left.
 
@@ -175,6 +182,7 @@ Event = (
     | BecameReady
     | BecameLate
     | BecameUnhealthy
+    | Said
     | Exited
     | BackoffEnded
 )
@@ -256,11 +264,15 @@ def step(plan: InstancePlan, life: Life, event: Event, now_s: float) -> Step:
             return replace(life, phase=Phase.UNHEALTHY, reason=reason), ()
         case BecameUnhealthy(reason), Phase.READY | Phase.UNHEALTHY:
             return replace(life, phase=Phase.UNHEALTHY, reason=reason), ()
+        case Said(text), Phase.STARTING | Phase.READY:
+            return replace(life, reason=text), ()
+        case Said(), _:
+            return life, ()
         case BecameReady() | BecameLate() | BecameUnhealthy(), _:
             # A probe's answer may come when the phase has moved on: it says nothing any more.
             return life, ()
-        case Exited(), phase if phase in ALIVE:
-            return _ended(plan, life, event, now_s)
+        case Exited() as end, phase if phase in ALIVE:
+            return _ended(plan, life, end, now_s)
         case BackoffEnded(), Phase.BACKOFF:
             return replace(_start(life, now_s), restarts=life.restarts + 1), (Spawn(),)
         case BackoffEnded(), _:

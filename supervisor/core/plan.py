@@ -53,6 +53,7 @@ class ReadyPlan:
         tcp: A port that a process of the instance listens on.
         exec: A command that exits 0.
         log: A pattern found in a line of this run.
+        notify: Whether it says so itself (sd_notify(3)).
         interval_s: The longest pause between two probes.
         timeout_s: How long it may take.
         written: Whether the user asked for it; if not, it was inferred, and being late is no
@@ -63,6 +64,7 @@ class ReadyPlan:
     tcp: int | None = None
     exec: tuple[str, ...] | None = None
     log: str | None = None
+    notify: bool = False
     interval_s: float = 2.0
     timeout_s: float = 60.0
     written: bool = False
