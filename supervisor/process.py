@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import anyio
 
-from portweave.supervisor.core.restart import NOT_EXECUTABLE, NOT_FOUND
+from portweave.supervisor.core.exits import NOT_EXECUTABLE, NOT_FOUND
 
 MOST_DESCRIPTORS = 65_536
 _inherited_limit: tuple[int, int] | None = None

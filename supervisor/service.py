@@ -15,6 +15,7 @@ from typing import Protocol
 import anyio
 
 from portweave.supervisor.census import Census
+from portweave.supervisor.core.diagnosis import diagnose
 from portweave.supervisor.core.lifecycle import (
     Action,
     BackoffEnded,
@@ -260,6 +261,8 @@ class Service:
                 self.leader = notice.main_pid
                 # Where its parent has gone it is ours to reap, once we know how it ended.
                 self._census.spare.add(notice.main_pid)
+                tribe.adopt(notice.main_pid)
+                self._send(Spawned(notice.main_pid))
             readiness.take_notice(notice)
 
         relays = [self._open_relay(self.plan.name, fd, take_lines) for fd in fds]
@@ -288,7 +291,9 @@ class Service:
         if self.leader not in (None, process.pid):
             status = reap_adopted(self.leader, status)
         # One byte of chance spreads waits well enough, and `random` takes a while to import.
-        return Exited(status, 0.8 + 0.4 * os.urandom(1)[0] / 255, note)
+        jitter = 0.8 + 0.4 * os.urandom(1)[0] / 255
+        cause = diagnose(status, self.last_lines.lines(), self.plan.port) if status else None
+        return Exited(status, jitter, note, cause)
 
     async def _wait_for_exit(self, run: Run, process: subprocess.Popen[bytes]) -> None:
         await wait_for_exit(process)

@@ -198,6 +198,11 @@ class Tribe:
             if seen := look_at(pid):
                 self._remember(seen)
 
+    def adopt(self, pid: int) -> None:
+        """Remember a process, and the session and group that it has opened."""
+        if seen := look_at(pid):
+            self._remember(seen)
+
     def others(self) -> list[Seen]:
         """What was noted besides the leader and is still there."""
         found = (look_at(pid) for pid in self._known if pid != self.leader)

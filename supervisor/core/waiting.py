@@ -2,8 +2,8 @@
 
 from enum import StrEnum
 
+from portweave.supervisor.core.exits import describe_exit
 from portweave.supervisor.core.lifecycle import DONE, Life, Phase
-from portweave.supervisor.core.restart import describe_exit
 
 
 class Goal(StrEnum):
