@@ -18,6 +18,11 @@ def is_object(value: object) -> "TypeGuard[dict[str, object]]":
     return isinstance(value, dict)
 
 
+def is_array(value: object) -> "TypeGuard[list[object] | tuple[object, ...]]":
+    """Whether a value is written as a JSON array."""
+    return isinstance(value, (list, tuple))
+
+
 def is_list(value: object) -> "TypeGuard[list[object]]":
     """Whether a value is a JSON array."""
     return isinstance(value, list)
@@ -40,7 +45,7 @@ def code_units(text: str) -> bytes:
 
 def pretty(value: object, indent: str = "") -> str:
     """A value of dicts, lists, texts, finite numbers, booleans and None, indented by two blanks."""
-    if is_list(value) and value:
+    if is_array(value) and value:
         inner = indent + "  "
         rows = [inner + pretty(item, inner) for item in value]
         return "[\n" + ",\n".join(rows) + f"\n{indent}]"
@@ -59,9 +64,12 @@ def compact(value: object) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    if is_list(value):
+    if isinstance(value, int):
+        # An enumeration's members are numbers too.
+        return int.__repr__(value)
+    if isinstance(value, float):
+        return float.__repr__(value)
+    if is_array(value):
         return "[" + ",".join(map(compact, value)) + "]"
     if not is_object(value):
         return quote(str(value))

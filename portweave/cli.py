@@ -22,6 +22,7 @@ VERBS = {
     "start": "start services of the running stack",
     "stop": "stop services, and leave the stack running",
     "restart": "stop services and start them again",
+    "why": "say what is wrong with a service",
     "kill": "send services a signal",
     "wait": "wait until services are ready, or have ended",
     "scale": "have more or fewer instances of a service",

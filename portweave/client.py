@@ -87,7 +87,8 @@ class Client:
                 values = message.get("params")
                 if each is not None and is_list(values):
                     each(values[1])
-            elif message.get("id") == asked:
+            elif message.get("id", asked) in (asked, None):
+                # What cannot be read cannot be answered by its number.
                 return _value_of(message)
 
     def send(self, method: str, *params: object) -> int:

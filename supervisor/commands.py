@@ -16,6 +16,7 @@ from portweave.allocator.jsontext import is_list, is_object
 from portweave.errors import StackStoppingError, UnknownServiceError
 from portweave.supervisor.census import Census
 from portweave.supervisor.control import INVALID_PARAMS, NO_METHOD, RefusedError, Stream
+from portweave.supervisor.core.explanation import as_json, culprit, explain
 from portweave.supervisor.core.lifecycle import Life
 from portweave.supervisor.core.plan import StackPlan
 from portweave.supervisor.core.report import stopping
@@ -23,6 +24,7 @@ from portweave.supervisor.core.status import Clock, row
 from portweave.supervisor.core.waiting import Goal, Verdict, describe, judge
 from portweave.supervisor.engine import Engine
 from portweave.supervisor.paths import PROTOCOL
+from portweave.supervisor.runs import Runs, differences
 from portweave.supervisor.usage import measure
 
 LAST_LINES = 10
@@ -46,6 +48,7 @@ class Host(Protocol):
         began_s: When it began, on the monotonic clock.
         finished: Set when nothing of it runs any more.
         left: Processes that could not be ended, in words.
+        runs: What is remembered of runs.
     """
 
     engine: Engine
@@ -56,6 +59,7 @@ class Host(Protocol):
     began_s: float
     finished: anyio.Event
     left: list[str]
+    runs: Runs
 
     def end(self, grace_s: float | None) -> None:
         """Stop all because a client asked for it."""
@@ -93,6 +97,7 @@ class Commands:
             "origin": self._origin,
             "environment": self._environment,
             "apply": self._apply,
+            "why": self._why,
         }
 
     async def serve(self, address: str, params: list[object], stream: Stream) -> list[object]:
@@ -232,6 +237,32 @@ class Commands:
 
     async def _origin(self, _params: list[object], _stream: Stream) -> list[object]:
         return [dict(self._host.origin)]
+
+    async def _why(self, params: list[object], _stream: Stream) -> list[object]:
+        return [[self._explanation(name) for name in self._names(params, 0)]]
+
+    def _explanation(self, name: str) -> dict[str, object]:
+        fleet = self._engine.fleet
+        chain = culprit(fleet, name)
+        guilty = chain[-1]
+        service = self._engine.services[guilty]
+        life, plan = fleet.lives[guilty], fleet.plans[guilty]
+        last, lines = service.last_end or (None, [])
+        if life.pid is not None or not lines:
+            lines = service.last_lines.lines()
+        pending = service.readiness.pending if service.readiness is not None else ""
+        cause = explain(guilty, life, last, pending, rested=guilty in fleet.rested)
+        good = self._host.runs.read(guilty).get("good")
+        return {
+            **self._row(name, fleet.lives[name]),
+            "chain": chain,
+            "culprit": self._row(guilty, life),
+            "cause": dict(as_json(cause)),
+            "lastLines": list(lines),
+            "lastGoodAt": good.get("at") if is_object(good) else None,
+            "differences": list(differences(plan, good)) if is_object(good) else [],
+            "workingDir": plan.working_dir,
+        }
 
     async def _environment(self, params: list[object], _stream: Stream) -> list[object]:
         name = self._names(params, 0)[0]

@@ -40,6 +40,9 @@ class Readiness:
         plan: The instance's.
         send: Takes events.
         census: Tells what processes there are.
+
+    Attributes:
+        pending: Why it is not ready, as its probes said last; empty once it is.
     """
 
     def __init__(self, plan: InstancePlan, send: Callable[[Event], None], census: Census) -> None:
@@ -47,6 +50,7 @@ class Readiness:
         self._send = send
         self._census = census
         self._pattern = None if plan.ready.log is None else re.compile(plan.ready.log)
+        self.pending = ""
         self._matched = False
         self._said_ready = False
         self._status = ""
@@ -97,6 +101,7 @@ class Readiness:
                 answer = await self._ask(tribe)
             if isinstance(answer, Passed):
                 break
+            self.pending = answer.reason
             if time.monotonic() >= self._late_at_s and not late:
                 late = True
                 reason = f"not ready after {ready.timeout_s:g} s: {answer.reason}"
@@ -106,6 +111,7 @@ class Readiness:
             with anyio.move_on_after(pause_s if late else min(pause_s, left_s)):
                 await self._news.wait()
                 self._news = anyio.Event()
+        self.pending = ""
         self._send(BecameReady(self._status))
 
     async def _keep_asking(self, tribe: Tribe) -> None:

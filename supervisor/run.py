@@ -14,6 +14,8 @@ from portweave.supervisor.census import Census
 from portweave.supervisor.commands import Commands
 from portweave.supervisor.control import Listener
 from portweave.supervisor.core import fleet as fleets
+from portweave.supervisor.core.diagnosis import Cause
+from portweave.supervisor.core.explanation import as_json
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import Kill, Life, Phase
 from portweave.supervisor.core.plan import InstancePlan
@@ -23,6 +25,7 @@ from portweave.supervisor.engine import Engine, changes
 from portweave.supervisor.logs import View, keep_blocks
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
+from portweave.supervisor.runs import Runs
 from portweave.supervisor.service import Service
 from portweave.supervisor.tribe import become_subreaper, describe, reap_own_strays, signal_each
 from portweave.supervisor.work import Work
@@ -73,6 +76,7 @@ class Stack:
         self.census = Census()
         self.finished = anyio.Event()
         self.left: list[str] = []
+        self.runs = Runs(plan.root)
         self.engine = Engine(self._make_service, self._after_change, self.view.say)
         self._options = options
         self._journal = Journal(options.journal) if options.journal is not None else None
@@ -249,6 +253,7 @@ class Stack:
             event = change(plan, old, new, clock, text)
             for sink in self._sinks:
                 sink(event)
+            self._remember(plan, new, event)
             self._tell_change(plan, new, text)
         if not self._told_summary and not after.closing and is_decided(after):
             self._told_summary = True
@@ -275,6 +280,16 @@ class Stack:
             for name in self.plan.wanted
             if name in lives
         )
+
+    def _remember(self, plan: InstancePlan, life: Life, event: Mapping[str, object]) -> None:
+        """Keep what a later `why` compares with."""
+        if life.phase in (Phase.READY, Phase.COMPLETED):
+            self.runs.note_good(plan, str(event["time"]))
+        elif life.phase in (Phase.FAILED, Phase.BACKOFF):
+            last = self.engine.services[plan.name].last_end
+            cause, lines = last or (Cause("not started", life.reason), [])
+            end = {"at": event["time"], "exitCode": life.exit_status, "reason": life.reason}
+            self.runs.note_end(plan.name, {**end, "cause": as_json(cause), "lastLines": lines})
 
     def _tell_change(self, plan: InstancePlan, after: Life, text: str) -> None:
         if after.phase is Phase.STOPPED and self.view.interactive and not self._options.verbose:

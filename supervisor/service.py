@@ -15,7 +15,7 @@ from typing import Protocol
 import anyio
 
 from portweave.supervisor.census import Census
-from portweave.supervisor.core.diagnosis import diagnose
+from portweave.supervisor.core.diagnosis import Cause, diagnose
 from portweave.supervisor.core.lifecycle import (
     Action,
     BackoffEnded,
@@ -98,6 +98,8 @@ class Service:
         leader: Pid of the process that runs, None if none does.
         tribe: All processes of this run, or of the last one.
         token: By which a process of this run proves whose it is; empty where none runs.
+        readiness: Of this run, or of the last one.
+        last_end: Why a run last ended that was not to end so, and its last lines.
         left: Processes that could not be ended, in words.
     """
 
@@ -116,6 +118,8 @@ class Service:
         self.leader: int | None = None
         self.tribe: Tribe | None = None
         self.token = ""
+        self.readiness: Readiness | None = None
+        self.last_end: tuple[Cause, list[str]] | None = None
         self.left: tuple[str, ...] = ()
         self._tell = tell
         self._open_relay = open_relay
@@ -250,7 +254,7 @@ class Service:
         tribe: Tribe,
         notify: NotifySocket | None,
     ) -> Exited:
-        readiness = Readiness(self.plan, self._send, self._census)
+        readiness = self.readiness = Readiness(self.plan, self._send, self._census)
 
         def take_lines(lines: bytes) -> None:
             self.last_lines.feed(lines)
@@ -292,7 +296,11 @@ class Service:
             status = reap_adopted(self.leader, status)
         # One byte of chance spreads waits well enough, and `random` takes a while to import.
         jitter = 0.8 + 0.4 * os.urandom(1)[0] / 255
-        cause = diagnose(status, self.last_lines.lines(), self.plan.port) if status else None
+        if not status or run.stop.is_set():
+            return Exited(status, jitter, note)
+        lines = self.last_lines.lines()
+        cause = diagnose(status, lines, self.plan.port)
+        self.last_end = (cause, lines)
         return Exited(status, jitter, note, cause)
 
     async def _wait_for_exit(self, run: Run, process: subprocess.Popen[bytes]) -> None:

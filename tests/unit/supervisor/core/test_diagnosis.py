@@ -7,7 +7,7 @@ from portweave.supervisor.core.diagnosis import diagnose
 NODE_PORT = "Error: listen EADDRINUSE: address already in use 127.0.0.1:3000"
 NODE_FILE = "Error: ENOENT: no such file or directory, open 'data.json'"
 NODE_HEAP = "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"
-SEEN = {
+SEEN: dict[str, tuple[int, list[str], str, str]] = {
     "node: port": (1, [NODE_PORT], "port in use", "the port 3000 is in use"),
     "python: port": (
         1,
