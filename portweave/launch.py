@@ -46,6 +46,7 @@ def origin_of(args: "Args", environ: "Mapping[str, str]") -> dict[str, object]:
         "noDeps": args.flag("no_deps"),
         "restart": restart,
         "timeoutS": seconds_of(args.text("timeout")),
+        "watch": args.flag("watch"),
     }
 
 
@@ -84,6 +85,7 @@ def wishes_of(origin: "Mapping[str, object]") -> "Wishes":
         with_needs=origin.get("noDeps") is not True,
         restart=None if restart is None else restart_policy(*_restart(str(restart))),
         timeout_s=timeout_s if isinstance(timeout_s, float) else DEFAULT_TIMEOUT_S,
+        watch=origin.get("watch") is True,
     )
 
 

@@ -39,6 +39,7 @@ class Wishes:
         with_needs: Whether what a named service depends on is started too.
         restart: In place of every service's own policy.
         timeout_s: How long a service may take to become ready, where it does not say so itself.
+        watch: Whether a change of a service's folder restarts it, where it does not say what does.
     """
 
     services: tuple[str, ...] = ()
@@ -47,6 +48,7 @@ class Wishes:
     with_needs: bool = True
     restart: RestartPolicy | None = None
     timeout_s: float = 60.0
+    watch: bool = False
 
 
 def make_plan(prepared: Prepared, wishes: Wishes, environ: Mapping[str, str]) -> StackPlan:
@@ -184,6 +186,7 @@ class _Maker:
             oneshot=service.oneshot,
             stop_signal=signal.Signals[service.stop_signal],
             stop_grace_s=service.stop_grace_s,
+            watch=service.watch or ((service.working_dir,) if self._wishes.watch else ()),
         )
 
     def _needs(self, service: Service) -> tuple[Need, ...]:

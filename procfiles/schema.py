@@ -206,16 +206,11 @@ def _with_working(properties: dict[str, Schema]) -> dict[str, Schema]:
         if what not in keys.NOT_YET:
             description = str(properties[key]["description"])
             properties = {**properties, key: _said(description, schema)}
-    if "watch" not in keys.NOT_YET:
-        watch: Schema = {"anyOf": [_FILLED, {"type": "array", "items": _FILLED}]}
-        properties = {**properties, "watch": _said("A change of these restarts it.", watch)}
-    return properties
+    watch: Schema = {"anyOf": [_FILLED, {"type": "array", "items": _FILLED}]}
+    return {**properties, "watch": _said("A change of these restarts it.", watch)}
 
 
 def _ready() -> Schema:
-    notify: Schema = {"type": "boolean"}
-    if "ready.notify=true" in keys.NOT_YET:
-        notify = {"const": False}
     found = _object(
         {
             "http": _said(
@@ -234,7 +229,7 @@ def _ready() -> Schema:
                 "A regular expression that is found in a line of its output.",
                 {"type": "string", "minLength": 1, "format": "regex"},
             ),
-            "notify": _said("It says so itself, as sd_notify(3).", notify),
+            "notify": _said("It says so itself, as sd_notify(3).", {"type": "boolean"}),
             "interval": _said("The longest pause of a probe.", {"$ref": "#/$defs/duration"}),
             "timeout": _said("How long it may take.", {"$ref": "#/$defs/duration"}),
         }

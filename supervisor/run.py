@@ -28,6 +28,7 @@ from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
 from portweave.supervisor.runs import Runs
 from portweave.supervisor.service import Service
 from portweave.supervisor.tribe import become_subreaper, describe, reap_own_strays, signal_each
+from portweave.supervisor.watch import Watcher
 from portweave.supervisor.work import Work
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -118,6 +119,7 @@ class Stack:
             self.engine.close()
         # After the first services have been spawned, for they do not need it to start.
         tasks.start_soon(self._settle_in)
+        tasks.start_soon(Watcher(self.engine, self.view.say).run)
         if self._options.guardian is not None:
             tasks.start_soon(self._watch_guardian, self._options.guardian)
         await self._over.wait()

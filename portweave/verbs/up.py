@@ -25,6 +25,7 @@ OPTIONS = (
     Option("--scale", metavar="NAME=N", many=True, about="run N instances of a service"),
     Option("--profile", metavar="NAME", many=True, about="start the services of a profile too"),
     Option("--no-deps", about="do not start what the named services depend on"),
+    Option("--watch", about="restart a service when a file of its folder changes"),
     Option("--abort-on-exit", about="stop all when one service ends"),
     Option("--exit-code-from", metavar="SERVICE", about="exit as this service does, when one ends"),
     Option("--dry-run", about="say what would be started, and in which order"),

@@ -96,6 +96,7 @@ class InstancePlan:
         oneshot: Whether it is meant to end.
         stop_signal: The signal that asks it to end.
         stop_grace_s: From that signal to SIGKILL.
+        watch: Absolute paths and globs whose change restarts it.
     """
 
     name: str
@@ -114,6 +115,7 @@ class InstancePlan:
     oneshot: bool = False
     stop_signal: int = 15
     stop_grace_s: float = 10.0
+    watch: tuple[str, ...] = ()
 
 
 @value
