@@ -48,7 +48,6 @@ SIGNALS = (
 NOT_YET = frozenset(
     {
         "watch",
-        "tty=true",
         "framework=name",
         "hostname=name",
     }

@@ -4,7 +4,8 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
@@ -18,15 +19,17 @@ from portweave.supervisor.core.diagnosis import Cause
 from portweave.supervisor.core.explanation import as_json
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import Kill, Life, Phase
+from portweave.supervisor.core.logindex import ERR, OUT
 from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
 from portweave.supervisor.core.status import Clock, change
 from portweave.supervisor.engine import Engine, changes
+from portweave.supervisor.logfile import LogFolder
 from portweave.supervisor.logs import View, keep_blocks
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
 from portweave.supervisor.runs import Runs
-from portweave.supervisor.service import Service
+from portweave.supervisor.service import Relay, Service, Take
 from portweave.supervisor.tribe import become_subreaper, describe, reap_own_strays, signal_each
 from portweave.supervisor.work import Work
 
@@ -60,6 +63,7 @@ async def run(work: Work) -> int:
             stack.view.say(f"hint: {hint}")
         return error.exit_status
     finally:
+        stack.close_logs()
         stack.view.close()
 
 
@@ -79,6 +83,7 @@ class Stack:
         self.runs = Runs(plan.root)
         self.engine = Engine(self._make_service, self._after_change, self.view.say)
         self._options = options
+        self._logs = LogFolder(options.logs, self.view.say) if options.logs is not None else None
         self._journal = Journal(options.journal) if options.journal is not None else None
         self._socket = options.socket
         self._listener: Listener | None = None
@@ -91,15 +96,32 @@ class Stack:
         self._strays: list[str] = []
 
     def _make_service(self, plan: InstancePlan) -> Service:
-        return Service(
+        service = Service(
             plan,
             self.engine.take,
-            self.view.relay,
+            self._open_relays,
             self.census,
             self._options.tag,
             self._journal,
             self._socket,
+            self._options.outlook,
         )
+        size = self.view.size()
+        if size is not None:
+            service.resize(size)
+        return service
+
+    def _open_relays(
+        self, name: str, fds: Sequence[int], take: Take, taps: Collection[Take]
+    ) -> list[Relay]:
+        if self._logs is None:
+            return [self.view.relay(name, fd, take, lambda _: None, taps) for fd in fds]
+        log = self._logs.log(name)
+        log.begin()
+        return [
+            self.view.relay(name, fd, take, partial(log.write, kind), taps)
+            for kind, fd in zip((OUT, ERR), fds, strict=True)
+        ]
 
     async def run(self, tasks: TaskGroup) -> None:
         """Start all, and wait for the end."""
@@ -183,6 +205,8 @@ class Stack:
         gc.enable()
         become_subreaper()
         keep_blocks()
+        if self._logs is not None:
+            self._logs.drop_old()
         # What was handed to us and ends is reaped then, not only when a service ends.
         with anyio.open_signal_receiver(signal.SIGCHLD) as signals:
             async for _ in signals:
@@ -192,13 +216,15 @@ class Stack:
         pressed_s = 0.0
         # Who is started by nohup(1) does not end with the terminal.
         ending = [n for n in ENDING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
-        others = (signal.SIGQUIT, signal.SIGTSTP)
+        others = (signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH)
         with anyio.open_signal_receiver(*ending, *PASSED_ON, *others) as signals:
             task_status.started()
             async for number in signals:
                 if number in PASSED_ON:
                     for service in self.engine.services.values():
                         service.send_signal(number)
+                elif number == signal.SIGWINCH:
+                    self._resize()
                 elif number == signal.SIGQUIT:
                     self._tell_states()
                 elif number == signal.SIGTSTP:
@@ -219,6 +245,18 @@ class Stack:
         self.engine.close()
         if not self.view.interactive and (line := stopping(self.engine.fleet)):
             self.view.say(line)
+
+    def close_logs(self) -> None:
+        """Write what is not written yet of the logs, and close them."""
+        if self._logs is not None:
+            self._logs.close()
+
+    def _resize(self) -> None:
+        """Give the services' terminals the size of ours."""
+        size = self.view.size()
+        if size is not None:
+            for service in self.engine.services.values():
+                service.resize(size)
 
     def kill(self) -> None:
         """End all at once."""

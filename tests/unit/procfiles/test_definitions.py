@@ -415,7 +415,6 @@ x-anything: {a: [1]}
             "api.hostname: a hostname other than the service's name is not supported yet",
         ),
         ({"hostname": True}, "api.hostname: hostname must be a name or false"),
-        ({"tty": True}, "api.tty: tty: true is not supported yet"),
         ({"tty": "yes"}, "api.tty: tty must be auto, true or false"),
         ({"scope": 1}, "api.scope: scope is reserved and does not exist yet"),
         ({"hooks": None}, "api.hooks: hooks is reserved and does not exist yet"),
