@@ -22,8 +22,10 @@ from portweave.supervisor.core.lifecycle import Kill, Life, Phase
 from portweave.supervisor.core.logindex import ERR, OUT
 from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
-from portweave.supervisor.core.status import Clock, change
+from portweave.supervisor.core.secrets import hide
+from portweave.supervisor.core.status import Clock, change, rfc3339
 from portweave.supervisor.engine import Engine, changes
+from portweave.supervisor.eventlog import EventLog
 from portweave.supervisor.logfile import LogFolder
 from portweave.supervisor.logs import View, keep_blocks
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
@@ -38,6 +40,8 @@ PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
 # One press of Ctrl-C may reach us twice, from the terminal and from a wrapper that passes it on.
 ONE_PRESS_S = 0.15
 LAST_LINES = 10
+# What writes events takes a while to import: when most services have started.
+EVENTS_PAUSE_S = 1.0
 # What services have left behind is asked once, and killed after this.
 STRAY_GRACE_S = 1.0
 
@@ -83,7 +87,8 @@ class Stack:
         self.runs = Runs(plan.root)
         self.engine = Engine(self._make_service, self._after_change, self.view.say)
         self._options = options
-        self._logs = LogFolder(options.logs, self.view.say) if options.logs is not None else None
+        self._logs = LogFolder(options.logs, self._warn) if options.logs is not None else None
+        self._events = EventLog(options.logs) if options.logs is not None else None
         self._journal = Journal(options.journal) if options.journal is not None else None
         self._socket = options.socket
         self._listener: Listener | None = None
@@ -130,6 +135,7 @@ class Stack:
         await tasks.start(self._take_signals)
         if self._options.banner:
             self.view.print(self._options.banner.encode("utf-8", "backslashreplace"))
+        self._note_stack("stack started", pid=os.getpid(), version=self.version)
         await self._listen(tasks)
         self.engine.muster(self.plan.instances, resident=self._options.detached)
         self.engine.serve(tasks)
@@ -140,6 +146,7 @@ class Stack:
             self.engine.close()
         # After the first services have been spawned, for they do not need it to start.
         tasks.start_soon(self._settle_in)
+        tasks.start_soon(self._open_events)
         if self._options.guardian is not None:
             tasks.start_soon(self._watch_guardian, self._options.guardian)
         await self._over.wait()
@@ -212,6 +219,11 @@ class Stack:
             async for _ in signals:
                 reap_own_strays(self.census.spare)
 
+    async def _open_events(self) -> None:
+        if self._events is not None:
+            await anyio.sleep(EVENTS_PAUSE_S)
+            self._events.open()
+
     async def _take_signals(self, *, task_status: TaskStatus[None]) -> None:
         pressed_s = 0.0
         # Who is started by nohup(1) does not end with the terminal.
@@ -246,10 +258,25 @@ class Stack:
         if not self.view.interactive and (line := stopping(self.engine.fleet)):
             self.view.say(line)
 
+    def _note(self, event: Mapping[str, object]) -> None:
+        if self._events is not None:
+            self._events.take(event)
+
+    def _warn(self, text: str) -> None:
+        self.view.say(text)
+        self._note_stack("logs disturbed", reason=text)
+
+    def _note_stack(self, phrase: str, **fields: object) -> None:
+        fields |= {"project": self.plan.project, "namespace": self.plan.namespace}
+        self._note({"time": rfc3339(time.time()), "event": phrase, **fields})
+
     def close_logs(self) -> None:
         """Write what is not written yet of the logs, and close them."""
+        self._note_stack("stack ended")
         if self._logs is not None:
             self._logs.close()
+        if self._events is not None:
+            self._events.close()
 
     def _resize(self) -> None:
         """Give the services' terminals the size of ours."""
@@ -287,8 +314,10 @@ class Stack:
         now_s = time.monotonic()
         clock = Clock(now_s, time.time())
         for plan, old, new in changes(before, after):
-            text = phrase(plan, old, new, now_s, verbose=self._options.verbose)
+            said = phrase(plan, old, new, now_s, verbose=self._options.verbose)
+            text = hide(said, plan.environment)
             event = change(plan, old, new, clock, text)
+            self._note({**event, "reason": hide(new.reason, plan.environment) or None})
             for sink in self._sinks:
                 sink(event)
             self._remember(plan, new, event)
