@@ -102,7 +102,17 @@ class Source:
         reading: What is read of it; None until it is.
     """
 
-    __slots__ = ("_around", "folder", "log", "name", "number", "reading", "run", "service")
+    __slots__ = (
+        "_around",
+        "first_run",
+        "folder",
+        "log",
+        "name",
+        "number",
+        "reading",
+        "run",
+        "service",
+    )
 
     def __init__(self, folder: Folder, instance: str) -> None:
         service, dot, number = instance.rpartition(".")
@@ -114,7 +124,8 @@ class Source:
         self.name = where + instance
         self.log = Log(folder.path, instance)
         self.reading: Reading | None = None
-        # The last one that is wanted; None for no end.
+        # The first and the last one that is wanted; None for no end.
+        self.first_run = 0
         self.run: int | None = None
         self._around: Around | None = None
 
@@ -124,7 +135,7 @@ class Source:
         place = log.begin
         self.run = query.run
         if query.run is not None:
-            self.run = query.run or log.last_run
+            self.run = self.first_run = query.run or log.last_run
             place = log.run_start(self.run)
             if follow and not query.run:
                 # Also when another one begins.
@@ -160,6 +171,9 @@ def _within(source: Source, query: Query, blocks: "Iterable[Block]") -> "Iterato
     for block in blocks:
         if source.run is not None and block.run > source.run:
             return
+        if block.run < source.first_run:
+            # The end of its last line came with the next run.
+            continue
         if query.until_ns is not None and block.time_ns > query.until_ns:
             return
         if query.stream is None or block.kind == query.stream:

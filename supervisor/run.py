@@ -393,9 +393,10 @@ class Stack:
             is_bad = life.phase in (Phase.FAILED, Phase.BLOCKED) or life.exit_status is None
             return life.exit_status or int(is_bad)
         if failed := fleets.failures(self.engine.fleet):
-            raise ServiceFailedError(
-                failed[0], self.engine.fleet.lives[failed[0]].reason, others=tuple(failed[1:])
-            )
+            name = failed[0]
+            environment = self.engine.fleet.plans[name].environment
+            reason = hide(self.engine.fleet.lives[name].reason, environment)
+            raise ServiceFailedError(name, reason, others=tuple(failed[1:]))
         return 0
 
 

@@ -18,9 +18,9 @@ def unpack(text: str) -> "dict[str, tuple[int, int]]":
     """
     found: dict[str, tuple[int, int]] = {}
     for part in text.split(",") if text != "-" else ():
-        name, segment, record = part.split(":")
-        digits = segment + record
-        if not (name and segment and record and digits.isascii() and digits.isdigit()):
-            raise ValueError(part)
+        name, _, place = part.partition(":")
+        segment, _, record = place.partition(":")
+        if not (name and all(n.isascii() and n.isdigit() for n in (segment, record))):
+            raise ValueError(f"no place in a log: {part!r}")
         found[name] = (int(segment[:18]), int(record[:18]))
     return found

@@ -27,11 +27,12 @@ class Joiner:
     """Puts the lines of one instance together.
 
     Args:
-        begun: What each stream has begun of a line before the first chunk.
+        run: The run before the first chunk.
+        begun: What each of its streams has begun of a line.
     """
 
-    def __init__(self, begun: dict[int, bytes] | None = None) -> None:
-        self._run = 0
+    def __init__(self, run: int = 0, begun: dict[int, bytes] | None = None) -> None:
+        self._run = run
         self._time_ns = 0
         self._splitters = {OUT: LineSplitter(), ERR: LineSplitter()}
         for kind, data in (begun or {}).items():
