@@ -104,7 +104,6 @@ class Source:
 
     __slots__ = (
         "_around",
-        "first_run",
         "folder",
         "log",
         "name",
@@ -124,8 +123,7 @@ class Source:
         self.name = where + instance
         self.log = Log(folder.path, instance)
         self.reading: Reading | None = None
-        # The first and the last one that is wanted; None for no end.
-        self.first_run = 0
+        # The last one that is wanted; None for no end.
         self.run: int | None = None
         self._around: Around | None = None
 
@@ -135,7 +133,7 @@ class Source:
         place = log.begin
         self.run = query.run
         if query.run is not None:
-            self.run = self.first_run = query.run or log.last_run
+            self.run = query.run or log.last_run
             place = log.run_start(self.run)
             if follow and not query.run:
                 # Also when another one begins.
@@ -171,9 +169,6 @@ def _within(source: Source, query: Query, blocks: "Iterable[Block]") -> "Iterato
     for block in blocks:
         if source.run is not None and block.run > source.run:
             return
-        if block.run < source.first_run:
-            # The end of its last line came with the next run.
-            continue
         if query.until_ns is not None and block.time_ns > query.until_ns:
             return
         if query.stream is None or block.kind == query.stream:

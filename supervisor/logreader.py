@@ -231,8 +231,8 @@ class Log:
                 found += segment.data(record).count(b"\n")
         return place
 
-    def begun(self, place: Place) -> tuple[int, dict[int, bytes]]:
-        """The run before a place, and what each of its streams has begun of a line there."""
+    def begun(self, place: Place) -> dict[int, bytes]:
+        """What each stream has begun of a line before a place, in the run that goes on there."""
         pieces: dict[int, list[bytes]] = {OUT: [], ERR: []}
         open_kinds = set(pieces)
         run: int | None = None
@@ -250,7 +250,7 @@ class Log:
             pieces[record.kind].insert(0, data[cut:])
             if cut:
                 open_kinds.discard(record.kind)
-        return run or 0, {kind: b"".join(found) for kind, found in pieces.items()}
+        return {kind: b"".join(found) for kind, found in pieces.items()}
 
     def backward(self, place: Place) -> "Iterator[tuple[Segment, int, Record]]":
         """The records before a place with their numbers, the newest first."""
@@ -284,7 +284,7 @@ class Reading:
     def __init__(self, log: Log, place: Place, *, begun: bool = True) -> None:
         self.log = log
         self.place = place
-        self._joiner = Joiner(*log.begun(place)) if begun else Joiner()
+        self._joiner = Joiner(log.begun(place) if begun else None)
         self._segment: Segment | None = None
 
     def blocks(self) -> "Iterator[Block]":

@@ -27,12 +27,13 @@ class Joiner:
     """Puts the lines of one instance together.
 
     Args:
-        run: The run before the first chunk.
-        begun: What each of its streams has begun of a line.
+        begun: What each stream has begun of a line before the first chunk. A line belongs where it
+            ends, so one that nothing comes to is left out.
     """
 
-    def __init__(self, run: int = 0, begun: dict[int, bytes] | None = None) -> None:
-        self._run = run
+    def __init__(self, begun: dict[int, bytes] | None = None) -> None:
+        self._run: int | None = None
+        self._touched: set[int] = set()
         self._time_ns = 0
         self._splitters = {OUT: LineSplitter(), ERR: LineSplitter()}
         for kind, data in (begun or {}).items():
@@ -43,14 +44,17 @@ class Joiner:
         """Take a chunk; return the lines that it completes, of an older run's last ones too."""
         found: list[Block] = []
         if record.run != self._run:
-            if self._run:
+            if self._run is not None:
                 found = self.close()
+            elif record.kind == START:
+                self.close()
             self._run = record.run
         self._time_ns = record.time_ns
         if record.kind == NOTE:
             text = data.strip(b"\n") + b"\n"
             found.append(Block(record.time_ns, record.run, NOTE, text))
         elif record.kind != START and data:
+            self._touched.add(record.kind)
             lines = self._splitters[record.kind].feed(data)
             if lines:
                 found.append(Block(record.time_ns, record.run, record.kind, lines))
@@ -59,15 +63,15 @@ class Joiner:
     def pending(self) -> list[Block]:
         """The lines that have begun and not ended, as they stand; they stay begun."""
         return [
-            Block(self._time_ns, self._run, kind, splitter.begun)
+            Block(self._time_ns, self._run or 0, kind, splitter.begun)
             for kind, splitter in self._splitters.items()
-            if splitter.pending
+            if splitter.pending and kind in self._touched
         ]
 
     def close(self) -> list[Block]:
         """The lines that have begun and will not go on."""
         return [
-            Block(self._time_ns, self._run, kind, lines)
+            Block(self._time_ns, self._run or 0, kind, lines)
             for kind, splitter in self._splitters.items()
-            if (lines := splitter.close())
+            if (lines := splitter.close()) and kind in self._touched
         ]

@@ -412,7 +412,8 @@ def test_logs_of_all_worktrees_stand_side_by_side(
 def test_a_service_called_portweave_does_not_write_into_our_own_log(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:
-    (project / "Procfile").write_text("portweave: echo mine\n")
+    definition = "services: {portweave: {command: echo mine, port: false}}\n"
+    (project / "portweave.yaml").write_text(definition)
     assert up(project).wait() == 0
     assert cli("logs", cwd=project).stdout == "portweave | mine\n"
     for line in (logs_of(project) / "portweave.log").read_text().splitlines():
