@@ -32,6 +32,9 @@ QUEUE_BYTES = 2 << 20
 CHUNK_BYTES = 65_536
 # As many pieces as one writev(2) may take everywhere.
 _BATCH = 512
+# How many chunks of one stream are taken before others have their turn: a turn costs as much as a
+# chunk.
+_TURNS = 4
 _CLEAR_LINE = b"\r\x1b[K"
 # A terminal shows a prompt soon. Whoever reads a pipe wants whole lines, and gets a part of one
 # only if the rest does not come for a while.
@@ -363,6 +366,7 @@ class Relay:
 
     async def run(self) -> None:
         """Relay until the stream ends."""
+        turns = 0
         while True:
             try:
                 data = os.read(self._fd, CHUNK_BYTES)
@@ -382,8 +386,10 @@ class Relay:
             if lines:
                 self._take(lines)
                 await self._view.show(self._source, lines)
-            # Others have their turn, however much there is to read here.
-            await checkpoint()
+            turns += 1
+            if turns % _TURNS == 0:
+                # Others have their turn, however much there is to read here.
+                await checkpoint()
         self.ended.set()
 
     async def close(self) -> None:
