@@ -184,6 +184,7 @@ class _Maker:
             ready=self._ready(service, text, port),
             restart=self._restart(service),
             oneshot=service.oneshot,
+            tty=None if service.tty == "auto" else service.tty == "true",
             stop_signal=signal.Signals[service.stop_signal],
             stop_grace_s=service.stop_grace_s,
             watch=service.watch or ((service.working_dir,) if self._wishes.watch else ()),

@@ -209,8 +209,6 @@ def _tty(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
         issues.add(keys, "tty must be auto, true or false")
         return
     draft.service.tty = "true" if value else "false"
-    if value:
-        refuse_for_now("tty=true", "tty: true", keys, issues)
 
 
 def _reserved(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:

@@ -4,7 +4,8 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
@@ -18,15 +19,19 @@ from portweave.supervisor.core.diagnosis import Cause
 from portweave.supervisor.core.explanation import as_json
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import Kill, Life, Phase
+from portweave.supervisor.core.logindex import ERR, OUT
 from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
-from portweave.supervisor.core.status import Clock, change
+from portweave.supervisor.core.secrets import hide
+from portweave.supervisor.core.status import Clock, change, rfc3339
 from portweave.supervisor.engine import Engine, changes
+from portweave.supervisor.eventlog import EventLog
+from portweave.supervisor.logfile import LogFolder
 from portweave.supervisor.logs import View, keep_blocks
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
 from portweave.supervisor.runs import Runs
-from portweave.supervisor.service import Service
+from portweave.supervisor.service import Relay, Service, Take
 from portweave.supervisor.tribe import become_subreaper, describe, reap_own_strays, signal_each
 from portweave.supervisor.watch import Watcher
 from portweave.supervisor.work import Work
@@ -36,6 +41,8 @@ PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
 # One press of Ctrl-C may reach us twice, from the terminal and from a wrapper that passes it on.
 ONE_PRESS_S = 0.15
 LAST_LINES = 10
+# What writes events takes a while to import: when most services have started.
+EVENTS_PAUSE_S = 1.0
 # What services have left behind is asked once, and killed after this.
 STRAY_GRACE_S = 1.0
 
@@ -61,6 +68,7 @@ async def run(work: Work) -> int:
             stack.view.say(f"hint: {hint}")
         return error.exit_status
     finally:
+        stack.close_logs()
         stack.view.close()
 
 
@@ -80,6 +88,8 @@ class Stack:
         self.runs = Runs(plan.root)
         self.engine = Engine(self._make_service, self._after_change, self.view.say)
         self._options = options
+        self._logs = LogFolder(options.logs, self._warn) if options.logs is not None else None
+        self._events = EventLog(options.logs) if options.logs is not None else None
         self._journal = Journal(options.journal) if options.journal is not None else None
         self._socket = options.socket
         self._listener: Listener | None = None
@@ -92,15 +102,32 @@ class Stack:
         self._strays: list[str] = []
 
     def _make_service(self, plan: InstancePlan) -> Service:
-        return Service(
+        service = Service(
             plan,
             self.engine.take,
-            self.view.relay,
+            self._open_relays,
             self.census,
             self._options.tag,
             self._journal,
             self._socket,
+            self._options.outlook,
         )
+        size = self.view.size()
+        if size is not None:
+            service.resize(size)
+        return service
+
+    def _open_relays(
+        self, name: str, fds: Sequence[int], take: Take, taps: Collection[Take]
+    ) -> list[Relay]:
+        if self._logs is None:
+            return [self.view.relay(name, fd, take, lambda _: None, taps) for fd in fds]
+        log = self._logs.log(name)
+        log.begin()
+        return [
+            self.view.relay(name, fd, take, partial(log.write, kind), taps)
+            for kind, fd in zip((OUT, ERR), fds, strict=True)
+        ]
 
     async def run(self, tasks: TaskGroup) -> None:
         """Start all, and wait for the end."""
@@ -109,6 +136,7 @@ class Stack:
         await tasks.start(self._take_signals)
         if self._options.banner:
             self.view.print(self._options.banner.encode("utf-8", "backslashreplace"))
+        self._note_stack("stack started", pid=os.getpid(), version=self.version)
         await self._listen(tasks)
         self.engine.muster(self.plan.instances, resident=self._options.detached)
         self.engine.serve(tasks)
@@ -120,6 +148,7 @@ class Stack:
         # After the first services have been spawned, for they do not need it to start.
         tasks.start_soon(self._settle_in)
         tasks.start_soon(Watcher(self.engine, self.view.say).run)
+        tasks.start_soon(self._open_events)
         if self._options.guardian is not None:
             tasks.start_soon(self._watch_guardian, self._options.guardian)
         await self._over.wait()
@@ -185,22 +214,31 @@ class Stack:
         gc.enable()
         become_subreaper()
         keep_blocks()
+        if self._logs is not None:
+            self._logs.drop_old()
         # What was handed to us and ends is reaped then, not only when a service ends.
         with anyio.open_signal_receiver(signal.SIGCHLD) as signals:
             async for _ in signals:
                 reap_own_strays(self.census.spare)
 
+    async def _open_events(self) -> None:
+        if self._events is not None:
+            await anyio.sleep(EVENTS_PAUSE_S)
+            self._events.open()
+
     async def _take_signals(self, *, task_status: TaskStatus[None]) -> None:
         pressed_s = 0.0
         # Who is started by nohup(1) does not end with the terminal.
         ending = [n for n in ENDING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
-        others = (signal.SIGQUIT, signal.SIGTSTP)
+        others = (signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH)
         with anyio.open_signal_receiver(*ending, *PASSED_ON, *others) as signals:
             task_status.started()
             async for number in signals:
                 if number in PASSED_ON:
                     for service in self.engine.services.values():
                         service.send_signal(number)
+                elif number == signal.SIGWINCH:
+                    self._resize()
                 elif number == signal.SIGQUIT:
                     self._tell_states()
                 elif number == signal.SIGTSTP:
@@ -221,6 +259,33 @@ class Stack:
         self.engine.close()
         if not self.view.interactive and (line := stopping(self.engine.fleet)):
             self.view.say(line)
+
+    def _note(self, event: Mapping[str, object]) -> None:
+        if self._events is not None:
+            self._events.take(event)
+
+    def _warn(self, text: str) -> None:
+        self.view.say(text)
+        self._note_stack("logs disturbed", reason=text)
+
+    def _note_stack(self, phrase: str, **fields: object) -> None:
+        fields |= {"project": self.plan.project, "namespace": self.plan.namespace}
+        self._note({"time": rfc3339(time.time()), "event": phrase, **fields})
+
+    def close_logs(self) -> None:
+        """Write what is not written yet of the logs, and close them."""
+        self._note_stack("stack ended")
+        if self._logs is not None:
+            self._logs.close()
+        if self._events is not None:
+            self._events.close()
+
+    def _resize(self) -> None:
+        """Give the services' terminals the size of ours."""
+        size = self.view.size()
+        if size is not None:
+            for service in self.engine.services.values():
+                service.resize(size)
 
     def kill(self) -> None:
         """End all at once."""
@@ -251,8 +316,10 @@ class Stack:
         now_s = time.monotonic()
         clock = Clock(now_s, time.time())
         for plan, old, new in changes(before, after):
-            text = phrase(plan, old, new, now_s, verbose=self._options.verbose)
+            said = phrase(plan, old, new, now_s, verbose=self._options.verbose)
+            text = hide(said, plan.environment)
             event = change(plan, old, new, clock, text)
+            self._note({**event, "reason": hide(new.reason, plan.environment) or None})
             for sink in self._sinks:
                 sink(event)
             self._remember(plan, new, event)
@@ -328,9 +395,10 @@ class Stack:
             is_bad = life.phase in (Phase.FAILED, Phase.BLOCKED) or life.exit_status is None
             return life.exit_status or int(is_bad)
         if failed := fleets.failures(self.engine.fleet):
-            raise ServiceFailedError(
-                failed[0], self.engine.fleet.lives[failed[0]].reason, others=tuple(failed[1:])
-            )
+            name = failed[0]
+            environment = self.engine.fleet.plans[name].environment
+            reason = hide(self.engine.fleet.lives[name].reason, environment)
+            raise ServiceFailedError(name, reason, others=tuple(failed[1:]))
         return 0
 
 

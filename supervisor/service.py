@@ -6,10 +6,9 @@ It decides nothing: it gets actions from the fleet and tells it events.
 import contextlib
 import os
 import signal
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import anyio
@@ -30,11 +29,13 @@ from portweave.supervisor.core.lifecycle import (
 )
 from portweave.supervisor.core.lines import LastLines
 from portweave.supervisor.core.notice import Notice
+from portweave.supervisor.core.outlook import Outlook, environment_for, has_terminal
 from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.notify import NotifySocket
 from portweave.supervisor.probes import foreign_listener
 from portweave.supervisor.process import (
     NotSpawnedError,
+    Process,
     reap,
     reap_adopted,
     spawn,
@@ -43,11 +44,15 @@ from portweave.supervisor.process import (
 )
 from portweave.supervisor.readiness import Readiness
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal
+from portweave.supervisor.terminal import NoTerminalError, resize, spawn_on_terminal
 from portweave.supervisor.tribe import TAG, Seen, Tribe, describe, signal_each, signal_group
 
 # What a survivor holds open is not waited for: an exit comes from wait(2), not from the end of a
 # pipe.
 DRAIN_S = 0.2
+# Rows and columns of a terminal that nobody looks at.
+DEFAULT_SIZE = (24, 80)
+NO_OUTLOOK = Outlook()
 
 
 class Relay(Protocol):
@@ -66,8 +71,25 @@ class Relay(Protocol):
         """Relay what is left, and close the stream."""
 
 
-# An instance's name, the descriptor to read, and who takes whole lines besides.
-OpenRelay = Callable[[str, int, Callable[[bytes], None]], Relay]
+# Who takes a chunk of what was printed, or some lines of it.
+Take = Callable[[bytes], None]
+
+
+class OpenRelays(Protocol):
+    """Makes what reads the streams of one run: its output and its error output."""
+
+    def __call__(
+        self, name: str, fds: Sequence[int], take: Take, taps: Collection[Take]
+    ) -> list[Relay]:
+        """Make them.
+
+        Args:
+            name: Of the instance.
+            fds: What to read.
+            take: Gets whole lines.
+            taps: Get each chunk as it is read.
+        """
+        ...
 
 
 class Run:
@@ -85,12 +107,13 @@ class Service:
     Args:
         plan: What to run.
         tell: Takes each event.
-        open_relay: Makes what reads a stream of it.
+        open_relays: Makes what reads its streams.
         census: Tells what processes there are.
         tag: What marks the stack's processes; the instance and the number of the run are put behind
             it.
         journal: Where starts and ends are noted.
         socket: Path of the control socket, which its processes are told; empty for none.
+        outlook: Whether it has a terminal, and who sees its colours.
 
     Attributes:
         plan: Of this run, or of the last one.
@@ -101,17 +124,19 @@ class Service:
         readiness: Of this run, or of the last one.
         last_end: Why a run last ended that was not to end so, and its last lines.
         left: Processes that could not be ended, in words.
+        taps: Whoever wants each chunk that it prints, as it is read.
     """
 
     def __init__(
         self,
         plan: InstancePlan,
         tell: Callable[[str, Event], None],
-        open_relay: OpenRelay,
+        open_relays: OpenRelays,
         census: Census,
         tag: str,
         journal: Journal | None,
         socket: str = "",
+        outlook: Outlook = NO_OUTLOOK,
     ) -> None:
         self.plan = plan
         self.last_lines = LastLines()
@@ -122,7 +147,11 @@ class Service:
         self.last_end: tuple[Cause, list[str]] | None = None
         self.left: tuple[str, ...] = ()
         self._tell = tell
-        self._open_relay = open_relay
+        self.taps: set[Take] = set()
+        self._open_relays = open_relays
+        self._outlook = outlook
+        self._terminals: list[int] = []
+        self._terminal_size = DEFAULT_SIZE
         self._census = census
         self._tag = f"{tag}.{plan.name}"
         self._journal = journal
@@ -169,6 +198,16 @@ class Service:
                     tasks.start_soon(self._ring, order.at_s, self._alarm)
                 else:
                     await self._serve_run(order)
+
+    @property
+    def terminal(self) -> int | None:
+        """Our end of the terminal that it has for input and output; None without one."""
+        return self._terminals[0] if self._terminals else None
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Tell it how many rows and columns its terminal has, in this run and in later ones."""
+        self._terminal_size = size
+        resize(self._terminals, size)
 
     def send_signal(self, number: int) -> None:
         """Signal the leader, if there is one."""
@@ -217,9 +256,7 @@ class Service:
                 notify = NotifySocket(os.path.dirname(self._socket) or tempfile.gettempdir())
                 at_end.callback(notify.close)
                 own["NOTIFY_SOCKET"] = notify.path
-            process, *fds = spawn(
-                self.plan.argv, self.plan.working_dir, {**self.plan.environment, **own}
-            )
+            process, *fds = self._spawn(own)
         except NotSpawnedError as error:
             self._send(NotSpawned(error.status, error.reason))
             return
@@ -246,10 +283,25 @@ class Service:
             self.token = ""
             self._send(event)
 
+    def _spawn(self, own: Mapping[str, str]) -> tuple[Process, int, int]:
+        plan = self.plan
+        environment = {**environment_for(plan, self._outlook), **own}
+        if not has_terminal(plan, self._outlook):
+            return spawn(plan.argv, plan.working_dir, environment)
+        try:
+            process, main, errors = spawn_on_terminal(
+                plan.argv, plan.working_dir, environment, self._terminal_size
+            )
+        except NoTerminalError:
+            # Where there are none, or none are left, it runs without.
+            return spawn(plan.argv, plan.working_dir, environment)
+        self._terminals = [main, errors]
+        return process, main, errors
+
     async def _watch(
         self,
         run: Run,
-        process: subprocess.Popen[bytes],
+        process: Process,
         fds: list[int],
         tribe: Tribe,
         notify: NotifySocket | None,
@@ -269,7 +321,7 @@ class Service:
                 self._send(Spawned(notice.main_pid))
             readiness.take_notice(notice)
 
-        relays = [self._open_relay(self.plan.name, fd, take_lines) for fd in fds]
+        relays = self._open_relays(self.plan.name, fds, take_lines, self.taps)
         note = ""
         probing = anyio.CancelScope()
         async with anyio.create_task_group() as tasks:
@@ -286,6 +338,7 @@ class Service:
                 for relay in relays:
                     await relay.ended.wait()
             tasks.cancel_scope.cancel()
+        self._terminals = []
         for relay in relays:
             await relay.close()
         if self._journal is not None and not self.left:
@@ -303,7 +356,7 @@ class Service:
         self.last_end = (cause, lines)
         return Exited(status, jitter, note, cause)
 
-    async def _wait_for_exit(self, run: Run, process: subprocess.Popen[bytes]) -> None:
+    async def _wait_for_exit(self, run: Run, process: Process) -> None:
         await wait_for_exit(process)
         if self.leader is not None and self.leader != process.pid:
             # It has named another process that it stands and falls with.

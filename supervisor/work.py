@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import field
 
+from portweave.supervisor.core.outlook import Outlook
 from portweave.supervisor.core.plan import StackPlan
 from portweave.supervisor.core.value import value
+
+NO_OUTLOOK = Outlook()
 
 
 @value
@@ -20,7 +23,9 @@ class Options:
         tag: What the marks of the stack's processes begin with.
         journal: Path of the file in which starts and ends are noted, for those who come after us;
             None for nowhere.
+        logs: The folder in which all that services print is kept; None for nowhere.
         guardian: Pid of the process whose end ends the stack; None where there is none.
+        outlook: What services may expect of who reads.
         socket: Path of the control socket; empty for none.
         detached: Whether the stack goes on until it is told to end, whatever becomes of its
             services.
@@ -34,7 +39,9 @@ class Options:
     banner: str = ""
     tag: str = ""
     journal: str | None = None
+    logs: str | None = None
     guardian: int | None = None
+    outlook: Outlook = NO_OUTLOOK
     socket: str = ""
     detached: bool = False
     version: str = ""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from portweave.prepare import Prepared, Project
     from portweave.stackplan import Wishes
+    from portweave.supervisor.core.outlook import Outlook
     from portweave.supervisor.core.plan import StackPlan
     from portweave.supervisor.paths import Hold
 
@@ -161,6 +162,7 @@ class _Launch:
 
         from portweave import __version__
         from portweave.allocator.processes import started_at
+        from portweave.prepare import logs_dir
         from portweave.supervisor.paths import StackRecord, socket_path
         from portweave.supervisor.work import Options, Work
 
@@ -188,12 +190,24 @@ class _Launch:
             banner="" if detached else _banner(self._prepared, plan),
             tag=self.tag,
             journal=hold.journal,
+            logs=logs_dir(plan.root),
             guardian=guardian,
+            outlook=self._outlook(detached=detached),
             socket=socket,
             detached=detached,
             version=__version__,
         )
         return pickle.dumps(Work(plan, options, began_s, self._origin))
+
+    def _outlook(self, *, detached: bool) -> "Outlook":
+        from portweave.supervisor.core.outlook import Outlook
+
+        is_terminal = not detached and os.isatty(1)
+        in_ci = self._environ.get("CI", "") not in ("", "0", "false")
+        return Outlook(
+            terminals=(is_terminal or detached) and not in_ci,
+            colours=is_terminal and _may_colour(self._args, self._environ),
+        )
 
     def join(self, *, follow: bool) -> int:
         """Start what is missing in the stack that runs; attach to it, or return."""

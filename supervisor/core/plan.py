@@ -94,6 +94,7 @@ class InstancePlan:
         ready: How it is known that it is up.
         restart: When it is started again.
         oneshot: Whether it is meant to end.
+        tty: Whether it has a terminal of its own, and not pipes; None to leave that to who reads.
         stop_signal: The signal that asks it to end.
         stop_grace_s: From that signal to SIGKILL.
         watch: Absolute paths and globs whose change restarts it.
@@ -113,6 +114,7 @@ class InstancePlan:
     ready: ReadyPlan = ReadyPlan()
     restart: RestartPolicy = RestartPolicy(When.ON_FAILURE, 10)
     oneshot: bool = False
+    tty: bool | None = None
     stop_signal: int = 15
     stop_grace_s: float = 10.0
     watch: tuple[str, ...] = ()
