@@ -27,6 +27,7 @@ VERBS = {
     "wait": "wait until services are ready, or have ended",
     "scale": "have more or fewer instances of a service",
     "reload": "apply changed definition files to the running stack",
+    "attach": "be at the terminal of a service",
     "exec": "run a command in the environment of a service",
     "logs": "show what the services have printed, and print",
     "events": "show what happens in the stack, as it happens",

@@ -101,6 +101,49 @@ class Client:
             raise self._unreachable(error.strerror or str(error)) from error
         return self._last_id
 
+    def poll(self, each: "Callable[[object], None]") -> bool:
+        """Take what the supervisor has sent unasked until now, without waiting.
+
+        Args:
+            each: Takes each item.
+
+        Returns:
+            Whether the supervisor is still there.
+        """
+        self._socket.setblocking(False)
+        try:
+            while True:
+                message = self._next_message()
+                values = message.get("params")
+                if message.get("method") == "$/stream" and is_list(values):
+                    each(values[1])
+        except BlockingIOError:
+            return True
+        except StackUnreachableError:
+            return False
+
+    def take_first(self, each: "Callable[[object], None]") -> None:
+        """Wait for the first item that the supervisor sends for a request of `send`.
+
+        Args:
+            each: Takes it.
+
+        Raises:
+            StackUnreachableError: The supervisor has gone.
+            SupervisorError: It refused.
+        """
+        self._socket.settimeout(None)
+        message = self._next_message()
+        values = message.get("params")
+        if message.get("method") == "$/stream" and is_list(values):
+            each(values[1])
+        else:
+            _value_of(message)
+
+    def fileno(self) -> int:
+        """The descriptor of the connection."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         """End the connection."""
         self._socket.close()
@@ -109,6 +152,8 @@ class Client:
         while not self._lines:
             try:
                 data = self._socket.recv(_CHUNK_BYTES)
+            except BlockingIOError:
+                raise
             except TimeoutError:
                 raise self._unreachable("it is silent") from None
             except OSError as error:

@@ -487,6 +487,22 @@ class NotReadyError(PortweaveError):
         super().__init__("\n  ".join([f"not ready: {'; '.join(states)}", *last_lines]))
 
 
+class NoTerminalError(PortweaveError):
+    """Something is to be typed at a service that has no terminal."""
+
+    code = "PW1009"
+
+    def __init__(self, instance: str, *, runs: bool) -> None:
+        if runs:
+            super().__init__(
+                f"{instance} has no terminal to type at",
+                hint="tty: true in its definition gives it one",
+                service=instance,
+            )
+        else:
+            super().__init__(f"{instance} is not running", service=instance)
+
+
 class SupervisorError(PortweaveError):
     """A supervisor refused; where it said why with a code, it has that one."""
 

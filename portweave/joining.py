@@ -1,5 +1,7 @@
 """Be with a stack that runs apart from us: wait until it is ready, or start what it lacks."""
 
+import os
+import sys
 import time
 
 from portweave.allocator.jsontext import is_list, is_object
@@ -90,7 +92,7 @@ def join(
     Raises:
         PortweaveError: As of `await_ready`.
     """
-    client = Client(record)
+    client, began_ns = Client(record), time.time_ns()
     try:
         wishes = {"addOnly": True, "start": list(names)}
         answer = client.call("/supervisor/apply", as_json(plan), wishes)
@@ -102,9 +104,46 @@ def join(
         else:
             say(f"{where}, with all that was asked for")
         _hint_at_reload(change)
-        _await(client, names, wishes_of(origin).timeout_s)
+        if follow:
+            _follow(client, names, plan.root, began_ns)
+        else:
+            _await(client, names, wishes_of(origin).timeout_s)
     finally:
         client.close()
+
+
+def _follow(client: Client, names: "Sequence[str]", root: str, began_ns: int) -> None:
+    """Show what the instances print, and what happens to them, until the stack has ended."""
+    from portweave.logview import Folder, Follower, Printer, Query
+    from portweave.prepare import logs_dir
+
+    progress = Progress()
+    client.send("/supervisor/events")
+    is_terminal = sys.stdout.isatty()
+    colour = is_terminal and not os.environ.get("NO_COLOR")
+    printer = Printer(
+        sys.stdout.fileno(),
+        terminal=is_terminal,
+        colour=colour,
+        coloured_names=colour,
+        prefix=True,
+        times=False,
+        as_json=False,
+    )
+    folder = Folder(logs_dir(root))
+
+    def goes_on() -> bool:
+        return client.poll(progress.take)
+
+    try:
+        query = Query(since_ns=began_ns)
+        Follower(lambda: [folder], list(names), query, printer, goes_on).run()
+        printer.close()
+        say("the stack has ended")
+    except KeyboardInterrupt:
+        printer.close()
+        say("no longer attached; the stack goes on, portweave down stops it")
+        raise
 
 
 def _hint_at_reload(change: object) -> None:

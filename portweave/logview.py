@@ -365,6 +365,7 @@ class Follower:
         names: Of what is wanted of them; empty for all.
         query: What is wanted.
         printer: Where it is shown.
+        goes_on: Asked in every pause whether there is more to come; None for ever.
     """
 
     def __init__(
@@ -373,7 +374,9 @@ class Follower:
         names: "Sequence[str]",
         query: Query,
         printer: Printer,
+        goes_on: "Callable[[], bool] | None" = None,
     ) -> None:
+        self._goes_on = goes_on
         self._find_folders = find_folders
         self._names = names
         self._query = query
@@ -396,11 +399,14 @@ class Follower:
         pause_s = _SHORTEST_PAUSE_S
         while query.until_ns is None or time.time_ns() <= query.until_ns:
             time.sleep(pause_s)
+            is_last = self._goes_on is not None and not self._goes_on()
             self._look_for_files()
             if self._show_news():
                 pause_s = _SHORTEST_PAUSE_S
             else:
                 pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+            if is_last:
+                return
 
     def _show_news(self) -> bool:
         any_news = False

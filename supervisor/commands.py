@@ -14,6 +14,7 @@ import anyio
 
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.errors import StackStoppingError, UnknownServiceError
+from portweave.supervisor.attaching import Attaching
 from portweave.supervisor.census import Census
 from portweave.supervisor.control import INVALID_PARAMS, NO_METHOD, RefusedError, Stream
 from portweave.supervisor.core.explanation import as_json, culprit, explain
@@ -85,6 +86,7 @@ class Commands:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._engine = host.engine
+        self._attaching = Attaching(host.engine)
         self._methods: dict[str, Method] = {
             "ps": self._ps,
             "start": self._start,
@@ -98,6 +100,9 @@ class Commands:
             "environment": self._environment,
             "apply": self._apply,
             "why": self._why,
+            "attach": self._attach,
+            "type": self._type,
+            "resize": self._resize,
         }
 
     async def serve(self, address: str, params: list[object], stream: Stream) -> list[object]:
@@ -264,8 +269,28 @@ class Commands:
             "workingDir": plan.working_dir,
         }
 
+    async def _attach(self, params: list[object], stream: Stream) -> list[object]:
+        name = self._name(params)
+        size = _size(params[1:]) if len(params) > 1 else None
+        await self._attaching.attach(name, stream, size)
+        return []
+
+    async def _type(self, params: list[object], _stream: Stream) -> list[object]:
+        await self._attaching.type(self._name(params), str(params[1] if len(params) > 1 else ""))
+        return []
+
+    async def _resize(self, params: list[object], _stream: Stream) -> list[object]:
+        self._attaching.resize(self._name(params), _size(params[1:]))
+        return []
+
+    def _name(self, params: list[object]) -> str:
+        names = self._names(params, 0)
+        if not names:
+            raise RefusedError(INVALID_PARAMS, "it takes the name of a service")
+        return names[0]
+
     async def _environment(self, params: list[object], _stream: Stream) -> list[object]:
-        name = self._names(params, 0)[0]
+        name = self._name(params)
         plan = self._engine.services[name].plan
         return [
             {
@@ -348,6 +373,15 @@ class Commands:
                 raise UnknownServiceError(str(name), list(services))
             found += [one for one in some if one not in found]
         return found
+
+
+def _size(values: list[object]) -> tuple[int, int]:
+    """Rows and columns of a terminal."""
+    rows, columns = (*values, None, None)[:2]
+    if not (isinstance(rows, int) and isinstance(columns, int)):
+        raise RefusedError(INVALID_PARAMS, "a size is rows and columns")
+    # struct winsize has 16 bits for each.
+    return max(1, min(rows, 0xFFFF)), max(1, min(columns, 0xFFFF))
 
 
 def _clock() -> Clock:

@@ -169,9 +169,11 @@ class View:
     Args:
         names: Of the instances, for the width of the column and the colours.
         colour: Whether names are coloured.
+        silent: Whether nobody reads it: then nothing is put together for him.
     """
 
-    def __init__(self, names: Iterable[str], *, colour: bool) -> None:
+    def __init__(self, names: Iterable[str], *, colour: bool, silent: bool = False) -> None:
+        self._silent = silent
         self._names = list(names)
         self._width = max(map(len, self._names), default=0)
         self._sources: set[Source] = set()
@@ -219,6 +221,8 @@ class View:
 
     async def show(self, source: Source, lines: bytes) -> None:
         """Show whole lines; wait a bounded time for the reader, then skip them."""
+        if self._silent:
+            return
         wait_s = source.patience.earn(len(lines))
         if self._out.full and not self._out.lagging:
             began_s = time.monotonic()
@@ -242,7 +246,7 @@ class View:
 
     def show_part(self, source: Source, part: bytes) -> None:
         """Show the beginning of a line that does not end for now, such as a prompt."""
-        if self._out.full or self._out.lagging:
+        if self._out.full or self._out.lagging or self._silent:
             return
         tamed = self._tame(part)
         if self._open is source:
@@ -267,6 +271,8 @@ class View:
 
     def print(self, text: bytes) -> None:
         """Show text of portweave's own as it is, to whoever reads what portweave says."""
+        if self._silent:
+            return
         if self._err is self._out:
             self._put(text)
         else:

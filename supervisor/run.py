@@ -81,7 +81,8 @@ class Stack:
         self.origin = work.origin
         self.version = options.version
         self.began_s = work.began_s
-        self.view = View([i.name for i in plan.instances], colour=options.colour)
+        names = [i.name for i in plan.instances]
+        self.view = View(names, colour=options.colour, silent=options.detached)
         self.census = Census()
         self.finished = anyio.Event()
         self.left: list[str] = []

@@ -44,7 +44,7 @@ from portweave.supervisor.process import (
 )
 from portweave.supervisor.readiness import Readiness
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal
-from portweave.supervisor.terminal import NoTerminalError, resize, spawn_on_terminal
+from portweave.supervisor.terminal import NoTerminalError, resize, set_echo, spawn_on_terminal
 from portweave.supervisor.tribe import TAG, Seen, Tribe, describe, signal_each, signal_group
 
 # What a survivor holds open is not waited for: an exit comes from wait(2), not from the end of a
@@ -152,6 +152,7 @@ class Service:
         self._outlook = outlook
         self._terminals: list[int] = []
         self._terminal_size = DEFAULT_SIZE
+        self._echoes = False
         self._census = census
         self._tag = f"{tag}.{plan.name}"
         self._journal = journal
@@ -203,6 +204,12 @@ class Service:
     def terminal(self) -> int | None:
         """Our end of the terminal that it has for input and output; None without one."""
         return self._terminals[0] if self._terminals else None
+
+    def set_echo(self, *, on: bool) -> None:
+        """Have its terminal show what is typed, as for somebody who sits there, or not."""
+        self._echoes = on
+        if self.terminal is not None:
+            set_echo(self.terminal, on=on)
 
     def resize(self, size: tuple[int, int]) -> None:
         """Tell it how many rows and columns its terminal has, in this run and in later ones."""
@@ -296,6 +303,8 @@ class Service:
             # Where there are none, or none are left, it runs without.
             return spawn(plan.argv, plan.working_dir, environment)
         self._terminals = [main, errors]
+        if self._echoes:
+            set_echo(main, on=True)
         return process, main, errors
 
     async def _watch(

@@ -97,6 +97,22 @@ def resize(terminals: Sequence[int], size: tuple[int, int]) -> None:
             fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
 
 
+def set_echo(terminal: int, *, on: bool) -> None:
+    """Have a terminal show what is typed at it, or not.
+
+    A program that takes key by key, such as an editor of lines, shows them itself, and is left.
+    """
+    with contextlib.suppress(OSError, termios.error):
+        attributes = termios.tcgetattr(terminal)
+        if not attributes[3] & termios.ICANON:
+            return
+        if on:
+            attributes[3] |= termios.ECHO
+        else:
+            attributes[3] &= ~termios.ECHO
+        termios.tcsetattr(terminal, termios.TCSANOW, attributes)
+
+
 def _open(size: tuple[int, int], opened: list[int]) -> tuple[int, int]:
     master, slave = os.openpty()
     opened += (master, slave)

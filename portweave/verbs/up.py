@@ -68,13 +68,13 @@ def run(args: Args) -> int:
         prepared, plan = plan_of(origin)
         stack = _Launch(args, origin, prepared, plan)
         hold = stack.take()
-        if hold is None:
-            supervisor.dismiss()
-            return stack.join(follow=True)
-        work = stack.work(hold, os.getpid(), began_s)
+        work = stack.work(hold, os.getpid(), began_s) if hold is not None else b""
     except BaseException:
         supervisor.dismiss()
         raise
+    if hold is None:
+        supervisor.dismiss()
+        return stack.join(follow=True)
     with hold:
         return supervisor.start(work, hold, stack.tag)
 
@@ -94,17 +94,18 @@ def _run_detached(args: Args, began_s: float) -> int:
         prepared, plan = plan_of(origin)
         stack = _Launch(args, origin, prepared, plan)
         hold = stack.take()
-        if hold is None:
-            guardian.dismiss()
-            return stack.join(follow=False)
-        with hold:
-            work = stack.work(hold, guardian.pid, began_s, detached=True)
-            sys.stderr.write(_banner(prepared, plan))
-            sys.stderr.flush()
-            guardian.start(work, stack.folder, stack.key, stack.tag, hold)
+        if hold is not None:
+            with hold:
+                work = stack.work(hold, guardian.pid, began_s, detached=True)
+                sys.stderr.write(_banner(prepared, plan))
+                sys.stderr.flush()
+                guardian.start(work, stack.folder, stack.key, stack.tag, hold)
     except BaseException:
         guardian.dismiss()
         raise
+    if hold is None:
+        guardian.dismiss()
+        return stack.join(follow=False)
     return stack.await_ready(guardian.has_ended)
 
 

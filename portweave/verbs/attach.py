@@ -1,0 +1,182 @@
+"""`portweave attach`: be at a service's terminal."""
+
+import os
+import select
+import sys
+from binascii import a2b_base64, b2a_base64
+
+from portweave.allocator.jsontext import is_object
+from portweave.args import Args
+from portweave.asking import STACK, names_of, say
+from portweave.client import Client, find_stack
+from portweave.errors import OtherProtocolError, UsageError
+from portweave.supervisor.paths import PROTOCOL
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    import signal
+    from typing import Any
+
+    from portweave.supervisor.paths import StackRecord
+else:
+    # `signal` makes enumerations of what this has as numbers.
+    signal = __import__("_signal")
+
+OPTIONS = (STACK,)
+USAGE = "SERVICE"
+HELP = """
+Be at the terminal of a running stack's service: see what it prints, and type. Its log goes on
+beside it. Ctrl-] leaves, and the service goes on; Ctrl-C and all other keys go to the service. A
+service without a terminal (`tty: false`, or CI) can be looked at, and Ctrl-C leaves.
+
+What is piped in is typed, and what is printed within a second after its end is shown.
+"""
+_LEAVE = b"\x1d"  # Ctrl-]
+_TAIL_BYTES = 4096
+_CHUNK_BYTES = 4096
+# After the end of what was piped in.
+_LAST_WORDS_S = 1.0
+
+
+def run(args: Args) -> int:
+    """Attach."""
+    names = names_of(args, at_least_one="to be attached to")
+    if len(names) != 1:
+        raise UsageError("attach takes one service")
+    record = find_stack(args, os.environ)
+    if record.protocol != PROTOCOL:
+        raise OtherProtocolError(record.namespace, record.version)
+    session = _Session(record, names[0])
+    try:
+        return session.run()
+    finally:
+        session.close()
+
+
+class _Session:
+    """One client at one terminal."""
+
+    def __init__(self, record: "StackRecord", name: str) -> None:
+        self._record = record
+        self._name = name
+        self._client = Client(record)
+        self._interactive = os.isatty(0)
+        self._has_terminal = True
+        self._saved: list[Any] | None = None
+        self._last_words_s: float | None = None
+
+    def run(self) -> int:
+        """Copy in both directions until one side leaves."""
+        shown = self._tail()
+        self._client.send("/supervisor/attach", self._name, *self._size())
+        # The first item tells whether it has a terminal; an error, that there is no such service.
+        self._client.take_first(self._take)
+        self._make_raw()
+        if self._interactive and self._has_terminal:
+            say(f"attached to {self._name}; Ctrl-] leaves")
+        elif not self._has_terminal:
+            say(f"{self._name} has no terminal: this only shows what it prints; Ctrl-C leaves")
+        _write(shown)
+        wakeup = self._follow_size()
+        inputs = {0, self._client.fileno(), wakeup}
+        while True:
+            ready, _, _ = select.select(inputs, (), (), self._last_words_s)
+            if not ready and self._last_words_s is not None:
+                return 0
+            if wakeup in ready:
+                os.read(wakeup, 512)
+                self._client.send("/supervisor/resize", self._name, *self._size())
+            if self._client.fileno() in ready and not self._client.poll(self._take):
+                self.restore()
+                say(f"{self._name} has ended with its stack")
+                return 0
+            if 0 in ready:
+                data = os.read(0, _CHUNK_BYTES)
+                keys, leave, _ = data.partition(_LEAVE) if self._interactive else (data, b"", b"")
+                if keys and self._has_terminal:
+                    typed = b2a_base64(keys, newline=False).decode()
+                    self._client.send("/supervisor/type", self._name, typed)
+                if leave:
+                    self.restore()
+                    say(f"left {self._name}, which goes on")
+                    return 0
+                if not data:
+                    inputs.discard(0)
+                    self._last_words_s = _LAST_WORDS_S
+
+    def _take(self, item: object) -> None:
+        if not is_object(item):
+            return
+        if isinstance(data := item.get("data"), str):
+            _write(a2b_base64(data))
+        elif "terminal" in item:
+            self._has_terminal = item["terminal"] is True
+        elif item.get("event") == "events skipped":
+            _write(f"\r\n[{item.get('count')} pieces skipped]\r\n".encode())
+
+    def _tail(self) -> bytes:
+        """What it printed last, so that a prompt that waits already is seen."""
+        path = f"{self._record.root}/.portweave/logs/{self._name}.log"
+        try:
+            with open(path, "rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - _TAIL_BYTES))
+                data = file.read()
+        except OSError:
+            return b""
+        # Where it is cut, not in the middle of a line.
+        return data if size <= _TAIL_BYTES else data.partition(b"\n")[2]
+
+    def _size(self) -> tuple[int, ...]:
+        try:
+            size = os.get_terminal_size(1)
+        except OSError:
+            return ()
+        return (size.lines, size.columns) if size.lines and size.columns else ()
+
+    def _make_raw(self) -> None:
+        if not (self._interactive and self._has_terminal):
+            return
+        import termios
+        import tty
+
+        self._saved = termios.tcgetattr(0)
+        # What has been typed already is his.
+        tty.setraw(0, termios.TCSADRAIN)
+        attributes = termios.tcgetattr(0)
+        # What it prints has plain newlines.
+        attributes[1] |= termios.OPOST | termios.ONLCR
+        termios.tcsetattr(0, termios.TCSADRAIN, attributes)
+
+    def restore(self) -> None:
+        """Give the terminal back as it was."""
+        if self._saved is not None:
+            import termios
+
+            termios.tcsetattr(0, termios.TCSADRAIN, self._saved)
+            self._saved = None
+            _write(b"\n")
+
+    def _follow_size(self) -> int:
+        """A descriptor that can be read when the terminal has got another size."""
+        reading, writing = os.pipe()
+        for end in (reading, writing):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        signal.signal(signal.SIGWINCH, _do_nothing)
+        return reading
+
+    def close(self) -> None:
+        """Leave, whatever has happened."""
+        self.restore()
+        self._client.close()
+
+
+def _do_nothing(_number: int, _frame: object) -> None:
+    """Be there, so that the signal is told of."""
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.flush()
+    while data:
+        data = data[os.write(1, data) :]
