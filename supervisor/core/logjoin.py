@@ -51,6 +51,8 @@ class Joiner:
             self._run = record.run
         self._time_ns = record.time_ns
         if record.kind == NOTE:
+            # What comes behind a gap is not the rest of what stood before it.
+            found += self.close()
             text = data.strip(b"\n") + b"\n"
             found.append(Block(record.time_ns, record.run, NOTE, text))
         elif record.kind != START and data:
