@@ -13,6 +13,7 @@ import struct
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from json import dumps
+from typing import cast
 
 from portweave import wire
 from portweave.errors import ClusterError, RemoteError, RouteNotFound
@@ -33,6 +34,7 @@ log = logging.getLogger("portweave.calls")
 
 # What may lie in a transport before its reader counts as one who does not read.
 HIGH_WATER_BYTES = 256 * 1024
+READ_BYTES = 64 * 1024
 BACKLOG = 1024
 # unix(7): pid, uid and gid of who is at the other end.
 _CREDENTIALS = struct.Struct("3i")
@@ -85,6 +87,9 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_s = float("inf")
+        # One for all: to have a fresh one for each read costs more than to copy what came.
+        self.buffer = bytearray(READ_BYTES)
+        self.view = memoryview(self.buffer)
 
     def connection(self) -> "HubConnection":
         """A protocol for one more connection."""
@@ -248,7 +253,7 @@ class Hub:
                 os.unlink(path)  # noqa: PTH108
 
 
-class HubConnection(asyncio.Protocol):
+class HubConnection(asyncio.BufferedProtocol):
     """One connection.
 
     Args:
@@ -268,7 +273,8 @@ class HubConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody has connected."""
-        assert isinstance(transport, asyncio.Transport)
+        # Not all loops derive theirs from it.
+        transport = cast("asyncio.Transport", transport)
         self._transport = transport
         self._peer = self._hub.opened(self)
         if self._checked and not _is_own(transport.get_extra_info("socket")):
@@ -276,9 +282,13 @@ class HubConnection(asyncio.Protocol):
             return
         transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """Where to put what is sent: all of it is read before the next is."""
+        return self._hub.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Something was sent."""
-        lines = self._reader.feed(data)
+        lines = self._reader.feed(self._hub.view[:nbytes].tobytes())
         peer = self._peer
         if lines:
             self._hub.carry_out(self._calls.feed(peer, lines, self._clock()))

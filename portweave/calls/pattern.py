@@ -28,6 +28,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _CAPTURING = re.compile(r"(?<!\\)\((?!\?)")
+_SPECIAL = re.compile(r"[:*()\\]")
 _EDGE = "(?=/|$)"
 
 
@@ -71,6 +72,10 @@ class Pattern:
         self._choices = [_compile(one, exact, case_sensitive) for one in paths]
         # Most take every path, or are one plain text.
         self._takes_all = not exact and len(paths) == 1 and paths[0] in ("", "/")
+        self._plain = ""
+        if len(paths) == 1 and isinstance(paths[0], str) and case_sensitive:
+            plain = paths[0].strip("/")
+            self._plain = literal(plain) if not _SPECIAL.search(plain) else ""
 
     @property
     def keys(self) -> frozenset[Key]:
@@ -81,6 +86,8 @@ class Pattern:
         """What it finds in a normal path without a slash before it; None if it does not match."""
         if self._takes_all:
             return Match(0, {})
+        if self._plain:
+            return self._match_plain(path)
         slashed = f"/{path}"
         for expression, keys, slash in self._choices:
             found = expression.match(slashed if slash else path)
@@ -94,6 +101,14 @@ class Pattern:
                 if text is not None:
                     params[key] = value(text)
             return Match(end, params)
+        return None
+
+    def _match_plain(self, path: str) -> Match | None:
+        end = len(self._plain)
+        if path == self._plain:
+            return Match(end, {})
+        if path.startswith(self._plain) and path[end] == "/" and not (self._exact and path[end + 1 :]):
+            return Match(end, {})
         return None
 
     def _is_at_edge(self, path: str, end: int) -> bool:

@@ -1,7 +1,7 @@
 """A request as its handlers see it, and what they may answer with."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from portweave.calls.pattern import Key
@@ -57,6 +57,7 @@ class Request:
         traceparent: str = "",
         timeout_s: float | None = None,
         send: Callable[["Request", Reply], None] | None = None,
+        in_task: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.path = path
         self.base_path = ""
@@ -68,6 +69,13 @@ class Request:
         self.timeout_s = timeout_s
         self.answered = False
         self._send = send
+        self._in_task = in_task
+
+    async def wait(self) -> None:
+        """See to it that there is a task, before anything is awaited."""
+        if self._in_task is not None:
+            in_task, self._in_task = self._in_task, None
+            await in_task()
 
     @property
     def key(self) -> str:

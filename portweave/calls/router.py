@@ -254,11 +254,14 @@ class _Walk:
                 return await inner.go(0)
             if found.params and self._router.param_callbacks:
                 await self._see_params(found.params)
+            if step.is_async:
+                await req.wait()
             if error is not None:
                 answer = step.call(error, req, then) if step.takes_next else step.call(error, req)
             else:
                 answer = step.call(req, then) if step.takes_next else step.call(req)
             if step.is_async or hasattr(answer, "__await__"):
+                await req.wait()
                 answer = await answer
         except Exception as raised:
             if _is_exhausted(req, raised, self._depth):
@@ -291,6 +294,7 @@ class _Walk:
                     callback(req, value, name) if _takes(callback, 3) else callback(req, value)
                 )
                 if hasattr(made, "__await__"):
+                    await req.wait()
                     made = await made
             except Exception as error:  # kept, for the next route that has the same value
                 return given, None, error
