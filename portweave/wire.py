@@ -210,17 +210,24 @@ def array(items: "list[object] | tuple[object, ...]") -> bytes:
 
 def request(number: int, method: str, params: "Raw | bytes", meta: bytes) -> bytes:
     """A request that is to be answered."""
+    return raw_request(number, encode(method), params, meta)
+
+
+def raw_request(number: int, method: bytes, params: "Raw | bytes", meta: bytes) -> bytes:
+    """The same, of a method as it is written."""
     return b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b%b}\n' % (
-        number,
-        encode(method),
-        params,
-        meta,
-    )
+        number, method, params, meta,
+    )  # fmt: skip
 
 
 def notification(method: str, params: "Raw | bytes", meta: bytes = b"") -> bytes:
     """A message that is not answered."""
-    return b'{"jsonrpc":"2.0","method":%b,"params":%b%b}\n' % (encode(method), params, meta)
+    return raw_notification(encode(method), params, meta)
+
+
+def raw_notification(method: bytes, params: "Raw | bytes", meta: bytes) -> bytes:
+    """The same, of a method as it is written."""
+    return b'{"jsonrpc":"2.0","method":%b,"params":%b%b}\n' % (method, params, meta)
 
 
 def meta_member(timeout_ms: float | None, traceparent: str, sender: bytes = b"") -> bytes:

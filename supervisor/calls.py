@@ -35,6 +35,8 @@ log = logging.getLogger("portweave.calls")
 # What may lie in a transport before its reader counts as one who does not read.
 HIGH_WATER_BYTES = 256 * 1024
 READ_BYTES = 64 * 1024
+# More are not kept back to go together: the next process is to have something to do meanwhile.
+BATCH_LINES = 4
 BACKLOG = 1024
 # unix(7): pid, uid and gid of who is at the other end.
 _CREDENTIALS = struct.Struct("3i")
@@ -133,6 +135,12 @@ class Hub:
 
     def carry_out(self, actions: list[Action]) -> None:
         """Do what the core has decided; the lines of one peer are written together."""
+        if len(actions) == 1 and type(action := actions[0]) is tuple:
+            if (connection := self._connections.get(action[0])) is not None:
+                connection.write(action[1])
+            if self.calls.deadlines.changed:
+                self._set_alarm()
+            return
         lines: dict[Peer, list[bytes]] = {}
         closing: list[Peer] = []
         for action in actions:
@@ -162,10 +170,11 @@ class Hub:
         for peer in closing:
             if (connection := self._connections.get(peer)) is not None:
                 connection.close_when_written()
-        self._set_alarm()
+        if self.calls.deadlines.changed:
+            self._set_alarm()
 
     def _set_alarm(self) -> None:
-        next_s = self.calls.next_tick_s()
+        next_s = self.calls.deadlines.next_s()
         if next_s is None or next_s >= self._alarm_s:
             # One that rings too early finds nothing, and is set again.
             return
@@ -178,6 +187,7 @@ class Hub:
         self._alarm = None
         self._alarm_s = float("inf")
         self.carry_out(self.calls.tick(self._loop.time()))
+        self._set_alarm()
 
     async def _ask_supervisor(self, ask: Ask) -> None:
         def tell(method: str, items: list[object]) -> bool:
@@ -206,7 +216,7 @@ class Hub:
             "event": "call",
             "from": ask.asker.name,
             "to": ask.server.name if ask.server is not None else None,
-            "path": ask.path,
+            "path": ask.path or ask.method.decode(),
             "ms": round((self._loop.time() - ask.began_s) * 1000, 3),
             "failure": failure,
             "traceparent": ask.traceparent,
@@ -291,7 +301,10 @@ class HubConnection(asyncio.BufferedProtocol):
         lines = self._reader.feed(self._hub.view[:nbytes].tobytes())
         peer = self._peer
         if lines:
-            self._hub.carry_out(self._calls.feed(peer, lines, self._clock()))
+            now_s = self._clock()
+            for first in range(0, len(lines), BATCH_LINES):
+                batch = lines[first : first + BATCH_LINES]
+                self._hub.carry_out(self._calls.feed(peer, batch, now_s))
             if peer.owed_bytes > self._owed_bytes:
                 self._pause()
         if self._reader.overflowed and not self._closing:

@@ -98,6 +98,7 @@ class Connection(Router):
         self._queue: deque[tuple[int | None, wire.Message]] = deque()
         self._lost = False
         self._link: Link
+        self._traced = log.isEnabledFor(logging.DEBUG)
         self._mapped: dict[str, Callable[[RemoteError], Exception]] = {}
         self._heard: dict[str, Callable[[list[Any]], None]] = {}
 
@@ -249,7 +250,7 @@ class Connection(Router):
                 rest_s = max(0.0, scope.due_s - self._link.time())
                 left_s = rest_s if left_s is None else min(left_s, rest_s)
         meta = wire.meta_member(None if left_s is None else left_s * 1000, trace)
-        if log.isEnabledFor(logging.DEBUG):
+        if self._traced:
             log.debug("%s", dumps({"event": "ask", "path": address, "traceparent": trace}))
         return await self._call(address, params, meta, to or address, left_s)
 
@@ -311,6 +312,8 @@ class Connection(Router):
 
     def _watch(self, ours: _Open, left_s: float) -> None:
         self._deadlines.watch(ours, self._link.time() + left_s + _GRACE_S)
+        if not self._deadlines.changed:
+            return
         next_s = self._deadlines.next_s()
         if next_s is not None and next_s < self._alarm_s:
             if self._alarm is not None:
@@ -441,7 +444,7 @@ class Connection(Router):
             self._done(number)
         if reply is not None and number is not None:
             self._answer(number, reply)
-        if log.isEnabledFor(logging.DEBUG):
+        if self._traced:
             spent_ms = round((self._link.time() - began_s) * 1000, 3)
             hop = {"event": "answer", "path": message.method, "ms": spent_ms, "traceparent": trace}
             log.debug("%s", dumps(hop))

@@ -24,11 +24,16 @@ D = TypeVar("D", bound=Due)
 
 
 class Deadlines(Generic[D]):
-    """What is due, and when, in steps of `TICK_S`; never too early."""
+    """What is due, and when, in steps of `TICK_S`; never too early.
+
+    Attributes:
+        changed: Whether `next_s` may have become earlier since it was asked.
+    """
 
     def __init__(self) -> None:
         self._slots: dict[int, dict[Due, None]] = {}
         self._ticks: list[int] = []
+        self.changed = False
 
     def watch(self, item: D, due_s: float) -> None:
         """Have `item` come out of `take` at `due_s`."""
@@ -37,6 +42,7 @@ class Deadlines(Generic[D]):
         if slot is None:
             slot = self._slots[tick] = {}
             heappush(self._ticks, tick)
+            self.changed = True
         slot[item] = None
         item.slot = slot
 
@@ -58,6 +64,7 @@ class Deadlines(Generic[D]):
 
     def next_s(self) -> float | None:
         """When to `take` next; None for never."""
+        self.changed = False
         while self._ticks and not self._slots[self._ticks[0]]:
             del self._slots[heappop(self._ticks)]
         # A little behind the edge, for clocks that are a little before it.

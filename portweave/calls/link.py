@@ -12,6 +12,8 @@ from typing import Any, Protocol, cast
 
 HIGH_WATER_BYTES = 1024 * 1024
 READ_BYTES = 64 * 1024
+# More are not kept back to go together: the next process is to have something to do meanwhile.
+BATCH_LINES = 4
 
 
 @types.coroutine
@@ -88,6 +90,7 @@ class AsyncioLink(asyncio.BufferedProtocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._lines: list[bytes] = []
+        self._holding = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
         self._room.set()
@@ -125,8 +128,16 @@ class AsyncioLink(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Something came."""
-        if self._owner is not None:
+        if self._owner is None:
+            return
+        # What is answered at once goes together.
+        self._holding = True
+        try:
             self._owner.take(self._view[:nbytes].tobytes())
+        finally:
+            self._holding = False
+            if self._lines:
+                self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The hub has gone."""
@@ -147,17 +158,20 @@ class AsyncioLink(asyncio.BufferedProtocol):
 
     def write(self, line: bytes, *, now: bool = False) -> None:
         """Send a line: at once, or with the others of this pass of the loop."""
-        if self._lines:
+        if self._lines or self._holding:
             self._lines.append(line)
+            if len(self._lines) >= BATCH_LINES:
+                self._flush()
         elif now:
-            self._transport.write(line)
+            if not self._transport.is_closing():
+                self._transport.write(line)
         else:
             self._lines.append(line)
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         lines, self._lines = self._lines, []
-        if not self._transport.is_closing():
+        if lines and not self._transport.is_closing():
             self._transport.write(lines[0] if len(lines) == 1 else b"".join(lines))
 
     async def drain(self) -> None:

@@ -32,6 +32,7 @@ from portweave.errors import (
 from portweave.supervisor.core.value import value
 
 PROTOCOL = 1
+MOST_ROUTES = 1024
 SUPERVISOR = "supervisor"
 
 
@@ -156,6 +157,8 @@ class Ask:
         id: The same, as it was read.
         group: Whom it is for; None for the supervisor.
         member: The one instance that it is for; None for any.
+        method: What the server is asked, as it is written.
+        path: What the supervisor is asked.
         server: Who has been asked; None while it waits, and for the supervisor.
         number: Our id of it, at the server.
         due_s: When its time is up.
@@ -166,7 +169,7 @@ class Ask:
 
     __slots__ = (
         "asker", "began_s", "due_s", "group", "id", "key", "member", "number", "over", "params",
-        "path", "server", "slot", "traceparent", "unsent",
+        "method", "path", "server", "slot", "traceparent", "unsent",
     )  # fmt: skip
 
     def __init__(
@@ -174,7 +177,6 @@ class Ask:
         asker: Peer,
         key: bytes | None,
         id: int | str | None,  # noqa: A002
-        path: str,
         params: "wire.Raw | bytes",
         traceparent: str,
         due_s: float | None,
@@ -185,7 +187,8 @@ class Ask:
         self.id = id
         self.group: Group | None = None
         self.member: Member | None = None
-        self.path = path
+        self.method = b""
+        self.path = ""
         self.params = params
         self.traceparent = traceparent
         self.due_s = due_s
@@ -266,7 +269,9 @@ class Calls:
         # What an address may begin with; a member's own name stands beside its group's.
         self._targets: dict[str, tuple[Group, Member | None]] = {}
         self._reserved = {SUPERVISOR}
-        self._deadlines: Deadlines[Ask] = Deadlines()
+        self.deadlines: Deadlines[Ask] = Deadlines()
+        # Addresses that were read before: few are asked again and again.
+        self._routes: dict[str, tuple[Group, Member | None, bytes]] = {}
         self._now_s = 0.0
         self._out: list[Action] = []
 
@@ -284,6 +289,7 @@ class Calls:
             askable: Whether an address can name it.
             default: Whether the group gets what names nobody else.
         """
+        self._routes.clear()
         target = next((m.group for m in self._members.values() if m.group.name == group), None)
         target = target or Group(group)
         member = self._members.get(name)
@@ -398,7 +404,7 @@ class Calls:
     def tick(self, now_s: float) -> list[Action]:
         """Fail what has taken too long."""
         self._now_s = now_s
-        for ask in self._deadlines.take(now_s):
+        for ask in self.deadlines.take(now_s):
             self._abandon(ask)
             who = _of(ask.group, ask.member)
             waited = "" if ask.server is not None or ask.group is None else "; it is not ready"
@@ -406,10 +412,6 @@ class Calls:
             text = f"no answer from {who} within {after_s:.3g} s{waited}"
             self._fail(ask, RequestTimeout(text, connection=who))
         return self._take_out()
-
-    def next_tick_s(self) -> float | None:
-        """When `tick` is to be called next; None for never."""
-        return self._deadlines.next_s()
 
     def blocked(self, peer: Peer) -> None:
         """A peer does not read what it is sent."""
@@ -483,7 +485,7 @@ class Calls:
             text = "there is an open request of this id already"
             self._refuse(peer, key, wire.INVALID_REQUEST, text)
             return
-        ask = Ask(peer, key, number, "", params, meta.traceparent or "", due_s, now_s)
+        ask = Ask(peer, key, number, params, meta.traceparent or "", due_s, now_s)
         if key is not None:
             peer.asks[number] = ask
         try:
@@ -494,30 +496,35 @@ class Calls:
             self._fail(ask, error)
             return
         if due_s is not None and key is not None and not ask.over:
-            self._deadlines.watch(ask, due_s)
+            self.deadlines.watch(ask, due_s)
 
     def _address(self, ask: Ask, address: str) -> None:
+        route = self._routes.get(address)
+        if route is None:
+            route = self._find(ask, address)
+            if route is None:
+                return
+            if len(self._routes) >= MOST_ROUTES:
+                self._routes.clear()
+            self._routes[address] = route
+        ask.group, ask.member, ask.method = route
+        self._dispatch(ask)
+
+    def _find(self, ask: Ask, address: str) -> tuple[Group, Member | None, bytes] | None:
         first, rest = split(address)
         if first == SUPERVISOR:
             ask.path = rest
             if ask.key is not None:
                 self._out.append(AskSupervisor(ask))
-            return
+            return None
         found = self._targets.get(first)
         if found is not None:
-            ask.path = guarded(rest)
-            ask.group, ask.member = found
-        elif self.default is not None:
-            ask.path = guarded(address.lstrip("/"))
-            ask.group = self.default
-        else:
-            known = ", ".join(sorted(name for name in self._targets if "." not in name)[:20])
-            raise ConnectionNotFound(
-                f"there is no connection {first!r}"
-                + (f"; there are {known}" if known else ""),
-                connection=first,
-            )
-        self._dispatch(ask)
+            return *found, wire.encode(guarded(rest))
+        if self.default is not None:
+            return self.default, None, wire.encode(guarded(address.lstrip("/")))
+        known = ", ".join(sorted(name for name in self._targets if "." not in name)[:20])
+        text = f"there is no connection {first!r}" + (f"; there are {known}" if known else "")
+        raise ConnectionNotFound(text, connection=first)
 
     def _dispatch(self, ask: Ask) -> None:
         """Send an ask to who takes it, or have it wait."""
@@ -561,13 +568,13 @@ class Calls:
         left_ms = None if ask.due_s is None else (ask.due_s - self._now_s) * 1000
         meta = wire.meta_member(left_ms, ask.traceparent, ask.asker.sender)
         if ask.key is None:
-            line = wire.notification(ask.path, ask.params, meta)
+            line = wire.raw_notification(ask.method, ask.params, meta)
             ask.over = True
         else:
             ask.server = server
             ask.number = server.next_id = server.next_id + 1
             server.serves[ask.number] = ask
-            line = wire.request(ask.number, ask.path, ask.params, meta)
+            line = wire.raw_request(ask.number, ask.method, ask.params, meta)
         if server.blocked or server.held:
             ask.unsent = not ask.over
             server.held.append(Held(line, None if ask.over else ask, is_answer=False))
@@ -645,6 +652,7 @@ class Calls:
                 group = Group(name)
                 member = self._members[name] = group.members[name] = Member(name, group, None)
                 self._targets[name] = (group, None)
+                self._routes.clear()
             elif member.peer is not None or not member.token or token != member.token:
                 why = "is joined already" if member.peer is not None else "needs its own token"
                 error = NameTaken(f"the name {name!r} {why}", connection=name)
@@ -687,7 +695,7 @@ class Calls:
             return
         ask.over = True
         if ask.slot is not None:
-            self._deadlines.forget(ask)
+            self.deadlines.forget(ask)
         asker = ask.asker
         if ask.key is not None:
             asker.asks.pop(ask.id, None)
@@ -733,6 +741,7 @@ class Calls:
                 member.gone = "has gone"
                 del self._members[member.name]
                 self._targets.pop(member.name, None)
+                self._routes.clear()
                 self._fail_waiting(member.group, member.gone)
         peer.ready = False
         serves, peer.serves = peer.serves, {}
