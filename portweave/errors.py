@@ -492,6 +492,19 @@ class SupervisorError(PortweaveError):
 
     code = "PW1008"
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        hints: "tuple[str, ...]",
+        exit_status: int,
+        facts: "dict[str, object]",
+    ) -> None:
+        super().__init__(message, hint=hints, **facts)
+        self.code = code
+        self.exit_status = exit_status
+
 
 # PW12: calls between services
 
@@ -513,16 +526,6 @@ class ClusterError(PortweaveError):
         self,
         message: str,
         *,
-        code: str,
-        hints: "tuple[str, ...]",
-        exit_status: int,
-        facts: "dict[str, object]",
-    ) -> None:
-        super().__init__(message, hint=hints, **facts)
-        self.code = code
-        self.exit_status = exit_status
-
-
         connection: str | None = None,
         status: int | None = None,
         type: str = "",  # noqa: A002 (as JSON-RPC peers spell it)

@@ -25,7 +25,6 @@ from portweave.supervisor.core.calls import (
     CancelSupervisor,
     Close,
     Ended,
-    Joined,
     Limits,
     Peer,
 )
@@ -38,6 +37,7 @@ READ_BYTES = 64 * 1024
 # More are not kept back to go together: the next process is to have something to do meanwhile.
 BATCH_LINES = 4
 BACKLOG = 1024
+LINGER_S = 5.0
 # unix(7): pid, uid and gid of who is at the other end.
 _CREDENTIALS = struct.Struct("3i")
 
@@ -49,17 +49,18 @@ class SupervisorCall:
         path: Behind `supervisor/`.
         load: The values.
         asker: Name of who asks; None for one who has none.
+        stream: Sends one more value, besides the answer.
     """
 
-    def __init__(self, path: str, load: list[object], asker: str | None, tell: "Tell") -> None:
+    def __init__(self, path: str, load: list[object], asker: str | None, stream: "Stream") -> None:
         self.path = path
         self.load = load
         self.asker = asker
-        self.tell = tell
+        self.stream = stream
 
 
-# Sends the asker a notification: a method and its values. False once nobody listens.
-Tell = Callable[[str, list[object]], bool]
+# Sends the asker one more value, besides the answer.
+Stream = Callable[[object], None]
 # Returns the values of an answer; raises a `ClusterError`.
 OnSupervisorCall = Callable[[SupervisorCall], Awaitable[list[object]]]
 
@@ -68,22 +69,22 @@ class Hub:
     """A star of connections.
 
     Args:
+        token_of: The token that the process of a kept name was told; empty where none runs.
         on_supervisor_call: Answers what is asked of `supervisor`.
-        on_ready: Told the name of each instance that says it is ready.
         limits: Bounds.
         options: Told to who joins.
     """
 
     def __init__(
         self,
+        token_of: Callable[[str], str] | None = None,
         on_supervisor_call: OnSupervisorCall | None = None,
-        on_ready: Callable[[str], None] | None = None,
         limits: Limits | None = None,
         options: dict[str, object] | None = None,
     ) -> None:
-        self.calls = Calls(limits, options, traced=log.isEnabledFor(logging.DEBUG))
+        traced = log.isEnabledFor(logging.DEBUG)
+        self.calls = Calls(token_of or _no_token, limits, options, traced=traced)
         self._on_supervisor_call = on_supervisor_call or _no_supervisor
-        self._on_ready = on_ready
         self._connections: dict[Peer, HubConnection] = {}
         self._tasks: dict[Ask, asyncio.Task[None]] = {}
         self._loop = asyncio.get_running_loop()
@@ -105,11 +106,9 @@ class Hub:
         """Keep a name for a process of our own; arguments as of `Calls.expect`."""
         self.calls.expect(name, group, number=number, askable=askable, default=default)
 
-    def started(self, name: str) -> str:
-        """A process of an expected name is about to start; return the token it is to be told."""
-        token = os.urandom(16).hex()
-        self.carry_out(self.calls.started(name, token, self._loop.time()))
-        return token
+    def coming(self, name: str) -> None:
+        """A process of a name has been started, or will be."""
+        self.calls.coming(name)
 
     def ended(self, name: str) -> None:
         """The process of a name has ended; another may come."""
@@ -118,6 +117,10 @@ class Hub:
     def gone(self, name: str, reason: str) -> None:
         """No process of a name will come; `reason` is words such as `has ended`."""
         self.carry_out(self.calls.gone(name, reason, self._loop.time()))
+
+    def forget(self, name: str) -> None:
+        """There is no such instance any more."""
+        self.carry_out(self.calls.forget(name, self._loop.time()))
 
     # Connections.
 
@@ -159,9 +162,6 @@ class Hub:
                 case CancelSupervisor(ask):
                     if (task := self._tasks.get(ask)) is not None:
                         task.cancel()
-                case Joined(name):
-                    if self._on_ready is not None:
-                        self._on_ready(name)
                 case Ended(ask, failure):
                     self._log_hop(ask, failure)
         for peer, data in lines.items():
@@ -190,17 +190,13 @@ class Hub:
         self._set_alarm()
 
     async def _ask_supervisor(self, ask: Ask) -> None:
-        def tell(method: str, items: list[object]) -> bool:
-            if ask.asker not in self.calls.peers:
-                return False
-            line = wire.notification(method, wire.array(items))
-            self.carry_out(self.calls.tell(ask.asker, line))
-            return True
+        def stream(item: object) -> None:
+            self.carry_out(self.calls.stream(ask, wire.array([ask.id, item])))
 
         result: bytes | ClusterError
         try:
             load = wire.values(ask.params)
-            call = SupervisorCall(ask.path, load, ask.asker.name, tell)
+            call = SupervisorCall(ask.path, load, ask.asker.name, stream)
             result = wire.array(await self._on_supervisor_call(call))
         except ClusterError as error:
             result = error
@@ -276,10 +272,27 @@ class HubConnection(asyncio.BufferedProtocol):
         self._calls = hub.calls
         self._checked = checked
         self._reader = wire.LineReader(hub.calls.limits.message_bytes)
-        self._clock = hub._loop.time  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        self._loop = asyncio.get_running_loop()
+        self._clock = self._loop.time
         self._owed_bytes = hub.calls.limits.owed_bytes
         self._closing = False
         self._reading = True
+        self._on_lost: Callable[[], None] | None = None
+
+    def take_over(
+        self, transport: asyncio.Transport, data: bytes, on_lost: Callable[[], None]
+    ) -> None:
+        """Go on where another protocol has begun.
+
+        Args:
+            transport: Of a connection whose other end is the same user's.
+            data: What came, and was not taken.
+            on_lost: Called when the connection is gone.
+        """
+        self._on_lost = on_lost
+        transport.set_protocol(self)
+        self.connection_made(transport)
+        self._take(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody has connected."""
@@ -298,7 +311,10 @@ class HubConnection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Something was sent."""
-        lines = self._reader.feed(self._hub.view[:nbytes].tobytes())
+        self._take(self._hub.view[:nbytes].tobytes())
+
+    def _take(self, data: bytes) -> None:
+        lines = self._reader.feed(data)
         peer = self._peer
         if lines:
             now_s = self._clock()
@@ -312,6 +328,8 @@ class HubConnection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """Nothing more will be sent; there may be answers that are waited for."""
+        # Who ends a line by ending all has sent it nevertheless.
+        self._take(b"\n")
         self._reading = False
         self._hub.carry_out(self._calls.half_closed(self._peer, self._clock()))
         return True
@@ -319,6 +337,8 @@ class HubConnection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         self._hub.closed(self._peer)
+        if self._on_lost is not None:
+            self._on_lost()
 
     def pause_writing(self) -> None:
         """The other side does not read."""
@@ -343,8 +363,12 @@ class HubConnection(asyncio.BufferedProtocol):
 
     def close_when_written(self) -> None:
         """Send what there is, then close."""
+        if self._closing:
+            return
         self._closing = True
         self._pause()
+        # Who does not read what there is for him is not waited for.
+        self._loop.call_later(LINGER_S, self._transport.abort)
         if not self._peer.held:
             self._transport.close()
 
@@ -358,6 +382,10 @@ class HubConnection(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
 
+def _no_token(name: str) -> str:
+    return ""
+
+
 async def _no_supervisor(call: SupervisorCall) -> list[object]:
     raise RouteNotFound(f"no route for {call.path!r}", connection="supervisor")
 
@@ -367,5 +395,6 @@ def _is_own(sock: socket.socket) -> bool:
     if sys.platform == "linux":
         raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         return bool(_CREDENTIALS.unpack(raw)[1] == os.getuid())
-    # Elsewhere the folder, which is this user's own, keeps others out.
-    return True
+    # macOS, unix(4): struct xucred begins with its version and the user.
+    raw = sock.getsockopt(0, 1, 76)
+    return int.from_bytes(raw[4:8], sys.byteorder) == os.getuid()

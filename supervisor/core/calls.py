@@ -15,7 +15,8 @@ No socket and no clock: lines and times come in, lines go out.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from hmac import compare_digest
 
 from portweave import wire
 from portweave.calls.address import guarded, split
@@ -32,6 +33,7 @@ from portweave.errors import (
 from portweave.supervisor.core.value import value
 
 PROTOCOL = 1
+STREAM = "$/stream"
 MOST_ROUTES = 1024
 SUPERVISOR = "supervisor"
 
@@ -115,16 +117,16 @@ class Member:
     """A name that a peer may join under.
 
     Attributes:
-        token: What proves that a peer is who it says; None for a name that nobody keeps.
+        kept: Whether the name is for a process of the supervisor's, who proves it by its token.
         gone: Why it will not come (again), in words; empty while it may.
     """
 
-    __slots__ = ("gone", "group", "name", "peer", "token")
+    __slots__ = ("gone", "group", "kept", "name", "peer")
 
-    def __init__(self, name: str, group: "Group", token: str | None) -> None:
+    def __init__(self, name: str, group: "Group", *, kept: bool) -> None:
         self.name = name
         self.group = group
-        self.token = token
+        self.kept = kept
         self.peer: Peer | None = None
         self.gone = ""
 
@@ -222,13 +224,6 @@ class CancelSupervisor:
 
 
 @value
-class Joined:
-    """An instance takes calls."""
-
-    name: str
-
-
-@value
 class Ended:
     """What became of a request.
 
@@ -241,7 +236,7 @@ class Ended:
 
 
 # A line to send is a pair; there are thousands a second of them, and few of the others.
-Action = tuple[Peer, bytes] | Close | AskSupervisor | CancelSupervisor | Joined | Ended
+Action = tuple[Peer, bytes] | Close | AskSupervisor | CancelSupervisor | Ended
 
 
 class Calls:
@@ -251,10 +246,12 @@ class Calls:
         limits: Bounds.
         options: Told to who says hello.
         traced: Whether to tell how each request ended.
+        token_of: What a process of a kept name was told; empty where none runs.
     """
 
     def __init__(
         self,
+        token_of: Callable[[str], str],
         limits: Limits | None = None,
         options: dict[str, object] | None = None,
         *,
@@ -265,6 +262,7 @@ class Calls:
         self.default: Group | None = None
         self.peers: dict[Peer, None] = {}
         self._traced = traced
+        self._token_of = token_of
         self._members: dict[str, Member] = {}
         # What an address may begin with; a member's own name stands beside its group's.
         self._targets: dict[str, tuple[Group, Member | None]] = {}
@@ -294,7 +292,7 @@ class Calls:
         target = target or Group(group)
         member = self._members.get(name)
         if member is None:
-            member = self._members[name] = target.members[name] = Member(name, target, "")
+            member = self._members[name] = target.members[name] = Member(name, target, kept=True)
         if default:
             self.default = target
         if askable and not default:
@@ -303,20 +301,35 @@ class Calls:
         else:
             self._reserved.add(group)
 
-    def started(self, name: str, token: str, now_s: float) -> list[Action]:
-        """A process of an expected name is about to start; only it knows the token."""
-        member = self._members[name]
-        out = self._ended(member, now_s)
-        member.token = token
-        member.gone = ""
+    def coming(self, name: str) -> None:
+        """A process of a name has been started, or will be."""
+        self._members[name].gone = ""
+
+    def forget(self, name: str, now_s: float) -> list[Action]:
+        """There is no such instance any more."""
+        out = self.gone(name, "is no more", now_s)
+        member = self._members.pop(name)
+        group = member.group
+        del group.members[name]
+        self._targets = {
+            address: target
+            for address, target in self._targets.items()
+            if target[1] is not member and (group.members or target[0] is not group)
+        }
+        self._routes.clear()
         return out
 
     def ended(self, name: str, now_s: float) -> list[Action]:
         """The process of a name has ended; another may come."""
-        return self._ended(self._members[name], now_s)
+        self._now_s = now_s
+        peer = self._members[name].peer
+        if peer is not None:
+            self._out.append(Close(peer))
+            self._leave(peer)
+        return self._take_out()
 
     def gone(self, name: str, reason: str, now_s: float) -> list[Action]:
-        """No process of a name will come, until `started` says otherwise.
+        """No process of a name will come, until `coming` says otherwise.
 
         Args:
             name: Of the instance.
@@ -325,7 +338,7 @@ class Calls:
         """
         member = self._members[name]
         member.gone = reason
-        out = self._ended(member, now_s)
+        out = self.ended(name, now_s)
         self._fail_waiting(member.group, reason)
         return out + self._take_out()
 
@@ -336,15 +349,6 @@ class Calls:
                 self._unwait(ask)
                 who = _of(group, ask.member)
                 self._fail(ask, PeerDied(f"{who} {reason}", connection=who))
-
-    def _ended(self, member: Member, now_s: float) -> list[Action]:
-        self._now_s = now_s
-        member.token = ""
-        if member.peer is not None:
-            peer = member.peer
-            self._out.append(Close(peer))
-            self._leave(peer)
-        return self._take_out()
 
     # What happens on connections.
 
@@ -448,10 +452,11 @@ class Calls:
                 self._answer(ask, result)
         return self._take_out()
 
-    def tell(self, peer: Peer, line: bytes) -> list[Action]:
-        """Send a peer a notification of the supervisor's own."""
-        if peer in self.peers and peer.held_bytes < self.limits.held_bytes:
-            self._send(peer, line, is_answer=True)
+    def stream(self, ask: Ask, params: bytes) -> list[Action]:
+        """Send the asker of the supervisor one more value; dropped where he does not read."""
+        peer = ask.asker
+        if not ask.over and peer in self.peers and peer.owed_bytes < self.limits.owed_bytes:
+            self._send(peer, wire.notification(STREAM, params), is_answer=True)
         return self._take_out()
 
     def _take_out(self) -> list[Action]:
@@ -650,10 +655,10 @@ class Calls:
                     self._send(peer, wire.failure(key, error), is_answer=True)
                     return
                 group = Group(name)
-                member = self._members[name] = group.members[name] = Member(name, group, None)
+                member = self._members[name] = group.members[name] = Member(name, group, kept=False)
                 self._targets[name] = (group, None)
                 self._routes.clear()
-            elif member.peer is not None or not member.token or token != member.token:
+            elif member.peer is not None or not self._is_own(member, token):
                 why = "is joined already" if member.peer is not None else "needs its own token"
                 error = NameTaken(f"the name {name!r} {why}", connection=name)
                 self._send(peer, wire.failure(key, error), is_answer=True)
@@ -669,6 +674,10 @@ class Calls:
         }
         self._send(peer, wire.answer(key, wire.encode([result])), is_answer=True)
 
+    def _is_own(self, member: Member, token: object) -> bool:
+        known = self._token_of(member.name)
+        return bool(known) and isinstance(token, str) and compare_digest(known, token)
+
     def _take_ready(self, peer: Peer) -> None:
         member = peer.member
         if member is None or peer.ready:
@@ -676,7 +685,6 @@ class Calls:
         peer.ready = True
         group = member.group
         group.ready.append(peer)
-        self._out.append(Joined(member.name))
         for ask in [a for a in group.waiting if a.member is None or a.member is member]:
             self._unwait(ask)
             self._redispatch(ask)
@@ -737,7 +745,7 @@ class Calls:
                 member.group.ready.remove(peer)
             member.peer = None
             peer.member = None
-            if member.token is None:
+            if not member.kept:
                 member.gone = "has gone"
                 del self._members[member.name]
                 self._targets.pop(member.name, None)
