@@ -149,7 +149,6 @@ class Environments:
             "PORTWEAVE_SERVICE": full_name(name, namespace),
             "PORTWEAVE_INSTANCE": str(number),
             "PORTWEAVE_NAME": name,
-            "PORTWEAVE_NAME": name,
         }
         if port is not None:
             own["PORT"] = str(port)

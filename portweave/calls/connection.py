@@ -202,6 +202,10 @@ class Connection(Router):
         self.ready()
         await self._link.closed()
 
+    async def closed(self) -> None:
+        """Wait until the hub has gone."""
+        await self._link.closed()
+
     def on(self, method: str, take: Callable[[list[Any]], None]) -> None:
         """Have a function take the values of the hub's own notifications of one name."""
         self._heard[method] = take
