@@ -25,6 +25,7 @@ WARM_UP = 500
 
 
 async def hub(path: str) -> None:
+    """Be the hub."""
     from portweave.supervisor.calls import Hub
 
     async with Hub().listen(path):
@@ -33,6 +34,7 @@ async def hub(path: str) -> None:
 
 
 async def answer(path: str) -> None:
+    """Be the one who answers."""
     from portweave import cluster
 
     async with cluster.connect(path, "b") as connection:
@@ -47,6 +49,7 @@ async def answer(path: str) -> None:
 
 
 async def ask(path: str, size: int, sequential: int, together: int) -> None:
+    """Ask, and print what it took."""
     from portweave import cluster
 
     load = "x" * size
@@ -74,6 +77,7 @@ async def ask(path: str, size: int, sequential: int, together: int) -> None:
 
 
 def run(main: Coroutine[Any, Any, None], *, fast_loop: bool) -> None:
+    """Run it on a loop."""
     if fast_loop:
         import uvloop
 
@@ -83,6 +87,7 @@ def run(main: Coroutine[Any, Any, None], *, fast_loop: bool) -> None:
 
 
 def measure_node(size: int, sequential: int, together: int) -> dict[str, float]:
+    """One round of the relay."""
     counts = [str(number) for number in (size, sequential, together)]
     argv = ["node", str(HERE / "fork_relay.js"), *counts]
     done = subprocess.run(argv, capture_output=True, text=True, check=True)
@@ -93,6 +98,7 @@ def measure_node(size: int, sequential: int, together: int) -> dict[str, float]:
 def measure_portweave(
     size: int, sequential: int, together: int, *, fast_loop: bool
 ) -> dict[str, float]:
+    """One round by way of the hub."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "hub"))
         loop = ["--uvloop"] if fast_loop else []
@@ -121,6 +127,7 @@ def measure_portweave(
 
 
 def main() -> int:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--scale", type=float, default=1.0, help="more or fewer calls")
@@ -144,14 +151,18 @@ def main() -> int:
         found: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
         for number in range(args.rounds):
             # Who begins takes turns too.
-            for name in contenders[number % len(contenders) :] + contenders[: number % len(contenders)]:
+            for name in (
+                contenders[number % len(contenders) :] + contenders[: number % len(contenders)]
+            ):
                 if name == "node":
                     one = measure_node(*counts_)
                 else:
                     one = measure_portweave(*counts_, fast_loop=name.endswith("uvloop"))
                 found[name].append(one)
         for name in contenders:
-            row = [statistics.median(one[key] for one in found[name]) for key in ("p50Us", "perSecond")]
+            row = [
+                statistics.median(one[key] for one in found[name]) for key in ("p50Us", "perSecond")
+            ]
             ratios = [
                 statistics.median(
                     one[key] / other[key]

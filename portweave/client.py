@@ -115,12 +115,11 @@ class Client:
             continue
         return message
 
-    def send(
-        self, method: str, *params: object, meta: "Mapping[str, object] | None" = None
-    ) -> int:
+    def send(self, method: str, *params: object, meta: "Mapping[str, object] | None" = None) -> int:
         """Ask without waiting; the id of the request."""
         self._last_id += 1
-        fields = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": list(params)}
+        fields: dict[str, object] = {"jsonrpc": "2.0", "id": self._last_id, "method": method}
+        fields["params"] = list(params)
         if meta is not None:
             fields["meta"] = dict(meta)
         try:

@@ -1,8 +1,8 @@
 """What a service imports to call others, and to start a star of its own.
 
-    hub = cluster.init(routes="routes", count=2, greeting="hi")
-    if __name__ == "__main__":
-        hub.start()
+hub = cluster.init(routes="routes", count=2, greeting="hi")
+if __name__ == "__main__":
+    hub.start()
 """
 
 from collections.abc import Mapping
@@ -70,14 +70,24 @@ class Cluster:
         self._started = False
 
     def init(
-        self, options: Mapping[str, object] | None = None, /, *, overwrite: bool = True, **more: object
+        self,
+        options: Mapping[str, object] | None = None,
+        /,
+        *,
+        overwrite: bool = True,
+        **more: object,
     ) -> "Cluster":
         """Set many options."""
         self._options.update({**(options or {}), **more}, overwrite=overwrite)
         return self
 
     def options(
-        self, options: Mapping[str, object] | None = None, /, *, overwrite: bool = True, **more: object
+        self,
+        options: Mapping[str, object] | None = None,
+        /,
+        *,
+        overwrite: bool = True,
+        **more: object,
     ) -> dict[str, Any]:
         """Set many options, or none; return all of them, which may be changed."""
         self.init(options, overwrite=overwrite, **more)
@@ -88,7 +98,7 @@ class Cluster:
         self._options.set(name, value, overwrite=overwrite)
         return self
 
-    def get(self, name: str, default: object = None) -> Any:  # noqa: ANN401
+    def get(self, name: str, default: object = None) -> Any:
         """The value of an option; `default` where there is none."""
         return self._options.get(name, default)
 

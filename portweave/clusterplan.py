@@ -1,5 +1,4 @@
-"""A cluster as a stack: its connections are services with one instance each, its workers one with
-several.
+"""A cluster as a stack: each connection is a service of one instance, the workers are one of many.
 
 A connection is declared by a function, `package.module:setup`, the path of a script, a command, or
 a mapping of own variables whose `route` is one of these.
@@ -239,7 +238,7 @@ def _instance(
         "main": _main_script(),
     }
     is_python = one.kind != "command"
-    argv = (sys.executable, "-m", "portweave.calls.child") if is_python else tuple(one.target)
+    argv = (sys.executable, "-m", "portweave.clusterchild") if is_python else tuple(one.target)
     environment = {
         **inherited_environment(environ),
         "PYTHONUNBUFFERED": "1",

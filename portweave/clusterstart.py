@@ -5,7 +5,6 @@ import pickle
 import time
 from collections.abc import Mapping
 
-
 from portweave import __version__
 from portweave.allocator.processes import started_at
 from portweave.calls.options import Options

@@ -11,7 +11,9 @@ something to send, and not before.
 import re
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET as UNSET
+from msgspec import Raw as Raw
+from msgspec import UnsetType as UnsetType
 
 from portweave import errors
 from portweave.errors import ClusterError
@@ -49,7 +51,7 @@ class Meta(msgspec.Struct, gc=False):
         asker: As `from`: name of the connection that asks; the hub puts it in.
     """
 
-    timeout_ms: float | None | UnsetType = UNSET
+    timeout_ms: float | UnsetType | None = UNSET
     traceparent: str | UnsetType = UNSET
     asker: str | UnsetType = msgspec.field(name="from", default=UNSET)
 
@@ -57,7 +59,7 @@ class Meta(msgspec.Struct, gc=False):
 class Message(msgspec.Struct, gc=False):
     """A request, a notification (without `id`) or an answer, as it came."""
 
-    id: int | str | None | UnsetType = UNSET
+    id: int | str | UnsetType | None = UNSET
     method: str | UnsetType = UNSET
     params: Raw | UnsetType = UNSET
     result: Raw | UnsetType = UNSET
@@ -78,7 +80,7 @@ class FailureData(msgspec.Struct, gc=False):
 
     type: str = ""
     status: int = 500
-    fields: dict[str, object] = {}  # noqa: RUF012 (msgspec copies it)
+    fields: dict[str, object] = msgspec.field(default_factory=dict[str, object])
     connection: str | None = None
     traceback: str = ""
 
@@ -266,7 +268,7 @@ def raw_failure(key: bytes, error: "Raw | bytes") -> bytes:
 
 def bad_line(code: int, message: str, key: bytes = b"null") -> bytes:
     """The answer to what is no message."""
-    data = {"type": "BadLine", "status": 400, "fields": {}}
+    data: dict[str, object] = {"type": "BadLine", "status": 400, "fields": {}}
     return raw_failure(key, encode({"code": code, "message": message, "data": data}))
 
 
@@ -312,4 +314,3 @@ def decode_error(raw: "Raw | bytes", connection: str | None = None) -> ClusterEr
     if isinstance(error, errors.RemoteError):
         error.traceback = data.traceback
     return error
-

@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from json import dumps
 from typing import cast
 
@@ -164,6 +164,8 @@ class Hub:
                         task.cancel()
                 case Ended(ask, failure):
                     self._log_hop(ask, failure)
+                case _:
+                    raise AssertionError(action)
         for peer, data in lines.items():
             if (connection := self._connections.get(peer)) is not None:
                 connection.write(data[0] if len(data) == 1 else b"".join(data))
@@ -233,7 +235,7 @@ class Hub:
         self._connections.clear()
 
     @contextlib.asynccontextmanager
-    async def listen(self, path: str) -> AsyncIterator[str]:
+    async def listen(self, path: str) -> AsyncGenerator[str]:
         """Take connections at a Unix socket of this user's own, until the context ends.
 
         Args:
@@ -256,7 +258,7 @@ class Hub:
             server.close()
             await self.close()
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)  # noqa: PTH108
+                os.unlink(path)
 
 
 class HubConnection(asyncio.BufferedProtocol):

@@ -30,11 +30,11 @@ class BlockingConnection:
         """Under which others ask it; None for one that only asks."""
         return self.connection.name
 
-    def get(self, name: str, default: object = None) -> Any:  # noqa: ANN401
+    def get(self, name: str, default: object = None) -> Any:
         """As `Connection.get`."""
         return self.connection.get(name, default)
 
-    def request(self, path: str, *load: object, to: str | None = None, timeout: Any = UNSET) -> Any:  # noqa: ANN401
+    def request(self, path: str, *load: object, to: str | None = None, timeout: Any = UNSET) -> Any:
         """As `Connection.request`."""
         call = partial(self.connection.request, path, *load, to=to, timeout=timeout)
         return self._portal.call(call)
@@ -44,7 +44,7 @@ class BlockingConnection:
         path: str,
         *load: object,
         to: str | None = None,
-        timeout: Any = UNSET,  # noqa: ANN401
+        timeout: Any = UNSET,
     ) -> tuple[Any, ...]:
         """As `Connection.request_many`."""
         call = partial(self.connection.request_many, path, *load, to=to, timeout=timeout)

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from portweave import wire
 from portweave.calls.address import join
 from portweave.calls.deadlines import Deadlines, Due
-from portweave.calls.link import Link, Waiter, in_task
+from portweave.calls.link import Link, Waiter
 from portweave.calls.request import Reply, Request, as_failure
 from portweave.calls.router import Router
 from portweave.calls.trace import Scope, Spans, current
@@ -109,7 +109,7 @@ class Connection(Router):
         """`development`, `test`, `production` or another word: what the cluster runs as."""
         return str(self.options.get("env", "development"))
 
-    def get(self, name: str, default: object = None) -> Any:  # noqa: ANN401
+    def get(self, name: str, default: object = None) -> Any:
         """The value of an option or own variable; a name with dots goes into mappings."""
         found: object = self.options
         for part in [name] if name in self.options else name.split("."):
@@ -144,8 +144,8 @@ class Connection(Router):
         path: str,
         *load: object,
         to: str | None = None,
-        timeout: float | None | _Unset = UNSET,  # noqa: ASYNC109 (it travels with the request)
-    ) -> Any:  # noqa: ANN401
+        timeout: float | _Unset | None = UNSET,  # noqa: ASYNC109 (it travels with the request)
+    ) -> Any:
         """Ask, and return the answer: the value, None for none, a tuple of several.
 
         Args:
@@ -169,7 +169,7 @@ class Connection(Router):
         path: str,
         *load: object,
         to: str | None = None,
-        timeout: float | None | _Unset = UNSET,  # noqa: ASYNC109
+        timeout: float | _Unset | None = UNSET,  # noqa: ASYNC109
     ) -> tuple[Any, ...]:
         """Ask, and return all values of the answer; else as `request`."""
         return tuple(wire.values(await self._ask(path, load, to, timeout)))
@@ -240,7 +240,7 @@ class Connection(Router):
         path: str,
         load: tuple[object, ...],
         to: str | None,
-        timeout: float | None | _Unset,  # noqa: ASYNC109
+        timeout: float | _Unset | None,  # noqa: ASYNC109
     ) -> "wire.Raw | bytes":
         address = _address(path, to)
         params = _array(load)
@@ -349,11 +349,11 @@ class Connection(Router):
             method = message.method
             if method is wire.UNSET:
                 number = message.id
-                if isinstance(number, int) and (ours := self._open.pop(number, None)) is not None:
-                    if not ours.waiter.done():
-                        ours.waiter.set_result(message)
+                ours = self._open.pop(number, None) if isinstance(number, int) else None
+                if ours is not None and not ours.waiter.done():
+                    ours.waiter.set_result(message)
             else:
-                self._take_request(message, cast("str", method))
+                self._take_request(message, method)
         if self._reader.overflowed:
             self.lost()
 
@@ -432,7 +432,7 @@ class Connection(Router):
                 traceparent=trace,
                 timeout_s=left_s,
                 send=None if number is None else self._sender(number),
-                in_task=in_task,
+                in_task=self._link.in_task,
             )
             answer = await self.handle(req)
             if not req.answered:
@@ -534,5 +534,3 @@ def _address(path: object, to: str | None) -> str:
 
 def _hub_gone() -> HubUnreachable:
     return HubUnreachable("the hub has gone")
-
-

@@ -1,17 +1,19 @@
 """Join the star: find the hub, say hello, and leave again."""
 
+import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from portweave.calls.connection import Connection
+from portweave.calls.link import Link, open_link
 from portweave.errors import HubUnreachable
 
 if TYPE_CHECKING:
     from portweave.calls.blocking import BlockingConnection
 
-SOCKET, NAME, TOKEN = "PORTWEAVE_SOCKET", "PORTWEAVE_NAME", "PORTWEAVE_TOKEN"  # noqa: S105
+SOCKET, NAME, TOKEN = "PORTWEAVE_SOCKET", "PORTWEAVE_NAME", "PORTWEAVE_TOKEN"
 
 
 @overload
@@ -20,7 +22,7 @@ def connect(
     name: str | None = None,
     *,
     sync: Literal[False] = False,
-    **options: Any,  # noqa: ANN401
+    **options: Any,
 ) -> contextlib.AbstractAsyncContextManager[Connection]: ...
 
 
@@ -30,7 +32,7 @@ def connect(
     name: str | None = None,
     *,
     sync: Literal[True],
-    **options: Any,  # noqa: ANN401
+    **options: Any,
 ) -> "contextlib.AbstractContextManager[BlockingConnection]": ...
 
 
@@ -40,11 +42,11 @@ def connect(
     *,
     sync: bool = False,
     **options: Any,
-) -> (
-    "contextlib.AbstractAsyncContextManager[Connection]"
-    " | contextlib.AbstractContextManager[BlockingConnection]"
-):
-    """Join the hub: `async with connect() as connection:`.
+) -> """(
+    contextlib.AbstractAsyncContextManager[Connection]
+    | contextlib.AbstractContextManager[BlockingConnection]
+)""":
+    """Join the hub for as long as a context lasts.
 
     Args:
         socket: Path of the hub's socket; by default that of the supervisor that started us.
@@ -59,7 +61,7 @@ def connect(
     path, own_name, token = whereabouts(socket, name)
     if sync:
         return _blocking(path, own_name, token, options)
-    return _joined(path, Connection(own_name, **options), token)
+    return join(path, Connection(own_name, **options), token)
 
 
 def whereabouts(socket: str | None, name: str | None) -> tuple[str, str | None, str | None]:
@@ -81,48 +83,47 @@ def whereabouts(socket: str | None, name: str | None) -> tuple[str, str | None, 
 
 
 @contextlib.asynccontextmanager
-async def _joined(
-    path: str, connection: Connection, token: str | None
-) -> AsyncIterator[Connection]:
-    await join(path, connection, token)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-async def join(path: str, connection: Connection, token: str | None) -> None:
+async def join(path: str, connection: Connection, token: str | None) -> AsyncGenerator[Connection]:
     """Open a link for a connection, and say hello.
 
     Raises:
         HubUnreachable: Nobody listens at `path`.
         NameTaken: The name is not free.
     """
-    from portweave.calls.link import AsyncioLink
-
-    try:
-        link = await AsyncioLink.open(path, connection)
-    except OSError as error:
-        raise HubUnreachable(
-            f"no hub listens at {path}: {error.strerror or error}",
-            hint="it lives as long as the stack does",
-        ) from error
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            link = await stack.enter_async_context(_open_link(path, connection))
+        except OSError as error:
+            raise HubUnreachable(
+                f"no hub listens at {path}: {error.strerror or error}",
+                hint="it lives as long as the stack does",
+            ) from error
         await connection.join(link, token)
-    except BaseException:
-        await link.close()
-        raise
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+def _open_link(path: str, connection: Connection) -> contextlib.AbstractAsyncContextManager[Link]:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # this is trio
+        from portweave.calls import anyio_link
+
+        return anyio_link.open_link(path, connection)
+    return open_link(path, connection)
 
 
 @contextlib.contextmanager
 def _blocking(
     path: str, name: str | None, token: str | None, options: dict[str, Any]
-) -> "Iterator[BlockingConnection]":
+) -> "Generator[BlockingConnection]":
     from anyio.from_thread import start_blocking_portal
 
     from portweave.calls.blocking import BlockingConnection
 
     with start_blocking_portal() as portal:
         connection = Connection(name, **options)
-        with portal.wrap_async_context_manager(_joined(path, connection, token)):
+        with portal.wrap_async_context_manager(join(path, connection, token)):
             yield BlockingConnection(connection, portal)

@@ -6,7 +6,8 @@ has its own transports; trio has anyio's streams.
 
 import asyncio
 import types
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager
 from contextvars import copy_context
 from typing import Any, Protocol, cast
 
@@ -30,14 +31,16 @@ def in_task() -> Generator[None, None, None]:
 class Waiter(Protocol):
     """Somebody waits for an answer."""
 
-    def set_result(self, result: Any, /) -> None:  # noqa: ANN401
+    def set_result(self, result: Any, /) -> None:
         """Wake them up, with the answer."""
 
     def done(self) -> bool:
         """Whether they have been woken, or wait no more."""
+        ...
 
-    def __await__(self) -> Any:  # noqa: ANN401
+    def __await__(self) -> Generator[Any, Any, Any]:
         """Wait."""
+        ...
 
 
 class Owner(Protocol):
@@ -51,13 +54,27 @@ class Owner(Protocol):
 
 
 class Link(Protocol):
-    """A stream to the hub.
+    """A stream to the hub."""
 
-    Attributes:
-        is_full: Whether more is written than the hub reads.
-    """
+    @property
+    def is_full(self) -> bool:
+        """Whether more is written than the hub reads."""
+        ...
 
-    is_full: bool
+    @property
+    def in_task(self) -> Callable[[], Awaitable[None]] | None:
+        """What a coroutine that is given to `start` awaits first; None where it need not."""
+        ...
+
+    @property
+    def waiter(self) -> Callable[[], Waiter]:
+        """Makes something to wait for."""
+        ...
+
+    @property
+    def time(self) -> Callable[[], float]:
+        """The clock of `call_at`."""
+        ...
 
     def write(self, line: bytes, *, now: bool = False) -> None:
         """Send a line: at once, or with the others of this pass of the loop."""
@@ -65,17 +82,13 @@ class Link(Protocol):
     async def drain(self) -> None:
         """Wait until the hub has read enough."""
 
-    def waiter(self) -> Waiter:
-        """Something to wait for."""
-
     def start(self, call: Coroutine[Any, Any, None]) -> Callable[[], object]:
         """Run a coroutine: here until it comes to `in_task`, then in a task; return its cancel."""
+        ...
 
     def call_at(self, when_s: float, call: Callable[[], None]) -> Callable[[], object]:
         """Call something later; return what cancels it."""
-
-    def time(self) -> float:
-        """The clock of `call_at`."""
+        ...
 
     async def closed(self) -> None:
         """Wait until the other side has gone."""
@@ -100,9 +113,10 @@ class AsyncioLink(asyncio.BufferedProtocol):
         self._buffer = bytearray(READ_BYTES)
         self._view = memoryview(self._buffer)
         self.time = self._loop.time
-        self.waiter: Callable[[], Waiter] = self._loop.create_future  # type: ignore[assignment]
+        self.waiter: Callable[[], Waiter] = self._loop.create_future
 
     is_full = False
+    in_task = staticmethod(in_task)
 
     @classmethod
     async def open(cls, path: str, owner: Owner) -> "AsyncioLink":
@@ -213,3 +227,17 @@ class AsyncioLink(asyncio.BufferedProtocol):
 
 def _nothing() -> None:
     """Cancel what is over."""
+
+
+@asynccontextmanager
+async def open_link(path: str, owner: Owner) -> AsyncGenerator[AsyncioLink]:
+    """Connect to a Unix socket.
+
+    Raises:
+        OSError: It cannot be connected to.
+    """
+    link = await AsyncioLink.open(path, owner)
+    try:
+        yield link
+    finally:
+        await link.close()

@@ -45,11 +45,15 @@ class Options:
         if overwrite or last not in place:
             place[last] = value
 
-    def get(self, name: str, default: object = None) -> Any:  # noqa: ANN401
+    def get(self, name: str, default: object = None) -> Any:
         """The value; `default` where there is none. A stored None is a value."""
         found: object = self.values
         for part in _SPELLINGS.get(name, name).split("."):
-            found = cast("dict[str, object]", found).get(part, _MISSING) if isinstance(found, dict) else _MISSING
+            found = (
+                cast("dict[str, object]", found).get(part, _MISSING)
+                if isinstance(found, dict)
+                else _MISSING
+            )
             if found is _MISSING:
                 return default
         return found

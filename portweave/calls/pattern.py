@@ -1,10 +1,10 @@
-"""Path patterns: which paths a route takes, and what it finds in them.
+r"""Path patterns: which paths a route takes, and what it finds in them.
 
 | pattern | takes |
 |---|---|
 | `users` | `users` and all below it, `users/7/name`; with `exact`, nothing below |
 | `:id` | one part; `:id?` may be missing; `:id+` and `:id*` take several |
-| `:id(\\d+)` | one part that the regular expression matches |
+| `:id(\d+)` | one part that the regular expression matches |
 | `:name.:ext` | two in one part |
 | `*`, `(a|b)` | any text; one of these: found under 0, 1, ... |
 
@@ -107,7 +107,11 @@ class Pattern:
         end = len(self._plain)
         if path == self._plain:
             return Match(end, {})
-        if path.startswith(self._plain) and path[end] == "/" and not (self._exact and path[end + 1 :]):
+        if (
+            path.startswith(self._plain)
+            and path[end] == "/"
+            and not (self._exact and path[end + 1 :])
+        ):
             return Match(end, {})
         return None
 
@@ -127,8 +131,7 @@ def _compile(
         names: Mapping[int, str] = {number: name for name, number in path.groupindex.items()}
         numbers = iter(range(path.groups))
         keys = tuple(
-            names[index] if index in names else next(numbers)
-            for index in range(1, path.groups + 1)
+            names[index] if index in names else next(numbers) for index in range(1, path.groups + 1)
         )
         return path, keys, 0
     # With a slash before it, that an optional first part takes along.

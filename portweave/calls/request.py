@@ -133,6 +133,6 @@ def status_of(error: object) -> int:
     """The status of an exception: its own where it has one from 400 to 599, else 500."""
     for name in ("status", "status_code"):
         own: object = getattr(error, name, None)
-        if isinstance(own, int) and 400 <= own <= 599:  # noqa: PLR2004
+        if isinstance(own, int) and 400 <= own <= 599:
             return own
     return 500

@@ -17,7 +17,8 @@ from portweave.calls.request import Request
 from portweave.errors import RouteNotFound
 
 Handler = Callable[..., Any]
-OneOrMany = "Handler | Router | Iterable[Any]"
+# Functions or routers, or lists of them.
+Handlers = Handler | Iterable[Any]
 H = TypeVar("H", bound=Handler)
 Path = str | Regex[str] | Iterable[str | Regex[str]]
 
@@ -32,7 +33,7 @@ class Next:
         self._index = index
         self._used = False
 
-    async def __call__(self, error: Exception | str | None = None) -> Any:  # noqa: ANN401
+    async def __call__(self, error: Exception | str | None = None) -> Any:
         """Run the rest of the chain, and return its answer.
 
         Args:
@@ -66,7 +67,7 @@ class _Step:
     ) -> None:
         self.pattern = pattern
         self.mounted = call if isinstance(call, Router) else None
-        self.call = call
+        self.call: Handler = call
         self.catches = catches
         own = 1 if catches is None else 2
         self.takes_next = self.mounted is None and _takes(call, own + 1)
@@ -94,8 +95,8 @@ class Router:
 
     def route(
         self,
-        path: "Path | OneOrMany" = "",
-        *handlers: "OneOrMany",
+        path: Path | Handlers = "",
+        *handlers: Handlers,
         exact: bool | None = None,
     ) -> Callable[[H], H]:
         """Declare a route, as a decorator or with handlers.
@@ -111,24 +112,28 @@ class Router:
             ValueError: The pattern cannot be read.
         """
         if _is_handler(path):
-            handlers = (cast("OneOrMany", path), *handlers)
+            handlers = (cast("Handlers", path), *handlers)
             path = ""
         own = self.exact if exact is None else exact
         paths = cast("Path", path)
 
-        def declare(call: H, *, is_exact: bool = own) -> H:
+        def add(call: Handler) -> None:
             # What is mounted takes what is below it: that is what its own routes are for.
-            is_exact = is_exact and not isinstance(call, Router)
+            is_exact = own and not isinstance(call, Router)
             pattern = Pattern(paths, exact=is_exact, case_sensitive=self.case_sensitive)
             self.steps.append(_Step(pattern, call))
+
+        def declare(call: H) -> H:
+            _check(call)
+            add(call)
             return call
 
         if handlers:
-            found = list(_flat(handlers))
+            found = list(_flat(cast("Iterable[object]", handlers)))
             if not found:
                 raise TypeError("a route needs a handler")
             for handler in found:
-                declare(handler)
+                add(handler)
         return declare
 
     def mount(self, path: Path, router: "Router") -> None:
@@ -145,14 +150,17 @@ class Router:
         `await next()` goes on as if there had been none.
         """
 
-        def declare(call: H) -> H:
+        def add(call: Handler) -> None:
             _check(call)
             pattern = Pattern(path, case_sensitive=self.case_sensitive)
             self.steps.append(_Step(pattern, call, catches=kind))
+
+        def declare(call: H) -> H:
+            add(call)
             return call
 
         for handler in handlers:
-            declare(handler)
+            add(handler)
         return declare
 
     def param(self, name: str, callback: Handler | None = None) -> Callable[[H], H]:
@@ -163,16 +171,19 @@ class Router:
         the same value. What it raises, the request fails with.
         """
 
-        def declare(call: H) -> H:
+        def add(call: Handler) -> None:
             _check(call)
             self.param_callbacks.setdefault(name, []).append(call)
+
+        def declare(call: H) -> H:
+            add(call)
             return call
 
         if callback is not None:
-            declare(callback)
+            add(callback)
         return declare
 
-    async def handle(self, req: Request) -> Any:  # noqa: ANN401
+    async def handle(self, req: Request) -> Any:
         """Answer a request.
 
         Raises:
@@ -183,7 +194,7 @@ class Router:
         walk = _Walk(self, req, normal(req.path), "", {}, None, 0)
         return await walk.go(0)
 
-    def __call__(self, req: Request, next: Next) -> Any:  # noqa: ANN401, A002
+    def __call__(self, req: Request, next: Next) -> Any:  # noqa: A002
         """Answer a request by hand, or go on behind."""
         walk = _Walk(self, req, req.path, req.base_path, req.params, next, 1)
         return walk.go(0)
@@ -212,7 +223,7 @@ class _Walk:
         self._outer = outer
         self._depth = depth
 
-    async def go(self, start: int, error: Exception | None = None) -> Any:  # noqa: ANN401
+    async def go(self, start: int, error: Exception | None = None) -> Any:
         """Run the first step from `start` on that fits; with an error, an error handler."""
         steps = self._router.steps
         for index in range(start, len(steps)):
@@ -233,15 +244,15 @@ class _Walk:
             return await self._outer()
         raise RouteNotFound(f"no route for {self._req.original_path!r}")
 
-    async def _enter(
-        self, index: int, step: _Step, found: Match, error: Exception | None
-    ) -> Any:  # noqa: ANN401
+    async def _enter(self, index: int, step: _Step, found: Match, error: Exception | None) -> Any:
         req = self._req
         before = (req.path, req.base_path, req.params)
         rest = self._path[found.end :]
         req.path = rest if not rest or rest[0] == "/" else f"/{rest}"
         matched = self._path[: found.end].rstrip("/")
-        req.base_path = f"{self._base}/{matched}" if self._base and matched else matched or self._base
+        req.base_path = (
+            f"{self._base}/{matched}" if self._base and matched else matched or self._base
+        )
         req.params = (
             _merged(self._params, found.params) if self._router.merge_params else found.params
         )
@@ -290,9 +301,7 @@ class _Walk:
         for callback in self._router.param_callbacks[name]:
             value = req.params[name]
             try:
-                made = (
-                    callback(req, value, name) if _takes(callback, 3) else callback(req, value)
-                )
+                made = callback(req, value, name) if _takes(callback, 3) else callback(req, value)
                 if hasattr(made, "__await__"):
                     await req.wait()
                     made = await made

@@ -38,6 +38,6 @@ class Spans:
     def child_of(self, traceparent: str) -> str:
         """A `traceparent` of a new span: in the same trace, or in a new one."""
         span = self._bits(64) | 1
-        if len(traceparent) == 55 and traceparent[2] == "-" == traceparent[35]:  # noqa: PLR2004
+        if len(traceparent) == 55 and traceparent[2] == "-" == traceparent[35]:
             return f"{traceparent[:36]}{span:016x}{traceparent[52:]}"
         return f"00-{self._bits(128) | 1:032x}-{span:016x}-01"

@@ -90,13 +90,14 @@ def _error(error: "Mapping[str, object]", *, verbose: bool) -> ClusterError:
     data = data if is_object(data) else {}
     fields, status, connection = data.get("fields"), data.get("status"), data.get("connection")
     name = str(data.get("type", ""))
-    kind: object = getattr(errors, name, None)
-    known = isinstance(kind, type) and issubclass(kind, ClusterError)
+    found: object = getattr(errors, name, None)
+    known = isinstance(found, type) and issubclass(found, ClusterError)
+    kind = found if isinstance(found, type) and issubclass(found, ClusterError) else RemoteError
     message = str(error.get("message", ""))
     traceback = data.get("traceback")
     if verbose and isinstance(traceback, str):
         message += f"\n{traceback.rstrip()}"
-    return (kind if known else RemoteError)(
+    return kind(
         message if known else f"{name}: {message}" if name else message,
         connection=connection if isinstance(connection, str) else None,
         status=status if isinstance(status, int) else None,

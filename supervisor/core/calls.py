@@ -17,6 +17,8 @@ No socket and no clock: lines and times come in, lines go out.
 from collections import deque
 from collections.abc import Callable, Iterable
 from hmac import compare_digest
+from types import NoneType
+from typing import cast
 
 from portweave import wire
 from portweave.calls.address import guarded, split
@@ -170,8 +172,22 @@ class Ask:
     """
 
     __slots__ = (
-        "asker", "began_s", "due_s", "group", "id", "key", "member", "number", "over", "params",
-        "method", "path", "server", "slot", "traceparent", "unsent",
+        "asker",
+        "began_s",
+        "due_s",
+        "group",
+        "id",
+        "key",
+        "member",
+        "method",
+        "number",
+        "over",
+        "params",
+        "path",
+        "server",
+        "slot",
+        "traceparent",
+        "unsent",
     )  # fmt: skip
 
     def __init__(
@@ -383,8 +399,8 @@ class Calls:
         """A peer has sent a line that is too long: that is its end."""
         limit = self.limits.message_bytes
         text = f"a message is longer than {limit} bytes"
-        kind = {"type": "MessageTooLarge", "status": 413, "fields": {}}
-        error = {"code": wire.INVALID_REQUEST, "message": text, "data": kind}
+        kind: dict[str, object] = {"type": "MessageTooLarge", "status": 413, "fields": {}}
+        error: dict[str, object] = {"code": wire.INVALID_REQUEST, "message": text, "data": kind}
         self._send(peer, wire.raw_failure(b"null", wire.encode(error)), is_answer=True)
         self._out.append(Close(peer))
         return self._take_out()
@@ -466,7 +482,8 @@ class Calls:
     # Requests.
 
     def _take_request(self, peer: Peer, message: wire.Message, now_s: float) -> None:
-        method, params = message.method, message.params
+        method = message.method
+        params: wire.Raw | bytes | wire.UnsetType = message.params
         assert isinstance(method, str)
         key = None if message.id is wire.UNSET else wire.key(message.id)
         if params is wire.UNSET:
@@ -621,8 +638,9 @@ class Calls:
                     self._send(peer, wire.answer(key, wire.NOTHING), is_answer=True)
             case "$/cancel":
                 for number in _listed(params):
-                    ask = peer.asks.get(number) if _is_id(number) else None
-                    if ask is not None:
+                    if not isinstance(number, (int, str, NoneType)):
+                        continue
+                    if (ask := peer.asks.get(number)) is not None:
                         self._abandon(ask)
                         self._fail(ask, Cancelled("the asker has taken the request back"))
             case _:
@@ -635,7 +653,8 @@ class Calls:
         if key is None or not isinstance(wishes, dict):
             self._refuse(peer, key, wire.INVALID_PARAMS, "$/hello takes one object, and has an id")
             return
-        name, token, protocol = (wishes.get(k) for k in ("name", "token", "protocol"))  # pyright: ignore
+        told = cast("dict[str, object]", wishes)
+        name, token, protocol = told.get("name"), told.get("token"), told.get("protocol")
         if protocol is not None and protocol != PROTOCOL:
             text = f"this hub speaks protocol {PROTOCOL}"
             self._refuse(peer, key, wire.INVALID_PARAMS, text)
@@ -811,10 +830,6 @@ def _listed(params: "wire.Raw | bytes") -> list[object]:
         return wire.values(params)
     except ClusterError:
         return []
-
-
-def _is_id(number: object) -> bool:
-    return isinstance(number, (int, str)) or number is None
 
 
 def _is_name(name: str) -> bool:

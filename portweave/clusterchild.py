@@ -11,11 +11,10 @@ import socket
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from portweave.calls.connection import DEFAULT_TIMEOUT_S, Connection
 from portweave.calls.joining import NAME, SOCKET, TOKEN, join
-from portweave.calls.trace import current
 from portweave.errors import ClusterError, ConfigError
 
 BEGINNING = "PORTWEAVE_CLUSTER"
@@ -41,7 +40,7 @@ def main() -> int:
     return 0
 
 
-def _run(main: Any) -> None:  # noqa: ANN401
+def _run(main: Any) -> None:
     if importlib.util.find_spec("uvloop") is None:
         asyncio.run(main)
         return
@@ -51,10 +50,30 @@ def _run(main: Any) -> None:  # noqa: ANN401
 
 
 async def _serve(beginning: dict[str, Any]) -> None:
-    is_worker = beginning["key"] is None
     connection = Connection(os.environ[NAME])
     connection.key = beginning["key"]
-    await join(os.environ[SOCKET], connection, os.environ[TOKEN])
+    async with join(os.environ[SOCKET], connection, os.environ[TOKEN]):
+        _configure(connection, beginning["own"])
+        work = find_setup(beginning)(connection)
+        gone = asyncio.ensure_future(connection.closed())
+        waiting: set[asyncio.Future[Any]] = {gone}
+        if connection.key is not None:
+            if inspect.isawaitable(work):
+                await work
+            connection.ready()
+        elif inspect.isawaitable(work):
+            # It asks for as long as it likes: it is there as soon as it has begun.
+            waiting.add(asyncio.ensure_future(work))
+            await asyncio.sleep(0)
+        _notify_ready()
+        done, left = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for one in left:
+            one.cancel()
+        for one in done:
+            one.result()
+
+
+def _configure(connection: Connection, own: dict[str, Any]) -> None:
     options = connection.options
     connection.case_sensitive = bool(options.get("case_sensitive_routing", True))
     connection.exact = bool(options.get("exact", False))
@@ -62,31 +81,7 @@ async def _serve(beginning: dict[str, Any]) -> None:
     connection.max_queue = int(options.get("max_queue", connection.max_queue))
     connection.timeout_s = options.get("timeout", DEFAULT_TIMEOUT_S)
     # Own variables win, whatever was written first.
-    connection.options = {**options, **beginning["own"]}
-    try:
-        done = find_setup(beginning)(connection)
-        work: asyncio.Task[Any] | None = None
-        if inspect.isawaitable(done):
-            work = asyncio.ensure_future(done)
-            if is_worker:
-                # It asks for as long as it likes: it is there as soon as it has begun.
-                await asyncio.sleep(0)
-            else:
-                await work
-        if not is_worker:
-            connection.ready()
-        _notify_ready()
-        gone = asyncio.ensure_future(connection.closed())
-        waiting = [gone, work] if is_worker and work is not None else [gone]
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        gone.cancel()
-        if work is not None and work.done():
-            work.result()
-    finally:
-        if work_left := (locals().get("work")):
-            work_left.cancel()
-        current.set(None)
-        await connection.close()
+    connection.options = {**options, **own}
 
 
 def _notify_ready() -> None:
@@ -103,10 +98,11 @@ def find_setup(beginning: dict[str, Any]) -> Setup:
         ConfigError: There is none.
     """
     name = os.environ.get(NAME, "")
+    found: object = None
     match beginning["kind"], beginning["target"]:
         case "import", str(target):
             module, _, attribute = target.partition(":")
-            found: object = importlib.import_module(module)
+            found = importlib.import_module(module)
             for part in attribute.split("."):
                 found = getattr(found, part, None)
         case "main", str(qualified):
@@ -129,12 +125,10 @@ def _in_main(path: str, key: str, qualified: str) -> object:
         module = runpy.run_path(path, run_name=MAIN)
         sys.modules[MAIN].__dict__.update(module)
     for hub in cluster.declared_clusters():
-        routes: object = hub.get("routes")
-        if isinstance(routes, dict) and key in routes:
-            item: object = routes[key]
-            found: object = item.get("route") if isinstance(item, dict) else item
-            if callable(found):
-                return found
+        item = _mapping(hub.get("routes")).get(key)
+        found: object = _mapping(item).get("route", item)
+        if callable(found):
+            return found
     found = module.get(qualified.partition(".")[0])
     for part in qualified.split(".")[1:]:
         found = getattr(found, part, None)
@@ -144,6 +138,10 @@ def _in_main(path: str, key: str, qualified: str) -> object:
             hint="declare it, and call cluster.init, outside of `if __name__ == '__main__'`",
         )
     return found
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _in_script(path: str, name: str, depth: int = 0) -> Setup:
