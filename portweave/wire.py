@@ -299,16 +299,16 @@ def decode_error(raw: "Raw | bytes", connection: str | None = None) -> ClusterEr
         found = _failure_decoder.decode(raw)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return ClusterError("the answer is an error that cannot be read", connection=connection)
-    data = found.data or FailureData(type="" if found.code > SERVER_ERROR else "JsonRpcError")
-    name = data.type
-    if not name and found.code == METHOD_NOT_FOUND:
-        name = "RouteNotFound"
+    data = found.data or FailureData()
+    # Where another program has not named it.
+    unnamed = "RouteNotFound" if found.code == METHOD_NOT_FOUND else "JsonRpcError"
+    name = data.type or unnamed
     kind = _KINDS.get(name, errors.RemoteError)
     error = kind(
         found.message,
         connection=data.connection or connection,
         status=data.status if 400 <= data.status <= 599 else 500,
-        type=name or "Error",
+        type=name,
         fields=data.fields,
     )
     if isinstance(error, errors.RemoteError):
