@@ -8,7 +8,7 @@ from portweave.cluster import Request
 USERS = {7: "Ann", 8: "Bob"}
 
 
-class NoSuchUser(Exception):
+class UnknownUserError(Exception):
     status = 404
 
 
@@ -23,7 +23,7 @@ async def main() -> None:
         def name(req: Request) -> str:
             user: int = req.params["id"]
             if user not in USERS:
-                raise NoSuchUser(f"there is no user {user}")
+                raise UnknownUserError(f"there is no user {user}")
             return USERS[user]
 
         await connection.serve()

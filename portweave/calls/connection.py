@@ -442,7 +442,10 @@ class Connection(Router):
             reply.failure = self._failure(error)
         except BaseException as error:
             if number not in self._cancelled and number is not None:
-                self._answer(number, Reply.error(error.__class__.__name__))
+                reply = Reply()
+                text = "the handler was ended from within"
+                reply.failure = ClusterError(text, connection=self.name, type=type(error).__name__)
+                self._answer(number, reply)
             raise
         finally:
             self._done(number)

@@ -23,7 +23,7 @@ def test_services_in_python_node_and_shell_call_each_other(
     assert stack.lines_of("till") == [
         '{"for":"Ann","item":"tea","cents":250}',
         "hello Bob",
-        "[portweave] error: NoSuchUser: there is no user 9 (PW1205)",
+        "[portweave] error: UnknownUserError: there is no user 9 (PW1205)",
         "exit status 1",
     ]
     # From elsewhere on the machine.

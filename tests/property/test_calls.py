@@ -200,7 +200,7 @@ class Machine(RuleBasedStateMachine):
         for peer in self.peers:
             self.release(peer, 10**9)
             assert (peer.held_bytes, peer.owed_bytes, peer.serves) == (0, 0, {})
-        assert {count for count in self.asked.values()} <= {1}
+        assert set(self.asked.values()) <= {1}
         for peer in list(self.peers):
             self.do(self.calls.closed(peer, self.now_s))
         assert self.calls.peers == {}

@@ -197,7 +197,7 @@ def test_a_list_of_paths_is_one_route() -> None:
 # Errors.
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     status = 403
 
 
@@ -207,11 +207,11 @@ def test_errors_go_to_the_handlers_behind_and_never_back() -> None:
 
     @router.route("x")
     def handler(req: Request) -> None:
-        raise Refused("no")
+        raise RefusedError("no")
 
     router.route("x", lambda req: "an ordinary one")
     router.error(KeyError, lambda err, req: "another kind")
-    router.error(Refused, lambda err, req: f"caught {err}")
+    router.error(RefusedError, lambda err, req: f"caught {err}")
     assert ask(router, "x") == "caught no"
 
 
@@ -225,9 +225,9 @@ def test_an_error_that_nobody_takes_is_raised() -> None:
 
     @router.route("x")
     def handler(req: Request) -> None:
-        raise Refused("no")
+        raise RefusedError("no")
 
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         ask(router, "x")
 
 
@@ -263,13 +263,13 @@ def test_a_handler_may_catch_what_the_rest_raises() -> None:
     async def around(req: Request, next: Next) -> str:
         try:
             await next()
-        except Refused:
+        except RefusedError:
             return "caught"
         return "not raised"
 
     @router.route("x")
     async def handler(req: Request) -> None:
-        raise Refused
+        raise RefusedError
 
     assert ask(router, "x") == "caught"
 
@@ -286,11 +286,11 @@ def test_next_takes_no_text_for_an_error() -> None:
 
 
 def test_the_status_of_an_error_is_kept_where_it_is_one() -> None:
-    odd = Refused()
+    odd = RefusedError()
     odd.status = 200
-    assert as_failure(Refused("no")).status == 403
+    assert as_failure(RefusedError("no")).status == 403
     assert as_failure(odd).status == 500
-    assert as_failure(Refused("no"), status=404).status == 404
+    assert as_failure(RefusedError("no"), status=404).status == 404
     failure = as_failure(PeerDied("gone", connection="users"))
     assert (failure.type, failure.connection, failure.status) == ("PeerDied", "users", 503)
     assert Reply.error("plain", status=400, why="x").failure.fields == {"why": "x"}  # type: ignore[union-attr]  # pyright: ignore
@@ -335,7 +335,7 @@ def test_errors_inside_go_to_handlers_inside_then_to_those_behind_the_mount() ->
 
     @inner.route("x")
     def fail(req: Request) -> None:
-        raise (KeyError if req.load else Refused)("no")
+        raise (KeyError if req.load else RefusedError)("no")
 
     inner.error(KeyError, lambda err, req: "inside")
     outer.error(Exception, lambda err, req: "before the mount")
@@ -352,9 +352,9 @@ def test_an_error_behind_the_mount_does_not_come_back_in() -> None:
 
     @outer.route("a")
     def fail(req: Request) -> None:
-        raise Refused
+        raise RefusedError
 
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         ask(outer, "a/x")
 
 
@@ -406,11 +406,11 @@ def test_a_callback_may_fail_the_request_for_every_route_of_the_same_value() -> 
     @router.param("id")
     def load(req: Request, value: str) -> None:
         calls.append(value)
-        raise Refused("no such user")
+        raise RefusedError("no such user")
 
     router.route(":id", lambda req: "never")
-    router.error(Refused, lambda err, req, next: next())
+    router.error(RefusedError, lambda err, req, next: next())
     router.route(":id", lambda req: "never")
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         ask(router, "a")
     assert calls == ["a"]
