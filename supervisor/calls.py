@@ -12,7 +12,7 @@ import socket
 import struct
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from json import dumps
+from json import dumps, loads
 from typing import cast
 
 from portweave import wire
@@ -214,7 +214,7 @@ class Hub:
             "event": "call",
             "from": ask.asker.name,
             "to": ask.server.name if ask.server is not None else None,
-            "path": ask.path or ask.method.decode(),
+            "path": ask.path or loads(ask.method),
             "ms": round((self._loop.time() - ask.began_s) * 1000, 3),
             "failure": failure,
             "traceparent": ask.traceparent,

@@ -89,7 +89,8 @@ def _error(error: "Mapping[str, object]", *, verbose: bool) -> ClusterError:
     data = error.get("data")
     data = data if is_object(data) else {}
     fields, status, connection = data.get("fields"), data.get("status"), data.get("connection")
-    name = str(data.get("type", ""))
+    # JSON-RPC 2.0, section 5.1: there is no such method.
+    name = str(data.get("type", "RouteNotFound" if error.get("code") == -32601 else ""))
     found: object = getattr(errors, name, None)
     known = isinstance(found, type) and issubclass(found, ClusterError)
     kind = found if isinstance(found, type) and issubclass(found, ClusterError) else RemoteError

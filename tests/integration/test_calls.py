@@ -640,3 +640,24 @@ def test_who_has_nothing_to_ask_and_ends_is_closed(place: str) -> None:
             assert await peer.reader.read() == b""
 
     play(place, scene)
+
+
+def test_each_hop_is_one_line_for_who_wants_to_know(
+    place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene(_: Hub, path: str) -> None:
+        async with serving(path, "b"), cluster.connect(path, "a") as a:
+            await a.request("b/echo", 1)
+            with pytest.raises(cluster.RemoteError):
+                await a.request("b/fail")
+
+    with caplog.at_level("DEBUG", logger="portweave.calls"):
+        play(place, scene)
+    hops = [json.loads(r.getMessage()) for r in caplog.records if r.name == "portweave.calls"]
+    trace = hops[0]["traceparent"]
+    assert sorted(hop["event"] for hop in hops if hop["traceparent"] == trace) == [
+        "answer", "ask", "call",
+    ]  # fmt: skip
+    (call, failed) = (hop for hop in hops if hop["event"] == "call" and hop["to"] == "b")
+    assert (call["from"], call["path"], call["failure"]) == ("a", "echo", "")
+    assert failed["failure"] == "Error"
