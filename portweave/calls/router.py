@@ -16,11 +16,8 @@ from portweave.calls.pattern import Key, Match, Pattern
 from portweave.calls.request import Request
 from portweave.errors import RouteNotFound
 
-Handler = Callable[..., Any]
-# Functions or routers, or lists of them.
-Handlers = Handler | Iterable[Any]
-H = TypeVar("H", bound=Handler)
 Path = str | Regex[str] | Iterable[str | Regex[str]]
+E = TypeVar("E", bound=Exception)
 
 
 class Next:
@@ -53,6 +50,16 @@ class Next:
         raise TypeError(f"next() takes an exception, not {error!r}")
 
 
+# What is declared, in its own forms; behind that it is any function.
+Handler = Callable[[Request], Any] | Callable[[Request, Next], Any]
+ErrorHandler = Callable[[E, Request], Any] | Callable[[E, Request, Next], Any]
+ParamCallback = Callable[[Request, Any], Any] | Callable[[Request, Any, str], Any]
+# Functions or routers, or lists of them.
+Handlers = Handler | Iterable[Any]
+Call = Callable[..., Any]
+H = TypeVar("H", bound=Call)
+
+
 class _Step:
     """One handler of a route, a router that is mounted, or an error handler."""
 
@@ -61,13 +68,13 @@ class _Step:
     def __init__(
         self,
         pattern: Pattern,
-        call: Handler,
+        call: Call,
         *,
         catches: type[Exception] | None = None,
     ) -> None:
         self.pattern = pattern
         self.mounted = call if isinstance(call, Router) else None
-        self.call: Handler = call
+        self.call: Call = call
         self.catches = catches
         own = 1 if catches is None else 2
         self.takes_next = self.mounted is None and _takes(call, own + 1)
@@ -91,7 +98,7 @@ class Router:
         self.merge_params = merge_params
         self.exact = exact
         self.steps: list[_Step] = []
-        self.param_callbacks: dict[str, list[Handler]] = {}
+        self.param_callbacks: dict[str, list[Call]] = {}
 
     def route(
         self,
@@ -117,7 +124,7 @@ class Router:
         own = self.exact if exact is None else exact
         paths = cast("Path", path)
 
-        def add(call: Handler) -> None:
+        def add(call: Call) -> None:
             # What is mounted takes what is below it: that is what its own routes are for.
             is_exact = own and not isinstance(call, Router)
             pattern = Pattern(paths, exact=is_exact, case_sensitive=self.case_sensitive)
@@ -141,7 +148,10 @@ class Router:
         self.route(path, router)
 
     def error(
-        self, kind: type[Exception] = Exception, *handlers: Handler, path: Path = ""
+        self,
+        kind: type[E] = Exception,  # type: ignore[assignment]
+        *handlers: ErrorHandler[E],
+        path: Path = "",
     ) -> Callable[[H], H]:
         """Declare a handler of errors, as a decorator or with handlers.
 
@@ -150,7 +160,7 @@ class Router:
         `await next()` goes on as if there had been none.
         """
 
-        def add(call: Handler) -> None:
+        def add(call: Call) -> None:
             _check(call)
             pattern = Pattern(path, case_sensitive=self.case_sensitive)
             self.steps.append(_Step(pattern, call, catches=kind))
@@ -163,7 +173,7 @@ class Router:
             add(handler)
         return declare
 
-    def param(self, name: str, callback: Handler | None = None) -> Callable[[H], H]:
+    def param(self, name: str, callback: ParamCallback | None = None) -> Callable[[H], H]:
         """Have a function see a parameter before the handlers of a route that has found it.
 
         It is given the request, the value, and where it takes three arguments also the name; what
@@ -171,7 +181,7 @@ class Router:
         the same value. What it raises, the request fails with.
         """
 
-        def add(call: Handler) -> None:
+        def add(call: Call) -> None:
             _check(call)
             self.param_callbacks.setdefault(name, []).append(call)
 
@@ -332,13 +342,13 @@ def _is_handler(value: object) -> bool:
     return callable(value)
 
 
-def _flat(handlers: Iterable[object]) -> Iterable[Handler]:
+def _flat(handlers: Iterable[object]) -> Iterable[Call]:
     for handler in handlers:
         if isinstance(handler, (list, tuple)):
             yield from _flat(cast("Iterable[object]", handler))
         else:
             _check(handler)
-            yield cast("Handler", handler)
+            yield cast("Call", handler)
 
 
 def _check(handler: object) -> None:
@@ -346,7 +356,7 @@ def _check(handler: object) -> None:
         raise TypeError(f"a handler is a function, not {handler!r}")
 
 
-def _takes(call: Handler, count: int) -> bool:
+def _takes(call: Call, count: int) -> bool:
     """Whether a function is to be given `count` arguments.
 
     An argument that has a default is the function's own, unless it is called `next`.

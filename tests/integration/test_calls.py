@@ -8,7 +8,7 @@ import random
 import stat
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -78,9 +78,13 @@ class Raw:
 
 
 @contextlib.asynccontextmanager
-async def serving(path: str, name: str, **options: Any) -> Any:
+async def serving(
+    path: str, name: str, max_concurrency: int = 64, max_queue: int = 1024
+) -> AsyncGenerator[Connection]:
     """A connection with routes that many scenes need."""
-    async with cluster.connect(path, name, **options) as connection:
+    async with cluster.connect(
+        path, name, max_concurrency=max_concurrency, max_queue=max_queue
+    ) as connection:
         connection.options["env"] = "test"
         connection.route("echo", lambda req: req.load[0])
         connection.route("many", lambda req: Reply(*req.load))
@@ -101,7 +105,7 @@ async def serving(path: str, name: str, **options: Any) -> Any:
             return object()
 
         @connection.route("large")
-        def large(req: Request) -> str:
+        def large(req: Request) -> object:
             return "x" * req.load[0]
 
         @connection.route("cancel")
@@ -508,7 +512,7 @@ def test_a_blocking_program_joins_too(place: str) -> None:
         with cluster.connect(path, "script", sync=True) as script:
             script.connection.route("double", lambda req: req.load[0] * 2)
             script.ready()
-            found = [script.request("b/echo", 1), script.request_many("b/many", 1, 2)]
+            found: list[object] = [script.request("b/echo", 1), script.request_many("b/many", 1, 2)]
             found += [script.request("b/ask", "script/double", 4), script.name, script.get("no")]
             script.notify("b/echo", 1)
             script.map_error("LookupError", lambda error: KeyError(error.message))

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,37 @@ from portweave.calls.options import Options
 from portweave.clusterplan import BEGINNING, declared, make_plan
 from portweave.errors import ConfigError
 from portweave.supervisor.core.plan import When
+
+
+def local() -> Callable[[object], None]:
+    """A function that no other process finds."""
+
+    def setup(connection: object) -> None:
+        """Nothing."""
+
+    return setup
+
+
+BAD: list[dict[str, Any]] = [
+    {"routes": "missing"},
+    {"routes": 7},
+    {"routes": {}},
+    {"routes": {"a": 7}},
+    {"routes": {"a": None}},
+    {"routes": {"a": "missing.py"}},
+    {"routes": {"a": []}},
+    {"routes": {"a": [1]}},
+    {"routes": {"a": {}}},
+    {"routes": {"a/b": ["x"]}},
+    {"routes": {"": ["x"]}},
+    {"routes": {7: ["x"]}},
+    {"routes": {"index": ["x"]}},
+    {"routes": {"supervisor": ["x"]}},
+    {"routes": {"a": local()}},
+    {"routes": {"a": ["x"]}, "count": -1},
+    {"routes": {"a": ["x"]}, "count": "2"},
+    {"routes": {"a": ["x"]}, "max_queue": 0},
+]
 
 
 def setup_of_module(connection: object) -> None:
@@ -73,29 +105,7 @@ def test_a_mapping_says_it_in_many_ways(folder: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"routes": "missing"},
-        {"routes": 7},
-        {"routes": {}},
-        {"routes": {"a": 7}},
-        {"routes": {"a": None}},
-        {"routes": {"a": "missing.py"}},
-        {"routes": {"a": []}},
-        {"routes": {"a": [1]}},
-        {"routes": {"a": {}}},
-        {"routes": {"a/b": ["x"]}},
-        {"routes": {"": ["x"]}},
-        {"routes": {7: ["x"]}},
-        {"routes": {"index": ["x"]}},
-        {"routes": {"supervisor": ["x"]}},
-        {"routes": {"a": lambda connection: None}},
-        {"routes": {"a": ["x"]}, "count": -1},
-        {"routes": {"a": ["x"]}, "count": "2"},
-        {"routes": {"a": ["x"]}, "max_queue": 0},
-    ],
-)
+@pytest.mark.parametrize("options", BAD)
 def test_what_cannot_be_started_is_refused(tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         make_plan(Options({"module_root": str(tmp_path), **options}), {})

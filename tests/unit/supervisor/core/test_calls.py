@@ -73,7 +73,7 @@ class Star:
     def ask(self, name: str, number: int, address: str, *load: object, **meta: object) -> None:
         self.send(name, {"id": number, "method": address, "params": list(load), "meta": meta})
 
-    def failure(self, name: str) -> tuple[int, str, int]:
+    def failure(self, name: str) -> tuple[int | None, str, int]:
         """Of the only message that a peer has got: id, kind and status of the error."""
         (message,) = self.take(name)
         data = message["error"]["data"]
@@ -391,7 +391,8 @@ def test_an_answer_that_is_none_is_told_to_the_asker() -> None:
     star = Star("api")
     star.join("api")
     star.open("x")
-    for number, message in enumerate(({"result": {}}, {"result": 1}, {"error": "no"})):
+    answers: list[Message] = [{"result": {}}, {"result": 1}, {"error": "no"}]
+    for number, message in enumerate(answers):
         star.ask("x", number, "api/x")
         star.send("api", {"id": star.take("api")[0]["id"], **message})
         assert star.failure("x") == (number, "BadAnswer", 502)
