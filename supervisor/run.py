@@ -26,8 +26,8 @@ from portweave.supervisor.core.secrets import hide
 from portweave.supervisor.core.status import Clock, change, rfc3339
 from portweave.supervisor.engine import Engine, changes
 from portweave.supervisor.eventlog import EventLog
-from portweave.supervisor.logfile import LogFolder
 from portweave.supervisor.exchange import Exchange
+from portweave.supervisor.logfile import LogFolder
 from portweave.supervisor.logs import View, keep_blocks
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains

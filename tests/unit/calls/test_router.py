@@ -162,15 +162,15 @@ def test_a_handler_with_a_default_of_its_own_is_not_given_next() -> None:
     assert (ask(router, "x"), ask(router, "y"), ask(router, "z")) == (3, True, 2)
 
 
-@pytest.mark.parametrize(
-    ("declare", "given"),
-    [
-        ("route", ("x", 7)),
-        ("route", ("x", [])),
-        ("error", (ValueError, 7)),
-        ("param", ("x", 7)),
-    ],
-)
+NO_FUNCTIONS: list[tuple[str, tuple[object, ...]]] = [
+    ("route", ("x", 7)),
+    ("route", ("x", [])),
+    ("error", (ValueError, 7)),
+    ("param", ("x", 7)),
+]
+
+
+@pytest.mark.parametrize(("declare", "given"), NO_FUNCTIONS)
 def test_what_is_no_function_is_refused(declare: str, given: tuple[object, ...]) -> None:
     with pytest.raises(TypeError, match="handler"):
         getattr(Router(), declare)(*given)
