@@ -77,11 +77,6 @@ class Pattern:
             plain = paths[0].strip("/")
             self._plain = literal(plain) if not _SPECIAL.search(plain) else ""
 
-    @property
-    def keys(self) -> frozenset[Key]:
-        """All names that may be found."""
-        return frozenset(key for _, keys, _ in self._choices for key in keys)
-
     def match(self, path: str) -> Match | None:
         """What it finds in a normal path without a slash before it; None if it does not match."""
         if self._takes_all:

@@ -104,7 +104,3 @@ def test_case_is_as_the_option_says() -> None:
 def test_what_cannot_be_read_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="pattern"):
         Pattern(pattern)
-
-
-def test_it_knows_what_it_may_find() -> None:
-    assert Pattern([":a/*", ":b"]).keys == {"a", 0, "b"}
