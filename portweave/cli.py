@@ -34,6 +34,7 @@ VERBS = {
     "run": "run one command with the worktree's ports in its environment",
     "show": "show the ports of this worktree",
     "prune": "give this worktree's ports back",
+    "ask": "call a service of the stack, or its supervisor",
     "env": "print the variables of this worktree, or of one service",
     "port": "print the port of one service",
     "ls": "show the stacks of this machine",

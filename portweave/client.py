@@ -91,10 +91,37 @@ class Client:
                 # What cannot be read cannot be answered by its number.
                 return _value_of(message)
 
-    def send(self, method: str, *params: object) -> int:
+    def exchange(
+        self,
+        address: str,
+        load: "list[object]",
+        meta: "Mapping[str, object]",
+        patience_s: float,
+    ) -> "Mapping[str, object]":
+        """Call a service; the message that answers, be it values or an error.
+
+        Args:
+            address: As `/api/users/7`.
+            load: Values of JSON.
+            meta: What travels besides, such as `timeout_ms`.
+            patience_s: How long the answer may take.
+
+        Raises:
+            StackUnreachableError: The supervisor has gone, or is silent for too long.
+        """
+        asked = self.send(address, *load, meta=meta)
+        self._socket.settimeout(patience_s)
+        while (message := self._next_message()).get("id") != asked:
+            continue
+        return message
+
+    def send(self, method: str, *params: object, meta: "Mapping[str, object] | None" = None) -> int:
         """Ask without waiting; the id of the request."""
         self._last_id += 1
-        fields = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": list(params)}
+        fields: dict[str, object] = {"jsonrpc": "2.0", "id": self._last_id, "method": method}
+        fields["params"] = list(params)
+        if meta is not None:
+            fields["meta"] = dict(meta)
         try:
             self._socket.sendall(compact(fields).encode("utf-8", "surrogateescape") + b"\n")
         except OSError as error:

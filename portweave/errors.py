@@ -520,3 +520,138 @@ class SupervisorError(PortweaveError):
         super().__init__(message, hint=hints, **facts)
         self.code = code
         self.exit_status = exit_status
+
+
+# PW12: calls between services
+
+
+class ClusterError(PortweaveError):
+    """A call could not be answered as it should be.
+
+    Attributes:
+        status: As of HTTP (RFC 9110, section 15): 4xx where the asker can do better, else 5xx.
+        type: Name of the kind of error; where a handler raised it, of the class it has there.
+        fields: What the error carries besides; JSON values.
+        connection: Name of the connection that could not do it; None where there is none.
+    """
+
+    code = "PW1201"
+    status = 500
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        connection: str | None = None,
+        status: int | None = None,
+        type: str = "",  # noqa: A002 (as JSON-RPC peers spell it)
+        fields: "dict[str, object] | None" = None,
+        hint: str | tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, hint=hint, status=status or self.status)
+        self.status = status or self.status
+        self.type = type or self.__class__.__name__
+        self.fields = fields or {}
+        self.connection = connection
+
+
+class RouteNotFound(ClusterError):  # noqa: N818 (the names that the peers' protocol has)
+    """The connection has no route for the path."""
+
+    code = "PW1202"
+    status = 404
+    exit_status = 66  # sysexits.h: EX_NOINPUT
+
+
+class ConnectionNotFound(ClusterError):  # noqa: N818
+    """No connection has the name, and there is no default."""
+
+    code = "PW1203"
+    status = 404
+    exit_status = 68  # EX_NOHOST
+
+
+class BadPath(ClusterError):  # noqa: N818
+    """An address cannot be read."""
+
+    code = "PW1204"
+    status = 400
+    exit_status = 64  # EX_USAGE
+
+
+class RemoteError(ClusterError):
+    """The handler of the other side raised.
+
+    Attributes:
+        traceback: Text of it; empty unless the other side is in development.
+    """
+
+    code = "PW1205"
+    traceback = ""
+
+
+class PeerDied(ClusterError):  # noqa: N818
+    """The connection that was asked has ended, or will not come."""
+
+    code = "PW1206"
+    status = 503
+    exit_status = 69  # EX_UNAVAILABLE
+
+
+class Overloaded(ClusterError):  # noqa: N818
+    """More is waiting than may wait."""
+
+    code = "PW1207"
+    status = 503
+    exit_status = 75  # EX_TEMPFAIL
+
+
+class RequestTimeout(ClusterError):  # noqa: N818
+    """There was no answer in time."""
+
+    code = "PW1208"
+    status = 504
+    exit_status = 124
+
+
+class MessageTooLarge(ClusterError):  # noqa: N818
+    """A load or an answer is larger than the hub takes."""
+
+    code = "PW1209"
+    status = 413
+    exit_status = 65  # EX_DATAERR
+
+
+class NotSerializable(ClusterError):  # noqa: N818
+    """A load or an answer holds what JSON cannot, or what the other side cannot read."""
+
+    code = "PW1210"
+    exit_status = 65
+
+
+class NameTaken(ClusterError):  # noqa: N818
+    """The name of a connection is not free, or its token is not the right one."""
+
+    code = "PW1211"
+    status = 409
+
+
+class Cancelled(ClusterError):  # noqa: N818
+    """The asker has taken the request back."""
+
+    code = "PW1212"
+    status = 499
+
+
+class ConfigError(ClusterError):
+    """A cluster cannot be started as it is described."""
+
+    code = "PW1213"
+
+
+class HubUnreachable(ClusterError):  # noqa: N818
+    """There is no hub to join."""
+
+    code = "PW1214"
+    status = 503
+    exit_status = 69

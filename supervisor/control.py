@@ -37,6 +37,9 @@ STREAM = "$/stream"
 Stream = Callable[[object], None]
 # Method and parameters in, values out.
 Serve = Callable[[str, list[object], Stream], Awaitable[list[object]]]
+# Goes on with a connection that is not about the supervisor: its transport, what came and was not
+# taken, and what to call when it is gone. Returns its new protocol.
+TakeOver = Callable[[asyncio.Transport, bytes, Callable[[], None]], asyncio.BufferedProtocol]
 
 
 class RefusedError(Exception):
@@ -59,10 +62,14 @@ class Listener:
         path: Of the socket; what lies there is replaced.
         serve: Carries out requests.
         tasks: Where each request is carried out.
+        take_over: Takes connections that are about calls.
     """
 
-    def __init__(self, path: str, serve: Serve, tasks: TaskGroup) -> None:
+    def __init__(
+        self, path: str, serve: Serve, tasks: TaskGroup, take_over: TakeOver | None = None
+    ) -> None:
         self._path = path
+        self._take_over = take_over
         self._serve = serve
         self._tasks = tasks
         self._server: asyncio.Server | None = None
@@ -88,7 +95,7 @@ class Listener:
         self._server = await loop.create_unix_server(self._connect, sock=listening, backlog=128)
 
     def _connect(self) -> "Connection":
-        connection = Connection(self._serve, self._tasks, self._open)
+        connection = Connection(self._serve, self._tasks, self._open, self._take_over)
         self._open.add(connection)
         return connection
 
@@ -111,8 +118,15 @@ class Listener:
 class Connection(asyncio.Protocol):
     """One client."""
 
-    def __init__(self, serve: Serve, tasks: TaskGroup, registry: "set[Connection]") -> None:
+    def __init__(
+        self,
+        serve: Serve,
+        tasks: TaskGroup,
+        registry: "set[Connection]",
+        take_over: TakeOver | None,
+    ) -> None:
         self._serve = serve
+        self._take_over = take_over
         self._tasks = tasks
         self._registry = registry
         self._transport: asyncio.Transport | None = None
@@ -143,18 +157,25 @@ class Connection(asyncio.Protocol):
         """A client that has sent all it had may wait for its answers."""
         self._is_half_closed = True
         if self._pieces:
-            self._take_line(b"".join(self._pieces))
+            line = b"".join(self._pieces)
             self._pieces = []
+            if self._take_over is not None and _is_call(line):
+                self._hand_over(line).eof_received()
+                return True
+            self._take_line(line)
         return bool(self._scopes)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in any pieces."""
         *lines, rest = data.split(b"\n")
-        for line in lines:
+        for number, line in enumerate(lines):
             whole = b"".join((*self._pieces, line))
             self._pieces, self._pending_bytes = [], 0
             if len(whole) > LONGEST_LINE_BYTES:
                 self._refuse_length()
+                return
+            if self._take_over is not None and _is_call(whole):
+                self._hand_over(b"\n".join((whole, *lines[number + 1 :], rest)))
                 return
             self._take_line(whole)
         if rest:
@@ -162,6 +183,15 @@ class Connection(asyncio.Protocol):
             self._pending_bytes += len(rest)
             if self._pending_bytes > LONGEST_LINE_BYTES:
                 self._refuse_length()
+
+    def _hand_over(self, data: bytes) -> asyncio.BufferedProtocol:
+        """Have the hub go on with what is not about the supervisor."""
+        assert self._take_over is not None
+        assert self._transport is not None
+        return self._take_over(self._transport, data, self._lost)
+
+    def _lost(self) -> None:
+        self.connection_lost(None)
 
     def _refuse_length(self) -> None:
         limit = f"a message has at most {LONGEST_LINE_BYTES} bytes"
@@ -256,6 +286,20 @@ class Connection(asyncio.Protocol):
         """Send what is waiting, and close."""
         if self._transport is not None:
             self._transport.close()
+
+
+def _is_call(line: bytes) -> bool:
+    """Whether a line is a call of a service's, or comes from one who says his name."""
+    try:
+        message: object = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    if not is_object(message) or not isinstance(method := message.get("method"), str):
+        return False
+    if method == "$/hello":
+        return bool(message.get("params"))
+    name = method.lstrip("/").partition("/")[0]
+    return not (method.startswith("$/") or name == "supervisor")
 
 
 def _error(code: int, message: str, data: dict[str, object] | None = None) -> dict[str, object]:

@@ -26,6 +26,7 @@ from portweave.supervisor.core.secrets import hide
 from portweave.supervisor.core.status import Clock, change, rfc3339
 from portweave.supervisor.engine import Engine, changes
 from portweave.supervisor.eventlog import EventLog
+from portweave.supervisor.exchange import Exchange
 from portweave.supervisor.logfile import LogFolder
 from portweave.supervisor.logs import View, keep_blocks
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
@@ -94,6 +95,8 @@ class Stack:
         self._journal = Journal(options.journal) if options.journal is not None else None
         self._socket = options.socket
         self._listener: Listener | None = None
+        self._commands = Commands(self)
+        self._exchange = Exchange(self.engine, plan.calls, self._commands.serve)
         self._sinks: set[Callable[[dict[str, object]], None]] = set()
         self._over = anyio.Event()
         self._told_summary = False
@@ -159,12 +162,13 @@ class Stack:
         self.finished.set()
         if self._listener is not None:
             await self._listener.close()
+        await self._exchange.close()
 
     async def _listen(self, tasks: TaskGroup) -> None:
         """Let clients connect. Without it the stack runs all the same, and says what it lacks."""
         if not self._socket:
             return
-        listener = Listener(self._socket, Commands(self).serve, tasks)
+        listener = Listener(self._socket, self._commands.serve, tasks, self._exchange.take_over)
         try:
             await listener.listen()
         except OSError as error:
@@ -314,6 +318,7 @@ class Stack:
 
     def _after_change(self, before: Fleet) -> None:
         after = self.engine.fleet
+        self._exchange.changed(before)
         now_s = time.monotonic()
         clock = Clock(now_s, time.time())
         for plan, old, new in changes(before, after):

@@ -121,6 +121,25 @@ class InstancePlan:
 
 
 @value
+class CallsPlan:
+    """What the hub of calls is to know besides the instances.
+
+    Attributes:
+        default: The service that gets what is addressed to nobody else; None for none.
+        silent: Services that only ask.
+        options: Told to whoever joins; values of JSON.
+        message_bytes: The longest message.
+        queue: How many requests may wait for one service.
+    """
+
+    default: str | None = None
+    silent: frozenset[str] = frozenset()
+    options: Mapping[str, object] = field(default_factory=dict[str, object])
+    message_bytes: int = 16 * 1024 * 1024
+    queue: int = 1024
+
+
+@value
 class StackPlan:
     """All instances of one worktree.
 
@@ -132,6 +151,7 @@ class StackPlan:
         wanted: Names of those that are to be started.
         left_out: (service, why) of those that are not started by themselves.
         warnings: Told once at the start.
+        calls: What the hub of calls is to know.
     """
 
     project: str
@@ -141,3 +161,4 @@ class StackPlan:
     wanted: frozenset[str]
     left_out: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    calls: CallsPlan = CallsPlan()

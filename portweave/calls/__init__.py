@@ -1,0 +1,1 @@
+"""Calls between services, as one who calls and answers sees them."""

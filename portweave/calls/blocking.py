@@ -1,0 +1,67 @@
+"""A connection for programs that block: the same, from a thread of its own."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from anyio.from_thread import BlockingPortal
+
+from portweave.calls.connection import UNSET, Connection
+from portweave.errors import RemoteError
+
+
+class BlockingConnection:
+    """What `connect(sync=True)` gives.
+
+    Args:
+        connection: That it stands for.
+        portal: To the thread that it lives in.
+
+    Attributes:
+        connection: For declaring routes: they are run in that thread.
+    """
+
+    def __init__(self, connection: Connection, portal: BlockingPortal) -> None:
+        self.connection = connection
+        self._portal = portal
+
+    @property
+    def name(self) -> str | None:
+        """Under which others ask it; None for one that only asks."""
+        return self.connection.name
+
+    def get(self, name: str, default: object = None) -> Any:
+        """As `Connection.get`."""
+        return self.connection.get(name, default)
+
+    def request(self, path: str, *load: object, to: str | None = None, timeout: Any = UNSET) -> Any:
+        """As `Connection.request`."""
+        call = partial(self.connection.request, path, *load, to=to, timeout=timeout)
+        return self._portal.call(call)
+
+    def request_many(
+        self,
+        path: str,
+        *load: object,
+        to: str | None = None,
+        timeout: Any = UNSET,
+    ) -> tuple[Any, ...]:
+        """As `Connection.request_many`."""
+        call = partial(self.connection.request_many, path, *load, to=to, timeout=timeout)
+        return self._portal.call(call)
+
+    def notify(self, path: str, *load: object, to: str | None = None) -> None:
+        """As `Connection.notify`."""
+        self._portal.call(partial(self.connection.notify, path, *load, to=to))
+
+    def map_error(self, name: str, make: Callable[[RemoteError], Exception]) -> None:
+        """As `Connection.map_error`."""
+        self.connection.map_error(name, make)
+
+    def ready(self) -> None:
+        """As `Connection.ready`: call it once all routes of `connection` are declared."""
+        self._portal.call(self.connection.ready)
+
+    def serve(self) -> None:
+        """As `Connection.serve`: returns when the hub has gone."""
+        self._portal.call(self.connection.serve)

@@ -1,0 +1,101 @@
+"""Options of a cluster: names to values, dots going into mappings.
+
+The names of the original, `case sensitive routing`, stand for ours, `case_sensitive_routing`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from portweave.errors import ConfigError
+
+_SPELLINGS = {
+    "module root": "module_root",
+    "moduleRoot": "module_root",
+    "case sensitive routing": "case_sensitive_routing",
+    "caseSensitiveRouting": "case_sensitive_routing",
+    "maxConcurrency": "max_concurrency",
+    "maxQueue": "max_queue",
+    "maxMessage": "max_message",
+}
+_MISSING = object()
+
+
+class Options:
+    """What a cluster, or a connection, is set to; unknown names are the user's own variables."""
+
+    def __init__(self, values: Mapping[str, object] | None = None) -> None:
+        self.values: dict[str, Any] = {}
+        self.update(values or {})
+
+    def update(self, values: Mapping[str, object], *, overwrite: bool = True) -> None:
+        """Set many; without `overwrite` only what is not set."""
+        for name, value in values.items():
+            self.set(name, value, overwrite=overwrite)
+
+    def set(self, name: str, value: object, *, overwrite: bool = True) -> None:
+        """Set one; mappings that a name with dots goes through are made."""
+        name = _SPELLINGS.get(name, name)
+        *path, last = name.split(".")
+        place: dict[str, Any] = self.values
+        for part in path:
+            inner = place.get(part)
+            if not isinstance(inner, dict):
+                inner = place[part] = {}
+            place = cast("dict[str, Any]", inner)
+        if overwrite or last not in place:
+            place[last] = value
+
+    def get(self, name: str, default: object = None) -> Any:
+        """The value; `default` where there is none. A stored None is a value."""
+        found: object = self.values
+        for part in _SPELLINGS.get(name, name).split("."):
+            found = (
+                cast("dict[str, object]", found).get(part, _MISSING)
+                if isinstance(found, dict)
+                else _MISSING
+            )
+            if found is _MISSING:
+                return default
+        return found
+
+    def enable(self, name: str) -> None:
+        """Set to True."""
+        self.set(name, True)
+
+    def disable(self, name: str) -> None:
+        """Set to False."""
+        self.set(name, False)
+
+    def enabled(self, name: str) -> bool:
+        """Whether the value counts as true."""
+        return bool(self.get(name))
+
+    def disabled(self, name: str) -> bool:
+        """Whether it does not."""
+        return not self.get(name)
+
+
+def check_number(options: Options, name: str, default: int, least: int) -> int:
+    """A whole number.
+
+    Raises:
+        ConfigError: It is something else, or too small.
+    """
+    found = options.get(name)
+    if found is None:
+        return default
+    if not isinstance(found, int) or isinstance(found, bool) or found < least:
+        raise ConfigError(f"{name} is a number from {least} on, not {found!r}")
+    return found
+
+
+def check_words(words: Iterable[object], name: str) -> tuple[str, ...]:
+    """A command as a list of texts.
+
+    Raises:
+        ConfigError: It is something else, or empty.
+    """
+    found = tuple(words)
+    if not found or not all(isinstance(word, str) for word in found):
+        raise ConfigError(f"the command of {name} is a list of texts")
+    return cast("tuple[str, ...]", found)

@@ -1,0 +1,175 @@
+"""What a service imports to call others, and to start a star of its own.
+
+hub = cluster.init(routes="routes", count=2, greeting="hi")
+if __name__ == "__main__":
+    hub.start()
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from portweave.calls.connection import Connection
+from portweave.calls.joining import connect
+from portweave.calls.options import Options
+from portweave.calls.request import Reply, Request
+from portweave.calls.router import Next, Router
+from portweave.errors import (
+    BadPath,
+    Cancelled,
+    ClusterError,
+    ConfigError,
+    ConnectionNotFound,
+    HubUnreachable,
+    MessageTooLarge,
+    NameTaken,
+    NotSerializable,
+    Overloaded,
+    PeerDied,
+    RemoteError,
+    RequestTimeout,
+    RouteNotFound,
+)
+
+__all__ = [
+    "BadPath",
+    "Cancelled",
+    "Cluster",
+    "ClusterError",
+    "ConfigError",
+    "Connection",
+    "ConnectionNotFound",
+    "HubUnreachable",
+    "MessageTooLarge",
+    "NameTaken",
+    "Next",
+    "NotSerializable",
+    "Overloaded",
+    "PeerDied",
+    "RemoteError",
+    "Reply",
+    "Request",
+    "RequestTimeout",
+    "RouteNotFound",
+    "Router",
+    "connect",
+    "init",
+]
+
+
+class Cluster:
+    """A hub, and the processes of its connections.
+
+    Args:
+        options: `routes`, `count`, `respawn`, `env`, `module_root`, `case_sensitive_routing`,
+            `exact`, `timeout`, `max_concurrency`, `max_queue`, `max_message`, and variables of the
+            user's own.
+    """
+
+    def __init__(self, options: Mapping[str, object]) -> None:
+        self._options = Options(options)
+        self._started = False
+
+    def init(
+        self,
+        options: Mapping[str, object] | None = None,
+        /,
+        *,
+        overwrite: bool = True,
+        **more: object,
+    ) -> "Cluster":
+        """Set many options."""
+        self._options.update({**(options or {}), **more}, overwrite=overwrite)
+        return self
+
+    def options(
+        self,
+        options: Mapping[str, object] | None = None,
+        /,
+        *,
+        overwrite: bool = True,
+        **more: object,
+    ) -> dict[str, Any]:
+        """Set many options, or none; return all of them, which may be changed."""
+        self.init(options, overwrite=overwrite, **more)
+        return self._options.values
+
+    def set(self, name: str, value: object, *, overwrite: bool = True) -> "Cluster":
+        """Set one option; a name with dots goes into mappings."""
+        self._options.set(name, value, overwrite=overwrite)
+        return self
+
+    def get(self, name: str, default: object = None) -> Any:
+        """The value of an option; `default` where there is none."""
+        return self._options.get(name, default)
+
+    def enable(self, name: str) -> "Cluster":
+        """Set an option to True."""
+        self._options.enable(name)
+        return self
+
+    def disable(self, name: str) -> "Cluster":
+        """Set an option to False."""
+        self._options.disable(name)
+        return self
+
+    def enabled(self, name: str) -> bool:
+        """Whether the value of an option counts as true."""
+        return self._options.enabled(name)
+
+    def disabled(self, name: str) -> bool:
+        """Whether it does not."""
+        return self._options.disabled(name)
+
+    def extend_path(self, *parts: str) -> str:
+        """A path relative to the module root, made absolute."""
+        from os.path import join, normpath
+
+        from portweave.clusterplan import module_root
+
+        return normpath(join(module_root(self._options), *parts))
+
+    def start(self) -> None:
+        """Start all processes, and stay until the last has ended; later calls do nothing.
+
+        Raises:
+            ConfigError: The options cannot be used, or we are a process of a cluster ourselves.
+            SystemExit: Something has failed, or a signal has ended us; with the status for it.
+        """
+        if self._started:
+            return
+        self._started = True
+        from portweave.clusterstart import start
+
+        status = start(self._options)
+        if status:
+            raise SystemExit(status)
+
+    async def serve(self) -> int:
+        """The same within a running loop; return the exit status.
+
+        Cancelling it ends all processes.
+
+        Raises:
+            ConfigError: As `start`.
+        """
+        if self._started:
+            return 0
+        self._started = True
+        from portweave.clusterstart import serve
+
+        return await serve(self._options)
+
+
+_declared: list[Cluster] = []
+
+
+def init(options: Mapping[str, object] | None = None, /, **more: object) -> Cluster:
+    """Make a cluster: options as of `Cluster`, by keyword or in a mapping."""
+    cluster = Cluster({**(options or {}), **more})
+    _declared.append(cluster)
+    return cluster
+
+
+def declared_clusters() -> list[Cluster]:
+    """What `init` has made in this process."""
+    return _declared

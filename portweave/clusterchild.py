@@ -1,0 +1,176 @@
+"""A process of a cluster: joins the hub, runs its script with the connection, and serves."""
+
+import asyncio
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import runpy
+import socket
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, cast
+
+from portweave.calls.connection import DEFAULT_TIMEOUT_S, Connection
+from portweave.calls.joining import NAME, SOCKET, TOKEN, join
+from portweave.errors import ClusterError, ConfigError
+
+BEGINNING = "PORTWEAVE_CLUSTER"
+# What the main script is called in a process that is not its own, so that what it guards by
+# `if __name__ == "__main__"` is not run again.
+MAIN = "__portweave_main__"
+Setup = Callable[[Connection], Any]
+
+
+def main() -> int:
+    """Be the process that the environment describes."""
+    beginning: dict[str, Any] = json.loads(os.environ[BEGINNING])
+    sys.path[:] = beginning["path"]
+    try:
+        _run(_serve(beginning))
+    except ClusterError as error:
+        sys.stderr.write(f"{error.message} ({error.code})\n")
+        sys.stderr.writelines(f"hint: {hint}\n" for hint in error.hints)
+        return error.exit_status
+    except KeyboardInterrupt:
+        # Ctrl-C reaches all of a terminal's processes; the supervisor ends us in order.
+        return 130
+    return 0
+
+
+def _run(main: Any) -> None:
+    if importlib.util.find_spec("uvloop") is None:
+        asyncio.run(main)
+        return
+    uvloop = importlib.import_module("uvloop")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
+async def _serve(beginning: dict[str, Any]) -> None:
+    connection = Connection(os.environ[NAME])
+    connection.key = beginning["key"]
+    async with join(os.environ[SOCKET], connection, os.environ[TOKEN]):
+        _configure(connection, beginning["own"])
+        work = find_setup(beginning)(connection)
+        gone = asyncio.ensure_future(connection.closed())
+        waiting: set[asyncio.Future[Any]] = {gone}
+        if connection.key is not None:
+            if inspect.isawaitable(work):
+                await work
+            connection.ready()
+        elif inspect.isawaitable(work):
+            # It asks for as long as it likes: it is there as soon as it has begun.
+            waiting.add(asyncio.ensure_future(work))
+            await asyncio.sleep(0)
+        _notify_ready()
+        done, left = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for one in left:
+            one.cancel()
+        for one in done:
+            one.result()
+
+
+def _configure(connection: Connection, own: dict[str, Any]) -> None:
+    options = connection.options
+    connection.case_sensitive = bool(options.get("case_sensitive_routing", True))
+    connection.exact = bool(options.get("exact", False))
+    connection.max_concurrency = int(options.get("max_concurrency", connection.max_concurrency))
+    connection.max_queue = int(options.get("max_queue", connection.max_queue))
+    connection.timeout_s = options.get("timeout", DEFAULT_TIMEOUT_S)
+    # Own variables win, whatever was written first.
+    connection.options = {**options, **own}
+
+
+def _notify_ready() -> None:
+    path = os.environ.get("NOTIFY_SOCKET")
+    if path:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
+            to.sendto(b"READY=1", path)
+
+
+def find_setup(beginning: dict[str, Any]) -> Setup:
+    """The function that a connection is set up by.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    name = os.environ.get(NAME, "")
+    found: object = None
+    match beginning["kind"], beginning["target"]:
+        case "import", str(target):
+            module, _, attribute = target.partition(":")
+            found = importlib.import_module(module)
+            for part in attribute.split("."):
+                found = getattr(found, part, None)
+        case "main", str(qualified):
+            found = _in_main(beginning["main"], beginning["key"] or "worker", qualified)
+        case _, target:
+            return _in_script(str(target), name)
+    if not callable(found):
+        raise ConfigError(f"the connection {name!r} has no function at {beginning['target']}")
+    return found
+
+
+def _in_main(path: str, key: str, qualified: str) -> object:
+    """A function of the main script: as it declares it once more, or by its name."""
+    from portweave import cluster
+
+    if MAIN in sys.modules:
+        module = sys.modules[MAIN].__dict__
+    else:
+        sys.modules[MAIN] = ModuleType(MAIN)
+        module = runpy.run_path(path, run_name=MAIN)
+        sys.modules[MAIN].__dict__.update(module)
+    for hub in cluster.declared_clusters():
+        item = _mapping(hub.get("routes")).get(key)
+        found: object = _mapping(item).get("route", item)
+        if callable(found):
+            return found
+    found = module.get(qualified.partition(".")[0])
+    for part in qualified.split(".")[1:]:
+        found = getattr(found, part, None)
+    if found is None:
+        raise ConfigError(
+            f"the main script {path} has no function {qualified} for {key!r}",
+            hint="declare it, and call cluster.init, outside of `if __name__ == '__main__'`",
+        )
+    return found
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _in_script(path: str, name: str, depth: int = 0) -> Setup:
+    """The `setup` or `run` of a script; a text there is the path of another script."""
+    folder = os.path.dirname(path)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    # A name of its own, so that a script `json.py` does not stand in for a module.
+    own = "portweave_route_" + "".join(c if c.isalnum() else "_" for c in name)
+    is_package = os.path.basename(path) == "__init__.py"
+    spec = importlib.util.spec_from_file_location(
+        own, path, submodule_search_locations=[folder] if is_package else None
+    )
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"the script {path} of the connection {name!r} is no Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[own] = module
+    spec.loader.exec_module(module)
+    for attribute in ("setup", "run"):
+        found: object = getattr(module, attribute, None)
+        if isinstance(found, str) and depth < 10:
+            return _in_script(os.path.join(os.getcwd(), found), name, depth + 1)
+        if callable(found):
+            return found
+    raise ConfigError(
+        f"the script {path} of the connection {name!r} has neither a function setup nor run",
+        hint="def setup(connection): … declares its routes",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

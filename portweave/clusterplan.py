@@ -1,0 +1,278 @@
+"""A cluster as a stack: each connection is a service of one instance, the workers are one of many.
+
+A connection is declared by a function, `package.module:setup`, the path of a script, a command, or
+a mapping of own variables whose `route` is one of these.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, cast
+
+from portweave.calls.options import Options, check_number, check_words
+from portweave.environment import inherited_environment
+from portweave.errors import ConfigError
+from portweave.supervisor.core.plan import (
+    CallsPlan,
+    InstancePlan,
+    ReadyPlan,
+    RestartPolicy,
+    StackPlan,
+    When,
+)
+from portweave.supervisor.core.value import value
+
+DEFAULT, WORKER = "route", "worker"
+# The address of the supervisor; and what the original takes for a folder's own script.
+_RESERVED = {"supervisor", "index"}
+NAMESPACE = "cluster"
+# What a child finds besides: how it is to begin.
+BEGINNING = "PORTWEAVE_CLUSTER"
+_RESTARTS = 10
+_READY_WITHIN_S = 60.0
+
+
+@value
+class Declared:
+    """One connection.
+
+    Attributes:
+        name: Of it.
+        kind: `script` (a path), `import` (`module:name`), `main` (the main script has it), or
+            `command`.
+        target: What the kind says; for `main` the name of the function.
+        own: Own variables.
+    """
+
+    name: str
+    kind: str
+    target: str | tuple[str, ...]
+    own: Mapping[str, object]
+
+
+def declared(options: Options) -> list[Declared]:
+    """The connections that options tell of.
+
+    Raises:
+        ConfigError: They cannot be used.
+    """
+    root = module_root(options)
+    routes = options.get("routes", "routes")
+    if isinstance(routes, Mapping):
+        items = cast("Mapping[object, object]", routes)
+        return [_declared(name, item, root) for name, item in items.items()]
+    if not isinstance(routes, (str, os.PathLike)):
+        raise ConfigError(f"routes is a folder or a mapping, not {routes!r}")
+    return _in_folder(os.path.join(root, os.fspath(cast("str", routes))))
+
+
+def module_root(options: Options) -> str:
+    """What paths are relative to: the working directory, if nothing else is said."""
+    return os.path.abspath(os.fspath(options.get("module_root") or os.getcwd()))
+
+
+def _in_folder(folder: str) -> list[Declared]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise ConfigError(
+            f"the folder of connections {folder} cannot be read: {error.strerror}",
+            hint="routes=… names another, or is a mapping",
+        ) from error
+    found: list[Declared] = []
+    for entry in entries:
+        name, path = entry.name, entry.path
+        if name.startswith((".", "__")):
+            continue
+        if entry.is_dir():
+            path = os.path.join(path, "__init__.py")
+            if not os.path.isfile(path):
+                continue
+        elif name.endswith(".py"):
+            name = name.removesuffix(".py")
+        else:
+            continue
+        if name != "index":
+            found.append(Declared(_checked(name), "script", path, {}))
+    return found
+
+
+def _declared(name: object, item: object, root: str) -> Declared:
+    name = _checked(name)
+    own: dict[str, object] = {}
+    if isinstance(item, Mapping):
+        own = dict(cast("Mapping[str, object]", item))
+        item = own.pop("route", f"routes/{name}")
+    if isinstance(item, (list, tuple)):
+        words = check_words(cast("list[object]", item), name)
+        return Declared(name, "command", words, own)
+    if callable(item):
+        return Declared(name, *_place_of(item, name), own)
+    if isinstance(item, os.PathLike):
+        item = os.fspath(cast("os.PathLike[str]", item))
+    if not isinstance(item, str) or not item:
+        raise ConfigError(
+            f"the connection {name!r} is declared as {item!r}",
+            hint="a function, 'package.module:setup', a script's path, a command list, or a mapping"
+            " with one of these as 'route'",
+        )
+    if ":" in item and "/" not in item and not item.endswith(".py"):
+        return Declared(name, "import", item, own)
+    return Declared(name, "script", _script(os.path.join(root, item), name), own)
+
+
+def _script(path: str, name: str) -> str:
+    for found in (path, f"{path}.py", os.path.join(path, "__init__.py")):
+        if os.path.isfile(found):
+            return found
+    raise ConfigError(f"the script of the connection {name!r} is not there: {path}")
+
+
+def _checked(name: object) -> str:
+    if not isinstance(name, str) or not name or "/" in name or name.startswith("$"):
+        raise ConfigError(f"{name!r} cannot be the name of a connection: text without a slash")
+    if name in _RESERVED:
+        raise ConfigError(f"{name!r} cannot be the name of a connection: it is reserved")
+    return name
+
+
+def _place_of(call: Callable[..., object], name: str) -> tuple[str, str]:
+    """Where a child finds a function again.
+
+    Raises:
+        ConfigError: Nowhere.
+    """
+    module, qualified = call.__module__, getattr(call, "__qualname__", "")
+    if module == "__main__":
+        main = sys.modules["__main__"]
+        if getattr(main, "__file__", None) is None:
+            raise ConfigError(
+                f"the function of the connection {name!r} cannot be found again by its process:"
+                " there is no main script",
+                hint="put it into a module",
+            )
+        return "main", qualified
+    if _looked_up(module, qualified) is not call:
+        raise ConfigError(
+            f"the function of the connection {name!r} cannot be found again by its process:"
+            f" {module} has no {qualified}",
+            hint="declare it at the top of a module",
+        )
+    return "import", f"{module}:{qualified}"
+
+
+def _looked_up(module: str, qualified: str) -> object:
+    found: object = import_module(module)
+    for part in qualified.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def make_plan(options: Options, environ: Mapping[str, str]) -> StackPlan:
+    """Plan the processes of a cluster.
+
+    Raises:
+        ConfigError: The options cannot be used.
+    """
+    root = module_root(options)
+    count = check_number(options, "count", os.cpu_count() or 1, 0)
+    respawn = options.get("respawn", True)
+    found = declared(options)
+    shared = {name: item for name, item in options.values.items() if name != "routes"}
+    shared |= {
+        "env": env_of(options, environ),
+        "count": count,
+        "respawn": bool(respawn),
+        "module_root": root,
+        "case_sensitive_routing": bool(options.get("case_sensitive_routing", True)),
+    }
+    # The default first, then those with a name, then the workers, as they have ever been.
+    order = {DEFAULT: 0, WORKER: 2}
+    instances = [
+        _instance(one, number, root, environ, shared, respawn=bool(respawn))
+        for one in sorted(found, key=lambda one: order.get(one.name, 1))
+        for number in range(1, (count if one.name == WORKER else 1) + 1)
+    ]
+    if not instances:
+        raise ConfigError("the cluster has no connections", hint="routes=… names them")
+    return StackPlan(
+        project=os.path.basename(root) or "cluster",
+        namespace=f"{NAMESPACE}-{os.getpid()}",
+        root=root,
+        instances=tuple(instances),
+        wanted=frozenset(instance.name for instance in instances),
+        calls=CallsPlan(
+            default=DEFAULT if any(one.name == DEFAULT for one in found) else None,
+            silent=frozenset({WORKER}),
+            options=_json_of(shared),
+            message_bytes=check_number(options, "max_message", 16 * 1024 * 1024, 1024),
+            queue=check_number(options, "max_queue", 1024, 1),
+        ),
+    )
+
+
+def env_of(options: Options, environ: Mapping[str, str]) -> str:
+    """What the cluster runs as."""
+    said = options.get("env") or environ.get("PORTWEAVE_ENV") or environ.get("NODE_ENV")
+    return str(said or "development")
+
+
+def _instance(
+    one: Declared,
+    number: int,
+    root: str,
+    environ: Mapping[str, str],
+    shared: Mapping[str, object],
+    *,
+    respawn: bool,
+) -> InstancePlan:
+    name = one.name if number == 1 else f"{one.name}.{number}"
+    beginning = {
+        "key": None if one.name == WORKER else one.name,
+        "kind": one.kind,
+        "target": one.target,
+        "own": _json_of(one.own),
+        "path": sys.path,
+        "main": _main_script(),
+    }
+    is_python = one.kind != "command"
+    argv = (sys.executable, "-m", "portweave.clusterchild") if is_python else tuple(one.target)
+    environment = {
+        **inherited_environment(environ),
+        "PYTHONUNBUFFERED": "1",
+        "PORTWEAVE_WORKTREE": root,
+        "PORTWEAVE_NAME": name,
+        "PORTWEAVE_ENV": str(shared["env"]),
+        BEGINNING: json.dumps(beginning),
+    }
+    return InstancePlan(
+        name=name,
+        service=one.name,
+        number=number,
+        full_name=f"{name}-{NAMESPACE}",
+        argv=argv,
+        command=one.target if isinstance(one.target, str) else " ".join(one.target),
+        working_dir=root,
+        environment=environment,
+        # The connection says itself when its routes are declared; any other program need not.
+        ready=ReadyPlan(notify=is_python, written=is_python, timeout_s=_READY_WITHIN_S),
+        restart=RestartPolicy(When.ALWAYS, _RESTARTS) if respawn else RestartPolicy(When.NO, None),
+    )
+
+
+def _main_script() -> str | None:
+    path = getattr(sys.modules.get("__main__"), "__file__", None)
+    return os.path.abspath(path) if isinstance(path, str) else None
+
+
+def _json_of(values: Mapping[str, object]) -> dict[str, Any]:
+    """What can be told to another process."""
+    found: dict[str, Any] = {}
+    for name, item in values.items():
+        try:
+            found[name] = json.loads(json.dumps(item))
+        except (TypeError, ValueError):
+            continue
+    return found

@@ -1,0 +1,316 @@
+"""JSON-RPC 2.0, one message a line: bytes to messages and back.
+
+    {"jsonrpc":"2.0","id":2,"method":"/users/name","params":["7"],"meta":{"timeout_ms":2000}}
+    {"jsonrpc":"2.0","id":2,"result":["Ann"]}
+
+`params` and `result` are arrays. Who passes a message on does not read them: they stay the bytes
+they were (`Raw`). Only `msgspec` is fast enough for that, so this module is imported where there is
+something to send, and not before.
+"""
+
+import re
+
+import msgspec
+from msgspec import UNSET as UNSET
+from msgspec import Raw as Raw
+from msgspec import UnsetType as UnsetType
+
+from portweave import errors
+from portweave.errors import ClusterError
+
+# The longest line that a hub takes, by default.
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+# What passing it on may add to a line: another id, the remaining time, a path that is escaped.
+SLACK_BYTES = 64 * 1024
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+SERVER_ERROR = -32000
+
+NOTHING = b"[]"
+_CODES = {"RouteNotFound": METHOD_NOT_FOUND, "ConnectionNotFound": METHOD_NOT_FOUND}
+_KINDS: dict[str, type[ClusterError]] = {
+    kind.__name__: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, ClusterError)
+}
+_OPENING_BRACKET = ord("[")
+_OPENING_BRACE = ord("{")
+# What we write begins so; it tells whose a line is that cannot be read otherwise.
+_HEAD = re.compile(rb'\{"jsonrpc":"2\.0","id":(\d{1,18}),"(method)?')
+
+
+class Meta(msgspec.Struct, gc=False):
+    """What travels beside a request.
+
+    Attributes:
+        timeout_ms: What is left of the time for an answer; None for as long as it takes.
+        traceparent: W3C Trace Context, section 3.2.
+        asker: As `from`: name of the connection that asks; the hub puts it in.
+    """
+
+    timeout_ms: float | UnsetType | None = UNSET
+    traceparent: str | UnsetType = UNSET
+    asker: str | UnsetType = msgspec.field(name="from", default=UNSET)
+
+
+class Message(msgspec.Struct, gc=False):
+    """A request, a notification (without `id`) or an answer, as it came."""
+
+    id: int | str | UnsetType | None = UNSET
+    method: str | UnsetType = UNSET
+    params: Raw | UnsetType = UNSET
+    result: Raw | UnsetType = UNSET
+    error: Raw | UnsetType = UNSET
+    meta: Meta | UnsetType = UNSET
+
+
+class Failure(msgspec.Struct, gc=False):
+    """The error of an answer."""
+
+    code: int = SERVER_ERROR
+    message: str = ""
+    data: "FailureData | None" = None
+
+
+class FailureData(msgspec.Struct, gc=False):
+    """What JSON-RPC leaves to the application."""
+
+    type: str = ""
+    status: int = 500
+    fields: dict[str, object] = msgspec.field(default_factory=dict[str, object])
+    connection: str | None = None
+    traceback: str = ""
+
+
+class BadLineError(ValueError):
+    """A line is no message.
+
+    Attributes:
+        code: What JSON-RPC calls it.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+_decoder = msgspec.json.Decoder(Message)
+_failure_decoder = msgspec.json.Decoder(Failure)
+encode = msgspec.json.Encoder().encode
+_decode_list = msgspec.json.Decoder(list[object]).decode
+
+
+class LineReader:
+    """Takes bytes in any pieces, gives whole lines.
+
+    Args:
+        max_bytes: The longest line.
+
+    Attributes:
+        overflowed: Whether a line was longer; nothing is read after that.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.overflowed = False
+        self._max_bytes = max_bytes
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take bytes; return the lines that have ended, without their ends."""
+        if self.overflowed:
+            return []
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        if not lines:
+            self._keep(rest)
+            return lines
+        if self._pieces:
+            self._pieces.append(lines[0])
+            lines[0] = b"".join(self._pieces)
+            self._pieces = []
+            self._size = 0
+        if len(data) > self._max_bytes or len(lines[0]) > self._max_bytes:
+            for index, line in enumerate(lines):
+                if len(line) > self._max_bytes:
+                    self.overflowed = True
+                    return lines[:index]
+        if rest:
+            self._keep(rest)
+        return lines
+
+    def _keep(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size > self._max_bytes:
+            self.overflowed = True
+            self._pieces = []
+        else:
+            self._pieces.append(piece)
+
+
+def decode(line: bytes) -> Message:
+    """Read a line.
+
+    Raises:
+        BadLineError: It is no JSON, or no message.
+    """
+    try:
+        if not line.isascii():
+            # What is passed on unread is to be readable for who reads it (RFC 8259, section 8.1).
+            line.decode()
+        return _decoder.decode(line)
+    except msgspec.ValidationError as error:
+        raise BadLineError(INVALID_REQUEST, f"no JSON-RPC message: {error}") from None
+    except RecursionError:
+        raise BadLineError(PARSE_ERROR, "nested too deeply") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        raise BadLineError(PARSE_ERROR, f"no JSON: {error}") from None
+
+
+def head(line: bytes) -> tuple[int, bool] | None:
+    """Of a line of a hub's that cannot be read: its id, and whether it is a request."""
+    found = _HEAD.match(line)
+    return None if found is None else (int(found[1]), found[2] is not None)
+
+
+def is_array(raw: "Raw | bytes") -> bool:
+    """Whether a raw value is an array."""
+    return memoryview(raw)[0] == _OPENING_BRACKET
+
+
+def is_object(raw: Raw) -> bool:
+    """Whether a raw value is an object."""
+    return memoryview(raw)[0] == _OPENING_BRACE
+
+
+def values(raw: "Raw | bytes") -> list[object]:
+    """The values of an array.
+
+    Raises:
+        NotSerializable: They cannot be read here, as a number beyond all floats.
+    """
+    try:
+        return _decode_list(raw)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise errors.NotSerializable(f"the values cannot be read: {error}") from None
+
+
+def array(items: "list[object] | tuple[object, ...]") -> bytes:
+    """Values as an array.
+
+    Raises:
+        NotSerializable: JSON has nothing for one of them.
+    """
+    try:
+        return encode(items)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise errors.NotSerializable(f"JSON cannot hold the values: {error}") from None
+
+
+def request(number: int, method: str, params: "Raw | bytes", meta: bytes) -> bytes:
+    """A request that is to be answered."""
+    return raw_request(number, encode(method), params, meta)
+
+
+def raw_request(number: int, method: bytes, params: "Raw | bytes", meta: bytes) -> bytes:
+    """The same, of a method as it is written."""
+    return b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b%b}\n' % (
+        number, method, params, meta,
+    )  # fmt: skip
+
+
+def notification(method: str, params: "Raw | bytes", meta: bytes = b"") -> bytes:
+    """A message that is not answered."""
+    return raw_notification(encode(method), params, meta)
+
+
+def raw_notification(method: bytes, params: "Raw | bytes", meta: bytes) -> bytes:
+    """The same, of a method as it is written."""
+    return b'{"jsonrpc":"2.0","method":%b,"params":%b%b}\n' % (method, params, meta)
+
+
+def meta_member(timeout_ms: float | None, traceparent: str, sender: bytes = b"") -> bytes:
+    """The member `meta`, with the comma before it.
+
+    Args:
+        timeout_ms: What is left; None for any time.
+        traceparent: Empty for none.
+        sender: From `sender_member`.
+    """
+    time = b"null" if timeout_ms is None else b"%d" % max(timeout_ms, 1)
+    if not traceparent:
+        return b',"meta":{"timeout_ms":%b%b}' % (time, sender)
+    return b',"meta":{"timeout_ms":%b,"traceparent":%b%b}' % (time, encode(traceparent), sender)
+
+
+def sender_member(name: str) -> bytes:
+    """The name of who asks, to be put into many a `meta`."""
+    return b',"from":%b' % encode(name)
+
+
+def key(number: int | str | None) -> bytes:
+    """An id as it is written."""
+    return b"%d" % number if isinstance(number, int) else encode(number)
+
+
+def answer(key: bytes, result: "Raw | bytes") -> bytes:
+    """An answer of values; `result` is an array."""
+    return b'{"jsonrpc":"2.0","id":%b,"result":%b}\n' % (key, result)
+
+
+def raw_failure(key: bytes, error: "Raw | bytes") -> bytes:
+    """An answer that is an error, as somebody else has put it."""
+    return b'{"jsonrpc":"2.0","id":%b,"error":%b}\n' % (key, error)
+
+
+def bad_line(code: int, message: str, key: bytes = b"null") -> bytes:
+    """The answer to what is no message."""
+    data: dict[str, object] = {"type": "BadLine", "status": 400, "fields": {}}
+    return raw_failure(key, encode({"code": code, "message": message, "data": data}))
+
+
+def failure(key: bytes, error: ClusterError, traceback: str = "") -> bytes:
+    """An answer that is an error."""
+    return raw_failure(key, encode_error(error, traceback))
+
+
+def encode_error(error: ClusterError, traceback: str = "") -> bytes:
+    """An error as the member `error` of an answer."""
+    data: dict[str, object] = {"type": error.type, "status": error.status, "fields": error.fields}
+    if error.connection is not None:
+        data["connection"] = error.connection
+    if traceback:
+        data["traceback"] = traceback
+    code = _CODES.get(error.type, SERVER_ERROR)
+    return encode({"code": code, "message": error.message, "data": data})
+
+
+def decode_error(raw: "Raw | bytes", connection: str | None = None) -> ClusterError:
+    """The error of an answer: of our own kinds, or a `RemoteError` that names its class.
+
+    Args:
+        raw: The member `error`.
+        connection: Who was asked, where the error does not say so itself.
+    """
+    try:
+        found = _failure_decoder.decode(raw)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return ClusterError("the answer is an error that cannot be read", connection=connection)
+    data = found.data or FailureData()
+    # Where another program has not named it.
+    unnamed = "RouteNotFound" if found.code == METHOD_NOT_FOUND else "JsonRpcError"
+    name = data.type or unnamed
+    kind = _KINDS.get(name, errors.RemoteError)
+    error = kind(
+        found.message,
+        connection=data.connection or connection,
+        status=data.status if 400 <= data.status <= 599 else 500,
+        type=name,
+        fields=data.fields,
+    )
+    if isinstance(error, errors.RemoteError):
+        error.traceback = data.traceback
+    return error

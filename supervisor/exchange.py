@@ -1,0 +1,147 @@
+"""Where the control socket and the hub of calls meet.
+
+Whoever only asks the supervisor is answered by `control`, which needs next to nothing. The hub is
+made when somebody says who he is, or asks a service: until then a stack does not pay for it.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from portweave.supervisor.core.fleet import Fleet
+from portweave.supervisor.core.lifecycle import Phase
+from portweave.supervisor.core.plan import CallsPlan, InstancePlan
+from portweave.supervisor.engine import Engine, changes
+
+if TYPE_CHECKING:
+    from portweave.errors import ClusterError, PortweaveError
+    from portweave.supervisor.calls import Hub, SupervisorCall
+    from portweave.supervisor.control import Serve
+
+_GONE = {
+    Phase.STOPPED: "does not run",
+    Phase.EXITED: "has ended",
+    Phase.COMPLETED: "has completed",
+    Phase.FAILED: "has failed",
+    Phase.BLOCKED: "cannot start: what it depends on has failed",
+}
+# Nothing of the run before is left.
+_BETWEEN = frozenset({*_GONE, Phase.BACKOFF, Phase.WAITING})
+
+
+class Exchange:
+    """The hub of a stack.
+
+    Args:
+        engine: The stack's instances.
+        plan: What the hub is to know besides.
+        serve: Answers what is asked of the supervisor.
+    """
+
+    def __init__(self, engine: Engine, plan: CallsPlan, serve: "Serve") -> None:
+        self._engine = engine
+        self._plan = plan
+        self._serve = serve
+        self._hub: Hub | None = None
+
+    def take_over(
+        self, transport: asyncio.Transport, data: bytes, on_lost: Callable[[], None]
+    ) -> asyncio.BufferedProtocol:
+        """Go on with a connection that is about calls; `data` is what came and was not taken."""
+        if self._hub is None:
+            self._hub = self._make_hub()
+        connection = self._hub.connection()
+        connection.take_over(transport, data, on_lost)
+        return connection
+
+    def changed(self, before: Fleet) -> None:
+        """Instances are in other phases than they were."""
+        if self._hub is None:
+            return
+        after = self._engine.fleet
+        for plan, _, life in changes(before, after):
+            name = plan.name
+            if name not in before.plans:
+                self._expect(self._hub, plan)
+            elif name not in after.plans:
+                self._hub.forget(name)
+                continue
+            self._follow(self._hub, name, life.phase)
+
+    async def close(self) -> None:
+        """End all connections."""
+        if self._hub is not None:
+            await self._hub.close()
+
+    def _make_hub(self) -> "Hub":
+        # What it costs to import is for those who use it.
+        from portweave.supervisor.calls import Hub
+        from portweave.supervisor.core.calls import Limits
+
+        plan = self._plan
+        hub = Hub(
+            self._token_of,
+            self._answer,
+            Limits(message_bytes=plan.message_bytes, queue=plan.queue),
+            dict(plan.options),
+        )
+        for name, instance in self._engine.fleet.plans.items():
+            self._expect(hub, instance)
+            self._follow(hub, name, self._engine.fleet.lives[name].phase)
+        return hub
+
+    def _expect(self, hub: "Hub", instance: InstancePlan) -> None:
+        service = instance.service
+        hub.expect(
+            instance.name,
+            service,
+            number=instance.number,
+            askable=service not in self._plan.silent,
+            default=service == self._plan.default,
+        )
+
+    def _follow(self, hub: "Hub", name: str, phase: Phase) -> None:
+        if phase in _GONE:
+            hub.gone(name, _GONE[phase])
+            return
+        hub.coming(name)
+        if phase in _BETWEEN:
+            hub.ended(name)
+
+    def _token_of(self, name: str) -> str:
+        service = self._engine.services.get(name)
+        return service.token if service is not None else ""
+
+    async def _answer(self, call: "SupervisorCall") -> list[object]:
+        from portweave.errors import ClusterError, PortweaveError, RouteNotFound
+        from portweave.supervisor.control import NO_METHOD, RefusedError
+
+        try:
+            return await self._serve(f"/supervisor/{call.path}", call.load, call.stream)
+        except RefusedError as refusal:
+            if refusal.code == NO_METHOD:
+                raise RouteNotFound(refusal.message, connection="supervisor") from None
+            raise ClusterError(
+                refusal.message, connection="supervisor", status=400, type="BadParams"
+            ) from None
+        except ClusterError:
+            raise
+        except PortweaveError as error:
+            raise _as_answer(error) from None
+
+
+def _as_answer(error: "PortweaveError") -> "ClusterError":
+    from portweave.errors import ClusterError
+
+    fields: Mapping[str, object] = {
+        "code": error.code,
+        "hints": list(error.hints),
+        "exitStatus": error.exit_status,
+        "facts": error.facts,
+    }
+    return ClusterError(
+        error.message,
+        connection="supervisor",
+        type=type(error).__name__,
+        fields=dict(fields),
+    )

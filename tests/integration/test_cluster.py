@@ -1,0 +1,136 @@
+"""Clusters that programs start, with real processes."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Stack
+
+Start = Callable[[str], Stack]
+
+
+@pytest.fixture
+def start(tmp_path: Path, environ: dict[str, str]) -> Iterator[Start]:
+    """Run a main script: `start(text)`."""
+    stacks: list[Stack] = []
+    (tmp_path / ".portweave").mkdir()
+    (tmp_path / ".portweave/current.env").touch()
+
+    def run(text: str) -> Stack:
+        (tmp_path / "main.py").write_text(text)
+        argv = [sys.executable, "main.py"]
+        stacks.append(Stack(argv, cwd=tmp_path, root=tmp_path, env=environ))
+        return stacks[-1]
+
+    yield run
+    for stack in stacks:
+        stack.end()
+
+
+FUNCTIONS = """
+import os, sys
+from portweave import cluster
+
+def api(connection):
+    connection.route("own", lambda req: connection.get("a.b"))
+    connection.route("die", lambda req: os._exit(3))
+    connection.route("pid", lambda req: os.getpid())
+
+async def run(connection):
+    print("own", await connection.request("api/own"), connection.get("shared"), flush=True)
+    first = await connection.request("lambda/pid")
+    try:
+        await connection.request("api/die")
+    except cluster.PeerDied as error:
+        print("died", error.connection, flush=True)
+    before = await connection.request("api/pid", timeout=20)
+    print("came back", before > 0, flush=True)
+    await connection.closed()
+
+hub = cluster.init(
+    routes={
+        "api": {"route": api, "a": {"b": 5}, "shared": 2},
+        "lambda": lambda connection: connection.route("pid", lambda req: os.getpid()),
+        "worker": run,
+    },
+    a={"b": 1}, shared=1, count=1,
+)
+if __name__ == "__main__":
+    hub.start()
+"""
+
+
+def test_functions_of_the_main_script_are_found_again(start: Start) -> None:
+    stack = start(FUNCTIONS)
+    stack.wait_for("came back")
+    assert stack.lines_of("worker") == ["own 5 1", "died api", "came back True"]
+    assert stack.stop(signal.SIGINT) == 130
+
+
+def test_without_respawn_the_end_of_one_ends_all(start: Start) -> None:
+    text = FUNCTIONS.replace("count=1", "count=1, respawn=False")
+    stack = start(text)
+    stack.wait_for("api failed")
+    assert stack.wait() == 1
+
+
+def test_a_function_that_nobody_finds_is_told(start: Start) -> None:
+    stack = start(
+        """
+from portweave import cluster
+if __name__ == "__main__":
+    def api(connection): ...
+    cluster.init(routes={"api": api}, respawn=False).start()
+"""
+    )
+    stack.wait_for("has no function api")
+    assert "PW1213" in stack.printed
+    assert stack.wait() == 1
+
+
+def test_what_cannot_be_started_is_an_exception_at_start(start: Start) -> None:
+    stack = start(
+        """
+from portweave import cluster
+try:
+    cluster.init(routes="missing").start()
+except cluster.ConfigError as error:
+    print(error.code)
+"""
+    )
+    assert stack.wait() == 0
+    assert stack.printed == "PW1213\n"
+
+
+def test_it_serves_within_a_running_loop(start: Start) -> None:
+    stack = start(
+        """
+import asyncio
+from portweave import cluster
+
+def api(connection):
+    connection.route("x", lambda req: 1)
+
+hub = cluster.init(routes={"api": api})
+
+async def main():
+    serving = asyncio.ensure_future(hub.serve())
+    print("beside", flush=True)
+    print("status", await serving, flush=True)
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+    )
+    stack.wait_for("api ready")
+    assert stack.stop(signal.SIGTERM) == 0
+    assert stack.printed.split("\n") == ["beside", "status 143", ""]
+
+
+def test_sigkill_of_the_program_leaves_nothing(start: Start) -> None:
+    stack = start(FUNCTIONS)
+    stack.wait_for("came back")
+    assert stack.stop(signal.SIGKILL) == -signal.SIGKILL

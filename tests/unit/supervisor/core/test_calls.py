@@ -1,0 +1,573 @@
+"""The hub's decisions: lines and times in, lines out."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from portweave.supervisor.core.calls import Action, AskSupervisor, Calls, Close, Limits, Peer
+
+Message = dict[str, Any]
+
+
+class Star:
+    """A hub whose peers are told apart by names of the test's own."""
+
+    def __init__(self, *expected: str, limits: Limits | None = None) -> None:
+        self.tokens: dict[str, str] = {}
+        self.calls = Calls(lambda name: self.tokens.get(name, ""), limits, {"greeting": "hi"})
+        self.peers: dict[str, Peer] = {}
+        self.inbox: dict[str, list[Message]] = {}
+        self.closed: list[str] = []
+        self.others: list[Action] = []
+        self.now_s = 100.0
+        for name in expected:
+            group, _, number = name.partition(".")
+            self.calls.expect(name, group, number=int(number or 1))
+
+    def open(self, *names: str) -> None:
+        for name in names:
+            self.peers[name] = self.calls.opened()
+            self.inbox[name] = []
+
+    def join(self, *names: str) -> None:
+        """Connect, say hello under the name, and be ready."""
+        for name in names:
+            self.open(name)
+            self.tokens[name] = f"token of {name}"
+            hello = {"name": name, "token": self.tokens[name]}
+            self.send(name, {"id": 0, "method": "$/hello", "params": [hello]})
+            answer = self.inbox[name].pop()
+            assert "result" in answer, answer
+            self.send(name, {"method": "$/ready"})
+
+    def send(self, name: str, *messages: Message) -> None:
+        lines = [json.dumps({"jsonrpc": "2.0", **message}).encode() for message in messages]
+        self.do(self.calls.feed(self.peers[name], lines, self.now_s))
+
+    def send_raw(self, name: str, *lines: bytes) -> None:
+        self.do(self.calls.feed(self.peers[name], lines, self.now_s))
+
+    def do(self, actions: Sequence[Action]) -> None:
+        names = {peer: name for name, peer in self.peers.items()}
+        for action in actions:
+            if isinstance(action, tuple):
+                self.inbox[names[action[0]]].append(json.loads(action[1]))
+            elif isinstance(action, Close):
+                self.closed.append(names[action.peer])
+            else:
+                self.others.append(action)
+
+    def leave(self, name: str) -> None:
+        self.do(self.calls.closed(self.peers[name], self.now_s))
+
+    def wait(self, seconds: float) -> None:
+        self.now_s += seconds
+        self.do(self.calls.tick(self.now_s))
+
+    def take(self, name: str) -> list[Message]:
+        found, self.inbox[name] = self.inbox[name], []
+        return found
+
+    def ask(self, name: str, number: int, address: str, *load: object, **meta: object) -> None:
+        self.send(name, {"id": number, "method": address, "params": list(load), "meta": meta})
+
+    def failure(self, name: str) -> tuple[int | None, str, int]:
+        """Of the only message that a peer has got: id, kind and status of the error."""
+        (message,) = self.take(name)
+        data = message["error"]["data"]
+        return message["id"], data["type"], data["status"]
+
+
+def test_a_call_goes_to_its_connection_and_its_answer_comes_back() -> None:
+    star = Star("api", "web")
+    star.join("api", "web")
+    trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    star.ask("web", 7, "/api/users/1", "x", {"y": [1]}, timeout_ms=2000, traceparent=trace)
+    (asked,) = star.take("api")
+    assert (asked["method"], asked["params"]) == ("users/1", ["x", {"y": [1]}])
+    assert asked["meta"] == {"timeout_ms": 2000, "traceparent": trace, "from": "web"}
+    star.send("api", {"id": asked["id"], "result": ["Ann", None]})
+    assert star.take("web") == [{"jsonrpc": "2.0", "id": 7, "result": ["Ann", None]}]
+
+
+def test_ids_are_those_of_the_asker_whatever_they_are() -> None:
+    star = Star("api")
+    star.join("api")
+    star.open("x")
+    star.send("x", {"id": 'a"b', "method": "api/1"}, {"id": None, "method": "api/2"})
+    for asked in star.take("api"):
+        star.send("api", {"id": asked["id"], "result": []})
+    assert [message["id"] for message in star.take("x")] == ['a"b', None]
+
+
+def test_an_error_comes_back_as_it_is() -> None:
+    star = Star("api")
+    star.join("api")
+    star.open("x")
+    star.ask("x", 1, "api/a")
+    error = {"code": -32000, "message": "boom", "data": {"type": "ValueError", "more": [1]}}
+    star.send("api", {"id": star.take("api")[0]["id"], "error": error})
+    assert star.take("x") == [{"jsonrpc": "2.0", "id": 1, "error": error}]
+
+
+@pytest.mark.parametrize(
+    ("address", "peer", "path"),
+    [
+        ("api/path", "api", "path"),
+        ("/api/path", "api", "path"),
+        ("api", "api", ""),
+        ("api/", "api", ""),
+        ("ping", "route", "ping"),
+        ("foo/x", "route", "foo/x"),
+        ("API/x", "route", "API/x"),
+        ("Api/x", "Api", "x"),
+        ("sp%20ace/x", "sp ace", "x"),
+        ("api/%252E", "api", "%252E"),
+        ("api/$/cancel", "api", "/$/cancel"),
+        ("worker/x", "route", "worker/x"),
+        ("route/x", "route", "route/x"),
+        ("index/x", "route", "index/x"),
+        ("web.2/x", "web.2", "x"),
+        ("web.1/x", "web", "x"),
+    ],
+)
+def test_an_address_names(address: str, peer: str, path: str) -> None:
+    star = Star("api", "Api", "sp ace", "web", "web.2")
+    star.calls.expect("route", "route", default=True)
+    star.calls.expect("worker", "worker", askable=False)
+    star.join("api", "Api", "sp ace", "web", "web.2", "route", "worker")
+    star.ask("worker", 1, address)
+    got = {name: messages[0]["method"] for name, messages in star.inbox.items() if messages}
+    assert got == {peer: path}
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "status"),
+    [
+        ("foo/x", "ConnectionNotFound", 404),
+        ("foo", "ConnectionNotFound", 404),
+        ("x/%zz", "BadPath", 400),
+        ("api/%ff", "BadPath", 400),
+    ],
+)
+def test_an_address_that_names_nobody_is_told(address: str, kind: str, status: int) -> None:
+    star = Star("api")
+    star.join("api")
+    star.open("x")
+    star.ask("x", 1, address)
+    assert star.failure("x") == (1, kind, status)
+    # And once more, from what was kept of it.
+    star.ask("x", 2, address)
+    assert star.failure("x") == (2, kind, status)
+
+
+def test_instances_take_turns_and_one_can_be_named() -> None:
+    star = Star("web", "web.2", "web.3")
+    star.join("web", "web.2", "web.3")
+    star.open("x")
+    for number in range(6):
+        star.ask("x", number, "web/x")
+    star.ask("x", 6, "web.2/y")
+    counts = {name: len(star.take(name)) for name in ("web", "web.2", "web.3")}
+    assert counts == {"web": 2, "web.2": 3, "web.3": 2}
+
+
+def test_requests_wait_until_the_connection_is_ready_in_their_order() -> None:
+    star = Star("api")
+    star.open("x", "api")
+    star.tokens["api"] = "t"
+    for number in range(3):
+        star.ask("x", number, "api/x", number, timeout_ms=1000)
+    star.send("api", {"id": 0, "method": "$/hello", "params": [{"name": "api", "token": "t"}]})
+    assert len(star.take("api")) == 1
+    star.now_s += 0.4
+    star.send("api", {"method": "$/ready"})
+    asked = star.take("api")
+    assert [message["params"] for message in asked] == [[0], [1], [2]]
+    assert asked[0]["meta"]["timeout_ms"] in (599, 600)
+
+
+def test_what_waits_longer_than_it_may_is_failed() -> None:
+    star = Star("api")
+    star.open("x")
+    star.ask("x", 1, "api/x", timeout_ms=500)
+    star.wait(0.4)
+    assert star.take("x") == []
+    star.wait(0.2)
+    (message,) = star.take("x")
+    assert (message["id"], message["error"]["data"]["type"]) == (1, "RequestTimeout")
+    assert "not ready" in message["error"]["message"]
+
+
+def test_time_without_a_word_is_limited_and_null_is_any_time() -> None:
+    star = Star("api")
+    star.join("api")
+    star.open("x")
+    star.ask("x", 1, "api/x")
+    star.ask("x", 2, "api/x", timeout_ms=None)
+    star.wait(31)
+    assert star.failure("x") == (1, "RequestTimeout", 504)
+    assert [message["method"] for message in star.take("api")] == ["x", "x", "$/cancel"]
+    star.wait(1e6)
+    assert star.take("x") == []
+
+
+def test_a_late_answer_is_dropped() -> None:
+    star = Star("api")
+    star.join("api")
+    star.open("x")
+    star.ask("x", 1, "api/x", timeout_ms=100)
+    (asked,) = star.take("api")
+    star.wait(0.2)
+    star.take("x")
+    star.send("api", {"id": asked["id"], "result": [1]})
+    assert star.take("x") == []
+
+
+def test_what_is_taken_back_is_told_to_both() -> None:
+    star = Star("api", "slow")
+    star.join("api")
+    star.open("x")
+    star.ask("x", 1, "api/x")
+    star.ask("x", 2, "slow/x")
+    (asked,) = star.take("api")
+    star.send("x", {"method": "$/cancel", "params": [1]}, {"method": "$/cancel", "params": [2, 9]})
+    assert star.take("api") == [{"jsonrpc": "2.0", "method": "$/cancel", "params": [asked["id"]]}]
+    kinds = [message["error"]["data"]["type"] for message in star.take("x")]
+    assert kinds == ["Cancelled", "Cancelled"]
+
+
+def test_who_dies_with_requests_open_fails_them_at_once() -> None:
+    star = Star("api")
+    star.join("api")
+    star.open("x")
+    star.ask("x", 1, "api/x")
+    star.leave("api")
+    assert star.failure("x") == (1, "PeerDied", 503)
+    # It is started again, so what is asked now waits for it.
+    star.ask("x", 2, "api/x")
+    assert star.take("x") == []
+    star.join("api")
+    assert [message["method"] for message in star.take("api")] == ["x"]
+
+
+def test_for_who_will_not_come_nobody_waits() -> None:
+    star = Star("api", "api.2")
+    star.open("x")
+    star.ask("x", 1, "api.2/x")
+    star.ask("x", 2, "api/x")
+    star.do(star.calls.gone("api.2", "has failed", star.now_s))
+    assert star.failure("x") == (1, "PeerDied", 503)
+    star.do(star.calls.gone("api", "has failed", star.now_s))
+    assert star.failure("x") == (2, "PeerDied", 503)
+    star.ask("x", 3, "api/x")
+    assert star.failure("x") == (3, "PeerDied", 503)
+    star.calls.coming("api")
+    star.ask("x", 4, "api/x")
+    assert star.take("x") == []
+
+
+def test_the_work_of_an_asker_who_has_gone_is_taken_back() -> None:
+    star = Star("api")
+    star.join("api")
+    star.open("x")
+    star.ask("x", 1, "api/x")
+    star.take("api")
+    star.leave("x")
+    assert [message["method"] for message in star.take("api")] == ["$/cancel"]
+
+
+def test_a_notification_is_passed_on_and_never_answered() -> None:
+    star = Star("api")
+    star.join("api")
+    star.open("x")
+    star.send("x", {"method": "api/log", "params": ["text"]}, {"method": "nobody/x"})
+    (told,) = star.take("api")
+    assert ("id" in told, told["method"], told["params"]) == (False, "log", ["text"])
+    assert star.take("x") == []
+
+
+def test_names_are_proved_by_their_token_and_held_by_one() -> None:
+    star = Star("api", "other")
+    star.join("api")
+    star.open("x")
+    hello = {"id": 1, "method": "$/hello"}
+    star.send("x", hello | {"params": [{"name": "api", "token": star.tokens["api"]}]})
+    assert star.failure("x") == (1, "NameTaken", 409)
+    star.send("x", hello | {"params": [{"name": "other", "token": ""}]})
+    assert star.failure("x") == (1, "NameTaken", 409)
+    star.tokens["other"] = "t"
+    star.send("x", hello | {"params": [{"name": "other", "token": "T"}]})
+    assert star.failure("x") == (1, "NameTaken", 409)
+    star.send("x", hello | {"params": [{"name": "supervisor"}]})
+    assert star.failure("x") == (1, "NameTaken", 409)
+    # Free again, with the same token, once the connection is closed.
+    star.leave("api")
+    star.send("x", hello | {"params": [{"name": "api", "token": star.tokens["api"]}]})
+    (answer,) = star.take("x")
+    assert answer["result"] == [
+        {"protocol": 1, "max_message": 16777216, "options": {"greeting": "hi"}}
+    ]
+
+
+def test_a_stranger_may_have_a_free_name() -> None:
+    star = Star("api")
+    star.join("guest")
+    star.open("x")
+    star.ask("x", 1, "guest/x")
+    assert len(star.take("guest")) == 1
+    star.leave("guest")
+    assert star.failure("x") == (1, "PeerDied", 503)
+    star.ask("x", 2, "guest/x")
+    assert star.failure("x") == (2, "ConnectionNotFound", 404)
+
+
+def test_what_waits_for_a_stranger_who_leaves_is_failed() -> None:
+    star = Star()
+    star.open("guest", "x")
+    star.send("guest", {"id": 1, "method": "$/hello", "params": [{"name": "guest"}]})
+    star.ask("x", 1, "guest/x", timeout_ms=None)
+    star.leave("guest")
+    assert star.failure("x") == (1, "PeerDied", 503)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        [{"name": "a/b"}], [{"name": ""}], [{"name": "$x"}], [{"name": 7}], [{"name": "a\n"}],
+        [{"protocol": 2}], [7], [],
+    ],
+)  # fmt: skip
+def test_a_hello_that_cannot_be_is_refused(params: list[object]) -> None:
+    star = Star()
+    star.open("x")
+    star.send("x", {"id": 1, "method": "$/hello", "params": params})
+    assert star.take("x")[0]["error"]["code"] == -32602
+
+
+def test_one_hello_is_enough() -> None:
+    star = Star()
+    star.join("x")
+    star.send("x", {"id": 1, "method": "$/hello", "params": [{}]})
+    assert star.take("x")[0]["error"]["code"] == -32600
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "code"),
+    [
+        (b"x", None, -32700),
+        (b"[]", None, -32600),
+        (b"{}", None, -32600),
+        (b'{"id":1,"method":"api","params":{}}', 1, -32602),
+        (b'{"id":1,"method":"$/nothing"}', 1, -32601),
+    ],
+)
+def test_a_bad_line_gets_one_error(line: bytes, key: int | None, code: int) -> None:
+    star = Star("api")
+    star.open("x")
+    star.send_raw("x", line, b" ", b"")
+    (answer,) = star.take("x")
+    assert (answer["id"], answer["error"]["code"]) == (key, code)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"id":1,"result":[]}', b'{"id":null,"error":{"code":1}}', b'{"method":"$/nothing"}',
+        b'{"method":"$/cancel","params":[1,"a",{},[]]}', b'{"method":"$/ready"}',
+        b'{"method":"$/hello","params":[{"name":"x"}]}', b'{"method":"x","params":{}}',
+    ],
+)  # fmt: skip
+def test_what_says_nothing_gets_nothing(line: bytes) -> None:
+    star = Star("api")
+    star.open("x")
+    star.send_raw("x", line)
+    assert star.take("x") == []
+
+
+def test_an_answer_that_is_none_is_told_to_the_asker() -> None:
+    star = Star("api")
+    star.join("api")
+    star.open("x")
+    answers: list[Message] = [{"result": {}}, {"result": 1}, {"error": "no"}]
+    for number, message in enumerate(answers):
+        star.ask("x", number, "api/x")
+        star.send("api", {"id": star.take("api")[0]["id"], **message})
+        assert star.failure("x") == (number, "BadAnswer", 502)
+
+
+def test_an_id_that_is_in_use_is_refused() -> None:
+    star = Star("api")
+    star.join("api")
+    star.open("x")
+    star.ask("x", 1, "api/x")
+    star.ask("x", 1, "api/x")
+    assert star.take("x")[0]["error"]["code"] == -32600
+    assert len(star.take("api")) == 1
+
+
+def test_a_line_that_is_too_long_ends_that_connection() -> None:
+    star = Star()
+    star.open("x")
+    star.do(star.calls.overflowed(star.peers["x"]))
+    assert star.failure("x") == (None, "MessageTooLarge", 413)
+    assert star.closed == ["x"]
+
+
+def test_who_has_said_all_gets_the_answers_that_are_open() -> None:
+    star = Star("api")
+    star.join("api")
+    star.open("x", "idle")
+    star.ask("x", 1, "api/x")
+    for name in ("x", "idle"):
+        star.do(star.calls.half_closed(star.peers[name], star.now_s))
+    assert star.closed == ["idle"]
+    star.send("api", {"id": star.take("api")[0]["id"], "result": [1]})
+    assert (star.take("x")[0]["result"], star.closed) == ([1], ["idle", "x"])
+
+
+# Who does not read, and who sends too much.
+
+
+def test_for_who_does_not_read_it_is_kept_in_order() -> None:
+    star = Star("api")
+    star.join("api")
+    star.open("x")
+    api = star.peers["api"]
+    star.calls.blocked(api)
+    for number in range(3):
+        star.ask("x", number, "api/x", number)
+    assert star.take("api") == []
+    star.calls.unblocked(api)
+    lines = star.calls.release(api, 1)
+    # Until all that is kept has gone, the rest goes behind it.
+    star.ask("x", 3, "api/x", 3)
+    lines += star.calls.release(api, 10_000)
+    assert [json.loads(line)["params"] for line in lines] == [[0], [1], [2], [3]]
+    assert api.held_bytes == 0
+
+
+def test_what_was_not_written_to_who_dies_goes_to_another() -> None:
+    star = Star("web", "web.2")
+    star.join("web")
+    star.open("x")
+    star.ask("x", 1, "web/x")
+    star.calls.blocked(star.peers["web"])
+    star.ask("x", 2, "web/x")
+    star.join("web.2")
+    star.take("web.2")
+    star.leave("web")
+    assert star.failure("x") == (1, "PeerDied", 503)
+    assert [message["method"] for message in star.take("web.2")] == ["x"]
+
+
+def test_what_is_taken_back_before_it_is_written_is_never_written() -> None:
+    star = Star("api")
+    star.join("api")
+    star.open("x")
+    api = star.peers["api"]
+    star.calls.blocked(api)
+    star.ask("x", 1, "api/x")
+    star.send("x", {"method": "$/cancel", "params": [1]})
+    star.calls.unblocked(api)
+    assert star.calls.release(api, 10_000) == []
+
+
+def test_one_who_is_stuck_refuses_beyond_a_limit_and_others_go_on() -> None:
+    star = Star("stuck", "api", limits=Limits(held_bytes=1000, queue=3, asks=10))
+    star.join("stuck", "api")
+    star.open("x")
+    star.calls.blocked(star.peers["stuck"])
+    for number in range(5):
+        star.ask("x", number, "stuck/x")
+    assert {message["error"]["data"]["type"] for message in star.take("x")} == {"Overloaded"}
+    star.ask("x", 10, "api/x", "a" * 2000)
+    assert len(star.take("api")) == 1
+    # What is not answered has no limit but that of bytes.
+    for _ in range(30):
+        star.send("x", {"method": "stuck/x", "params": ["a" * 100]})
+    assert star.peers["stuck"].held_bytes < 2000
+
+
+def test_another_instance_takes_what_a_full_one_cannot() -> None:
+    star = Star("web", "web.2", limits=Limits(queue=2))
+    star.join("web", "web.2")
+    star.open("x")
+    for number in range(5):
+        star.ask("x", number, "web/x")
+    assert star.failure("x") == (4, "Overloaded", 503)
+    assert (len(star.take("web")), len(star.take("web.2"))) == (2, 2)
+
+
+def test_too_much_that_waits_is_refused() -> None:
+    star = Star("api", limits=Limits(queue=2, held_bytes=100))
+    star.open("x")
+    for number in range(3):
+        star.ask("x", number, "api/x")
+    assert star.failure("x") == (2, "Overloaded", 503)
+    other = Star("api", limits=Limits(held_bytes=100))
+    other.open("x")
+    other.ask("x", 1, "api/x", "a" * 200)
+    assert other.failure("x") == (1, "Overloaded", 503)
+
+
+def test_one_asker_has_a_limit_too() -> None:
+    star = Star("api", limits=Limits(asks=2))
+    star.join("api")
+    star.open("x")
+    for number in range(3):
+        star.ask("x", number, "api/x")
+    assert star.failure("x") == (2, "Overloaded", 503)
+
+
+def test_answers_that_nobody_reads_are_counted_and_replaced() -> None:
+    star = Star("api", limits=Limits(held_bytes=500))
+    star.join("api")
+    star.open("x")
+    x = star.peers["x"]
+    for number in range(2):
+        star.ask("x", number, "api/x")
+    star.calls.blocked(x)
+    for asked in star.take("api"):
+        star.send("api", {"id": asked["id"], "result": ["a" * 400]})
+    assert x.owed_bytes == x.held_bytes > 400
+    star.calls.unblocked(x)
+    first, second = (json.loads(line) for line in star.calls.release(x, 10_000))
+    assert "result" in first
+    assert second["error"]["data"]["type"] == "Overloaded"
+    assert x.owed_bytes == 0
+
+
+# The supervisor.
+
+
+def test_what_the_supervisor_is_asked_is_handed_to_it() -> None:
+    star = Star("api")
+    star.open("x")
+    star.ask("x", 1, "/supervisor/ps", "a")
+    (action,) = star.others
+    assert isinstance(action, AskSupervisor)
+    assert (action.ask.path, bytes(action.ask.params)) == ("ps", b'["a"]')
+    star.do(star.calls.stream(action.ask, b"[1,2]"))
+    star.do(star.calls.answer(action.ask, b'["fine"]'))
+    star.do(star.calls.stream(action.ask, b"[1,3]"))
+    told, answer = star.take("x")
+    assert (told["method"], told["params"]) == ("$/stream", [1, 2])
+    assert answer["result"] == ["fine"]
+
+
+def test_an_instance_that_is_no_more_is_not_known() -> None:
+    star = Star("web", "web.2")
+    star.join("web", "web.2")
+    star.open("x")
+    star.ask("x", 1, "web.2/x")
+    star.do(star.calls.forget("web.2", star.now_s))
+    assert star.failure("x") == (1, "PeerDied", 503)
+    star.ask("x", 2, "web.2/x")
+    assert star.failure("x") == (2, "ConnectionNotFound", 404)
+    star.take("web")
+    star.ask("x", 3, "web/x")
+    star.ask("x", 4, "web/x")
+    assert len(star.take("web")) == 2
