@@ -388,3 +388,48 @@ class NothingToStartError(PortweaveError):
     """The definition files have services, but none that would be started."""
 
     code = "PW0905"
+
+
+# PW11: routes and the proxy
+
+
+class RouteConflictError(PortweaveError):
+    """A hostname has a route already, and its owner lives.
+
+    Attributes:
+        hostname: The name.
+        existing_pid: Who has it; 0 for a route that stays until it is removed.
+    """
+
+    code = "PW1101"
+
+    def __init__(self, hostname: str, existing_pid: int) -> None:
+        super().__init__(
+            f'"{hostname}" is already registered by a running process (PID {existing_pid}).'
+            " Use --force to override.",
+            hint="portweave routes shows who has which name",
+            hostname=hostname,
+            pid=existing_pid,
+        )
+        self.hostname = hostname
+        self.existing_pid = existing_pid
+
+
+class RouteLockError(PortweaveError):
+    """The routes could not be locked, and so not be changed."""
+
+    code = "PW1102"
+
+    def __init__(self, path: str, why: str, pid: int | None = None) -> None:
+        super().__init__(
+            "Failed to acquire route lock",
+            hint=f"{path}: {why}",
+            file=path,
+            **({} if pid is None else {"pid": pid}),
+        )
+
+
+class HostnameError(PortweaveError, ValueError):
+    """A text is no name of a host."""
+
+    code = "PW1103"
