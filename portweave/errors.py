@@ -433,3 +433,55 @@ class HostnameError(PortweaveError, ValueError):
     """A text is no name of a host."""
 
     code = "PW1103"
+
+
+class ProxyPortError(PortweaveError):
+    """The proxy cannot listen on a port."""
+
+    code = "PW1104"
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(
+            f"the proxy cannot listen on {host} port {port}: {why}",
+            hint="--port chooses another; portweave proxy status shows whether one runs already",
+            port=port,
+        )
+
+
+class ProxyRunningError(PortweaveError):
+    """The state folder has a proxy already."""
+
+    code = "PW1105"
+
+    def __init__(self, folder: str, pid: int) -> None:
+        super().__init__(
+            f"a proxy runs already for {folder} (pid {pid})",
+            hint="portweave proxy stop ends it",
+            path=folder,
+            pid=pid,
+        )
+
+
+class ProxyNotStartedError(PortweaveError):
+    """The proxy was started in the background, and ended at once."""
+
+    code = "PW1106"
+
+    def __init__(self, log: str, last_lines: str) -> None:
+        super().__init__(
+            f"the proxy did not start: {last_lines or 'it said nothing'}", hint=f"see {log}"
+        )
+
+
+class RouteUnknownError(PortweaveError):
+    """There is no such alias."""
+
+    code = "PW1107"
+
+    def __init__(self, hostname: str, owner_pid: int | None) -> None:
+        owner = "" if owner_pid is None else f"; its route belongs to pid {owner_pid}"
+        super().__init__(
+            f"{hostname} is no alias{owner}",
+            hint="portweave routes shows what there is",
+            hostname=hostname,
+        )

@@ -15,6 +15,12 @@ from portweave.allocator.routes import (
 from portweave.allocator.routetext import RouteInfo, RouteMapping
 from portweave.errors import HostnameError, RouteConflictError, RouteLockError
 
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from portweave.supervisor.proxy.server import ProxyServer
+
 __all__ = [
     "DIR_MODE",
     "FILE_MODE",
@@ -26,5 +32,30 @@ __all__ = [
     "RouteLockError",
     "RouteMapping",
     "RouteStore",
+    "create_proxy_server",
     "parse_hostname",
 ]
+
+
+def create_proxy_server(
+    get_routes: "Callable[[], Iterable[RouteInfo]]",
+    proxy_port: int = 0,
+    *,
+    tld: str = "localhost",
+    wildcard: bool = False,
+) -> "ProxyServer":
+    """A proxy that does not listen yet; use it in an event loop of asyncio.
+
+    Args:
+        get_routes: Called for each request: where each host's requests go.
+        proxy_port: The port in URLs that the proxy shows; 0 for the one that it listens on.
+        tld: What names end in.
+        wildcard: Whether a host without a route is for that of its longest parent.
+
+    Returns:
+        The proxy: `async with server: await server.listen(port, host="127.0.0.1")`, or
+        `await server.close()`.
+    """
+    from portweave.supervisor.proxy.server import ProxyServer
+
+    return ProxyServer(get_routes, proxy_port, tld=tld, wildcard=wildcard)

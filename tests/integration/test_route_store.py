@@ -265,7 +265,8 @@ def test_a_stale_lock_is_taken_over(folder: Path, kind: str) -> None:
         lock.write_text("")
     else:
         lock.symlink_to("nowhere")
-    os.utime(lock, (time.time() - 11,) * 2, follow_symlinks=False)
+    old_s = time.time() - 11
+    os.utime(lock, (old_s, old_s), follow_symlinks=False)
     RouteStore(folder).add_route("a", 1, 0)
     assert not os.path.lexists(lock)
 
