@@ -292,8 +292,9 @@ def show_idle(contender: Contender, count: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, count + 200), hard))
     connections: list[socket.socket] = []
     try:
-        for _ in range(count):
-            connections.append(socket.create_connection(("127.0.0.1", contender.port), 10))
+        connections.extend(
+            socket.create_connection(("127.0.0.1", contender.port), 10) for _ in range(count)
+        )
         contender.wait()
         print(
             f"{contender.name}: {len(connections)} idle, {contender.rss_mib():.1f} MiB", flush=True

@@ -14,6 +14,7 @@ class Named(Protocol):
     @property
     def hostname(self) -> str:
         """The name, in any case."""
+        ...
 
 
 Route = TypeVar("Route", bound=Named)

@@ -126,8 +126,7 @@ def unknown(name: str, hostnames: list[str], port: int, scheme: str, *, may_know
         f"{name} has no route",
         (
             *lines,
-            "portweave up gives each service of a stack its name;"
-            f" portweave alias {name.split('.')[0]} PORT gives one to any port.",
+            f"portweave alias {name.split('.')[0]} PORT gives a name to any port.",
         ),
         tuple((host, route_url(host, port, scheme)) for host in hostnames),
     )
@@ -167,9 +166,7 @@ def loop(name: str, hops: int) -> Page:
         508,
         "This request goes round in a circle",
         (
-            f"It has come through this proxy {hops} times: the service behind {name} sends it back"
-            " to its own name.",
-            "Where it is a development server that passes requests on, set its option changeOrigin"
-            " to true.",
+            f"It has come by {hops} times: the service behind {name} sends it to its own name.",
+            "Where it is a development server's proxy that does so, set its changeOrigin to true.",
         ),
     )

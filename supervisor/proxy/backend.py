@@ -27,6 +27,7 @@ class Asker(Protocol):
 
         It may raise a ValueError: then the answer is given up.
         """
+        ...
 
     def take_interim(self, status: int, reason: bytes, fields: "Fields") -> None:
         """The head of a 1xx answer."""
@@ -102,6 +103,7 @@ class Backend(asyncio.BufferedProtocol):
         self._keep_alive = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: it is connected."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
@@ -144,23 +146,25 @@ class Backend(asyncio.BufferedProtocol):
 
     # What the event loop calls.
 
-    def get_buffer(self, _sizehint: int) -> memoryview:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what comes."""
         return BUFFER
 
-    def buffer_updated(self, count: int) -> None:
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what has come."""
         asker = self.asker
         if asker is None:
             # Nobody has asked for anything.
             self.abort()
             return
         if self._tunnel:
-            asker.take_tunnel(bytes(BUFFER[:count]))
+            asker.take_tunnel(bytes(BUFFER[:nbytes]))
             return
-        self._unparsed += count
+        self._unparsed += nbytes
         try:
-            self._parser.feed_data(BUFFER[:count])
+            self._parser.feed_data(BUFFER[:nbytes])
         except httptools.HttpParserUpgrade as upgrade:
-            self._change_protocol(asker, bytes(BUFFER[upgrade.args[0] : count]))
+            self._change_protocol(asker, bytes(BUFFER[upgrade.args[0] : nbytes]))
             return
         except httptools.HttpParserCallbackError as error:
             self._give_up(str(error.__context__ or error))
@@ -178,12 +182,14 @@ class Backend(asyncio.BufferedProtocol):
             self._finish()
 
     def eof_received(self) -> bool:
+        """The other side sends no more; whether the connection stays for our part."""
         if self._tunnel and self.asker is not None:
             self.asker.take_tunnel_end()
             return True
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
         self._transport = None
         self.pool.forget(self)
         asker, self.asker = self.asker, None
@@ -194,22 +200,27 @@ class Backend(asyncio.BufferedProtocol):
             )
 
     def pause_writing(self) -> None:
+        """Too much waits to be sent."""
         if self.asker is not None:
             self.asker.hold()
 
     def resume_writing(self) -> None:
+        """What waited has been sent."""
         if self.asker is not None:
             self.asker.go_on()
 
     # What the parser calls.
 
     def on_status(self, status: bytes) -> None:
+        """Words of the status line."""
         self._reason += status
 
     def on_header(self, name: bytes, text: bytes) -> None:
+        """A field of a head, or behind a body."""
         self._fields.append((name, text))
 
     def on_headers_complete(self) -> None:
+        """The head is complete."""
         if self._ended:
             raise ValueError("it has sent more than one answer")
         assert self.asker is not None
@@ -228,6 +239,7 @@ class Backend(asyncio.BufferedProtocol):
             self.asker.take_end([])
 
     def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
         self._unparsed = 0
         if self._bodiless:
             raise ValueError("it has sent a body where there is none")
@@ -235,6 +247,7 @@ class Backend(asyncio.BufferedProtocol):
         self.asker.take_body(data)
 
     def on_message_complete(self) -> None:
+        """The message is complete."""
         self._unparsed = 0
         if not self._answered or self._bodiless:
             return

@@ -43,10 +43,12 @@ class Hall(Protocol):
     @property
     def desk(self) -> "Desk":
         """Where requests find their service."""
+        ...
 
     @property
     def is_draining(self) -> bool:
         """Whether no request is taken any more."""
+        ...
 
     def enter(self, client: "Client") -> None:
         """A client has come."""
@@ -98,6 +100,7 @@ class Client(asyncio.BufferedProtocol):
         self._came: From | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: it is connected."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.since_s = time.monotonic()
@@ -141,21 +144,23 @@ class Client(asyncio.BufferedProtocol):
 
     # What the event loop calls.
 
-    def get_buffer(self, _sizehint: int) -> memoryview:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what comes."""
         return BUFFER
 
-    def buffer_updated(self, count: int) -> None:
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what has come."""
         if self._phase is Phase.TUNNEL:
             assert self._exchange is not None
-            self._exchange.take_tunnel_bytes(bytes(BUFFER[:count]))
+            self._exchange.take_tunnel_bytes(bytes(BUFFER[:nbytes]))
         elif self._phase is Phase.LINGERING:
             return
         elif self._rest is not None:
-            self._rest += bytes(BUFFER[:count])
+            self._rest += bytes(BUFFER[:nbytes])
             # Until the service has answered, nobody knows what these bytes are.
             self.pause()
         else:
-            self._read(BUFFER[:count])
+            self._read(BUFFER[:nbytes])
 
     def _read(self, data: "memoryview | bytes") -> None:
         parser = self._parser
@@ -181,12 +186,14 @@ class Client(asyncio.BufferedProtocol):
         self._advance()
 
     def eof_received(self) -> bool:
+        """The other side sends no more; whether the connection stays for our part."""
         if self._phase is Phase.TUNNEL and self._exchange is not None:
             self._exchange.take_tunnel_eof()
             return True
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
         self.transport = None
         self._hall.leave(self)
         exchange, self._exchange = self._exchange, None
@@ -195,26 +202,32 @@ class Client(asyncio.BufferedProtocol):
             exchange.abandon()
 
     def pause_writing(self) -> None:
+        """Too much waits to be sent."""
         if self._exchange is not None:
             self._exchange.hold_service()
 
     def resume_writing(self) -> None:
+        """What waited has been sent."""
         if self._exchange is not None:
             self._exchange.let_service_go_on()
 
     # What the parser calls. It may be several requests ahead.
 
     def on_message_begin(self) -> None:
+        """A message begins."""
         self._url = b""
         self._fields = []
 
     def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
         self._url += url
 
     def on_header(self, name: bytes, text: bytes) -> None:
+        """A field of a head, or behind a body."""
         self._fields.append((name, text))
 
     def on_headers_complete(self) -> None:
+        """The head is complete."""
         parser = self._parser
         assert parser is not None
         fields, self._fields = self._fields, []
@@ -233,10 +246,12 @@ class Client(asyncio.BufferedProtocol):
         self._add(Exchange(self, self._hall.desk, request))
 
     def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
         self._unparsed = 0
         self._newest().take_request_body(data)
 
     def on_message_complete(self) -> None:
+        """The message is complete."""
         self._unparsed = 0
         fields, self._fields = self._fields, []
         self._newest().end_request(fields)
@@ -309,15 +324,10 @@ class Client(asyncio.BufferedProtocol):
 
     def say(self, page: pages.Page, request: Request | Refusal, *, keep_alive: bool) -> None:
         """Answer ourselves."""
-        asks = isinstance(request, Request)
-        self.write(
-            pages.render(
-                page,
-                html=asks and request.wants_html,
-                body_wanted=not (asks and request.method == b"HEAD"),
-                keep_alive=keep_alive,
-            )
-        )
+        html, body_wanted = False, True
+        if isinstance(request, Request):
+            html, body_wanted = request.wants_html, request.method != b"HEAD"
+        self.write(pages.render(page, html=html, body_wanted=body_wanted, keep_alive=keep_alive))
 
     def begin_tunnel(self) -> None:
         """From now on the bytes are those of another protocol."""

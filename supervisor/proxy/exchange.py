@@ -36,10 +36,12 @@ class Target(Protocol):
     @property
     def hostname(self) -> str:
         """As it is registered."""
+        ...
 
     @property
     def port(self) -> int:
         """On a loopback address."""
+        ...
 
 
 class Desk(Protocol):
@@ -48,21 +50,27 @@ class Desk(Protocol):
     @property
     def pool(self) -> "Pool":
         """Connections to services."""
+        ...
 
     def find(self, name: str) -> "Target | None":
         """The route of a host."""
+        ...
 
     def unknown(self, request: Request) -> "Page":
         """What to say about a host without a route."""
+        ...
 
     def patience_s(self, target: Target) -> float:
         """How long to wait for a service that does not answer now."""
+        ...
 
     async def explain(self, target: Target) -> "Page":
         """What to say about a service that nothing listens for."""
+        ...
 
     def spawn(self, work: Coroutine[None, None, None]) -> Callable[[], object]:
         """Do something meanwhile; returns how to cancel it."""
+        ...
 
 
 class Customer(Protocol):
@@ -258,15 +266,18 @@ class Exchange:
         self._backend.write(head)
 
     def hold(self) -> None:
+        """The service takes no more for now."""
         self._client.pause()
 
     def go_on(self) -> None:
+        """The service takes more again."""
         if self._is_tunnel or not self.is_request_complete:
             self._client.resume()
 
     # The answer.
 
     def take_interim(self, status: int, reason: bytes, fields: Fields) -> None:
+        """The head of a 1xx answer."""
         request = self.request
         assert isinstance(request, Request)
         if status == 101:
@@ -280,6 +291,7 @@ class Exchange:
         self._out.append(interim_head(status, reason, fields, request.upgrade))
 
     def take_head(self, status: int, reason: bytes, fields: Fields) -> bool:
+        """The head of the answer; whether no body follows whatever it says."""
         assert isinstance(self.request, Request)
         self._answer = read_answer(
             self.request, status, reason, fields, closing=not self.is_request_complete
@@ -288,16 +300,19 @@ class Exchange:
         return self._answer.source is Framing.NONE
 
     def take_body(self, data: bytes) -> None:
+        """A piece of the answer's body."""
         assert self._answer is not None
         self._out.append(chunk(data) if self._answer.sent is Framing.CHUNKED else data)
 
     def take_end(self, trailers: Fields) -> None:
+        """The answer is complete."""
         assert self._answer is not None
         if self._answer.sent is Framing.CHUNKED:
             self._out.append(trailer_lines(trailers))
         self._is_ended = True
 
     def take_news(self) -> None:
+        """All that came at once has been taken."""
         out = self._out
         if out:
             self._client.write(out[0] if len(out) == 1 else b"".join(out))
@@ -318,6 +333,7 @@ class Exchange:
         )
 
     def take_failure(self, why: str, *, clean: bool) -> None:
+        """The service's connection has ended."""
         backend, self._backend = self._backend, None
         if self._is_over:
             return
@@ -341,9 +357,11 @@ class Exchange:
     # Another protocol.
 
     def take_tunnel(self, data: bytes) -> None:
+        """Bytes of the other protocol, from the service."""
         self._client.write(data)
 
     def take_tunnel_end(self) -> None:
+        """The service has no more to say."""
         self._client.end_tunnel()
         self._end_one_way()
 

@@ -101,6 +101,13 @@ class ProxyServer:
 
     async def unlisten(self) -> None:
         """Take no more connections; those that are there stay."""
+        loop = asyncio.get_running_loop()
+        for server in self._servers:
+            for listener in server.sockets:
+                loop.remove_reader(listener.fileno())
+        # One that was just accepted would be forgotten open if its server closed before it is made.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
         for server in self._servers:
             server.close()
         self._servers.clear()
@@ -109,8 +116,7 @@ class ProxyServer:
     async def close(self, drain_s: float = DRAIN_S) -> None:
         """Take no more requests, finish those under way within `drain_s`, and end the rest."""
         self.is_draining = True
-        for server in self._servers:
-            server.close()
+        await self.unlisten()
         for client in list(self._clients):
             client.finish_up()
         if self._clients:
@@ -151,6 +157,8 @@ class ProxyServer:
 
     def enter(self, client: Client) -> None:
         """A client has come."""
+        if self.is_draining:
+            client.abort()
         self._clients.add(client)
         if self._sweeper is None:
             self._sweep()

@@ -8,6 +8,7 @@ import fcntl
 import os
 
 from portweave.allocator.leases import state_dir
+from portweave.allocator.listeners import listening
 from portweave.allocator.processes import command_of, started_at
 from portweave.allocator.registry import read_all
 from portweave.allocator.routes import RouteStore
@@ -95,17 +96,22 @@ class Post:
         folder = os.path.dirname(store.pid_path)
         self._owner = f"{folder}/{_OWNER}"
         self._lock = os.open(f"{folder}/{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        other: int | None = None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            other = find_proxy(store)
-            if other is not None and not other.is_ours and _answers(other.port):
-                raise ProxyRunningError(store.dir, other.pid)
         except BlockingIOError:
+            other = _number(store.pid_path)
+        else:
+            running = find_proxy(store)
+            if (
+                running is not None
+                and not running.is_ours
+                and running.port in listening({running.port})
+            ):
+                other = running.pid
+        if other is not None:
             os.close(self._lock)
-            raise ProxyRunningError(store.dir, _number(store.pid_path)) from None
-        except BaseException:
-            os.close(self._lock)
-            raise
+            raise ProxyRunningError(store.dir, other)
 
     def sign(self, port: int) -> None:
         """Tell others who and where we are.
@@ -128,14 +134,6 @@ class Post:
                 except OSError:
                     continue
         os.close(self._lock)
-
-
-def _answers(port: int) -> bool:
-    import _socket
-
-    from portweave.allocator.listeners import answers
-
-    return answers(_socket.AF_INET, "127.0.0.1", port)
 
 
 def candidate_ports(chosen: int | None) -> "list[int]":
