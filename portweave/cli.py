@@ -23,6 +23,8 @@ VERBS = {
     "env": "print the variables of this worktree, or of one service",
     "port": "print the port of one service",
     "ls": "show the stacks of this machine",
+    "url": "print where one service is reached",
+    "open": "open one service in the browser",
     "proxy": "start, stop or look at the proxy: names instead of ports",
     "routes": "show which name leads where",
     "alias": "give any port a name",

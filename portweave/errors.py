@@ -485,3 +485,14 @@ class RouteUnknownError(PortweaveError):
             hint="portweave routes shows what there is",
             hostname=hostname,
         )
+
+
+class NoBrowserError(PortweaveError):
+    """There is nothing to open a URL with, or it has failed."""
+
+    code = "PW1108"
+
+    def __init__(self, url: str, why: str = "there is no browser to open it with") -> None:
+        super().__init__(
+            f"{url} was not opened: {why}", hint="the variable BROWSER names a command", url=url
+        )

@@ -42,6 +42,24 @@ SIGNALS = (
     "SIGABRT",
     "SIGALRM",
 )
+# Those that are recognised, by the names that `framework` takes.
+FRAMEWORKS = (
+    "vite",
+    "vp",
+    "react-router",
+    "astro",
+    "rsbuild",
+    "ng",
+    "expo",
+    "react-native",
+    "next",
+    "uvicorn",
+    "fastapi",
+    "gunicorn",
+    "flask",
+    "rails",
+    "django",
+)
 
 # Keys, and values of keys, that nothing acts on yet: refused, so that nobody relies on them. A
 # value stands behind `=`. One that works loses its line, and nothing else changes.
@@ -50,8 +68,6 @@ NOT_YET = frozenset(
         "watch",
         "ready.notify=true",
         "tty=true",
-        "framework=name",
-        "hostname=name",
     }
 )
 # Refused until they exist, whatever their value is.

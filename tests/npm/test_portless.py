@@ -73,7 +73,19 @@ def test_either_reads_what_the_other_writes(node: Node, tmp_path: Path) -> None:
 
 
 def test_numbers_and_texts_are_written_alike(node: Node, tmp_path: Path) -> None:
-    numbers = "3000.0 1e3 -0 0.1 1e21 123456789012345678901 1e-6 1.5e-7 5e-324 1e20 -12.50".split()
+    numbers = [
+        "3000.0",
+        "1e3",
+        "-0",
+        "0.1",
+        "1e21",
+        "123456789012345678901",
+        "1e-6",
+        "1.5e-7",
+        "5e-324",
+        "1e20",
+        "-12.50",
+    ]
     entries = [f'{{"hostname":"h{n}","port":{text},"pid":0}}' for n, text in enumerate(numbers)]
     entries.append(r'{"hostname":"\ud800\u0001\"/","port":1,"pid":0,"x":{"b":[1.0,null],"a":{}}}')
     path = tmp_path / "routes.json"
