@@ -38,8 +38,12 @@ class Owners:
                 found[hostname, int(pid)] = started
         return found
 
-    def add(self, hostname: str, pid: int, routes: "Iterable[RouteMapping]") -> None:
-        """Keep when a new owner began, and forget those that have none of `routes`.
+    def add(self, new: "Iterable[tuple[str, int]]", routes: "Iterable[RouteMapping]") -> None:
+        """Keep when new owners began, and forget those that have none of `routes`.
+
+        Args:
+            new: (hostname, pid) pairs.
+            routes: What is to be written.
 
         Raises:
             OSError: It cannot be written.
@@ -47,10 +51,11 @@ class Owners:
         before = self.read()
         kept = {(route.hostname, route.pid) for route in routes}
         after = {key: started for key, started in before.items() if key in kept}
-        started = started_at(pid) if _is_pid(pid) and pid > 0 else None
-        after.pop((hostname, pid), None)
-        if started is not None and "\n" not in hostname:
-            after[hostname, pid] = started
+        for hostname, pid in new:
+            after.pop((hostname, pid), None)
+            started = started_at(pid) if _is_pid(pid) and pid > 0 else None
+            if started is not None and "\n" not in hostname and (hostname, pid) in kept:
+                after[hostname, pid] = started
         if after == before:
             return
         lines = [f"{pid} {started} {hostname}\n" for (hostname, pid), started in after.items()]

@@ -26,7 +26,7 @@ from portweave.errors import PortweaveError, RouteConflictError, RouteLockError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 FILE_MODE = 0o644
 DIR_MODE = 0o755
@@ -152,8 +152,43 @@ class RouteStore:
             others = [route for route in routes if route.hostname != hostname]
             return [*others, RouteMapping(hostname, port, pid)]
 
-        self._change(change, adding=(hostname, pid))
+        self._change(change, adding=[(hostname, pid)])
         return replaced
+
+    def add_routes(self, routes: "Iterable[RouteMapping]") -> list[RouteMapping]:
+        """Add several at once; one whose name another living owner has is left out.
+
+        Returns:
+            Those that have the names of the ones that were left out.
+
+        Raises:
+            RouteLockError: Somebody else held the lock for too long, or it cannot be taken.
+            OSError: The routes cannot be written.
+        """
+        new = {route.hostname: route for route in routes}
+        holders: list[RouteMapping] = []
+
+        def change(before: list[RouteMapping]) -> list[RouteMapping]:
+            holders[:] = [
+                route
+                for route in before
+                if route.hostname in new and route.pid != new[route.hostname].pid
+            ]
+            taken = {route.hostname for route in holders}
+            kept = [route for route in before if route in holders or route.hostname not in new]
+            return kept + [route for name, route in new.items() if name not in taken]
+
+        self._change(change, adding=[(route.hostname, route.pid) for route in new.values()])
+        return holders
+
+    def remove_routes(self, owner_pid: int) -> None:
+        """Take all routes of an owner away.
+
+        Raises:
+            RouteLockError: Somebody else held the lock for too long, or it cannot be taken.
+            OSError: The routes cannot be written.
+        """
+        self._change(lambda routes: [route for route in routes if route.pid != owner_pid])
 
     def remove_route(self, hostname: str, owner_pid: int | None = None) -> None:
         """Take a host's route away; one that is not there is no error.
@@ -196,7 +231,7 @@ class RouteStore:
         self,
         change: "Callable[[list[RouteMapping]], list[RouteMapping]]",
         *,
-        adding: tuple[str, int] | None = None,
+        adding: "Iterable[tuple[str, int]]" = (),
         always: bool = False,
     ) -> list[RouteMapping]:
         """Replace the routes by what `change` makes of those whose owners live."""
@@ -208,7 +243,7 @@ class RouteStore:
                     before = self._load_for_change()
                     after = change(self._alive(before))
                     if adding:
-                        self._owners.add(*adding, after)
+                        self._owners.add(adding, after)
                     if adding or always or after != before:
                         self._save(after, lock)
                     return after

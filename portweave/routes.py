@@ -42,7 +42,9 @@ def create_proxy_server(
     proxy_port: int = 0,
     *,
     tld: str = "localhost",
+    strict: bool = True,
     wildcard: bool = False,
+    on_error: "Callable[[str], object] | None" = None,
 ) -> "ProxyServer":
     """A proxy that does not listen yet; use it in an event loop of asyncio.
 
@@ -50,7 +52,9 @@ def create_proxy_server(
         get_routes: Called for each request: where each host's requests go.
         proxy_port: The port in URLs that the proxy shows; 0 for the one that it listens on.
         tld: What names end in.
+        strict: False for what `wildcard` says, as portless has it.
         wildcard: Whether a host without a route is for that of its longest parent.
+        on_error: Takes a line about each service that did not answer properly.
 
     Returns:
         The proxy: `async with server: await server.listen(port, host="127.0.0.1")`, or
@@ -58,4 +62,6 @@ def create_proxy_server(
     """
     from portweave.supervisor.proxy.server import ProxyServer
 
-    return ProxyServer(get_routes, proxy_port, tld=tld, wildcard=wildcard)
+    return ProxyServer(
+        get_routes, proxy_port, tld=tld, wildcard=wildcard or not strict, on_error=on_error
+    )

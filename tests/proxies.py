@@ -179,12 +179,12 @@ class Service:
             threading.Thread(target=self._work, args=(connection,), daemon=True).start()
 
     def _work(self, connection: socket.socket) -> None:
-        with Caller(taken=connection) as caller:
-            try:
+        try:
+            with Caller(taken=connection) as caller:
                 self._serve(caller, self)
-            except (OSError, AssertionError):
-                # The proxy has gone.
-                return
+        except (OSError, AssertionError):
+            # The proxy, or the test, has gone.
+            return
 
     def close(self) -> None:
         self._listener.close()

@@ -14,6 +14,7 @@ OPTIONS = (
     Option("-p", "--port", metavar="PORT", about="listen there, instead of 1355 or the next free"),
     Option("--state-dir", metavar="DIR", about="the folder of the routes"),
     Option("--wildcard", about="a name without a route is for its longest parent's"),
+    Option("--for-stacks", about="end 30 s after the last stack of this machine"),
 )
 USAGE = "start|stop|status|run [options]"
 HELP = """
@@ -26,9 +27,6 @@ in it are followed at once, whichever program changes them, portless included.
 """
 _ACTIONS = ("start", "stop", "status", "run")
 _LARGEST_PORT = 65535
-START_S = 10.0
-STOP_S = 5.0
-_PAUSE_S = 0.02
 
 
 def run(args: Args) -> int:
@@ -45,7 +43,7 @@ def run(args: Args) -> int:
     port = port_from(args.text("port"))
     match words[0]:
         case "run":
-            return _run(store, port, wildcard=args.flag("wildcard"))
+            return _run(store, port, args)
         case "start":
             return _start(store, args)
         case "stop":
@@ -67,14 +65,16 @@ def port_from(text: str | None) -> int | None:
     return int(text)
 
 
-def _run(store: "RouteStore", port: int | None, *, wildcard: bool) -> int:
+def _run(store: "RouteStore", port: int | None, args: Args) -> int:
+    from portweave.supervisor.paths import stacks_dir
     from portweave.supervisor.proxy.serve import serve
 
     def say(found: int) -> None:
         text = f"[portweave] the proxy listens on http://127.0.0.1:{found} (pid {os.getpid()})"
         print(text, file=sys.stderr, flush=True)
 
-    serve(store, port, wildcard=wildcard, say=say)
+    stacks = stacks_dir(os.environ) if args.flag("for_stacks") else None
+    serve(store, port, wildcard=args.flag("wildcard"), stacks=stacks, say=say)
     return 0
 
 
@@ -86,6 +86,7 @@ def _start(store: "RouteStore", args: Args) -> int:
         port=args.text("port"),
         state_dir=args.text("state_dir"),
         wildcard=args.flag("wildcard"),
+        for_stacks=args.flag("for_stacks"),
         environ=os.environ,
     )
     how = "listens" if is_new else "runs already, and listens"

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import httptools
 
-from portweave.supervisor.proxy.wire import ANSWER_HEAD_BYTES, BUFFER
+from portweave.supervisor.proxy.wire import (
+    ANSWER_HEAD_BYTES,
+    BUFFER,
+    MOST_FIELDS,
+    TooManyFieldsError,
+)
 
 if TYPE_CHECKING:
     from portweave.supervisor.core.heads import Fields
@@ -217,7 +222,10 @@ class Backend(asyncio.BufferedProtocol):
 
     def on_header(self, name: bytes, text: bytes) -> None:
         """A field of a head, or behind a body."""
-        self._fields.append((name, text))
+        fields = self._fields
+        if len(fields) >= MOST_FIELDS:
+            raise TooManyFieldsError
+        fields.append((name, text))
 
     def on_headers_complete(self) -> None:
         """The head is complete."""

@@ -16,7 +16,7 @@ import httptools
 from portweave.supervisor.core import pages
 from portweave.supervisor.core.heads import From, Refusal, Request, read_request
 from portweave.supervisor.proxy.exchange import Exchange
-from portweave.supervisor.proxy.wire import BUFFER, HEAD_BYTES
+from portweave.supervisor.proxy.wire import BUFFER, HEAD_BYTES, MOST_FIELDS, TooManyFieldsError
 
 if TYPE_CHECKING:
     from portweave.supervisor.core.heads import Fields
@@ -177,7 +177,9 @@ class Client(asyncio.BufferedProtocol):
         except httptools.HttpParserInvalidMethodError:
             self._refuse(501, "its method is not known")
         except httptools.HttpParserCallbackError as error:
-            raise error.__context__ or error from None
+            if not isinstance(error.__context__, TooManyFieldsError):
+                raise
+            self._refuse(431, "its head is too long")
         except (httptools.HttpParserError, httptools.HttpParserInvalidURLError) as error:
             self._refuse(400, f"it is not HTTP/1.1 ({error})")
         else:
@@ -224,7 +226,10 @@ class Client(asyncio.BufferedProtocol):
 
     def on_header(self, name: bytes, text: bytes) -> None:
         """A field of a head, or behind a body."""
-        self._fields.append((name, text))
+        fields = self._fields
+        if len(fields) >= MOST_FIELDS:
+            raise TooManyFieldsError
+        fields.append((name, text))
 
     def on_headers_complete(self) -> None:
         """The head is complete."""

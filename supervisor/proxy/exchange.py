@@ -68,6 +68,9 @@ class Desk(Protocol):
         """What to say about a service that nothing listens for."""
         ...
 
+    def report(self, target: Target, why: str) -> None:
+        """A service has not answered properly."""
+
     def spawn(self, work: Coroutine[None, None, None]) -> Callable[[], object]:
         """Do something meanwhile; returns how to cancel it."""
         ...
@@ -346,11 +349,14 @@ class Exchange:
                 self._may_retry = False
                 self._cancel = self._desk.spawn(self._connect(self._target))
             else:
+                self._desk.report(self._target, why)
                 self._say(pages.broken(self._target.hostname, self._target.port, why))
         elif clean and self._answer.source is Framing.UNTIL_CLOSE:
             self.take_end([])
             self.take_news()
         else:
+            assert self._target is not None
+            self._desk.report(self._target, f"half an answer: {why}")
             self._is_over = True
             self._client.abort()
 

@@ -4,21 +4,30 @@ import asyncio
 import gc
 import resource
 import signal
+import time
 from collections.abc import Callable
 from errno import EADDRNOTAVAIL, EAFNOSUPPORT
 
 from portweave.allocator.routes import RouteStore
 from portweave.errors import ProxyPortError
+from portweave.supervisor.paths import live_stacks
 from portweave.supervisor.proxy.server import ProxyServer
 from portweave.supervisor.proxy.station import Post, candidate_ports
 from portweave.supervisor.proxy.table import Owners, Table
 
-LOOPBACK = ("127.0.0.1", "::1")
 DRAIN_S = 1.5
+# How long after the last stack one that was started for stacks ends, and how often it looks.
+IDLE_S = 30.0
+LOOK_S = 5.0
 
 
 def serve(
-    store: RouteStore, port: int | None, *, wildcard: bool, say: Callable[[int], object]
+    store: RouteStore,
+    port: int | None,
+    *,
+    wildcard: bool,
+    stacks: str | None,
+    say: Callable[[int], object],
 ) -> None:
     """Run the proxy of a folder until SIGINT, SIGTERM or SIGHUP.
 
@@ -26,6 +35,8 @@ def serve(
         store: The folder's.
         port: Where to listen; None for 1355, or the next one that is free.
         wildcard: Whether a host without a route is for that of its longest parent.
+        stacks: Where the records of stacks lie, if it is to end when the last of them has gone for
+            a while; else None.
         say: Called with the port when it listens.
 
     Raises:
@@ -35,7 +46,7 @@ def serve(
     post = Post(store)
     try:
         _raise_descriptor_limit()
-        asyncio.run(_serve(store, port, post, wildcard=wildcard, say=say))
+        asyncio.run(_serve(store, port, post, wildcard=wildcard, stacks=stacks, say=say))
     finally:
         post.close()
 
@@ -46,6 +57,7 @@ async def _serve(
     post: Post,
     *,
     wildcard: bool,
+    stacks: str | None,
     say: Callable[[int], object],
 ) -> None:
     over = asyncio.Event()
@@ -62,8 +74,24 @@ async def _serve(
     # What is there now stays: to look through it again and again would cost every request.
     gc.collect()
     gc.freeze()
-    await over.wait()
+    if stacks is None:
+        await over.wait()
+    else:
+        await _wait(over, stacks)
     await server.close(DRAIN_S)
+
+
+async def _wait(over: asyncio.Event, stacks: str) -> None:
+    """Wait until it is to end, or the last stack has been gone for a while."""
+    last_s = time.monotonic()
+    while time.monotonic() - last_s < IDLE_S:
+        try:
+            async with asyncio.timeout(LOOK_S):
+                await over.wait()
+                return
+        except TimeoutError:
+            if live_stacks(stacks):
+                last_s = time.monotonic()
 
 
 async def listen(server: ProxyServer, ports: list[int]) -> int:

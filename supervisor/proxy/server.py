@@ -53,6 +53,7 @@ class ProxyServer:
         tld: What names end in.
         wildcard: Whether a host without a route is for that of its longest parent.
         advice: What is known of services beyond their routes.
+        on_error: Takes a line about each service that did not answer properly.
 
     Attributes:
         pool: Connections to services.
@@ -68,6 +69,7 @@ class ProxyServer:
         tld: str = TLD,
         wildcard: bool = False,
         advice: Advice | None = None,
+        on_error: Callable[[str], object] | None = None,
     ) -> None:
         self.pool = Pool()
         self.is_draining = False
@@ -77,6 +79,7 @@ class ProxyServer:
         self._tld = tld
         self._wildcard = wildcard
         self._advice = advice or Advice()
+        self._on_error = on_error
         self._servers: list[asyncio.Server] = []
         self._clients: set[Client] = set()
         self._work: set[asyncio.Task[None]] = set()
@@ -205,9 +208,15 @@ class ProxyServer:
     async def explain(self, target: Target) -> "Page":
         """What to say about a service that nothing listens for."""
         found = [port for port in await self._advice.ports_of(target) if port != target.port]
+        self.report(target, "nothing listens there")
         if found:
             return pages.wrong_port(target.hostname, target.port, found)
         return pages.not_up(target.hostname, target.port, self._advice.state(target))
+
+    def report(self, target: Target, why: str) -> None:
+        """A service has not answered properly."""
+        if self._on_error is not None:
+            self._on_error(f"{target.hostname} (port {target.port}): {why}")
 
     def spawn(self, work: Coroutine[None, None, None]) -> Callable[[], object]:
         """Do something meanwhile; returns how to cancel it."""

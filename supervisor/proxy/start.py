@@ -27,6 +27,7 @@ def start(
     port: str | None = None,
     state_dir: str | None = None,
     wildcard: bool = False,
+    for_stacks: bool = False,
     environ: Mapping[str, str],
 ) -> tuple[Running, bool]:
     """See to it that a folder has a proxy; it goes on in the background.
@@ -36,6 +37,7 @@ def start(
         port: Where it is to listen, as on the command line.
         state_dir: The folder, where it is not the user's own.
         wildcard: As on the command line.
+        for_stacks: Whether it ends when the last stack has been gone for a while.
         environ: What it inherits, but for what tells services apart.
 
     Returns:
@@ -53,6 +55,7 @@ def start(
     words += ["--port", port] if port is not None else []
     words += ["--state-dir", os.path.abspath(state_dir)] if state_dir is not None else []
     words += ["--wildcard"] if wildcard else []
+    words += ["--for-stacks"] if for_stacks else []
     log = Path(os.path.dirname(os.path.abspath(store.pid_path)), LOG)
     # All that portweave sets or reads for a stack is none of its business.
     env = {name: text for name, text in environ.items() if not name.startswith("PORTWEAVE_")}

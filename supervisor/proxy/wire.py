@@ -10,3 +10,12 @@ HEAD_BYTES = 1 << 16
 ANSWER_HEAD_BYTES = 1 << 18
 # What is kept of a body, or of a protocol that is to follow, until it can be passed on.
 HELD_BYTES = 1 << 18
+# How many fields a head, or what stands behind a body, may have.
+MOST_FIELDS = 1000
+
+
+class TooManyFieldsError(ValueError):
+    """A head has more fields than anybody needs."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a head has more than {MOST_FIELDS} fields")

@@ -799,11 +799,30 @@ def test_a_proxy_that_ends_does_not_wait_for_ever(
         assert caller.rest() in (b"", b"<reset>")
 
 
-def test_the_face_makes_a_server() -> None:
+def test_the_face_makes_a_server(service: Callable[..., Service]) -> None:
+    errors: list[str] = []
+    broken = service(raw(b"nonsense"))
+    routes = [RouteInfo("a.localhost", broken.port), RouteInfo("b.localhost", 1)]
+
+    async def ask(port: int, host: str) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        return answer
+
     async def use() -> None:
-        async with create_proxy_server(get_routes=list, proxy_port=1355, wildcard=True) as server:
-            assert await server.listen(0, host="127.0.0.1") == server.ports[0]
+        async with create_proxy_server(
+            get_routes=lambda: routes, proxy_port=1355, strict=False, on_error=errors.append
+        ) as server:
+            port = await server.listen(0, host="127.0.0.1")
+            assert server.ports == [port]
             with pytest.raises(ProxyPortError):
-                await server.listen(server.ports[0])
+                await server.listen(port)
+            assert b"http://b.localhost:1355" in await ask(port, "c.localhost")
+            assert b" 502 " in await ask(port, "x.a.localhost")
+            assert b" 503 " in await ask(port, "b.localhost")
 
     asyncio.run(use())
+    assert errors[0].startswith(f"a.localhost (port {broken.port}): its answer is not HTTP/1.1")
+    assert errors[1:] == ["b.localhost (port 1): nothing listens there"]
