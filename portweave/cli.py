@@ -28,6 +28,7 @@ VERBS = {
     "proxy": "start, stop or look at the proxy: names instead of ports",
     "routes": "show which name leads where",
     "alias": "give any port a name",
+    "hosts": "names for programs that do not resolve *.localhost",
     "lease": "give a script some ports for a while",
     "doctor": "look for what is wrong on this machine, and repair it",
     "check": "validate the definition files without starting anything",

@@ -496,3 +496,16 @@ class NoBrowserError(PortweaveError):
         super().__init__(
             f"{url} was not opened: {why}", hint="the variable BROWSER names a command", url=url
         )
+
+
+class HostsUnwritableError(PortweaveError):
+    """The file of host names cannot be changed."""
+
+    code = "PW1109"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"{path} cannot be changed: {why}",
+            hint=f"portweave hosts | sudo tee -a {path} writes the lines with root's rights",
+            file=path,
+        )
