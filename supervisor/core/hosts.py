@@ -1,9 +1,12 @@
 """A request's Host in, its route out."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Protocol, TypeVar
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+# A name (RFC 1035, section 2.3.4), a dot behind it, and a port.
+LONGEST = 253 + 1 + 6
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=%")
 _HEX = frozenset("0123456789abcdef:.")
 
@@ -20,12 +23,15 @@ class Named(Protocol):
 Route = TypeVar("Route", bound=Named)
 
 
+@lru_cache(maxsize=512)
 def normal(host: bytes) -> tuple[str, str] | None:
     """The name and the port that a Host field has, None where it is not one.
 
     The name is in lower case, without a trailing dot, and without the brackets of an address; the
     port is empty where none is given (RFC 9110, section 7.2; RFC 3986, section 3.2.2).
     """
+    if len(host) > LONGEST:
+        return None
     try:
         text = host.decode("ascii").lower()
     except UnicodeDecodeError:

@@ -19,6 +19,7 @@ DRAIN_S = 1.5
 # How long after the last stack one that was started for stacks ends, and how often it looks.
 IDLE_S = 30.0
 LOOK_S = 5.0
+GARBAGE_OBJECTS = 20_000
 
 
 def serve(
@@ -74,6 +75,8 @@ async def _serve(
     # What is there now stays: to look through it again and again would cost every request.
     gc.collect()
     gc.freeze()
+    # A request makes a hundred objects and no cycle; only connections make some.
+    gc.set_threshold(GARBAGE_OBJECTS)
     if stacks is None:
         await over.wait()
     else:

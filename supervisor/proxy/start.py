@@ -83,14 +83,23 @@ def start(
             # It outlives us, and is not ours to wait for.
             process.returncode = process.returncode or 0
             return running, running.pid == process.pid
-        if process.poll() is not None and find_proxy(store) is None:
+        if process.poll() is not None and not _was_slower(log, said_bytes):
             break
         time.sleep(PAUSE_S)
     else:
         process.kill()
         process.wait()
-    said = log.read_bytes()[said_bytes:].decode("utf-8", "replace").strip()
+    said = _said(log, said_bytes).strip()
     raise ProxyNotStartedError(str(log), said.replace("\n", "; "))
+
+
+def _was_slower(log: Path, start: int) -> bool:
+    """Whether somebody else's is being started at this moment."""
+    return f"({ProxyRunningError.code})" in _said(log, start)
+
+
+def _said(log: Path, start: int) -> str:
+    return log.read_bytes()[start:].decode("utf-8", "replace")
 
 
 def stop(store: RouteStore) -> int | None:

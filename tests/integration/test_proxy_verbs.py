@@ -209,6 +209,21 @@ def test_start_status_and_stop(cli: "Cli", home: Path, tmp_path: Path) -> None:
     assert cli("proxy", "status", cwd=tmp_path).returncode == 1
 
 
+def test_many_starts_make_one_proxy(cli: "Cli", folder: Path, tmp_path: Path) -> None:
+    argv = [*cli.argv, "proxy", "start", "--port", "0", "--state-dir", str(folder)]
+    starts = [
+        subprocess.Popen(argv, env=cli.env(), stderr=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    try:
+        said = [process.communicate(timeout=20)[1] for process in starts]
+        assert [process.returncode for process in starts] == [0] * 4, said
+        pid = (folder / "proxy.pid").read_text()
+        assert all(f"(pid {pid})" in text for text in said)
+        assert sum("runs already" not in text for text in said) == 1
+    finally:
+        cli("proxy", "stop", "--state-dir", folder, cwd=tmp_path)
+
+
 def test_a_start_that_fails_says_why(cli: "Cli", tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = str(stranger.getsockname()[1])
