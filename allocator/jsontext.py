@@ -18,6 +18,11 @@ def is_object(value: object) -> "TypeGuard[dict[str, object]]":
     return isinstance(value, dict)
 
 
+def is_array(value: object) -> "TypeGuard[list[object] | tuple[object, ...]]":
+    """Whether a value is written as a JSON array."""
+    return isinstance(value, (list, tuple))
+
+
 def is_list(value: object) -> "TypeGuard[list[object]]":
     """Whether a value is a JSON array."""
     return isinstance(value, list)
@@ -39,7 +44,11 @@ def code_units(text: str) -> bytes:
 
 
 def pretty(value: object, indent: str = "") -> str:
-    """A value of dicts, texts, integers, booleans and None, indented by two blanks."""
+    """A value of dicts, lists, texts, finite numbers, booleans and None, indented by two blanks."""
+    if is_array(value) and value:
+        inner = indent + "  "
+        rows = [inner + pretty(item, inner) for item in value]
+        return "[\n" + ",\n".join(rows) + f"\n{indent}]"
     if not is_object(value):
         return compact(value)
     if not value:
@@ -50,13 +59,18 @@ def pretty(value: object, indent: str = "") -> str:
 
 
 def compact(value: object) -> str:
-    """A value of dicts, texts, integers, booleans and None, without blanks."""
+    """A value of dicts, lists, texts, finite numbers, booleans and None, without blanks."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(value)
+        # An enumeration's members are numbers too.
+        return int.__repr__(value)
+    if isinstance(value, float):
+        return float.__repr__(value)
+    if is_array(value):
+        return "[" + ",".join(map(compact, value)) + "]"
     if not is_object(value):
         return quote(str(value))
     return "{" + ",".join(f"{quote(key)}:{compact(item)}" for key, item in value.items()) + "}"

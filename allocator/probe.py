@@ -19,7 +19,7 @@ from portweave.allocator.processes import (
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
 _WILDCARD = ((_socket.AF_INET, "0.0.0.0"), (_socket.AF_INET6, "::"))  # noqa: S104 - closed at once
 _ADDRESSES = (*LOOPBACK, *_WILDCARD)
@@ -75,12 +75,33 @@ def listeners(ports: "Collection[int]") -> dict[int, Holder]:
         if socket.port in ports:
             found[socket.port] = Holder(user_id=socket.user_id)
             port_of_inode[f"socket:[{socket.inode}]"] = socket.port
-    for pid, target in _open_sockets() if port_of_inode else ():
+    for pid, target in _open_sockets(os.listdir("/proc")) if port_of_inode else ():
         port = port_of_inode.pop(target, 0)
         if port:
             found[port] = _holder(pid, found[port].user_id)
         if not port_of_inode:
             break
+    return found
+
+
+def listening_ports(pids: "Collection[int]") -> set[int]:
+    """The ports that processes listen on."""
+    if not HAS_PROC:
+        return _listening_ports_slowly(pids)
+    targets = {target for _, target in _open_sockets(map(str, pids))}
+    return {s.port for s in sockets() if f"socket:[{s.inode}]" in targets} if targets else set()
+
+
+def _listening_ports_slowly(pids: "Collection[int]") -> set[int]:
+    import psutil
+
+    found: set[int] = set()
+    for pid in pids:
+        try:
+            connections = psutil.Process(pid).net_connections("tcp")
+        except psutil.Error:
+            continue
+        found |= {c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN}
     return found
 
 
@@ -94,10 +115,10 @@ def _holder(pid: int, user_id: int | None) -> Holder:
     )
 
 
-def _open_sockets() -> "list[tuple[int, str]]":
-    """The sockets of all processes that are ours to see, as (pid, `socket:[inode]`)."""
+def _open_sockets(names: "Iterable[str]") -> "list[tuple[int, str]]":
+    """The sockets of processes that are ours to see, as (pid, `socket:[inode]`)."""
     found: list[tuple[int, str]] = []
-    for name in os.listdir("/proc"):
+    for name in names:
         if not name.isdigit():
             continue
         try:

@@ -1,10 +1,12 @@
 """What it costs to show the lines of services, and what a reader that stands still costs.
 
-`python benchmarks/relay.py [--mb 100] [--stuck 5] [--runs 3] [--portweave PATH] [--honcho PATH]`
+`python benchmarks/relay.py [--mb 100] [--stuck 5] [--runs 3] [--portweave PATH] [--honcho PATH]
+[--concurrently PATH]`
 
 Four services write lines of 100 bytes as fast as they can; a reader takes all of it from a pipe
 and looks at it afterwards: each line carries its service and a number, so what is lost, damaged or
-out of order is found. CPU is that of the supervising processes alone. Then the same with a reader
+out of order is found. Portweave keeps all of it in files at the same time, and what these still
+have is looked at, too. CPU is that of the supervising processes alone. Then the same with a reader
 that reads nothing for `--stuck` seconds and all that is left after that: the services are to go on,
 memory is to stay bounded, and as many lines are to be told as skipped as are missing.
 
@@ -25,12 +27,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
 
 SERVICES = 4
+NAMES = ",".join(f"s{number}" for number in range(1, SERVICES + 1))
 LINE_BYTES = 100
 BLOCK_LINES = 640
 # What each service runs: name, bytes to write, a file that tells how far it is. Most of a block
@@ -53,6 +56,8 @@ os.pwrite(progress, b"%010d done" % (size // len(block)), 0)
 time.sleep(1000)
 """
 LINE = rb"<(s\d) (\d{10}) (\d{3}) x{%d}>\r?$"
+FILLER_BYTES = LINE_BYTES - len(b"<s1 0000000000 000 ") - 2
+FILE_LINE = re.compile(LINE % FILLER_BYTES)
 SKIPPED = re.compile(rb"\[([\d,]+) lines skipped")
 QUIET_S = 1.0
 LONGEST_S = 300.0
@@ -95,6 +100,7 @@ class Result:
         corrupt: Lines that nobody wrote.
         disordered: Lines that came behind a later one of their service.
         progress_mb: What each service wrote while the reader stood still.
+        file_faults: Lines of the files that are not the ones behind those before them.
     """
 
     mb_per_s: float
@@ -106,6 +112,7 @@ class Result:
     corrupt: int
     disordered: int
     progress_mb: tuple[float, ...]
+    file_faults: int = 0
 
 
 def main() -> None:
@@ -119,10 +126,13 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--portweave", default=str(Path(sys.executable).with_name("portweave")))
     parser.add_argument("--honcho", help="the command of honcho, to be measured beside it")
+    parser.add_argument("--concurrently", help="the command of concurrently, likewise")
     options = parser.parse_args()
     contenders = {"portweave": ([options.portweave, "up"], options.mb)}
     if options.honcho:
         contenders["honcho"] = ([options.honcho, "start"], options.honcho_mb)
+    if options.concurrently:
+        contenders["concurrently"] = ([options.concurrently, "--names", NAMES], options.mb)
     results: dict[str, list[Result]] = {name: [] for name in contenders}
     for _ in range(options.runs):
         for name, (argv, mb) in contenders.items():
@@ -146,6 +156,9 @@ def run_in_project(argv: list[str], size_bytes: int, stuck_s: float) -> Result:
             for n in range(1, SERVICES + 1)
         ]
         (root / "Procfile").write_text("".join(lines))
+        if NAMES in argv:
+            # It has no file: commands are its arguments.
+            argv = [*argv, *(line.partition(": ")[2].rstrip() for line in lines)]
         return run_once(argv, folder, stuck_s)
     finally:
         shutil.rmtree(folder)
@@ -208,7 +221,24 @@ def run_once(argv: list[str], folder: Path, stuck_s: float) -> Result:
         thread.join()
         supervisor.wait()
     written = [at(folder, n)[0] * BLOCK_LINES for n in range(1, SERVICES + 1)]
-    return judge(reader, relayed_s, written, cpu_s_per_byte, (peak_bytes - memory) / 1e6, progress)
+    found = judge(reader, relayed_s, written, cpu_s_per_byte, (peak_bytes - memory) / 1e6, progress)
+    return replace(found, file_faults=faults_of_files(folder / "shop/.portweave/logs"))
+
+
+def faults_of_files(logs: Path) -> int:
+    """How many lines of the logs, as far as they are kept, are not the next of their service."""
+    faults = 0
+    for number in range(1, SERVICES + 1):
+        parts = sorted(logs.glob(f"s{number}.log.*"), key=lambda path: int(path.suffix[1:]))
+        data = b"".join(path.read_bytes() for path in [*parts, *logs.glob(f"s{number}.log")])
+        before = None
+        # The first line may be the end of one, and the last was cut off when the service ended.
+        for line in data.split(b"\n")[1:-1]:
+            match = FILE_LINE.fullmatch(line)
+            here = int(match[2]) * BLOCK_LINES + int(match[3]) if match else -1
+            faults += here != (here if before is None else before + 1)
+            before = here
+    return faults
 
 
 def at(folder: Path, number: int) -> tuple[int, bool]:
@@ -261,8 +291,7 @@ def judge(
     last = {b"s%d" % number: -1 for number in range(1, SERVICES + 1)}
     found = told = corrupt = disordered = 0
     lines = b"".join(reader.chunks).split(b"\n")
-    filler = LINE_BYTES - len(b"<s1 0000000000 000 ") - 2
-    pattern = re.compile(LINE % filler)
+    pattern = re.compile(LINE % FILLER_BYTES)
     for line in lines:
         match = pattern.search(line)
         if match is None:
@@ -294,7 +323,7 @@ def show(results: dict[str, list[Result]]) -> None:
     print(
         f"{SERVICES} services, lines of {LINE_BYTES} bytes, medians of {len(results['portweave'])}"
     )
-    heads = ("MB/s", "CPU s/GB", "growth MB", "lines", "missing", "corrupt", "disordered")
+    heads = ("MB/s", "CPU s/GB", "growth MB", "lines", "missing", "corrupt", "disordered", "files")
     print(f"{'':<12}" + "".join(f"{head:>12}" for head in heads))
     for name, runs in results.items():
         costs = [
@@ -312,16 +341,17 @@ def show(results: dict[str, list[Result]]) -> None:
                 [run.missing for run in runs],
                 [run.corrupt for run in runs],
                 [run.disordered for run in runs],
+                [run.file_faults for run in runs],
             )
         ]
         line = "".join(f"{value:12.2f}" for value in costs)
         print(f"{name:<12}{line}" + "".join(f"{value:12}" for value in faults))
-    if "honcho" in results:
+    for other in results.keys() - {"portweave"}:
         ours, theirs = (
             statistics.median(run.mb_per_s for run in results[name])
-            for name in ("portweave", "honcho")
+            for name in ("portweave", other)
         )
-        print(f"portweave relays {ours / theirs:.0f} times as fast")
+        print(f"portweave relays {ours / theirs:.2f} times as fast as {other}")
 
 
 def show_stuck(result: Result, stuck_s: float) -> None:
@@ -332,7 +362,8 @@ def show_stuck(result: Result, stuck_s: float) -> None:
     print(f"  memory grew by {result.growth_mb:.1f} MB")
     print(
         f"  of {result.written} lines {result.missing} are missing, {result.told} were told as"
-        f" skipped; corrupt {result.corrupt}, disordered {result.disordered}"
+        f" skipped; corrupt {result.corrupt}, disordered {result.disordered}; faults of the files"
+        f" {result.file_faults}"
     )
 
 

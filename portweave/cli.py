@@ -17,6 +17,19 @@ from portweave.leftovers import finish_dead_stacks
 # Verb -> what it does, in the order of the help text. The module is portweave.verbs.<verb>.
 VERBS = {
     "up": "start the stack, show its logs, stop it all on Ctrl-C",
+    "down": "stop the stack, and see that nothing of it is left",
+    "ps": "show the services of the stack, and how they are",
+    "start": "start services of the running stack",
+    "stop": "stop services, and leave the stack running",
+    "restart": "stop services and start them again",
+    "why": "say what is wrong with a service",
+    "kill": "send services a signal",
+    "wait": "wait until services are ready, or have ended",
+    "scale": "have more or fewer instances of a service",
+    "reload": "apply changed definition files to the running stack",
+    "exec": "run a command in the environment of a service",
+    "logs": "show what the services have printed, and print",
+    "events": "show what happens in the stack, as it happens",
     "run": "run one command with the worktree's ports in its environment",
     "show": "show the ports of this worktree",
     "prune": "give this worktree's ports back",
@@ -171,6 +184,7 @@ def _help() -> str:
 
 def _verb_help(verb: str) -> str:
     module = import_module(f"portweave.verbs.{verb}")
+    taken = {flag for option in module.OPTIONS for flag in option.flags}
     own = ["", "Options:", *_option_lines(module.OPTIONS)] if module.OPTIONS else []
     return "\n".join(
         [
@@ -180,12 +194,15 @@ def _verb_help(verb: str) -> str:
             *own,
             "",
             "Global options:",
-            *_option_lines(GLOBAL_OPTIONS),
+            *_option_lines(GLOBAL_OPTIONS, taken),
         ]
     )
 
 
-def _option_lines(options: tuple[Option, ...]) -> list[str]:
-    heads = [", ".join(option.flags) + option.placeholder for option in options]
+def _option_lines(options: tuple[Option, ...], taken: set[str] | None = None) -> list[str]:
+    flags = [[flag for flag in option.flags if flag not in (taken or ())] for option in options]
+    heads = [
+        ", ".join(own) + option.placeholder for own, option in zip(flags, options, strict=True)
+    ]
     width = max(map(len, heads)) + 2
     return [f"  {head:<{width}}{option.help}" for head, option in zip(heads, options, strict=True)]

@@ -275,6 +275,7 @@ class SpawnError(PortweaveError):
 
     def __init__(self, command: str, errno_name: str) -> None:
         super().__init__(f'failed to spawn "{command}": spawn {command} {errno_name}')
+        self.errno_name = errno_name
 
 
 class NoAllocationError(PortweaveError):
@@ -388,6 +389,121 @@ class NothingToStartError(PortweaveError):
     """The definition files have services, but none that would be started."""
 
     code = "PW0905"
+
+
+# PW10: the control socket
+
+
+class NoStackError(PortweaveError):
+    """No stack runs where one was looked for."""
+
+    code = "PW1001"
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"no stack is running {where}",
+            hint=("portweave up -d starts it", "portweave ls shows the stacks of this machine"),
+        )
+
+
+class StackUnreachableError(PortweaveError):
+    """A stack runs, but does not answer."""
+
+    code = "PW1002"
+
+    def __init__(self, namespace: str, pid: int, why: str) -> None:
+        super().__init__(
+            f"the stack {namespace} runs (pid {pid}), but does not answer: {why}",
+            hint=f"kill {pid} stops it",
+            namespace=namespace,
+            pid=pid,
+        )
+
+
+class OtherProtocolError(PortweaveError):
+    """A stack was started by a portweave that this one does not understand."""
+
+    code = "PW1003"
+
+    def __init__(self, namespace: str, version: str) -> None:
+        super().__init__(
+            f"the stack {namespace} was started by portweave {version or '(unknown)'}, "
+            "which understands ps, logs and down only",
+            hint="portweave down, then portweave up -d, starts it with this version",
+            namespace=namespace,
+            version=version,
+        )
+
+
+class UnknownServiceError(PortweaveError):
+    """A running stack has no service of that name."""
+
+    code = "PW1004"
+
+    def __init__(self, name: str, known: "list[str]") -> None:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, known, n=1)
+        super().__init__(
+            f"the running stack has no service {name!r}",
+            hint=f"did you mean {near[0]}?" if near else f"its services are {', '.join(known)}",
+            service=name,
+        )
+
+
+class StackStoppingError(PortweaveError):
+    """Something is to be started in a stack that is being stopped."""
+
+    code = "PW1005"
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(
+            f"the stack {namespace} is being stopped",
+            hint="portweave down waits until it has ended",
+            namespace=namespace,
+        )
+
+
+class WaitTimeoutError(PortweaveError):
+    """What was waited for has not come in time."""
+
+    code = "PW1006"
+    exit_status = 124
+
+    def __init__(self, goal: str, states: "list[str]", timeout_s: float) -> None:
+        what = "ready" if goal == "ready" else "at an end"
+        super().__init__(
+            f"not {what} after {timeout_s:g} s: {'; '.join(states)}",
+            hint="portweave ps shows where they stand",
+        )
+
+
+class NotReadyError(PortweaveError):
+    """Services are not ready, and will not be."""
+
+    code = "PW1007"
+
+    def __init__(self, states: "list[str]", last_lines: "list[str]") -> None:
+        super().__init__("\n  ".join([f"not ready: {'; '.join(states)}", *last_lines]))
+
+
+class SupervisorError(PortweaveError):
+    """A supervisor refused; where it said why with a code, it has that one."""
+
+    code = "PW1008"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        hints: "tuple[str, ...]",
+        exit_status: int,
+        facts: "dict[str, object]",
+    ) -> None:
+        super().__init__(message, hint=hints, **facts)
+        self.code = code
+        self.exit_status = exit_status
 
 
 # PW11: routes and the proxy

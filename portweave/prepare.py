@@ -397,6 +397,11 @@ def _strangers(names: list[str], entry: Entry, root: str) -> list[str]:
     ]
 
 
+def logs_dir(root: str) -> str:
+    """Where the logs of a worktree lie; not made by this."""
+    return f"{root.rstrip('/')}/.portweave/logs"
+
+
 def _write_current(root: str, text: str) -> None:
     """Write `.portweave/current.env`, where it says something else."""
     folder = f"{root.rstrip('/')}/.portweave"

@@ -103,3 +103,20 @@ def _value(value: str) -> str:
         return value
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def table(
+    heading: "tuple[str, ...]", rows: "Iterable[tuple[str, ...]]", *, is_terminal: bool
+) -> str:
+    """Rows as text, without a newline at the end: for eyes, or for programs.
+
+    On a pipe there is no heading, and a tab stands between two fields.
+    """
+    if not is_terminal:
+        return "\n".join("\t".join(row) for row in rows)
+    rows = [heading, *rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(heading))]
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )

@@ -41,6 +41,7 @@ class Wishes:
         with_needs: Whether what a named service depends on is started too.
         restart: In place of every service's own policy.
         timeout_s: How long a service may take to become ready, where it does not say so itself.
+        watch: Whether a change of a service's folder restarts it, where it does not say what does.
     """
 
     services: tuple[str, ...] = ()
@@ -49,6 +50,7 @@ class Wishes:
     with_needs: bool = True
     restart: RestartPolicy | None = None
     timeout_s: float = 60.0
+    watch: bool = False
 
 
 def make_plan(prepared: Prepared, wishes: Wishes, environ: Mapping[str, str]) -> StackPlan:
@@ -188,8 +190,10 @@ class _Maker:
             ready=self._ready(service, text, port, is_known=fitting is not None),
             restart=self._restart(service),
             oneshot=service.oneshot,
+            tty=None if service.tty == "auto" else service.tty == "true",
             stop_signal=signal.Signals[service.stop_signal],
             stop_grace_s=service.stop_grace_s,
+            watch=service.watch or ((service.working_dir,) if self._wishes.watch else ()),
         )
 
     def _needs(self, service: Service) -> tuple[Need, ...]:
@@ -231,6 +235,7 @@ class _Maker:
             tcp=port if ready.tcp is True else ready.tcp or None,
             exec=None if ready.exec is None else _argv(ready.exec),
             log=ready.log,
+            notify=ready.notify,
             interval_s=ready.interval_s,
             timeout_s=self._wishes.timeout_s if ready.timeout_s is None else ready.timeout_s,
             written=True,

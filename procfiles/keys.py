@@ -61,14 +61,5 @@ FRAMEWORKS = (
     "django",
 )
 
-# Keys, and values of keys, that nothing acts on yet: refused, so that nobody relies on them. A
-# value stands behind `=`. One that works loses its line, and nothing else changes.
-NOT_YET = frozenset(
-    {
-        "watch",
-        "ready.notify=true",
-        "tty=true",
-    }
-)
 # Refused until they exist, whatever their value is.
 RESERVED = ("scope", "hooks", "resources")

@@ -4,10 +4,10 @@ from portweave.labels import is_hostname
 from portweave.procfiles import keys as words
 from portweave.procfiles.fields import (
     Draft,
+    absolute,
     boolean,
     expected,
     listed,
-    refuse_for_now,
     refuse_others,
     take,
     text_of,
@@ -47,8 +47,6 @@ def _ready(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
         ready.log = _pattern(known["log"], (*keys, "log"), issues)
     if "notify" in known:
         ready.notify = boolean(known["notify"], (*keys, "notify"), issues)
-        if ready.notify:
-            refuse_for_now("ready.notify=true", "notify", (*keys, "notify"), issues)
     if "interval" in known:
         ready.interval_s = _duration(known["interval"], (*keys, "interval"), issues)
     if "timeout" in known:
@@ -180,8 +178,8 @@ def _profiles(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
 
 
 def _watch(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
-    draft.service.watch = texts([value] if isinstance(value, str) else value, keys, issues)
-    refuse_for_now("watch", "watch", keys, issues)
+    found = texts([value] if isinstance(value, str) else value, keys, issues)
+    draft.service.watch = tuple(absolute(draft.folder, path) for path in found)
 
 
 def _framework(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
@@ -214,8 +212,6 @@ def _tty(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
         issues.add(keys, "tty must be auto, true or false")
         return
     draft.service.tty = "true" if value else "false"
-    if value:
-        refuse_for_now("tty=true", "tty: true", keys, issues)
 
 
 def _reserved(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:

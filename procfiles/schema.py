@@ -188,9 +188,13 @@ def _service() -> Schema:
             "The name of its route, its own by default; false: the service has no route.",
             {"anyOf": [{"const": False}, {"type": "string", "pattern": _HOSTNAME}]},
         ),
+        "watch": _said(
+            "A change of these restarts it.",
+            {"anyOf": [_FILLED, {"type": "array", "items": _FILLED}]},
+        ),
         "tty": _said(
             "A terminal of its own: auto (when the output is one), true or false.",
-            {"enum": ["auto", False]},
+            {"enum": ["auto", True, False]},
         ),
         "preferred": {
             "description": "Read and left alone, as in npm portweave.",
@@ -200,28 +204,10 @@ def _service() -> Schema:
             "maximum": 65535,
         },
     }
-    return _object(_with_working(properties))
-
-
-def _with_working(properties: dict[str, Schema]) -> dict[str, Schema]:
-    """Add what is refused for now, once it is not."""
-    later: dict[str, tuple[str, Schema]] = {
-        "tty=true": ("tty", {"enum": ["auto", True, False]}),
-    }
-    for what, (key, schema) in later.items():
-        if what not in keys.NOT_YET:
-            description = str(properties[key]["description"])
-            properties = {**properties, key: _said(description, schema)}
-    if "watch" not in keys.NOT_YET:
-        watch: Schema = {"anyOf": [_FILLED, {"type": "array", "items": _FILLED}]}
-        properties = {**properties, "watch": _said("A change of these restarts it.", watch)}
-    return properties
+    return _object(properties)
 
 
 def _ready() -> Schema:
-    notify: Schema = {"type": "boolean"}
-    if "ready.notify=true" in keys.NOT_YET:
-        notify = {"const": False}
     found = _object(
         {
             "http": _said(
@@ -240,7 +226,7 @@ def _ready() -> Schema:
                 "A regular expression that is found in a line of its output.",
                 {"type": "string", "minLength": 1, "format": "regex"},
             ),
-            "notify": _said("It says so itself, as sd_notify(3).", notify),
+            "notify": _said("It says so itself, as sd_notify(3).", {"type": "boolean"}),
             "interval": _said("The longest pause of a probe.", {"$ref": "#/$defs/duration"}),
             "timeout": _said("How long it may take.", {"$ref": "#/$defs/duration"}),
         }

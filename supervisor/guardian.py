@@ -85,10 +85,7 @@ class Supervisor:
             The child's exit status; 128+n after its death by signal n.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
-        descriptor = hold.descriptor.to_bytes(_INT_BYTES, sys.byteorder)
-        rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptor)
-        self._socket.sendmsg([len(work).to_bytes(_SIZE_BYTES, "big")], [rights])
-        self._socket.sendall(work)
+        send(self._socket, work, hold.descriptor)
         self._socket.close()
         from portweave.supervisor.tribe import become_subreaper
 
@@ -112,6 +109,26 @@ class Supervisor:
         os.waitpid(self.pid, 0)
 
 
+def send(socket: Socket, work: bytes, lock: int) -> None:
+    """Send what is to be done, and the descriptor of the lock that gives the right to do it."""
+    rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, lock.to_bytes(_INT_BYTES, sys.byteorder))
+    socket.sendmsg([len(work).to_bytes(_SIZE_BYTES, "big")], [rights])
+    socket.sendall(work)
+
+
+def receive(socket: Socket) -> tuple[bytes, int] | None:
+    """What `send` has sent; None where the other side has gone."""
+    space = _socket.CMSG_SPACE(_INT_BYTES)
+    head, rights, _, _ = socket.recvmsg(_SIZE_BYTES, space, _CLOSE_ON_EXEC)
+    size = int.from_bytes(head, "big")
+    work = b""
+    while len(work) < size and (data := socket.recv(size - len(work))):
+        work += data
+    if not (rights and len(work) == size):
+        return None
+    return work, int.from_bytes(rights[0][2][:_INT_BYTES], sys.byteorder)
+
+
 def _supervise(
     inbox: Socket, warm_up: "Callable[[], None]", main: "Callable[[bytes], int]"
 ) -> "NoReturn":
@@ -119,17 +136,13 @@ def _supervise(
     status = 1
     try:
         warm_up()
-        # What comes with the first bytes, the right to run the stack, stays open by itself.
-        head, _, _, _ = inbox.recvmsg(_SIZE_BYTES, _socket.CMSG_SPACE(_INT_BYTES), _CLOSE_ON_EXEC)
-        size = int.from_bytes(head, "big")
-        work = b""
-        while len(work) < size and (data := inbox.recv(size - len(work))):
-            work += data
+        # The right to run the stack, which comes with it, stays open by itself.
+        received = receive(inbox)
         inbox.close()
-        if head and len(work) == size:
+        if received is not None:
             # Not even what we inherited: what is blocked here would be blocked in every service.
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            status = main(work)
+            status = main(received[0])
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
     finally:

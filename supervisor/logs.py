@@ -11,13 +11,20 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from queue import Empty, SimpleQueue
 
 import anyio
 from anyio.lowlevel import checkpoint
 
-from portweave.supervisor.core.lines import LineSplitter, for_pipe, for_terminal, with_prefix
+from portweave.supervisor.core.lines import (
+    NAME_COLOURS,
+    LineSplitter,
+    for_pipe,
+    for_terminal,
+    name_label,
+    with_prefix,
+)
 from portweave.supervisor.core.patience import Patience
 
 QUEUE_BYTES = 2 << 20
@@ -25,8 +32,10 @@ QUEUE_BYTES = 2 << 20
 CHUNK_BYTES = 65_536
 # As many pieces as one writev(2) may take everywhere.
 _BATCH = 512
+# How many chunks of one stream are taken before others have their turn: a turn costs as much as a
+# chunk.
+_TURNS = 4
 _CLEAR_LINE = b"\r\x1b[K"
-_COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 # A terminal shows a prompt soon. Whoever reads a pipe wants whole lines, and gets a part of one
 # only if the rest does not come for a while.
 _TERMINAL_PATIENCE_S = 0.1
@@ -175,11 +184,12 @@ class View:
         self.partial_patience_s = _TERMINAL_PATIENCE_S if self._out.terminal else _PIPE_PATIENCE_S
 
     def _source(self, name: str) -> Source:
-        label = f"{name:<{self._width}} | "
-        if self._colour:
-            colour = _COLOURS[self._names.index(name) % len(_COLOURS)]
-            label = f"\x1b[{colour}m{label}\x1b[0m"
-        source = Source(label.encode())
+        if name not in self._names:
+            # It was not there at the start.
+            self._names.append(name)
+            self._width = max(self._width, len(name))
+        colour = NAME_COLOURS[self._names.index(name) % len(NAME_COLOURS)]
+        source = Source(name_label(name, self._width, colour if self._colour else None))
         self._sources.add(source)
         return source
 
@@ -188,9 +198,24 @@ class View:
         self._tell_skipped(source)
         self._sources.discard(source)
 
-    def relay(self, name: str, fd: int, take: Callable[[bytes], None]) -> "Relay":
-        """What reads `fd`, shows its lines as those of `name`, and hands them to `take`."""
-        return Relay(self._source(name), fd, self, take)
+    def relay(
+        self,
+        name: str,
+        fd: int,
+        take: Callable[[bytes], None],
+        keep: Callable[[bytes], None],
+        taps: Collection[Callable[[bytes], None]] = (),
+    ) -> "Relay":
+        """What reads `fd` and shows its lines as those of `name`.
+
+        Args:
+            name: Of the instance.
+            fd: What to read; the relay closes it.
+            take: Gets whole lines.
+            keep: Gets each chunk at once, before anybody else.
+            taps: Get each chunk too; whoever comes later gets those from then on.
+        """
+        return Relay(self._source(name), fd, self, take, keep, taps)
 
     async def show(self, source: Source, lines: bytes) -> None:
         """Show whole lines; wait a bounded time for the reader, then skip them."""
@@ -270,6 +295,16 @@ class View:
         if self._err is not self._out:
             self._err.close(patience_s)
 
+    def size(self) -> tuple[int, int] | None:
+        """Rows and columns that a service has beside its name; None without a terminal."""
+        try:
+            size = os.get_terminal_size(1)
+        except OSError:
+            return None
+        room = size.columns - self._width - len(" | ")
+        # A terminal that does not tell its size has none, and a very small one helps nobody.
+        return (size.lines or 24, max(20, room)) if size.columns else None
+
     @property
     def interactive(self) -> bool:
         """Whether there is a last line to keep something on."""
@@ -311,16 +346,27 @@ class Relay:
         ended: Set at the end of the stream.
     """
 
-    def __init__(self, source: Source, fd: int, view: View, take: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        fd: int,
+        view: View,
+        take: Callable[[bytes], None],
+        keep: Callable[[bytes], None],
+        taps: Collection[Callable[[bytes], None]],
+    ) -> None:
         self.ended = anyio.Event()
         self._source = source
         self._fd = fd
         self._view = view
         self._take = take
+        self._keep = keep
+        self._taps = taps
         self._splitter = LineSplitter()
 
     async def run(self) -> None:
         """Relay until the stream ends."""
+        turns = 0
         while True:
             try:
                 data = os.read(self._fd, CHUNK_BYTES)
@@ -331,12 +377,19 @@ class Relay:
                 break
             if not data:
                 break
+            self._keep(data)
+            if self._taps:
+                # One of them may take itself away.
+                for tap in tuple(self._taps):
+                    tap(data)
             lines = self._splitter.feed(data)
             if lines:
                 self._take(lines)
                 await self._view.show(self._source, lines)
-            # Others have their turn, however much there is to read here.
-            await checkpoint()
+            turns += 1
+            if turns % _TURNS == 0:
+                # Others have their turn, however much there is to read here.
+                await checkpoint()
         self.ended.set()
 
     async def close(self) -> None:

@@ -5,6 +5,10 @@ A stack's record is `$XDG_STATE_HOME/portweave/stacks/<key>.json`. Who runs it h
 of him. So the lock is the fact, and the record only tells who it is: a record whose lock is free is
 that of a stack whose supervisor and guardian were killed together.
 
+The control socket lies elsewhere: in the session's runtime folder, which is emptied by whoever
+emptied the machine's memory, and under a short name, as the address of a socket has at most 104
+bytes (unix(4)). The record tells where.
+
 Looking here is a part of every command, so this imports little.
 """
 
@@ -29,6 +33,9 @@ if TYPE_CHECKING:
 _RECORD = ".json"
 _LOCK = ".lock"
 _JOURNAL = ".journal"
+# What a supervisor understands; grows when a client could no longer ask an older one.
+PROTOCOL = 1
+LONGEST_SOCKET_BYTES = 103
 
 
 class StackRecord:
@@ -42,9 +49,23 @@ class StackRecord:
         root: The worktree's root.
         ports: By instance.
         tag: What the marks of its processes begin with.
+        socket: Path of its control socket; empty where it has none.
+        protocol: What is spoken there.
+        version: Of the portweave that runs it.
     """
 
-    __slots__ = ("namespace", "pid", "ports", "project", "root", "start", "tag")
+    __slots__ = (
+        "namespace",
+        "pid",
+        "ports",
+        "project",
+        "protocol",
+        "root",
+        "socket",
+        "start",
+        "tag",
+        "version",
+    )
 
     def __init__(
         self,
@@ -56,6 +77,9 @@ class StackRecord:
         root: str,
         ports: "Mapping[str, int]",
         tag: str,
+        socket: str = "",
+        protocol: int = PROTOCOL,
+        version: str = "",
     ) -> None:
         self.pid = pid
         self.start = start
@@ -64,6 +88,9 @@ class StackRecord:
         self.root = root
         self.ports = ports
         self.tag = tag
+        self.socket = socket
+        self.protocol = protocol
+        self.version = version
 
 
 def stacks_dir(environ: "Mapping[str, str]") -> str:
@@ -76,6 +103,46 @@ def stack_key(root: str, namespace: str) -> str:
     return f"{namespace}-{path_digest(root)[:12]}"
 
 
+def socket_path(environ: "Mapping[str, str]", folder: str, key: str) -> str:
+    """Where the control socket of a stack lies; empty where there is no place for one.
+
+    Args:
+        environ: Names the session's runtime folder. What lies in it for portweave is made if it is
+            missing; a folder that others could get into is not used.
+        folder: From `stacks_dir`.
+        key: From `stack_key`.
+    """
+    name = path_digest(f"{folder}/{key}")[:16]
+    uid = os.getuid()
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    # XDG Base Directory Specification: what is not absolute is to be ignored.
+    places = [f"{runtime}/portweave"] if runtime.startswith("/") else []
+    for place in (*places, f"/tmp/portweave-{uid}"):  # noqa: S108 - checked below
+        path = f"{place}/{name}.sock"
+        if len(os.fsencode(path)) <= LONGEST_SOCKET_BYTES and _is_private(place, uid):
+            return path
+    return ""
+
+
+def _is_private(folder: str, uid: int) -> bool:
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        pass
+    except OSError:
+        return False
+    try:
+        found = os.lstat(folder)
+        # S_IFDIR: a link to a folder is not one.
+        if found.st_mode & 0o170000 != 0o040000 or found.st_uid != uid:
+            return False
+        if found.st_mode & 0o077:
+            os.chmod(folder, 0o700)
+    except OSError:
+        return False
+    return True
+
+
 class Hold:
     """The right to run one stack, from the moment it is taken until it is closed.
 
@@ -84,6 +151,7 @@ class Hold:
     Args:
         folder: From `stacks_dir`; made if missing, 0700.
         key: From `stack_key`.
+        descriptor: Of the lock, where another process has taken it and handed it on.
 
     Raises:
         StackRunningError: Somebody else has it.
@@ -94,10 +162,13 @@ class Hold:
         descriptor: Of the lock.
     """
 
-    def __init__(self, folder: str, key: str) -> None:
+    def __init__(self, folder: str, key: str, descriptor: int | None = None) -> None:
         base = f"{folder}/{key}"
         self.journal = base + _JOURNAL
         self._record = base + _RECORD
+        if descriptor is not None:
+            self.descriptor = descriptor
+            return
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -120,6 +191,9 @@ class Hold:
             "worktreeRoot": record.root,
             "ports": dict(record.ports),
             "tag": record.tag,
+            "socket": record.socket,
+            "protocol": record.protocol,
+            "version": record.version,
         }
         # It says who lives now; after a power cut nobody does, so this one needs no fsync.
         new = f"{self._record}.tmp.{os.getpid()}"
@@ -135,8 +209,10 @@ class Hold:
         return _read(self._record)
 
     def forget(self) -> None:
-        """Take record and journal away: there is nothing of the stack any more."""
-        for path in (self._record, self.journal):
+        """Take record, journal and socket away: there is nothing of the stack any more."""
+        record = _read(self._record)
+        socket = [record.socket] if record is not None and record.socket else []
+        for path in (*socket, self._record, self.journal):
             try:
                 os.unlink(path)
             except FileNotFoundError:
@@ -172,6 +248,35 @@ def _take(lock: int) -> bool:
     return False
 
 
+def read_record(folder: str, key: str) -> StackRecord | None:
+    """The record of a stack; None if there is none."""
+    return _read(_path(folder, key))
+
+
+def stack_around(folder: str, start: str) -> StackRecord | None:
+    """The live stack of the worktree, or outside git of the folder, that `start` lies in.
+
+    Args:
+        folder: From `stacks_dir`.
+        start: An absolute path without links.
+    """
+    try:
+        names = {name for name in os.listdir(folder) if name.endswith(_RECORD)}
+    except OSError:
+        return None
+    place = start
+    while True:
+        ending = f"-{path_digest(place)[:12]}{_RECORD}"
+        for name in names:
+            key = name.removesuffix(_RECORD)
+            if name.endswith(ending) and _is_held(f"{folder}/{key}{_LOCK}"):
+                return _read(f"{folder}/{name}")
+        # Beyond the worktree begins another one's.
+        if place == "/" or os.path.lexists(f"{place}/.git"):
+            return None
+        place = os.path.dirname(place)
+
+
 def live_stacks(folder: str) -> list[StackRecord]:
     """The stacks that somebody runs."""
     return [record for key in keys(folder, held=True) if (record := _read(_path(folder, key)))]
@@ -185,6 +290,11 @@ def keys(folder: str, *, held: bool) -> list[str]:
         return []
     found = [name.removesuffix(_RECORD) for name in sorted(names) if name.endswith(_RECORD)]
     return [key for key in found if _is_held(f"{folder}/{key}{_LOCK}") == held]
+
+
+def is_held(folder: str, key: str) -> bool:
+    """Whether somebody runs a stack."""
+    return _is_held(f"{folder}/{key}{_LOCK}")
 
 
 def is_same(record: StackRecord) -> bool:
@@ -218,7 +328,7 @@ def _read(path: str) -> StackRecord | None:
         return None
     if not is_object(data):
         return None
-    pid, ports = data.get("pid"), data.get("ports")
+    pid, ports, protocol = data.get("pid"), data.get("ports"), data.get("protocol")
     if not isinstance(pid, int) or not is_object(ports):
         return None
     return StackRecord(
@@ -229,4 +339,7 @@ def _read(path: str) -> StackRecord | None:
         root=str(data.get("worktreeRoot", "")),
         ports={name: port for name, port in ports.items() if isinstance(port, int)},
         tag=str(data.get("tag", "")),
+        socket=str(data.get("socket", "")),
+        protocol=protocol if isinstance(protocol, int) else 0,
+        version=str(data.get("version", "")),
     )

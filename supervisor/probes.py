@@ -15,9 +15,9 @@ from anyio.abc import ByteStream
 
 from portweave.allocator.probe import listener
 from portweave.supervisor.census import Census
+from portweave.supervisor.core.exits import describe_exit
 from portweave.supervisor.core.lines import plain_text
 from portweave.supervisor.core.ready import Answer, Failed, Passed
-from portweave.supervisor.core.restart import describe_exit
 from portweave.supervisor.process import NotSpawnedError, reap, spawn, wait_for_exit
 from portweave.supervisor.tribe import TAG, Seen, Tribe, signal_each, signal_group
 

@@ -6,13 +6,28 @@ import os
 import resource
 import subprocess
 from collections.abc import Mapping
+from typing import Protocol
 
 import anyio
 
-from portweave.supervisor.core.restart import NOT_EXECUTABLE, NOT_FOUND
+from portweave.supervisor.core.exits import NOT_EXECUTABLE, NOT_FOUND
 
 MOST_DESCRIPTORS = 65_536
 _inherited_limit: tuple[int, int] | None = None
+
+
+class Process(Protocol):
+    """A child of ours, and the leader of a session.
+
+    Attributes:
+        pid: Its number.
+    """
+
+    pid: int
+
+    def wait(self) -> int:
+        """Wait for its end and reap it: its exit status, or -n after signal n."""
+        ...
 
 
 class NotSpawnedError(Exception):
@@ -43,13 +58,13 @@ def spawn(
     try:
         out_read, out_write = os.pipe()
     except OSError as error:
-        raise _not_spawned(error, argv[0], working_dir) from error
+        raise not_spawned(error, argv[0], working_dir) from error
     try:
         err_read, err_write = os.pipe()
     except OSError as error:
         os.close(out_read)
         os.close(out_write)
-        raise _not_spawned(error, argv[0], working_dir) from error
+        raise not_spawned(error, argv[0], working_dir) from error
     try:
         process = subprocess.Popen(
             argv,
@@ -63,7 +78,7 @@ def spawn(
     except (OSError, ValueError) as error:
         os.close(out_read)
         os.close(err_read)
-        raise _not_spawned(error, argv[0], working_dir) from error
+        raise not_spawned(error, argv[0], working_dir) from error
     finally:
         os.close(out_write)
         os.close(err_write)
@@ -74,7 +89,7 @@ def spawn(
 
 
 def raise_descriptor_limit() -> None:
-    """Allow ourselves as many descriptors as we may have: a service takes three of them.
+    """Allow ourselves as many descriptors as we may have: a service takes seven of them.
 
     What we start keeps the limit that we were started with.
     """
@@ -95,7 +110,8 @@ def limit_descriptors(pid: int) -> None:
             resource.prlimit(pid, resource.RLIMIT_NOFILE, _inherited_limit)
 
 
-def _not_spawned(error: OSError | ValueError, program: str, working_dir: str) -> NotSpawnedError:
+def not_spawned(error: OSError | ValueError, program: str, working_dir: str) -> NotSpawnedError:
+    """What users are told of a command that could not be started."""
     if isinstance(error, ValueError):
         return NotSpawnedError(None, f"cannot be started: {error}")
     if error.filename == working_dir and not os.path.isdir(working_dir):
@@ -111,7 +127,7 @@ def _not_spawned(error: OSError | ValueError, program: str, working_dir: str) ->
             return NotSpawnedError(None, f"cannot be started: {error.strerror}")
 
 
-async def wait_for_exit(process: "subprocess.Popen[bytes]") -> None:
+async def wait_for_exit(process: Process) -> None:
     """Wait until the leader has ended, without reaping it where the system allows that.
 
     As long as it is not reaped its pid, and so its group's number, cannot be used again.
@@ -140,7 +156,17 @@ async def wait_for_end_of(pid: int) -> None:
             await anyio.sleep(1)
 
 
-def reap(process: "subprocess.Popen[bytes]") -> int:
+def reap_adopted(pid: int, otherwise: int) -> int:
+    """Take the exit status of a process that was handed to us; `otherwise` where it was not."""
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return otherwise
+    code = os.waitstatus_to_exitcode(status) if found else otherwise
+    return code if code >= 0 else 128 - code
+
+
+def reap(process: Process) -> int:
     """Take the exit status of a leader that has ended: 0…255, or 128+n for signal n."""
     status = process.wait()
     return status if status >= 0 else 128 - status

@@ -4,27 +4,36 @@ import gc
 import os
 import signal
 import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from portweave.errors import PortweaveError, ProcessesLeftError, ServiceFailedError
 from portweave.supervisor.census import Census
+from portweave.supervisor.commands import Commands
+from portweave.supervisor.control import Listener
 from portweave.supervisor.core import fleet as fleets
-from portweave.supervisor.core.fleet import Fleet, Orders
-from portweave.supervisor.core.lifecycle import (
-    Event,
-    ImpossibleEventError,
-    Kill,
-    Life,
-    Phase,
-)
+from portweave.supervisor.core.diagnosis import Cause
+from portweave.supervisor.core.explanation import as_json
+from portweave.supervisor.core.fleet import Fleet
+from portweave.supervisor.core.lifecycle import Kill, Life, Phase
+from portweave.supervisor.core.logindex import ERR, OUT
+from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
+from portweave.supervisor.core.secrets import hide
+from portweave.supervisor.core.status import Clock, change, rfc3339
+from portweave.supervisor.engine import Engine, changes
+from portweave.supervisor.eventlog import EventLog
+from portweave.supervisor.logfile import LogFolder
 from portweave.supervisor.logs import View, keep_blocks
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
-from portweave.supervisor.service import Service
+from portweave.supervisor.runs import Runs
+from portweave.supervisor.service import Relay, Service, Take
 from portweave.supervisor.tribe import become_subreaper, describe, reap_own_strays, signal_each
+from portweave.supervisor.watch import Watcher
 from portweave.supervisor.work import Work
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -32,6 +41,8 @@ PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
 # One press of Ctrl-C may reach us twice, from the terminal and from a wrapper that passes it on.
 ONE_PRESS_S = 0.15
 LAST_LINES = 10
+# What writes events takes a while to import: when most services have started.
+EVENTS_PAUSE_S = 1.0
 # What services have left behind is asked once, and killed after this.
 STRAY_GRACE_S = 1.0
 
@@ -57,6 +68,7 @@ async def run(work: Work) -> int:
             stack.view.say(f"hint: {hint}")
         return error.exit_status
     finally:
+        stack.close_logs()
         stack.view.close()
 
 
@@ -65,25 +77,57 @@ class Stack:
 
     def __init__(self, work: Work) -> None:
         plan, options = work.plan, work.options
+        self.plan = plan
+        self.origin = work.origin
+        self.version = options.version
+        self.began_s = work.began_s
         self.view = View([i.name for i in plan.instances], colour=options.colour)
-        self._plan = plan
+        self.census = Census()
+        self.finished = anyio.Event()
+        self.left: list[str] = []
+        self.runs = Runs(plan.root)
+        self.engine = Engine(self._make_service, self._after_change, self.view.say)
         self._options = options
-        self._began_s = work.began_s
+        self._logs = LogFolder(options.logs, self._warn) if options.logs is not None else None
+        self._events = EventLog(options.logs) if options.logs is not None else None
+        self._journal = Journal(options.journal) if options.journal is not None else None
+        self._socket = options.socket
+        self._listener: Listener | None = None
+        self._sinks: set[Callable[[dict[str, object]], None]] = set()
         self._over = anyio.Event()
         self._told_summary = False
         self._ended_by: int | None = None
+        self._ended_by_client = False
         self._killing = False
-        journal = Journal(options.journal) if options.journal is not None else None
         self._strays: list[str] = []
-        self._census = Census()
-        self._services = {
-            plan.name: Service(
-                plan, self._take, self.view.relay, self._census, options.tag, journal
-            )
-            for plan in plan.instances
-        }
-        # Nobody is wanted yet: a signal may come before the start.
-        self._fleet, _ = fleets.muster(plan.instances, frozenset(), 0.0)
+
+    def _make_service(self, plan: InstancePlan) -> Service:
+        service = Service(
+            plan,
+            self.engine.take,
+            self._open_relays,
+            self.census,
+            self._options.tag,
+            self._journal,
+            self._socket,
+            self._options.outlook,
+        )
+        size = self.view.size()
+        if size is not None:
+            service.resize(size)
+        return service
+
+    def _open_relays(
+        self, name: str, fds: Sequence[int], take: Take, taps: Collection[Take]
+    ) -> list[Relay]:
+        if self._logs is None:
+            return [self.view.relay(name, fd, take, lambda _: None, taps) for fd in fds]
+        log = self._logs.log(name)
+        log.begin()
+        return [
+            self.view.relay(name, fd, take, partial(log.write, kind), taps)
+            for kind, fd in zip((OUT, ERR), fds, strict=True)
+        ]
 
     async def run(self, tasks: TaskGroup) -> None:
         """Start all, and wait for the end."""
@@ -92,24 +136,49 @@ class Stack:
         await tasks.start(self._take_signals)
         if self._options.banner:
             self.view.print(self._options.banner.encode("utf-8", "backslashreplace"))
-        for service in self._services.values():
-            tasks.start_soon(service.serve)
+        self._note_stack("stack started", pid=os.getpid(), version=self.version)
+        await self._listen(tasks)
+        self.engine.muster(self.plan.instances, resident=self._options.detached)
+        self.engine.serve(tasks)
         if self._ended_by is None:
-            # Else a signal was quicker, and there is nothing to start.
-            self._change(*fleets.muster(self._plan.instances, self._plan.wanted, time.monotonic()))
+            self.engine.want(self.plan.wanted)
+        else:
+            # A signal was quicker, and there is nothing to start.
+            self.engine.close()
         # After the first services have been spawned, for they do not need it to start.
         tasks.start_soon(self._settle_in)
+        tasks.start_soon(Watcher(self.engine, self.view.say).run)
+        tasks.start_soon(self._open_events)
         if self._options.guardian is not None:
             tasks.start_soon(self._watch_guardian, self._options.guardian)
         await self._over.wait()
         await self._end_strays()
+        self.left = self.engine.left
+        self.left += [text for text in self._strays if text not in self.left]
+        self.finished.set()
+        if self._listener is not None:
+            await self._listener.close()
+
+    async def _listen(self, tasks: TaskGroup) -> None:
+        """Let clients connect. Without it the stack runs all the same, and says what it lacks."""
+        if not self._socket:
+            return
+        listener = Listener(self._socket, Commands(self).serve, tasks)
+        try:
+            await listener.listen()
+        except OSError as error:
+            why = f"cannot listen on {self._socket}: {error.strerror or error}"
+            self.view.say(f"{why}; ps, restart and the like will not reach this stack")
+            self._socket = ""
+        else:
+            self._listener = listener
 
     async def _kill_when_cancelled(self) -> None:
         """An error of our own ends the services too: their tasks wait for them, shielded."""
         try:
             await anyio.sleep_forever()
         finally:
-            for service in self._services.values():
+            for service in self.engine.services.values():
                 service.order(Kill())
 
     async def _watch_guardian(self, pid: int) -> None:
@@ -125,7 +194,7 @@ class Stack:
         told: set[int] = set()
         kill_at_s = time.monotonic() + STRAY_GRACE_S
         while True:
-            found = find_remains([], self._options.tag, me, await self._census.take())
+            found = find_remains([], self._options.tag, me, await self.census.take())
             if not found:
                 return
             now_s = time.monotonic()
@@ -145,22 +214,31 @@ class Stack:
         gc.enable()
         become_subreaper()
         keep_blocks()
+        if self._logs is not None:
+            self._logs.drop_old()
         # What was handed to us and ends is reaped then, not only when a service ends.
         with anyio.open_signal_receiver(signal.SIGCHLD) as signals:
             async for _ in signals:
-                reap_own_strays(self._census.spare)
+                reap_own_strays(self.census.spare)
+
+    async def _open_events(self) -> None:
+        if self._events is not None:
+            await anyio.sleep(EVENTS_PAUSE_S)
+            self._events.open()
 
     async def _take_signals(self, *, task_status: TaskStatus[None]) -> None:
         pressed_s = 0.0
         # Who is started by nohup(1) does not end with the terminal.
         ending = [n for n in ENDING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
-        others = (signal.SIGQUIT, signal.SIGTSTP)
+        others = (signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH)
         with anyio.open_signal_receiver(*ending, *PASSED_ON, *others) as signals:
             task_status.started()
             async for number in signals:
                 if number in PASSED_ON:
-                    for service in self._services.values():
+                    for service in self.engine.services.values():
                         service.send_signal(number)
+                elif number == signal.SIGWINCH:
+                    self._resize()
                 elif number == signal.SIGQUIT:
                     self._tell_states()
                 elif number == signal.SIGTSTP:
@@ -175,32 +253,80 @@ class Stack:
 
     def close(self) -> None:
         """Stop all, dependents first."""
-        self._change(*fleets.close(self._fleet, time.monotonic()))
-        if not self.view.interactive and (line := stopping(self._fleet)):
+        if not self.engine.services:
+            # Nothing has been started yet, and nothing will be.
+            return
+        self.engine.close()
+        if not self.view.interactive and (line := stopping(self.engine.fleet)):
             self.view.say(line)
+
+    def _note(self, event: Mapping[str, object]) -> None:
+        if self._events is not None:
+            self._events.take(event)
+
+    def _warn(self, text: str) -> None:
+        self.view.say(text)
+        self._note_stack("logs disturbed", reason=text)
+
+    def _note_stack(self, phrase: str, **fields: object) -> None:
+        fields |= {"project": self.plan.project, "namespace": self.plan.namespace}
+        self._note({"time": rfc3339(time.time()), "event": phrase, **fields})
+
+    def close_logs(self) -> None:
+        """Write what is not written yet of the logs, and close them."""
+        self._note_stack("stack ended")
+        if self._logs is not None:
+            self._logs.close()
+        if self._events is not None:
+            self._events.close()
+
+    def _resize(self) -> None:
+        """Give the services' terminals the size of ours."""
+        size = self.view.size()
+        if size is not None:
+            for service in self.engine.services.values():
+                service.resize(size)
 
     def kill(self) -> None:
         """End all at once."""
         self._killing = True
-        self._change(*fleets.kill(self._fleet, time.monotonic()))
+        self.engine.kill()
 
-    def _take(self, name: str, event: Event) -> None:
-        """Take what happened to an instance; no `await` in here, so it is one step."""
-        try:
-            self._change(*fleets.step(self._fleet, name, event, time.monotonic()))
-        except ImpossibleEventError as error:
-            self.view.say(f"{name}: ignored {error}")
+    def end(self, grace_s: float | None) -> None:
+        """Stop all because a client asked for it."""
+        if grace_s is not None:
+            self.engine.limit_grace(grace_s)
+        if not self.engine.fleet.closing:
+            self._ended_by_client = self._ended_by is None
+            if not self._options.detached:
+                self.view.say("portweave down was called; the stack stops")
+            self.close()
 
-    def _change(self, after: Fleet, orders: Orders) -> None:
-        before, self._fleet = self._fleet, after
-        self._carry_out(orders)
+    def follow(self, sink: Callable[[dict[str, object]], None]) -> Callable[[], None]:
+        """Have events given to `sink` until what this returns is called."""
+        self._sinks.add(sink)
+        return lambda: self._sinks.discard(sink)
+
+    def take_over(self, origin: Mapping[str, object]) -> None:
+        """Keep what the stack was planned from last."""
+        self.origin = origin
+
+    def _after_change(self, before: Fleet) -> None:
+        after = self.engine.fleet
         now_s = time.monotonic()
-        for name, life in after.lives.items():
-            if before.lives[name].phase is not life.phase:
-                self._tell_change(name, before.lives[name], life, now_s)
+        clock = Clock(now_s, time.time())
+        for plan, old, new in changes(before, after):
+            said = phrase(plan, old, new, now_s, verbose=self._options.verbose)
+            text = hide(said, plan.environment)
+            event = change(plan, old, new, clock, text)
+            self._note({**event, "reason": hide(new.reason, plan.environment) or None})
+            for sink in self._sinks:
+                sink(event)
+            self._remember(plan, new, event)
+            self._tell_change(plan, new, text)
         if not self._told_summary and not after.closing and is_decided(after):
             self._told_summary = True
-            self.view.say(summary(after, now_s - self._began_s))
+            self.view.say(summary(after, now_s - self.began_s))
         if not after.closing and self._is_to_end():
             self.close()
             return
@@ -211,36 +337,41 @@ class Stack:
         if fleets.is_over(after):
             self._over.set()
 
-    def _carry_out(self, orders: Orders) -> None:
-        for name, action in orders:
-            self._services[name].order(action)
-
     def _is_to_end(self) -> bool:
         """Whether the end of one service is to end all."""
-        lives, plans = self._fleet.lives, self._fleet.plans
+        lives, plans = self.engine.fleet.lives, self.engine.fleet.plans
         source = self._options.exit_code_from
         if source is not None and lives[source].phase in (*ENDED, Phase.BLOCKED, Phase.COMPLETED):
             return True
         return self._options.abort_on_exit and any(
             lives[name].phase in ENDED
             and not (plans[name].oneshot and lives[name].phase is Phase.EXITED)
-            for name in self._plan.wanted
+            for name in self.plan.wanted
+            if name in lives
         )
 
-    def _tell_change(self, name: str, before: Life, after: Life, now_s: float) -> None:
-        plan = self._fleet.plans[name]
-        text = phrase(plan, before, after, now_s, verbose=self._options.verbose)
+    def _remember(self, plan: InstancePlan, life: Life, event: Mapping[str, object]) -> None:
+        """Keep what a later `why` compares with."""
+        if life.phase in (Phase.READY, Phase.COMPLETED):
+            self.runs.note_good(plan, str(event["time"]))
+        elif life.phase in (Phase.FAILED, Phase.BACKOFF):
+            last = self.engine.services[plan.name].last_end
+            cause, lines = last or (Cause("not started", life.reason), [])
+            end = {"at": event["time"], "exitCode": life.exit_status, "reason": life.reason}
+            self.runs.note_end(plan.name, {**end, "cause": as_json(cause), "lastLines": lines})
+
+    def _tell_change(self, plan: InstancePlan, after: Life, text: str) -> None:
         if after.phase is Phase.STOPPED and self.view.interactive and not self._options.verbose:
             # The live line tells who is left.
             return
         if after.phase is Phase.FAILED:
-            lines = self._services[name].last_lines.lines(LAST_LINES)
-            text += "".join(f"\n  {name} | {line}" for line in lines)
+            lines = self.engine.services[plan.name].last_lines.lines(LAST_LINES)
+            text += "".join(f"\n  {plan.name} | {line}" for line in lines)
         if text:
             self.view.say(text)
 
     def _tell_states(self) -> None:
-        for name, life in self._fleet.lives.items():
+        for name, life in self.engine.fleet.lives.items():
             pid = f" pid {life.pid}" if life.pid is not None else ""
             reason = f" ({life.reason})" if life.reason else ""
             self.view.say(f"{name}: {life.phase}{pid}, {life.restarts} restarts{reason}")
@@ -252,21 +383,22 @@ class Stack:
             ServiceFailedError: A service had failed.
             ProcessesLeftError: A process could not be ended.
         """
-        left = [text for service in self._services.values() for text in service.left]
-        left += [text for text in self._strays if text not in left]
-        if left:
-            raise ProcessesLeftError(left)
+        if self.left:
+            raise ProcessesLeftError(self.left)
         if self._ended_by is not None:
             return 128 + self._ended_by
+        if self._ended_by_client:
+            return 0
         source = self._options.exit_code_from
         if source is not None:
-            life = self._fleet.lives[source]
+            life = self.engine.fleet.lives[source]
             is_bad = life.phase in (Phase.FAILED, Phase.BLOCKED) or life.exit_status is None
             return life.exit_status or int(is_bad)
-        if failed := fleets.failures(self._fleet):
-            raise ServiceFailedError(
-                failed[0], self._fleet.lives[failed[0]].reason, others=tuple(failed[1:])
-            )
+        if failed := fleets.failures(self.engine.fleet):
+            name = failed[0]
+            environment = self.engine.fleet.plans[name].environment
+            reason = hide(self.engine.fleet.lives[name].reason, environment)
+            raise ServiceFailedError(name, reason, others=tuple(failed[1:]))
         return 0
 
 

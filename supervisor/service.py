@@ -5,22 +5,19 @@ It decides nothing: it gets actions from the fleet and tells it events.
 
 import contextlib
 import os
-import re
 import signal
-import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import anyio
 
 from portweave.supervisor.census import Census
+from portweave.supervisor.core.diagnosis import Cause, diagnose
 from portweave.supervisor.core.lifecycle import (
     Action,
     BackoffEnded,
-    BecameLate,
-    BecameReady,
-    BecameUnhealthy,
     Event,
     Exited,
     Kill,
@@ -30,26 +27,32 @@ from portweave.supervisor.core.lifecycle import (
     Stop,
     WaitUntil,
 )
-from portweave.supervisor.core.lines import LastLines, plain_text
+from portweave.supervisor.core.lines import LastLines
+from portweave.supervisor.core.notice import Notice
+from portweave.supervisor.core.outlook import Outlook, environment_for, has_terminal
 from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.ready import (
-    SETTLED_S,
-    Answer,
-    Failed,
-    Health,
-    Passed,
-    after_answer,
-    combine,
-    next_pause_s,
+from portweave.supervisor.notify import NotifySocket
+from portweave.supervisor.probes import foreign_listener
+from portweave.supervisor.process import (
+    NotSpawnedError,
+    Process,
+    reap,
+    reap_adopted,
+    spawn,
+    wait_for_end_of,
+    wait_for_exit,
 )
-from portweave.supervisor.probes import ask_command, ask_http, ask_port, foreign_listener
-from portweave.supervisor.process import NotSpawnedError, reap, spawn, wait_for_exit
+from portweave.supervisor.readiness import Readiness
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal
+from portweave.supervisor.terminal import NoTerminalError, resize, spawn_on_terminal
 from portweave.supervisor.tribe import TAG, Seen, Tribe, describe, signal_each, signal_group
 
 # What a survivor holds open is not waited for: an exit comes from wait(2), not from the end of a
 # pipe.
 DRAIN_S = 0.2
+# Rows and columns of a terminal that nobody looks at.
+DEFAULT_SIZE = (24, 80)
+NO_OUTLOOK = Outlook()
 
 
 class Relay(Protocol):
@@ -68,8 +71,25 @@ class Relay(Protocol):
         """Relay what is left, and close the stream."""
 
 
-# An instance's name, the descriptor to read, and who takes whole lines besides.
-OpenRelay = Callable[[str, int, Callable[[bytes], None]], Relay]
+# Who takes a chunk of what was printed, or some lines of it.
+Take = Callable[[bytes], None]
+
+
+class OpenRelays(Protocol):
+    """Makes what reads the streams of one run: its output and its error output."""
+
+    def __call__(
+        self, name: str, fds: Sequence[int], take: Take, taps: Collection[Take]
+    ) -> list[Relay]:
+        """Make them.
+
+        Args:
+            name: Of the instance.
+            fds: What to read.
+            take: Gets whole lines.
+            taps: Get each chunk as it is read.
+        """
+        ...
 
 
 class Run:
@@ -79,7 +99,6 @@ class Run:
         self.stop = anyio.Event()
         self.kill = anyio.Event()
         self.exited = anyio.Event()
-        self.matched = anyio.Event()
 
 
 class Service:
@@ -88,45 +107,66 @@ class Service:
     Args:
         plan: What to run.
         tell: Takes each event.
-        open_relay: Makes what reads a stream of it.
+        open_relays: Makes what reads its streams.
         census: Tells what processes there are.
         tag: What marks the stack's processes; the instance and the number of the run are put behind
             it.
+        journal: Where starts and ends are noted.
+        socket: Path of the control socket, which its processes are told; empty for none.
+        outlook: Whether it has a terminal, and who sees its colours.
 
     Attributes:
+        plan: Of this run, or of the last one.
         last_lines: Of this run, or of the last one.
         leader: Pid of the process that runs, None if none does.
+        tribe: All processes of this run, or of the last one.
+        token: By which a process of this run proves whose it is; empty where none runs.
+        readiness: Of this run, or of the last one.
+        last_end: Why a run last ended that was not to end so, and its last lines.
         left: Processes that could not be ended, in words.
+        taps: Whoever wants each chunk that it prints, as it is read.
     """
 
     def __init__(
         self,
         plan: InstancePlan,
         tell: Callable[[str, Event], None],
-        open_relay: OpenRelay,
+        open_relays: OpenRelays,
         census: Census,
         tag: str,
         journal: Journal | None,
+        socket: str = "",
+        outlook: Outlook = NO_OUTLOOK,
     ) -> None:
         self.plan = plan
         self.last_lines = LastLines()
         self.leader: int | None = None
+        self.tribe: Tribe | None = None
+        self.token = ""
+        self.readiness: Readiness | None = None
+        self.last_end: tuple[Cause, list[str]] | None = None
         self.left: tuple[str, ...] = ()
         self._tell = tell
-        self._open_relay = open_relay
+        self.taps: set[Take] = set()
+        self._open_relays = open_relays
+        self._outlook = outlook
+        self._terminals: list[int] = []
+        self._terminal_size = DEFAULT_SIZE
         self._census = census
         self._tag = f"{tag}.{plan.name}"
         self._journal = journal
         self._runs = 0
         self._run = Run()
         self._alarm = anyio.CancelScope()
-        self._pattern = None if plan.ready.log is None else re.compile(plan.ready.log)
+        self._next_plan = plan
+        self._socket = socket
         self._orders_in, self._orders = anyio.create_memory_object_stream[Run | WaitUntil](16)
 
     def order(self, action: Action) -> None:
         """Take an action; `serve` carries it out."""
         match action:
             case Spawn():
+                self.plan = self._next_plan
                 self._run = Run()
                 self._orders_in.send_nowait(self._run)
             case WaitUntil():
@@ -137,8 +177,19 @@ class Service:
                 self._run.stop.set()
                 self._run.kill.set()
 
+    def adopt(self, plan: InstancePlan, *, at_once: bool) -> None:
+        """Take another plan: from its next start on, or for what is still to be done in this."""
+        self._next_plan = plan
+        if at_once:
+            self.plan = plan
+
+    def retire(self) -> None:
+        """Take no more orders: `serve` ends."""
+        self._alarm.cancel()
+        self._orders_in.close()
+
     async def serve(self) -> None:
-        """Carry out orders until cancelled."""
+        """Carry out orders until cancelled, or retired."""
         async with anyio.create_task_group() as tasks:
             async for order in self._orders:
                 self._alarm.cancel()
@@ -148,11 +199,29 @@ class Service:
                 else:
                     await self._serve_run(order)
 
+    @property
+    def terminal(self) -> int | None:
+        """Our end of the terminal that it has for input and output; None without one."""
+        return self._terminals[0] if self._terminals else None
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Tell it how many rows and columns its terminal has, in this run and in later ones."""
+        self._terminal_size = size
+        resize(self._terminals, size)
+
     def send_signal(self, number: int) -> None:
         """Signal the leader, if there is one."""
         if self.leader is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.leader, number)
+
+    async def signal_all(self, number: int) -> int:
+        """Signal each of its processes; how many there are."""
+        if self.leader is None or self.tribe is None:
+            return 0
+        members = self.tribe.members(await self._census.take())
+        signal_each(members, number)
+        return len(members)
 
     async def _ring(self, at_s: float, scope: anyio.CancelScope) -> None:
         with scope:
@@ -163,6 +232,10 @@ class Service:
         self._tell(self.plan.name, event)
 
     async def _serve_run(self, run: Run) -> None:
+        with contextlib.ExitStack() as at_end:
+            await self._run_once(run, at_end)
+
+    async def _run_once(self, run: Run, at_end: contextlib.ExitStack) -> None:
         if run.stop.is_set():
             self._send(NotSpawned(None, "stopped before it was started"))
             return
@@ -170,13 +243,20 @@ class Service:
         self.last_lines.clear()
         tag = f"{self._tag}.{self._runs}"
         port = self.plan.port
+        own = {TAG: tag}
+        notify: NotifySocket | None = None
+        if self._socket:
+            self.token = os.urandom(16).hex()
+            own |= {"PORTWEAVE_SOCKET": self._socket, "PORTWEAVE_TOKEN": self.token}
         try:
             if port is not None and (holder := foreign_listener(port)):
                 self._send(NotSpawned(None, f"its port {port} is held by {holder}"))
                 return
-            process, *fds = spawn(
-                self.plan.argv, self.plan.working_dir, {**self.plan.environment, TAG: tag}
-            )
+            if self.plan.ready.notify:
+                notify = NotifySocket(os.path.dirname(self._socket) or tempfile.gettempdir())
+                at_end.callback(notify.close)
+                own["NOTIFY_SOCKET"] = notify.path
+            process, *fds = self._spawn(own)
         except NotSpawnedError as error:
             self._send(NotSpawned(error.status, error.reason))
             return
@@ -190,29 +270,67 @@ class Service:
         self._send(Spawned(process.pid))
         # Shielded: whatever happens to us, what we started is ended and reaped.
         with anyio.CancelScope(shield=True):
-            tribe = Tribe(process.pid, tag)
+            tribe = self.tribe = Tribe(process.pid, tag)
             try:
-                event = await self._watch(run, process, fds, tribe)
+                event = await self._watch(run, process, fds, tribe, notify)
             except Exception as error:
                 # Such as no descriptors left: an end like any other, with a next try.
                 signal_group(process.pid, signal.SIGKILL)
                 signal_each(tribe.members(await self._census.take()), signal.SIGKILL)
                 event = Exited(reap(process), note=f"could not be watched: {_innermost(error)}")
-            self._census.spare.discard(process.pid)
+            self._census.spare -= {process.pid, self.leader}
             self.leader = None
+            self.token = ""
             self._send(event)
 
+    def _spawn(self, own: Mapping[str, str]) -> tuple[Process, int, int]:
+        plan = self.plan
+        environment = {**environment_for(plan, self._outlook), **own}
+        if not has_terminal(plan, self._outlook):
+            return spawn(plan.argv, plan.working_dir, environment)
+        try:
+            process, main, errors = spawn_on_terminal(
+                plan.argv, plan.working_dir, environment, self._terminal_size
+            )
+        except NoTerminalError:
+            # Where there are none, or none are left, it runs without.
+            return spawn(plan.argv, plan.working_dir, environment)
+        self._terminals = [main, errors]
+        return process, main, errors
+
     async def _watch(
-        self, run: Run, process: subprocess.Popen[bytes], fds: list[int], tribe: Tribe
+        self,
+        run: Run,
+        process: Process,
+        fds: list[int],
+        tribe: Tribe,
+        notify: NotifySocket | None,
     ) -> Exited:
-        relays = [self._open_relay(self.plan.name, fd, self._take_lines(run)) for fd in fds]
+        readiness = self.readiness = Readiness(self.plan, self._send, self._census)
+
+        def take_lines(lines: bytes) -> None:
+            self.last_lines.feed(lines)
+            readiness.take_lines(lines)
+
+        def take_notice(notice: Notice) -> None:
+            if notice.main_pid is not None and tribe.has(notice.main_pid):
+                self.leader = notice.main_pid
+                # Where its parent has gone it is ours to reap, once we know how it ended.
+                self._census.spare.add(notice.main_pid)
+                tribe.adopt(notice.main_pid)
+                self._send(Spawned(notice.main_pid))
+            readiness.take_notice(notice)
+
+        relays = self._open_relays(self.plan.name, fds, take_lines, self.taps)
         note = ""
         probing = anyio.CancelScope()
         async with anyio.create_task_group() as tasks:
             for relay in relays:
                 tasks.start_soon(relay.run)
-            tasks.start_soon(self._probe, tribe, run, probing)
+            tasks.start_soon(self._probe, readiness, tribe, probing)
             tasks.start_soon(self._wait_for_exit, run, process)
+            if notify is not None:
+                tasks.start_soon(notify.serve, tribe.has, take_notice)
             await _first(run.exited, run.stop)
             probing.cancel()
             note = await self._end(run, tribe)
@@ -220,18 +338,34 @@ class Service:
                 for relay in relays:
                     await relay.ended.wait()
             tasks.cancel_scope.cancel()
+        self._terminals = []
         for relay in relays:
             await relay.close()
         if self._journal is not None and not self.left:
             # Before its number can be used again.
             self._journal.ended(process.pid)
         status = reap(process) if run.exited.is_set() else 128 + signal.SIGKILL
+        if self.leader not in (None, process.pid):
+            status = reap_adopted(self.leader, status)
         # One byte of chance spreads waits well enough, and `random` takes a while to import.
-        return Exited(status, 0.8 + 0.4 * os.urandom(1)[0] / 255, note)
+        jitter = 0.8 + 0.4 * os.urandom(1)[0] / 255
+        if not status or run.stop.is_set():
+            return Exited(status, jitter, note)
+        lines = self.last_lines.lines()
+        cause = diagnose(status, lines, self.plan.port)
+        self.last_end = (cause, lines)
+        return Exited(status, jitter, note, cause)
 
-    async def _wait_for_exit(self, run: Run, process: subprocess.Popen[bytes]) -> None:
+    async def _wait_for_exit(self, run: Run, process: Process) -> None:
         await wait_for_exit(process)
+        if self.leader is not None and self.leader != process.pid:
+            # It has named another process that it stands and falls with.
+            await wait_for_end_of(self.leader)
         run.exited.set()
+
+    async def _probe(self, readiness: Readiness, tribe: Tribe, scope: anyio.CancelScope) -> None:
+        with scope:
+            await readiness.watch(tribe)
 
     async def _end(self, run: Run, tribe: Tribe) -> str:
         """See to it that nothing of a run is left; tell what it had left behind by itself."""
@@ -277,84 +411,6 @@ class Service:
                 await _first(*(event for event in (run.kill, run.exited) if not event.is_set()))
             pause_s = min(pause_s * 1.5, 0.1)
 
-    def _take_lines(self, run: Run) -> Callable[[bytes], None]:
-        def take(lines: bytes) -> None:
-            self.last_lines.feed(lines)
-            if self._pattern is not None and not run.matched.is_set():
-                texts = (plain_text(line) for line in lines.split(b"\n"))
-                if any(self._pattern.search(text) for text in texts):
-                    run.matched.set()
-
-        return take
-
-    async def _probe(self, tribe: Tribe, run: Run, scope: anyio.CancelScope) -> None:
-        """Find out when it is ready, and whether it stays so, until `scope` is cancelled."""
-        with scope:
-            await self._become_ready(tribe, run)
-            if self.plan.ready.written and self.plan.ready.probes:
-                await self._keep_asking(tribe, run)
-
-    async def _become_ready(self, tribe: Tribe, run: Run) -> None:
-        ready = self.plan.ready
-        if not ready.probes and ready.log is None:
-            if not self.plan.oneshot:
-                await anyio.sleep(SETTLED_S)
-                self._send(BecameReady("no listener"))
-            return
-        answer: Answer = Failed("not asked yet")
-        late_at_s = time.monotonic() + ready.timeout_s
-        late = False
-        pause_s: float | None = None
-        while True:
-            answer = Failed("its probes gave no answer in time")
-            with anyio.move_on_after(max(late_at_s - time.monotonic(), ready.interval_s)):
-                answer = await self._ask(tribe, run)
-            if isinstance(answer, Passed):
-                break
-            if time.monotonic() >= late_at_s and not late:
-                late = True
-                reason = f"not ready after {ready.timeout_s:g} s: {answer.reason}"
-                self._send(BecameLate(reason, fatal=ready.written))
-            pause_s = next_pause_s(pause_s, ready.interval_s)
-            wait_s = pause_s if late else min(pause_s, max(0.0, late_at_s - time.monotonic()))
-            with anyio.move_on_after(wait_s):
-                await (anyio.sleep_forever() if self._pattern is None else _unless(run.matched))
-        self._send(BecameReady())
-
-    async def _keep_asking(self, tribe: Tribe, run: Run) -> None:
-        health = Health()
-        while True:
-            await anyio.sleep(self.plan.ready.interval_s)
-            answer = await self._ask(tribe, run)
-            before, health = health, after_answer(health, answer)
-            if health.healthy and not before.healthy:
-                self._send(BecameReady())
-            elif before.healthy and not health.healthy and isinstance(answer, Failed):
-                self._send(BecameUnhealthy(answer.reason))
-
-    async def _ask(self, tribe: Tribe, run: Run) -> Answer:
-        try:
-            return await self._ask_all(tribe, run)
-        except OSError as error:
-            # Such as no descriptor left: that is no answer, and the next try may get one.
-            return Failed(f"cannot be asked: {error.strerror or error}")
-
-    async def _ask_all(self, tribe: Tribe, run: Run) -> Answer:
-        ready = self.plan.ready
-        answers: list[Answer] = []
-        if self._pattern is not None and not run.matched.is_set():
-            answers.append(Failed(f"no line matches {self._pattern.pattern!r}"))
-        if ready.tcp is not None:
-            answers.append(ask_port(ready.tcp, tribe.has))
-        if ready.http is not None and not any(isinstance(answer, Failed) for answer in answers):
-            answers.append(await ask_http(ready.http, self.plan.port, tribe.has))
-        if ready.exec is not None and not any(isinstance(answer, Failed) for answer in answers):
-            environment = {**self.plan.environment, TAG: tribe.tag}
-            answers.append(
-                await ask_command(ready.exec, self.plan.working_dir, environment, self._census)
-            )
-        return combine(answers)
-
 
 async def _first(*events: anyio.Event) -> None:
     """Wait until any of the events is set."""
@@ -368,13 +424,6 @@ async def _first(*events: anyio.Event) -> None:
 
         for event in events:
             tasks.start_soon(wait, event)
-
-
-async def _unless(event: anyio.Event) -> None:
-    """Wait for an event that has not happened; once it has, wait for ever."""
-    if event.is_set():
-        await anyio.sleep_forever()
-    await event.wait()
 
 
 def _innermost(error: BaseException) -> BaseException:

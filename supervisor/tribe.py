@@ -178,13 +178,17 @@ class Tribe:
     Args:
         leader: Pid of the process that was spawned.
         tag: What its environment carries.
+
+    Attributes:
+        sessions: Numbers of the sessions that its processes have opened.
+        groups: The same of groups.
     """
 
     def __init__(self, leader: int, tag: str) -> None:
         self.leader = leader
         self.tag = tag
-        self._sessions = {leader}
-        self._groups = {leader}
+        self.sessions = {leader}
+        self.groups = {leader}
         # pid -> start time of what was seen once.
         self._known: dict[int, float] = {}
 
@@ -193,6 +197,11 @@ class Tribe:
         for pid in descendants_now(self.leader):
             if seen := look_at(pid):
                 self._remember(seen)
+
+    def adopt(self, pid: int) -> None:
+        """Remember a process, and the session and group that it has opened."""
+        if seen := look_at(pid):
+            self._remember(seen)
 
     def others(self) -> list[Seen]:
         """What was noted besides the leader and is still there."""
@@ -243,8 +252,8 @@ class Tribe:
 
     def _is_ours(self, process: Seen) -> bool:
         return (
-            process.session in self._sessions
-            or process.group in self._groups
+            process.session in self.sessions
+            or process.group in self.groups
             or self._known.get(process.pid) == process.start
         )
 
@@ -253,9 +262,9 @@ class Tribe:
         # Only sessions and groups that were opened by one of its own: never ours, whatever a member
         # joined.
         if process.session == process.pid:
-            self._sessions.add(process.session)
+            self.sessions.add(process.session)
         if process.group == process.pid:
-            self._groups.add(process.group)
+            self.groups.add(process.group)
 
 
 def signal_group(group: int, number: int) -> None:

@@ -1,12 +1,18 @@
 """What a supervisor is asked to do, as it is handed from one process to the other."""
 
+from collections.abc import Mapping
+from dataclasses import field
+
+from portweave.supervisor.core.outlook import Outlook
 from portweave.supervisor.core.plan import StackPlan
 from portweave.supervisor.core.value import value
+
+NO_OUTLOOK = Outlook()
 
 
 @value
 class Options:
-    """How a stack is run in the foreground.
+    """How a stack is run.
 
     Attributes:
         abort_on_exit: Whether the end of one service ends all.
@@ -17,7 +23,13 @@ class Options:
         tag: What the marks of the stack's processes begin with.
         journal: Path of the file in which starts and ends are noted, for those who come after us;
             None for nowhere.
+        logs: The folder in which all that services print is kept; None for nowhere.
         guardian: Pid of the process whose end ends the stack; None where there is none.
+        outlook: What services may expect of who reads.
+        socket: Path of the control socket; empty for none.
+        detached: Whether the stack goes on until it is told to end, whatever becomes of its
+            services.
+        version: Portweave's, told to clients.
     """
 
     abort_on_exit: bool = False
@@ -27,7 +39,12 @@ class Options:
     banner: str = ""
     tag: str = ""
     journal: str | None = None
+    logs: str | None = None
     guardian: int | None = None
+    outlook: Outlook = NO_OUTLOOK
+    socket: str = ""
+    detached: bool = False
+    version: str = ""
 
 
 @value
@@ -38,8 +55,10 @@ class Work:
         plan: What to run.
         options: How.
         began_s: When the command began, on the monotonic clock.
+        origin: What the plan was made from, so that it can be made anew: a JSON object.
     """
 
     plan: StackPlan
     options: Options
     began_s: float
+    origin: Mapping[str, object] = field(default_factory=dict[str, object])

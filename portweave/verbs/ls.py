@@ -9,11 +9,12 @@ from portweave.allocator.naming import project_name
 from portweave.allocator.registry import load, registry_path
 from portweave.args import Args, Option
 from portweave.errors import UsageError
+from portweave.show import table
 from portweave.supervisor.paths import live_stacks, stacks_dir
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 OPTIONS = (Option("-a", "--all", about="worktrees and leases that have ports, too"),)
 USAGE = "[--all] [--json]"
@@ -94,20 +95,8 @@ def run(args: Args) -> int:
     if not rows:
         print("[portweave] no stack is running on this machine", file=sys.stderr)
         return 0
-    print(table([row.cells() for row in rows], is_terminal=sys.stdout.isatty()))
+    print(table(_HEADING, [row.cells() for row in rows], is_terminal=sys.stdout.isatty()))
     return 0
-
-
-def table(rows: "Sequence[tuple[str, ...]]", *, is_terminal: bool) -> str:
-    """Rows as text, without a newline at the end: for eyes, or for programs."""
-    if not is_terminal:
-        return "\n".join("\t".join(row) for row in rows)
-    rows = [_HEADING, *rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADING))]
-    return "\n".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
 
 
 def spans(ports: "Iterable[int]") -> str:

@@ -2,26 +2,31 @@
 
 import gc
 import os
+import sys
 import time
 
 from portweave.args import Args, Option
-from portweave.errors import PortHeldError, UsageError
+from portweave.errors import PortHeldError, StackRunningError, UsageError
+from portweave.launch import origin_of, plan_of, project_of, wishes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from portweave.prepare import Prepared, Project
     from portweave.stackplan import Wishes
+    from portweave.supervisor.core.outlook import Outlook
     from portweave.supervisor.core.plan import StackPlan
     from portweave.supervisor.paths import Hold
 
 OPTIONS = (
+    Option("-d", "--detach", about="return when all are ready; the stack goes on"),
     Option("--timeout", metavar="SECONDS", about="how long a service may take to be ready (60)"),
     Option("--restart", metavar="POLICY", about="no, on-failure[:N] or always, for all services"),
     Option("--scale", metavar="NAME=N", many=True, about="run N instances of a service"),
     Option("--profile", metavar="NAME", many=True, about="start the services of a profile too"),
     Option("--no-deps", about="do not start what the named services depend on"),
+    Option("--watch", about="restart a service when a file of its folder changes"),
     Option("--abort-on-exit", about="stop all when one service ends"),
     Option("--exit-code-from", metavar="SERVICE", about="exit as this service does, when one ends"),
     Option("--dry-run", about="say what would be started, and in which order"),
@@ -37,155 +42,191 @@ http://127.0.0.1:PORT in PORTWEAVE_URL.
 Exit status: 0 when all ended well, 1 when a service failed for good, 130 after Ctrl-C, 143 after
 SIGTERM, with --exit-code-from that of the service.
 """
-_POLICIES = ("no", "on-failure", "always")
 
 
 def run(args: Args) -> int:
-    """Run the stack until it ends."""
+    """Run the stack until it ends, or detached, or attach to the one that runs."""
     began_s = time.monotonic()
     # What is imported from here on stays: to look through it for garbage would only take time.
     gc.disable()
-    scale = dict(_scale(text) for text in args.texts("scale"))
     if args.rest:
         raise UsageError(
             "up takes names of services, not a command",
             hint="portweave run -- COMMAND runs a command",
         )
     if args.flag("dry_run"):
-        return _dry_run(_find_project(args, scale), _wishes(args, scale), args)
+        origin = origin_of(args, os.environ)
+        return _dry_run(project_of(origin), wishes_of(origin), args)
+    if args.flag("detach"):
+        return _run_detached(args, began_s)
     from portweave.supervisor.guardian import Supervisor
+    from portweave.supervisor.start import supervise, warm_up
 
-    supervisor = Supervisor(_warm_up, _supervise)
+    supervisor = Supervisor(warm_up, supervise)
     try:
-        work, hold, tag = _make_work(_find_project(args, scale), args, scale, began_s)
+        origin = origin_of(args, os.environ)
+        prepared, plan = plan_of(origin)
+        stack = _Launch(args, origin, prepared, plan)
+        hold = stack.take()
+        if hold is None:
+            supervisor.dismiss()
+            return stack.join(follow=True)
+        work = stack.work(hold, os.getpid(), began_s)
     except BaseException:
         supervisor.dismiss()
         raise
     with hold:
-        return supervisor.start(work, hold, tag)
+        return supervisor.start(work, hold, stack.tag)
 
 
-def _find_project(args: Args, scale: dict[str, int]) -> "Project":
-    from portweave.prepare import check_selection, find_project, working_dir
+def _run_detached(args: Args, began_s: float) -> int:
+    from portweave.environment import MARKS
+    from portweave.supervisor.start import Detached
 
-    config = args.text("config")
-    count = check_selection(config, args.text("count"))
-    return find_project(
-        working_dir(), config=config, count=count, environ=dict(os.environ), scale=scale
-    )
+    for option in ("abort_on_exit", "exit_code_from"):
+        if args.flag(option):
+            flag = option.replace("_", "-")
+            raise UsageError(f"--{flag} needs a stack in the foreground, not --detach")
+    clean = {name: value for name, value in os.environ.items() if name not in MARKS}
+    guardian = Detached(clean)
+    try:
+        origin = origin_of(args, os.environ)
+        prepared, plan = plan_of(origin)
+        stack = _Launch(args, origin, prepared, plan)
+        hold = stack.take()
+        if hold is None:
+            guardian.dismiss()
+            return stack.join(follow=False)
+        with hold:
+            work = stack.work(hold, guardian.pid, began_s, detached=True)
+            sys.stderr.write(_banner(prepared, plan))
+            sys.stderr.flush()
+            guardian.start(work, stack.folder, stack.key, stack.tag, hold)
+    except BaseException:
+        guardian.dismiss()
+        raise
+    return stack.await_ready(guardian.has_ended)
 
 
-def _make_work(
-    project: "Project", args: Args, scale: dict[str, int], began_s: float
-) -> "tuple[bytes, Hold, str]":
-    """What the supervisor is to do, the right to do it, and the mark of its processes."""
-    import pickle
+class _Launch:
+    """A stack that is to be run, or to be joined.
 
-    from portweave.allocator.processes import started_at
-    from portweave.prepare import prepare
-    from portweave.stackplan import make_plan
-    from portweave.supervisor.paths import Hold, StackRecord, stack_key, stacks_dir
-    from portweave.supervisor.work import Options, Work
+    Args:
+        args: What was given.
+        origin: The same, as it is kept with the stack.
+        prepared: The worktree with its ports.
+        plan: What is to run.
 
-    prepared = prepare(project)
-    plan = make_plan(prepared, _wishes(args, scale), project.environ)
-    source = args.text("exit_code_from")
-    started = [i.name for i in plan.instances if i.name in plan.wanted]
-    if source is not None and source not in started:
-        raise UsageError(
-            f"--exit-code-from names {source}, which is not started",
-            hint=f"started are {', '.join(started)}",
+    Attributes:
+        folder: Where the records of stacks lie.
+        key: The stack's name there.
+        tag: What the marks of its processes begin with.
+    """
+
+    def __init__(
+        self, args: Args, origin: dict[str, object], prepared: "Prepared", plan: "StackPlan"
+    ) -> None:
+        from portweave.supervisor.paths import stack_key, stacks_dir
+
+        self._args = args
+        self._origin = origin
+        self._prepared = prepared
+        self._plan = plan
+        self._environ = prepared.project.environ
+        self.folder = stacks_dir(self._environ)
+        self.key = stack_key(plan.root, plan.namespace)
+        self.tag = os.urandom(16).hex()
+        self._started = [i.name for i in plan.instances if i.name in plan.wanted]
+        source = args.text("exit_code_from")
+        if source is not None and source not in self._started:
+            raise UsageError(
+                f"--exit-code-from names {source}, which is not started",
+                hint=f"started are {', '.join(self._started)}",
+            )
+
+    def take(self) -> "Hold | None":
+        """The right to run it; None where somebody runs it already."""
+        from portweave.supervisor.paths import Hold
+
+        _check_chosen_ports(self._prepared, self._plan, self.folder)
+        try:
+            return Hold(self.folder, self.key)
+        except StackRunningError:
+            if self._args.text("exit_code_from") or self._args.flag("abort_on_exit"):
+                raise
+            return None
+
+    def work(self, hold: "Hold", guardian: int, began_s: float, *, detached: bool = False) -> bytes:
+        """What the supervisor is to do; from here on the record tells who runs the stack."""
+        import pickle
+
+        from portweave import __version__
+        from portweave.allocator.processes import started_at
+        from portweave.prepare import logs_dir
+        from portweave.supervisor.paths import StackRecord, socket_path
+        from portweave.supervisor.work import Options, Work
+
+        plan = self._plan
+        socket = socket_path(self._environ, self.folder, self.key)
+        hold.write(
+            StackRecord(
+                pid=guardian,
+                start=started_at(guardian) or "",
+                project=plan.project,
+                namespace=plan.namespace,
+                root=plan.root,
+                ports={i.name: i.port for i in plan.instances if i.port is not None},
+                tag=self.tag,
+                socket=socket,
+                version=__version__,
+            )
         )
-    folder = stacks_dir(project.environ)
-    _check_chosen_ports(prepared, plan, folder)
-    hold = Hold(folder, stack_key(plan.root, plan.namespace))
-    pid, tag = os.getpid(), os.urandom(16).hex()
-    hold.write(
-        StackRecord(
-            pid=pid,
-            start=started_at(pid) or "",
-            project=plan.project,
-            namespace=plan.namespace,
-            root=plan.root,
-            ports={i.name: i.port for i in plan.instances if i.port is not None},
-            tag=tag,
+        args, source = self._args, self._args.text("exit_code_from")
+        options = Options(
+            abort_on_exit=args.flag("abort_on_exit") or source is not None,
+            exit_code_from=source,
+            colour=_may_colour(args, self._environ),
+            verbose=args.flag("verbose"),
+            banner="" if detached else _banner(self._prepared, plan),
+            tag=self.tag,
+            journal=hold.journal,
+            logs=logs_dir(plan.root),
+            guardian=guardian,
+            outlook=self._outlook(detached=detached),
+            socket=socket,
+            detached=detached,
+            version=__version__,
         )
-    )
-    options = Options(
-        abort_on_exit=args.flag("abort_on_exit") or source is not None,
-        exit_code_from=source,
-        colour=_may_colour(args, project.environ),
-        verbose=args.flag("verbose"),
-        banner=_banner(prepared, plan),
-        tag=tag,
-        journal=hold.journal,
-        guardian=pid,
-    )
-    return pickle.dumps(Work(plan, options, began_s)), hold, tag
+        return pickle.dumps(Work(plan, options, began_s, self._origin))
 
+    def _outlook(self, *, detached: bool) -> "Outlook":
+        from portweave.supervisor.core.outlook import Outlook
 
-def _warm_up() -> None:
-    """Import what the supervisor needs: in its own process, while the parent does the rest."""
-    from importlib import import_module
-
-    for name in ("pickle", "anyio._backends._asyncio", "portweave.supervisor.run"):
-        import_module(name)
-
-
-def _supervise(work: bytes) -> int:
-    import pickle
-
-    import anyio
-
-    from portweave.supervisor.run import run as run_stack
-
-    # From our own parent, by a socket that nobody else has.
-    return anyio.run(run_stack, pickle.loads(work))  # noqa: S301
-
-
-def _wishes(args: Args, scale: dict[str, int]) -> "Wishes":
-    from portweave.stackplan import Wishes, restart_policy
-
-    restart = args.text("restart")
-    if restart is None and (args.flag("abort_on_exit") or args.text("exit_code_from")):
-        # The first end of a service is to end all: it is not started again before.
-        restart = "no"
-    return Wishes(
-        services=tuple(args.operands),
-        profiles=tuple(args.texts("profile")),
-        scale=scale,
-        with_needs=not args.flag("no_deps"),
-        restart=None if restart is None else restart_policy(*_restart(restart)),
-        timeout_s=_seconds(args.text("timeout")),
-    )
-
-
-def _scale(text: str) -> tuple[str, int]:
-    name, _, number = text.partition("=")
-    if not (name and number.isascii() and number.isdigit() and len(number) <= 3):
-        raise UsageError(f"--scale takes NAME=N, received {text!r}", hint="as in --scale web=3")
-    return name, int(number)
-
-
-def _restart(text: str) -> tuple[str, int | None]:
-    policy, colon, limit = text.partition(":")
-    takes_limit = policy == "on-failure" and limit.isascii() and limit.isdigit()
-    if policy not in _POLICIES or (colon and not takes_limit):
-        raise UsageError(
-            f"--restart takes no, on-failure, on-failure:N or always, received {text!r}"
+        is_terminal = not detached and os.isatty(1)
+        in_ci = self._environ.get("CI", "") not in ("", "0", "false")
+        return Outlook(
+            terminals=(is_terminal or detached) and not in_ci,
+            colours=is_terminal and _may_colour(self._args, self._environ),
         )
-    return policy, int(limit) if limit else None
 
+    def join(self, *, follow: bool) -> int:
+        """Start what is missing in the stack that runs; attach to it, or return."""
+        from portweave.joining import join
+        from portweave.supervisor.paths import read_record
 
-def _seconds(text: str | None) -> float:
-    if text is None:
-        return 60.0
-    from portweave.procfiles.duration import parse
+        record = read_record(self.folder, self.key)
+        if record is None:
+            raise StackRunningError(self.key, 0)
+        join(self._origin, self._plan, self._started, record, follow=follow)
+        return 0
 
-    seconds = parse(text)
-    if not seconds:
-        raise UsageError(f"--timeout takes a time such as 90, 90s or 1m30s, received {text!r}")
-    return seconds
+    def await_ready(self, has_ended: "Callable[[], bool]") -> int:
+        """Wait until all that is started is ready, or can not be; the exit status."""
+        from portweave.joining import await_ready
+
+        limits_s = [i.ready.timeout_s for i in self._plan.instances if i.name in self._started]
+        await_ready(self.folder, self.key, self._started, max(limits_s), has_ended)
+        return 0
 
 
 def _may_colour(args: Args, environ: "Mapping[str, str]") -> bool:

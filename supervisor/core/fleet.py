@@ -5,7 +5,8 @@ on them has gone. `step` is the one door: an event for one instance, or for all,
 every instance has to do about it comes out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import field
 
 from portweave.supervisor.core import lifecycle
 from portweave.supervisor.core.lifecycle import (
@@ -36,26 +37,129 @@ class Fleet:
         plans: By name, in the order of the definition files.
         lives: By name.
         enlisted: Names that take part; a need of one that does not is taken as met.
+        leaving: Names that are to be stopped once none of the others here that depends on them is
+            alive, and whether they are to run again after that.
+        rested: Names that the user has stopped; as long as there is one, it is not over.
+        dropped: Names that are taken out of the fleet once they have ended.
+        resident: Whether it goes on when nothing runs any more, until it is closed.
         closing: Whether all of it is being stopped.
     """
 
     plans: Mapping[str, InstancePlan]
     lives: Mapping[str, Life]
     enlisted: frozenset[str]
+    leaving: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    rested: frozenset[str] = frozenset()
+    dropped: frozenset[str] = frozenset()
+    resident: bool = False
     closing: bool = False
 
 
 def muster(
-    plans: tuple[InstancePlan, ...], wanted: frozenset[str], now_s: float
+    plans: tuple[InstancePlan, ...],
+    wanted: frozenset[str],
+    now_s: float,
+    *,
+    resident: bool = False,
 ) -> tuple[Fleet, Orders]:
     """A fleet in which `wanted` are to run, and what to do first."""
     fleet = Fleet(
-        {plan.name: plan for plan in plans}, {plan.name: Life() for plan in plans}, wanted
+        {plan.name: plan for plan in plans},
+        {plan.name: Life() for plan in plans},
+        frozenset(),
+        resident=resident,
     )
+    return want(fleet, wanted, now_s)
+
+
+def with_needs(fleet: Fleet, names: Iterable[str]) -> set[str]:
+    """Names, and those of all that they depend on."""
+    found: set[str] = set()
+    queue = list(names)
+    while queue:
+        name = queue.pop()
+        if name not in found and name in fleet.plans:
+            found.add(name)
+            queue += [need.instance for need in fleet.plans[name].needs]
+    return found
+
+
+def want(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Orders]:
+    """Have instances run. Those that run, or have completed as they were meant to, are left.
+
+    What they depend on is not started with them: see `with_needs`.
+    """
+    names = frozenset(names)
     lives = dict(fleet.lives)
-    for name in wanted:
-        lives[name], _ = lifecycle.step(fleet.plans[name], lives[name], Wanted(), now_s)
-    return _settle(replace(fleet, lives=lives), now_s)
+    for name in names:
+        if lives[name].phase is not Phase.COMPLETED:
+            lives[name], _ = lifecycle.step(fleet.plans[name], lives[name], Wanted(), now_s)
+    fleet = replace(
+        fleet,
+        lives=lives,
+        enlisted=fleet.enlisted | names,
+        rested=fleet.rested - names,
+        leaving={name: again or name in names for name, again in fleet.leaving.items()},
+    )
+    return _settle(fleet, now_s)
+
+
+def rest(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Orders]:
+    """Stop instances, those that depend on others of them first."""
+    names = frozenset(names)
+    fleet = replace(
+        fleet,
+        leaving={**fleet.leaving, **dict.fromkeys(names, False)},
+        rested=fleet.rested | names,
+    )
+    return _settle(fleet, now_s)
+
+
+def restart(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Orders]:
+    """Stop instances and start them again; what does not run is started."""
+    names = frozenset(names)
+    fleet = replace(
+        fleet,
+        leaving={**fleet.leaving, **dict.fromkeys(names, True)},
+        rested=fleet.rested - names,
+        enlisted=fleet.enlisted | names,
+    )
+    return _settle(fleet, now_s)
+
+
+def adopt(
+    fleet: Fleet,
+    plans: Iterable[InstancePlan],
+    *,
+    again: Iterable[str],
+    dropped: Iterable[str],
+    now_s: float,
+) -> tuple[Fleet, Orders]:
+    """Take over plans that have changed.
+
+    Args:
+        fleet: As it is.
+        plans: All plans from now on, in order, those of `dropped` left out.
+        again: Names of those that have to start again to be as their plan says.
+        dropped: Names of those that are to go.
+        now_s: The time.
+    """
+    dropped = frozenset(dropped)
+    new = {plan.name: plan for plan in plans}
+    kept = {name: fleet.plans[name] for name in fleet.plans if name in dropped}
+    running = [name for name in again if fleet.lives[name].wanted]
+    fleet = replace(
+        fleet,
+        plans={**new, **kept},
+        lives={name: fleet.lives.get(name, Life()) for name in (*new, *kept)},
+        leaving={
+            **fleet.leaving,
+            **dict.fromkeys(running, True),
+            **dict.fromkeys(dropped, False),
+        },
+        dropped=fleet.dropped - frozenset(new) | dropped,
+    )
+    return _settle(fleet, now_s)
 
 
 def step(fleet: Fleet, name: str, event: Event, now_s: float) -> tuple[Fleet, Orders]:
@@ -71,7 +175,7 @@ def step(fleet: Fleet, name: str, event: Event, now_s: float) -> tuple[Fleet, Or
 
 def close(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
     """Stop all: what nothing depends on at once, the others as their dependents go."""
-    return _settle(replace(fleet, closing=True), now_s)
+    return _settle(replace(fleet, closing=True, leaving={}), now_s)
 
 
 def kill(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
@@ -87,7 +191,10 @@ def kill(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
 
 def is_over(fleet: Fleet) -> bool:
     """Whether nothing runs, and nothing will."""
-    return all(life.phase in DONE for life in fleet.lives.values())
+    if not all(life.phase in DONE for life in fleet.lives.values()):
+        return False
+    rests = any(fleet.lives[name].phase is Phase.STOPPED for name in fleet.rested)
+    return fleet.closing or not (fleet.resident or rests)
 
 
 def failures(fleet: Fleet) -> list[str]:
@@ -103,12 +210,13 @@ def failures(fleet: Fleet) -> list[str]:
 def _settle(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
     """Let each instance follow from what the others have become, until nothing changes."""
     orders: Orders = []
-    lives = dict(fleet.lives)
     judge: Callable[[str, Fleet], Event | None] = _closing_event if fleet.closing else _needs_event
     changed = True
     while changed:
         changed = False
-        fleet = replace(fleet, lives=lives)
+        fleet, more = _let_go(fleet, now_s)
+        orders += more
+        lives = dict(fleet.lives)
         for name, plan in fleet.plans.items():
             event = judge(name, fleet)
             if event is None:
@@ -118,20 +226,58 @@ def _settle(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
                 lives[name] = life
                 orders += [(name, action) for action in actions]
                 changed = True
-    return replace(fleet, lives=lives), orders
+        fleet = replace(fleet, lives=lives)
+    return _without_dropped(fleet), orders
+
+
+def _let_go(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
+    """Stop those that are to be stopped and that none of the others of them needs any more."""
+    orders: Orders = []
+    # All are judged by how it was before any of them has gone: what depends on what stops first.
+    stopping = {name for name, life in fleet.lives.items() if life.phase is Phase.STOPPING}
+    among = stopping | fleet.leaving.keys()
+    going = [
+        name
+        for name in fleet.leaving
+        if fleet.lives[name].phase not in ALIVE or not _is_needed(name, fleet, among)
+    ]
+    if not going:
+        return fleet, orders
+    lives = dict(fleet.lives)
+    for name in going:
+        events = (Unwanted(), Wanted()) if fleet.leaving[name] else (Unwanted(),)
+        for event in events:
+            lives[name], actions = lifecycle.step(fleet.plans[name], lives[name], event, now_s)
+            orders += [(name, action) for action in actions]
+    leaving = {name: again for name, again in fleet.leaving.items() if name not in going}
+    return replace(fleet, lives=lives, leaving=leaving), orders
+
+
+def _without_dropped(fleet: Fleet) -> Fleet:
+    gone = {name for name in fleet.dropped if fleet.lives[name].phase in DONE}
+    if not gone:
+        return fleet
+    return replace(
+        fleet,
+        plans={name: plan for name, plan in fleet.plans.items() if name not in gone},
+        lives={name: life for name, life in fleet.lives.items() if name not in gone},
+        enlisted=fleet.enlisted - gone,
+        rested=fleet.rested - gone,
+        dropped=fleet.dropped - gone,
+    )
 
 
 def _closing_event(name: str, fleet: Fleet) -> Event | None:
     life = fleet.lives[name]
     if life.phase in DONE and not life.wanted:
         return None
-    if life.phase in ALIVE and _is_needed(name, fleet):
+    if life.phase in ALIVE and _is_needed(name, fleet, fleet.lives):
         return None
     return Unwanted()
 
 
-def _is_needed(name: str, fleet: Fleet) -> bool:
-    """Whether one that depends on it is alive, be it by way of others that have ended.
+def _is_needed(name: str, fleet: Fleet, among: Container[str]) -> bool:
+    """Whether one of `among` that depends on it is alive, be it by way of others that have ended.
 
     An API that waited for a migration needs the database that the migration needed.
     """
@@ -141,7 +287,7 @@ def _is_needed(name: str, fleet: Fleet) -> bool:
         needed = queue.pop()
         for plan in fleet.plans.values():
             if plan.name not in seen and any(need.instance == needed for need in plan.needs):
-                if fleet.lives[plan.name].phase in ALIVE:
+                if plan.name in among and fleet.lives[plan.name].phase in ALIVE:
                     return True
                 seen.add(plan.name)
                 queue.append(plan.name)
@@ -154,7 +300,10 @@ def _needs_event(name: str, fleet: Fleet) -> Event | None:
         return None
     pending = ""
     for need in fleet.plans[name].needs:
-        if need.instance not in fleet.enlisted:
+        if need.instance not in fleet.enlisted or need.instance not in fleet.lives:
+            continue
+        if need.instance in fleet.leaving:
+            pending = pending or f"waits for {need.instance}, which is to be stopped"
             continue
         match _verdict(need, fleet.lives[need.instance]):
             case "failed":

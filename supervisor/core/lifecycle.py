@@ -8,6 +8,7 @@ instance is left, not when its leader ends: a leader's exit is not the service's
 
 from enum import StrEnum
 
+from portweave.supervisor.core.diagnosis import Cause
 from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.core.restart import (
     GiveUp,
@@ -15,7 +16,7 @@ from portweave.supervisor.core.restart import (
     RestartAt,
     Streak,
     after_exit,
-    describe_exit,
+    explain,
 )
 from portweave.supervisor.core.value import replace, value
 
@@ -105,7 +106,7 @@ class NeedsPending:
 
 @value
 class Spawned:
-    """Its process runs."""
+    """Its process runs, or another one has become what it stands and falls with."""
 
     pid: int
 
@@ -145,6 +146,13 @@ class BecameUnhealthy:
 
 
 @value
+class Said:
+    """It tells what it is doing."""
+
+    text: str
+
+
+@value
 class Exited:
     """Nothing of it is left.
 
@@ -152,11 +160,13 @@ class Exited:
         status: Of its leader; 128+n for signal n.
         jitter: A factor for the wait before a restart.
         note: What there was to tell about the end, as processes that it left behind.
+        cause: Why, as far as it is known: what it printed last tells.
     """
 
     status: int
     jitter: float = 1.0
     note: str = ""
+    cause: Cause | None = None
 
 
 @value
@@ -175,6 +185,7 @@ Event = (
     | BecameReady
     | BecameLate
     | BecameUnhealthy
+    | Said
     | Exited
     | BackoffEnded
 )
@@ -238,7 +249,7 @@ def step(plan: InstancePlan, life: Life, event: Event, now_s: float) -> Step:
             return replace(life, phase=Phase.BLOCKED, reason=reason), ()
         case NeedsPending(reason), Phase.WAITING | Phase.BLOCKED:
             return replace(life, phase=Phase.WAITING, reason=reason), ()
-        case Spawned(pid), Phase.STARTING | Phase.STOPPING:
+        case Spawned(pid), phase if phase in ALIVE:
             return replace(life, pid=pid), ()
         case NotSpawned(), Phase.STOPPING if life.wanted:
             # Wanted again before anything of it ran.
@@ -256,11 +267,15 @@ def step(plan: InstancePlan, life: Life, event: Event, now_s: float) -> Step:
             return replace(life, phase=Phase.UNHEALTHY, reason=reason), ()
         case BecameUnhealthy(reason), Phase.READY | Phase.UNHEALTHY:
             return replace(life, phase=Phase.UNHEALTHY, reason=reason), ()
+        case Said(text), Phase.STARTING | Phase.READY:
+            return replace(life, reason=text), ()
+        case Said(), _:
+            return life, ()
         case BecameReady() | BecameLate() | BecameUnhealthy(), _:
             # A probe's answer may come when the phase has moved on: it says nothing any more.
             return life, ()
-        case Exited(), phase if phase in ALIVE:
-            return _ended(plan, life, event, now_s)
+        case Exited() as end, phase if phase in ALIVE:
+            return _ended(plan, life, end, now_s)
         case BackoffEnded(), Phase.BACKOFF:
             return replace(_start(life, now_s), restarts=life.restarts + 1), (Spawn(),)
         case BackoffEnded(), _:
@@ -288,13 +303,16 @@ def _ended(plan: InstancePlan, life: Life, event: Exited, now_s: float) -> Step:
     if plan.oneshot and event.status == 0:
         return replace(life, phase=Phase.COMPLETED), ()
     ready_s = 0.0 if life.ready_s is None else now_s - life.ready_s
-    match after_exit(plan.restart, life.streak, event.status, ready_s, event.jitter, now_s):
+    cause = event.cause if event.status else None
+    match after_exit(
+        plan.restart, life.streak, event.status, ready_s, event.jitter, now_s, cause=cause
+    ):
         case Rest():
             return replace(life, phase=Phase.EXITED), ()
         case GiveUp(reason):
             return replace(life, phase=Phase.FAILED, reason=_joined(reason, event.note)), ()
         case RestartAt(at_s, streak):
-            reason = _joined(describe_exit(event.status), event.note)
+            reason = _joined(explain(event.status, cause), event.note)
             life = replace(life, phase=Phase.BACKOFF, streak=streak, reason=reason)
             return life, (WaitUntil(at_s),)
 

@@ -3,11 +3,17 @@
 Everything works on chunks of many lines, never line by line: one search, one replacement and one
 write for 64 KiB is what makes the relay cheap. A line is looked at by itself only where a chunk
 holds something that must not pass as it
-is: a carriage return, a control character, an escape sequence, bytes that are no text.
+is: a carriage return, a control character, an escape sequence, bytes that are no text. What finds
+these is only made then: a command that shows plain lines is to cost no more than it must.
 """
 
-import re
-from collections import deque
+TYPE_CHECKING = False  # `typing` costs as much as `re`
+if TYPE_CHECKING:
+    from collections import deque
+    from re import Pattern
+else:
+    # The package around it costs twenty times as much.
+    from _collections import deque
 
 # A longer line is cut here, so that one that never ends costs bounded memory.
 LONGEST_LINE_BYTES = 4 << 20
@@ -30,6 +36,11 @@ class LineSplitter:
     def pending(self) -> bool:
         """Whether a line has begun and not ended."""
         return self._pending_bytes > 0
+
+    @property
+    def begun(self) -> bytes:
+        """What there is of a line that has not ended; it stays where it is."""
+        return b"".join(self._pieces)
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes; return the lines they complete, each with its newline, or nothing."""
@@ -104,18 +115,39 @@ class LastLines:
         return [plain_text(line[: self._longest_bytes]) for line in kept]
 
 
-# ECMA-48, 5.4 (control sequences), 5.6 (strings) and 5.5 (other escape sequences).
-_SEQUENCE = re.compile(
-    rb"\x1b\[[0-?]*[ -/]*[@-~]"
-    rb"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)"
-    rb"|\x1b[ -/]*[0-Z\\^-~]"
-    rb"|\x1b"
-)
-_COLOUR = re.compile(rb"\x1b\[[0-9;:]*m")
-# Clear (J), cursor to a place (H, f), alternate screen (?47, ?1047, ?1049), soft reset (!p), and
-# full reset (ESC c: so does `tsc --watch` clear).
-_SCREEN = re.compile(rb"\x1b(?:\[(?:[0-3]?J|[0-9;]*[Hf]|\?(?:47|104[79])[hl]|!p)|c)")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")
+class _Patterns:
+    """What is looked for in lines that are not plain."""
+
+    __slots__ = ("colour", "control", "screen", "sequence")
+
+    def __init__(self) -> None:
+        from re import compile as make
+
+        # ECMA-48, 5.4 (control sequences), 5.6 (strings) and 5.5 (other escape sequences).
+        self.sequence: Pattern[bytes] = make(
+            rb"\x1b\[[0-?]*[ -/]*[@-~]"
+            rb"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)"
+            rb"|\x1b[ -/]*[0-Z\\^-~]"
+            rb"|\x1b"
+        )
+        self.colour: Pattern[bytes] = make(rb"\x1b\[[0-9;:]*m")
+        # Clear (J), cursor to a place (H, f), alternate screen (?47, ?1047, ?1049), soft reset
+        # (!p), and full reset (ESC c: so does `tsc --watch` clear).
+        self.screen: Pattern[bytes] = make(
+            rb"\x1b(?:\[(?:[0-3]?J|[0-9;]*[Hf]|\?(?:47|104[79])[hl]|!p)|c)"
+        )
+        self.control: Pattern[bytes] = make(rb"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")
+
+
+_made: list[_Patterns] = []
+
+
+def _patterns() -> _Patterns:
+    if not _made:
+        _made.append(_Patterns())
+    return _made[0]
+
+
 # What may go to a terminal as it is: printable ASCII, tab, newline, and bytes of longer UTF-8
 # characters.
 _HARMLESS = bytes([0x09, 0x0A, *range(0x20, 0x7F), *range(0x80, 0x100)])
@@ -124,11 +156,11 @@ _RESET = b"\x1b[0m"
 
 def plain_text(line: bytes) -> str:
     """A line as text: without escape sequences, control bytes and broken characters escaped."""
-    return (
-        _SEQUENCE.sub(b"", _last_state(line))
-        .decode("utf-8", "backslashreplace")
-        .translate(_ESCAPED)
-    )
+    line = _last_state(line)
+    # What stands on both sides of a sequence is no character, although the bytes would make one.
+    pieces = _patterns().sequence.split(line) if b"\x1b" in line else (line,)
+    text = "".join(piece.decode("utf-8", "backslashreplace") for piece in pieces)
+    return text.translate(_ESCAPED)
 
 
 _ESCAPED = {c: f"\\x{c:02x}" for c in (*range(0x09), *range(0x0B, 0x20), 0x7F, *range(0x80, 0xA0))}
@@ -153,7 +185,7 @@ def for_pipe(lines: bytes) -> bytes:
     the others.
     """
     # One byte is searched for seventy times as fast as two.
-    return _SCREEN.sub(b"", lines) if b"\x1b" in lines else lines
+    return _patterns().screen.sub(b"", lines) if b"\x1b" in lines else lines
 
 
 def _is_text(data: bytes) -> bool:
@@ -173,9 +205,10 @@ def _tame(line: bytes, *, colour: bool) -> bytes:
     parts: list[bytes] = []
     coloured = False
     position = 0
-    for match in _SEQUENCE.finditer(line):
+    patterns = _patterns()
+    for match in patterns.sequence.finditer(line):
         parts.append(_escape(line[position : match.start()]))
-        if colour and _COLOUR.fullmatch(match[0]):
+        if colour and patterns.colour.fullmatch(match[0]):
             parts.append(match[0])
             coloured = True
         position = match.end()
@@ -192,11 +225,26 @@ def _last_state(line: bytes) -> bytes:
 
 
 def _escape(text: bytes) -> bytes:
-    text = _CONTROL.sub(lambda match: b"\\x%02x" % match[0][0], text)
+    text = _patterns().control.sub(lambda match: b"\\x%02x" % match[0][0], text)
     return text.decode("utf-8", "backslashreplace").translate(_ESCAPED_C1).encode()
 
 
 _ESCAPED_C1 = {c: f"\\x{c:02x}" for c in range(0x80, 0xA0)}
+
+
+def without_colour(lines: bytes) -> bytes:
+    """Whole lines as a program may have them that wants no escape sequences."""
+    return _patterns().sequence.sub(b"", lines) if b"\x1b" in lines else lines
+
+
+# What names are shown in (ECMA-48, 8.3.117).
+NAME_COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+
+
+def name_label(name: str, width: int, colour: int | None) -> bytes:
+    """A name as it stands before lines, as wide as the longest one."""
+    label = f"{name:<{width}} | "
+    return (label if colour is None else f"\x1b[{colour}m{label}\x1b[0m").encode()
 
 
 def with_prefix(prefix: bytes, lines: bytes) -> tuple[bytes, bytes, bytes]:

@@ -53,6 +53,7 @@ class ReadyPlan:
         tcp: A port that a process of the instance listens on.
         exec: A command that exits 0.
         log: A pattern found in a line of this run.
+        notify: Whether it says so itself (sd_notify(3)).
         interval_s: The longest pause between two probes.
         timeout_s: How long it may take.
         written: Whether the user asked for it; if not, it was inferred, and being late is no
@@ -63,6 +64,7 @@ class ReadyPlan:
     tcp: int | None = None
     exec: tuple[str, ...] | None = None
     log: str | None = None
+    notify: bool = False
     interval_s: float = 2.0
     timeout_s: float = 60.0
     written: bool = False
@@ -92,8 +94,10 @@ class InstancePlan:
         ready: How it is known that it is up.
         restart: When it is started again.
         oneshot: Whether it is meant to end.
+        tty: Whether it has a terminal of its own, and not pipes; None to leave that to who reads.
         stop_signal: The signal that asks it to end.
         stop_grace_s: From that signal to SIGKILL.
+        watch: Absolute paths and globs whose change restarts it.
     """
 
     name: str
@@ -110,8 +114,10 @@ class InstancePlan:
     ready: ReadyPlan = ReadyPlan()
     restart: RestartPolicy = RestartPolicy(When.ON_FAILURE, 10)
     oneshot: bool = False
+    tty: bool | None = None
     stop_signal: int = 15
     stop_grace_s: float = 10.0
+    watch: tuple[str, ...] = ()
 
 
 @value

@@ -59,6 +59,14 @@ def after_answer(health: Health, answer: Answer) -> Health:
             return Health(failures, health.healthy and failures < UNHEALTHY_AFTER)
 
 
+def elsewhere(answer: Failed, port: int, ports: list[int]) -> Failed:
+    """A bad answer about a port, with where the service listens instead."""
+    others = [str(other) for other in ports if other != port]
+    if not others:
+        return answer
+    return Failed(f"given {port}, listens on {', '.join(others[:4])}")
+
+
 def combine(answers: list[Answer]) -> Answer:
     """What several probes say together: all must pass, else the bad answers are told."""
     reasons = [answer.reason for answer in answers if isinstance(answer, Failed)]

@@ -1,9 +1,9 @@
 """What is told about a change of an instance, in short phrases."""
 
+from portweave.supervisor.core.exits import describe_exit
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import ALIVE, DONE, Life, Phase
 from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.restart import describe_exit
 
 
 def phrase(plan: InstancePlan, before: Life, after: Life, now_s: float, *, verbose: bool) -> str:

@@ -6,6 +6,8 @@ services which crash together do not come back together. Time spent *ready* rese
 spent alive does not, as a service may take minutes to fail.
 """
 
+from portweave.supervisor.core.diagnosis import Cause
+from portweave.supervisor.core.exits import SHELL_FAULTS, describe_exit
 from portweave.supervisor.core.plan import RestartPolicy, When
 from portweave.supervisor.core.value import value
 
@@ -13,11 +15,6 @@ FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
 HEALTHY_S = 1.0
 RESET_S = 10.0
-
-# sh(1): found but not executable, and not found. Starting again does not make a command appear.
-NOT_EXECUTABLE = 126
-NOT_FOUND = 127
-_SHELL_FAULTS = {NOT_EXECUTABLE: "not executable", NOT_FOUND: "command not found"}
 
 
 @value
@@ -54,7 +51,14 @@ class GiveUp:
 
 
 def after_exit(
-    policy: RestartPolicy, streak: Streak, status: int, ready_s: float, jitter: float, now_s: float
+    policy: RestartPolicy,
+    streak: Streak,
+    status: int,
+    ready_s: float,
+    jitter: float,
+    now_s: float,
+    *,
+    cause: Cause | None = None,
 ) -> RestartAt | Rest | GiveUp:
     """What follows the end of a service that was to run.
 
@@ -65,35 +69,30 @@ def after_exit(
         ready_s: How long this run had been ready; 0 if it never was.
         jitter: A factor of about 1, to spread waits.
         now_s: The time.
+        cause: Why it ended, as far as it is known.
     """
     if status == 0 and policy.when is not When.ALWAYS:
         return Rest()
     if policy.when is When.NO:
-        return GiveUp(describe_exit(status))
-    if ready_s == 0 and status in _SHELL_FAULTS:
-        return GiveUp(f"{describe_exit(status)}; starting it again cannot help")
+        return GiveUp(explain(status, cause))
+    if ready_s == 0 and status in SHELL_FAULTS:
+        return GiveUp(f"{explain(status, cause)}; starting it again cannot help")
+    if ready_s == 0 and streak.restarts and cause is not None and cause.hopeless:
+        # Once may have been chance.
+        return GiveUp(f"{explain(status, cause)}, again; {cause.hint}")
     if ready_s >= max(RESET_S, 2 * streak.delay_s):
         streak = Streak()
     if policy.limit is not None and streak.restarts >= policy.limit:
-        return GiveUp(f"{describe_exit(status)}; gave up after {streak.restarts} restarts")
+        return GiveUp(f"{explain(status, cause)}; gave up after {streak.restarts} restarts")
     if streak.restarts == 0 and ready_s >= HEALTHY_S:
         return RestartAt(now_s, Streak(1, 0.0))
     delay_s = min(LONGEST_DELAY_S, max(FIRST_DELAY_S, 2 * streak.delay_s))
     return RestartAt(now_s + delay_s * jitter, Streak(streak.restarts + 1, delay_s))
 
 
-def describe_exit(status: int) -> str:
-    """An exit status in words: `exited with status 3`, `ended by signal 9 (SIGKILL)`."""
-    if status in _SHELL_FAULTS:
-        return f"exited with status {status} ({_SHELL_FAULTS[status]})"
-    if status > 128 and (name := SIGNAL_NAMES.get(status - 128)):
-        return f"ended by signal {status - 128} ({name})"
-    return f"exited with status {status}"
-
-
-# signal(7), the numbers that Linux and macOS share; the others are named by number.
-SIGNAL_NAMES = {
-    1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 8: "SIGFPE",
-    9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU",
-    25: "SIGXFSZ",
-}  # fmt: skip
+def explain(status: int, cause: Cause | None) -> str:
+    """An exit status in words, and why, where more is known than that."""
+    how = describe_exit(status)
+    if cause is None or cause.kind == "crash" or status in SHELL_FAULTS:
+        return how
+    return f"{how}: {cause.text}"

@@ -117,8 +117,9 @@ def test_a_service_s_variables_are_those_that_up_gives(
     name, _, number = instance.partition(".")
     seen = (root / f"{name}.{number or 1}.seen").read_bytes().decode("utf-8", "surrogateescape")
     given = dict(pair.split("=", 1) for pair in seen.split("\0"))
-    # Each start adds this one; the interpreter of the service may add the other.
-    assert given.pop("PORTWEAVE_INVOCATION")
+    # Each start adds these; the interpreter of the service may add the other.
+    for name in ("PORTWEAVE_INVOCATION", "PORTWEAVE_SOCKET", "PORTWEAVE_TOKEN"):
+        assert given.pop(name)
     done = cli("env", instance, "--format", "json", cwd=root, env=outside)
     assert done.returncode == 0, done.stderr
     told = as_map(done.stdout)

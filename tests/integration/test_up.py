@@ -220,13 +220,13 @@ def test_a_working_folder_that_is_missing_is_named(project: Path, up: "StartUp")
     assert f"its workingDir {project}/nowhere is not a directory" in stack.said
 
 
-def test_a_second_up_is_refused_and_names_the_first(
+def test_a_second_up_that_is_to_end_with_a_service_is_refused_and_names_the_first(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:
     write(project, "web: sleep 1000\n", "Procfile")
     stack = up(project)
     stack.wait_for("web  → ")
-    refused = cli("up", cwd=project)
+    refused = cli("up", "--abort-on-exit", cwd=project)
     assert refused.returncode == 1
     assert f"is running already (pid {stack.process.pid}) (PW0901)" in refused.stderr
     assert stack.stop() == 130

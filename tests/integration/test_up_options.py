@@ -58,7 +58,10 @@ def test_the_environment_of_a_service(project: Path, up: "StartUp", pool: "Pool"
         "COMPOSE_PROJECT_NAME": "my-shop-main",
     }
     assert {name: env.get(name) for name in expected} == expected
-    assert "PORTWEAVE_TOKEN" not in env
+    assert env["PORTWEAVE_TOKEN"] not in ("", "theirs")
+    # Where the supervisor listened while it lived.
+    assert env["PORTWEAVE_SOCKET"].startswith("/")
+    assert not Path(env["PORTWEAVE_SOCKET"]).exists()
 
 
 def test_a_chosen_port_is_the_services_port(project: Path, up: "StartUp", pool: "Pool") -> None:

@@ -1,30 +1,23 @@
 """What `portweave up` shows of what services print, on a pipe and on a terminal."""
 
-import contextlib
-import fcntl
 import os
-import pty
 import re
 import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
-import pytest
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.integration.conftest import StartUp
+    from tests.integration.conftest import StartTerminal, StartUp
 
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
-StartTerminal = Callable[..., "Terminal"]
 
 PATIENCE_S = 20.0
 
@@ -33,68 +26,6 @@ def write_program(root: Path, text: str) -> None:
     """A Procfile whose one process, `api`, runs a Python program."""
     (root / "api.py").write_text(text)
     (root / "Procfile").write_text(f"api: {sys.executable} -u api.py\n")
-
-
-class Terminal:
-    """`portweave up` on a terminal of its own."""
-
-    def __init__(self, argv: list[str], cwd: Path, env: dict[str, str]) -> None:
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-        self.process = subprocess.Popen(
-            argv, cwd=cwd, env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
-        )
-        os.close(slave)
-        self.seen = b""
-
-    def wait_for(self, text: bytes) -> None:
-        """Read until `text` has been seen."""
-        deadline_s = time.monotonic() + PATIENCE_S
-        while text not in self.seen:
-            left_s = deadline_s - time.monotonic()
-            assert left_s > 0, f"no {text!r} in {self.seen!r}"
-            assert self.read(left_s), f"ended without {text!r}: {self.seen!r}"
-
-    def read(self, patience_s: float) -> bool:
-        """Read what there is; whether it goes on."""
-        if select.select([self.master], [], [], patience_s)[0]:
-            try:
-                data = os.read(self.master, 65_536)
-            except OSError:  # EIO: nobody has it open any more
-                return False
-            self.seen += data
-            return bool(data)
-        return True
-
-    def end(self) -> int:
-        """Read to the end, and return the exit status."""
-        deadline_s = time.monotonic() + PATIENCE_S
-        while self.process.poll() is None and time.monotonic() < deadline_s:
-            self.read(0.05)
-        while self.read(0.05) and select.select([self.master], [], [], 0)[0]:
-            pass
-        return self.process.wait(1)
-
-
-@pytest.fixture
-def terminal(cli: "Cli") -> Iterator[Callable[..., Terminal]]:
-    """Start `portweave up` on a terminal."""
-    started: list[Terminal] = []
-
-    def start(root: Path, *args: str, **env: str) -> Terminal:
-        one = Terminal([*cli.argv, "up", *args], root, cli.env({"TERM": "xterm", **env}))
-        started.append(one)
-        return one
-
-    yield start
-    for one in started:
-        if one.process.poll() is None:
-            one.process.send_signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                one.end()
-        one.process.kill()
-        one.process.wait()
-        os.close(one.master)
 
 
 def test_names_are_aligned_and_plain_on_a_pipe(project: Path, up: "StartUp") -> None:

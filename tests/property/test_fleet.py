@@ -7,7 +7,20 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from portweave.supervisor.core.fleet import Fleet, Orders, close, is_over, kill, muster, step
+from portweave.supervisor.core.fleet import (
+    Fleet,
+    Orders,
+    adopt,
+    close,
+    is_over,
+    kill,
+    muster,
+    rest,
+    restart,
+    step,
+    want,
+    with_needs,
+)
 from portweave.supervisor.core.lifecycle import (
     BackoffEnded,
     BecameLate,
@@ -21,12 +34,11 @@ from portweave.supervisor.core.lifecycle import (
     Spawn,
     Spawned,
     Stop,
-    Unwanted,
     WaitUntil,
-    Wanted,
 )
 from portweave.supervisor.core.plan import Condition, InstancePlan, Need, RestartPolicy, When
 from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
+from portweave.supervisor.core.value import replace
 
 # To make a failing history small takes a while.
 pytestmark = pytest.mark.timeout(120)
@@ -132,6 +144,8 @@ class Stack(RuleBasedStateMachine):
                 case WaitUntil(at_s):
                     assert not run.under_way, f"{name} waits and runs"
                     run.alarm_s = at_s
+        for name in set(self.runs) - set(self.fleet.plans):
+            assert not self.runs.pop(name).under_way, f"{name} forgotten while it runs"
         for name, plan in self.fleet.plans.items():
             # Whatever happens can be told.
             lives = before.lives[name], self.fleet.lives[name]
@@ -141,7 +155,7 @@ class Stack(RuleBasedStateMachine):
         return all(
             self.runs[need.instance].meets(need.condition)
             for need in self.fleet.plans[name].needs
-            if need.instance in self.fleet.enlisted
+            if need.instance in self.fleet.enlisted and need.instance in self.runs
         )
 
     def dependents(self, name: str) -> set[str]:
@@ -220,16 +234,52 @@ class Stack(RuleBasedStateMachine):
         self.runs[name].alarm_s = None
         self.tell(name, BackoffEnded())
 
-    @rule(index=INDEX, event=st.sampled_from([Unwanted(), Wanted(), None, None]))
-    def the_user_acts(self, index: int, event: Event | None) -> None:
-        name = self.one(index, sorted(self.fleet.enlisted))
-        if event is not None:
-            self.tell(name, event)
-        elif len(self.ordered() + self.alive()) > 2:
-            self.take(close(self.fleet, self.now_s))
-        elif self.fleet.closing:
-            self.take(kill(self.fleet, self.now_s), killing=True)
-            assert all(run.told for run in self.runs.values() if run.under_way)
+    @rule(names=st.sets(st.sampled_from(NAMES)), with_them=st.booleans())
+    def the_user_starts(self, names: set[str], with_them: bool) -> None:
+        chosen = names & set(self.fleet.plans)
+        if with_them:
+            chosen = with_needs(self.fleet, chosen)
+        if not self.fleet.closing:
+            self.take(want(self.fleet, chosen, self.now_s))
+            lives = [self.fleet.lives[name] for name in chosen]
+            assert all(life.wanted or life.phase is Phase.COMPLETED for life in lives)
+
+    @rule(names=st.sets(st.sampled_from(NAMES)))
+    def the_user_stops(self, names: set[str]) -> None:
+        if not self.fleet.closing:
+            self.take(rest(self.fleet, names & set(self.fleet.plans), self.now_s))
+
+    @rule(names=st.sets(st.sampled_from(NAMES)))
+    def the_user_restarts(self, names: set[str]) -> None:
+        if not self.fleet.closing:
+            self.take(restart(self.fleet, names & set(self.fleet.plans), self.now_s))
+
+    @rule(index=INDEX, again=st.booleans(), drop=st.booleans())
+    def a_definition_changes(self, index: int, again: bool, drop: bool) -> None:
+        if self.fleet.closing or not self.fleet.plans:
+            return
+        name = self.one(index, sorted(self.fleet.plans))
+        if drop and len(self.fleet.plans) > 1:
+            plans = [plan for plan in self.fleet.plans.values() if plan.name != name]
+            self.take(adopt(self.fleet, plans, again=(), dropped=[name], now_s=self.now_s))
+            return
+        plans = [
+            replace(plan, oneshot=not plan.oneshot) if plan.name == name else plan
+            for plan in self.fleet.plans.values()
+        ]
+        changed = [name] if again else []
+        self.take(adopt(self.fleet, plans, again=changed, dropped=(), now_s=self.now_s))
+
+    @precondition(lambda self: len(self.ordered() + self.alive()) > 2)
+    @rule()
+    def the_user_ends_it(self) -> None:
+        self.take(close(self.fleet, self.now_s))
+
+    @precondition(lambda self: self.fleet.closing)
+    @rule()
+    def the_user_presses_again(self) -> None:
+        self.take(kill(self.fleet, self.now_s), killing=True)
+        assert all(run.told for run in self.runs.values() if run.under_way)
 
     # What holds at any time.
 
@@ -251,7 +301,12 @@ class Stack(RuleBasedStateMachine):
             for name, run in self.runs.items()
         )
         # This also says that no wait is left without somebody who can end it.
-        assert is_over(self.fleet) == (not under_way and not due)
+        rests = any(lives[name].phase is Phase.STOPPED for name in self.fleet.rested)
+        still = not under_way and not due
+        assert is_over(self.fleet) == (still and (self.fleet.closing or not rests))
+        if still:
+            assert not self.fleet.leaving
+            assert not self.fleet.dropped
 
     @invariant()
     def what_the_user_wants_is_not_forgotten(self) -> None:

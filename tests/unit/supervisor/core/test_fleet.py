@@ -313,7 +313,7 @@ def test_an_event_that_cannot_happen_leaves_the_fleet_as_it_is() -> None:
     history = running()
     before = history.fleet
     with pytest.raises(ImpossibleEventError):
-        history.tell("web", Spawned(9))
+        history.tell("web", NotSpawned(None, ""))
     assert history.fleet is before
 
 

@@ -362,7 +362,6 @@ IMPOSSIBLE: dict[str, tuple[list[Line], Event]] = {
     "an exit of what never ran": ([], Exited(0)),
     "an exit of what is gone": ([*started(), (1, Exited(0), Phase.EXITED, ())], Exited(0)),
     "a spawn that nobody ordered": ([], Spawned(7)),
-    "a spawn while it is ready": (ready(), Spawned(8)),
     "a failed spawn while it is ready": (ready(), NotSpawned(None, "")),
     "needs of what runs": (ready(), NeedsMet()),
 }

@@ -2,15 +2,10 @@
 
 import pytest
 
+from portweave.supervisor.core.diagnosis import Cause
+from portweave.supervisor.core.exits import describe_exit
 from portweave.supervisor.core.plan import RestartPolicy, When
-from portweave.supervisor.core.restart import (
-    GiveUp,
-    Rest,
-    RestartAt,
-    Streak,
-    after_exit,
-    describe_exit,
-)
+from portweave.supervisor.core.restart import GiveUp, Rest, RestartAt, Streak, after_exit
 
 NO = RestartPolicy(When.NO, None)
 ON_FAILURE = RestartPolicy(When.ON_FAILURE, 10)
@@ -128,3 +123,20 @@ def test_a_service_that_never_gets_ready_is_given_up_after_ten_restarts() -> Non
 )
 def test_an_exit_status_in_words(status: int, words: str) -> None:
     assert describe_exit(status) == words
+
+
+HOPELESS = Cause("port in use", "the port 3000 is in use", "find out who has it", hopeless=True)
+
+
+def test_what_a_new_start_cannot_help_is_tried_twice_and_explained() -> None:
+    first = after_exit(ON_FAILURE, FRESH, 1, 0.0, 1.0, NOW_S, cause=HOPELESS)
+    assert isinstance(first, RestartAt)
+    second = after_exit(ON_FAILURE, first.streak, 1, 0.0, 1.0, NOW_S, cause=HOPELESS)
+    assert second == GiveUp(
+        "exited with status 1: the port 3000 is in use, again; find out who has it"
+    )
+
+
+def test_what_had_been_ready_is_not_given_up_for_what_it_printed() -> None:
+    last = Streak(3, 2.0)
+    assert isinstance(after_exit(ON_FAILURE, last, 1, 5.0, 1.0, NOW_S, cause=HOPELESS), RestartAt)

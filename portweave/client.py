@@ -1,0 +1,206 @@
+"""Ask the supervisor of a stack: JSON-RPC 2.0, one message a line, over its control socket.
+
+Blocking, and light: a command that only asks is to cost little more than the interpreter, so
+nothing is imported that the question does not need.
+"""
+
+import _socket
+import os
+
+from portweave.allocator.jsontext import compact, is_list, is_object
+from portweave.errors import (
+    NoStackError,
+    OtherProtocolError,
+    StackUnreachableError,
+    SupervisorError,
+    UsageError,
+)
+from portweave.fastjson import loads
+from portweave.supervisor.paths import (
+    PROTOCOL,
+    StackRecord,
+    live_stacks,
+    stack_around,
+    stacks_dir,
+)
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from portweave.args import Args
+
+_CHUNK_BYTES = 65_536
+
+
+class Client:
+    """A connection to a supervisor.
+
+    Args:
+        record: Of its stack.
+
+    Raises:
+        StackUnreachableError: It does not answer.
+    """
+
+    def __init__(self, record: StackRecord) -> None:
+        self.record = record
+        self._last_id = 0
+        self._rest = b""
+        self._lines: list[bytes] = []
+        self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        if not record.socket:
+            raise self._unreachable("it has no control socket")
+        try:
+            self._socket.connect(record.socket)
+        except OSError as error:
+            raise self._unreachable(error.strerror or str(error)) from error
+
+    def call(
+        self,
+        method: str,
+        *params: object,
+        each: "Callable[[object], None] | None" = None,
+        patience_s: float | None = None,
+    ) -> object:
+        """Ask, and wait for the answer.
+
+        Args:
+            method: As `/supervisor/ps`.
+            params: Values of JSON.
+            each: Takes what the supervisor sends before it answers, such as events; also what
+                earlier calls of `send` have it send.
+            patience_s: How long the supervisor may be silent; None for any time.
+
+        Returns:
+            The first value of the answer; None where it has none.
+
+        Raises:
+            StackUnreachableError: The supervisor has gone, or is silent for too long.
+            SupervisorError: It refused.
+        """
+        asked = self.send(method, *params)
+        self._socket.settimeout(patience_s)
+        while True:
+            message = self._next_message()
+            if message.get("method") == "$/stream":
+                values = message.get("params")
+                if each is not None and is_list(values):
+                    each(values[1])
+            elif message.get("id", asked) in (asked, None):
+                # What cannot be read cannot be answered by its number.
+                return _value_of(message)
+
+    def send(self, method: str, *params: object) -> int:
+        """Ask without waiting; the id of the request."""
+        self._last_id += 1
+        fields = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": list(params)}
+        try:
+            self._socket.sendall(compact(fields).encode("utf-8", "surrogateescape") + b"\n")
+        except OSError as error:
+            raise self._unreachable(error.strerror or str(error)) from error
+        return self._last_id
+
+    def close(self) -> None:
+        """End the connection."""
+        self._socket.close()
+
+    def _next_message(self) -> "dict[str, object]":
+        while not self._lines:
+            try:
+                data = self._socket.recv(_CHUNK_BYTES)
+            except TimeoutError:
+                raise self._unreachable("it is silent") from None
+            except OSError as error:
+                raise self._unreachable(error.strerror or str(error)) from error
+            if not data:
+                raise self._unreachable("it has ended")
+            *self._lines, self._rest = (self._rest + data).split(b"\n")
+        message = loads(self._lines.pop(0).decode("utf-8", "surrogateescape"))
+        return message if is_object(message) else {}
+
+    def _unreachable(self, why: str) -> StackUnreachableError:
+        return StackUnreachableError(self.record.namespace, self.record.pid, why)
+
+
+def _value_of(message: "Mapping[str, object]") -> object:
+    error = message.get("error")
+    if is_object(error):
+        data = error.get("data")
+        fields = data.get("fields") if is_object(data) else None
+        fields = fields if is_object(fields) else {}
+        hints, facts, status = fields.get("hints"), fields.get("facts"), fields.get("exitStatus")
+        raise SupervisorError(
+            str(error.get("message", "")),
+            code=str(fields.get("code", SupervisorError.code)),
+            hints=tuple(map(str, hints)) if is_list(hints) else (),
+            exit_status=status if isinstance(status, int) else 1,
+            facts=facts if is_object(facts) else {},
+        )
+    values = message.get("result")
+    return values[0] if is_list(values) and values else None
+
+
+def find_stack(args: "Args", environ: "Mapping[str, str]") -> StackRecord:
+    """The live stack that a command is about: of this worktree, or the one that it names.
+
+    Raises:
+        NoStackError: None runs there.
+        UsageError: `--stack` fits several.
+    """
+    folder = stacks_dir(environ)
+    named = args.text("stack")
+    if named is not None:
+        return _named_stack(folder, named)
+    config = args.text("config")
+    start = os.path.realpath(os.path.dirname(config) if config else ".")
+    record = stack_around(folder, start)
+    if record is None:
+        raise NoStackError(f"in {start}")
+    return record
+
+
+def _named_stack(folder: str, named: str) -> StackRecord:
+    project, _, namespace = named.rpartition("/")
+    found = [
+        stack
+        for stack in live_stacks(folder)
+        if _is_called(stack.namespace, namespace) and project in ("", stack.project)
+    ]
+    # Whoever writes it out in full means that one.
+    found = [stack for stack in found if stack.namespace == namespace] or found
+    if not found:
+        raise NoStackError(f"as {named}")
+    if len(found) > 1:
+        names = ", ".join(f"{stack.project}/{stack.namespace}" for stack in found)
+        raise UsageError(
+            f"--stack {named} fits several stacks: {names}", hint="name the project too"
+        )
+    return found[0]
+
+
+def _is_called(namespace: str, name: str) -> bool:
+    # `fix-login` for `fix-login-1a2b3c4d`.
+    return namespace == name or namespace.rpartition("-")[0] == name
+
+
+def ask(
+    args: "Args",
+    environ: "Mapping[str, str]",
+    method: str,
+    *params: object,
+    each: "Callable[[object], None] | None" = None,
+) -> object:
+    """Ask the supervisor of the stack that a command is about; see `Client.call`.
+
+    Raises:
+        OtherProtocolError: It was started by a portweave that does not understand this.
+    """
+    record = find_stack(args, environ)
+    if record.protocol != PROTOCOL:
+        raise OtherProtocolError(record.namespace, record.version)
+    client = Client(record)
+    try:
+        return client.call(method, *params, each=each)
+    finally:
+        client.close()

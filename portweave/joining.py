@@ -1,0 +1,167 @@
+"""Be with a stack that runs apart from us: wait until it is ready, or start what it lacks."""
+
+import time
+
+from portweave.allocator.jsontext import is_list, is_object
+from portweave.asking import instance_of, say
+from portweave.client import Client
+from portweave.errors import NotReadyError, StackUnreachableError, WaitTimeoutError
+from portweave.launch import as_json, wishes_of
+from portweave.supervisor.paths import StackRecord, read_record
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from portweave.supervisor.core.plan import StackPlan
+
+# A supervisor listens before it starts anything; what it has to do before takes a moment.
+_LISTENS_S = 10.0
+_PAUSE_S = 0.005
+
+
+class Progress:
+    """Tells of services as they become what they were to become, each once."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def take(self, event: object) -> None:
+        """Take an event of the supervisor's."""
+        if is_object(event) and (text := event.get("text")):
+            if event.get("state") in ("ready", "completed"):
+                self._told.add(str(event.get("fullName")))
+            say(str(text))
+
+    def tell_rest(self, rows: "Sequence[Mapping[str, object]]") -> None:
+        """Tell of those that were quicker than we could listen."""
+        for row in rows:
+            is_up = row.get("state") in ("ready", "completed")
+            if is_up and row.get("fullName") not in self._told:
+                port = row.get("port")
+                where = f" on {port}" if port and row.get("state") == "ready" else ""
+                say(f"{instance_of(row)} {row.get('state')}{where}")
+
+
+def await_ready(
+    folder: str,
+    key: str,
+    names: "Sequence[str]",
+    timeout_s: float,
+    has_ended: "Callable[[], bool]",
+) -> None:
+    """Wait until the instances of a stack that has just been started are ready.
+
+    Args:
+        folder: Where the records of stacks lie.
+        key: The stack's.
+        names: Of the instances.
+        timeout_s: For how long.
+        has_ended: Whether the one who is to run it is no more.
+
+    Raises:
+        NotReadyError: One is not ready, and will not be.
+        StackUnreachableError: The supervisor does not answer.
+        WaitTimeoutError: It takes too long.
+    """
+    began_s = time.monotonic()
+    client = _connect(folder, key, has_ended)
+    try:
+        _await(client, names, timeout_s)
+    except KeyboardInterrupt:
+        say("the stack goes on starting; portweave down stops it")
+        raise
+    finally:
+        client.close()
+    took_s = time.monotonic() - began_s
+    say(f"all ready in {took_s:.1f} s; portweave logs -f shows what they print, down stops them")
+
+
+def join(
+    origin: "Mapping[str, object]",
+    plan: "StackPlan",
+    names: "Sequence[str]",
+    record: StackRecord,
+    *,
+    follow: bool,
+) -> None:
+    """Start in a running stack what is missing of `names`; then follow it, or wait for them.
+
+    Raises:
+        PortweaveError: As of `await_ready`.
+    """
+    client = Client(record)
+    try:
+        wishes = {"addOnly": True, "start": list(names)}
+        answer = client.call("/supervisor/apply", as_json(plan), wishes)
+        started = answer.get("started") if is_object(answer) else None
+        change = answer.get("change") if is_object(answer) else None
+        where = f"the stack {record.project}/{record.namespace} (pid {record.pid}) runs already"
+        if is_list(started) and started:
+            say(f"{where}; started: {', '.join(map(str, started))}")
+        else:
+            say(f"{where}, with all that was asked for")
+        _hint_at_reload(change)
+        _await(client, names, wishes_of(origin).timeout_s)
+    finally:
+        client.close()
+
+
+def _hint_at_reload(change: object) -> None:
+    if not is_object(change):
+        return
+    differing: list[str] = []
+    for kind in ("restarted", "updated", "removed"):
+        names = change.get(kind)
+        differing += list(map(str, names)) if is_list(names) or is_object(names) else []
+    if differing:
+        say(f"defined otherwise by now: {', '.join(differing)}; portweave reload applies it")
+
+
+def _connect(folder: str, key: str, has_ended: "Callable[[], bool]") -> Client:
+    until_s = time.monotonic() + _LISTENS_S
+    while True:
+        record = read_record(folder, key)
+        if record is None:
+            raise StackUnreachableError(key, 0, "it has ended before it began")
+        try:
+            return Client(record)
+        except StackUnreachableError:
+            if has_ended() or not record.socket or time.monotonic() >= until_s:
+                raise
+        time.sleep(_PAUSE_S)
+
+
+def _await(client: Client, names: "Sequence[str]", timeout_s: float) -> None:
+    progress = Progress()
+    client.send("/supervisor/events")
+    answer = client.call("/supervisor/wait", list(names), "ready", timeout_s, each=progress.take)
+    rows = [row for row in answer if is_object(row)] if is_list(answer) else []
+    progress.tell_rest(rows)
+    check(rows, "ready", timeout_s)
+
+
+def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -> None:
+    """See that what was waited for has come.
+
+    Args:
+        rows: The answer of `/supervisor/wait`.
+        goal: `ready` or `exit`.
+        timeout_s: How long it was waited for.
+
+    Raises:
+        NotReadyError: It cannot come.
+        WaitTimeoutError: It has not come in time.
+    """
+    missing = [row for row in rows if row.get("verdict") != "come"]
+    if not missing:
+        return
+    states = [f"{instance_of(row)} is {row.get('text')}" for row in missing]
+    vain = [row for row in missing if row.get("verdict") == "in vain"]
+    if not vain:
+        raise WaitTimeoutError(goal, states, timeout_s)
+    lines: list[str] = []
+    for row in vain:
+        last = row.get("lastLines")
+        lines += [f"{instance_of(row)} | {line}" for line in (last if is_list(last) else [])]
+    raise NotReadyError(states, lines)

@@ -1,0 +1,162 @@
+"""From what the user asked for to a stack that can be run, or to one that runs already.
+
+What was asked for is kept as one JSON object, the origin, with the stack: folder, file, variables
+and wishes. So a later `reload` or `scale`, from whichever shell, plans it as `up` did.
+"""
+
+from portweave.errors import UsageError
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from portweave.args import Args
+    from portweave.prepare import Prepared, Project
+    from portweave.stackplan import Wishes
+    from portweave.supervisor.core.plan import StackPlan
+
+_POLICIES = ("no", "on-failure", "always")
+DEFAULT_TIMEOUT_S = 60.0
+
+
+def origin_of(args: "Args", environ: "Mapping[str, str]") -> dict[str, object]:
+    """What `up` was asked for.
+
+    Raises:
+        UsageError: A value is not what its option takes.
+    """
+    from portweave.prepare import check_selection, working_dir
+
+    config = args.text("config")
+    count = check_selection(config, args.text("count"))
+    restart = args.text("restart")
+    if restart is None and (args.flag("abort_on_exit") or args.text("exit_code_from")):
+        # The first end of a service is to end all: it is not started again before.
+        restart = "no"
+    if restart is not None:
+        _restart(restart)
+    return {
+        "environ": dict(environ),
+        "workingDir": working_dir(),
+        "config": config,
+        "count": count,
+        "services": list(args.operands),
+        "profiles": list(args.texts("profile")),
+        "scale": dict(scale_of(text) for text in args.texts("scale")),
+        "noDeps": args.flag("no_deps"),
+        "restart": restart,
+        "timeoutS": seconds_of(args.text("timeout")),
+        "watch": args.flag("watch"),
+    }
+
+
+def project_of(origin: "Mapping[str, object]") -> "Project":
+    """The worktree and its definitions.
+
+    Raises:
+        PortweaveError: They cannot be read, or are wrong.
+    """
+    from portweave.prepare import find_project
+
+    config, count = origin.get("config"), origin.get("count")
+    return find_project(
+        str(origin["workingDir"]),
+        config=None if config is None else str(config),
+        count=count if isinstance(count, int) else None,
+        environ=environ_of(origin),
+        scale=_numbers(origin["scale"]),
+    )
+
+
+def environ_of(origin: "Mapping[str, object]") -> dict[str, str]:
+    """The variables that the stack inherits."""
+    return _texts(origin["environ"])
+
+
+def wishes_of(origin: "Mapping[str, object]") -> "Wishes":
+    """Which services are to be started, and how."""
+    from portweave.stackplan import Wishes, restart_policy
+
+    restart, timeout_s = origin.get("restart"), origin.get("timeoutS")
+    return Wishes(
+        services=tuple(_list(origin["services"])),
+        profiles=tuple(_list(origin["profiles"])),
+        scale=_numbers(origin["scale"]),
+        with_needs=origin.get("noDeps") is not True,
+        restart=None if restart is None else restart_policy(*_restart(str(restart))),
+        timeout_s=timeout_s if isinstance(timeout_s, float) else DEFAULT_TIMEOUT_S,
+        watch=origin.get("watch") is True,
+    )
+
+
+def plan_of(origin: "Mapping[str, object]") -> "tuple[Prepared, StackPlan]":
+    """Give out the ports, and plan all instances.
+
+    Raises:
+        PortweaveError: The definitions are wrong, or there are no ports.
+    """
+    from portweave.prepare import prepare
+    from portweave.stackplan import make_plan
+
+    prepared = prepare(project_of(origin))
+    return prepared, make_plan(prepared, wishes_of(origin), environ_of(origin))
+
+
+def as_json(plan: "StackPlan") -> dict[str, object]:
+    """A plan as a value of JSON."""
+    from dataclasses import asdict
+
+    fields = asdict(plan)
+    return {**fields, "wanted": sorted(plan.wanted)}
+
+
+def scale_of(text: str) -> tuple[str, int]:
+    """`web=3` as a name and a number.
+
+    Raises:
+        UsageError: It is not that.
+    """
+    name, _, number = text.partition("=")
+    if not (name and number.isascii() and number.isdigit() and len(number) <= 3):
+        raise UsageError(f"--scale takes NAME=N, received {text!r}", hint="as in --scale web=3")
+    return name, int(number)
+
+
+def seconds_of(text: str | None, option: str = "--timeout") -> float:
+    """A time such as `90`, `90s` or `1m30s` in seconds.
+
+    Raises:
+        UsageError: It is not one.
+    """
+    if text is None:
+        return DEFAULT_TIMEOUT_S
+    from portweave.procfiles.duration import parse
+
+    seconds = parse(text)
+    if not seconds:
+        raise UsageError(f"{option} takes a time such as 90, 90s or 1m30s, received {text!r}")
+    return seconds
+
+
+def _restart(text: str) -> tuple[str, int | None]:
+    policy, colon, limit = text.partition(":")
+    takes_limit = policy == "on-failure" and limit.isascii() and limit.isdigit()
+    if policy not in _POLICIES or (colon and not takes_limit):
+        raise UsageError(
+            f"--restart takes no, on-failure, on-failure:N or always, received {text!r}"
+        )
+    return policy, int(limit) if limit else None
+
+
+def _list(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []  # pyright: ignore
+
+
+def _texts(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        return {}
+    return {str(key): str(item) for key, item in value.items()}  # pyright: ignore
+
+
+def _numbers(value: object) -> dict[str, int]:
+    return {name: int(number) for name, number in _texts(value).items()}

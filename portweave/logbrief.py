@@ -1,0 +1,63 @@
+"""Logs for readers in a hurry: what matters in them, in few words."""
+
+from portweave.logview import Query, Source, merged
+from portweave.supervisor.core.brief import Briefer
+from portweave.supervisor.core.lines import plain_text
+from portweave.supervisor.core.logcursor import pack
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def tell(sources: "Sequence[Source]", query: Query, budget_tokens: int, *, as_json: bool) -> str:
+    """The gist of what a query asks for, and a cursor behind all of it.
+
+    Args:
+        sources: Of one worktree.
+        query: What is wanted of them.
+        budget_tokens: What it may come to.
+        as_json: Whether it is an object for programs.
+    """
+    briefer = Briefer(budget_tokens)
+    for source, block in merged(sources, query, follow=True):
+        for line in block.lines[:-1].split(b"\n"):
+            briefer.feed(source.name, plain_text(line))
+    for source in sources:
+        if source.reading is not None:
+            # What has begun is told as it stands: the one who waits for an answer ends no line.
+            for block in source.reading.pending():
+                briefer.feed(source.name, plain_text(block.lines))
+    # What is known of others that were not asked for stays so.
+    places = dict(query.after or {})
+    for source in sources:
+        if source.reading is not None:
+            place = source.reading.place
+            places[source.log.instance] = (place.segment, place.record)
+    summary, cursor = _summary(briefer), f"cursor: {pack(places)}"
+    lines = briefer.close(len(summary) + len(cursor) + 2)
+    if as_json:
+        return _as_object(briefer, lines, pack(places))
+    return "\n".join([summary, *lines, cursor])
+
+
+def _summary(briefer: Briefer) -> str:
+    parts: list[str] = []
+    for name in sorted(briefer.seen):
+        errors, count = briefer.errors.get(name, 0), briefer.seen[name]
+        about = f" ({errors:,} of errors)" if errors else ""
+        parts.append(f"{name} {count:,} line{'s' if count != 1 else ''}{about}")
+    return ", ".join(parts) or "nothing new"
+
+
+def _as_object(briefer: Briefer, lines: list[str], cursor: str) -> str:
+    import json
+
+    fields = {
+        "schemaVersion": 1,
+        "lines": lines,
+        "seen": briefer.seen,
+        "errors": briefer.errors,
+        "cursor": cursor,
+    }
+    return json.dumps(fields, ensure_ascii=False, indent=2)

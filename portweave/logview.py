@@ -1,0 +1,444 @@
+"""Logs of several instances in order of time, and how they are shown."""
+
+import os
+import time
+
+from portweave.moment import local, rfc3339
+from portweave.supervisor.core.lines import (
+    NAME_COLOURS,
+    for_pipe,
+    for_terminal,
+    name_label,
+    plain_text,
+    with_prefix,
+    without_colour,
+)
+from portweave.supervisor.core.logindex import ERR, NOTE, OUT
+from portweave.supervisor.core.logjoin import Block
+from portweave.supervisor.logreader import Log, Place, Reading, instances
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+    from portweave.supervisor.core.logfilter import Around, Grep
+else:
+    # The package around it costs twenty times as much.
+    from _collections import deque
+
+_FLUSH_BYTES = 256 << 10
+_CLEAR_LINE = b"\r\x1b[K"
+_STREAMS = {OUT: "out", ERR: "err", NOTE: "note"}
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 0.2
+# How often it is asked whether there are other folders.
+_FOLDERS_PAUSE_S = 1.0
+# A folder whose time is this young may have changed again without having got another one.
+_SETTLED_NS = 100_000_000
+# An unfinished line, such as a prompt, is shown when nothing has come behind it for so long.
+_PART_S = 0.1
+
+
+class Query:
+    """What is wanted of logs.
+
+    Attributes:
+        since_ns: From when on, inclusive; None for all.
+        until_ns: To when, inclusive; None for no end.
+        last: How many lines from the end; None for all.
+        stream: `OUT` or `ERR`; None for both.
+        run: The number of a run, 0 for the newest; None for all.
+        grep: Which lines; None for all.
+        after: Behind which places, by instance: segment and record; None for none.
+    """
+
+    __slots__ = ("after", "grep", "last", "run", "since_ns", "stream", "until_ns")
+
+    def __init__(
+        self,
+        *,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+        last: int | None = None,
+        stream: int | None = None,
+        run: int | None = None,
+        grep: "Grep | None" = None,
+        after: "dict[str, tuple[int, int]] | None" = None,
+    ) -> None:
+        self.since_ns = since_ns
+        self.until_ns = until_ns
+        self.last = last
+        self.stream = stream
+        self.run = run
+        self.grep = grep
+        self.after = after
+
+
+class Folder:
+    """The logs of one worktree.
+
+    Attributes:
+        path: Where they lie; it need not exist.
+        project: Name of the project; only told where several are shown.
+        namespace: Of the worktree; likewise.
+    """
+
+    __slots__ = ("namespace", "path", "project")
+
+    def __init__(self, path: str, project: str = "", namespace: str = "") -> None:
+        self.path = path
+        self.project = project
+        self.namespace = namespace
+
+
+class Source:
+    """One instance whose log is read.
+
+    Attributes:
+        name: What stands before its lines.
+        service: Name of the service.
+        number: Of the instance, from 1.
+        folder: Where its log lies.
+        reading: What is read of it; None until it is.
+    """
+
+    __slots__ = (
+        "_around",
+        "folder",
+        "log",
+        "name",
+        "number",
+        "reading",
+        "run",
+        "service",
+    )
+
+    def __init__(self, folder: Folder, instance: str) -> None:
+        service, dot, number = instance.rpartition(".")
+        is_scaled = bool(dot) and number.isdigit()
+        self.folder = folder
+        self.service = service if is_scaled else instance
+        self.number = int(number) if is_scaled else 1
+        where = f"{folder.project}/{folder.namespace} " if folder.namespace else ""
+        self.name = where + instance
+        self.log = Log(folder.path, instance)
+        self.reading: Reading | None = None
+        # The last one that is wanted; None for no end.
+        self.run: int | None = None
+        self._around: Around | None = None
+
+    def _start(self, query: Query, *, follow: bool) -> Reading:
+        """Begin to read where a query asks for it."""
+        log = self.log
+        place = log.begin
+        self.run = query.run
+        if query.run is not None:
+            self.run = query.run or log.last_run
+            place = log.run_start(self.run)
+            if follow and not query.run:
+                # Also when another one begins.
+                self.run = None
+        if query.since_ns is not None:
+            place = _later(place, log.since(query.since_ns))
+        if query.last is not None and query.grep is None:
+            end = log.end if query.until_ns is None else log.since(query.until_ns + 1)
+            if self.run is not None:
+                end = _earlier(end, log.run_start(self.run + 1))
+            kinds = frozenset((OUT, ERR, NOTE)) if query.stream is None else {query.stream}
+            place = _later(place, log.tail(query.last, frozenset(kinds), end))
+        begun = True
+        if query.after is not None and log.instance in query.after:
+            # What had begun there was seen as it stood then.
+            place, begun = Place(*query.after[log.instance]), False
+        self.reading = Reading(log, place, begun=begun)
+        return self.reading
+
+    def blocks(self, query: Query, *, follow: bool) -> "Iterator[Block]":
+        """What there is and was not read yet; without `follow`, to the very last byte."""
+        reading = self.reading or self._start(query, follow=follow)
+        found = _within(self, query, reading.blocks())
+        if not follow:
+            found = _chain(found, _within(self, query, reading.rest()))
+        if query.grep is None:
+            return found
+        self._around = self._around or query.grep.around()
+        return query.grep.blocks(found, self._around)
+
+
+def _within(source: Source, query: Query, blocks: "Iterable[Block]") -> "Iterator[Block]":
+    for block in blocks:
+        if source.run is not None and block.run > source.run:
+            return
+        if query.until_ns is not None and block.time_ns > query.until_ns:
+            return
+        if query.stream is None or block.kind == query.stream:
+            yield block
+
+
+def _chain(*parts: "Iterable[Block]") -> "Iterator[Block]":
+    for part in parts:
+        yield from part
+
+
+def _later(one: Place, other: Place) -> Place:
+    return max(one, other, key=_order)
+
+
+def _earlier(one: Place, other: Place) -> Place:
+    return min(one, other, key=_order)
+
+
+def _order(place: Place) -> tuple[int, int]:
+    return place.segment, place.record
+
+
+def find_sources(
+    folder: Folder, names: "Sequence[str]", *, known: "Collection[str]" = ()
+) -> list[Source]:
+    """The instances of some names, or all, but for those that are known.
+
+    A service's name stands for all of its instances.
+    """
+    return [
+        Source(folder, instance)
+        for instance in instances(folder.path)
+        if instance not in known
+        and (not names or instance in names or instance.rpartition(".")[0] in names)
+    ]
+
+
+def merged(
+    sources: "Sequence[Source]", query: Query, *, follow: bool = False
+) -> "Iterator[tuple[Source, Block]]":
+    """The lines of sources in order of time; those of one source stay in theirs."""
+    from heapq import merge
+
+    def of(source: Source) -> "Iterator[tuple[Source, Block]]":
+        for block in source.blocks(query, follow=follow):
+            yield source, block
+
+    found = merge(*map(of, sources), key=lambda pair: pair[1].time_ns)
+    if query.last is None:
+        return found
+    return iter(_last_lines(found, query.last))
+
+
+def _last_lines(
+    blocks: "Iterable[tuple[Source, Block]]", count: int
+) -> "Iterable[tuple[Source, Block]]":
+    """The last lines of several sources together."""
+    kept: deque[tuple[Source, Block]] = deque()
+    total = 0
+    for source, block in blocks:
+        kept.append((source, block))
+        total += block.lines.count(b"\n")
+        while total - (first := kept[0][1].lines.count(b"\n")) >= count and len(kept) > 1:
+            total -= first
+            kept.popleft()
+    if total > count:
+        # Only the first one has too many.
+        source, block = kept.popleft()
+        lines = block.lines[:-1].split(b"\n")[total - count :]
+        if lines:
+            text = b"\n".join(lines) + b"\n"
+            kept.appendleft((source, Block(block.time_ns, block.run, block.kind, text)))
+    return kept
+
+
+class Printer:
+    """Shows lines on a descriptor.
+
+    Args:
+        fd: The descriptor.
+        terminal: Whether it is one.
+        colour: Whether services' colours are kept.
+        coloured_names: Whether names are shown in colours.
+        prefix: Whether names stand before lines.
+        times: Whether times do.
+        as_json: Whether each line is an object instead.
+    """
+
+    def __init__(
+        self,
+        fd: int,
+        *,
+        terminal: bool,
+        colour: bool,
+        coloured_names: bool,
+        prefix: bool = True,
+        times: bool = False,
+        as_json: bool = False,
+    ) -> None:
+        self._fd = fd
+        self._terminal = terminal
+        self._colour = colour
+        self._coloured_names = coloured_names
+        self._prefix = prefix
+        self._times = times
+        self._as_json = as_json
+        self._labels: dict[str, bytes] = {}
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._open: tuple[str, int, bytes] | None = None
+
+    def name(self, sources: "Iterable[Source]") -> None:
+        """Learn the names that will stand before lines."""
+        names = {source.name for source in sources} | set(self._labels)
+        width = max(map(len, names), default=0)
+        for position, name in enumerate(sorted(names)):
+            colour = NAME_COLOURS[position % len(NAME_COLOURS)]
+            self._labels[name] = name_label(name, width, colour if self._coloured_names else None)
+
+    def show(self, source: Source, block: Block) -> None:
+        """Show whole lines."""
+        if self._as_json:
+            self._put(*map(str.encode, _objects(source, block)))
+        else:
+            if self._open is not None:
+                is_same = self._open[:2] == (source.name, block.kind)
+                self._put(_CLEAR_LINE if is_same else b"\n")
+                self._open = None
+            lines = self._tame(block.lines)
+            prefix = self._head(source, block)
+            self._put(*(with_prefix(prefix, lines) if prefix else (lines,)))
+        if self._size >= _FLUSH_BYTES:
+            self.flush()
+
+    def show_part(self, source: Source, block: Block) -> None:
+        """Show a line that has begun and not ended, in place of what there was of it."""
+        part = (source.name, block.kind, block.lines)
+        if self._open == part or not self._terminal or self._as_json:
+            return
+        if self._open is not None:
+            self._put(_CLEAR_LINE if self._open[:2] == part[:2] else b"\n")
+        self._open = part
+        self._put(self._head(source, block), self._tame(block.lines))
+
+    def flush(self) -> None:
+        """Write all that was shown."""
+        data = memoryview(b"".join(self._pieces))
+        self._pieces, self._size = [], 0
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+    def close(self) -> None:
+        """Write all, and end a line that is open."""
+        if self._open is not None:
+            self._put(b"\n")
+            self._open = None
+        self.flush()
+
+    def _head(self, source: Source, block: Block) -> bytes:
+        head = f"{local(block.time_ns)} ".encode() if self._times else b""
+        return head + self._labels[source.name] if self._prefix else head
+
+    def _tame(self, lines: bytes) -> bytes:
+        if self._terminal:
+            return for_terminal(lines, colour=self._colour)
+        return for_pipe(lines) if self._colour else without_colour(lines)
+
+    def _put(self, *pieces: bytes) -> None:
+        self._pieces += pieces
+        self._size += sum(map(len, pieces))
+
+
+def _objects(source: Source, block: Block) -> "Iterator[str]":
+    from portweave.allocator.jsontext import quote
+
+    folder = source.folder
+    where = ""
+    if folder.namespace:
+        where = f'"project": {quote(folder.project)}, "namespace": {quote(folder.namespace)}, '
+    head = (
+        f'{{"time": "{rfc3339(block.time_ns)}", {where}"service": {quote(source.service)}, '
+        f'"instance": {source.number}, "stream": "{_STREAMS[block.kind]}", "run": {block.run}, '
+    )
+    for line in block.lines[:-1].split(b"\n"):
+        yield f'{head}"line": {quote(plain_text(line))}}}\n'
+
+
+class Follower:
+    """Shows what comes to logs, in whatever stack, and after whatever restart.
+
+    Args:
+        find_folders: Tells where logs are; asked again from time to time.
+        names: Of what is wanted of them; empty for all.
+        query: What is wanted.
+        printer: Where it is shown.
+    """
+
+    def __init__(
+        self,
+        find_folders: "Callable[[], Iterable[Folder]]",
+        names: "Sequence[str]",
+        query: Query,
+        printer: Printer,
+    ) -> None:
+        self._find_folders = find_folders
+        self._names = names
+        self._query = query
+        self._printer = printer
+        self._folders: dict[str, Folder] = {}
+        self._asked_s = -_FOLDERS_PAUSE_S
+        self._sources: list[Source] = []
+        self._changed: dict[str, int] = {}
+        self._news_s = 0.0
+
+    def run(self) -> None:
+        """Show what there is, and what comes, until the end that the query asks for."""
+        query, printer = self._query, self._printer
+        self._look_for_files()
+        for source, block in merged(self._sources, query, follow=True):
+            printer.show(source, block)
+        printer.flush()
+        # From here on all that comes is new.
+        query.last = None
+        pause_s = _SHORTEST_PAUSE_S
+        while query.until_ns is None or time.time_ns() <= query.until_ns:
+            time.sleep(pause_s)
+            self._look_for_files()
+            if self._show_news():
+                pause_s = _SHORTEST_PAUSE_S
+            else:
+                pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+
+    def _show_news(self) -> bool:
+        any_news = False
+        for source, block in merged(self._sources, self._query, follow=True):
+            self._printer.show(source, block)
+            any_news = True
+        now_s = time.monotonic()
+        if any_news:
+            self._news_s = now_s
+        elif now_s - self._news_s >= _PART_S:
+            for source in self._sources:
+                if source.reading is not None and self._query.grep is None:
+                    for block in _within(source, self._query, source.reading.pending()):
+                        self._printer.show_part(source, block)
+        self._printer.flush()
+        return any_news
+
+    def _look_for_files(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._asked_s >= _FOLDERS_PAUSE_S:
+            self._asked_s = now_s
+            for folder in self._find_folders():
+                self._folders.setdefault(folder.path, folder)
+        for folder in self._folders.values():
+            try:
+                changed_ns = os.stat(folder.path).st_mtime_ns
+            except OSError:
+                changed_ns = 0
+            if self._changed.get(folder.path) == changed_ns:
+                continue
+            if time.time_ns() - changed_ns > _SETTLED_NS:
+                self._changed[folder.path] = changed_ns
+            self._refresh(folder)
+
+    def _refresh(self, folder: Folder) -> None:
+        known = {source.log.instance: source for source in self._sources if source.folder is folder}
+        for source in known.values():
+            source.log.refresh()
+        new = find_sources(folder, self._names, known=known)
+        self._sources += new
+        self._printer.name(new)

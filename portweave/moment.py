@@ -1,0 +1,54 @@
+"""Moments of time, as users write them."""
+
+import time
+
+from portweave.procfiles.duration import parse as parse_duration
+
+_DAY_S = 24 * 3600.0
+_LATEST_S = 253_402_300_800.0  # the year 10000
+
+
+def parse(text: str, now_s: float) -> float | None:
+    """The seconds since the epoch of a moment; None where it is none.
+
+    Args:
+        text: How long ago (`90`, `5m`, `1h30m`, `2d`), or when: RFC 3339, whose zone may be left
+            out for the local one, and whose time for midnight; or a time of today.
+        now_s: Seconds since the epoch.
+    """
+    ago_s = _ago(text)
+    if ago_s is not None:
+        return now_s - ago_s
+    from datetime import datetime
+
+    if len(text) > 2 and text[2] == ":":
+        text = time.strftime("%Y-%m-%dT", time.localtime(now_s)) + text
+    try:
+        found_s = datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
+    return found_s if 0 <= found_s < _LATEST_S else None
+
+
+def _ago(text: str) -> float | None:
+    days, mark, rest = text.partition("d")
+    if not mark:
+        return parse_duration(text)
+    if not (days.isascii() and days.isdigit() and len(days) < 6):
+        return None
+    more_s = parse_duration(rest) if rest else 0.0
+    return None if more_s is None else int(days) * _DAY_S + more_s
+
+
+def rfc3339(time_ns: int) -> str:
+    """A moment in UTC with microseconds, as `2026-01-31T12:00:00.000000Z`."""
+    seconds, rest = divmod(time_ns, 1_000_000_000)
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{whole}.{rest // 1000:06d}Z"
+
+
+def local(time_ns: int) -> str:
+    """A moment in the local zone with milliseconds, as `2026-01-31 12:00:00.000`."""
+    seconds, rest = divmod(time_ns, 1_000_000_000)
+    whole = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    return f"{whole}.{rest // 1_000_000:03d}"

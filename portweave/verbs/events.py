@@ -1,0 +1,38 @@
+"""`portweave events`: what happens in a stack, as it happens."""
+
+import os
+import sys
+
+from portweave.allocator.jsontext import compact, is_object
+from portweave.args import Args
+from portweave.asking import STACK, names_of
+from portweave.client import ask
+
+OPTIONS = (STACK,)
+USAGE = "[--json] [SERVICE …]"
+HELP = """
+Print each change of state of the running stack's services as it comes, until the stack has ended or
+Ctrl-C is pressed. With --json one object a line: time, event, name, instance, fullName, state,
+previous, pid, port, restarts, exitCode, reason, text.
+"""
+
+
+def run(args: Args) -> int:
+    """Print them."""
+    names = names_of(args)
+
+    def take(event: object) -> None:
+        if not is_object(event):
+            return
+        if names and not {event.get("name"), event.get("fullName")} & set(names):
+            return
+        if args.flag("json"):
+            line = compact(event)
+        else:
+            said = event.get("text") or f"{event.get('name')} is {event.get('state')}"
+            line = f"{event.get('time')} {said}"
+        print(line)
+        sys.stdout.flush()
+
+    ask(args, os.environ, "/supervisor/events", each=take)
+    return 0

@@ -1,0 +1,46 @@
+"""`portweave exec`: run a command in a service's environment."""
+
+import os
+
+from portweave.allocator.jsontext import is_object
+from portweave.args import Args
+from portweave.asking import STACK
+from portweave.become import execute
+from portweave.client import ask
+from portweave.errors import SpawnError, UsageError
+
+OPTIONS = (STACK,)
+USAGE = "SERVICE -- COMMAND [ARGUMENT …]"
+HELP = """
+Run a command in this terminal with the environment and in the folder of a running stack's service:
+its ports, its variables, those of its .env. It is not one of the service's processes: what ends the
+stack does not end it.
+
+Exit status: the command's own; 126 if it cannot be executed, 127 if there is none.
+"""
+
+
+def run(args: Args) -> int:
+    """Become the command."""
+    if len(args.operands) != 1 or not args.rest:
+        raise UsageError(
+            "exec takes one service and a command", hint="portweave exec api -- COMMAND"
+        )
+    answer = ask(args, os.environ, "/supervisor/environment", args.operands)
+    found = answer if is_object(answer) else {}
+    variables, folder = found.get("environment"), str(found.get("workingDir", "."))
+    env = {k: str(v) for k, v in variables.items()} if is_object(variables) else {}
+    # As the terminal has them, not as the service was started.
+    for name in ("TERM", "COLORTERM", "COLUMNS", "LINES", "SHLVL", "SSH_AUTH_SOCK", "DISPLAY"):
+        if name in os.environ:
+            env[name] = os.environ[name]
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise UsageError(f"its folder {folder} cannot be entered: {error.strerror}") from error
+    try:
+        execute(args.rest, env)
+    except SpawnError as error:
+        error.exit_status = 127 if error.errno_name in ("ENOENT", "ENOTDIR") else 126
+        raise
+    raise AssertionError("a command that was not found is an error")

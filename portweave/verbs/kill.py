@@ -1,0 +1,27 @@
+"""`portweave kill`: send a signal to services of a running stack."""
+
+from portweave.args import Args, Option
+from portweave.asking import STACK, act, names_of
+
+OPTIONS = (
+    STACK,
+    Option("-s", "--signal", metavar="SIGNAL", about="which, by name or number (KILL)"),
+)
+USAGE = "[-s SIGNAL] [--json] SERVICE …"
+HELP = """
+Send a signal to services of the running stack. TERM, INT, QUIT, ABRT, KILL, STOP, TSTP and CONT go
+to every process of the service, any other to its leader alone. If the service ends of it, that is
+an end like any other, and its restart policy holds: `portweave stop` is for stopping.
+"""
+
+
+def run(args: Args) -> int:
+    """Signal them."""
+    return act(
+        args,
+        "/supervisor/kill",
+        names_of(args, at_least_one="the signal for"),
+        args.text("signal") or "SIGKILL",
+        did="signalled",
+        nothing="none of that is running",
+    )

@@ -1,0 +1,250 @@
+"""`portweave logs`: what the services of a worktree have printed, and print."""
+
+import os
+import sys
+import time
+
+from portweave.args import Args, Option
+from portweave.errors import UsageError
+from portweave.logview import Folder, Follower, Printer, Query, Source, find_sources, merged
+from portweave.prepare import find_worktree, logs_dir, working_dir
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from portweave.supervisor.core.logfilter import Grep
+
+OPTIONS = (
+    Option("-f", "--follow", about="go on with what comes, in this stack and in later ones"),
+    Option("-n", "--lines", metavar="N", about="only the last N lines, of all services together"),
+    Option("--since", metavar="TIME", about="from then on: 5m, 2h, 1d, 14:30, or RFC 3339"),
+    Option("--until", metavar="TIME", about="up to then"),
+    Option("--run", metavar="N", about="one run of each service: its number, or `last`"),
+    Option("--stream", metavar="NAME", about="out or err: one of the two streams"),
+    Option("--grep", metavar="RE", about="only lines in which a regular expression is found"),
+    Option("-i", "--ignore-case", about="with --grep: capitals do not matter"),
+    Option("-v", "--invert-match", about="with --grep: the other lines"),
+    Option("-C", "--context", metavar="N", about="with --grep: N lines around each, too"),
+    Option("-t", "--timestamps", about="the time before each line"),
+    Option("--no-prefix", about="no names before lines"),
+    Option("--brief", about="the gist for hurried readers: first errors, newest lines, a cursor"),
+    Option("--budget", metavar="TOKENS", about="with --brief: how long it may be (2000)"),
+    Option("--after", metavar="CURSOR", about="with --brief: only what has come since"),
+    Option("-a", "--all", about="the logs of all worktrees of this machine"),
+)
+USAGE = "[options] [SERVICE …]"
+HELP = """
+Print what the services of this worktree have printed, or of those that are named (web stands for
+web.2, too), in order of time; all that is kept, unless -n, --since or --run ask for less. The
+stack need not run: logs stay for 14 days, 50 MiB of each service.
+
+--brief tells, of the newest run of each service, the first errors with the lines around them, then
+the newest lines, each kind of line once with a count, in at most so many tokens of about four
+characters. Its last line is a cursor: with --after, the next call tells what came later.
+
+Here -f means --follow; a definition file is named with --config. --json gives an object a line:
+time, service, instance, stream, run, line.
+"""
+_STREAMS = {"out": 0, "err": 1}
+
+
+def run(args: Args) -> int:
+    """Print logs."""
+    if args.rest:
+        raise UsageError("logs takes names of services, not a command")
+    query = _query(args)
+    names = args.operands
+    is_terminal = sys.stdout.isatty()
+    colour = _may_colour(args, is_terminal=is_terminal)
+    printer = Printer(
+        sys.stdout.fileno(),
+        terminal=is_terminal,
+        colour=colour,
+        coloured_names=colour and (is_terminal or _is_forced()),
+        prefix=not args.flag("no_prefix"),
+        times=args.flag("timestamps"),
+        as_json=args.flag("json"),
+    )
+    here = None if args.flag("all") else Folder(_own_folder(args))
+
+    def find_folders() -> "Sequence[Folder]":
+        return [here] if here is not None else list(_all_folders())
+
+    sources = [source for folder in find_folders() for source in find_sources(folder, names)]
+    if here is not None:
+        _check_names(args, sources)
+    if args.flag("brief"):
+        from portweave.logbrief import tell
+
+        _refuse(args, "brief", ("follow", "lines", "all"))
+        if query.run is None and query.since_ns is None:
+            query.run = 0
+        budget = _number(args, "budget", "--budget")
+        print(tell(sources, query, 2000 if budget is None else budget, as_json=args.flag("json")))
+        return 0
+    if args.flag("follow"):
+        Follower(find_folders, names, query, printer).run()
+    else:
+        if not sources and not names:
+            print("[portweave] there are no logs yet: portweave up writes them", file=sys.stderr)
+        printer.name(sources)
+        for source, block in merged(sources, query):
+            printer.show(source, block)
+    printer.close()
+    return 0
+
+
+def _query(args: Args) -> Query:
+    return Query(
+        since_ns=_moment(args, "since"),
+        until_ns=_moment(args, "until"),
+        last=_number(args, "lines", "-n"),
+        stream=_stream(args.text("stream")),
+        run=_run_number(args.text("run")),
+        grep=_grep(args),
+        after=_cursor(args),
+    )
+
+
+def _moment(args: Args, name: str) -> int | None:
+    text = args.text(name)
+    if text is None:
+        return None
+    from portweave.moment import parse
+
+    found_s = parse(text, time.time())
+    if found_s is None:
+        raise UsageError(
+            f"--{name} takes a time, received {text!r}",
+            hint="as in 5m, 1h30m, 2d, 14:30, 2026-01-31T14:30:00Z",
+        )
+    return int(found_s * 1e6) * 1000
+
+
+def _number(args: Args, name: str, flag: str) -> int | None:
+    text = args.text(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise UsageError(f"{flag} takes a number, received {text!r}")
+    return int(text)
+
+
+def _stream(text: str | None) -> int | None:
+    if text is not None and text not in _STREAMS:
+        raise UsageError(f"--stream takes out or err, received {text!r}")
+    return None if text is None else _STREAMS[text]
+
+
+def _run_number(text: str | None) -> int | None:
+    if text is None or text == "last":
+        return None if text is None else 0
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) < 1 << 32):
+        raise UsageError(f"--run takes a number from 1, or `last`, received {text!r}")
+    return int(text)
+
+
+def _grep(args: Args) -> "Grep | None":
+    pattern = args.text("grep")
+    if pattern is None:
+        for name, flag in (("ignore_case", "-i"), ("invert_match", "-v"), ("context", "-C")):
+            if args.flag(name):
+                raise UsageError(f"{flag} goes with --grep")
+        return None
+    import re
+
+    from portweave.supervisor.core.logfilter import Grep
+
+    try:
+        return Grep(
+            pattern,
+            ignore_case=args.flag("ignore_case"),
+            invert=args.flag("invert_match"),
+            context=_number(args, "context", "-C") or 0,
+        )
+    except (re.error, OverflowError, RecursionError) as error:
+        raise UsageError(f"--grep takes a regular expression: {error}") from None
+
+
+def _cursor(args: Args) -> "dict[str, tuple[int, int]] | None":
+    for name in ("budget", "after"):
+        if args.flag(name) and not args.flag("brief"):
+            raise UsageError(f"--{name} goes with --brief")
+    text = args.text("after")
+    if text is None:
+        return None
+    from portweave.supervisor.core.logcursor import unpack
+
+    try:
+        return unpack(text)
+    except ValueError:
+        raise UsageError(
+            f"--after takes a cursor, received {text!r}",
+            hint="the last line of logs --brief has one",
+        ) from None
+
+
+def _refuse(args: Args, name: str, others: "Sequence[str]") -> None:
+    for other in others:
+        if args.flag(other):
+            raise UsageError(f"--{name} and --{other} are mutually exclusive")
+
+
+def _may_colour(args: Args, *, is_terminal: bool) -> bool:
+    """As `up` does; into a pipe colours of services pass, unless somebody refuses them."""
+    environ = os.environ
+    if args.flag("no_color") or environ.get("NO_COLOR"):
+        return False
+    return not is_terminal or _is_forced() or environ.get("TERM", "") != "dumb"
+
+
+def _is_forced() -> bool:
+    """Whether colours are wanted wherever the output goes (force-color.org)."""
+    return os.environ.get("FORCE_COLOR", "0") not in ("", "0")
+
+
+def _own_folder(args: Args) -> str:
+    root = find_worktree(working_dir(), args.text("config"), dict(os.environ)).root
+    return logs_dir(root)
+
+
+def _all_folders() -> "Iterator[Folder]":
+    from portweave.allocator.leases import leases_dir
+    from portweave.allocator.naming import project_name
+    from portweave.allocator.registry import load, registry_path
+    from portweave.supervisor.paths import live_stacks, stacks_dir
+
+    seen: set[str] = set()
+    for stack in live_stacks(stacks_dir(os.environ)):
+        if stack.root not in seen:
+            seen.add(stack.root)
+            yield Folder(logs_dir(stack.root), stack.project, stack.namespace)
+    leases = leases_dir(os.environ)
+    for entry in load(registry_path(os.environ)):
+        root = entry.key.worktree_root
+        if root not in seen and not root.startswith(f"{leases}/"):
+            seen.add(root)
+            main_root = (entry.key.git_common_dir or root).removesuffix("/.git")
+            yield Folder(logs_dir(root), project_name(main_root), entry.namespace)
+
+
+def _check_names(args: Args, sources: "Sequence[Source]") -> None:
+    """See that each name is one: of a log, or else of a service that may come to print."""
+    found = {source.log.instance for source in sources} | {source.service for source in sources}
+    missing = [name for name in args.operands if name not in found]
+    if not missing:
+        return
+    from portweave.prepare import check_selection, find_project
+    from portweave.procfiles.graph import unknown_service
+
+    config = args.text("config")
+    count = check_selection(config, args.text("count"))
+    project = find_project(working_dir(), config=config, count=count, environ=dict(os.environ))
+    services = {service.name for service in project.definitions.services}
+    for name in missing:
+        service, dot, number = name.rpartition(".")
+        if name not in services and not (dot and number.isdigit() and service in services):
+            raise unknown_service(name, sorted({*services, *found}))
+        if not args.flag("follow"):
+            print(f"[portweave] {name} has printed nothing yet", file=sys.stderr)

@@ -1,0 +1,155 @@
+"""`portweave ps`: the services of a stack, and how they are."""
+
+import os
+import sys
+import time
+
+from portweave.allocator.jsontext import is_object, pretty
+from portweave.args import Args, Option
+from portweave.asking import STACK, cells, instance_of, names_of, rows_of
+from portweave.client import Client, find_stack
+from portweave.errors import StackUnreachableError, UnknownServiceError
+from portweave.show import table
+from portweave.supervisor.paths import live_stacks, stacks_dir
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from portweave.supervisor.paths import StackRecord
+
+OPTIONS = (
+    STACK,
+    Option("-a", "--all", about="of all stacks of this machine"),
+    Option("-q", "--quiet", about="print the full names alone"),
+)
+USAGE = "[--all] [--json] [SERVICE …]"
+HELP = """
+Show the services of this worktree's stack: state, pid, port, since when, restarts, processor time
+(percent of one processor, on average since the start), memory, and why it is as it is.
+
+States: waiting (for a dependency), starting, ready, unhealthy, backoff, stopping, stopped, exited,
+completed, failed, blocked (a dependency failed).
+
+On a pipe there is no heading, and a tab stands between two fields.
+"""
+_HEADING = ("NAME", "STATE", "PID", "PORT", "SINCE", "RESTARTS", "CPU", "MEMORY", "REASON")
+_PATIENCE_S = 10.0
+
+
+def run(args: Args) -> int:
+    """Print the services."""
+    names = names_of(args)
+    stacks = _all_stacks() if args.flag("all") else [_ask(find_stack(args, os.environ))]
+    for stack in stacks:
+        stack["services"] = _chosen(rows_of(stack.get("services")), names, every=len(stacks) == 1)
+    if args.flag("json"):
+        if args.flag("all"):
+            print(pretty({"schemaVersion": 1, "stacks": list(stacks)}))
+        else:
+            print(pretty(stacks[0]))
+        return 0
+    if args.flag("quiet"):
+        for stack in stacks:
+            for row in rows_of(stack["services"]):
+                print(row.get("fullName"))
+        return 0
+    rows = [
+        (*_prefix(stack, with_stack=args.flag("all")), *_cells(row))
+        for stack in stacks
+        for row in rows_of(stack["services"])
+    ]
+    heading = ("PROJECT", "NAMESPACE", *_HEADING) if args.flag("all") else _HEADING
+    if rows:
+        print(table(heading, rows, is_terminal=sys.stdout.isatty()))
+    return 0
+
+
+def _ask(record: "StackRecord") -> "dict[str, object]":
+    client = Client(record)
+    try:
+        answer = client.call("/supervisor/ps", patience_s=_PATIENCE_S)
+    finally:
+        client.close()
+    return answer if is_object(answer) else {}
+
+
+def _all_stacks() -> "list[dict[str, object]]":
+    found: list[dict[str, object]] = []
+    for record in live_stacks(stacks_dir(os.environ)):
+        try:
+            found.append(_ask(record))
+        except StackUnreachableError as error:
+            print(f"[portweave] {error.message}", file=sys.stderr)
+    return found
+
+
+def _chosen(
+    rows: "list[dict[str, object]]", names: list[str], *, every: bool
+) -> "list[dict[str, object]]":
+    if not names:
+        return rows
+    for name in names if every else ():
+        if not any(_is_called(row, name) for row in rows):
+            raise UnknownServiceError(name, list(dict.fromkeys(str(r.get("name")) for r in rows)))
+    return [row for row in rows if any(_is_called(row, name) for name in names)]
+
+
+def _is_called(row: "dict[str, object]", name: str) -> bool:
+    return name in (row.get("name"), instance_of(row), row.get("fullName"))
+
+
+def _prefix(stack: "dict[str, object]", *, with_stack: bool) -> tuple[str, ...]:
+    return cells((stack.get("project"), stack.get("namespace"))) if with_stack else ()
+
+
+def _cells(row: "dict[str, object]") -> tuple[str, ...]:
+    cpu, rss = row.get("cpuPercent"), row.get("rssBytes")
+    reason = row.get("reason")
+    status = row.get("exitCode")
+    if reason is None and status is not None and row.get("state") == "exited":
+        reason = f"exit status {status}"
+    return cells(
+        (
+            instance_of(row),
+            row.get("state"),
+            row.get("pid"),
+            row.get("port"),
+            age(row.get("startedAt")) if row.get("pid") else None,
+            row.get("restarts"),
+            None if cpu is None else f"{cpu}%",
+            size(rss) if isinstance(rss, int) else None,
+            reason,
+        )
+    )
+
+
+def age(stamp: object) -> str | None:
+    """How long ago a time was: `45s`, `3m`, `2h`, `5d`."""
+    seconds = time.time() - _epoch_s(stamp) if isinstance(stamp, str) else None
+    if seconds is None:
+        return None
+    for unit, length_s in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= length_s:
+            return f"{int(seconds // length_s)}{unit}"
+    return f"{max(0, int(seconds))}s"
+
+
+def _epoch_s(stamp: str) -> float:
+    """Seconds since the epoch of `2026-01-02T03:04:05.678Z`, without the cost of `datetime`."""
+    date, _, clock = stamp.rstrip("Z").partition("T")
+    year, month, day = map(int, date.split("-"))
+    hours, minutes, seconds = clock.split(":")
+    # Howard Hinnant, chrono-Compatible Low-Level Date Algorithms: days from civil.
+    year -= month <= 2
+    in_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    in_era = (year % 400) * 365 + (year % 400) // 4 - (year % 400) // 100 + in_year
+    days = year // 400 * 146_097 + in_era - 719_468
+    return days * 86_400.0 + int(hours) * 3_600 + int(minutes) * 60 + float(seconds)
+
+
+def size(amount_bytes: int) -> str:
+    """An amount of memory: `512 kB`, `18 MB`, `1.4 GB`."""
+    if amount_bytes >= 1_000_000_000:
+        return f"{amount_bytes / 1e9:.1f} GB"
+    if amount_bytes >= 1_000_000:
+        return f"{amount_bytes // 1_000_000} MB"
+    return f"{amount_bytes // 1_000} kB"

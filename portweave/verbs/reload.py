@@ -1,0 +1,33 @@
+"""`portweave reload`: apply changed definitions to a running stack."""
+
+import os
+
+from portweave.allocator.jsontext import is_object, pretty
+from portweave.args import Args, Option
+from portweave.asking import STACK, names_of, say
+from portweave.errors import UsageError
+from portweave.replan import apply, tell
+
+OPTIONS = (STACK, Option("--dry-run", about="only say what would be done"))
+USAGE = "[--dry-run] [--json]"
+HELP = """
+Read the definition files again and apply what has changed to the running stack: services that
+differ are restarted, new ones are started, those that are no longer there are stopped, all others
+go on. Other rules (restart, dependsOn, stopSignal, stopGracePeriod) hold at once, without a
+restart. The variables of the shell that started the stack count, not those of this one.
+
+Definitions that are wrong change nothing: the stack goes on as it is.
+"""
+
+
+def run(args: Args) -> int:
+    """Apply them."""
+    if names_of(args):
+        raise UsageError("reload applies all definitions; it takes no names")
+    dry = args.flag("dry_run")
+    answer = apply(args, os.environ, dry_run=dry)
+    if args.flag("json"):
+        print(pretty({"schemaVersion": 1, **(answer if is_object(answer) else {})}))
+    elif not tell(answer, would=dry):
+        say("nothing has changed")
+    return 0

@@ -1,0 +1,32 @@
+"""`portweave scale`: have more or fewer instances of services."""
+
+import os
+
+from portweave.allocator.jsontext import is_object, pretty
+from portweave.args import Args
+from portweave.asking import STACK, say
+from portweave.errors import UsageError
+from portweave.replan import apply, tell
+
+OPTIONS = (STACK,)
+USAGE = "NAME=N …"
+HELP = """
+Have N instances of a service in the running stack, without disturbing the others. Each instance has
+its own port, name (web, web.2, …) and log. With 0 it is stopped.
+"""
+
+
+def run(args: Args) -> int:
+    """Scale them."""
+    from portweave.launch import scale_of
+
+    words = args.operands + (args.rest or [])
+    if not words:
+        raise UsageError("scale takes NAME=N", hint="as in portweave scale web=3")
+    scale = dict(scale_of(word) for word in words)
+    answer = apply(args, os.environ, scale=scale)
+    if args.flag("json"):
+        print(pretty({"schemaVersion": 1, **(answer if is_object(answer) else {})}))
+    elif not tell(answer):
+        say("it has as many already")
+    return 0

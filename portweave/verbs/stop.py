@@ -1,0 +1,19 @@
+"""`portweave stop`: stop services of a running stack."""
+
+from portweave.args import Args
+from portweave.asking import STACK, act, names_of
+
+OPTIONS = (STACK,)
+USAGE = "[--json] [SERVICE …]"
+HELP = """
+Stop services of the running stack, dependents first, and wait until nothing of them is left;
+without names all of them. The stack goes on: `portweave start` starts them again, `portweave down`
+ends it.
+"""
+
+
+def run(args: Args) -> int:
+    """Stop them."""
+    return act(
+        args, "/supervisor/stop", names_of(args), did="stopped", nothing="nothing was running"
+    )

@@ -1,0 +1,41 @@
+"""`portweave wait`: wait until services are ready, or have ended."""
+
+import os
+
+from portweave.allocator.jsontext import pretty
+from portweave.args import Args, Option
+from portweave.asking import STACK, instance_of, names_of, rows_of, say
+from portweave.client import ask
+from portweave.errors import UsageError
+from portweave.joining import check
+from portweave.launch import seconds_of
+
+OPTIONS = (
+    STACK,
+    Option("--for", metavar="ready|exit", dest="goal", about="what to wait for (ready)"),
+    Option("--timeout", metavar="SECONDS", about="for how long (60)"),
+)
+USAGE = "[--for ready|exit] [--timeout SECONDS] [--json] [SERVICE …]"
+HELP = """
+Wait until services of the running stack are ready (one that is meant to end: have completed), or
+until they have ended and will not be started again; without names, all that were started.
+
+Exit status: 0 when it has come, 1 when it cannot come (a service failed, or is blocked by one that
+did), 124 when it has not come in time.
+"""
+
+
+def run(args: Args) -> int:
+    """Wait for them."""
+    goal = args.text("goal") or "ready"
+    if goal not in ("ready", "exit"):
+        raise UsageError(f"--for takes ready or exit, received {goal!r}")
+    timeout_s = seconds_of(args.text("timeout"))
+    rows = rows_of(ask(args, os.environ, "/supervisor/wait", names_of(args), goal, timeout_s))
+    check(rows, goal, timeout_s)
+    if args.flag("json"):
+        print(pretty({"schemaVersion": 1, "services": rows}))
+    else:
+        for row in rows:
+            say(f"{instance_of(row)} is {row.get('text')}")
+    return 0

@@ -1,0 +1,140 @@
+"""`portweave why`: what is wrong with a service, on one screen."""
+
+import os
+
+from portweave.allocator.jsontext import is_list, is_object, pretty
+from portweave.args import Args
+from portweave.asking import STACK, instance_of, names_of, rows_of
+from portweave.client import ask
+from portweave.errors import NoStackError
+from portweave.verbs.ps import age
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OPTIONS = (STACK,)
+USAGE = "[--json] SERVICE …"
+HELP = """
+Say what is wrong with a service: the cause (a port in use, a missing command or module, a crash, a
+dependency, …) and what to do, its last lines, and what differs from its last good run. Where it
+waits for another service, it is that one that is looked at. When nothing runs, it tells how the
+service last ended.
+"""
+_MOST_LINES = 10
+_MOST_FILES = 5
+
+
+def run(args: Args) -> int:
+    """Tell."""
+    names = names_of(args, at_least_one="in trouble")
+    try:
+        answer = rows_of(ask(args, os.environ, "/supervisor/why", names))
+    except NoStackError:
+        if args.text("stack") is not None:
+            raise
+        answer = [_remembered(name) for name in names]
+    for row in answer:
+        good = row.get("lastGoodAt")
+        folder = row.pop("workingDir", None)
+        row["changedFiles"] = (
+            list(_changed_files(str(folder), good)) if isinstance(good, str) and folder else []
+        )
+    if args.flag("json"):
+        print(pretty({"schemaVersion": 1, "services": list(answer)}))
+    else:
+        print("\n\n".join(_text(row) for row in answer))
+    return 0
+
+
+def _remembered(name: str) -> "dict[str, object]":
+    """How a service ended when the stack last ran.
+
+    Raises:
+        NoStackError: Nothing is known of it.
+    """
+    from portweave.prepare import find_worktree, working_dir
+    from portweave.supervisor.runs import Runs
+
+    root = find_worktree(working_dir(), None, os.environ).root
+    known = Runs(root).read(name)
+    end, good = known.get("end"), known.get("good")
+    if not is_object(end) and not is_object(good):
+        raise NoStackError(f"in {root}, and nothing is known of {name}")
+    cause: object = {"kind": "not running", "text": "no stack is running; it had ended well"}
+    lines: object = []
+    at = good.get("at") if is_object(good) else None
+    if is_object(end) and str(end.get("at")) > str(at or ""):
+        cause, lines = end.get("cause"), end.get("lastLines")
+    return {
+        "name": name,
+        "state": "stopped",
+        "chain": [name],
+        "cause": cause,
+        "lastLines": lines,
+        "lastGoodAt": at,
+        "differences": [],
+        "workingDir": root,
+    }
+
+
+def _changed_files(folder: str, since: str) -> list[str]:
+    """Files of a git worktree that were changed after a time, the newest first."""
+    import subprocess
+    from datetime import datetime
+
+    since_s = datetime.fromisoformat(since).timestamp()
+    command = ["git", "-C", folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    found: list[tuple[float, str]] = []
+    for name in os.fsdecode(done.stdout).split("\0"):
+        try:
+            changed_s = os.stat(f"{folder}/{name}").st_mtime if name else 0.0
+        except OSError:
+            continue
+        if changed_s > since_s:
+            found.append((changed_s, name))
+    return [name for _, name in sorted(found, reverse=True)]
+
+
+def _text(row: "Mapping[str, object]") -> str:
+    cause = row.get("cause")
+    cause = cause if is_object(cause) else {}
+    chain = row.get("chain")
+    names = [str(name) for name in chain] if is_list(chain) else []
+    lines = [f"{instance_of(row)} is {row.get('state')}"]
+    if len(names) > 1:
+        lines.append(f"  it waits for {', which waits for '.join(names[1:])}")
+        culprit = row.get("culprit")
+        if is_object(culprit):
+            lines.append(f"  {names[-1]} is {culprit.get('state')}")
+    if cause.get("kind") == "none":
+        return "\n".join([*lines, f"  {cause.get('text')}"])
+    lines.append(f"  {cause.get('kind')}: {cause.get('text')}")
+    if cause.get("hint"):
+        lines.append(f"  hint: {cause.get('hint')}")
+    last = row.get("lastLines")
+    if is_list(last) and last:
+        lines += ["", "last lines:"]
+        lines += [f"  {names[-1] if names else ''} | {line}" for line in last[-_MOST_LINES:]]
+    lines += _since(row)
+    return "\n".join(lines)
+
+
+def _since(row: "Mapping[str, object]") -> list[str]:
+    good, found = row.get("lastGoodAt"), row.get("differences")
+    if not isinstance(good, str):
+        return []
+    changes = [str(text) for text in found] if is_list(found) else []
+    files = row.get("changedFiles")
+    names = [str(name) for name in files] if is_list(files) else []
+    if names:
+        more = f" and {len(names) - _MOST_FILES} more" if len(names) > _MOST_FILES else ""
+        changes.append(f"files: {', '.join(names[:_MOST_FILES])}{more}")
+    head = f"since it last was ready, {age(good)} ago"
+    if not changes:
+        return ["", f"{head}: nothing has changed that portweave knows of"]
+    return ["", f"{head}:", *(f"  {text}" for text in changes)]

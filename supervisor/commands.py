@@ -1,0 +1,381 @@
+"""What clients may ask of a supervisor: `/supervisor/ps`, `/supervisor/restart` and the others.
+
+Params are positional. Names are those of services (all their instances) or of instances (`web.2`);
+none stands for all.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import anyio
+
+from portweave.allocator.jsontext import is_list, is_object
+from portweave.errors import StackStoppingError, UnknownServiceError
+from portweave.supervisor.census import Census
+from portweave.supervisor.control import INVALID_PARAMS, NO_METHOD, RefusedError, Stream
+from portweave.supervisor.core.explanation import as_json, culprit, explain
+from portweave.supervisor.core.lifecycle import Life
+from portweave.supervisor.core.plan import StackPlan
+from portweave.supervisor.core.report import stopping
+from portweave.supervisor.core.status import Clock, row
+from portweave.supervisor.core.waiting import Goal, Verdict, describe, judge
+from portweave.supervisor.engine import Engine
+from portweave.supervisor.paths import PROTOCOL
+from portweave.supervisor.runs import Runs, differences
+from portweave.supervisor.usage import measure
+
+LAST_LINES = 10
+# Who waits for the end of a stack is told this often that it goes on.
+STILL_THERE_S = 5.0
+# These tell a whole service what to do; any other is for its leader to understand.
+_FOR_ALL = frozenset(
+    {"SIGTERM", "SIGINT", "SIGQUIT", "SIGKILL", "SIGABRT", "SIGSTOP", "SIGTSTP", "SIGCONT"}
+)
+
+
+class Host(Protocol):
+    """The stack, as clients may act on it.
+
+    Attributes:
+        engine: Its instances.
+        census: What processes there are.
+        plan: What it was started with.
+        origin: What it was started from, for whoever plans it anew.
+        version: Portweave's.
+        began_s: When it began, on the monotonic clock.
+        finished: Set when nothing of it runs any more.
+        left: Processes that could not be ended, in words.
+        runs: What is remembered of runs.
+    """
+
+    engine: Engine
+    census: Census
+    plan: StackPlan
+    origin: Mapping[str, object]
+    version: str
+    began_s: float
+    finished: anyio.Event
+    left: list[str]
+    runs: Runs
+
+    def end(self, grace_s: float | None) -> None:
+        """Stop all because a client asked for it."""
+
+    def follow(self, sink: Callable[[dict[str, object]], None]) -> Callable[[], None]:
+        """Have events given to `sink` until what this returns is called."""
+        ...
+
+    def take_over(self, origin: Mapping[str, object]) -> None:
+        """Keep what the stack was planned from last."""
+
+
+Method = Callable[[list[object], Stream], Awaitable[list[object]]]
+
+
+class Commands:
+    """Carries out what clients ask.
+
+    Args:
+        host: The stack.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._engine = host.engine
+        self._methods: dict[str, Method] = {
+            "ps": self._ps,
+            "start": self._start,
+            "stop": self._stop,
+            "restart": self._restart,
+            "kill": self._kill,
+            "wait": self._wait,
+            "down": self._down,
+            "events": self._events,
+            "origin": self._origin,
+            "environment": self._environment,
+            "apply": self._apply,
+            "why": self._why,
+        }
+
+    async def serve(self, address: str, params: list[object], stream: Stream) -> list[object]:
+        """Carry out one request.
+
+        Raises:
+            RefusedError: There is no such method, or its params are wrong.
+            PortweaveError: It cannot be done.
+        """
+        if address == "$/hello":
+            return [{"protocol": PROTOCOL, "version": self._host.version}]
+        service, _, name = address.removeprefix("/").partition("/")
+        if service != "supervisor" or name not in self._methods:
+            raise RefusedError(NO_METHOD, f"nothing answers {address}")
+        return await self._methods[name](params, stream)
+
+    async def _ps(self, _params: list[object], _stream: Stream) -> list[object]:
+        processes = await self._host.census.take()
+        tribes = {
+            name: service.tribe
+            for name, service in self._engine.services.items()
+            if service.leader is not None and service.tribe is not None
+        }
+        usage = measure(tribes, processes)
+        fleet, clock = self._engine.fleet, _clock()
+        return [
+            {
+                "schemaVersion": 1,
+                "project": self._host.plan.project,
+                "namespace": self._host.plan.namespace,
+                "worktreeRoot": self._host.plan.root,
+                "supervisor": {
+                    "pid": os.getpid(),
+                    "startedAt": clock.stamp(self._host.began_s),
+                    "version": self._host.version,
+                },
+                "services": [
+                    row(plan, fleet.lives[name], clock, usage.get(name))
+                    for name, plan in fleet.plans.items()
+                ],
+            }
+        ]
+
+    async def _start(self, params: list[object], _stream: Stream) -> list[object]:
+        names = self._names(params, 0) or sorted(self._host.plan.wanted & self._known())
+        self._refuse_when_stopping()
+        needs = params[1] is not False if len(params) > 1 else True
+        return [self._rows(self._engine.start(names, needs=needs))]
+
+    async def _stop(self, params: list[object], _stream: Stream) -> list[object]:
+        names = self._names(params, 0) or list(self._engine.fleet.enlisted)
+        self._engine.rest(names)
+        return [await self._until_gone(names)]
+
+    async def _restart(self, params: list[object], _stream: Stream) -> list[object]:
+        names = self._names(params, 0) or list(self._engine.fleet.enlisted)
+        self._refuse_when_stopping()
+        self._engine.restart(names)
+        return [self._rows(names)]
+
+    async def _kill(self, params: list[object], _stream: Stream) -> list[object]:
+        names = self._names(params, 0)
+        number = _signal(params[1] if len(params) > 1 else "SIGKILL")
+        sent: list[str] = []
+        for name in names:
+            service = self._engine.services[name]
+            if service.leader is None:
+                continue
+            sent.append(name)
+            if signal.Signals(number).name in _FOR_ALL:
+                await service.signal_all(number)
+            else:
+                service.send_signal(number)
+        return [self._rows(sent)]
+
+    async def _wait(self, params: list[object], _stream: Stream) -> list[object]:
+        names = self._names(params, 0) or sorted(self._engine.fleet.enlisted)
+        try:
+            goal = Goal(str(params[1]) if len(params) > 1 else Goal.READY)
+        except ValueError:
+            raise RefusedError(INVALID_PARAMS, "wait takes `ready` or `exit`") from None
+        limit = params[2] if len(params) > 2 else None
+        timeout_s = float(limit) if isinstance(limit, (int, float)) else None
+        with anyio.move_on_after(timeout_s):
+            while any(self._verdict(goal, name) is Verdict.PENDING for name in names):
+                await self._engine.news()
+        return [[self._outcome(goal, name) for name in names]]
+
+    def _verdict(self, goal: Goal, name: str) -> Verdict:
+        life = self._engine.fleet.lives.get(name)
+        if life is None:
+            return Verdict.COME if goal is Goal.EXIT else Verdict.IN_VAIN
+        if name in self._engine.fleet.leaving:
+            return Verdict.PENDING
+        return judge(goal, life)
+
+    def _outcome(self, goal: Goal, name: str) -> dict[str, object]:
+        verdict = self._verdict(goal, name)
+        life = self._engine.fleet.lives.get(name)
+        service = self._engine.services.get(name)
+        come = verdict is Verdict.COME
+        lines = [] if come or service is None else service.last_lines.lines(LAST_LINES)
+        known = {} if life is None else self._row(name, life)
+        return {
+            "name": name,
+            **known,
+            "verdict": str(verdict),
+            "text": "removed" if life is None else describe(life),
+            "lastLines": list(lines),
+        }
+
+    def _row(self, name: str, life: Life) -> dict[str, object]:
+        return row(self._engine.fleet.plans[name], life, _clock(), None)
+
+    async def _until_gone(self, names: list[str]) -> list[object]:
+        while any(self._verdict(Goal.EXIT, name) is Verdict.PENDING for name in names):
+            await self._engine.news()
+        return self._rows(names)
+
+    async def _down(self, params: list[object], stream: Stream) -> list[object]:
+        limit = params[0] if params else None
+        self._host.end(float(limit) if isinstance(limit, (int, float)) else None)
+        while not self._host.finished.is_set():
+            with anyio.move_on_after(STILL_THERE_S):
+                await self._host.finished.wait()
+                break
+            stream({"event": "stack stopping", "text": stopping(self._engine.fleet)})
+        return [{"left": list(self._host.left)}]
+
+    async def _events(self, _params: list[object], stream: Stream) -> list[object]:
+        stop = self._host.follow(stream)
+        try:
+            await self._host.finished.wait()
+        finally:
+            stop()
+        return []
+
+    async def _origin(self, _params: list[object], _stream: Stream) -> list[object]:
+        return [dict(self._host.origin)]
+
+    async def _why(self, params: list[object], _stream: Stream) -> list[object]:
+        return [[self._explanation(name) for name in self._names(params, 0)]]
+
+    def _explanation(self, name: str) -> dict[str, object]:
+        fleet = self._engine.fleet
+        chain = culprit(fleet, name)
+        guilty = chain[-1]
+        service = self._engine.services[guilty]
+        life, plan = fleet.lives[guilty], fleet.plans[guilty]
+        last, lines = service.last_end or (None, [])
+        if life.pid is not None or not lines:
+            lines = service.last_lines.lines()
+        pending = service.readiness.pending if service.readiness is not None else ""
+        cause = explain(guilty, life, last, pending, rested=guilty in fleet.rested)
+        good = self._host.runs.read(guilty).get("good")
+        return {
+            **self._row(name, fleet.lives[name]),
+            "chain": chain,
+            "culprit": self._row(guilty, life),
+            "cause": dict(as_json(cause)),
+            "lastLines": list(lines),
+            "lastGoodAt": good.get("at") if is_object(good) else None,
+            "differences": list(differences(plan, good)) if is_object(good) else [],
+            "workingDir": plan.working_dir,
+        }
+
+    async def _environment(self, params: list[object], _stream: Stream) -> list[object]:
+        name = self._names(params, 0)[0]
+        plan = self._engine.services[name].plan
+        return [
+            {
+                "name": name,
+                "environment": dict(plan.environment),
+                "workingDir": plan.working_dir,
+            }
+        ]
+
+    async def _apply(self, params: list[object], _stream: Stream) -> list[object]:
+        """Take over a plan, or some of it.
+
+        Its second parameter may say `only` which services are meant, or `addOnly` those that are
+        not there yet; which instances to `start`, or to `startNew` if they are not there yet;
+        `dryRun`; and the `origin` to keep.
+        """
+        self._refuse_when_stopping()
+        wishes = params[1] if len(params) > 1 else None
+        if not is_object(wishes):
+            raise RefusedError(INVALID_PARAMS, "apply takes a plan and wishes")
+        plan = _plan(params[0])
+        only = wishes.get("only")
+        old = self._engine.fleet.plans
+        plans = plan.instances
+        all_of_it = self._engine.compare(plans).as_json()
+        if wishes.get("addOnly") is True:
+            only = list({p.service for p in plans} - {p.service for p in old.values()})
+        if is_list(only):
+            # The other services stay as they are, whatever the plan says of them.
+            plans = (
+                *(p for p in old.values() if p.service not in only),
+                *(p for p in plan.instances if p.service in only),
+            )
+        if wishes.get("dryRun") is True:
+            return [{"change": self._engine.compare(plans).as_json(), "started": []}]
+        change = self._engine.adopt(plans)
+        origin = wishes.get("origin")
+        if is_object(origin):
+            self._host.take_over(origin)
+        start = wishes.get("start")
+        names = [str(name) for name in start] if is_list(start) else []
+        new = wishes.get("startNew")
+        # What the user has stopped stays so; what is new is started.
+        names += [n for n in map(str, new) if n in change.added] if is_list(new) else []
+        known = [name for name in names if name in self._engine.fleet.plans]
+        started = self._engine.start(known, needs=True)
+        told = all_of_it if wishes.get("addOnly") is True else change.as_json()
+        return [{"change": told, "started": started}]
+
+    def _refuse_when_stopping(self) -> None:
+        if self._engine.fleet.closing:
+            raise StackStoppingError(self._host.plan.namespace)
+
+    def _known(self) -> set[str]:
+        return set(self._engine.fleet.plans)
+
+    def _rows(self, names: list[str]) -> list[object]:
+        fleet, clock = self._engine.fleet, _clock()
+        return [
+            row(fleet.plans[name], fleet.lives[name], clock, None)
+            for name in fleet.plans
+            if name in names
+        ]
+
+    def _names(self, params: list[object], index: int) -> list[str]:
+        """The instances that a list of names stands for."""
+        given = params[index] if len(params) > index else None
+        if given is None:
+            return []
+        if isinstance(given, str):
+            given = [given]
+        if not is_list(given) or not all(isinstance(name, str) for name in given):
+            raise RefusedError(INVALID_PARAMS, "names come as a list of texts")
+        plans = self._engine.fleet.plans
+        found: list[str] = []
+        for name in given:
+            some = [p.name for p in plans.values() if name in (p.name, p.service, p.full_name)]
+            if not some:
+                services = dict.fromkeys(plan.service for plan in plans.values())
+                raise UnknownServiceError(str(name), list(services))
+            found += [one for one in some if one not in found]
+        return found
+
+
+def _clock() -> Clock:
+    return Clock(time.monotonic(), time.time())
+
+
+def _signal(text: object) -> int:
+    """A signal by name, with or without SIG, or by number."""
+    known = {s.name: int(s) for s in signal.Signals}
+    if isinstance(text, int) or (isinstance(text, str) and text.isascii() and text.isdigit()):
+        number = int(text)
+        if number in known.values():
+            return number
+    if isinstance(text, str):
+        name = text.upper()
+        if (name if name.startswith("SIG") else f"SIG{name}") in known:
+            return known[name if name.startswith("SIG") else f"SIG{name}"]
+    raise RefusedError(INVALID_PARAMS, f"there is no signal {text!r}")
+
+
+def _plan(value: object) -> StackPlan:
+    # Values of types, checked, from what a client has sent: a parser of our own would be as long as
+    # the plan.
+    import msgspec
+
+    try:
+        plan: Any = msgspec.convert(value, StackPlan)
+    except msgspec.ValidationError as error:
+        raise RefusedError(INVALID_PARAMS, f"not a plan: {error}") from error
+    assert isinstance(plan, StackPlan)
+    return plan

@@ -1,0 +1,289 @@
+"""The control socket: who may connect, and JSON-RPC 2.0, one message a line, over it.
+
+The socket is the user's own (0600, in a folder of 0700), and who connects is asked for besides
+(unix(7): SO_PEERCRED; on macOS LOCAL_PEERCRED). Whatever a client sends, or does not read, it hurts
+itself alone: a line that is no message gets one error, one that is too long ends the connection,
+and what a subscriber does not read is counted and told.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+
+import anyio
+from anyio.abc import TaskGroup
+
+from portweave.allocator.jsontext import is_list, is_object
+from portweave.errors import PortweaveError
+
+LONGEST_LINE_BYTES = 16 << 20
+# What waits for a subscriber that does not read.
+MOST_WAITING_BYTES = 1 << 20
+# From the end of the stack: for what is still to be answered.
+LAST_ANSWERS_S = 0.5
+# JSON-RPC 2.0, section 5.1.
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+NO_METHOD = -32601
+INVALID_PARAMS = -32602
+FAILED = -32000
+STREAM = "$/stream"
+
+# Sends one more value to the client, besides the answer.
+Stream = Callable[[object], None]
+# Method and parameters in, values out.
+Serve = Callable[[str, list[object], Stream], Awaitable[list[object]]]
+
+
+class RefusedError(Exception):
+    """A request that is not carried out.
+
+    Attributes:
+        code: Of JSON-RPC.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Listener:
+    """Takes connections on a Unix socket until it is closed.
+
+    Args:
+        path: Of the socket; what lies there is replaced.
+        serve: Carries out requests.
+        tasks: Where each request is carried out.
+    """
+
+    def __init__(self, path: str, serve: Serve, tasks: TaskGroup) -> None:
+        self._path = path
+        self._serve = serve
+        self._tasks = tasks
+        self._server: asyncio.Server | None = None
+        self._open: set[Connection] = set()
+
+    async def listen(self) -> None:
+        """Begin to take connections.
+
+        Raises:
+            OSError: There cannot be a socket.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listening.bind(self._path)
+            os.chmod(self._path, 0o600)
+            listening.setblocking(False)
+        except OSError:
+            listening.close()
+            raise
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_unix_server(self._connect, sock=listening, backlog=128)
+
+    def _connect(self) -> "Connection":
+        connection = Connection(self._serve, self._tasks, self._open)
+        self._open.add(connection)
+        return connection
+
+    async def close(self) -> None:
+        """Take no more connections, answer those that are open, and remove the socket."""
+        if self._server is None:
+            return
+        self._server.close()
+        self._server = None
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+        with anyio.move_on_after(LAST_ANSWERS_S):
+            # A few turns of the loop.
+            while any(connection.is_busy for connection in self._open):  # noqa: ASYNC110
+                await anyio.sleep(0.001)
+        for connection in list(self._open):
+            connection.end()
+
+
+class Connection(asyncio.Protocol):
+    """One client."""
+
+    def __init__(self, serve: Serve, tasks: TaskGroup, registry: "set[Connection]") -> None:
+        self._serve = serve
+        self._tasks = tasks
+        self._registry = registry
+        self._transport: asyncio.Transport | None = None
+        self._pieces: list[bytes] = []
+        self._pending_bytes = 0
+        self._scopes: dict[object, anyio.CancelScope] = {}
+        self._is_half_closed = False
+        self._skipped: dict[object, int] = {}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let the user's own processes in, and nobody else."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        peer = _uid_of(transport.get_extra_info("socket"))
+        if peer not in (os.geteuid(), 0):
+            transport.abort()
+            return
+        transport.set_write_buffer_limits(high=MOST_WAITING_BYTES)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give up what was done for the client."""
+        self._transport = None
+        self._registry.discard(self)
+        for scope in self._scopes.values():
+            scope.cancel()
+
+    def eof_received(self) -> bool:
+        """A client that has sent all it had may wait for its answers."""
+        self._is_half_closed = True
+        if self._pieces:
+            self._take_line(b"".join(self._pieces))
+            self._pieces = []
+        return bool(self._scopes)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes in any pieces."""
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            whole = b"".join((*self._pieces, line))
+            self._pieces, self._pending_bytes = [], 0
+            if len(whole) > LONGEST_LINE_BYTES:
+                self._refuse_length()
+                return
+            self._take_line(whole)
+        if rest:
+            self._pieces.append(rest)
+            self._pending_bytes += len(rest)
+            if self._pending_bytes > LONGEST_LINE_BYTES:
+                self._refuse_length()
+
+    def _refuse_length(self) -> None:
+        limit = f"a message has at most {LONGEST_LINE_BYTES} bytes"
+        self._answer(None, error=_error(INVALID_REQUEST, limit))
+        self._pieces, self._pending_bytes = [], 0
+        if self._transport is not None:
+            self._transport.close()
+
+    def _take_line(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        try:
+            message: object = json.loads(line)
+        except (ValueError, RecursionError):
+            self._answer(None, error=_error(PARSE_ERROR, "not JSON"))
+            return
+        if not is_object(message) or not isinstance(method := message.get("method"), str):
+            self._answer(None, error=_error(INVALID_REQUEST, "no request of JSON-RPC 2.0"))
+            return
+        key, params = message.get("id"), message.get("params", [])
+        if not (key is None or isinstance(key, (str, int))):
+            self._answer(None, error=_error(INVALID_REQUEST, "an id is a text or a number"))
+        elif not is_list(params):
+            self._answer(key, error=_error(INVALID_PARAMS, "params have to be an array"))
+        elif method == "$/cancel":
+            if params and isinstance(params[0], (str, int)) and params[0] in self._scopes:
+                self._scopes[params[0]].cancel()
+        elif key is not None and key in self._scopes:
+            self._answer(key, error=_error(INVALID_REQUEST, f"the id {key!r} is in use"))
+        else:
+            scope = anyio.CancelScope()
+            self._scopes[object() if key is None else key] = scope
+            self._tasks.start_soon(self._carry_out, key, method, params, scope)
+
+    async def _carry_out(
+        self, key: str | int | None, method: str, params: list[object], scope: anyio.CancelScope
+    ) -> None:
+        def stream(item: object) -> None:
+            if key is not None:
+                self._stream(key, item)
+
+        values: list[object] | None = None
+        error: dict[str, object] | None = _error(FAILED, "cancelled")
+        with scope:
+            try:
+                values = await self._serve(method, params, stream)
+            except RefusedError as refusal:
+                error = _error(refusal.code, refusal.message)
+            except PortweaveError as failure:
+                error = _error(FAILED, failure.message, _data_of(failure))
+            except Exception as failure:  # an error of ours must not end the stack
+                kind = type(failure).__name__
+                error = _error(FAILED, f"{kind}: {failure}", {"type": kind, "status": 500})
+        self._scopes = {k: s for k, s in self._scopes.items() if s is not scope}
+        if key is not None:
+            if values is not None:
+                self._write({"jsonrpc": "2.0", "id": key, "result": values})
+            else:
+                self._answer(key, error=error)
+        if self._is_half_closed and not self._scopes and self._transport is not None:
+            self._transport.close()
+
+    def _stream(self, key: str | int, item: object) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        if transport.get_write_buffer_size() >= MOST_WAITING_BYTES:
+            self._skipped[key] = self._skipped.get(key, 0) + 1
+            return
+        if skipped := self._skipped.pop(key, 0):
+            self._send_item(key, {"event": "events skipped", "count": skipped})
+        self._send_item(key, item)
+
+    def _send_item(self, key: str | int, item: object) -> None:
+        self._write({"jsonrpc": "2.0", "method": STREAM, "params": [key, item]})
+
+    def _answer(self, key: str | int | None, *, error: dict[str, object] | None) -> None:
+        self._write({"jsonrpc": "2.0", "id": key, "error": error})
+
+    def _write(self, message: dict[str, object]) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+            self._transport.write(text.encode("utf-8", "surrogateescape") + b"\n")
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is an answer to come, or to go."""
+        waiting = self._transport is not None and self._transport.get_write_buffer_size() > 0
+        return bool(self._scopes) or waiting
+
+    def end(self) -> None:
+        """Send what is waiting, and close."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _error(code: int, message: str, data: dict[str, object] | None = None) -> dict[str, object]:
+    fields: dict[str, object] = {"code": code, "message": message}
+    if data is not None:
+        fields["data"] = data
+    return fields
+
+
+def _data_of(error: PortweaveError) -> dict[str, object]:
+    return {
+        "type": type(error).__name__,
+        "status": 500,
+        "fields": {
+            "code": error.code,
+            "hints": list(error.hints),
+            "exitStatus": error.exit_status,
+            "facts": error.facts,
+        },
+    }
+
+
+def _uid_of(peer: socket.socket) -> int:
+    """The user behind a connection."""
+    if hasattr(socket, "SO_PEERCRED"):
+        credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        uid: int = struct.unpack("3i", credentials)[1]
+        return uid
+    # macOS, unix(4): struct xucred begins with its version and the user.
+    credentials = peer.getsockopt(0, 1, 76)
+    return int.from_bytes(credentials[4:8], "little")

@@ -1,0 +1,109 @@
+"""What a changed definition means for a stack that runs: the plan of a reload."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+
+from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.core.value import value
+
+# They say what is done later on, so they hold at once without a new start.
+_HOT = frozenset({"needs", "restart", "stop_signal", "stop_grace_s", "variables", "watch"})
+# Another way to write the same, or told by what it consists of.
+_SILENT = frozenset({"command", "full_name", "url"})
+_NAMES = {
+    "argv": "command",
+    "working_dir": "workingDir",
+    "needs": "dependsOn",
+    "stop_signal": "stopSignal",
+    "stop_grace_s": "stopGracePeriod",
+}
+
+
+@value
+class Change:
+    """What has to be done so that a stack is as its definition says.
+
+    Attributes:
+        unchanged: Names of instances that stay as they are.
+        hot: Names of those that go on with other rules, and the keys that differ.
+        again: Names of those that have to start again, and the keys that differ.
+        added: Names of new ones.
+        removed: Names of those that are to go.
+    """
+
+    unchanged: tuple[str, ...]
+    hot: Mapping[str, tuple[str, ...]]
+    again: Mapping[str, tuple[str, ...]]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether all stays as it is."""
+        return not (self.hot or self.again or self.added or self.removed)
+
+    def as_json(self) -> dict[str, object]:
+        """It as an object of `reload --json`."""
+        return {
+            "unchanged": list(self.unchanged),
+            "updated": {name: list(keys) for name, keys in self.hot.items()},
+            "restarted": {name: list(keys) for name, keys in self.again.items()},
+            "added": list(self.added),
+            "removed": list(self.removed),
+        }
+
+
+def compare(old: Mapping[str, InstancePlan], new: Iterable[InstancePlan]) -> Change:
+    """What differs between the plans of a stack that runs and those that it is to have."""
+    unchanged: list[str] = []
+    hot: dict[str, tuple[str, ...]] = {}
+    again: dict[str, tuple[str, ...]] = {}
+    added: list[str] = []
+    plans = {plan.name: plan for plan in new}
+    come_or_gone = [plans[n] for n in plans if n not in old] + [
+        old[n] for n in old if n not in plans
+    ]
+    # The variable of a port that has come or gone: who runs does without it until its next start.
+    ports = frozenset(str(plan.port) for plan in come_or_gone if plan.port is not None)
+    for name, plan in plans.items():
+        if name not in old:
+            added.append(name)
+            continue
+        found = _differences(old[name], plan)
+        variables = _variables(old[name].environment, plan.environment)
+        if variables and all(
+            _is_port_of(variable, old[name], plan, ports) for variable in variables
+        ):
+            found.discard("environment")
+            found.add("variables")
+        keys = tuple(_key(field, variables) for field in sorted(found - _SILENT))
+        if not keys:
+            unchanged.append(name)
+        elif found - _SILENT <= _HOT:
+            hot[name] = keys
+        else:
+            again[name] = keys
+    removed = tuple(name for name in old if name not in plans)
+    return Change(tuple(unchanged), hot, again, tuple(added), removed)
+
+
+def _differences(old: InstancePlan, new: InstancePlan) -> set[str]:
+    names = (field.name for field in fields(old))
+    return {name for name in names if getattr(old, name) != getattr(new, name)}
+
+
+def _variables(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+
+
+def _is_port_of(variable: str, old: InstancePlan, new: InstancePlan, ports: frozenset[str]) -> bool:
+    values = {old.environment.get(variable), new.environment.get(variable)}
+    return None in values and bool(values & ports)
+
+
+def _key(field: str, variables: list[str]) -> str:
+    """The key of the definition that a field is from; of the environment, which variables."""
+    if field not in ("environment", "variables"):
+        return _NAMES.get(field, field)
+    more = f" and {len(variables) - 4} more" if len(variables) > 4 else ""
+    return f"environment ({', '.join(variables[:4])}{more})"

@@ -1,0 +1,101 @@
+"""Which lines of logs a reader wants."""
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from portweave.supervisor.core.lines import plain_text
+from portweave.supervisor.core.logindex import NOTE
+from portweave.supervisor.core.logjoin import Block
+
+SEPARATOR = b"--\n"
+# What may be in a line that is looked at as it is.
+_PLAIN = bytes([0x09, 0x0A, *range(0x20, 0x7F)])
+# With one of these a pattern may match a line by itself, and nothing in the lines around it.
+_LOCAL = ("(?", "\\A", "\\Z", "*+", "++", "?+", "}+")
+
+
+class Around:
+    """What a search with context remembers of one source from block to block."""
+
+    def __init__(self) -> None:
+        self.before: deque[Block] = deque()
+        self.after = 0
+        self.skipped = False
+        self.shown = False
+
+
+class Grep:
+    """Lines in which a pattern is found, as text without escape sequences.
+
+    Args:
+        pattern: A regular expression.
+        ignore_case: Whether `a` is `A`.
+        invert: Whether the other lines are wanted.
+        context: How many lines around each are wanted, too.
+
+    Raises:
+        re.error: It is no regular expression.
+    """
+
+    def __init__(
+        self, pattern: str, *, ignore_case: bool = False, invert: bool = False, context: int = 0
+    ) -> None:
+        flags = re.IGNORECASE if ignore_case else 0
+        self._search = re.compile(pattern, flags).search
+        self._invert = invert
+        self._context = context
+        # Most blocks have no such line, and to see that takes one search.
+        is_local = invert or any(part in pattern for part in _LOCAL)
+        self._search_all = None if is_local else re.compile(pattern, flags | re.MULTILINE).search
+
+    def around(self) -> Around:
+        """What is to be handed in with the blocks of one source."""
+        return Around()
+
+    def blocks(self, blocks: Iterable[Block], around: Around) -> Iterator[Block]:
+        """What is wanted of one instance's lines."""
+        if self._context:
+            yield from self._with_context(blocks, around)
+            return
+        for block in blocks:
+            if block.kind == NOTE:
+                yield block
+            elif self._may_match(block.lines):
+                kept = [line for line in _lines(block.lines) if self._is_wanted(line)]
+                if kept:
+                    yield Block(block.time_ns, block.run, block.kind, b"\n".join(kept) + b"\n")
+
+    def _with_context(self, blocks: Iterable[Block], around: Around) -> Iterator[Block]:
+        before = around.before
+        for block in blocks:
+            for line in _lines(block.lines):
+                one = Block(block.time_ns, block.run, block.kind, line + b"\n")
+                if block.kind == NOTE or self._is_wanted(line):
+                    if around.skipped and around.shown:
+                        yield Block(block.time_ns, block.run, NOTE, SEPARATOR)
+                    yield from before
+                    yield one
+                    before.clear()
+                    around.after, around.skipped, around.shown = self._context, False, True
+                elif around.after:
+                    around.after -= 1
+                    yield one
+                else:
+                    before.append(one)
+                    if len(before) > self._context:
+                        before.popleft()
+                        around.skipped = True
+
+    def _may_match(self, lines: bytes) -> bool:
+        if self._search_all is None or lines.translate(None, _PLAIN):
+            return True
+        return self._search_all(lines.decode("ascii")) is not None
+
+    def _is_wanted(self, line: bytes) -> bool:
+        text = plain_text(line) if line.translate(None, _PLAIN) else line.decode("ascii")
+        return (self._search(text) is not None) != self._invert
+
+
+def _lines(lines: bytes) -> list[bytes]:
+    return lines[:-1].split(b"\n")

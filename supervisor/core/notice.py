@@ -1,0 +1,57 @@
+"""What a service says of itself by sd_notify(3): one datagram in, one value out."""
+
+from portweave.supervisor.core.value import value
+
+# Longer than anything sensible; sd_notify(3) has no limit of its own.
+LONGEST_STATUS = 200
+_NOT_TAKEN = ("FDSTORE", "FDSTOREREMOVE", "FDNAME", "FDPOLL")
+
+
+@value
+class Notice:
+    """What one datagram says.
+
+    Attributes:
+        ready: It is up.
+        stopping: It begins to end by itself.
+        status: What it is doing, in its own words; None where it does not say.
+        extend_s: That long from now on it may take; None where it does not say.
+        main_pid: The process that the service stands and falls with; None for its leader.
+        ignored: Names of what it asks for and does not get.
+    """
+
+    ready: bool = False
+    stopping: bool = False
+    status: str | None = None
+    extend_s: float | None = None
+    main_pid: int | None = None
+    ignored: tuple[str, ...] = ()
+
+
+def parse(datagram: bytes) -> Notice:
+    """Read a datagram, lines of `NAME=value`; what is not understood is left out."""
+    fields: dict[str, str] = {}
+    for line in datagram.split(b"\n"):
+        name, equals, text = line.partition(b"=")
+        if equals:
+            fields[name.decode("ascii", "replace")] = text.decode("utf-8", "backslashreplace")
+    status = fields.get("STATUS")
+    extend = _number(fields.get("EXTEND_TIMEOUT_USEC"))
+    return Notice(
+        ready=fields.get("READY") == "1",
+        stopping=fields.get("STOPPING") == "1",
+        status=None if status is None else _one_line(status),
+        extend_s=None if extend is None else extend / 1e6,
+        main_pid=_number(fields.get("MAINPID")),
+        ignored=tuple(name for name in _NOT_TAKEN if name in fields),
+    )
+
+
+def _number(text: str | None) -> int | None:
+    if text is None or not (text.isascii() and text.isdigit()) or len(text) > 15:
+        return None
+    return int(text) or None
+
+
+def _one_line(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)[:LONGEST_STATUS].strip()

@@ -1,0 +1,37 @@
+"""How services print, by who reads it: on terminals of their own or into pipes, coloured or not."""
+
+from collections.abc import Mapping
+
+from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.core.value import value
+
+# Who has set one of them has said what he wants (no-color.org, force-color.org,
+# bixense.com/clicolors).
+_COLOUR_VARIABLES = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE")
+
+
+@value
+class Outlook:
+    """What services may expect of who reads what they print.
+
+    Attributes:
+        terminals: Whether they have a terminal each, where their definition leaves it open.
+        colours: Whether colours can be seen.
+    """
+
+    terminals: bool = False
+    colours: bool = False
+
+
+def has_terminal(plan: InstancePlan, outlook: Outlook) -> bool:
+    """Whether an instance is to have a terminal of its own."""
+    return outlook.terminals if plan.tty is None else plan.tty
+
+
+def environment_for(plan: InstancePlan, outlook: Outlook) -> dict[str, str]:
+    """The environment of an instance; into a pipe, too, it is to print what can be seen."""
+    environment: Mapping[str, str] = plan.environment
+    silent = not any(environment.get(name) for name in _COLOUR_VARIABLES)
+    if outlook.colours and silent and not has_terminal(plan, outlook):
+        return {**environment, "FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}
+    return dict(environment)

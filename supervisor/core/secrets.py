@@ -1,0 +1,32 @@
+"""What an environment holds that nobody is to read in a log of ours."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+HIDDEN = "***"
+# Shorter ones are part of too many words to be taken out of a text.
+_SHORTEST = 6
+_TELLING = re.compile(
+    r"secret|token|passw|passphrase|credential|(?:api|private|access|signing|encryption)_?key|auth"
+    r"|(?:^|_)(?:key|pwd|dsn)$",
+    re.IGNORECASE,
+)
+# RFC 3986, section 3.2.1: the password of a URL.
+_USERINFO = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
+
+
+def hide(text: str, environment: Mapping[str, str]) -> str:
+    """A text without the secrets of an environment, and without passwords in URLs."""
+    if not text:
+        return text
+    for secret in sorted(set(_secrets(environment)), key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return _USERINFO.sub(lambda match: match[0].replace(f":{match[1]}@", f":{HIDDEN}@"), text)
+
+
+def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
+    for name, value in environment.items():
+        if len(value) >= _SHORTEST and _TELLING.search(name):
+            yield value
+        if "://" in value:
+            yield from (found for found in _USERINFO.findall(value) if len(found) >= _SHORTEST)

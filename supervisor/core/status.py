@@ -1,0 +1,104 @@
+"""What is told of an instance to whoever asks, as rows for programs."""
+
+from datetime import UTC, datetime
+
+from portweave.supervisor.core.lifecycle import Life
+from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.core.value import value
+
+
+@value
+class Clock:
+    """One moment on two clocks.
+
+    Attributes:
+        now_s: On the monotonic clock, which lives are timed by.
+        wall_s: Since the epoch.
+    """
+
+    now_s: float
+    wall_s: float
+
+    def stamp(self, at_s: float | None) -> str | None:
+        """A time of the monotonic clock as RFC 3339, in UTC; None for None."""
+        if at_s is None:
+            return None
+        return rfc3339(self.wall_s - (self.now_s - at_s))
+
+
+@value
+class Usage:
+    """What the processes of an instance use.
+
+    Attributes:
+        cpu_s: Processor time of those that live.
+        rss_bytes: Memory that they have in use; what they share counts for each.
+    """
+
+    cpu_s: float = 0.0
+    rss_bytes: int = 0
+
+
+def rfc3339(wall_s: float) -> str:
+    """Seconds since the epoch as RFC 3339, in UTC, to the millisecond."""
+    at = datetime.fromtimestamp(wall_s, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def row(plan: InstancePlan, life: Life, clock: Clock, usage: Usage | None) -> dict[str, object]:
+    """An instance as an object of `ps --json`.
+
+    Args:
+        plan: Its plan.
+        life: Where it stands.
+        clock: Now.
+        usage: Of its processes; None where none is alive.
+    """
+    lived_s = 0.0 if life.started_s is None else clock.now_s - life.started_s
+    is_alive = life.pid is not None
+    percent = None if usage is None or lived_s <= 0 else round(100 * usage.cpu_s / lived_s, 1)
+    return {
+        "name": plan.service,
+        "instance": plan.number,
+        "fullName": plan.full_name,
+        "state": str(life.phase),
+        "pid": life.pid,
+        "port": plan.port,
+        "url": plan.url,
+        "restarts": life.restarts,
+        "exitCode": None if is_alive else life.exit_status,
+        "startedAt": clock.stamp(life.started_s),
+        "readyAt": clock.stamp(life.ready_s) if is_alive else None,
+        "cpuPercent": percent if is_alive else None,
+        "rssBytes": usage.rss_bytes if usage is not None and is_alive else None,
+        "reason": life.reason or None,
+    }
+
+
+def change(
+    plan: InstancePlan, before: Life, after: Life, clock: Clock, text: str
+) -> dict[str, object]:
+    """A change of an instance as an object of `events --json`.
+
+    Args:
+        plan: Its plan.
+        before: What it was.
+        after: What it is.
+        clock: Now.
+        text: The same for people; empty where it is not worth telling.
+    """
+    return {
+        "time": clock.stamp(clock.now_s),
+        "event": f"service {after.phase}",
+        "name": plan.service,
+        "instance": plan.number,
+        "fullName": plan.full_name,
+        "state": str(after.phase),
+        "previous": str(before.phase),
+        "pid": after.pid,
+        "port": plan.port,
+        "restarts": after.restarts,
+        "exitCode": None if after.pid is not None else after.exit_status,
+        "reason": after.reason or None,
+        "text": text or None,
+    }

@@ -1,0 +1,167 @@
+"""The fleet and its services: events go in, actions come out, and whoever listens is told."""
+
+import time
+from collections.abc import Callable, Iterable
+
+import anyio
+from anyio.abc import TaskGroup
+
+from portweave.supervisor.core import fleet as fleets
+from portweave.supervisor.core.change import Change, compare
+from portweave.supervisor.core.fleet import Fleet, Orders
+from portweave.supervisor.core.lifecycle import Event, ImpossibleEventError, Life, Phase
+from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.core.value import replace
+from portweave.supervisor.service import Service
+
+# Of an instance that had not been there, and of one that is no more.
+_NO_LIFE = Life()
+
+
+class Engine:
+    """All instances of a stack while it runs.
+
+    Args:
+        make: Makes the service of an instance.
+        told: Called after each change, with the fleet before it.
+        refused: Takes an event that cannot be: an error of ours, told and left at that.
+
+    Attributes:
+        fleet: As it is now.
+        services: By instance.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[InstancePlan], Service],
+        told: Callable[[Fleet], None],
+        refused: Callable[[str], None],
+    ) -> None:
+        self.fleet = Fleet({}, {}, frozenset())
+        self.services: dict[str, Service] = {}
+        self._left: list[str] = []
+        self._make = make
+        self._told = told
+        self._refused = refused
+        self._news = anyio.Event()
+        self._tasks: TaskGroup | None = None
+
+    @property
+    def left(self) -> list[str]:
+        """Processes that could not be ended, in words."""
+        return [*self._left, *(text for one in self.services.values() for text in one.left)]
+
+    def muster(self, plans: tuple[InstancePlan, ...], *, resident: bool) -> None:
+        """Make all instances; nobody is wanted yet."""
+        self.services = {plan.name: self._make(plan) for plan in plans}
+        self.fleet, _ = fleets.muster(plans, frozenset(), 0.0, resident=resident)
+
+    def serve(self, tasks: TaskGroup) -> None:
+        """Have the services carry out what they are ordered."""
+        self._tasks = tasks
+        for service in self.services.values():
+            tasks.start_soon(service.serve)
+
+    def take(self, name: str, event: Event) -> None:
+        """Take what happened to an instance; no `await` in here, so it is one step."""
+        try:
+            self._change(*fleets.step(self.fleet, name, event, time.monotonic()))
+        except ImpossibleEventError as error:
+            self._refused(f"{name}: ignored {error}")
+
+    def want(self, names: Iterable[str]) -> None:
+        """Have instances run."""
+        self._change(*fleets.want(self.fleet, names, time.monotonic()))
+
+    def start(self, names: Iterable[str], *, needs: bool) -> list[str]:
+        """Have instances run, and all that they depend on; the names of those that did not."""
+        names = list(names)
+        found = fleets.with_needs(self.fleet, names) if needs else set(names)
+        idle = [name for name in self.fleet.plans if name in found and not self._is_up(name)]
+        done = [name for name in names if self.fleet.lives[name].phase is Phase.COMPLETED]
+        self.want(found)
+        # What is named runs once more, however well it had ended.
+        self._change(*fleets.restart(self.fleet, done, time.monotonic()))
+        return [name for name in idle if name in names or name not in done]
+
+    def _is_up(self, name: str) -> bool:
+        life = self.fleet.lives[name]
+        return life.wanted and life.phase not in (Phase.FAILED, Phase.EXITED)
+
+    def rest(self, names: Iterable[str]) -> None:
+        """Stop instances."""
+        self._change(*fleets.rest(self.fleet, names, time.monotonic()))
+
+    def restart(self, names: Iterable[str]) -> None:
+        """Stop instances and start them again."""
+        self._change(*fleets.restart(self.fleet, names, time.monotonic()))
+
+    def close(self) -> None:
+        """Stop all, dependents first."""
+        self._change(*fleets.close(self.fleet, time.monotonic()))
+
+    def kill(self) -> None:
+        """End all at once."""
+        self._change(*fleets.kill(self.fleet, time.monotonic()))
+
+    def limit_grace(self, grace_s: float) -> None:
+        """From now on nothing has longer to end than this."""
+        for service in self.services.values():
+            if service.plan.stop_grace_s > grace_s:
+                service.adopt(replace(service.plan, stop_grace_s=grace_s), at_once=True)
+
+    def compare(self, plans: Iterable[InstancePlan]) -> Change:
+        """What it would mean to have these plans instead."""
+        staying = {n: p for n, p in self.fleet.plans.items() if n not in self.fleet.dropped}
+        return compare(staying, plans)
+
+    def adopt(self, plans: tuple[InstancePlan, ...]) -> Change:
+        """Have these plans from now on: starts again what differs, ends what is no more.
+
+        What is new is not started by this.
+        """
+        change = self.compare(plans)
+        assert self._tasks is not None
+        for plan in plans:
+            service = self.services.get(plan.name)
+            if service is None:
+                service = self.services[plan.name] = self._make(plan)
+                self._tasks.start_soon(service.serve)
+            else:
+                service.adopt(plan, at_once=plan.name in change.hot)
+        after = fleets.adopt(
+            self.fleet,
+            plans,
+            again=change.again,
+            dropped=change.removed,
+            now_s=time.monotonic(),
+        )
+        self._change(*after)
+        return change
+
+    async def news(self) -> None:
+        """Wait for the next change."""
+        await self._news.wait()
+
+    def _change(self, after: Fleet, orders: Orders) -> None:
+        before, self.fleet = self.fleet, after
+        for name, action in orders:
+            self.services[name].order(action)
+        for name in self.services.keys() - after.plans.keys():
+            gone = self.services.pop(name)
+            self._left += gone.left
+            gone.retire()
+        self._told(before)
+        news, self._news = self._news, anyio.Event()
+        news.set()
+
+
+def changes(before: Fleet, after: Fleet) -> list[tuple[InstancePlan, Life, Life]]:
+    """The instances that are in another phase than they were: plan, life before, life after."""
+    found: list[tuple[InstancePlan, Life, Life]] = []
+    for name, plan in {**before.plans, **after.plans}.items():
+        old = before.lives.get(name, _NO_LIFE)
+        new = after.lives.get(name, _NO_LIFE)
+        if old.phase is not new.phase:
+            found.append((plan, old, new))
+    return found

@@ -1,0 +1,89 @@
+"""Portweave's own events, as JSON lines in a file beside the logs of the services."""
+
+import os
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+SEGMENT_BYTES = 10 << 20
+SEGMENTS_KEPT = 5
+# Of what happens before there is time to open the file, and while the disk is full.
+_MOST_WAITING = 1000
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+_LEVELS = {"failed": "error", "blocked": "error", "unhealthy": "warning", "backoff": "warning"}
+
+
+class EventLog:
+    """Takes events at once, and writes them once it is open.
+
+    What it needs for that takes longer to import than services take to start.
+
+    Args:
+        folder: Of the logs.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._path = f"{folder}/portweave.log"
+        self._waiting: deque[dict[str, Any]] = deque(maxlen=_MOST_WAITING)
+        self._log: Any = None
+        self._file = -1
+        self._size = 0
+        self._lost = 0
+
+    def take(self, event: Mapping[str, object]) -> None:
+        """Take an event: a phrase in `event`, its `time`, and flat fields."""
+        if self._log is None:
+            self._waiting.append(dict(event))
+        else:
+            self._write(dict(event))
+
+    def open(self) -> None:
+        """Write what was taken, and from now on all else at once."""
+        if self._log is not None:
+            return
+        import structlog
+
+        from portweave.log import configure
+
+        configure(self._put)
+        self._log = structlog.get_logger()
+        while self._waiting:
+            self._write(self._waiting.popleft())
+
+    def close(self) -> None:
+        """Write what is left, and close the file."""
+        if self._waiting:
+            self.open()
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _write(self, fields: dict[str, Any]) -> None:
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self._log.warning("events lost", count=lost)
+        level = _LEVELS.get(str(fields.get("state")), "info")
+        getattr(self._log, level)(fields.pop("event"), **fields)
+
+    def _put(self, line: str) -> None:
+        data = line.encode("utf-8", "backslashreplace") + b"\n"
+        try:
+            if self._file < 0:
+                os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+                self._file = os.open(self._path, _FLAGS, 0o600)
+                self._size = os.fstat(self._file).st_size
+            if self._size >= SEGMENT_BYTES:
+                self._rotate()
+            self._size += os.write(self._file, data)
+        except OSError:
+            # A full disk, mostly: the stack goes on, and what is missing is counted.
+            self._lost += 1
+
+    def _rotate(self) -> None:
+        for number in range(SEGMENTS_KEPT - 2, -1, -1):
+            old = f"{self._path}.{number}" if number else self._path
+            if os.path.exists(old):
+                os.replace(old, f"{self._path}.{number + 1}")
+        os.close(self._file)
+        self._file = os.open(self._path, _FLAGS, 0o600)
+        self._size = 0

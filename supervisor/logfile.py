@@ -1,0 +1,322 @@
+"""Logs on disk: every byte that a service prints, at once, with an index beside it.
+
+Whatever happens to the disk, the services go on: what finds no room is dropped, counted, marked in
+the log once there is room again, and told. Files are 0600 in a folder that is 0700. A segment ends
+at 10 MiB, or when it is a few days old; five of an instance are kept, and none for longer than two
+weeks.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Callable
+
+from portweave.supervisor.core.logindex import (
+    ERR,
+    LONGEST_BYTES,
+    NOTE,
+    OUT,
+    RECORD_BYTES,
+    START,
+    Record,
+    pack,
+    segments,
+    stem,
+    unpack,
+)
+
+SEGMENT_BYTES = 10 << 20
+SEGMENTS_KEPT = 5
+RETENTION_S = 14 * 24 * 3600
+# Else one that is hardly written to would be kept for months.
+SEGMENT_AGE_NS = RETENTION_S * 1_000_000_000 // SEGMENTS_KEPT
+# A clock that is set back by more than this begins a new segment: times within one are in order.
+_CLOCK_STEP_NS = 60 * 1_000_000_000
+_RETRY_NS = 1_000_000_000
+# How often it is looked whether somebody has taken the files away.
+_LOOK_NS = 1_000_000_000
+_TELL_PAUSE_S = 60.0
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+
+
+class LogFolder:
+    """The logs of a stack.
+
+    Args:
+        path: Its folder; made if missing.
+        tell: Takes what users should know.
+    """
+
+    def __init__(self, path: str, tell: Callable[[str], None]) -> None:
+        self.path = path
+        self._tell = tell
+        self._told_s = -_TELL_PAUSE_S
+        self._failing: set[str] = set()
+        self._missing_bytes = 0
+        self._logs: dict[str, LogFile] = {}
+
+    def log(self, instance: str) -> "LogFile":
+        """The log of an instance; always the same one."""
+        if instance not in self._logs:
+            self._logs[instance] = LogFile(self, instance)
+        return self._logs[instance]
+
+    def drop_old(self) -> None:
+        """Remove what is older than the retention, also of services that there are no more."""
+        oldest_s = time.time() - RETENTION_S
+        try:
+            with os.scandir(self.path) as entries:
+                for entry in entries:
+                    is_log = ".log" in entry.name or ".idx." in entry.name
+                    if is_log and entry.stat(follow_symlinks=False).st_mtime < oldest_s:
+                        os.unlink(entry.path)
+        except OSError:
+            # Nobody waits for it: the next start tries again.
+            return
+
+    def failed(self, instance: str, error: OSError) -> None:
+        """Take that something of an instance could not be kept."""
+        if not self._failing and time.monotonic() - self._told_s >= _TELL_PAUSE_S:
+            self._told_s = time.monotonic()
+            self._tell(f"logs are not kept for now: {error.strerror or error} ({self.path})")
+        self._failing.add(instance)
+
+    def recovered(self, instance: str, missing_bytes: int) -> None:
+        """Take that an instance's log goes on, without some bytes."""
+        self._failing.discard(instance)
+        self._missing_bytes += missing_bytes
+        if not self._failing:
+            self._tell(f"logs are kept again; {self._missing_bytes:,} bytes are missing in them")
+            self._missing_bytes = 0
+
+    def close(self) -> None:
+        """Close all files."""
+        for log in self._logs.values():
+            log.close()
+
+
+class LogFile:
+    """The log of one instance.
+
+    Attributes:
+        run: The number of the run that began last; 0 before the first, or while that is unknown.
+    """
+
+    def __init__(self, folder: LogFolder, instance: str) -> None:
+        self.run = 0
+        self._folder = folder
+        self._instance = instance
+        self._base = f"{folder.path}/{stem(instance)}"
+        self._log = self._index = -1
+        self._segment = 0
+        self._end = 0
+        self._index_bytes = 0
+        self._born_ns = self._last_ns = self._looked_ns = 0
+        self._started_ns = 0
+        self._dropped_bytes = 0
+        self._dropped_why = ""
+        self._retry_ns = 0
+
+    def begin(self) -> None:
+        """A run begins."""
+        self._note_start()
+        self._started_ns = time.time_ns()
+
+    def write(self, kind: int, data: bytes) -> None:
+        """Keep what a stream (`OUT` or `ERR`) brought; does not fail."""
+        now_ns = time.time_ns()
+        if self._retry_ns - _RETRY_NS <= now_ns < self._retry_ns:
+            self._dropped_bytes += len(data)
+            return
+        rest = data
+        try:
+            self._prepare(now_ns)
+            while rest:
+                rest = rest[self._append(kind, rest, now_ns) :]
+        except OSError as error:
+            self._drop(len(rest), error, now_ns)
+
+    def close(self) -> None:
+        """Close the files; a run that printed nothing is noted too."""
+        self._note_start()
+        self._close()
+
+    def _note_start(self) -> None:
+        if self._started_ns:
+            now_ns = time.time_ns()
+            try:
+                self._prepare(now_ns)
+            except OSError as error:
+                self._drop(0, error, now_ns)
+
+    def _prepare(self, now_ns: int) -> None:
+        """See to it that there is a segment to write to, and that all before is in it."""
+        if now_ns - self._looked_ns > _LOOK_NS or now_ns < self._looked_ns:
+            self._looked_ns = now_ns
+            if self._log >= 0 and not self._is_in_place():
+                self._close()
+        if self._log < 0:
+            self._open(now_ns)
+        if (
+            self._end >= SEGMENT_BYTES
+            or self._index_bytes >= SEGMENT_BYTES
+            or now_ns - self._born_ns > SEGMENT_AGE_NS
+            or now_ns < self._last_ns - _CLOCK_STEP_NS
+        ):
+            self._rotate(now_ns)
+        if self._started_ns:
+            self.run += 1
+            started_ns, self._started_ns = self._started_ns, 0
+            self._append(START, b"", started_ns)
+        if self._retry_ns:
+            if self._dropped_bytes:
+                size, why = self._dropped_bytes, self._dropped_why
+                text = f"\n[portweave] {size:,} bytes are missing here: {why}\n".encode()
+                if self._append(NOTE, text, now_ns) < len(text):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._retry_ns = 0
+            missing_bytes, self._dropped_bytes = self._dropped_bytes, 0
+            self._folder.recovered(self._instance, missing_bytes)
+
+    def _append(self, kind: int, data: bytes, now_ns: int) -> int:
+        """Write to log and index; how much of it found room, which is not always all."""
+        self._last_ns = max(self._last_ns, now_ns)
+        written = os.write(self._log, data) if data else 0
+        end = os.lseek(self._log, 0, os.SEEK_CUR if data else os.SEEK_END)
+        offset = end - written
+        if offset < self._end:
+            # Somebody has emptied the log: what the index says of it does not hold any more.
+            os.ftruncate(self._index, 0)
+            self._index_bytes = 0
+        try:
+            self._note(pack(offset, self._last_ns, written, self.run, kind))
+        except OSError:
+            # What the index does not know of would be taken for something else later.
+            os.ftruncate(self._log, offset)
+            raise
+        self._end = end
+        self._index_bytes += RECORD_BYTES
+        return written
+
+    def _note(self, record: bytes) -> None:
+        if os.write(self._index, record) < RECORD_BYTES:
+            os.ftruncate(self._index, self._index_bytes)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _drop(self, size: int, error: OSError, now_ns: int) -> None:
+        if not self._dropped_bytes:
+            self._dropped_why = error.strerror or str(error)
+        self._dropped_bytes += size
+        self._retry_ns = now_ns + _RETRY_NS
+        self._folder.failed(self._instance, error)
+
+    def _is_in_place(self) -> bool:
+        """Whether log and index are still where others look for them."""
+        try:
+            log = os.stat(f"{self._base}.log")
+            index = os.stat(f"{self._base}.idx.{self._segment}")
+        except OSError:
+            return False
+        return os.path.samestat(log, os.fstat(self._log)) and os.path.samestat(
+            index, os.fstat(self._index)
+        )
+
+    def _open(self, now_ns: int) -> None:
+        """Go on with the newest segment, after mending what a crash has left of it."""
+        os.makedirs(self._folder.path, mode=0o700, exist_ok=True)
+        found = segments(os.listdir(self._folder.path)).get(self._instance, [])
+        self._segment = found[-1] if found else 1
+        self.run = self.run or self._newest_run(found)
+        if os.path.exists(f"{self._base}.log.{self._segment}"):
+            # The last rotation was not finished.
+            self._segment += 1
+        self._open_segment(now_ns)
+        self._drop_segments(found)
+
+    def _open_segment(self, now_ns: int) -> None:
+        index = os.open(f"{self._base}.idx.{self._segment}", _FLAGS, 0o600)
+        try:
+            self._log = os.open(f"{self._base}.log", _FLAGS, 0o600)
+        except OSError:
+            os.close(index)
+            raise
+        self._index = index
+        self._born_ns, self._last_ns = now_ns, 0
+        self._end = self._index_bytes = 0
+        try:
+            self._mend(os.fstat(self._log))
+        except OSError:
+            self._close()
+            raise
+
+    def _mend(self, log: os.stat_result) -> None:
+        """Bring the index to what the log has: no more, and no less."""
+        count = os.fstat(self._index).st_size // RECORD_BYTES
+        last = None
+        while count and last is None:
+            count -= 1
+            last = _record(self._index, count)
+            if last is not None and last.end > log.st_size:
+                last = None
+        self._index_bytes = (count + 1) * RECORD_BYTES if last is not None else 0
+        os.ftruncate(self._index, self._index_bytes)
+        kind = OUT
+        if last is not None:
+            first = _record(self._index, 0)
+            self._born_ns = first.time_ns if first is not None else last.time_ns
+            self._last_ns, self._end = last.time_ns, last.end
+            kind = last.kind if last.kind in (OUT, ERR) else OUT
+        self._last_ns = max(self._last_ns, log.st_mtime_ns if self._end < log.st_size else 0)
+        while self._end < log.st_size:
+            length = min(log.st_size - self._end, LONGEST_BYTES)
+            os.write(self._index, pack(self._end, self._last_ns, length, self.run, kind))
+            self._end += length
+            self._index_bytes += RECORD_BYTES
+
+    def _newest_run(self, found: list[int]) -> int:
+        for number in reversed(found):
+            try:
+                index = os.open(f"{self._base}.idx.{number}", os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                continue
+            try:
+                count = os.fstat(index).st_size // RECORD_BYTES
+                while count:
+                    count -= 1
+                    record = _record(index, count)
+                    if record is not None:
+                        return record.run
+            finally:
+                os.close(index)
+        return 0
+
+    def _rotate(self, now_ns: int) -> None:
+        in_place = self._is_in_place()
+        self._close()
+        if not in_place:
+            self._open(now_ns)
+            return
+        os.rename(f"{self._base}.log", f"{self._base}.log.{self._segment}")
+        self._segment += 1
+        self._open_segment(now_ns)
+        self._drop_segments([self._segment - SEGMENTS_KEPT])
+
+    def _drop_segments(self, numbers: list[int]) -> None:
+        for number in numbers:
+            if number <= self._segment - SEGMENTS_KEPT:
+                for name in (f"{self._base}.log.{number}", f"{self._base}.idx.{number}"):
+                    try:
+                        os.unlink(name)
+                    except FileNotFoundError:
+                        continue
+
+    def _close(self) -> None:
+        for descriptor in (self._log, self._index):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._log = self._index = -1
+
+
+def _record(index: int, number: int) -> Record | None:
+    data = os.pread(index, RECORD_BYTES, number * RECORD_BYTES)
+    return next(unpack(data), None)

@@ -1,0 +1,84 @@
+"""The socket on which a service says how it is (sd_notify(3)).
+
+A datagram counts only if one of the service's own processes has sent it, which the kernel tells
+(unix(7): SCM_CREDENTIALS). A process that has ended by the time it is asked about, as the command
+systemd-notify(1) may have, cannot be looked at: it is believed, because it knew a name that only
+the service was told. macOS has no such credentials: there the name alone has to do.
+"""
+
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Callable
+
+import anyio
+
+from portweave.supervisor.core.notice import Notice, parse
+from portweave.supervisor.tribe import look_at
+
+_LONGEST_BYTES = 16_384
+_CREDENTIALS = struct.Struct("3i")
+# As many as may come with a datagram (unix(7)): those that we do not want are closed.
+_MOST_DESCRIPTORS = 253
+
+
+class NotifySocket:
+    """Takes what one run of a service says.
+
+    Args:
+        folder: Where the socket is to lie.
+
+    Attributes:
+        path: Of the socket.
+
+    Raises:
+        OSError: There cannot be one.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.path = f"{folder}/{os.urandom(8).hex()}.notify"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            self._socket.bind(self.path)
+            os.chmod(self.path, 0o600)
+            if hasattr(socket, "SO_PASSCRED"):
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            self._socket.setblocking(False)
+        except OSError:
+            self.close()
+            raise
+
+    async def serve(self, is_member: Callable[[int], bool], take: Callable[[Notice], None]) -> None:
+        """Hand on what the service's own processes say, until cancelled."""
+        while True:
+            await anyio.wait_readable(self._socket)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    notice = self._receive(is_member)
+                    if notice is not None:
+                        take(notice)
+
+    def _receive(self, is_member: Callable[[int], bool]) -> Notice | None:
+        space = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(4 * _MOST_DESCRIPTORS)
+        data, ancillary, _, _ = self._socket.recvmsg(_LONGEST_BYTES, space)
+        sender: int | None = None
+        for level, kind, content in ancillary:
+            if level != socket.SOL_SOCKET:
+                continue
+            if kind == socket.SCM_RIGHTS:
+                # FDSTORE is not offered. BARRIER=1 asks for just this: the sender waits for it.
+                usable = content[: len(content) - len(content) % 4]
+                for (descriptor,) in struct.iter_unpack("i", usable):
+                    os.close(descriptor)
+            elif kind == getattr(socket, "SCM_CREDENTIALS", -1):
+                sender = _CREDENTIALS.unpack(content[: _CREDENTIALS.size])[0]
+        if sender is not None and look_at(sender) is not None and not is_member(sender):
+            return None
+        return parse(data)
+
+    def close(self) -> None:
+        """Remove it."""
+        self._socket.close()
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)

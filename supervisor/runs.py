@@ -1,0 +1,101 @@
+"""What is remembered of each instance's runs, for `portweave why`: the last good one, the last end.
+
+`.portweave/runs/<instance>.json`, 0600. Of variables only their names and a salted digest are kept:
+enough to tell which have changed, and nothing to read a secret from.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+
+from portweave.allocator.jsontext import is_list, is_object
+from portweave.supervisor.core.plan import InstancePlan
+
+_SALT_BYTES = 16
+
+
+class Runs:
+    """The memory of one worktree's instances.
+
+    Args:
+        root: The worktree's root.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._folder = f"{root}/.portweave/runs"
+
+    def note_good(self, plan: InstancePlan, at: str) -> None:
+        """Remember how an instance was started that has become ready, or completed.
+
+        Args:
+            plan: Its plan.
+            at: When, as RFC 3339.
+        """
+        salt = os.urandom(_SALT_BYTES).hex()
+        good: dict[str, object] = {
+            "at": at,
+            "command": list(plan.argv),
+            "workingDir": plan.working_dir,
+            "port": plan.port,
+            "salt": salt,
+            "environment": digests(plan.environment, salt),
+        }
+        self._write(plan.name, {**self.read(plan.name), "good": good})
+
+    def note_end(self, name: str, end: Mapping[str, object]) -> None:
+        """Remember how a run ended that was not to end so."""
+        self._write(name, {**self.read(name), "end": dict(end)})
+
+    def read(self, name: str) -> dict[str, object]:
+        """What is remembered of an instance; empty where there is nothing, or nothing readable."""
+        try:
+            with open(f"{self._folder}/{name}.json", encoding="utf-8", errors="replace") as file:
+                data: object = json.load(file)
+        except (OSError, ValueError):
+            return {}
+        return data if is_object(data) else {}
+
+    def _write(self, name: str, data: Mapping[str, object]) -> None:
+        path = f"{self._folder}/{name}.json"
+        try:
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            new = f"{path}.tmp.{os.getpid()}"
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+                json.dump(data, file)
+            os.replace(new, path)
+        except OSError:
+            # It only helps to explain: a full disk is told elsewhere.
+            return
+
+
+def digests(environment: Mapping[str, str], salt: str) -> dict[str, str]:
+    """A digest of each variable's value, by which a change is seen."""
+    from hashlib import sha256
+
+    return {
+        name: sha256(f"{salt}{name}={value}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        for name, value in environment.items()
+    }
+
+
+def differences(plan: InstancePlan, good: Mapping[str, object]) -> list[str]:
+    """What an instance is started with now that differs from its last good run, in words."""
+    found: list[str] = []
+    command = good.get("command")
+    if is_list(command) and [str(word) for word in command] != list(plan.argv):
+        found.append(f"command: was {' '.join(map(str, command))}")
+    if good.get("workingDir") != plan.working_dir:
+        found.append(f"workingDir: was {good.get('workingDir')}")
+    if good.get("port") != plan.port:
+        found.append(f"port: was {good.get('port')}, is {plan.port}")
+    before = good.get("environment")
+    if is_object(before):
+        now = digests(plan.environment, str(good.get("salt", "")))
+        kinds = (
+            ("new", sorted(now.keys() - before.keys())),
+            ("gone", sorted(before.keys() - now.keys())),
+            ("changed", sorted(n for n in now.keys() & before.keys() if now[n] != before[n])),
+        )
+        found += [f"environment, {kind}: {', '.join(names)}" for kind, names in kinds if names]
+    return found

@@ -1,0 +1,122 @@
+"""How a process becomes a supervisor, in the foreground or detached.
+
+A detached guardian is a fresh interpreter, not a fork of the command that starts it: its
+environment, which tag scans read, is to be without the marks of an outer stack. It is started first
+of all, so that it has imported what it needs by the time that there is something to run.
+"""
+
+import _socket
+import os
+import sys
+
+from portweave.supervisor.guardian import Supervisor, receive, send
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Mapping
+
+    from portweave.supervisor.paths import Hold
+else:
+    # `signal` makes enumerations of what this has as numbers.
+    signal = __import__("_signal")
+
+_INBOX = 3
+# -P: what lies in the folder that we are called from is not ours to import.
+_COMMAND = ("-P", "-c", "from portweave.supervisor.start import guard; guard()")
+
+
+def warm_up() -> None:
+    """Import what the supervisor needs: in its own process, while the parent does the rest."""
+    from importlib import import_module
+
+    for name in ("pickle", "anyio._backends._asyncio", "portweave.supervisor.run"):
+        import_module(name)
+
+
+def supervise(work: bytes) -> int:
+    """Run a stack; the exit status."""
+    import pickle
+
+    import anyio
+
+    from portweave.supervisor.run import run as run_stack
+
+    # From our own parent, by a socket that nobody else has.
+    return anyio.run(run_stack, pickle.loads(work))  # noqa: S301
+
+
+class Detached:
+    """A guardian in a session of its own, that is to run a stack.
+
+    Args:
+        environ: Its environment.
+
+    Attributes:
+        pid: Its number.
+    """
+
+    def __init__(self, environ: "Mapping[str, str]") -> None:
+        self._socket, theirs = _socket.socketpair()
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        actions = [
+            (os.POSIX_SPAWN_DUP2, null, 0),
+            (os.POSIX_SPAWN_DUP2, null, 1),
+            (os.POSIX_SPAWN_DUP2, null, 2),
+            (os.POSIX_SPAWN_DUP2, theirs.fileno(), _INBOX),
+        ]
+        self.pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, *_COMMAND],
+            environ,
+            file_actions=actions,
+            setsid=True,
+            setsigmask=(),
+            setsigdef=(signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP),
+        )
+        os.close(null)
+        theirs.close()
+
+    def start(self, work: bytes, folder: str, key: str, tag: str, hold: "Hold") -> None:
+        """Have it run a stack, and hand the right to do so over to it."""
+        head = "\0".join((folder, key, tag)).encode("utf-8", "surrogateescape")
+        send(self._socket, head + b"\0" + work, hold.descriptor)
+
+    def has_ended(self) -> bool:
+        """Whether it is no more: it keeps its end of the socket for as long as it lives."""
+        self._socket.setblocking(False)
+        try:
+            return not self._socket.recv(1)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def dismiss(self) -> None:
+        """There is nothing to run: it ends."""
+        self._socket.close()
+        os.waitpid(self.pid, 0)
+
+
+def guard() -> None:
+    """Be a detached guardian: wait for a stack to run, and run it."""
+    from portweave.supervisor.paths import Hold
+
+    inbox = _socket.socket(fileno=_INBOX)
+    # What we hold open nobody else is to have; what we stand in could not be unmounted.
+    os.set_inheritable(_INBOX, False)
+    os.chdir("/")
+    supervisor = Supervisor(warm_up, supervise)
+    received = receive(inbox)
+    if received is None:
+        supervisor.dismiss()
+        return
+    data, descriptor = received
+    folder, key, tag, work = data.split(b"\0", 3)
+    hold = Hold(_text(folder), _text(key), descriptor)
+    with hold:
+        supervisor.start(work, hold, _text(tag))
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")

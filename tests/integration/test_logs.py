@@ -1,0 +1,474 @@
+"""`portweave logs`, on what real stacks have printed."""
+
+import errno
+import json
+import os
+import re
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from portweave.supervisor.logfile import LogFolder
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+    from tests.integration.conftest import StartUp
+
+Spawn = Callable[..., "subprocess.Popen[bytes]"]
+PATIENCE_S = 20.0
+
+
+def write_services(root: Path, **programs: str) -> None:
+    """A Procfile of Python programs."""
+    lines: list[str] = []
+    for name, program in programs.items():
+        (root / f"{name}.py").write_text(program)
+        lines.append(f"{name}: {sys.executable} -u {name}.py\n")
+    (root / "Procfile").write_text("".join(lines))
+
+
+def logs_of(root: Path) -> Path:
+    return root / ".portweave/logs"
+
+
+class Follower:
+    """`portweave logs -f` beside the test."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self.process = process
+        self._seen = bytearray()
+        self._news = threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        while data := os.read(self.process.stdout.fileno(), 65_536):
+            with self._news:
+                self._seen += data
+                self._news.notify_all()
+
+    @property
+    def lines(self) -> list[str]:
+        return self._seen.decode().splitlines()
+
+    def wait_for(self, line: str) -> None:
+        with self._news:
+            assert self._news.wait_for(lambda: line in self.lines, PATIENCE_S), self.lines[-5:]
+
+
+@pytest.fixture
+def follow(cli: "Cli", spawned: Spawn) -> Callable[..., Follower]:
+    def start(root: Path, *args: str) -> Follower:
+        argv = [*cli.argv, "logs", "-f", *args]
+        return Follower(spawned(argv, cwd=root, env=cli.env(), stdout=subprocess.PIPE))
+
+    return start
+
+
+def test_logs_are_there_after_the_stack_has_ended_from_any_folder(
+    project: Path, up: "StartUp", cli: "Cli"
+) -> None:
+    write_services(
+        project,
+        api="import sys; print('one'); print('oops', file=sys.stderr); print('\\x1b[31mred')",
+        web="import time; time.sleep(0.2); print('last', end='')",
+    )
+    assert up(project).wait() == 0
+    inner = project / "deep/down"
+    inner.mkdir(parents=True)
+    done = cli("logs", cwd=inner)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(done.stdout.splitlines()) == [
+        "api | \x1b[31mred",
+        "api | one",
+        "api | oops",
+        "web | last",
+    ]
+    assert done.stdout.splitlines()[-1] == "web | last"
+    assert cli(
+        "logs", "--no-color", "--no-prefix", "api", "--stream", "out", cwd=project
+    ).stdout == ("one\nred\n")
+    assert cli("logs", "--stream", "err", cwd=project).stdout == "api | oops\n"
+    assert cli("logs", "-n", "1", cwd=project).stdout == "web | last\n"
+    assert (logs_of(project) / "api.log").read_bytes().count(b"\x1b[31mred\n") == 1
+    assert stat.S_IMODE(logs_of(project).stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in logs_of(project).iterdir()} == {0o600}
+    assert (project / ".portweave/.gitignore").read_text() == "*\n"
+
+
+def test_programs_get_an_object_for_each_line(project: Path, up: "StartUp", cli: "Cli") -> None:
+    write_services(
+        project, api="print('\\x1b[31m\"quoted\" \\u00e9'); print('\\xff'.encode('latin'))"
+    )
+    assert up(project, "--scale", "api=2").wait() == 0
+    rows = [json.loads(line) for line in cli("logs", "--json", cwd=project).stdout.splitlines()]
+    assert {(row["service"], row["instance"]) for row in rows} == {("api", 1), ("api", 2)}
+    first = next(row for row in rows if row["instance"] == 2)
+    assert list(first) == ["time", "service", "instance", "stream", "run", "line"]
+    assert (first["stream"], first["run"], first["line"]) == ("out", 1, '"quoted" é')
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", first["time"])
+    one = cli("logs", "api.2", "--json", cwd=project).stdout.splitlines()
+    assert [json.loads(line)["instance"] for line in one] == [2, 2]
+
+
+def test_runs_are_counted_over_restarts_of_the_stack(
+    project: Path, up: "StartUp", cli: "Cli"
+) -> None:
+    write_services(project, api="import os; print(os.environ['ROUND'])")
+    for number in (1, 2, 3):
+        assert up(project, env={"ROUND": f"round {number}"}).wait() == 0
+    assert cli("logs", cwd=project).stdout == "".join(f"api | round {n}\n" for n in (1, 2, 3))
+    assert cli("logs", "--run", "last", cwd=project).stdout == "api | round 3\n"
+    assert cli("logs", "--run", "2", cwd=project).stdout == "api | round 2\n"
+    assert cli("logs", "--run", "9", cwd=project).stdout == ""
+
+
+def test_times_select_lines(project: Path, cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "Procfile").write_text("api: true\n")
+    now_ns = time.time_ns()
+    logs = LogFolder(str(logs_of(project)), print)
+    for minutes in (90, 60, 30, 1):
+        moment_ns = now_ns - minutes * 60_000_000_000
+        monkeypatch.setattr(time, "time_ns", lambda moment_ns=moment_ns: moment_ns)
+        logs.log("api").write(0, b"%d minutes ago\n" % minutes)
+    logs.close()
+    for args, expected in (
+        (("--since", "45m"), ["30", "1"]),
+        (("--since", "1h10m", "--until", "20m"), ["60", "30"]),
+        (("--until", "1h10m"), ["90"]),
+        (("--since", "2d", "-n", "2", "--until", "50m"), ["90", "60"]),
+    ):
+        found = cli("logs", *args, cwd=project).stdout.splitlines()
+        assert found == [f"api | {n} minutes ago" for n in expected], args
+    stamped = cli("logs", "-t", "-n", "1", cwd=project, env={"TZ": "UTC"}).stdout
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now_ns / 1e9 - 60))
+    assert re.fullmatch(rf"{moment}\.\d{{3}} api \| 1 minutes ago\n", stamped)
+
+
+def test_searching_shows_lines_and_what_is_around_them(
+    project: Path, up: "StartUp", cli: "Cli"
+) -> None:
+    write_services(project, api="for n in range(30): print(f'Line {n}')")
+    assert up(project).wait() == 0
+    assert cli("logs", "--grep", "line 1$", "-i", cwd=project).stdout == "api | Line 1\n"
+    around = cli("logs", "--grep", "^Line (3|20)$", "-C", "1", "--no-prefix", cwd=project).stdout
+    assert around.splitlines() == ["Line 2", "Line 3", "Line 4", "--"] + [
+        f"Line {n}" for n in (19, 20, 21)
+    ]
+    assert cli("logs", "--grep", "Line", "-v", cwd=project).stdout == ""
+    assert cli("logs", "--grep", "Line .$", "-n", "2", cwd=project).stdout == (
+        "api | Line 8\napi | Line 9\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("nope",), 'no service is named "nope"'),
+        (("-f", "nope"), 'no service is named "nope"'),
+        (("--since", "soon"), "--since takes a time, received 'soon'"),
+        (("-n", "many"), "-n takes a number, received 'many'"),
+        (("--stream", "in"), "--stream takes out or err, received 'in'"),
+        (("--run", "0"), "--run takes a number from 1, or `last`, received '0'"),
+        (("--grep", "("), "--grep takes a regular expression: "),
+        (("-i",), "-i goes with --grep"),
+        (("--after", "x"), "--after goes with --brief"),
+        (("--brief", "--after", "x"), "--after takes a cursor, received 'x'"),
+        (("--brief", "-f"), "--brief and --follow are mutually exclusive"),
+        (("--", "api"), "logs takes names of services, not a command"),
+    ],
+)
+def test_what_cannot_be_understood_is_said(
+    project: Path, cli: "Cli", args: tuple[str, ...], message: str
+) -> None:
+    (project / "Procfile").write_text("api: true\n")
+    done = cli("logs", *args, cwd=project)
+    assert done.returncode == 1
+    assert f"error: {message}" in done.stderr
+    assert "(PW0601)" in done.stderr
+
+
+def test_where_nothing_was_printed_that_is_said(project: Path, cli: "Cli") -> None:
+    (project / "Procfile").write_text("api: true\n")
+    done = cli("logs", cwd=project)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "there are no logs yet" in done.stderr
+    assert "api has printed nothing yet" in cli("logs", "api", cwd=project).stderr
+
+
+def test_after_all_of_ours_are_killed_the_file_has_what_was_read(
+    project: Path, up: "StartUp", cli: "Cli", eventually: Callable[[Callable[[], object]], None]
+) -> None:
+    write_services(
+        project, api="import time\nfor n in range(10**9):\n    print(n)\n    time.sleep(0.0005)"
+    )
+    stack = up(project)
+    log = logs_of(project) / "api.log"
+    eventually(lambda: log.exists() and log.stat().st_size > 2000)
+    command = psutil.Process(stack.process.pid)
+    supervisors = [p for p in command.children() if "portweave" in " ".join(p.cmdline())]
+    services = [p for p in command.children(recursive=True) if p not in supervisors]
+    for process in (command, *supervisors):
+        process.suspend()
+    for process in (command, *supervisors, *services):
+        process.kill()
+    stack.wait()
+    kept = log.read_text()
+    numbers = kept.split("\n")
+    assert numbers[:-1] == [str(n) for n in range(len(numbers) - 1)]
+    shown = cli("logs", "--no-prefix", cwd=project).stdout
+    assert shown.rstrip("\n") == kept.rstrip("\n")
+    # And the next stack goes on behind it.
+    write_services(project, api="print('again')")
+    assert up(project).wait() == 0
+    assert cli("logs", "--no-prefix", "-n", "1", cwd=project).stdout == "again\n"
+    assert log.read_text() == kept + "again\n"
+
+
+def test_following_survives_rotation_restarts_and_the_wait_for_a_stack(
+    project: Path, up: "StartUp", follow: Callable[..., Follower]
+) -> None:
+    write_services(
+        project,
+        api="for n in range(300_000): print(f'{n:099d}')\nprint('done 1')",
+    )
+    (project / "Procfile").write_text(f"api: {sys.executable} api.py\n")
+    follower = follow(project, "--no-prefix")
+    assert up(project).wait() == 0
+    follower.wait_for("done 1")
+    assert follower.lines == [*(f"{n:099d}" for n in range(300_000)), "done 1"]
+    assert len(list(logs_of(project).glob("api.log*"))) == 3
+    write_services(project, api="print('done 2')", web="print('new')")
+    assert up(project).wait() == 0
+    follower.wait_for("done 2")
+    follower.wait_for("new")
+    follower.process.send_signal(signal.SIGINT)
+    assert follower.process.wait(PATIENCE_S) == 130
+
+
+def test_following_goes_on_after_the_folder_was_removed(
+    project: Path, up: "StartUp", follow: Callable[..., Follower]
+) -> None:
+    write_services(
+        project,
+        api="import pathlib, time\nprint('one')\n"
+        "while not pathlib.Path('go').exists(): time.sleep(0.01)\n"
+        "time.sleep(1.1)\nprint('two')\ntime.sleep(1000)",
+    )
+    stack = up(project)
+    follower = follow(project, "--no-prefix", "-n", "1")
+    follower.wait_for("one")
+    for path in logs_of(project).iterdir():
+        path.unlink()
+    logs_of(project).rmdir()
+    (project / "go").touch()
+    follower.wait_for("two")
+    assert follower.lines == ["one", "two"]
+    assert (logs_of(project) / "api.log").read_text() == "two\n"
+    assert stack.stop() == 130
+
+
+def test_old_segments_go(project: Path, up: "StartUp", cli: "Cli") -> None:
+    (project / "big.py").write_text(
+        "line = b'x' * 99 + b'\\n'\nimport os\nfor n in range(1100):\n    rest = line * 600\n"
+        "    while rest: rest = rest[os.write(1, rest):]\n"
+    )
+    (project / "Procfile").write_text(f"api: {sys.executable} big.py\n")
+    old = logs_of(project) / "gone.log"
+    old.parent.mkdir(parents=True)
+    old.write_text("of a service that there is no more\n")
+    os.utime(old, (0, time.time() - 15 * 86_400))
+    assert up(project).wait() == 0
+    sizes = [path.stat().st_size for path in logs_of(project).glob("api.log*")]
+    assert len(sizes) == 5
+    assert all(size < (10 << 20) + 65_536 for size in sizes)
+    assert len(list(logs_of(project).glob("api.idx.*"))) == 5
+    assert not old.exists()
+    shown = cli("logs", "--no-prefix", cwd=project).stdout
+    assert set(shown.splitlines()[1:]) == {"x" * 99}
+    assert len(shown) > 40 << 20
+
+
+def test_a_reader_that_stands_still_does_not_keep_a_log_from_being_whole(
+    project: Path, cli: "Cli", spawned: Spawn, eventually: Callable[[Callable[[], object]], None]
+) -> None:
+    count = 60_000
+    (project / "flood.py").write_text(
+        f"import time\nfor n in range({count}): print(f'{{n:099d}}')\n"
+        "print('the end', flush=True)\ntime.sleep(1000)"
+    )
+    (project / "Procfile").write_text(f"api: {sys.executable} flood.py\n")
+    argv = [*cli.argv, "up"]
+    process = spawned(
+        argv, cwd=project, env=cli.env(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    log = logs_of(project) / "api.log"
+    eventually(lambda: log.exists() and log.read_bytes().endswith(b"the end\n"))
+    lines = log.read_text().splitlines()
+    assert lines == [*(f"{n:099d}" for n in range(count)), "the end"]
+    process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
+    seen = process.stdout.read()
+    assert process.wait(PATIENCE_S) == 130
+    assert b"lines skipped" in seen
+
+
+def test_a_file_that_cannot_grow_stops_no_service_and_is_told_once(
+    project: Path, cli: "Cli", spawned: Spawn
+) -> None:
+    (project / "api.py").write_text(
+        "import time\nfor n in range(3000): print(f'{n:099d}')\n"
+        "print('end of the flood', flush=True)\ntime.sleep(1000)"
+    )
+    (project / "Procfile").write_text(f"api: {sys.executable} api.py\n")
+    limit = 100_000
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        process = spawned(
+            [*cli.argv, "up"],
+            cwd=project,
+            env=cli.env(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert process.stdout is not None
+    seen = b""
+    while b"end of the flood" not in seen:
+        seen += os.read(process.stdout.fileno(), 65_536)
+    process.send_signal(signal.SIGINT)
+    seen += process.stdout.read()
+    assert process.wait(PATIENCE_S) == 130
+    assert seen.count(b"logs are not kept for now") == 1
+    kept = (logs_of(project) / "api.log").read_bytes()
+    assert len(kept) <= limit
+    assert kept == b"".join(b"%099d\n" % n for n in range(3000))[: len(kept)]
+
+
+def test_what_a_full_disk_has_swallowed_is_counted_and_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: "Cli"
+) -> None:
+    told: list[str] = []
+    folder = tmp_path / ".portweave/logs"
+    (tmp_path / "Procfile").write_text("api: true\n")
+    logs = LogFolder(str(folder), told.append)
+    log = logs.log("api")
+    log.begin()
+    log.write(0, b"before\n")
+    real = os.write
+    room = 3
+
+    def write(descriptor: int, data: bytes) -> int:
+        nonlocal room
+        if len(data) == 32:  # a record of the index
+            return real(descriptor, data)
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        size, room = min(room, len(data)), max(0, room - len(data))
+        return real(descriptor, data[:size])
+
+    monkeypatch.setattr(os, "write", write)
+    log.write(0, b"0123456789\n")
+    log.write(1, b"more\n")
+    assert told == [f"logs are not kept for now: No space left on device ({folder})"]
+    room = 10**9
+    later_ns = time.time_ns() + 2_000_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
+    log.write(0, b"after\n")
+    logs.close()
+    monkeypatch.undo()
+    assert told[1:] == ["logs are kept again; 13 bytes are missing in them"]
+    mark = "[portweave] 13 bytes are missing here: No space left on device"
+    shown = cli("logs", "--no-prefix", cwd=tmp_path).stdout.splitlines()
+    assert sorted(shown) == sorted(["before", "012after", mark])
+    assert (folder / "api.log").read_text() == f"before\n012\n{mark}\nafter\n"
+
+
+def test_logs_of_all_worktrees_stand_side_by_side(
+    repo: Callable[[int], list[Path]], up: "StartUp", cli: "Cli"
+) -> None:
+    for number, root in enumerate(repo(1)):
+        write_services(root, api=f"print('in {number}')")
+        assert up(root).wait() == 0
+    lines = cli("logs", "--all", cwd=Path("/")).stdout.splitlines()
+    labels = [line.partition(" | ") for line in lines]
+    assert [text for _, _, text in labels] == ["in 0", "in 1"]
+    assert labels[0][0].startswith("shop/main api")
+    assert re.match(r"shop/shop-1-[0-9a-f]+ api", labels[1][0])
+
+
+def test_a_service_called_portweave_does_not_write_into_our_own_log(
+    project: Path, up: "StartUp", cli: "Cli"
+) -> None:
+    definition = "services: {portweave: {command: echo mine, port: false}}\n"
+    (project / "portweave.yaml").write_text(definition)
+    assert up(project).wait() == 0
+    assert cli("logs", cwd=project).stdout == "portweave | mine\n"
+    for line in (logs_of(project) / "portweave.log").read_text().splitlines():
+        assert list(json.loads(line))[:3] == ["time", "level", "event"]
+
+
+def test_what_happens_to_services_is_kept_as_events_without_secrets(
+    project: Path, up: "StartUp"
+) -> None:
+    (project / "portweave.yaml").write_text(
+        "services:\n"
+        "  api:\n"
+        "    command: sleep 1000\n"
+        "    ready: {exec: 'echo wrong $API_TOKEN; exit 1', timeout: 300ms}\n"
+        "    restart: no\n"
+    )
+    stack = up(project, env={"API_TOKEN": "very-secret-indeed"})
+    stack.wait()
+    assert "wrong ***" in stack.said
+    text = (logs_of(project) / "portweave.log").read_text()
+    assert "very-secret" not in text + stack.said
+    events = [json.loads(line) for line in text.splitlines()]
+    assert [event["event"] for event in events][:2] == ["stack started", "service starting"]
+    assert events[-1]["event"] == "stack ended"
+    failed = next(event for event in events if event["event"] == "service failed")
+    assert (failed["level"], failed["name"], failed["state"]) == ("error", "api", "failed")
+    assert all(not isinstance(value, dict | list) for event in events for value in event.values())
+
+
+def test_a_brief_tells_the_gist_and_its_cursor_what_came_since(
+    project: Path, up: "StartUp", cli: "Cli"
+) -> None:
+    write_services(
+        project,
+        api="for n in range(500): print(f'GET /{n} 200')\n"
+        "for n in range(3):\n"
+        "    try: {}[n]\n"
+        "    except KeyError:\n"
+        "        import traceback; traceback.print_exc()\n"
+        "print('prompt> ', end='')",
+    )
+    assert up(project).wait() == 0
+    first = cli("logs", "--brief", cwd=project).stdout.splitlines()
+    assert first[0].startswith("api 516 lines (6 of errors)")
+    assert "api | GET /499 200 (498 times)" in first
+    assert first.count("api | Traceback (most recent call last):") == 1
+    assert first[-2] == "api | prompt>"
+    cursor = first[-1].removeprefix("cursor: ")
+    again = cli("logs", "--brief", "--after", cursor, cwd=project).stdout.splitlines()
+    assert again == ["nothing new", f"cursor: {cursor}"]
+    write_services(project, api="print('more')", web="print('other')")
+    assert up(project).wait() == 0
+    news = cli("logs", "--brief", "--after", cursor, cwd=project).stdout.splitlines()
+    assert sorted(news[1:-1]) == ["api | more", "web | other"]
+    small = cli("logs", "--brief", "--run", "1", "--budget", "50", cwd=project).stdout
+    assert len(small) <= 201
+    data = json.loads(cli("logs", "--brief", "--json", "web", cwd=project).stdout)
+    assert (data["schemaVersion"], data["lines"], data["seen"]) == (1, ["web | other"], {"web": 1})

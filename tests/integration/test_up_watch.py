@@ -1,0 +1,80 @@
+"""Services that start again when their files change, with real files and git's own rules."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.stacks import write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import Cli
+    from tests.integration.conftest import StartUp
+
+SAY = f"{sys.executable} -u -c \"import sys, time; print(open('said').read()); time.sleep(99)\""
+
+
+def test_a_burst_of_changes_is_one_restart_and_what_git_ignores_is_none(
+    repo: "Callable[[int], list[Path]]",
+    up: "StartUp",
+    cli: "Cli",
+    eventually: "Callable[[Callable[[], object]], None]",
+) -> None:
+    [root] = repo(0)
+    (root / "said").write_text("one")
+    (root / "src").mkdir()
+    (root / ".gitignore").write_text("*.log\n")
+    write(
+        root,
+        f"""
+        services:
+          web:
+            command: {SAY}
+            port: false
+            watch: [said, "src/**/*.py"]
+          other: {{command: sleep 99, port: false}}
+        """,
+    )
+    stack = up(root)
+    stack.wait_for("all ready")
+    # The watch begins behind the start; until then nothing is seen.
+    (root / "src/first.py").write_text("")
+    stack.wait_for("first.py changed; restarts web")
+    eventually(lambda: stack.lines_of("web") == ["one", "one"])
+    (root / "src/noise.log").write_text("")
+    (root / "src/.a.py.swp").write_text("")
+    for number in range(20):
+        (root / f"src/{number}.py").write_text("")
+    (root / "said").write_text("two")
+    eventually(lambda: stack.lines_of("web") == ["one", "one", "two"])
+    assert stack.said.count("restarts web") == 2
+    assert "other starts" not in stack.said
+    assert "noise.log" not in stack.said
+    # What the user has stopped stays so.
+    assert cli("stop", "web", cwd=root).returncode == 0
+    (root / "said").write_text("three")
+    assert cli("restart", "other", cwd=root).returncode == 0
+    assert cli("wait", "other", cwd=root).returncode == 0
+    assert "three" not in stack.printed
+    assert stack.stop() == 130
+
+
+def test_up_watch_looks_at_the_folders_of_services_that_do_not_say_what_to_watch(
+    project: Path, up: "StartUp"
+) -> None:
+    (project / "said").write_text("one")
+    write(project, f"page: {SAY}\n", "Procfile")
+    stack = up(project, "--watch")
+    stack.wait_for("all ready")
+    (project / "said").write_text("two")
+    stack.wait_for("said changed; restarts page")
+    stack.wait_for("| two")
+    assert stack.stop() == 130
+
+
+def test_a_path_that_is_not_there_is_told(project: Path, up: "StartUp") -> None:
+    write(project, "services: {web: {command: sleep 99, port: false, watch: nosuch}}")
+    stack = up(project)
+    stack.wait_for(f"watch: there is no {project}/nosuch")
+    assert stack.stop() == 130

@@ -1,0 +1,37 @@
+import pytest
+
+from portweave.supervisor.core.secrets import hide
+
+ENVIRONMENT = {
+    "API_TOKEN": "t0k3n-of-mine",
+    "DB_PASSWORD": "hunter22",
+    "SHORT_KEY": "abc",
+    "DATABASE_URL": "postgres://shop:s3cr3ts@127.0.0.1/shop",
+    "HOME": "/home/me",
+    "EMPTY_SECRET": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        ("no secret here", "no secret here"),
+        ("curl -H 'x: t0k3n-of-mine' failed", "curl -H 'x: ***' failed"),
+        ("password hunter22 is wrong", "password *** is wrong"),
+        ("abc in /home/me", "abc in /home/me"),
+        ("cannot reach postgres://shop:s3cr3ts@127.0.0.1/shop", None),
+        ("auth for s3cr3ts failed", "auth for *** failed"),
+        ("http://me:otherpass@host/x", "http://me:***@host/x"),
+        ("http://host:80/x", "http://host:80/x"),
+    ],
+)
+def test_secrets_of_the_environment_are_hidden(text: str, shown: str | None) -> None:
+    found = hide(text, ENVIRONMENT)
+    assert not any(s in found for s in ("t0k3n-of-mine", "hunter22", "s3cr3ts"))
+    if shown is not None:
+        assert found == shown
+
+
+def test_a_secret_that_is_a_part_of_another_does_not_uncover_it() -> None:
+    assert hide("x abcdefgh y", {"A_TOKEN": "abcdef", "B_TOKEN": "abcdefgh"}) == "x *** y"
