@@ -1,14 +1,15 @@
-"""One writer of the registry at a time, whoever is killed when.
+"""One writer of a shared file at a time, whoever is killed when.
 
-Two locks, always in this order. flock(2) on `registry.json.lock` serialises our own processes (it
-is the lock that `filelock` takes on that file, and importing that costs more than the work): the
-kernel queues, wakes one, and forgets the dead. Inside it the folder `registry.lock` is made, which
-is the only lock that npm portweave knows.
+Two locks, always in this order. flock(2) on a file of ours (of the registry, `registry.json.lock`:
+it is the lock that `filelock` takes on that file, and importing that costs more than the work)
+serialises our own processes: the kernel queues, wakes one, and forgets the dead. Inside it a folder
+is made, which is the only lock that npm portweave (`registry.lock`) and portless (`routes.lock`)
+know.
 
 Who finds the folder holds the first lock, so no other process of ours is at work inside it: a
 folder of ours was left by one that died, and is taken over at once. One that names its owner is
 checked against the living all the same. A folder is ours by its owner file or, before that is
-written, by its sticky bit, which npm portweave does not set. What is removed is renamed first and
+written, by its sticky bit, which nobody else sets. What is removed is renamed first and
 looked at again, so that nobody's fresh lock is taken for the old one.
 """
 
@@ -19,7 +20,7 @@ import time
 
 from portweave.allocator.processes import command_of, started_at
 from portweave.allocator.registry import read_all, remove_all
-from portweave.errors import RegistryLockedError
+from portweave.errors import PortweaveError, RegistryLockedError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -47,26 +48,34 @@ def attempts_from(text: str) -> int | None:
     return max(1, -(-timeout_ms // 25)) if timeout_ms > 0 else None
 
 
-class Lock:
-    """The right to replace the registry, from `with` to its end.
+class FolderLock:
+    """The right to replace a file that we share with others, from `with` to its end.
+
+    Args:
+        file: What our own processes queue for by flock(2); made if missing.
+        folder: What all others make, and remove when they are done.
+        queue_s: How long to queue among our own.
+        attempts: How often to try to make the folder, 25 ms apart.
+        stale_s: After this time the others take a folder away, whoever made it.
 
     Raises:
-        RegistryLockedError: Somebody else held it for too long.
+        PortweaveError: Somebody else held it for too long; the kind is from `refusal`.
         OSError: It cannot be taken here at all.
     """
 
     def __init__(
-        self, registry: str, environ: "Mapping[str, str]", *, patient: bool = True
+        self, file: str, folder: str, *, queue_s: float, attempts: int, stale_s: float
     ) -> None:
-        """Prepare to lock `registry`; not `patient` means to try only once."""
-        self._file = f"{registry}.lock"
-        self._folder = f"{registry.removesuffix('.json')}.lock"
-        chosen = attempts_from(environ.get("PORTWEAVE_LOCK_TIMEOUT_MS", ""))
-        self._attempts = (chosen or _ATTEMPTS) if patient else 1
-        self._queue_s = chosen * _PAUSE_S if chosen else _PATIENCE_S
-        if not patient:
-            self._queue_s = 0
+        self._file = file
+        self._folder = folder
+        self._queue_s = queue_s
+        self._attempts = attempts
+        self._stale_s = stale_s
         self._mark = (0, 0)
+
+    def refusal(self, holder: str, pid: int | None) -> PortweaveError:
+        """The error that says who holds it."""
+        return RegistryLockedError(self._folder, self._attempts, holder, pid)
 
     def __enter__(self) -> "Self":
         self._descriptor = self._enqueue()
@@ -85,7 +94,7 @@ class Lock:
             os.close(self._descriptor)
 
     def check(self) -> None:
-        """Raise `RegistryLockedError` where npm portweave took the lock away, after a long stop."""
+        """Raise the refusal where another program took the lock away, after a long stop."""
         if not self._is_ours():
             raise self._refusal()
 
@@ -123,7 +132,7 @@ class Lock:
             _write(f"{self._folder}/owner", f"{pid} {started_at(pid)}\n")
             self._mark = _mark(self._folder)
         except OSError:
-            # A full disk: npm portweave would wait half a minute for this folder.
+            # A full disk: others would wait for this folder until it is stale.
             remove_all(self._folder)
             raise
 
@@ -134,7 +143,7 @@ class Lock:
         except FileNotFoundError:
             return True
         owner = self._owner()
-        if time.time() - status.st_mtime <= _STALE_S:
+        if time.time() - status.st_mtime <= self._stale_s:
             if owner is None:
                 if not status.st_mode & _STICKY:
                     return False
@@ -164,7 +173,7 @@ class Lock:
     def _owner(self) -> tuple[int, str] | None:
         return _owner(self._folder)
 
-    def _refusal(self) -> RegistryLockedError:
+    def _refusal(self) -> PortweaveError:
         owner = self._owner()
         if owner is not None and started_at(owner[0]) == owner[1]:
             pid = owner[0]
@@ -173,7 +182,30 @@ class Lock:
             pid, holder = None, f"the one who made {self._folder}, which does not say who it is"
         else:
             pid, holder = None, f"a process that has locked {self._file}"
-        return RegistryLockedError(self._folder, self._attempts, holder, pid)
+        return self.refusal(holder, pid)
+
+
+class Lock(FolderLock):
+    """The right to replace the registry, from `with` to its end.
+
+    Raises:
+        RegistryLockedError: Somebody else held it for too long.
+        OSError: It cannot be taken here at all.
+    """
+
+    def __init__(
+        self, registry: str, environ: "Mapping[str, str]", *, patient: bool = True
+    ) -> None:
+        """Prepare to lock `registry`; not `patient` means to try only once."""
+        chosen = attempts_from(environ.get("PORTWEAVE_LOCK_TIMEOUT_MS", ""))
+        queue_s = chosen * _PAUSE_S if chosen else _PATIENCE_S
+        super().__init__(
+            f"{registry}.lock",
+            f"{registry.removesuffix('.json')}.lock",
+            queue_s=queue_s if patient else 0,
+            attempts=(chosen or _ATTEMPTS) if patient else 1,
+            stale_s=_STALE_S,
+        )
 
 
 def holder_of(folder: str) -> tuple[int | None, bool]:

@@ -7,18 +7,23 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from portweave.allocator import leases
+from portweave.allocator.hostsfile import unresolved
 from portweave.allocator.lock import holder_of
 from portweave.allocator.model import Entry
 from portweave.allocator.processes import command_of, read_bytes
 from portweave.allocator.registry import load, registry_path
+from portweave.allocator.routes import RouteStore
 from portweave.allocator.worktree import DROPPED_VARIABLES, Worktree, locate
 from portweave.errors import RegistryDamagedError, RegistryUnwritableError
 from portweave.findings import Finding, check_entries, check_pool
 from portweave.supervisor.paths import keys, stacks_dir
+from portweave.supervisor.proxy.station import routes_dir
 
 # A lock that is held for longer than this is held by something that is stuck, or gone.
 _LOCK_S = 2.0
 _STALE_S = 30.0
+# What says how the system resolves names.
+_RESOLVING = ("hosts", "nsswitch.conf")
 
 
 def check_all(environ: Mapping[str, str], folder: str) -> list[Finding]:
@@ -37,6 +42,7 @@ def check_all(environ: Mapping[str, str], folder: str) -> list[Finding]:
     findings += _check_stacks(environ)
     findings += _check_leases(environ)
     findings += _check_path(environ)
+    findings += _check_names(environ)
     findings += _check_folders(path, leases.state_dir(environ), worktree)
     return findings
 
@@ -252,6 +258,24 @@ def _kind(program: str) -> str:
     if b"node" in first or program.endswith((".js", ".mjs")):
         return "npm's"
     return "this one" if b"python" in first or program.endswith(".py") else "another one"
+
+
+def _check_names(environ: Mapping[str, str]) -> list[Finding]:
+    """Whether programs other than browsers find the names of routes; no resolver is asked."""
+    names = [route.hostname for route in RouteStore(routes_dir(environ)).load_routes()]
+    hosts, nsswitch = (read_bytes(f"/etc/{name}").decode("utf-8", "replace") for name in _RESOLVING)
+    lost = unresolved(names, hosts, nsswitch)
+    if not lost:
+        return []
+    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    return [
+        Finding(
+            "PW1110",
+            "note",
+            f"browsers find {lost[0]}{more}, but programs that ask the system do not",
+            "portweave hosts --write adds them to /etc/hosts; or use the ports",
+        )
+    ]
 
 
 def _check_folders(registry: str, state: str, worktree: Worktree) -> Iterator[Finding]:

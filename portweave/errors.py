@@ -655,3 +655,124 @@ class HubUnreachable(ClusterError):  # noqa: N818
     code = "PW1214"
     status = 503
     exit_status = 69
+
+
+# PW11: routes and the proxy
+
+
+class RouteConflictError(PortweaveError):
+    """A hostname has a route already, and its owner lives.
+
+    Attributes:
+        hostname: The name.
+        existing_pid: Who has it; 0 for a route that stays until it is removed.
+    """
+
+    code = "PW1101"
+
+    def __init__(self, hostname: str, existing_pid: int) -> None:
+        super().__init__(
+            f'"{hostname}" is already registered by a running process (PID {existing_pid}).'
+            " Use --force to override.",
+            hint="portweave routes shows who has which name",
+            hostname=hostname,
+            pid=existing_pid,
+        )
+        self.hostname = hostname
+        self.existing_pid = existing_pid
+
+
+class RouteLockError(PortweaveError):
+    """The routes could not be locked, and so not be changed."""
+
+    code = "PW1102"
+
+    def __init__(self, path: str, why: str, pid: int | None = None) -> None:
+        super().__init__(
+            "Failed to acquire route lock",
+            hint=f"{path}: {why}",
+            file=path,
+            **({} if pid is None else {"pid": pid}),
+        )
+
+
+class HostnameError(PortweaveError, ValueError):
+    """A text is no name of a host."""
+
+    code = "PW1103"
+
+
+class ProxyPortError(PortweaveError):
+    """The proxy cannot listen on a port."""
+
+    code = "PW1104"
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(
+            f"the proxy cannot listen on {host} port {port}: {why}",
+            hint="--port chooses another; portweave proxy status shows whether one runs already",
+            port=port,
+        )
+
+
+class ProxyRunningError(PortweaveError):
+    """The state folder has a proxy already."""
+
+    code = "PW1105"
+
+    def __init__(self, folder: str, pid: int) -> None:
+        super().__init__(
+            f"a proxy runs already for {folder} (pid {pid})",
+            hint="portweave proxy stop ends it",
+            path=folder,
+            pid=pid,
+        )
+
+
+class ProxyNotStartedError(PortweaveError):
+    """The proxy was started in the background, and ended at once."""
+
+    code = "PW1106"
+
+    def __init__(self, log: str, last_lines: str) -> None:
+        super().__init__(
+            f"the proxy did not start: {last_lines or 'it said nothing'}", hint=f"see {log}"
+        )
+
+
+class RouteUnknownError(PortweaveError):
+    """There is no such alias."""
+
+    code = "PW1107"
+
+    def __init__(self, hostname: str, owner_pid: int | None) -> None:
+        owner = "" if owner_pid is None else f"; its route belongs to pid {owner_pid}"
+        super().__init__(
+            f"{hostname} is no alias{owner}",
+            hint="portweave routes shows what there is",
+            hostname=hostname,
+        )
+
+
+class NoBrowserError(PortweaveError):
+    """There is nothing to open a URL with, or it has failed."""
+
+    code = "PW1108"
+
+    def __init__(self, url: str, why: str = "there is no browser to open it with") -> None:
+        super().__init__(
+            f"{url} was not opened: {why}", hint="the variable BROWSER names a command", url=url
+        )
+
+
+class HostsUnwritableError(PortweaveError):
+    """The file of host names cannot be changed."""
+
+    code = "PW1109"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"{path} cannot be changed: {why}",
+            hint=f"portweave hosts | sudo tee -a {path} writes the lines with root's rights",
+            file=path,
+        )

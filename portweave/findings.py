@@ -32,6 +32,7 @@ CODES = {
     "PW0210": "there is no git",
     "PW0211": "git refuses this folder",
     "PW0610": "several programs on PATH are called portweave",
+    "PW1110": "the system does not resolve names that have a route",
     "PW0953": "the record of a stack that nobody runs any more",
 }
 

@@ -8,11 +8,13 @@ from dataclasses import field
 from portweave.allocator.naming import full_name, instance_name
 from portweave.errors import NothingToStartError, UsageError
 from portweave.layers import HOST, Environments, merged, url
+from portweave.packagescripts import scripts_of
 from portweave.prepare import Prepared
 from portweave.procfiles.expand import expand
 from portweave.procfiles.graph import needed
 from portweave.procfiles.model import Definitions, Service
 from portweave.supervisor.core.command import shell_argv
+from portweave.supervisor.core.frameworks import Fitting, fit
 from portweave.supervisor.core.plan import (
     Condition,
     InstancePlan,
@@ -152,6 +154,8 @@ class _Maker:
         self._services = services
         self._ports = prepared.effective_ports()
         self._environments = Environments(prepared, environ)
+        # By folder: read once, and only where a command runs one.
+        self._scripts: dict[str, dict[str, str]] = {}
         self._values = self._environments.values
 
     def instances(self, service: Service) -> list[InstancePlan]:
@@ -168,20 +172,22 @@ class _Maker:
         assert service.command is not None
         name = instance_name(service.name, number)
         port = self._ports[name] if service.env_var is not None else None
-        text = service.command if isinstance(service.command, str) else " ".join(service.command)
+        fitting = self._fitting(service) if port is not None else None
+        command = _fitted(service.command, fitting, port)
+        text = command if isinstance(command, str) else " ".join(command)
         return InstancePlan(
             name=name,
             service=service.name,
             number=number,
             full_name=full_name(name, self._prepared.entry.namespace),
-            argv=_argv(service.command),
+            argv=_argv(command),
             command=text,
             working_dir=service.working_dir,
             environment=merged(self._environments.layers(service, number, port)),
             port=port,
             url=url(port) if port is not None else None,
             needs=self._needs(service),
-            ready=self._ready(service, text, port),
+            ready=self._ready(service, text, port, is_known=fitting is not None),
             restart=self._restart(service),
             oneshot=service.oneshot,
             tty=None if service.tty == "auto" else service.tty == "true",
@@ -198,11 +204,26 @@ class _Maker:
             for number in range(1, self._count(self._services[dependency.name]) + 1)
         )
 
-    def _ready(self, service: Service, text: str, port: int | None) -> ReadyPlan:
+    def _fitting(self, service: Service) -> Fitting | None:
+        """What the command's framework needs to listen on its port."""
+        assert service.command is not None
+        if service.framework is False or service.oneshot:
+            return None
+        name = service.framework if isinstance(service.framework, str) else None
+        folder = service.working_dir
+        return fit(service.command, lambda script: self._scripts_of(folder).get(script), name)
+
+    def _scripts_of(self, folder: str) -> dict[str, str]:
+        if folder not in self._scripts:
+            self._scripts[folder] = scripts_of(folder)
+        return self._scripts[folder]
+
+    def _ready(self, service: Service, text: str, port: int | None, *, is_known: bool) -> ReadyPlan:
         ready = service.ready
         if ready is None:
             timeout_s = self._wishes.timeout_s
-            listens = port is not None and not service.oneshot and _is_to_listen(service, text)
+            is_to = is_known or _is_to_listen(service, text)
+            listens = port is not None and not service.oneshot and is_to
             return ReadyPlan(tcp=port if listens else None, timeout_s=timeout_s)
         http = ready.http
         if http is not None:
@@ -238,6 +259,17 @@ def restart_policy(policy: str, limit: int | None) -> RestartPolicy:
 
 def _argv(command: str | tuple[str, ...]) -> tuple[str, ...]:
     return shell_argv(command) if isinstance(command, str) else command
+
+
+def _fitted(
+    command: str | tuple[str, ...], fitting: Fitting | None, port: int | None
+) -> str | tuple[str, ...]:
+    """A command with what its framework needs behind it."""
+    if fitting is None or port is None or not fitting.words:
+        return command
+    words = fitting.with_port(port)
+    # None of them has a character that means something to a shell.
+    return f"{command.rstrip()} {' '.join(words)}" if isinstance(command, str) else command + words
 
 
 def _is_to_listen(service: Service, text: str) -> bool:

@@ -3,6 +3,7 @@
 import posixpath
 
 from portweave.errors import DefinitionsInvalidError
+from portweave.labels import instance_host
 from portweave.procfiles.expand import FIELDS, placeholders, split
 from portweave.procfiles.issues import Issues, nearest
 from portweave.procfiles.model import Definitions, Dependency, EnvFile, Service
@@ -246,10 +247,10 @@ def _check_hostnames(services: dict[str, Service], from_procfile: set[str], issu
     for service in services.values():
         if service.env_var is None or service.hostname is False:
             continue
-        base = service.name.lower().replace("_", "-")
+        own = service.hostname if isinstance(service.hostname, str) else service.name
         # The instances behind the first are web.2 and so on; their routes are web-2 and so on.
         for number in range(1, service.scale + 1):
-            host = base if number == 1 else f"{base}-{number}"
+            host = instance_host(own, number)
             owner = first.setdefault(host, service.name)
             if owner != service.name:
                 keys = ("services", service.name, "hostname")

@@ -2,7 +2,6 @@
 
 import posixpath
 
-from portweave.procfiles import keys as words
 from portweave.procfiles.issues import Issues, nearest
 from portweave.procfiles.model import Service
 from portweave.procfiles.tree import Keys, Number, Value, camel_case, snake_case, type_name
@@ -104,12 +103,6 @@ def wrong(wanted: str, known: dict[str, Value], key: str) -> str:
     if key not in known:
         return f"Invalid input: expected {wanted}, received undefined"
     return expected(wanted, known[key])
-
-
-def refuse_for_now(what: str, text: str, keys: Keys, issues: Issues) -> None:
-    """Refuse what nothing acts on yet, if `what` is in `keys.NOT_YET`; `text` names it."""
-    if what in words.NOT_YET:
-        issues.add(keys, f"{text} is not supported yet")
 
 
 def listed(choices: tuple[str, ...]) -> str:

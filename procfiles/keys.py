@@ -42,14 +42,24 @@ SIGNALS = (
     "SIGABRT",
     "SIGALRM",
 )
-
-# Keys, and values of keys, that nothing acts on yet: refused, so that nobody relies on them. A
-# value stands behind `=`. One that works loses its line, and nothing else changes.
-NOT_YET = frozenset(
-    {
-        "framework=name",
-        "hostname=name",
-    }
+# Those that are recognised, by the names that `framework` takes.
+FRAMEWORKS = (
+    "vite",
+    "vp",
+    "react-router",
+    "astro",
+    "rsbuild",
+    "ng",
+    "expo",
+    "react-native",
+    "next",
+    "uvicorn",
+    "fastapi",
+    "gunicorn",
+    "flask",
+    "rails",
+    "django",
 )
+
 # Refused until they exist, whatever their value is.
 RESERVED = ("scope", "hooks", "resources")

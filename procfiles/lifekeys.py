@@ -1,5 +1,6 @@
 """The keys that say how a service lives: when it is up, started again and stopped, how many."""
 
+from portweave.labels import is_hostname
 from portweave.procfiles import keys as words
 from portweave.procfiles.fields import (
     Draft,
@@ -7,7 +8,6 @@ from portweave.procfiles.fields import (
     boolean,
     expected,
     listed,
-    refuse_for_now,
     refuse_others,
     take,
     text_of,
@@ -183,11 +183,12 @@ def _watch(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
 
 
 def _framework(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
-    if isinstance(value, bool):
+    if isinstance(value, bool) or (isinstance(value, str) and value in words.FRAMEWORKS):
         draft.service.framework = value
-    elif isinstance(value, str) and value.strip():
-        draft.service.framework = value
-        refuse_for_now("framework=name", "the name of a framework", keys, issues)
+    elif isinstance(value, str):
+        near = nearest(value, words.FRAMEWORKS)
+        hint = f"did you mean {near}?" if near else f"there are {listed(words.FRAMEWORKS)}"
+        issues.add(keys, f'unknown framework "{value}"', hint)
     else:
         issues.add(keys, "framework must be a name or false")
 
@@ -195,9 +196,11 @@ def _framework(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
 def _hostname(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
     if value is False:
         draft.service.hostname = False
-    elif isinstance(value, str) and value.strip():
-        draft.service.hostname = value
-        refuse_for_now("hostname=name", "a hostname other than the service's name", keys, issues)
+    elif isinstance(value, str) and is_hostname(value):
+        draft.service.hostname = value.lower().replace("_", "-")
+    elif isinstance(value, str):
+        message = f'"{value}" cannot stand in a host name'
+        issues.add(keys, message, "letters, digits and hyphens, with dots between them")
     else:
         issues.add(keys, "hostname must be a name or false")
 

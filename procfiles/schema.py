@@ -24,6 +24,8 @@ _DURATION_TEXT = "|".join(
     )
 )
 _LONGEST_S = 366 * 24 * 3600
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_HOSTNAME = rf"^{_LABEL}(\.{_LABEL})*$"
 
 
 def json_schema() -> Schema:
@@ -178,11 +180,21 @@ def _service() -> Schema:
             "It is only started when one of these is asked for.",
             {"type": "array", "items": _FILLED},
         ),
-        "framework": _said("false: it is not looked for.", {"type": "boolean"}),
-        "hostname": _said("false: the service has no route.", {"const": False}),
+        "framework": _said(
+            "What its command is, where that is not seen by itself; false: it is not looked for.",
+            {"anyOf": [{"type": "boolean"}, {"enum": list(keys.FRAMEWORKS)}]},
+        ),
+        "hostname": _said(
+            "The name of its route, its own by default; false: the service has no route.",
+            {"anyOf": [{"const": False}, {"type": "string", "pattern": _HOSTNAME}]},
+        ),
+        "watch": _said(
+            "A change of these restarts it.",
+            {"anyOf": [_FILLED, {"type": "array", "items": _FILLED}]},
+        ),
         "tty": _said(
             "A terminal of its own: auto (when the output is one), true or false.",
-            {"enum": ["auto", False]},
+            {"enum": ["auto", True, False]},
         ),
         "preferred": {
             "description": "Read and left alone, as in npm portweave.",
@@ -192,22 +204,7 @@ def _service() -> Schema:
             "maximum": 65535,
         },
     }
-    return _object(_with_working(properties))
-
-
-def _with_working(properties: dict[str, Schema]) -> dict[str, Schema]:
-    """Add what is refused for now, once it is not."""
-    later: dict[str, tuple[str, Schema]] = {
-        "tty=true": ("tty", {"enum": ["auto", True, False]}),
-        "framework=name": ("framework", {"anyOf": [{"type": "boolean"}, _FILLED]}),
-        "hostname=name": ("hostname", {"anyOf": [{"const": False}, _FILLED]}),
-    }
-    for what, (key, schema) in later.items():
-        if what not in keys.NOT_YET:
-            description = str(properties[key]["description"])
-            properties = {**properties, key: _said(description, schema)}
-    watch: Schema = {"anyOf": [_FILLED, {"type": "array", "items": _FILLED}]}
-    return {**properties, "watch": _said("A change of these restarts it.", watch)}
+    return _object(properties)
 
 
 def _ready() -> Schema:

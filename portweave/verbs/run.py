@@ -6,15 +6,22 @@ from portweave.allocator.jsontext import compact
 from portweave.args import Args, Option
 from portweave.become import execute
 from portweave.environment import undo_coercion
-from portweave.errors import UsageError
+from portweave.errors import DefinitionsMissingError, UsageError
 from portweave.prepare import Prepared, check_selection, find_project, prepare, working_dir
 from portweave.show import banner
 
-OPTIONS: tuple[Option, ...] = ()
+OPTIONS = (
+    Option("--name", metavar="NAME", about="give it a port of its own in PORT, and a route"),
+    Option("--force", about="with --name: replace the route of another process"),
+)
 USAGE = "[options] [--] COMMAND [ARGUMENT …]"
 HELP = """
 Run COMMAND with the ports of this worktree in its environment, and write them to
 .portweave/current.env. The worktree gets its ports on first use and keeps them.
+
+With --name, COMMAND also finds a port in PORT, and http://NAME.PROJECT.localhost:1355 leads there
+while it lives: of the service NAME its own, of any other name one that it gives back at its end. No
+definition file is needed then. `portweave proxy start` starts the proxy.
 """
 
 
@@ -28,11 +35,46 @@ def run(args: Args) -> int:
         raise UsageError("no command provided after --")
     count = check_selection(config, args.text("count"))
     environ = dict(os.environ)
+    name = args.text("name")
+    if name is not None:
+        _run_named(name, words, config, count, environ, args)
+    elif args.flag("force"):
+        raise UsageError("--force is for --name alone")
     project = find_project(working_dir(), config=config, count=count, environ=environ)
     prepared = prepare(project)
     _say(_banner(prepared, words, verbose=args.flag("verbose")))
     execute(words, _environment(prepared))
     raise AssertionError("a command that was not found is an error")
+
+
+def _run_named(
+    name: str,
+    words: list[str],
+    config: str | None,
+    count: int | None,
+    environ: dict[str, str],
+    args: Args,
+) -> None:
+    from portweave.namedrun import name_command
+
+    cwd = working_dir()
+    prepared: Prepared | None = None
+    try:
+        prepared = prepare(find_project(cwd, config=config, count=count, environ=environ))
+    except DefinitionsMissingError:
+        if config is not None:
+            raise
+    named = name_command(name, words, prepared, cwd=cwd, environ=environ, force=args.flag("force"))
+    env = {**environ}
+    lines = [*named.lines, f"[portweave] launching: {' '.join(named.words)}", ""]
+    if prepared is None:
+        undo_coercion(env)
+    else:
+        env = _environment(prepared)
+        lines = [_banner(prepared, named.words, verbose=args.flag("verbose")).rstrip("\n")]
+        lines = [*lines, *named.lines, ""]
+    _say("\n".join(lines))
+    execute(named.words, {**env, **named.env})
 
 
 def asks_for_help(words: list[str]) -> bool:

@@ -15,7 +15,7 @@ from portweave.procfiles.tree import snake_case
 
 VALIDATOR = Draft202012Validator(json_schema())
 # Keys that the schema does not have while nothing acts on them.
-REFUSED = {"scope", "hooks", "resources", *(what for what in keys.NOT_YET if "=" not in what)}
+REFUSED = {"scope", "hooks", "resources"}
 
 SOME_TEXTS = [
     *("", " ", "x", "X", "X_1", "no", "always", "on-failure", "on-failure:", "on-failure:10"),

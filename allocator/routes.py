@@ -1,0 +1,408 @@
+"""The routes of a state folder as a file, in the format and by the lock of portless.
+
+Who changes it holds the lock and replaces the file as a whole; readers take no lock. Only while a
+proxy of portless's own runs on the folder it is written in place, because that proxy watches the
+inode: then a copy lies beside it, so that a kill half-way costs nothing. What cannot be read is
+never thrown away: what is whole in it, and the copy, are taken, and the damaged file is set aside.
+
+A pid is used again some day. When an owner began is kept beside the routes (`routes.owners`), since
+others compare the routes byte for byte.
+"""
+
+import os
+import time
+
+from portweave.allocator.lock import FolderLock
+from portweave.allocator.owners import Owners, is_alive
+from portweave.allocator.registry import read_all, remove_all, sweep, write_new
+from portweave.allocator.routetext import (
+    NotRoutesError,
+    RouteMapping,
+    routes_from,
+    salvage,
+    text_of,
+)
+from portweave.errors import PortweaveError, RouteConflictError, RouteLockError
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+FILE_MODE = 0o644
+DIR_MODE = 0o755
+# What portless gave a folder that all users share; kept for those that import the names.
+SYSTEM_DIR_MODE = 0o1777
+SYSTEM_FILE_MODE = 0o666
+PRIVATE_FILE_MODE = 0o600
+PRIVATE_DIR_MODE = 0o700
+
+# Longer than a lock may be stale, so that a crashed holder makes nobody fail.
+_STALE_S = 10.0
+_PATIENCE_S = 15.0
+_ATTEMPTS = 600
+# What another program writes in place is whole again after an instant.
+_TORN_PAUSES_S = (0.002, 0.005, 0.01, 0.02, 0.04)
+_FRESH_S = 1.0
+_TAKEN_AWAY = "the lock was taken away by another program"
+
+
+class RouteStore:
+    """The routes of one state folder.
+
+    Args:
+        dir: The folder; kept as it is given.
+        on_warning: Takes a warning where the file cannot be read as it should be.
+        private: Whether folder and files are made for their owner alone (0700 and 0600).
+
+    Attributes:
+        dir: The folder.
+        pid_path: Where the proxy's pid stands.
+        port_file_path: Where the proxy's port stands.
+    """
+
+    def __init__(
+        self,
+        dir: "str | os.PathLike[str]",  # noqa: A002
+        on_warning: "Callable[[str], object] | None" = None,
+        *,
+        private: bool = False,
+    ) -> None:
+        self.dir = os.fspath(dir)
+        self.pid_path = self._beside("proxy.pid")
+        self.port_file_path = self._beside("proxy.port")
+        self._path = self._beside("routes.json")
+        self._copy = self._beside("routes.json.copy")
+        self._lock = self._beside("routes.lock")
+        self._owners = Owners(self._beside("routes.owners"))
+        self._warn: Callable[[str], object] = on_warning or (lambda _: None)
+        self._dir_mode, self._file_mode = DIR_MODE, FILE_MODE
+        if private:
+            self._dir_mode, self._file_mode = PRIVATE_DIR_MODE, PRIVATE_FILE_MODE
+
+    def _beside(self, name: str) -> str:
+        return os.path.normpath(os.path.join(self.dir, name))
+
+    def get_routes_path(self) -> str:
+        """Where the routes lie."""
+        return self._path
+
+    def ensure_dir(self) -> None:
+        """Make the folder where it is missing; one that is there keeps its mode."""
+        if not os.path.isdir(self.dir):
+            os.makedirs(os.path.dirname(os.path.abspath(self.dir)), exist_ok=True)
+            try:
+                os.mkdir(self.dir, self._dir_mode)
+            except FileExistsError:
+                return
+            os.chmod(self.dir, self._dir_mode)
+        _hand_over(self.dir)
+
+    def load_routes(self, persist_cleanup: bool = False) -> list[RouteMapping]:
+        """The routes whose owners live, in the order of the file.
+
+        Args:
+            persist_cleanup: Whether those whose owners have ended are also taken out of the file.
+
+        Raises:
+            RouteLockError: They were to be taken out, and somebody else held the lock for too long.
+        """
+        routes = self.load_routes_raw()
+        alive = self._alive(routes)
+        if persist_cleanup and len(alive) < len(routes):
+            return self._change(lambda routes: routes)
+        return alive
+
+    def load_routes_raw(self) -> list[RouteMapping]:
+        """All routes, in the order of the file, whether or not their owners live."""
+        try:
+            return self._read()
+        except NotRoutesError as error:
+            self._warn(f"Corrupted routes file ({error.what}): {self._path}")
+            return self._rescue(error.data)
+        except OSError:
+            return []
+
+    def add_route(self, hostname: str, port: int, pid: int, force: bool = False) -> int | None:
+        """Have the requests for a host go to a port, for as long as a process lives.
+
+        Args:
+            hostname: Kept as it is; `parse_hostname` checks one.
+            port: Where the service listens, on a loopback address.
+            pid: The owner; 0 for a route that stays until it is removed.
+            force: Whether the route replaces that of another owner; nobody is signalled.
+
+        Returns:
+            The living owner whose route was replaced, None where there was none.
+
+        Raises:
+            RouteConflictError: Another living owner, or a route that stays, has the name.
+            RouteLockError: Somebody else held the lock for too long, or it cannot be taken.
+            OSError: The routes cannot be written.
+        """
+        replaced: int | None = None
+
+        def change(routes: list[RouteMapping]) -> list[RouteMapping]:
+            nonlocal replaced
+            holder = next((route for route in routes if route.hostname == hostname), None)
+            replaced = None
+            if holder is not None and holder.pid != pid:
+                if not force:
+                    raise RouteConflictError(hostname, holder.pid)
+                replaced = holder.pid
+            others = [route for route in routes if route.hostname != hostname]
+            return [*others, RouteMapping(hostname, port, pid)]
+
+        self._change(change, adding=[(hostname, pid)])
+        return replaced
+
+    def add_routes(self, routes: "Iterable[RouteMapping]") -> list[RouteMapping]:
+        """Add several at once; one whose name another living owner has is left out.
+
+        Returns:
+            Those that have the names of the ones that were left out.
+
+        Raises:
+            RouteLockError: Somebody else held the lock for too long, or it cannot be taken.
+            OSError: The routes cannot be written.
+        """
+        new = {route.hostname: route for route in routes}
+        holders: list[RouteMapping] = []
+
+        def change(before: list[RouteMapping]) -> list[RouteMapping]:
+            holders[:] = [
+                route
+                for route in before
+                if route.hostname in new and route.pid != new[route.hostname].pid
+            ]
+            taken = {route.hostname for route in holders}
+            kept = [route for route in before if route in holders or route.hostname not in new]
+            return kept + [route for name, route in new.items() if name not in taken]
+
+        self._change(change, adding=[(route.hostname, route.pid) for route in new.values()])
+        return holders
+
+    def remove_routes(self, owner_pid: int) -> None:
+        """Take all routes of an owner away.
+
+        Raises:
+            RouteLockError: Somebody else held the lock for too long, or it cannot be taken.
+            OSError: The routes cannot be written.
+        """
+        self._change(lambda routes: [route for route in routes if route.pid != owner_pid])
+
+    def remove_route(self, hostname: str, owner_pid: int | None = None) -> None:
+        """Take a host's route away; one that is not there is no error.
+
+        Args:
+            hostname: The name, as it was added.
+            owner_pid: Only take away what belongs to this owner.
+
+        Raises:
+            RouteLockError: Somebody else held the lock for too long, or it cannot be taken.
+            OSError: The routes cannot be written.
+        """
+        self._change(
+            lambda routes: [
+                route
+                for route in routes
+                if route.hostname != hostname or owner_pid not in (None, route.pid)
+            ],
+            always=True,
+        )
+
+    def prune_stale_routes(self) -> list[RouteMapping]:
+        """Take out the routes whose owners have ended, and return them.
+
+        Raises:
+            RouteLockError: Somebody else held the lock for too long, or it cannot be taken.
+            OSError: The routes cannot be written.
+        """
+        before = self.load_routes_raw()
+        after = self._change(lambda routes: routes)
+        return [route for route in before if route not in after]
+
+    def _alive(self, routes: list[RouteMapping]) -> list[RouteMapping]:
+        if not any(route.pid for route in routes):
+            return routes
+        started = self._owners.read()
+        return [route for route in routes if is_alive(route, started)]
+
+    def _change(
+        self,
+        change: "Callable[[list[RouteMapping]], list[RouteMapping]]",
+        *,
+        adding: "Iterable[tuple[str, int]]" = (),
+        always: bool = False,
+    ) -> list[RouteMapping]:
+        """Replace the routes by what `change` makes of those whose owners live."""
+        self.ensure_dir()
+        until_s = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                with _RouteLock(self._beside("routes.flock"), self._lock) as lock:
+                    before = self._load_for_change()
+                    after = change(self._alive(before))
+                    if adding:
+                        self._owners.add(adding, after)
+                    if adding or always or after != before:
+                        self._save(after, lock)
+                    return after
+            except _LostError:
+                if time.monotonic() > until_s:
+                    raise RouteLockError(self._lock, _TAKEN_AWAY) from None
+            except PortweaveError:
+                raise
+            except OSError as error:
+                if error.filename in (self._lock, self._beside("routes.flock")):
+                    raise RouteLockError(self._lock, error.strerror or str(error)) from error
+                raise
+
+    def _load_for_change(self) -> list[RouteMapping]:
+        """All routes; where the file is damaged, it is set aside first."""
+        try:
+            return self._read()
+        except NotRoutesError as error:
+            if error.data.strip():
+                aside = f"{self._path}.damaged-{time.time_ns() // 1_000_000}"
+                write_new(aside, error.data)
+                self._warn(f"Corrupted routes file ({error.what}): {self._path}, kept as {aside}")
+            return self._rescue(error.data)
+
+    def _read(self) -> list[RouteMapping]:
+        """The routes of the file; where it is being written, when that is over.
+
+        Raises:
+            NotRoutesError: It is no file of routes, and not because it is being written.
+            OSError: It cannot be read.
+        """
+        for pause_s in (*_TORN_PAUSES_S, None):
+            try:
+                return routes_from(read_all(self._path))
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+            except NotRoutesError:
+                if pause_s is None or not self._is_fresh():
+                    raise
+            time.sleep(pause_s)
+        raise AssertionError("the last try returns or raises")
+
+    def _is_fresh(self) -> bool:
+        """Whether the file may be about to be written."""
+        try:
+            age_s = time.time() - os.stat(self._path).st_mtime
+        except OSError:
+            return True
+        return abs(age_s) < _FRESH_S or os.path.lexists(self._lock)
+
+    def _rescue(self, damaged: bytes) -> list[RouteMapping]:
+        """What the damaged file still has, and what else was in it when we wrote it last."""
+        found = {route.hostname: route for route in salvage(damaged)}
+        try:
+            copy = routes_from(read_all(self._copy))
+        except (OSError, NotRoutesError):
+            copy = []
+        return [*(route for route in copy if route.hostname not in found), *found.values()]
+
+    def _save(self, routes: list[RouteMapping], lock: FolderLock) -> None:
+        data = text_of(routes)
+        target = os.path.realpath(self._path)
+        in_place = os.path.exists(target) and self._is_watched_by_inode()
+        sweep(self._path, time.time())
+        temporary = f"{target}.tmp.{os.getpid()}.{time.time_ns() // 1_000_000}"
+        write_new(temporary, data)
+        try:
+            _take_after(temporary, target, self._file_mode)
+            lock.check()
+            os.replace(temporary, self._copy if in_place else target)
+        except BaseException:
+            _discard(temporary)
+            raise
+        if in_place:
+            _overwrite(target, data)
+        else:
+            # What it held is older than what lies there now.
+            _discard(self._copy)
+            _hand_over(self._path)
+
+    def _is_watched_by_inode(self) -> bool:
+        """Whether a proxy that is not ours runs on the folder."""
+        try:
+            pid = int(read_all(self.pid_path))
+        except (OSError, ValueError):
+            return False
+        return is_alive(RouteMapping("", 0, pid), {}) and not self.has_our_proxy(pid)
+
+    def has_our_proxy(self, pid: int) -> bool:
+        """Whether a living process is the proxy of ours that signed the folder."""
+        from portweave.allocator.processes import started_at
+
+        try:
+            signed, started = read_all(self._beside("proxy.owner")).decode().split()
+        except (OSError, ValueError):
+            return False
+        return signed == str(pid) and started_at(pid) == started
+
+
+class _LostError(Exception):
+    """Another program took the lock away, after a long stop."""
+
+
+class _RouteLock(FolderLock):
+    def __init__(self, file: str, folder: str) -> None:
+        super().__init__(file, folder, queue_s=_PATIENCE_S, attempts=_ATTEMPTS, stale_s=_STALE_S)
+        self._folder_name = folder
+
+    def check(self) -> None:
+        try:
+            super().check()
+        except RouteLockError:
+            raise _LostError from None
+
+    def refusal(self, holder: str, pid: int | None) -> PortweaveError:
+        return RouteLockError(self._folder_name, f"it is held by {holder}", pid)
+
+
+def _take_after(path: str, model: str, mode: int) -> None:
+    """Give a new file the mode and, where we may, the owner of the one that it replaces."""
+    try:
+        status = os.stat(model)
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(path, mode & ~mask)
+        return
+    if os.geteuid() == 0 and (status.st_uid, status.st_gid) != (0, 0):
+        os.chown(path, status.st_uid, status.st_gid)
+    os.chmod(path, status.st_mode & 0o7777)
+
+
+def _overwrite(path: str, data: bytes) -> None:
+    """Write in place; who reads meanwhile finds the old routes or the new ones."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        # Blanks over the rest of the old text, so that it is JSON before it is cut.
+        rest = memoryview(data.ljust(os.fstat(descriptor).st_size))
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.ftruncate(descriptor, len(data))
+    finally:
+        os.close(descriptor)
+
+
+def _discard(path: str) -> None:
+    try:
+        remove_all(path)
+    except FileNotFoundError:
+        return
+
+
+def _hand_over(path: str) -> None:
+    """Under sudo, give a file to the user who called it; links are left alone."""
+    uid = os.environ.get("SUDO_UID", "")
+    if os.geteuid() != 0 or not uid.isdecimal() or os.path.islink(path):
+        return
+    gid = os.environ.get("SUDO_GID", "")
+    try:
+        os.chown(path, int(uid), int(gid) if gid.isdecimal() else int(uid))
+    except OSError:
+        return

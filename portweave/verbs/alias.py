@@ -1,0 +1,48 @@
+"""`portweave alias`: a name for any port."""
+
+import os
+
+from portweave.allocator.hostnames import parse_hostname
+from portweave.args import Args, Option
+from portweave.errors import RouteUnknownError, UsageError
+from portweave.supervisor.proxy.station import DEFAULT_PORT, find_proxy, open_store
+
+OPTIONS = (
+    Option("--remove", metavar="NAME", about="take an alias away"),
+    Option("--force", about="replace the route that a running process has by this name"),
+    Option("--state-dir", metavar="DIR", about="the folder of the routes"),
+)
+USAGE = "NAME PORT [--force] | --remove NAME"
+HELP = """
+Give a port a name: `portweave alias db 5432` has http://db.localhost:1355 lead there, whatever
+listens. It stays until it is removed. NAME may have dots; .localhost is put behind it.
+"""
+_LARGEST_PORT = 65535
+
+
+def run(args: Args) -> int:
+    """Add the alias, or remove it."""
+    words = args.operands + (args.rest or [])
+    store = open_store(args.text("state_dir"), os.environ)
+    removed = args.text("remove")
+    if removed is not None:
+        if words:
+            raise UsageError(f"unexpected argument '{words[0]}'", hint=f"portweave alias {USAGE}")
+        hostname = parse_hostname(removed)
+        owners = [r.pid for r in store.load_routes() if r.hostname == hostname]
+        if 0 not in owners:
+            raise RouteUnknownError(hostname, owners[0] if owners else None)
+        store.remove_route(hostname, owner_pid=0)
+        return 0
+    if len(words) != 2:
+        raise UsageError("alias takes a name and a port", hint=f"portweave alias {USAGE}")
+    name, port = words
+    if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) <= _LARGEST_PORT):
+        raise UsageError(
+            f"'{port}' is not a port", hint=f"it is a number from 1 to {_LARGEST_PORT}"
+        )
+    hostname = parse_hostname(name)
+    store.add_route(hostname, int(port), 0, force=args.flag("force"))
+    running = find_proxy(store)
+    print(f"http://{hostname}:{DEFAULT_PORT if running is None else running.port}")
+    return 0

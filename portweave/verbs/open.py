@@ -1,0 +1,58 @@
+"""`portweave open`: one service in the browser."""
+
+import os
+import sys
+
+from portweave.args import Args, Option
+from portweave.errors import NoBrowserError
+from portweave.verbs.url import find
+
+OPTIONS: tuple[Option, ...] = ()
+USAGE = "SERVICE"
+HELP = """
+Open the URL of SERVICE (web, or web.2) in the browser: with what the variable BROWSER names, else
+with open (macOS), xdg-open or wslview.
+"""
+_OPENERS = ("xdg-open", "wslview", "sensible-browser")
+_DEFAULT_PATH = "/usr/bin:/bin"
+
+
+def run(args: Args) -> int:
+    """Open it."""
+    _, _, url = find(args, "open")
+    words = _opener(os.environ.get("BROWSER", ""), sys.platform)
+    if not words:
+        raise NoBrowserError(url)
+    argv = [word.replace("%s", url) for word in words]
+    if argv == words:
+        argv.append(url)
+    print(f"[portweave] {url}", file=sys.stderr, flush=True)
+    try:
+        pid = os.posix_spawnp(argv[0], argv, os.environ)
+    except OSError as error:
+        raise NoBrowserError(url, f"{argv[0]}: {error.strerror}") from error
+    _, status = os.waitpid(pid, 0)
+    if status != 0:
+        raise NoBrowserError(url, f"{argv[0]} ended with {os.waitstatus_to_exitcode(status)}")
+    return 0
+
+
+def _opener(browser: str, platform: str) -> list[str]:
+    """The command that opens a URL; nothing where there is none."""
+    if browser:
+        from shlex import split
+
+        # Several may be named, the first of them that is there is taken.
+        for command in browser.split(":"):
+            words = split(command)
+            if words and _is_there(words[0]):
+                return words
+    names = ("open",) if platform == "darwin" else _OPENERS
+    return [name for name in names if _is_there(name)][:1]
+
+
+def _is_there(program: str) -> bool:
+    if "/" in program:
+        return os.access(program, os.X_OK)
+    folders = os.environ.get("PATH", _DEFAULT_PATH).split(":")
+    return any(os.access(f"{folder or '.'}/{program}", os.X_OK) for folder in folders)

@@ -1,0 +1,133 @@
+"""`portweave proxy`: names instead of ports."""
+
+import os
+import sys
+
+from portweave.args import Args, Option
+from portweave.errors import UsageError
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from portweave.allocator.routes import RouteStore
+
+OPTIONS = (
+    Option("-p", "--port", metavar="PORT", about="listen there, instead of 1355 or the next free"),
+    Option("--state-dir", metavar="DIR", about="the folder of the routes"),
+    Option("--wildcard", about="a name without a route is for its longest parent's"),
+    Option("--for-stacks", about="end 30 s after the last stack of this machine"),
+)
+USAGE = "start|stop|status|run [options]"
+HELP = """
+The proxy passes the requests for http://NAME.localhost:1355 on to the port that NAME has a route
+to. It listens on loopback addresses alone and needs no rights.
+
+start runs it in the background, stop ends it, status tells whether it runs (and exits 1 where it
+does not), run stays in the foreground until Ctrl-C. There is one for each state folder; the routes
+in it are followed at once, whichever program changes them, portless included.
+"""
+_ACTIONS = ("start", "stop", "status", "run")
+_LARGEST_PORT = 65535
+
+
+def run(args: Args) -> int:
+    """Do what is asked for."""
+    words = args.operands + (args.rest or [])
+    if len(words) != 1 or words[0] not in _ACTIONS:
+        raise UsageError(
+            f"proxy does not know '{words[-1]}'" if words else "proxy start, stop, status or run?",
+            hint=f"portweave proxy {USAGE}",
+        )
+    from portweave.supervisor.proxy.station import open_store
+
+    store = open_store(args.text("state_dir"), os.environ)
+    port = port_from(args.text("port"))
+    match words[0]:
+        case "run":
+            return _run(store, port, args)
+        case "start":
+            return _start(store, args)
+        case "stop":
+            return _stop(store)
+        case _:
+            return _status(store, as_json=args.flag("json"))
+
+
+def port_from(text: str | None) -> int | None:
+    """A port of the command line.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) <= _LARGEST_PORT):
+        raise UsageError(f"--port takes 0 to {_LARGEST_PORT}, received {text!r}")
+    return int(text)
+
+
+def _run(store: "RouteStore", port: int | None, args: Args) -> int:
+    from portweave.supervisor.paths import stacks_dir
+    from portweave.supervisor.proxy.serve import serve
+
+    def say(found: int) -> None:
+        text = f"[portweave] the proxy listens on http://127.0.0.1:{found} (pid {os.getpid()})"
+        print(text, file=sys.stderr, flush=True)
+
+    stacks = stacks_dir(os.environ) if args.flag("for_stacks") else None
+    serve(store, port, wildcard=args.flag("wildcard"), stacks=stacks, say=say)
+    return 0
+
+
+def _start(store: "RouteStore", args: Args) -> int:
+    from portweave.supervisor.proxy.start import start
+
+    running, is_new = start(
+        store,
+        port=args.text("port"),
+        state_dir=args.text("state_dir"),
+        wildcard=args.flag("wildcard"),
+        for_stacks=args.flag("for_stacks"),
+        environ=os.environ,
+    )
+    how = "listens" if is_new else "runs already, and listens"
+    text = f"[portweave] the proxy {how} on http://127.0.0.1:{running.port} (pid {running.pid})"
+    print(text, file=sys.stderr)
+    return 0
+
+
+def _stop(store: "RouteStore") -> int:
+    from portweave.supervisor.proxy.start import stop
+
+    pid = stop(store)
+    text = "no proxy runs" if pid is None else f"the proxy has ended (pid {pid})"
+    print(f"[portweave] {text}", file=sys.stderr)
+    return 0
+
+
+def _status(store: "RouteStore", *, as_json: bool) -> int:
+    from portweave.supervisor.proxy.station import find_proxy
+
+    running = find_proxy(store)
+    routes = len(store.load_routes())
+    if as_json:
+        from portweave.allocator.jsontext import pretty
+
+        fields = {
+            "schemaVersion": 1,
+            "running": running is not None,
+            "pid": running and running.pid,
+            "port": running and running.port,
+            "url": running and f"http://127.0.0.1:{running.port}",
+            "stateDir": store.dir,
+            "routes": routes,
+        }
+        print(pretty(fields))
+    elif running is None:
+        print(f"no proxy runs ({routes} routes in {store.dir})")
+    else:
+        whose = "" if running.is_ours else f"; it is not portweave's: {running.command}"
+        print(
+            f"http://127.0.0.1:{running.port} (pid {running.pid}, {routes} routes in"
+            f" {store.dir}{whose})"
+        )
+    return 0 if running is not None else 1

@@ -1,0 +1,60 @@
+"""`portweave routes`: which name leads where."""
+
+import os
+import sys
+
+from portweave.args import Args, Option
+from portweave.errors import UsageError
+from portweave.supervisor.proxy.station import DEFAULT_PORT, find_proxy, open_store
+
+OPTIONS = (Option("--state-dir", metavar="DIR", about="the folder of the routes"),)
+USAGE = "[--json]"
+HELP = """
+Show the names that have a route: URL, port, and the process that it belongs to (- for an alias,
+which stays until it is removed).
+
+On a pipe a tab stands between two fields.
+"""
+
+
+def run(args: Args) -> int:
+    """Print the routes."""
+    words = args.operands + (args.rest or [])
+    if words:
+        raise UsageError(f"unexpected argument '{words[0]}'")
+    store = open_store(args.text("state_dir"), os.environ)
+    running = find_proxy(store)
+    proxy_port = DEFAULT_PORT if running is None else running.port
+    rows = [(f"http://{route.hostname}:{proxy_port}", route) for route in store.load_routes()]
+    if args.flag("json"):
+        import json
+
+        fields = {
+            "schemaVersion": 1,
+            "proxyPort": running and running.port,
+            "routes": [
+                {
+                    "hostname": route.hostname,
+                    "port": route.port,
+                    "pid": route.pid or None,
+                    "url": url,
+                }
+                for url, route in rows
+            ],
+        }
+        print(json.dumps(fields, ensure_ascii=False, indent=2))
+        return 0
+    if not rows:
+        print("[portweave] no route is registered", file=sys.stderr)
+        return 0
+    cells = [(url, str(route.port), str(route.pid or "-")) for url, route in rows]
+    if sys.stdout.isatty():
+        width = max(len(url) for url, _, _ in cells)
+        for url, port, pid in cells:
+            print(f"{url:<{width}}  -> {port:<5}  {pid}")
+    else:
+        for row in cells:
+            print("\t".join(row))
+    if running is None:
+        print("[portweave] no proxy runs: portweave proxy start", file=sys.stderr)
+    return 0

@@ -1,0 +1,393 @@
+"""Heads of requests and answers: what a proxy passes on of them, and how bodies are framed.
+
+A head is read by a strict parser and written anew from what was understood, so that the other side
+cannot understand anything else (RFC 9112, section 11.2). What concerns one connection only is not
+passed on (RFC 9110, section 7.6.1).
+"""
+
+from enum import Enum
+
+from portweave.supervisor.core.hosts import normal
+from portweave.supervisor.core.value import value
+
+Fields = list[tuple[bytes, bytes]]
+
+HOPS = b"x-portweave-hops"
+# Of portless: a loop may lead through one of either.
+THEIR_HOPS = b"x-portless-hops"
+MOST_HOPS = 5
+# What tells the proxy from a stranger on its port; portless looks for its own.
+MARK = b"X-Portweave: 1\r\nX-Portless: 1\r\n"
+
+SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
+_HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+# Of these, `read_request` makes something else.
+_READ = _HOP_BY_HOP | {
+    b"host",
+    b"content-length",
+    b"x-forwarded-for",
+    b"x-forwarded-proto",
+    b"x-forwarded-host",
+    b"x-forwarded-port",
+    HOPS,
+    THEIR_HOPS,
+}
+_HARMLESS_OPTIONS = frozenset({b"", b"close", b"keep-alive", b"te", b"upgrade"})
+# What may not be named in Connection to be taken away: RFC 9110, section 7.6.1, says who sends
+# must not; to obey would hide from a service what it decides by.
+_KEPT = frozenset({b"host", b"content-length", b"cache-control", b"authorization", b"cookie"})
+
+
+class Framing(Enum):
+    """How the end of a body is known."""
+
+    NONE = "none"
+    LENGTH = "length"
+    CHUNKED = "chunked"
+    UNTIL_CLOSE = "until close"
+
+
+@value
+class Refusal:
+    """A request that is answered by the proxy itself, which then closes the connection.
+
+    Attributes:
+        status: As 400.
+        why: What is wrong with it, in words.
+    """
+
+    status: int
+    why: str
+
+
+class Request:
+    """A request that may be passed on.
+
+    Attributes:
+        method: As it was sent.
+        target: As it is passed on: a path, or `*`.
+        host: The Host field.
+        name: The host's name, normalised.
+        head: Lines that are passed on, but for the first and those of framing and upgrade.
+        framing: Of the body.
+        length: Of the body, as it was sent; empty where it is chunked or there is none.
+        keep_alive: Whether the client's connection may stay after the answer.
+        is_old: Whether the client speaks HTTP/1.0.
+        upgrade: The protocol that is asked for; empty where none is.
+        wants_html: Whether a page is shown to somebody.
+        hops: How often a proxy of ours has passed it on, this time included.
+    """
+
+    __slots__ = (
+        "framing",
+        "head",
+        "hops",
+        "host",
+        "is_old",
+        "keep_alive",
+        "length",
+        "method",
+        "name",
+        "target",
+        "upgrade",
+        "wants_html",
+    )
+
+    def __init__(self, method: bytes, *, keep_alive: bool, is_old: bool) -> None:
+        self.method = method
+        self.keep_alive = keep_alive
+        self.is_old = is_old
+        self.target = b""
+        self.host = b""
+        self.name = ""
+        self.head: list[bytes] = []
+        self.framing = Framing.NONE
+        self.length = b""
+        self.upgrade = b""
+        self.wants_html = False
+        self.hops = 1
+
+
+@value
+class From:
+    """Where requests come from.
+
+    Attributes:
+        address: The client's, as text.
+        scheme: `http` or `https`, as the client used it.
+    """
+
+    address: bytes
+    scheme: bytes
+
+
+def read_request(
+    method: bytes, url: bytes, fields: Fields, version: str, came: From, *, keep_alive: bool
+) -> Request | Refusal:
+    """Understand the head of a request.
+
+    Args:
+        method: As it was sent.
+        url: The target.
+        fields: Names and values, as they were sent.
+        version: `1.0` or `1.1`.
+        came: Where from.
+        keep_alive: Whether its connection may stay.
+    """
+    if version not in ("1.0", "1.1"):
+        return Refusal(505, f"HTTP/{version} is not spoken here")
+    if method == b"CONNECT":
+        return Refusal(501, "CONNECT is not spoken here")
+    request = Request(method, keep_alive=keep_alive, is_old=version == "1.0")
+    head = request.head
+    seen: dict[bytes, bytes] = {}
+    for name, text in fields:
+        lower = name.lower()
+        if lower not in _READ:
+            head.append(b"%b: %b\r\n" % (name, text))
+            if lower == b"accept":
+                request.wants_html = b"text/html" in text.lower()
+        elif lower in seen:
+            if lower in (b"host", b"content-length", b"transfer-encoding"):
+                return Refusal(400, f"there are several {lower.decode('ascii')}")
+            seen[lower] += b", " + text
+        else:
+            seen[lower] = text
+    refusal = _read_target(request, url, seen) or _read_framing(request, seen)
+    if refusal is not None:
+        return refusal
+    if len(seen) > 1:
+        _read_connection(request, seen)
+    hops = max(_number(seen.get(HOPS, b"")), _number(seen.get(THEIR_HOPS, b"")))
+    request.hops = hops + 1
+    _add_forwarded(request, seen, came)
+    return request
+
+
+def _read_target(request: Request, url: bytes, seen: dict[bytes, bytes]) -> Refusal | None:
+    host = seen.get(b"host", b"").strip(b" \t")
+    if url[:1] != b"/":
+        if url[:7].lower() == b"http://" or url[:8].lower() == b"https://":
+            # RFC 9112, section 3.2.2: it stands above Host.
+            authority, slash, path = url.partition(b"://")[2].partition(b"/")
+            authority, question, query = authority.partition(b"?")
+            url = b"/" + path if slash else b"/"
+            if question:
+                url = b"/?" + query + slash + path
+            if b"host" not in seen and not request.is_old:
+                return Refusal(400, "there is no Host")
+            host = authority
+        elif url != b"*" or request.method != b"OPTIONS":
+            return Refusal(400, "the target is neither a path nor a URL")
+    if b"#" in url:
+        return Refusal(400, "the target has a fragment")
+    if not host:
+        return Refusal(400, "there is no Host")
+    found = normal(host)
+    if found is None:
+        return Refusal(400, "the Host is not one")
+    request.target, request.host, request.name = url, host, found[0]
+    return None
+
+
+def _read_framing(request: Request, seen: dict[bytes, bytes]) -> Refusal | None:
+    """RFC 9112, section 6.3; what is not one of two plain forms is refused."""
+    coding, length = seen.get(b"transfer-encoding"), seen.get(b"content-length")
+    if coding is not None:
+        if length is not None:
+            return Refusal(400, "there are both Transfer-Encoding and Content-Length")
+        if request.is_old:
+            return Refusal(400, "HTTP/1.0 has no Transfer-Encoding")
+        if coding.strip(b" \t").lower() != b"chunked":
+            return Refusal(501, "only chunked is spoken here")
+        request.framing = Framing.CHUNKED
+    elif length is not None:
+        digits = length.strip(b" \t")
+        if not digits.isdigit() or len(digits) > 18:
+            return Refusal(400, "the Content-Length is not one")
+        request.framing, request.length = Framing.LENGTH, digits
+    return None
+
+
+def _read_connection(request: Request, seen: dict[bytes, bytes]) -> None:
+    options = {option.strip(b" \t").lower() for option in seen.get(b"connection", b"").split(b",")}
+    if not options <= _HARMLESS_OPTIONS:
+        request.head = _without(request.head, options - _KEPT)
+    if b"upgrade" in options and not request.is_old:
+        request.upgrade = seen.get(b"upgrade", b"").strip(b" \t")
+    if b"trailers" in {part.strip(b" \t").lower() for part in seen.get(b"te", b"").split(b",")}:
+        request.head.append(b"TE: trailers\r\n")
+
+
+def _without(lines: list[bytes], names: set[bytes]) -> list[bytes]:
+    return [line for line in lines if line.partition(b":")[0].lower() not in names]
+
+
+def _add_forwarded(request: Request, seen: dict[bytes, bytes], came: From) -> None:
+    """What a service could not know: who asks, and what for; an outer proxy's word stands."""
+    before = seen.get(b"x-forwarded-for")
+    proto = seen.get(b"x-forwarded-proto", came.scheme)
+    port = seen.get(b"x-forwarded-port")
+    if port is None:
+        port = request.host.rpartition(b"]")[2].partition(b":")[2] or (
+            b"443" if came.scheme == b"https" else b"80"
+        )
+    request.head.append(
+        b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n"
+        b"X-Forwarded-Port: %b\r\nX-Portweave-Hops: %d\r\n"
+        % (
+            before + b", " + came.address if before else came.address,
+            proto,
+            seen.get(b"x-forwarded-host", request.host),
+            port,
+            request.hops,
+        )
+    )
+
+
+def _number(text: bytes) -> int:
+    return int(text) if text.isdigit() and len(text) < 6 else 0
+
+
+def request_head(request: Request) -> bytes:
+    """The head as a service gets it."""
+    te = b"TE" if request.head and b"TE: trailers\r\n" in request.head else b""
+    if request.upgrade:
+        last = b"Connection: %bUpgrade\r\nUpgrade: %b\r\n\r\n" % (te and b"TE, ", request.upgrade)
+    elif te:
+        last = b"Connection: TE\r\n\r\n"
+    else:
+        last = b"\r\n"
+    if request.framing is Framing.LENGTH:
+        last = b"Content-Length: %b\r\n%b" % (request.length, last)
+    elif request.framing is Framing.CHUNKED:
+        last = b"Transfer-Encoding: chunked\r\n" + last
+    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b" % (
+        request.method,
+        request.target,
+        request.host,
+        b"".join(request.head),
+        last,
+    )
+
+
+@value
+class Answer:
+    """The head of a service's answer as the client gets it.
+
+    Attributes:
+        head: It.
+        source: How the service frames the body.
+        sent: How it is framed for the client.
+        keep_alive: Whether the client's connection stays.
+    """
+
+    head: bytes
+    source: Framing
+    sent: Framing
+    keep_alive: bool
+
+
+class NotAnAnswerError(ValueError):
+    """What a service has sent is no answer to the request."""
+
+
+def read_answer(
+    request: Request, status: int, reason: bytes, fields: Fields, *, closing: bool
+) -> Answer:
+    """Understand the head of a final answer (not 1xx).
+
+    Args:
+        request: What it is the answer to.
+        status: From 200 on.
+        reason: Its words.
+        fields: Names and values, as they were sent.
+        closing: Whether the client's connection ends for a reason of our own.
+
+    Raises:
+        NotAnAnswerError: Its framing is not understood.
+    """
+    lines = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
+    length: bytes | None = None
+    is_chunked = False
+    options: set[bytes] = set()
+    for name, text in fields:
+        lower = name.lower()
+        if lower == b"content-length":
+            if length is not None or is_chunked:
+                raise NotAnAnswerError("conflicting Content-Length")
+            length = text.strip(b" \t")
+        elif lower not in _HOP_BY_HOP:
+            lines.append(b"%b: %b\r\n" % (name, text))
+        elif lower == b"transfer-encoding":
+            if length is not None or is_chunked or text.strip(b" \t").lower() != b"chunked":
+                raise NotAnAnswerError("a Transfer-Encoding that is not spoken here")
+            is_chunked = True
+        elif lower == b"connection":
+            options |= {option.strip(b" \t").lower() for option in text.split(b",")}
+    if not options <= _HARMLESS_OPTIONS:
+        lines = [lines[0], *_without(lines[1:], options - _KEPT)]
+    keep_alive = request.keep_alive and not closing
+    if request.method == b"HEAD" or status in (204, 304):
+        source = sent = Framing.NONE
+        if length is not None and status != 204:
+            lines.append(b"Content-Length: %b\r\n" % length)
+        elif is_chunked and status == 200 and not request.is_old:
+            lines.append(b"Transfer-Encoding: chunked\r\n")
+    elif length is not None:
+        source = sent = Framing.LENGTH
+        lines.append(b"Content-Length: %b\r\n" % length)
+    else:
+        source = Framing.CHUNKED if is_chunked else Framing.UNTIL_CLOSE
+        if request.is_old:
+            sent, keep_alive = Framing.UNTIL_CLOSE, False
+        else:
+            sent = Framing.CHUNKED
+            lines.append(b"Transfer-Encoding: chunked\r\n")
+    if not keep_alive:
+        lines.append(b"Connection: close\r\n")
+    elif request.is_old:
+        lines.append(b"Connection: keep-alive\r\n")
+    lines.append(MARK)
+    lines.append(b"\r\n")
+    return Answer(b"".join(lines), source, sent, keep_alive)
+
+
+def interim_head(status: int, reason: bytes, fields: Fields, upgrade: bytes) -> bytes:
+    """The head of a 1xx answer; of 101, with what it says of the connection."""
+    lines = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
+    lines += [
+        b"%b: %b\r\n" % (name, text) for name, text in fields if name.lower() not in _HOP_BY_HOP
+    ]
+    if status == 101:
+        chosen = [text for name, text in fields if name.lower() == b"upgrade"] or [upgrade]
+        lines.append(b"Connection: Upgrade\r\nUpgrade: %b\r\n" % b", ".join(chosen))
+        lines.append(MARK)
+    lines.append(b"\r\n")
+    return b"".join(lines)
+
+
+def trailer_lines(fields: Fields) -> bytes:
+    """The last chunk with the fields behind it, without those that may not stand there."""
+    lines = [
+        b"%b: %b\r\n" % (name, text)
+        for name, text in fields
+        if name.lower() not in _READ and name.lower() not in _KEPT
+    ]
+    return b"0\r\n%b\r\n" % b"".join(lines)
+
+
+def chunk(data: bytes) -> bytes:
+    """A piece of a body as a chunk (RFC 9112, section 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(data), data)

@@ -1,0 +1,81 @@
+"""A request's Host in, its route out."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Protocol, TypeVar
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+# A name (RFC 1035, section 2.3.4), a dot behind it, and a port.
+LONGEST = 253 + 1 + 6
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=%")
+_HEX = frozenset("0123456789abcdef:.")
+
+
+class Named(Protocol):
+    """What has a hostname."""
+
+    @property
+    def hostname(self) -> str:
+        """The name, in any case."""
+        ...
+
+
+Route = TypeVar("Route", bound=Named)
+
+
+@lru_cache(maxsize=512)
+def normal(host: bytes) -> tuple[str, str] | None:
+    """The name and the port that a Host field has, None where it is not one.
+
+    The name is in lower case, without a trailing dot, and without the brackets of an address; the
+    port is empty where none is given (RFC 9110, section 7.2; RFC 3986, section 3.2.2).
+    """
+    if len(host) > LONGEST:
+        return None
+    try:
+        text = host.decode("ascii").lower()
+    except UnicodeDecodeError:
+        return None
+    if text.startswith("["):
+        name, bracket, rest = text[1:].partition("]")
+        if not bracket or not name or not _HEX.issuperset(name) or rest[:1] not in ("", ":"):
+            return None
+        port = rest[1:]
+    else:
+        name, _, port = text.partition(":")
+        name = name.removesuffix(".")
+        if not name or not _NAME.issuperset(name):
+            return None
+    if port and not (port.isdecimal() and len(port) <= 5):
+        return None
+    return name, port
+
+
+def match(name: str, routes: Iterable[Route], *, wildcard: bool) -> Route | None:
+    """The route of a host: its own, or with `wildcard` that of the longest parent.
+
+    Args:
+        name: From `normal`.
+        routes: The first one of a name counts.
+        wildcard: Whether `a.b.localhost` is also for the route `b.localhost`.
+    """
+    best: Route | None = None
+    longest = 0
+    for route in routes:
+        own = route.hostname
+        if own == name:
+            return route
+        own = own.lower()
+        if own == name:
+            return route
+        if wildcard and len(own) > longest and name.endswith("." + own):
+            best, longest = route, len(own)
+    return best
+
+
+def is_our_concern(name: str, tlds: Iterable[str]) -> bool:
+    """Whether a name may be told what routes there are.
+
+    A page of a stranger, whose own name leads to this machine, must not read them.
+    """
+    return name in LOOPBACK_NAMES or any(name.endswith(f".{tld}") for tld in tlds)

@@ -1,0 +1,172 @@
+"""What the proxy says itself: pages for people, text for programs."""
+
+from html import escape
+from http import HTTPStatus
+
+from portweave.supervisor.core.heads import MARK
+from portweave.supervisor.core.value import value
+
+_STYLE = (
+    ":root{color-scheme:light dark}"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:12vh auto;padding:0 1.5rem}"
+    "h1{font-size:1.4rem}"
+    "code{font:.95em ui-monospace,monospace}"
+    "li{margin:.3rem 0}"
+    ".status{color:#888}"
+)
+# The page may do nothing and load nothing: its style is allowed by its hash.
+_POLICY = (
+    "default-src 'none'; style-src 'sha256-%s';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@value
+class Page:
+    """Something to say.
+
+    Attributes:
+        status: As 404.
+        title: In a few words.
+        lines: Paragraphs.
+        links: (text, URL) pairs.
+        reload_s: After how many seconds to ask again; None for never.
+    """
+
+    status: int
+    title: str
+    lines: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    reload_s: int | None = None
+
+
+def render(page: Page, *, html: bool, body_wanted: bool = True, keep_alive: bool = True) -> bytes:
+    """The whole answer.
+
+    Args:
+        page: What to say.
+        html: Whether somebody looks at it with a browser.
+        body_wanted: False for the answer to HEAD.
+        keep_alive: Whether the connection stays.
+    """
+    body = (_html(page) if html else _text(page)).encode("utf-8", "replace")
+    try:
+        reason = HTTPStatus(page.status).phrase
+    except ValueError:
+        reason = "Error"
+    fields = [
+        f"HTTP/1.1 {page.status} {reason}",
+        f"Content-Type: text/{'html' if html else 'plain'}; charset=utf-8",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        "Referrer-Policy: no-referrer",
+    ]
+    if html:
+        fields.append(f"Content-Security-Policy: {_POLICY % _style_digest()}")
+    if page.reload_s is not None:
+        fields.append(f"Retry-After: {page.reload_s}")
+    if not keep_alive:
+        fields.append("Connection: close")
+    head = "\r\n".join(fields).encode("latin-1") + b"\r\n" + MARK + b"\r\n"
+    return head + body if body_wanted else head
+
+
+def _style_digest() -> str:
+    from base64 import b64encode
+    from hashlib import sha256
+
+    return b64encode(sha256(_STYLE.encode()).digest()).decode()
+
+
+def _html(page: Page) -> str:
+    reload = (
+        "" if page.reload_s is None else f'<meta http-equiv="refresh" content="{page.reload_s}">'
+    )
+    lines = "".join(f"<p>{escape(line)}</p>" for line in page.lines)
+    links = "".join(
+        f'<li><a href="{escape(url)}">{escape(text)}</a></li>' for text, url in page.links
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"{reload}<title>{escape(page.title)}</title><style>{_STYLE}</style></head>"
+        f"<body><h1>{escape(page.title)}</h1>{lines}{f'<ul>{links}</ul>' if links else ''}"
+        f'<p class="status">{page.status} &middot; portweave</p></body></html>\n'
+    )
+
+
+def _text(page: Page) -> str:
+    lines = [page.title, *page.lines, *(f"  {text}  {url}" for text, url in page.links)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def route_url(hostname: str, port: int, scheme: str = "http") -> str:
+    """Where a route is reached; the port is left out where it goes without saying."""
+    usual = 443 if scheme == "https" else 80
+    return f"{scheme}://{hostname}" + ("" if port == usual else f":{port}")
+
+
+def refused(status: int, why: str) -> Page:
+    """A request that is not understood."""
+    return Page(status, "This request cannot be passed on", (f"{why}.",))
+
+
+def unknown(name: str, hostnames: list[str], port: int, scheme: str, *, may_know: bool) -> Page:
+    """A host without a route."""
+    if not may_know:
+        # Who asks by a strange name is not told more.
+        return Page(404, "No such host", ("This proxy does not know the host of this request.",))
+    if not hostnames:
+        lines: tuple[str, ...] = ("No routes are registered.",)
+    else:
+        lines = ("These are registered:",)
+    return Page(
+        404,
+        f"{name} has no route",
+        (
+            *lines,
+            f"portweave alias {name.split('.')[0]} PORT gives a name to any port.",
+        ),
+        tuple((host, route_url(host, port, scheme)) for host in hostnames),
+    )
+
+
+def not_up(name: str, port: int, state: str) -> Page:
+    """A host whose service does not answer."""
+    return Page(
+        503,
+        f"{name} is not up yet",
+        (f"It is {state}.", f"Nothing listens on port {port}. This page asks again by itself."),
+        reload_s=1,
+    )
+
+
+def wrong_port(name: str, port: int, found: list[int]) -> Page:
+    """A host whose service listens, but elsewhere."""
+    ports = " and ".join(str(other) for other in found)
+    return Page(
+        502,
+        f"{name} listens on another port",
+        (
+            f"It was given port {port} (in the variable PORT), but it listens on {ports}.",
+            f"Have it read PORT, or start it with an option such as --port {port}.",
+        ),
+    )
+
+
+def broken(name: str, port: int, why: str) -> Page:
+    """A service whose answer is none."""
+    return Page(502, f"{name} did not answer properly", (f"Port {port}: {why}.",))
+
+
+def loop(name: str, hops: int) -> Page:
+    """A request that comes back again and again."""
+    return Page(
+        508,
+        "This request goes round in a circle",
+        (
+            f"It has come by {hops} times: the service behind {name} sends it to its own name.",
+            "Where it is a development server's proxy that does so, set its changeOrigin to true.",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The proxy: names instead of ports."""

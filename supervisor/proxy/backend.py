@@ -1,0 +1,386 @@
+"""The service's side: a connection to it, and those that wait for the next request."""
+
+import asyncio
+import socket
+import time
+from typing import TYPE_CHECKING, Protocol
+
+import httptools
+
+from portweave.supervisor.proxy.wire import (
+    ANSWER_HEAD_BYTES,
+    BUFFER,
+    MOST_FIELDS,
+    TooManyFieldsError,
+)
+
+if TYPE_CHECKING:
+    from portweave.supervisor.core.heads import Fields
+
+CONNECT_S = 10.0
+# Shorter than servers keep theirs (Node and uvicorn: 5 s).
+IDLE_S = 4.0
+MOST_IDLE_PER_PORT = 256
+ADDRESSES = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+
+
+class Asker(Protocol):
+    """Who has sent a request and takes the answer."""
+
+    def take_head(self, status: int, reason: bytes, fields: "Fields") -> bool:
+        """The head of a final answer; returns whether no body follows whatever it says.
+
+        It may raise a ValueError: then the answer is given up.
+        """
+        ...
+
+    def take_interim(self, status: int, reason: bytes, fields: "Fields") -> None:
+        """The head of a 1xx answer."""
+
+    def take_body(self, data: bytes) -> None:
+        """A piece of the body."""
+
+    def take_end(self, trailers: "Fields") -> None:
+        """The answer is complete."""
+
+    def take_news(self) -> None:
+        """All that came at once has been taken."""
+
+    def take_failure(self, why: str, *, clean: bool) -> None:
+        """The connection has ended; `clean` if by a proper end of what it sent."""
+
+    def take_tunnel(self, data: bytes) -> None:
+        """Bytes of the protocol that was changed to."""
+
+    def take_tunnel_end(self) -> None:
+        """The service has no more to say."""
+
+    def hold(self) -> None:
+        """The service takes no more for now."""
+
+    def go_on(self) -> None:
+        """The service takes more again."""
+
+
+class Backend(asyncio.BufferedProtocol):
+    """One connection to a service.
+
+    Attributes:
+        port: The service's.
+        asker: Whose request it works on; None while it waits.
+        used: Whether it has answered a request before.
+        idle_since_s: When it began to wait.
+    """
+
+    __slots__ = (
+        "_answered",
+        "_bodiless",
+        "_ended",
+        "_fields",
+        "_keep_alive",
+        "_parser",
+        "_reason",
+        "_transport",
+        "_tunnel",
+        "_unparsed",
+        "asker",
+        "idle_since_s",
+        "pool",
+        "port",
+        "used",
+    )
+
+    def __init__(self, port: int, pool: "Pool") -> None:
+        self.port = port
+        self.pool = pool
+        self.asker: Asker | None = None
+        self.used = False
+        self.idle_since_s = 0.0
+        self._transport: asyncio.Transport | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._fields: Fields = []
+        self._reason = b""
+        self._unparsed = 0
+        self._answered = self._bodiless = self._ended = self._tunnel = False
+        self._keep_alive = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: it is connected."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can take a request."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def write(self, data: bytes) -> None:
+        """Send to the service."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def write_end(self) -> None:
+        """Tell the service that no more comes."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write_eof()
+
+    def pause(self) -> None:
+        """Read no more for now."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """End it at once."""
+        self.asker = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    def close(self) -> None:
+        """End it when all is sent."""
+        self.asker = None
+        if self._transport is not None:
+            self._transport.close()
+
+    # What the event loop calls.
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what comes."""
+        return BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what has come."""
+        asker = self.asker
+        if asker is None:
+            # Nobody has asked for anything.
+            self.abort()
+            return
+        if self._tunnel:
+            asker.take_tunnel(bytes(BUFFER[:nbytes]))
+            return
+        self._unparsed += nbytes
+        try:
+            self._parser.feed_data(BUFFER[:nbytes])
+        except httptools.HttpParserUpgrade as upgrade:
+            self._change_protocol(asker, bytes(BUFFER[upgrade.args[0] : nbytes]))
+            return
+        except httptools.HttpParserCallbackError as error:
+            self._give_up(str(error.__context__ or error))
+            return
+        except httptools.HttpParserError as error:
+            self._give_up(f"its answer is not HTTP/1.1 ({error})")
+            return
+        if self._unparsed > ANSWER_HEAD_BYTES:
+            self._give_up("the head of its answer is too long")
+            return
+        if self.asker is None:
+            return
+        asker.take_news()
+        if self._ended:
+            self._finish()
+
+    def eof_received(self) -> bool:
+        """The other side sends no more; whether the connection stays for our part."""
+        if self._tunnel and self.asker is not None:
+            self.asker.take_tunnel_end()
+            return True
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        self._transport = None
+        self.pool.forget(self)
+        asker, self.asker = self.asker, None
+        if asker is not None:
+            asker.take_failure(
+                "it has closed the connection" if exc is None else f"the connection broke ({exc})",
+                clean=exc is None,
+            )
+
+    def pause_writing(self) -> None:
+        """Too much waits to be sent."""
+        if self.asker is not None:
+            self.asker.hold()
+
+    def resume_writing(self) -> None:
+        """What waited has been sent."""
+        if self.asker is not None:
+            self.asker.go_on()
+
+    # What the parser calls.
+
+    def on_status(self, status: bytes) -> None:
+        """Words of the status line."""
+        self._reason += status
+
+    def on_header(self, name: bytes, text: bytes) -> None:
+        """A field of a head, or behind a body."""
+        fields = self._fields
+        if len(fields) >= MOST_FIELDS:
+            raise TooManyFieldsError
+        fields.append((name, text))
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        if self._ended:
+            raise ValueError("it has sent more than one answer")
+        assert self.asker is not None
+        status = self._parser.get_status_code()
+        fields, self._fields = self._fields, []
+        reason, self._reason = self._reason, b""
+        self._unparsed = 0
+        if status < 200:
+            self.asker.take_interim(status, reason, fields)
+            return
+        self._answered = True
+        self._keep_alive = self._parser.should_keep_alive()
+        self._bodiless = self.asker.take_head(status, reason, fields)
+        if self._bodiless:
+            self._ended = True
+            self.asker.take_end([])
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        self._unparsed = 0
+        if self._bodiless:
+            raise ValueError("it has sent a body where there is none")
+        assert self.asker is not None
+        self.asker.take_body(data)
+
+    def on_message_complete(self) -> None:
+        """The message is complete."""
+        self._unparsed = 0
+        if not self._answered or self._bodiless:
+            return
+        assert self.asker is not None
+        self._ended = True
+        fields, self._fields = self._fields, []
+        self.asker.take_end(fields)
+
+    def _change_protocol(self, asker: Asker, rest: bytes) -> None:
+        if self._answered or not self._tunnel:
+            self._give_up("it has changed the protocol, and nobody asked for that")
+            return
+        asker.take_news()
+        if rest:
+            asker.take_tunnel(rest)
+
+    def expect_tunnel(self) -> None:
+        """From the next byte behind this head on it is another protocol."""
+        self._tunnel = True
+
+    def _give_up(self, why: str) -> None:
+        asker, self.asker = self.asker, None
+        self.abort()
+        if asker is not None:
+            asker.take_failure(why, clean=False)
+
+    def _finish(self) -> None:
+        """The exchange is over on this side: keep the connection, or end it."""
+        self.asker = None
+        if not self._keep_alive or not self.is_open:
+            self.close()
+            return
+        bodiless = self._bodiless
+        if bodiless:
+            # The parser would wait for the body that the head speaks of.
+            self._parser = httptools.HttpResponseParser(self)
+        self._answered = self._bodiless = self._ended = False
+        self.used = True
+        self.pool.put(self)
+
+
+class Pool:
+    """Connections to services that wait for the next request."""
+
+    def __init__(self) -> None:
+        self._idle: dict[int, list[Backend]] = {}
+        # Which of the loopback addresses a service was last found on.
+        self._family: dict[int, int] = {}
+        self._is_closed = False
+
+    def __len__(self) -> int:
+        return sum(map(len, self._idle.values()))
+
+    def take(self, port: int) -> Backend | None:
+        """A connection that waits, None where there is none."""
+        idle = self._idle.get(port)
+        while idle:
+            backend = idle.pop()
+            if backend.is_open:
+                return backend
+        return None
+
+    def put(self, backend: Backend) -> None:
+        """Keep a connection for the next request."""
+        idle = self._idle.setdefault(backend.port, [])
+        if self._is_closed or len(idle) >= MOST_IDLE_PER_PORT:
+            backend.close()
+            return
+        backend.idle_since_s = time.monotonic()
+        idle.append(backend)
+
+    def forget(self, backend: Backend) -> None:
+        """A connection has ended."""
+        idle = self._idle.get(backend.port)
+        if idle and backend in idle:
+            idle.remove(backend)
+
+    def sweep(self, now_s: float) -> None:
+        """End what has waited for too long."""
+        for port, idle in list(self._idle.items()):
+            old = [backend for backend in idle if now_s - backend.idle_since_s > IDLE_S]
+            for backend in old:
+                idle.remove(backend)
+                backend.close()
+            if not idle:
+                del self._idle[port]
+
+    def close(self) -> None:
+        """End all that wait."""
+        self._is_closed = True
+        for idle in self._idle.values():
+            for backend in list(idle):
+                backend.close()
+        self._idle.clear()
+
+    async def connect(self, port: int) -> Backend:
+        """A new connection to what listens on a port of either loopback address.
+
+        Raises:
+            OSError: Nobody does, or he does not take connections for ten seconds.
+        """
+        loop = asyncio.get_running_loop()
+        first = self._family.get(port, 0)
+        error: OSError | None = None
+        for index in (first, 1 - first):
+            family, address = ADDRESSES[index]
+            try:
+                connection = socket.socket(family, socket.SOCK_STREAM)
+            except OSError as refusal:
+                error = error or refusal
+                continue
+            connection.setblocking(False)
+            try:
+                async with asyncio.timeout(CONNECT_S):
+                    await loop.sock_connect(connection, (address, port))
+                    _, backend = await loop.create_connection(
+                        lambda: Backend(port, self), sock=connection
+                    )
+            except OSError as refusal:
+                connection.close()
+                error = error or refusal
+                continue
+            except BaseException:
+                connection.close()
+                raise
+            self._family[port] = index
+            return backend
+        raise error or OSError("no address")

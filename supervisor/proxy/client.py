@@ -1,0 +1,382 @@
+"""The client's side: its connection, and the requests that come on it one after the other.
+
+A request is passed on as soon as its head is known, an answer as soon as the service begins it, and
+bodies as they come; whoever takes them more slowly than the other sends has the other wait. What a
+client sends ahead is kept until its turn comes.
+"""
+
+import asyncio
+import time
+from collections import deque
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+import httptools
+
+from portweave.supervisor.core import pages
+from portweave.supervisor.core.heads import From, Refusal, Request, read_request
+from portweave.supervisor.proxy.exchange import Exchange
+from portweave.supervisor.proxy.wire import BUFFER, HEAD_BYTES, MOST_FIELDS, TooManyFieldsError
+
+if TYPE_CHECKING:
+    from portweave.supervisor.core.heads import Fields
+    from portweave.supervisor.proxy.exchange import Desk
+
+# How long a request's head may take to arrive, a client may say nothing between two requests, and
+# one that was refused may go on sending.
+HEAD_S = 30.0
+IDLE_S = 120.0
+LINGER_S = 3.0
+
+
+class Phase(Enum):
+    """What the bytes of a client are."""
+
+    REQUESTS = "requests"
+    TUNNEL = "tunnel"
+    LINGERING = "lingering"
+
+
+class Hall(Protocol):
+    """Where clients are known as long as they are connected."""
+
+    @property
+    def desk(self) -> "Desk":
+        """Where requests find their service."""
+        ...
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether no request is taken any more."""
+        ...
+
+    def enter(self, client: "Client") -> None:
+        """A client has come."""
+
+    def leave(self, client: "Client") -> None:
+        """A client has gone."""
+
+
+class Client(asyncio.BufferedProtocol):
+    """One connection of a client.
+
+    Attributes:
+        transport: To it; None before and after.
+        since_s: When it last began to be idle, a head, or a farewell.
+    """
+
+    __slots__ = (
+        "_came",
+        "_exchange",
+        "_fields",
+        "_hall",
+        "_parser",
+        "_phase",
+        "_rest",
+        "_skips_head",
+        "_unparsed",
+        "_url",
+        "_waiting",
+        "since_s",
+        "transport",
+    )
+
+    def __init__(self, hall: Hall) -> None:
+        self._hall = hall
+        self.transport: asyncio.Transport | None = None
+        self.since_s = 0.0
+        # Made for the first request: many connections never send one.
+        self._parser: httptools.HttpRequestParser | None = None
+        self._phase = Phase.REQUESTS
+        self._exchange: Exchange | None = None
+        # Exchanges whose turn has not come.
+        self._waiting: deque[Exchange] | None = None
+        self._url = b""
+        self._fields: Fields = []
+        self._unparsed = 0
+        # Behind a request to change the protocol: a request, or that protocol.
+        self._rest: bytes | None = None
+        self._skips_head = False
+        self._came: From | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: it is connected."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.since_s = time.monotonic()
+        self._hall.enter(self)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way."""
+        return self._exchange is None
+
+    @property
+    def came(self) -> From:
+        """Where its requests come from."""
+        if self._came is None:
+            assert self.transport is not None
+            peer = self.transport.get_extra_info("peername")
+            secure = self.transport.get_extra_info("sslcontext") is not None
+            self._came = From(peer[0].encode(), b"https" if secure else b"http")
+        return self._came
+
+    def check_time(self, now_s: float) -> None:
+        """End it where it has taken too long."""
+        if self._phase is Phase.TUNNEL or self._exchange is not None or self.transport is None:
+            return
+        waited_s = now_s - self.since_s
+        if self._phase is Phase.LINGERING:
+            if waited_s > LINGER_S:
+                self.transport.abort()
+        elif self._unparsed and waited_s > HEAD_S:
+            self._refuse(408, "it took too long to arrive")
+            self._advance()
+        elif waited_s > IDLE_S:
+            self.transport.close()
+
+    def finish_up(self) -> None:
+        """Take no further request."""
+        if self.transport is None:
+            return
+        if self._exchange is None or self._phase is not Phase.REQUESTS:
+            self.transport.close()
+
+    # What the event loop calls.
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what comes."""
+        return BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what has come."""
+        if self._phase is Phase.TUNNEL:
+            assert self._exchange is not None
+            self._exchange.take_tunnel_bytes(bytes(BUFFER[:nbytes]))
+        elif self._phase is Phase.LINGERING:
+            return
+        elif self._rest is not None:
+            self._rest += bytes(BUFFER[:nbytes])
+            # Until the service has answered, nobody knows what these bytes are.
+            self.pause()
+        else:
+            self._read(BUFFER[:nbytes])
+
+    def _read(self, data: "memoryview | bytes") -> None:
+        parser = self._parser
+        if parser is None:
+            parser = self._parser = httptools.HttpRequestParser(self)
+        if not self._unparsed and self._exchange is None:
+            self.since_s = time.monotonic()
+        self._unparsed += len(data)
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._parser = None
+            self._take_upgrade(bytes(data[upgrade.args[0] :]))
+        except httptools.HttpParserInvalidMethodError:
+            self._refuse(501, "its method is not known")
+        except httptools.HttpParserCallbackError as error:
+            if not isinstance(error.__context__, TooManyFieldsError):
+                raise
+            self._refuse(431, "its head is too long")
+        except (httptools.HttpParserError, httptools.HttpParserInvalidURLError) as error:
+            self._refuse(400, f"it is not HTTP/1.1 ({error})")
+        else:
+            if self._unparsed > HEAD_BYTES:
+                self._refuse(431, "its head is too long")
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """The other side sends no more; whether the connection stays for our part."""
+        if self._phase is Phase.TUNNEL and self._exchange is not None:
+            self._exchange.take_tunnel_eof()
+            return True
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        self.transport = None
+        self._hall.leave(self)
+        exchange, self._exchange = self._exchange, None
+        self._waiting = None
+        if exchange is not None:
+            exchange.abandon()
+
+    def pause_writing(self) -> None:
+        """Too much waits to be sent."""
+        if self._exchange is not None:
+            self._exchange.hold_service()
+
+    def resume_writing(self) -> None:
+        """What waited has been sent."""
+        if self._exchange is not None:
+            self._exchange.let_service_go_on()
+
+    # What the parser calls. It may be several requests ahead.
+
+    def on_message_begin(self) -> None:
+        """A message begins."""
+        self._url = b""
+        self._fields = []
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
+        self._url += url
+
+    def on_header(self, name: bytes, text: bytes) -> None:
+        """A field of a head, or behind a body."""
+        fields = self._fields
+        if len(fields) >= MOST_FIELDS:
+            raise TooManyFieldsError
+        fields.append((name, text))
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        parser = self._parser
+        assert parser is not None
+        fields, self._fields = self._fields, []
+        self._unparsed = 0
+        if self._skips_head:
+            self._skips_head = False
+            return
+        request = read_request(
+            parser.get_method(),
+            self._url,
+            fields,
+            parser.get_http_version(),
+            self.came,
+            keep_alive=parser.should_keep_alive(),
+        )
+        self._add(Exchange(self, self._hall.desk, request))
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        self._unparsed = 0
+        self._newest().take_request_body(data)
+
+    def on_message_complete(self) -> None:
+        """The message is complete."""
+        self._unparsed = 0
+        fields, self._fields = self._fields, []
+        self._newest().end_request(fields)
+
+    def _add(self, exchange: Exchange) -> None:
+        if self._exchange is None:
+            self._exchange = exchange
+            return
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(exchange)
+
+    def _newest(self) -> Exchange:
+        exchange = self._waiting[-1] if self._waiting else self._exchange
+        assert exchange is not None
+        return exchange
+
+    def _take_upgrade(self, rest: bytes) -> None:
+        """A request that asks for another protocol has come, and what stands behind it."""
+        newest = self._newest()
+        head = newest.as_plain()
+        if head is None:
+            newest.end_request([])
+            self._rest = rest
+            return
+        # It is one of HTTP after all: the parser, which stops there, reads its body from here.
+        self._skips_head = True
+        self._parser = httptools.HttpRequestParser(self)
+        self._read(head + rest)
+
+    def _refuse(self, status: int, why: str) -> None:
+        """Take no further request: what comes from now on is not understood."""
+        self._parser = None
+        newest = self._waiting[-1] if self._waiting else self._exchange
+        if newest is not None and not newest.is_request_complete:
+            # Its body is damaged.
+            newest.refuse(Refusal(status, why))
+        else:
+            self._add(Exchange(self, self._hall.desk, Refusal(status, why)))
+        self._rest = self._rest or b""
+
+    def _advance(self) -> None:
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.advance()
+            if self._waiting and self.transport is not None:
+                self.pause()
+
+    # What exchanges call.
+
+    def write(self, data: bytes) -> None:
+        """Send to the client."""
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def pause(self) -> None:
+        """Read no more for now."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def abort(self) -> None:
+        """End the connection at once: what was sent is not whole."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def say(self, page: pages.Page, request: Request | Refusal, *, keep_alive: bool) -> None:
+        """Answer ourselves."""
+        html, body_wanted = False, True
+        if isinstance(request, Request):
+            html, body_wanted = request.wants_html, request.method != b"HEAD"
+        self.write(pages.render(page, html=html, body_wanted=body_wanted, keep_alive=keep_alive))
+
+    def begin_tunnel(self) -> None:
+        """From now on the bytes are those of another protocol."""
+        self._phase = Phase.TUNNEL
+        rest, self._rest = self._rest, None
+        if rest and self._exchange is not None:
+            self._exchange.take_tunnel_bytes(rest)
+        self.resume()
+
+    def end_tunnel(self) -> None:
+        """The other side has no more to say."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write_eof()
+
+    def end_exchange(self, *, keep_alive: bool, read_all: bool) -> None:
+        """An answer is complete.
+
+        Args:
+            keep_alive: Whether the connection stays.
+            read_all: Whether all of the request was read.
+        """
+        self._exchange = None
+        transport = self.transport
+        if transport is None:
+            return
+        self.since_s = time.monotonic()
+        if not keep_alive or self._hall.is_draining:
+            self._waiting = None
+            if read_all:
+                transport.close()
+                return
+            # Who is still sending would be cut off before he has read the answer.
+            self._phase = Phase.LINGERING
+            self._rest = None
+            transport.write_eof()
+            self.resume()
+            return
+        if self._waiting:
+            self._exchange = self._waiting.popleft()
+            asyncio.get_running_loop().call_soon(self._advance)
+            return
+        rest, self._rest = self._rest, None
+        if rest:
+            # The service has refused to change the protocol, so it is a request of HTTP.
+            self._parser = None
+            asyncio.get_running_loop().call_soon(self._read, rest)
+        self.resume()

@@ -1,0 +1,439 @@
+"""One request and its answer: between a client and the service that its Host names."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Protocol
+
+from portweave.supervisor.core import pages
+from portweave.supervisor.core.heads import (
+    MOST_HOPS,
+    SAFE,
+    Answer,
+    Fields,
+    Framing,
+    Refusal,
+    Request,
+    chunk,
+    interim_head,
+    read_answer,
+    request_head,
+    trailer_lines,
+)
+from portweave.supervisor.proxy.wire import HELD_BYTES
+
+if TYPE_CHECKING:
+    from portweave.supervisor.core.pages import Page
+    from portweave.supervisor.proxy.backend import Backend, Pool
+
+# How soon to try again where a service is expected to be back.
+RETRY_S = 0.03
+
+
+class Target(Protocol):
+    """Where a host's requests go."""
+
+    @property
+    def hostname(self) -> str:
+        """As it is registered."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """On a loopback address."""
+        ...
+
+
+class Desk(Protocol):
+    """Where requests find their service."""
+
+    @property
+    def pool(self) -> "Pool":
+        """Connections to services."""
+        ...
+
+    def find(self, name: str) -> "Target | None":
+        """The route of a host."""
+        ...
+
+    def unknown(self, request: Request) -> "Page":
+        """What to say about a host without a route."""
+        ...
+
+    def patience_s(self, target: Target) -> float:
+        """How long to wait for a service that does not answer now."""
+        ...
+
+    async def explain(self, target: Target) -> "Page":
+        """What to say about a service that nothing listens for."""
+        ...
+
+    def report(self, target: Target, why: str) -> None:
+        """A service has not answered properly."""
+
+    def spawn(self, work: Coroutine[None, None, None]) -> Callable[[], object]:
+        """Do something meanwhile; returns how to cancel it."""
+        ...
+
+
+class Customer(Protocol):
+    """The client as its exchanges see it."""
+
+    def write(self, data: bytes) -> None:
+        """Send to it."""
+
+    def pause(self) -> None:
+        """Read no more from it for now."""
+
+    def resume(self) -> None:
+        """Read on."""
+
+    def abort(self) -> None:
+        """End its connection at once."""
+
+    def say(self, page: "Page", request: Request | Refusal, *, keep_alive: bool) -> None:
+        """Answer ourselves."""
+
+    def begin_tunnel(self) -> None:
+        """From now on its bytes are those of another protocol."""
+
+    def end_tunnel(self) -> None:
+        """The service has no more to say in it."""
+
+    def end_exchange(self, *, keep_alive: bool, read_all: bool) -> None:
+        """The answer is complete."""
+
+
+class Exchange:
+    """A request under way.
+
+    Attributes:
+        request: Its head, or why it is refused.
+        is_request_complete: Whether all of it has come.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_backend",
+        "_cancel",
+        "_client",
+        "_desk",
+        "_held",
+        "_held_bytes",
+        "_is_begun",
+        "_is_ended",
+        "_is_over",
+        "_is_tunnel",
+        "_may_retry",
+        "_out",
+        "_target",
+        "_tunnel_ends",
+        "is_request_complete",
+        "request",
+    )
+
+    def __init__(self, client: Customer, desk: Desk, request: Request | Refusal) -> None:
+        self.request = request
+        self.is_request_complete = isinstance(request, Refusal)
+        self._client = client
+        self._desk = desk
+        self._target: Target | None = None
+        self._backend: Backend | None = None
+        self._cancel: Callable[[], object] | None = None
+        # Of the request: what could not be passed on yet.
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        # Of the answer: what came at once.
+        self._out: list[bytes] = []
+        self._answer: Answer | None = None
+        self._is_begun = self._is_ended = self._is_over = False
+        self._may_retry = False
+        self._is_tunnel = False
+        self._tunnel_ends = 0
+
+    # The request.
+
+    def take_request_body(self, data: bytes) -> None:
+        """A piece of the request's body."""
+        if self._is_over or isinstance(self.request, Refusal):
+            return
+        piece = chunk(data) if self.request.framing is Framing.CHUNKED else data
+        self._held.append(piece)
+        self._held_bytes += len(piece)
+
+    def end_request(self, trailers: Fields) -> None:
+        """The request has come to its end."""
+        self.is_request_complete = True
+        if isinstance(self.request, Request) and self.request.framing is Framing.CHUNKED:
+            self._held.append(trailer_lines(trailers))
+
+    def as_plain(self) -> bytes | None:
+        """Where a change of protocol is not to be: a head for a parser that reads the body."""
+        request = self.request
+        if isinstance(request, Refusal) or request.method == b"CONNECT":
+            return None
+        if request.framing is Framing.NONE and request.upgrade.lower() not in (b"", b"h2c"):
+            return None
+        request.upgrade = b""
+        framing = b""
+        if request.framing is Framing.LENGTH:
+            framing = b"Content-Length: %b\r\n" % request.length
+        elif request.framing is Framing.CHUNKED:
+            framing = b"Transfer-Encoding: chunked\r\n"
+        last = b"" if request.keep_alive else b"Connection: close\r\n"
+        return b"POST / HTTP/1.1\r\n%b%b\r\n" % (framing, last)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """What has come of its body cannot be understood."""
+        if self._is_over:
+            return
+        if not self._is_begun:
+            self.request = refusal
+            return
+        self._drop_backend()
+        if self._answer is not None:
+            self._is_over = True
+            self._client.abort()
+        else:
+            self._say(pages.refused(refusal.status, refusal.why), keep_alive=False)
+
+    def advance(self) -> None:
+        """Pass on what has come."""
+        if self._is_over:
+            return
+        if not self._is_begun:
+            self._is_begun = True
+            self._begin()
+        elif self._held and self._backend is not None and not self._is_tunnel:
+            self._pass_on(b"")
+        elif self._held_bytes > HELD_BYTES:
+            self._client.pause()
+
+    def _begin(self) -> None:
+        request = self.request
+        if isinstance(request, Refusal):
+            self._say(pages.refused(request.status, request.why), keep_alive=False)
+            return
+        if request.hops > MOST_HOPS:
+            self._say(pages.loop(request.name, request.hops - 1))
+            return
+        target = self._target = self._desk.find(request.name)
+        if target is None:
+            self._say(self._desk.unknown(request))
+            return
+        if request.framing is Framing.NONE and not request.upgrade and request.method in SAFE:
+            # A connection that waits may be closed at this very moment. Only what may be sent
+            # twice is sent on it: RFC 9110, section 9.2.2.
+            backend = self._desk.pool.take(target.port)
+            if backend is not None:
+                self._may_retry = True
+                self._send(backend)
+                return
+        self._cancel = self._desk.spawn(self._connect(target))
+
+    async def _connect(self, target: Target) -> None:
+        until_s = 0.0
+        while True:
+            try:
+                backend = await self._desk.pool.connect(target.port)
+            except (OSError, OverflowError):
+                until_s = until_s or time.monotonic() + self._desk.patience_s(target)
+                if time.monotonic() < until_s:
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                page = await self._desk.explain(target)
+                self._cancel = None
+                self._say(page)
+                return
+            break
+        self._cancel = None
+        if self._is_over:
+            backend.abort()
+            return
+        self._send(backend)
+
+    def _send(self, backend: "Backend") -> None:
+        assert isinstance(self.request, Request)
+        self._backend = backend
+        backend.asker = self
+        self._pass_on(request_head(self.request))
+        if not self.is_request_complete:
+            self._client.resume()
+
+    def _pass_on(self, head: bytes) -> None:
+        assert self._backend is not None
+        if self._held:
+            head += b"".join(self._held)
+            self._held.clear()
+            self._held_bytes = 0
+        self._backend.write(head)
+
+    def hold(self) -> None:
+        """The service takes no more for now."""
+        self._client.pause()
+
+    def go_on(self) -> None:
+        """The service takes more again."""
+        if self._is_tunnel or not self.is_request_complete:
+            self._client.resume()
+
+    # The answer.
+
+    def take_interim(self, status: int, reason: bytes, fields: Fields) -> None:
+        """The head of a 1xx answer."""
+        request = self.request
+        assert isinstance(request, Request)
+        if status == 101:
+            if not request.upgrade:
+                raise ValueError("it has changed the protocol, and nobody asked for that")
+            self._is_tunnel = True
+            assert self._backend is not None
+            self._backend.expect_tunnel()
+        elif request.is_old:
+            return
+        self._out.append(interim_head(status, reason, fields, request.upgrade))
+
+    def take_head(self, status: int, reason: bytes, fields: Fields) -> bool:
+        """The head of the answer; whether no body follows whatever it says."""
+        assert isinstance(self.request, Request)
+        self._answer = read_answer(
+            self.request, status, reason, fields, closing=not self.is_request_complete
+        )
+        self._out.append(self._answer.head)
+        return self._answer.source is Framing.NONE
+
+    def take_body(self, data: bytes) -> None:
+        """A piece of the answer's body."""
+        assert self._answer is not None
+        self._out.append(chunk(data) if self._answer.sent is Framing.CHUNKED else data)
+
+    def take_end(self, trailers: Fields) -> None:
+        """The answer is complete."""
+        assert self._answer is not None
+        if self._answer.sent is Framing.CHUNKED:
+            self._out.append(trailer_lines(trailers))
+        self._is_ended = True
+
+    def take_news(self) -> None:
+        """All that came at once has been taken."""
+        out = self._out
+        if out:
+            self._client.write(out[0] if len(out) == 1 else b"".join(out))
+            out.clear()
+        if self._is_ended:
+            self._finish()
+        elif self._is_tunnel and not self._is_over:
+            self._client.begin_tunnel()
+
+    def _finish(self) -> None:
+        assert self._answer is not None
+        self._is_over = True
+        if not self.is_request_complete:
+            self._drop_backend()
+        self._backend = None
+        self._client.end_exchange(
+            keep_alive=self._answer.keep_alive, read_all=self.is_request_complete
+        )
+
+    def take_failure(self, why: str, *, clean: bool) -> None:
+        """The service's connection has ended."""
+        backend, self._backend = self._backend, None
+        if self._is_over:
+            return
+        if self._is_tunnel:
+            self._is_over = True
+            self._client.end_exchange(keep_alive=False, read_all=True)
+        elif self._answer is None:
+            assert self._target is not None
+            if self._may_retry and backend is not None and backend.used and not self._out:
+                self._may_retry = False
+                self._cancel = self._desk.spawn(self._connect(self._target))
+            else:
+                self._desk.report(self._target, why)
+                self._say(pages.broken(self._target.hostname, self._target.port, why))
+        elif clean and self._answer.source is Framing.UNTIL_CLOSE:
+            self.take_end([])
+            self.take_news()
+        else:
+            assert self._target is not None
+            self._desk.report(self._target, f"half an answer: {why}")
+            self._is_over = True
+            self._client.abort()
+
+    # Another protocol.
+
+    def take_tunnel(self, data: bytes) -> None:
+        """Bytes of the other protocol, from the service."""
+        self._client.write(data)
+
+    def take_tunnel_end(self) -> None:
+        """The service has no more to say."""
+        self._client.end_tunnel()
+        self._end_one_way()
+
+    def take_tunnel_bytes(self, data: bytes) -> None:
+        """The client's bytes."""
+        if self._backend is not None:
+            self._backend.write(data)
+
+    def take_tunnel_eof(self) -> None:
+        """The client has no more to say."""
+        if self._backend is not None:
+            self._backend.write_end()
+        self._end_one_way()
+
+    def _end_one_way(self) -> None:
+        self._tunnel_ends += 1
+        if self._tunnel_ends == 2 and not self._is_over:
+            self._is_over = True
+            if self._backend is not None:
+                self._backend.close()
+            self._client.end_exchange(keep_alive=False, read_all=True)
+
+    # The end.
+
+    def hold_service(self) -> None:
+        """The client takes no more for now."""
+        if self._backend is not None:
+            self._backend.pause()
+
+    def let_service_go_on(self) -> None:
+        """The client takes more again."""
+        if self._backend is not None:
+            self._backend.resume()
+
+    def abandon(self) -> None:
+        """The client has gone."""
+        if self._is_over:
+            return
+        self._is_over = True
+        if self._cancel is not None:
+            self._cancel()
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            if self._is_tunnel:
+                backend.close()
+            else:
+                backend.abort()
+
+    def _drop_backend(self) -> None:
+        if self._cancel is not None:
+            self._cancel()
+            self._cancel = None
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.abort()
+
+    def _say(self, page: "Page", *, keep_alive: bool = True) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
+        request = self.request
+        is_whole = self.is_request_complete
+        stays = keep_alive and is_whole and isinstance(request, Request) and request.keep_alive
+        self._held.clear()
+        self._client.say(page, request, keep_alive=stays)
+        # Of a request that is refused nobody knows where it ends.
+        self._client.end_exchange(
+            keep_alive=stays, read_all=is_whole and isinstance(request, Request)
+        )

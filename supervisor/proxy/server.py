@@ -1,0 +1,226 @@
+"""The proxy as a server: it listens, knows its clients, and finds each request's service."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Self
+
+from portweave.errors import ProxyPortError
+from portweave.supervisor.core import pages
+from portweave.supervisor.core.hosts import is_our_concern, match
+from portweave.supervisor.proxy.backend import Pool
+from portweave.supervisor.proxy.client import Client
+from portweave.supervisor.proxy.exchange import Target
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from portweave.supervisor.core.heads import Request
+    from portweave.supervisor.core.pages import Page
+    from portweave.supervisor.proxy.exchange import Desk
+
+SWEEP_S = 1.0
+DRAIN_S = 5.0
+BACKLOG = 1024
+TLD = "localhost"
+
+
+class Advice:
+    """What is known of services beyond their routes; a proxy for itself knows nothing.
+
+    A subclass may know more.
+    """
+
+    def patience_s(self, target: Target) -> float:
+        """How long a request may wait for a service that is being started again."""
+        return 0.0
+
+    def state(self, target: Target) -> str:
+        """What a service that does not answer is, in a word or two."""
+        return "registered, but it does not answer"
+
+    async def ports_of(self, target: Target) -> list[int]:
+        """On which ports a service's processes listen."""
+        return []
+
+
+class ProxyServer:
+    """A proxy, not listening yet: `async with server: await server.listen(1355)`.
+
+    Args:
+        get_routes: Called for each request: where each host's requests go.
+        proxy_port: The port in URLs that the proxy shows; 0 for the one that it listens on.
+        tld: What names end in.
+        wildcard: Whether a host without a route is for that of its longest parent.
+        advice: What is known of services beyond their routes.
+        on_error: Takes a line about each service that did not answer properly.
+
+    Attributes:
+        pool: Connections to services.
+        is_draining: Whether it is being closed.
+        ports: Those that it listens on.
+    """
+
+    def __init__(
+        self,
+        get_routes: Callable[[], Iterable[Target]],
+        proxy_port: int = 0,
+        *,
+        tld: str = TLD,
+        wildcard: bool = False,
+        advice: Advice | None = None,
+        on_error: Callable[[str], object] | None = None,
+    ) -> None:
+        self.pool = Pool()
+        self.is_draining = False
+        self.ports: list[int] = []
+        self._get_routes = get_routes
+        self._proxy_port = proxy_port
+        self._tld = tld
+        self._wildcard = wildcard
+        self._advice = advice or Advice()
+        self._on_error = on_error
+        self._servers: list[asyncio.Server] = []
+        self._clients: set[Client] = set()
+        self._work: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._nobody: asyncio.Event | None = None
+
+    async def listen(self, port: int, host: str = "127.0.0.1") -> int:
+        """Take requests on a port (0 for any) of an address; the port.
+
+        Raises:
+            ProxyPortError: It cannot be had.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            server = await loop.create_server(lambda: Client(self), host, port, backlog=BACKLOG)
+        except (OSError, OverflowError) as error:
+            raise ProxyPortError(host, port, str(error)) from error
+        self._servers.append(server)
+        found: int = server.sockets[0].getsockname()[1]
+        self.ports.append(found)
+        return found
+
+    async def unlisten(self) -> None:
+        """Take no more connections; those that are there stay."""
+        loop = asyncio.get_running_loop()
+        for server in self._servers:
+            for listener in server.sockets:
+                loop.remove_reader(listener.fileno())
+        # One that was just accepted would be forgotten open if its server closed before it is made.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        self.ports.clear()
+
+    async def close(self, drain_s: float = DRAIN_S) -> None:
+        """Take no more requests, finish those under way within `drain_s`, and end the rest."""
+        self.is_draining = True
+        await self.unlisten()
+        for client in list(self._clients):
+            client.finish_up()
+        if self._clients:
+            self._nobody = asyncio.Event()
+            try:
+                async with asyncio.timeout(drain_s):
+                    await self._nobody.wait()
+            except TimeoutError:
+                for client in list(self._clients):
+                    client.abort()
+        self.pool.close()
+        for task in list(self._work):
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        # What was aborted is taken down by callbacks.
+        await asyncio.sleep(0)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: "TracebackType | None",
+    ) -> None:
+        await self.close(DRAIN_S if kind is None else 0)
+
+    # What clients call.
+
+    @property
+    def desk(self) -> "Desk":
+        """Where requests find their service."""
+        return self
+
+    def enter(self, client: Client) -> None:
+        """A client has come."""
+        if self.is_draining:
+            client.abort()
+        self._clients.add(client)
+        if self._sweeper is None:
+            self._sweep()
+
+    def leave(self, client: Client) -> None:
+        """A client has gone."""
+        self._clients.discard(client)
+        if self._nobody is not None and not self._clients:
+            self._nobody.set()
+
+    def _sweep(self) -> None:
+        """End what waits for too long; nothing wakes up where nobody is connected."""
+        now_s = time.monotonic()
+        for client in list(self._clients):
+            client.check_time(now_s)
+        self.pool.sweep(now_s)
+        self._sweeper = None
+        if self._clients or len(self.pool):
+            loop = asyncio.get_running_loop()
+            self._sweeper = loop.call_later(SWEEP_S, self._sweep)
+
+    # What exchanges call.
+
+    def find(self, name: str) -> Target | None:
+        """The route of a host."""
+        return match(name, self._get_routes(), wildcard=self._wildcard)
+
+    def unknown(self, request: "Request") -> "Page":
+        """What to say about a host without a route."""
+        hosts = [route.hostname for route in self._get_routes()]
+        tlds = {self._tld, *(host.rpartition(".")[2].lower() for host in hosts)}
+        return pages.unknown(
+            request.name,
+            hosts,
+            self._proxy_port or (self.ports[0] if self.ports else 0),
+            "http",
+            may_know=is_our_concern(request.name, tlds),
+        )
+
+    def patience_s(self, target: Target) -> float:
+        """How long to wait for a service that does not answer now."""
+        return self._advice.patience_s(target)
+
+    async def explain(self, target: Target) -> "Page":
+        """What to say about a service that nothing listens for."""
+        found = [port for port in await self._advice.ports_of(target) if port != target.port]
+        self.report(target, "nothing listens there")
+        if found:
+            return pages.wrong_port(target.hostname, target.port, found)
+        return pages.not_up(target.hostname, target.port, self._advice.state(target))
+
+    def report(self, target: Target, why: str) -> None:
+        """A service has not answered properly."""
+        if self._on_error is not None:
+            self._on_error(f"{target.hostname} (port {target.port}): {why}")
+
+    def spawn(self, work: Coroutine[None, None, None]) -> Callable[[], object]:
+        """Do something meanwhile; returns how to cancel it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return task.cancel

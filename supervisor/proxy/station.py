@@ -1,0 +1,153 @@
+"""Who runs the proxy of a state folder: files that say so, and how to tell whether it is true.
+
+A proxy holds a lock on `proxy.lock` for as long as it lives. `proxy.pid` and `proxy.port` are those
+that portless has; `proxy.owner` says when that process began, and that it is ours.
+"""
+
+import fcntl
+import os
+
+from portweave.allocator.leases import state_dir
+from portweave.allocator.listeners import listening
+from portweave.allocator.processes import command_of, started_at
+from portweave.allocator.registry import read_all
+from portweave.allocator.routes import RouteStore
+from portweave.errors import ProxyRunningError
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_PORT = 1355
+_PORTS_TRIED = 100
+_LOCK = "proxy.lock"
+_OWNER = "proxy.owner"
+
+
+def routes_dir(environ: "Mapping[str, str]") -> str:
+    """The state folder of routes and proxy where none is named; not made by this."""
+    return f"{state_dir(environ)}/proxy"
+
+
+def open_store(folder: str | None, environ: "Mapping[str, str]") -> RouteStore:
+    """The routes of a folder that was named, or of the user's own."""
+    from sys import stderr
+
+    def warn(text: str) -> None:
+        print(f"[portweave] {text}", file=stderr)  # noqa: T201
+
+    if folder is None:
+        return RouteStore(routes_dir(environ), warn, private=True)
+    return RouteStore(folder, warn)
+
+
+class Running:
+    """A proxy that runs.
+
+    Attributes:
+        pid: Its process.
+        port: Where it listens.
+        is_ours: Whether it is one of portweave's.
+    """
+
+    __slots__ = ("is_ours", "pid", "port")
+
+    def __init__(self, pid: int, port: int, *, is_ours: bool) -> None:
+        self.pid = pid
+        self.port = port
+        self.is_ours = is_ours
+
+    @property
+    def command(self) -> str:
+        """What it was started by."""
+        return command_of(self.pid)
+
+
+def find_proxy(store: RouteStore) -> Running | None:
+    """The proxy of a folder; None where no living process is one."""
+    pid, port = _number(store.pid_path), _number(store.port_file_path)
+    if not pid or not port or started_at(pid) is None:
+        return None
+    return Running(pid, port, is_ours=store.has_our_proxy(pid))
+
+
+def _number(path: str) -> int:
+    try:
+        text = read_all(path).strip()
+    except OSError:
+        return 0
+    return int(text) if text.isdigit() and len(text) < 10 else 0
+
+
+class Post:
+    """The right to be the proxy of a folder, until it is closed.
+
+    Args:
+        store: The folder's; made if missing.
+
+    Raises:
+        ProxyRunningError: Somebody else has it.
+        OSError: The folder cannot be used.
+    """
+
+    def __init__(self, store: RouteStore) -> None:
+        store.ensure_dir()
+        self._store = store
+        folder = os.path.dirname(store.pid_path)
+        self._owner = f"{folder}/{_OWNER}"
+        self._lock = os.open(f"{folder}/{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        other: int | None = None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            other = _number(store.pid_path)
+        else:
+            running = find_proxy(store)
+            if (
+                running is not None
+                and not running.is_ours
+                and running.port in listening({running.port})
+            ):
+                other = running.pid
+        if other is not None:
+            os.close(self._lock)
+            raise ProxyRunningError(store.dir, other)
+
+    def sign(self, port: int) -> None:
+        """Tell others who and where we are.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        pid = os.getpid()
+        _write(self._owner, f"{pid} {started_at(pid)}\n")
+        _write(self._store.port_file_path, str(port))
+        # The last one: who finds it finds the others.
+        _write(self._store.pid_path, str(pid))
+
+    def close(self) -> None:
+        """Give it up; what another one has signed since is left alone."""
+        if _number(self._store.pid_path) == os.getpid():
+            for path in (self._store.pid_path, self._store.port_file_path, self._owner):
+                try:
+                    os.unlink(path)
+                except OSError:
+                    continue
+        os.close(self._lock)
+
+
+def candidate_ports(chosen: int | None) -> "list[int]":
+    """The ports to try, in this order."""
+    if chosen is not None:
+        return [chosen]
+    return list(range(DEFAULT_PORT, DEFAULT_PORT + _PORTS_TRIED))
+
+
+def _write(path: str, text: str) -> None:
+    temporary = f"{path}.tmp.{os.getpid()}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+    os.replace(temporary, path)

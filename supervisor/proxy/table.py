@@ -1,0 +1,94 @@
+"""The routes of a state folder as they are now, whoever has changed them and however."""
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING
+
+from portweave.allocator.listeners import sockets
+from portweave.allocator.processes import HAS_PROC, parent_of
+from portweave.supervisor.proxy.server import Advice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from portweave.allocator.routes import RouteStore
+    from portweave.allocator.routetext import RouteMapping
+    from portweave.supervisor.proxy.exchange import Target
+
+# A file that was written so recently may be written again without looking different.
+_RACY_S = 0.05
+# How long an owner may have ended before that is seen.
+_FRESH_S = 1.0
+
+
+class Table:
+    """Reads the routes when they may have changed: a look at the file costs a microsecond.
+
+    Watching the file would miss who replaces it, and watching the folder costs more than looking.
+    """
+
+    def __init__(self, store: "RouteStore", clock: "Callable[[], float]" = time.time) -> None:
+        self._store = store
+        self._path = store.get_routes_path()
+        self._clock = clock
+        self._seen: tuple[int, ...] | None = None
+        self._until_s = 0.0
+        self._routes: tuple[RouteMapping, ...] = ()
+
+    def routes(self) -> "tuple[RouteMapping, ...]":
+        """The routes whose owners live."""
+        try:
+            status = os.stat(self._path)
+        except OSError:
+            self._seen = None
+            self._routes = ()
+            return ()
+        now_s = self._clock()
+        seen = (status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns)
+        if seen != self._seen or not now_s < self._until_s <= now_s + _FRESH_S:
+            self._seen = seen
+            is_racy = abs(now_s - status.st_mtime) < _RACY_S
+            self._until_s = now_s if is_racy else now_s + _FRESH_S
+            self._routes = tuple(self._store.load_routes())
+        return self._routes
+
+    def __len__(self) -> int:
+        return len(self.routes())
+
+
+class Owners(Advice):
+    """What is known of services from the processes that own their routes."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def ports_of(self, target: "Target") -> list[int]:
+        """On which ports the processes of a route's owner listen."""
+        pid = next(
+            (r.pid for r in self._table.routes() if r.hostname == target.hostname and r.pid > 0), 0
+        )
+        if not pid or not HAS_PROC:
+            return []
+        # To look through all processes takes milliseconds.
+        return await asyncio.to_thread(ports_of_family, pid)
+
+
+def ports_of_family(pid: int) -> list[int]:
+    """The ports that a process and those that descend from it listen on."""
+    parents = {int(name): parent_of(int(name)) for name in os.listdir("/proc") if name.isdecimal()}
+    family = {pid}
+    while found := {child for child, parent in parents.items() if parent in family} - family:
+        family |= found
+    inodes: set[str] = set()
+    for member in family:
+        try:
+            links = os.listdir(f"/proc/{member}/fd")
+        except OSError:
+            continue
+        for link in links:
+            try:
+                inodes.add(os.readlink(f"/proc/{member}/fd/{link}"))
+            except OSError:
+                continue
+    return sorted({one.port for one in sockets() if f"socket:[{one.inode}]" in inodes})

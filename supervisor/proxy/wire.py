@@ -1,0 +1,21 @@
+"""What both sides of the proxy share: one buffer to read into, and limits."""
+
+# A kernel's socket buffer is rarely fuller. One for all connections: what is read into it is
+# taken out before anything else is read, and an idle connection costs no memory.
+READ_BYTES = 1 << 16
+BUFFER = memoryview(bytearray(READ_BYTES))
+
+# The longest head, and the longest run of bytes that are no body within one.
+HEAD_BYTES = 1 << 16
+ANSWER_HEAD_BYTES = 1 << 18
+# What is kept of a body, or of a protocol that is to follow, until it can be passed on.
+HELD_BYTES = 1 << 18
+# How many fields a head, or what stands behind a body, may have.
+MOST_FIELDS = 1000
+
+
+class TooManyFieldsError(ValueError):
+    """A head has more fields than anybody needs."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a head has more than {MOST_FIELDS} fields")

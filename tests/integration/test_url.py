@@ -1,0 +1,80 @@
+"""`portweave url` and `portweave open`."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portweave.routes import RouteStore
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+
+DEFINITIONS = """
+services:
+  web: {command: "true", scale: 2, hostname: Site_1}
+  db: {command: "true", hostname: false}
+  job: {command: "true", port: false}
+"""
+
+
+def test_without_a_route_it_is_the_port(cli: "Cli", project: Path) -> None:
+    (project / "portweave.yaml").write_text(DEFINITIONS)
+    port = cli("port", "web.2", cwd=project).stdout.strip()
+    assert cli("url", "web.2", cwd=project).stdout == f"http://127.0.0.1:{port}\n"
+    found = json.loads(cli("url", "db", "--json", cwd=project).stdout)
+    assert found["url"] == f"http://127.0.0.1:{found['port']}"
+
+
+def test_with_a_route_it_is_the_name(
+    cli: "Cli",
+    repo: Callable[[int], list[Path]],
+    home: Path,
+    spawned: Callable[..., subprocess.Popen[bytes]],
+) -> None:
+    main, linked = repo(1)
+    proxy = spawned(
+        [sys.executable, "-Im", "portweave", "proxy", "run", "--port", "0"],
+        env=cli.env(),
+        stderr=subprocess.PIPE,
+    )
+    assert proxy.stderr is not None
+    at = int(proxy.stderr.readline().rpartition(b"127.0.0.1:")[2].split()[0])
+    store = RouteStore(home / "state/portweave/proxy")
+    for root, domain in ((main, "shop"), (linked, "shop-1.shop")):
+        (root / "portweave.yaml").write_text(DEFINITIONS)
+        port = int(cli("port", "web", cwd=root).stdout)
+        store.add_route(f"site-1.{domain}.localhost", port, os.getpid())
+        assert cli("url", "web", cwd=root).stdout == f"http://site-1.{domain}.localhost:{at}\n"
+    # Another one's port has the name.
+    store.add_route("site-1.shop.localhost", 1, os.getpid())
+    assert "127.0.0.1" in cli("url", "web", cwd=main).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(("url",), "PW0601"), (("url", "job"), "PW0601"), (("open", "web", "x"), "PW0601")],
+)
+def test_what_has_no_url_is_told(
+    cli: "Cli", project: Path, words: tuple[str, ...], code: str
+) -> None:
+    (project / "portweave.yaml").write_text(DEFINITIONS)
+    done = cli(*words, cwd=project)
+    assert (done.returncode, code in done.stderr) == (1, True)
+    assert cli("url", "wep", cwd=project).returncode == 1
+
+
+def test_a_browser_is_given_the_url(cli: "Cli", project: Path) -> None:
+    (project / "portweave.yaml").write_text(DEFINITIONS)
+    url = cli("url", "web", cwd=project).stdout
+    for browser in ("/bin/echo", "/nowhere/x:/bin/echo %s"):
+        assert cli("open", "web", cwd=project, env={"BROWSER": browser}).stdout == url
+    done = cli("open", "web", cwd=project, env={"BROWSER": "/bin/false"})
+    assert "PW1108" in done.stderr
+    done = cli("open", "web", cwd=project, env={"BROWSER": "", "PATH": str(project)})
+    assert "there is no browser" in done.stderr

@@ -1,0 +1,216 @@
+"""What tests of the proxy need: one beside the test, and services that do as they are told."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from typing import Self
+
+from portweave.routes import RouteInfo
+from portweave.supervisor.proxy.server import Advice, ProxyServer
+
+PATIENCE_S = 10.0
+
+
+class Loop:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.errors: list[str] = []
+        self.loop.set_exception_handler(
+            lambda _loop, context: self.errors.append(
+                f"{context['message']}: {context.get('exception')!r}"
+            )
+        )
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(PATIENCE_S)
+        self.loop.close()
+
+
+class Proxy:
+    """A proxy in a thread.
+
+    Attributes:
+        routes: What it goes by; may be changed at any time.
+        port: Where it listens.
+    """
+
+    def __init__(
+        self, routes: list[RouteInfo], *, wildcard: bool = False, advice: Advice | None = None
+    ) -> None:
+        self.routes = routes
+        self._loop = Loop()
+        self.server = ProxyServer(lambda: self.routes, wildcard=wildcard, advice=advice)
+        self.port = asyncio.run_coroutine_threadsafe(self.server.listen(0), self._loop.loop).result(
+            PATIENCE_S
+        )
+        self._is_closed = False
+
+    def begin_close(self, drain_s: float = 5.0) -> Callable[[], object]:
+        """Begin to end it; returns what waits for that."""
+        self._is_closed = True
+        future = asyncio.run_coroutine_threadsafe(self.server.close(drain_s), self._loop.loop)
+        return lambda: future.result(PATIENCE_S)
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self.begin_close(0)()
+        self._loop.close()
+        assert self._loop.errors == []
+
+    def connect(self) -> "Caller":
+        return Caller(self.port)
+
+    def ask(self, data: bytes | str) -> bytes:
+        """Send, and read until the proxy closes the connection."""
+        with self.connect() as caller:
+            caller.send(data)
+            return caller.rest()
+
+    def get(self, host: str, path: str = "/", *lines: str) -> bytes:
+        """The answer to one request."""
+        more = "".join(f"{line}\r\n" for line in lines)
+        return self.ask(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n")
+
+
+class Caller:
+    """A connection as a client, or as a service, has it."""
+
+    def __init__(self, port: int = 0, *, taken: socket.socket | None = None) -> None:
+        self.socket = taken or socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+        self.socket.settimeout(PATIENCE_S)
+        self._read = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def send(self, data: bytes | str) -> None:
+        self.socket.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
+
+    def until(self, end: bytes) -> bytes:
+        """Read up to and with `end`."""
+        while end not in self._read:
+            data = self.socket.recv(65_536)
+            assert data, f"it ended before {end!r}: {self._read!r}"
+            self._read += data
+        found, _, self._read = self._read.partition(end)
+        return found + end
+
+    def exactly(self, count: int) -> bytes:
+        pieces, size = [self._read], len(self._read)
+        while size < count:
+            data = self.socket.recv(1 << 20)
+            assert data, f"it ended after {size} of {count} bytes"
+            pieces.append(data)
+            size += len(data)
+        whole = b"".join(pieces)
+        self._read = whole[count:]
+        return whole[:count]
+
+    def head(self) -> bytes:
+        return self.until(b"\r\n\r\n")
+
+    def answer(self) -> bytes:
+        """An answer with a Content-Length."""
+        head = self.head()
+        return head + self.exactly(length_of(head))
+
+    def rest(self) -> bytes:
+        """All until the other side ends."""
+        pieces = [self._read]
+        self._read = b""
+        try:
+            while data := self.socket.recv(65_536):
+                pieces.append(data)
+        except ConnectionResetError:
+            pieces.append(b"<reset>")
+        return b"".join(pieces)
+
+
+def length_of(head: bytes) -> int:
+    for line in head.lower().split(b"\r\n"):
+        name, _, text = line.partition(b":")
+        if name == b"content-length":
+            return int(text)
+    return 0
+
+
+class Service:
+    """A service whose connections are each served by `serve`, in a thread.
+
+    Attributes:
+        port: Where it listens.
+        connections: How many it has had.
+        seen: What `serve` puts there.
+    """
+
+    def __init__(self, serve: Callable[["Caller", "Service"], object], address: str) -> None:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._listener = socket.socket(family)
+        self._listener.bind((address, 0))
+        self._listener.listen(64)
+        self.port: int = self._listener.getsockname()[1]
+        self.connections = 0
+        self.seen: list[bytes] = []
+        self.failures: list[BaseException] = []
+        self._serve = serve
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(connection)
+            threading.Thread(target=self._work, args=(connection,), daemon=True).start()
+
+    def _work(self, connection: socket.socket) -> None:
+        try:
+            with Caller(taken=connection) as caller:
+                self._serve(caller, self)
+        except (OSError, AssertionError):
+            # The proxy, or the test, has gone.
+            return
+
+    def close(self) -> None:
+        self._listener.close()
+        for connection in self._open:
+            connection.close()
+
+
+def plain(caller: Caller, service: Service) -> None:
+    """Answers any number of requests with what it has seen of each."""
+    while True:
+        head = caller.head()
+        service.seen.append(head)
+        body = caller.exactly(length_of(head))
+        if b"transfer-encoding: chunked" in head.lower():
+            body += caller.until(b"0\r\n\r\n")
+        text = head + body
+        caller.send(b"HTTP/1.1 200 Fine\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text))
+
+
+def raw(answer: bytes, *, close: bool = True) -> Callable[[Caller, Service], None]:
+    """Answers a request with these bytes, and ends the connection."""
+
+    def serve(caller: Caller, service: Service) -> None:
+        service.seen.append(caller.head())
+        caller.send(answer)
+        if not close:
+            caller.rest()
+
+    return serve

@@ -1,0 +1,126 @@
+"""Which commands are those of a framework, and what stands behind them then."""
+
+import pytest
+
+from portweave.procfiles import keys
+from portweave.supervisor.core.frameworks import FRAMEWORKS, fit, last_command
+
+SCRIPTS = {
+    "dev": "vite",
+    "again": "npm run dev",
+    "checked": "tsc --noEmit && vite dev --host",
+    "build": "vite build",
+    "piped": "next dev | cat",
+    "cross": "cross-env A=1 next dev -p 3",
+    "start": "react-router dev",
+    "circle": "npm run circle",
+}
+VITE = "--port 7 --strictPort --host 127.0.0.1"
+BOTH = "--port 7 --host 127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("vite", VITE),
+        ("vite preview", VITE),
+        ("vite ./web", VITE),
+        ("vite --mode x", VITE),
+        ("vite --port 3", "--host 127.0.0.1"),
+        ("vite --port=3 --host", ""),
+        ("./node_modules/.bin/vite", VITE),
+        ("A=1 B=2 vite", VITE),
+        ("exec vite", VITE),
+        ("cd web && vite", VITE),
+        ("cd web; vite", VITE),
+        ("vite > log 2>&1", VITE),
+        ("npx vite@5 dev", VITE),
+        ("npx -y -p x vite", VITE),
+        ("bunx vite", VITE),
+        ("pnpm exec vite", VITE),
+        ("yarn dlx vite", VITE),
+        ("vp dev", VITE),
+        ("astro dev", BOTH),
+        ("rsbuild dev", BOTH),
+        ("ng serve", BOTH),
+        ("react-router dev", VITE),
+        ("react-native start", BOTH),
+        ("expo start", "--port 7 --host localhost"),
+        ("expo start --tunnel", "--port 7"),
+        ("next", "--port 7 --hostname 127.0.0.1"),
+        ("next dev --turbo", "--port 7 --hostname 127.0.0.1"),
+        ("next dev -p3", "--hostname 127.0.0.1"),
+        ("next start -H ::1", "--port 7"),
+        ("npm run dev", f"-- {VITE}"),
+        ("npm run dev -- --mode x", VITE),
+        ("npm run again", f"-- -- {VITE}"),
+        ("npm run checked", "-- --port 7 --strictPort"),
+        ("npm run cross", "-- --hostname 127.0.0.1"),
+        ("npm start", f"-- {VITE}"),
+        ("npm --silent run dev", f"-- {VITE}"),
+        ("pnpm dev", VITE),
+        ("pnpm run dev", VITE),
+        ("yarn dev", VITE),
+        ("bun run dev", VITE),
+        ("uvicorn app:app --reload", BOTH),
+        ("uvicorn app:app --uds /x", "--host 127.0.0.1"),
+        ("python -m uvicorn app:app", BOTH),
+        ("uv run uvicorn app:app", BOTH),
+        ("uv run --with x --python 3.12 -- uvicorn a:b", BOTH),
+        ("poetry run fastapi dev main.py", BOTH),
+        ("gunicorn app:app", "--bind 127.0.0.1:7"),
+        ("gunicorn -b :80 app:app", ""),
+        ("flask --app x run", BOTH),
+        ("flask run -p 5", "--host 127.0.0.1"),
+        ("python3.12 -X dev -m flask run", BOTH),
+        ("python manage.py runserver", "127.0.0.1:7"),
+        ("python -u manage.py runserver --settings x", "127.0.0.1:7"),
+        ("./manage.py runserver --noreload", "127.0.0.1:7"),
+        ("uv run manage.py runserver", "127.0.0.1:7"),
+        ("python -m django runserver", "127.0.0.1:7"),
+        ("django-admin runserver", "127.0.0.1:7"),
+        ("python manage.py runserver 8000", ""),
+        ("bundle exec rails s", "--port 7 --binding 127.0.0.1"),
+        ("bin/rails server -b 0.0.0.0", "--port 7"),
+    ],
+)
+def test_a_framework_is_told_where_to_listen(command: str, words: str) -> None:
+    for form in (command, command.split()):
+        if not isinstance(form, str) and set("&;>=") & set(command):
+            continue
+        found = fit(form, SCRIPTS.get)
+        assert found is not None
+        assert " ".join(found.with_port(7)) == words
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("vite build", "vite optimize", "next build", "astro build", "astro", "flask shell"),
+        *("rails console", "python manage.py migrate", "python app.py", "python -m http.server"),
+        *("echo vite", "vite &", "vite | cat", "vite # dev", "vite $(x)", "vite `x`", "(vite)"),
+        *("vite 'un", "vite && echo done", "node server.js", "npm ci", "npm run", "npm run nope"),
+        *("npm run build", "npm run piped", "npm run circle", "npm -w web run dev", "pnpm install"),
+        *("pnpm --filter web dev", "", "true", "npx", "env"),
+    ],
+)
+def test_other_commands_are_left_alone(command: str) -> None:
+    assert fit(command, SCRIPTS.get) is None
+
+
+def test_what_is_said_to_be_one_is_taken_for_it() -> None:
+    for command in ("./dev.sh", ["./dev.sh"]):
+        found = fit(command, name="vite")
+        assert found is not None
+        assert " ".join(found.with_port(7)) == VITE
+    assert fit("./dev.sh", name="x") is None
+
+
+def test_the_last_command_is_that_which_words_behind_the_text_go_to() -> None:
+    assert last_command("cd 'a b' && vite --mode 'x y'\n") == ["vite", "--mode", "x y"]
+    assert last_command("vite\n\n") == ["vite"]
+    assert last_command("vite &&") is None
+
+
+def test_definition_files_know_the_same_names() -> None:
+    assert set(keys.FRAMEWORKS) == set(FRAMEWORKS)

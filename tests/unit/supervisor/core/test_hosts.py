@@ -1,0 +1,62 @@
+"""A request's Host: what it names, and which route that is."""
+
+import pytest
+
+from portweave.routes import RouteInfo
+from portweave.supervisor.core.hosts import is_our_concern, match, normal
+
+
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        (b"a.localhost", ("a.localhost", "")),
+        (b"A.LocalHost:1355", ("a.localhost", "1355")),
+        (b"a.localhost.", ("a.localhost", "")),
+        (b"a.localhost.:80", ("a.localhost", "80")),
+        (b"a.localhost:", ("a.localhost", "")),
+        (b"127.0.0.1:80", ("127.0.0.1", "80")),
+        (b"[::1]:80", ("::1", "80")),
+        (b"[::FFFF:1]", ("::ffff:1", "")),
+        (b"", None),
+        (b".", None),
+        (b":80", None),
+        (b"a b", None),
+        (b"a/b", None),
+        (b"u@a", None),
+        (b"a:b", None),
+        (b"a:123456", None),
+        (b"a:1:2", None),
+        (b"[]", None),
+        (b"[::1", None),
+        (b"[::1]x", None),
+        (b"[g]", None),
+        (b"\xc3\xa4", None),
+        (b"a" * 261, None),
+    ],
+)
+def test_a_host_is_understood(host: bytes, found: tuple[str, str] | None) -> None:
+    assert normal(host) == found
+
+
+def test_the_first_route_of_a_name_is_taken_in_any_case() -> None:
+    routes = [RouteInfo("A.localhost", 1), RouteInfo("a.localhost", 2), RouteInfo("localhost", 3)]
+    for wildcard in (False, True):
+        found = match("a.localhost", routes, wildcard=wildcard)
+        assert found is routes[0]
+    assert match("xa.localhost", routes[:2], wildcard=True) is None
+    assert match("x.b.localhost", routes, wildcard=True) is routes[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("x.localhost", True),
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("xlocalhost", False),
+        ("evil.example", False),
+    ],
+)
+def test_strangers_are_told_apart(name: str, ours: bool) -> None:
+    assert is_our_concern(name, ["localhost"]) is ours
