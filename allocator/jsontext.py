@@ -18,9 +18,11 @@ def is_object(value: object) -> "TypeGuard[dict[str, object]]":
     return isinstance(value, dict)
 
 
-def is_array(value: object) -> "TypeGuard[list[object] | tuple[object, ...]]":
+def is_array(
+    value: object,
+) -> "TypeGuard[list[object] | tuple[object, ...] | frozenset[object]]":
     """Whether a value is written as a JSON array."""
-    return isinstance(value, (list, tuple))
+    return isinstance(value, (list, tuple, frozenset))
 
 
 def is_list(value: object) -> "TypeGuard[list[object]]":

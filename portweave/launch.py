@@ -106,8 +106,7 @@ def as_json(plan: "StackPlan") -> dict[str, object]:
     """A plan as a value of JSON."""
     from dataclasses import asdict
 
-    fields = asdict(plan)
-    return {**fields, "wanted": sorted(plan.wanted)}
+    return asdict(plan)
 
 
 def scale_of(text: str) -> tuple[str, int]:
