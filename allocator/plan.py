@@ -214,7 +214,9 @@ def _stand(
         return Keep(entry, unpinned=unpinned)
     occupied = _occupied(entries)
     behind = tuple(range(max(entry.ports.values()) + 1, _PORTS_END))[: len(missing)]
-    fits = len(behind) == len(missing) and behind[-1] < request.pool.end
+    # The pool may be another one than when the block was placed.
+    in_pool = bool(behind) and request.pool.start <= behind[0] and behind[-1] < request.pool.end
+    fits = len(behind) == len(missing) and in_pool
     if fits and not any(port in occupied or taken.get(port) for port in behind):
         unknown = tuple(port for port in behind if port not in taken)
         if unknown:

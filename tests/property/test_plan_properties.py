@@ -1,6 +1,6 @@
 """Laws of allocation, whatever the registry holds and whatever listens."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portweave.allocator.model import Entry, Key, Pool
@@ -67,6 +67,11 @@ def test_first_fit_is_free_and_the_lowest(occupied: set[int], count: int) -> Non
 
 
 @given(registries(), REQUESTS, st.sets(PORTS))
+@example(
+    [Entry(key(0), TIME, "n0", {"z": POOL.start - 3})],
+    Request(key(0), ["z", "a"], POOL, None),
+    {POOL.start - 3},
+)
 def test_what_is_placed_is_free_and_nobody_elses(
     entries: list[Entry], request: Request, busy: set[int]
 ) -> None:
