@@ -66,6 +66,7 @@ def stock(stack: "Stack") -> list[int]:
     return [int(left) for left in re.findall(r">(\d+) left<", stack.ask("WEB_PORT", "/")[1])]
 
 
+@pytest.mark.slow
 def test_two_worktrees_sell_and_ship_apart_and_leave_nothing_behind(
     example: Callable[..., list[Path]],
     up: "StartUp",

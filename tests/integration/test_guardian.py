@@ -173,6 +173,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_an_idle_stack_costs_next_to_nothing(project: Path, up: "StartUp") -> None:
     (project / "Procfile").write_text("".join(f"s{n}: sleep 1000\n" for n in range(20)))
     stack = up(project)

@@ -235,6 +235,7 @@ def test_after_all_of_ours_are_killed_the_file_has_what_was_read(
     assert log.read_text() == kept + "again\n"
 
 
+@pytest.mark.slow
 def test_following_survives_rotation_restarts_and_the_wait_for_a_stack(
     project: Path, up: "StartUp", follow: Callable[..., Follower]
 ) -> None:
@@ -256,6 +257,7 @@ def test_following_survives_rotation_restarts_and_the_wait_for_a_stack(
     assert follower.process.wait(PATIENCE_S) == 130
 
 
+@pytest.mark.slow
 def test_following_goes_on_after_the_folder_was_removed(
     project: Path, up: "StartUp", follow: Callable[..., Follower]
 ) -> None:

@@ -35,6 +35,17 @@ def test_it(portweave_ports, portweave_env, number):
         json.dump(seen, file)
 """
 
+MEET = """
+
+def test_the_other_is_there(portweave_ports):
+    import glob, time
+
+    until = time.monotonic() + 20
+    while len(glob.glob("seen.0.*.json")) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+"""
+
 
 class Session:
     """Runs pytest in a project."""
@@ -99,7 +110,8 @@ def test_a_session_has_ports_apart_from_the_stack_s(session: Session, cli: Cli, 
 
 
 def test_each_xdist_worker_has_its_own(session: Session) -> None:
-    # Every worker runs every test.
+    # Every worker runs every test, and none gives its ports back before the other has its own.
+    (session.root / "test_it.py").write_text(TESTS + MEET)
     done = session("-n", "2", "--dist", "each")
     assert done.returncode == 0, done.stdout
     assert len(session.seen()) == 16

@@ -188,6 +188,7 @@ def test_a_block_beyond_all_ports_is_passed_over(
     assert found[str(root)] == {"port-1": pool.start + 1, "port-2": pool.start + 2}
 
 
+@pytest.mark.slow
 def test_ten_thousand_entries_are_no_trouble(
     cli: Cli, repo: Repo, folder: Path, tmp_path: Path
 ) -> None:

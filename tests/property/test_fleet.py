@@ -342,4 +342,4 @@ class Stack(RuleBasedStateMachine):
 
 
 test_stack = Stack.TestCase
-test_stack.settings = settings(max_examples=400)
+test_stack.settings = settings(max_examples=150)
