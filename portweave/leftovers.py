@@ -30,6 +30,7 @@ def finish_dead_stacks(environ: "Mapping[str, str]") -> list[str]:
 
 def _finish(folder: str, key: str) -> str:
     from portweave.errors import StackRunningError
+    from portweave.supervisor.neighbours import Neighbours
     from portweave.supervisor.paths import Hold
     from portweave.supervisor.remains import end_all, find_remains, read_journal
 
@@ -44,8 +45,11 @@ def _finish(folder: str, key: str) -> str:
             hold.forget()
             return ""
         claims = read_journal(hold.journal)
+        neighbours = Neighbours(folder, record.pid)
         found, left = end_all(
-            lambda processes: find_remains(claims, record.tag, None, processes), claims, None
+            lambda seen: find_remains(claims, record.tag, None, neighbours.without(seen)),
+            claims,
+            None,
         )
         name = f"{record.project}/{record.namespace} ({record.root})"
         if left:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import anyio
 
+from portweave.supervisor.neighbours import Neighbours
 from portweave.supervisor.tribe import Seen, reap_strays, snapshot
 
 # Twenty services that end together are to cost one look, not twenty.
@@ -14,11 +15,16 @@ RETRY_S = 0.05
 class Census:
     """Takes snapshots of the process table.
 
+    Args:
+        neighbours: Stacks whose processes are left out, whatever they descend from.
+
     Attributes:
+        neighbours: As given.
         spare: Pids of our children that have an owner who reaps them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, neighbours: Neighbours) -> None:
+        self.neighbours = neighbours
         self.spare: set[int] = set()
         self._next: anyio.Event | None = None
         self._last: Mapping[int, Seen] = {}
@@ -41,10 +47,11 @@ class Census:
     async def _look(self) -> None:
         while True:
             try:
-                self._last = snapshot()
+                seen = snapshot()
+                self._last = self.neighbours.without(seen)
             except OSError:
                 # No descriptor is left to look with. What ends gives some back.
                 await anyio.sleep(RETRY_S)
             else:
-                reap_strays(self._last, self.spare)
+                reap_strays(seen, self.spare)
                 return

@@ -52,9 +52,11 @@ class StackRecord:
         socket: Path of its control socket; empty where it has none.
         protocol: What is spoken there.
         version: Of the portweave that runs it.
+        detached: Whether it goes on without the one who started it.
     """
 
     __slots__ = (
+        "detached",
         "namespace",
         "pid",
         "ports",
@@ -80,6 +82,7 @@ class StackRecord:
         socket: str = "",
         protocol: int = PROTOCOL,
         version: str = "",
+        detached: bool = False,
     ) -> None:
         self.pid = pid
         self.start = start
@@ -91,6 +94,7 @@ class StackRecord:
         self.socket = socket
         self.protocol = protocol
         self.version = version
+        self.detached = detached
 
 
 def stacks_dir(environ: "Mapping[str, str]") -> str:
@@ -194,6 +198,7 @@ class Hold:
             "socket": record.socket,
             "protocol": record.protocol,
             "version": record.version,
+            "detached": record.detached,
         }
         # It says who lives now; after a power cut nobody does, so this one needs no fsync.
         new = f"{self._record}.tmp.{os.getpid()}"
@@ -282,6 +287,16 @@ def live_stacks(folder: str) -> list[StackRecord]:
     return [record for key in keys(folder, held=True) if (record := _read(_path(folder, key)))]
 
 
+def records(folder: str) -> list[StackRecord]:
+    """All records that can be read, whether somebody runs their stacks or not."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    found = [_read(f"{folder}/{name}") for name in names if name.endswith(_RECORD)]
+    return [record for record in found if record is not None]
+
+
 def keys(folder: str, *, held: bool) -> list[str]:
     """The keys of the records that somebody holds, or of those that nobody does."""
     try:
@@ -342,4 +357,5 @@ def _read(path: str) -> StackRecord | None:
         socket=str(data.get("socket", "")),
         protocol=protocol if isinstance(protocol, int) else 0,
         version=str(data.get("version", "")),
+        detached=data.get("detached") is True,
     )

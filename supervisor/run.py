@@ -29,6 +29,7 @@ from portweave.supervisor.eventlog import EventLog
 from portweave.supervisor.exchange import Exchange
 from portweave.supervisor.logfile import LogFolder
 from portweave.supervisor.logs import View, keep_blocks
+from portweave.supervisor.neighbours import Neighbours
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
 from portweave.supervisor.runs import Runs
@@ -84,7 +85,8 @@ class Stack:
         self.began_s = work.began_s
         names = [i.name for i in plan.instances]
         self.view = View(names, colour=options.colour, silent=options.detached)
-        self.census = Census()
+        folder = os.path.dirname(options.journal or "")
+        self.census = Census(Neighbours(folder, options.guardian or os.getpid()))
         self.finished = anyio.Event()
         self.left: list[str] = []
         self.runs = Runs(plan.root)

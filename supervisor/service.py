@@ -381,7 +381,7 @@ class Service:
         told: set[int] = set()
         note = ""
         if run.stop.is_set():
-            tribe.note()
+            tribe.note(self._census.neighbours.guardians())
             signal_group(tribe.leader, self.plan.stop_signal)
             # Once is enough: to many programs a second signal means to end at once.
             apart = [seen for seen in tribe.others() if seen.group != tribe.leader]

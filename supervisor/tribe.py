@@ -15,7 +15,7 @@ from portweave.allocator.processes import HAS_PROC, command_of, read_bytes, vari
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
 TAG = "PORTWEAVE_INVOCATION"
 _PR_SET_CHILD_SUBREAPER = 36
@@ -121,7 +121,7 @@ def tag_of(pid: int) -> str:
     return variable_of(pid, TAG)
 
 
-def descendants_now(pid: int) -> list[int]:
+def descendants_now(pid: int, spare: "Container[int]" = ()) -> list[int]:
     """What descends from a process at this moment, found from the top down (Linux, proc(5)).
 
     A look at a few files, not at all processes: cheap enough to be done before a stop signal is
@@ -131,7 +131,7 @@ def descendants_now(pid: int) -> list[int]:
     found: list[int] = []
     queue = [pid]
     while queue:
-        children = children_now(queue.pop())
+        children = [child for child in children_now(queue.pop()) if child not in spare]
         found += children
         queue += children
     return found
@@ -192,9 +192,13 @@ class Tribe:
         # pid -> start time of what was seen once.
         self._known: dict[int, float] = {}
 
-    def note(self) -> None:
-        """Remember what descends from the leader now, before a signal cuts the links."""
-        for pid in descendants_now(self.leader):
+    def note(self, spare: "Container[int]" = ()) -> None:
+        """Remember what descends from the leader now, before a signal cuts the links.
+
+        Args:
+            spare: Pids that are somebody else's, with all that descends from them.
+        """
+        for pid in descendants_now(self.leader, spare):
             if seen := look_at(pid):
                 self._remember(seen)
 
