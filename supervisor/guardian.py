@@ -62,6 +62,8 @@ class Supervisor:
             # What is buffered would be written twice. There is no stream where none was open.
             if stream is not None:
                 stream.flush()
+        # Whoever has it ignored has its children reaped by the kernel, and waits for ever.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         ours, theirs = _socket.socketpair()
         self._inherited = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
         self.pid = os.fork()
@@ -183,12 +185,15 @@ def _signal(pid: int, number: int) -> None:
 
 
 def _clean_up(hold: "Hold", tag: str) -> "tuple[list[Seen], list[Seen]]":
+    from portweave.supervisor.neighbours import Neighbours
     from portweave.supervisor.remains import end_all, find_remains, read_journal
 
     claims = read_journal(hold.journal)
+    me = os.getpid()
+    neighbours = Neighbours(os.path.dirname(hold.journal), me)
 
     def find(processes: "Mapping[int, Seen]") -> "list[Seen]":
-        me = os.getpid()
+        processes = neighbours.without(processes)
         return find_remains(claims, "", me, processes) or find_remains(claims, tag, me, processes)
 
     return end_all(find, claims, None)

@@ -72,7 +72,13 @@ class Detached:
             file_actions=actions,
             setsid=True,
             setsigmask=(),
-            setsigdef=(signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP),
+            setsigdef=(
+                signal.SIGINT,
+                signal.SIGQUIT,
+                signal.SIGTERM,
+                signal.SIGHUP,
+                signal.SIGCHLD,
+            ),
         )
         os.close(null)
         theirs.close()
@@ -82,26 +88,22 @@ class Detached:
         head = "\0".join((folder, key, tag)).encode("utf-8", "surrogateescape")
         send(self._socket, head + b"\0" + work, hold.descriptor)
 
-    def has_ended(self) -> bool:
-        """Whether it is no more: it keeps its end of the socket for as long as it lives."""
-        self._socket.setblocking(False)
-        try:
-            return not self._socket.recv(1)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-
     def dismiss(self) -> None:
         """There is nothing to run: it ends."""
         self._socket.close()
-        os.waitpid(self.pid, 0)
+        try:
+            os.waitpid(self.pid, 0)
+        except ChildProcessError:
+            # We were started by one who does not want to know of his children.
+            return
 
 
 def guard() -> None:
     """Be a detached guardian: wait for a stack to run, and run it."""
     from portweave.supervisor.paths import Hold
 
+    # What else the caller had open, such as a lock or the pipe of a shell, is not ours to keep.
+    os.closerange(_INBOX + 1, os.sysconf("SC_OPEN_MAX"))
     inbox = _socket.socket(fileno=_INBOX)
     # What we hold open nobody else is to have; what we stand in could not be unmounted.
     os.set_inheritable(_INBOX, False)
