@@ -5,6 +5,7 @@ none stands for all.
 """
 
 import os
+import re
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,8 +19,9 @@ from portweave.supervisor.attaching import Attaching
 from portweave.supervisor.census import Census
 from portweave.supervisor.control import INVALID_PARAMS, NO_METHOD, RefusedError, Stream
 from portweave.supervisor.core.explanation import as_json, culprit, explain
+from portweave.supervisor.core.fleet import is_going
 from portweave.supervisor.core.lifecycle import Life
-from portweave.supervisor.core.plan import StackPlan
+from portweave.supervisor.core.plan import InstancePlan, StackPlan
 from portweave.supervisor.core.report import stopping
 from portweave.supervisor.core.status import Clock, row
 from portweave.supervisor.core.waiting import Goal, Verdict, describe, judge
@@ -69,8 +71,8 @@ class Host(Protocol):
         """Have events given to `sink` until what this returns is called."""
         ...
 
-    def take_over(self, origin: Mapping[str, object]) -> None:
-        """Keep what the stack was planned from last."""
+    def take_over(self, origin: Mapping[str, object], wanted: frozenset[str]) -> None:
+        """Keep what the stack was planned from last, and what that starts by itself."""
 
 
 Method = Callable[[list[object], Stream], Awaitable[list[object]]]
@@ -152,10 +154,10 @@ class Commands:
         needs = params[1] is not False if len(params) > 1 else True
         return [self._rows(self._engine.start(names, needs=needs))]
 
-    async def _stop(self, params: list[object], _stream: Stream) -> list[object]:
+    async def _stop(self, params: list[object], stream: Stream) -> list[object]:
         names = self._names(params, 0) or list(self._engine.fleet.enlisted)
         self._engine.rest(names)
-        return [await self._until_gone(names)]
+        return [await self._until_gone(names, stream)]
 
     async def _restart(self, params: list[object], _stream: Stream) -> list[object]:
         names = self._names(params, 0) or list(self._engine.fleet.enlisted)
@@ -168,8 +170,8 @@ class Commands:
         number = _signal(params[1] if len(params) > 1 else "SIGKILL")
         sent: list[str] = []
         for name in names:
-            service = self._engine.services[name]
-            if service.leader is None:
+            service = self._engine.services.get(name)
+            if service is None or service.leader is None:
                 continue
             sent.append(name)
             if signal.Signals(number).name in _FOR_ALL:
@@ -217,9 +219,12 @@ class Commands:
     def _row(self, name: str, life: Life) -> dict[str, object]:
         return row(self._engine.fleet.plans[name], life, _clock(), None)
 
-    async def _until_gone(self, names: list[str]) -> list[object]:
-        while any(self._verdict(Goal.EXIT, name) is Verdict.PENDING for name in names):
-            await self._engine.news()
+    async def _until_gone(self, names: list[str], stream: Stream) -> list[object]:
+        while staying := [name for name in names if is_going(self._engine.fleet, name)]:
+            with anyio.move_on_after(STILL_THERE_S):
+                await self._engine.news()
+                continue
+            stream({"event": "services stopping", "text": f"waiting for {', '.join(staying)}"})
         return self._rows(names)
 
     async def _down(self, params: list[object], stream: Stream) -> list[object]:
@@ -232,8 +237,15 @@ class Commands:
             stream({"event": "stack stopping", "text": stopping(self._engine.fleet)})
         return [{"left": list(self._host.left)}]
 
-    async def _events(self, _params: list[object], stream: Stream) -> list[object]:
-        stop = self._host.follow(stream)
+    async def _events(self, params: list[object], stream: Stream) -> list[object]:
+        plans = self._engine.fleet.plans
+        meant = {plans[name].full_name for name in self._names(params, 0)}
+
+        def sink(event: dict[str, object]) -> None:
+            if not meant or event["fullName"] in meant:
+                stream(event)
+
+        stop = self._host.follow(sink)
         try:
             await self._host.finished.wait()
         finally:
@@ -317,19 +329,17 @@ class Commands:
         plans = plan.instances
         all_of_it = self._engine.compare(plans).as_json()
         if wishes.get("addOnly") is True:
-            only = list({p.service for p in plans} - {p.service for p in old.values()})
-        if is_list(only):
-            # The other services stay as they are, whatever the plan says of them.
-            plans = (
-                *(p for p in old.values() if p.service not in only),
-                *(p for p in plan.instances if p.service in only),
-            )
+            plans = _merged(old, plans, lambda name: name not in old)
+        elif is_list(only):
+            # The others stay as they are, whatever is planned for them.
+            meant = {i.name for i in (*plans, *old.values()) if i.service in only}
+            plans = _merged(old, plans, meant.__contains__)
         if wishes.get("dryRun") is True:
             return [{"change": self._engine.compare(plans).as_json(), "started": []}]
         change = self._engine.adopt(plans)
         origin = wishes.get("origin")
         if is_object(origin):
-            self._host.take_over(origin)
+            self._host.take_over(origin, plan.wanted)
         start = wishes.get("start")
         names = [str(name) for name in start] if is_list(start) else []
         new = wishes.get("startNew")
@@ -384,6 +394,17 @@ def _size(values: list[object]) -> tuple[int, int]:
     return max(1, min(rows, 0xFFFF)), max(1, min(columns, 0xFFFF))
 
 
+def _merged(
+    old: Mapping[str, InstancePlan],
+    new: tuple[InstancePlan, ...],
+    is_meant: Callable[[str], bool],
+) -> tuple[InstancePlan, ...]:
+    """The new plans of the instances that are meant, the old ones of the others."""
+    others = {name: plan for name, plan in old.items() if not is_meant(name)}
+    found = [plan if is_meant(plan.name) else others.pop(plan.name, None) for plan in new]
+    return (*(plan for plan in found if plan is not None), *others.values())
+
+
 def _clock() -> Clock:
     return Clock(time.monotonic(), time.time())
 
@@ -412,4 +433,20 @@ def _plan(value: object) -> StackPlan:
     except msgspec.ValidationError as error:
         raise RefusedError(INVALID_PARAMS, f"not a plan: {error}") from error
     assert isinstance(plan, StackPlan)
+    if wrong := _why_not(plan):
+        raise RefusedError(INVALID_PARAMS, f"not a plan: {wrong}")
     return plan
+
+
+def _why_not(plan: StackPlan) -> str:
+    """What types do not tell, and what would not stay with one service if it were wrong."""
+    if len({instance.name for instance in plan.instances}) < len(plan.instances):
+        return "two instances have one name"
+    for instance in plan.instances:
+        if not instance.argv:
+            return f"{instance.name} has no command"
+        try:
+            re.compile(instance.ready.log or "")
+        except re.error as error:
+            return f"the pattern of {instance.name}: {error}"
+    return ""

@@ -3,7 +3,8 @@
 The socket is the user's own (0600, in a folder of 0700), and who connects is asked for besides
 (unix(7): SO_PEERCRED; on macOS LOCAL_PEERCRED). Whatever a client sends, or does not read, it hurts
 itself alone: a line that is no message gets one error, one that is too long ends the connection,
-and what a subscriber does not read is counted and told.
+what a subscriber does not read is counted and told, and who does not read answers is not read
+either.
 """
 
 import asyncio
@@ -21,8 +22,10 @@ from portweave.allocator.jsontext import is_list, is_object
 from portweave.errors import PortweaveError
 
 LONGEST_LINE_BYTES = 16 << 20
-# What waits for a subscriber that does not read.
+# What waits for a client that does not read.
 MOST_WAITING_BYTES = 1 << 20
+# Of one connection at once.
+MOST_REQUESTS = 256
 # From the end of the stack: for what is still to be answered.
 LAST_ANSWERS_S = 0.5
 # JSON-RPC 2.0, section 5.1.
@@ -134,7 +137,7 @@ class Connection(asyncio.Protocol):
         self._pending_bytes = 0
         self._scopes: dict[object, anyio.CancelScope] = {}
         self._is_half_closed = False
-        self._skipped: dict[object, int] = {}
+        self._skipped: dict[str | int, int] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let the user's own processes in, and nobody else."""
@@ -152,6 +155,18 @@ class Connection(asyncio.Protocol):
         self._registry.discard(self)
         for scope in self._scopes.values():
             scope.cancel()
+
+    def pause_writing(self) -> None:
+        """Who does not read is not read either: answers would pile up."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        if self._transport is not None:
+            self._transport.resume_reading()
+        for key in list(self._skipped):
+            self._tell_skipped(key)
 
     def eof_received(self) -> bool:
         """A client that has sent all it had may wait for its answers."""
@@ -188,6 +203,8 @@ class Connection(asyncio.Protocol):
         """Have the hub go on with what is not about the supervisor."""
         assert self._take_over is not None
         assert self._transport is not None
+        # Whoever goes on is not told that we had stopped.
+        self._transport.resume_reading()
         return self._take_over(self._transport, data, self._lost)
 
     def _lost(self) -> None:
@@ -204,7 +221,7 @@ class Connection(asyncio.Protocol):
         if not line.strip():
             return
         try:
-            message: object = json.loads(line)
+            message: object = json.loads(line.decode(), parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
             self._answer(None, error=_error(PARSE_ERROR, "not JSON"))
             return
@@ -212,15 +229,20 @@ class Connection(asyncio.Protocol):
             self._answer(None, error=_error(INVALID_REQUEST, "no request of JSON-RPC 2.0"))
             return
         key, params = message.get("id"), message.get("params", [])
-        if not (key is None or isinstance(key, (str, int))):
+        if isinstance(key, bool) or not isinstance(key, (str, int, type(None))):
             self._answer(None, error=_error(INVALID_REQUEST, "an id is a text or a number"))
         elif not is_list(params):
             self._answer(key, error=_error(INVALID_PARAMS, "params have to be an array"))
         elif method == "$/cancel":
             if params and isinstance(params[0], (str, int)) and params[0] in self._scopes:
                 self._scopes[params[0]].cancel()
+            if key is not None:
+                self._write({"jsonrpc": "2.0", "id": key, "result": []})
         elif key is not None and key in self._scopes:
             self._answer(key, error=_error(INVALID_REQUEST, f"the id {key!r} is in use"))
+        elif len(self._scopes) >= MOST_REQUESTS:
+            limit = f"at most {MOST_REQUESTS} requests at once"
+            self._answer(key, error=_error(FAILED, limit))
         else:
             scope = anyio.CancelScope()
             self._scopes[object() if key is None else key] = scope
@@ -261,9 +283,12 @@ class Connection(asyncio.Protocol):
         if transport.get_write_buffer_size() >= MOST_WAITING_BYTES:
             self._skipped[key] = self._skipped.get(key, 0) + 1
             return
+        self._tell_skipped(key)
+        self._send_item(key, item)
+
+    def _tell_skipped(self, key: str | int) -> None:
         if skipped := self._skipped.pop(key, 0):
             self._send_item(key, {"event": "events skipped", "count": skipped})
-        self._send_item(key, item)
 
     def _send_item(self, key: str | int, item: object) -> None:
         self._write({"jsonrpc": "2.0", "method": STREAM, "params": [key, item]})
@@ -273,8 +298,7 @@ class Connection(asyncio.Protocol):
 
     def _write(self, message: dict[str, object]) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
-            self._transport.write(text.encode("utf-8", "surrogateescape") + b"\n")
+            self._transport.write(_line(message))
 
     @property
     def is_busy(self) -> bool:
@@ -300,6 +324,28 @@ def _is_call(line: bytes) -> bool:
         return bool(message.get("params"))
     name = method.lstrip("/").partition("/")[0]
     return not (method.startswith("$/") or name == "supervisor")
+
+
+def _line(message: dict[str, object]) -> bytes:
+    """A message as a line of UTF-8, whatever is in it."""
+    try:
+        return _dump(message, is_ascii=False)
+    except UnicodeEncodeError:
+        # Half surrogates, of file names that are not UTF-8, or from a client.
+        return _dump(message, is_ascii=True)
+    except (RecursionError, TypeError, ValueError) as error:
+        # Such as what a client has nested so deeply that it can be read, but not be written.
+        why = _error(FAILED, f"the answer cannot be written: {error}")
+        return _dump({"jsonrpc": "2.0", "id": message.get("id"), "error": why}, is_ascii=True)
+
+
+def _dump(message: dict[str, object], *, is_ascii: bool) -> bytes:
+    text = json.dumps(message, ensure_ascii=is_ascii, allow_nan=False, separators=(",", ":"))
+    return text.encode() + b"\n"
+
+
+def _refuse_constant(word: str) -> object:
+    raise ValueError(f"{word} is not JSON")
 
 
 def _error(code: int, message: str, data: dict[str, object] | None = None) -> dict[str, object]:

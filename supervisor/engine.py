@@ -64,6 +64,9 @@ class Engine:
 
     def take(self, name: str, event: Event) -> None:
         """Take what happened to an instance; no `await` in here, so it is one step."""
+        if name not in self.fleet.plans:
+            # The last word of one that has been taken out meanwhile.
+            return
         try:
             self._change(*fleets.step(self.fleet, name, event, time.monotonic()))
         except ImpossibleEventError as error:

@@ -24,6 +24,7 @@ from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
 from portweave.supervisor.core.secrets import hide
 from portweave.supervisor.core.status import Clock, change, rfc3339
+from portweave.supervisor.core.value import replace
 from portweave.supervisor.engine import Engine, changes
 from portweave.supervisor.eventlog import EventLog
 from portweave.supervisor.exchange import Exchange
@@ -314,9 +315,10 @@ class Stack:
         self._sinks.add(sink)
         return lambda: self._sinks.discard(sink)
 
-    def take_over(self, origin: Mapping[str, object]) -> None:
-        """Keep what the stack was planned from last."""
+    def take_over(self, origin: Mapping[str, object], wanted: frozenset[str]) -> None:
+        """Keep what the stack was planned from last, and what that starts by itself."""
         self.origin = origin
+        self.plan = replace(self.plan, wanted=wanted)
 
     def _after_change(self, before: Fleet) -> None:
         after = self.engine.fleet

@@ -24,8 +24,6 @@ def run(args: Args) -> int:
     def take(event: object) -> None:
         if not is_object(event):
             return
-        if names and not {event.get("name"), event.get("fullName")} & set(names):
-            return
         if args.flag("json"):
             line = compact(event)
         else:
@@ -34,5 +32,5 @@ def run(args: Args) -> int:
         print(line)
         sys.stdout.flush()
 
-    ask(args, os.environ, "/supervisor/events", each=take)
+    ask(args, os.environ, "/supervisor/events", names, each=take, patience_s=None)
     return 0

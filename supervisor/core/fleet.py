@@ -89,7 +89,7 @@ def want(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Order
 
     What they depend on is not started with them: see `with_needs`.
     """
-    names = frozenset(names)
+    names = frozenset(names) - fleet.dropped
     lives = dict(fleet.lives)
     for name in names:
         if lives[name].phase is not Phase.COMPLETED:
@@ -107,17 +107,19 @@ def want(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Order
 def rest(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Orders]:
     """Stop instances, those that depend on others of them first."""
     names = frozenset(names)
+    # What had ended by itself, or never ran, the user has not stopped.
+    stopped = {name for name in names if fleet.lives[name].phase not in DONE}
     fleet = replace(
         fleet,
         leaving={**fleet.leaving, **dict.fromkeys(names, False)},
-        rested=fleet.rested | names,
+        rested=fleet.rested | stopped,
     )
     return _settle(fleet, now_s)
 
 
 def restart(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Orders]:
     """Stop instances and start them again; what does not run is started."""
-    names = frozenset(names)
+    names = frozenset(names) - fleet.dropped
     fleet = replace(
         fleet,
         leaving={**fleet.leaving, **dict.fromkeys(names, True)},
@@ -187,6 +189,14 @@ def kill(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
             lives[name] = replace(life, phase=Phase.STOPPING, wanted=False)
             orders.append((name, Kill()))
     return replace(fleet, lives=lives), orders
+
+
+def is_going(fleet: Fleet, name: str) -> bool:
+    """Whether an instance is to stop and has not stopped yet."""
+    life = fleet.lives.get(name)
+    if life is None:
+        return False
+    return fleet.leaving.get(name) is False or (life.phase in ALIVE and not life.wanted)
 
 
 def is_over(fleet: Fleet) -> bool:

@@ -5,12 +5,18 @@ import pytest
 from portweave.supervisor.core.fleet import (
     Fleet,
     Orders,
+    adopt,
     close,
     failures,
+    is_going,
     is_over,
     kill,
     muster,
+    rest,
+    restart,
     step,
+    want,
+    with_needs,
 )
 from portweave.supervisor.core.lifecycle import (
     BackoffEnded,
@@ -72,6 +78,19 @@ class History:
 
     def kill(self) -> list[str]:
         return self._take(kill(self.fleet, 0))
+
+    def want(self, names: str) -> list[str]:
+        return self._take(want(self.fleet, names.split(), 0))
+
+    def rest(self, names: str) -> list[str]:
+        return self._take(rest(self.fleet, names.split(), 0))
+
+    def restart(self, names: str) -> list[str]:
+        return self._take(restart(self.fleet, names.split(), 0))
+
+    def adopt(self, *plans: InstancePlan, again: str = "", dropped: str = "") -> list[str]:
+        after = adopt(self.fleet, plans, again=again.split(), dropped=dropped.split(), now_s=0)
+        return self._take(after)
 
     def phases(self) -> str:
         return " ".join(self.fleet.lives[name].phase for name in self.fleet.plans)
@@ -337,3 +356,171 @@ def test_failures_come_before_what_they_block() -> None:
     fleet, _ = muster((plan("a"), plan("b"), plan("c")), frozenset(), 0)
     lives = {"a": Life(Phase.BLOCKED), "b": Life(Phase.EXITED), "c": Life(Phase.FAILED)}
     assert failures(replace(fleet, lives=lives)) == ["c", "a"]
+
+
+# What the user wants of a stack that runs. A step is `want`, `rest` or `restart` with names, or
+# what an instance tells; each with the orders that it gives. Then where `web api db log` stand.
+RUNNING: dict[str, tuple[list[tuple[str, list[str]]], str]] = {
+    "stopping one leaves what depends on it": (
+        [("rest db", ["stop db"]), ("gone db", [])],
+        "ready ready stopped ready",
+    ),
+    "of several the dependents stop first": (
+        [
+            ("rest db api web", ["stop web"]),
+            ("gone web", ["stop api"]),
+            ("gone api", ["stop db"]),
+            ("gone db", []),
+        ],
+        "stopped stopped stopped ready",
+    ),
+    "stopping twice stops once": (
+        [("rest log", ["stop log"]), ("rest log", []), ("gone log", []), ("rest log", [])],
+        "ready ready ready stopped",
+    ),
+    "wanted again while it stops": (
+        [("rest log", ["stop log"]), ("want log", []), ("gone log", ["spawn log"])],
+        "ready ready ready starting",
+    ),
+    "wanted again before its turn to stop has come": (
+        [
+            ("rest db api web", ["stop web"]),
+            ("want db", []),
+            ("gone web", ["stop api"]),
+            ("gone api", ["stop db"]),
+            ("gone db", ["spawn db"]),
+        ],
+        "stopped stopped starting ready",
+    ),
+    "a restart stops dependents first and starts them last": (
+        [
+            ("restart web db api", ["stop web"]),
+            ("gone web", ["stop api"]),
+            ("gone api", ["stop db"]),
+            ("gone db", ["spawn db"]),
+            ("runs db", ["spawn api"]),
+            ("runs api", ["spawn web"]),
+            ("runs web", []),
+        ],
+        "ready ready ready ready",
+    ),
+    "a restart of one alone": (
+        [("restart db", ["stop db"]), ("gone db", ["spawn db"])],
+        "ready ready starting ready",
+    ),
+    "stopped in the midst of a restart": (
+        [("restart db", ["stop db"]), ("rest db", []), ("gone db", [])],
+        "ready ready stopped ready",
+    ),
+    "wanting what runs is nothing": ([("want web api db log", [])], "ready ready ready ready"),
+}
+
+
+@pytest.mark.parametrize(("history", "phases"), RUNNING.values(), ids=RUNNING)
+def test_the_user_stops_and_starts(history: list[tuple[str, list[str]]], phases: str) -> None:
+    fleet = running()
+    for text, orders in history:
+        verb, _, names = text.partition(" ")
+        match verb:
+            case "gone":
+                assert fleet.tell(names, Exited(143)) == orders, text
+            case "runs":
+                fleet.tell(names, RUNS[0])
+                assert fleet.tell(names, RUNS[1]) == orders, text
+            case "want":
+                assert fleet.want(names) == orders, text
+            case "rest":
+                assert fleet.rest(names) == orders, text
+            case _:
+                assert fleet.restart(names) == orders, text
+    assert fleet.phases() == phases
+
+
+def test_what_the_user_has_stopped_keeps_the_stack_there() -> None:
+    history = History(plan("web"), plan("api"))
+    for name in ("web", "api"):
+        history.tell(name, *RUNS)
+    history.rest("web")
+    assert is_going(history.fleet, "web")
+    history.tell("web", Exited(143))
+    assert not is_going(history.fleet, "web")
+    history.tell("api", Exited(0))
+    assert not is_over(history.fleet)
+    history.want("web")
+    history.tell("web", *RUNS, Exited(0))
+    assert is_over(history.fleet)
+
+
+def test_stopping_what_had_ended_or_never_ran_does_not_keep_it_there() -> None:
+    history = History(plan("web"), plan("api"), plan("idle"), wanted="web api")
+    history.tell("web", *RUNS, Exited(0))
+    history.tell("api", *RUNS)
+    assert history.rest("web idle") == []
+    assert not is_going(history.fleet, "web")
+    history.tell("api", Exited(0))
+    assert is_over(history.fleet)
+
+
+def test_a_resident_fleet_is_over_when_it_is_closed() -> None:
+    fleet, _ = muster((plan("web"),), frozenset({"web"}), 0, resident=True)
+    for event in (*RUNS, Exited(0)):
+        fleet, _ = step(fleet, "web", event, 0)
+    assert not is_over(fleet)
+    fleet, _ = close(fleet, 0)
+    assert is_over(fleet)
+
+
+def test_names_with_all_that_they_need() -> None:
+    fleet = running().fleet
+    assert with_needs(fleet, ["api"]) == {"api", "db"}
+    assert with_needs(fleet, ["web", "log"]) == {"web", "api", "db", "log"}
+    assert with_needs(fleet, ["nobody"]) == set()
+
+
+def test_adopted_plans_change_what_they_say() -> None:
+    history = running()
+    new = plan("new", "log")
+    changed = [replace(one, stop_grace_s=1.0) for one in STACK]
+    assert history.adopt(*changed, new, again="api") == ["stop api"]
+    assert history.fleet.plans["web"].stop_grace_s == 1.0
+    assert history.phases() == "ready stopping ready ready stopped"
+    assert history.want("new") == ["spawn new"]
+    assert history.tell("api", Exited(143)) == ["spawn api"]
+
+
+def test_what_is_not_wanted_does_not_start_because_it_has_changed() -> None:
+    history = running()
+    history.rest("log")
+    history.tell("log", Exited(143))
+    assert history.adopt(*STACK, again="log") == []
+    assert history.phases() == "ready ready ready stopped"
+
+
+def test_dropped_ones_go_when_they_have_ended_and_nothing_starts_them_any_more() -> None:
+    history = running()
+    rest_of_it = [one for one in STACK if one.name != "log"]
+    assert history.adopt(*rest_of_it, dropped="log") == ["stop log"]
+    assert is_going(history.fleet, "log")
+    # Too late for that: it is to go.
+    assert history.want("log") == []
+    assert history.restart("log") == []
+    assert history.tell("log", Exited(143)) == []
+    assert list(history.fleet.plans) == ["web", "api", "db"]
+    assert not is_going(history.fleet, "log")
+
+
+def test_a_dropped_one_that_is_back_in_time_starts_again() -> None:
+    history = running()
+    history.adopt(*(one for one in STACK if one.name != "log"), dropped="log")
+    assert history.adopt(*STACK) == []
+    assert history.want("log") == []
+    assert history.tell("log", Exited(143)) == ["spawn log"]
+
+
+def test_dropped_ones_stop_after_those_that_go_with_them() -> None:
+    history = running()
+    assert history.adopt(plan("log"), dropped="web api db") == ["stop web"]
+    assert history.tell("web", Exited(143)) == ["stop api"]
+    assert history.tell("api", Exited(143)) == ["stop db"]
+    history.tell("db", Exited(143))
+    assert list(history.fleet.plans) == ["log"]
