@@ -6,11 +6,16 @@ nothing is imported that the question does not need.
 
 import _socket
 import os
+import time
+from errno import ECONNREFUSED, ENOENT
 
 from portweave.allocator.jsontext import compact, is_list, is_object
+from portweave.allocator.processes import age_s
 from portweave.errors import (
     NoStackError,
     OtherProtocolError,
+    PortweaveError,
+    StackStandsStillError,
     StackUnreachableError,
     SupervisorError,
     UsageError,
@@ -19,6 +24,7 @@ from portweave.fastjson import loads
 from portweave.supervisor.paths import (
     PROTOCOL,
     StackRecord,
+    is_same,
     live_stacks,
     stack_around,
     stacks_dir,
@@ -31,13 +37,18 @@ if TYPE_CHECKING:
     from portweave.args import Args
 
 _CHUNK_BYTES = 65_536
+# A supervisor listens before it starts anything; what it has to do before takes a moment.
+_LISTENS_S = 3.0
+_PAUSE_S = 0.005
+# One that lives answers at once, or says every few seconds what it waits for.
+PATIENCE_S = 15.0
 
 
 class Client:
     """A connection to a supervisor.
 
     Args:
-        record: Of its stack.
+        record: Of its stack; one that has just begun is waited for.
 
     Raises:
         StackUnreachableError: It does not answer.
@@ -48,28 +59,55 @@ class Client:
         self._last_id = 0
         self._rest = b""
         self._lines: list[bytes] = []
-        self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         if not record.socket:
             raise self._unreachable("it has no control socket")
-        try:
-            self._socket.connect(record.socket)
-        except OSError as error:
-            raise self._unreachable(error.strerror or str(error)) from error
+        self._socket = self._connect()
+
+    def _connect(self) -> _socket.socket:
+        until_s = time.monotonic() + PATIENCE_S
+        while True:
+            connecting = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+            connecting.settimeout(PATIENCE_S)
+            try:
+                connecting.connect(self.record.socket)
+            except BlockingIOError:
+                # Too many wait to be let in, connect(2): soon, unless it stands still.
+                connecting.close()
+                if time.monotonic() >= until_s:
+                    raise self._silent() from None
+                time.sleep(_PAUSE_S)
+            except OSError as error:
+                connecting.close()
+                is_early = age_s(self.record.start) < _LISTENS_S and is_same(self.record)
+                if error.errno not in (ENOENT, ECONNREFUSED) or not is_early:
+                    raise self._unreachable(error.strerror or str(error)) from error
+                time.sleep(_PAUSE_S)
+            else:
+                return connecting
 
     def call(
         self,
         method: str,
         *params: object,
         each: "Callable[[object], None] | None" = None,
-        patience_s: float | None = None,
+        patience_s: float | None = PATIENCE_S,
     ) -> object:
-        """Ask, and wait for the answer.
+        """Ask, and wait for the answer: `send` and `answer` in one."""
+        return self.answer(self.send(method, *params), each=each, patience_s=patience_s)
+
+    def answer(
+        self,
+        asked: int,
+        *,
+        each: "Callable[[object], None] | None" = None,
+        patience_s: float | None = PATIENCE_S,
+    ) -> object:
+        """Wait for the answer to a request.
 
         Args:
-            method: As `/supervisor/ps`.
-            params: Values of JSON.
+            asked: The request, from `send`.
             each: Takes what the supervisor sends before it answers, such as events; also what
-                earlier calls of `send` have it send.
+                other requests have it send.
             patience_s: How long the supervisor may be silent; None for any time.
 
         Returns:
@@ -79,7 +117,6 @@ class Client:
             StackUnreachableError: The supervisor has gone, or is silent for too long.
             SupervisorError: It refused.
         """
-        asked = self.send(method, *params)
         self._socket.settimeout(patience_s)
         while True:
             message = self._next_message()
@@ -182,7 +219,7 @@ class Client:
             except BlockingIOError:
                 raise
             except TimeoutError:
-                raise self._unreachable("it is silent") from None
+                raise self._silent() from None
             except OSError as error:
                 raise self._unreachable(error.strerror or str(error)) from error
             if not data:
@@ -190,6 +227,13 @@ class Client:
             *self._lines, self._rest = (self._rest + data).split(b"\n")
         message = loads(self._lines.pop(0).decode("utf-8", "surrogateescape"))
         return message if is_object(message) else {}
+
+    def _silent(self) -> PortweaveError:
+        from portweave.supervisor.ending import stopped_among
+
+        if asleep := stopped_among(self.record.pid):
+            return StackStandsStillError(self.record.namespace, asleep)
+        return self._unreachable("it is silent")
 
     def _unreachable(self, why: str) -> StackUnreachableError:
         return StackUnreachableError(self.record.namespace, self.record.pid, why)
@@ -253,7 +297,7 @@ def _named_stack(folder: str, named: str) -> StackRecord:
 
 def _is_called(namespace: str, name: str) -> bool:
     # `fix-login` for `fix-login-1a2b3c4d`.
-    return namespace == name or namespace.rpartition("-")[0] == name
+    return bool(name) and name in (namespace, namespace.rpartition("-")[0])
 
 
 def ask(
@@ -262,6 +306,7 @@ def ask(
     method: str,
     *params: object,
     each: "Callable[[object], None] | None" = None,
+    patience_s: float | None = PATIENCE_S,
 ) -> object:
     """Ask the supervisor of the stack that a command is about; see `Client.call`.
 
@@ -273,6 +318,6 @@ def ask(
         raise OtherProtocolError(record.namespace, record.version)
     client = Client(record)
     try:
-        return client.call(method, *params, each=each)
+        return client.call(method, *params, each=each, patience_s=patience_s)
     finally:
         client.close()

@@ -420,6 +420,20 @@ class StackUnreachableError(PortweaveError):
         )
 
 
+class StackStandsStillError(PortweaveError):
+    """Who runs a stack has been stopped by a signal, so it neither answers nor ends."""
+
+    code = "PW1010"
+
+    def __init__(self, namespace: str, pids: "list[int]") -> None:
+        numbers = " ".join(map(str, pids))
+        super().__init__(
+            f"the stack {namespace} cannot act: pid {numbers} was stopped by a signal",
+            hint=f"kill -CONT {numbers} lets it go on",
+            namespace=namespace,
+        )
+
+
 class OtherProtocolError(PortweaveError):
     """A stack was started by a portweave that this one does not understand."""
 

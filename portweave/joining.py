@@ -6,19 +6,19 @@ import time
 
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.asking import instance_of, say
-from portweave.client import Client
+from portweave.client import PATIENCE_S, Client
 from portweave.errors import NotReadyError, StackUnreachableError, WaitTimeoutError
 from portweave.launch import as_json, wishes_of
-from portweave.supervisor.paths import StackRecord, read_record
+from portweave.supervisor.paths import StackRecord, is_held, read_record
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from portweave.supervisor.core.plan import StackPlan
 
-# A supervisor listens before it starts anything; what it has to do before takes a moment.
-_LISTENS_S = 10.0
+# Between taking the right to run a stack and telling who has it there is a moment.
+_TELLS_S = 5.0
 _PAUSE_S = 0.005
 
 
@@ -41,17 +41,22 @@ class Progress:
             is_up = row.get("state") in ("ready", "completed")
             if is_up and row.get("fullName") not in self._told:
                 port = row.get("port")
-                where = f" on {port}" if port and row.get("state") == "ready" else ""
+                listens = port and row.get("state") == "ready" and not row.get("reason")
+                where = f" on {port}" if listens else ""
                 say(f"{instance_of(row)} {row.get('state')}{where}")
 
 
-def await_ready(
-    folder: str,
-    key: str,
-    names: "Sequence[str]",
-    timeout_s: float,
-    has_ended: "Callable[[], bool]",
-) -> None:
+def record_of(folder: str, key: str) -> StackRecord | None:
+    """The record of a stack that somebody runs, or is about to run; None if nobody does."""
+    until_s = time.monotonic() + _TELLS_S
+    while (record := read_record(folder, key)) is None:
+        if not is_held(folder, key) or time.monotonic() >= until_s:
+            return None
+        time.sleep(_PAUSE_S)
+    return record
+
+
+def await_ready(folder: str, key: str, names: "Sequence[str]", timeout_s: float) -> None:
     """Wait until the instances of a stack that has just been started are ready.
 
     Args:
@@ -59,7 +64,6 @@ def await_ready(
         key: The stack's.
         names: Of the instances.
         timeout_s: For how long.
-        has_ended: Whether the one who is to run it is no more.
 
     Raises:
         NotReadyError: One is not ready, and will not be.
@@ -67,14 +71,18 @@ def await_ready(
         WaitTimeoutError: It takes too long.
     """
     began_s = time.monotonic()
-    client = _connect(folder, key, has_ended)
     try:
-        _await(client, names, timeout_s)
+        record = record_of(folder, key)
+        if record is None:
+            raise StackUnreachableError(key, 0, "it has ended before it began")
+        client = Client(record)
+        try:
+            _await(client, names, timeout_s)
+        finally:
+            client.close()
     except KeyboardInterrupt:
         say("the stack goes on starting; portweave down stops it")
         raise
-    finally:
-        client.close()
     took_s = time.monotonic() - began_s
     say(f"all ready in {took_s:.1f} s; portweave logs -f shows what they print, down stops them")
 
@@ -157,24 +165,17 @@ def _hint_at_reload(change: object) -> None:
         say(f"defined otherwise by now: {', '.join(differing)}; portweave reload applies it")
 
 
-def _connect(folder: str, key: str, has_ended: "Callable[[], bool]") -> Client:
-    until_s = time.monotonic() + _LISTENS_S
-    while True:
-        record = read_record(folder, key)
-        if record is None:
-            raise StackUnreachableError(key, 0, "it has ended before it began")
-        try:
-            return Client(record)
-        except StackUnreachableError:
-            if has_ended() or not record.socket or time.monotonic() >= until_s:
-                raise
-        time.sleep(_PAUSE_S)
-
-
 def _await(client: Client, names: "Sequence[str]", timeout_s: float) -> None:
     progress = Progress()
     client.send("/supervisor/events")
-    answer = client.call("/supervisor/wait", list(names), "ready", timeout_s, each=progress.take)
+    answer = client.call(
+        "/supervisor/wait",
+        list(names),
+        "ready",
+        timeout_s,
+        each=progress.take,
+        patience_s=timeout_s + PATIENCE_S,
+    )
     rows = [row for row in answer if is_object(row)] if is_list(answer) else []
     progress.tell_rest(rows)
     check(rows, "ready", timeout_s)

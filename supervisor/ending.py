@@ -10,6 +10,18 @@ from portweave.supervisor.paths import StackRecord, is_same, keys, stack_key
 _PAUSE_S = 0.02
 
 
+def stopped_among(pid: int) -> list[int]:
+    """A guardian and its supervisor, as far as they stand still because of a signal."""
+    import psutil
+
+    try:
+        guardian = psutil.Process(pid)
+        both = [guardian, *guardian.children()]
+        return [one.pid for one in both if one.status() == psutil.STATUS_STOPPED]
+    except psutil.Error:
+        return []
+
+
 def end_stack(folder: str, record: StackRecord, timeout_s: float) -> None:
     """Ask the one who runs a stack to stop it, and wait until he has ended.
 

@@ -7,13 +7,22 @@ from portweave.allocator.jsontext import is_list, is_object, pretty
 from portweave.args import Args, Option
 from portweave.asking import STACK, names_of, say
 from portweave.client import Client, find_stack
-from portweave.errors import NoStackError, ProcessesLeftError, StackUnreachableError, UsageError
+from portweave.errors import (
+    NoStackError,
+    PortweaveError,
+    ProcessesLeftError,
+    StackStandsStillError,
+    StackUnreachableError,
+    UsageError,
+)
 from portweave.launch import seconds_of
-from portweave.supervisor.ending import end_stack
-from portweave.supervisor.paths import is_held, live_stacks, stack_key, stacks_dir
+from portweave.supervisor.ending import end_stack, stopped_among
+from portweave.supervisor.paths import is_held, is_same, live_stacks, stack_key, stacks_dir
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from portweave.supervisor.paths import StackRecord
 
 OPTIONS = (
@@ -29,7 +38,7 @@ is alive. A stack that runs in the foreground of another terminal ends there too
 Exit status: 0 when nothing is left, also when nothing was running; 1, naming them, when processes
 could not be ended.
 """
-# A supervisor that stops says so every few seconds.
+# For one that can only be signalled: it does not tell how it goes on.
 _PATIENCE_S = 30.0
 # From its last word to the end of its guardian.
 _GUARDIAN_S = 10.0
@@ -44,7 +53,7 @@ def run(args: Args) -> int:
             f"down stops the whole stack, not {names[0]}", hint=f"portweave stop {names[0]}"
         )
     given = args.text("timeout")
-    grace_s = None if given is None else seconds_of(given, "-t")
+    grace_s = None if given is None else seconds_of(given, "-t", zero=True)
     folder = stacks_dir(os.environ)
     if args.flag("all"):
         stacks = live_stacks(folder)
@@ -74,45 +83,86 @@ def run(args: Args) -> int:
 def _stop(
     folder: str, stacks: "list[StackRecord]", grace_s: float | None, *, quiet: bool
 ) -> list[str]:
-    """Stop stacks, all at once; what is left of them, in words."""
+    """Stop stacks, all at once; what is left of them, in words.
+
+    Raises:
+        PortweaveError: One does not stop; the others have been stopped nevertheless.
+    """
+
+    def tell(event: object) -> None:
+        if not quiet and is_object(event) and event.get("text"):
+            say(str(event["text"]))
+
     left: list[str] = []
-    clients: list[tuple[StackRecord, Client | None]] = []
-    for record in stacks:
+    failure: PortweaveError | None = None
+    for record, ending in [(record, _Ending(record, grace_s)) for record in stacks]:
         try:
-            client = Client(record)
-            client.send("/supervisor/down", grace_s)
+            left += ending.wait(folder, tell)
+        except PortweaveError as error:
+            if failure is not None:
+                say(failure.message)
+            failure = error
+        else:
+            if not quiet:
+                say(f"{record.project}/{record.namespace} stopped")
+    if failure is not None:
+        raise failure
+    return left
+
+
+class _Ending:
+    """The end of one stack, asked for.
+
+    Args:
+        record: The stack.
+        grace_s: The longest time that a service has to end; None for its own.
+    """
+
+    def __init__(self, record: "StackRecord", grace_s: float | None) -> None:
+        self._record = record
+        self._client: Client | None = None
+        self._asked = 0
+        try:
+            self._client = Client(record)
+            self._asked = self._client.send("/supervisor/down", grace_s)
         except StackUnreachableError:
             # It may have no socket any more, but who runs it still listens to signals.
-            client = None
-        clients.append((record, client))
-    for record, client in clients:
-        name = f"{record.project}/{record.namespace}"
+            self._client = None
 
-        def tell(event: object) -> None:
-            if not quiet and is_object(event) and event.get("text"):
-                say(str(event["text"]))
+    def wait(self, folder: str, tell: "Callable[[object], None]") -> list[str]:
+        """Wait until nobody runs it; what is left of it, in words.
 
-        try:
-            if client is None:
-                end_stack(folder, record, _PATIENCE_S)
-            else:
-                answer = client.call("/supervisor/down", grace_s, each=tell, patience_s=_PATIENCE_S)
-                rest = answer.get("left") if is_object(answer) else None
-                left += [f"{name}: {text}" for text in rest] if is_list(rest) else []
-        except StackUnreachableError:
-            # It was quicker than its answer, or it was killed: its guardian ends what is left.
-            pass
+        Raises:
+            StackNotEndedError: It does not end in time.
+            StackStandsStillError: It cannot.
+            StackUnreachableError: Its guardian does not end.
+        """
+        record = self._record
+        answer: object = None
+        if self._client is None:
+            end_stack(folder, record, _PATIENCE_S)
+        else:
+            try:
+                answer = self._client.answer(self._asked, each=tell)
+            except StackUnreachableError:
+                # It was quicker than its answer, or it was killed: its guardian ends what is left.
+                pass
+            finally:
+                self._client.close()
         _await_end(folder, record)
-        if not quiet:
-            say(f"{name} stopped")
-    return left
+        rest = answer.get("left") if is_object(answer) else None
+        name = f"{record.project}/{record.namespace}"
+        return [f"{name}: {text}" for text in rest] if is_list(rest) else []
 
 
 def _await_end(folder: str, record: "StackRecord") -> None:
     """Wait until nobody runs the stack."""
     key = stack_key(record.root, record.namespace)
     until_s = time.monotonic() + _GUARDIAN_S
-    while is_held(folder, key):
+    while is_held(folder, key) or is_same(record):
         if time.monotonic() >= until_s:
+            asleep = stopped_among(record.pid)
+            if asleep:
+                raise StackStandsStillError(record.namespace, asleep)
             raise StackUnreachableError(record.namespace, record.pid, "its guardian has not ended")
         time.sleep(_PAUSE_S)

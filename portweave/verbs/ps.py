@@ -8,7 +8,7 @@ from portweave.allocator.jsontext import is_object, pretty
 from portweave.args import Args, Option
 from portweave.asking import STACK, cells, instance_of, names_of, rows_of
 from portweave.client import Client, find_stack
-from portweave.errors import StackUnreachableError, UnknownServiceError
+from portweave.errors import StackStandsStillError, StackUnreachableError, UnknownServiceError
 from portweave.show import table
 from portweave.supervisor.paths import live_stacks, stacks_dir
 
@@ -77,7 +77,7 @@ def _all_stacks() -> "list[dict[str, object]]":
     for record in live_stacks(stacks_dir(os.environ)):
         try:
             found.append(_ask(record))
-        except StackUnreachableError as error:
+        except (StackStandsStillError, StackUnreachableError) as error:
             print(f"[portweave] {error.message}", file=sys.stderr)
     return found
 

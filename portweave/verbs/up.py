@@ -11,7 +11,7 @@ from portweave.launch import origin_of, plan_of, project_of, wishes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from portweave.prepare import Prepared, Project
     from portweave.stackplan import Wishes
@@ -106,7 +106,7 @@ def _run_detached(args: Args, began_s: float) -> int:
     if hold is None:
         guardian.dismiss()
         return stack.join(follow=False)
-    return stack.await_ready(guardian.has_ended)
+    return stack.await_ready()
 
 
 class _Launch:
@@ -180,6 +180,7 @@ class _Launch:
                 tag=self.tag,
                 socket=socket,
                 version=__version__,
+                detached=detached,
             )
         )
         args, source = self._args, self._args.text("exit_code_from")
@@ -212,21 +213,20 @@ class _Launch:
 
     def join(self, *, follow: bool) -> int:
         """Start what is missing in the stack that runs; attach to it, or return."""
-        from portweave.joining import join
-        from portweave.supervisor.paths import read_record
+        from portweave.joining import join, record_of
 
-        record = read_record(self.folder, self.key)
+        record = record_of(self.folder, self.key)
         if record is None:
             raise StackRunningError(self.key, 0)
         join(self._origin, self._plan, self._started, record, follow=follow)
         return 0
 
-    def await_ready(self, has_ended: "Callable[[], bool]") -> int:
+    def await_ready(self) -> int:
         """Wait until all that is started is ready, or can not be; the exit status."""
         from portweave.joining import await_ready
 
         limits_s = [i.ready.timeout_s for i in self._plan.instances if i.name in self._started]
-        await_ready(self.folder, self.key, self._started, max(limits_s), has_ended)
+        await_ready(self.folder, self.key, self._started, max(limits_s))
         return 0
 
 

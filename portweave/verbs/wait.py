@@ -5,7 +5,7 @@ import os
 from portweave.allocator.jsontext import pretty
 from portweave.args import Args, Option
 from portweave.asking import STACK, instance_of, names_of, rows_of, say
-from portweave.client import ask
+from portweave.client import PATIENCE_S, ask
 from portweave.errors import UsageError
 from portweave.joining import check
 from portweave.launch import seconds_of
@@ -31,7 +31,16 @@ def run(args: Args) -> int:
     if goal not in ("ready", "exit"):
         raise UsageError(f"--for takes ready or exit, received {goal!r}")
     timeout_s = seconds_of(args.text("timeout"))
-    rows = rows_of(ask(args, os.environ, "/supervisor/wait", names_of(args), goal, timeout_s))
+    answer = ask(
+        args,
+        os.environ,
+        "/supervisor/wait",
+        names_of(args),
+        goal,
+        timeout_s,
+        patience_s=timeout_s + PATIENCE_S,
+    )
+    rows = rows_of(answer)
     check(rows, goal, timeout_s)
     if args.flag("json"):
         print(pretty({"schemaVersion": 1, "services": rows}))
