@@ -89,8 +89,14 @@ def wishes_of(origin: "Mapping[str, object]") -> "Wishes":
     )
 
 
-def plan_of(origin: "Mapping[str, object]") -> "tuple[Prepared, StackPlan]":
+def plan_of(
+    origin: "Mapping[str, object]", *, may_be_idle: bool = False
+) -> "tuple[Prepared, StackPlan]":
     """Give out the ports, and plan all instances.
+
+    Args:
+        origin: From `origin_of`.
+        may_be_idle: Whether nothing at all needs to be started.
 
     Raises:
         PortweaveError: The definitions are wrong, or there are no ports.
@@ -99,14 +105,28 @@ def plan_of(origin: "Mapping[str, object]") -> "tuple[Prepared, StackPlan]":
     from portweave.stackplan import make_plan
 
     prepared = prepare(project_of(origin))
-    return prepared, make_plan(prepared, wishes_of(origin), environ_of(origin))
+    wishes, environ = wishes_of(origin), environ_of(origin)
+    return prepared, make_plan(prepared, wishes, environ, may_be_idle=may_be_idle)
 
 
 def as_json(plan: "StackPlan") -> dict[str, object]:
     """A plan as a value of JSON."""
     from dataclasses import asdict
 
-    return asdict(plan)
+    return {name: _plain(item) for name, item in asdict(plan).items()}
+
+
+def _plain(value: object) -> object:
+    """Tuples and sets as lists, members of enumerations as what they stand for."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}  # pyright: ignore
+    if isinstance(value, frozenset):
+        return sorted(map(str, value))  # pyright: ignore
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]  # pyright: ignore
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    return str(value) if isinstance(value, str) else value
 
 
 def scale_of(text: str) -> tuple[str, int]:
@@ -121,8 +141,13 @@ def scale_of(text: str) -> tuple[str, int]:
     return name, int(number)
 
 
-def seconds_of(text: str | None, option: str = "--timeout") -> float:
+def seconds_of(text: str | None, option: str = "--timeout", *, zero: bool = False) -> float:
     """A time such as `90`, `90s` or `1m30s` in seconds.
+
+    Args:
+        text: What was given; None for the default.
+        option: Where, for the message.
+        zero: Whether 0 makes sense.
 
     Raises:
         UsageError: It is not one.
@@ -132,7 +157,7 @@ def seconds_of(text: str | None, option: str = "--timeout") -> float:
     from portweave.procfiles.duration import parse
 
     seconds = parse(text)
-    if not seconds:
+    if seconds is None or not (seconds or zero):
         raise UsageError(f"{option} takes a time such as 90, 90s or 1m30s, received {text!r}")
     return seconds
 

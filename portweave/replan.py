@@ -59,7 +59,7 @@ def apply(
         if scale is not None:
             before = origin.get("scale")
             origin["scale"] = {**(before if is_object(before) else {}), **scale}
-        prepared, plan = plan_of(origin)
+        prepared, plan = plan_of(origin, may_be_idle=scale is not None)
         if plan.namespace != record.namespace or plan.root != record.root:
             raise UsageError(f"these definitions are those of {plan.root}, not of the stack")
         known = {service.name for service in prepared.project.definitions.services}

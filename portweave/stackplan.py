@@ -53,13 +53,20 @@ class Wishes:
     watch: bool = False
 
 
-def make_plan(prepared: Prepared, wishes: Wishes, environ: Mapping[str, str]) -> StackPlan:
+def make_plan(
+    prepared: Prepared,
+    wishes: Wishes,
+    environ: Mapping[str, str],
+    *,
+    may_be_idle: bool = False,
+) -> StackPlan:
     """Plan the instances of a worktree.
 
     Args:
         prepared: The worktree with its ports.
         wishes: What the command line asks for.
         environ: What is inherited.
+        may_be_idle: Whether each may be scaled to 0.
 
     Raises:
         DotenvError: A line of an `envFile` is malformed.
@@ -75,7 +82,7 @@ def make_plan(prepared: Prepared, wishes: Wishes, environ: Mapping[str, str]) ->
     maker = _Maker(prepared, wishes, environ, {service.name: service for service in services})
     instances = [instance for service in services for instance in maker.instances(service)]
     started = frozenset(i.name for i in instances if i.service in wanted)
-    if not started:
+    if not started and not may_be_idle:
         raise NothingToStartError(
             "no service would be started: each is scaled to 0",
             hint="--scale NAME=1 starts one instance",
