@@ -1,0 +1,397 @@
+"""Stacks that run apart from whoever started them: their beginning, and their end."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.stacks import IDLE, SERVE, STUBBORN, write
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+    from tests.integration.conftest import Detached, StartUp
+
+PAIR = f"services: {{web: {IDLE}, api: {IDLE}}}\n"
+SLOW = "{command: 'echo begun; exec sleep 1000', port: false, ready: {log: never, timeout: 20s}}"
+
+
+def test_it_returns_when_all_is_ready(detached: "Detached", project: Path) -> None:
+    write(project, f"services: {{web: {{command: {SERVE}}}, job: {IDLE}}}\n")
+    said = detached.up()
+    port = detached.record()["ports"]["web"]
+    assert f"[portweave] web ready on {port} (" in said
+    assert "[portweave] all ready in " in said
+    assert detached.record()["detached"] is True
+    guardian, supervisor = detached.guardian(), detached.supervisor()
+    # A session of its own, nothing of ours in it, and nothing that could not be unmounted.
+    assert os.getsid(guardian.pid) == guardian.pid != os.getsid(0)
+    for process in (guardian, supervisor):
+        assert process.cwd() == "/"
+        environ = process.environ()
+        assert not [name for name in environ if name in ("PORTWEAVE_SOCKET", "PORTWEAVE_TOKEN")]
+        assert process.terminal() is None
+    detached.down()
+
+
+@pytest.mark.parametrize(
+    ("service", "said"),
+    [
+        ("{command: 'echo oh no; exit 3', port: false, restart: 'no'}", "exited with status 3"),
+        ("{command: no-such-command, port: false}", "127 (command not found)"),
+        (
+            "{command: 'echo oh no; sleep 99', port: false, ready: {tcp: 1, timeout: 300ms}}",
+            "not ready after 0.3 s: ",
+        ),
+    ],
+    ids=["fails", "missing", "never ready"],
+)
+def test_what_is_not_ready_is_told_with_its_last_lines(
+    detached: "Detached", project: Path, service: str, said: str
+) -> None:
+    write(project, f"services: {{web: {IDLE}, api: {service}}}\n")
+    done = detached("up", "-d", status=1)
+    assert "error: not ready: api is failed: " in done.stderr
+    assert said in done.stderr
+    assert ("api | oh no" in done.stderr) is ("oh no" in service)
+    # The others go on, so that it can be mended.
+    assert [row["state"] for row in detached.ps().values()] == ["ready", "failed"]
+    failed = json.loads(detached("up", "-d", "--json", status=1).stdout)
+    assert failed["error"]["code"] == "PW1007"
+
+
+def test_what_cannot_be_started_leaves_no_process(
+    detached: "Detached", project: Path, home: Path
+) -> None:
+    write(project, "services: {web: {comand: sleep 1}}\n")
+    assert "(PW0102)" in detached("up", "-d", status=1).stderr
+    for words in (["--exit-code-from", "web"], ["--abort-on-exit"]):
+        assert "needs a stack in the foreground" in detached("up", "-d", *words, status=1).stderr
+    write(project, PAIR)
+    assert detached("up", "-d", "nope", status=1).stderr
+    assert not [process for process in psutil.process_iter() if home_of(process) == str(home)]
+    assert not detached.record()
+
+
+def home_of(process: psutil.Process) -> str:
+    try:
+        return process.environ().get("HOME", "")
+    except psutil.Error:
+        return ""
+
+
+def test_ctrl_c_leaves_the_stack_starting(
+    detached: "Detached", project: Path, eventually: Callable[..., None]
+) -> None:
+    write(project, f"services: {{web: {SLOW}}}\n")
+    starting = detached.beside("up", "-d")
+    eventually(lambda: detached.record() and detached.ps()["web"]["pid"])
+    starting.send_signal(signal.SIGINT)
+    _, said = starting.communicate(timeout=20)
+    assert starting.returncode == 130
+    assert "the stack goes on starting; portweave down stops it" in said
+    assert detached.ps()["web"]["state"] == "starting"
+    detached.down()
+
+
+TERMINAL = """
+import fcntl, os, subprocess, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+subprocess.run(sys.argv[1:])
+sys.stdin.read()
+"""
+
+
+def test_it_outlives_terminal_and_session(
+    detached: "Detached", project: Path, cli: "Cli", eventually: Callable[..., None]
+) -> None:
+    write(project, PAIR)
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", TERMINAL, *cli.argv, "up", "-d"],
+        cwd=project,
+        env=cli.environ,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    said = b""
+    while b"all ready in" not in said:
+        said += os.read(master, 4096)
+    family = detached.look()
+    # The terminal is closed: the kernel hangs up on its session.
+    os.close(master)
+    assert process.wait(10) != 0
+    eventually(lambda: detached.ps()["web"]["state"] == "ready")
+    assert all(one.is_running() for one in family)
+    detached.down()
+
+
+def test_it_keeps_nothing_open_that_its_caller_had(
+    detached: "Detached", project: Path, tmp_path: Path, cli: "Cli"
+) -> None:
+    write(project, PAIR)
+    lock = tmp_path / "lock"
+    reading, writing = os.pipe()
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = subprocess.run(
+            [*cli.argv, "up", "-d"],
+            cwd=project,
+            env=cli.environ,
+            pass_fds=(held.fileno(), writing),
+            capture_output=True,
+            check=True,
+        )
+    os.close(writing)
+    assert os.read(reading, 1) == b""
+    os.close(reading)
+    with lock.open("w") as again:
+        fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert b"all ready" in done.stderr
+    detached.down()
+
+
+def test_a_parent_that_ignores_its_children_is_no_harm(
+    project: Path, up: "StartUp", cli: "Cli", detached: "Detached"
+) -> None:
+    write(project, PAIR)
+    cli.argv[:0] = [sys.executable, "-c", IGNORE]
+    stack = up(project)
+    stack.wait_for("all ready in")
+    assert stack.stop() == 130
+    detached.up()
+    detached.down()
+
+
+IGNORE = (
+    "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"
+    " os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+def test_a_second_up_starts_what_is_missing(detached: "Detached", project: Path) -> None:
+    write(project, f"services: {{web: {{command: {SERVE}}}, api: {IDLE}, new: {IDLE}}}\n")
+    detached.up("web")
+    pid = detached.ps()["web"]["pid"]
+    said = detached.up("api", "--scale", "web=2")
+    assert "runs already; started: api" in said
+    assert list(detached.ps()) == ["web", "web.2", "api", "new"]
+    said = detached.up("--scale", "web=3")
+    assert "runs already; started: web.2, web.3, new" in said
+    rows = detached.ps()
+    assert all(row["state"] == "ready" for row in rows.values())
+    assert rows["web"]["pid"] == pid
+    assert len({rows[name]["port"] for name in ("web", "web.2", "web.3")}) == 3
+    assert "runs already, with all that was asked for" in detached.up()
+    # What has a definition of its own by now is told, and left as it is.
+    write(project, f"services: {{web: {{command: {SERVE}}}, api: {STUBBORN}, new: {IDLE}}}\n")
+    said = detached.up()
+    assert "defined otherwise by now: " in said
+    assert "portweave reload applies it" in said
+    assert detached.ps()["api"]["pid"] == rows["api"]["pid"]
+
+
+def test_of_two_at_once_one_runs_it_and_both_wait(detached: "Detached", project: Path) -> None:
+    write(project, PAIR)
+    both = [detached.beside("up", "-d") for _ in range(3)]
+    said = [process.communicate(timeout=20)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0, 0], said
+    assert sum("runs already" in text for text in said) == 2
+    assert len({row["pid"] for row in detached.ps().values()}) == 2
+    ends = [detached.beside("down") for _ in range(3)]
+    said = [process.communicate(timeout=20)[1] for process in ends]
+    assert [process.returncode for process in ends] == [0, 0, 0], said
+
+
+def test_down_stops_a_stack_of_another_terminal(
+    project: Path, up: "StartUp", detached: "Detached"
+) -> None:
+    write(project, PAIR)
+    stack = up(project)
+    stack.wait_for("all ready in")
+    assert detached.record()["detached"] is False
+    detached.down()
+    assert stack.wait() == 0
+    assert "portweave down was called; the stack stops" in stack.said
+
+
+@pytest.mark.parametrize("limit", ["0", "300ms"])
+def test_down_kills_what_does_not_end_in_time(
+    detached: "Detached", project: Path, limit: str
+) -> None:
+    write(project, f"services: {{web: {STUBBORN}, api: {STUBBORN}}}\n")
+    detached.up()
+    began_s = time.monotonic()
+    detached.down("-t", limit)
+    # They have twenty seconds by their own definition.
+    assert time.monotonic() - began_s < 5
+
+
+def test_down_while_it_starts(
+    detached: "Detached", project: Path, eventually: Callable[..., None]
+) -> None:
+    write(project, f"services: {{web: {SLOW}, api: {{command: sleep 1, dependsOn: [web]}}}}\n")
+    starting = detached.beside("up", "-d")
+    eventually(detached.record)
+    detached.down()
+    _, said = starting.communicate(timeout=20)
+    assert starting.returncode == 1
+    assert "not ready: web is stopped" in said or "(PW1002)" in said
+
+
+def test_down_as_early_as_it_can_come(
+    detached: "Detached", project: Path, eventually: Callable[..., None]
+) -> None:
+    write(project, PAIR)
+    for _ in range(3):
+        starting = detached.beside("up", "-d")
+        while not detached.record():
+            time.sleep(0.001)
+        detached("down")
+        starting.communicate(timeout=20)
+        assert not detached.record()
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that are left, and are not just waiting to be reaped by init."""
+    _, left = psutil.wait_procs(processes, 0.1)
+    return [process for process in left if process.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize("victim", ["supervisor", "guardian", "both"])
+def test_down_after_a_kill_finds_nothing_left(
+    detached: "Detached", project: Path, victim: str, eventually: Callable[..., None]
+) -> None:
+    write(project, PAIR)
+    detached.up()
+    family = detached.look()
+    guardian, supervisor = detached.guardian(), detached.supervisor()
+    services = [one for one in family if one.pid not in (guardian.pid, supervisor.pid)]
+    if victim == "both":
+        supervisor.suspend()
+        guardian.kill()
+        supervisor.kill()
+        said = detached("down").stderr
+        assert "2 processes that it had left behind ended now" in said
+        assert "no stack is running" in said
+    else:
+        (supervisor if victim == "supervisor" else guardian).kill()
+        detached("down")
+    assert not alive(services)
+    assert "no stack is running" in detached("down").stderr
+
+
+def test_a_stack_in_a_stack_lives_on(
+    detached: "Detached", detached_at: "Callable[[Path], Detached]", tmp_path: Path, project: Path
+) -> None:
+    inner_root = tmp_path / "inner"
+    inner_root.mkdir()
+    write(inner_root, PAIR)
+    inner = detached_at(inner_root)
+    up = f"cd {inner_root} && {sys.executable} -Im portweave up -d && echo up && exec sleep 1000"
+    write(project, f"services: {{outer: {{command: '{up}', port: false, ready: {{log: ^up}}}}}}\n")
+    detached.up()
+    family = inner.look()
+    assert detached.supervisor().pid in {one.pid for one in inner.guardian().parents()}
+    detached.down()
+    assert all(row["state"] == "ready" for row in inner.ps().values())
+    detached.up()
+    # Nor is it anybody's orphan where the outer one is killed.
+    detached.supervisor().kill()
+    detached("down")
+    assert all(one.is_running() for one in family)
+    inner.down()
+
+
+def test_a_stack_in_the_foreground_of_a_service_ends_with_it(
+    detached: "Detached", detached_at: "Callable[[Path], Detached]", tmp_path: Path, project: Path
+) -> None:
+    inner_root = tmp_path / "inner"
+    inner_root.mkdir()
+    write(inner_root, PAIR)
+    inner = detached_at(inner_root)
+    up = f"cd {inner_root} && exec {sys.executable} -Im portweave up 2>&1"
+    ready = "{log: all ready}"
+    write(project, f"services: {{outer: {{command: '{up}', port: false, ready: {ready}}}}}\n")
+    detached.up()
+    family = inner.look()
+    assert len(family) == 4
+    detached.down()
+    assert not alive(family)
+
+
+@pytest.mark.parametrize("kind", ["missing", "a file", "read by all"])
+def test_any_runtime_folder_will_do(
+    detached: "Detached", project: Path, kind: str, cli: "Cli"
+) -> None:
+    # That of the test itself may be too long.
+    with tempfile.TemporaryDirectory(prefix="pw-") as short:
+        check_runtime_folder(detached, project, Path(short), kind, cli)
+
+
+def check_runtime_folder(
+    detached: "Detached", project: Path, place: Path, kind: str, cli: "Cli"
+) -> None:
+    runtime: str | None = str(place / "runtime")
+    folder = place / "runtime" / "portweave"
+    match kind:
+        case "missing":
+            runtime = None
+        case "a file":
+            (place / "runtime").write_text("")
+        case _:
+            folder.mkdir(parents=True)
+            folder.chmod(0o777)
+    if runtime is None:
+        del cli.environ["XDG_RUNTIME_DIR"]
+    else:
+        cli.environ["XDG_RUNTIME_DIR"] = runtime
+    write(project, PAIR)
+    detached.up()
+    path = Path(detached.record()["socket"])
+    own = kind == "read by all"
+    assert path.parent == (folder if own else Path(f"/tmp/portweave-{os.getuid()}"))  # noqa: S108
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert path.stat().st_mode & 0o777 == 0o600
+    # Another session has another folder, or none; the record tells.
+    cli.environ.pop("XDG_RUNTIME_DIR", None)
+    assert len(detached.ps()) == 2
+    detached.down()
+
+
+def test_without_its_socket_it_can_still_be_stopped(detached: "Detached", project: Path) -> None:
+    write(project, PAIR)
+    detached.up()
+    Path(detached.record()["socket"]).unlink()
+    # In the first seconds of its life it might still come.
+    said = detached("ps", status=1).stderr
+    assert "does not answer: No such file or directory (PW1002)" in said
+    detached.down()
+
+
+def test_a_portweave_of_another_protocol_is_told_what_it_may(
+    detached: "Detached", project: Path, environ: dict[str, str]
+) -> None:
+    write(project, PAIR)
+    detached.up()
+    [path] = Path(environ["XDG_STATE_HOME"], "portweave", "stacks").glob("*.json")
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "protocol": 0, "version": "0.0.9"}))
+    assert "portweave 0.0.9, which understands ps, logs and down only (PW1003)" in (
+        detached("restart", status=1).stderr
+    )
+    assert detached("scale", "web=2", status=1).stderr.count("PW1003") == 1
+    assert len(detached.ps()) == 2
+    detached.down()

@@ -1,0 +1,155 @@
+"""`scale` and `reload`: what differs is changed, all else goes on."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.stacks import IDLE, SERVE, write
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Detached
+
+
+def pids(detached: "Detached") -> dict[str, int]:
+    return {name: row["pid"] for name, row in detached.ps().items()}
+
+
+def change(detached: "Detached", *words: str) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(detached(*words, "--json").stdout)
+    assert answer["schemaVersion"] == 1
+    found: dict[str, Any] = answer["change"]
+    return {kind: names for kind, names in found.items() if names and kind != "unchanged"}
+
+
+def test_scale_leaves_the_others_alone(detached: "Detached", project: Path) -> None:
+    write(project, f"services: {{web: {{command: {SERVE}}}, api: {IDLE}, zoo: {IDLE}}}\n")
+    detached.up()
+    before = pids(detached)
+    assert change(detached, "scale", "web=3", "api=2") == {"added": ["web.2", "web.3", "api.2"]}
+    detached("wait")
+    rows = detached.ps()
+    assert list(rows) == ["web", "web.2", "web.3", "api", "api.2", "zoo"]
+    assert len({rows[name]["port"] for name in ("web", "web.2", "web.3")}) == 3
+    after = pids(detached)
+    assert {name: after[name] for name in before} == before
+    said = detached("scale", "web=2").stderr
+    assert "[portweave] web.3 stops" in said
+    detached("wait", "--for", "exit", "web.3", status=None)
+    left = pids(detached)
+    assert left == {name: after[name] for name in ("web", "web.2", "api", "api.2", "zoo")}
+    assert "it has as many already" in detached("scale", "web=2").stderr
+    # A reload does not take back what was scaled.
+    assert "nothing has changed" in detached("reload").stderr
+    assert change(detached, "scale", "web=0", "api=0", "zoo=0").keys() == {"removed"}
+    for name in left:
+        detached("wait", "--for", "exit", name, status=None)
+    assert detached.ps() == {}
+    detached("scale", "zoo=1")
+    detached("wait", "zoo")
+    assert list(detached.ps()) == ["zoo"]
+
+
+def test_scaling_up_while_it_scales_down(detached: "Detached", project: Path) -> None:
+    slow = "{command: 'trap \"\" TERM; echo up; sleep 99', port: false, ready: {log: up}, "
+    write(project, f"services: {{web: {slow}stopGracePeriod: 500ms, scale: 2}}}}\n")
+    detached.up()
+    before = pids(detached)
+    detached("scale", "web=1")
+    detached("start", "web.2", status=None)
+    detached("scale", "web=2")
+    detached("wait")
+    after = pids(detached)
+    assert after["web"] == before["web"]
+    assert after["web.2"] != before["web.2"]
+    detached("scale", "web=1")
+    detached("wait", "--for", "exit", "web.2", status=None)
+    assert list(pids(detached)) == ["web"]
+
+
+def test_reload_applies_what_differs_and_nothing_else(detached: "Detached", project: Path) -> None:
+    same = f"services:\n  same: {IDLE}\n"
+    write(project, same + f"  hot: {IDLE}\n  env: {IDLE}\n  gone: {IDLE}\n")
+    detached.up()
+    before = pids(detached)
+    idle = IDLE.removesuffix("}")
+    changed = (
+        f"{same}  hot: {idle}, restart: always, stopGracePeriod: 3s}}\n"
+        f"  env: {idle}, environment: {{COLOUR: red}}}}\n"
+        f"  new: {IDLE}\n  rests: {idle}, profiles: [x]}}\n"
+    )
+    write(project, changed)
+    plan = {
+        "updated": {"hot": ["restart", "stopGracePeriod"]},
+        "restarted": {"env": ["environment (COLOUR)"]},
+        "added": ["new", "rests"],
+        "removed": ["gone"],
+    }
+    assert change(detached, "reload", "--dry-run") == plan
+    said = detached("reload", "--dry-run").stderr
+    assert "env would restart (environment (COLOUR))" in said
+    assert pids(detached) == before
+    assert change(detached, "reload") == plan
+    detached("wait")
+    after = detached.ps()
+    assert list(after) == ["same", "hot", "env", "new", "rests"]
+    assert [after[name]["state"] for name in after] == [*["ready"] * 4, "stopped"]
+    assert (after["same"]["pid"], after["hot"]["pid"]) == (before["same"], before["hot"])
+    assert after["env"]["pid"] != before["env"]
+    assert detached("exec", "env", "--", "sh", "-c", "echo $COLOUR").stdout == "red\n"
+    assert "nothing has changed" in detached("reload").stderr
+    # What is started without names is what the definitions say by now.
+    detached("stop")
+    started = json.loads(detached("start", "--json").stdout)["services"]
+    assert [row["name"] for row in started] == ["same", "hot", "env", "new"]
+
+
+def test_what_was_stopped_stays_so(detached: "Detached", project: Path) -> None:
+    write(project, f"services: {{web: {IDLE}, api: {IDLE}}}\n")
+    detached.up()
+    detached("stop", "api")
+    idle = IDLE.removesuffix("}")
+    write(project, f"services: {{web: {IDLE}, api: {idle}, environment: {{A: b}}}}}}\n")
+    detached("reload")
+    assert detached.ps()["api"]["state"] == "stopped"
+    detached("start", "api")
+    assert detached("exec", "api", "--", "sh", "-c", "echo $A").stdout == "b\n"
+
+
+def test_wrong_definitions_change_nothing(
+    detached: "Detached", project: Path, tmp_path: Path
+) -> None:
+    write(project, f"services: {{web: {IDLE}, api: {IDLE}}}\n")
+    detached.up()
+    before = pids(detached)
+    for text, said in {
+        "services: {web: {comand: sleep}}": "(PW0102)",
+        "services: [": "(PW0102)",
+        f"services: {{web: {IDLE.removesuffix('}')}, dependsOn: [nope]}}}}": "nope",
+        "services: {}": "",
+        "x-none: 1": "",
+    }.items():
+        write(project, text)
+        assert said in detached("reload", status=1).stderr
+        assert pids(detached) == before
+    failed = json.loads(detached("reload", "--json", status=1).stdout)
+    assert failed["error"]["code"].startswith("PW")
+    (project / "portweave.yaml").unlink()
+    detached("reload", status=1)
+    other = tmp_path / "other"
+    other.mkdir()
+    write(other, f"services: {{web: {IDLE}}}\n")
+    refused = detached("reload", "-f", str(other / "portweave.yaml"), "--stack", "main", status=1)
+    assert refused.stderr
+    assert pids(detached) == before
+
+
+def test_the_shell_that_reloads_does_not_matter(detached: "Detached", project: Path) -> None:
+    write(project, f"services: {{web: {IDLE}, api: {IDLE}}}\n")
+    detached.up()
+    odd: dict[str, str | None] = {"COLOUR": "red", "LANG": "xx", "PATH": "/usr/bin:/bin"}
+    assert "nothing has changed" in detached("reload", env=odd).stderr
+    below = project / "below"
+    below.mkdir()
+    detached("scale", "web=2", env=odd, cwd=below)
+    detached("wait")
+    assert detached("exec", "web.2", "--", "sh", "-c", "echo [$COLOUR]").stdout == "[]\n"

@@ -1,0 +1,111 @@
+"""What a changed definition means for a stack that runs."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from portweave.supervisor.core.change import Change, compare
+from portweave.supervisor.core.plan import (
+    Condition,
+    InstancePlan,
+    Need,
+    ReadyPlan,
+    RestartPolicy,
+    When,
+)
+from portweave.supervisor.core.value import replace
+
+WEB = InstancePlan(
+    name="web",
+    service="web",
+    number=1,
+    full_name="web-main",
+    argv=("serve",),
+    command="serve",
+    working_dir="/code",
+    environment={"PORT": "3000", "WEB_PORT": "3000", "API_PORT": "3001", "MODE": "dev"},
+    port=3000,
+    url="http://127.0.0.1:3000",
+)
+API = replace(WEB, name="api", service="api", full_name="api-main", port=3001)
+
+
+def but(**environment: str | None) -> dict[str, str]:
+    """The environment with other values; None takes a variable out."""
+    changed = {**WEB.environment, **environment}
+    return {name: text for name, text in changed.items() if text is not None}
+
+
+# What is different in the new plan; the keys that hold at once; those that need a new start.
+DIFFERENCES: dict[str, tuple[Mapping[str, object], tuple[str, ...], tuple[str, ...]]] = {
+    "nothing": ({}, (), ()),
+    "the same command, written otherwise": ({"command": "exec serve"}, (), ()),
+    "another name of the worktree": ({"full_name": "web-other"}, (), ()),
+    "another route": ({"url": "http://shop.localhost"}, (), ()),
+    "the command": ({"argv": ("serve", "-v"), "command": "serve -v"}, (), ("command",)),
+    "the folder": ({"working_dir": "/"}, (), ("workingDir",)),
+    "the port": ({"port": 3005}, (), ("port",)),
+    "the probes": ({"ready": ReadyPlan(tcp=1)}, (), ("ready",)),
+    "the policy": ({"restart": RestartPolicy(When.NO, None)}, ("restart",), ()),
+    "the signal": ({"stop_signal": 2}, ("stopSignal",), ()),
+    "the grace": ({"stop_grace_s": 1.0}, ("stopGracePeriod",), ()),
+    "a need": ({"needs": (Need("db", Condition.READY),)}, ("dependsOn",), ()),
+    "two rules": ({"stop_signal": 2, "stop_grace_s": 1.0}, ("stopGracePeriod", "stopSignal"), ()),
+    "a rule and the command": (
+        {"stop_signal": 2, "argv": ("other",)},
+        (),
+        ("command", "stopSignal"),
+    ),
+    "a variable": ({"environment": but(MODE="test")}, (), ("environment (MODE)",)),
+    "a new variable": ({"environment": but(NEW="1")}, (), ("environment (NEW)",)),
+    "a variable less": ({"environment": but(MODE=None)}, (), ("environment (MODE)",)),
+    "many variables": (
+        {"environment": but(**{f"V{number}": "x" for number in range(6)})},
+        (),
+        ("environment (V0, V1, V2, V3 and 2 more)",),
+    ),
+}
+
+
+@pytest.mark.parametrize(("differing", "hot", "again"), DIFFERENCES.values(), ids=DIFFERENCES)
+def test_each_key_holds_at_once_or_needs_a_new_start(
+    differing: Mapping[str, object], hot: tuple[str, ...], again: tuple[str, ...]
+) -> None:
+    change = compare({"web": WEB, "api": API}, [replace(WEB, **differing), API])
+    assert change == Change(
+        unchanged=("api",) if hot or again else ("web", "api"),
+        hot={"web": hot} if hot else {},
+        again={"web": again} if again else {},
+        added=(),
+        removed=(),
+    )
+    assert change.is_nothing == (not hot and not again)
+
+
+def test_what_has_come_and_gone() -> None:
+    new = replace(WEB, name="new", service="new", port=None)
+    change = compare({"web": WEB, "api": API}, [new, WEB])
+    assert change.as_json() == {
+        "unchanged": ["web"],
+        "updated": {},
+        "restarted": {},
+        "added": ["new"],
+        "removed": ["api"],
+    }
+
+
+def test_the_port_of_one_that_has_come_or_gone_needs_no_new_start() -> None:
+    web = replace(WEB, environment=but(API_PORT=None))
+    gone = compare({"web": WEB, "api": API}, [web])
+    assert (gone.hot, gone.again) == ({"web": ("environment (API_PORT)",)}, {})
+    come = compare({"web": web}, [WEB, API])
+    assert (come.hot, come.again) == ({"web": ("environment (API_PORT)",)}, {})
+    # But where the port of one that stays has another value, it does.
+    moved = compare({"web": WEB, "api": API}, [replace(WEB, environment=but(API_PORT="9")), API])
+    assert moved.again == {"web": ("environment (API_PORT)",)}
+    both = compare({"web": WEB, "api": API}, [replace(web, environment=but(API_PORT=None, A="b"))])
+    assert both.again == {"web": ("environment (A, API_PORT)",)}
+
+
+def test_a_stack_without_anything_is_nothing() -> None:
+    assert compare({}, []).is_nothing

@@ -1,0 +1,52 @@
+"""What clients wait for, in each phase."""
+
+import pytest
+
+from portweave.supervisor.core.lifecycle import Life, Phase
+from portweave.supervisor.core.value import replace
+from portweave.supervisor.core.waiting import Goal, Verdict, describe, judge
+
+COME, PENDING, IN_VAIN = Verdict.COME, Verdict.PENDING, Verdict.IN_VAIN
+
+# The verdicts of a wait for `ready`, and of one for `exit`.
+VERDICTS: dict[Phase, tuple[Verdict, Verdict]] = {
+    Phase.WAITING: (PENDING, PENDING),
+    Phase.STARTING: (PENDING, PENDING),
+    Phase.READY: (COME, PENDING),
+    Phase.UNHEALTHY: (IN_VAIN, PENDING),
+    Phase.BACKOFF: (PENDING, PENDING),
+    Phase.STOPPING: (PENDING, PENDING),
+    Phase.STOPPED: (IN_VAIN, COME),
+    Phase.EXITED: (IN_VAIN, COME),
+    Phase.COMPLETED: (COME, COME),
+    Phase.FAILED: (IN_VAIN, COME),
+    Phase.BLOCKED: (IN_VAIN, COME),
+}
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_each_phase_has_a_verdict(phase: Phase) -> None:
+    life = Life(phase=phase)
+    assert (judge(Goal.READY, life), judge(Goal.EXIT, life)) == VERDICTS[phase]
+
+
+def test_who_has_been_ready_and_is_ill_now_was_ready() -> None:
+    ill = Life(phase=Phase.UNHEALTHY, ready_s=1.0)
+    assert judge(Goal.READY, ill) is COME
+
+
+@pytest.mark.parametrize(
+    ("life", "text"),
+    [
+        (Life(phase=Phase.READY), "ready"),
+        (Life(phase=Phase.READY, reason="no listener"), "ready: no listener"),
+        (Life(phase=Phase.EXITED, exit_status=3), "exited: exited with status 3"),
+        (Life(phase=Phase.STARTING, exit_status=3), "starting"),
+        (Life(phase=Phase.FAILED, exit_status=3, reason="why"), "failed: why"),
+        (Life(phase=Phase.STOPPED), "stopped"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_where_it_stands_in_words(life: Life, text: str) -> None:
+    assert describe(life) == text
+    assert describe(replace(life, restarts=3)) == text

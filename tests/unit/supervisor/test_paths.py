@@ -1,0 +1,229 @@
+"""Where sockets and records lie, and which stack is meant."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from portweave import client
+from portweave.allocator.processes import age_s, started_at
+from portweave.errors import NoStackError, StackRunningError, UsageError
+from portweave.supervisor.neighbours import Neighbours
+from portweave.supervisor.paths import (
+    LONGEST_SOCKET_BYTES,
+    Hold,
+    StackRecord,
+    live_stacks,
+    read_record,
+    records,
+    socket_path,
+    stack_around,
+    stack_key,
+)
+from portweave.supervisor.tribe import Seen
+
+named_stack = client._named_stack  # pyright: ignore[reportPrivateUsage]
+
+Live = Callable[..., StackRecord]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    return str(tmp_path / "stacks")
+
+
+@pytest.fixture
+def live(folder: str) -> Iterator[Live]:
+    """Make stacks that somebody runs: this process."""
+    holds: list[Hold] = []
+
+    def make(root: Path, project: str = "shop", namespace: str = "main") -> StackRecord:
+        record = StackRecord(
+            pid=os.getpid(),
+            start=started_at(os.getpid()) or "",
+            project=project,
+            namespace=namespace,
+            root=str(root),
+            ports={"web": 3000},
+            tag="tag",
+            socket="/nowhere",
+            version="1",
+            detached=True,
+        )
+        hold = Hold(folder, stack_key(str(root), namespace))
+        holds.append(hold)
+        hold.write(record)
+        return record
+
+    yield make
+    for hold in holds:
+        hold.close()
+
+
+def fields(record: StackRecord | None) -> dict[str, object]:
+    assert record is not None
+    return {name: getattr(record, name) for name in StackRecord.__slots__}
+
+
+def test_a_record_reads_back(folder: str, live: Live, tmp_path: Path) -> None:
+    record = live(tmp_path)
+    key = stack_key(str(tmp_path), "main")
+    assert fields(read_record(folder, key)) == fields(record)
+    with pytest.raises(StackRunningError):
+        Hold(folder, key)
+    assert Path(folder).stat().st_mode & 0o777 == 0o700
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in Path(folder).iterdir())
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "7"}', '{"pid": 7, "ports": []}', "\xff"])
+def test_a_damaged_record_is_none(folder: str, live: Live, tmp_path: Path, text: str) -> None:
+    live(tmp_path)
+    [path] = Path(folder).glob("*.json")
+    path.write_text(text, encoding="latin-1")
+    assert read_record(folder, path.stem) is None
+    assert records(folder) == live_stacks(folder) == []
+    assert stack_around(folder, str(tmp_path)) is None
+
+
+def test_the_stack_around_is_that_of_the_worktree(folder: str, live: Live, tmp_path: Path) -> None:
+    outer, inner = tmp_path / "code", tmp_path / "code" / "vendor" / "lib"
+    deep = inner / "src"
+    deep.mkdir(parents=True)
+    assert stack_around(folder, str(deep)) is None
+    record = live(outer)
+    assert fields(stack_around(folder, str(deep))) == fields(record)
+    # Beyond a worktree begins another one's.
+    (inner / ".git").write_text("gitdir: elsewhere")
+    assert stack_around(folder, str(deep)) is None
+    own = live(inner, namespace="inner-1234")
+    assert fields(stack_around(folder, str(deep))) == fields(own)
+    assert fields(stack_around(folder, str(outer))) == fields(record)
+    assert stack_around(folder, str(tmp_path)) is None
+    assert stack_around(folder, "/") is None
+
+
+def test_what_nobody_runs_is_not_found(folder: str, tmp_path: Path) -> None:
+    assert live_stacks(folder) == records(folder) == []
+    record = StackRecord(
+        pid=1, start="1", project="shop", namespace="main", root=str(tmp_path), ports={}, tag=""
+    )
+    with Hold(folder, stack_key(str(tmp_path), "main")) as hold:
+        hold.write(record)
+    assert stack_around(folder, str(tmp_path)) is None
+    assert live_stacks(folder) == []
+    assert len(records(folder)) == 1
+
+
+def test_a_stack_is_named_by_as_much_as_tells_it(folder: str, live: Live, tmp_path: Path) -> None:
+    live(tmp_path / "a")
+    live(tmp_path / "b", namespace="fix-login-1a2b")
+    live(tmp_path / "c", "toys")
+    live(tmp_path / "d", "toys", "fix-1a2b")
+    live(tmp_path / "e", "toys", "fix-5e6f")
+    live(tmp_path / "f", "@me/lib", "lib-7777")
+    found = {
+        name: named_stack(folder, name).root.rpartition("/")[2]
+        for name in (
+            *("shop/main", "toys/main", "fix-login", "fix-login-1a2b", "shop/fix-login"),
+            *("fix-1a2b", "toys/fix-5e6f", "@me/lib/lib", "lib-7777"),
+        )
+    }
+    assert list(found.values()) == ["a", "c", "b", "b", "b", "d", "e", "f", "f"]
+    for name in ("main", "fix", "toys/fix"):
+        with pytest.raises(UsageError, match=f"--stack {name} fits several stacks: "):
+            named_stack(folder, name)
+    for name in ("", "/", "shop", "other/main", "fix-", "login-1a2b", "MAIN"):
+        with pytest.raises(NoStackError, match="no stack is running as "):
+            named_stack(folder, name)
+
+
+def test_a_socket_lies_in_the_runtime_folder(tmp_path: Path) -> None:
+    runtime = tmp_path / "r"
+    runtime.mkdir()
+    path = socket_path({"XDG_RUNTIME_DIR": str(runtime)}, "/state", "main-1234")
+    if len(path) <= LONGEST_SOCKET_BYTES and path.startswith(str(runtime)):
+        assert Path(path).parent == runtime / "portweave"
+        assert Path(path).parent.stat().st_mode & 0o777 == 0o700
+    others = {
+        socket_path({"XDG_RUNTIME_DIR": str(runtime)}, folder, key)
+        for folder in ("/state", "/other")
+        for key in ("main-1234", "main-5678")
+    }
+    assert len(others) == 4
+    assert all(len(os.fsencode(other)) <= LONGEST_SOCKET_BYTES for other in others)
+
+
+def test_a_folder_of_somebody_else_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)
+    place = tmp_path / "portweave"
+    place.mkdir()
+    found = socket_path({"XDG_RUNTIME_DIR": str(tmp_path)}, "/state", "main-1234")
+    assert not found.startswith(str(tmp_path))
+
+
+def test_a_link_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "away").mkdir()
+    (tmp_path / "portweave").symlink_to(tmp_path / "away")
+    found = socket_path({"XDG_RUNTIME_DIR": str(tmp_path)}, "/state", "main-1234")
+    assert not found.startswith(str(tmp_path))
+
+
+def test_ages() -> None:
+    start = started_at(os.getpid())
+    assert start is not None
+    assert 0 <= age_s(start) < 3600 * 24
+    assert age_s("") == age_s("nonsense") == 0.0
+    assert (started_at(1) is None) or age_s(started_at(1) or "") >= age_s(start)
+
+
+def seen(pid: int, parent: int, start: float = 5.0) -> Seen:
+    return Seen(pid, parent, pid, pid, start, zombie=False)
+
+
+def test_the_processes_of_neighbours_are_left_out(folder: str, tmp_path: Path) -> None:
+    def add(pid: int, name: str, *, detached: bool = True, start: str = "5") -> None:
+        record = StackRecord(
+            pid=pid,
+            start=start,
+            project=name,
+            namespace=name,
+            root=str(tmp_path / name),
+            ports={},
+            tag="",
+            detached=detached,
+        )
+        with Hold(folder, stack_key(record.root, name)) as hold:
+            hold.write(record)
+
+    # Our guardian 10 and supervisor 11; below it a service, and three stacks.
+    processes = {
+        p.pid: p
+        for p in (
+            *(seen(1, 0), seen(10, 1), seen(11, 10), seen(12, 11)),
+            *(seen(20, 11), seen(21, 20), seen(22, 21)),
+            *(seen(30, 12), seen(31, 30)),
+            *(seen(40, 11), seen(41, 40)),
+        )
+    }
+    ours = Neighbours(folder, 10)
+    assert ours.without(processes) == processes
+    add(10, "own")
+    add(20, "inner")
+    add(30, "foreground", detached=False)
+    add(40, "dead", start="4")
+    add(50, "gone")
+    add(60, "damaged", start="x")
+    assert list(ours.without(processes)) == [1, 10, 11, 12, 30, 31, 40, 41]
+    # Seen from within, what the outer one has started is not ours either, but we are.
+    assert list(Neighbours(folder, 20).without(processes)) == [1, 20, 21, 22]
+    assert Neighbours("", 10).without(processes) == processes
+
+
+@pytest.mark.parametrize("runtime", ["run", "", "/tmp/" + "long" * 30, "/nowhere/at/all"])  # noqa: S108
+def test_a_runtime_folder_that_cannot_be_used_is_passed_over(runtime: str) -> None:
+    found = socket_path({"XDG_RUNTIME_DIR": runtime}, "/state", "main-1234")
+    assert found == socket_path({}, "/state", "main-1234")
+    assert found.startswith(f"/tmp/portweave-{os.getuid()}/")  # noqa: S108
