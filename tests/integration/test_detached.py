@@ -283,9 +283,8 @@ def test_down_after_a_kill_finds_nothing_left(
         supervisor.suspend()
         guardian.kill()
         supervisor.kill()
-        said = detached("down").stderr
-        assert "2 processes that it had left behind ended now" in said
-        assert "no stack is running" in said
+        # Those with a terminal have been hung up on already.
+        assert "no stack is running" in detached("down").stderr
     else:
         (supervisor if victim == "supervisor" else guardian).kill()
         detached("down")

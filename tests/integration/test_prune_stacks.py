@@ -121,7 +121,7 @@ def test_a_number_that_is_used_again_is_not_signalled(
     root, process = deaf
     bystander = spawned([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     write_record(home / "state" / "portweave" / "stacks", root, bystander.pid, "1")
-    done = cli("prune", "--force", cwd=root)
+    done = cli("prune", "--force", "--timeout", "100ms", cwd=root)
     assert done.returncode == 1
     assert "is held by a process that its record does not name (PW0952)" in done.stderr
     assert (process.poll(), bystander.poll()) == (None, None)
