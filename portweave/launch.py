@@ -113,20 +113,7 @@ def as_json(plan: "StackPlan") -> dict[str, object]:
     """A plan as a value of JSON."""
     from dataclasses import asdict
 
-    return {name: _plain(item) for name, item in asdict(plan).items()}
-
-
-def _plain(value: object) -> object:
-    """Tuples and sets as lists, members of enumerations as what they stand for."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}  # pyright: ignore
-    if isinstance(value, frozenset):
-        return sorted(map(str, value))  # pyright: ignore
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]  # pyright: ignore
-    if isinstance(value, int) and not isinstance(value, bool):
-        return int(value)
-    return str(value) if isinstance(value, str) else value
+    return asdict(plan)
 
 
 def scale_of(text: str) -> tuple[str, int]:
