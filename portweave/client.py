@@ -159,6 +159,8 @@ class Client:
         fields["params"] = list(params)
         if meta is not None:
             fields["meta"] = dict(meta)
+        # Also behind `poll`, which does not wait.
+        self._socket.settimeout(PATIENCE_S)
         try:
             self._socket.sendall(compact(fields).encode("utf-8", "surrogateescape") + b"\n")
         except OSError as error:

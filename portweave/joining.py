@@ -102,7 +102,14 @@ def join(
     """
     client, began_ns = Client(record), time.time_ns()
     try:
-        wishes = {"addOnly": True, "start": list(names)}
+        wishes: dict[str, object] = {"addOnly": True, "start": list(names)}
+        if scale := origin.get("scale"):
+            # What was asked for counts from here on, for a later reload, too.
+            kept = client.call("/supervisor/origin")
+            if is_object(kept) and is_object(scale):
+                before = kept.get("scale")
+                merged = {**(before if is_object(before) else {}), **scale}
+                wishes["origin"] = {**kept, "scale": merged}
         answer = client.call("/supervisor/apply", as_json(plan), wishes)
         started = answer.get("started") if is_object(answer) else None
         change = answer.get("change") if is_object(answer) else None

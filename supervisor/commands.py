@@ -189,7 +189,11 @@ class Commands:
         limit = params[2] if len(params) > 2 else None
         timeout_s = float(limit) if isinstance(limit, (int, float)) else None
         with anyio.move_on_after(timeout_s):
-            while any(self._verdict(goal, name) is Verdict.PENDING for name in names):
+            while True:
+                verdicts = {self._verdict(goal, name) for name in names}
+                # What one cannot have is known at once, however long the others take.
+                if Verdict.PENDING not in verdicts or Verdict.IN_VAIN in verdicts:
+                    break
                 await self._engine.news()
         return [[self._outcome(goal, name) for name in names]]
 

@@ -26,6 +26,8 @@ LONGEST_LINE_BYTES = 16 << 20
 MOST_WAITING_BYTES = 1 << 20
 # Of one connection at once.
 MOST_REQUESTS = 256
+# Between two looks whether the socket is still there.
+LOOK_PAUSE_S = 30.0
 # From the end of the stack: for what is still to be answered.
 LAST_ANSWERS_S = 0.5
 # JSON-RPC 2.0, section 5.1.
@@ -95,7 +97,21 @@ class Listener:
             listening.close()
             raise
         loop = asyncio.get_running_loop()
+        if self._server is not None:
+            self._server.close()
         self._server = await loop.create_unix_server(self._connect, sock=listening, backlog=128)
+
+    async def keep(self) -> None:
+        """Listen again where somebody has removed the socket, until cancelled.
+
+        A session's runtime folder goes when its user logs out, though a detached stack does not.
+        """
+        while True:
+            await anyio.sleep(LOOK_PAUSE_S)
+            if self._server is not None and not os.path.lexists(self._path):  # noqa: ASYNC240
+                with contextlib.suppress(OSError):
+                    os.makedirs(os.path.dirname(self._path), 0o700, exist_ok=True)
+                    await self.listen()
 
     def _connect(self) -> "Connection":
         connection = Connection(self._serve, self._tasks, self._open, self._take_over)

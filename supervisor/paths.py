@@ -258,12 +258,13 @@ def read_record(folder: str, key: str) -> StackRecord | None:
     return _read(_path(folder, key))
 
 
-def stack_around(folder: str, start: str) -> StackRecord | None:
+def stack_around(folder: str, start: str, *, held: bool = True) -> StackRecord | None:
     """The live stack of the worktree, or outside git of the folder, that `start` lies in.
 
     Args:
         folder: From `stacks_dir`.
         start: An absolute path without links.
+        held: Whether somebody has to run it; else, that nobody does although its record is there.
     """
     try:
         names = {name for name in os.listdir(folder) if name.endswith(_RECORD)}
@@ -274,7 +275,7 @@ def stack_around(folder: str, start: str) -> StackRecord | None:
         ending = f"-{path_digest(place)[:12]}{_RECORD}"
         for name in names:
             key = name.removesuffix(_RECORD)
-            if name.endswith(ending) and _is_held(f"{folder}/{key}{_LOCK}"):
+            if name.endswith(ending) and _is_held(f"{folder}/{key}{_LOCK}") == held:
                 return _read(f"{folder}/{name}")
         # Beyond the worktree begins another one's.
         if place == "/" or os.path.lexists(f"{place}/.git"):

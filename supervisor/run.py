@@ -180,6 +180,7 @@ class Stack:
             self._socket = ""
         else:
             self._listener = listener
+            tasks.start_soon(listener.keep)
 
     async def _kill_when_cancelled(self) -> None:
         """An error of our own ends the services too: their tasks wait for them, shielded."""

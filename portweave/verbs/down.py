@@ -17,7 +17,14 @@ from portweave.errors import (
 )
 from portweave.launch import seconds_of
 from portweave.supervisor.ending import end_stack, stopped_among
-from portweave.supervisor.paths import is_held, is_same, live_stacks, stack_key, stacks_dir
+from portweave.supervisor.paths import (
+    is_held,
+    is_same,
+    live_stacks,
+    stack_around,
+    stack_key,
+    stacks_dir,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -65,6 +72,11 @@ def run(args: Args) -> int:
             if args.text("stack") is not None:
                 raise
             stacks, where = [], error.message.partition("running ")[2]
+            # Whoever was killed may have left what nobody could end (`portweave.leftovers`).
+            if remains := stack_around(folder, os.path.realpath("."), held=False):
+                raise ProcessesLeftError(
+                    [f"what the stack {remains.project}/{remains.namespace} has left"]
+                ) from None
         else:
             where = ""
     if not stacks and not args.flag("json"):

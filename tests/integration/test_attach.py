@@ -113,6 +113,14 @@ def test_a_service_without_a_terminal_is_shown_only(prompting: Path, cli: "Cli")
     assert "mute has no terminal" in done.stderr
 
 
+def test_where_there_is_no_terminal_nothing_can_be_typed(prompting: Path, cli: "Cli") -> None:
+    refused = cli("ask", "/supervisor/type", '"mute"', '"eA=="', "--json", cwd=prompting)
+    assert refused.returncode == 1
+    assert "NoTerminalError: mute has no terminal to type at" in refused.stdout
+    refused = cli("ask", "/supervisor/type", '"ask"', '"?"', cwd=prompting)
+    assert "base64" in refused.stderr
+
+
 def test_who_is_not_there_cannot_be_attached_to(prompting: Path, cli: "Cli") -> None:
     refused = cli("attach", "asc", cwd=prompting)
     assert (refused.returncode, refused.stdout) == (1, "")
