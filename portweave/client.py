@@ -32,9 +32,18 @@ from portweave.supervisor.paths import (
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Protocol, TypeVar
 
     from portweave.args import Args
+
+    class Named(Protocol):
+        """What has a project and a namespace."""
+
+        project: str
+        namespace: str
+
+    N = TypeVar("N", bound=Named)
 
 _CHUNK_BYTES = 65_536
 # A supervisor listens before it starts anything; what it has to do before takes a moment.
@@ -269,7 +278,7 @@ def find_stack(args: "Args", environ: "Mapping[str, str]") -> StackRecord:
     folder = stacks_dir(environ)
     named = args.text("stack")
     if named is not None:
-        return _named_stack(folder, named)
+        return named_as(live_stacks(folder), named)
     config = args.text("config")
     start = os.path.realpath(os.path.dirname(config) if config else ".")
     record = stack_around(folder, start)
@@ -278,11 +287,17 @@ def find_stack(args: "Args", environ: "Mapping[str, str]") -> StackRecord:
     return record
 
 
-def _named_stack(folder: str, named: str) -> StackRecord:
+def named_as(stacks: "Sequence[N]", named: str) -> "N":
+    """The one that `[PROJECT/]NAMESPACE` means; of a namespace its readable part is enough.
+
+    Raises:
+        NoStackError: There is none.
+        UsageError: There are several.
+    """
     project, _, namespace = named.rpartition("/")
     found = [
         stack
-        for stack in live_stacks(folder)
+        for stack in stacks
         if _is_called(stack.namespace, namespace) and project in ("", stack.project)
     ]
     # Whoever writes it out in full means that one.

@@ -5,6 +5,8 @@ import sys
 import time
 
 from portweave.args import Args, Option
+from portweave.asking import STACK
+from portweave.client import named_as
 from portweave.errors import UsageError
 from portweave.logview import Folder, Follower, Printer, Query, Source, find_sources, merged
 from portweave.prepare import find_worktree, logs_dir, working_dir
@@ -31,6 +33,7 @@ OPTIONS = (
     Option("--brief", about="the gist for hurried readers: first errors, newest lines, a cursor"),
     Option("--budget", metavar="TOKENS", about="with --brief: how long it may be (2000)"),
     Option("--after", metavar="CURSOR", about="with --brief: only what has come since"),
+    STACK,
     Option("-a", "--all", about="the logs of all worktrees of this machine"),
 )
 USAGE = "[options] [SERVICE …]"
@@ -66,13 +69,19 @@ def run(args: Args) -> int:
         times=args.flag("timestamps"),
         as_json=args.flag("json"),
     )
-    here = None if args.flag("all") else Folder(_own_folder(args))
+    stack = args.text("stack")
+    here: Folder | None = None
+    if stack is not None:
+        _refuse(args, "stack", ("all",))
+        here = _named_folder(stack)
+    elif not args.flag("all"):
+        here = Folder(_own_folder(args))
 
     def find_folders() -> "Sequence[Folder]":
         return [here] if here is not None else list(_all_folders())
 
     sources = [source for folder in find_folders() for source in find_sources(folder, names)]
-    if here is not None:
+    if here is not None and stack is None:
         _check_names(args, sources)
     if args.flag("brief"):
         from portweave.logbrief import tell
@@ -207,6 +216,18 @@ def _is_forced() -> bool:
 def _own_folder(args: Args) -> str:
     root = find_worktree(working_dir(), args.text("config"), dict(os.environ)).root
     return logs_dir(root)
+
+
+def _named_folder(named: str) -> Folder:
+    """The logs of another worktree, whether or not its stack runs.
+
+    Raises:
+        NoStackError: There is none of that name.
+        UsageError: Several have it.
+    """
+    found = named_as(list(_all_folders()), named)
+    # Without a project and a namespace it is shown as this worktree's own is.
+    return Folder(found.path)
 
 
 def _all_folders() -> "Iterator[Folder]":

@@ -409,6 +409,8 @@ def test_logs_of_all_worktrees_stand_side_by_side(
     assert [text for _, _, text in labels] == ["in 0", "in 1"]
     assert labels[0][0].startswith("shop/main api")
     assert re.match(r"shop/shop-1-[0-9a-f]+ api", labels[1][0])
+    assert cli("logs", "--stack", "shop-1", cwd=Path("/")).stdout == "api | in 1\n"
+    assert "PW1001" in cli("logs", "--stack", "shop-2", cwd=Path("/")).stderr
 
 
 def test_a_service_called_portweave_does_not_write_into_our_own_log(

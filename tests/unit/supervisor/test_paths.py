@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from portweave import client
 from portweave.allocator.processes import age_s, started_at
+from portweave.client import named_as
 from portweave.errors import NoStackError, StackRunningError, UsageError
 from portweave.supervisor.neighbours import Neighbours
 from portweave.supervisor.paths import (
@@ -22,8 +22,6 @@ from portweave.supervisor.paths import (
     stack_key,
 )
 from portweave.supervisor.tribe import Seen
-
-named_stack = client._named_stack  # pyright: ignore[reportPrivateUsage]
 
 Live = Callable[..., StackRecord]
 
@@ -123,7 +121,7 @@ def test_a_stack_is_named_by_as_much_as_tells_it(folder: str, live: Live, tmp_pa
     live(tmp_path / "e", "toys", "fix-5e6f")
     live(tmp_path / "f", "@me/lib", "lib-7777")
     found = {
-        name: named_stack(folder, name).root.rpartition("/")[2]
+        name: named_as(live_stacks(folder), name).root.rpartition("/")[2]
         for name in (
             *("shop/main", "toys/main", "fix-login", "fix-login-1a2b", "shop/fix-login"),
             *("fix-1a2b", "toys/fix-5e6f", "@me/lib/lib", "lib-7777"),
@@ -132,10 +130,10 @@ def test_a_stack_is_named_by_as_much_as_tells_it(folder: str, live: Live, tmp_pa
     assert list(found.values()) == ["a", "c", "b", "b", "b", "d", "e", "f", "f"]
     for name in ("main", "fix", "toys/fix"):
         with pytest.raises(UsageError, match=f"--stack {name} fits several stacks: "):
-            named_stack(folder, name)
+            named_as(live_stacks(folder), name)
     for name in ("", "/", "shop", "other/main", "fix-", "login-1a2b", "MAIN"):
         with pytest.raises(NoStackError, match="no stack is running as "):
-            named_stack(folder, name)
+            named_as(live_stacks(folder), name)
 
 
 def test_a_socket_lies_in_the_runtime_folder(tmp_path: Path) -> None:
