@@ -56,7 +56,9 @@ def record_of(folder: str, key: str) -> StackRecord | None:
     return record
 
 
-def await_ready(folder: str, key: str, names: "Sequence[str]", timeout_s: float) -> None:
+def await_ready(
+    folder: str, key: str, names: "Sequence[str]", timeout_s: float
+) -> "list[dict[str, object]]":
     """Wait until the instances of a stack that has just been started are ready.
 
     Args:
@@ -64,6 +66,9 @@ def await_ready(folder: str, key: str, names: "Sequence[str]", timeout_s: float)
         key: The stack's.
         names: Of the instances.
         timeout_s: For how long.
+
+    Returns:
+        The instances, as rows of `ps`.
 
     Raises:
         NotReadyError: One is not ready, and will not be.
@@ -77,7 +82,7 @@ def await_ready(folder: str, key: str, names: "Sequence[str]", timeout_s: float)
             raise StackUnreachableError(key, 0, "it has ended before it began")
         client = Client(record)
         try:
-            _await(client, names, timeout_s)
+            rows = _await(client, names, timeout_s)
         finally:
             client.close()
     except KeyboardInterrupt:
@@ -85,6 +90,7 @@ def await_ready(folder: str, key: str, names: "Sequence[str]", timeout_s: float)
         raise
     took_s = time.monotonic() - began_s
     say(f"all ready in {took_s:.1f} s; portweave logs -f shows what they print, down stops them")
+    return rows
 
 
 def join(
@@ -94,8 +100,11 @@ def join(
     record: StackRecord,
     *,
     follow: bool,
-) -> None:
+) -> "list[dict[str, object]]":
     """Start in a running stack what is missing of `names`; then follow it, or wait for them.
+
+    Returns:
+        The instances, as rows of `ps`; none where it was followed.
 
     Raises:
         PortweaveError: As of `await_ready`.
@@ -121,8 +130,8 @@ def join(
         _hint_at_reload(change)
         if follow:
             _follow(client, names, plan.root, began_ns)
-        else:
-            _await(client, names, wishes_of(origin).timeout_s)
+            return []
+        return _await(client, names, wishes_of(origin).timeout_s)
     finally:
         client.close()
 
@@ -172,7 +181,7 @@ def _hint_at_reload(change: object) -> None:
         say(f"defined otherwise by now: {', '.join(differing)}; portweave reload applies it")
 
 
-def _await(client: Client, names: "Sequence[str]", timeout_s: float) -> None:
+def _await(client: Client, names: "Sequence[str]", timeout_s: float) -> "list[dict[str, object]]":
     progress = Progress()
     client.send("/supervisor/events")
     answer = client.call(
@@ -186,6 +195,7 @@ def _await(client: Client, names: "Sequence[str]", timeout_s: float) -> None:
     rows = [row for row in answer if is_object(row)] if is_list(answer) else []
     progress.tell_rest(rows)
     check(rows, "ready", timeout_s)
+    return rows
 
 
 def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -> None:

@@ -11,7 +11,7 @@ from portweave.launch import origin_of, plan_of, project_of, wishes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from portweave.prepare import Prepared, Project
     from portweave.stackplan import Wishes
@@ -218,15 +218,21 @@ class _Launch:
         record = record_of(self.folder, self.key)
         if record is None:
             raise StackRunningError(self.key, 0)
-        join(self._origin, self._plan, self._started, record, follow=follow)
-        return 0
+        rows = join(self._origin, self._plan, self._started, record, follow=follow)
+        return 0 if follow else self._show(rows)
 
     def await_ready(self) -> int:
         """Wait until all that is started is ready, or can not be; the exit status."""
         from portweave.joining import await_ready
 
         limits_s = [i.ready.timeout_s for i in self._plan.instances if i.name in self._started]
-        await_ready(self.folder, self.key, self._started, max(limits_s))
+        return self._show(await_ready(self.folder, self.key, self._started, max(limits_s)))
+
+    def _show(self, rows: "Sequence[Mapping[str, object]]") -> int:
+        if self._args.flag("json"):
+            from portweave.allocator.jsontext import pretty
+
+            print(pretty({"schemaVersion": 1, "services": list(rows)}))
         return 0
 
 

@@ -32,6 +32,12 @@ def test_it_returns_when_all_is_ready(detached: "Detached", project: Path) -> No
     assert f"[portweave] web ready on {port} (" in said
     assert "[portweave] all ready in " in said
     assert detached.record()["detached"] is True
+    # A second one finds all of it, and tells programs so.
+    rows = json.loads(detached("up", "-d", "--json").stdout)["services"]
+    assert [(row["fullName"], row["state"]) for row in rows] == [
+        ("web-main", "ready"),
+        ("job-main", "ready"),
+    ]
     guardian, supervisor = detached.guardian(), detached.supervisor()
     # A session of its own, nothing of ours in it, and nothing that could not be unmounted.
     assert os.getsid(guardian.pid) == guardian.pid != os.getsid(0)
