@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -181,9 +180,9 @@ def test_who_has_said_all_gets_his_answers(speaker: "Callable[[], Speaker]") -> 
 
 
 def test_a_shell_can_ask(detached: "Detached", project: Path, need: Callable[..., None]) -> None:
+    need("nc")
     write(project, f"services: {{web: {IDLE}}}\n")
     detached.up()
-    need("nc") if shutil.which("nc") else pytest.skip("nc is not installed")
     script = """printf '%s\\n' '{"id":1,"method":"/supervisor/ps","params":[]}' | nc -UN "$0" """
     done = subprocess.run(
         ["sh", "-c", script, detached.record()["socket"]],  # noqa: S607

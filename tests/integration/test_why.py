@@ -1,0 +1,63 @@
+"""`portweave why`, with real services in real trouble."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.stacks import write
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli, Git
+    from tests.integration.conftest import StartUp
+
+STACK = f"""
+services:
+  api: {{command: "{sys.executable} api.py", port: false, environment: {{TOKEN: secret}}}}
+  web: {{command: sleep 99, port: false, dependsOn: [api]}}
+  job: {{command: sleep 99, port: false}}
+"""
+
+
+def test_the_cause_the_culprit_and_what_has_changed_are_told(
+    project: Path, up: "StartUp", cli: "Cli", git: "Git"
+) -> None:
+    git("init", "-q", cwd=project)
+    (project / "api.py").write_text("import time\ntime.sleep(99)\n")
+    write(project, STACK)
+    stack = up(project)
+    stack.wait_for("all ready")
+    assert (
+        cli("why", "web", cwd=project).stdout == "web is ready\n  nothing is wrong: it is ready\n"
+    )
+    (project / "api.py").write_text("import nosuch\n")
+    write(project, STACK.replace("secret", "hidden"))
+    assert cli("restart", "--json", cwd=project).returncode == 0
+    # A restart takes over no definition: a reload does.
+    assert cli("reload", cwd=project).returncode == 0
+    stack.wait_for("web is blocked")
+    told = cli("why", "web", cwd=project).stdout
+    assert "web is blocked\n  it waits for api\n  api is failed\n" in told
+    assert "missing module: the module nosuch is not installed" in told
+    assert "api | ModuleNotFoundError: No module named 'nosuch'" in told
+    assert "files: " in told
+    assert "api.py" in told
+    rows = json.loads(cli("why", "api", "--json", cwd=project).stdout)["services"]
+    assert rows[0]["cause"]["kind"] == "missing module"
+    assert rows[0]["differences"] == ["environment, changed: TOKEN"]
+    kept = (project / ".portweave/runs/api.json").read_text()
+    assert "secret" not in kept
+    assert "hidden" not in kept
+    stack.stop()
+    # And when nothing runs any more.
+    after = cli("why", "api", cwd=project).stdout
+    assert "missing module: the module nosuch is not installed" in after
+    assert "No module named 'nosuch'" in after
+
+
+def test_of_what_is_not_known_nothing_is_told(project: Path, cli: "Cli") -> None:
+    write(project, STACK)
+    refused = cli("why", "api", cwd=project)
+    assert refused.returncode == 1
+    assert "nothing is known of api (PW1001)" in refused.stderr
+    assert cli("why", cwd=project).returncode == 1
