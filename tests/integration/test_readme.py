@@ -69,3 +69,12 @@ def test_its_two_commands_are_those_of_the_makefile() -> None:
     for command in ("up", "test"):
         assert f"$ make {command}" in first_screen
         assert re.search(rf"^{command}: ", makefile, re.MULTILINE)
+
+
+def test_the_control_socket_s_methods_are_told() -> None:
+    text = (REPOSITORY / "docs/control.md").read_text()
+    told = set(re.findall(r"^\| `/supervisor/([a-z]+)` \|", text, re.MULTILINE))
+    source = (REPOSITORY / "supervisor/commands.py").read_text()
+    assert told == set(
+        re.findall(r'^            "([a-z]+)": self\._[a-z]+,$', source, re.MULTILINE)
+    )
