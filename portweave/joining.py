@@ -8,8 +8,9 @@ from portweave.allocator.jsontext import is_list, is_object
 from portweave.asking import instance_of, say
 from portweave.client import Client
 from portweave.errors import NotReadyError, StackUnreachableError, WaitTimeoutError
-from portweave.launch import as_json, wishes_of
+from portweave.launch import as_json, environ_of, proxy_port, wishes_of
 from portweave.supervisor.paths import StackRecord, read_record
+from portweave.webnames import ensure_proxy
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def await_ready(
     client = _connect(folder, key, has_ended)
     try:
         _await(client, names, timeout_s)
+        _await_names(client)
     except KeyboardInterrupt:
         say("the stack goes on starting; portweave down stops it")
         raise
@@ -92,6 +94,8 @@ def join(
     Raises:
         PortweaveError: As of `await_ready`.
     """
+    if proxy_port(origin) is not None:
+        ensure_proxy(environ_of(origin))
     client, began_ns = Client(record), time.time_ns()
     try:
         wishes = {"addOnly": True, "start": list(names)}
@@ -178,6 +182,14 @@ def _await(client: Client, names: "Sequence[str]", timeout_s: float) -> None:
     rows = [row for row in answer if is_object(row)] if is_list(answer) else []
     progress.tell_rest(rows)
     check(rows, "ready", timeout_s)
+
+
+def _await_names(client: Client) -> None:
+    """Wait until the names lead to the services, and tell where they do not."""
+    found = client.call("/supervisor/names")
+    warnings = found.get("warnings") if is_object(found) else None
+    for text in warnings if is_list(warnings) else ():
+        say(str(text))
 
 
 def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -> None:

@@ -13,16 +13,25 @@ from typing import Any, Protocol
 import anyio
 
 from portweave.allocator.jsontext import is_list, is_object
+from portweave.allocator.probe import listening_ports
 from portweave.errors import StackStoppingError, UnknownServiceError
+from portweave.supervisor.announce import Announcer
 from portweave.supervisor.attaching import Attaching
 from portweave.supervisor.census import Census
 from portweave.supervisor.control import INVALID_PARAMS, NO_METHOD, RefusedError, Stream
 from portweave.supervisor.core.explanation import as_json, culprit, explain
 from portweave.supervisor.core.lifecycle import Life
-from portweave.supervisor.core.plan import StackPlan
+from portweave.supervisor.core.plan import InstancePlan, StackPlan
 from portweave.supervisor.core.report import stopping
 from portweave.supervisor.core.status import Clock, row
-from portweave.supervisor.core.waiting import Goal, Verdict, describe, judge
+from portweave.supervisor.core.waiting import (
+    ANSWERING,
+    Goal,
+    Verdict,
+    describe,
+    judge,
+    patience_s,
+)
 from portweave.supervisor.engine import Engine
 from portweave.supervisor.paths import PROTOCOL
 from portweave.supervisor.runs import Runs, differences
@@ -50,6 +59,7 @@ class Host(Protocol):
         finished: Set when nothing of it runs any more.
         left: Processes that could not be ended, in words.
         runs: What is remembered of runs.
+        announcer: Keeps its names registered; None where it has none.
     """
 
     engine: Engine
@@ -61,6 +71,10 @@ class Host(Protocol):
     finished: anyio.Event
     left: list[str]
     runs: Runs
+    announcer: Announcer | None
+
+    def url(self, plan: InstancePlan) -> str | None:
+        """Where an instance is reached now; None without a port."""
 
     def end(self, grace_s: float | None) -> None:
         """Stop all because a client asked for it."""
@@ -100,6 +114,8 @@ class Commands:
             "environment": self._environment,
             "apply": self._apply,
             "why": self._why,
+            "at": self._at,
+            "names": self._names_settled,
             "attach": self._attach,
             "type": self._type,
             "resize": self._resize,
@@ -140,7 +156,7 @@ class Commands:
                     "version": self._host.version,
                 },
                 "services": [
-                    row(plan, fleet.lives[name], clock, usage.get(name))
+                    row(plan, fleet.lives[name], self._host.url(plan), clock, usage.get(name))
                     for name, plan in fleet.plans.items()
                 ],
             }
@@ -215,7 +231,8 @@ class Commands:
         }
 
     def _row(self, name: str, life: Life) -> dict[str, object]:
-        return row(self._engine.fleet.plans[name], life, _clock(), None)
+        plan = self._engine.fleet.plans[name]
+        return row(plan, life, self._host.url(plan), _clock(), None)
 
     async def _until_gone(self, names: list[str]) -> list[object]:
         while any(self._verdict(Goal.EXIT, name) is Verdict.PENDING for name in names):
@@ -268,6 +285,44 @@ class Commands:
             "differences": list(differences(plan, good)) if is_object(good) else [],
             "workingDir": plan.working_dir,
         }
+
+    async def _at(self, params: list[object], _stream: Stream) -> list[object]:
+        """What a proxy is to do about a request for a port that nobody answers on."""
+        fleet = self._engine.fleet
+        port = params[0] if params else None
+        name = next((n for n, plan in fleet.plans.items() if plan.port == port), None)
+        if name is None:
+            return [None]
+        life = fleet.lives[name]
+        found = await self._listens(name) if life.phase in ANSWERING else []
+        others = [other for other in found if other != port]
+        again = fleet.leaving.get(name, False)
+        return [
+            {
+                "name": name,
+                "state": str(life.phase),
+                "text": describe(life),
+                "patienceS": patience_s(life, again=again, elsewhere=bool(others)),
+                "listens": others,
+                "ageS": None if life.started_s is None else time.monotonic() - life.started_s,
+            }
+        ]
+
+    async def _listens(self, name: str) -> list[int]:
+        tribe = self._engine.services[name].tribe
+        if tribe is None:
+            return []
+        members = tribe.members(await self._host.census.take())
+        return sorted(listening_ports([member.pid for member in members]))
+
+    async def _names_settled(self, _params: list[object], _stream: Stream) -> list[object]:
+        """Answers when the names that there are at first are registered, or cannot be."""
+        announcer = self._host.announcer
+        if announcer is None:
+            return [{"proxyPort": None, "warnings": []}]
+        await announcer.settled.wait()
+        found = announcer.announced
+        return [{"proxyPort": found.proxy_port, "warnings": list(found.warnings)}]
 
     async def _attach(self, params: list[object], stream: Stream) -> list[object]:
         name = self._name(params)
@@ -348,12 +403,8 @@ class Commands:
         return set(self._engine.fleet.plans)
 
     def _rows(self, names: list[str]) -> list[object]:
-        fleet, clock = self._engine.fleet, _clock()
-        return [
-            row(fleet.plans[name], fleet.lives[name], clock, None)
-            for name in fleet.plans
-            if name in names
-        ]
+        fleet = self._engine.fleet
+        return [self._row(name, fleet.lives[name]) for name in fleet.plans if name in names]
 
     def _names(self, params: list[object], index: int) -> list[str]:
         """The instances that a list of names stands for."""
