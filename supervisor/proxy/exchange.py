@@ -268,13 +268,17 @@ class Exchange:
     async def _connect(self, target: Target) -> None:
         """Connect to the service, or wait for it as long as it is expected to be back."""
         assert isinstance(self.request, Request)
-        began_s = time.monotonic()
+        began_s = seen_s = time.monotonic()
         while True:
             try:
                 backend = await self._desk.pool.connect(target.port)
             except (OSError, OverflowError):
                 standing = await self._desk.ask(target)
-                if time.monotonic() - began_s < standing.patience_s:
+                now_s = time.monotonic()
+                if not standing.is_ready:
+                    seen_s = now_s
+                # One that has become ready at this moment is not held to be late for it.
+                if now_s - (seen_s if standing.is_ready else began_s) < standing.patience_s:
                     await asyncio.sleep(RETRY_S)
                     # It may be given another port meanwhile.
                     target = self._target = self._desk.find(self.request.name) or target
