@@ -357,6 +357,10 @@ def _take_after(path: str, model: str, mode: int) -> None:
     try:
         status = os.stat(model)
     except FileNotFoundError:
+        if mode == PRIVATE_FILE_MODE:
+            # The mask is the whole process's, which may be starting others in another thread.
+            os.chmod(path, mode)
+            return
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(path, mode & ~mask)
