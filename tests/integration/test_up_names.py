@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -343,3 +344,30 @@ def test_a_stack_that_begins_as_the_proxy_ends_has_one(web: Web, cli: "Cli", pro
         cli("down", cwd=project, env=web.env)
         # Each time at another moment of its end.
         time.sleep(number * 0.012)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(120)
+def test_stacks_that_begin_together_share_one_proxy(
+    web: Web, cli: "Cli", repo: Callable[[int], list[Path]]
+) -> None:
+    roots = repo(5)
+    for root in roots:
+        write(root, f"services: {{web: {{command: '{SERVE}'}}}}")
+        (root / f"file-of-{root.name}").touch()
+    argv = [*cli.argv, "up", "-d"]
+    starts = [
+        subprocess.Popen(argv, cwd=root, env=cli.env(web.env), stderr=subprocess.PIPE, text=True)
+        for root in roots
+    ]
+    try:
+        for root, start in zip(roots, starts, strict=True):
+            said = start.communicate()[1]
+            assert start.returncode == 0, said
+            name = "shop" if root is roots[0] else f"{root.name}.shop"
+            assert f"http://web.{name}.localhost:{web.port}\n" in said
+            assert "PORTWEAVE_URL" not in said, "it listens where it was expected"
+            assert f"file-of-{root.name}<" in web.get(f"web.{name}.localhost")[1]
+        assert len(web.names()) == len(roots)
+    finally:
+        cli("down", "--all", cwd=roots[0])
