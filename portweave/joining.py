@@ -8,7 +8,7 @@ from portweave.allocator.jsontext import is_list, is_object
 from portweave.asking import instance_of, say
 from portweave.client import Client
 from portweave.errors import NotReadyError, StackUnreachableError, WaitTimeoutError
-from portweave.launch import as_json, environ_of, proxy_port, wishes_of
+from portweave.launch import as_json, environ_of, plan_of, proxy_port, wishes_of
 from portweave.supervisor.paths import StackRecord, read_record
 from portweave.webnames import ensure_proxy
 
@@ -94,10 +94,11 @@ def join(
     Raises:
         PortweaveError: As of `await_ready`.
     """
-    if proxy_port(origin) is not None:
-        ensure_proxy(environ_of(origin))
     client, began_ns = Client(record), time.time_ns()
     try:
+        origin, plan = _with_names_of(client, origin, plan)
+        if proxy_port(origin) is not None:
+            ensure_proxy(environ_of(origin))
         wishes = {"addOnly": True, "start": list(names)}
         answer = client.call("/supervisor/apply", as_json(plan), wishes)
         started = answer.get("started") if is_object(answer) else None
@@ -114,6 +115,18 @@ def join(
             _await(client, names, wishes_of(origin).timeout_s)
     finally:
         client.close()
+
+
+def _with_names_of(
+    client: Client, origin: "Mapping[str, object]", plan: "StackPlan"
+) -> "tuple[Mapping[str, object], StackPlan]":
+    """The plan with the names of the stack that runs, or without, if that has none."""
+    theirs = client.call("/supervisor/origin")
+    names = theirs.get("names") if is_object(theirs) else None
+    if names == origin.get("names"):
+        return origin, plan
+    origin = {**origin, "names": names, "noProxy": names is None}
+    return origin, plan_of(origin)[1]
 
 
 def _follow(client: Client, names: "Sequence[str]", root: str, began_ns: int) -> None:

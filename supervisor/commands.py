@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import anyio
 
 from portweave.allocator.jsontext import is_list, is_object
-from portweave.allocator.probe import listening_ports
 from portweave.errors import StackStoppingError, UnknownServiceError
 from portweave.supervisor.announce import Announcer
 from portweave.supervisor.attaching import Attaching
@@ -24,15 +23,9 @@ from portweave.supervisor.core.lifecycle import Life
 from portweave.supervisor.core.plan import InstancePlan, StackPlan
 from portweave.supervisor.core.report import stopping
 from portweave.supervisor.core.status import Clock, row
-from portweave.supervisor.core.waiting import (
-    ANSWERING,
-    Goal,
-    Verdict,
-    describe,
-    judge,
-    patience_s,
-)
+from portweave.supervisor.core.waiting import Goal, Verdict, describe, judge
 from portweave.supervisor.engine import Engine
+from portweave.supervisor.inquiries import Inquiries
 from portweave.supervisor.paths import PROTOCOL
 from portweave.supervisor.runs import Runs, differences
 from portweave.supervisor.usage import measure
@@ -101,6 +94,7 @@ class Commands:
         self._host = host
         self._engine = host.engine
         self._attaching = Attaching(host.engine)
+        self._inquiries = Inquiries(host)
         self._methods: dict[str, Method] = {
             "ps": self._ps,
             "start": self._start,
@@ -287,42 +281,10 @@ class Commands:
         }
 
     async def _at(self, params: list[object], _stream: Stream) -> list[object]:
-        """What a proxy is to do about a request for a port that nobody answers on."""
-        fleet = self._engine.fleet
-        port = params[0] if params else None
-        name = next((n for n, plan in fleet.plans.items() if plan.port == port), None)
-        if name is None:
-            return [None]
-        life = fleet.lives[name]
-        found = await self._listens(name) if life.phase in ANSWERING else []
-        others = [other for other in found if other != port]
-        again = fleet.leaving.get(name, False)
-        return [
-            {
-                "name": name,
-                "state": str(life.phase),
-                "text": describe(life),
-                "patienceS": patience_s(life, again=again, elsewhere=bool(others)),
-                "listens": others,
-                "ageS": None if life.started_s is None else time.monotonic() - life.started_s,
-            }
-        ]
-
-    async def _listens(self, name: str) -> list[int]:
-        tribe = self._engine.services[name].tribe
-        if tribe is None:
-            return []
-        members = tribe.members(await self._host.census.take())
-        return sorted(listening_ports([member.pid for member in members]))
+        return [await self._inquiries.at(params[0] if params else None)]
 
     async def _names_settled(self, _params: list[object], _stream: Stream) -> list[object]:
-        """Answers when the names that there are at first are registered, or cannot be."""
-        announcer = self._host.announcer
-        if announcer is None:
-            return [{"proxyPort": None, "warnings": []}]
-        await announcer.settled.wait()
-        found = announcer.announced
-        return [{"proxyPort": found.proxy_port, "warnings": list(found.warnings)}]
+        return [await self._inquiries.names()]
 
     async def _attach(self, params: list[object], stream: Stream) -> list[object]:
         name = self._name(params)

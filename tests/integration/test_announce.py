@@ -12,9 +12,9 @@ import pytest
 
 from portweave.allocator.processes import started_at
 from portweave.routes import RouteMapping, RouteStore
-from portweave.supervisor.announce import register
 from portweave.supervisor.paths import Hold, StackRecord
 from portweave.supervisor.proxy.start import stop
+from portweave.supervisor.registering import register
 from portweave.supervisor.starter import Starter
 from portweave.supervisor.work import Naming
 from portweave.webnames import wants_names

@@ -170,8 +170,13 @@ def test_without_a_proxy_there_are_ports(web: Web, cli: "Cli", project: Path) ->
         # Nor does a later start of it make one.
         cli("scale", "web=2", cwd=project, env=web.env)
         assert (web.names(), find_proxy(web.store)) == ([], None)
-        row = json.loads(cli("ps", "--json", cwd=project).stdout)["services"][0]
-        assert row["url"] == f"http://127.0.0.1:{port}"
+        # Nor is what joins it told of names that lead nowhere.
+        write(project, f"services: {{web: {{command: '{SERVE}'}}, api: {{command: '{SERVE}'}}}}")
+        assert cli("up", "-d", cwd=project, env=web.env).returncode == 0
+        rows = json.loads(cli("ps", "--json", cwd=project).stdout)["services"]
+        assert [row["url"] for row in rows] == [f"http://127.0.0.1:{r['port']}" for r in rows]
+        api = cli("exec", "api", "--", "printenv", "PORTWEAVE_URL", cwd=project).stdout.strip()
+        assert api == rows[-1]["url"]
     finally:
         cli("down", cwd=project)
 
