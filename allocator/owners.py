@@ -91,5 +91,20 @@ def is_alive(route: "RouteMapping", started: "Mapping[tuple[str, int], str]") ->
     return HAS_PROC or pid < 0
 
 
+def signed_proxy(path: str) -> tuple[int, str] | None:
+    """Which process has signed as the proxy of a folder: its pid, and when it began.
+
+    Args:
+        path: Of the folder's `proxy.owner`.
+    """
+    try:
+        pid, started = read_all(path).decode().split()
+        # What is no number says nothing.
+        float(started)
+        return int(pid), started
+    except (OSError, ValueError):
+        return None
+
+
 def _is_pid(pid: float) -> bool:
     return isinstance(pid, int) and -_LARGEST_PID <= pid <= _LARGEST_PID

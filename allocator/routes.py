@@ -13,7 +13,8 @@ import os
 import time
 
 from portweave.allocator.lock import FolderLock
-from portweave.allocator.owners import Owners, is_alive
+from portweave.allocator.owners import Owners, is_alive, signed_proxy
+from portweave.allocator.processes import started_at
 from portweave.allocator.registry import read_all, remove_all, sweep, write_new
 from portweave.allocator.routetext import (
     NotRoutesError,
@@ -26,7 +27,7 @@ from portweave.errors import PortweaveError, RouteConflictError, RouteLockError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 FILE_MODE = 0o644
 DIR_MODE = 0o755
@@ -155,40 +156,35 @@ class RouteStore:
         self._change(change, adding=[(hostname, pid)])
         return replaced
 
-    def add_routes(self, routes: "Iterable[RouteMapping]") -> list[RouteMapping]:
-        """Add several at once; one whose name another living owner has is left out.
+    def set_routes(self, owner_pid: int, ports: "Mapping[str, int]") -> list[RouteMapping]:
+        """Have an owner's routes be these and no others; a name that another one has is left out.
+
+        Args:
+            owner_pid: The process whose end takes them away.
+            ports: Hostname to port.
 
         Returns:
-            Those that have the names of the ones that were left out.
+            The routes of living others that have names of these.
 
         Raises:
             RouteLockError: Somebody else held the lock for too long, or it cannot be taken.
             OSError: The routes cannot be written.
         """
-        new = {route.hostname: route for route in routes}
         holders: list[RouteMapping] = []
 
         def change(before: list[RouteMapping]) -> list[RouteMapping]:
-            holders[:] = [
-                route
-                for route in before
-                if route.hostname in new and route.pid != new[route.hostname].pid
-            ]
+            others = [route for route in before if route.pid != owner_pid]
+            holders[:] = [route for route in others if route.hostname in ports]
             taken = {route.hostname for route in holders}
-            kept = [route for route in before if route in holders or route.hostname not in new]
-            return kept + [route for name, route in new.items() if name not in taken]
+            mine = [
+                RouteMapping(hostname, port, owner_pid)
+                for hostname, port in ports.items()
+                if hostname not in taken
+            ]
+            return others + mine
 
-        self._change(change, adding=[(route.hostname, route.pid) for route in new.values()])
+        self._change(change, adding=[(hostname, owner_pid) for hostname in ports])
         return holders
-
-    def remove_routes(self, owner_pid: int) -> None:
-        """Take all routes of an owner away.
-
-        Raises:
-            RouteLockError: Somebody else held the lock for too long, or it cannot be taken.
-            OSError: The routes cannot be written.
-        """
-        self._change(lambda routes: [route for route in routes if route.pid != owner_pid])
 
     def remove_route(self, hostname: str, owner_pid: int | None = None) -> None:
         """Take a host's route away; one that is not there is no error.
@@ -334,13 +330,7 @@ class RouteStore:
 
     def has_our_proxy(self, pid: int) -> bool:
         """Whether a living process is the proxy of ours that signed the folder."""
-        from portweave.allocator.processes import started_at
-
-        try:
-            signed, started = read_all(self._beside("proxy.owner")).decode().split()
-        except (OSError, ValueError):
-            return False
-        return signed == str(pid) and started_at(pid) == started
+        return signed_proxy(self._beside("proxy.owner")) == (pid, started_at(pid))
 
 
 class _LostError(Exception):
@@ -367,6 +357,10 @@ def _take_after(path: str, model: str, mode: int) -> None:
     try:
         status = os.stat(model)
     except FileNotFoundError:
+        if mode == PRIVATE_FILE_MODE:
+            # The mask is the whole process's, which may be starting others in another thread.
+            os.chmod(path, mode)
+            return
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(path, mode & ~mask)

@@ -8,8 +8,9 @@ from portweave.allocator.jsontext import is_list, is_object
 from portweave.asking import instance_of, say
 from portweave.client import PATIENCE_S, Client
 from portweave.errors import NotReadyError, StackUnreachableError, WaitTimeoutError
-from portweave.launch import as_json, wishes_of
+from portweave.launch import as_json, environ_of, plan_of, proxy_port, wishes_of
 from portweave.supervisor.paths import StackRecord, is_held, read_record
+from portweave.webnames import ensure_proxy
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def await_ready(
         client = Client(record)
         try:
             rows = _await(client, names, timeout_s)
+            _await_names(client)
         finally:
             client.close()
     except KeyboardInterrupt:
@@ -111,6 +113,9 @@ def join(
     """
     client, began_ns = Client(record), time.time_ns()
     try:
+        origin, plan = _with_names_of(client, origin, plan)
+        if proxy_port(origin) is not None:
+            ensure_proxy(environ_of(origin))
         wishes: dict[str, object] = {"addOnly": True, "start": list(names)}
         if scale := origin.get("scale"):
             # What was asked for counts from here on, for a later reload, too.
@@ -134,6 +139,18 @@ def join(
         return _await(client, names, wishes_of(origin).timeout_s)
     finally:
         client.close()
+
+
+def _with_names_of(
+    client: Client, origin: "Mapping[str, object]", plan: "StackPlan"
+) -> "tuple[Mapping[str, object], StackPlan]":
+    """The plan with the names of the stack that runs, or without, if that has none."""
+    theirs = client.call("/supervisor/origin")
+    names = theirs.get("names") if is_object(theirs) else None
+    if names == origin.get("names"):
+        return origin, plan
+    origin = {**origin, "names": names, "noProxy": names is None}
+    return origin, plan_of(origin)[1]
 
 
 def _follow(client: Client, names: "Sequence[str]", root: str, began_ns: int) -> None:
@@ -196,6 +213,14 @@ def _await(client: Client, names: "Sequence[str]", timeout_s: float) -> "list[di
     progress.tell_rest(rows)
     check(rows, "ready", timeout_s)
     return rows
+
+
+def _await_names(client: Client) -> None:
+    """Wait until the names lead to the services, and tell where they do not."""
+    found = client.call("/supervisor/names")
+    warnings = found.get("warnings") if is_object(found) else None
+    for text in warnings if is_list(warnings) else ():
+        say(str(text))
 
 
 def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -> None:

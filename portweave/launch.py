@@ -4,6 +4,7 @@ What was asked for is kept as one JSON object, the origin, with the stack: folde
 and wishes. So a later `reload` or `scale`, from whichever shell, plans it as `up` did.
 """
 
+from portweave.allocator.jsontext import is_object
 from portweave.errors import UsageError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from portweave.prepare import Prepared, Project
     from portweave.stackplan import Wishes
     from portweave.supervisor.core.plan import StackPlan
+    from portweave.webnames import Names
 
 _POLICIES = ("no", "on-failure", "always")
 DEFAULT_TIMEOUT_S = 60.0
@@ -47,6 +49,7 @@ def origin_of(args: "Args", environ: "Mapping[str, str]") -> dict[str, object]:
         "restart": restart,
         "timeoutS": seconds_of(args.text("timeout")),
         "watch": args.flag("watch"),
+        "noProxy": args.flag("no_proxy"),
     }
 
 
@@ -90,9 +93,11 @@ def wishes_of(origin: "Mapping[str, object]") -> "Wishes":
 
 
 def plan_of(
-    origin: "Mapping[str, object]", *, may_be_idle: bool = False
+    origin: "dict[str, object]", *, may_be_idle: bool = False
 ) -> "tuple[Prepared, StackPlan]":
     """Give out the ports, and plan all instances.
+
+    The names that the stack gets are kept in the origin, for those who plan it anew.
 
     Args:
         origin: From `origin_of`.
@@ -104,9 +109,34 @@ def plan_of(
     from portweave.prepare import prepare
     from portweave.stackplan import make_plan
 
-    prepared = prepare(project_of(origin))
+    project = project_of(origin)
+    prepared = prepare(project)
+    names = _names_of(project, origin)
     wishes, environ = wishes_of(origin), environ_of(origin)
-    return prepared, make_plan(prepared, wishes, environ, may_be_idle=may_be_idle)
+    plan = make_plan(prepared, wishes, environ, names, may_be_idle=may_be_idle)
+    return prepared, plan
+
+
+def _names_of(project: "Project", origin: "dict[str, object]") -> "Names | None":
+    """What the services are called in URLs; None where the user wants no proxy."""
+    from portweave.webnames import names_of, wants_names
+
+    environ = environ_of(origin)
+    if origin.get("noProxy") is True or not wants_names(environ):
+        return None
+    settled = origin.get("names")
+    names = names_of(
+        project.name, project.worktree, environ, settled if is_object(settled) else None
+    )
+    origin["names"] = {"project": names.project, "domain": names.domain, "port": names.port}
+    return names
+
+
+def proxy_port(origin: "Mapping[str, object]") -> int | None:
+    """Where the stack's services are told that the proxy listens; None where it has no names."""
+    names = origin.get("names")
+    port = names.get("port") if is_object(names) else None
+    return port if isinstance(port, int) else None
 
 
 def as_json(plan: "StackPlan") -> dict[str, object]:
@@ -128,19 +158,26 @@ def scale_of(text: str) -> tuple[str, int]:
     return name, int(number)
 
 
-def seconds_of(text: str | None, option: str = "--timeout", *, zero: bool = False) -> float:
+def seconds_of(
+    text: str | None,
+    option: str = "--timeout",
+    default_s: float = DEFAULT_TIMEOUT_S,
+    *,
+    zero: bool = False,
+) -> float:
     """A time such as `90`, `90s` or `1m30s` in seconds.
 
     Args:
-        text: What was given; None for the default.
+        text: What was given; None for `default_s`.
         option: Where, for the message.
+        default_s: What holds where nothing was given.
         zero: Whether 0 makes sense.
 
     Raises:
         UsageError: It is not one.
     """
     if text is None:
-        return DEFAULT_TIMEOUT_S
+        return default_s
     from portweave.procfiles.duration import parse
 
     seconds = parse(text)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from portweave.procfiles.model import EnvFile, Service
+    from portweave.webnames import Names
 
 HOST = "127.0.0.1"
 
@@ -95,6 +96,7 @@ class Environments:
     Args:
         prepared: The worktree with its ports.
         environ: What is inherited.
+        names: What the services are called in URLs; None where they have ports alone.
 
     Attributes:
         values: What placeholders stand for.
@@ -104,8 +106,11 @@ class Environments:
         EnvFileError: An `envFile` cannot be read.
     """
 
-    def __init__(self, prepared: Prepared, environ: "Mapping[str, str]") -> None:
+    def __init__(
+        self, prepared: Prepared, environ: "Mapping[str, str]", names: "Names | None" = None
+    ) -> None:
         self._prepared = prepared
+        self._names = names
         self._inherited = inherited_environment(environ)
         worktree = prepared.project.worktree
         self.values = Values(
@@ -152,7 +157,7 @@ class Environments:
         }
         if port is not None:
             own["PORT"] = str(port)
-            forced["PORTWEAVE_URL"] = url(port)
+            forced["PORTWEAVE_URL"] = self.url(service, number, port)
         default = {
             # What a pipe is read by wants lines as they are written.
             "PYTHONUNBUFFERED": "1",
@@ -167,6 +172,17 @@ class Environments:
             Layer("environment", self._environment(service)),
             Layer("forced", forced),
         ]
+
+    def url(self, service: "Service", number: int, port: int) -> str:
+        """Where an instance is told that it is reached.
+
+        Args:
+            service: The service.
+            number: Which of its instances, from 1.
+            port: Where it is to listen.
+        """
+        named = None if self._names is None else self._names.url(service, number)
+        return named or f"http://{HOST}:{port}"
 
     def _environment(self, service: "Service") -> dict[str, str]:
         env: dict[str, str] = {}
@@ -186,11 +202,6 @@ class Environments:
             )
             for file in files
         ]
-
-
-def url(port: int) -> str:
-    """Where what listens on a port is reached."""
-    return f"http://{HOST}:{port}"
 
 
 def compose_name(project: str, namespace: str) -> str:

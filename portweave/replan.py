@@ -6,8 +6,9 @@ from portweave.allocator.jsontext import is_list, is_object
 from portweave.asking import say
 from portweave.client import Client, find_stack
 from portweave.errors import OtherProtocolError, UsageError
-from portweave.launch import as_json, plan_of
+from portweave.launch import as_json, environ_of, plan_of, proxy_port
 from portweave.supervisor.paths import PROTOCOL
+from portweave.webnames import ensure_proxy
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -63,6 +64,9 @@ def apply(
         if plan.namespace != record.namespace or plan.root != record.root:
             raise UsageError(f"these definitions are those of {plan.root}, not of the stack")
         known = {service.name for service in prepared.project.definitions.services}
+        if not dry_run and proxy_port(origin) is not None:
+            # Not by the supervisor: whoever descends from it ends with the stack.
+            ensure_proxy(environ_of(origin))
         if scale is not None:
             start = [i.name for i in plan.instances if i.service in scale]
             wishes: dict[str, object] = {"only": sorted(known & scale.keys()), "start": start}

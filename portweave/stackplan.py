@@ -7,7 +7,7 @@ from dataclasses import field
 
 from portweave.allocator.naming import full_name, instance_name
 from portweave.errors import NothingToStartError, UsageError
-from portweave.layers import HOST, Environments, merged, url
+from portweave.layers import HOST, Environments, merged
 from portweave.packagescripts import scripts_of
 from portweave.prepare import Prepared
 from portweave.procfiles.expand import expand
@@ -25,6 +25,7 @@ from portweave.supervisor.core.plan import (
     When,
 )
 from portweave.supervisor.core.value import value
+from portweave.webnames import Names, hostname_of
 
 # A bare `on-failure` gives up after this many restarts without a reset.
 RESTART_LIMIT = 10
@@ -57,6 +58,7 @@ def make_plan(
     prepared: Prepared,
     wishes: Wishes,
     environ: Mapping[str, str],
+    names: Names | None = None,
     *,
     may_be_idle: bool = False,
 ) -> StackPlan:
@@ -66,6 +68,7 @@ def make_plan(
         prepared: The worktree with its ports.
         wishes: What the command line asks for.
         environ: What is inherited.
+        names: What the services are called in URLs; None where they are to have ports alone.
         may_be_idle: Whether each may be scaled to 0.
 
     Raises:
@@ -79,7 +82,8 @@ def make_plan(
     project = prepared.project
     services = [s for s in project.definitions.services if s.command is not None]
     wanted, left_out = select(project.definitions, wishes)
-    maker = _Maker(prepared, wishes, environ, {service.name: service for service in services})
+    by_name = {service.name: service for service in services}
+    maker = _Maker(prepared, wishes, environ, by_name, names)
     instances = [instance for service in services for instance in maker.instances(service)]
     started = frozenset(i.name for i in instances if i.service in wanted)
     if not started and not may_be_idle:
@@ -155,12 +159,14 @@ class _Maker:
         wishes: Wishes,
         environ: Mapping[str, str],
         services: dict[str, Service],
+        names: Names | None,
     ) -> None:
         self._prepared = prepared
         self._wishes = wishes
         self._services = services
         self._ports = prepared.effective_ports()
-        self._environments = Environments(prepared, environ)
+        self._names = names
+        self._environments = Environments(prepared, environ, names)
         # By folder: read once, and only where a command runs one.
         self._scripts: dict[str, dict[str, str]] = {}
         self._values = self._environments.values
@@ -192,7 +198,8 @@ class _Maker:
             working_dir=service.working_dir,
             environment=merged(self._environments.layers(service, number, port)),
             port=port,
-            url=url(port) if port is not None else None,
+            url=None if port is None else self._environments.url(service, number, port),
+            hostname=self._hostname(service, number),
             needs=self._needs(service),
             ready=self._ready(service, text, port, is_known=fitting is not None),
             restart=self._restart(service),
@@ -202,6 +209,10 @@ class _Maker:
             stop_grace_s=service.stop_grace_s,
             watch=service.watch or ((service.working_dir,) if self._wishes.watch else ()),
         )
+
+    def _hostname(self, service: Service, number: int) -> str | None:
+        names = self._names
+        return None if names is None else hostname_of(service, number, names.domain)
 
     def _needs(self, service: Service) -> tuple[Need, ...]:
         return tuple(

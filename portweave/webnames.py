@@ -5,8 +5,9 @@ import os
 from portweave.allocator.naming import project_name
 from portweave.allocator.registry import load, registry_path
 from portweave.allocator.routenames import Place, domain, route_name
-from portweave.supervisor.paths import live_stacks, stacks_dir
-from portweave.supervisor.proxy.station import find_proxy, open_store
+from portweave.errors import PortweaveError, UsageError
+from portweave.supervisor.paths import live_stacks, read_record, stack_key, stacks_dir
+from portweave.supervisor.proxy.station import find_proxy, open_store, port_to_be
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -16,6 +17,116 @@ if TYPE_CHECKING:
     from portweave.procfiles.model import Service
 
 _HOST = "127.0.0.1"
+_NEVER = frozenset({"0", "false", "no", "off"})
+_LARGEST_PORT = 65535
+
+
+class Names:
+    """What the services of a worktree are called in URLs, settled when its stack is planned.
+
+    Attributes:
+        project: The project's name.
+        domain: What the names end in.
+        port: Where the proxy listens, or will.
+    """
+
+    __slots__ = ("domain", "port", "project")
+
+    def __init__(self, project: str, domain: str, port: int) -> None:
+        self.project = project
+        self.domain = domain
+        self.port = port
+
+    def url(self, service: "Service", number: int) -> str | None:
+        """The URL of an instance's route; None where it has none.
+
+        Args:
+            service: The service.
+            number: Which of its instances, from 1.
+        """
+        hostname = hostname_of(service, number, self.domain)
+        return None if hostname is None else f"http://{hostname}:{self.port}"
+
+
+def names_of(
+    project: str,
+    worktree: "Worktree",
+    environ: "Mapping[str, str]",
+    settled: "Mapping[str, object] | None" = None,
+) -> Names:
+    """The names of a worktree.
+
+    Args:
+        project: The project's name.
+        worktree: The worktree.
+        environ: Says where registry and state lie, and which port is wanted.
+        settled: What a stack that runs has been told: it keeps its names, whatever others have
+            come since.
+
+    Raises:
+        RegistryDamagedError: The registry cannot be read.
+        UsageError: The port that is wanted is none.
+    """
+    if settled is not None and settled.get("project") == project:
+        kept, port = settled.get("domain"), settled.get("port")
+        if isinstance(kept, str) and isinstance(port, int):
+            return Names(project, kept, port)
+    port = port_to_be(open_store(None, environ), wanted_port(environ))
+    return Names(project, domain_of(project, worktree, environ), port)
+
+
+def wants_names(environ: "Mapping[str, str]") -> bool:
+    """Whether the user's environment allows a proxy: not with `PORTWEAVE_PROXY=0`."""
+    return environ.get("PORTWEAVE_PROXY", "").lower() not in _NEVER
+
+
+def wanted_port(environ: "Mapping[str, str]") -> int | None:
+    """Where the proxy is to listen, as `PORTWEAVE_PROXY_PORT` says; None for 1355 or the next free.
+
+    Raises:
+        UsageError: It says something else.
+    """
+    text = environ.get("PORTWEAVE_PROXY_PORT", "")
+    if not text:
+        return None
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST_PORT))
+    if not is_number or not 0 < int(text) <= _LARGEST_PORT:
+        raise UsageError(f"PORTWEAVE_PROXY_PORT takes 1 to {_LARGEST_PORT}, received {text!r}")
+    return int(text)
+
+
+def proxy_words(environ: "Mapping[str, str]") -> list[str]:
+    """The command of the user's proxy; nothing where one runs.
+
+    Raises:
+        UsageError: The port that is wanted is none.
+    """
+    if find_proxy(open_store(None, environ)) is not None:
+        return []
+    from portweave.supervisor.proxy.command import words
+
+    port = wanted_port(environ)
+    linger = environ.get("PORTWEAVE_PROXY_LINGER")
+    return words(port=None if port is None else str(port), for_stacks=True, linger=linger)
+
+
+def ensure_proxy(environ: "Mapping[str, str]") -> None:
+    """See to it that the user has a proxy; where that fails, it is told on stderr.
+
+    Raises:
+        UsageError: The port that is wanted is none.
+    """
+    words = proxy_words(environ)
+    if not words:
+        return
+    from portweave.supervisor.proxy.start import start
+
+    try:
+        start(open_store(None, environ), words, environ)
+    except (PortweaveError, OSError) as error:
+        from sys import stderr
+
+        print(f"[portweave] no proxy: {error}", file=stderr)  # noqa: T201
 
 
 def domain_of(project: str, worktree: "Worktree", environ: "Mapping[str, str]") -> str:
@@ -63,19 +174,24 @@ def hostname_of(service: "Service", number: int, domain_name: str) -> str | None
     return route_name(own, number, domain_name)
 
 
-def url_of(hostname: str | None, port: int, environ: "Mapping[str, str]") -> str:
+def url_of(
+    hostname: str | None, port: int, worktree: "Worktree", environ: "Mapping[str, str]"
+) -> str:
     """Where what listens on a port is reached: by its name, if that leads there, else by the port.
 
     Args:
         hostname: From `hostname_of`.
         port: Its port.
+        worktree: Its worktree, whose stack may have been given other names.
         environ: Says where the state lies.
     """
-    if hostname is not None:
-        store = open_store(None, environ)
-        proxy = find_proxy(store)
-        if proxy is not None and any(
-            route.hostname == hostname and route.port == port for route in store.load_routes()
-        ):
-            return f"http://{hostname}:{proxy.port}"
+    store = open_store(None, environ)
+    proxy = find_proxy(store)
+    if hostname is not None and proxy is not None:
+        folder = stacks_dir(environ)
+        record = read_record(folder, stack_key(worktree.root, worktree.namespace))
+        owner = None if record is None else record.pid
+        for route in store.load_routes():
+            if route.port == port and (route.hostname == hostname or route.pid == owner):
+                return f"http://{route.hostname}:{proxy.port}"
     return f"http://{_HOST}:{port}"

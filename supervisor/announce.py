@@ -1,76 +1,121 @@
-"""A stack's names: registered while it runs, with a proxy that follows them.
+"""A stack's names: registered while it runs, with a proxy that follows them."""
 
-All of this waits for files and processes: call it in a thread where an event loop runs.
-"""
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
 
-from collections.abc import Mapping
+import anyio
+from anyio import to_thread
 
-from portweave.allocator.routetext import RouteMapping
-from portweave.errors import PortweaveError
-from portweave.supervisor.core.value import value
-from portweave.supervisor.proxy.start import start
-from portweave.supervisor.proxy.station import open_store
+from portweave.supervisor.core.announced import NOTHING, Announced
+from portweave.supervisor.core.fleet import Fleet
+from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.work import Naming
 
-_NEVER = frozenset({"0", "false", "no", "off"})
-
-
-@value
-class Announced:
-    """What came of it.
-
-    Attributes:
-        proxy_port: Where the proxy listens; None where there is none.
-        warnings: What did not work, in words.
-    """
-
-    proxy_port: int | None
-    warnings: tuple[str, ...] = ()
+# The first services have been spawned by then.
+_PAUSE_S = 0.05
+# Where the names cannot be taken away by then they go with their owner.
+_WITHDRAW_S = 1.0
 
 
-def wants_proxy(environ: Mapping[str, str]) -> bool:
-    """Whether the user's environment allows a proxy: not with `PORTWEAVE_PROXY=0`."""
-    return environ.get("PORTWEAVE_PROXY", "").lower() not in _NEVER
-
-
-def register(routes: Mapping[str, int], pid: int, environ: Mapping[str, str]) -> Announced:
-    """Register a stack's names, and see to it that a proxy runs.
+class Announcer:
+    """Keeps the names of a stack registered as its instances come and go.
 
     Args:
-        routes: Hostname to port.
-        pid: The process whose end takes the names away.
-        environ: Says where the state lies.
+        naming: How.
+        wake: The descriptor that wakes the one who becomes the proxy; None where there is none.
+        say: Takes a warning.
 
-    Returns:
-        What came of it; a stack without names is a stack all the same, so nothing is raised.
+    Attributes:
+        announced: What came of it last.
+        settled: Set when the names that there are at first are registered, or cannot be.
     """
-    if not routes:
-        return Announced(None)
-    store = open_store(None, environ)
-    try:
-        holders = store.add_routes(
-            RouteMapping(hostname, port, pid) for hostname, port in routes.items()
-        )
-        warnings = [_taken(holder) for holder in holders]
-        running, _ = start(store, for_stacks=True, environ=environ)
-    except PortweaveError as error:
-        return Announced(None, (f"no names: {error.message}", *error.hints))
-    except OSError as error:
-        return Announced(None, (f"no names: {error}",))
-    return Announced(running.port, tuple(warnings))
+
+    def __init__(self, naming: Naming, wake: int | None, say: Callable[[str], None]) -> None:
+        self.announced = NOTHING
+        self.settled = anyio.Event()
+        self._naming = naming
+        self._wake = wake
+        self._say = say
+        self._told: set[str] = set()
+        self._plans: Mapping[str, InstancePlan] = {}
+        self._dropped: frozenset[str] = frozenset()
+        self._wanted: dict[str, int] = {}
+        self._news = anyio.Event()
+        self._scope = anyio.CancelScope()
+
+    def take(self, fleet: Fleet) -> None:
+        """Take the fleet as it is now."""
+        if fleet.plans is self._plans and fleet.dropped == self._dropped:
+            return
+        self._plans, self._dropped = fleet.plans, fleet.dropped
+        wanted = {
+            plan.hostname: plan.port
+            for plan in fleet.plans.values()
+            if plan.hostname is not None
+            and plan.port is not None
+            and plan.name not in fleet.dropped
+        }
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._news.set()
+
+    def url(self, plan: InstancePlan) -> str | None:
+        """Where an instance is reached now; None without a port."""
+        if plan.hostname is not None and plan.hostname in self.announced.names:
+            from portweave.supervisor.registering import url_of
+
+            url = url_of(plan.hostname, self._naming)
+            if url is not None:
+                return url
+        return None if plan.port is None else f"http://127.0.0.1:{plan.port}"
+
+    async def run(self) -> None:
+        """Register what is wanted, until it is closed."""
+        with self._scope:
+            await anyio.sleep(_PAUSE_S)
+            registered: dict[str, int] = {}
+            while True:
+                self._news = anyio.Event()
+                if self._wanted != registered:
+                    registered = self._wanted
+                    work = partial(_register, registered, self._naming, self._wake)
+                    self.announced = await to_thread.run_sync(work, abandon_on_cancel=True)
+                    self._forget_starter()
+                    self._tell()
+                self.settled.set()
+                await self._news.wait()
+
+    async def close(self) -> None:
+        """Take the names away."""
+        self._scope.cancel()
+        self._forget_starter()
+        if self.announced.names:
+            work = partial(_register, {}, self._naming, None)
+            with anyio.move_on_after(_WITHDRAW_S):
+                await to_thread.run_sync(work, abandon_on_cancel=True)
+
+    def _forget_starter(self) -> None:
+        wake, self._wake = self._wake, None
+        if wake is not None:
+            os.close(wake)
+
+    def _tell(self) -> None:
+        warnings = list(self.announced.warnings)
+        port = self.announced.proxy_port
+        if port not in (None, self._naming.port):
+            warnings.append(
+                f"the proxy listens on port {port}, not on {self._naming.port} as services find it"
+                " in PORTWEAVE_URL"
+            )
+        for text in warnings:
+            if text not in self._told:
+                self._told.add(text)
+                self._say(text)
 
 
-def withdraw(pid: int, environ: Mapping[str, str]) -> None:
-    """Take a stack's names away; where that fails they go with the process."""
-    try:
-        open_store(None, environ).remove_routes(pid)
-    except (PortweaveError, OSError):
-        return
+def _register(routes: Mapping[str, int], naming: Naming, wake: int | None) -> Announced:
+    # What it needs takes a while to import: here nobody waits for it.
+    from portweave.supervisor.registering import register
 
-
-def _taken(holder: RouteMapping) -> str:
-    if holder.pid == 0:
-        return (
-            f"{holder.hostname} is an alias of port {holder.port}:"
-            f" portweave alias --remove {holder.hostname} gives the name back"
-        )
-    return f"{holder.hostname} belongs to pid {holder.pid} (port {holder.port})"
+    return register(routes, naming, wake)

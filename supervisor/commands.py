@@ -15,6 +15,7 @@ import anyio
 
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.errors import StackStoppingError, UnknownServiceError
+from portweave.supervisor.announce import Announcer
 from portweave.supervisor.attaching import Attaching
 from portweave.supervisor.census import Census
 from portweave.supervisor.control import INVALID_PARAMS, NO_METHOD, RefusedError, Stream
@@ -26,6 +27,7 @@ from portweave.supervisor.core.report import stopping
 from portweave.supervisor.core.status import Clock, row
 from portweave.supervisor.core.waiting import Goal, Verdict, describe, judge
 from portweave.supervisor.engine import Engine
+from portweave.supervisor.inquiries import Inquiries
 from portweave.supervisor.paths import PROTOCOL
 from portweave.supervisor.runs import Runs, differences
 from portweave.supervisor.usage import measure
@@ -52,6 +54,7 @@ class Host(Protocol):
         finished: Set when nothing of it runs any more.
         left: Processes that could not be ended, in words.
         runs: What is remembered of runs.
+        announcer: Keeps its names registered; None where it has none.
     """
 
     engine: Engine
@@ -63,6 +66,10 @@ class Host(Protocol):
     finished: anyio.Event
     left: list[str]
     runs: Runs
+    announcer: Announcer | None
+
+    def url(self, plan: InstancePlan) -> str | None:
+        """Where an instance is reached now; None without a port."""
 
     def end(self, grace_s: float | None) -> None:
         """Stop all because a client asked for it."""
@@ -89,6 +96,7 @@ class Commands:
         self._host = host
         self._engine = host.engine
         self._attaching = Attaching(host.engine)
+        self._inquiries = Inquiries(host)
         self._methods: dict[str, Method] = {
             "ps": self._ps,
             "start": self._start,
@@ -102,6 +110,8 @@ class Commands:
             "environment": self._environment,
             "apply": self._apply,
             "why": self._why,
+            "at": self._at,
+            "names": self._names_settled,
             "attach": self._attach,
             "type": self._type,
             "resize": self._resize,
@@ -142,7 +152,7 @@ class Commands:
                     "version": self._host.version,
                 },
                 "services": [
-                    row(plan, fleet.lives[name], clock, usage.get(name))
+                    row(plan, fleet.lives[name], self._host.url(plan), clock, usage.get(name))
                     for name, plan in fleet.plans.items()
                 ],
             }
@@ -221,7 +231,8 @@ class Commands:
         }
 
     def _row(self, name: str, life: Life) -> dict[str, object]:
-        return row(self._engine.fleet.plans[name], life, _clock(), None)
+        plan = self._engine.fleet.plans[name]
+        return row(plan, life, self._host.url(plan), _clock(), None)
 
     async def _until_gone(self, names: list[str], stream: Stream) -> list[object]:
         while staying := [name for name in names if is_going(self._engine.fleet, name)]:
@@ -284,6 +295,12 @@ class Commands:
             "differences": list(differences(plan, good)) if is_object(good) else [],
             "workingDir": plan.working_dir,
         }
+
+    async def _at(self, params: list[object], _stream: Stream) -> list[object]:
+        return [await self._inquiries.at(params[0] if params else None)]
+
+    async def _names_settled(self, _params: list[object], _stream: Stream) -> list[object]:
+        return [await self._inquiries.names()]
 
     async def _attach(self, params: list[object], stream: Stream) -> list[object]:
         name = self._name(params)
@@ -362,12 +379,8 @@ class Commands:
         return set(self._engine.fleet.plans)
 
     def _rows(self, names: list[str]) -> list[object]:
-        fleet, clock = self._engine.fleet, _clock()
-        return [
-            row(fleet.plans[name], fleet.lives[name], clock, None)
-            for name in fleet.plans
-            if name in names
-        ]
+        fleet = self._engine.fleet
+        return [self._row(name, fleet.lives[name]) for name in fleet.plans if name in names]
 
     def _names(self, params: list[object], index: int) -> list[str]:
         """The instances that a list of names stands for."""

@@ -15,6 +15,8 @@ import os
 import sys
 from _socket import socket as Socket  # noqa: N812
 
+from portweave.supervisor.starter import Starter
+
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     import signal
@@ -42,6 +44,7 @@ _WATCHED = frozenset({*_PASSED_ON, signal.SIGCHLD})
 _SI_KERNEL = 0x80
 _SIZE_BYTES = 8
 _INT_BYTES = 4
+_MOST_DESCRIPTORS = 2
 # recvmsg(2); elsewhere than on Linux what is started closes it by itself.
 _CLOSE_ON_EXEC: int = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
 
@@ -54,10 +57,13 @@ class Supervisor:
 
     Args:
         warm_up: Imports what the supervisor needs.
-        main: Runs a stack: takes what `start` was given, returns the exit status.
+        main: Runs a stack: takes what `start` was given, and the descriptor that wakes the one who
+            becomes the proxy; returns the exit status.
     """
 
-    def __init__(self, warm_up: "Callable[[], None]", main: "Callable[[bytes], int]") -> None:
+    def __init__(
+        self, warm_up: "Callable[[], None]", main: "Callable[[bytes, int | None], int]"
+    ) -> None:
         for stream in (sys.stdout, sys.stderr):
             # What is buffered would be written twice. There is no stream where none was open.
             if stream is not None:
@@ -75,20 +81,24 @@ class Supervisor:
         # Until there is something to guard, Ctrl-C ends us as it ends any command.
         signal.pthread_sigmask(signal.SIG_SETMASK, self._inherited)
 
-    def start(self, work: bytes, hold: "Hold", tag: str) -> int:
+    def start(self, work: bytes, hold: "Hold", tag: str, proxy: tuple[str, ...] = ()) -> int:
         """Have the child run a stack, and guard it: see to it that nothing of it is left.
 
         Args:
             work: For `main`.
             hold: The right to run the stack; from here on both processes have it.
             tag: What the marks of the stack's processes begin with.
+            proxy: The command of the proxy, where none runs yet and the stack wants one.
 
         Returns:
             The child's exit status; 128+n after its death by signal n.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
-        send(self._socket, work, hold.descriptor)
+        starter = Starter(proxy) if proxy else None
+        send(self._socket, work, hold.descriptor, *([starter.wake] if starter else ()))
         self._socket.close()
+        if starter is not None:
+            starter.leave()
         from portweave.supervisor.tribe import become_subreaper
 
         become_subreaper()
@@ -111,16 +121,17 @@ class Supervisor:
         os.waitpid(self.pid, 0)
 
 
-def send(socket: Socket, work: bytes, lock: int) -> None:
-    """Send what is to be done, and the descriptor of the lock that gives the right to do it."""
-    rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, lock.to_bytes(_INT_BYTES, sys.byteorder))
+def send(socket: Socket, work: bytes, *descriptors: int) -> None:
+    """Send what is to be done, and descriptors: of the lock that gives the right to do it first."""
+    numbers = b"".join(number.to_bytes(_INT_BYTES, sys.byteorder) for number in descriptors)
+    rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, numbers)
     socket.sendmsg([len(work).to_bytes(_SIZE_BYTES, "big")], [rights])
     socket.sendall(work)
 
 
-def receive(socket: Socket) -> tuple[bytes, int] | None:
+def receive(socket: Socket) -> tuple[bytes, list[int]] | None:
     """What `send` has sent; None where the other side has gone."""
-    space = _socket.CMSG_SPACE(_INT_BYTES)
+    space = _socket.CMSG_SPACE(_MOST_DESCRIPTORS * _INT_BYTES)
     head, rights, _, _ = socket.recvmsg(_SIZE_BYTES, space, _CLOSE_ON_EXEC)
     size = int.from_bytes(head, "big")
     work = b""
@@ -128,11 +139,15 @@ def receive(socket: Socket) -> tuple[bytes, int] | None:
         work += data
     if not (rights and len(work) == size):
         return None
-    return work, int.from_bytes(rights[0][2][:_INT_BYTES], sys.byteorder)
+    numbers = rights[0][2]
+    return work, [
+        int.from_bytes(numbers[at : at + _INT_BYTES], sys.byteorder)
+        for at in range(0, len(numbers) - _INT_BYTES + 1, _INT_BYTES)
+    ]
 
 
 def _supervise(
-    inbox: Socket, warm_up: "Callable[[], None]", main: "Callable[[bytes], int]"
+    inbox: Socket, warm_up: "Callable[[], None]", main: "Callable[[bytes, int | None], int]"
 ) -> "NoReturn":
     """The child's side; it does not return into what its parent was doing."""
     status = 1
@@ -144,7 +159,8 @@ def _supervise(
         if received is not None:
             # Not even what we inherited: what is blocked here would be blocked in every service.
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            status = main(received[0])
+            work, descriptors = received
+            status = main(work, descriptors[1] if len(descriptors) > 1 else None)
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
     finally:

@@ -11,6 +11,8 @@ import os
 import signal
 import time
 
+from portweave.allocator.leases import state_dir
+from portweave.allocator.owners import signed_proxy
 from portweave.supervisor.tribe import (
     Seen,
     children_of,
@@ -108,6 +110,7 @@ def find_remains(
         processes: A snapshot.
     """
     me = os.getpid()
+    processes = _without_proxy(processes)
     children = children_of(processes)
     own = {
         claim.pid: processes[claim.pid]
@@ -131,6 +134,17 @@ def find_remains(
         if seen.pid in own or seen.session in opened or seen.group in opened
     ]
     return [seen for seen in with_descendants(roots, children, me) if not seen.zombie]
+
+
+def _without_proxy(processes: "Mapping[int, Seen]") -> "Mapping[int, Seen]":
+    """All but the user's proxy: whoever started it, it is for the stacks of all worktrees.
+
+    One that a service has started, as an inner `up` does, is handed to us like any other process.
+    """
+    pid, start = signed_proxy(f"{state_dir(os.environ)}/proxy/proxy.owner") or (0, "0")
+    if pid not in processes or processes[pid].start != float(start):
+        return processes
+    return {other: seen for other, seen in processes.items() if other != pid}
 
 
 def end_all(

@@ -11,6 +11,7 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from portweave.errors import PortweaveError, ProcessesLeftError, ServiceFailedError
+from portweave.supervisor.announce import Announcer
 from portweave.supervisor.census import Census
 from portweave.supervisor.commands import Commands
 from portweave.supervisor.control import Listener
@@ -50,15 +51,19 @@ EVENTS_PAUSE_S = 1.0
 STRAY_GRACE_S = 1.0
 
 
-async def run(work: Work) -> int:
+async def run(work: Work, wake: int | None = None) -> int:
     """Run a stack until all of it has ended, or a signal ends it.
+
+    Args:
+        work: What to run, and how.
+        wake: The descriptor that wakes the one who becomes the proxy; None where there is none.
 
     Returns:
         The exit status: 0, 128+n after signal n, that of the service that was asked for, or 1 where
         a service has failed and nothing runs any more, or a process could not be ended.
     """
     raise_descriptor_limit()
-    stack = Stack(work)
+    stack = Stack(work, wake)
     try:
         async with anyio.create_task_group() as tasks:
             await stack.run(tasks)
@@ -78,7 +83,7 @@ async def run(work: Work) -> int:
 class Stack:
     """All services of one worktree while they run."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, wake: int | None = None) -> None:
         plan, options = work.plan, work.options
         self.plan = plan
         self.origin = work.origin
@@ -91,6 +96,8 @@ class Stack:
         self.finished = anyio.Event()
         self.left: list[str] = []
         self.runs = Runs(plan.root)
+        naming = options.naming
+        self.announcer = None if naming is None else Announcer(naming, wake, self._warn_of_names)
         self.engine = Engine(self._make_service, self._after_change, self.view.say)
         self._options = options
         self._logs = LogFolder(options.logs, self._warn) if options.logs is not None else None
@@ -156,10 +163,15 @@ class Stack:
         tasks.start_soon(self._settle_in)
         tasks.start_soon(Watcher(self.engine, self.view.say).run)
         tasks.start_soon(self._open_events)
+        if self.announcer is not None:
+            tasks.start_soon(self.announcer.run)
         if self._options.guardian is not None:
             tasks.start_soon(self._watch_guardian, self._options.guardian)
         await self._over.wait()
-        await self._end_strays()
+        async with anyio.create_task_group() as ends:
+            ends.start_soon(self._end_strays)
+            if self.announcer is not None:
+                ends.start_soon(self.announcer.close)
         self.left = self.engine.left
         self.left += [text for text in self._strays if text not in self.left]
         self.finished.set()
@@ -277,6 +289,14 @@ class Stack:
         self.view.say(text)
         self._note_stack("logs disturbed", reason=text)
 
+    def _warn_of_names(self, text: str) -> None:
+        self.view.say(text)
+        self._note_stack("names disturbed", reason=text)
+
+    def url(self, plan: InstancePlan) -> str | None:
+        """Where an instance is reached now; None without a port."""
+        return plan.url if self.announcer is None else self.announcer.url(plan)
+
     def _note_stack(self, phrase: str, **fields: object) -> None:
         fields |= {"project": self.plan.project, "namespace": self.plan.namespace}
         self._note({"time": rfc3339(time.time()), "event": phrase, **fields})
@@ -324,6 +344,8 @@ class Stack:
     def _after_change(self, before: Fleet) -> None:
         after = self.engine.fleet
         self._exchange.changed(before)
+        if self.announcer is not None:
+            self.announcer.take(after)
         now_s = time.monotonic()
         clock = Clock(now_s, time.time())
         for plan, old, new in changes(before, after):

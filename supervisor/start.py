@@ -34,7 +34,7 @@ def warm_up() -> None:
         import_module(name)
 
 
-def supervise(work: bytes) -> int:
+def supervise(work: bytes, wake: int | None) -> int:
     """Run a stack; the exit status."""
     import pickle
 
@@ -43,7 +43,7 @@ def supervise(work: bytes) -> int:
     from portweave.supervisor.run import run as run_stack
 
     # From our own parent, by a socket that nobody else has.
-    return anyio.run(run_stack, pickle.loads(work))  # noqa: S301
+    return anyio.run(run_stack, pickle.loads(work), wake)  # noqa: S301
 
 
 class Detached:
@@ -83,9 +83,17 @@ class Detached:
         os.close(null)
         theirs.close()
 
-    def start(self, work: bytes, folder: str, key: str, tag: str, hold: "Hold") -> None:
+    def start(
+        self,
+        work: bytes,
+        folder: str,
+        key: str,
+        tag: str,
+        hold: "Hold",
+        proxy: tuple[str, ...],
+    ) -> None:
         """Have it run a stack, and hand the right to do so over to it."""
-        head = "\0".join((folder, key, tag)).encode("utf-8", "surrogateescape")
+        head = "\0".join((folder, key, tag, "\n".join(proxy))).encode("utf-8", "surrogateescape")
         send(self._socket, head + b"\0" + work, hold.descriptor)
 
     def dismiss(self) -> None:
@@ -113,11 +121,11 @@ def guard() -> None:
     if received is None:
         supervisor.dismiss()
         return
-    data, descriptor = received
-    folder, key, tag, work = data.split(b"\0", 3)
-    hold = Hold(_text(folder), _text(key), descriptor)
+    data, descriptors = received
+    folder, key, tag, proxy, work = data.split(b"\0", 4)
+    hold = Hold(_text(folder), _text(key), descriptors[0])
     with hold:
-        supervisor.start(work, hold, _text(tag))
+        supervisor.start(work, hold, _text(tag), tuple(_text(proxy).split("\n")) if proxy else ())
 
 
 def _text(data: bytes) -> str:

@@ -11,6 +11,21 @@ NO_OUTLOOK = Outlook()
 
 
 @value
+class Naming:
+    """How the names of a stack are registered.
+
+    Attributes:
+        folder: Of the routes and the proxy.
+        owner: Pid of the process whose end takes the names away.
+        port: Where the services are told that the proxy listens.
+    """
+
+    folder: str
+    owner: int
+    port: int
+
+
+@value
 class Options:
     """How a stack is run.
 
@@ -30,6 +45,7 @@ class Options:
         detached: Whether the stack goes on until it is told to end, whatever becomes of its
             services.
         version: Portweave's, told to clients.
+        naming: How its names are registered; None where it has none.
     """
 
     abort_on_exit: bool = False
@@ -45,6 +61,7 @@ class Options:
     socket: str = ""
     detached: bool = False
     version: str = ""
+    naming: Naming | None = None
 
 
 @value

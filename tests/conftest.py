@@ -84,6 +84,8 @@ def environ(home: Path, pool: Pool) -> dict[str, str]:
         "XDG_RUNTIME_DIR": str(runtime),
         "GIT_CONFIG_NOSYSTEM": "1",
         "PORTWEAVE_POOL_RANGE": str(pool),
+        # Tests of names take this away.
+        "PORTWEAVE_PROXY": "0",
     }
 
 

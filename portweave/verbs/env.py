@@ -105,6 +105,7 @@ def _shared(prepared: Prepared) -> dict[str, str]:
 
 def _layers(prepared: Prepared, instance: str | None) -> "list[Layer]":
     from portweave.layers import Environments, shared_layers
+    from portweave.webnames import names_of, wants_names
 
     if instance is None:
         return shared_layers(prepared)
@@ -112,7 +113,11 @@ def _layers(prepared: Prepared, instance: str | None) -> "list[Layer]":
     port: int | None = None
     if service.env_var is not None:
         port = prepared.effective_port(service) if number == 1 else prepared.ports[instance]
-    return Environments(prepared, prepared.project.environ).layers(service, number, port)
+    project = prepared.project
+    names = None
+    if port is not None and wants_names(project.environ):
+        names = names_of(project.name, project.worktree, project.environ)
+    return Environments(prepared, project.environ, names).layers(service, number, port)
 
 
 def _print(

@@ -14,7 +14,8 @@ OPTIONS = (
     Option("-p", "--port", metavar="PORT", about="listen there, instead of 1355 or the next free"),
     Option("--state-dir", metavar="DIR", about="the folder of the routes"),
     Option("--wildcard", about="a name without a route is for its longest parent's"),
-    Option("--for-stacks", about="end 30 s after the last stack of this machine"),
+    Option("--for-stacks", about="end when the last stack of this machine has gone for a while"),
+    Option("--linger", metavar="SECONDS", about="for how long it has gone then (30)"),
 )
 USAGE = "start|stop|status|run [options]"
 HELP = """
@@ -66,29 +67,38 @@ def port_from(text: str | None) -> int | None:
 
 
 def _run(store: "RouteStore", port: int | None, args: Args) -> int:
+    from portweave.launch import seconds_of
     from portweave.supervisor.paths import stacks_dir
-    from portweave.supervisor.proxy.serve import serve
+    from portweave.supervisor.proxy.serve import LINGER_S, serve
 
     def say(found: int) -> None:
         text = f"[portweave] the proxy listens on http://127.0.0.1:{found} (pid {os.getpid()})"
         print(text, file=sys.stderr, flush=True)
 
-    stacks = stacks_dir(os.environ) if args.flag("for_stacks") else None
-    serve(store, port, wildcard=args.flag("wildcard"), stacks=stacks, say=say)
+    linger_s = seconds_of(args.text("linger"), "--linger", LINGER_S)
+    serve(
+        store,
+        port,
+        wildcard=args.flag("wildcard"),
+        stacks=stacks_dir(os.environ),
+        linger_s=linger_s if args.flag("for_stacks") else None,
+        say=say,
+    )
     return 0
 
 
 def _start(store: "RouteStore", args: Args) -> int:
+    from portweave.supervisor.proxy.command import words
     from portweave.supervisor.proxy.start import start
 
-    running, is_new = start(
-        store,
+    command = words(
         port=args.text("port"),
         state_dir=args.text("state_dir"),
         wildcard=args.flag("wildcard"),
         for_stacks=args.flag("for_stacks"),
-        environ=os.environ,
+        linger=args.text("linger"),
     )
+    running, is_new = start(store, command, os.environ)
     how = "listens" if is_new else "runs already, and listens"
     text = f"[portweave] the proxy {how} on http://127.0.0.1:{running.port} (pid {running.pid})"
     print(text, file=sys.stderr)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from portweave.supervisor.core.outlook import Outlook
     from portweave.supervisor.core.plan import StackPlan
     from portweave.supervisor.paths import Hold
+    from portweave.supervisor.work import Naming
 
 OPTIONS = (
     Option("-d", "--detach", about="return when all are ready; the stack goes on"),
@@ -27,6 +28,7 @@ OPTIONS = (
     Option("--profile", metavar="NAME", many=True, about="start the services of a profile too"),
     Option("--no-deps", about="do not start what the named services depend on"),
     Option("--watch", about="restart a service when a file of its folder changes"),
+    Option("--no-proxy", about="no names, and no proxy for them"),
     Option("--abort-on-exit", about="stop all when one service ends"),
     Option("--exit-code-from", metavar="SERVICE", about="exit as this service does, when one ends"),
     Option("--dry-run", about="say what would be started, and in which order"),
@@ -36,8 +38,11 @@ HELP = """
 Start the services of this worktree, or those that are named and what they depend on; show what
 they print; stop them all on Ctrl-C, dependents first. A second Ctrl-C kills them.
 
-Each service finds its port in PORT, the ports of the others in their variables, and
-http://127.0.0.1:PORT in PORTWEAVE_URL.
+Each service finds its port in PORT, the ports of the others in their variables, and its URL in
+PORTWEAVE_URL: http://NAME.PROJECT.localhost:1355, in a linked worktree
+http://NAME.WORKTREE.PROJECT.localhost:1355. The proxy that passes these on is started with the
+first stack, and ends 30 s after the last one. With --no-proxy, or PORTWEAVE_PROXY=0 in the
+environment, there is none, and the URL is http://127.0.0.1:PORT.
 
 Exit status: 0 when all ended well, 1 when a service failed for good, 130 after Ctrl-C, 143 after
 SIGTERM, with --exit-code-from that of the service.
@@ -76,7 +81,7 @@ def run(args: Args) -> int:
         supervisor.dismiss()
         return stack.join(follow=True)
     with hold:
-        return supervisor.start(work, hold, stack.tag)
+        return supervisor.start(work, hold, stack.tag, stack.proxy())
 
 
 def _run_detached(args: Args, began_s: float) -> int:
@@ -99,7 +104,8 @@ def _run_detached(args: Args, began_s: float) -> int:
                 work = stack.work(hold, guardian.pid, began_s, detached=True)
                 sys.stderr.write(_banner(prepared, plan))
                 sys.stderr.flush()
-                guardian.start(work, stack.folder, stack.key, stack.tag, hold)
+                proxy = stack.proxy()
+                guardian.start(work, stack.folder, stack.key, stack.tag, hold, proxy)
     except BaseException:
         guardian.dismiss()
         raise
@@ -198,8 +204,25 @@ class _Launch:
             socket=socket,
             detached=detached,
             version=__version__,
+            naming=self._naming(guardian),
         )
         return pickle.dumps(Work(plan, options, began_s, self._origin))
+
+    def _naming(self, owner: int) -> "Naming | None":
+        from portweave.launch import proxy_port
+        from portweave.supervisor.proxy.station import routes_dir
+        from portweave.supervisor.work import Naming
+
+        port = proxy_port(self._origin)
+        return None if port is None else Naming(routes_dir(self._environ), owner, port)
+
+    def proxy(self) -> tuple[str, ...]:
+        """The command of the proxy, where none runs yet and the stack wants one."""
+        if all(instance.hostname is None for instance in self._plan.instances):
+            return ()
+        from portweave.webnames import proxy_words
+
+        return tuple(proxy_words(self._environ))
 
     def _outlook(self, *, detached: bool) -> "Outlook":
         from portweave.supervisor.core.outlook import Outlook

@@ -65,4 +65,5 @@ def find(args: Args, verb: str) -> tuple[str, int, str]:
         print(f"[portweave] {warning}", file=sys.stderr)
     port = prepared.effective_port(service) if number == 1 else prepared.ports[name]
     domain_name = domain_of(project.name, project.worktree, os.environ)
-    return name, port, url_of(hostname_of(service, number, domain_name), port, os.environ)
+    hostname = hostname_of(service, number, domain_name)
+    return name, port, url_of(hostname, port, project.worktree, os.environ)

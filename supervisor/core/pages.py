@@ -132,12 +132,17 @@ def unknown(name: str, hostnames: list[str], port: int, scheme: str, *, may_know
     )
 
 
-def not_up(name: str, port: int, state: str) -> Page:
-    """A host whose service does not answer."""
+def not_up(name: str, port: int, state: str, service: str = "") -> Page:
+    """A host whose service does not answer; `service` as its stack calls it."""
+    more = (f"portweave why {service} tells more.",) if service else ()
     return Page(
         503,
         f"{name} is not up yet",
-        (f"It is {state}.", f"Nothing listens on port {port}. This page asks again by itself."),
+        (
+            f"It is {state}.",
+            f"Nothing listens on port {port}. This page asks again by itself.",
+            *more,
+        ),
         reload_s=1,
     )
 
@@ -152,6 +157,8 @@ def wrong_port(name: str, port: int, found: list[int]) -> Page:
             f"It was given port {port} (in the variable PORT), but it listens on {ports}.",
             f"Have it read PORT, or start it with an option such as --port {port}.",
         ),
+        # It may have been put right, or only not be done with starting.
+        reload_s=2,
     )
 
 

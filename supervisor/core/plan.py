@@ -89,7 +89,8 @@ class InstancePlan:
         working_dir: Absolute.
         environment: All of it, but for what each start adds.
         port: None for a service without one.
-        url: Where it is reached; None without a port.
+        url: Where it is reached, as it is told itself; None without a port.
+        hostname: Name of its route; None where it has none.
         needs: What has to be there first.
         ready: How it is known that it is up.
         restart: When it is started again.
@@ -110,6 +111,7 @@ class InstancePlan:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     port: int | None = None
     url: str | None = None
+    hostname: str | None = None
     needs: tuple[Need, ...] = ()
     ready: ReadyPlan = ReadyPlan()
     restart: RestartPolicy = RestartPolicy(When.ON_FAILURE, 10)

@@ -45,12 +45,15 @@ def rfc3339(wall_s: float) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def row(plan: InstancePlan, life: Life, clock: Clock, usage: Usage | None) -> dict[str, object]:
+def row(
+    plan: InstancePlan, life: Life, url: str | None, clock: Clock, usage: Usage | None
+) -> dict[str, object]:
     """An instance as an object of `ps --json`.
 
     Args:
         plan: Its plan.
         life: Where it stands.
+        url: Where it is reached now.
         clock: Now.
         usage: Of its processes; None where none is alive.
     """
@@ -64,7 +67,7 @@ def row(plan: InstancePlan, life: Life, clock: Clock, usage: Usage | None) -> di
         "state": str(life.phase),
         "pid": life.pid,
         "port": plan.port,
-        "url": plan.url,
+        "url": url,
         "restarts": life.restarts,
         "exitCode": None if is_alive else life.exit_status,
         "startedAt": clock.stamp(life.started_s),

@@ -5,6 +5,15 @@ from enum import StrEnum
 from portweave.supervisor.core.exits import describe_exit
 from portweave.supervisor.core.lifecycle import DONE, Life, Phase
 
+# How long a request waits for a service that is about to answer.
+_COMING_S = 10.0
+# For one that listens elsewhere meanwhile: it may still open its port, as a second one.
+_ELSEWHERE_S = 2.0
+# Who has just ended is taken for ready until that is seen.
+_UNSEEN_S = 0.3
+# In these a service may answer on another port than it was given.
+ANSWERING = frozenset({Phase.STARTING, Phase.READY, Phase.UNHEALTHY})
+
 
 class Goal(StrEnum):
     """What is waited for."""
@@ -43,3 +52,26 @@ def describe(life: Life) -> str:
     if not reason and life.phase in DONE and life.exit_status is not None:
         reason = describe_exit(life.exit_status)
     return f"{life.phase}: {reason}" if reason else str(life.phase)
+
+
+def patience_s(life: Life, *, again: bool, elsewhere: bool) -> float:
+    """How long a request may wait for an instance that does not answer on its port.
+
+    Args:
+        life: Where it stands.
+        again: Whether it is to be stopped, and started again after that.
+        elsewhere: Whether it listens on another port.
+    """
+    if again:
+        return _COMING_S
+    match life.phase:
+        case Phase.STARTING if elsewhere:
+            return _ELSEWHERE_S
+        case Phase.WAITING | Phase.STARTING | Phase.BACKOFF:
+            return _COMING_S
+        case Phase.STOPPING if life.wanted:
+            return _COMING_S
+        case Phase.READY | Phase.UNHEALTHY:
+            return _UNSEEN_S
+        case _:
+            return 0.0

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # How soon to try again where a service is expected to be back.
 RETRY_S = 0.03
+# A request that its service dies of again and again is answered in the end.
+MOST_RETRIES = 3
 
 
 class Target(Protocol):
@@ -41,6 +43,25 @@ class Target(Protocol):
     @property
     def port(self) -> int:
         """On a loopback address."""
+        ...
+
+
+class Standing(Protocol):
+    """What is known of a service that does not answer."""
+
+    @property
+    def patience_s(self) -> float:
+        """How long a request may wait for it."""
+        ...
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its stack takes it for one that answers."""
+        ...
+
+    @property
+    def age_s(self) -> float:
+        """How long its process has run."""
         ...
 
 
@@ -60,8 +81,8 @@ class Desk(Protocol):
         """What to say about a host without a route."""
         ...
 
-    def patience_s(self, target: Target) -> float:
-        """How long to wait for a service that does not answer now."""
+    async def ask(self, target: Target) -> "Standing":
+        """What is known of a service that does not answer."""
         ...
 
     async def explain(self, target: Target) -> "Page":
@@ -124,10 +145,12 @@ class Exchange:
         "_is_ended",
         "_is_over",
         "_is_tunnel",
-        "_may_retry",
         "_out",
+        "_retries",
+        "_sent_s",
         "_target",
         "_tunnel_ends",
+        "_was_idle",
         "is_request_complete",
         "request",
     )
@@ -147,7 +170,9 @@ class Exchange:
         self._out: list[bytes] = []
         self._answer: Answer | None = None
         self._is_begun = self._is_ended = self._is_over = False
-        self._may_retry = False
+        self._was_idle = False
+        self._retries = 0
+        self._sent_s = 0.0
         self._is_tunnel = False
         self._tunnel_ends = 0
 
@@ -221,25 +246,42 @@ class Exchange:
         if target is None:
             self._say(self._desk.unknown(request))
             return
-        if request.framing is Framing.NONE and not request.upgrade and request.method in SAFE:
-            # A connection that waits may be closed at this very moment. Only what may be sent
-            # twice is sent on it: RFC 9110, section 9.2.2.
+        if self._is_repeatable():
+            # A connection that waits may be closed at this very moment.
             backend = self._desk.pool.take(target.port)
             if backend is not None:
-                self._may_retry = True
+                self._was_idle = True
                 self._send(backend)
                 return
         self._cancel = self._desk.spawn(self._connect(target))
 
+    def _is_repeatable(self) -> bool:
+        """Whether it may be sent twice: RFC 9110, section 9.2.2."""
+        request = self.request
+        return (
+            isinstance(request, Request)
+            and request.framing is Framing.NONE
+            and not request.upgrade
+            and request.method in SAFE
+        )
+
     async def _connect(self, target: Target) -> None:
-        until_s = 0.0
+        """Connect to the service, or wait for it as long as it is expected to be back."""
+        assert isinstance(self.request, Request)
+        began_s = seen_s = time.monotonic()
         while True:
             try:
                 backend = await self._desk.pool.connect(target.port)
             except (OSError, OverflowError):
-                until_s = until_s or time.monotonic() + self._desk.patience_s(target)
-                if time.monotonic() < until_s:
+                standing = await self._desk.ask(target)
+                now_s = time.monotonic()
+                if not standing.is_ready:
+                    seen_s = now_s
+                # One that has become ready at this moment is not held to be late for it.
+                if now_s - (seen_s if standing.is_ready else began_s) < standing.patience_s:
                     await asyncio.sleep(RETRY_S)
+                    # It may be given another port meanwhile.
+                    target = self._target = self._desk.find(self.request.name) or target
                     continue
                 page = await self._desk.explain(target)
                 self._cancel = None
@@ -252,9 +294,26 @@ class Exchange:
             return
         self._send(backend)
 
+    async def _try_again(self, target: Target, why: str) -> None:
+        """Ask once more where the service has gone before it answered, and is being restarted."""
+        # The end of a process is seen by its supervisor a moment later than by its clients.
+        await asyncio.sleep(RETRY_S)
+        standing = await self._desk.ask(target)
+        is_another = standing.age_s < time.monotonic() - self._sent_s
+        if standing.patience_s and (is_another or not standing.is_ready):
+            await self._connect(target)
+            return
+        self._cancel = None
+        self._break(target, why)
+
+    def _break(self, target: Target, why: str) -> None:
+        self._desk.report(target, why)
+        self._say(pages.broken(target.hostname, target.port, why))
+
     def _send(self, backend: "Backend") -> None:
         assert isinstance(self.request, Request)
         self._backend = backend
+        self._sent_s = time.monotonic()
         backend.asker = self
         self._pass_on(request_head(self.request))
         if not self.is_request_complete:
@@ -345,12 +404,15 @@ class Exchange:
             self._client.end_exchange(keep_alive=False, read_all=True)
         elif self._answer is None:
             assert self._target is not None
-            if self._may_retry and backend is not None and backend.used and not self._out:
-                self._may_retry = False
-                self._cancel = self._desk.spawn(self._connect(self._target))
-            else:
-                self._desk.report(self._target, why)
-                self._say(pages.broken(self._target.hostname, self._target.port, why))
+            if not self._is_repeatable() or self._out or self._retries == MOST_RETRIES:
+                self._break(self._target, why)
+                return
+            self._retries += 1
+            # One that had waited may have been closed for no other reason than that.
+            was_idle = self._was_idle and backend is not None and backend.used
+            self._was_idle = False
+            again = self._connect(self._target) if was_idle else self._try_again(self._target, why)
+            self._cancel = self._desk.spawn(again)
         elif clean and self._answer.source is Framing.UNTIL_CLOSE:
             self.take_end([])
             self.take_news()

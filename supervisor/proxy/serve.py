@@ -9,15 +9,16 @@ from collections.abc import Callable
 from errno import EADDRNOTAVAIL, EAFNOSUPPORT
 
 from portweave.allocator.routes import RouteStore
-from portweave.errors import ProxyPortError
+from portweave.errors import ProxyPortError, ProxyRunningError
 from portweave.supervisor.paths import live_stacks
 from portweave.supervisor.proxy.server import ProxyServer
+from portweave.supervisor.proxy.stacks import Stacks
 from portweave.supervisor.proxy.station import Post, candidate_ports
-from portweave.supervisor.proxy.table import Owners, Table
+from portweave.supervisor.proxy.table import Table
 
 DRAIN_S = 1.5
 # How long after the last stack one that was started for stacks ends, and how often it looks.
-IDLE_S = 30.0
+LINGER_S = 30.0
 LOOK_S = 5.0
 GARBAGE_OBJECTS = 20_000
 
@@ -27,7 +28,8 @@ def serve(
     port: int | None,
     *,
     wildcard: bool,
-    stacks: str | None,
+    stacks: str,
+    linger_s: float | None,
     say: Callable[[int], object],
 ) -> None:
     """Run the proxy of a folder until SIGINT, SIGTERM or SIGHUP.
@@ -36,8 +38,8 @@ def serve(
         store: The folder's.
         port: Where to listen; None for 1355, or the next one that is free.
         wildcard: Whether a host without a route is for that of its longest parent.
-        stacks: Where the records of stacks lie, if it is to end when the last of them has gone for
-            a while; else None.
+        stacks: Where the records of stacks lie.
+        linger_s: How long after the last stack it is to end; None for never.
         say: Called with the port when it listens.
 
     Raises:
@@ -45,56 +47,67 @@ def serve(
         ProxyRunningError: The folder has a proxy.
     """
     post = Post(store)
-    try:
-        _raise_descriptor_limit()
-        asyncio.run(_serve(store, port, post, wildcard=wildcard, stacks=stacks, say=say))
-    finally:
-        post.close()
-
-
-async def _serve(
-    store: RouteStore,
-    port: int | None,
-    post: Post,
-    *,
-    wildcard: bool,
-    stacks: str | None,
-    say: Callable[[int], object],
-) -> None:
-    over = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Who is started by nohup(1) does not end with the terminal.
-        if signal.getsignal(number) != signal.SIG_IGN:
-            loop.add_signal_handler(number, over.set)
-    table = Table(store)
-    server = ProxyServer(table.routes, wildcard=wildcard, advice=Owners(table))
-    found = await listen(server, candidate_ports(port))
-    post.sign(found)
-    say(found)
-    # What is there now stays: to look through it again and again would cost every request.
-    gc.collect()
-    gc.freeze()
-    # A request makes a hundred objects and no cycle; only connections make some.
-    gc.set_threshold(GARBAGE_OBJECTS)
-    if stacks is None:
-        await over.wait()
-    else:
-        await _wait(over, stacks)
-    await server.close(DRAIN_S)
-
-
-async def _wait(over: asyncio.Event, stacks: str) -> None:
-    """Wait until it is to end, or the last stack has been gone for a while."""
-    last_s = time.monotonic()
-    while time.monotonic() - last_s < IDLE_S:
+    _raise_descriptor_limit()
+    while True:
+        house = _House(store, post, stacks, wildcard=wildcard)
         try:
-            async with asyncio.timeout(LOOK_S):
-                await over.wait()
-                return
-        except TimeoutError:
-            if live_stacks(stacks):
-                last_s = time.monotonic()
+            was_asked = asyncio.run(house.serve(port, linger_s, say))
+        finally:
+            post.close()
+        # A stack that began while we were ending has seen us run. Whoever looks from here on sees
+        # that nobody does; so either we see him, or he sees that.
+        if was_asked or not live_stacks(stacks):
+            return
+        try:
+            post = Post(store)
+        except ProxyRunningError:
+            return
+
+
+class _House:
+    """A proxy with all that it goes by."""
+
+    def __init__(self, store: RouteStore, post: Post, stacks: str, *, wildcard: bool) -> None:
+        self._post = post
+        self._stacks = stacks
+        table = Table(store)
+        self._server = ProxyServer(table.routes, wildcard=wildcard, advice=Stacks(table, stacks))
+
+    async def serve(
+        self, port: int | None, linger_s: float | None, say: Callable[[int], object]
+    ) -> bool:
+        """Serve until a signal comes (True), or the last stack has been gone for a while."""
+        over = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Who is started by nohup(1) does not end with the terminal.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                loop.add_signal_handler(number, over.set)
+        found = await listen(self._server, candidate_ports(port))
+        self._post.sign(found)
+        say(found)
+        # What is there now stays: to look through it again and again would cost every request.
+        gc.collect()
+        gc.freeze()
+        # A request makes a hundred objects and no cycle; only connections make some.
+        gc.set_threshold(GARBAGE_OBJECTS)
+        if linger_s is None:
+            await over.wait()
+        else:
+            await self._wait(over, linger_s)
+        await self._server.close(DRAIN_S)
+        return over.is_set()
+
+    async def _wait(self, over: asyncio.Event, linger_s: float) -> None:
+        last_s = time.monotonic()
+        while time.monotonic() - last_s < linger_s:
+            try:
+                async with asyncio.timeout(min(LOOK_S, linger_s / 4)):
+                    await over.wait()
+                    return
+            except TimeoutError:
+                if live_stacks(self._stacks):
+                    last_s = time.monotonic()
 
 
 async def listen(server: ProxyServer, ports: list[int]) -> int:

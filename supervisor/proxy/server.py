@@ -1,6 +1,7 @@
 """The proxy as a server: it listens, knows its clients, and finds each request's service."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Self
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from portweave.errors import ProxyPortError
 from portweave.supervisor.core import pages
 from portweave.supervisor.core.hosts import is_our_concern, match
+from portweave.supervisor.core.value import value
 from portweave.supervisor.proxy.backend import Pool
 from portweave.supervisor.proxy.client import Client
 from portweave.supervisor.proxy.exchange import Target
@@ -25,23 +27,39 @@ BACKLOG = 1024
 TLD = "localhost"
 
 
+@value
+class Standing:
+    """What is known of a service that does not answer.
+
+    Attributes:
+        state: What it is, in a few words.
+        service: What its stack calls it; empty where it belongs to none.
+        patience_s: How long a request may wait for it.
+        ports: On which ports its processes listen instead.
+        is_ready: Whether its stack takes it for one that answers.
+        age_s: How long its process has run; for ever where that is not known.
+    """
+
+    state: str = "registered, but it does not answer"
+    service: str = ""
+    patience_s: float = 0.0
+    ports: tuple[int, ...] = ()
+    is_ready: bool = False
+    age_s: float = math.inf
+
+
+UNKNOWN = Standing()
+
+
 class Advice:
     """What is known of services beyond their routes; a proxy for itself knows nothing.
 
     A subclass may know more.
     """
 
-    def patience_s(self, target: Target) -> float:
-        """How long a request may wait for a service that is being started again."""
-        return 0.0
-
-    def state(self, target: Target) -> str:
-        """What a service that does not answer is, in a word or two."""
-        return "registered, but it does not answer"
-
-    async def ports_of(self, target: Target) -> list[int]:
-        """On which ports a service's processes listen."""
-        return []
+    async def ask(self, target: Target) -> Standing:
+        """What is known of a service that does not answer."""
+        return UNKNOWN
 
 
 class ProxyServer:
@@ -201,17 +219,18 @@ class ProxyServer:
             may_know=is_our_concern(request.name, tlds),
         )
 
-    def patience_s(self, target: Target) -> float:
-        """How long to wait for a service that does not answer now."""
-        return self._advice.patience_s(target)
+    async def ask(self, target: Target) -> Standing:
+        """What is known of a service that does not answer."""
+        return await self._advice.ask(target)
 
     async def explain(self, target: Target) -> "Page":
         """What to say about a service that nothing listens for."""
-        found = [port for port in await self._advice.ports_of(target) if port != target.port]
+        standing = await self._advice.ask(target)
+        found = [port for port in standing.ports if port != target.port]
         self.report(target, "nothing listens there")
         if found:
             return pages.wrong_port(target.hostname, target.port, found)
-        return pages.not_up(target.hostname, target.port, self._advice.state(target))
+        return pages.not_up(target.hostname, target.port, standing.state, standing.service)
 
     def report(self, target: Target, why: str) -> None:
         """A service has not answered properly."""

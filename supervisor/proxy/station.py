@@ -6,6 +6,7 @@ that portless has; `proxy.owner` says when that process began, and that it is ou
 
 import fcntl
 import os
+import time
 
 from portweave.allocator.leases import state_dir
 from portweave.allocator.listeners import listening
@@ -22,6 +23,9 @@ DEFAULT_PORT = 1355
 _PORTS_TRIED = 100
 _LOCK = "proxy.lock"
 _OWNER = "proxy.owner"
+# From listening to signing it is a few milliseconds.
+_SIGNS_S = 1.0
+_PAUSE_S = 0.005
 
 
 def routes_dir(environ: "Mapping[str, str]") -> str:
@@ -77,6 +81,42 @@ def _number(path: str) -> int:
     except OSError:
         return 0
     return int(text) if text.isdigit() and len(text) < 10 else 0
+
+
+def port_to_be(store: RouteStore, wanted: int | None = None) -> int:
+    """Where the proxy of a folder listens, or will if it is started now.
+
+    Args:
+        store: The folder's.
+        wanted: The port that it is to take, where the user has chosen one.
+    """
+    candidates = candidate_ports(wanted)
+    until_s = time.monotonic() + _SIGNS_S
+    while True:
+        running = find_proxy(store)
+        if running is not None:
+            return running.port
+        busy = listening(candidates)
+        if candidates[0] not in busy or not _is_taken(store) or time.monotonic() > until_s:
+            break
+        # It may be our own that listens there, and has not signed yet.
+        time.sleep(_PAUSE_S)
+    return next((port for port in candidates if port not in busy), candidates[0])
+
+
+def _is_taken(store: RouteStore) -> bool:
+    """Whether somebody holds the post of a folder."""
+    try:
+        lock = os.open(f"{os.path.dirname(store.pid_path)}/{_LOCK}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 class Post:

@@ -1,20 +1,17 @@
 """The routes of a state folder as they are now, whoever has changed them and however."""
 
-import asyncio
 import os
 import time
 from typing import TYPE_CHECKING
 
 from portweave.allocator.listeners import sockets
-from portweave.allocator.processes import HAS_PROC, parent_of
-from portweave.supervisor.proxy.server import Advice
+from portweave.allocator.processes import parent_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from portweave.allocator.routes import RouteStore
     from portweave.allocator.routetext import RouteMapping
-    from portweave.supervisor.proxy.exchange import Target
 
 # A file that was written so recently may be written again without looking different.
 _RACY_S = 0.05
@@ -55,23 +52,6 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.routes())
-
-
-class Owners(Advice):
-    """What is known of services from the processes that own their routes."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
-    async def ports_of(self, target: "Target") -> list[int]:
-        """On which ports the processes of a route's owner listen."""
-        pid = next(
-            (r.pid for r in self._table.routes() if r.hostname == target.hostname and r.pid > 0), 0
-        )
-        if not pid or not HAS_PROC:
-            return []
-        # To look through all processes takes milliseconds.
-        return await asyncio.to_thread(ports_of_family, pid)
 
 
 def ports_of_family(pid: int) -> list[int]:

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,12 @@ import pytest
 
 from portweave.allocator.processes import started_at
 from portweave.routes import RouteMapping, RouteStore
-from portweave.supervisor.announce import register, wants_proxy, withdraw
 from portweave.supervisor.paths import Hold, StackRecord
 from portweave.supervisor.proxy.start import stop
-from portweave.supervisor.proxy.station import find_proxy
+from portweave.supervisor.registering import register
+from portweave.supervisor.starter import Starter
+from portweave.supervisor.work import Naming
+from portweave.webnames import wants_names
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -23,61 +25,62 @@ if TYPE_CHECKING:
 ME = os.getpid()
 
 
-def test_names_come_with_a_proxy_and_go(home: Path, environ: dict[str, str]) -> None:
-    store = RouteStore(home / "state/portweave/proxy")
-    try:
-        store.add_route("db.shop.localhost", 5432, 0)
-        found = register({"web.shop.localhost": 1, "db.shop.localhost": 2}, ME, environ)
-        proxy = find_proxy(store)
-        assert proxy is not None
-        assert found.proxy_port == proxy.port
-        assert found.warnings == (
-            (
-                "db.shop.localhost is an alias of port 5432:"
-                " portweave alias --remove db.shop.localhost gives the name back"
-            ),
-        )
-        assert store.load_routes() == [
-            RouteMapping("db.shop.localhost", 5432, 0),
-            RouteMapping("web.shop.localhost", 1, ME),
-        ]
-        again = register({"web.shop.localhost": 3}, os.getppid(), environ)
-        assert again.warnings == (f"web.shop.localhost belongs to pid {ME} (port 1)",)
-        withdraw(ME, environ)
-        assert store.load_routes() == [RouteMapping("db.shop.localhost", 5432, 0)]
-    finally:
-        stop(store)
+@pytest.fixture
+def store(home: Path) -> Iterator[RouteStore]:
+    """The user's own, whose proxy is ended with the test."""
+    store = RouteStore(home / "state/portweave/proxy", private=True)
+    yield store
+    stop(store)
 
 
-def test_a_stack_goes_on_without_names(home: Path, environ: dict[str, str]) -> None:
-    assert register({}, ME, environ).proxy_port is None
-    (home / "state/portweave/proxy/routes.flock").mkdir(parents=True)
-    found = register({"web.shop.localhost": 1}, ME, environ)
+def test_names_come_and_go(store: RouteStore) -> None:
+    store.add_route("db.shop.localhost", 5432, 0)
+    naming = Naming(store.dir, ME, 1355)
+    found = register({"web.shop.localhost": 1, "db.shop.localhost": 2}, naming, None)
+    assert found.names == {"web.shop.localhost"}
+    assert found.warnings == (
+        "no proxy runs, so names lead nowhere: portweave proxy start",
+        (
+            "db.shop.localhost is an alias of port 5432:"
+            " portweave alias --remove db.shop.localhost gives the name back"
+        ),
+    )
+    alias = RouteMapping("db.shop.localhost", 5432, 0)
+    assert store.load_routes() == [alias, RouteMapping("web.shop.localhost", 1, ME)]
+    other = Naming(store.dir, os.getppid(), 1355)
+    again = register({"web.shop.localhost": 3}, other, None)
+    assert again.warnings[-1] == f"web.shop.localhost belongs to pid {ME} (port 1)"
+    register({"api.shop.localhost": 4}, naming, None)
+    assert store.load_routes() == [alias, RouteMapping("api.shop.localhost", 4, ME)]
+    assert register({}, naming, None).warnings == ()
+    assert store.load_routes() == [alias]
+
+
+def test_a_stack_goes_on_without_names(store: RouteStore) -> None:
+    Path(store.dir, "routes.flock").mkdir(parents=True)
+    found = register({"web.shop.localhost": 1}, Naming(store.dir, ME, 1355), None)
     assert found.proxy_port is None
     assert found.warnings[0] == "no names: Failed to acquire route lock"
-    withdraw(ME, environ)
 
 
 def test_a_proxy_that_cannot_start_is_told_of(
-    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    store: RouteStore, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    found = register({"web.shop.localhost": 1}, ME, environ)
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    starter = Starter(("/bin/sh", "-c", "echo no wheels >&2; exit 3"))
+    wake = os.dup(starter.wake)
+    starter.leave()
+    try:
+        found = register({"web.shop.localhost": 1}, Naming(store.dir, ME, 1355), wake)
+    finally:
+        os.close(wake)
     assert found.warnings[0].startswith("no names: the proxy did not start")
+    assert "no wheels" in found.warnings[0]
 
 
 @pytest.mark.parametrize(("text", "wanted"), [("", True), ("1", True), ("0", False), ("no", False)])
 def test_the_user_may_want_none(text: str, wanted: bool) -> None:
-    assert wants_proxy({"PORTWEAVE_PROXY": text}) is wanted
-
-
-CODE = """
-import sys
-from portweave.supervisor.proxy import serve
-serve.IDLE_S, serve.LOOK_S = 0.3, 0.05
-from portweave.cli import main
-sys.exit(main(["proxy", "run", "--port", "0", "--for-stacks"]))
-"""
+    assert wants_names({"PORTWEAVE_PROXY": text}) is wanted
 
 
 def test_it_ends_when_no_stack_is_left(
@@ -96,7 +99,8 @@ def test_it_ends_when_no_stack_is_left(
                 tag="x",
             )
         )
-        proxy = spawned([sys.executable, "-Ic", CODE], env=cli.env(), stderr=subprocess.PIPE)
+        words = ["proxy", "run", "--port", "0", "--for-stacks", "--linger", "300ms"]
+        proxy = spawned([*cli.argv, *words], env=cli.env(), stderr=subprocess.PIPE)
         assert proxy.stderr is not None
         assert b"listens" in proxy.stderr.readline()
         with pytest.raises(subprocess.TimeoutExpired):

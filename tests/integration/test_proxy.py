@@ -12,7 +12,7 @@ from portweave.errors import ProxyPortError
 from portweave.routes import RouteInfo, create_proxy_server
 from portweave.supervisor.proxy import client as client_module
 from portweave.supervisor.proxy import server as server_module
-from portweave.supervisor.proxy.server import Advice
+from portweave.supervisor.proxy.server import Advice, Standing
 from tests.proxies import Caller, Proxy, Service, plain, raw
 
 Serve = Callable[[Caller, Service], object]
@@ -582,8 +582,8 @@ def test_a_service_that_is_being_restarted_is_waited_for(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     class Soon(Advice):
-        def patience_s(self, target: object) -> float:
-            return 10.0
+        async def ask(self, target: object) -> Standing:
+            return Standing(patience_s=10.0)
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -604,8 +604,8 @@ def test_a_service_that_is_being_restarted_is_waited_for(
 
 def test_a_service_on_another_port_is_named(proxy: Callable[..., Proxy]) -> None:
     class Knows(Advice):
-        async def ports_of(self, target: object) -> list[int]:
-            return [5173]
+        async def ask(self, target: object) -> Standing:
+            return Standing(ports=(5173,))
 
     answer = proxy(advice=Knows(), a=1).get("a.localhost")
     assert b"HTTP/1.1 502 Bad Gateway" in answer

@@ -36,6 +36,7 @@ from portweave.supervisor.core.plan import (
     StackPlan,
     When,
 )
+from portweave.webnames import Names
 
 ROOT = "/code/shop"
 HERE = Origin("/code/shop/portweave.yaml")
@@ -87,6 +88,7 @@ def plan_of(
     dotenv: Mapping[str, str] | None = None,
     env_files: tuple[EnvFile, ...] = (),
     project_name: str = "shop",
+    names: Names | None = None,
 ) -> StackPlan:
     """Plan these services, in a worktree that has been given its ports."""
     wishes, environ, dotenv = wishes or Wishes(), environ or {}, dict(dotenv or {})
@@ -102,12 +104,12 @@ def plan_of(
         },
         environ=environ,
     )
-    names = [
+    instances = [
         instance_name(name, number)
         for name, count in project.scale.items()
         for number in range(1, count + 1)
     ]
-    ports = {name: FIRST_PORT + index for index, name in enumerate(names)}
+    ports = {name: FIRST_PORT + index for index, name in enumerate(instances)}
     entry = Entry(Key(f"{ROOT}/.git", "main", ROOT), "", "main", ports)
     computed = project.computed(entry)
     prepared = Prepared(
@@ -120,7 +122,7 @@ def plan_of(
         inherited={name: environ[name] for name in computed if name in environ},
         warnings=["take care"],
     )
-    return make_plan(prepared, wishes, environ)
+    return make_plan(prepared, wishes, environ, names)
 
 
 def only(plan: StackPlan) -> InstancePlan:
@@ -493,3 +495,20 @@ def test_instances_that_are_not_started_are_planned_too() -> None:
     plan = plan_of(*SERVICES, wishes=Wishes(("api",), scale={"api": 2}))
     assert plan.wanted == {"api", "api.2", "db"}
     assert [i.name for i in plan.instances] == ["web", "api", "api.2", "db", "console", "debug"]
+
+
+def test_services_are_told_their_names() -> None:
+    plan = plan_of(
+        service("web", scale=2),
+        service("job", port=False),
+        names=Names("shop", "red.shop.localhost", 1355),
+    )
+    found = [(i.hostname, i.url, i.environment.get("PORTWEAVE_URL")) for i in plan.instances]
+    one, two = ("http://web.red.shop.localhost:1355", "http://web-2.red.shop.localhost:1355")
+    assert found == [
+        ("web.red.shop.localhost", one, one),
+        ("web-2.red.shop.localhost", two, two),
+        (None, None, None),
+    ]
+    # What asks whether it is up goes by the port.
+    assert plan.instances[0].ready.tcp == plan.instances[0].port

@@ -32,7 +32,7 @@ RUNS = Life(
 
 
 def test_one_that_runs() -> None:
-    assert row(PLAN, RUNS, CLOCK, Usage(cpu_s=2.5, rss_bytes=4096)) == {
+    assert row(PLAN, RUNS, PLAN.url, CLOCK, Usage(cpu_s=2.5, rss_bytes=4096)) == {
         "name": "web",
         "instance": 2,
         "fullName": "web.2-main",
@@ -53,7 +53,7 @@ def test_one_that_runs() -> None:
 
 def test_one_that_has_ended() -> None:
     life = Life(phase=Phase.FAILED, started_s=90.0, ready_s=91.5, exit_status=3)
-    found = row(PLAN, life, CLOCK, None)
+    found = row(PLAN, life, PLAN.url, CLOCK, None)
     assert found["state"] == "failed"
     assert found["exitCode"] == 3
     assert found["startedAt"] == "2026-01-02T03:03:55.000Z"
@@ -62,7 +62,7 @@ def test_one_that_has_ended() -> None:
 
 
 def test_one_that_never_ran() -> None:
-    found = row(PLAN, Life(), CLOCK, None)
+    found = row(PLAN, Life(), PLAN.url, CLOCK, None)
     assert found["state"] == "stopped"
     assert found["startedAt"] is found["exitCode"] is found["pid"] is None
 
@@ -81,7 +81,7 @@ def test_processor_time_is_an_average_since_the_start(
     started_s: float | None, usage: Usage | None, percent: float | None
 ) -> None:
     life = Life(phase=Phase.READY, pid=7, started_s=started_s)
-    assert row(PLAN, life, CLOCK, usage)["cpuPercent"] == percent
+    assert row(PLAN, life, PLAN.url, CLOCK, usage)["cpuPercent"] == percent
 
 
 def test_a_change_of_phase() -> None:

@@ -1,0 +1,21 @@
+"""What came of announcing a stack's names."""
+
+from portweave.supervisor.core.value import value
+
+
+@value
+class Announced:
+    """What came of it.
+
+    Attributes:
+        proxy_port: Where the proxy listens; None where there is none.
+        names: Those that are registered.
+        warnings: What did not work, in words.
+    """
+
+    proxy_port: int | None = None
+    names: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
+
+
+NOTHING = Announced()

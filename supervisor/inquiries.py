@@ -1,0 +1,79 @@
+"""What is asked about names: by the proxy, and by who waits for them."""
+
+import time
+from typing import Protocol
+
+from portweave.allocator.probe import listening_ports
+from portweave.supervisor.announce import Announcer
+from portweave.supervisor.census import Census
+from portweave.supervisor.core.waiting import ANSWERING, describe, patience_s
+from portweave.supervisor.engine import Engine
+
+
+class Host(Protocol):
+    """The stack, as far as it is asked here."""
+
+    @property
+    def engine(self) -> Engine:
+        """Its instances."""
+        ...
+
+    @property
+    def census(self) -> Census:
+        """What processes there are."""
+        ...
+
+    @property
+    def announcer(self) -> Announcer | None:
+        """Keeps its names registered; None where it has none."""
+        ...
+
+
+class Inquiries:
+    """Answers them.
+
+    Args:
+        host: The stack.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def at(self, port: object) -> dict[str, object] | None:
+        """What the proxy is to know of the instance whose port it is, and nobody answers on.
+
+        `patienceS` is how long a request may wait, `ageS` how long the process has run, and
+        `listens` names the other ports on which the instance does.
+        """
+        fleet = self._host.engine.fleet
+        name = next((n for n, plan in fleet.plans.items() if plan.port == port), None)
+        if name is None:
+            return None
+        life = fleet.lives[name]
+        found = await self._listens(name) if life.phase in ANSWERING else []
+        others = [other for other in found if other != port]
+        again = fleet.leaving.get(name, False)
+        return {
+            "name": name,
+            "state": str(life.phase),
+            "text": describe(life),
+            "patienceS": patience_s(life, again=again, elsewhere=bool(others)),
+            "listens": others,
+            "ageS": None if life.started_s is None else time.monotonic() - life.started_s,
+        }
+
+    async def _listens(self, name: str) -> list[int]:
+        tribe = self._host.engine.services[name].tribe
+        if tribe is None:
+            return []
+        members = tribe.members(await self._host.census.take())
+        return sorted(listening_ports([member.pid for member in members]))
+
+    async def names(self) -> dict[str, object]:
+        """What came of the names; the answer comes when that is settled."""
+        announcer = self._host.announcer
+        if announcer is None:
+            return {"proxyPort": None, "warnings": []}
+        await announcer.settled.wait()
+        found = announcer.announced
+        return {"proxyPort": found.proxy_port, "warnings": list(found.warnings)}

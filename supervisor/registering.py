@@ -1,0 +1,73 @@
+"""Registering a stack's names, and waking its proxy: all that waits for files and processes.
+
+It is imported in a thread, when the services have been started.
+"""
+
+import os
+import select
+from collections.abc import Mapping
+
+from portweave.allocator.routes import RouteStore
+from portweave.allocator.routetext import RouteMapping
+from portweave.errors import PortweaveError
+from portweave.supervisor.core.announced import Announced
+from portweave.supervisor.proxy.command import Log, await_proxy
+from portweave.supervisor.proxy.station import Running, find_proxy
+from portweave.supervisor.work import Naming
+
+
+def register(routes: Mapping[str, int], naming: Naming, wake: int | None) -> Announced:
+    """Have a stack's names be these, and see to it that a proxy runs.
+
+    Args:
+        routes: Hostname to port.
+        naming: How they are registered.
+        wake: The descriptor that wakes the one who becomes the proxy; None where there is none.
+
+    Returns:
+        What came of it; a stack without names is a stack all the same, so nothing is raised.
+    """
+    warnings: list[str] = []
+    store = RouteStore(naming.folder, warnings.append, private=True)
+    try:
+        holders = store.set_routes(naming.owner, routes)
+        running = _proxy(store, wake) if routes else None
+    except PortweaveError as error:
+        return Announced(warnings=(*warnings, f"no names: {error.message}", *error.hints))
+    except OSError as error:
+        return Announced(warnings=(*warnings, f"no names: {error}"))
+    if running is None and routes:
+        warnings.append("no proxy runs, so names lead nowhere: portweave proxy start")
+    warnings += map(_taken, holders)
+    names = frozenset(routes.keys() - {holder.hostname for holder in holders})
+    return Announced(None if running is None else running.port, names, tuple(warnings))
+
+
+def url_of(hostname: str, naming: Naming) -> str | None:
+    """Where a name that is registered is reached now; None where no proxy runs."""
+    proxy = find_proxy(RouteStore(naming.folder, private=True))
+    return None if proxy is None else f"http://{hostname}:{proxy.port}"
+
+
+def _proxy(store: RouteStore, wake: int | None) -> Running | None:
+    running = find_proxy(store)
+    if running is not None or wake is None:
+        return running
+    log = Log(store)
+    poll = select.poll()
+    # When nobody has the other end any more: poll(2), POLLERR.
+    poll.register(wake, 0)
+    try:
+        os.write(wake, b".")
+        return await_proxy(store, log, lambda: bool(poll.poll(0)))
+    finally:
+        log.close()
+
+
+def _taken(holder: RouteMapping) -> str:
+    if holder.pid == 0:
+        return (
+            f"{holder.hostname} is an alias of port {holder.port}:"
+            f" portweave alias --remove {holder.hostname} gives the name back"
+        )
+    return f"{holder.hostname} belongs to pid {holder.pid} (port {holder.port})"

@@ -1,0 +1,378 @@
+"""The names of stacks: registered with `up`, followed by one proxy for all, gone with the stack."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from portweave.routes import RouteStore
+from portweave.supervisor.proxy.start import stop
+from portweave.supervisor.proxy.station import find_proxy
+from tests.conftest import take_ports
+from tests.stacks import SERVE, write
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+    from tests.integration.conftest import StartUp
+
+# `SERVE` answers with a list of the folder's files.
+SHOP = f"""
+services:
+  web: {{command: "{SERVE}", scale: 2, hostname: Site_1}}
+  api: {{command: "env; {SERVE}"}}
+  db: {{command: "env; {SERVE}", hostname: false}}
+  job: {{command: "sleep 1000", port: false, hostname: jobs}}
+"""
+
+
+class Web:
+    """What a browser sees of the names.
+
+    Attributes:
+        port: Where the proxy is to listen.
+        env: The variables that stacks are started with.
+        store: The routes.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.port = take_ports(1).start
+        self.env = {
+            "PORTWEAVE_PROXY": None,
+            "PORTWEAVE_PROXY_PORT": str(self.port),
+            "PORTWEAVE_PROXY_LINGER": "400ms",
+        }
+        self.store = RouteStore(home / "state/portweave/proxy", private=True)
+
+    def get(self, host: str, path: str = "/", *, timeout_s: float = 20.0) -> tuple[int, str]:
+        """Status and text of the answer to a request for a name."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+        try:
+            connection.request("GET", path, headers={"Host": f"{host}:{self.port}"})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def names(self) -> list[str]:
+        return sorted(route.hostname for route in self.store.load_routes())
+
+    def proxy(self) -> psutil.Process:
+        """The proxy, which there is by the time that its first line of log is written."""
+        until_s = time.monotonic() + 10
+        while (running := find_proxy(self.store)) is None:
+            assert time.monotonic() < until_s, "there is no proxy"
+            time.sleep(0.01)
+        return psutil.Process(running.pid)
+
+
+@pytest.fixture
+def web(home: Path) -> Iterator[Web]:
+    web = Web(home)
+    yield web
+    stop(web.store)
+
+
+def test_all_worktrees_have_names_at_once(
+    web: Web,
+    cli: "Cli",
+    up: "StartUp",
+    repo: Callable[[int], list[Path]],
+    eventually: Callable[[Callable[[], object]], None],
+) -> None:
+    main, linked = repo(1)
+    for root in (main, linked):
+        write(root, SHOP)
+        (root / f"file-of-{root.name}").touch()
+    here = up(main, env=web.env)
+    done = cli("up", "-d", cwd=linked, env=web.env)
+    assert done.returncode == 0, done.stderr
+    # `up -d` returns when the names lead there.
+    assert "file-of-shop-1" in web.get("site-1-2.shop-1.shop.localhost")[1]
+    assert f"http://api.shop-1.shop.localhost:{web.port}\n" in done.stderr
+    eventually(lambda: len(web.names()) == 6)
+    assert web.names() == [
+        "api.shop-1.shop.localhost",
+        "api.shop.localhost",
+        "site-1-2.shop-1.shop.localhost",
+        "site-1-2.shop.localhost",
+        "site-1.shop-1.shop.localhost",
+        "site-1.shop.localhost",
+    ]
+    here.wait_for("all ready")
+    assert "file-of-shop" in web.get("API.Shop.localhost.")[1]
+    # What services are told, what `ps` says and what `url` says is the same.
+    name = f"http://api.shop.localhost:{web.port}"
+    assert f"PORTWEAVE_URL={name}" in here.lines_of("api")
+    assert f"PORTWEAVE_URL=http://127.0.0.1:{here.port('DB_PORT')}" in here.lines_of("db")
+    rows = json.loads(cli("ps", "--json", cwd=main).stdout)["services"]
+    assert [row["url"] for row in rows] == [
+        f"http://site-1.shop.localhost:{web.port}",
+        f"http://site-1-2.shop.localhost:{web.port}",
+        name,
+        f"http://127.0.0.1:{here.port('DB_PORT')}",
+        None,
+    ]
+    assert cli("url", "api", cwd=main).stdout == f"{name}\n"
+    # The proxy is for both, and ends with neither.
+    proxy = web.proxy()
+    assert proxy not in here.family()
+    assert not [name for name in proxy.environ() if name.startswith("PORTWEAVE_")]
+    assert here.stop() == 130
+    assert len(web.names()) == 3
+    assert web.get("api.shop.localhost")[0] == 404
+    assert web.get("api.shop-1.shop.localhost")[0] == 200
+    assert cli("down", cwd=linked).returncode == 0
+    assert web.store.load_routes_raw() == []
+    proxy.wait(10)
+    assert find_proxy(web.store) is None
+
+
+def test_names_follow_the_instances(web: Web, cli: "Cli", project: Path) -> None:
+    write(project, f"services: {{web: {{command: '{SERVE}'}}}}")
+    assert cli("up", "-d", cwd=project, env=web.env).returncode == 0
+    try:
+        assert cli("scale", "web=3", cwd=project, env=web.env).returncode == 0
+        assert web.names() == [
+            "web-2.shop.localhost",
+            "web-3.shop.localhost",
+            "web.shop.localhost",
+        ]
+        cli("scale", "web=1", cwd=project, env=web.env)
+        write(project, f"services: {{web: {{command: '{SERVE}'}}, api: {{command: '{SERVE}'}}}}")
+        # The proxy has gone: whoever changes the stack sees to it that there is one.
+        stop(web.store)
+        done = cli("reload", cwd=project, env=web.env)
+        assert "web restarts" not in done.stderr
+        cli("wait", cwd=project)
+        assert web.names() == ["api.shop.localhost", "web.shop.localhost"]
+        assert web.get("api.shop.localhost")[0] == 200
+    finally:
+        cli("down", cwd=project)
+    assert web.names() == []
+
+
+def test_without_a_proxy_there_are_ports(web: Web, cli: "Cli", project: Path) -> None:
+    write(project, f"services: {{web: {{command: '{SERVE}'}}}}")
+    done = cli("up", "-d", "--no-proxy", cwd=project, env=web.env)
+    try:
+        port = cli("port", "web", cwd=project).stdout.strip()
+        assert f"http://127.0.0.1:{port}\n" in done.stderr
+        # Nor does a later start of it make one.
+        cli("scale", "web=2", cwd=project, env=web.env)
+        assert (web.names(), find_proxy(web.store)) == ([], None)
+        # Nor is what joins it told of names that lead nowhere.
+        write(project, f"services: {{web: {{command: '{SERVE}'}}, api: {{command: '{SERVE}'}}}}")
+        assert cli("up", "-d", cwd=project, env=web.env).returncode == 0
+        rows = json.loads(cli("ps", "--json", cwd=project).stdout)["services"]
+        assert [row["url"] for row in rows] == [f"http://127.0.0.1:{r['port']}" for r in rows]
+        api = cli("exec", "api", "--", "printenv", "PORTWEAVE_URL", cwd=project).stdout.strip()
+        assert api == rows[-1]["url"]
+    finally:
+        cli("down", cwd=project)
+
+
+LATER = """
+import http.server, os, sys, time
+time.sleep(float(sys.argv[1]))
+port = int(sys.argv[2]) if len(sys.argv) > 2 else int(os.environ["PORT"])
+http.server.test(http.server.SimpleHTTPRequestHandler, port=port, bind="127.0.0.1")
+"""
+
+
+def test_requests_wait_for_what_is_about_to_come(
+    web: Web,
+    cli: "Cli",
+    up: "StartUp",
+    project: Path,
+    eventually: Callable[[Callable[[], object]], None],
+) -> None:
+    (project / "later.py").write_text(LATER)
+    elsewhere = take_ports(1).start
+    python = "exec python3 -u later.py"
+    write(
+        project,
+        f"""
+services:
+  slow: {{command: "{python} 0.5"}}
+  other: {{command: "{python} 0 {elsewhere}"}}
+  bad: {{command: "echo $PORT; exit 3", restart: "no"}}
+  after: {{command: "{python} 0", dependsOn: [other], ready: {{tcp: true}}}}
+""",
+    )
+    stack = up(project, env=web.env)
+    web.proxy()
+    eventually(lambda: len(web.names()) == 4)
+    # It is starting, then being restarted, then stopped.
+    assert web.get("slow.shop.localhost")[0] == 200
+    cli("restart", "slow", cwd=project)
+    assert web.get("slow.shop.localhost")[0] == 200
+    cli("stop", "slow", cwd=project)
+    status, text = web.get("slow.shop.localhost")
+    assert (status, "It is stopped" in text) == (503, True)
+    assert "portweave why slow" in text
+    # One that has failed is told of at once, with the reason.
+    status, text = web.get("bad.shop.localhost")
+    assert (status, "exited with status 3" in text) == (503, True), text
+    # One that listens elsewhere is told where.
+    stack.wait_for("other")
+    status, text = web.get("other.shop.localhost")
+    assert (status, f"it listens on {elsewhere}" in text) == (502, True), text
+    assert stack.stop() == 130
+
+
+def test_names_go_when_all_is_killed(
+    web: Web, cli: "Cli", project: Path, eventually: Callable[[Callable[[], object]], None]
+) -> None:
+    write(project, f"services: {{web: {{command: '{SERVE}'}}}}")
+    web.env["PORTWEAVE_PROXY_LINGER"] = "20s"
+    assert cli("up", "-d", cwd=project, env=web.env).returncode == 0
+    proxy = web.proxy()
+    owner = web.store.load_routes()[0].pid
+    family = [psutil.Process(owner), *psutil.Process(owner).children(recursive=True)]
+    for process in family:
+        os.kill(process.pid, signal.SIGKILL)
+    psutil.wait_procs(family, 10)
+    assert web.names() == []
+    # The proxy looks whether an owner lives once a second.
+    eventually(lambda: web.get("web.shop.localhost")[0] == 404)
+    # Its stack has gone without a word; the next one cleans up after it.
+    assert cli("up", "-d", cwd=project, env=web.env).returncode == 0
+    try:
+        assert [route.port for route in web.store.load_routes_raw()] == [
+            int(cli("port", "web", cwd=project).stdout)
+        ]
+        assert web.get("web.shop.localhost")[0] == 200
+        assert proxy.is_running()
+    finally:
+        cli("down", cwd=project)
+
+
+# Its answers are written as a whole: one that has begun could not be asked for again.
+WHOLE = """
+import http.server, os
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    wbufsize = 1 << 16
+
+http.server.test(Handler, http.server.ThreadingHTTPServer, port=int(os.environ["PORT"]))
+"""
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(120)
+def test_a_restart_under_load_loses_no_request(web: Web, cli: "Cli", project: Path) -> None:
+    (project / "whole.py").write_text(WHOLE)
+    write(project, "services: {web: {command: python3 whole.py, stopSignal: SIGKILL}}")
+    assert cli("up", "-d", cwd=project, env=web.env).returncode == 0
+    statuses: list[object] = []
+    is_over = threading.Event()
+
+    def ask() -> None:
+        while not is_over.is_set():
+            try:
+                statuses.append(web.get("web.shop.localhost")[0])
+            except (OSError, http.client.HTTPException) as error:
+                statuses.append(repr(error))
+
+    callers = [threading.Thread(target=ask) for _ in range(8)]
+    try:
+        for caller in callers:
+            caller.start()
+        for _ in range(10):
+            cli("restart", "web", cwd=project)
+            cli("wait", "web", cwd=project)
+    finally:
+        is_over.set()
+        for caller in callers:
+            caller.join()
+        cli("down", cwd=project)
+    assert set(statuses) == {200}, [one for one in statuses if one != 200]
+    assert len(statuses) > 100
+
+
+def test_a_proxy_that_a_service_starts_outlives_the_stack(
+    web: Web, cli: "Cli", up: "StartUp", project: Path
+) -> None:
+    command = f"{sys.executable} -Im portweave proxy start --port {web.port}"
+    write(project, f"services: {{job: {{command: '{command}', oneshot: true, port: false}}}}")
+    stack = up(project)
+    assert stack.wait() == 0
+    assert web.proxy().is_running()
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(120)
+def test_two_state_folders_know_nothing_of_each_other(
+    cli: "Cli", tmp_path: Path, repo: Callable[[int], list[Path]]
+) -> None:
+    roots = repo(1)
+    webs: list[Web] = []
+    try:
+        for number, root in enumerate(roots):
+            write(root, f"services: {{web: {{command: '{SERVE}'}}}}")
+            home = tmp_path / f"home-{number}"
+            web = Web(home)
+            web.env |= {"XDG_STATE_HOME": str(home / "state")}
+            webs.append(web)
+            done = cli("up", "-d", cwd=root, env=web.env)
+            assert done.returncode == 0, done.stderr
+        assert webs[0].names() == ["web.shop.localhost"]
+        assert webs[1].names() == ["web.shop-1.shop.localhost"]
+        assert webs[0].proxy() != webs[1].proxy()
+        assert webs[0].get("web.shop-1.shop.localhost")[0] == 404
+        assert webs[1].get("web.shop-1.shop.localhost")[0] == 200
+    finally:
+        for web, root in zip(webs, roots, strict=False):
+            cli("down", cwd=root, env=web.env)
+            stop(web.store)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(180)
+def test_a_stack_that_begins_as_the_proxy_ends_has_one(web: Web, cli: "Cli", project: Path) -> None:
+    write(project, f"services: {{web: {{command: '{SERVE}'}}}}")
+    web.env["PORTWEAVE_PROXY_LINGER"] = "100ms"
+    for number in range(20):
+        done = cli("up", "-d", cwd=project, env=web.env)
+        assert done.returncode == 0, done.stderr
+        assert web.get("web.shop.localhost")[0] == 200
+        cli("down", cwd=project, env=web.env)
+        # Each time at another moment of its end.
+        time.sleep(number * 0.012)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(120)
+def test_stacks_that_begin_together_share_one_proxy(
+    web: Web, cli: "Cli", repo: Callable[[int], list[Path]]
+) -> None:
+    roots = repo(5)
+    for root in roots:
+        write(root, f"services: {{web: {{command: '{SERVE}'}}}}")
+        (root / f"file-of-{root.name}").touch()
+    argv = [*cli.argv, "up", "-d"]
+    starts = [
+        subprocess.Popen(argv, cwd=root, env=cli.env(web.env), stderr=subprocess.PIPE, text=True)
+        for root in roots
+    ]
+    try:
+        for root, start in zip(roots, starts, strict=True):
+            said = start.communicate()[1]
+            assert start.returncode == 0, said
+            name = "shop" if root is roots[0] else f"{root.name}.shop"
+            assert f"http://web.{name}.localhost:{web.port}\n" in said
+            assert "PORTWEAVE_URL" not in said, "it listens where it was expected"
+            assert f"file-of-{root.name}<" in web.get(f"web.{name}.localhost")[1]
+        assert len(web.names()) == len(roots)
+    finally:
+        cli("down", "--all", cwd=roots[0])

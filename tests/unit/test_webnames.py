@@ -1,0 +1,39 @@
+"""What services are called in URLs."""
+
+import pytest
+
+from portweave.allocator.worktree import Worktree
+from portweave.errors import UsageError
+from portweave.procfiles.model import Origin, Service
+from portweave.webnames import Names, names_of, wanted_port
+
+WORKTREE = Worktree("/code/shop", "/code/shop/.git", "/code/shop", "main")
+
+
+def test_the_user_may_choose_the_port() -> None:
+    assert wanted_port({}) is None
+    assert wanted_port({"PORTWEAVE_PROXY_PORT": "8080"}) == 8080
+
+
+@pytest.mark.parametrize("text", ["0", "x", "65536", "-1", "1 ", "\u0661"])
+def test_a_port_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="PORTWEAVE_PROXY_PORT takes 1 to 65535"):
+        wanted_port({"PORTWEAVE_PROXY_PORT": text})
+
+
+def test_a_stack_that_runs_keeps_its_names() -> None:
+    settled = {"project": "shop", "domain": "shop-1a2b.localhost", "port": 1357}
+    names = names_of("shop", WORKTREE, {"HOME": "/nowhere"}, settled)
+    assert (names.domain, names.port) == ("shop-1a2b.localhost", 1357)
+    # Not under another project's name.
+    env = {"HOME": "/nowhere", "PORTWEAVE_PROXY_PORT": "4"}
+    names = names_of("bazaar", WORKTREE, env, settled)
+    assert (names.domain, names.port) == ("bazaar.localhost", 4)
+
+
+def test_what_has_no_route_has_no_url() -> None:
+    names = Names("shop", "shop.localhost", 1355)
+    here = Origin("/code/shop/portweave.yaml")
+    web = Service("web", here, env_var="WEB_PORT", hostname="Site_1")
+    assert names.url(web, 2) == "http://site-1-2.shop.localhost:1355"
+    assert names.url(Service("job", here), 1) is None
