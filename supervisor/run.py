@@ -1,5 +1,6 @@
 """The task group that holds a stack: events go into the fleet, actions to the services."""
 
+import asyncio
 import gc
 import os
 import signal
@@ -35,7 +36,8 @@ from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
 from portweave.supervisor.runs import Runs
 from portweave.supervisor.service import Relay, Service, Take
-from portweave.supervisor.tribe import become_subreaper, describe, reap_own_strays, signal_each
+from portweave.supervisor.strays import Strays
+from portweave.supervisor.tribe import describe, reap_own_strays, signal_each
 from portweave.supervisor.watch import Watcher
 from portweave.supervisor.work import Work
 
@@ -46,6 +48,8 @@ ONE_PRESS_S = 0.15
 LAST_LINES = 10
 # What writes events takes a while to import: when most services have started.
 EVENTS_PAUSE_S = 1.0
+# What is noted for a later `why` is written when the next run has been started.
+NOTES_PAUSE_S = 0.1
 # What services have left behind is asked once, and killed after this.
 STRAY_GRACE_S = 1.0
 
@@ -96,6 +100,9 @@ class Stack:
         self._logs = LogFolder(options.logs, self._warn) if options.logs is not None else None
         self._events = EventLog(options.logs) if options.logs is not None else None
         self._journal = Journal(options.journal) if options.journal is not None else None
+        self._noted_strays = (
+            Strays(self._journal, self._leaders, self.census.spare) if self._journal else None
+        )
         self._socket = options.socket
         self._listener: Listener | None = None
         self._commands = Commands(self)
@@ -107,6 +114,10 @@ class Stack:
         self._ended_by_client = False
         self._killing = False
         self._strays: list[str] = []
+
+    def _leaders(self) -> list[int]:
+        leaders = (service.leader for service in self.engine.services.values())
+        return [leader for leader in leaders if leader is not None]
 
     def _make_service(self, plan: InstancePlan) -> Service:
         service = Service(
@@ -156,6 +167,8 @@ class Stack:
         tasks.start_soon(self._settle_in)
         tasks.start_soon(Watcher(self.engine, self.view.say).run)
         tasks.start_soon(self._open_events)
+        if self._noted_strays is not None:
+            tasks.start_soon(self._noted_strays.run)
         if self._options.guardian is not None:
             tasks.start_soon(self._watch_guardian, self._options.guardian)
         await self._over.wait()
@@ -221,7 +234,6 @@ class Stack:
     async def _settle_in(self) -> None:
         gc.freeze()
         gc.enable()
-        become_subreaper()
         keep_blocks()
         if self._logs is not None:
             self._logs.drop_old()
@@ -284,6 +296,7 @@ class Stack:
     def close_logs(self) -> None:
         """Write what is not written yet of the logs, and close them."""
         self._note_stack("stack ended")
+        self.runs.flush()
         if self._logs is not None:
             self._logs.close()
         if self._events is not None:
@@ -335,6 +348,8 @@ class Stack:
                 sink(event)
             self._remember(plan, new, event)
             self._tell_change(plan, new, text)
+            if new.phase is Phase.STARTING and self._noted_strays is not None:
+                self._noted_strays.started()
         if not self._told_summary and not after.closing and is_decided(after):
             self._told_summary = True
             self.view.say(summary(after, now_s - self.began_s))
@@ -370,6 +385,9 @@ class Stack:
             cause, lines = last or (Cause("not started", life.reason), [])
             end = {"at": event["time"], "exitCode": life.exit_status, "reason": life.reason}
             self.runs.note_end(plan.name, {**end, "cause": as_json(cause), "lastLines": lines})
+        else:
+            return
+        asyncio.get_running_loop().call_later(NOTES_PAUSE_S, self.runs.flush)
 
     def _tell_change(self, plan: InstancePlan, after: Life, text: str) -> None:
         if after.phase is Phase.STOPPED and self.view.interactive and not self._options.verbose:

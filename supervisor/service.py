@@ -194,7 +194,9 @@ class Service:
         async with anyio.create_task_group() as tasks:
             async for order in self._orders:
                 self._alarm.cancel()
-                if isinstance(order, WaitUntil):
+                if isinstance(order, WaitUntil) and order.at_s <= time.monotonic():
+                    self._send(BackoffEnded())
+                elif isinstance(order, WaitUntil):
                     self._alarm = anyio.CancelScope()
                     tasks.start_soon(self._ring, order.at_s, self._alarm)
                 else:
@@ -396,6 +398,9 @@ class Service:
                 await _first(run.exited, run.kill)
         pause_s = 0.005
         while True:
+            if run.exited.is_set() and self._census.strays() == []:
+                self.left = ()
+                return note
             processes = await self._census.take()
             members = tribe.members(processes) or tribe.members(processes, tags=True)
             if not members and run.exited.is_set():
