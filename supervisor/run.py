@@ -101,7 +101,7 @@ class Stack:
         self._events = EventLog(options.logs) if options.logs is not None else None
         self._journal = Journal(options.journal) if options.journal is not None else None
         self._noted_strays = (
-            Strays(self._journal, self._leaders, self.census.spare) if self._journal else None
+            Strays(self._journal, self._leaders, self.census) if self._journal else None
         )
         self._socket = options.socket
         self._listener: Listener | None = None
@@ -114,6 +114,8 @@ class Stack:
         self._ended_by_client = False
         self._killing = False
         self._strays: list[str] = []
+
+        self._soon = asyncio.get_running_loop().call_soon
 
     def _leaders(self) -> list[int]:
         leaders = (service.leader for service in self.engine.services.values())
@@ -279,7 +281,8 @@ class Stack:
             return
         self.engine.close()
         if not self.view.interactive and (line := stopping(self.engine.fleet)):
-            self.view.say(line)
+            # Behind what is still to be told.
+            self._soon(self.view.say, line)
 
     def _note(self, event: Mapping[str, object]) -> None:
         if self._events is not None:
@@ -335,12 +338,14 @@ class Stack:
         self.plan = replace(self.plan, wanted=wanted)
 
     def _after_change(self, before: Fleet) -> None:
-        after = self.engine.fleet
         self._exchange.changed(before)
-        now_s = time.monotonic()
-        clock = Clock(now_s, time.time())
+        # In the next turn of the loop: what is to be started again is not to wait for our words.
+        clock = Clock(time.monotonic(), time.time())
+        self._soon(self._take_change, before, self.engine.fleet, clock)
+
+    def _take_change(self, before: Fleet, after: Fleet, clock: Clock) -> None:
         for plan, old, new in changes(before, after):
-            said = phrase(plan, old, new, now_s, verbose=self._options.verbose)
+            said = phrase(plan, old, new, clock.now_s, verbose=self._options.verbose)
             text = hide(said, plan.environment)
             event = change(plan, old, new, clock, text)
             self._note({**event, "reason": hide(new.reason, plan.environment) or None})
@@ -352,7 +357,8 @@ class Stack:
                 self._noted_strays.started()
         if not self._told_summary and not after.closing and is_decided(after):
             self._told_summary = True
-            self.view.say(summary(after, now_s - self.began_s))
+            self.view.say(summary(after, clock.now_s - self.began_s))
+        after = self.engine.fleet
         if not after.closing and self._is_to_end():
             self.close()
             return

@@ -7,14 +7,14 @@ them: programs leave soon after their start if at all, so that is when we look, 
 not any more.
 """
 
-import os
 import signal
 from collections.abc import Callable, Iterable
 
 import anyio
 
+from portweave.supervisor.census import Census
 from portweave.supervisor.remains import Journal
-from portweave.supervisor.tribe import children_now, descendants_now, look_at
+from portweave.supervisor.tribe import descendants_now, look_at
 
 # After the last start of a service.
 _PAUSES_S = (0.1, 0.1, 0.2, 0.4, 0.8, 1.6)
@@ -26,15 +26,15 @@ class Strays:
     Args:
         journal: Where they are noted.
         leaders: The leaders of all services that run.
-        spare: Pids of our children that are no strays.
+        census: Tells which of our children are no strays, and which stacks live on without us.
     """
 
     def __init__(
-        self, journal: Journal, leaders: Callable[[], Iterable[int]], spare: set[int]
+        self, journal: Journal, leaders: Callable[[], Iterable[int]], census: Census
     ) -> None:
         self._journal = journal
         self._leaders = leaders
-        self._spare = spare
+        self._census = census
         self._noted: dict[int, float] = {}
         self._started = anyio.Event()
 
@@ -56,10 +56,12 @@ class Strays:
 
     def look(self) -> None:
         """Note those that are there now."""
-        strays = [pid for pid in children_now(os.getpid()) if pid not in self._spare]
-        apart = [pid for leader in self._leaders() for pid in descendants_now(leader)]
+        others = self._census.neighbours.guardians()
+        strays = [pid for pid in self._census.strays() or () if pid not in others]
+        roots = (*strays, *self._leaders())
+        below = [pid for root in roots for pid in descendants_now(root, others)]
         met: dict[int, float] = {}
-        for pid in (*strays, *apart, *(pid for stray in strays for pid in descendants_now(stray))):
+        for pid in (*strays, *below):
             seen = look_at(pid)
             if seen is None or seen.zombie or not (pid in strays or seen.session == pid):
                 continue

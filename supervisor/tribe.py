@@ -15,7 +15,7 @@ from portweave.allocator.processes import HAS_PROC, command_of, read_bytes, vari
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Collection, Container, Iterable, Mapping
 
 TAG = "PORTWEAVE_INVOCATION"
 _PR_SET_CHILD_SUBREAPER = 36
@@ -62,7 +62,7 @@ def become_subreaper() -> None:
         _is_subreaper = ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
-def strays_now(spare: "Container[int]") -> list[int] | None:
+def strays_now(spare: "Collection[int]") -> list[int] | None:
     """Living children of ours that have no owner, because they have lost their parents.
 
     What descends from a child of ours that has ended is a child of ours, or descends from one, and
