@@ -312,7 +312,10 @@ class Round:
     def _see_nothing_left(self) -> None:
         killed_s = time.monotonic()
         if self.victim.startswith("both"):
-            # Nobody is there to end it but the next command.
+            # Nobody is there to end it but the next command, once they are dead.
+            while any(is_running(process) for process in self.own):
+                assert time.monotonic() < killed_s + WITHIN_S
+                time.sleep(0.001)
             words = self.chance.choice((("ls",), ("show", "--json"), ("down",), ("ps",)))
             self._portweave(*words, statuses=(0, 1))
         until_s = killed_s + WITHIN_S
