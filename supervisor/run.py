@@ -344,6 +344,13 @@ class Stack:
         self._soon(self._take_change, before, self.engine.fleet, clock)
 
     def _take_change(self, before: Fleet, after: Fleet, clock: Clock) -> None:
+        try:
+            self._tell(before, after, clock)
+        finally:
+            # Whatever could not be told: who is to end ends.
+            self._conclude()
+
+    def _tell(self, before: Fleet, after: Fleet, clock: Clock) -> None:
         for plan, old, new in changes(before, after):
             said = phrase(plan, old, new, clock.now_s, verbose=self._options.verbose)
             text = hide(said, plan.environment)
@@ -358,6 +365,8 @@ class Stack:
         if not self._told_summary and not after.closing and is_decided(after):
             self._told_summary = True
             self.view.say(summary(after, clock.now_s - self.began_s))
+
+    def _conclude(self) -> None:
         after = self.engine.fleet
         if not after.closing and self._is_to_end():
             self.close()
