@@ -350,6 +350,11 @@ class Round:
 
     def _end(self) -> None:
         """Leave nothing behind, whatever has happened."""
+        guardian = self._recorded()
+        if guardian is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process = psutil.Process(guardian)
+                self.own += [process, *process.children()]
         for process in self.own:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
