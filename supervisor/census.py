@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import anyio
 
 from portweave.supervisor.neighbours import Neighbours
-from portweave.supervisor.tribe import Seen, reap_strays, snapshot
+from portweave.supervisor.tribe import Seen, reap_strays, snapshot, strays_now
 
 # Twenty services that end together are to cost one look, not twenty.
 GATHER_S = 0.002
@@ -28,6 +28,13 @@ class Census:
         self.spare: set[int] = set()
         self._next: anyio.Event | None = None
         self._last: Mapping[int, Seen] = {}
+
+    def strays(self) -> list[int] | None:
+        """Our living children that have no owner any more; None where that is not known.
+
+        Where there are none, nothing is left of what has ended.
+        """
+        return strays_now(self.spare)
 
     async def take(self) -> Mapping[int, Seen]:
         """A snapshot that is younger than the call."""

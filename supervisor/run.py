@@ -1,5 +1,6 @@
 """The task group that holds a stack: events go into the fleet, actions to the services."""
 
+import asyncio
 import gc
 import os
 import signal
@@ -36,7 +37,8 @@ from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
 from portweave.supervisor.runs import Runs
 from portweave.supervisor.service import Relay, Service, Take
-from portweave.supervisor.tribe import become_subreaper, describe, reap_own_strays, signal_each
+from portweave.supervisor.strays import Strays
+from portweave.supervisor.tribe import describe, reap_own_strays, signal_each
 from portweave.supervisor.watch import Watcher
 from portweave.supervisor.work import Work
 
@@ -47,6 +49,8 @@ ONE_PRESS_S = 0.15
 LAST_LINES = 10
 # What writes events takes a while to import: when most services have started.
 EVENTS_PAUSE_S = 1.0
+# What is noted for a later `why` is written when the next run has been started.
+NOTES_PAUSE_S = 0.1
 # What services have left behind is asked once, and killed after this.
 STRAY_GRACE_S = 1.0
 
@@ -103,6 +107,9 @@ class Stack:
         self._logs = LogFolder(options.logs, self._warn) if options.logs is not None else None
         self._events = EventLog(options.logs) if options.logs is not None else None
         self._journal = Journal(options.journal) if options.journal is not None else None
+        self._noted_strays = (
+            Strays(self._journal, self._leaders, self.census) if self._journal else None
+        )
         self._socket = options.socket
         self._listener: Listener | None = None
         self._commands = Commands(self)
@@ -114,6 +121,12 @@ class Stack:
         self._ended_by_client = False
         self._killing = False
         self._strays: list[str] = []
+
+        self._soon = asyncio.get_running_loop().call_soon
+
+    def _leaders(self) -> list[int]:
+        leaders = (service.leader for service in self.engine.services.values())
+        return [leader for leader in leaders if leader is not None]
 
     def _make_service(self, plan: InstancePlan) -> Service:
         service = Service(
@@ -165,6 +178,8 @@ class Stack:
         tasks.start_soon(self._open_events)
         if self.announcer is not None:
             tasks.start_soon(self.announcer.run)
+        if self._noted_strays is not None:
+            tasks.start_soon(self._noted_strays.run)
         if self._options.guardian is not None:
             tasks.start_soon(self._watch_guardian, self._options.guardian)
         await self._over.wait()
@@ -233,7 +248,6 @@ class Stack:
     async def _settle_in(self) -> None:
         gc.freeze()
         gc.enable()
-        become_subreaper()
         keep_blocks()
         if self._logs is not None:
             self._logs.drop_old()
@@ -279,7 +293,8 @@ class Stack:
             return
         self.engine.close()
         if not self.view.interactive and (line := stopping(self.engine.fleet)):
-            self.view.say(line)
+            # Behind what is still to be told.
+            self._soon(self.view.say, line)
 
     def _note(self, event: Mapping[str, object]) -> None:
         if self._events is not None:
@@ -304,6 +319,7 @@ class Stack:
     def close_logs(self) -> None:
         """Write what is not written yet of the logs, and close them."""
         self._note_stack("stack ended")
+        self.runs.flush()
         if self._logs is not None:
             self._logs.close()
         if self._events is not None:
@@ -342,14 +358,23 @@ class Stack:
         self.plan = replace(self.plan, wanted=wanted)
 
     def _after_change(self, before: Fleet) -> None:
-        after = self.engine.fleet
         self._exchange.changed(before)
         if self.announcer is not None:
-            self.announcer.take(after)
-        now_s = time.monotonic()
-        clock = Clock(now_s, time.time())
+            self.announcer.take(self.engine.fleet)
+        # In the next turn of the loop: what is to be started again is not to wait for our words.
+        clock = Clock(time.monotonic(), time.time())
+        self._soon(self._take_change, before, self.engine.fleet, clock)
+
+    def _take_change(self, before: Fleet, after: Fleet, clock: Clock) -> None:
+        try:
+            self._tell(before, after, clock)
+        finally:
+            # Whatever could not be told: who is to end ends.
+            self._conclude()
+
+    def _tell(self, before: Fleet, after: Fleet, clock: Clock) -> None:
         for plan, old, new in changes(before, after):
-            said = phrase(plan, old, new, now_s, verbose=self._options.verbose)
+            said = phrase(plan, old, new, clock.now_s, verbose=self._options.verbose)
             text = hide(said, plan.environment)
             event = change(plan, old, new, clock, text)
             self._note({**event, "reason": hide(new.reason, plan.environment) or None})
@@ -357,9 +382,14 @@ class Stack:
                 sink(event)
             self._remember(plan, new, event)
             self._tell_change(plan, new, text)
+            if new.phase is Phase.STARTING and self._noted_strays is not None:
+                self._noted_strays.started()
         if not self._told_summary and not after.closing and is_decided(after):
             self._told_summary = True
-            self.view.say(summary(after, now_s - self.began_s))
+            self.view.say(summary(after, clock.now_s - self.began_s))
+
+    def _conclude(self) -> None:
+        after = self.engine.fleet
         if not after.closing and self._is_to_end():
             self.close()
             return
@@ -392,6 +422,9 @@ class Stack:
             cause, lines = last or (Cause("not started", life.reason), [])
             end = {"at": event["time"], "exitCode": life.exit_status, "reason": life.reason}
             self.runs.note_end(plan.name, {**end, "cause": as_json(cause), "lastLines": lines})
+        else:
+            return
+        asyncio.get_running_loop().call_later(NOTES_PAUSE_S, self.runs.flush)
 
     def _tell_change(self, plan: InstancePlan, after: Life, text: str) -> None:
         if after.phase is Phase.STOPPED and self.view.interactive and not self._options.verbose:

@@ -23,6 +23,8 @@ class Runs:
 
     def __init__(self, root: str) -> None:
         self._folder = f"{root}/.portweave/runs"
+        # What is noted is written by `flush`: a restart does not wait for a disk.
+        self._unwritten: dict[str, dict[str, object]] = {}
 
     def note_good(self, plan: InstancePlan, at: str) -> None:
         """Remember how an instance was started that has become ready, or completed.
@@ -40,14 +42,21 @@ class Runs:
             "salt": salt,
             "environment": digests(plan.environment, salt),
         }
-        self._write(plan.name, {**self.read(plan.name), "good": good})
+        self._unwritten[plan.name] = {**self.read(plan.name), "good": good}
 
     def note_end(self, name: str, end: Mapping[str, object]) -> None:
         """Remember how a run ended that was not to end so."""
-        self._write(name, {**self.read(name), "end": dict(end)})
+        self._unwritten[name] = {**self.read(name), "end": dict(end)}
+
+    def flush(self) -> None:
+        """Write what has been noted."""
+        while self._unwritten:
+            self._write(*self._unwritten.popitem())
 
     def read(self, name: str) -> dict[str, object]:
         """What is remembered of an instance; empty where there is nothing, or nothing readable."""
+        if name in self._unwritten:
+            return self._unwritten[name]
         try:
             with open(f"{self._folder}/{name}.json", encoding="utf-8", errors="replace") as file:
                 data: object = json.load(file)

@@ -96,9 +96,22 @@ class Run:
     """One run of the instance's process, from its spawn until nothing of it is left."""
 
     def __init__(self) -> None:
-        self.stop = anyio.Event()
-        self.kill = anyio.Event()
-        self.exited = anyio.Event()
+        self.stop = False
+        self.kill = False
+        self.exited = False
+        self._news = anyio.Event()
+
+    def tell(self, *, stop: bool = False, kill: bool = False, exited: bool = False) -> None:
+        """Take what has come to be."""
+        self.stop |= stop
+        self.kill |= kill
+        self.exited |= exited
+        news, self._news = self._news, anyio.Event()
+        news.set()
+
+    async def news(self) -> None:
+        """Wait until something has come to be."""
+        await self._news.wait()
 
 
 class Service:
@@ -173,10 +186,9 @@ class Service:
             case WaitUntil():
                 self._orders_in.send_nowait(action)
             case Stop():
-                self._run.stop.set()
+                self._run.tell(stop=True)
             case Kill():
-                self._run.stop.set()
-                self._run.kill.set()
+                self._run.tell(stop=True, kill=True)
 
     def adopt(self, plan: InstancePlan, *, at_once: bool) -> None:
         """Take another plan: from its next start on, or for what is still to be done in this."""
@@ -192,13 +204,26 @@ class Service:
     async def serve(self) -> None:
         """Carry out orders until cancelled, or retired."""
         async with anyio.create_task_group() as tasks:
-            async for order in self._orders:
+            while True:
+                try:
+                    order = await self._next_order()
+                except anyio.EndOfStream:
+                    return
                 self._alarm.cancel()
-                if isinstance(order, WaitUntil):
+                if isinstance(order, WaitUntil) and order.at_s <= time.monotonic():
+                    self._send(BackoffEnded())
+                elif isinstance(order, WaitUntil):
                     self._alarm = anyio.CancelScope()
                     tasks.start_soon(self._ring, order.at_s, self._alarm)
                 else:
                     await self._serve_run(order)
+
+    async def _next_order(self) -> Run | WaitUntil:
+        try:
+            # A restart is not to wait for a turn of the loop.
+            return self._orders.receive_nowait()
+        except anyio.WouldBlock:
+            return await self._orders.receive()
 
     @property
     def terminal(self) -> int | None:
@@ -243,7 +268,7 @@ class Service:
             await self._run_once(run, at_end)
 
     async def _run_once(self, run: Run, at_end: contextlib.ExitStack) -> None:
-        if run.stop.is_set():
+        if run.stop:
             self._send(NotSpawned(None, "stopped before it was started"))
             return
         self._runs += 1
@@ -340,7 +365,8 @@ class Service:
             tasks.start_soon(self._wait_for_exit, run, process)
             if notify is not None:
                 tasks.start_soon(notify.serve, tribe.has, take_notice)
-            await _first(run.exited, run.stop)
+            while not (run.exited or run.stop):
+                await run.news()
             probing.cancel()
             note = await self._end(run, tribe)
             with anyio.move_on_after(DRAIN_S):
@@ -353,12 +379,12 @@ class Service:
         if self._journal is not None and not self.left:
             # Before its number can be used again.
             self._journal.ended(process.pid)
-        status = reap(process) if run.exited.is_set() else 128 + signal.SIGKILL
+        status = reap(process) if run.exited else 128 + signal.SIGKILL
         if self.leader not in (None, process.pid):
             status = reap_adopted(self.leader, status)
         # One byte of chance spreads waits well enough, and `random` takes a while to import.
         jitter = 0.8 + 0.4 * os.urandom(1)[0] / 255
-        if not status or run.stop.is_set():
+        if not status or run.stop:
             return Exited(status, jitter, note)
         lines = self.last_lines.lines()
         cause = diagnose(status, lines, self.plan.port)
@@ -370,7 +396,7 @@ class Service:
         if self.leader is not None and self.leader != process.pid:
             # It has named another process that it stands and falls with.
             await wait_for_end_of(self.leader)
-        run.exited.set()
+        run.tell(exited=True)
 
     async def _probe(self, readiness: Readiness, tribe: Tribe, scope: anyio.CancelScope) -> None:
         with scope:
@@ -380,7 +406,7 @@ class Service:
         """See to it that nothing of a run is left; tell what it had left behind by itself."""
         told: set[int] = set()
         note = ""
-        if run.stop.is_set():
+        if run.stop:
             tribe.note(self._census.neighbours.guardians())
             signal_group(tribe.leader, self.plan.stop_signal)
             # Once is enough: to many programs a second signal means to end at once.
@@ -391,22 +417,26 @@ class Service:
             signal_each(apart, signal.SIGCONT)
             told = {tribe.leader, *(seen.pid for seen in tribe.others())}
         kill_at_s = time.monotonic() + self.plan.stop_grace_s
-        if run.stop.is_set():
+        if run.stop:
             with anyio.move_on_at(kill_at_s):
-                await _first(run.exited, run.kill)
+                while not (run.exited or run.kill):
+                    await run.news()
         pause_s = 0.005
         while True:
-            processes = await self._census.take()
-            members = tribe.members(processes) or tribe.members(processes, tags=True)
-            if not members and run.exited.is_set():
+            if run.exited and self._census.strays() == []:
                 self.left = ()
                 return note
-            if run.exited.is_set() and not run.stop.is_set() and not note:
+            processes = await self._census.take()
+            members = tribe.members(processes) or tribe.members(processes, tags=True)
+            if not members and run.exited:
+                self.left = ()
+                return note
+            if run.exited and not run.stop and not note:
                 note = (
                     f"left {_named(members)} behind, stopped now: it has to stay in the foreground"
                 )
             now_s = time.monotonic()
-            if run.kill.is_set() or now_s >= kill_at_s:
+            if run.kill or now_s >= kill_at_s:
                 signal_each(members, signal.SIGKILL)
                 if now_s >= kill_at_s + KILL_PATIENCE_S:
                     self.left = tuple(_named([member]) for member in members)
@@ -417,22 +447,8 @@ class Service:
                 signal_each(untold, signal.SIGCONT)
                 told |= {member.pid for member in untold}
             with anyio.move_on_after(pause_s):
-                await _first(*(event for event in (run.kill, run.exited) if not event.is_set()))
+                await run.news()
             pause_s = min(pause_s * 1.5, 0.1)
-
-
-async def _first(*events: anyio.Event) -> None:
-    """Wait until any of the events is set."""
-    if any(event.is_set() for event in events):
-        return
-    async with anyio.create_task_group() as tasks:
-
-        async def wait(event: anyio.Event) -> None:
-            await event.wait()
-            tasks.cancel_scope.cancel()
-
-        for event in events:
-            tasks.start_soon(wait, event)
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -32,6 +32,10 @@ def warm_up() -> None:
 
     for name in ("pickle", "anyio._backends._asyncio", "portweave.supervisor.run"):
         import_module(name)
+    from portweave.supervisor.tribe import become_subreaper
+
+    # Before there is any service: whatever one leaves behind is handed to us from the beginning.
+    become_subreaper()
 
 
 def supervise(work: bytes, wake: int | None) -> int:

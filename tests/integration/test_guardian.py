@@ -109,16 +109,13 @@ def test_when_both_are_killed_the_next_command_ends_the_stack(
     stack.process.kill()
     supervisor.kill()
     stack.process.wait()
+    # Among them the one without session, parents and environment, which was noted in time.
     services = [process for process in processes if process.pid != supervisor.pid]
-    away = services[-1]
-    services = [process for process in services if process.pid != away.pid]
     assert all(process.is_running() for process in services)
     done = cli("show", cwd=project)
     assert "the stack shop/main" in done.stderr
     assert "that it had left behind ended now" in done.stderr
     wait_until_gone(services, 0.5)
-    # Without session, parents and environment nothing tells whose it was, once both are dead.
-    away.kill()
     again = cli("show", cwd=project)
     assert again.stderr == ""
 
@@ -179,10 +176,12 @@ def test_an_idle_stack_costs_next_to_nothing(project: Path, up: "StartUp") -> No
     stack = up(project)
     stack.wait_for("all ready in")
     both = [psutil.Process(stack.process.pid), supervisor_of(stack)]
+    # Until then it looks who has left the parents, and opens its own log.
+    time.sleep(3)
     before = [process.num_ctx_switches().voluntary for process in both]
     # Nothing is to happen: that is what is measured.
     time.sleep(4)
     after = [process.num_ctx_switches().voluntary for process in both]
-    assert sum(after) - sum(before) <= 4
+    assert sum(after) - sum(before) <= 0.5 * 4
     assert sum(process.memory_full_info().pss for process in both) < 40 << 20
     assert stack.stop() == 130

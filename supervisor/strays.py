@@ -1,0 +1,72 @@
+"""Note who has left parents or session, while that can still be seen.
+
+A program that forks twice, opens a session and clears its environment carries nothing that tells
+whose it was; only that it was handed to us, its subreaper, does. If we are killed together with our
+guardian even that is gone. So such processes are noted in the journal, where the next command finds
+them: programs leave soon after their start if at all, so that is when we look, and at an idle stack
+not any more.
+"""
+
+import signal
+from collections.abc import Callable, Iterable
+
+import anyio
+
+from portweave.supervisor.census import Census
+from portweave.supervisor.remains import Journal
+from portweave.supervisor.tribe import descendants_now, look_at
+
+# After the last start of a service.
+_PAUSES_S = (0.1, 0.1, 0.2, 0.4, 0.8, 1.6)
+
+
+class Strays:
+    """Looks for strays after each start.
+
+    Args:
+        journal: Where they are noted.
+        leaders: The leaders of all services that run.
+        census: Tells which of our children are no strays, and which stacks live on without us.
+    """
+
+    def __init__(
+        self, journal: Journal, leaders: Callable[[], Iterable[int]], census: Census
+    ) -> None:
+        self._journal = journal
+        self._leaders = leaders
+        self._census = census
+        self._noted: dict[int, float] = {}
+        self._started = anyio.Event()
+
+    def started(self) -> None:
+        """A service has been started."""
+        self._started.set()
+
+    async def run(self) -> None:
+        """Look after each start, until cancelled."""
+        while True:
+            await self._started.wait()
+            self._started = anyio.Event()
+            for pause_s in _PAUSES_S:
+                with anyio.move_on_after(pause_s):
+                    await self._started.wait()
+                self.look()
+                if self._started.is_set():
+                    break
+
+    def look(self) -> None:
+        """Note those that are there now."""
+        others = self._census.neighbours.guardians()
+        strays = [pid for pid in self._census.strays() or () if pid not in others]
+        roots = (*strays, *self._leaders())
+        below = [pid for root in roots for pid in descendants_now(root, others)]
+        met: dict[int, float] = {}
+        for pid in (*strays, *below):
+            seen = look_at(pid)
+            if seen is None or seen.zombie or not (pid in strays or seen.session == pid):
+                continue
+            met[pid] = seen.start
+            if self._noted.get(pid) != seen.start:
+                # Its service's own grace is on its service's line.
+                self._journal.started(pid, 0.0, signal.SIGTERM)
+        self._noted = met

@@ -1,0 +1,204 @@
+"""A service that does what it can to outlive whoever runs it: `nasty.py ROLL FLAG…`.
+
+Every process of it enters itself in the roll, a file with a line `PID START` for each, as its first
+act; so a test knows all that have ever been, whatever they do to their names, parents and marks.
+It runs under `python -I -S` and needs nothing but Linux (proc(5)).
+
+Flags, carried out in this order:
+
+    die         end after 0.3 s
+    ignore      ignore TERM, HUP and INT
+    rename      take another name (comm)
+    scrub       overwrite the memory where arguments and environment stand
+    family      have three children
+    apart       have a child in a session of its own
+    daemon      have a grandchild in a session of its own, without parents
+    bare        as daemon, with an empty environment too
+    child-port  have a child that listens on PORT
+    pipe        leave a child that holds the output, and end
+    wander      have a process that goes on in a child of its own, every 50 ms
+    port        listen on PORT
+    closed      close all descriptors
+    bear        on TERM, have a child that ignores TERM, then end
+    flood       write without end
+    stopped     stop (SIGSTOP)
+"""
+
+import os
+import signal
+import socket
+import sys
+import time
+
+
+def main() -> None:
+    """Be as nasty as asked."""
+    path, *flags = sys.argv[1:]
+    Nasty(path).be(flags)
+
+
+class Nasty:
+    """A process of it, and those that come from it.
+
+    Args:
+        path: Of the roll.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._enter()
+
+    def be(self, flags: list[str]) -> None:
+        """Do what the flags say, and stay."""
+        if "die" in flags:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+        for flag in ORDER:
+            if flag in flags:
+                getattr(self, "be_" + flag.replace("-", "_"))()
+        self._stay()
+
+    def be_ignore(self) -> None:
+        """Do not end when asked."""
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+
+    def be_rename(self) -> None:
+        """Take the name of a thread of the kernel's."""
+        with open("/proc/self/comm", "w") as file:
+            file.write("kworker/0:1")
+
+    def be_scrub(self) -> None:
+        """Leave nothing to be read of arguments and environment (proc(5): fields 48 to 51)."""
+        with open("/proc/self/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+        start, end, env_start, env_end = map(int, fields[45:49])
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            for low, high in ((start, end), (env_start, env_end)):
+                memory.seek(low)
+                memory.write(bytes(high - low))
+
+    def be_family(self) -> None:
+        """Have children that just are."""
+        for _ in range(3):
+            if self._fork():
+                continue
+            self._stay()
+
+    def be_apart(self) -> None:
+        """Have a child that has left the session."""
+        if not self._fork():
+            os.setsid()
+            self._stay()
+
+    def be_daemon(self) -> None:
+        """Have a descendant that has left session and parents."""
+        if not self._detach():
+            self._stay()
+
+    def be_bare(self) -> None:
+        """The same, with nothing in its environment."""
+        if not self._detach():
+            words = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(1000)"]
+            os.execve(words[0], words, {})  # noqa: S606
+
+    def be_child_port(self) -> None:
+        """Have a child that holds the port."""
+        if not self._fork():
+            self.be_port()
+            self._stay()
+
+    def be_port(self) -> None:
+        """Hold the port."""
+        listening = socket.socket()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(("127.0.0.1", int(os.environ["PORT"])))
+        except OSError:
+            # A second one of the family does without.
+            return
+        listening.listen()
+        # Kept open for as long as the process lives.
+        listening.detach()
+
+    def be_pipe(self) -> None:
+        """Go, but leave somebody at the pipe."""
+        if self._fork():
+            os._exit(0)
+        self._stay()
+
+    def be_wander(self) -> None:
+        """Never be the same process for long."""
+        if self._fork():
+            return
+        while True:
+            time.sleep(0.05)
+            if self._fork():
+                os._exit(0)
+
+    def be_closed(self) -> None:
+        """Hold nothing open."""
+        os.closerange(0, 256)
+
+    def be_bear(self) -> None:
+        """Have a child when asked to end."""
+
+        def bear(number: int, frame: object) -> None:
+            if self._fork():
+                os._exit(0)
+            self.be_ignore()
+            self._stay()
+
+        signal.signal(signal.SIGTERM, bear)
+
+    def be_flood(self) -> None:
+        """Write, until nobody reads any more."""
+        line = b"x" * 99 + b"\n"
+        while True:
+            try:
+                os.write(1, line * 100)
+            except OSError:
+                return
+
+    def be_stopped(self) -> None:
+        """Stop."""
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _detach(self) -> bool:
+        """Fork twice; whether this is the one that was there before."""
+        child = self._fork()
+        if child:
+            os.waitpid(child, 0)
+            return True
+        os.setsid()
+        if self._fork():
+            os._exit(0)
+        return False
+
+    def _fork(self) -> int:
+        child = os.fork()
+        if not child:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            self._enter()
+        return child
+
+    def _enter(self) -> None:
+        with open("/proc/self/stat", "rb") as file:
+            start = file.read().rpartition(b")")[2].split()[19]
+        roll = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.write(roll, b"%d %s\n" % (os.getpid(), start))
+        os.close(roll)
+
+    def _stay(self) -> None:
+        while True:
+            time.sleep(1000)
+
+
+ORDER = (
+    *("ignore", "rename", "scrub", "family", "apart", "daemon", "bare", "child-port", "pipe"),
+    *("wander", "port", "closed", "bear", "flood", "stopped"),
+)
+FLAGS = ("die", *ORDER)
+
+if __name__ == "__main__":
+    main()
