@@ -11,8 +11,8 @@ from importlib import import_module
 from io import TextIOWrapper
 
 from portweave.args import Args, Option, parse
-from portweave.errors import PortweaveError, UsageError
-from portweave.leftovers import finish_dead_stacks
+from portweave.errors import PortweaveError, StackUnreachableError, UsageError
+from portweave.leftovers import finish_dead_stacks, finish_dying_stacks
 
 # Verb -> what it does, in the order of the help text. The module is portweave.verbs.<verb>.
 VERBS = {
@@ -79,6 +79,10 @@ def main(argv: list[str] | None = None) -> int:
         try:
             status = _dispatch(sys.argv[1:] if argv is None else argv, args)
         except PortweaveError as error:
+            if isinstance(error, StackUnreachableError):
+                # It was killed, perhaps in this very moment.
+                for line in finish_dying_stacks(os.environ):
+                    print(f"[portweave] {line}", file=sys.stderr, flush=True)
             status = report(error, as_json=args.flag("json") and not error.always_text)
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:

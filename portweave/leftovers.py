@@ -13,6 +13,10 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Who was killed with a full memory takes a while to be gone.
+_DYING_S = 0.5
+_PAUSE_S = 0.02
+
 
 def finish_dead_stacks(environ: "Mapping[str, str]") -> list[str]:
     """End the processes of stacks that nobody runs any more; tell what was done, a line each."""
@@ -26,6 +30,16 @@ def finish_dead_stacks(environ: "Mapping[str, str]") -> list[str]:
 
     told = [_finish(folder, key) for key in keys(folder, held=False)]
     return [line for line in told if line]
+
+
+def finish_dying_stacks(environ: "Mapping[str, str]") -> list[str]:
+    """The same where somebody who ran a stack may be about to be gone: wait a moment for that."""
+    from time import monotonic, sleep
+
+    until_s = monotonic() + _DYING_S
+    while not (told := finish_dead_stacks(environ)) and monotonic() < until_s:
+        sleep(_PAUSE_S)
+    return told
 
 
 def _finish(folder: str, key: str) -> str:
