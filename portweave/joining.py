@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Between taking the right to run a stack and telling who has it there is a moment.
 _TELLS_S = 5.0
+# The supervisor gives a proxy that starts no longer than this.
+_NAMES_S = 10.0
 _PAUSE_S = 0.005
 
 
@@ -84,7 +86,6 @@ def await_ready(
         client = Client(record)
         try:
             rows = _await(client, names, timeout_s)
-            _await_names(client)
         finally:
             client.close()
     except KeyboardInterrupt:
@@ -209,15 +210,22 @@ def _await(client: Client, names: "Sequence[str]", timeout_s: float) -> "list[di
         each=progress.take,
         patience_s=timeout_s + PATIENCE_S,
     )
-    rows = [row for row in answer if is_object(row)] if is_list(answer) else []
+    rows = _rows_of(answer)
     progress.tell_rest(rows)
     check(rows, "ready", timeout_s)
-    return rows
+    await_names(client)
+    # By now they are reached by their names.
+    answer = client.call("/supervisor/wait", list(names), "ready", 0, patience_s=PATIENCE_S)
+    return _rows_of(answer)
 
 
-def _await_names(client: Client) -> None:
+def _rows_of(answer: object) -> "list[dict[str, object]]":
+    return [row for row in answer if is_object(row)] if is_list(answer) else []
+
+
+def await_names(client: Client) -> None:
     """Wait until the names lead to the services, and tell where they do not."""
-    found = client.call("/supervisor/names")
+    found = client.call("/supervisor/names", patience_s=_NAMES_S + PATIENCE_S)
     warnings = found.get("warnings") if is_object(found) else None
     for text in warnings if is_list(warnings) else ():
         say(str(text))

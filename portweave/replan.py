@@ -6,6 +6,7 @@ from portweave.allocator.jsontext import is_list, is_object
 from portweave.asking import say
 from portweave.client import Client, find_stack
 from portweave.errors import OtherProtocolError, UsageError
+from portweave.joining import await_names
 from portweave.launch import as_json, environ_of, plan_of, proxy_port
 from portweave.supervisor.paths import PROTOCOL
 from portweave.webnames import ensure_proxy
@@ -72,9 +73,11 @@ def apply(
             wishes: dict[str, object] = {"only": sorted(known & scale.keys()), "start": start}
         else:
             wishes = {"startNew": sorted(plan.wanted)}
-        return client.call(
-            "/supervisor/apply", as_json(plan), {**wishes, "dryRun": dry_run, "origin": origin}
-        )
+        wishes |= {"dryRun": dry_run, "origin": origin}
+        answer = client.call("/supervisor/apply", as_json(plan), wishes)
+        if not dry_run:
+            await_names(client)
+        return answer
     finally:
         client.close()
 

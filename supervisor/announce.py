@@ -28,7 +28,7 @@ class Announcer:
 
     Attributes:
         announced: What came of it last.
-        settled: Set when the names that there are at first are registered, or cannot be.
+        settled: Set when the names that there are to be are registered, or cannot be.
     """
 
     def __init__(self, naming: Naming, wake: int | None, say: Callable[[str], None]) -> None:
@@ -58,6 +58,7 @@ class Announcer:
         }
         if wanted != self._wanted:
             self._wanted = wanted
+            self.settled = anyio.Event()
             self._news.set()
 
     def url(self, plan: InstancePlan) -> str | None:
@@ -83,7 +84,8 @@ class Announcer:
                     self.announced = await to_thread.run_sync(work, abandon_on_cancel=True)
                     self._forget_starter()
                     self._tell()
-                self.settled.set()
+                if self._wanted == registered:
+                    self.settled.set()
                 await self._news.wait()
 
     async def close(self) -> None:

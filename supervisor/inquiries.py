@@ -74,6 +74,8 @@ class Inquiries:
         announcer = self._host.announcer
         if announcer is None:
             return {"proxyPort": None, "warnings": []}
-        await announcer.settled.wait()
+        while not announcer.settled.is_set():
+            # What changes meanwhile is waited for, too.
+            await announcer.settled.wait()
         found = announcer.announced
         return {"proxyPort": found.proxy_port, "warnings": list(found.warnings)}

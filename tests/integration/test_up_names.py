@@ -94,8 +94,10 @@ def test_all_worktrees_have_names_at_once(
         write(root, SHOP)
         (root / f"file-of-{root.name}").touch()
     here = up(main, env=web.env)
-    done = cli("up", "-d", cwd=linked, env=web.env)
+    done = cli("up", "-d", "--json", cwd=linked, env=web.env)
     assert done.returncode == 0, done.stderr
+    found = [row["url"] for row in json.loads(done.stdout)["services"]]
+    assert f"http://site-1-2.shop-1.shop.localhost:{web.port}" in found
     # `up -d` returns when the names lead there.
     assert "file-of-shop-1" in web.get("site-1-2.shop-1.shop.localhost")[1]
     assert f"http://api.shop-1.shop.localhost:{web.port}\n" in done.stderr
@@ -176,7 +178,7 @@ def test_without_a_proxy_there_are_ports(web: Web, cli: "Cli", project: Path) ->
         rows = json.loads(cli("ps", "--json", cwd=project).stdout)["services"]
         assert [row["url"] for row in rows] == [f"http://127.0.0.1:{r['port']}" for r in rows]
         api = cli("exec", "api", "--", "printenv", "PORTWEAVE_URL", cwd=project).stdout.strip()
-        assert api == rows[-1]["url"]
+        assert api == next(row["url"] for row in rows if row["name"] == "api")
     finally:
         cli("down", cwd=project)
 
