@@ -1,6 +1,7 @@
 """A real browser for tests of the panel: Chromium without a window, over its DevTools protocol."""
 
 import base64
+import contextlib
 import itertools
 import json
 import os
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
 PICTURES = Path(__file__).resolve().parents[1] / "test-output"
 PATIENCE_S = 20.0
@@ -40,7 +41,8 @@ class Page:
     """
 
     def __init__(self, url: str) -> None:
-        self._socket: ClientConnection = connect(url, max_size=None, compression=None)
+        self._open = contextlib.ExitStack()
+        self._socket = self._open.enter_context(connect(url, max_size=None, compression=None))
         self._ids = itertools.count(1)
         self.problems: list[str] = []
         if "/devtools/page/" in url:
@@ -67,6 +69,10 @@ class Page:
         elif message.get("method") == "Log.entryAdded" and params["entry"]["level"] == "error":
             entry = params["entry"]
             self.problems.append(f"{entry['text']} {entry.get('url', '')}")
+
+    def prepare(self, script: str) -> None:
+        """Have a script run before those of each page that is loaded from now on."""
+        self.send("Page.addScriptToEvaluateOnNewDocument", source=script)
 
     def go(self, url: str) -> None:
         """Load a page."""
@@ -154,7 +160,7 @@ class Page:
 
     def close(self) -> None:
         """Let go of it."""
-        self._socket.close()
+        self._open.close()
 
 
 class Browser:

@@ -39,7 +39,7 @@ export function Drawer({ shown, show, close }) {
       )}
     </nav>`}
     ${view === "logs"
-      ? html`<${Logs} worktree=${worktree} service=${service} />`
+      ? html`<${Logs} key=${`${worktree} ${service}`} worktree=${worktree} service=${service} />`
       : isLive
         ? html`<${Told} key=${`${view} ${worktree} ${service}`} view=${view} worktree=${worktree} service=${service} />`
         : html`<p class="note">The stack is not running, so there is nobody to ask. Its logs are kept.</p>`}

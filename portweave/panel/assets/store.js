@@ -8,6 +8,8 @@ import { read, send } from "./api.js";
 const MOST_SAMPLES = 150;
 const MOST_REMEMBERED = 500;
 const HIDDEN_MS = 30000;
+// So many stacks that run are open from the start.
+const MOST_OPENED = 6;
 
 export const state = {
   projects: null,
@@ -21,19 +23,28 @@ export const state = {
 };
 
 const listeners = new Map();
+const versions = new Map();
+
+function versionOf(topics) {
+  return topics.reduce((sum, topic) => sum + (versions.get(topic) || 0), 0);
+}
 
 function tell(topic) {
+  versions.set(topic, (versions.get(topic) || 0) + 1);
   for (const listener of listeners.get(topic) || []) listener();
 }
 
 export function useTopic(...topics) {
   const [, draw] = useState(0);
+  const drawn = versionOf(topics);
   useEffect(() => {
     const listener = () => draw((count) => count + 1);
     for (const topic of topics) {
       if (!listeners.has(topic)) listeners.set(topic, new Set());
       listeners.get(topic).add(listener);
     }
+    // What was told after it was drawn and before it listened, as in a tab that nobody sees.
+    if (versionOf(topics) !== drawn) listener();
     return () => {
       for (const topic of topics) {
         listeners.get(topic).delete(listener);
@@ -79,6 +90,7 @@ export async function loadFacts(id, again = false) {
 // What is open
 
 const OPEN_KEY = "portweave.open";
+const seen = new Map();
 const chosen = new Map(Object.entries(remembered()));
 
 function remembered() {
@@ -105,7 +117,9 @@ export function worktrees() {
 export function isOpen(key) {
   if (chosen.has(key)) return chosen.get(key);
   if (key.startsWith("project ")) return true;
-  return state.stacks.has(key) && state.stacks.size <= 6;
+  // One that ends while it is looked at stays open, so that its end is seen.
+  if (state.stacks.has(key) && !seen.has(key)) seen.set(key, state.stacks.size <= MOST_OPENED);
+  return seen.get(key) || false;
 }
 
 export function setOpen(keys, open) {
