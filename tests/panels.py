@@ -4,7 +4,7 @@ import http.client
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ class Panel:
         return dict(found[0])
 
     @contextmanager
-    def events(self, path: str) -> Iterator[Iterator[tuple[str, Any]]]:
+    def events(self, path: str) -> Generator[Iterator[tuple[str, Any]]]:
         """What a stream tells, as it comes."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:

@@ -6,7 +6,7 @@ however much happens, what is kept for it does not grow.
 
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 import anyio
@@ -129,7 +129,7 @@ class Watch:
         self._wanted = anyio.Event()
 
     @asynccontextmanager
-    async def watching(self) -> AsyncIterator[Watcher]:
+    async def watching(self) -> AsyncGenerator[Watcher]:
         """Look, for as long as the context is open."""
         watcher = Watcher()
         watcher.put("stacks", "", self._all())

@@ -329,9 +329,8 @@ def test_a_supervisor_that_is_killed_while_it_is_watched_is_gone(
     rows(one, project, lambda found: found["web.1"]["state"] == "ready")
     with one.events("/api/v1/stream") as events:
         for kind, data in events:
-            for told in data["stacks"] if kind == "stacks" else []:
-                if told["isKnown"]:
-                    os.kill(told["supervisor"]["pid"], signal.SIGKILL)
+            if kind == "stacks" and data["stacks"]:
+                os.kill(data["stacks"][0]["supervisor"]["pid"], signal.SIGKILL)
             if kind == "gone":
                 break
     stack.wait()
@@ -464,6 +463,11 @@ services:
         assert lines_until(events, "line 9000") == [f"line {n}" for n in range(3001, 9001)]
     assert one.send("GET", f"/api/v1/logs?worktree={where}&lines=-1")[0] == 400
     assert one.send("GET", "/api/v1/logs?worktree=none")[0] == 404
+
+
+def test_a_folder_that_is_no_worktree_is_not_opened(hardy: Panel) -> None:
+    body = {"target": "editor", "worktreeRoot": "/"}
+    assert hardy.post("/api/open", body, status=403)["code"] == "PW0606"
 
 
 def test_an_editor_is_started_without_a_shell(

@@ -342,7 +342,7 @@ def test_it_is_quick_with_fifty_worktrees_and_its_memory_is_bounded(
     """As left open over night: thousands of lines and changes, and what is kept does not grow."""
     services = "".join(f"  s{n}: {{command: sleep 1000}}\n" for n in range(10))
     folders = [project.parent / f"tree-{number}" for number in range(50)]
-    entries = []
+    entries: list[object] = []
     for number, folder in enumerate(folders):
         folder.mkdir()
         write(folder, f"projectName: many\nservices:\n{services}")

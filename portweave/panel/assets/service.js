@@ -1,7 +1,7 @@
 // One instance of a service, as a row of its worktree's table.
 
 import { html, useState } from "./vendor/htm-preact.js";
-import { instanceOf, percent, since, size, toneOf } from "./format.js";
+import { instanceOf, percent, plural, since, size, toneOf } from "./format.js";
 import { act, copy, useTopic } from "./store.js";
 import { Action, Menu, Plot } from "./widgets.js";
 
@@ -107,7 +107,7 @@ function Scale({ worktree, row }) {
       "Scaling …",
       "/api/v1/scale",
       { worktree: worktree.id, service: row.name, count: number },
-      `${row.name} has ${number} of its kind`,
+      `${row.name} has ${plural(number, "instance")}`,
     );
   };
   return html`<form class="scale" onSubmit=${apply}>
