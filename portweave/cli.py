@@ -45,6 +45,8 @@ VERBS = {
     "alias": "give any port a name",
     "hosts": "names for programs that do not resolve *.localhost",
     "lease": "give a script some ports for a while",
+    "panel": "show all worktrees on a page, and act there",
+    "top": "show all stacks in the terminal, and act there",
     "doctor": "look for what is wrong on this machine, and repair it",
     "check": "validate the definition files without starting anything",
     "graph": "show what depends on what",

@@ -284,6 +284,61 @@ class NoAllocationError(PortweaveError):
     code = "PW0603"
 
 
+class PanelPortError(PortweaveError):
+    """The panel has no port to listen on.
+
+    Args:
+        port: Where it looked.
+        why: What the system said; empty where others have them all.
+    """
+
+    code = "PW0604"
+
+    def __init__(self, port: int, why: str = "") -> None:
+        if why:
+            text = f"failed to start panel server on port {port}: {why}"
+        else:
+            text = (
+                f"panel could not find a free port near {port} — pass --port <n> to choose another"
+            )
+        super().__init__(text, port=port)
+
+
+class PanelForbiddenError(PortweaveError):
+    """A request to the panel that did not come from its own page."""
+
+    code = "PW0605"
+
+    def __init__(self) -> None:
+        super().__init__("request forbidden")
+
+
+class LaunchForbiddenError(PortweaveError):
+    """The panel was asked to open a folder that is no worktree that it knows."""
+
+    code = "PW0606"
+
+    def __init__(self) -> None:
+        super().__init__("path not allowed")
+
+
+class CommandFailedError(PortweaveError):
+    """A command that the panel has run for its page did not do what it is for.
+
+    Args:
+        verb: The command.
+        said: What it said, in lines.
+    """
+
+    code = "PW0608"
+
+    def __init__(self, verb: str, said: "tuple[str, ...] | list[str]") -> None:
+        errors = [line.removeprefix("error: ") for line in said if line.startswith("error: ")]
+        hints = [line.removeprefix("hint: ") for line in said if line.startswith("hint: ")]
+        text = "\n".join(errors or said) or "it said nothing"
+        super().__init__(f"{verb} failed: {text}", hint=tuple(hints))
+
+
 # PW07: the import API
 
 

@@ -27,6 +27,11 @@ _ERROR = re.compile(
 _NUMBER = re.compile(r"\b[0-9a-f]{8,}\b|\d+")
 
 
+def tells_error(text: str) -> bool:
+    """Whether a line without escape sequences tells of an error."""
+    return _ERROR.search(text) is not None
+
+
 class _Kind:
     """Lines that differ in numbers alone."""
 
@@ -78,7 +83,7 @@ class Briefer:
         text = text.rstrip()
         self.seen[name] = self.seen.get(name, 0) + 1
         text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-        is_error = _ERROR.search(text) is not None
+        is_error = tells_error(text)
         if is_error:
             self.errors[name] = self.errors.get(name, 0) + 1
         if not self._goes_into_group(name, text, is_error=is_error):

@@ -24,6 +24,14 @@ def hide(text: str, environment: Mapping[str, str]) -> str:
     return _USERINFO.sub(lambda match: match[0].replace(f":{match[1]}@", f":{HIDDEN}@"), text)
 
 
+def masked(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment to be looked at: without the values whose names tell of a secret."""
+    return {
+        name: HIDDEN if text and _TELLING.search(name) else hide(text, environment)
+        for name, text in environment.items()
+    }
+
+
 def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
     for name, value in environment.items():
         if len(value) >= _SHORTEST and _TELLING.search(name):

@@ -73,6 +73,7 @@ def row(
         "startedAt": clock.stamp(life.started_s),
         "readyAt": clock.stamp(life.ready_s) if is_alive else None,
         "cpuPercent": percent if is_alive else None,
+        "cpuSeconds": round(usage.cpu_s, 2) if usage is not None and is_alive else None,
         "rssBytes": usage.rss_bytes if usage is not None and is_alive else None,
         "reason": life.reason or None,
     }

@@ -26,6 +26,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, Git
+    from tests.panels import Panel
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 STRICT = bool(
@@ -506,3 +507,29 @@ def terminal(cli: "Cli") -> Iterator[StartTerminal]:
         one.process.kill()
         one.process.wait()
         os.close(one.master)
+
+
+@pytest.fixture
+def panel(cli: "Cli", tmp_path: Path) -> Iterator["StartPanel"]:
+    """Start panels that are stopped when the test ends: `panel().get("/api/v1/worktrees")`."""
+    from tests.panels import Panel
+
+    started: list[Panel] = []
+
+    def start(*args: str, **env: str) -> Panel:
+        # A service that a panel starts finds the python3 that runs the tests.
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        started.append(Panel(cli, tmp_path, *args, **{"PATH": path, **env}))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.end()
+    for root in [*tmp_path.iterdir(), *tmp_path.glob("code/*")]:
+        # What a page has started is nobody's child here.
+        if (root / ".portweave").is_dir():
+            cli("down", "--all", cwd=root)
+            break
+
+
+StartPanel = Callable[..., "Panel"]

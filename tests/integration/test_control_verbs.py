@@ -24,7 +24,7 @@ services:
 """
 ROW = {
     *("name", "instance", "fullName", "state", "pid", "port", "url", "restarts", "exitCode"),
-    *("startedAt", "readyAt", "cpuPercent", "rssBytes", "reason"),
+    *("startedAt", "readyAt", "cpuPercent", "cpuSeconds", "rssBytes", "reason"),
 }
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from portweave.supervisor.core.secrets import hide
+from portweave.supervisor.core.secrets import hide, masked
 
 ENVIRONMENT = {
     "API_TOKEN": "t0k3n-of-mine",
@@ -35,3 +35,22 @@ def test_secrets_of_the_environment_are_hidden(text: str, shown: str | None) -> 
 
 def test_a_secret_that_is_a_part_of_another_does_not_uncover_it() -> None:
     assert hide("x abcdefgh y", {"A_TOKEN": "abcdef", "B_TOKEN": "abcdefgh"}) == "x *** y"
+
+
+def test_an_environment_is_shown_without_secrets_however_short() -> None:
+    environment = {
+        "API_KEY": "k1",
+        "EMPTY_TOKEN": "",
+        "DATABASE_URL": "postgres://shop:pw@127.0.0.1/shop",
+        "MY_PASSWORD": "long-enough",
+        "OPTIONS": "--pw=long-enough",
+        "PATH": "/bin",
+    }
+    assert masked(environment) == {
+        "API_KEY": "***",
+        "EMPTY_TOKEN": "",
+        "DATABASE_URL": "postgres://shop:***@127.0.0.1/shop",
+        "MY_PASSWORD": "***",
+        "OPTIONS": "--pw=***",
+        "PATH": "/bin",
+    }

@@ -46,6 +46,7 @@ def test_one_that_runs() -> None:
         "startedAt": "2026-01-02T03:03:55.000Z",
         "readyAt": "2026-01-02T03:03:56.500Z",
         "cpuPercent": 25.0,
+        "cpuSeconds": 2.5,
         "rssBytes": 4096,
         "reason": "no listener",
     }
@@ -57,7 +58,7 @@ def test_one_that_has_ended() -> None:
     assert found["state"] == "failed"
     assert found["exitCode"] == 3
     assert found["startedAt"] == "2026-01-02T03:03:55.000Z"
-    for key in ("pid", "readyAt", "cpuPercent", "rssBytes", "reason"):
+    for key in ("pid", "readyAt", "cpuPercent", "cpuSeconds", "rssBytes", "reason"):
         assert found[key] is None, key
 
 

@@ -1,0 +1,53 @@
+// Numbers and times as people read them.
+
+export function size(bytes) {
+  if (bytes == null) return "–";
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
+  if (bytes >= 1e6) return `${Math.round(bytes / 1e6)} MB`;
+  return `${Math.round(bytes / 1e3)} kB`;
+}
+
+export function percent(value) {
+  if (value == null) return "–";
+  return `${value >= 10 ? Math.round(value) : value.toFixed(1)}%`;
+}
+
+export function since(stamp) {
+  if (!stamp) return "–";
+  const seconds = Math.max(0, (Date.now() - Date.parse(stamp)) / 1000);
+  for (const [unit, length] of [["d", 86400], ["h", 3600], ["m", 60]]) {
+    if (seconds >= length) return `${Math.floor(seconds / length)}${unit}`;
+  }
+  return `${Math.floor(seconds)}s`;
+}
+
+export function instanceOf(row) {
+  return row.instance > 1 ? `${row.name}.${row.instance}` : row.name;
+}
+
+export function clock(ms) {
+  return new Date(ms).toLocaleTimeString([], { hour12: false });
+}
+
+export function plural(count, one, many = `${one}s`) {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+// States by how much they want to be seen.
+export const TONES = {
+  ready: "good",
+  completed: "done",
+  waiting: "busy",
+  starting: "busy",
+  stopping: "busy",
+  backoff: "warn",
+  unhealthy: "warn",
+  failed: "bad",
+  blocked: "bad",
+  exited: "idle",
+  stopped: "idle",
+};
+
+export function toneOf(state) {
+  return TONES[state] || "idle";
+}

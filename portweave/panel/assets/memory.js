@@ -1,0 +1,62 @@
+// Who holds what memory, over all worktrees.
+
+import { html } from "./vendor/htm-preact.js";
+import { instanceOf, percent, size } from "./format.js";
+import { state, useTopic } from "./store.js";
+
+const MOST_ROWS = 50;
+
+export function Memory({ show }) {
+  useTopic("stacks");
+  const rows = [...state.stacks.values()].flatMap((stack) =>
+    stack.services.filter((row) => row.rssBytes).map((row) => ({ stack, row })),
+  );
+  rows.sort((a, b) => b.row.rssBytes - a.row.rssBytes);
+  const stacks = [...state.stacks.values()]
+    .map((stack) => ({
+      stack,
+      bytes: stack.services.reduce((sum, row) => sum + (row.rssBytes || 0), 0),
+      cpu: stack.services.reduce((sum, row) => sum + (row.cpuPercent || 0), 0),
+    }))
+    .sort((a, b) => b.bytes - a.bytes);
+  if (!rows.length) {
+    return html`<p class="empty">No service is running, so none holds any memory.</p>`;
+  }
+  const total = stacks.reduce((sum, one) => sum + one.bytes, 0);
+  return html`<h2>${size(total)} in all</h2>
+    <table class="memory">
+      <caption>By worktree</caption>
+      <thead><tr><th scope="col">Worktree</th><th scope="col">Memory</th><th scope="col" class="number">CPU</th></tr></thead>
+      <tbody>
+        ${stacks.map(
+          ({ stack, bytes, cpu }) => html`<tr key=${stack.id}>
+            <th scope="row">${stack.project} <span class="muted">${stack.namespace}</span></th>
+            <td><${Bar} part=${bytes} most=${stacks[0].bytes} /></td>
+            <td class="number">${percent(cpu)}</td>
+          </tr>`,
+        )}
+      </tbody>
+    </table>
+    <table class="memory">
+      <caption>By service${rows.length > MOST_ROWS ? ` (the first ${MOST_ROWS} of ${rows.length})` : ""}</caption>
+      <thead><tr><th scope="col">Service</th><th scope="col">Memory</th><th scope="col" class="number">CPU</th></tr></thead>
+      <tbody>
+        ${rows.slice(0, MOST_ROWS).map(
+          ({ stack, row }) => html`<tr key=${`${stack.id} ${row.fullName}`}>
+            <th scope="row">
+              <button type="button" class="plain" onClick=${() => show({ view: "logs", worktree: stack.id, service: instanceOf(row) })}>
+                ${instanceOf(row)}
+              </button>
+              <span class="muted"> ${stack.project} ${stack.namespace}</span>
+            </th>
+            <td><${Bar} part=${row.rssBytes} most=${rows[0].row.rssBytes} /></td>
+            <td class="number">${percent(row.cpuPercent)}</td>
+          </tr>`,
+        )}
+      </tbody>
+    </table>`;
+}
+
+function Bar({ part, most }) {
+  return html`<span class="bar"><svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true"><rect width=${Math.max(1, (100 * part) / most)} height="10" /></svg><span>${size(part)}</span></span>`;
+}

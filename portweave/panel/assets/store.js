@@ -1,0 +1,279 @@
+// What the page knows: worktrees as they were listed, stacks as they are told live, and what the
+// user has opened. Components listen to the part they show, so that a stack's news draws that
+// stack alone.
+
+import { useEffect, useState } from "./vendor/htm-preact.js";
+import { read, send } from "./api.js";
+
+const MOST_SAMPLES = 150;
+const MOST_REMEMBERED = 500;
+const HIDDEN_MS = 30000;
+// So many stacks that run are open from the start.
+const MOST_OPENED = 6;
+
+export const state = {
+  projects: null,
+  launch: {},
+  stacks: new Map(),
+  connection: "connecting",
+  problem: "",
+  facts: new Map(),
+  toasts: [],
+  busy: new Map(),
+};
+
+const listeners = new Map();
+const versions = new Map();
+
+function versionOf(topics) {
+  return topics.reduce((sum, topic) => sum + (versions.get(topic) || 0), 0);
+}
+
+function tell(topic) {
+  versions.set(topic, (versions.get(topic) || 0) + 1);
+  for (const listener of listeners.get(topic) || []) listener();
+}
+
+export function useTopic(...topics) {
+  const [, draw] = useState(0);
+  const drawn = versionOf(topics);
+  useEffect(() => {
+    const listener = () => draw((count) => count + 1);
+    for (const topic of topics) {
+      if (!listeners.has(topic)) listeners.set(topic, new Set());
+      listeners.get(topic).add(listener);
+    }
+    // What was told after it was drawn and before it listened, as in a tab that nobody sees.
+    if (versionOf(topics) !== drawn) listener();
+    return () => {
+      for (const topic of topics) {
+        listeners.get(topic).delete(listener);
+        if (!listeners.get(topic).size) listeners.delete(topic);
+      }
+    };
+  }, topics);
+}
+
+// Worktrees
+
+export async function loadWorktrees() {
+  try {
+    const found = await read("/api/v1/worktrees");
+    state.projects = found.projects;
+    state.launch = found.launch;
+    state.problem = "";
+  } catch (error) {
+    state.problem = error.message;
+  }
+  tell("worktrees");
+  showOpen();
+}
+
+const factsWaiting = new Set();
+
+export async function loadFacts(id, again = false) {
+  const before = state.facts.get(id);
+  if (factsWaiting.has(id) || (before && !again && Date.now() - before.at < 60000)) return;
+  factsWaiting.add(id);
+  try {
+    const query = new URLSearchParams({ worktree: id, ...(again && { refresh: "1" }) });
+    const found = await read(`/api/v1/facts?${query}`);
+    state.facts.set(id, { ...found, at: Date.now() });
+  } catch {
+    state.facts.set(id, { at: Date.now() });
+  } finally {
+    factsWaiting.delete(id);
+  }
+  tell(`facts ${id}`);
+}
+
+// What is open
+
+const OPEN_KEY = "portweave.open";
+const seen = new Map();
+const chosen = new Map(Object.entries(remembered()));
+
+function remembered() {
+  try {
+    return JSON.parse(localStorage.getItem(OPEN_KEY)) || {};
+  } catch {
+    return {};
+  }
+}
+
+function remember() {
+  const kept = [...chosen].slice(-MOST_REMEMBERED);
+  try {
+    localStorage.setItem(OPEN_KEY, JSON.stringify(Object.fromEntries(kept)));
+  } catch {
+    // Without storage it is only not remembered.
+  }
+}
+
+export function worktrees() {
+  return (state.projects || []).flatMap((project) => project.worktrees);
+}
+
+export function isOpen(key) {
+  if (chosen.has(key)) return chosen.get(key);
+  if (key.startsWith("project ")) return true;
+  // One that ends while it is looked at stays open, so that its end is seen.
+  if (state.stacks.has(key) && !seen.has(key)) seen.set(key, state.stacks.size <= MOST_OPENED);
+  return seen.get(key) || false;
+}
+
+export function setOpen(keys, open) {
+  for (const key of keys) {
+    chosen.delete(key);
+    chosen.set(key, open);
+  }
+  remember();
+  tell("open");
+  showOpen();
+}
+
+let stream = null;
+let shown = "";
+
+function showOpen() {
+  if (!stream) return;
+  const open = worktrees().map((one) => one.id).filter(isOpen);
+  if (JSON.stringify(open) === shown) return;
+  shown = JSON.stringify(open);
+  send("/api/v1/open", { stream, worktrees: open }).catch(() => {
+    shown = "";
+  });
+}
+
+// Stacks, live
+
+function merge(found) {
+  const before = state.stacks.get(found.id);
+  const samples = new Map((before ? before.services : []).map((row) => [row.fullName, row.samples]));
+  for (const row of found.services) {
+    const kept = samples.get(row.fullName) || [];
+    const last = kept.length ? kept[kept.length - 1][0] : 0;
+    const fresh = row.samples.filter((sample) => sample[0] > last);
+    row.samples = fresh.length ? [...kept, ...fresh].slice(-MOST_SAMPLES) : kept;
+  }
+  state.stacks.set(found.id, found);
+}
+
+let source = null;
+
+function connect() {
+  source = new EventSource("/api/v1/stream");
+  source.addEventListener("hello", (event) => {
+    stream = JSON.parse(event.data).stream;
+    shown = "";
+    setConnection("live");
+    loadWorktrees();
+  });
+  source.addEventListener("stacks", (event) => {
+    const found = JSON.parse(event.data).stacks;
+    const ids = new Set(found.map((one) => one.id));
+    const before = [...state.stacks.keys()];
+    for (const id of before) if (!ids.has(id)) state.stacks.delete(id);
+    found.forEach(merge);
+    for (const id of new Set([...before, ...ids])) tell(`stack ${id}`);
+    tell("stacks");
+    tell("open");
+    showOpen();
+  });
+  source.addEventListener("stack", (event) => {
+    const found = JSON.parse(event.data);
+    const isNew = !state.stacks.has(found.id);
+    merge(found);
+    tell(`stack ${found.id}`);
+    tell("stacks");
+    if (isNew) {
+      tell("open");
+      showOpen();
+      if (!worktrees().some((one) => one.id === found.id)) loadWorktrees();
+    }
+  });
+  source.addEventListener("gone", (event) => {
+    const { id } = JSON.parse(event.data);
+    state.stacks.delete(id);
+    tell(`stack ${id}`);
+    tell("stacks");
+    showOpen();
+  });
+  source.addEventListener("worktrees", loadWorktrees);
+  source.addEventListener("error", () => {
+    stream = null;
+    setConnection("lost");
+    if (source && source.readyState === EventSource.CLOSED) {
+      // Refused, as by another panel on this port whose page this is not.
+      source = null;
+      setTimeout(() => source || document.hidden || connect(), 3000);
+    }
+  });
+}
+
+function setConnection(name) {
+  if (state.connection === name) return;
+  state.connection = name;
+  tell("connection");
+}
+
+export function start() {
+  connect();
+  // A browser has six connections to a server: a page that nobody sees holds none.
+  let timer = 0;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (document.hidden) {
+      timer = setTimeout(() => {
+        if (source) source.close();
+        source = null;
+        stream = null;
+      }, HIDDEN_MS);
+    } else if (!source) {
+      connect();
+    }
+  });
+}
+
+// What the user does
+
+let lastToast = 0;
+
+export function toast(text, tone = "info") {
+  const id = ++lastToast;
+  state.toasts = [...state.toasts.slice(-3), { id, text, tone }];
+  tell("toasts");
+  setTimeout(() => dismiss(id), tone === "bad" ? 15000 : 5000);
+}
+
+export function dismiss(id) {
+  state.toasts = state.toasts.filter((one) => one.id !== id);
+  tell("toasts");
+}
+
+/** Do something, and show that it is being done under `key`, and what came of it. */
+export async function act(key, label, path, body, done) {
+  if (state.busy.has(key)) return false;
+  state.busy.set(key, label);
+  tell(`busy ${key}`);
+  try {
+    const answer = await send(path, body);
+    if (done) toast(typeof done === "function" ? done(answer) : done);
+    return true;
+  } catch (error) {
+    toast(error.message, "bad");
+    return false;
+  } finally {
+    state.busy.delete(key);
+    tell(`busy ${key}`);
+  }
+}
+
+export async function copy(text, what) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(`${what} copied`);
+  } catch {
+    toast(`the browser does not let us copy: ${text}`, "bad");
+  }
+}

@@ -1,0 +1,101 @@
+// Small parts that several views have.
+
+import { html, useEffect, useRef } from "./vendor/htm-preact.js";
+import { dismiss, state, useTopic } from "./store.js";
+
+const WIDTH = 72;
+const HEIGHT = 20;
+
+/** A plot of the last samples; what it says is told in words beside it. */
+export function Plot({ samples, column, least }) {
+  if (samples.length < 2) return html`<span class="plot" aria-hidden="true"></span>`;
+  const first = samples[0][0];
+  const span = Math.max(60, samples[samples.length - 1][0] - first);
+  const end = samples[samples.length - 1][0];
+  const most = Math.max(least, ...samples.map((sample) => sample[column]));
+  const points = samples.map((sample) => {
+    const x = WIDTH - ((end - sample[0]) / span) * WIDTH;
+    const y = HEIGHT - 1 - (sample[column] / most) * (HEIGHT - 3);
+    return `${x.toFixed(1)},${y.toFixed(1)}`;
+  });
+  const left = points[0].split(",")[0];
+  return html`<svg class="plot" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" aria-hidden="true">
+    <polygon points="${left},${HEIGHT} ${points.join(" ")} ${WIDTH},${HEIGHT}" />
+    <polyline points=${points.join(" ")} />
+  </svg>`;
+}
+
+/** A button that says what it does while it does it. */
+export function Action({ busy, label, doing, onClick, kind = "", disabled = false, title, name }) {
+  const isBusy = Boolean(busy && state.busy.has(busy));
+  return html`<button
+    type="button"
+    class=${kind}
+    onClick=${onClick}
+    disabled=${disabled}
+    aria-disabled=${isBusy}
+    aria-label=${name}
+    title=${title}
+  >
+    ${isBusy ? (doing || state.busy.get(busy)) : label}
+  </button>`;
+}
+
+/** A menu of actions that opens below its button. */
+export function Menu({ label, name, children }) {
+  const ref = useRef(null);
+  useEffect(() => {
+    const element = ref.current;
+    const close = (event) => {
+      if (!element.open) return;
+      if (event.type === "keydown") {
+        if (event.key !== "Escape") return;
+        event.stopPropagation();
+        element.querySelector("summary").focus();
+      } else if (element.contains(event.target) && !event.target.closest(".menu-items button, a")) {
+        return;
+      }
+      element.open = false;
+    };
+    document.addEventListener("click", close);
+    element.addEventListener("keydown", close);
+    return () => {
+      document.removeEventListener("click", close);
+      element.removeEventListener("keydown", close);
+    };
+  }, []);
+  return html`<details class="menu" ref=${ref}>
+    <summary aria-label=${name}>${label}</summary>
+    <div class="menu-items">${children}</div>
+  </details>`;
+}
+
+/** Ask before something that cannot be taken back. */
+export function Confirm({ title, children, action, onYes, onNo }) {
+  const ref = useRef(null);
+  useEffect(() => {
+    const before = document.activeElement;
+    ref.current.showModal();
+    return () => before && before.focus && before.focus();
+  }, []);
+  return html`<dialog ref=${ref} class="confirm" aria-labelledby="confirm-title" onCancel=${onNo}>
+    <h2 id="confirm-title">${title}</h2>
+    ${children}
+    <p class="buttons">
+      <button type="button" onClick=${onNo} autofocus>Cancel</button>
+      <button type="button" class="danger" onClick=${onYes}>${action}</button>
+    </p>
+  </dialog>`;
+}
+
+export function Toasts() {
+  useTopic("toasts");
+  return html`<div class="toasts" role="status" aria-live="polite">
+    ${state.toasts.map(
+      (one) => html`<div key=${one.id} class="toast ${one.tone}">
+        <p>${one.text}</p>
+        <button type="button" aria-label="Dismiss" onClick=${() => dismiss(one.id)}>×</button>
+      </div>`,
+    )}
+  </div>`;
+}

@@ -1,0 +1,109 @@
+"""A connection to a supervisor that stays open: what happens in its stack, and questions besides.
+
+`portweave.client` asks and waits; here answers and events of many stacks are waited for at once.
+"""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+
+import anyio
+from anyio.abc import ByteStream
+
+from portweave.allocator.jsontext import compact, is_list, is_object
+
+_LONGEST_LINE_BYTES = 16 << 20
+# One stack's answers come at once; who takes longer is stopped, or stuck.
+PATIENCE_S = 10.0
+
+
+class LostError(Exception):
+    """The supervisor does not answer, in words."""
+
+
+class Link:
+    """A connection.
+
+    Args:
+        stream: To the control socket.
+        take: Takes what the supervisor sends unasked.
+    """
+
+    def __init__(self, stream: ByteStream, take: Callable[[dict[str, object]], None]) -> None:
+        self._stream = stream
+        self._take = take
+        self._ids: Iterator[int] = itertools.count(1)
+        self._asked: dict[int, anyio.Event] = {}
+        self._answers: dict[int, dict[str, object]] = {}
+
+    async def listen(self) -> None:
+        """Take what comes, until the connection ends.
+
+        Raises:
+            LostError: It has ended.
+        """
+        rest = b""
+        try:
+            while True:
+                data = await self._stream.receive(1 << 16)
+                *lines, rest = (rest + data).split(b"\n")
+                if len(rest) > _LONGEST_LINE_BYTES:
+                    raise LostError("it sends lines without an end")
+                for line in lines:
+                    self._sort(line)
+        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            raise LostError("it has ended") from None
+
+    async def ask(self, method: str, *params: object) -> object:
+        """Ask, and wait for the answer.
+
+        Returns:
+            The first value of the answer; None where it has none, or is a refusal.
+
+        Raises:
+            LostError: There is none in time.
+        """
+        number = await self.send(method, *params)
+        come = self._asked[number] = anyio.Event()
+        try:
+            with anyio.move_on_after(PATIENCE_S):
+                await come.wait()
+            answer = self._answers.pop(number, None)
+        finally:
+            del self._asked[number]
+        if answer is None:
+            raise LostError("it is silent")
+        values = answer.get("result")
+        return values[0] if is_list(values) and values else None
+
+    async def send(self, method: str, *params: object) -> int:
+        """Ask without waiting; the id of the request.
+
+        Raises:
+            LostError: The connection has ended.
+        """
+        number = next(self._ids)
+        fields = {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
+        try:
+            await self._stream.send(compact(fields).encode("utf-8", "surrogateescape") + b"\n")
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            raise LostError("it has ended") from None
+        return number
+
+    def _sort(self, line: bytes) -> None:
+        try:
+            message: object = json.loads(line.decode("utf-8", "surrogateescape"))
+        except ValueError:
+            return
+        if not is_object(message):
+            return
+        if message.get("method") == "$/stream":
+            values = message.get("params")
+            item = values[1] if is_list(values) and len(values) > 1 else None
+            if is_object(item):
+                self._take(item)
+            return
+        number = message.get("id")
+        if isinstance(number, int) and number in self._asked:
+            self._answers[number] = message
+            self._asked[number].set()

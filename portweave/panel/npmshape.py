@@ -1,0 +1,258 @@
+"""The snapshot of all allocations, in the shape that npm portweave's panel gives it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from portweave.allocator.jsontext import code_units
+from portweave.errors import DriftError
+from portweave.procfiles.expand import Values, expand, placeholders
+from portweave.procfiles.model import Definitions
+from portweave.supervisor.core.value import value
+
+_SCHEMES = frozenset({"http", "https", "ws", "wss"})
+_NO_REPOSITORY = "(no repo)"
+
+
+@value
+class Link:
+    """An address that a service is reached by.
+
+    Attributes:
+        env_var: The variable that holds it; empty for one that nobody wrote.
+        url: The address.
+    """
+
+    env_var: str
+    url: str
+
+
+@value
+class Service:
+    """A service with a port.
+
+    Attributes:
+        name: Of the service, or of an instance of it.
+        env_var: The variable that holds its port; empty where that is not known.
+        port: Its port.
+        links: How it is reached.
+    """
+
+    name: str
+    env_var: str
+    port: int
+    links: tuple[Link, ...]
+
+    def as_json(self, live: frozenset[int]) -> dict[str, object]:
+        """It as an object.
+
+        Args:
+            live: Ports that somebody listens on.
+        """
+        return {
+            "envVar": self.env_var,
+            "links": [{"envVar": link.env_var, "url": link.url} for link in self.links],
+            "name": self.name,
+            "port": self.port,
+            "status": "live" if self.port in live else "not-running",
+        }
+
+
+@value
+class Facts:
+    """What git, the disk and GitHub say of a worktree; None for what is not known.
+
+    Attributes:
+        branch: The branch that is checked out.
+        clean: Whether nothing in it differs from its commit.
+        size_bytes: On the disk.
+        pull_request: `number`, `state` (open, closed or merged) and `url`.
+        is_main: Whether it is the first worktree of its repository.
+    """
+
+    branch: str | None = None
+    clean: bool | None = None
+    size_bytes: int | None = None
+    pull_request: Mapping[str, object] | None = None
+    is_main: bool = False
+
+    def as_json(self, root: str) -> dict[str, object]:
+        """They as fields of a worktree.
+
+        Args:
+            root: The worktree's.
+        """
+        return {
+            "branch": self.branch,
+            "diskSizeBytes": self.size_bytes,
+            "kind": "main" if self.is_main else "linked",
+            "prStatus": None if self.pull_request is None else dict(self.pull_request),
+            "removeCommand": f"git worktree remove {quoted(root)}",
+            "safeToPrune": self.is_safe_to_prune,
+            "workingTreeClean": self.clean,
+        }
+
+    @property
+    def is_safe_to_prune(self) -> bool:
+        """Whether all that is in it is known to be kept elsewhere."""
+        request = self.pull_request
+        is_done = request is not None and request.get("state") in ("merged", "closed")
+        return not self.is_main and is_done and self.clean is True
+
+
+@value
+class Worktree:
+    """A worktree that has ports.
+
+    Attributes:
+        git_common_dir: Its repository; None outside git.
+        namespace: The worktree's.
+        root: Absolute.
+        last_used_at: ISO 8601.
+        project_name: As its definition file says; None where it does not.
+        services: What has a port.
+        degraded: Why nothing is known of it but its ports; None where all is well.
+        facts: What is known of its files.
+    """
+
+    git_common_dir: str | None
+    namespace: str
+    root: str
+    last_used_at: str
+    project_name: str | None
+    services: tuple[Service, ...]
+    degraded: str | None
+    facts: Facts = Facts()
+
+    def with_facts(self, facts: Facts) -> "Worktree":
+        """It with what was found out."""
+        return replace(self, facts=facts)
+
+    def as_json(self, live: frozenset[int]) -> dict[str, object]:
+        """It as an object."""
+        return {
+            "degraded": self.degraded is not None,
+            "degradedReason": self.degraded,
+            "services": [service.as_json(live) for service in self.services],
+            **self.facts.as_json(self.root),
+            "lastUsedAt": self.last_used_at,
+            "namespace": self.namespace,
+            "worktreeRoot": self.root,
+        }
+
+
+def snapshot(
+    worktrees: Sequence[Worktree],
+    live: frozenset[int],
+    *,
+    generated_at: str,
+    launch_supported: bool,
+    pull_requests: bool,
+) -> dict[str, object]:
+    """All of it.
+
+    Args:
+        worktrees: All that have ports.
+        live: Ports that somebody listens on.
+        generated_at: ISO 8601.
+        launch_supported: Whether an editor can be opened.
+        pull_requests: Whether GitHub can be asked.
+    """
+    groups: dict[str | None, list[Worktree]] = {}
+    for worktree in worktrees:
+        groups.setdefault(worktree.git_common_dir, []).append(worktree)
+    projects: list[tuple[str, str | None, list[Worktree]]] = []
+    for common_dir, members in groups.items():
+        members.sort(key=lambda one: one.namespace)
+        members.sort(key=lambda one: one.last_used_at, reverse=True)
+        members.sort(key=lambda one: not any(s.port in live for s in one.services))
+        projects.append((_label(common_dir, members), common_dir, members))
+    projects.sort(
+        key=lambda p: (p[0].casefold(), p[0].swapcase(), p[1] is None, code_units(p[1] or ""))
+    )
+    return {
+        "generatedAt": generated_at,
+        "launchSupported": launch_supported,
+        "projects": [
+            {
+                "gitCommonDir": common_dir,
+                "label": label,
+                "worktrees": [worktree.as_json(live) for worktree in members],
+            }
+            for label, common_dir, members in projects
+        ],
+        "prStatusAvailable": pull_requests,
+    }
+
+
+def services_of(
+    definitions: Definitions,
+    ports: Mapping[str, int],
+    *,
+    namespace: str,
+    git_common_dir: str | None,
+    root: str,
+) -> tuple[Service, ...]:
+    """The services of a worktree that have a port, in the order of its file.
+
+    Raises:
+        DriftError: The block has no port for a service.
+        PlaceholderError: A template names what has no value.
+    """
+    values = Values(ports, namespace=namespace, git_common_dir=git_common_dir, worktree_root=root)
+    with_port = [service for service in definitions.services if service.env_var is not None]
+    links: dict[str, list[Link]] = {service.name: [] for service in with_port}
+    for service in definitions.services:
+        for variable, template in service.discovery_env:
+            url = expand(template, values, escapes=False)
+            named = {name for name in placeholders(template, escapes=False) if name in links}
+            owner = service.name if not named else named.pop() if len(named) == 1 else None
+            known = links.get(owner or "")
+            if known is not None and is_address(url) and all(link.url != url for link in known):
+                known.append(Link(variable, url))
+    found: list[Service] = []
+    for service in with_port:
+        if service.name not in ports:
+            raise DriftError(service.name)
+        port, own = ports[service.name], links[service.name]
+        found.append(Service(service.name, service.env_var or "", port, _with_page(own, port)))
+    return tuple(found)
+
+
+def bare_services(ports: Mapping[str, int]) -> tuple[Service, ...]:
+    """What can be said of services when only their ports are known."""
+    return tuple(
+        Service(name, "", ports[name], _with_page((), ports[name]))
+        for name in sorted(ports, key=code_units)
+    )
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an absolute URL that a browser or a WebSocket can open."""
+    try:
+        parts = urlsplit(text)
+        # Both raise where there is no such thing.
+        return parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != -1
+    except ValueError:
+        return False
+
+
+def quoted(text: str) -> str:
+    """A text as one word of a shell."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _with_page(links: Sequence[Link], port: int) -> tuple[Link, ...]:
+    if any(link.url.startswith(("http:", "https:")) for link in links):
+        return tuple(links)
+    return (*links, Link("", f"http://localhost:{port}"))
+
+
+def _label(common_dir: str | None, members: Sequence[Worktree]) -> str:
+    named = [one for one in members if one.project_name is not None]
+    for worktree in [one for one in named if one.namespace == "main"] or named:
+        return worktree.project_name or ""
+    if common_dir is None:
+        return _NO_REPOSITORY
+    folder, _, name = common_dir.rpartition("/")
+    return folder.rpartition("/")[2] if name == ".git" else name

@@ -1,0 +1,110 @@
+"""Logs for the page: the last lines there are, then what comes, a piece at a time.
+
+They are read from the files at the reader's own pace, so a slow one holds nothing up, and nothing
+waits for it but the files.
+"""
+
+import re
+from collections.abc import Iterator
+
+from portweave.logview import Folder, Query, Source, find_sources, merged
+from portweave.prepare import logs_dir
+from portweave.supervisor.core.brief import tells_error
+from portweave.supervisor.core.lines import for_terminal, plain_text
+from portweave.supervisor.core.logfilter import Grep
+from portweave.supervisor.core.logindex import ERR, NOTE, OUT
+from portweave.supervisor.core.logjoin import Block
+
+MOST_LINES = 5000
+LONGEST_LINE = 8192
+_PIECE_LINES = 500
+_STREAMS = {OUT: "out", ERR: "err", NOTE: "note"}
+_LOOKED_AT_LINES = 200
+
+# Time in milliseconds since the epoch, instance, stream, text with colours.
+Line = tuple[int, str, str, str]
+
+
+class Tail:
+    """The logs of a worktree, or of some of its services, as they grow.
+
+    Args:
+        root: The worktree's.
+        names: Services or instances; empty for all.
+        last: With how many lines to begin.
+        sought: What has to stand in a line; empty for any line.
+    """
+
+    def __init__(self, root: str, names: tuple[str, ...], *, last: int, sought: str = "") -> None:
+        self._folder = Folder(logs_dir(root))
+        self._names = names
+        grep = Grep(re.escape(sought), ignore_case=True) if sought else None
+        self._query = Query(last=max(1, min(last, MOST_LINES)), grep=grep)
+        self._sources: list[Source] = []
+        self._blocks: Iterator[tuple[Source, Block]] | None = None
+        self._lines: Iterator[Line] = iter(())
+
+    def read(self) -> list[Line]:
+        """What there is and was not read yet, or the first of it; empty where that is nothing."""
+        found: list[Line] = []
+        while len(found) < _PIECE_LINES:
+            line = next(self._lines, None)
+            if line is not None:
+                found.append(line)
+                continue
+            if self._blocks is None:
+                self._look()
+                self._blocks = iter(merged(self._sources, self._query, follow=True))
+            pair = next(self._blocks, None)
+            if pair is None:
+                # From here on all that comes is new.
+                self._query.last = None
+                self._blocks = None
+                break
+            self._lines = _lines(*pair)
+        return found
+
+    def close(self) -> None:
+        """Close the files."""
+        for source in self._sources:
+            for segment in source.log.segments:
+                segment.close()
+            source.log.segments = []
+        self._sources = []
+
+    def _look(self) -> None:
+        known = {source.log.instance for source in self._sources}
+        for source in self._sources:
+            source.log.refresh()
+        self._sources += find_sources(self._folder, self._names, known=known)
+
+
+def last_error(root: str, instance: str) -> str | None:
+    """The last line of an instance that tells of an error, without colours; None for none.
+
+    Args:
+        root: The worktree's.
+        instance: As `web` or `web.2`.
+    """
+    folder = Folder(logs_dir(root))
+    sources = [s for s in find_sources(folder, (instance,)) if s.log.instance == instance]
+    found: str | None = None
+    try:
+        for _, block in merged(sources, Query(last=_LOOKED_AT_LINES, run=0), follow=True):
+            for line in block.lines[:-1].split(b"\n"):
+                text = plain_text(line[:LONGEST_LINE]).strip()
+                if tells_error(text):
+                    found = text[:240]
+    finally:
+        for source in sources:
+            for segment in source.log.segments:
+                segment.close()
+    return found
+
+
+def _lines(source: Source, block: Block) -> Iterator[Line]:
+    at_ms, stream = block.time_ns // 1_000_000, _STREAMS[block.kind]
+    for line in block.lines[:-1].split(b"\n"):
+        cut = line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + " …".encode()
+        text = for_terminal(cut, colour=True).decode("utf-8", "backslashreplace")
+        yield at_ms, source.log.instance, stream, text

@@ -1,0 +1,203 @@
+"""`portweave top`: what the panel shows, in a terminal."""
+
+import curses
+import locale
+import time
+from collections import deque
+from collections.abc import Mapping
+
+import anyio
+from anyio import to_thread
+from anyio.abc import TaskGroup
+
+from portweave.errors import PortweaveError
+from portweave.panel.actions import Actions
+from portweave.panel.rows import (
+    Line,
+    column_names,
+    heading,
+    kept_choice,
+    lines,
+    take,
+    window,
+)
+from portweave.panel.tail import Tail
+from portweave.panel.watch import Watch, Watcher
+from portweave.panel.worktrees import Worktrees
+from portweave.supervisor.core.lines import plain_text
+
+_TICK_S = 0.25
+_LOG_LINES = 500
+_HELP = "↑↓ choose  enter log  r restart  s stop/start  l show/hide log  q quit"
+_COLOURS = {
+    "good": curses.COLOR_GREEN,
+    "busy": curses.COLOR_BLUE,
+    "warn": curses.COLOR_YELLOW,
+    "bad": curses.COLOR_RED,
+}
+_QUIT = frozenset({ord("q"), 27})
+_ENTER = frozenset({10, 13, curses.KEY_ENTER})
+_STEPS = {
+    curses.KEY_UP: -1,
+    ord("k"): -1,
+    curses.KEY_DOWN: 1,
+    ord("j"): 1,
+    curses.KEY_PPAGE: -10,
+    curses.KEY_NPAGE: 10,
+    curses.KEY_HOME: -(1 << 20),
+    curses.KEY_END: 1 << 20,
+}
+
+
+def run(environ: Mapping[str, str]) -> None:
+    """Show it until q is pressed.
+
+    Args:
+        environ: Names the folders of configuration and state.
+    """
+    # Else curses takes each byte of a name for a character.
+    locale.setlocale(locale.LC_ALL, "")
+    # Escape ends it: nobody waits a second for what might be the beginning of a key's name.
+    curses.set_escdelay(25)
+    curses.wrapper(lambda window: anyio.run(_Top(window, environ).run))
+
+
+class _Top:
+    """The screen.
+
+    Args:
+        screen: Of curses.
+        environ: Names the folders of configuration and state.
+    """
+
+    def __init__(self, screen: "curses.window", environ: Mapping[str, str]) -> None:
+        self._screen = screen
+        self._worktrees = Worktrees(environ)
+        self._actions = Actions(environ, self._worktrees)
+        self._watch = Watch(environ, self._worktrees.mark)
+        self._stacks: dict[str, dict[str, object]] = {}
+        self._lines: list[Line] = []
+        self._chosen: tuple[str, str] | None = None
+        self._tail: tuple[tuple[str, str], Tail] | None = None
+        self._log: deque[str] = deque(maxlen=_LOG_LINES)
+        self._has_log, self._is_whole = True, False
+        self._said = _HELP
+        self._styles = _styles()
+
+    async def run(self) -> None:
+        """Show it until q is pressed."""
+        self._screen.nodelay(True)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch.run)
+            async with self._watch.watching() as watcher:
+                tasks.start_soon(self._hear, watcher)
+                while self._obey_all(tasks):
+                    await self._read_log()
+                    self._draw()
+                    with anyio.move_on_after(_TICK_S):
+                        await anyio.wait_readable(0)
+            tasks.cancel_scope.cancel()
+
+    async def _hear(self, watcher: Watcher) -> None:
+        while True:
+            for kind, data in await watcher.take(3600):
+                take(self._stacks, kind, data)
+            self._watch.show_open(watcher, frozenset(self._stacks))
+
+    def _obey_all(self, tasks: TaskGroup) -> bool:
+        """Do what keys say; whether to go on."""
+        self._lines = lines(list(self._stacks.values()), time.time())
+        self._chosen = kept_choice(self._lines, self._chosen, 0)
+        while (key := self._screen.getch()) >= 0:
+            if key in _QUIT:
+                if key != 27 or not self._is_whole:
+                    return False
+                self._is_whole = False
+            elif key in _STEPS:
+                self._chosen = kept_choice(self._lines, self._chosen, _STEPS[key])
+            elif key in _ENTER:
+                self._is_whole = not self._is_whole
+            elif key == ord("l"):
+                self._has_log = not self._has_log
+            elif key in (ord("r"), ord("s")) and self._chosen is not None:
+                is_up = any(line.is_up for line in self._lines if line.service == self._chosen)
+                action = "restart" if key == ord("r") else "stop" if is_up else "start"
+                tasks.start_soon(self._act, action, *self._chosen)
+        return True
+
+    async def _act(self, action: str, id_: str, instance: str) -> None:
+        self._said = f"{instance}: {action} …"
+        try:
+            known = (await to_thread.run_sync(self._worktrees.known)).get(id_)
+            if known is not None:
+                await self._actions.ask(known, f"/supervisor/{action}", [instance])
+            self._said = _HELP
+        except PortweaveError as error:
+            self._said = f"{instance}: {error.message}"
+
+    async def _read_log(self) -> None:
+        if self._tail is not None and self._tail[0] != self._chosen:
+            self._tail[1].close()
+            self._tail = None
+            self._log.clear()
+        if self._chosen is None:
+            return
+        if self._tail is None:
+            root = str(self._stacks.get(self._chosen[0], {}).get("worktreeRoot"))
+            self._tail = (self._chosen, Tail(root, (self._chosen[1],), last=_LOG_LINES))
+        for _, _, _, text in await to_thread.run_sync(self._tail[1].read):
+            self._log.append(plain_text(text.encode("utf-8", "replace")))
+
+    def _draw(self) -> None:
+        screen = self._screen
+        screen.erase()
+        height, width = screen.getmaxyx()
+        self._put(0, heading(list(self._stacks.values())).text.ljust(width), curses.A_REVERSE)
+        log_height = 0
+        if self._is_whole:
+            log_height = height - 2
+        elif self._has_log and height > 10:
+            log_height = height // 3
+        rest = height - 3 - log_height
+        if not self._is_whole:
+            self._put(1, column_names(), curses.A_BOLD)
+            self._draw_services(2, rest)
+        if log_height > 0 and self._chosen is not None:
+            top = height - 1 - log_height
+            self._put(top, f"── {self._chosen[1]} ".ljust(width, "─"), curses.A_DIM)
+            shown = list(self._log)[-(log_height - 1) :] if log_height > 1 else []
+            for index, text in enumerate(shown):
+                self._put(top + 1 + index, text)
+        self._put(height - 1, self._said.ljust(width), curses.A_REVERSE)
+        screen.refresh()
+
+    def _draw_services(self, top: int, height: int) -> None:
+        if not self._lines:
+            self._put(top + 1, "  No stack is running. portweave up starts one.")
+        at = next((i for i, line in enumerate(self._lines) if line.service == self._chosen), 0)
+        for row, index in enumerate(window(len(self._lines), max(0, height), at)):
+            line = self._lines[index]
+            style = self._styles.get(line.tone, curses.A_NORMAL)
+            if line.service is not None and line.service == self._chosen:
+                style |= curses.A_REVERSE
+            self._put(top + row, line.text, style)
+
+    def _put(self, row: int, text: str, style: int = curses.A_NORMAL) -> None:
+        height, width = self._screen.getmaxyx()
+        if not 0 <= row < height:
+            return
+        try:
+            self._screen.addnstr(row, 0, text, width, style)
+        except curses.error:
+            # The last cell of the screen: what stands there is written, and then refused.
+            return
+
+
+def _styles() -> dict[str, int]:
+    styles = {"stack": curses.A_BOLD}
+    if curses.has_colors():
+        curses.use_default_colors()
+        for number, (tone, colour) in enumerate(_COLOURS.items(), 1):
+            curses.init_pair(number, colour, -1)
+            styles[tone] = curses.color_pair(number)
+    return styles

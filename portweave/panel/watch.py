@@ -1,0 +1,299 @@
+"""What all stacks do, for pages that look: nothing is asked of any supervisor while nobody does.
+
+Each watcher has at most one thing waiting for each stack, the newest: however slow a page is, or
+however much happens, what is kept for it does not grow.
+"""
+
+import os
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+
+import anyio
+from anyio import to_thread
+from anyio.abc import TaskGroup
+
+from portweave.allocator.jsontext import is_list, is_object
+from portweave.panel.link import Link, LostError
+from portweave.panel.meter import Meter
+from portweave.panel.tail import last_error
+from portweave.supervisor.paths import (
+    PROTOCOL,
+    StackRecord,
+    live_stacks,
+    stack_key,
+    stacks_dir,
+)
+
+# How often it is looked which stacks there are.
+SCAN_S = 1.0
+# How often stacks are asked what they use: those that a page shows open, and the others.
+OPEN_S, CLOSED_S = 2.0, 10.0
+# What happens within this time is told together.
+_TOGETHER_S = 0.05
+_AGAIN_S = 3.0
+# A page that is loaded anew is back within this time.
+_LINGER_S = 5.0
+_OF_EVENTS = ("state", "pid", "port", "restarts", "exitCode", "reason")
+
+
+class Watcher:
+    """One page that looks.
+
+    Attributes:
+        open: The ids of the worktrees that it shows open.
+    """
+
+    def __init__(self) -> None:
+        self.open: frozenset[str] = frozenset()
+        self._waiting: dict[tuple[str, str], object] = {}
+        self._news = anyio.Event()
+        self.is_closed = False
+
+    def put(self, kind: str, key: str, data: object) -> None:
+        """Have something told; it takes the place of what waits about the same."""
+        # What is new goes to the end: a stack that is back has gone before.
+        self._waiting.pop((kind, key), None)
+        self._waiting[kind, key] = data
+        self._news.set()
+
+    def close(self) -> None:
+        """End what the page is told."""
+        self.is_closed = True
+        self._news.set()
+
+    async def take(self, patience_s: float) -> list[tuple[str, object]]:
+        """What is to be told; nothing where there is nothing for so long."""
+        with anyio.move_on_after(patience_s):
+            await self._news.wait()
+        self._news = anyio.Event()
+        found, self._waiting = self._waiting, {}
+        return [(kind, data) for (kind, _), data in found.items()]
+
+
+class _Live:
+    """A stack that runs."""
+
+    def __init__(self, id_: str, record: StackRecord) -> None:
+        self.id = id_
+        self.record = record
+        self.rows: dict[str, dict[str, object]] = {}
+        self.meters: dict[str, Meter] = {}
+        self.errors: dict[str, tuple[float, str | None]] = {}
+        self.supervisor: object = None
+        self.problem: str | None = None
+        self.is_known = False
+        self.scope = anyio.CancelScope()
+        self.news = anyio.Event()
+
+    def as_json(self, *, history: bool) -> dict[str, object]:
+        """It as an object; with the samples of the last minutes, or only the newest."""
+        return {
+            "id": self.id,
+            "project": self.record.project,
+            "namespace": self.record.namespace,
+            "worktreeRoot": self.record.root,
+            "supervisor": self.supervisor,
+            "problem": self.problem,
+            "isKnown": self.is_known,
+            "services": [
+                {
+                    **row,
+                    "lastError": self.errors.get(name, (0.0, None))[1],
+                    **self._use(name, history),
+                }
+                for name, row in self.rows.items()
+            ],
+        }
+
+    def _use(self, name: str, history: bool) -> dict[str, object]:
+        meter = self.meters.get(name)
+        samples = list(meter.samples) if meter is not None else []
+        shown = samples if history else samples[-1:]
+        return {"samples": [sample.as_json() for sample in shown]}
+
+
+class Watch:
+    """Follows all stacks while somebody watches.
+
+    Args:
+        environ: Names the folder of the records of stacks.
+        mark: What is another one when the worktrees have changed.
+    """
+
+    def __init__(self, environ: Mapping[str, str], mark: Callable[[], object]) -> None:
+        self._folder = stacks_dir(environ)
+        self._mark = mark
+        self._watchers: set[Watcher] = set()
+        self._live: dict[str, _Live] = {}
+        self._wanted = anyio.Event()
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncGenerator[Watcher]:
+        """Look, for as long as the context is open."""
+        watcher = Watcher()
+        watcher.put("stacks", "", self._all())
+        self._watchers.add(watcher)
+        self._wanted.set()
+        try:
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+    def show_open(self, watcher: Watcher, ids: frozenset[str]) -> None:
+        """Learn which worktrees a page shows open."""
+        new = ids - watcher.open
+        watcher.open = ids
+        for live in self._live.values():
+            if live.id in new:
+                live.news.set()
+
+    def close(self) -> None:
+        """End what all pages are told."""
+        for watcher in self._watchers:
+            watcher.close()
+
+    async def run(self) -> None:
+        """Follow stacks while there are watchers."""
+        while True:
+            await self._wanted.wait()
+            try:
+                async with anyio.create_task_group() as tasks:
+                    await self._scan(tasks)
+                    tasks.cancel_scope.cancel()
+            finally:
+                self._live.clear()
+
+    async def _scan(self, tasks: TaskGroup) -> None:
+        """See which stacks come and go, until nobody watches."""
+        mark, unwatched_s = self._mark(), None
+        is_first = True
+        while True:
+            records = await to_thread.run_sync(live_stacks, self._folder)
+            found = {stack_key(one.root, one.namespace): one for one in records}
+            for id_, live in list(self._live.items()):
+                if id_ not in found or found[id_].tag != live.record.tag:
+                    live.scope.cancel()
+                    del self._live[id_]
+                    self._tell("gone", id_, {"id": id_})
+            for id_ in found.keys() - self._live.keys():
+                live = self._live[id_] = _Live(id_, found[id_])
+                tasks.start_soon(self._follow, live)
+            if is_first:
+                is_first = False
+                self._tell("stacks", "", self._all())
+            before, mark = mark, await to_thread.run_sync(self._mark)
+            if mark != before:
+                self._tell("worktrees", "", {})
+            now_s = time.monotonic()
+            if self._watchers:
+                unwatched_s = None
+            elif unwatched_s is None:
+                unwatched_s = now_s
+            elif now_s - unwatched_s > _LINGER_S:
+                self._wanted = anyio.Event()
+                return
+            await anyio.sleep(SCAN_S)
+
+    def _all(self) -> dict[str, object]:
+        return {"stacks": [live.as_json(history=True) for live in self._live.values()]}
+
+    def _tell(self, kind: str, key: str, data: object) -> None:
+        for watcher in self._watchers:
+            watcher.put(kind, key, data)
+
+    async def _follow(self, live: _Live) -> None:
+        """Keep what is known of a stack up to date, whatever becomes of the connection."""
+        with live.scope:
+            while True:
+                try:
+                    await self._listen(live)
+                except (LostError, OSError) as error:
+                    live.problem = f"its supervisor cannot be asked: {error}"
+                    self._publish(live)
+                await anyio.sleep(_AGAIN_S)
+
+    async def _listen(self, live: _Live) -> None:
+        record = live.record
+        if record.protocol != PROTOCOL:
+            raise LostError(f"portweave {record.version or '?'} has started it, not this one")
+        if not record.socket:
+            raise LostError("it has no control socket")
+
+        def take(event: dict[str, object]) -> None:
+            row = live.rows.get(str(event.get("fullName")))
+            if row is not None:
+                row.update({name: event[name] for name in _OF_EVENTS if name in event})
+            live.news.set()
+
+        async with await anyio.connect_unix(record.socket) as stream:
+            link = Link(stream, take)
+            try:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(link.listen)
+                    await link.send("/supervisor/events")
+                    await self._keep_asking(live, link)
+            except* LostError as group:
+                raise _first(group) from None
+
+    async def _keep_asking(self, live: _Live, link: Link) -> None:
+        while True:
+            live.news = anyio.Event()
+            await self._ask(live, link)
+            self._publish(live)
+            asked_s = time.monotonic()
+            while not live.news.is_set():
+                pause_s = OPEN_S if self._is_open(live) else CLOSED_S
+                rest_s = asked_s + pause_s - time.monotonic()
+                if rest_s <= 0:
+                    break
+                with anyio.move_on_after(min(rest_s, OPEN_S)):
+                    await live.news.wait()
+            # What an event says is told at once; all the rest is asked for a little later.
+            if live.news.is_set():
+                self._publish(live)
+                await anyio.sleep(_TOGETHER_S)
+
+    async def _ask(self, live: _Live, link: Link) -> None:
+        answer = await link.ask("/supervisor/ps")
+        if not is_object(answer):
+            return
+        rows = answer.get("services")
+        now_s = time.time()
+        found: dict[str, dict[str, object]] = {}
+        for row in rows if is_list(rows) else ():
+            if not is_object(row):
+                continue
+            name = str(row.get("fullName"))
+            percent = live.meters.setdefault(name, Meter()).take(row, now_s)
+            found[name] = {**row, "cpuPercent": percent}
+        live.rows, live.supervisor = found, answer.get("supervisor")
+        live.problem, live.is_known = None, True
+        for gone in live.meters.keys() - found.keys():
+            del live.meters[gone]
+        if self._is_open(live):
+            await to_thread.run_sync(_find_errors, live)
+
+    def _is_open(self, live: _Live) -> bool:
+        return any(live.id in watcher.open for watcher in self._watchers)
+
+    def _publish(self, live: _Live) -> None:
+        if self._live.get(live.id) is live:
+            self._tell("stack", live.id, live.as_json(history=False))
+
+
+def _first(group: BaseExceptionGroup[LostError]) -> LostError:
+    error = group.exceptions[0]
+    return error if isinstance(error, LostError) else _first(error)
+
+
+def _find_errors(live: _Live) -> None:
+    """Look for the last line of each service that tells of an error, where there are new lines."""
+    for name, row in live.rows.items():
+        number = row.get("instance")
+        instance = str(row.get("name")) + (f".{number}" if number not in (1, None) else "")
+        changed_s = 0.0
+        with suppress(OSError):
+            changed_s = os.stat(f"{live.record.root}/.portweave/logs/{instance}.log").st_mtime
+        if live.errors.get(name, (0.0, None))[0] != changed_s:
+            live.errors[name] = (changed_s, last_error(live.record.root, instance))

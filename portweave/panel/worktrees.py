@@ -1,0 +1,243 @@
+"""The worktrees of this machine that have ports, or a stack that runs.
+
+They are known from the registry, the records of stacks, and the definition files.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+
+from portweave.allocator.leases import leases_dir
+from portweave.allocator.naming import project_name
+from portweave.allocator.registry import load, registry_path
+from portweave.errors import (
+    DefinitionsMissingError,
+    DriftError,
+    PlaceholderError,
+    PortweaveError,
+)
+from portweave.panel import npmshape
+from portweave.procfiles.load import DOCUMENTS, PROCFILES
+from portweave.procfiles.load import load as load_definitions
+from portweave.procfiles.model import Definitions
+from portweave.supervisor.core.value import value
+from portweave.supervisor.paths import StackRecord, live_stacks, stack_key, stacks_dir
+
+_MOST_KEPT = 1000
+_NOWHERE = "directory deleted"
+_MISSING = "config missing"
+_INVALID = "config invalid"
+
+
+@value
+class Known:
+    """A worktree as it is known here.
+
+    Attributes:
+        id: By which the page names it.
+        git_common_dir: Its repository; None outside git.
+        namespace: The worktree's.
+        root: Absolute.
+        last_used_at: ISO 8601; empty where it is not in the registry.
+        ports: By instance.
+        record: Who runs its stack; None where nobody does.
+    """
+
+    id: str
+    git_common_dir: str | None
+    namespace: str
+    root: str
+    last_used_at: str
+    ports: Mapping[str, int]
+    record: StackRecord | None
+
+
+class Worktrees:
+    """Looks for worktrees, and remembers what their definition files say while these stay.
+
+    Args:
+        environ: Names the folders of configuration and state.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._definitions: dict[str, tuple[object, Definitions | PortweaveError]] = {}
+
+    def known(self) -> dict[str, Known]:
+        """All of them, by their ids.
+
+        Raises:
+            RegistryDamagedError: The registry cannot be read.
+        """
+        stacks = {
+            stack_key(record.root, record.namespace): record
+            for record in live_stacks(stacks_dir(self._environ))
+        }
+        leases = leases_dir(self._environ)
+        found: dict[str, Known] = {}
+        for entry in load(registry_path(self._environ)):
+            key = entry.key
+            if key.worktree_root.startswith(f"{leases}/"):
+                continue
+            name = stack_key(key.worktree_root, entry.namespace)
+            found[name] = Known(
+                name,
+                key.git_common_dir,
+                entry.namespace,
+                key.worktree_root,
+                entry.last_used_at,
+                entry.ports,
+                stacks.get(name),
+            )
+        for name, record in stacks.items():
+            if name not in found:
+                found[name] = Known(
+                    name, None, record.namespace, record.root, "", record.ports, record
+                )
+        return found
+
+    def mark(self) -> object:
+        """What is another one when the registry or the records of stacks have changed."""
+        return _stamp(registry_path(self._environ)), _stamp(stacks_dir(self._environ))
+
+    def described(self, known: Known) -> npmshape.Worktree:
+        """What the definition files say of a worktree."""
+        services, project, problem = npmshape.bare_services(known.ports), None, _NOWHERE
+        if os.path.isdir(known.root):
+            definitions = self._read(known.root)
+            if isinstance(definitions, DefinitionsMissingError):
+                problem = _MISSING
+            elif isinstance(definitions, PortweaveError):
+                problem = _INVALID
+            else:
+                project, problem = definitions.project_name, ""
+                try:
+                    services = npmshape.services_of(
+                        definitions,
+                        known.ports,
+                        namespace=known.namespace,
+                        git_common_dir=known.git_common_dir,
+                        root=known.root,
+                    )
+                except (DriftError, PlaceholderError):
+                    problem = _INVALID
+        return npmshape.Worktree(
+            known.git_common_dir,
+            known.namespace,
+            known.root,
+            known.last_used_at,
+            project,
+            services,
+            problem or None,
+        )
+
+    def listing(self) -> dict[str, object]:
+        """Projects and their worktrees, as the page shows them.
+
+        Raises:
+            RegistryDamagedError: The registry cannot be read.
+        """
+        projects: dict[str, dict[str, object]] = {}
+        members: dict[str, list[dict[str, object]]] = {}
+        for known in self.known().values():
+            described = self.described(known)
+            home = (known.git_common_dir or known.root).removesuffix("/.git")
+            name = project_name(home)
+            if known.record is not None:
+                name = known.record.project
+            project = projects.setdefault(home, {"id": home, "name": name})
+            if described.project_name is not None or known.record is not None:
+                project["name"] = described.project_name or name
+            members.setdefault(home, []).append(self._row(known, described))
+        for home, rows in members.items():
+            rows.sort(key=lambda row: (row["namespace"] != "main", str(row["namespace"])))
+            projects[home]["worktrees"] = rows
+        ordered = sorted(projects.values(), key=lambda p: (str(p["name"]).casefold(), str(p["id"])))
+        return {"schemaVersion": 1, "projects": ordered}
+
+    def _row(self, known: Known, described: npmshape.Worktree) -> dict[str, object]:
+        commands = dict(self._commands(known.root))
+        without_port = [name for name in commands if name not in known.ports]
+        return {
+            "id": known.id,
+            "namespace": known.namespace,
+            "worktreeRoot": known.root,
+            "gitCommonDir": known.git_common_dir,
+            "branch": _branch(known.root),
+            "lastUsedAt": known.last_used_at or None,
+            "isGone": described.degraded == _NOWHERE,
+            "problem": self._problem(known.root, described.degraded),
+            "canStart": any(commands.values()),
+            "services": [
+                {
+                    "name": service.name,
+                    "port": service.port,
+                    "envVar": service.env_var,
+                    "links": [{"envVar": at.env_var, "url": at.url} for at in service.links],
+                    "command": commands.get(service.name),
+                }
+                for service in described.services
+            ]
+            + [
+                {"name": name, "port": None, "envVar": "", "links": [], "command": commands[name]}
+                for name in without_port
+            ],
+        }
+
+    def _problem(self, root: str, degraded: str | None) -> str | None:
+        if degraded is None:
+            return None
+        if degraded == _NOWHERE:
+            return "its folder has gone"
+        found = self._read(root)
+        if isinstance(found, PortweaveError):
+            return found.message
+        return "its ports are not those that its definition file asks for: the next up allocates"
+
+    def _commands(self, root: str) -> Iterator[tuple[str, str | None]]:
+        found = self._read(root)
+        if isinstance(found, PortweaveError):
+            return
+        for service in found.services:
+            command = service.command
+            yield service.name, " ".join(command) if isinstance(command, tuple) else command
+
+    def _read(self, root: str) -> Definitions | PortweaveError:
+        stamp = tuple(_stamp(f"{root}/{name}") for name in (*DOCUMENTS, *PROCFILES))
+        before = self._definitions.get(root)
+        if before is not None and before[0] == stamp:
+            return before[1]
+        found: Definitions | PortweaveError
+        try:
+            found = load_definitions(root, root, None)
+        except PortweaveError as error:
+            found = error
+        if len(self._definitions) >= _MOST_KEPT:
+            self._definitions.clear()
+        self._definitions[root] = (stamp, found)
+        return found
+
+
+def _branch(root: str) -> str | None:
+    """The branch that is checked out; None where there is none, or where only git could tell.
+
+    As gitrepository-layout(5) says; to ask git for each worktree would take longer than all else.
+    """
+    try:
+        folder = f"{root}/.git"
+        if not os.path.isdir(folder):
+            with open(folder, encoding="utf-8", errors="surrogateescape") as file:
+                folder = os.path.join(root, file.readline().strip().removeprefix("gitdir: "))
+        with open(f"{folder}/HEAD", encoding="utf-8", errors="surrogateescape") as file:
+            found = file.readline(1000).strip()
+    except OSError:
+        return None
+    name = found.removeprefix("ref: refs/heads/")
+    return name if name != found else None
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size

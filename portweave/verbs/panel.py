@@ -1,0 +1,46 @@
+"""`portweave panel`: all worktrees of this machine on one page."""
+
+import os
+
+from portweave.args import Args, Option
+from portweave.errors import UsageError
+
+OPTIONS = (
+    Option("--port", metavar="N", about="the first port to try (6767); 0 for any"),
+    Option("--open", about="open the page in a browser"),
+)
+USAGE = "[--port N] [--open]"
+HELP = """
+Serve a page for browsers on this machine: all projects and worktrees, how their services are and
+what they use, their logs and environments; start, stop, restart and scale them there.
+
+It listens on 127.0.0.1 alone, on the port or the next free one behind it, refuses other users of
+this machine (on Linux) and pages of other origins, and ends on Ctrl-C. Nothing that it started
+ends with it.
+
+PORTWEAVE_EDITOR names the command that opens worktrees in an editor; else it is code, or cursor.
+"""
+_LARGEST_PORT = 65_535
+
+
+def run(args: Args) -> int:
+    """Serve until a signal comes."""
+    words = args.operands + (args.rest or [])
+    if words:
+        raise UsageError(f"unexpected argument '{words[0]}'")
+    port = _port(args.text("port"))
+    # What serves costs ten times what any other command does.
+    from portweave.panel import serve
+
+    serve.run(
+        serve.DEFAULT_PORT if port is None else port, dict(os.environ), open_page=args.flag("open")
+    )
+    return 0
+
+
+def _port(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit() and len(text) <= 6 and int(text) <= _LARGEST_PORT:
+        return int(text)
+    raise UsageError(f"--port must be an integer between 0 and 65535, received {text}")

@@ -1,0 +1,217 @@
+"""A real browser for tests of the panel: Chromium without a window, over its DevTools protocol."""
+
+import base64
+import contextlib
+import itertools
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from websockets.sync.client import connect
+
+PICTURES = Path(__file__).resolve().parents[1] / "test-output"
+PATIENCE_S = 20.0
+_PAUSE_S = 0.05
+_FLAGS = (
+    "--headless=new",
+    # As root, in a container, there is no sandbox to be had, and /dev/shm may be small.
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--remote-debugging-port=0",
+)
+
+
+class Page:
+    """A tab.
+
+    Attributes:
+        problems: What the browser has complained of: exceptions, refusals, failed requests.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._open = contextlib.ExitStack()
+        self._socket = self._open.enter_context(connect(url, max_size=None, compression=None))
+        self._ids = itertools.count(1)
+        self.problems: list[str] = []
+        if "/devtools/page/" in url:
+            for domain in ("Page", "Runtime", "Log"):
+                self.send(f"{domain}.enable")
+
+    def send(self, method: str, **params: object) -> dict[str, Any]:
+        """Ask the browser; its answer."""
+        number = next(self._ids)
+        self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
+        while True:
+            message: dict[str, Any] = json.loads(self._socket.recv(PATIENCE_S))
+            if message.get("id") == number:
+                assert "error" not in message, f"{method}: {message['error']}"
+                result: dict[str, Any] = message["result"]
+                return result
+            self._note(message)
+
+    def _note(self, message: dict[str, Any]) -> None:
+        params = message.get("params", {})
+        if message.get("method") == "Runtime.exceptionThrown":
+            details = params["exceptionDetails"]
+            self.problems.append(details.get("exception", {}).get("description") or str(details))
+        elif message.get("method") == "Log.entryAdded" and params["entry"]["level"] == "error":
+            entry = params["entry"]
+            self.problems.append(f"{entry['text']} {entry.get('url', '')}")
+
+    def prepare(self, script: str) -> None:
+        """Have a script run before those of each page that is loaded from now on."""
+        self.send("Page.addScriptToEvaluateOnNewDocument", source=script)
+
+    def go(self, url: str) -> None:
+        """Load a page."""
+        self.send("Page.navigate", url=url)
+        self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    def run(self, script: str) -> Any:
+        """The value of an expression, awaited where it is a promise."""
+        answer = self.send(
+            "Runtime.evaluate",
+            expression=script,
+            awaitPromise=True,
+            returnByValue=True,
+            userGesture=True,
+        )
+        assert "exceptionDetails" not in answer, f"{script}: {answer['exceptionDetails']}"
+        return answer["result"].get("value")
+
+    def wait(self, script: str, *, timeout_s: float = PATIENCE_S) -> Any:
+        """Wait until an expression is true; its value."""
+        until_s = time.monotonic() + timeout_s
+        while not (found := self.run(script)):
+            assert time.monotonic() < until_s, f"not so: {script}\n{self.text()}\n{self.problems}"
+            time.sleep(_PAUSE_S)
+        return found
+
+    def text(self) -> str:
+        """What can be read on the page."""
+        return str(self.run("document.body.innerText"))
+
+    def wait_for_text(self, text: str, *, within: str = "body", timeout_s: float = 20.0) -> None:
+        """Wait until a text can be read in what a selector finds."""
+        inside = f"document.querySelector({json.dumps(within)})"
+        found = f"({inside}?.innerText || '').includes({json.dumps(text)})"
+        self.wait(found, timeout_s=timeout_s)
+
+    def press(self, name: str, *, within: str = "body") -> None:
+        """Press the button or link of an accessible name, once it is there, with the mouse."""
+        found = f"""(() => {{
+            const all = document.querySelector({json.dumps(within)})
+                ?.querySelectorAll("button, summary, a") || [];
+            const one = [...all].find((e) => e.checkVisibility() &&
+                (e.getAttribute("aria-label") || e.textContent.trim()) === {json.dumps(name)});
+            if (!one) return null;
+            one.scrollIntoView({{ block: "center" }});
+            const box = one.getBoundingClientRect();
+            return [box.x + box.width / 2, box.y + box.height / 2];
+        }})()"""
+        x, y = self.wait(found)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def type(self, text: str) -> None:
+        """Type into what has the focus."""
+        self.send("Input.insertText", text=text)
+
+    def key(self, key: str, code: int = 0) -> None:
+        """Press a key."""
+        text = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
+        for kind in ("keyDown", "keyUp"):
+            extra = text if kind == "keyDown" else {}
+            self.send(
+                "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **extra
+            )
+
+    def look(self, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
+        """Have another window, or colour scheme."""
+        self.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.send("Emulation.setEmulatedMedia", features=[scheme])
+
+    def picture(self, name: str) -> Path:
+        """Keep a picture of the page among what tests put out."""
+        PICTURES.mkdir(exist_ok=True)
+        path = PICTURES / f"{name}.png"
+        answer = self.send("Page.captureScreenshot", format="png")
+        path.write_bytes(base64.b64decode(answer["data"]))
+        return path
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._open.close()
+
+
+class Browser:
+    """Chromium.
+
+    Args:
+        program: Its path.
+        folder: For its profile.
+    """
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self._said = folder / "chromium.err"
+        with self._said.open("wb") as said:
+            self._process = subprocess.Popen(
+                [program, *_FLAGS, f"--user-data-dir={folder / 'profile'}", "about:blank"],
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                env={**os.environ, "HOME": str(folder)},
+                start_new_session=True,
+            )
+        self._address = self._wait(self._find_address)
+        self._pages: list[Page] = []
+        self._main = Page(self._address)
+
+    def _find_address(self) -> str | None:
+        found = re.search(r"DevTools listening on (ws://\S+)", self._said.read_text())
+        return found[1] if found else None
+
+    def _wait(self, question: Callable[[], str | None]) -> str:
+        until_s = time.monotonic() + PATIENCE_S
+        while (found := question()) is None:
+            assert time.monotonic() < until_s, self._said.read_text()
+            assert self._process.poll() is None, self._said.read_text()
+            time.sleep(_PAUSE_S)
+        return found
+
+    def page(self) -> Page:
+        """A new tab."""
+        target = self._main.send("Target.createTarget", url="about:blank")["targetId"]
+        host = self._address.split("/devtools/")[0]
+        page = Page(f"{host}/devtools/page/{target}")
+        self._pages.append(page)
+        return page
+
+    def close(self) -> None:
+        """End it."""
+        for page in [*self._pages, self._main]:
+            page.close()
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,505 @@
+"""The panel over HTTP, with real stacks."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from portweave.errors import PanelPortError
+from portweave.panel.serve import listen
+from tests.conftest import Cli, Pool
+from tests.panels import Panel
+from tests.stacks import SERVE, write
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Stack, StartPanel, StartUp
+
+STACK = f"""
+projectName: shop
+services:
+  web:
+    command: {SERVE}
+    environment:
+      API_KEY: sk-very-secret
+      DATABASE_URL: postgres://user:hunter22@db/shop
+  worker:
+    port: false
+    command: "echo it runs; echo 'fatal: sk-very-secret' >&2; exec sleep 1000"
+    environment:
+      API_KEY: sk-very-secret
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_at_once_and_well_also_while_pages_are_open(
+    panel: "StartPanel", number: int
+) -> None:
+    one = panel()
+    with one.events("/api/v1/stream") as events:
+        assert next(events)[0] == "hello"
+        one.process.send_signal(number)
+        assert one.process.wait(10) == 0
+        assert not [kind for kind, _ in events if kind != "stacks"]
+
+
+def test_a_port_that_is_taken_is_left_to_who_has_it(panel: "StartPanel", pool: Pool) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", pool.start))
+        taken.listen()
+        assert panel("--port", str(pool.start)).port == pool.start + 1
+
+
+def test_it_gives_up_after_twenty_ports(pool: Pool) -> None:
+    with contextlib.ExitStack() as stack:
+        for port in range(pool.start, pool.start + 20):
+            taken = stack.enter_context(socket.socket())
+            taken.bind(("127.0.0.1", port))
+            taken.listen()
+        with pytest.raises(PanelPortError, match="pass --port <n> to choose another"):
+            listen(pool.start)
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "x", "1.5", "", "1e3"])
+def test_a_port_that_is_none_is_refused(cli: Cli, tmp_path: Path, port: str) -> None:
+    done = cli("panel", "--port", port, cwd=tmp_path)
+    assert done.returncode == 1
+    text = f"--port must be an integer between 0 and 65535, received {port} (PW0601)\n"
+    assert done.stderr.endswith(text)
+
+
+def test_only_this_machine_can_connect(hardy: Panel) -> None:
+    one = hardy
+    listeners = [
+        line.split()[1]
+        for line in Path("/proc/net/tcp").read_text().splitlines()
+        if line.split()[1].endswith(f":{one.port:04X}") and line.split()[3] == "0A"
+    ]
+    assert listeners == [f"0100007F:{one.port:04X}"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to be root to be somebody else")
+def test_another_user_of_this_machine_gets_nothing(hardy: Panel) -> None:
+    one = hardy
+    request = f"GET / HTTP/1.0\\r\\nHost: 127.0.0.1:{one.port}\\r\\n\\r\\n"
+    script = f"exec 3<>/dev/tcp/127.0.0.1/{one.port}; printf '{request}' >&3; cat <&3"
+    argv = ["/bin/bash", "-c", script]
+    own = subprocess.run(argv, capture_output=True, check=True, timeout=10)
+    assert own.stdout.startswith(b"HTTP/1.1 200 ")
+    other = subprocess.run(
+        argv, capture_output=True, check=False, timeout=10, user=65_534, extra_groups=[]
+    )
+    assert other.stdout == b""
+
+
+def test_every_answer_says_what_a_browser_may_do_with_it(hardy: Panel) -> None:
+    one = hardy
+    for method, path in (("GET", "/"), ("GET", "/nothing"), ("POST", "/api/prune"), ("PUT", "/")):
+        headers = one.send(method, path)[1]
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self';" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "set-cookie" not in headers
+        assert "access-control-allow-origin" not in headers
+    assert one.send("GET", "/")[1]["cache-control"] == "no-store"
+    assert one.send("HEAD", "/")[0::2] == (200, b"")
+
+
+READS = (
+    "/",
+    "/main.js",
+    "/api/allocations",
+    "/api/v1/worktrees",
+    "/api/v1/stream",
+    "/api/v1/logs?worktree=x",
+    "/api/v1/environment?worktree=x",
+)
+CHANGES = (
+    "/api/prune",
+    "/api/open",
+    "/api/v1/open",
+    "/api/v1/service",
+    "/api/v1/scale",
+    "/api/v1/stack",
+)
+
+
+def test_who_is_not_its_own_page_is_refused(hardy: Panel) -> None:
+    one = hardy
+    refusal = b'{"code":"PW0605","error":"request forbidden"}'
+    own = {"X-Portweave-Csrf": one.token}
+    for path in READS:
+        for headers in (
+            {"Host": f"evil.example:{one.port}"},
+            {"Host": "127.0.0.1"},
+            {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"},
+            {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"},
+        ):
+            assert one.send("GET", path, headers=headers)[0::2] == (403, refusal), (path, headers)
+    for path in CHANGES:
+        for headers in (
+            {},
+            {"X-Portweave-Csrf": "0" * 64},
+            {**own, "Host": f"evil.example:{one.port}"},
+            {**own, "Origin": "http://evil.example"},
+            {**own, "Origin": "null"},
+            {**own, "Origin": f"https://127.0.0.1:{one.port}"},
+            {**own, "Sec-Fetch-Site": "same-site"},
+        ):
+            answer = one.send("POST", path, b"{}", headers)
+            assert answer[0::2] == (403, refusal), (path, headers)
+        # A form of another page's can send this, and no more.
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert one.send("POST", path, b"confirm=true", form)[0] == 403
+
+
+def raw(one: Panel, data: bytes) -> bytes:
+    """What comes back for bytes as they are."""
+    with socket.create_connection(("127.0.0.1", one.port), timeout=10) as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        found = b""
+        with contextlib.suppress(ConnectionResetError):
+            while chunk := connection.recv(65_536):
+                found += chunk
+        return found
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../server.py",
+        "/..%2fserver.py",
+        "/%2e%2e/server.py",
+        "/assets/../server.py",
+        "//etc/passwd",
+        "/vendor/../../server.py",
+        "/vendor",
+        "/vendor/",
+        "/%",
+        "/%00",
+        "/main.js%00.html",
+        "//",
+        "/\\..\\server.py",
+        "http://evil.example/etc/passwd",
+    ],
+)
+def test_no_path_leads_out_of_the_assets(hardy: Panel, path: str) -> None:
+    host = f"Host: 127.0.0.1:{hardy.port}\r\nConnection: close\r\n\r\n"
+    answer = raw(hardy, f"GET {path} HTTP/1.1\r\n{host}".encode())
+    assert answer.startswith((b"HTTP/1.1 404 ", b"HTTP/1.1 400 ")), answer
+    assert b"root:" not in answer
+    assert b"import" not in answer
+    assert hardy.send("GET", "/main.js")[0] == 200
+
+
+@pytest.fixture(scope="module")
+def hardy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
+    folder = tmp_path_factory.mktemp("hardy")
+    environ = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    one = Panel(Cli(environ), folder)
+    yield one
+    one.end()
+
+
+PIECES = st.sampled_from(
+    [
+        b"GET ", b"POST ", b"HEAD ", b"PRI * HTTP/2.0", b"/", b"/%", b"//", b"/api/prune", b"?",
+        b"/api/v1/stream", b" HTTP/1.1", b" HTTP/9.9", b"\r\n", b"\n", b"\r\n\r\n", b"Host: x",
+        b"Host: 127.0.0.1:{port}\r\n", b"X-Portweave-Csrf: {token}\r\n",
+        b"Content-Length: 5\r\n", b"Content-Length: -1\r\n", b"Content-Length: 99999999999\r\n",
+        b"Transfer-Encoding: chunked\r\n", b"fffffffff\r\n", b"0\r\n\r\n", b"{", b"{deep}",
+        b'{"confirm":true,"gitCommonDir":null,"namespace":"x","worktreeRoot":"\\ud800"}',
+        b"Upgrade: websocket\r\nConnection: Upgrade\r\n", b"Expect: 100-continue\r\n",
+        b"\x00", b"\xff\xfe", b"\x16\x03\x01", b"{long}",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.lists(PIECES | st.binary(max_size=20), max_size=12))
+def test_whatever_is_sent_it_goes_on(hardy: Panel, data: list[bytes]) -> None:
+    text = b"".join(data).replace(b"{port}", str(hardy.port).encode())
+    text = text.replace(b"{token}", hardy.token.encode())
+    text = text.replace(b"{deep}", b"[" * 5000).replace(b"{long}", b"A" * 70_000)
+    # A stream would have no end.
+    raw(hardy, text.replace(b"/api/v1/stream", b"/api/v1/streams"))
+    assert hardy.send("GET", "/api/allocations")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "error"),
+    [
+        ("/api/prune", b"", 400, "invalid request body"),
+        ("/api/prune", b"x", 400, "invalid request body"),
+        ("/api/prune", b"1", 400, "invalid request body"),
+        ("/api/prune", b"[]", 400, "confirm required"),
+        ("/api/prune", b'{"confirm": 1}', 400, "confirm required"),
+        ("/api/prune", b'{"confirm": true}', 400, "invalid request body"),
+        ("/api/prune", b"[" * 100_000, 400, "invalid request body"),
+        ("/api/prune", b" " * (1 << 20) + b"{}", 400, "invalid request body"),
+        ("/api/open", b"[]", 400, "invalid request body"),
+        ("/api/open", b'{"target": "editor"}', 400, "invalid request body"),
+        ("/api/open", b'{"target": "rm", "worktreeRoot": "/"}', 400, "invalid request body"),
+        ("/api/open", b'{"target": "editor", "worktreeRoot": "/"}', 403, "path not allowed"),
+        ("/api/nothing", b"", 404, "not found"),
+        ("/api/v1/open", b'{"stream": "x", "worktrees": []}', 404, "no such stream"),
+        ("/api/v1/service", b'{"worktree": "x"}', 404, "no such worktree"),
+        ("/api/v1/scale", b'{"worktree": ["x"]}', 404, "no such worktree"),
+        ("/api/v1/stack", b"{}", 404, "no such worktree"),
+    ],
+)
+def test_what_cannot_be_understood_is_said(
+    hardy: Panel, path: str, body: bytes, status: int, error: str
+) -> None:
+    headers = {"X-Portweave-Csrf": hardy.token}
+    found, _, text = hardy.send("POST", path, body, headers)
+    assert (found, json.loads(text)["error"]) == (status, error)
+
+
+def started(up: "StartUp", project: Path) -> "Stack":
+    write(project, STACK)
+    stack = up(project)
+    stack.wait_for("all ready")
+    return stack
+
+
+def rows(panel: Panel, root: Path, seen: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The services of a stack, by instance, once they are as they should be."""
+    with panel.events("/api/v1/stream") as events:
+        found: dict[str, Any] = {}
+        for kind, data in events:
+            if kind == "hello":
+                ids = [panel.worktree(root)["id"]]
+                panel.post("/api/v1/open", {"stream": data["stream"], "worktrees": ids})
+            for stack in data["stacks"] if kind == "stacks" else [data] * (kind == "stack"):
+                if stack["worktreeRoot"] == str(root):
+                    found = {f"{row['name']}.{row['instance']}": row for row in stack["services"]}
+                    if found and seen(found):
+                        return found
+    raise AssertionError(found)
+
+
+def test_what_services_do_and_use_is_told_as_it_happens(
+    panel: "StartPanel", up: "StartUp", project: Path
+) -> None:
+    stack = started(up, project)
+    one = panel()
+
+    def is_measured(found: dict[str, Any]) -> bool:
+        return bool(found["web.1"]["samples"]) and bool(found["worker.1"]["lastError"])
+
+    found = rows(one, project, is_measured)
+    assert found["web.1"]["state"] == "ready"
+    assert found["web.1"]["rssBytes"] > 1_000_000
+    at_s, percent, rss_bytes = found["web.1"]["samples"][-1]
+    assert at_s > 1e9
+    assert percent >= 0
+    assert rss_bytes > 1_000_000
+    assert found["worker.1"]["lastError"].startswith("fatal: ")
+    states: set[str] = set()
+    with one.events("/api/v1/stream") as events:
+        for kind, data in events:
+            if kind == "hello":
+                stack.send(signal.SIGINT)
+            states |= {row["state"] for row in data["services"]} if kind == "stack" else set()
+            if kind == "gone":
+                break
+    assert states & {"stopping", "stopped"}
+    assert stack.wait() == 130
+
+
+def test_a_supervisor_that_is_killed_while_it_is_watched_is_gone(
+    panel: "StartPanel", up: "StartUp", project: Path
+) -> None:
+    stack = started(up, project)
+    one = panel()
+    rows(one, project, lambda found: found["web.1"]["state"] == "ready")
+    with one.events("/api/v1/stream") as events:
+        for kind, data in events:
+            if kind == "stacks" and data["stacks"]:
+                os.kill(data["stacks"][0]["supervisor"]["pid"], signal.SIGKILL)
+            if kind == "gone":
+                break
+    stack.wait()
+    assert one.get("/api/v1/worktrees")
+
+
+def test_services_are_stopped_started_restarted_and_scaled(
+    panel: "StartPanel", up: "StartUp", project: Path
+) -> None:
+    started(up, project)
+    one = panel()
+    where = one.worktree(project)["id"]
+
+    def act(action: str, service: str, **more: object) -> Any:
+        fields = {"worktree": where, "action": action, "service": service, **more}
+        return one.post("/api/v1/service", fields)
+
+    before = rows(one, project, lambda found: found["web.1"]["pid"])
+    act("stop", "web")
+    assert rows(one, project, lambda found: found["web.1"]["state"] == "stopped")
+    act("start", "web")
+    assert rows(one, project, lambda found: found["web.1"]["state"] == "ready")
+    act("restart", "worker")
+    old = before["worker.1"]["pid"]
+    assert rows(
+        one,
+        project,
+        lambda found: found["worker.1"]["state"] == "ready" and found["worker.1"]["pid"] != old,
+    )
+    one.post("/api/v1/scale", {"worktree": where, "service": "web", "count": 2})
+    assert rows(one, project, lambda found: found.get("web.2", {}).get("state") == "ready")
+    for fields, status in (
+        ({"action": "restart", "service": "nobody"}, 409),
+        ({"action": "kill", "service": "web"}, 400),
+        ({"action": "restart", "service": ""}, 400),
+        ({"action": "restart"}, 400),
+    ):
+        one.post("/api/v1/service", {"worktree": where, **fields}, status=status)
+    for count in (-1, 101, 1.5, True, "2", None):
+        wrong = {"worktree": where, "service": "web", "count": count}
+        one.post("/api/v1/scale", wrong, status=400)
+    refused = one.post(
+        "/api/v1/scale", {"worktree": where, "service": "nobody", "count": 1}, status=409
+    )
+    assert refused["code"] == "PW0608"
+    assert "nobody" in refused["error"]
+
+
+def test_no_secret_is_told(panel: "StartPanel", up: "StartUp", project: Path) -> None:
+    started(up, project)
+    one = panel()
+    where = one.worktree(project)["id"]
+    found = one.get(f"/api/v1/environment?worktree={where}&service=web")["environment"]
+    assert found["API_KEY"] == "***"
+    assert found["DATABASE_URL"] == "postgres://user:***@db/shop"
+    assert found["PORTWEAVE_SERVICE"] == "web-main"
+    told = one.get(f"/api/v1/why?worktree={where}&service=worker")
+    assert told["name"] == "worker"
+    assert "fatal: ***" in told["lastLines"]
+    assert one.send("GET", f"/api/v1/why?worktree={where}&service=nobody")[0] == 409
+
+
+def test_a_stack_is_started_stopped_and_pruned_from_the_page(
+    panel: "StartPanel", project: Path, cli: Cli
+) -> None:
+    write(project, STACK)
+    assert cli("run", "--", "true", cwd=project).returncode == 0
+    one = panel()
+    known = one.worktree(project)
+    assert known["canStart"]
+    where = known["id"]
+    one.post("/api/v1/service", {"worktree": where, "action": "stop", "service": "web"}, status=409)
+    one.post("/api/v1/stack", {"worktree": where, "action": "up"})
+    assert rows(one, project, lambda found: found["web.1"]["state"] == "ready")
+    key = {name: known[name] for name in ("gitCommonDir", "namespace", "worktreeRoot")}
+    refused = one.post("/api/prune", {"confirm": True, **key}, status=409)
+    assert refused["code"] == "PW0951"
+    one.post("/api/v1/stack", {"worktree": where, "action": "down"})
+    assert json.loads(cli("ls", "--json", cwd=project).stdout)["stacks"] == []
+    assert one.post("/api/prune", {"confirm": True, **key}) == {"removed": True}
+    assert one.post("/api/prune", {"confirm": True, **key}) == {"removed": False}
+    assert one.get("/api/v1/worktrees")["projects"] == []
+
+
+def test_a_stack_that_cannot_start_says_why(panel: "StartPanel", project: Path, cli: Cli) -> None:
+    write(project, STACK)
+    assert cli("run", "--", "true", cwd=project).returncode == 0
+    one = panel()
+    where = one.worktree(project)["id"]
+    write(project, "services: {web: {command: 'true', prot: 1}}")
+    refused = one.post("/api/v1/stack", {"worktree": where, "action": "up"}, status=409)
+    assert refused["code"] == "PW0608"
+    assert "prot" in refused["error"]
+    shutil.rmtree(project)
+    refused = one.post("/api/v1/stack", {"worktree": where, "action": "up"}, status=409)
+    assert "has gone" in refused["error"]
+
+
+def lines_until(events: Iterator[tuple[str, Any]], last: str) -> list[str]:
+    found: list[str] = []
+    for kind, data in events:
+        found += [text for _, _, _, text in data] if kind == "lines" else []
+        if last in found:
+            return found
+    raise AssertionError(found)
+
+
+def test_a_log_is_followed_without_loss(panel: "StartPanel", up: "StartUp", project: Path) -> None:
+    write(
+        project,
+        """
+services:
+  noisy:
+    port: false
+    command: >-
+      i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line $i; done;
+      read x < go; while [ $i -lt 9000 ]; do i=$((i+1)); echo line $i; done; exec sleep 1000
+""",
+    )
+    os.mkfifo(project / "go")
+    up(project).wait_for("all ready")
+    one = panel()
+    where = one.worktree(project)["id"]
+    path = f"/api/v1/logs?worktree={where}&service=noisy&lines=100"
+    with one.events(path) as events, one.events(f"{path}&find=NE%201234") as few:
+        begun = lines_until(events, "line 3000")
+        assert begun == [f"line {n}" for n in range(2901, 3001)]
+        assert lines_until(few, "line 1234") == ["line 1234"]
+        (project / "go").write_text("now\n")
+        assert lines_until(events, "line 9000") == [f"line {n}" for n in range(3001, 9001)]
+    assert one.send("GET", f"/api/v1/logs?worktree={where}&lines=-1")[0] == 400
+    assert one.send("GET", "/api/v1/logs?worktree=none")[0] == 404
+
+
+def test_a_folder_that_is_no_worktree_is_not_opened(hardy: Panel) -> None:
+    body = {"target": "editor", "worktreeRoot": "/"}
+    assert hardy.post("/api/open", body, status=403)["code"] == "PW0606"
+
+
+def test_an_editor_is_started_without_a_shell(
+    panel: "StartPanel", project: Path, cli: Cli, eventually: Callable[[Callable[[], object]], None]
+) -> None:
+    write(project, STACK)
+    assert cli("run", "--", "true", cwd=project).returncode == 0
+    seen = project / "seen"
+    editor = project / "my editor"
+    editor.write_text(f'#!/bin/sh\nprintf "%s|" "$@" > {seen}.new; mv {seen}.new {seen}\n')
+    editor.chmod(0o755)
+    one = panel(PORTWEAVE_EDITOR=f"'{editor}' --wait '$(touch {project}/bad)'")
+    assert one.get("/api/v1/worktrees")["launch"]["editor"]
+    body = {"target": "editor", "worktreeRoot": str(project)}
+    assert one.post("/api/open", body) == {"launched": True}
+    eventually(seen.exists)
+    assert seen.read_text() == f"--wait|$(touch {project}/bad)|{project}|"
+    assert not (project / "bad").exists()
+    missing = panel(PORTWEAVE_EDITOR="no-such-editor")
+    answer = missing.post("/api/open", body)
+    assert answer == {"launched": False, "reason": "no-editor-found"}
+
+
+def test_a_damaged_registry_is_said_and_does_not_end_it(panel: "StartPanel", home: Path) -> None:
+    one = panel()
+    folder = home / "config" / "portweave"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "registry.json").write_text("[]")
+    status, _, body = one.send("GET", "/api/allocations")
+    assert (status, body) == (500, b'{"error":"snapshot-failed"}')
+    status, _, body = one.send("GET", "/api/v1/worktrees")
+    assert (status, json.loads(body)["code"]) == (409, "PW0302")
+    (folder / "registry.json").unlink()
+    assert one.get("/api/v1/worktrees")["projects"] == []

@@ -1,0 +1,413 @@
+"""The panel's page in a real browser; pictures of it are kept among what tests put out."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import Cli
+from tests.stacks import SERVE, write
+
+if TYPE_CHECKING:
+    from tests.browser import Page
+    from tests.integration.conftest import StartPanel, StartUp
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+STRICT = bool(
+    {os.environ.get("CI", ""), os.environ.get("PORTWEAVE_TEST_STRICT", "")} & {"1", "true"}
+)
+CONFLICT = "Failed to load resource: the server responded with a status of 409 (Conflict)"
+AXE = "axe-core@4.10.3"
+SHOP = f"""
+projectName: shop
+services:
+  web:
+    command: {SERVE}
+    environment: {{API_KEY: sk-very-secret}}
+  talker:
+    port: false
+    command: >-
+      i=0; while :; do i=$((i+1)); printf '\\033[32mGET\\033[0m /products/%d\\n' $i; sleep 0.1; done
+  mailer:
+    port: false
+    restart: "no"
+    command: "echo 'ConnectionRefusedError: smtp.local refused' >&2; exit 3"
+"""
+
+
+@pytest.fixture
+def pages(tmp_path: Path, need: Callable[..., None]) -> "Iterator[Callable[[], Page]]":
+    """Tabs of one browser, of which none may have complained when the test ends."""
+    need("chromium")
+    from tests.browser import Browser, Page
+
+    folder = tmp_path / "browser"
+    folder.mkdir()
+    browser = Browser(shutil.which("chromium") or "", folder)
+    made: list[Page] = []
+
+    def make() -> Page:
+        made.append(browser.page())
+        made[-1].look()
+        return made[-1]
+
+    yield make
+    problems = [problem for page in made for problem in page.problems]
+    browser.close()
+    assert not problems
+
+
+@pytest.fixture(scope="session")
+def axe(pytestconfig: pytest.Config) -> str:
+    """The script that looks for what screen readers and keyboards cannot use."""
+    assert pytestconfig.cache is not None
+    folder = pytestconfig.cache.mkdir(AXE.replace("@", "-"))
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        argv = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), AXE]
+        try:
+            subprocess.run(argv, cwd=folder, capture_output=True, check=True, timeout=120)
+        except (OSError, subprocess.SubprocessError) as error:
+            (pytest.fail if STRICT else pytest.skip)(f"{AXE} cannot be had from npm: {error}")
+    return script.read_text()
+
+
+@pytest.fixture
+def shop(project: Path, up: "StartUp") -> Path:
+    write(project, SHOP)
+    up(project).wait_for("failed")
+    return project
+
+
+def state_of(page: "Page", service: str, *, root: str = "") -> str:
+    """What the page says of a service."""
+    where = f"[data-root={json.dumps(root)}] " if root else ""
+    selector = json.dumps(f'{where}[data-service="{service}"] .word')
+    return str(page.run(f"document.querySelector({selector})?.innerText || ''"))
+
+
+def wait_for_state(page: "Page", service: str, state: str) -> None:
+    selector = json.dumps(f'[data-service="{service}"] .word')
+    page.wait(f"document.querySelector({selector})?.innerText === {json.dumps(state)}")
+
+
+def complaints(page: "Page", axe: str) -> list[str]:
+    """What axe finds wrong with the page as it is."""
+    # As a debugger: the policy of the page would let no other script in.
+    page.send("Page.setBypassCSP", enabled=True)
+    page.run(f"{axe}; true")
+    found = page.run("axe.run().then((found) => JSON.stringify(found.violations))")
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}"
+        for one in json.loads(found)
+        for node in one["nodes"]
+    ]
+
+
+def test_services_are_seen_and_acted_on(
+    panel: "StartPanel", shop: Path, pages: "Callable[[], Page]"
+) -> None:
+    page = pages()
+    page.go(panel().url)
+    page.wait_for_text("live", within=".connection")
+    wait_for_state(page, "web", "ready")
+    wait_for_state(page, "mailer", "failed")
+    page.wait_for_text("ConnectionRefusedError: smtp.local refused", within=".last-error")
+    page.wait_for_text("on disk", within=".facts")
+    page.wait("document.querySelectorAll('[data-service=talker] svg.plot polyline').length === 2")
+    page.wait_for_text("1 in trouble", within=".totals")
+    page.picture("panel-services")
+
+    page.press("Stop web")
+    wait_for_state(page, "web", "stopped")
+    page.wait_for_text("web stopped", within=".toasts")
+    page.press("Start web")
+    wait_for_state(page, "web", "ready")
+    old = page.run("document.querySelector('[data-service=talker]').innerText")
+    page.press("Restart talker")
+    page.wait_for_text("talker restarts", within=".toasts")
+    wait_for_state(page, "talker", "ready")
+    assert old
+
+    page.press("More of web")
+    page.run("document.querySelector('[data-service=web] .scale input').focus()")
+    page.type("2")
+    page.key("Enter", 13)
+    wait_for_state(page, "web.2", "ready")
+    page.picture("panel-scaled")
+
+    page.press("More of web")
+    page.press("Environment", within="[data-service=web]")
+    page.wait_for_text("API_KEY", within=".drawer")
+    assert "sk-very-secret" not in page.text()
+    page.picture("panel-environment")
+    page.press("Why", within=".drawer")
+    page.wait_for_text("web is ready.", within=".drawer")
+    page.key("Escape", 27)
+    page.wait("!document.querySelector('.drawer')")
+
+    page.press("More of mailer")
+    page.press("Why?", within="[data-service=mailer]")
+    page.wait_for_text("exited with status 3", within=".drawer")
+    page.wait_for_text("smtp.local refused", within=".drawer")
+    page.picture("panel-why")
+    page.press("Close", within=".drawer")
+    page.run("location.hash = '#memory'")
+    page.wait_for_text("By worktree")
+    page.wait_for_text("talker", within=".memory + .memory")
+    page.picture("panel-memory")
+
+
+def test_a_log_is_followed_searched_and_paused(
+    panel: "StartPanel", shop: Path, pages: "Callable[[], Page]"
+) -> None:
+    page = pages()
+    page.go(panel().url)
+    page.press("Logs of talker")
+    page.wait_for_text("/products/20", within=".lines")
+    colour = "getComputedStyle(document.querySelector('.lines .a2')).color"
+    assert page.run(colour) == "rgb(21, 112, 60)"
+    page.look(dark=True)
+    assert page.run(colour) == "rgb(110, 231, 160)"
+    page.picture("panel-logs-dark")
+    page.look()
+
+    page.press("Pause", within=".drawer")
+    before = page.run("document.querySelectorAll('.line').length")
+    page.wait("/Resume \\(\\d+ new\\)/.test(document.querySelector('.drawer').innerText)")
+    assert page.run("document.querySelectorAll('.line').length") == before
+    # Its name counts on, so it cannot be pressed by that.
+    page.run("document.querySelector('[aria-pressed=true]').click()")
+    page.wait(f"document.querySelectorAll('.line').length > {before}")
+    # None is missing, and none is there twice.
+    numbers = "[...document.querySelectorAll('.line .text')].map((e) => +e.innerText.split('/')[2])"
+    assert page.run(f"{numbers}.every((n, i, all) => i === 0 || n === all[i - 1] + 1)")
+
+    page.run("document.querySelector('.drawer input').focus()")
+    page.type("PRODUCTS/7")
+    page.wait("document.querySelectorAll('.line').length > 0 && "
+              "[...document.querySelectorAll('.line .text')].every("
+              "(e) => e.querySelector('mark')?.innerText === 'products/7')")  # fmt: skip
+    page.picture("panel-logs-search")
+    page.press("Logs of main")
+    page.wait_for_text("All services", within=".drawer")
+    page.wait_for_text("mailer", within=".lines")
+    page.picture("panel-logs-all")
+
+
+def test_a_stack_is_started_stopped_and_pruned(
+    panel: "StartPanel", project: Path, cli: Cli, pages: "Callable[[], Page]"
+) -> None:
+    page = pages()
+    page.go(panel().url)
+    page.wait_for_text("No worktree has ports yet")
+    page.picture("panel-empty")
+    write(project, f"web: {SERVE}\n", "Procfile")
+    assert cli("run", "--", "true", cwd=project).returncode == 0
+    # It shows up by itself.
+    page.press("Start the stack main")
+    wait_for_state(page, "web", "ready")
+    page.wait_for_text("main is ready", within=".toasts")
+    page.press("Stop the stack main")
+    page.wait_for_text("Stop", within="dialog")
+    page.press("Cancel", within="dialog")
+    page.press("Stop the stack main")
+    page.press("Stop the stack", within="dialog")
+    page.wait_for_text("main has ended", within=".toasts")
+    wait_for_state(page, "web", "not running")
+    page.press("More of main")
+    page.press("Give its ports back …")
+    page.wait_for_text("No file is removed", within="dialog")
+    page.picture("panel-prune")
+    page.press("Give them back", within="dialog")
+    page.wait_for_text("No worktree has ports yet")
+
+    (project / "Procfile").unlink()
+    write(project, "services: {web: {command: exit 7, restart: 'no'}}")
+    assert cli("run", "--", "true", cwd=project).returncode == 0
+    page.press("Start the stack main")
+    page.wait_for_text("up failed:", within=".toasts", timeout_s=60)
+    page.picture("panel-up-failed")
+    # A browser complains of each answer that is no success.
+    assert [problem.partition(" http")[0] for problem in page.problems] == [CONFLICT]
+    page.problems.clear()
+
+
+def test_a_stack_that_dies_while_it_is_watched_and_two_panels(
+    panel: "StartPanel", project: Path, up: "StartUp", pages: "Callable[[], Page]"
+) -> None:
+    write(project, f"web: {SERVE}\n", "Procfile")
+    stack = up(project)
+    stack.wait_for("all ready")
+    first, second = pages(), pages()
+    one, other = panel(), panel()
+    first.go(one.url)
+    second.go(other.url)
+    for page in (first, second):
+        wait_for_state(page, "web", "ready")
+    first.press("Stop web")
+    wait_for_state(second, "web", "stopped")
+    second.press("Start web")
+    wait_for_state(first, "web", "ready")
+    stack.send(signal.SIGKILL)
+    for page in (first, second):
+        wait_for_state(page, "web", "not running")
+    stack.wait()
+    other.process.send_signal(signal.SIGINT)
+    second.wait_for_text("connection lost", within=".connection")
+    second.picture("panel-lost")
+    second.problems.clear()
+    assert state_of(first, "web") == "not running"
+
+
+def test_what_is_open_is_remembered_and_keys_do_what_they_say(
+    panel: "StartPanel", shop: Path, pages: "Callable[[], Page]"
+) -> None:
+    page = pages()
+    page.go(panel().url)
+    wait_for_state(page, "web", "ready")
+    page.key("j")
+    page.key("j")
+    page.wait("document.activeElement.innerText.trim() === 'main'")
+    page.key("Enter", 13)
+    page.wait("!document.querySelector('[data-service=web]')")
+    page.go(page.run("location.href"))
+    page.wait_for_text("2 ready", within=".about")
+    assert not page.run("document.querySelector('[data-service=web]')")
+    page.key("/")
+    page.wait("document.activeElement.type === 'search'")
+    page.type("nobody")
+    page.wait_for_text("Nothing is called “nobody”.")
+    page.key("Escape", 27)
+    page.wait_for_text("2 ready", within=".about")
+    page.type("talker")
+    wait_for_state(page, "talker", "ready")
+    page.run("document.activeElement.blur()")
+    page.key("?")
+    page.wait_for_text("these keys", within=".help")
+    page.key("?")
+    page.wait("!document.querySelector('.help')")
+    page.press("Logs of talker")
+    page.wait("document.activeElement.id === 'drawer-title'")
+    page.key("Escape", 27)
+    page.wait("document.activeElement.getAttribute('aria-label') === 'Logs of talker'")
+
+
+def test_screen_readers_and_keyboards_can_use_every_view(
+    panel: "StartPanel", shop: Path, pages: "Callable[[], Page]", axe: str
+) -> None:
+    page = pages()
+    page.go(panel().url)
+    wait_for_state(page, "web", "ready")
+    page.wait_for_text("smtp.local refused", within=".last-error")
+    found: dict[str, list[str]] = {}
+    for dark in (False, True):
+        for width in (1280, 390):
+            page.look(width=width, dark=dark)
+            found[f"list {width} {dark}"] = complaints(page, axe)
+            page.picture(f"panel-{width}-{'dark' if dark else 'light'}")
+            page.press("Logs of talker")
+            page.wait_for_text("/products/", within=".lines")
+            found[f"logs {width} {dark}"] = complaints(page, axe)
+            page.press("Why", within=".drawer")
+            page.wait_for_text("talker is ready", within=".drawer")
+            found[f"why {width} {dark}"] = complaints(page, axe)
+            page.press("Environment", within=".drawer")
+            page.wait_for_text("PORTWEAVE_NAMESPACE", within=".drawer")
+            found[f"environment {width} {dark}"] = complaints(page, axe)
+            page.press("Close", within=".drawer")
+        page.look(dark=dark)
+        page.press("More of web")
+        found[f"menu {dark}"] = complaints(page, axe)
+        page.key("Escape", 27)
+        page.press("Stop the stack main")
+        found[f"dialog {dark}"] = complaints(page, axe)
+        page.press("Cancel", within="dialog")
+        page.run("location.hash = '#memory'")
+        page.wait_for_text("By worktree")
+        found[f"memory {dark}"] = complaints(page, axe)
+        page.run("location.hash = ''")
+    assert not [f"{view}: {text}" for view, texts in found.items() for text in texts]
+
+
+def test_it_is_quick_with_fifty_worktrees_and_its_memory_is_bounded(
+    panel: "StartPanel", project: Path, up: "StartUp", cli: Cli, pages: "Callable[[], Page]"
+) -> None:
+    """As left open over night: thousands of lines and changes, and what is kept does not grow."""
+    services = "".join(f"  s{n}: {{command: sleep 1000}}\n" for n in range(10))
+    folders = [project.parent / f"tree-{number}" for number in range(50)]
+    entries: list[object] = []
+    for number, folder in enumerate(folders):
+        folder.mkdir()
+        write(folder, f"projectName: many\nservices:\n{services}")
+        key = {"gitCommonDir": None, "namespace": "main", "worktreeRoot": str(folder)}
+        ports = {f"s{n}": 40_000 + number * 10 + n for n in range(10)}
+        stamp = "2026-01-01T00:00:00.000Z"
+        entries.append({"key": key, "lastUsedAt": stamp, "namespace": "main", "ports": ports})
+    registry = Path(cli.environ["XDG_CONFIG_HOME"], "portweave", "registry.json")
+    registry.parent.mkdir(parents=True, exist_ok=True)
+    registry.write_text(json.dumps({"entries": entries, "version": 1}))
+    write(
+        project,
+        "services: {flood: {port: false, command: \"seq -f 'line %g of a long, long night' 400000;"
+        ' exec sleep 1000"}}',
+    )
+    up(project).wait_for("all ready")
+    page = pages()
+    page.prepare(
+        "window.streams = [];"
+        "window.EventSource = class extends EventSource {"
+        " constructor(url) { super(url); streams.push(this); } };"
+    )
+    page.go(panel().url)
+    page.wait("document.querySelectorAll('article').length === 51")
+    page.run(
+        "window.began = performance.now();"
+        "[...document.querySelectorAll('.bulk button')][0].click();"
+    )
+    page.wait("document.querySelectorAll('tr.service').length === 501")
+    drawn_ms = page.run(
+        "new Promise((done) => requestAnimationFrame(() => done(performance.now() - began)))"
+    )
+    assert drawn_ms < 3000
+    page.picture("panel-many")
+    # Each closes and opens again with what is told of it.
+    page.run("document.querySelector('main').scrollTop = 0")
+    page.press("Logs of flood")
+    page.wait_for_text("line 400000", within=".lines", timeout_s=60)
+    assert page.run("document.querySelectorAll('.line').length") <= 5000
+
+    def heap() -> float:
+        page.send("HeapProfiler.collectGarbage")
+        return float(page.run("performance.memory.usedJSHeapSize"))
+
+    page.press("Close", within=".drawer")
+    before = heap()
+    # A night of news: what the stream tells, as often as it would in hours.
+    page.run(
+        """(async () => {
+            const { state } = await import("/store.js");
+            const told = [...state.stacks.values()][0];
+            const source = window.streams[0];
+            for (let turn = 0; turn < 20000; turn++) {
+                const services = told.services.map((row) => ({
+                    ...row,
+                    restarts: turn,
+                    samples: [[Date.now() / 1000 + turn * 2, turn % 100, 1e6 + turn]],
+                }));
+                source.dispatchEvent(new MessageEvent("stack", {
+                    data: JSON.stringify({ ...told, services }),
+                }));
+                if (turn % 1000 === 0) await new Promise((done) => setTimeout(done, 0));
+            }
+            return state.stacks.get(told.id).services[0].samples.length;
+        })()"""
+    )
+    assert heap() < before + 5_000_000

@@ -1,0 +1,121 @@
+"""`portweave panel` beside a test."""
+
+import http.client
+import json
+import re
+import subprocess
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import Cli
+
+PATIENCE_S = 20.0
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class Panel:
+    """A panel.
+
+    Attributes:
+        process: The command itself.
+        port: On which it listens.
+        token: What its page has for changes.
+    """
+
+    def __init__(self, cli: Cli, cwd: Path, *args: str, **env: str) -> None:
+        self.process = subprocess.Popen(
+            [*cli.argv, "panel", *(args or ("--port", "0"))],
+            cwd=cwd,
+            env=cli.env(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stderr is not None
+        said = self.process.stderr.readline()
+        found = re.fullmatch(r"\[portweave\] panel: http://127\.0\.0\.1:(\d+)/\n", said)
+        assert found, said + self.process.stderr.read()
+        assert self.process.stderr.readline() == "[portweave] press Ctrl-C to stop\n"
+        self.port = int(found[1])
+        page = self.send("GET", "/")[2].decode()
+        match = re.search(r'<meta name="pw-csrf" content="([0-9a-f]{64})"></head>', page)
+        assert match, page
+        self.token = match[1]
+
+    @property
+    def url(self) -> str:
+        """Of its page."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    def send(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> Answer:
+        """Send a request as it is."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        try:
+            connection.request(method, path, body or None, headers or {})
+            answer = connection.getresponse()
+            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+        finally:
+            connection.close()
+
+    def get(self, path: str) -> Any:
+        """What a path answers."""
+        status, _, body = self.send("GET", path)
+        assert status == 200, (path, status, body)
+        return json.loads(body)
+
+    def post(self, path: str, value: object, *, status: int = 200) -> Any:
+        """What a change answers, asked for as the page does."""
+        headers = {"X-Portweave-Csrf": self.token, "Origin": self.url[:-1]}
+        found, _, body = self.send("POST", path, json.dumps(value).encode(), headers)
+        assert found == status, (path, found, body)
+        return json.loads(body)
+
+    def worktree(self, root: Path) -> dict[str, Any]:
+        """What is listed of a worktree."""
+        found = [
+            worktree
+            for project in self.get("/api/v1/worktrees")["projects"]
+            for worktree in project["worktrees"]
+            if worktree["worktreeRoot"] == str(root)
+        ]
+        assert len(found) == 1, found
+        return dict(found[0])
+
+    @contextmanager
+    def events(self, path: str) -> Generator[Iterator[tuple[str, Any]]]:
+        """What a stream tells, as it comes."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            assert answer.status == 200
+            assert answer.getheader("content-type") == "text/event-stream"
+
+            def read() -> Iterator[tuple[str, Any]]:
+                kind = ""
+                while line := answer.readline().decode():
+                    name, _, text = line.rstrip("\n").partition(": ")
+                    if name == "event":
+                        kind = text
+                    elif name == "data":
+                        yield kind, json.loads(text)
+
+            with answer:
+                yield read()
+        finally:
+            connection.close()
+
+    def end(self) -> None:
+        """Stop it, and see that it ends as it should."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        status = self.process.wait(PATIENCE_S)
+        assert self.process.stderr is not None
+        said = self.process.stderr.read()
+        self.process.stderr.close()
+        assert (status, said) == (0, "")

@@ -1,0 +1,107 @@
+from typing import Any
+
+import pytest
+
+from portweave.panel.rows import Line, heading, kept_choice, lines, take, window
+
+NOW_S = 1_767_225_600.0  # 2026-01-01T00:00:00Z
+
+
+def row(name: str, state: str = "ready", **fields: object) -> dict[str, object]:
+    return {"name": name, "instance": 1, "fullName": f"{name}-main", "state": state, **fields}
+
+
+def stack(id_: str, *services: dict[str, object], **fields: object) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "project": id_,
+        "namespace": "main",
+        "worktreeRoot": f"/{id_}",
+        "services": list(services),
+        **fields,
+    }
+
+
+def test_services_stand_below_their_stacks_in_order_of_projects() -> None:
+    api = row(
+        "api",
+        pid=1,
+        port=3000,
+        restarts=2,
+        cpuPercent=1.5,
+        rssBytes=21_000_000,
+        startedAt="2025-12-31T23:57:00.000Z",
+    )
+    jobs = row("jobs", "failed", instance=2, reason="exit\x1b[2J status 1")
+    shown = lines([stack("shop", api, jobs), stack("blog", problem="it is silent")], NOW_S)
+    assert [(line.text.split(), line.tone, line.service, line.is_up) for line in shown] == [
+        (["blog", "main", "/blog"], "stack", None, False),
+        (["it", "is", "silent"], "bad", None, False),
+        (["shop", "main", "/shop"], "stack", None, False),
+        (
+            ["api", "ready", "3000", "3m", "2", "1.5%", "21", "MB"],
+            "good",
+            ("shop", "api"),
+            True,
+        ),
+        (
+            ["jobs.2", "failed", "-", "-", "-", "-", "-", "exit?[2J", "status", "1"],
+            "bad",
+            ("shop", "jobs.2"),
+            False,
+        ),
+    ]
+
+
+def test_the_heading_counts() -> None:
+    assert heading([]).text == "portweave  0 stacks  0 services  0 MB"
+    some = stack("a", row("x", rssBytes=1_500_000_000), row("y", "backoff", rssBytes=None))
+    assert heading([some]).text == "portweave  1 stack  2 services  1 in trouble  1.5 GB"
+
+
+A, B, C = ("s", "a"), ("s", "b"), ("s", "c")
+SHOWN = [Line("", service=None), *(Line("", service=one) for one in (A, B, C))]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "step", "found"),
+    [
+        (None, 0, A),
+        (A, 1, B),
+        (B, -1, A),
+        (A, -1, A),
+        (B, 10, C),
+        (("s", "gone"), 0, A),
+        (C, 1 << 20, C),
+    ],
+)
+def test_a_choice_moves_among_services(
+    chosen: tuple[str, str] | None, step: int, found: tuple[str, str]
+) -> None:
+    assert kept_choice(SHOWN, chosen, step) == found
+    assert kept_choice(SHOWN[:1], chosen, step) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "height", "at", "found"),
+    [
+        (3, 10, 0, range(3)),
+        (10, 3, 0, range(3)),
+        (10, 3, 5, range(4, 7)),
+        (10, 3, 9, range(7, 10)),
+        (10, 0, 5, range(5, 5)),
+        (0, 5, 0, range(0)),
+    ],
+)
+def test_what_is_chosen_is_in_sight(count: int, height: int, at: int, found: range) -> None:
+    assert window(count, height, at) == found
+
+
+def test_what_is_told_is_taken() -> None:
+    stacks: dict[str, dict[str, object]] = {}
+    take(stacks, "stacks", {"stacks": [stack("a"), stack("b")]})
+    take(stacks, "stack", stack("a", row("x")))
+    take(stacks, "gone", {"id": "b"})
+    take(stacks, "gone", {"id": "never"})
+    take(stacks, "worktrees", {})
+    assert stacks == {"a": stack("a", row("x"))}
