@@ -54,6 +54,15 @@ VERBS = {
     "version": "print the version",
 }
 
+# The same, as the help text has them.
+GROUPS = {
+    "The stack": ("up", "down", "ps", "logs", "why", "events", "reload", "panel", "top"),
+    "Its services": ("start", "stop", "restart", "kill", "wait", "scale", "attach", "exec", "ask"),
+    "Ports and variables": ("run", "show", "port", "env", "ls", "prune", "lease"),
+    "Names": ("url", "open", "proxy", "routes", "alias", "hosts"),
+    "Definitions and this machine": ("check", "graph", "schema", "doctor", "version"),
+}
+
 # They only look at files of the project's own.
 PURE_VERBS = ("check", "doctor", "graph", "schema", "version")
 
@@ -172,15 +181,17 @@ def _unknown(verb: str) -> UsageError:
 
 def _help() -> str:
     width = max(map(len, VERBS)) + 2
-    verbs = [f"  {verb:<{width}}{what}" for verb, what in VERBS.items()]
+    groups = [
+        line
+        for group, verbs in GROUPS.items()
+        for line in ("", f"{group}:", *(f"  {verb:<{width}}{VERBS[verb]}" for verb in verbs))
+    ]
     return "\n".join(
         [
             "Usage: portweave [options] COMMAND …",
             "",
             "Run a project's development stack once per git worktree, side by side.",
-            "",
-            "Commands:",
-            *verbs,
+            *groups,
             "",
             "Options (before or after the command):",
             *_option_lines(GLOBAL_OPTIONS),

@@ -36,7 +36,10 @@ OPTIONS = (
 USAGE = "[options] [SERVICE …]"
 HELP = """
 Start the services of this worktree, or those that are named and what they depend on; show what
-they print; stop them all on Ctrl-C, dependents first. A second Ctrl-C kills them.
+they print; stop them all on Ctrl-C, dependents first. A second Ctrl-C kills them. With -d the stack
+goes on without a terminal, until portweave down.
+
+Where the stack runs already, start what is missing and follow it; Ctrl-C then ends the following.
 
 Each service finds its port in PORT, the ports of the others in their variables, and its URL in
 PORTWEAVE_URL: http://NAME.PROJECT.localhost:1355, in a linked worktree
