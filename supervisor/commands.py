@@ -111,7 +111,7 @@ class Commands:
             "apply": self._apply,
             "why": self._why,
             "at": self._at,
-            "names": self._names_settled,
+            "names": self._named,
             "attach": self._attach,
             "type": self._type,
             "resize": self._resize,
@@ -299,7 +299,7 @@ class Commands:
     async def _at(self, params: list[object], _stream: Stream) -> list[object]:
         return [await self._inquiries.at(params[0] if params else None)]
 
-    async def _names_settled(self, _params: list[object], _stream: Stream) -> list[object]:
+    async def _named(self, _params: list[object], _stream: Stream) -> list[object]:
         return [await self._inquiries.names()]
 
     async def _attach(self, params: list[object], stream: Stream) -> list[object]:
