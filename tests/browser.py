@@ -81,20 +81,31 @@ class Page:
 
     def run(self, script: str) -> Any:
         """The value of an expression, awaited where it is a promise."""
-        answer = self.send(
+        answer = self._evaluate(script)
+        assert "exceptionDetails" not in answer, f"{script}: {answer['exceptionDetails']}"
+        return answer["result"].get("value")
+
+    def _evaluate(self, script: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self.send(
             "Runtime.evaluate",
             expression=script,
             awaitPromise=True,
             returnByValue=True,
             userGesture=True,
         )
-        assert "exceptionDetails" not in answer, f"{script}: {answer['exceptionDetails']}"
-        return answer["result"].get("value")
+        return answer
 
     def wait(self, script: str, *, timeout_s: float = PATIENCE_S) -> Any:
-        """Wait until an expression is true; its value."""
+        """Wait until an expression is true; its value.
+
+        What it speaks of may not be there yet, so an exception is an answer like any other.
+        """
         until_s = time.monotonic() + timeout_s
-        while not (found := self.run(script)):
+        while True:
+            answer = self._evaluate(script)
+            found = None if "exceptionDetails" in answer else answer["result"].get("value")
+            if found:
+                break
             assert time.monotonic() < until_s, f"not so: {script}\n{self.text()}\n{self.problems}"
             time.sleep(_PAUSE_S)
         return found
