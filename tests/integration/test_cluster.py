@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Stack
+from tests.integration.conftest import Stack, has_ended
 
 Start = Callable[[str], Stack]
 
@@ -130,7 +130,14 @@ if __name__ == "__main__":
     assert stack.printed.split("\n") == ["beside", "status 143", ""]
 
 
-def test_sigkill_of_the_program_leaves_nothing(start: Start) -> None:
+def test_sigkill_of_the_program_leaves_nothing(
+    start: Start, eventually: Callable[[Callable[[], object]], None]
+) -> None:
     stack = start(FUNCTIONS)
     stack.wait_for("came back")
-    assert stack.stop(signal.SIGKILL) == -signal.SIGKILL
+    family = stack.family()
+    stack.send(signal.SIGKILL)
+    assert stack.wait() == -signal.SIGKILL
+    # Nobody is left to tell when the supervisor, who ends the others, has ended himself.
+    eventually(lambda: all(has_ended(process) for process in family))
+    assert stack.marked() == []
