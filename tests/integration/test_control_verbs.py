@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
+import pytest
 
 from tests.stacks import IDLE, SERVE, STUBBORN, write
 
@@ -354,6 +355,7 @@ def test_services_know_the_socket_and_a_token_of_their_own_run(
     assert first[1] != second[1]
 
 
+@pytest.mark.slow
 def test_a_stack_that_stops_takes_nothing_new(
     detached: "Detached", project: Path, eventually: Callable[..., None]
 ) -> None:

@@ -376,6 +376,7 @@ def check_runtime_folder(
     detached.down()
 
 
+@pytest.mark.slow
 def test_without_its_socket_it_can_still_be_stopped(detached: "Detached", project: Path) -> None:
     write(project, PAIR)
     detached.up()

@@ -52,6 +52,7 @@ def test_three_worktrees_run_side_by_side_with_their_own_names_and_jobs(
         assert "Traceback" not in stack.printed
 
 
+@pytest.mark.slow
 def test_it_keeps_its_jobs_and_runs_from_the_root_of_a_larger_repository(
     example: Callable[..., list[Path]],
     up: "StartUp",

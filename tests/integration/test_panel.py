@@ -298,6 +298,7 @@ def rows(panel: Panel, root: Path, seen: Callable[[dict[str, Any]], bool]) -> di
     raise AssertionError(found)
 
 
+@pytest.mark.slow
 def test_what_services_do_and_use_is_told_as_it_happens(
     panel: "StartPanel", up: "StartUp", project: Path
 ) -> None:
@@ -327,6 +328,7 @@ def test_what_services_do_and_use_is_told_as_it_happens(
     assert stack.wait() == 130
 
 
+@pytest.mark.slow
 def test_a_supervisor_that_is_killed_while_it_is_watched_is_gone(
     panel: "StartPanel", up: "StartUp", project: Path
 ) -> None:

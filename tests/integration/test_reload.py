@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.stacks import IDLE, SERVE, write
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def test_scale_leaves_the_others_alone(detached: "Detached", project: Path) -> N
     assert list(detached.ps()) == ["zoo"]
 
 
+@pytest.mark.slow
 def test_scaling_up_while_it_scales_down(detached: "Detached", project: Path) -> None:
     slow = "{command: 'trap \"\" TERM; echo up; sleep 99', port: false, ready: {log: up}, "
     write(project, f"services: {{web: {slow}stopGracePeriod: 500ms, scale: 2}}}}\n")

@@ -83,6 +83,7 @@ def web(home: Path) -> Iterator[Web]:
     stop(web.store)
 
 
+@pytest.mark.slow
 def test_all_worktrees_have_names_at_once(
     web: Web,
     cli: "Cli",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -109,6 +110,7 @@ time.sleep(1000)
 """
 
 
+@pytest.mark.slow
 def test_a_reader_that_stands_still_neither_stops_a_service_nor_fills_the_memory(
     project: Path, cli: "Cli", spawned: "Spawn"
 ) -> None:
