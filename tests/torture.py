@@ -336,7 +336,12 @@ class Round:
         assert not held, f"held: {held}"
         stacks = json.loads(self._portweave("ls", "--json"))["stacks"]
         assert not [stack for stack in stacks if stack.get("supervisor")], stacks
-        assert self._recorded() is None
+        # Another command, as the one that brought it up, may be about to tidy up after it.
+        until_s = time.monotonic() + WITHIN_S
+        while self._recorded() is not None:
+            assert time.monotonic() < until_s, "its record is still there"
+            self._portweave("ls")
+            time.sleep(0.05)
         # Killed before there was anything to show or to log: then it says so.
         has_block = registry.exists() and bool(json.loads(registry.read_text())["entries"])
         self._portweave("show", "--json", statuses=(0,) if has_block else (1,))

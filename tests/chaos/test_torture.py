@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the nasty program reads /proc"),
 ]
 
-ROUNDS = int(os.environ.get("PORTWEAVE_TORTURE_ROUNDS") or 30)
+ROUNDS = int(os.environ.get("PORTWEAVE_TORTURE_ROUNDS") or 12)
 # Of the first round; each has the next one.
 SEED = int(os.environ.get("PORTWEAVE_TEST_SEED") or random.randrange(1 << 32))  # noqa: S311
 
