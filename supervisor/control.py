@@ -9,7 +9,6 @@ either.
 
 import asyncio
 import contextlib
-import json
 import os
 import socket
 import struct
@@ -237,6 +236,8 @@ class Connection(asyncio.Protocol):
         if not line.strip():
             return
         try:
+            import json  # no start is to wait for it
+
             message: object = json.loads(line.decode(), parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
             self._answer(None, error=_error(PARSE_ERROR, "not JSON"))
@@ -331,6 +332,8 @@ class Connection(asyncio.Protocol):
 def _is_call(line: bytes) -> bool:
     """Whether a line is a call of a service's, or comes from one who says his name."""
     try:
+        import json
+
         message: object = json.loads(line)
     except (ValueError, RecursionError):
         return False
@@ -356,6 +359,8 @@ def _line(message: dict[str, object]) -> bytes:
 
 
 def _dump(message: dict[str, object], *, is_ascii: bool) -> bytes:
+    import json
+
     text = json.dumps(message, ensure_ascii=is_ascii, allow_nan=False, separators=(",", ":"))
     return text.encode() + b"\n"
 

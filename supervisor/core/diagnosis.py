@@ -43,7 +43,8 @@ def diagnose(status: int, lines: Sequence[str], port: int | None = None) -> Caus
         return _of_shell(status, lines)
     text = "\n".join(lines)
     for kind, pattern, hint, hopeless in _PATTERNS:
-        match = pattern.search(text)
+        # Compiled when a service has ended badly, and kept by `re`: no start is to wait for it.
+        match = re.search(pattern, text, re.MULTILINE)
         if match is not None:
             what = next((group for group in match.groups() if group), "").strip(" '\"`:,.")
             return Cause(kind, _words(kind, what, port), hint.format(what=what or "it"), hopeless)
@@ -60,7 +61,7 @@ def diagnose(status: int, lines: Sequence[str], port: int | None = None) -> Caus
 def _of_shell(status: int, lines: Sequence[str]) -> Cause:
     missing = ""
     for line in reversed(lines):
-        match = _SHELL.search(line)
+        match = re.search(_SHELL, line)
         if match is not None:
             missing = match[1] or match[2] or ""
             break
@@ -95,23 +96,22 @@ def _words(kind: str, what: str, port: int | None) -> str:
 
 
 # dash and bash: `sh: 1: foo: not found`, `bash: foo: command not found`, `sh: foo: Permission …`.
-_SHELL = re.compile(r"(?:^|: )([^:\s]+): (?:command )?not found|(?:^|: )([^:]+): Permission denied")
+_SHELL = r"(?:^|: )([^:\s]+): (?:command )?not found|(?:^|: )([^:]+): Permission denied"
 
-_PATTERNS: tuple[tuple[str, re.Pattern[str], str, bool], ...] = (
+_PATTERNS: tuple[tuple[str, str, str, bool], ...] = (
     (
         "port in use",
-        re.compile(
+        (
             r"EADDRINUSE[^\n]*?(?::(\d{2,5})\b|$)"
             r"|[Aa]ddress already in use[^\n]*?(?::(\d{2,5})\b|$)"
-            r"|[Pp]ort (\d{2,5}) is (?:already )?(?:in use|taken|allocated)|Only one usage of each",
-            re.MULTILINE,
+            r"|[Pp]ort (\d{2,5}) is (?:already )?(?:in use|taken|allocated)|Only one usage of each"
         ),
         "portweave doctor names who has it; the command should listen on $PORT",
         True,
     ),
     (
         "missing module",
-        re.compile(
+        (
             r"ModuleNotFoundError: No module named ([^\n]+)"
             r"|Cannot find (?:module|package) ('[^'\n]+')"
             r"|cannot load such file -- (\S+)|ERR_MODULE_NOT_FOUND"
@@ -121,39 +121,31 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], str, bool], ...] = (
     ),
     (
         "syntax error",
-        re.compile(
-            r"((?:Syntax|Indentation|Tab)Error: [^\n]+)|(syntax error[^\n]*)|Parse error: ([^\n]+)"
-        ),
+        r"((?:Syntax|Indentation|Tab)Error: [^\n]+)|(syntax error[^\n]*)|Parse error: ([^\n]+)",
         "the lines above name the place",
         True,
     ),
     (
         "out of memory",
-        re.compile(
-            r"JavaScript heap out of memory|^MemoryError|Cannot allocate memory|OutOfMemory",
-            re.MULTILINE,
-        ),
+        r"JavaScript heap out of memory|^MemoryError|Cannot allocate memory|OutOfMemory",
         "give it more memory, or a smaller limit to itself",
         False,
     ),
     (
         "missing variable",
-        re.compile(
-            r"^KeyError: '([A-Z][A-Z0-9_]+)'|environment variable [\"'`]?([A-Z][A-Z0-9_]+)",
-            re.MULTILINE,
-        ),
+        r"^KeyError: '([A-Z][A-Z0-9_]+)'|environment variable [\"'`]?([A-Z][A-Z0-9_]+)",
         "portweave env SERVICE --explain {what} shows where it would come from",
         False,
     ),
     (
         "connection refused",
-        re.compile(r"ECONNREFUSED ([\w.:\[\]-]+)|[Cc]onnection refused"),
+        r"ECONNREFUSED ([\w.:\[\]-]+)|[Cc]onnection refused",
         "dependsOn has it wait for what it needs",
         False,
     ),
     (
         "missing file",
-        re.compile(
+        (
             r"No such file or directory: ('[^'\n]+')|ENOENT[^\n]*?('[^'\n]+')"
             r"|can't open file ('[^'\n]+')|([^\s:]+): No such file or directory"
         ),
@@ -162,9 +154,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], str, bool], ...] = (
     ),
     (
         "permission",
-        re.compile(
-            r"Permission denied: ('[^'\n]+')|EACCES[^\n]*?('[^'\n]+')|([Pp]ermission denied)"
-        ),
+        r"Permission denied: ('[^'\n]+')|EACCES[^\n]*?('[^'\n]+')|([Pp]ermission denied)",
         "check the rights of what it opens",
         False,
     ),

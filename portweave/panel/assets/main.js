@@ -1,6 +1,6 @@
 // The page.
 
-import { html, render, useEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { html, render, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { plural, size } from "./format.js";
 import { Drawer } from "./drawer.js";
 import { Memory } from "./memory.js";
@@ -39,7 +39,8 @@ function App() {
     return () => removeEventListener("hashchange", go);
   }, []);
 
-  useEffect(() => {
+  // In place before the next key can be pressed: an effect after the next paint would be too late.
+  useLayoutEffect(() => {
     const press = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
       if (event.key === "Escape") {
@@ -53,7 +54,7 @@ function App() {
         event.preventDefault();
         search.current.focus();
       } else if (event.key === "?") {
-        setHelp(!help);
+        setHelp((was) => !was);
       } else if (event.key === "j" || event.key === "k") {
         const rows = [...document.querySelectorAll("[data-row]")];
         const at = rows.indexOf(document.activeElement);
