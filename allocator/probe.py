@@ -35,14 +35,16 @@ def is_free(port: int) -> bool:
     """
     # On Linux a wildcard address is refused where any other has a listener: in most cases this
     # first question is the only one. macOS has to be asked for each address.
-    if HAS_PROC and _can_listen(_socket.AF_INET6, "::", port, both=True):
+    if HAS_PROC and _can_take(_socket.AF_INET6, "::", port, both=True):
         return True
-    if not all(_can_listen(family, address, port) for family, address in _ADDRESSES):
+    if not all(_can_take(family, address, port) for family, address in _ADDRESSES):
         return False
     return not any(answers(family, address, port) for family, address in LOOPBACK)
 
 
-def _can_listen(family: int, address: str, port: int, *, both: bool = False) -> bool:
+def _can_take(
+    family: int, address: str, port: int, *, both: bool = False, listens: bool = True
+) -> bool:
     try:
         probe = Socket(family, _socket.SOCK_STREAM)
     except OSError as error:
@@ -52,12 +54,22 @@ def _can_listen(family: int, address: str, port: int, *, both: bool = False) -> 
         if family == _socket.AF_INET6:
             probe.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 0 if both else 1)
         probe.bind((address, port))
-        probe.listen(0)
+        if listens:
+            probe.listen(0)
     except OSError as error:
         return error.errno in _ABSENT and not both
     finally:
         probe.close()
     return True
+
+
+def is_unheard(port: int) -> bool:
+    """Whether nobody listens on a port, found out without a trace; False may mean unknown.
+
+    On Linux an address cannot be bound while a socket listens on it, and one that is only bound is
+    seen by nobody: the cheapest question there is, for who has been given the port.
+    """
+    return HAS_PROC and _can_take(_socket.AF_INET6, "::", port, both=True, listens=False)
 
 
 def listener(port: int) -> Holder | None:

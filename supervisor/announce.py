@@ -1,15 +1,14 @@
 """A stack's names: registered while it runs, with a proxy that follows them."""
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
-import anyio
-from anyio import to_thread
-
 from portweave.supervisor.core.announced import NOTHING, Announced
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.tasks import Within, in_thread
 from portweave.supervisor.work import Naming
 
 # The first services have been spawned by then.
@@ -33,7 +32,7 @@ class Announcer:
 
     def __init__(self, naming: Naming, wake: int | None, say: Callable[[str], None]) -> None:
         self.announced = NOTHING
-        self.settled = anyio.Event()
+        self.settled = asyncio.Event()
         self._naming = naming
         self._wake = wake
         self._say = say
@@ -41,8 +40,8 @@ class Announcer:
         self._plans: Mapping[str, InstancePlan] = {}
         self._dropped: frozenset[str] = frozenset()
         self._wanted: dict[str, int] = {}
-        self._news = anyio.Event()
-        self._scope = anyio.CancelScope()
+        self._news = asyncio.Event()
+        self._run: asyncio.Task[None] | None = None
 
     def take(self, fleet: Fleet) -> None:
         """Take the fleet as it is now."""
@@ -58,7 +57,7 @@ class Announcer:
         }
         if wanted != self._wanted:
             self._wanted = wanted
-            self.settled = anyio.Event()
+            self.settled = asyncio.Event()
             self._news.set()
 
     def url(self, plan: InstancePlan) -> str | None:
@@ -73,29 +72,30 @@ class Announcer:
 
     async def run(self) -> None:
         """Register what is wanted, until it is closed."""
-        with self._scope:
-            await anyio.sleep(_PAUSE_S)
-            registered: dict[str, int] = {}
-            while True:
-                self._news = anyio.Event()
-                if self._wanted != registered:
-                    registered = self._wanted
-                    work = partial(_register, registered, self._naming, self._wake)
-                    self.announced = await to_thread.run_sync(work, abandon_on_cancel=True)
-                    self._forget_starter()
-                    self._tell()
-                if self._wanted == registered:
-                    self.settled.set()
-                await self._news.wait()
+        self._run = asyncio.current_task()
+        await asyncio.sleep(_PAUSE_S)
+        registered: dict[str, int] = {}
+        while True:
+            self._news = asyncio.Event()
+            if self._wanted != registered:
+                registered = self._wanted
+                work = partial(_register, registered, self._naming, self._wake)
+                self.announced = await in_thread(work)
+                self._forget_starter()
+                self._tell()
+            if self._wanted == registered:
+                self.settled.set()
+            await self._news.wait()
 
     async def close(self) -> None:
         """Take the names away."""
-        self._scope.cancel()
+        if self._run is not None:
+            self._run.cancel()
         self._forget_starter()
         if self.announced.names:
             work = partial(_register, {}, self._naming, None)
-            with anyio.move_on_after(_WITHDRAW_S):
-                await to_thread.run_sync(work, abandon_on_cancel=True)
+            async with Within(_WITHDRAW_S):
+                await in_thread(work)
 
     def _forget_starter(self) -> None:
         wake, self._wake = self._wake, None

@@ -4,11 +4,10 @@ Its log goes on beside it, as whoever is attached only gets a copy of each chunk
 read misses some, which is told, and holds nobody up.
 """
 
+import asyncio
 import os
 from binascii import Error as NotBase64Error
 from binascii import a2b_base64, b2a_base64
-
-import anyio
 
 from portweave.errors import NoTerminalError
 from portweave.supervisor.control import INVALID_PARAMS, RefusedError, Stream
@@ -78,7 +77,7 @@ class Attaching:
             data = data[_write(service, data) :]
             if data:
                 # It does not read: whoever types waits, and nobody else.
-                await anyio.sleep(_PAUSE_S)
+                await asyncio.sleep(_PAUSE_S)
 
     def resize(self, name: str, size: tuple[int, int]) -> None:
         """Give the terminal of an instance another size, in rows and columns."""

@@ -1,10 +1,10 @@
 """Snapshots of all processes, shared by whoever asks at about the same time."""
 
+import asyncio
 from collections.abc import Mapping
 
-import anyio
-
 from portweave.supervisor.neighbours import Neighbours
+from portweave.supervisor.tasks import finish
 from portweave.supervisor.tribe import Seen, reap_strays, snapshot, strays_now
 
 # Twenty services that end together are to cost one look, not twenty.
@@ -26,7 +26,7 @@ class Census:
     def __init__(self, neighbours: Neighbours) -> None:
         self.neighbours = neighbours
         self.spare: set[int] = set()
-        self._next: anyio.Event | None = None
+        self._next: asyncio.Event | None = None
         self._last: Mapping[int, Seen] = {}
 
     def strays(self) -> list[int] | None:
@@ -41,24 +41,26 @@ class Census:
         if self._next is not None:
             await self._next.wait()
             return self._last
-        coming = self._next = anyio.Event()
-        # Shielded: others wait for this look too, and are not to be given an old one.
-        with anyio.CancelScope(shield=True):
-            await anyio.sleep(GATHER_S)
-            await self._look()
-            # From here on a new caller needs a new snapshot.
-            self._next = None
-            coming.set()
+        coming = self._next = asyncio.Event()
+        # To the end: others wait for this look too, and are not to be given an old one.
+        await finish(self._look(coming))
         return self._last
 
-    async def _look(self) -> None:
+    async def _look(self, coming: asyncio.Event) -> None:
+        await asyncio.sleep(GATHER_S)
+        await self._see()
+        # From here on a new caller needs a new snapshot.
+        self._next = None
+        coming.set()
+
+    async def _see(self) -> None:
         while True:
             try:
                 seen = snapshot()
                 self._last = self.neighbours.without(seen)
             except OSError:
                 # No descriptor is left to look with. What ends gives some back.
-                await anyio.sleep(RETRY_S)
+                await asyncio.sleep(RETRY_S)
             else:
                 reap_strays(seen, self.spare)
                 return

@@ -4,14 +4,13 @@ Params are positional. Names are those of services (all their instances) or of i
 none stands for all.
 """
 
+import asyncio
 import os
 import re
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
-
-import anyio
 
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.errors import StackStoppingError, UnknownServiceError
@@ -30,6 +29,7 @@ from portweave.supervisor.engine import Engine
 from portweave.supervisor.inquiries import Inquiries
 from portweave.supervisor.paths import PROTOCOL
 from portweave.supervisor.runs import Runs, differences
+from portweave.supervisor.tasks import Within
 from portweave.supervisor.usage import measure
 
 LAST_LINES = 10
@@ -63,7 +63,7 @@ class Host(Protocol):
     origin: Mapping[str, object]
     version: str
     began_s: float
-    finished: anyio.Event
+    finished: asyncio.Event
     left: list[str]
     runs: Runs
     announcer: Announcer | None
@@ -198,7 +198,7 @@ class Commands:
             raise RefusedError(INVALID_PARAMS, "wait takes `ready` or `exit`") from None
         limit = params[2] if len(params) > 2 else None
         timeout_s = float(limit) if isinstance(limit, (int, float)) else None
-        with anyio.move_on_after(timeout_s):
+        async with Within(timeout_s):
             while True:
                 verdicts = {self._verdict(goal, name) for name in names}
                 # What one cannot have is known at once, however long the others take.
@@ -236,7 +236,7 @@ class Commands:
 
     async def _until_gone(self, names: list[str], stream: Stream) -> list[object]:
         while staying := [name for name in names if is_going(self._engine.fleet, name)]:
-            with anyio.move_on_after(STILL_THERE_S):
+            async with Within(STILL_THERE_S):
                 await self._engine.news()
                 continue
             stream({"event": "services stopping", "text": f"waiting for {', '.join(staying)}"})
@@ -246,7 +246,7 @@ class Commands:
         limit = params[0] if params else None
         self._host.end(float(limit) if isinstance(limit, (int, float)) else None)
         while not self._host.finished.is_set():
-            with anyio.move_on_after(STILL_THERE_S):
+            async with Within(STILL_THERE_S):
                 await self._host.finished.wait()
                 break
             stream({"event": "stack stopping", "text": stopping(self._engine.fleet)})

@@ -13,12 +13,11 @@ import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable
-
-import anyio
-from anyio.abc import TaskGroup
+from functools import partial
 
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.errors import PortweaveError
+from portweave.supervisor.tasks import Group, Within
 
 LONGEST_LINE_BYTES = 16 << 20
 # What waits for a client that does not read.
@@ -70,7 +69,7 @@ class Listener:
     """
 
     def __init__(
-        self, path: str, serve: Serve, tasks: TaskGroup, take_over: TakeOver | None = None
+        self, path: str, serve: Serve, tasks: Group, take_over: TakeOver | None = None
     ) -> None:
         self._path = path
         self._take_over = take_over
@@ -106,7 +105,7 @@ class Listener:
         A session's runtime folder goes when its user logs out, though a detached stack does not.
         """
         while True:
-            await anyio.sleep(LOOK_PAUSE_S)
+            await asyncio.sleep(LOOK_PAUSE_S)
             if self._server is not None and not os.path.lexists(self._path):  # noqa: ASYNC240
                 with contextlib.suppress(OSError):
                     os.makedirs(os.path.dirname(self._path), 0o700, exist_ok=True)
@@ -125,10 +124,10 @@ class Listener:
         self._server = None
         with contextlib.suppress(OSError):
             os.unlink(self._path)
-        with anyio.move_on_after(LAST_ANSWERS_S):
+        async with Within(LAST_ANSWERS_S):
             # A few turns of the loop.
             while any(connection.is_busy for connection in self._open):  # noqa: ASYNC110
-                await anyio.sleep(0.001)
+                await asyncio.sleep(0.001)
         for connection in list(self._open):
             connection.end()
 
@@ -139,7 +138,7 @@ class Connection(asyncio.Protocol):
     def __init__(
         self,
         serve: Serve,
-        tasks: TaskGroup,
+        tasks: Group,
         registry: "set[Connection]",
         take_over: TakeOver | None,
     ) -> None:
@@ -150,7 +149,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._pieces: list[bytes] = []
         self._pending_bytes = 0
-        self._scopes: dict[object, anyio.CancelScope] = {}
+        self._requests: dict[object, asyncio.Task[None]] = {}
         self._is_half_closed = False
         self._skipped: dict[str | int, int] = {}
 
@@ -168,8 +167,8 @@ class Connection(asyncio.Protocol):
         """Give up what was done for the client."""
         self._transport = None
         self._registry.discard(self)
-        for scope in self._scopes.values():
-            scope.cancel()
+        for request in self._requests.values():
+            request.cancel()
 
     def pause_writing(self) -> None:
         """Who does not read is not read either: answers would pile up."""
@@ -193,7 +192,7 @@ class Connection(asyncio.Protocol):
                 self._hand_over(line).eof_received()
                 return True
             self._take_line(line)
-        return bool(self._scopes)
+        return bool(self._requests)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in any pieces."""
@@ -251,46 +250,48 @@ class Connection(asyncio.Protocol):
         elif not is_list(params):
             self._answer(key, error=_error(INVALID_PARAMS, "params have to be an array"))
         elif method == "$/cancel":
-            if params and isinstance(params[0], (str, int)) and params[0] in self._scopes:
-                self._scopes[params[0]].cancel()
+            if params and isinstance(params[0], (str, int)) and params[0] in self._requests:
+                self._requests[params[0]].cancel()
             if key is not None:
                 self._write({"jsonrpc": "2.0", "id": key, "result": []})
-        elif key is not None and key in self._scopes:
+        elif key is not None and key in self._requests:
             self._answer(key, error=_error(INVALID_REQUEST, f"the id {key!r} is in use"))
-        elif len(self._scopes) >= MOST_REQUESTS:
+        elif len(self._requests) >= MOST_REQUESTS:
             limit = f"at most {MOST_REQUESTS} requests at once"
             self._answer(key, error=_error(FAILED, limit))
         else:
-            scope = anyio.CancelScope()
-            self._scopes[object() if key is None else key] = scope
-            self._tasks.start_soon(self._carry_out, key, method, params, scope)
+            known_as = object() if key is None else key
+            request = self._tasks.start(self._carry_out, key, method, params)
+            self._requests[known_as] = request
+            request.add_done_callback(partial(self._done, key, known_as))
 
-    async def _carry_out(
-        self, key: str | int | None, method: str, params: list[object], scope: anyio.CancelScope
-    ) -> None:
+    async def _carry_out(self, key: str | int | None, method: str, params: list[object]) -> None:
         def stream(item: object) -> None:
             if key is not None:
                 self._stream(key, item)
 
-        values: list[object] | None = None
-        error: dict[str, object] | None = _error(FAILED, "cancelled")
-        with scope:
-            try:
-                values = await self._serve(method, params, stream)
-            except RefusedError as refusal:
-                error = _error(refusal.code, refusal.message)
-            except PortweaveError as failure:
-                error = _error(FAILED, failure.message, _data_of(failure))
-            except Exception as failure:  # an error of ours must not end the stack
-                kind = type(failure).__name__
-                error = _error(FAILED, f"{kind}: {failure}", {"type": kind, "status": 500})
-        self._scopes = {k: s for k, s in self._scopes.items() if s is not scope}
-        if key is not None:
-            if values is not None:
-                self._write({"jsonrpc": "2.0", "id": key, "result": values})
-            else:
-                self._answer(key, error=error)
-        if self._is_half_closed and not self._scopes and self._transport is not None:
+        error: dict[str, object] | None = None
+        values: list[object] = []
+        try:
+            values = await self._serve(method, params, stream)
+        except RefusedError as refusal:
+            error = _error(refusal.code, refusal.message)
+        except PortweaveError as failure:
+            error = _error(FAILED, failure.message, _data_of(failure))
+        except Exception as failure:  # an error of ours must not end the stack
+            kind = type(failure).__name__
+            error = _error(FAILED, f"{kind}: {failure}", {"type": kind, "status": 500})
+        if key is not None and error is not None:
+            self._answer(key, error=error)
+        elif key is not None:
+            self._write({"jsonrpc": "2.0", "id": key, "result": values})
+
+    def _done(self, key: str | int | None, known_as: object, request: asyncio.Task[None]) -> None:
+        del self._requests[known_as]
+        if request.cancelled() and key is not None:
+            # It may not even have begun.
+            self._answer(key, error=_error(FAILED, "cancelled"))
+        if self._is_half_closed and not self._requests and self._transport is not None:
             self._transport.close()
 
     def _stream(self, key: str | int, item: object) -> None:
@@ -321,7 +322,7 @@ class Connection(asyncio.Protocol):
     def is_busy(self) -> bool:
         """Whether there is an answer to come, or to go."""
         waiting = self._transport is not None and self._transport.get_write_buffer_size() > 0
-        return bool(self._scopes) or waiting
+        return bool(self._requests) or waiting
 
     def end(self) -> None:
         """Send what is waiting, and close."""

@@ -1,10 +1,8 @@
 """The fleet and its services: events go in, actions come out, and whoever listens is told."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable
-
-import anyio
-from anyio.abc import TaskGroup
 
 from portweave.supervisor.core import fleet as fleets
 from portweave.supervisor.core.change import Change, compare
@@ -13,6 +11,7 @@ from portweave.supervisor.core.lifecycle import Event, ImpossibleEventError, Lif
 from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.core.value import replace
 from portweave.supervisor.service import Service
+from portweave.supervisor.tasks import Group
 
 # Of an instance that had not been there, and of one that is no more.
 _NO_LIFE = Life()
@@ -43,8 +42,8 @@ class Engine:
         self._make = make
         self._told = told
         self._refused = refused
-        self._news = anyio.Event()
-        self._tasks: TaskGroup | None = None
+        self._news = asyncio.Event()
+        self._tasks: Group | None = None
 
     @property
     def left(self) -> list[str]:
@@ -56,11 +55,11 @@ class Engine:
         self.services = {plan.name: self._make(plan) for plan in plans}
         self.fleet, _ = fleets.muster(plans, frozenset(), 0.0, resident=resident)
 
-    def serve(self, tasks: TaskGroup) -> None:
+    def serve(self, tasks: Group) -> None:
         """Have the services carry out what they are ordered."""
         self._tasks = tasks
         for service in self.services.values():
-            tasks.start_soon(service.serve)
+            tasks.start(service.serve)
 
     def take(self, name: str, event: Event) -> None:
         """Take what happened to an instance; no `await` in here, so it is one step."""
@@ -129,7 +128,7 @@ class Engine:
             service = self.services.get(plan.name)
             if service is None:
                 service = self.services[plan.name] = self._make(plan)
-                self._tasks.start_soon(service.serve)
+                self._tasks.start(service.serve)
             else:
                 service.adopt(plan, at_once=plan.name in change.hot)
         after = fleets.adopt(
@@ -155,7 +154,7 @@ class Engine:
             self._left += gone.left
             gone.retire()
         self._told(before)
-        news, self._news = self._news, anyio.Event()
+        news, self._news = self._news, asyncio.Event()
         news.set()
 
 

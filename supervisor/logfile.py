@@ -36,6 +36,7 @@ _RETRY_NS = 1_000_000_000
 # How often it is looked whether somebody has taken the files away.
 _LOOK_NS = 1_000_000_000
 _TELL_PAUSE_S = 60.0
+_TOGETHER_S = 0.5
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
@@ -54,6 +55,10 @@ class LogFolder:
         self._failing: set[str] = set()
         self._missing_bytes = 0
         self._logs: dict[str, LogFile] = {}
+        self._segments: dict[str, list[int]] = {}
+        self._listed_s = -_TOGETHER_S
+        self._asked: set[str] = set()
+        self._is_tidied = False
 
     def log(self, instance: str) -> "LogFile":
         """The log of an instance; always the same one."""
@@ -61,8 +66,23 @@ class LogFolder:
             self._logs[instance] = LogFile(self, instance)
         return self._logs[instance]
 
+    def segments_of(self, instance: str) -> list[int]:
+        """The numbers of an instance's segments, ascending; makes the folder if it is missing.
+
+        One look into it is for all that start together.
+        """
+        now_s = time.monotonic()
+        if instance in self._asked or now_s - self._listed_s >= _TOGETHER_S:
+            os.makedirs(self.path, mode=0o700, exist_ok=True)
+            self._segments = segments(os.listdir(self.path))
+            self._listed_s = now_s
+            self._asked.clear()
+        self._asked.add(instance)
+        return self._segments.get(instance, [])
+
     def drop_old(self) -> None:
         """Remove what is older than the retention, also of services that there are no more."""
+        self._is_tidied = True
         oldest_s = time.time() - RETENTION_S
         try:
             with os.scandir(self.path) as entries:
@@ -91,6 +111,9 @@ class LogFolder:
 
     def close(self) -> None:
         """Close all files."""
+        if not self._is_tidied:
+            # A stack that was over soon.
+            self.drop_old()
         for log in self._logs.values():
             log.close()
 
@@ -223,8 +246,7 @@ class LogFile:
 
     def _open(self, now_ns: int) -> None:
         """Go on with the newest segment, after mending what a crash has left of it."""
-        os.makedirs(self._folder.path, mode=0o700, exist_ok=True)
-        found = segments(os.listdir(self._folder.path)).get(self._instance, [])
+        found = self._folder.segments_of(self._instance)
         self._segment = found[-1] if found else 1
         self.run = self.run or self._newest_run(found)
         if os.path.exists(f"{self._base}.log.{self._segment}"):

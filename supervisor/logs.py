@@ -14,9 +14,6 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from queue import Empty, SimpleQueue
 
-import anyio
-from anyio.lowlevel import checkpoint
-
 from portweave.supervisor.core.lines import (
     NAME_COLOURS,
     LineSplitter,
@@ -26,6 +23,7 @@ from portweave.supervisor.core.lines import (
     with_prefix,
 )
 from portweave.supervisor.core.patience import Patience
+from portweave.supervisor.tasks import Within, until_readable
 
 QUEUE_BYTES = 2 << 20
 # A pipe holds 64 KiB; larger reads only cost memory.
@@ -65,7 +63,7 @@ class Outlet:
         # Each is changed by one thread only: what waits is their difference.
         self._put_bytes = 0
         self._done_bytes = 0
-        self._room: anyio.Event | None = None
+        self._room: asyncio.Event | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._write_all, name=f"outlet {fd}", daemon=True)
         self._thread.start()
@@ -88,7 +86,7 @@ class Outlet:
     async def room(self) -> None:
         """Wait until the queue is no longer full."""
         while self.full and not self.broken:
-            self._room = self._room or anyio.Event()
+            self._room = self._room or asyncio.Event()
             if self.full:
                 await self._room.wait()
 
@@ -226,7 +224,7 @@ class View:
         wait_s = source.patience.earn(len(lines))
         if self._out.full and not self._out.lagging:
             began_s = time.monotonic()
-            with anyio.move_on_after(wait_s):
+            async with Within(wait_s):
                 await self._out.room()
             source.patience.spend(time.monotonic() - began_s)
             self._out.lagging = self._out.full
@@ -361,7 +359,7 @@ class Relay:
         keep: Callable[[bytes], None],
         taps: Collection[Callable[[bytes], None]],
     ) -> None:
-        self.ended = anyio.Event()
+        self.ended = asyncio.Event()
         self._source = source
         self._fd = fd
         self._view = view
@@ -395,7 +393,7 @@ class Relay:
             turns += 1
             if turns % _TURNS == 0:
                 # Others have their turn, however much there is to read here.
-                await checkpoint()
+                await asyncio.sleep(0)
         self.ended.set()
 
     async def close(self) -> None:
@@ -409,14 +407,14 @@ class Relay:
 
     async def _wait_for_more(self) -> None:
         if self._splitter.pending:
-            with anyio.move_on_after(self._view.partial_patience_s):
-                await anyio.wait_readable(self._fd)
+            async with Within(self._view.partial_patience_s):
+                await until_readable(self._fd)
                 return
             if not _is_readable(self._fd):
                 part = self._splitter.peek()
                 self._take(part + b"\n")
                 self._view.show_part(self._source, part)
-        await anyio.wait_readable(self._fd)
+        await until_readable(self._fd)
 
 
 def _wait_until_writable(fd: int) -> None:

@@ -12,9 +12,8 @@ import socket
 import struct
 from collections.abc import Callable
 
-import anyio
-
 from portweave.supervisor.core.notice import Notice, parse
+from portweave.supervisor.tasks import until_readable
 from portweave.supervisor.tribe import look_at
 
 _LONGEST_BYTES = 16_384
@@ -52,7 +51,7 @@ class NotifySocket:
     async def serve(self, is_member: Callable[[int], bool], take: Callable[[Notice], None]) -> None:
         """Hand on what the service's own processes say, until cancelled."""
         while True:
-            await anyio.wait_readable(self._socket)
+            await until_readable(self._socket.fileno())
             with contextlib.suppress(BlockingIOError):
                 while True:
                     notice = self._receive(is_member)

@@ -4,22 +4,20 @@ Each probe gives an answer and raises nothing. A listener counts only if it is o
 own processes: another program on the port would make every probe pass.
 """
 
+import asyncio
 import contextlib
 import os
 import signal
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
 
-import anyio
-from anyio.abc import ByteStream
-
-from portweave.allocator.probe import listener
+from portweave.allocator.probe import is_unheard, listener
 from portweave.supervisor.census import Census
 from portweave.supervisor.core.exits import describe_exit
 from portweave.supervisor.core.lines import plain_text
 from portweave.supervisor.core.ready import Answer, Failed, Passed
-from portweave.supervisor.process import NotSpawnedError, reap, spawn, wait_for_exit
-from portweave.supervisor.tribe import TAG, Seen, Tribe, signal_each, signal_group
+from portweave.supervisor.process import NotSpawnedError, Process, reap, spawn, wait_for_exit
+from portweave.supervisor.tasks import Group, Within, finish, until_readable
+from portweave.supervisor.tribe import TAG, Tribe, signal_each, signal_group
 
 HTTP_TIMEOUT_S = 5.0
 EXEC_TIMEOUT_S = 10.0
@@ -30,7 +28,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 def foreign_listener(port: int) -> str | None:
     """Who listens on a port that a service is about to use, in words; None if it is free."""
-    holder = listener(port)
+    holder = None if is_unheard(port) else listener(port)
     return None if holder is None else str(holder)
 
 
@@ -52,6 +50,8 @@ def ask_port(port: int, is_member: Callable[[int], bool]) -> Answer:
 
 async def ask_http(url: str, own_port: int | None, is_member: Callable[[int], bool]) -> Answer:
     """Whether a URL answers with 2xx or 3xx; a redirect is an answer and is not followed."""
+    from urllib.parse import urlsplit  # only for who is asked over HTTP
+
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -65,7 +65,7 @@ async def ask_http(url: str, own_port: int | None, is_member: Callable[[int], bo
         if isinstance(answer, Failed):
             return answer
     answer = Failed(f"{url} gave no answer within {HTTP_TIMEOUT_S:g} s")
-    with anyio.move_on_after(HTTP_TIMEOUT_S):
+    async with Within(HTTP_TIMEOUT_S):
         for one in hosts:
             answer = await _request(url, one, port)
             if isinstance(answer, Passed):
@@ -79,7 +79,7 @@ async def _request(url: str, host: str, port: int) -> Answer:
     Some lines of our own, because the standard library's client blocks, and in a thread of its own
     it could neither be bounded nor cancelled.
     """
-    from anyio.streams.tls import TLSStream
+    from urllib.parse import urlsplit
 
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -88,20 +88,22 @@ async def _request(url: str, host: str, port: int) -> Answer:
         "User-Agent: portweave\r\nAccept: */*\r\nConnection: close\r\n\r\n"
     )
     received = b""
-    stream: ByteStream
     try:
-        stream = await anyio.connect_tcp(host, port)
-        if parts.scheme == "https":
-            stream = await TLSStream.wrap(stream, hostname=host)
-        async with stream:
-            await stream.send(head.encode("utf-8", "surrogateescape"))
+        reader, writer = await asyncio.open_connection(host, port, ssl=parts.scheme == "https")
+        try:
+            writer.write(head.encode("utf-8", "surrogateescape"))
             while b"\n" not in received and len(received) < KEPT_BYTES:
-                received += await stream.receive()
-    except (OSError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
-        # anyio tells of a refused connection by what it was caused by.
-        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-        reason = getattr(cause, "strerror", None) or str(cause) or "it closed the connection"
-        return Failed(f"{url}: {reason}")
+                data = await reader.read(KEPT_BYTES)
+                if not data:
+                    return Failed(f"{url}: it closed the connection")
+                received += data
+        finally:
+            writer.transport.abort()
+    except OSError as error:
+        # asyncio has its own words for what the kernel says of a connection.
+        is_plain = isinstance(error, ConnectionError) and error.errno is not None
+        reason = os.strerror(error.errno or 0) if is_plain else error.strerror
+        return Failed(f"{url}: {reason or error}")
     words = received.split(b"\r\n")[0].split()
     if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
         return Failed(f"{url}: what answers does not speak HTTP")
@@ -129,22 +131,15 @@ async def ask_command(
     said = bytearray()
     in_time = False
     try:
-        with anyio.move_on_after(EXEC_TIMEOUT_S):
-            async with anyio.create_task_group() as tasks:
-                for fd in fds:
-                    tasks.start_soon(_keep_end, fd, said)
-                await wait_for_exit(process)
-                in_time = True
-                tasks.cancel_scope.cancel()
+        async with Within(EXEC_TIMEOUT_S), Group() as tasks:
+            for fd in fds:
+                tasks.start(_keep_end, fd, said)
+            await wait_for_exit(process)
+            in_time = True
+            tasks.cancel()
     finally:
         # Also when we are cancelled: nothing of the probe stays.
-        signal_group(process.pid, signal.SIGKILL)
-        left: list[Seen] = []
-        with anyio.CancelScope(shield=True):
-            left = Tribe(process.pid, tag).members(await census.take())
-        signal_each([seen for seen in left if seen.pid != process.pid], signal.SIGKILL)
-        status = reap(process)
-        census.spare.discard(process.pid)
+        status = await finish(_clear_away(process, tag, census))
         for fd in fds:
             # What it said last may not have been read yet.
             with contextlib.suppress(BlockingIOError):
@@ -158,10 +153,20 @@ async def ask_command(
     return Failed(f"{argv[-1]} {describe_exit(status)}" + (f": {last}" if last else ""))
 
 
+async def _clear_away(process: Process, tag: str, census: Census) -> int:
+    """Kill what there is of a command; its exit status."""
+    signal_group(process.pid, signal.SIGKILL)
+    left = Tribe(process.pid, tag).members(await census.take())
+    signal_each([seen for seen in left if seen.pid != process.pid], signal.SIGKILL)
+    status = reap(process)
+    census.spare.discard(process.pid)
+    return status
+
+
 async def _keep_end(fd: int, kept: bytearray) -> None:
     """Read until the end, keep the last few kilobytes."""
     while True:
-        await anyio.wait_readable(fd)
+        await until_readable(fd)
         data = os.read(fd, KEPT_BYTES)
         if not data:
             return

@@ -1,5 +1,6 @@
 """Spawn a command, wait for its end, reap it."""
 
+import asyncio
 import contextlib
 import errno
 import os
@@ -8,9 +9,8 @@ import subprocess
 from collections.abc import Mapping
 from typing import Protocol
 
-import anyio
-
 from portweave.supervisor.core.exits import NOT_EXECUTABLE, NOT_FOUND
+from portweave.supervisor.tasks import in_thread, until_readable
 
 MOST_DESCRIPTORS = 65_536
 _inherited_limit: tuple[int, int] | None = None
@@ -135,8 +135,7 @@ async def wait_for_exit(process: Process) -> None:
     if hasattr(os, "pidfd_open"):
         await wait_for_end_of(process.pid)
     else:
-        limiter = anyio.CapacityLimiter(1)
-        await anyio.to_thread.run_sync(process.wait, abandon_on_cancel=True, limiter=limiter)
+        await in_thread(process.wait)
 
 
 async def wait_for_end_of(pid: int) -> None:
@@ -147,13 +146,13 @@ async def wait_for_end_of(pid: int) -> None:
         except ProcessLookupError:
             return
         try:
-            await anyio.wait_readable(pidfd)
+            await until_readable(pidfd)
         finally:
             os.close(pidfd)
     else:
         # Once a second costs nothing that could be felt, and needs no kqueue(2) of our own.
         while os.getppid() == pid:  # noqa: ASYNC110 - nobody could set an event
-            await anyio.sleep(1)
+            await asyncio.sleep(1)
 
 
 def reap_adopted(pid: int, otherwise: int) -> int:

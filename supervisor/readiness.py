@@ -1,10 +1,9 @@
 """When a run of an instance is ready, and whether it stays so: asks, listens, and tells."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
-
-import anyio
 
 from portweave.allocator.probe import listening_ports
 from portweave.supervisor.census import Census
@@ -30,6 +29,7 @@ from portweave.supervisor.core.ready import (
     next_pause_s,
 )
 from portweave.supervisor.probes import ask_command, ask_http, ask_port
+from portweave.supervisor.tasks import Within
 from portweave.supervisor.tribe import TAG, Tribe
 
 
@@ -56,7 +56,7 @@ class Readiness:
         self._status = ""
         self._late_at_s = 0.0
         # Set when something has come that may make it ready at once.
-        self._news = anyio.Event()
+        self._news = asyncio.Event()
 
     def take_lines(self, lines: bytes) -> None:
         """Take whole lines that it has printed."""
@@ -89,7 +89,7 @@ class Readiness:
         ready = self._plan.ready
         if not ready.probes and ready.log is None and not ready.notify:
             if not self._plan.oneshot:
-                await anyio.sleep(SETTLED_S)
+                await asyncio.sleep(SETTLED_S)
                 self._send(BecameReady("no listener"))
             return
         self._late_at_s = max(self._late_at_s, time.monotonic() + ready.timeout_s)
@@ -97,7 +97,7 @@ class Readiness:
         pause_s: float | None = None
         while True:
             answer: Answer = Failed("its probes gave no answer in time")
-            with anyio.move_on_after(max(self._late_at_s - time.monotonic(), ready.interval_s)):
+            async with Within(max(self._late_at_s - time.monotonic(), ready.interval_s)):
                 answer = await self._ask(tribe)
             if isinstance(answer, Passed):
                 break
@@ -108,16 +108,16 @@ class Readiness:
                 self._send(BecameLate(reason, fatal=ready.written))
             pause_s = next_pause_s(pause_s, ready.interval_s)
             left_s = max(0.0, self._late_at_s - time.monotonic())
-            with anyio.move_on_after(pause_s if late else min(pause_s, left_s)):
+            async with Within(pause_s if late else min(pause_s, left_s)):
                 await self._news.wait()
-                self._news = anyio.Event()
+                self._news = asyncio.Event()
         self.pending = ""
         self._send(BecameReady(self._status))
 
     async def _keep_asking(self, tribe: Tribe) -> None:
         health = Health()
         while True:
-            await anyio.sleep(self._plan.ready.interval_s)
+            await asyncio.sleep(self._plan.ready.interval_s)
             answer = await self._ask(tribe)
             before, health = health, after_answer(health, answer)
             if health.healthy and not before.healthy:

@@ -8,9 +8,6 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
-import anyio
-from anyio.abc import TaskGroup, TaskStatus
-
 from portweave.errors import PortweaveError, ProcessesLeftError, ServiceFailedError
 from portweave.supervisor.announce import Announcer
 from portweave.supervisor.census import Census
@@ -38,6 +35,7 @@ from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
 from portweave.supervisor.runs import Runs
 from portweave.supervisor.service import Relay, Service, Take
 from portweave.supervisor.strays import Strays
+from portweave.supervisor.tasks import Group, forever
 from portweave.supervisor.tribe import describe, reap_own_strays, signal_each
 from portweave.supervisor.watch import Watcher
 from portweave.supervisor.work import Work
@@ -47,6 +45,8 @@ PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
 # One press of Ctrl-C may reach us twice, from the terminal and from a wrapper that passes it on.
 ONE_PRESS_S = 0.15
 LAST_LINES = 10
+# What only pays in the long run is done when most services have started.
+SETTLE_PAUSE_S = 0.2
 # What writes events takes a while to import: when most services have started.
 EVENTS_PAUSE_S = 1.0
 # What is noted for a later `why` is written when the next run has been started.
@@ -69,9 +69,9 @@ async def run(work: Work, wake: int | None = None) -> int:
     raise_descriptor_limit()
     stack = Stack(work, wake)
     try:
-        async with anyio.create_task_group() as tasks:
+        async with Group() as tasks:
             await stack.run(tasks)
-            tasks.cancel_scope.cancel()
+            tasks.cancel()
         return stack.outcome()
     except PortweaveError as error:
         # By way of the view: a reader that stands still is not to hold us up at the very end.
@@ -97,7 +97,7 @@ class Stack:
         self.view = View(names, colour=options.colour, silent=options.detached)
         folder = os.path.dirname(options.journal or "")
         self.census = Census(Neighbours(folder, options.guardian or os.getpid()))
-        self.finished = anyio.Event()
+        self.finished = asyncio.Event()
         self.left: list[str] = []
         self.runs = Runs(plan.root)
         naming = options.naming
@@ -115,9 +115,10 @@ class Stack:
         self._commands = Commands(self)
         self._exchange = Exchange(self.engine, plan.calls, self._commands.serve)
         self._sinks: set[Callable[[dict[str, object]], None]] = set()
-        self._over = anyio.Event()
+        self._over = asyncio.Event()
         self._told_summary = False
         self._ended_by: int | None = None
+        self._pressed_s = 0.0
         self._ended_by_client = False
         self._killing = False
         self._strays: list[str] = []
@@ -156,11 +157,11 @@ class Stack:
             for kind, fd in zip((OUT, ERR), fds, strict=True)
         ]
 
-    async def run(self, tasks: TaskGroup) -> None:
+    async def run(self, tasks: Group) -> None:
         """Start all, and wait for the end."""
-        tasks.start_soon(self._kill_when_cancelled)
+        tasks.start(self._kill_when_cancelled)
         # Before anything is said or started: from here on a signal does not just end us.
-        await tasks.start(self._take_signals)
+        self._take_signals()
         if self._options.banner:
             self.view.print(self._options.banner.encode("utf-8", "backslashreplace"))
         self._note_stack("stack started", pid=os.getpid(), version=self.version)
@@ -173,20 +174,20 @@ class Stack:
             # A signal was quicker, and there is nothing to start.
             self.engine.close()
         # After the first services have been spawned, for they do not need it to start.
-        tasks.start_soon(self._settle_in)
-        tasks.start_soon(Watcher(self.engine, self.view.say).run)
-        tasks.start_soon(self._open_events)
+        tasks.start(self._settle_in)
+        tasks.start(Watcher(self.engine, self.view.say).run)
+        tasks.start(self._open_events)
         if self.announcer is not None:
-            tasks.start_soon(self.announcer.run)
+            tasks.start(self.announcer.run)
         if self._noted_strays is not None:
-            tasks.start_soon(self._noted_strays.run)
+            tasks.start(self._noted_strays.run)
         if self._options.guardian is not None:
-            tasks.start_soon(self._watch_guardian, self._options.guardian)
+            tasks.start(self._watch_guardian, self._options.guardian)
         await self._over.wait()
-        async with anyio.create_task_group() as ends:
-            ends.start_soon(self._end_strays)
+        async with Group() as ends:
+            ends.start(self._end_strays)
             if self.announcer is not None:
-                ends.start_soon(self.announcer.close)
+                ends.start(self.announcer.close)
         self.left = self.engine.left
         self.left += [text for text in self._strays if text not in self.left]
         self.finished.set()
@@ -194,7 +195,7 @@ class Stack:
             await self._listener.close()
         await self._exchange.close()
 
-    async def _listen(self, tasks: TaskGroup) -> None:
+    async def _listen(self, tasks: Group) -> None:
         """Let clients connect. Without it the stack runs all the same, and says what it lacks."""
         if not self._socket:
             return
@@ -207,12 +208,12 @@ class Stack:
             self._socket = ""
         else:
             self._listener = listener
-            tasks.start_soon(listener.keep)
+            tasks.start(listener.keep)
 
     async def _kill_when_cancelled(self) -> None:
         """An error of our own ends the services too: their tasks wait for them, shielded."""
         try:
-            await anyio.sleep_forever()
+            await forever()
         finally:
             for service in self.engine.services.values():
                 service.order(Kill())
@@ -243,48 +244,49 @@ class Stack:
             told |= {seen.pid for seen in new}
             if now_s >= kill_at_s or self._killing:
                 signal_each(found, signal.SIGKILL)
-            await anyio.sleep(0.01)
+            await asyncio.sleep(0.01)
 
     async def _settle_in(self) -> None:
+        # What was handed to us and ends is reaped then, not only when a service ends.
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGCHLD, reap_own_strays, self.census.spare)
+        await asyncio.sleep(SETTLE_PAUSE_S)
         gc.freeze()
         gc.enable()
         keep_blocks()
         if self._logs is not None:
             self._logs.drop_old()
-        # What was handed to us and ends is reaped then, not only when a service ends.
-        with anyio.open_signal_receiver(signal.SIGCHLD) as signals:
-            async for _ in signals:
-                reap_own_strays(self.census.spare)
 
     async def _open_events(self) -> None:
         if self._events is not None:
-            await anyio.sleep(EVENTS_PAUSE_S)
+            await asyncio.sleep(EVENTS_PAUSE_S)
             self._events.open()
 
-    async def _take_signals(self, *, task_status: TaskStatus[None]) -> None:
-        pressed_s = 0.0
+    def _take_signals(self) -> None:
         # Who is started by nohup(1) does not end with the terminal.
         ending = [n for n in ENDING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
         others = (signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH)
-        with anyio.open_signal_receiver(*ending, *PASSED_ON, *others) as signals:
-            task_status.started()
-            async for number in signals:
-                if number in PASSED_ON:
-                    for service in self.engine.services.values():
-                        service.send_signal(number)
-                elif number == signal.SIGWINCH:
-                    self._resize()
-                elif number == signal.SIGQUIT:
-                    self._tell_states()
-                elif number == signal.SIGTSTP:
-                    # If we stopped, the services would wait for us as soon as their pipes are full.
-                    self.view.say("the services go on in the background; fg comes back to them")
-                elif self._ended_by is None:
-                    self._ended_by = number
-                    pressed_s = time.monotonic()
-                    self.close()
-                elif number == signal.SIGINT and time.monotonic() - pressed_s > ONE_PRESS_S:
-                    self.kill()
+        loop = asyncio.get_running_loop()
+        for number in (*ending, *PASSED_ON, *others):
+            loop.add_signal_handler(number, self._take_signal, number)
+
+    def _take_signal(self, number: int) -> None:
+        if number in PASSED_ON:
+            for service in self.engine.services.values():
+                service.send_signal(number)
+        elif number == signal.SIGWINCH:
+            self._resize()
+        elif number == signal.SIGQUIT:
+            self._tell_states()
+        elif number == signal.SIGTSTP:
+            # If we stopped, the services would wait for us as soon as their pipes are full.
+            self.view.say("the services go on in the background; fg comes back to them")
+        elif self._ended_by is None:
+            self._ended_by = number
+            self._pressed_s = time.monotonic()
+            self.close()
+        elif number == signal.SIGINT and time.monotonic() - self._pressed_s > ONE_PRESS_S:
+            self.kill()
 
     def close(self) -> None:
         """Stop all, dependents first."""

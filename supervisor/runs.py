@@ -4,7 +4,6 @@
 enough to tell which have changed, and nothing to read a secret from.
 """
 
-import json
 import os
 from collections.abc import Mapping
 
@@ -57,6 +56,8 @@ class Runs:
         """What is remembered of an instance; empty where there is nothing, or nothing readable."""
         if name in self._unwritten:
             return self._unwritten[name]
+        import json  # no start is to wait for it
+
         try:
             with open(f"{self._folder}/{name}.json", encoding="utf-8", errors="replace") as file:
                 data: object = json.load(file)
@@ -65,6 +66,8 @@ class Runs:
         return data if is_object(data) else {}
 
     def _write(self, name: str, data: Mapping[str, object]) -> None:
+        import json
+
         path = f"{self._folder}/{name}.json"
         try:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)

@@ -3,14 +3,13 @@
 It decides nothing: it gets actions from the fleet and tells it events.
 """
 
+import asyncio
 import contextlib
 import os
 import signal
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
-
-import anyio
 
 from portweave.supervisor.census import Census
 from portweave.supervisor.core.diagnosis import Cause, diagnose
@@ -43,6 +42,7 @@ from portweave.supervisor.process import (
 )
 from portweave.supervisor.readiness import Readiness
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal
+from portweave.supervisor.tasks import Group, Within, finish
 from portweave.supervisor.terminal import NoTerminalError, resize, set_echo, spawn_on_terminal
 from portweave.supervisor.tribe import TAG, Seen, Tribe, describe, signal_each, signal_group
 
@@ -61,7 +61,7 @@ class Relay(Protocol):
         ended: Set at the end of the stream.
     """
 
-    ended: anyio.Event
+    ended: asyncio.Event
 
     async def run(self) -> None:
         """Relay until the stream ends."""
@@ -98,14 +98,14 @@ class Run:
         self.stop = False
         self.kill = False
         self.exited = False
-        self._news = anyio.Event()
+        self._news = asyncio.Event()
 
     def tell(self, *, stop: bool = False, kill: bool = False, exited: bool = False) -> None:
         """Take what has come to be."""
         self.stop |= stop
         self.kill |= kill
         self.exited |= exited
-        news, self._news = self._news, anyio.Event()
+        news, self._news = self._news, asyncio.Event()
         news.set()
 
     async def news(self) -> None:
@@ -170,10 +170,11 @@ class Service:
         self._journal = journal
         self._runs = 0
         self._run = Run()
-        self._alarm = anyio.CancelScope()
+        self._alarm: asyncio.TimerHandle | None = None
         self._next_plan = plan
         self._socket = socket
-        self._orders_in, self._orders = anyio.create_memory_object_stream[Run | WaitUntil](16)
+        # None ends it.
+        self._orders: asyncio.Queue[Run | WaitUntil | None] = asyncio.Queue()
 
     def order(self, action: Action) -> None:
         """Take an action; `serve` carries it out."""
@@ -181,9 +182,9 @@ class Service:
             case Spawn():
                 self.plan = self._next_plan
                 self._run = Run()
-                self._orders_in.send_nowait(self._run)
+                self._orders.put_nowait(self._run)
             case WaitUntil():
-                self._orders_in.send_nowait(action)
+                self._orders.put_nowait(action)
             case Stop():
                 self._run.tell(stop=True)
             case Kill():
@@ -197,32 +198,26 @@ class Service:
 
     def retire(self) -> None:
         """Take no more orders: `serve` ends."""
-        self._alarm.cancel()
-        self._orders_in.close()
+        self._silence()
+        self._orders.put_nowait(None)
 
     async def serve(self) -> None:
         """Carry out orders until cancelled, or retired."""
-        async with anyio.create_task_group() as tasks:
-            while True:
-                try:
-                    order = await self._next_order()
-                except anyio.EndOfStream:
-                    return
-                self._alarm.cancel()
-                if isinstance(order, WaitUntil) and order.at_s <= time.monotonic():
-                    self._send(BackoffEnded())
-                elif isinstance(order, WaitUntil):
-                    self._alarm = anyio.CancelScope()
-                    tasks.start_soon(self._ring, order.at_s, self._alarm)
-                else:
-                    await self._serve_run(order)
+        loop = asyncio.get_running_loop()
+        # A queue with something in it gives it at once: a restart waits for no turn of the loop.
+        while (order := await self._orders.get()) is not None:
+            self._silence()
+            if not isinstance(order, WaitUntil):
+                await self._serve_run(order)
+            elif (wait_s := order.at_s - time.monotonic()) > 0:
+                self._alarm = loop.call_later(wait_s, self._send, BackoffEnded())
+            else:
+                self._send(BackoffEnded())
 
-    async def _next_order(self) -> Run | WaitUntil:
-        try:
-            # A restart is not to wait for a turn of the loop.
-            return self._orders.receive_nowait()
-        except anyio.WouldBlock:
-            return await self._orders.receive()
+    def _silence(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     @property
     def terminal(self) -> int | None:
@@ -253,11 +248,6 @@ class Service:
         members = self.tribe.members(await self._census.take())
         signal_each(members, number)
         return len(members)
-
-    async def _ring(self, at_s: float, scope: anyio.CancelScope) -> None:
-        with scope:
-            await anyio.sleep(max(0.0, at_s - time.monotonic()))
-            self._send(BackoffEnded())
 
     def _send(self, event: Event) -> None:
         self._tell(self.plan.name, event)
@@ -299,20 +289,25 @@ class Service:
         if self._journal is not None:
             self._journal.started(process.pid, self.plan.stop_grace_s, self.plan.stop_signal)
         self._send(Spawned(process.pid))
-        # Shielded: whatever happens to us, what we started is ended and reaped.
-        with anyio.CancelScope(shield=True):
-            tribe = self.tribe = Tribe(process.pid, tag)
-            try:
-                event = await self._watch(run, process, fds, tribe, notify)
-            except Exception as error:
-                # Such as no descriptors left: an end like any other, with a next try.
-                signal_group(process.pid, signal.SIGKILL)
-                signal_each(tribe.members(await self._census.take()), signal.SIGKILL)
-                event = Exited(reap(process), note=f"could not be watched: {_innermost(error)}")
-            self._census.spare -= {process.pid, self.leader}
-            self.leader = None
-            self.token = ""
-            self._send(event)
+        # To the end: whatever happens to us, what we started is ended and reaped.
+        await finish(self._see_through(run, process, fds, tag, notify))
+
+    async def _see_through(
+        self, run: Run, process: Process, fds: list[int], tag: str, notify: NotifySocket | None
+    ) -> None:
+        """Watch a run, and tell of its end once nothing of it is left."""
+        tribe = self.tribe = Tribe(process.pid, tag)
+        try:
+            event = await self._watch(run, process, fds, tribe, notify)
+        except Exception as error:
+            # Such as no descriptors left: an end like any other, with a next try.
+            signal_group(process.pid, signal.SIGKILL)
+            signal_each(tribe.members(await self._census.take()), signal.SIGKILL)
+            event = Exited(reap(process), note=f"could not be watched: {_innermost(error)}")
+        self._census.spare -= {process.pid, self.leader}
+        self.leader = None
+        self.token = ""
+        self._send(event)
 
     def _spawn(self, own: Mapping[str, str]) -> tuple[Process, int, int]:
         plan = self.plan
@@ -356,22 +351,21 @@ class Service:
 
         relays = self._open_relays(self.plan.name, fds, take_lines, self.taps)
         note = ""
-        probing = anyio.CancelScope()
-        async with anyio.create_task_group() as tasks:
+        async with Group() as tasks:
             for relay in relays:
-                tasks.start_soon(relay.run)
-            tasks.start_soon(self._probe, readiness, tribe, probing)
-            tasks.start_soon(self._wait_for_exit, run, process)
+                tasks.start(relay.run)
+            probing = tasks.start(readiness.watch, tribe)
+            tasks.start(self._wait_for_exit, run, process)
             if notify is not None:
-                tasks.start_soon(notify.serve, tribe.has, take_notice)
+                tasks.start(notify.serve, tribe.has, take_notice)
             while not (run.exited or run.stop):
                 await run.news()
             probing.cancel()
             note = await self._end(run, tribe)
-            with anyio.move_on_after(DRAIN_S):
+            async with Within(DRAIN_S):
                 for relay in relays:
                     await relay.ended.wait()
-            tasks.cancel_scope.cancel()
+            tasks.cancel()
         self._terminals = []
         for relay in relays:
             await relay.close()
@@ -397,10 +391,6 @@ class Service:
             await wait_for_end_of(self.leader)
         run.tell(exited=True)
 
-    async def _probe(self, readiness: Readiness, tribe: Tribe, scope: anyio.CancelScope) -> None:
-        with scope:
-            await readiness.watch(tribe)
-
     async def _end(self, run: Run, tribe: Tribe) -> str:
         """See to it that nothing of a run is left; tell what it had left behind by itself."""
         told: set[int] = set()
@@ -417,7 +407,7 @@ class Service:
             told = {tribe.leader, *(seen.pid for seen in tribe.others())}
         kill_at_s = time.monotonic() + self.plan.stop_grace_s
         if run.stop:
-            with anyio.move_on_at(kill_at_s):
+            async with Within(self.plan.stop_grace_s):
                 while not (run.exited or run.kill):
                     await run.news()
         pause_s = 0.005
@@ -445,7 +435,7 @@ class Service:
                 signal_each(untold, self.plan.stop_signal)
                 signal_each(untold, signal.SIGCONT)
                 told |= {member.pid for member in untold}
-            with anyio.move_on_after(pause_s):
+            async with Within(pause_s):
                 await run.news()
             pause_s = min(pause_s * 1.5, 0.1)
 

@@ -30,7 +30,7 @@ def warm_up() -> None:
     """Import what the supervisor needs: in its own process, while the parent does the rest."""
     from importlib import import_module
 
-    for name in ("pickle", "anyio._backends._asyncio", "portweave.supervisor.run"):
+    for name in ("pickle", "portweave.supervisor.run"):
         import_module(name)
     from portweave.supervisor.tribe import become_subreaper
 
@@ -40,14 +40,13 @@ def warm_up() -> None:
 
 def supervise(work: bytes, wake: int | None) -> int:
     """Run a stack; the exit status."""
+    import asyncio
     import pickle
-
-    import anyio
 
     from portweave.supervisor.run import run as run_stack
 
     # From our own parent, by a socket that nobody else has.
-    return anyio.run(run_stack, pickle.loads(work), wake)  # noqa: S301
+    return asyncio.run(run_stack(pickle.loads(work), wake))  # noqa: S301
 
 
 class Detached:

@@ -7,13 +7,13 @@ them: programs leave soon after their start if at all, so that is when we look, 
 not any more.
 """
 
+import asyncio
 import signal
 from collections.abc import Callable, Iterable
 
-import anyio
-
 from portweave.supervisor.census import Census
 from portweave.supervisor.remains import Journal
+from portweave.supervisor.tasks import Within
 from portweave.supervisor.tribe import descendants_now, look_at
 
 # After the last start of a service.
@@ -36,7 +36,7 @@ class Strays:
         self._leaders = leaders
         self._census = census
         self._noted: dict[int, float] = {}
-        self._started = anyio.Event()
+        self._started = asyncio.Event()
 
     def started(self) -> None:
         """A service has been started."""
@@ -46,9 +46,9 @@ class Strays:
         """Look after each start, until cancelled."""
         while True:
             await self._started.wait()
-            self._started = anyio.Event()
+            self._started = asyncio.Event()
             for pause_s in _PAUSES_S:
-                with anyio.move_on_after(pause_s):
+                async with Within(pause_s):
                     await self._started.wait()
                 self.look()
                 if self._started.is_set():

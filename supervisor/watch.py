@@ -4,15 +4,16 @@ The kernel tells of changes by way of watchfiles, which gathers a burst into one
 ignores is left out: git itself is asked, as it alone knows all of its rules.
 """
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Callable
-
-import anyio
+from functools import partial
 
 from portweave.supervisor.core.lifecycle import Phase
 from portweave.supervisor.core.watching import Pattern, concerned, pattern
 from portweave.supervisor.engine import Engine
+from portweave.supervisor.tasks import Group, forever, in_thread
 
 # A burst ends with this much quiet, and is cut after that long.
 QUIET_MS = 150
@@ -34,18 +35,18 @@ class Watcher:
         self._engine = engine
         self._say = say
         self._changed: set[str] = set()
-        self._some_changed = anyio.Event()
+        self._some_changed = asyncio.Event()
 
     async def run(self) -> None:
         """Restart what has changed, until cancelled; a reload may change who watches what."""
         while True:
             watches = self._watches()
-            async with anyio.create_task_group() as tasks:
+            async with Group() as tasks:
                 if watches:
-                    tasks.start_soon(self._follow, watches)
+                    tasks.start(self._follow, watches)
                 while self._watches() == watches:
                     await self._engine.news()
-                tasks.cancel_scope.cancel()
+                tasks.cancel()
 
     def _watches(self) -> Watches:
         return tuple(
@@ -59,22 +60,22 @@ class Watcher:
         for base in missing:
             self._say(f"watch: there is no {base}; nothing is restarted for it")
         self._changed.clear()
-        stop = anyio.Event()
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_set_at_end, stop)
+        stop = asyncio.Event()
+        async with Group() as tasks:
+            tasks.start(_set_at_end, stop)
             if folders:
-                tasks.start_soon(self._gather, _topmost(folders), True, stop)
+                tasks.start(self._gather, _topmost(folders), True, stop)
             if files:
-                tasks.start_soon(self._gather, files, False, stop)
+                tasks.start(self._gather, files, False, stop)
             while True:
                 await self._some_changed.wait()
                 # What belongs to the same burst may be told by the other one.
-                await anyio.sleep(QUIET_MS / 1000)
+                await asyncio.sleep(QUIET_MS / 1000)
                 changed, self._changed = self._changed, set()
-                self._some_changed = anyio.Event()
+                self._some_changed = asyncio.Event()
                 await self._take(watches, changed)
 
-    async def _gather(self, bases: list[str], deep: bool, stop: anyio.Event) -> None:
+    async def _gather(self, bases: list[str], deep: bool, stop: asyncio.Event) -> None:
         from watchfiles import awatch  # pyright: ignore[reportUnknownVariableType]
 
         changes = awatch(
@@ -96,7 +97,7 @@ class Watcher:
     async def _take(self, watches: Watches, paths: set[str]) -> None:
         if not concerned(watches, paths):
             return
-        ignored = await anyio.to_thread.run_sync(_ignored, sorted(paths))
+        ignored = await in_thread(partial(_ignored, sorted(paths)))
         found = concerned(watches, paths - ignored)
         lives = self._engine.fleet.lives
         # What the user has stopped stays so.
@@ -109,10 +110,10 @@ class Watcher:
         self._engine.restart(name for name in chosen if lives[name].phase is not Phase.WAITING)
 
 
-async def _set_at_end(event: anyio.Event) -> None:
+async def _set_at_end(event: asyncio.Event) -> None:
     """Set an event when cancelled: a thread that watches does not see a cancellation."""
     try:
-        await anyio.sleep_forever()
+        await forever()
     finally:
         event.set()
 

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterable
-from fnmatch import translate
 
 from portweave.supervisor.core.value import value
 
-_MAGIC = re.compile(r"[*?\[]")
+_MAGIC = frozenset("*?[")
 # Written by tools all the time, and no part of what a service is made of.
 _NEVER = frozenset({".git", ".hg", ".jj", ".portweave", "__pycache__", "node_modules", ".venv"})
-_LITTER = re.compile(r"\.(?:pyc|pyo|sw[a-p]|tmp)$|~$|^\.#|^#.*#$|^4913$")
+_LITTER = r"\.(?:pyc|pyo|sw[a-p]|tmp)$|~$|^\.#|^#.*#$|^4913$"
 
 
 @value
@@ -34,7 +33,7 @@ class Pattern:
 def pattern(text: str) -> Pattern:
     """An absolute path, or glob, as a pattern. `**` stands for any number of folders."""
     parts = text.split("/")
-    magic = next((i for i, part in enumerate(parts) if _MAGIC.search(part)), None)
+    magic = next((i for i, part in enumerate(parts) if not _MAGIC.isdisjoint(part)), None)
     if magic is None:
         return Pattern(text.rstrip("/") or "/")
     base = "/".join(parts[:magic]) or "/"
@@ -44,6 +43,8 @@ def pattern(text: str) -> Pattern:
 
 
 def _segment(part: str) -> str:
+    from fnmatch import translate  # most stacks watch nothing
+
     # fnmatch knows no folders: what stands for any text must not reach beyond one.
     body = translate(part).removeprefix("(?s:")
     body = body.removesuffix("\\Z").removesuffix("\\z").removesuffix(")")
@@ -53,7 +54,7 @@ def _segment(part: str) -> str:
 def is_litter(path: str, base: str) -> bool:
     """Whether nobody restarts a service for a path: what editors and tools leave about."""
     inside = path.removeprefix(base.rstrip("/")).split("/")
-    return not _NEVER.isdisjoint(inside) or _LITTER.search(inside[-1]) is not None
+    return not _NEVER.isdisjoint(inside) or re.search(_LITTER, inside[-1]) is not None
 
 
 def concerned(

@@ -1,5 +1,6 @@
 """The control socket, spoken to line by line."""
 
+import asyncio
 import json
 import os
 import socket
@@ -11,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import pytest
 
 from portweave.supervisor.control import Listener, Stream
+from portweave.supervisor.tasks import Group
 from tests.stacks import IDLE, write
 
 if TYPE_CHECKING:
@@ -278,11 +279,12 @@ def test_another_user_is_not_let_in() -> None:
 
     async def knock(path: str, uid: int) -> str:
         argv = [sys.executable, "-Ic", ANOTHER, path, str(uid)]
-        done = await anyio.run_process(argv, check=False)
-        return done.stdout.decode().strip()
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*argv, stdout=pipe)
+        return (await process.communicate())[0].decode().strip()
 
     async def check(path: str) -> None:
-        async with anyio.create_task_group() as tasks:
+        async with Group() as tasks:
             listener = Listener(path, serve, tasks)
             await listener.listen()
             assert await knock(path, 65534) == "PermissionError"
@@ -294,4 +296,4 @@ def test_another_user_is_not_let_in() -> None:
 
     with tempfile.TemporaryDirectory(prefix="pw-") as folder:
         os.chmod(folder, 0o777)  # noqa: S103
-        anyio.run(check, f"{folder}/control.sock")
+        asyncio.run(check(f"{folder}/control.sock"))

@@ -22,7 +22,7 @@ Spawn = Callable[..., "subprocess.Popen[str]"]
 
 
 UNKILLABLE = """
-import os, sys, anyio
+import asyncio, os, sys
 from portweave.supervisor import run as stacks, service
 from portweave.supervisor.core.plan import InstancePlan, StackPlan
 from portweave.supervisor.run import run
@@ -36,7 +36,7 @@ plan = InstancePlan(
     stop_grace_s=0.1,
 )
 stack = StackPlan("p", "main", "/", (plan,), frozenset({"stuck"}))
-sys.exit(anyio.run(run, Work(stack, Options(tag="t"), 0.0)))
+sys.exit(asyncio.run(run(Work(stack, Options(tag="t"), 0.0))))
 """
 
 

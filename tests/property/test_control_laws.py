@@ -5,8 +5,6 @@ import json
 import socket
 from collections import Counter
 
-import anyio
-import anyio.lowlevel
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,6 +18,7 @@ from portweave.supervisor.control import (
     RefusedError,
     Stream,
 )
+from portweave.supervisor.tasks import Group
 
 pytestmark = pytest.mark.timeout(120)
 # A loop for each example takes a while to begin.
@@ -61,7 +60,7 @@ async def serve(method: str, params: list[object], stream: Stream) -> list[objec
             return params
         case "later":
             stream({"params": params})
-            await anyio.lowlevel.checkpoint()
+            await asyncio.sleep(0)
             return [method]
         case "refuse":
             raise RefusedError(INVALID_PARAMS, f"no {params}")
@@ -74,9 +73,9 @@ async def serve(method: str, params: list[object], stream: Stream) -> list[objec
 
 
 async def settle(connection: Connection) -> None:
-    with anyio.fail_after(5):
-        while connection.is_busy:
-            await anyio.lowlevel.checkpoint()
+    async with asyncio.timeout(5):
+        while connection.is_busy:  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
 
 def converse(data: bytes, cuts: list[int], *, half_close: bool) -> list[dict[str, object]]:
@@ -86,7 +85,7 @@ def converse(data: bytes, cuts: list[int], *, half_close: bool) -> list[dict[str
         ours, theirs = socket.socketpair()
         with ours, theirs:
             wire = Wire(ours)
-            async with anyio.create_task_group() as tasks:
+            async with Group() as tasks:
                 connection = Connection(serve, tasks, set(), None)
                 connection.connection_made(wire)
                 begin = 0
