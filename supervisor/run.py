@@ -13,6 +13,7 @@ from portweave.supervisor.announce import Announcer
 from portweave.supervisor.census import Census
 from portweave.supervisor.commands import Commands
 from portweave.supervisor.control import Listener
+from portweave.supervisor.core import diagnosis
 from portweave.supervisor.core import fleet as fleets
 from portweave.supervisor.core.diagnosis import Cause
 from portweave.supervisor.core.explanation import as_json
@@ -49,6 +50,7 @@ LAST_LINES = 10
 SETTLE_PAUSE_S = 0.2
 # What writes events takes a while to import: when most services have started.
 EVENTS_PAUSE_S = 1.0
+REAP_PAUSE_S = 0.05
 # What is noted for a later `why` is written when the next run has been started.
 NOTES_PAUSE_S = 0.1
 # What services have left behind is asked once, and killed after this.
@@ -119,6 +121,7 @@ class Stack:
         self._told_summary = False
         self._ended_by: int | None = None
         self._pressed_s = 0.0
+        self._reaping: asyncio.TimerHandle | None = None
         self._ended_by_client = False
         self._killing = False
         self._strays: list[str] = []
@@ -248,14 +251,24 @@ class Stack:
 
     async def _settle_in(self) -> None:
         # What was handed to us and ends is reaped then, not only when a service ends.
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGCHLD, reap_own_strays, self.census.spare)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._reap_soon)
         await asyncio.sleep(SETTLE_PAUSE_S)
+        diagnosis.prepare()
         gc.freeze()
         gc.enable()
         keep_blocks()
         if self._logs is not None:
             self._logs.drop_old()
+
+    def _reap_soon(self) -> None:
+        """Once for all that end together, and behind a restart, which is not to wait for it."""
+        if self._reaping is None:
+            loop = asyncio.get_running_loop()
+            self._reaping = loop.call_later(REAP_PAUSE_S, self._reap)
+
+    def _reap(self) -> None:
+        self._reaping = None
+        reap_own_strays(self.census.spare)
 
     async def _open_events(self) -> None:
         if self._events is not None:

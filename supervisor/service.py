@@ -290,12 +290,14 @@ class Service:
             self._journal.started(process.pid, self.plan.stop_grace_s, self.plan.stop_signal)
         self._send(Spawned(process.pid))
         # To the end: whatever happens to us, what we started is ended and reaped.
-        await finish(self._see_through(run, process, fds, tag, notify))
+        event = await finish(self._see_through(run, process, fds, tag, notify))
+        # In here, not in there: what is to be started again is, before anybody else has his turn.
+        self._send(event)
 
     async def _see_through(
         self, run: Run, process: Process, fds: list[int], tag: str, notify: NotifySocket | None
-    ) -> None:
-        """Watch a run, and tell of its end once nothing of it is left."""
+    ) -> Exited:
+        """Watch a run until nothing of it is left; how it ended."""
         tribe = self.tribe = Tribe(process.pid, tag)
         try:
             event = await self._watch(run, process, fds, tribe, notify)
@@ -307,7 +309,7 @@ class Service:
         self._census.spare -= {process.pid, self.leader}
         self.leader = None
         self.token = ""
-        self._send(event)
+        return event
 
     def _spawn(self, own: Mapping[str, str]) -> tuple[Process, int, int]:
         plan = self.plan

@@ -73,9 +73,12 @@ async def finish(work: Coroutine[Any, Any, _T]) -> _T:
     cancellation: asyncio.CancelledError | None = None
     while not task.done():
         try:
-            await asyncio.wait((task,))
+            await asyncio.shield(task)
         except asyncio.CancelledError as error:
-            cancellation = error
+            if not task.cancelled():
+                cancellation = error
+        except Exception:  # noqa: S110 - it is raised below
+            pass
     if cancellation is not None:
         # An error of the work itself says more.
         task.result()

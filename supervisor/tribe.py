@@ -78,6 +78,9 @@ def strays_now(spare: "Collection[int]") -> list[int] | None:
     me = os.getpid()
     if not (_is_subreaper and os.path.exists(f"/proc/self/task/{me}/children")):
         return None
+    found = [pid for pid in children_now(me) if pid not in spare]
+    if not found:
+        return found
     reap_own_strays(spare)
     return [pid for pid in children_now(me) if pid not in spare]
 
@@ -327,8 +330,8 @@ def _signal_one(process: Seen, number: int) -> None:
 def reap_own_strays(spare: "Iterable[int]") -> None:
     """Reap children that were handed to us and have ended, looking at our children only."""
     for pid in children_now(os.getpid()):
-        seen = look_at(pid)
-        if seen is not None and seen.zombie and pid not in spare:
+        seen = look_at(pid) if pid not in spare else None
+        if seen is not None and seen.zombie:
             reap_strays({pid: seen}, ())
 
 

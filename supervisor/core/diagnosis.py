@@ -6,6 +6,7 @@ other. Some causes are there again at each start, so trying for long cannot help
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from portweave.supervisor.core.exits import NOT_EXECUTABLE, NOT_FOUND, describe_exit
 from portweave.supervisor.core.value import value
@@ -43,8 +44,7 @@ def diagnose(status: int, lines: Sequence[str], port: int | None = None) -> Caus
         return _of_shell(status, lines)
     text = "\n".join(lines)
     for kind, pattern, hint, hopeless in _PATTERNS:
-        # Compiled when a service has ended badly, and kept by `re`: no start is to wait for it.
-        match = re.search(pattern, text, re.MULTILINE)
+        match = _compiled(pattern).search(text)
         if match is not None:
             what = next((group for group in match.groups() if group), "").strip(" '\"`:,.")
             return Cause(kind, _words(kind, what, port), hint.format(what=what or "it"), hopeless)
@@ -56,6 +56,17 @@ def diagnose(status: int, lines: Sequence[str], port: int | None = None) -> Caus
             "journalctl -k, or dmesg, tells whether the kernel did it",
         )
     return Cause("crash", describe_exit(status))
+
+
+def prepare() -> None:
+    """Compile what `diagnose` looks for: neither a start nor a restart is to wait for that."""
+    for _, pattern, _, _ in _PATTERNS:
+        _compiled(pattern)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.MULTILINE)
 
 
 def _of_shell(status: int, lines: Sequence[str]) -> Cause:
