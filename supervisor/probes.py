@@ -8,7 +8,9 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from portweave.allocator.probe import is_unheard, listener
 from portweave.supervisor.census import Census
@@ -16,7 +18,7 @@ from portweave.supervisor.core.exits import describe_exit
 from portweave.supervisor.core.lines import plain_text
 from portweave.supervisor.core.ready import Answer, Failed, Passed
 from portweave.supervisor.process import NotSpawnedError, Process, reap, spawn, wait_for_exit
-from portweave.supervisor.tasks import Group, Within, finish, until_readable
+from portweave.supervisor.tasks import Group, Within, finish, in_thread, until_readable
 from portweave.supervisor.tribe import TAG, Tribe, signal_each, signal_group
 
 HTTP_TIMEOUT_S = 5.0
@@ -76,8 +78,8 @@ async def ask_http(url: str, own_port: int | None, is_member: Callable[[int], bo
 async def _request(url: str, host: str, port: int) -> Answer:
     """Ask one address, and read the first line of its answer (RFC 9112, sections 3 and 4).
 
-    Some lines of our own, because the standard library's client blocks, and in a thread of its own
-    it could neither be bounded nor cancelled.
+    Some lines of our own, because the standard library's client blocks, and takes longer to import
+    than a supervisor to start. Only TLS, which is rare here, has a thread: see `start.warm_up`.
     """
     from urllib.parse import urlsplit
 
@@ -87,28 +89,64 @@ async def _request(url: str, host: str, port: int) -> Answer:
         f"GET {target} HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\n"
         "User-Agent: portweave\r\nAccept: */*\r\nConnection: close\r\n\r\n"
     )
-    received = b""
+    question = head.encode("utf-8", "surrogateescape")
     try:
-        reader, writer = await asyncio.open_connection(host, port, ssl=parts.scheme == "https")
-        try:
-            writer.write(head.encode("utf-8", "surrogateescape"))
-            while b"\n" not in received and len(received) < KEPT_BYTES:
-                data = await reader.read(KEPT_BYTES)
-                if not data:
-                    return Failed(f"{url}: it closed the connection")
-                received += data
-        finally:
-            writer.transport.abort()
+        if parts.scheme == "https":
+            received = await in_thread(partial(_speak_tls, host, port, question))
+        else:
+            received = await _speak(host, port, question)
     except OSError as error:
         # asyncio has its own words for what the kernel says of a connection.
         is_plain = isinstance(error, ConnectionError) and error.errno is not None
         reason = os.strerror(error.errno or 0) if is_plain else error.strerror
         return Failed(f"{url}: {reason or error}")
+    if not received:
+        return Failed(f"{url}: it closed the connection")
     words = received.split(b"\r\n")[0].split()
     if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
         return Failed(f"{url}: what answers does not speak HTTP")
     status = int(words[1])
     return Passed() if 200 <= status < 400 else Failed(f"{url} answers {status}")
+
+
+async def _speak(host: str, port: int, question: bytes) -> bytes:
+    """Say something, and read what comes until there is a whole line."""
+    reader, writer = await asyncio.open_connection(host, port)
+    received = b""
+    try:
+        writer.write(question)
+        while b"\n" not in received and len(received) < KEPT_BYTES:
+            data = await reader.read(KEPT_BYTES)
+            if not data:
+                break
+            received += data
+    finally:
+        writer.transport.abort()
+    return received
+
+
+def _speak_tls(host: str, port: int, question: bytes) -> bytes:
+    """The same over TLS, in a bounded time. One's own machine may show a certificate of its own."""
+    import socket
+    import ssl
+
+    context = ssl.create_default_context()
+    if host in _LOOPBACK:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    until_s = time.monotonic() + HTTP_TIMEOUT_S
+    received = b""
+    with (
+        socket.create_connection((host, port), HTTP_TIMEOUT_S) as plain,
+        context.wrap_socket(plain, server_hostname=host) as stream,
+    ):
+        stream.sendall(question)
+        while b"\n" not in received and len(received) < KEPT_BYTES:
+            data = stream.recv(KEPT_BYTES)
+            if not data or time.monotonic() > until_s:
+                break
+            received += data
+    return received
 
 
 async def ask_command(

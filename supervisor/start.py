@@ -30,6 +30,12 @@ def warm_up() -> None:
     """Import what the supervisor needs: in its own process, while the parent does the rest."""
     from importlib import import_module
 
+    if "ssl" not in sys.modules:
+        # asyncio has OpenSSL loaded where there is one, for as long as ten services take to start.
+        # The supervisor speaks TLS with nobody but a probe, which sees to that itself.
+        sys.modules["ssl"] = None  # type: ignore[assignment]  # pyright: ignore
+        import_module("asyncio")
+        del sys.modules["ssl"]
     for name in ("pickle", "portweave.supervisor.run"):
         import_module(name)
     from portweave.supervisor.tribe import become_subreaper

@@ -3,10 +3,14 @@
 import os
 import socket
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.stacks import SERVE, write
 
@@ -40,6 +44,58 @@ def test_readiness_is_found_out(project: Path, up: "StartUp", ready: str, prepar
     stack = up(project)
     stack.wait_for("api ready on ")
     assert stack.stop() == 130
+
+
+SERVE_TLS = """
+import http.server, os, ssl
+server = http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])),
+                                http.server.SimpleHTTPRequestHandler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("own.pem")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+"""
+
+
+def test_a_server_with_a_certificate_of_its_own_is_found_ready(
+    project: Path, up: "StartUp"
+) -> None:
+    (project / "own.pem").write_bytes(own_certificate("localhost"))
+    (project / "server.py").write_text(SERVE_TLS)
+    write(
+        project,
+        f"""
+        services:
+          api:
+            command: {sys.executable} server.py
+            ready: {{http: "https://localhost:${{api}}/", timeout: 10s}}
+          plain:
+            command: {SERVE}
+            ready: {{http: "https://localhost:${{plain}}/", timeout: 1s}}
+        """,
+    )
+    stack = up(project)
+    stack.wait_for("api ready on ")
+    stack.wait_for("plain failed: not ready after 1 s: https://localhost:")
+    assert "Traceback" not in stack.said
+    assert stack.stop() == 130
+
+
+def own_certificate(name: str) -> bytes:
+    """A key and a certificate that nobody else has signed, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    form = serialization.PrivateFormat.PKCS8
+    pem = serialization.Encoding.PEM
+    return key.private_bytes(pem, form, plain) + certificate.public_bytes(pem)
 
 
 @pytest.mark.parametrize(
