@@ -17,6 +17,7 @@ from portweave.errors import StackStoppingError, UnknownServiceError
 from portweave.supervisor.announce import Announcer
 from portweave.supervisor.attaching import Attaching
 from portweave.supervisor.census import Census
+from portweave.supervisor.chronicle import Chronicle
 from portweave.supervisor.control import INVALID_PARAMS, NO_METHOD, RefusedError, Stream
 from portweave.supervisor.core.explanation import as_json, culprit, explain
 from portweave.supervisor.core.fleet import is_going
@@ -28,7 +29,7 @@ from portweave.supervisor.core.waiting import Goal, Verdict, describe, judge
 from portweave.supervisor.engine import Engine
 from portweave.supervisor.inquiries import Inquiries
 from portweave.supervisor.paths import PROTOCOL
-from portweave.supervisor.runs import Runs, differences
+from portweave.supervisor.runs import differences
 from portweave.supervisor.tasks import Within
 from portweave.supervisor.usage import measure
 
@@ -53,7 +54,7 @@ class Host(Protocol):
         began_s: When it began, on the monotonic clock.
         finished: Set when nothing of it runs any more.
         left: Processes that could not be ended, in words.
-        runs: What is remembered of runs.
+        chronicle: What is told of it, and remembered.
         announcer: Keeps its names registered; None where it has none.
     """
 
@@ -65,7 +66,7 @@ class Host(Protocol):
     began_s: float
     finished: asyncio.Event
     left: list[str]
-    runs: Runs
+    chronicle: Chronicle
     announcer: Announcer | None
 
     def url(self, plan: InstancePlan) -> str | None:
@@ -73,10 +74,6 @@ class Host(Protocol):
 
     def end(self, grace_s: float | None) -> None:
         """Stop all because a client asked for it."""
-
-    def follow(self, sink: Callable[[dict[str, object]], None]) -> Callable[[], None]:
-        """Have events given to `sink` until what this returns is called."""
-        ...
 
     def take_over(self, origin: Mapping[str, object], wanted: frozenset[str]) -> None:
         """Keep what the stack was planned from last, and what that starts by itself."""
@@ -260,7 +257,7 @@ class Commands:
             if not meant or event["fullName"] in meant:
                 stream(event)
 
-        stop = self._host.follow(sink)
+        stop = self._host.chronicle.follow(sink)
         try:
             await self._host.finished.wait()
         finally:
@@ -284,7 +281,7 @@ class Commands:
             lines = service.last_lines.lines()
         pending = service.readiness.pending if service.readiness is not None else ""
         cause = explain(guilty, life, last, pending, rested=guilty in fleet.rested)
-        good = self._host.runs.read(guilty).get("good")
+        good = self._host.chronicle.runs.read(guilty).get("good")
         return {
             **self._row(name, fleet.lives[name]),
             "chain": chain,

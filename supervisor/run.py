@@ -5,35 +5,32 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from portweave.errors import PortweaveError, ProcessesLeftError, ServiceFailedError
 from portweave.supervisor.announce import Announcer
 from portweave.supervisor.census import Census
+from portweave.supervisor.chronicle import Chronicle
 from portweave.supervisor.commands import Commands
 from portweave.supervisor.control import Listener
 from portweave.supervisor.core import diagnosis
 from portweave.supervisor.core import fleet as fleets
-from portweave.supervisor.core.diagnosis import Cause
-from portweave.supervisor.core.explanation import as_json
 from portweave.supervisor.core.fleet import Fleet
-from portweave.supervisor.core.lifecycle import Kill, Life, Phase
+from portweave.supervisor.core.lifecycle import Kill, Phase
 from portweave.supervisor.core.logindex import ERR, OUT
 from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
+from portweave.supervisor.core.report import stopping
 from portweave.supervisor.core.secrets import hide
-from portweave.supervisor.core.status import Clock, change, rfc3339
+from portweave.supervisor.core.status import Clock
 from portweave.supervisor.core.value import replace
 from portweave.supervisor.engine import Engine, changes
-from portweave.supervisor.eventlog import EventLog
 from portweave.supervisor.exchange import Exchange
 from portweave.supervisor.logfile import LogFolder
 from portweave.supervisor.logs import View, keep_blocks
 from portweave.supervisor.neighbours import Neighbours
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
-from portweave.supervisor.runs import Runs
 from portweave.supervisor.service import Relay, Service, Take
 from portweave.supervisor.strays import Strays
 from portweave.supervisor.tasks import Group, forever
@@ -45,14 +42,9 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
 # One press of Ctrl-C may reach us twice, from the terminal and from a wrapper that passes it on.
 ONE_PRESS_S = 0.15
-LAST_LINES = 10
 # What only pays in the long run is done when most services have started.
 SETTLE_PAUSE_S = 0.2
-# What writes events takes a while to import: when most services have started.
-EVENTS_PAUSE_S = 1.0
 REAP_PAUSE_S = 0.05
-# What is noted for a later `why` is written when the next run has been started.
-NOTES_PAUSE_S = 0.1
 # What services have left behind is asked once, and killed after this.
 STRAY_GRACE_S = 1.0
 
@@ -101,13 +93,17 @@ class Stack:
         self.census = Census(Neighbours(folder, options.guardian or os.getpid()))
         self.finished = asyncio.Event()
         self.left: list[str] = []
-        self.runs = Runs(plan.root)
-        naming = options.naming
-        self.announcer = None if naming is None else Announcer(naming, wake, self._warn_of_names)
         self.engine = Engine(self._make_service, self._after_change, self.view.say)
+        self.chronicle = Chronicle(work, self.view, self.engine)
+        say = self.chronicle.warn_of_names
+        naming = options.naming
+        self.announcer = None if naming is None else Announcer(naming, wake, say)
         self._options = options
-        self._logs = LogFolder(options.logs, self._warn) if options.logs is not None else None
-        self._events = EventLog(options.logs) if options.logs is not None else None
+        self._logs = (
+            LogFolder(options.logs, self.chronicle.warn_of_logs)
+            if options.logs is not None
+            else None
+        )
         self._journal = Journal(options.journal) if options.journal is not None else None
         self._noted_strays = (
             Strays(self._journal, self._leaders, self.census) if self._journal else None
@@ -116,9 +112,7 @@ class Stack:
         self._listener: Listener | None = None
         self._commands = Commands(self)
         self._exchange = Exchange(self.engine, plan.calls, self._commands.serve)
-        self._sinks: set[Callable[[dict[str, object]], None]] = set()
         self._over = asyncio.Event()
-        self._told_summary = False
         self._ended_by: int | None = None
         self._pressed_s = 0.0
         self._reaping: asyncio.TimerHandle | None = None
@@ -167,7 +161,7 @@ class Stack:
         self._take_signals()
         if self._options.banner:
             self.view.print(self._options.banner.encode("utf-8", "backslashreplace"))
-        self._note_stack("stack started", pid=os.getpid(), version=self.version)
+        self.chronicle.note("stack started", pid=os.getpid(), version=self.version)
         await self._listen(tasks)
         self.engine.muster(self.plan.instances, resident=self._options.detached)
         self.engine.serve(tasks)
@@ -179,7 +173,7 @@ class Stack:
         # After the first services have been spawned, for they do not need it to start.
         tasks.start(self._settle_in)
         tasks.start(Watcher(self.engine, self.view.say).run)
-        tasks.start(self._open_events)
+        tasks.start(self.chronicle.open_events)
         if self.announcer is not None:
             tasks.start(self.announcer.run)
         if self._noted_strays is not None:
@@ -270,11 +264,6 @@ class Stack:
         self._reaping = None
         reap_own_strays(self.census.spare)
 
-    async def _open_events(self) -> None:
-        if self._events is not None:
-            await asyncio.sleep(EVENTS_PAUSE_S)
-            self._events.open()
-
     def _take_signals(self) -> None:
         # Who is started by nohup(1) does not end with the terminal.
         ending = [n for n in ENDING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
@@ -290,7 +279,7 @@ class Stack:
         elif number == signal.SIGWINCH:
             self._resize()
         elif number == signal.SIGQUIT:
-            self._tell_states()
+            self.chronicle.tell_states()
         elif number == signal.SIGTSTP:
             # If we stopped, the services would wait for us as soon as their pipes are full.
             self.view.say("the services go on in the background; fg comes back to them")
@@ -311,34 +300,15 @@ class Stack:
             # Behind what is still to be told.
             self._soon(self.view.say, line)
 
-    def _note(self, event: Mapping[str, object]) -> None:
-        if self._events is not None:
-            self._events.take(event)
-
-    def _warn(self, text: str) -> None:
-        self.view.say(text)
-        self._note_stack("logs disturbed", reason=text)
-
-    def _warn_of_names(self, text: str) -> None:
-        self.view.say(text)
-        self._note_stack("names disturbed", reason=text)
-
     def url(self, plan: InstancePlan) -> str | None:
         """Where an instance is reached now; None without a port."""
         return plan.url if self.announcer is None else self.announcer.url(plan)
 
-    def _note_stack(self, phrase: str, **fields: object) -> None:
-        fields |= {"project": self.plan.project, "namespace": self.plan.namespace}
-        self._note({"time": rfc3339(time.time()), "event": phrase, **fields})
-
     def close_logs(self) -> None:
         """Write what is not written yet of the logs, and close them."""
-        self._note_stack("stack ended")
-        self.runs.flush()
+        self.chronicle.close()
         if self._logs is not None:
             self._logs.close()
-        if self._events is not None:
-            self._events.close()
 
     def _resize(self) -> None:
         """Give the services' terminals the size of ours."""
@@ -362,11 +332,6 @@ class Stack:
                 self.view.say("portweave down was called; the stack stops")
             self.close()
 
-    def follow(self, sink: Callable[[dict[str, object]], None]) -> Callable[[], None]:
-        """Have events given to `sink` until what this returns is called."""
-        self._sinks.add(sink)
-        return lambda: self._sinks.discard(sink)
-
     def take_over(self, origin: Mapping[str, object], wanted: frozenset[str]) -> None:
         """Keep what the stack was planned from last, and what that starts by itself."""
         self.origin = origin
@@ -382,26 +347,12 @@ class Stack:
 
     def _take_change(self, before: Fleet, after: Fleet, clock: Clock) -> None:
         try:
-            self._tell(before, after, clock)
+            self.chronicle.tell(before, after, clock)
+            if self._noted_strays is not None and _has_started(before, after):
+                self._noted_strays.started()
         finally:
             # Whatever could not be told: who is to end ends.
             self._conclude()
-
-    def _tell(self, before: Fleet, after: Fleet, clock: Clock) -> None:
-        for plan, old, new in changes(before, after):
-            said = phrase(plan, old, new, clock.now_s, verbose=self._options.verbose)
-            text = hide(said, plan.environment)
-            event = change(plan, old, new, clock, text)
-            self._note({**event, "reason": hide(new.reason, plan.environment) or None})
-            for sink in self._sinks:
-                sink(event)
-            self._remember(plan, new, event)
-            self._tell_change(plan, new, text)
-            if new.phase is Phase.STARTING and self._noted_strays is not None:
-                self._noted_strays.started()
-        if not self._told_summary and not after.closing and is_decided(after):
-            self._told_summary = True
-            self.view.say(summary(after, clock.now_s - self.began_s))
 
     def _conclude(self) -> None:
         after = self.engine.fleet
@@ -427,35 +378,6 @@ class Stack:
             for name in self.plan.wanted
             if name in lives
         )
-
-    def _remember(self, plan: InstancePlan, life: Life, event: Mapping[str, object]) -> None:
-        """Keep what a later `why` compares with."""
-        if life.phase in (Phase.READY, Phase.COMPLETED):
-            self.runs.note_good(plan, str(event["time"]))
-        elif life.phase in (Phase.FAILED, Phase.BACKOFF):
-            last = self.engine.services[plan.name].last_end
-            cause, lines = last or (Cause("not started", life.reason), [])
-            end = {"at": event["time"], "exitCode": life.exit_status, "reason": life.reason}
-            self.runs.note_end(plan.name, {**end, "cause": as_json(cause), "lastLines": lines})
-        else:
-            return
-        asyncio.get_running_loop().call_later(NOTES_PAUSE_S, self.runs.flush)
-
-    def _tell_change(self, plan: InstancePlan, after: Life, text: str) -> None:
-        if after.phase is Phase.STOPPED and self.view.interactive and not self._options.verbose:
-            # The live line tells who is left.
-            return
-        if after.phase is Phase.FAILED:
-            lines = self.engine.services[plan.name].last_lines.lines(LAST_LINES)
-            text += "".join(f"\n  {plan.name} | {line}" for line in lines)
-        if text:
-            self.view.say(text)
-
-    def _tell_states(self) -> None:
-        for name, life in self.engine.fleet.lives.items():
-            pid = f" pid {life.pid}" if life.pid is not None else ""
-            reason = f" ({life.reason})" if life.reason else ""
-            self.view.say(f"{name}: {life.phase}{pid}, {life.restarts} restarts{reason}")
 
     def outcome(self) -> int:
         """The exit status once all is over.
@@ -484,3 +406,7 @@ class Stack:
 
 
 ENDED = (Phase.EXITED, Phase.FAILED)
+
+
+def _has_started(before: Fleet, after: Fleet) -> bool:
+    return any(life.phase is Phase.STARTING for _, _, life in changes(before, after))

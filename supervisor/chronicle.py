@@ -1,0 +1,133 @@
+"""What is told of a stack: on the terminal, in the event log, to clients, and to a later `why`."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+from portweave.supervisor.core.diagnosis import Cause
+from portweave.supervisor.core.explanation import as_json
+from portweave.supervisor.core.fleet import Fleet
+from portweave.supervisor.core.lifecycle import Life, Phase
+from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.core.report import is_decided, phrase, summary
+from portweave.supervisor.core.secrets import hide
+from portweave.supervisor.core.status import Clock, change, rfc3339
+from portweave.supervisor.engine import Engine, changes
+from portweave.supervisor.eventlog import EventLog
+from portweave.supervisor.logs import View
+from portweave.supervisor.runs import Runs
+from portweave.supervisor.work import Work
+
+LAST_LINES = 10
+# What writes events takes a while to import: when most services have started.
+EVENTS_PAUSE_S = 1.0
+# What is noted for a later `why` is written when the next run has been started.
+NOTES_PAUSE_S = 0.1
+
+# Takes an event as clients see it.
+Sink = Callable[[dict[str, object]], None]
+
+
+class Chronicle:
+    """Tells of a stack while it runs.
+
+    Args:
+        work: What is run, and how.
+        view: Where users read.
+        engine: The stack's instances.
+
+    Attributes:
+        runs: What is remembered of runs.
+    """
+
+    def __init__(self, work: Work, view: View, engine: Engine) -> None:
+        self.runs = Runs(work.plan.root)
+        self._whose = {"project": work.plan.project, "namespace": work.plan.namespace}
+        self._verbose = work.options.verbose
+        self._began_s = work.began_s
+        self._view = view
+        self._engine = engine
+        self._events = EventLog(work.options.logs) if work.options.logs is not None else None
+        self._sinks: set[Sink] = set()
+        self._told_summary = False
+
+    async def open_events(self) -> None:
+        """Begin to write the event log, with what has come to be meanwhile."""
+        if self._events is not None:
+            await asyncio.sleep(EVENTS_PAUSE_S)
+            self._events.open()
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+        self.note("stack ended")
+        self.runs.flush()
+        if self._events is not None:
+            self._events.close()
+
+    def follow(self, sink: Sink) -> Callable[[], None]:
+        """Have events given to `sink` until what this returns is called."""
+        self._sinks.add(sink)
+        return lambda: self._sinks.discard(sink)
+
+    def note(self, event: str, **fields: object) -> None:
+        """Write an event of the stack itself to the event log."""
+        self._write({"time": rfc3339(time.time()), "event": event, **fields, **self._whose})
+
+    def warn_of_logs(self, text: str) -> None:
+        """Tell what is wrong with the logs."""
+        self._view.say(text)
+        self.note("logs disturbed", reason=text)
+
+    def warn_of_names(self, text: str) -> None:
+        """Tell what is wrong with the names."""
+        self._view.say(text)
+        self.note("names disturbed", reason=text)
+
+    def tell(self, before: Fleet, after: Fleet, clock: Clock) -> None:
+        """Tell what has changed, at the moment that the clock shows."""
+        for plan, old, new in changes(before, after):
+            said = phrase(plan, old, new, clock.now_s, verbose=self._verbose)
+            text = hide(said, plan.environment)
+            event = change(plan, old, new, clock, text)
+            self._write({**event, "reason": hide(new.reason, plan.environment) or None})
+            for sink in self._sinks:
+                sink(event)
+            self._remember(plan, new, event)
+            self._say(plan, new, text)
+        if not self._told_summary and not after.closing and is_decided(after):
+            self._told_summary = True
+            self._view.say(summary(after, clock.now_s - self._began_s))
+
+    def tell_states(self) -> None:
+        """Tell how each instance is."""
+        for name, life in self._engine.fleet.lives.items():
+            pid = f" pid {life.pid}" if life.pid is not None else ""
+            reason = f" ({life.reason})" if life.reason else ""
+            self._view.say(f"{name}: {life.phase}{pid}, {life.restarts} restarts{reason}")
+
+    def _write(self, event: Mapping[str, object]) -> None:
+        if self._events is not None:
+            self._events.take(event)
+
+    def _remember(self, plan: InstancePlan, life: Life, event: Mapping[str, object]) -> None:
+        """Keep what a later `why` compares with."""
+        if life.phase in (Phase.READY, Phase.COMPLETED):
+            self.runs.note_good(plan, str(event["time"]))
+        elif life.phase in (Phase.FAILED, Phase.BACKOFF):
+            last = self._engine.services[plan.name].last_end
+            cause, lines = last or (Cause("not started", life.reason), [])
+            end = {"at": event["time"], "exitCode": life.exit_status, "reason": life.reason}
+            self.runs.note_end(plan.name, {**end, "cause": as_json(cause), "lastLines": lines})
+        else:
+            return
+        asyncio.get_running_loop().call_later(NOTES_PAUSE_S, self.runs.flush)
+
+    def _say(self, plan: InstancePlan, life: Life, text: str) -> None:
+        if life.phase is Phase.STOPPED and self._view.interactive and not self._verbose:
+            # The live line tells who is left.
+            return
+        if life.phase is Phase.FAILED:
+            lines = self._engine.services[plan.name].last_lines.lines(LAST_LINES)
+            text += "".join(f"\n  {plan.name} | {line}" for line in lines)
+        if text:
+            self._view.say(text)
