@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Outside the ephemeral ports of Linux and macOS, and outside portweave's own pool.
 FIRST_PORT, LAST_PORT = 20000, 30000
@@ -26,6 +27,11 @@ KEPT = (
 )
 
 PORTWEAVE = [sys.executable, "-Im", "portweave"]
+
+
+# An example that is slow because the machine is busy says nothing.
+settings.register_profile("unhurried", settings(), deadline=None)
+settings.load_profile("unhurried")
 
 
 class Pool:
