@@ -845,3 +845,43 @@ class HostsUnwritableError(PortweaveError):
             hint=f"portweave hosts | sudo tee -a {path} writes the lines with root's rights",
             file=path,
         )
+
+
+class TlsMissingError(PortweaveError):
+    """HTTPS was asked for, and the libraries for it are not installed."""
+
+    code = "PW1111"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"HTTPS needs more than is installed: {why}",
+            hint="pip install 'portweave[tls]', into the environment that portweave lies in",
+        )
+
+
+class ProxySchemeError(PortweaveError):
+    """HTTPS was asked for, and the proxy that runs already speaks plain HTTP."""
+
+    code = "PW1112"
+
+    def __init__(self, folder: str, pid: int) -> None:
+        super().__init__(
+            f"the proxy that runs for {folder} (pid {pid}) speaks plain HTTP",
+            hint="portweave proxy stop, then portweave proxy start --tls",
+            path=folder,
+            pid=pid,
+        )
+
+
+class AuthorityError(PortweaveError):
+    """The local certificate authority cannot be used."""
+
+    code = "PW1113"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"the local CA {path} cannot be used: {why}",
+            hint="remove it and its key, and a new one is made; systems that trusted it have to be"
+            " told again (portweave trust)",
+            file=path,
+        )

@@ -128,7 +128,12 @@ def _names_of(project: "Project", origin: "dict[str, object]") -> "Names | None"
     names = names_of(
         project.name, project.worktree, environ, settled if is_object(settled) else None
     )
-    origin["names"] = {"project": names.project, "domain": names.domain, "port": names.port}
+    origin["names"] = {
+        "project": names.project,
+        "domain": names.domain,
+        "port": names.port,
+        "scheme": names.scheme,
+    }
     return names
 
 
@@ -137,6 +142,13 @@ def proxy_port(origin: "Mapping[str, object]") -> int | None:
     names = origin.get("names")
     port = names.get("port") if is_object(names) else None
     return port if isinstance(port, int) else None
+
+
+def proxy_scheme(origin: "Mapping[str, object]") -> str:
+    """What the stack's services are told that the proxy speaks: `http` or `https`."""
+    names = origin.get("names")
+    scheme = names.get("scheme") if is_object(names) else None
+    return "https" if scheme == "https" else "http"
 
 
 def as_json(plan: "StackPlan") -> dict[str, object]:

@@ -162,6 +162,7 @@ class Environments:
             # What a pipe is read by wants lines as they are written.
             "PYTHONUNBUFFERED": "1",
             "COMPOSE_PROJECT_NAME": compose_name(project.name, namespace),
+            **({} if self._names is None else self._names.variables),
         }
         return [
             Layer("default", default),

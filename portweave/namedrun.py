@@ -11,8 +11,8 @@ from portweave.labels import is_hostname
 from portweave.leases import take_lease
 from portweave.packagescripts import scripts_of
 from portweave.supervisor.core.frameworks import fit
-from portweave.supervisor.proxy.station import DEFAULT_PORT, find_proxy, open_store
-from portweave.webnames import domain_of, hostname_of
+from portweave.supervisor.proxy.station import find_proxy, open_store, url_to_be
+from portweave.webnames import domain_of, hostname_of, trust_variables
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -62,10 +62,12 @@ def name_command(
         force: Whether it replaces the route of another process.
 
     Raises:
+        AuthorityError: With HTTPS: its certificates cannot be vouched for.
         HostnameError: The name cannot stand in a URL.
         PoolExhaustedError: There is no port for it.
         RouteConflictError: Another living process has the route.
         RouteLockError: The routes could not be locked.
+        TlsMissingError: With HTTPS: the libraries for it are not installed.
     """
     hostname, port = _place(name, prepared, cwd, environ)
     if port is None:
@@ -73,14 +75,16 @@ def name_command(
     store = open_store(None, environ)
     store.add_route(hostname, port, os.getpid(), force=force)
     proxy = find_proxy(store)
-    url = f"http://{hostname}:{DEFAULT_PORT if proxy is None else proxy.port}"
+    url = url_to_be(hostname, environ) if proxy is None else proxy.url(hostname)
+    trusted = trust_variables(url.partition(":")[0], environ)
     lines = [f"[portweave] {url} → {port}"]
     if proxy is None:
         lines.append("[portweave] no proxy runs: portweave proxy start")
     fitting = fit(words, lambda script: scripts_of(cwd).get(script))
     if fitting is not None:
         words = [*words, *fitting.with_port(port)]
-    env = {"PORT": str(port), "HOST": "127.0.0.1", "PORTWEAVE_URL": url}
+    env = {name: text for name, text in trusted.items() if name not in environ}
+    env |= {"PORT": str(port), "HOST": "127.0.0.1", "PORTWEAVE_URL": url}
     return Named(words, env, lines)
 
 

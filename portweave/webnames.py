@@ -7,7 +7,13 @@ from portweave.allocator.registry import load, registry_path
 from portweave.allocator.routenames import Place, domain, route_name
 from portweave.errors import PortweaveError, UsageError
 from portweave.supervisor.paths import live_stacks, read_record, stack_key, stacks_dir
-from portweave.supervisor.proxy.station import find_proxy, open_store, port_to_be
+from portweave.supervisor.proxy.station import (
+    find_proxy,
+    open_store,
+    port_to_be,
+    state_folder,
+    wants_tls,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -28,14 +34,25 @@ class Names:
         project: The project's name.
         domain: What the names end in.
         port: Where the proxy listens, or will.
+        scheme: What it speaks: `http` or `https`.
+        variables: What has services trust its certificates, unless something else is said.
     """
 
-    __slots__ = ("domain", "port", "project")
+    __slots__ = ("domain", "port", "project", "scheme", "variables")
 
-    def __init__(self, project: str, domain: str, port: int) -> None:
+    def __init__(
+        self,
+        project: str,
+        domain: str,
+        port: int,
+        scheme: str = "http",
+        variables: "Mapping[str, str] | None" = None,
+    ) -> None:
         self.project = project
         self.domain = domain
         self.port = port
+        self.scheme = scheme
+        self.variables = variables or {}
 
     def url(self, service: "Service", number: int) -> str | None:
         """The URL of an instance's route; None where it has none.
@@ -45,7 +62,7 @@ class Names:
             number: Which of its instances, from 1.
         """
         hostname = hostname_of(service, number, self.domain)
-        return None if hostname is None else f"http://{hostname}:{self.port}"
+        return None if hostname is None else f"{self.scheme}://{hostname}:{self.port}"
 
 
 def names_of(
@@ -64,15 +81,49 @@ def names_of(
             come since.
 
     Raises:
+        AuthorityError: With HTTPS: its certificates cannot be vouched for.
         RegistryDamagedError: The registry cannot be read.
+        TlsMissingError: With HTTPS: the libraries for it are not installed.
         UsageError: The port that is wanted is none.
     """
     if settled is not None and settled.get("project") == project:
         kept, port = settled.get("domain"), settled.get("port")
         if isinstance(kept, str) and isinstance(port, int):
-            return Names(project, kept, port)
-    port = port_to_be(open_store(None, environ), wanted_port(environ))
-    return Names(project, domain_of(project, worktree, environ), port)
+            scheme = "https" if settled.get("scheme") == "https" else "http"
+            return Names(project, kept, port, scheme, trust_variables(scheme, environ))
+    store = open_store(None, environ)
+    port = port_to_be(store, wanted_port(environ))
+    running = find_proxy(store)
+    wished = "https" if wants_tls(environ) else "http"
+    scheme = wished if running is None else running.scheme
+    domain_name = domain_of(project, worktree, environ)
+    return Names(project, domain_name, port, scheme, trust_variables(scheme, environ))
+
+
+def trust_variables(scheme: str, environ: "Mapping[str, str]") -> dict[str, str]:
+    """What has programs trust the proxy's certificates: nothing where it speaks plain HTTP.
+
+    Args:
+        scheme: What the proxy speaks.
+        environ: Says where the state lies.
+
+    Raises:
+        AuthorityError: Its certificates cannot be vouched for.
+        TlsMissingError: The libraries for HTTPS are not installed.
+    """
+    if scheme == "http":
+        return {}
+    from portweave.supervisor.proxy.cafiles import ca_path, variables
+
+    store = open_store(None, environ)
+    folder = state_folder(store)
+    if not os.path.exists(ca_path(folder)):
+        # A service may ask for another as soon as it is started, and the proxy comes after it.
+        from portweave.supervisor.proxy.authority import open_authority
+
+        store.ensure_dir()
+        open_authority(folder)
+    return variables(folder)
 
 
 def wants_names(environ: "Mapping[str, str]") -> bool:
@@ -101,13 +152,27 @@ def proxy_words(environ: "Mapping[str, str]") -> list[str]:
     Raises:
         UsageError: The port that is wanted is none.
     """
-    if find_proxy(open_store(None, environ)) is not None:
+    running = find_proxy(open_store(None, environ))
+    if running is not None:
+        if wants_tls(environ) and running.scheme == "http":
+            from sys import stderr
+
+            text = (
+                f"[portweave] the proxy that runs (pid {running.pid}) speaks plain HTTP, whatever"
+                " PORTWEAVE_TLS says: portweave proxy stop, then portweave proxy start --tls"
+            )
+            print(text, file=stderr)  # noqa: T201
         return []
     from portweave.supervisor.proxy.command import words
 
     port = wanted_port(environ)
     linger = environ.get("PORTWEAVE_PROXY_LINGER")
-    return words(port=None if port is None else str(port), for_stacks=True, linger=linger)
+    return words(
+        port=None if port is None else str(port),
+        tls=wants_tls(environ),
+        for_stacks=True,
+        linger=linger,
+    )
 
 
 def ensure_proxy(environ: "Mapping[str, str]") -> None:
@@ -193,5 +258,5 @@ def url_of(
         owner = None if record is None else record.pid
         for route in store.load_routes():
             if route.port == port and (route.hostname == hostname or route.pid == owner):
-                return f"http://{route.hostname}:{proxy.port}"
+                return proxy.url(route.hostname)
     return f"http://{_HOST}:{port}"

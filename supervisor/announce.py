@@ -104,11 +104,16 @@ class Announcer:
 
     def _tell(self) -> None:
         warnings = list(self.announced.warnings)
-        port = self.announced.proxy_port
+        port, scheme = self.announced.proxy_port, self.announced.proxy_scheme
         if port not in (None, self._naming.port):
             warnings.append(
                 f"the proxy listens on port {port}, not on {self._naming.port} as services find it"
                 " in PORTWEAVE_URL"
+            )
+        elif port is not None and scheme != self._naming.scheme:
+            warnings.append(
+                f"the proxy speaks {scheme}, not {self._naming.scheme} as services find it in"
+                " PORTWEAVE_URL"
             )
         for text in warnings:
             if text not in self._told:

@@ -40,13 +40,15 @@ def register(routes: Mapping[str, int], naming: Naming, wake: int | None) -> Ann
         warnings.append("no proxy runs, so names lead nowhere: portweave proxy start")
     warnings += map(_taken, holders)
     names = frozenset(routes.keys() - {holder.hostname for holder in holders})
-    return Announced(None if running is None else running.port, names, tuple(warnings))
+    if running is None:
+        return Announced(None, names, tuple(warnings))
+    return Announced(running.port, names, tuple(warnings), running.scheme)
 
 
 def url_of(hostname: str, naming: Naming) -> str | None:
     """Where a name that is registered is reached now; None where no proxy runs."""
     proxy = find_proxy(RouteStore(naming.folder, private=True))
-    return None if proxy is None else f"http://{hostname}:{proxy.port}"
+    return None if proxy is None else proxy.url(hostname)
 
 
 def _proxy(store: RouteStore, wake: int | None) -> Running | None:

@@ -18,11 +18,13 @@ class Naming:
         folder: Of the routes and the proxy.
         owner: Pid of the process whose end takes the names away.
         port: Where the services are told that the proxy listens.
+        scheme: What they are told that it speaks: `http` or `https`.
     """
 
     folder: str
     owner: int
     port: int
+    scheme: str = "http"
 
 
 @value

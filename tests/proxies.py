@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Self
 
 from portweave.routes import RouteInfo
+from portweave.supervisor.proxy.secure import Identities
 from portweave.supervisor.proxy.server import Advice, ProxyServer
 
 PATIENCE_S = 10.0
@@ -41,11 +42,18 @@ class Proxy:
     """
 
     def __init__(
-        self, routes: list[RouteInfo], *, wildcard: bool = False, advice: Advice | None = None
+        self,
+        routes: list[RouteInfo],
+        *,
+        wildcard: bool = False,
+        advice: Advice | None = None,
+        identities: Identities | None = None,
     ) -> None:
         self.routes = routes
         self._loop = Loop()
-        self.server = ProxyServer(lambda: self.routes, wildcard=wildcard, advice=advice)
+        self.server = ProxyServer(
+            lambda: self.routes, wildcard=wildcard, advice=advice, identities=identities
+        )
         self.port = asyncio.run_coroutine_threadsafe(self.server.listen(0), self._loop.loop).result(
             PATIENCE_S
         )

@@ -5,7 +5,7 @@ import os
 from portweave.allocator.hostnames import parse_hostname
 from portweave.args import Args, Option
 from portweave.errors import RouteUnknownError, UsageError
-from portweave.supervisor.proxy.station import DEFAULT_PORT, find_proxy, open_store
+from portweave.supervisor.proxy.station import find_proxy, open_store, url_to_be
 
 OPTIONS = (
     Option("--remove", metavar="NAME", about="take an alias away"),
@@ -44,5 +44,5 @@ def run(args: Args) -> int:
     hostname = parse_hostname(name)
     store.add_route(hostname, int(port), 0, force=args.flag("force"))
     running = find_proxy(store)
-    print(f"http://{hostname}:{DEFAULT_PORT if running is None else running.port}")
+    print(url_to_be(hostname, os.environ) if running is None else running.url(hostname))
     return 0

@@ -4,7 +4,7 @@ import os
 import sys
 
 from portweave.args import Args, Option
-from portweave.errors import UsageError
+from portweave.errors import ProxySchemeError, UsageError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ OPTIONS = (
     Option("-p", "--port", metavar="PORT", about="listen there, instead of 1355 or the next free"),
     Option("--state-dir", metavar="DIR", about="the folder of the routes"),
     Option("--wildcard", about="a name without a route is for its longest parent's"),
+    Option("--tls", about="speak HTTPS, with certificates of a CA of your own (PORTWEAVE_TLS=1)"),
     Option("--for-stacks", about="end when the last stack of this machine has gone for a while"),
     Option("--linger", metavar="SECONDS", about="for how long it has gone then (30)"),
 )
@@ -25,6 +26,10 @@ to. It listens on loopback addresses alone and needs no rights.
 start runs it in the background, stop ends it, status tells whether it runs (and exits 1 where it
 does not), run stays in the foreground until Ctrl-C. There is one for each state folder; the routes
 in it are followed at once, whichever program changes them, portless included.
+
+--tls has it speak HTTPS on the same port, HTTP/2 and HTTP/1.1; plain requests are sent there. Until
+`portweave trust` browsers warn of its certificates. PORTWEAVE_TLS=1 in the environment has
+`portweave up` start it so.
 """
 _ACTIONS = ("start", "stop", "status", "run")
 _LARGEST_PORT = 65535
@@ -71,8 +76,10 @@ def _run(store: "RouteStore", port: int | None, args: Args) -> int:
     from portweave.supervisor.paths import stacks_dir
     from portweave.supervisor.proxy.serve import LINGER_S, serve
 
+    scheme = "https" if _wants_tls(args) else "http"
+
     def say(found: int) -> None:
-        text = f"[portweave] the proxy listens on http://127.0.0.1:{found} (pid {os.getpid()})"
+        text = f"[portweave] the proxy listens on {scheme}://127.0.0.1:{found} (pid {os.getpid()})"
         print(text, file=sys.stderr, flush=True)
 
     linger_s = seconds_of(args.text("linger"), "--linger", LINGER_S)
@@ -80,6 +87,7 @@ def _run(store: "RouteStore", port: int | None, args: Args) -> int:
         store,
         port,
         wildcard=args.flag("wildcard"),
+        tls=_wants_tls(args),
         stacks=stacks_dir(os.environ),
         linger_s=linger_s if args.flag("for_stacks") else None,
         say=say,
@@ -91,18 +99,35 @@ def _start(store: "RouteStore", args: Args) -> int:
     from portweave.supervisor.proxy.command import words
     from portweave.supervisor.proxy.start import start
 
+    is_secure = _wants_tls(args)
+    if is_secure:
+        # Here, where somebody reads what may be wrong with it.
+        from portweave.supervisor.proxy.authority import open_authority
+        from portweave.supervisor.proxy.station import state_folder
+
+        store.ensure_dir()
+        open_authority(state_folder(store))
     command = words(
         port=args.text("port"),
         state_dir=args.text("state_dir"),
         wildcard=args.flag("wildcard"),
+        tls=is_secure,
         for_stacks=args.flag("for_stacks"),
         linger=args.text("linger"),
     )
     running, is_new = start(store, command, os.environ)
+    if is_secure and running.scheme == "http":
+        raise ProxySchemeError(store.dir, running.pid)
     how = "listens" if is_new else "runs already, and listens"
-    text = f"[portweave] the proxy {how} on http://127.0.0.1:{running.port} (pid {running.pid})"
+    text = f"[portweave] the proxy {how} on {running.url('127.0.0.1')} (pid {running.pid})"
     print(text, file=sys.stderr)
     return 0
+
+
+def _wants_tls(args: Args) -> bool:
+    from portweave.supervisor.proxy.station import wants_tls
+
+    return args.flag("tls") or wants_tls(os.environ)
 
 
 def _stop(store: "RouteStore") -> int:
@@ -127,7 +152,8 @@ def _status(store: "RouteStore", *, as_json: bool) -> int:
             "running": running is not None,
             "pid": running and running.pid,
             "port": running and running.port,
-            "url": running and f"http://127.0.0.1:{running.port}",
+            "tls": running is not None and running.scheme == "https",
+            "url": running and running.url("127.0.0.1"),
             "stateDir": store.dir,
             "routes": routes,
         }
@@ -137,7 +163,6 @@ def _status(store: "RouteStore", *, as_json: bool) -> int:
     else:
         whose = "" if running.is_ours else f"; it is not portweave's: {running.command}"
         print(
-            f"http://127.0.0.1:{running.port} (pid {running.pid}, {routes} routes in"
-            f" {store.dir}{whose})"
+            f"{running.url('127.0.0.1')} (pid {running.pid}, {routes} routes in {store.dir}{whose})"
         )
     return 0 if running is not None else 1

@@ -5,7 +5,7 @@ import sys
 
 from portweave.args import Args, Option
 from portweave.errors import UsageError
-from portweave.supervisor.proxy.station import DEFAULT_PORT, find_proxy, open_store
+from portweave.supervisor.proxy.station import find_proxy, open_store, url_to_be
 
 OPTIONS = (Option("--state-dir", metavar="DIR", about="the folder of the routes"),)
 USAGE = "[--json]"
@@ -24,8 +24,15 @@ def run(args: Args) -> int:
         raise UsageError(f"unexpected argument '{words[0]}'")
     store = open_store(args.text("state_dir"), os.environ)
     running = find_proxy(store)
-    proxy_port = DEFAULT_PORT if running is None else running.port
-    rows = [(f"http://{route.hostname}:{proxy_port}", route) for route in store.load_routes()]
+    rows = [
+        (
+            url_to_be(route.hostname, os.environ)
+            if running is None
+            else running.url(route.hostname),
+            route,
+        )
+        for route in store.load_routes()
+    ]
     if args.flag("json"):
         import json
 

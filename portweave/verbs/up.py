@@ -212,12 +212,14 @@ class _Launch:
         return pickle.dumps(Work(plan, options, began_s, self._origin))
 
     def _naming(self, owner: int) -> "Naming | None":
-        from portweave.launch import proxy_port
+        from portweave.launch import proxy_port, proxy_scheme
         from portweave.supervisor.proxy.station import routes_dir
         from portweave.supervisor.work import Naming
 
         port = proxy_port(self._origin)
-        return None if port is None else Naming(routes_dir(self._environ), owner, port)
+        if port is None:
+            return None
+        return Naming(routes_dir(self._environ), owner, port, proxy_scheme(self._origin))
 
     def proxy(self) -> tuple[str, ...]:
         """The command of the proxy, where none runs yet and the stack wants one."""

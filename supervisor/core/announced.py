@@ -9,6 +9,7 @@ class Announced:
 
     Attributes:
         proxy_port: Where the proxy listens; None where there is none.
+        proxy_scheme: What it speaks: `http` or `https`.
         names: Those that are registered.
         warnings: What did not work, in words.
     """
@@ -16,6 +17,7 @@ class Announced:
     proxy_port: int | None = None
     names: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+    proxy_scheme: str = "http"
 
 
 NOTHING = Announced()

@@ -87,6 +87,7 @@ class Request:
         upgrade: The protocol that is asked for; empty where none is.
         wants_html: Whether a page is shown to somebody.
         hops: How often a proxy of ours has passed it on, this time included.
+        proto: How the client, or an outer proxy's, has asked: `http` or `https`.
     """
 
     __slots__ = (
@@ -99,6 +100,7 @@ class Request:
         "length",
         "method",
         "name",
+        "proto",
         "target",
         "upgrade",
         "wants_html",
@@ -117,6 +119,7 @@ class Request:
         self.upgrade = b""
         self.wants_html = False
         self.hops = 1
+        self.proto = b""
 
 
 @value
@@ -237,7 +240,7 @@ def _without(lines: list[bytes], names: set[bytes]) -> list[bytes]:
 def _add_forwarded(request: Request, seen: dict[bytes, bytes], came: From) -> None:
     """What a service could not know: who asks, and what for; an outer proxy's word stands."""
     before = seen.get(b"x-forwarded-for")
-    proto = seen.get(b"x-forwarded-proto", came.scheme)
+    proto = request.proto = seen.get(b"x-forwarded-proto", came.scheme)
     port = seen.get(b"x-forwarded-port")
     if port is None:
         port = request.host.rpartition(b"]")[2].partition(b":")[2] or (

@@ -31,6 +31,7 @@ class Page:
         lines: Paragraphs.
         links: (text, URL) pairs.
         reload_s: After how many seconds to ask again; None for never.
+        location: Where to ask instead; empty for nowhere.
     """
 
     status: int
@@ -38,6 +39,7 @@ class Page:
     lines: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
     reload_s: int | None = None
+    location: str = ""
 
 
 def render(page: Page, *, html: bool, body_wanted: bool = True, keep_alive: bool = True) -> bytes:
@@ -66,6 +68,8 @@ def render(page: Page, *, html: bool, body_wanted: bool = True, keep_alive: bool
         fields.append(f"Content-Security-Policy: {_POLICY % _style_digest()}")
     if page.reload_s is not None:
         fields.append(f"Retry-After: {page.reload_s}")
+    if page.location:
+        fields.append(f"Location: {page.location}")
     if not keep_alive:
         fields.append("Connection: close")
     head = "\r\n".join(fields).encode("latin-1") + b"\r\n" + MARK + b"\r\n"
@@ -110,6 +114,24 @@ def route_url(hostname: str, port: int, scheme: str = "http") -> str:
 def refused(status: int, why: str) -> Page:
     """A request that is not understood."""
     return Page(status, "This request cannot be passed on", (f"{why}.",))
+
+
+def secured(host: str, target: bytes, port: int) -> Page:
+    """A request by HTTP to a proxy that speaks HTTPS.
+
+    The method stays, and nobody remembers it (RFC 9110, section 15.4.8): a proxy that speaks HTTPS
+    today may be a plain one tomorrow.
+
+    Args:
+        host: The Host field, with the port where the client named one.
+        target: The path.
+        port: Where the proxy listens.
+    """
+    if not host.rpartition("]")[2].rpartition(":")[1]:
+        host = route_url(host, port, "https").removeprefix("https://")
+    path = target.decode("latin-1") if target.startswith(b"/") else "/"
+    url = f"https://{host}{path}"
+    return Page(307, "This proxy speaks HTTPS", (f"Ask for {url} instead.",), location=url)
 
 
 def unknown(name: str, hostnames: list[str], port: int, scheme: str, *, may_know: bool) -> Page:

@@ -37,6 +37,19 @@ class Phase(Enum):
     LINGERING = "lingering"
 
 
+class Guest(Protocol):
+    """Who is connected."""
+
+    def check_time(self, now_s: float) -> None:
+        """End it where it has taken too long."""
+
+    def finish_up(self) -> None:
+        """Take no further request."""
+
+    def abort(self) -> None:
+        """End it at once."""
+
+
 class Hall(Protocol):
     """Where clients are known as long as they are connected."""
 
@@ -50,10 +63,10 @@ class Hall(Protocol):
         """Whether no request is taken any more."""
         ...
 
-    def enter(self, client: "Client") -> None:
+    def enter(self, client: Guest) -> None:
         """A client has come."""
 
-    def leave(self, client: "Client") -> None:
+    def leave(self, client: Guest) -> None:
         """A client has gone."""
 
 
@@ -191,7 +204,8 @@ class Client(asyncio.BufferedProtocol):
         """The other side sends no more; whether the connection stays for our part."""
         if self._phase is Phase.TUNNEL and self._exchange is not None:
             self._exchange.take_tunnel_eof()
-            return True
+            # TLS has no half-open connections.
+            return self.came.scheme == b"http"
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -344,8 +358,12 @@ class Client(asyncio.BufferedProtocol):
 
     def end_tunnel(self) -> None:
         """The other side has no more to say."""
-        if self.transport is not None and not self.transport.is_closing():
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self.transport.can_write_eof():
             self.transport.write_eof()
+        else:
+            self.transport.close()
 
     def end_exchange(self, *, keep_alive: bool, read_all: bool) -> None:
         """An answer is complete.
@@ -367,7 +385,8 @@ class Client(asyncio.BufferedProtocol):
             # Who is still sending would be cut off before he has read the answer.
             self._phase = Phase.LINGERING
             self._rest = None
-            transport.write_eof()
+            if transport.can_write_eof():
+                transport.write_eof()
             self.resume()
             return
         if self._waiting:

@@ -25,6 +25,7 @@ def words(
     port: str | None = None,
     state_dir: str | None = None,
     wildcard: bool = False,
+    tls: bool = False,
     for_stacks: bool = False,
     linger: str | None = None,
 ) -> list[str]:
@@ -34,6 +35,7 @@ def words(
         port: Where it is to listen, as on the command line.
         state_dir: The folder, where it is not the user's own.
         wildcard: As on the command line.
+        tls: Whether it speaks HTTPS.
         for_stacks: Whether it ends when the last stack has been gone for a while.
         linger: For how long, as on the command line.
     """
@@ -41,6 +43,7 @@ def words(
     found += ["--port", port] if port is not None else []
     found += ["--state-dir", os.path.abspath(state_dir)] if state_dir is not None else []
     found += ["--wildcard"] if wildcard else []
+    found += ["--tls"] if tls else []
     found += ["--for-stacks"] if for_stacks else []
     found += ["--linger", linger] if linger else []
     return found

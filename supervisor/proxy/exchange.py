@@ -73,12 +73,12 @@ class Desk(Protocol):
         """Connections to services."""
         ...
 
-    def find(self, name: str) -> "Target | None":
-        """The route of a host."""
+    def find(self, request: Request) -> "Target | None":
+        """The route of a request's host, None where there is none that it may take."""
         ...
 
     def unknown(self, request: Request) -> "Page":
-        """What to say about a host without a route."""
+        """What to say to a request that no route was found for."""
         ...
 
     async def ask(self, target: Target) -> "Standing":
@@ -242,7 +242,7 @@ class Exchange:
         if request.hops > MOST_HOPS:
             self._say(pages.loop(request.name, request.hops - 1))
             return
-        target = self._target = self._desk.find(request.name)
+        target = self._target = self._desk.find(request)
         if target is None:
             self._say(self._desk.unknown(request))
             return
@@ -281,7 +281,7 @@ class Exchange:
                 if now_s - (seen_s if standing.is_ready else began_s) < standing.patience_s:
                     await asyncio.sleep(RETRY_S)
                     # It may be given another port meanwhile.
-                    target = self._target = self._desk.find(self.request.name) or target
+                    target = self._target = self._desk.find(self.request) or target
                     continue
                 page = await self._desk.explain(target)
                 self._cancel = None

@@ -7,14 +7,18 @@ import signal
 import time
 from collections.abc import Callable
 from errno import EADDRNOTAVAIL, EAFNOSUPPORT
+from typing import TYPE_CHECKING
 
 from portweave.allocator.routes import RouteStore
 from portweave.errors import ProxyPortError, ProxyRunningError
 from portweave.supervisor.paths import live_stacks
 from portweave.supervisor.proxy.server import ProxyServer
 from portweave.supervisor.proxy.stacks import Stacks
-from portweave.supervisor.proxy.station import Post, candidate_ports
+from portweave.supervisor.proxy.station import Post, candidate_ports, state_folder
 from portweave.supervisor.proxy.table import Table
+
+if TYPE_CHECKING:
+    from portweave.supervisor.proxy.secure import Identities
 
 DRAIN_S = 1.5
 # How long after the last stack one that was started for stacks ends, and how often it looks.
@@ -28,6 +32,7 @@ def serve(
     port: int | None,
     *,
     wildcard: bool,
+    tls: bool,
     stacks: str,
     linger_s: float | None,
     say: Callable[[int], object],
@@ -38,18 +43,26 @@ def serve(
         store: The folder's.
         port: Where to listen; None for 1355, or the next one that is free.
         wildcard: Whether a host without a route is for that of its longest parent.
+        tls: Whether it speaks HTTPS.
         stacks: Where the records of stacks lie.
         linger_s: How long after the last stack it is to end; None for never.
         say: Called with the port when it listens.
 
     Raises:
+        AuthorityError: Its certificates cannot be vouched for.
         ProxyPortError: The port cannot be had.
         ProxyRunningError: The folder has a proxy.
+        TlsMissingError: The libraries for HTTPS are not installed.
     """
     post = Post(store)
     _raise_descriptor_limit()
+    try:
+        identities = _identities(store) if tls else None
+    except BaseException:
+        post.close()
+        raise
     while True:
-        house = _House(store, post, stacks, wildcard=wildcard)
+        house = _House(store, post, stacks, identities, wildcard=wildcard)
         try:
             was_asked = asyncio.run(house.serve(port, linger_s, say))
         finally:
@@ -64,14 +77,35 @@ def serve(
             return
 
 
+def _identities(store: RouteStore) -> "Identities":
+    # A plain proxy needs nothing of all this.
+    from portweave.supervisor.proxy.authority import check_libraries
+
+    check_libraries()
+    from portweave.supervisor.proxy.secure import Identities
+
+    return Identities(state_folder(store))
+
+
 class _House:
     """A proxy with all that it goes by."""
 
-    def __init__(self, store: RouteStore, post: Post, stacks: str, *, wildcard: bool) -> None:
+    def __init__(
+        self,
+        store: RouteStore,
+        post: Post,
+        stacks: str,
+        identities: "Identities | None",
+        *,
+        wildcard: bool,
+    ) -> None:
         self._post = post
+        self._is_secure = identities is not None
         self._stacks = stacks
         table = Table(store)
-        self._server = ProxyServer(table.routes, wildcard=wildcard, advice=Stacks(table, stacks))
+        self._server = ProxyServer(
+            table.routes, wildcard=wildcard, advice=Stacks(table, stacks), identities=identities
+        )
 
     async def serve(
         self, port: int | None, linger_s: float | None, say: Callable[[int], object]
@@ -84,7 +118,7 @@ class _House:
             if signal.getsignal(number) != signal.SIG_IGN:
                 loop.add_signal_handler(number, over.set)
         found = await listen(self._server, candidate_ports(port))
-        self._post.sign(found)
+        self._post.sign(found, secure=self._is_secure)
         say(found)
         # What is there now stays: to look through it again and again would cost every request.
         gc.collect()

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from portweave.supervisor.core.heads import Request
     from portweave.supervisor.core.pages import Page
+    from portweave.supervisor.proxy.client import Guest
+    from portweave.supervisor.proxy.door import Door
     from portweave.supervisor.proxy.exchange import Desk
+    from portweave.supervisor.proxy.secure import Identities
 
 SWEEP_S = 1.0
 DRAIN_S = 5.0
@@ -72,6 +75,7 @@ class ProxyServer:
         wildcard: Whether a host without a route is for that of its longest parent.
         advice: What is known of services beyond their routes.
         on_error: Takes a line about each service that did not answer properly.
+        identities: The certificates of one that speaks HTTPS; None for plain HTTP.
 
     Attributes:
         pool: Connections to services.
@@ -88,6 +92,7 @@ class ProxyServer:
         wildcard: bool = False,
         advice: Advice | None = None,
         on_error: Callable[[str], object] | None = None,
+        identities: "Identities | None" = None,
     ) -> None:
         self.pool = Pool()
         self.is_draining = False
@@ -98,8 +103,16 @@ class ProxyServer:
         self._wildcard = wildcard
         self._advice = advice or Advice()
         self._on_error = on_error
+        self._identities = identities
+        self._door: Door | None = None
+        if identities is not None:
+            # Only here: it needs what a plain proxy does not.
+            from portweave.supervisor.proxy import door
+
+            identities.is_ours = self._is_ours
+            self._door = door.Door(self, identities.context)
         self._servers: list[asyncio.Server] = []
-        self._clients: set[Client] = set()
+        self._clients: set[Guest] = set()
         self._work: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._nobody: asyncio.Event | None = None
@@ -112,13 +125,16 @@ class ProxyServer:
         """
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(lambda: Client(self), host, port, backlog=BACKLOG)
+            server = await loop.create_server(self._greet, host, port, backlog=BACKLOG)
         except (OSError, OverflowError) as error:
             raise ProxyPortError(host, port, str(error)) from error
         self._servers.append(server)
         found: int = server.sockets[0].getsockname()[1]
         self.ports.append(found)
         return found
+
+    def _greet(self) -> asyncio.BaseProtocol:
+        return Client(self) if self._door is None else self._door.greet()
 
     async def unlisten(self) -> None:
         """Take no more connections; those that are there stay."""
@@ -176,7 +192,7 @@ class ProxyServer:
         """Where requests find their service."""
         return self
 
-    def enter(self, client: Client) -> None:
+    def enter(self, client: "Guest") -> None:
         """A client has come."""
         if self.is_draining:
             client.abort()
@@ -184,7 +200,7 @@ class ProxyServer:
         if self._sweeper is None:
             self._sweep()
 
-    def leave(self, client: Client) -> None:
+    def leave(self, client: "Guest") -> None:
         """A client has gone."""
         self._clients.discard(client)
         if self._nobody is not None and not self._clients:
@@ -203,21 +219,36 @@ class ProxyServer:
 
     # What exchanges call.
 
-    def find(self, name: str) -> Target | None:
-        """The route of a host."""
-        return match(name, self._get_routes(), wildcard=self._wildcard)
+    def find(self, request: "Request") -> Target | None:
+        """The route of a request's host; none where it is to come again by HTTPS."""
+        if self._identities is not None and request.proto != b"https" and not request.upgrade:
+            return None
+        return match(request.name, self._get_routes(), wildcard=self._wildcard)
 
     def unknown(self, request: "Request") -> "Page":
-        """What to say about a host without a route."""
+        """What to say to a request that no route was found for."""
+        port = self._proxy_port or (self.ports[0] if self.ports else 0)
+        is_secure = self._identities is not None
+        if is_secure and request.proto != b"https" and self._is_ours(request.name):
+            return pages.secured(request.host.decode("latin-1"), request.target, port)
         hosts = [route.hostname for route in self._get_routes()]
-        tlds = {self._tld, *(host.rpartition(".")[2].lower() for host in hosts)}
         return pages.unknown(
             request.name,
             hosts,
-            self._proxy_port or (self.ports[0] if self.ports else 0),
-            "http",
-            may_know=is_our_concern(request.name, tlds),
+            port,
+            "https" if is_secure else "http",
+            may_know=self._may_know(request.name, hosts),
         )
+
+    def _may_know(self, name: str, hosts: list[str]) -> bool:
+        tlds = {self._tld, *(host.rpartition(".")[2].lower() for host in hosts)}
+        return is_our_concern(name, tlds)
+
+    def _is_ours(self, name: str) -> bool:
+        """Whether a name is one that we answer to."""
+        if is_our_concern(name, (self._tld,)):
+            return True
+        return match(name, self._get_routes(), wildcard=self._wildcard) is not None
 
     async def ask(self, target: Target) -> Standing:
         """What is known of a service that does not answer."""

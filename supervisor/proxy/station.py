@@ -1,7 +1,8 @@
 """Who runs the proxy of a state folder: files that say so, and how to tell whether it is true.
 
-A proxy holds a lock on `proxy.lock` for as long as it lives. `proxy.pid` and `proxy.port` are those
-that portless has; `proxy.owner` says when that process began, and that it is ours.
+A proxy holds a lock on `proxy.lock` for as long as it lives. `proxy.pid`, `proxy.port` and
+`proxy.tls`, which is there where it speaks HTTPS, are those that portless has; `proxy.owner` says
+when that process began, and that it is ours.
 """
 
 import fcntl
@@ -23,6 +24,8 @@ DEFAULT_PORT = 1355
 _PORTS_TRIED = 100
 _LOCK = "proxy.lock"
 _OWNER = "proxy.owner"
+_TLS = "proxy.tls"
+_YES = frozenset({"1", "true", "yes", "on"})
 # From listening to signing it is a few milliseconds.
 _SIGNS_S = 1.0
 _PAUSE_S = 0.005
@@ -31,6 +34,17 @@ _PAUSE_S = 0.005
 def routes_dir(environ: "Mapping[str, str]") -> str:
     """The state folder of routes and proxy where none is named; not made by this."""
     return f"{state_dir(environ)}/proxy"
+
+
+def wants_tls(environ: "Mapping[str, str]") -> bool:
+    """Whether the user's environment asks for HTTPS: by `PORTWEAVE_TLS=1`."""
+    return environ.get("PORTWEAVE_TLS", "").lower() in _YES
+
+
+def url_to_be(hostname: str, environ: "Mapping[str, str]") -> str:
+    """Where a name would be reached if a proxy were started now, and its usual port were free."""
+    scheme = "https" if wants_tls(environ) else "http"
+    return f"{scheme}://{hostname}:{DEFAULT_PORT}"
 
 
 def open_store(folder: str | None, environ: "Mapping[str, str]") -> RouteStore:
@@ -45,18 +59,25 @@ def open_store(folder: str | None, environ: "Mapping[str, str]") -> RouteStore:
     return RouteStore(folder, warn)
 
 
+def state_folder(store: RouteStore) -> str:
+    """Where a store's files lie, as an absolute path."""
+    return os.path.dirname(os.path.abspath(store.pid_path))
+
+
 class Running:
     """A proxy that runs.
 
     Attributes:
         pid: Its process.
         port: Where it listens.
+        scheme: What it speaks: `http` or `https`.
         is_ours: Whether it is one of portweave's.
     """
 
-    __slots__ = ("is_ours", "pid", "port")
+    __slots__ = ("is_ours", "pid", "port", "scheme")
 
-    def __init__(self, pid: int, port: int, *, is_ours: bool) -> None:
+    def __init__(self, pid: int, port: int, scheme: str, *, is_ours: bool) -> None:
+        self.scheme = scheme
         self.pid = pid
         self.port = port
         self.is_ours = is_ours
@@ -66,13 +87,19 @@ class Running:
         """What it was started by."""
         return command_of(self.pid)
 
+    def url(self, hostname: str) -> str:
+        """Where a name is reached by it."""
+        return f"{self.scheme}://{hostname}:{self.port}"
+
 
 def find_proxy(store: RouteStore) -> Running | None:
     """The proxy of a folder; None where no living process is one."""
     pid, port = _number(store.pid_path), _number(store.port_file_path)
     if not pid or not port or started_at(pid) is None:
         return None
-    return Running(pid, port, is_ours=store.has_our_proxy(pid))
+    marker = f"{os.path.dirname(store.pid_path)}/{_TLS}"
+    scheme = "https" if os.path.exists(marker) else "http"
+    return Running(pid, port, scheme, is_ours=store.has_our_proxy(pid))
 
 
 def _number(path: str) -> int:
@@ -134,7 +161,7 @@ class Post:
         store.ensure_dir()
         self._store = store
         folder = os.path.dirname(store.pid_path)
-        self._owner = f"{folder}/{_OWNER}"
+        self._owner, self._tls = f"{folder}/{_OWNER}", f"{folder}/{_TLS}"
         self._lock = os.open(f"{folder}/{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         other: int | None = None
         try:
@@ -153,13 +180,21 @@ class Post:
             os.close(self._lock)
             raise ProxyRunningError(store.dir, other)
 
-    def sign(self, port: int) -> None:
+    def sign(self, port: int, *, secure: bool = False) -> None:
         """Tell others who and where we are.
+
+        Args:
+            port: Where we listen.
+            secure: Whether we speak HTTPS.
 
         Raises:
             OSError: It cannot be written.
         """
         pid = os.getpid()
+        if secure:
+            _write(self._tls, "1")
+        elif os.path.lexists(self._tls):
+            os.unlink(self._tls)
         _write(self._owner, f"{pid} {started_at(pid)}\n")
         _write(self._store.port_file_path, str(port))
         # The last one: who finds it finds the others.
@@ -168,7 +203,7 @@ class Post:
     def close(self) -> None:
         """Give it up; what another one has signed since is left alone."""
         if _number(self._store.pid_path) == os.getpid():
-            for path in (self._store.pid_path, self._store.port_file_path, self._owner):
+            for path in (self._store.pid_path, self._store.port_file_path, self._owner, self._tls):
                 try:
                     os.unlink(path)
                 except OSError:

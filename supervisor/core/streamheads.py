@@ -1,0 +1,119 @@
+"""Heads of HTTP/2 as those of HTTP/1.1, which services speak, and back (RFC 9113, section 8).
+
+A service must not be made to understand anything that the client has not said: what HTTP/2 may
+carry, and a line of HTTP/1.1 may not, is refused (section 10.3).
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from hashlib import sha1
+
+from portweave.supervisor.core.heads import Fields, From, Refusal, Request, read_request
+
+MOST_FIELDS = 1000
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TARGET = re.compile(rb"[\x21-\x7e\x80-\xff]+")
+_NOT_TEXT = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# RFC 6455, section 1.3
+_WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+# What HTTP/2 says by frames of its own: section 8.2.2.
+_OF_CONNECTIONS = frozenset(
+    {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
+)
+
+
+def read_stream(
+    fields: Iterable[tuple[bytes, bytes]], came: From, key: bytes, *, has_body: bool
+) -> Request | Refusal:
+    """Understand the head of a request by HTTP/2.
+
+    Args:
+        fields: Names and values; those that begin with a colon come first.
+        came: Where from.
+        key: For the handshake of a WebSocket (RFC 6455, section 4.1), should it ask for one.
+        has_body: Whether more than the head comes.
+    """
+    pseudo: dict[bytes, bytes] = {}
+    passed: Fields = []
+    for name, text in fields:
+        if name[:1] == b":":
+            pseudo[name] = text
+        elif not _is_field(name, text):
+            return Refusal(400, "a field of its head is not one")
+        elif name not in _OF_CONNECTIONS:
+            passed.append((name, text))
+    if len(passed) > MOST_FIELDS:
+        return Refusal(431, "its head is too long")
+    method, path = pseudo.get(b":method", b""), pseudo.get(b":path", b"")
+    if not _TOKEN.fullmatch(method):
+        return Refusal(400, "its method is not one")
+    authority = pseudo.get(b":authority")
+    if authority is not None:
+        passed = [pair for pair in passed if pair[0] != b"host"]
+        passed.append((b"host", authority))
+    if method == b"CONNECT":
+        # RFC 8441, section 4
+        if pseudo.get(b":protocol", b"").lower() != b"websocket":
+            return Refusal(501, "CONNECT is not spoken here")
+        method = b"GET"
+        passed = [
+            pair for pair in passed if pair[0] not in (b"sec-websocket-key", b"content-length")
+        ]
+        passed += [
+            (b"connection", b"Upgrade"),
+            (b"upgrade", b"websocket"),
+            (b"Sec-WebSocket-Key", key),
+        ]
+    elif has_body and all(name != b"content-length" for name, _ in passed):
+        passed.append((b"transfer-encoding", b"chunked"))
+    if not _TARGET.fullmatch(path):
+        return Refusal(400, "its path is not one")
+    return read_request(method, path, passed, "1.1", came, keep_alive=True)
+
+
+def read_trailers(fields: Iterable[tuple[bytes, bytes]]) -> Fields:
+    """Those of the fields behind a body that may be passed on."""
+    return [(name, text) for name, text in fields if _is_field(name, text)][:MOST_FIELDS]
+
+
+def _is_field(name: bytes, text: bytes) -> bool:
+    return _TOKEN.fullmatch(name) is not None and not _NOT_TEXT.search(text)
+
+
+def is_agreed(key: bytes, fields: Fields) -> bool:
+    """Whether the head of a 101 answer agrees to the WebSocket that was asked for with `key`."""
+    wanted = b64encode(sha1(key + _WEBSOCKET, usedforsecurity=False).digest())
+    found = [text.strip() for name, text in fields if name.lower() == b"sec-websocket-accept"]
+    return found == [wanted]
+
+
+def stream_head(head: bytes, *, tunnel: bool = False) -> list[tuple[bytes, bytes]]:
+    """The fields of an answer by HTTP/2.
+
+    Args:
+        head: The answer's, written for HTTP/1.1, with the empty line behind it.
+        tunnel: Whether it is the 101 that agrees to a WebSocket: here that is a 200.
+    """
+    first, *lines = head[:-4].split(b"\r\n")
+    found = [(b":status", b"200" if tunnel else first[9:12])]
+    for line in lines:
+        name, _, text = line.partition(b":")
+        name = name.lower()
+        if name in _OF_CONNECTIONS or (tunnel and name == b"sec-websocket-accept"):
+            continue
+        found.append((name, text.strip(b" \t")))
+    return found
+
+
+def stream_trailers(lines: bytes) -> list[tuple[bytes, bytes]]:
+    """What stands behind a body.
+
+    Args:
+        lines: From `heads.trailer_lines`.
+    """
+    found: list[tuple[bytes, bytes]] = []
+    for line in lines.split(b"\r\n")[1:-2]:
+        name, _, text = line.partition(b":")
+        found.append((name.lower(), text.strip(b" \t")))
+    return found

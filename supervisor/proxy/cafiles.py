@@ -1,0 +1,106 @@
+"""Where the local authority lies, for all who only point to it: no certificate is read here.
+
+`ca.pem` and `ca-key.pem` are called as portless's. `ca-bundle.pem` has the system's roots as well:
+a program that is told of a file by SSL_CERT_FILE looks at nothing else.
+"""
+
+import os
+
+from portweave.allocator.registry import read_all
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Debian and Arch, Fedora, SUSE, macOS and Alpine: as Go's crypto/x509 looks for them.
+SYSTEM_ROOTS = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+
+def ca_path(folder: str) -> str:
+    """The certificate of a state folder's authority."""
+    return f"{folder}/ca.pem"
+
+
+def key_path(folder: str) -> str:
+    """Its key."""
+    return f"{folder}/ca-key.pem"
+
+
+def system_roots(candidates: "Sequence[str]" = SYSTEM_ROOTS) -> str | None:
+    """The file of all that the system trusts; None where none is known."""
+    return next((path for path in candidates if os.path.isfile(path)), None)
+
+
+def bundle(folder: str, candidates: "Sequence[str]" = SYSTEM_ROOTS) -> str | None:
+    """The file with the system's roots and the folder's authority, made anew where it is old.
+
+    Args:
+        folder: The state folder.
+        candidates: Where the system's roots may lie.
+
+    Returns:
+        Its path; None where there is no authority, or nothing is known of the system's roots:
+        then such a file would take away what programs trust.
+    """
+    system, own = system_roots(candidates), ca_path(folder)
+    if system is None or not os.path.isfile(own):
+        return None
+    path = f"{folder}/ca-bundle.pem"
+    # Whatever has changed in one of them shows in this line.
+    line = f"# {_mark(system)} {_mark(own)}\n".encode()
+    try:
+        with open(path, "rb") as file:
+            if file.readline() == line:
+                return path
+    except OSError:
+        pass
+    write_new(path, line + read_all(own).rstrip() + b"\n" + read_all(system), 0o644)
+    return path
+
+
+def variables(folder: str) -> dict[str, str]:
+    """What has programs trust the authority besides all else; nothing where there is none."""
+    own = ca_path(folder)
+    if not os.path.isfile(own):
+        return {}
+    both = bundle(folder)
+    return {"NODE_EXTRA_CA_CERTS": own} | ({} if both is None else {"SSL_CERT_FILE": both})
+
+
+def write_new(path: str, data: bytes, mode: int) -> None:
+    """Write a file as a whole, or not at all, so that a power cut leaves the old one or this.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    temporary = f"{path}.tmp.{os.getpid()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, 0o600)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    finally:
+        os.close(descriptor)
+    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _mark(path: str) -> str:
+    status = os.stat(path)
+    return f"{path} {status.st_mtime_ns} {status.st_size}"

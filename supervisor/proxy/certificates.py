@@ -1,0 +1,208 @@
+"""Certificates of a local authority, and of the servers that it vouches for.
+
+The authority may only vouch for names of this machine: it is bound to `localhost`, what ends in
+it, and loopback addresses (RFC 5280, section 4.2.1.10), so that its key, should it ever be stolen,
+opens nobody's bank. Where a state folder has an authority of portless's, that one is used.
+"""
+
+import datetime
+import ipaddress
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from portweave.allocator.hostnames import TLD
+from portweave.supervisor.core.value import value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+AUTHORITY_DAYS = 3650
+# Apple's systems take no longer one: https://support.apple.com/102028
+LEAF_DAYS = 397
+RENEWED_DAYS = 7
+# Clocks differ, those of virtual machines above all.
+_SKEW = datetime.timedelta(days=1)
+_LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+_LONGEST_NAME = 64  # RFC 5280, appendix A.1: ub-common-name
+
+
+@value
+class Authority:
+    """Who vouches for servers.
+
+    Attributes:
+        certificate: What users trust.
+        key: What servers' certificates are signed with.
+    """
+
+    certificate: x509.Certificate
+    key: PrivateKey
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    """A key of the curve that all browsers take."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def make_authority(who: str, now: datetime.datetime) -> Authority:
+    """A new authority.
+
+    Args:
+        who: Whose, as `ada@laptop`: it is shown where a system lists what it trusts.
+        now: With a time zone.
+    """
+    key = new_key()
+    name = _name(f"portweave local CA ({who})")
+    usage = x509.KeyUsage(
+        key_cert_sign=True,
+        crl_sign=True,
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    permitted = [x509.DNSName(TLD), *(x509.IPAddress(network) for network in _LOOPBACK)]
+    certificate = (
+        _builder(name, name, key, now, AUTHORITY_DAYS)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.NameConstraints(permitted, None), critical=True)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    return Authority(certificate, key)
+
+
+def make_leaf(
+    authority: Authority,
+    key: ec.EllipticCurvePrivateKey,
+    names: "Iterable[str]",
+    now: datetime.datetime,
+) -> x509.Certificate:
+    """A certificate for a server.
+
+    Args:
+        authority: Who vouches for it.
+        key: The server's.
+        names: Of hosts, and loopback addresses.
+        now: With a time zone.
+    """
+    issuer = authority.certificate
+    found = [_general(name) for name in names]
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=False,
+        crl_sign=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    return (
+        # What a browser reads are the alternative names; this is for people.
+        _builder(_name("portweave"), issuer.subject, key, now, LEAF_DAYS)
+        .add_extension(x509.SubjectAlternativeName(found), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()),
+            critical=False,
+        )
+        .sign(authority.key, hashes.SHA256())
+    )
+
+
+def is_over(certificate: x509.Certificate, now: datetime.datetime) -> bool:
+    """Whether a certificate is to be made anew: it ends within a week, or has not begun."""
+    until = certificate.not_valid_after_utc - datetime.timedelta(days=RENEWED_DAYS)
+    return not certificate.not_valid_before_utc <= now < until
+
+
+def read_authority(certificate: bytes, key: bytes) -> Authority:
+    """An authority from its two files.
+
+    Raises:
+        ValueError: They are not of one, or do not belong together.
+    """
+    found = x509.load_pem_x509_certificate(certificate)
+    secret = load_pem_private_key(key, password=None)
+    if not isinstance(secret, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise ValueError("its key is of an unknown kind")  # noqa: TRY004
+    if _public(found.public_key()) != _public(secret.public_key()):
+        raise ValueError("certificate and key do not belong together")
+    try:
+        constraints = found.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound:
+        constraints = None
+    if constraints is None or not constraints.ca:
+        raise ValueError("the certificate is not of an authority")
+    return Authority(found, secret)
+
+
+def pem_of(thing: "x509.Certificate | PrivateKey") -> bytes:
+    """A certificate or a key as its file has it."""
+    if isinstance(thing, x509.Certificate):
+        return thing.public_bytes(Encoding.PEM)
+    return thing.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _public(key: object) -> bytes:
+    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        return b""
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    now: datetime.datetime,
+    days: int,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _SKEW)
+        .not_valid_after(now - _SKEW + datetime.timedelta(days=days))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.COMMON_NAME, text[:_LONGEST_NAME]),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "portweave"),
+        ]
+    )
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)

@@ -1,0 +1,214 @@
+"""The door of a proxy that speaks TLS: one port for both, told apart by the first byte.
+
+A TLS connection begins with a handshake record (22; RFC 8446, section 5.1), which no method of
+HTTP begins with. Until that byte has come a connection costs no more than a plain one. What comes
+of it is chosen by ALPN (RFC 7301): HTTP/2 or HTTP/1.1.
+"""
+
+import asyncio
+import time
+from asyncio.sslproto import SSLProtocol
+from typing import TYPE_CHECKING
+
+from portweave.supervisor.proxy.client import Client
+from portweave.supervisor.proxy.streams import Streams
+from portweave.supervisor.proxy.wire import BUFFER
+
+if TYPE_CHECKING:
+    import ssl
+
+    from portweave.supervisor.proxy.client import Hall
+
+_HANDSHAKE = 22
+# How long a client may say nothing at all, and take for the handshake.
+SILENT_S = 30.0
+HANDSHAKE_S = 10
+# One costs fifty times what a plain connection does; a browser has one for each host.
+MOST_SECURE = 1000
+
+
+class Door:
+    """Lets clients in.
+
+    Args:
+        hall: Where they are known.
+        context: For those that speak TLS.
+    """
+
+    def __init__(self, hall: "Hall", context: "ssl.SSLContext") -> None:
+        self.hall = hall
+        self.context = context
+        self._secure: set[Handshake] = set()
+
+    def __len__(self) -> int:
+        return len(self._secure)
+
+    def greet(self) -> "Greeter":
+        """Whoever has come."""
+        return Greeter(self)
+
+    def add(self, handshake: "Handshake") -> bool:
+        """A connection begins to speak TLS; False where there are too many that are at work.
+
+        Of those that are not, the one that has been so for longest has to go.
+        """
+        if len(self._secure) >= MOST_SECURE:
+            idle = [one for one in self._secure if one.is_idle]
+            if not idle:
+                return False
+            oldest = min(idle, key=lambda one: one.since_s)
+            self._secure.discard(oldest)
+            oldest.abort()
+        self._secure.add(handshake)
+        return True
+
+    def remove(self, handshake: "Handshake") -> None:
+        """It has ended."""
+        self._secure.discard(handshake)
+
+
+class Greeter(asyncio.BufferedProtocol):
+    """A connection that has not said anything yet."""
+
+    __slots__ = ("_door", "_since_s", "_transport")
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._since_s = 0.0
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: it is connected."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._since_s = time.monotonic()
+        self._door.hall.enter(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what comes."""
+        return BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what has come first, and hand it to the one that understands it."""
+        transport, self._transport = self._transport, None
+        if transport is None or transport.is_closing():
+            return
+        self._door.hall.leave(self)
+        if BUFFER[0] != _HANDSHAKE:
+            client = Client(self._door.hall)
+            transport.set_protocol(client)
+            client.connection_made(transport)
+            client.buffer_updated(nbytes)
+            return
+        handshake = Handshake(self._door)
+        if not self._door.add(handshake):
+            transport.abort()
+            return
+        transport.set_protocol(handshake)
+        handshake.connection_made(transport)
+        # It has a smaller buffer of its own.
+        data = bytes(BUFFER[:nbytes])
+        while data and not transport.is_closing():
+            room = handshake.get_buffer(len(data))
+            size = min(len(room), len(data))
+            room[:size], data = data[:size], data[size:]
+            handshake.buffer_updated(size)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        if self._transport is not None:
+            self._door.hall.leave(self)
+
+    def check_time(self, now_s: float) -> None:
+        """End it where it has taken too long."""
+        if now_s - self._since_s > SILENT_S:
+            self.abort()
+
+    def finish_up(self) -> None:
+        """Take no further request."""
+        self.abort()
+
+    def abort(self) -> None:
+        """End it at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class Handshake(SSLProtocol):
+    """TLS on a connection, and what is spoken within.
+
+    Attributes:
+        max_size: Of its buffer, in bytes; asyncio's own of 256 KiB would be a gigabyte for a
+            few thousand connections.
+    """
+
+    max_size = 1 << 14
+
+    def __init__(self, door: Door) -> None:
+        self._chooser = _Chooser(door.hall)
+        super().__init__(
+            asyncio.get_running_loop(),
+            self._chooser,
+            door.context,
+            None,  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            server_side=True,
+            ssl_handshake_timeout=HANDSHAKE_S,
+        )
+        self._door = door
+        self._began_s = time.monotonic()
+        self._raw: asyncio.BaseTransport | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way."""
+        chosen = self._chooser.chosen
+        return chosen is None or chosen.is_idle
+
+    @property
+    def since_s(self) -> float:
+        """Since when."""
+        chosen = self._chooser.chosen
+        return self._began_s if chosen is None else chosen.since_s
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: somebody speaks TLS."""
+        self._raw = transport
+        self._door.hall.enter(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The connection has ended."""
+        self._raw = None
+        self._door.hall.leave(self)
+        self._door.remove(self)
+        super().connection_lost(exc)
+
+    def check_time(self, now_s: float) -> None:
+        """End it where it has taken too long: the handshake has a time limit of its own."""
+
+    def finish_up(self) -> None:
+        """Take no further request: what is spoken within does so itself."""
+        if self._chooser.chosen is None:
+            self.abort()
+
+    def abort(self) -> None:
+        """End it at once."""
+        if isinstance(self._raw, asyncio.Transport):
+            self._raw.abort()
+
+
+class _Chooser(asyncio.Protocol):
+    """Has a connection that TLS is ready on speak what was agreed."""
+
+    def __init__(self, hall: "Hall") -> None:
+        self._hall = hall
+        self.chosen: Client | Streams | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """TLS is ready."""
+        assert isinstance(transport, asyncio.Transport)
+        connection: ssl.SSLObject = transport.get_extra_info("ssl_object")
+        is_second = connection.selected_alpn_protocol() == "h2"
+        self.chosen = chosen = Streams(self._hall) if is_second else Client(self._hall)
+        transport.set_protocol(chosen)
+        chosen.connection_made(transport)

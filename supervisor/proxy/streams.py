@@ -1,0 +1,570 @@
+"""The client's side of HTTP/2: a connection, and the requests that are under way on it.
+
+The states of streams, their windows and the compression of heads are the library's (h2); here is
+what belongs to a proxy. A body is passed on as it comes: a stream's window is opened again when
+the service has taken what came, and a service is read from no further while its stream's client
+takes nothing.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from base64 import b64encode
+from collections import deque
+from typing import TYPE_CHECKING
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import (
+    ConnectionTerminated,
+    DataReceived,
+    PingReceived,
+    PriorityUpdated,
+    RemoteSettingsChanged,
+    RequestReceived,
+    StreamEnded,
+    StreamReset,
+    TrailersReceived,
+    WindowUpdated,
+)
+from h2.exceptions import H2Error, ProtocolError
+from h2.settings import SettingCodes, Settings
+from hyperframe.frame import GoAwayFrame
+
+from portweave.supervisor.core import pages
+from portweave.supervisor.core.bucket import Bucket
+from portweave.supervisor.core.heads import From, Refusal, Request
+from portweave.supervisor.core.streamheads import read_stream, read_trailers, stream_head
+from portweave.supervisor.proxy.client import IDLE_S
+from portweave.supervisor.proxy.streamexchange import StreamExchange, StreamFields
+from portweave.supervisor.proxy.wire import BUFFER, HEAD_BYTES, READ_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from h2.events import Event
+
+    from portweave.supervisor.proxy.client import Hall
+    from portweave.supervisor.proxy.exchange import Desk
+
+MOST_STREAMS = 128
+# What a client may send ahead on one stream, and on all: one that stands still stops no other.
+STREAM_BYTES = 1 << 17
+CONNECTION_BYTES = MOST_STREAMS * STREAM_BYTES
+# How much of an answer waits for its client before the service has to, and until how little.
+HIGH_BYTES = 1 << 17
+LOW_BYTES = 1 << 15
+# A page that is left cancels all that it had asked for; who cancels and asks on and on only makes
+# work (CVE-2023-44487). Likewise who sends nothing but what has to be answered.
+RESETS = (1000, 100.0)
+CONTROLS = (1000, 100.0)
+
+
+class Stream:
+    """A request on a connection, as its exchange sees it.
+
+    Attributes:
+        number: The stream's.
+        exchange: The request under way.
+        is_asked: Whether all of the request has come.
+        is_over: Whether its exchange is; some of the answer may still have to be sent.
+        is_queued: Whether it stands in line for sending.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_early",
+        "_has_ended",
+        "_holds_service",
+        "_is_begun",
+        "_is_ended",
+        "_is_paused",
+        "_is_tunnel",
+        "_pending",
+        "_pending_bytes",
+        "_trailers",
+        "_unread",
+        "exchange",
+        "is_asked",
+        "is_over",
+        "is_queued",
+        "number",
+    )
+
+    def __init__(
+        self, connection: "Streams", number: int, request: Request | Refusal, key: bytes
+    ) -> None:
+        self.number = number
+        self.is_asked = self.is_queued = self.is_over = False
+        self._connection = connection
+        # Of the answer: what the client's window has no room for yet.
+        self._pending: deque[bytes] = deque()
+        self._pending_bytes = 0
+        self._trailers: StreamFields = []
+        self._is_begun = self._is_ended = self._has_ended = self._is_tunnel = False
+        self._holds_service = self._is_paused = False
+        # Of the request: how much was taken and not yet passed on, and what came before a
+        # WebSocket was agreed to.
+        self._unread = 0
+        self._early: list[bytes] = []
+        self.exchange = StreamExchange(self, connection.desk, request, key)
+
+    # What the connection calls.
+
+    @property
+    def is_tunnel_to_be(self) -> bool:
+        """Whether it asks for a WebSocket."""
+        request = self.exchange.request
+        return isinstance(request, Request) and bool(request.upgrade)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to send."""
+        return self._is_begun and (bool(self._pending) or self._is_ended)
+
+    def take_data(self, data: bytes, length: int) -> None:
+        """A piece of the request's body, or of what a WebSocket says.
+
+        Args:
+            data: It.
+            length: What it takes of the windows.
+        """
+        exchange = self.exchange
+        self._unread += length
+        if self._is_tunnel:
+            exchange.take_tunnel_bytes(data)
+        elif self.is_tunnel_to_be:
+            self._early.append(data)
+            return
+        else:
+            exchange.take_request_body(data)
+            exchange.advance()
+        if not self._is_paused and not exchange.is_holding:
+            self._open_window()
+
+    def take_end(self, trailers: StreamFields) -> None:
+        """The client has no more to say."""
+        if self.is_asked:
+            return
+        self.is_asked = True
+        if self.is_over:
+            return
+        if self._is_tunnel:
+            self.exchange.take_tunnel_eof()
+        elif self.is_tunnel_to_be:
+            self._connection.reset(self, ErrorCodes.CANCEL)
+        else:
+            self.exchange.end_request(trailers)
+            self.exchange.advance()
+
+    def send_some(self, h2: H2Connection) -> int | None:
+        """Send as much as fits into one frame; how much that was, None where there is no room.
+
+        Raises:
+            ProtocolError: The stream is closed.
+        """
+        size = 0
+        if self._pending:
+            room = min(h2.local_flow_control_window(self.number), h2.max_outbound_frame_size)
+            if room <= 0:
+                return None
+            piece = self._pending.popleft()
+            if len(piece) > room:
+                self._pending.appendleft(piece[room:])
+                piece = piece[:room]
+            size = len(piece)
+            self._pending_bytes -= size
+            is_last = self._is_ended and not self._pending and not self._trailers
+            h2.send_data(self.number, piece, end_stream=is_last)
+            if self._holds_service and self._pending_bytes <= LOW_BYTES:
+                self._holds_service = False
+                self.exchange.let_service_go_on()
+            if not is_last:
+                return size
+        elif self._trailers:
+            h2.send_headers(self.number, self._trailers, end_stream=True)
+        else:
+            h2.end_stream(self.number)
+        self._is_ended, self._has_ended = False, True
+        if self.is_over:
+            self._connection.forget(self)
+        return size
+
+    def drop(self) -> None:
+        """It has come to an end."""
+        self.is_over = True
+        self._pending.clear()
+        self._early.clear()
+        self._is_ended = False
+        self._open_window()
+        self.exchange.abandon()
+
+    def _open_window(self) -> None:
+        length, self._unread = self._unread, 0
+        if length:
+            self._connection.give_back(self.number, length)
+
+    # What the exchange calls.
+
+    def send_head(self, fields: StreamFields) -> None:
+        """Send a head: of the answer, or before it."""
+        if self._connection.send_head(self, fields):
+            self._is_begun = True
+
+    def send_trailers(self, fields: StreamFields) -> None:
+        """What is to stand behind the body."""
+        self._trailers = fields
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body."""
+        if self.is_over or not data:
+            return
+        self._pending.append(data)
+        self._pending_bytes += len(data)
+        if self._pending_bytes > HIGH_BYTES and not self._holds_service:
+            self._holds_service = True
+            self.exchange.hold_service()
+        self._connection.queue(self)
+
+    def pause(self) -> None:
+        """Open the window no further for now."""
+        self._is_paused = True
+
+    def resume(self) -> None:
+        """Open it again."""
+        self._is_paused = False
+        if not self._early:
+            self._open_window()
+
+    def abort(self) -> None:
+        """End it at once: what was sent is not whole."""
+        self._connection.reset(self, ErrorCodes.INTERNAL_ERROR)
+
+    def say(self, page: pages.Page, request: Request | Refusal, *, keep_alive: bool) -> None:
+        """Answer ourselves."""
+        html, body_wanted = False, True
+        if isinstance(request, Request):
+            html, body_wanted = request.wants_html, request.method != b"HEAD"
+        answer = pages.render(page, html=html, body_wanted=body_wanted)
+        head, end, body = answer.partition(b"\r\n\r\n")
+        self.send_head(stream_head(head + end))
+        self.write(body)
+
+    def begin_tunnel(self) -> None:
+        """From now on its bytes are those of a WebSocket."""
+        if self._is_tunnel:
+            return
+        self._is_tunnel = True
+        early, self._early = self._early, []
+        for data in early:
+            self.exchange.take_tunnel_bytes(data)
+        self._open_window()
+
+    def end_tunnel(self) -> None:
+        """The service has no more to say in it."""
+        self._is_ended = True
+        self._connection.queue(self)
+
+    def end_exchange(self, *, keep_alive: bool, read_all: bool) -> None:
+        """The answer is complete."""
+        if self.is_over:
+            return
+        self.is_over = True
+        if self._has_ended:
+            self._connection.forget(self)
+            return
+        self._is_ended = True
+        self._connection.queue(self)
+
+
+class Streams(asyncio.BufferedProtocol):
+    """One connection of a client that speaks HTTP/2.
+
+    Attributes:
+        since_s: When it last began to be idle.
+    """
+
+    def __init__(self, hall: "Hall") -> None:
+        self.since_s = 0.0
+        self._hall = hall
+        self._transport: asyncio.Transport | None = None
+        self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding=False))
+        self._h2.local_settings = Settings(
+            client=False,
+            initial_values={
+                SettingCodes.MAX_CONCURRENT_STREAMS: MOST_STREAMS,
+                SettingCodes.INITIAL_WINDOW_SIZE: STREAM_BYTES,
+                SettingCodes.MAX_HEADER_LIST_SIZE: HEAD_BYTES,
+                SettingCodes.ENABLE_CONNECT_PROTOCOL: 1,
+            },
+        )
+        self._streams: dict[int, Stream] = {}
+        # Those that have something to send, in turn.
+        self._line: deque[Stream] = deque()
+        self._is_full = self._is_due = self._is_leaving = False
+        self._resets, self._controls = Bucket(*RESETS), Bucket(*CONTROLS)
+        self._came: From | None = None
+
+    @property
+    def desk(self) -> "Desk":
+        """Where requests find their service."""
+        return self._hall.desk
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way."""
+        return not self._streams
+
+    def check_time(self, now_s: float) -> None:
+        """End it where it has been idle for too long."""
+        if not self._streams and now_s - self.since_s > IDLE_S:
+            self._leave()
+
+    def finish_up(self) -> None:
+        """Take no further request."""
+        self._leave()
+        for stream in [one for one in self._streams.values() if one.is_tunnel_to_be]:
+            self.reset(stream, ErrorCodes.CANCEL)
+
+    def abort(self) -> None:
+        """End it at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: it is connected."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self.since_s = time.monotonic()
+        peer = transport.get_extra_info("peername")
+        self._came = From(peer[0].encode(), b"https")
+        self._hall.enter(self)
+        self._h2.initiate_connection()
+        self._h2.increment_flow_control_window(CONNECTION_BYTES - (1 << 16) + 1)
+        self._push()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what comes."""
+        return BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what has come."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        try:
+            events = self._h2.receive_data(bytes(BUFFER[:nbytes]))
+            for event in events:
+                self._take(event)
+        except H2Error:
+            # The library has written why.
+            self._push()
+            self._end()
+            return
+        self._plan_push()
+
+    def eof_received(self) -> bool:
+        """The other side sends no more."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        self._transport = None
+        self._hall.leave(self)
+        for stream in list(self._streams.values()):
+            stream.drop()
+        self._streams.clear()
+        self._line.clear()
+
+    def pause_writing(self) -> None:
+        """Too much waits to be sent."""
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        """What waited has been sent."""
+        self._is_full = False
+        self._plan_push()
+
+    def _take(self, event: "Event") -> None:
+        match event:
+            case DataReceived():
+                self._take_data(event)
+            case RequestReceived():
+                self._take_request(event)
+            case TrailersReceived():
+                stream = self._streams.get(event.stream_id or 0)
+                if stream is not None:
+                    stream.take_end(read_trailers(_pairs(event.headers)))
+            case StreamEnded():
+                stream = self._streams.get(event.stream_id or 0)
+                if stream is not None:
+                    stream.take_end([])
+            case StreamReset():
+                self._count(self._resets)
+                stream = self._streams.get(event.stream_id or 0)
+                if stream is not None:
+                    self._remove(stream)
+            case WindowUpdated() | RemoteSettingsChanged():
+                if isinstance(event, RemoteSettingsChanged):
+                    self._count(self._controls)
+                for stream in self._streams.values():
+                    self.queue(stream)
+            case PingReceived() | PriorityUpdated():
+                self._count(self._controls)
+            case ConnectionTerminated():
+                # From here on the library sends nothing more.
+                self._end()
+            case _:
+                pass
+
+    def _take_request(self, event: RequestReceived) -> None:
+        number = event.stream_id or 0
+        if self._is_leaving or self._hall.is_draining:
+            self._h2.reset_stream(number, ErrorCodes.REFUSED_STREAM)
+            return
+        assert self._came is not None
+        key = b64encode(os.urandom(16))
+        has_body = event.stream_ended is None
+        request = read_stream(_pairs(event.headers), self._came, key, has_body=has_body)
+        stream = self._streams[number] = Stream(self, number, request, key)
+        if not has_body:
+            stream.is_asked = True
+        if not has_body or stream.is_tunnel_to_be:
+            stream.exchange.end_request([])
+        stream.exchange.advance()
+
+    def _take_data(self, event: DataReceived) -> None:
+        number, length = event.stream_id or 0, event.flow_controlled_length or 0
+        data = event.data or b""
+        if not data and event.stream_ended is None:
+            self._count(self._controls)
+        stream = self._streams.get(number)
+        if stream is None or stream.is_over:
+            self.give_back(number, length)
+        else:
+            stream.take_data(data, length)
+
+    def _count(self, bucket: Bucket) -> None:
+        """Have what costs us more than the client not happen too often.
+
+        Raises:
+            ProtocolError: It does.
+        """
+        if not bucket.add(time.monotonic()):
+            self._h2.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
+            raise ProtocolError
+
+    def _leave(self) -> None:
+        """Take no further request, and end when those under way have: RFC 9113, section 6.8."""
+        if self._is_leaving or self._transport is None:
+            return
+        self._push()
+        self._is_leaving = True
+        farewell = GoAwayFrame(0, last_stream_id=self._h2.highest_inbound_stream_id)
+        # The library would end at once all that is under way.
+        self._transport.write(farewell.serialize())
+        self._leave_if_idle()
+
+    def _leave_if_idle(self) -> None:
+        if self._is_leaving and not self._streams:
+            self._end()
+
+    def _end(self) -> None:
+        for stream in list(self._streams.values()):
+            self._remove(stream)
+        if self._transport is not None:
+            self._transport.close()
+
+    # What streams call.
+
+    def give_back(self, number: int, length: int) -> None:
+        """Open the windows again for what was taken."""
+        if length:
+            try:
+                self._h2.acknowledge_received_data(length, number)
+            except ProtocolError:
+                return
+            self._plan_push()
+
+    def send_head(self, stream: Stream, fields: StreamFields) -> bool:
+        """Send a head; whether the stream takes one."""
+        if stream.is_over:
+            return False
+        try:
+            self._h2.send_headers(stream.number, fields)
+        except ProtocolError:
+            self.reset(stream, ErrorCodes.INTERNAL_ERROR)
+            return False
+        self._plan_push()
+        return True
+
+    def queue(self, stream: Stream) -> None:
+        """A stream may have something to send."""
+        if stream.has_news and not stream.is_queued:
+            stream.is_queued = True
+            self._line.append(stream)
+            self._plan_push()
+
+    def reset(self, stream: Stream, code: ErrorCodes) -> None:
+        """End a stream at once."""
+        with contextlib.suppress(ProtocolError):
+            self._h2.reset_stream(stream.number, code)
+        self._remove(stream)
+
+    def forget(self, stream: Stream) -> None:
+        """A stream has come to its end; of a request that nobody needs no more is sent."""
+        if stream.is_asked:
+            self._remove(stream)
+        else:
+            self.reset(stream, ErrorCodes.NO_ERROR)
+
+    def _remove(self, stream: Stream) -> None:
+        self._streams.pop(stream.number, None)
+        stream.drop()
+        self._plan_push()
+        if not self._streams:
+            self.since_s = time.monotonic()
+
+    def _plan_push(self) -> None:
+        """Send soon, all that comes at once in one piece."""
+        if not self._is_due and self._transport is not None:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._push)
+
+    def _push(self) -> None:
+        self._is_due = False
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        line, unsent = self._line, 0
+        while line and not self._is_full:
+            stream = line.popleft()
+            stream.is_queued = False
+            if not stream.has_news:
+                continue
+            try:
+                size = stream.send_some(self._h2)
+            except ProtocolError:
+                self.reset(stream, ErrorCodes.INTERNAL_ERROR)
+                continue
+            if size is not None:
+                self.queue(stream)
+                unsent += size
+            if unsent > READ_BYTES:
+                unsent = 0
+                transport.write(self._h2.data_to_send())
+        data = self._h2.data_to_send()
+        if data:
+            transport.write(data)
+        self._leave_if_idle()
+
+
+def _pairs(headers: "Iterable[tuple[bytes | str, bytes | str]]") -> StreamFields:
+    return [(_bytes(name), _bytes(text)) for name, text in headers]
+
+
+def _bytes(text: bytes | str) -> bytes:
+    return text if isinstance(text, bytes) else text.encode()

@@ -1,0 +1,177 @@
+"""Whatever a client of HTTP/2 sends, the proxy goes on, and nothing is left of it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from hpack import Encoder
+from hyperframe.frame import (
+    ContinuationFrame,
+    DataFrame,
+    Frame,
+    GoAwayFrame,
+    HeadersFrame,
+    PingFrame,
+    PriorityFrame,
+    RstStreamFrame,
+    SettingsFrame,
+    WindowUpdateFrame,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from portweave.supervisor.core import pages
+from portweave.supervisor.core.heads import Request
+from portweave.supervisor.core.pages import Page
+from portweave.supervisor.proxy.backend import Pool
+from portweave.supervisor.proxy.client import Guest
+from portweave.supervisor.proxy.exchange import Target
+from portweave.supervisor.proxy.server import UNKNOWN, Standing
+from portweave.supervisor.proxy.streams import Streams
+from portweave.supervisor.proxy.wire import BUFFER
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+GET = [(":method", "GET"), (":scheme", "https"), (":authority", "a.localhost"), (":path", "/")]
+
+
+class Transport(asyncio.Transport):
+    """Takes all that is written."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1)})
+        self.written = 0
+        self.is_closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += len(data)
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def abort(self) -> None:
+        self.is_closed = True
+
+
+class Hall:
+    """A proxy without any route."""
+
+    def __init__(self) -> None:
+        self.pool = Pool()
+        self.is_draining = False
+        self.guests: set[Guest] = set()
+
+    @property
+    def desk(self) -> "Hall":
+        return self
+
+    def enter(self, client: Guest) -> None:
+        self.guests.add(client)
+
+    def leave(self, client: Guest) -> None:
+        self.guests.discard(client)
+
+    def find(self, request: Request) -> Target | None:
+        return None
+
+    def unknown(self, request: Request) -> Page:
+        return pages.unknown(request.name, [], 1, "https", may_know=True)
+
+    async def ask(self, target: Target) -> Standing:
+        return UNKNOWN
+
+    async def explain(self, target: Target) -> Page:
+        raise AssertionError(target)
+
+    def report(self, target: Target, why: str) -> None:
+        raise AssertionError(why)
+
+    def spawn(self, work: Coroutine[None, None, None]) -> Callable[[], object]:
+        raise AssertionError(work)
+
+
+def head(number: int, fields: list[tuple[str, str]], *flags: str) -> bytes:
+    frame = HeadersFrame(number, Encoder().encode(fields))
+    frame.flags |= set(flags)
+    return frame.serialize()
+
+
+def frame(kind: type[Frame], number: int, flags: list[str], payload: bytes) -> bytes:
+    made: Any = kind(number)
+    known = {flag.name for flag in kind.defined_flags}
+    made.flags |= {flag for flag in flags if flag in known}
+    if isinstance(made, DataFrame | HeadersFrame | ContinuationFrame):
+        made.data = payload
+    elif isinstance(made, PingFrame):
+        made.opaque_data = payload[:8]
+    elif isinstance(made, SettingsFrame):
+        made.settings = {} if "ACK" in made.flags else dict(enumerate(payload[:5], 1))
+    elif isinstance(made, WindowUpdateFrame):
+        made.window_increment = 1 + len(payload)
+    data: bytes = made.serialize()
+    return data
+
+
+NUMBERS = st.integers(1, 9)
+FLAGS = st.lists(st.sampled_from(["END_STREAM", "END_HEADERS", "ACK", "PRIORITY"]), max_size=3)
+OF_STREAMS = st.sampled_from(
+    [DataFrame, HeadersFrame, ContinuationFrame, RstStreamFrame, PriorityFrame, WindowUpdateFrame]
+)
+OF_CONNECTION = st.sampled_from([SettingsFrame, PingFrame, GoAwayFrame, WindowUpdateFrame])
+FIELDS = st.lists(
+    st.sampled_from(
+        [
+            *GET,
+            *((":method", "CONNECT"), (":protocol", "websocket"), ("te", "trailers"), ("x", "y")),
+            *(("content-length", "1"), ("host", "b.localhost"), ("connection", "close")),
+            ("X", "\n"),
+        ]
+    ),
+    max_size=8,
+)
+PIECES = st.one_of(
+    st.builds(frame, OF_STREAMS, NUMBERS, FLAGS, st.binary(max_size=40)),
+    st.builds(frame, OF_CONNECTION, st.just(0), FLAGS, st.binary(max_size=40)),
+    st.builds(head, NUMBERS, FIELDS, st.just("END_HEADERS")),
+    NUMBERS.map(lambda n: head(2 * n + 1, GET, "END_HEADERS", "END_STREAM")),
+    NUMBERS.map(lambda n: head(2 * n + 1, GET, "END_HEADERS")),
+    st.binary(max_size=60),
+)
+
+
+async def feed(data: bytes, size: int) -> Transport:
+    hall, transport = Hall(), Transport()
+    streams = Streams(hall)
+    streams.connection_made(transport)
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+    for start in range(0, len(data), size):
+        piece = data[start : start + size]
+        BUFFER[: len(piece)] = piece
+        streams.buffer_updated(len(piece))
+        await asyncio.sleep(0)
+    streams.finish_up()
+    await asyncio.sleep(0)
+    streams.connection_lost(None)
+    assert not errors
+    assert not hall.guests
+    assert streams.is_idle
+    return transport
+
+
+@settings(deadline=None)
+@given(st.lists(PIECES, max_size=12), st.integers(1, 200))
+def test_whatever_comes(pieces: list[bytes], size: int) -> None:
+    settings_first = SettingsFrame(0).serialize()
+    asyncio.run(feed(PREFACE + settings_first + b"".join(pieces), size))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 60))
+def test_chunks_do_not_matter(size: int) -> None:
+    whole = PREFACE + SettingsFrame(0).serialize()
+    whole += b"".join(head(2 * n + 1, GET, "END_HEADERS", "END_STREAM") for n in range(3))
+    one, many = asyncio.run(feed(whole, len(whole))), asyncio.run(feed(whole, size))
+    assert one.written == many.written

@@ -1,0 +1,205 @@
+"""A client that speaks HTTP/2 for tests of the proxy: it does as it is told, and no more."""
+
+import socket
+import ssl
+from typing import Self
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import (
+    ConnectionTerminated,
+    DataReceived,
+    Event,
+    InformationalResponseReceived,
+    ResponseReceived,
+    StreamEnded,
+    StreamReset,
+    TrailersReceived,
+)
+
+from tests.proxies import PATIENCE_S
+
+
+def trusting(authority: str, *protocols: str) -> ssl.SSLContext:
+    """A client's context that trusts nobody else."""
+    context = ssl.create_default_context(cafile=authority)
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    return context
+
+
+class Answer:
+    """What has come on a stream.
+
+    Attributes:
+        status: Of the answer; 0 before it has come.
+        fields: Of its head.
+        interim: Statuses of heads before it.
+        body: What has come of it.
+        trailers: Behind it.
+        is_ended: Whether it is complete.
+        code: By which the stream was reset; None where it was not.
+    """
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.fields: dict[str, str] = {}
+        self.interim: list[int] = []
+        self.body = b""
+        self.trailers: dict[str, str] = {}
+        self.is_ended = False
+        self.code: int | None = None
+
+
+class StreamCaller:
+    """A connection that speaks HTTP/2.
+
+    Args:
+        port: Of the proxy.
+        context: From `trusting`.
+        reads: Whether it opens its windows again for what has come.
+
+    Attributes:
+        answers: By stream.
+        end: The code of the connection's end; None before.
+    """
+
+    def __init__(
+        self, port: int, context: ssl.SSLContext, host: str = "a.localhost", *, reads: bool = True
+    ) -> None:
+        plain = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+        self.socket = context.wrap_socket(plain, server_hostname=host)
+        assert self.socket.selected_alpn_protocol() == "h2"
+        self.h2 = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
+        self.h2.initiate_connection()
+        self.answers: dict[int, Answer] = {}
+        self.end: int | None = None
+        self._host = host
+        self._reads = reads
+        self.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def flush(self) -> None:
+        """Send what waits."""
+        self.socket.sendall(self.h2.data_to_send())
+
+    def ask(
+        self,
+        path: str = "/",
+        *fields: tuple[str, str],
+        method: str = "GET",
+        body: bytes | None = None,
+        trailers: dict[str, str] | None = None,
+        end: bool = True,
+    ) -> int:
+        """Send a request; its stream."""
+        number = self.h2.get_next_available_stream_id()
+        head = [(":method", method), (":scheme", "https"), (":authority", self._host)]
+        is_last = body is None and end and not trailers
+        self.h2.send_headers(number, [*head, (":path", path), *fields], end_stream=is_last)
+        self.answers[number] = Answer()
+        self.flush()
+        if body is not None:
+            self.send(number, body, end=end and not trailers)
+        if trailers:
+            self.h2.send_headers(number, list(trailers.items()), end_stream=True)
+            self.flush()
+        return number
+
+    def send(self, number: int, data: bytes, *, end: bool = False) -> None:
+        """Send a body as the windows allow."""
+        rest = memoryview(data)
+        while rest:
+            room = min(self.h2.local_flow_control_window(number), self.h2.max_outbound_frame_size)
+            if room == 0:
+                self.read()
+                continue
+            self.h2.send_data(number, bytes(rest[:room]))
+            self.flush()
+            rest = rest[room:]
+        if end:
+            self.h2.end_stream(number)
+            self.flush()
+
+    def read(self) -> list[Event]:
+        """Take what comes next; nothing at the end of the connection."""
+        data = self.socket.recv(65_536)
+        if not data:
+            self.end = 0 if self.end is None else self.end
+            return []
+        return self.take(data)
+
+    def take(self, data: bytes) -> list[Event]:
+        """Take what has come."""
+        events = self.h2.receive_data(data)
+        for event in events:
+            self._take(event)
+        self.flush()
+        return events
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, ConnectionTerminated):
+            self.end = int(event.error_code or 0)
+            return
+        number = getattr(event, "stream_id", None)
+        answer = self.answers.get(number or 0)
+        if answer is None or number is None:
+            return
+        match event:
+            case InformationalResponseReceived():
+                answer.interim.append(int(_texts(event.headers)[":status"]))
+            case ResponseReceived():
+                answer.fields = _texts(event.headers)
+                answer.status = int(answer.fields[":status"])
+            case DataReceived():
+                answer.body += event.data or b""
+                if self._reads and event.flow_controlled_length:
+                    self.h2.acknowledge_received_data(event.flow_controlled_length, number)
+            case TrailersReceived():
+                answer.trailers = _texts(event.headers)
+            case StreamEnded():
+                answer.is_ended = True
+            case StreamReset():
+                answer.code = int(event.error_code or 0)
+            case _:
+                pass
+
+    def answer(self, number: int) -> Answer:
+        """Read until a stream has its answer, or was reset."""
+        found = self.answers[number]
+        while not found.is_ended and found.code is None:
+            assert self.read() or self.end is None, f"the connection has ended ({self.end})"
+        return found
+
+    def head(self, number: int) -> Answer:
+        """Read until the head of the answer has come."""
+        found = self.answers[number]
+        while not found.status and found.code is None:
+            assert self.read() or self.end is None, f"the connection has ended ({self.end})"
+        return found
+
+    def body(self, number: int, size: int) -> bytes:
+        """Read until so much of the body has come."""
+        found = self.answers[number]
+        while len(found.body) < size:
+            assert self.read() or self.end is None, f"the connection has ended ({self.end})"
+        return found.body
+
+    def until_end(self) -> int:
+        """Read until the connection ends; the code that was given."""
+        try:
+            while self.read() or self.end is None:
+                pass
+        except OSError:
+            return -1 if self.end is None else self.end
+        assert self.end is not None
+        return self.end
+
+
+def _texts(headers: object) -> dict[str, str]:
+    return {str(name): str(text) for name, text in headers}  # type: ignore[attr-defined]  # pyright: ignore

@@ -1,0 +1,100 @@
+"""The files of the local authority."""
+
+import fcntl
+import multiprocessing
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from portweave.errors import AuthorityError, TlsMissingError
+from portweave.supervisor.proxy import authority as module
+from portweave.supervisor.proxy import cafiles
+from portweave.supervisor.proxy.authority import open_authority
+from portweave.supervisor.proxy.certificates import pem_of
+
+
+def test_it_is_made_once_and_its_key_is_private(tmp_path: Path) -> None:
+    first = open_authority(str(tmp_path))
+    assert open_authority(str(tmp_path)).certificate == first.certificate
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {"ca.pem": 0o644, "ca-key.pem": 0o600, "ca.lock": 0o600}
+
+
+def _open(folder: str) -> bytes:
+    return pem_of(open_authority(folder).certificate)
+
+
+def test_two_at_once_make_one(tmp_path: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        found = pool.map(_open, [str(tmp_path)] * 4, chunksize=1)
+    assert len(set(found)) == 1
+
+
+def test_a_key_without_its_certificate_is_what_a_power_cut_leaves(tmp_path: Path) -> None:
+    first = open_authority(str(tmp_path))
+    (tmp_path / "ca.pem").unlink()
+    assert open_authority(str(tmp_path)).certificate != first.certificate
+
+
+def test_what_is_damaged_is_told_and_left_alone(tmp_path: Path) -> None:
+    open_authority(str(tmp_path))
+    (tmp_path / "ca.pem").write_text("nonsense")
+    with pytest.raises(AuthorityError, match=r"ca\.pem cannot be used"):
+        open_authority(str(tmp_path))
+    assert (tmp_path / "ca.pem").read_text() == "nonsense"
+
+
+def test_a_lock_that_is_held_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOCK_S", 0.0)
+    with (tmp_path / "ca.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(AuthorityError, match="is held"):
+            open_authority(str(tmp_path))
+    open_authority(str(tmp_path))
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(AuthorityError):
+        open_authority(str(tmp_path / "none"))
+
+
+def test_without_the_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(name: str) -> object:
+        return None if name == "h2" else object()
+
+    monkeypatch.setattr(module, "find_spec", find)
+    with pytest.raises(TlsMissingError, match="no module h2"):
+        open_authority(str(tmp_path))
+
+
+def test_the_bundle_has_the_systems_roots_too(tmp_path: Path) -> None:
+    folder, system = str(tmp_path), tmp_path / "roots.pem"
+    system.write_text("roots 1\n")
+    assert cafiles.bundle(folder, [str(system)]) is None
+    open_authority(folder)
+    path = cafiles.bundle(folder, ["/nowhere", str(system)])
+    assert path is not None
+    first = Path(path).read_text()
+    assert (tmp_path / "ca.pem").read_text() in first
+    assert first.endswith("roots 1\n")
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o644
+    before = os.stat(path).st_ino
+    assert cafiles.bundle(folder, [str(system)]) == path
+    assert os.stat(path).st_ino == before
+    system.write_text("roots 22\n")
+    cafiles.bundle(folder, [str(system)])
+    assert Path(path).read_text().endswith("roots 22\n")
+    # Without the system's there would be less to trust than before.
+    assert cafiles.bundle(folder, ["/nowhere"]) is None
+
+
+def test_variables(tmp_path: Path) -> None:
+    assert cafiles.variables(str(tmp_path)) == {}
+    open_authority(str(tmp_path))
+    found = cafiles.variables(str(tmp_path))
+    assert found["NODE_EXTRA_CA_CERTS"] == str(tmp_path / "ca.pem")
+    assert found.keys() <= {"NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"}
