@@ -294,6 +294,8 @@ class Backend(asyncio.BufferedProtocol):
             self._parser = httptools.HttpResponseParser(self)
         self._answered = self._bodiless = self._ended = False
         self.used = True
+        # The client may take the end of it slowly: that is between him and us.
+        self.resume()
         self.pool.put(self)
 
 

@@ -15,6 +15,7 @@ from portweave.routes import RouteInfo
 from portweave.supervisor.proxy import door as door_module
 from portweave.supervisor.proxy import secure as secure_module
 from portweave.supervisor.proxy.secure import Identities
+from portweave.supervisor.proxy.streams import HIGH_BYTES
 from tests.proxies import PATIENCE_S, Caller, Proxy, Service, plain, raw
 from tests.streams import Answer, StreamCaller, trusting
 
@@ -396,6 +397,26 @@ def test_who_reads_slowly_has_the_service_wait(
         assert is_blocked.wait(10)
         # Nobody else waits for it.
         assert other.answer(other.ask()).status == 200
+
+
+def test_who_reads_slowly_leaves_a_connection_that_can_be_used(
+    service: Start, proxy: Callable[..., Secure]
+) -> None:
+    # The first window, what may wait for the next, and a little more: at its end it has to wait.
+    body = b"x" * (65_535 + HIGH_BYTES + 1)
+
+    def serve(caller: Caller, _: Service) -> None:
+        while caller.head():
+            caller.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
+            caller.send(body)
+
+    behind = service(serve)
+    between = proxy(a=behind.port)
+    with between.streams(reads=False) as slow, between.streams() as other:
+        slow.body(slow.ask(), 65_535)
+        for _ in range(3):
+            assert other.answer(other.ask()).body == body
+    assert behind.connections <= 2
 
 
 def test_a_service_that_takes_nothing_has_the_client_wait(
