@@ -17,7 +17,9 @@ from portweave.allocator.worktree import DROPPED_VARIABLES, Worktree, locate
 from portweave.errors import RegistryDamagedError, RegistryUnwritableError
 from portweave.findings import Finding, check_entries, check_pool
 from portweave.supervisor.paths import keys, stacks_dir
-from portweave.supervisor.proxy.station import routes_dir
+from portweave.supervisor.proxy.cafiles import ca_path
+from portweave.supervisor.proxy.station import find_proxy, routes_dir, state_folder, wants_tls
+from portweave.trusting import is_trusted_by_system
 
 # A lock that is held for longer than this is held by something that is stuck, or gone.
 _LOCK_S = 2.0
@@ -43,6 +45,7 @@ def check_all(environ: Mapping[str, str], folder: str) -> list[Finding]:
     findings += _check_leases(environ)
     findings += _check_path(environ)
     findings += _check_names(environ)
+    findings += _check_trust(environ)
     findings += _check_folders(path, leases.state_dir(environ), worktree)
     return findings
 
@@ -274,6 +277,24 @@ def _check_names(environ: Mapping[str, str]) -> list[Finding]:
             "note",
             f"browsers find {lost[0]}{more}, but programs that ask the system do not",
             "portweave hosts --write adds them to /etc/hosts; or use the ports",
+        )
+    ]
+
+
+def _check_trust(environ: Mapping[str, str]) -> list[Finding]:
+    """Whether what a proxy with HTTPS shows is trusted; nothing where there is none."""
+    store = RouteStore(routes_dir(environ), private=True)
+    proxy = find_proxy(store)
+    is_secure = wants_tls(environ) if proxy is None else proxy.scheme == "https"
+    authority = ca_path(state_folder(store))
+    if not is_secure or not os.path.exists(authority) or is_trusted_by_system(authority):
+        return []
+    return [
+        Finding(
+            "PW1117",
+            "note",
+            f"this machine does not trust the proxy's CA, {authority}: browsers warn of it",
+            "portweave trust shows what it would change, and asks",
         )
     ]
 

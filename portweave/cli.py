@@ -43,6 +43,7 @@ VERBS = {
     "proxy": "start, stop or look at the proxy: names instead of ports",
     "routes": "show which name leads where",
     "alias": "give any port a name",
+    "trust": "have this machine trust the proxy's certificates",
     "hosts": "names for programs that do not resolve *.localhost",
     "lease": "give a script some ports for a while",
     "panel": "show all worktrees on a page, and act there",
@@ -59,7 +60,7 @@ GROUPS = {
     "The stack": ("up", "down", "ps", "logs", "why", "events", "reload", "panel", "top"),
     "Its services": ("start", "stop", "restart", "kill", "wait", "scale", "attach", "exec", "ask"),
     "Ports and variables": ("run", "show", "port", "env", "ls", "prune", "lease"),
-    "Names": ("url", "open", "proxy", "routes", "alias", "hosts"),
+    "Names": ("url", "open", "proxy", "routes", "alias", "trust", "hosts"),
     "Definitions and this machine": ("check", "graph", "schema", "doctor", "version"),
 }
 

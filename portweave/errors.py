@@ -885,3 +885,39 @@ class AuthorityError(PortweaveError):
             " told again (portweave trust)",
             file=path,
         )
+
+
+class TrustUnaskedError(PortweaveError):
+    """A system's trust was to be changed, and nobody could be asked."""
+
+    code = "PW1114"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nothing was changed: without a terminal nobody can be asked",
+            hint="--yes agrees beforehand, --dry-run only shows what would be done",
+        )
+
+
+class TrustFailedError(PortweaveError):
+    """A command that changes what a system trusts has failed."""
+
+    code = "PW1115"
+
+    def __init__(self, command: str, why: str) -> None:
+        super().__init__(
+            f"{command} failed: {why}", hint="what was done before it stays; trust may be run again"
+        )
+
+
+class NoTrustStoreError(PortweaveError):
+    """How this system is told whom to trust is not known."""
+
+    code = "PW1116"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            "how this system is told whom to trust is not known, and no browser's store is here",
+            hint=f"have it trust {path}; curl takes --cacert {path}, Node NODE_EXTRA_CA_CERTS",
+            file=path,
+        )

@@ -33,6 +33,7 @@ CODES = {
     "PW0211": "git refuses this folder",
     "PW0610": "several programs on PATH are called portweave",
     "PW1110": "the system does not resolve names that have a route",
+    "PW1117": "this machine does not trust the proxy's certificates",
     "PW0953": "the record of a stack that nobody runs any more",
 }
 

@@ -73,8 +73,9 @@ def _agrees() -> bool:
     if not sys.stdin.isatty():
         print("[portweave] nobody can be asked: --yes agrees beforehand", file=sys.stderr)
         return False
-    print("[portweave] go on? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    from portweave.consent import agrees
+
+    return agrees()
 
 
 def _replace(path: str, text: str) -> None:

@@ -79,6 +79,8 @@ def test_the_proxy_is_started_with_https(web: Web, cli: "Cli", tmp_path: Path) -
     assert b" 503 " in web.get("shop.localhost")
     status = json.loads(cli("proxy", "status", "--json", cwd=tmp_path).stdout)
     assert (status["tls"], status["url"]) == (True, f"https://127.0.0.1:{port}")
+    # Nobody has been told to trust it.
+    assert "PW1117" in cli("doctor", cwd=tmp_path).stdout
     # Whoever only asks that one runs has one.
     done = cli("proxy", "start", cwd=tmp_path)
     assert f"runs already, and listens on https://127.0.0.1:{port}" in done.stderr

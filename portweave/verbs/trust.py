@@ -1,0 +1,97 @@
+"""`portweave trust`: have this machine trust the certificates of the proxy."""
+
+import os
+import sys
+
+from portweave.args import Args, Option
+from portweave.errors import NoTrustStoreError, TrustUnaskedError, UsageError
+from portweave.supervisor.proxy.station import open_store, state_folder
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from portweave.supervisor.core.trust import Facts, Step
+
+OPTIONS = (
+    Option("--remove", about="have it no longer trusted"),
+    Option("--dry-run", about="only show what would be done"),
+    Option("-y", "--yes", about="agree beforehand"),
+    Option("--state-dir", metavar="DIR", about="the folder of the proxy"),
+)
+USAGE = "[--remove] [--dry-run] [--yes]"
+HELP = """
+Have the system and its browsers trust the local CA, whose certificates `proxy start --tls` shows;
+it is made if there is none. It vouches for localhost, what ends in it, and loopback addresses, and
+for nothing else.
+
+The commands are shown first, and done if you agree: for the stores of Debian, Fedora, SUSE, Arch
+and macOS, with sudo where the system asks for it, and by certutil (libnss3-tools, nss-tools) for
+those of Chromium and Firefox. --remove undoes all of it; the CA itself stays in its folder.
+"""
+
+
+def run(args: Args) -> int:
+    """Show what is to be done, and do it."""
+    words = args.operands + (args.rest or [])
+    if words:
+        raise UsageError(f"unexpected argument '{words[0]}'")
+    from portweave.supervisor.core.trust import is_possible, steps
+    from portweave.trusting import look
+
+    remove, is_dry = args.flag("remove"), args.flag("dry_run")
+    store = open_store(args.text("state_dir"), os.environ)
+    folder = state_folder(store)
+    if not (remove or is_dry):
+        from portweave.supervisor.proxy.authority import open_authority
+
+        store.ensure_dir()
+        open_authority(folder)
+    facts = look(folder, os.environ)
+    found = steps(facts, remove=remove)
+    _hint(facts)
+    if not found:
+        if not is_possible(facts):
+            raise NoTrustStoreError(facts.authority)
+        _say(f"{facts.authority} is {'not trusted' if remove else 'trusted already'}")
+        return 0
+    _show(found, remove=remove, path=facts.authority)
+    if is_dry:
+        return 0
+    if not args.flag("yes"):
+        if not sys.stdin.isatty():
+            raise TrustUnaskedError
+        from portweave.consent import agrees
+
+        if not agrees():
+            _say("nothing was changed")
+            return 1
+    _do(found)
+    _say(f"{facts.authority} is {'no longer trusted' if remove else 'trusted'}")
+    return 0
+
+
+def _show(found: "tuple[Step, ...]", *, remove: bool, path: str) -> None:
+    from shlex import join
+
+    _say(f"to have {path} {'no longer ' if remove else ''}trusted:")
+    for step in found:
+        _say(f"  {step.about}:")
+        _say(f"    {join(step.argv)}")
+
+
+def _do(found: "tuple[Step, ...]") -> None:
+    from portweave.trusting import do
+
+    for step in found:
+        do(step, os.environ)
+
+
+def _hint(facts: "Facts") -> None:
+    if facts.databases and "certutil" not in facts.programs:
+        _say(
+            "browsers have stores of their own here, which certutil writes: install libnss3-tools"
+            " (Debian), nss-tools (Fedora) or nss (Arch, Homebrew)"
+        )
+
+
+def _say(text: str) -> None:
+    print(f"[portweave] {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,193 @@
+"""How a system, and the browsers on it, are told whom to trust: facts in, commands out."""
+
+from portweave.supervisor.core.value import value
+
+
+@value
+class Facts:
+    """What there is.
+
+    Attributes:
+        platform: As `sys.platform` has it.
+        is_root: Whether we may do everything.
+        programs: Those of `PROGRAMS` that can be run.
+        folders: Those of `FOLDERS` that there are.
+        authority: The file with the certificate.
+        name: What it is called elsewhere.
+        digest: SHA-1 of the certificate, in capitals; empty where there is none.
+        keychain: The user's own, on macOS.
+        is_known: Whether the system has it already: this certificate, or another by its name.
+        is_trusted: Whether the system trusts this very one.
+        databases: Of browsers (NSS): the folder, and whether it has it as above.
+    """
+
+    platform: str
+    is_root: bool
+    programs: frozenset[str]
+    folders: frozenset[str]
+    authority: str
+    name: str
+    digest: str = ""
+    keychain: str = ""
+    is_known: bool = False
+    is_trusted: bool = False
+    databases: tuple[tuple[str, "Standing"], ...] = ()
+
+
+@value
+class Standing:
+    """How a store stands to the authority.
+
+    Attributes:
+        is_known: Whether it has this certificate, or another by its name.
+        is_trusted: Whether it trusts this very one.
+    """
+
+    is_known: bool = False
+    is_trusted: bool = False
+
+
+@value
+class Step:
+    """Something to do.
+
+    Attributes:
+        about: What it is for.
+        argv: The command.
+    """
+
+    about: str
+    argv: tuple[str, ...]
+
+
+@value
+class Store:
+    """Where a family of systems has what it trusts.
+
+    Attributes:
+        system: As people call it.
+        folder: Where certificates are put.
+        refresh: The command behind that.
+        refresh_all: The same when one was taken away.
+    """
+
+    system: str
+    folder: str
+    refresh: tuple[str, ...]
+    refresh_all: tuple[str, ...]
+
+
+STORES = (
+    Store(
+        "Debian, Ubuntu",
+        "/usr/local/share/ca-certificates",
+        ("update-ca-certificates",),
+        # Without it the link to what is gone would stay.
+        ("update-ca-certificates", "--fresh"),
+    ),
+    Store(
+        "Fedora, RHEL",
+        "/etc/pki/ca-trust/source/anchors",
+        ("update-ca-trust", "extract"),
+        ("update-ca-trust", "extract"),
+    ),
+    Store(
+        "openSUSE",
+        "/etc/pki/trust/anchors",
+        ("update-ca-certificates",),
+        ("update-ca-certificates",),
+    ),
+)
+_ARCH_FOLDER = "/etc/ca-certificates/trust-source/anchors"
+PROGRAMS = ("update-ca-certificates", "update-ca-trust", "trust", "security", "certutil")
+FOLDERS = (*(store.folder for store in STORES), _ARCH_FOLDER)
+# Below the home folder.
+DATABASES = (
+    ".pki/nssdb",
+    "snap/chromium/current/.pki/nssdb",
+    ".mozilla/firefox/*",
+    "snap/firefox/common/.mozilla/firefox/*",
+    ".var/app/org.mozilla.firefox/.mozilla/firefox/*",
+    "Library/Application Support/Firefox/Profiles/*",
+)
+
+
+def store_of(facts: Facts) -> Store | None:
+    """The system's store, where it is one of folders."""
+    return next(
+        (
+            store
+            for store in STORES
+            if store.folder in facts.folders and store.refresh[0] in facts.programs
+        ),
+        None,
+    )
+
+
+def copy_of(store: Store, name: str) -> str:
+    """Where a certificate of this name is put."""
+    return f"{store.folder}/{name}.crt"
+
+
+def is_possible(facts: Facts) -> bool:
+    """Whether anything here can be told whom to trust."""
+    has_databases = bool(facts.databases) and "certutil" in facts.programs
+    return has_databases or bool(_system(facts, remove=False))
+
+
+def steps(facts: Facts, *, remove: bool = False) -> tuple[Step, ...]:
+    """What has the system and its browsers trust the authority, or no longer do so.
+
+    Nothing is done where it is so already.
+    """
+    found: list[Step] = []
+    if facts.is_known if remove else not facts.is_trusted:
+        found += _system(facts, remove=remove)
+    if "certutil" in facts.programs:
+        for folder, standing in facts.databases:
+            if standing.is_trusted and not remove:
+                continue
+            if standing.is_known:
+                found.append(
+                    Step(
+                        "take it from a browser's store" if remove else "take the old one away",
+                        ("certutil", "-D", "-d", f"sql:{folder}", "-n", facts.name),
+                    )
+                )
+            if not remove:
+                words = ("certutil", "-A", "-d", f"sql:{folder}", "-n", facts.name, "-t", "C,,")
+                found.append(Step("add it to a browser's store", (*words, "-i", facts.authority)))
+    return tuple(found)
+
+
+def _system(facts: Facts, *, remove: bool) -> list[Step]:
+    sudo = () if facts.is_root else ("sudo", "--")
+    if facts.platform == "darwin":
+        return _macos(facts, remove=remove) if "security" in facts.programs else []
+    store = store_of(facts)
+    if store is not None:
+        copy = copy_of(store, facts.name)
+        if remove:
+            return [
+                Step(f"take it from what the system trusts ({store.system})", (*sudo, "rm", copy)),
+                Step("have programs see that", (*sudo, *store.refresh_all)),
+            ]
+        install = (*sudo, "install", "-m", "0644", facts.authority, copy)
+        return [
+            Step(f"add it to what the system trusts ({store.system})", install),
+            Step("have programs see that", (*sudo, *store.refresh)),
+        ]
+    if _ARCH_FOLDER in facts.folders and "trust" in facts.programs:
+        option = "--remove" if remove else "--store"
+        about = "take it from" if remove else "add it to"
+        words = ("trust", "anchor", option, facts.authority)
+        return [Step(f"{about} what the system trusts (Arch)", (*sudo, *words))]
+    return []
+
+
+def _macos(facts: Facts, *, remove: bool) -> list[Step]:
+    if remove:
+        delete = ("security", "delete-certificate", "-t", "-Z", facts.digest, facts.keychain)
+        return [Step("take it, and the trust in it, from the keychain", delete)]
+    words = ("security", "add-trusted-cert", "-r", "trustRoot", "-p", "ssl", "-k", facts.keychain)
+    return [Step("add it to the keychain, for TLS", (*words, facts.authority))]

@@ -1,0 +1,101 @@
+"""`portweave trust`, without a change of the machine that the tests run on."""
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portweave.args import Args, parse
+from portweave.errors import NoTrustStoreError, TrustFailedError, TrustUnaskedError
+from portweave.supervisor.core.trust import Step, steps
+from portweave.supervisor.proxy.authority import open_authority
+from portweave.trusting import do, is_trusted_by_system, look
+from portweave.verbs import trust
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+
+
+def test_it_only_shows_what_it_would_do(cli: "Cli", tmp_path: Path, home: Path) -> None:
+    done = cli("trust", "--dry-run", cwd=tmp_path)
+    authority = home / "state/portweave/proxy/ca.pem"
+    if NoTrustStoreError.code not in done.stderr:
+        assert done.returncode == 0, done.stderr
+        assert f"to have {authority} trusted:\n" in done.stderr
+    assert not authority.exists()
+
+
+def test_it_does_nothing_where_nobody_can_be_asked(cli: "Cli", tmp_path: Path, home: Path) -> None:
+    done = cli("trust", cwd=tmp_path)
+    assert done.returncode == 1
+    assert TrustUnaskedError.code in done.stderr or NoTrustStoreError.code in done.stderr
+    # The CA itself is there, for those who have to trust it by hand.
+    authority = home / "state/portweave/proxy/ca.pem"
+    assert authority.exists()
+    assert not is_trusted_by_system(str(authority))
+    assert f"{authority} is not trusted" in cli("trust", "--remove", cwd=tmp_path).stderr
+
+
+def test_a_no_changes_nothing(cli: "Cli", tmp_path: Path) -> None:
+    if "update" not in cli("trust", "--dry-run", cwd=tmp_path).stderr:
+        pytest.skip("nothing here could be changed")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*cli.argv, "trust"], cwd=tmp_path, env=cli.env(), stdin=theirs, stderr=subprocess.PIPE
+    )
+    os.write(ours, b"n\n")
+    said = process.communicate(timeout=20)[1].decode()
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == 1
+    assert "go on? [y/N]" in said
+    assert "nothing was changed" in said
+
+
+def test_a_command_that_fails_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    do(Step("say it", ("echo", "said")), os.environ)
+    assert capfd.readouterr().err == "said\n"
+    with pytest.raises(TrustFailedError, match="false failed: it ended with 1"):
+        do(Step("fail", ("false",)), os.environ)
+    with pytest.raises(TrustFailedError, match="none failed"):
+        do(Step("fail", ("/nowhere/none",)), os.environ)
+
+
+def test_where_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portweave.trusting.FOLDERS", ())
+    monkeypatch.setattr("portweave.trusting.PROGRAMS", ())
+    monkeypatch.setattr(sys, "platform", "linux")
+    args = Args()
+    parse(["--state-dir", str(tmp_path)], trust.OPTIONS, args)
+    with pytest.raises(NoTrustStoreError):
+        trust.run(args)
+
+
+def test_browsers_are_told(tmp_path: Path, need: Callable[[str], None]) -> None:
+    need("certutil")
+    database = tmp_path / ".pki/nssdb"
+    database.mkdir(parents=True)
+    words = ["certutil", "-N", "-d", f"sql:{database}", "--empty-password"]
+    subprocess.run(words, check=True)
+    environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+
+    def tell(*, remove: bool = False) -> int:
+        found = steps(look(str(tmp_path), environ), remove=remove)
+        mine = [step for step in found if step.argv[0] == "certutil"]
+        for step in mine:
+            do(step, environ)
+        return len(mine)
+
+    open_authority(str(tmp_path))
+    assert (tell(), tell()) == (1, 0)
+    # Another one takes its place.
+    for name in ("ca.pem", "ca-key.pem"):
+        (tmp_path / name).unlink()
+    open_authority(str(tmp_path))
+    assert (tell(), tell()) == (2, 0)
+    assert (tell(remove=True), tell(remove=True)) == (1, 0)
