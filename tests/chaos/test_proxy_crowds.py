@@ -13,6 +13,7 @@ import pytest
 
 from portweave.routes import RouteStore
 from tests.proxies import Caller, Service, plain
+from tests.streams import trusting
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -29,8 +30,9 @@ def rss_mib(pid: int) -> float:
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_it_serves_on_within_its_memory(
-    cli: "Cli", tmp_path: Path, spawned: Callable[..., subprocess.Popen[bytes]]
+    cli: "Cli", tmp_path: Path, spawned: Callable[..., subprocess.Popen[bytes]], *, tls: bool
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < IDLE + 1000:
@@ -38,6 +40,7 @@ def test_it_serves_on_within_its_memory(
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     folder = tmp_path / "state"
     words = ["-Im", "portweave", "proxy", "run", "--port", "0", "--state-dir", str(folder)]
+    words += ["--tls"] if tls else []
     proxy = spawned([sys.executable, *words], env=cli.env(), stderr=subprocess.PIPE)
     assert proxy.stderr is not None
     port = int(proxy.stderr.readline().rpartition(b"127.0.0.1:")[2].split()[0])
@@ -47,6 +50,10 @@ def test_it_serves_on_within_its_memory(
     try:
         for n in range(IDLE):
             crowd.append(socket.create_connection(("127.0.0.1", port), 10))
+            if tls and n % 5 == 1:
+                # Twice as many as there may be: those that were idle for longest have to go.
+                context = trusting(str(folder / "ca.pem"), "h2")
+                crowd[-1] = context.wrap_socket(crowd[-1], server_hostname="a.localhost")
             if n % 10 == 0:  # a slow one
                 crowd[-1].sendall(b"GET / HTTP/1.1\r\nHost: a.localhost\r\nX: ")
         ask(port)
@@ -71,11 +78,14 @@ def test_it_serves_on_within_its_memory(
 
 def ask(port: int) -> None:
     with Caller(port) as caller:
-        caller.send("GET / HTTP/1.1\r\nHost: a.localhost\r\nConnection: close\r\n\r\n")
+        caller.send("GET / HTTP/1.1\r\nHost: a.localhost\r\nConnection: close\r\n")
+        # With TLS, as an outer proxy that speaks it for us.
+        caller.send("X-Forwarded-Proto: https\r\n\r\n")
         assert b" 200 " in caller.rest()
 
 
 def ask_fails_or_404(port: int) -> None:
     with Caller(port) as caller:
-        caller.send("GET / HTTP/1.1\r\nHost: b.localhost\r\nConnection: close\r\n\r\n")
+        caller.send("GET / HTTP/1.1\r\nHost: b.localhost\r\nConnection: close\r\n")
+        caller.send("X-Forwarded-Proto: https\r\n\r\n")
         assert b" 404 " in caller.rest()

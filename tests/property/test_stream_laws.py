@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
 from hpack import Encoder
 from hyperframe.frame import (
     ContinuationFrame,
@@ -166,6 +167,44 @@ async def feed(data: bytes, size: int) -> Transport:
 def test_whatever_comes(pieces: list[bytes], size: int) -> None:
     settings_first = SettingsFrame(0).serialize()
     asyncio.run(feed(PREFACE + settings_first + b"".join(pieces), size))
+
+
+def begin(*pieces: bytes) -> bytes:
+    return PREFACE + SettingsFrame(0).serialize() + b"".join(pieces)
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        head(1, GET) + 200 * frame(ContinuationFrame, 1, [], b"x"),
+        head(1, GET) + 3 * frame(ContinuationFrame, 1, [], b"\x00" * 16_000),
+        head(1, [*GET, *[("x", "y" * 4000)] * 40], "END_HEADERS"),
+        2000 * frame(PingFrame, 0, [], b"12345678"),
+        2000 * frame(SettingsFrame, 0, [], b""),
+        2000 * frame(PriorityFrame, 1, [], b""),
+        head(1, GET, "END_HEADERS") + 2000 * frame(DataFrame, 1, [], b""),
+        b"".join(head(2 * n + 1, GET, "END_HEADERS") for n in range(200)),
+    ],
+    ids=["continuations", "head", "fields", "pings", "settings", "priorities", "empty", "streams"],
+)
+def test_floods_end_the_connection(flood: bytes) -> None:
+    transport = asyncio.run(feed(begin(flood), 65_536))
+    assert transport.is_closed
+    assert transport.written < 100_000
+
+
+def test_who_asks_for_nothing_is_let_go() -> None:
+    async def idle() -> Transport:
+        hall, transport = Hall(), Transport()
+        streams = Streams(hall)
+        streams.connection_made(transport)
+        streams.check_time(streams.since_s + 100)
+        assert not transport.is_closed
+        streams.check_time(streams.since_s + 121)
+        streams.connection_lost(None)
+        return transport
+
+    assert asyncio.run(idle()).is_closed
 
 
 @settings(deadline=None)

@@ -1,10 +1,13 @@
 """What services are called in URLs."""
 
+from pathlib import Path
+
 import pytest
 
 from portweave.allocator.worktree import Worktree
 from portweave.errors import UsageError
 from portweave.procfiles.model import Origin, Service
+from portweave.supervisor.proxy.station import url_to_be
 from portweave.webnames import Names, names_of, wanted_port
 
 WORKTREE = Worktree("/code/shop", "/code/shop/.git", "/code/shop", "main")
@@ -29,6 +32,28 @@ def test_a_stack_that_runs_keeps_its_names() -> None:
     env = {"HOME": "/nowhere", "PORTWEAVE_PROXY_PORT": "4"}
     names = names_of("bazaar", WORKTREE, env, settled)
     assert (names.domain, names.port) == ("bazaar.localhost", 4)
+
+
+def test_a_stack_that_runs_keeps_its_scheme(tmp_path: Path) -> None:
+    settled = {"project": "shop", "domain": "shop.localhost", "port": 1, "scheme": "https"}
+    env = {"HOME": "/nowhere", "XDG_STATE_HOME": str(tmp_path)}
+    names = names_of("shop", WORKTREE, env, settled)
+    web = Service("web", Origin("/code/shop/portweave.yaml"), env_var="WEB_PORT")
+    assert names.url(web, 1) == "https://web.shop.localhost:1"
+    # Its services are started before the proxy, and find the CA all the same.
+    own = tmp_path / "portweave/proxy/ca.pem"
+    assert names.variables["NODE_EXTRA_CA_CERTS"] == str(own)
+    assert own.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme"), [("1", "https"), ("TRUE", "https"), ("0", "http"), ("", "http")]
+)
+def test_the_user_may_choose_https(tmp_path: Path, text: str, scheme: str) -> None:
+    env = {"HOME": "/nowhere", "XDG_STATE_HOME": str(tmp_path), "PORTWEAVE_TLS": text}
+    env["PORTWEAVE_PROXY_PORT"] = "4"
+    assert names_of("shop", WORKTREE, env).scheme == scheme
+    assert url_to_be("a.localhost", env) == f"{scheme}://a.localhost:1355"
 
 
 def test_what_has_no_route_has_no_url() -> None:
