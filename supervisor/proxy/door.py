@@ -40,9 +40,6 @@ class Door:
         self.context = context
         self._secure: set[Handshake] = set()
 
-    def __len__(self) -> int:
-        return len(self._secure)
-
     def greet(self) -> "Greeter":
         """Whoever has come."""
         return Greeter(self)

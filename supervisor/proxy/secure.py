@@ -71,9 +71,7 @@ class Identities:
         self.is_ours: Callable[[str], bool] = lambda _name: False
         self.context = self._make(COMMON, self._authority).context
         self.context.sni_callback = self._choose
-        with contextlib.suppress(OSError):
-            # It is for services: the proxy itself does without.
-            bundle(folder)
+        self._tell_services()
 
     def __len__(self) -> int:
         return len(self._known)
@@ -111,6 +109,12 @@ class Identities:
         self._authority = open_authority(self._folder)
         self._stamp = self._look()
         self._known.clear()
+        self._tell_services()
+
+    def _tell_services(self) -> None:
+        with contextlib.suppress(OSError):
+            # The proxy itself does without.
+            bundle(self._folder)
 
     def _look(self) -> tuple[int, int]:
         try:

@@ -1,9 +1,7 @@
 """The client's side of HTTP/2: a connection, and the requests that are under way on it.
 
 The states of streams, their windows and the compression of heads are the library's (h2); here is
-what belongs to a proxy. A body is passed on as it comes: a stream's window is opened again when
-the service has taken what came, and a service is read from no further while its stream's client
-takes nothing.
+what belongs to a proxy: whose turn it is to send, bounds, and the farewell.
 """
 
 import asyncio
@@ -33,12 +31,11 @@ from h2.exceptions import H2Error, ProtocolError
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
-from portweave.supervisor.core import pages
 from portweave.supervisor.core.bucket import Bucket
-from portweave.supervisor.core.heads import From, Refusal, Request
-from portweave.supervisor.core.streamheads import read_stream, read_trailers, stream_head
+from portweave.supervisor.core.heads import From
+from portweave.supervisor.core.streamheads import read_stream, read_trailers
 from portweave.supervisor.proxy.client import IDLE_S
-from portweave.supervisor.proxy.streamexchange import StreamExchange, StreamFields
+from portweave.supervisor.proxy.stream import Stream
 from portweave.supervisor.proxy.wire import BUFFER, HEAD_BYTES, READ_BYTES
 
 if TYPE_CHECKING:
@@ -48,235 +45,16 @@ if TYPE_CHECKING:
 
     from portweave.supervisor.proxy.client import Hall
     from portweave.supervisor.proxy.exchange import Desk
+    from portweave.supervisor.proxy.streamexchange import StreamFields
 
 MOST_STREAMS = 128
 # What a client may send ahead on one stream, and on all: one that stands still stops no other.
 STREAM_BYTES = 1 << 17
 CONNECTION_BYTES = MOST_STREAMS * STREAM_BYTES
-# How much of an answer waits for its client before the service has to, and until how little.
-HIGH_BYTES = 1 << 17
-LOW_BYTES = 1 << 15
 # A page that is left cancels all that it had asked for; who cancels and asks on and on only makes
 # work (CVE-2023-44487). Likewise who sends nothing but what has to be answered.
 RESETS = (1000, 100.0)
 CONTROLS = (1000, 100.0)
-
-
-class Stream:
-    """A request on a connection, as its exchange sees it.
-
-    Attributes:
-        number: The stream's.
-        exchange: The request under way.
-        is_asked: Whether all of the request has come.
-        is_over: Whether its exchange is; some of the answer may still have to be sent.
-        is_queued: Whether it stands in line for sending.
-    """
-
-    __slots__ = (
-        "_connection",
-        "_early",
-        "_has_ended",
-        "_holds_service",
-        "_is_begun",
-        "_is_ended",
-        "_is_paused",
-        "_is_tunnel",
-        "_pending",
-        "_pending_bytes",
-        "_trailers",
-        "_unread",
-        "exchange",
-        "is_asked",
-        "is_over",
-        "is_queued",
-        "number",
-    )
-
-    def __init__(
-        self, connection: "Streams", number: int, request: Request | Refusal, key: bytes
-    ) -> None:
-        self.number = number
-        self.is_asked = self.is_queued = self.is_over = False
-        self._connection = connection
-        # Of the answer: what the client's window has no room for yet.
-        self._pending: deque[bytes] = deque()
-        self._pending_bytes = 0
-        self._trailers: StreamFields = []
-        self._is_begun = self._is_ended = self._has_ended = self._is_tunnel = False
-        self._holds_service = self._is_paused = False
-        # Of the request: how much was taken and not yet passed on, and what came before a
-        # WebSocket was agreed to.
-        self._unread = 0
-        self._early: list[bytes] = []
-        self.exchange = StreamExchange(self, connection.desk, request, key)
-
-    # What the connection calls.
-
-    @property
-    def is_tunnel_to_be(self) -> bool:
-        """Whether it asks for a WebSocket."""
-        request = self.exchange.request
-        return isinstance(request, Request) and bool(request.upgrade)
-
-    @property
-    def has_news(self) -> bool:
-        """Whether there is something to send."""
-        return self._is_begun and (bool(self._pending) or self._is_ended)
-
-    def take_data(self, data: bytes, length: int) -> None:
-        """A piece of the request's body, or of what a WebSocket says.
-
-        Args:
-            data: It.
-            length: What it takes of the windows.
-        """
-        exchange = self.exchange
-        self._unread += length
-        if self._is_tunnel:
-            exchange.take_tunnel_bytes(data)
-        elif self.is_tunnel_to_be:
-            self._early.append(data)
-            return
-        else:
-            exchange.take_request_body(data)
-            exchange.advance()
-        if not self._is_paused and not exchange.is_holding:
-            self._open_window()
-
-    def take_end(self, trailers: StreamFields) -> None:
-        """The client has no more to say."""
-        if self.is_asked:
-            return
-        self.is_asked = True
-        if self.is_over:
-            return
-        if self._is_tunnel:
-            self.exchange.take_tunnel_eof()
-        elif self.is_tunnel_to_be:
-            self._connection.reset(self, ErrorCodes.CANCEL)
-        else:
-            self.exchange.end_request(trailers)
-            self.exchange.advance()
-
-    def send_some(self, h2: H2Connection) -> int | None:
-        """Send as much as fits into one frame; how much that was, None where there is no room.
-
-        Raises:
-            ProtocolError: The stream is closed.
-        """
-        size = 0
-        if self._pending:
-            room = min(h2.local_flow_control_window(self.number), h2.max_outbound_frame_size)
-            if room <= 0:
-                return None
-            piece = self._pending.popleft()
-            if len(piece) > room:
-                self._pending.appendleft(piece[room:])
-                piece = piece[:room]
-            size = len(piece)
-            self._pending_bytes -= size
-            is_last = self._is_ended and not self._pending and not self._trailers
-            h2.send_data(self.number, piece, end_stream=is_last)
-            if self._holds_service and self._pending_bytes <= LOW_BYTES:
-                self._holds_service = False
-                self.exchange.let_service_go_on()
-            if not is_last:
-                return size
-        elif self._trailers:
-            h2.send_headers(self.number, self._trailers, end_stream=True)
-        else:
-            h2.end_stream(self.number)
-        self._is_ended, self._has_ended = False, True
-        if self.is_over:
-            self._connection.forget(self)
-        return size
-
-    def drop(self) -> None:
-        """It has come to an end."""
-        self.is_over = True
-        self._pending.clear()
-        self._early.clear()
-        self._is_ended = False
-        self._open_window()
-        self.exchange.abandon()
-
-    def _open_window(self) -> None:
-        length, self._unread = self._unread, 0
-        if length:
-            self._connection.give_back(self.number, length)
-
-    # What the exchange calls.
-
-    def send_head(self, fields: StreamFields) -> None:
-        """Send a head: of the answer, or before it."""
-        if self._connection.send_head(self, fields):
-            self._is_begun = True
-
-    def send_trailers(self, fields: StreamFields) -> None:
-        """What is to stand behind the body."""
-        self._trailers = fields
-
-    def write(self, data: bytes) -> None:
-        """Send a piece of the body."""
-        if self.is_over or not data:
-            return
-        self._pending.append(data)
-        self._pending_bytes += len(data)
-        if self._pending_bytes > HIGH_BYTES and not self._holds_service:
-            self._holds_service = True
-            self.exchange.hold_service()
-        self._connection.queue(self)
-
-    def pause(self) -> None:
-        """Open the window no further for now."""
-        self._is_paused = True
-
-    def resume(self) -> None:
-        """Open it again."""
-        self._is_paused = False
-        if not self._early:
-            self._open_window()
-
-    def abort(self) -> None:
-        """End it at once: what was sent is not whole."""
-        self._connection.reset(self, ErrorCodes.INTERNAL_ERROR)
-
-    def say(self, page: pages.Page, request: Request | Refusal, *, keep_alive: bool) -> None:
-        """Answer ourselves."""
-        html, body_wanted = False, True
-        if isinstance(request, Request):
-            html, body_wanted = request.wants_html, request.method != b"HEAD"
-        answer = pages.render(page, html=html, body_wanted=body_wanted)
-        head, end, body = answer.partition(b"\r\n\r\n")
-        self.send_head(stream_head(head + end))
-        self.write(body)
-
-    def begin_tunnel(self) -> None:
-        """From now on its bytes are those of a WebSocket."""
-        if self._is_tunnel:
-            return
-        self._is_tunnel = True
-        early, self._early = self._early, []
-        for data in early:
-            self.exchange.take_tunnel_bytes(data)
-        self._open_window()
-
-    def end_tunnel(self) -> None:
-        """The service has no more to say in it."""
-        self._is_ended = True
-        self._connection.queue(self)
-
-    def end_exchange(self, *, keep_alive: bool, read_all: bool) -> None:
-        """The answer is complete."""
-        if self.is_over:
-            return
-        self.is_over = True
-        if self._has_ended:
-            self._connection.forget(self)
-            return
-        self._is_ended = True
-        self._connection.queue(self)
 
 
 class Streams(asyncio.BufferedProtocol):
@@ -489,7 +267,7 @@ class Streams(asyncio.BufferedProtocol):
                 return
             self._plan_push()
 
-    def send_head(self, stream: Stream, fields: StreamFields) -> bool:
+    def send_head(self, stream: Stream, fields: "StreamFields") -> bool:
         """Send a head; whether the stream takes one."""
         if stream.is_over:
             return False
@@ -562,7 +340,7 @@ class Streams(asyncio.BufferedProtocol):
         self._leave_if_idle()
 
 
-def _pairs(headers: "Iterable[tuple[bytes | str, bytes | str]]") -> StreamFields:
+def _pairs(headers: "Iterable[tuple[bytes | str, bytes | str]]") -> "StreamFields":
     return [(_bytes(name), _bytes(text)) for name, text in headers]
 
 

@@ -14,8 +14,9 @@ import pytest
 from portweave.routes import RouteInfo
 from portweave.supervisor.proxy import door as door_module
 from portweave.supervisor.proxy import secure as secure_module
+from portweave.supervisor.proxy import server as server_module
 from portweave.supervisor.proxy.secure import Identities
-from portweave.supervisor.proxy.streams import HIGH_BYTES
+from portweave.supervisor.proxy.stream import HIGH_BYTES
 from tests.proxies import PATIENCE_S, Caller, Proxy, Service, plain, raw
 from tests.streams import Answer, StreamCaller, trusting
 
@@ -174,21 +175,34 @@ def test_what_only_looks_like_tls_is_let_go(proxy: Callable[..., Secure], first:
     between.secure().close()
 
 
+@pytest.mark.parametrize("said", [b"", hello()[:100]], ids=["nothing", "half a greeting"])
+def test_who_says_nothing_is_let_go(
+    proxy: Callable[..., Secure], monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(server_module, "SWEEP_S", 0.02)
+    monkeypatch.setattr(door_module, "SILENT_S", 0.0)
+    monkeypatch.setattr(door_module, "HANDSHAKE_S", 0.05)
+    with proxy().connect() as caller:
+        caller.send(said)
+        assert caller.rest() in (b"", b"<reset>")
+
+
 def test_of_too_many_the_one_that_has_been_idle_for_longest_goes(
     service: Start, proxy: Callable[..., Secure], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(door_module, "MOST_SECURE", 2)
-    go_on = threading.Event()
+    has_come, go_on = threading.Event(), threading.Event()
 
     def serve(caller: Caller, _: Service) -> None:
         caller.head()
+        has_come.set()
         assert go_on.wait(10)
         caller.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
-    behind = service(serve)
-    between = proxy(a=behind.port)
+    between = proxy(a=service(serve).port)
     with between.secure() as busy, between.secure() as idle:
         busy.send("GET / HTTP/1.1\r\nHost: a.localhost\r\n\r\n")
+        assert has_come.wait(10)
         with between.secure() as third:
             assert idle.rest() in (b"", b"<reset>")
             third.send("GET / HTTP/1.1\r\nHost: b.localhost\r\n\r\n")
