@@ -193,11 +193,13 @@ class StreamCaller:
     def until_end(self) -> int:
         """Read until the connection ends; the code that was given."""
         try:
-            while self.read() or self.end is None:
-                pass
-        except OSError:
-            return -1 if self.end is None else self.end
-        assert self.end is not None
+            while self.end is None:
+                data = self.socket.recv(65_536)
+                assert data, "it has ended without a word"
+                for event in self.h2.receive_data(data):
+                    self._take(event)
+        except ConnectionError:
+            return -1
         return self.end
 
 

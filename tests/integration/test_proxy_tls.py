@@ -290,13 +290,19 @@ def echo(caller: Caller, service: Service) -> None:
     caller.send(found)
 
 
-def test_websockets_over_tls(service: Start, proxy: Callable[..., Secure]) -> None:
+def test_websockets_over_tls(
+    service: Start, proxy: Callable[..., Secure], caplog: pytest.LogCaptureFixture
+) -> None:
     with proxy(a=service(websocket).port).secure() as caller:
         caller.send("GET / HTTP/1.1\r\nHost: a.localhost\r\nConnection: Upgrade\r\n")
         caller.send("Upgrade: websocket\r\nSec-WebSocket-Key: eA==\r\n\r\n")
         assert b" 101 " in caller.head()
         caller.send("ab")
         assert caller.exactly(4) == b"abab"
+        assert isinstance(caller.socket, ssl.SSLSocket)
+        # TLS has no half-open connections: the other side ends as well.
+        caller.socket.unwrap().close()
+    assert caplog.messages == []
 
 
 def test_who_is_refused_may_read_why(proxy: Callable[..., Secure]) -> None:
