@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from glob import glob
+from glob import escape, glob
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,7 @@ def look(folder: str, environ: "Mapping[str, str]") -> Facts:
         is_trusted = is_trusted and _read(copy) == _read(authority)
     databases: list[tuple[str, Standing]] = []
     for pattern in DATABASES:
-        for found in sorted(glob(f"{home}/{pattern}/cert9.db")):
+        for found in sorted(glob(f"{escape(home)}/{pattern}/cert9.db")):
             database = os.path.dirname(found)
             databases.append((database, _standing(database, facts, path)))
     return replace(facts, is_known=is_known, is_trusted=is_trusted, databases=tuple(databases))
