@@ -35,7 +35,9 @@ log = logging.getLogger("portweave.calls")
 HIGH_WATER_BYTES = 256 * 1024
 READ_BYTES = 64 * 1024
 # More are not kept back to go together: the next process is to have something to do meanwhile.
-BATCH_LINES = 4
+BATCH_LINES = 16
+# What is due is not looked for more often than this: each time, all that is open is gone through.
+LATE_S = 0.02
 BACKLOG = 1024
 LINGER_S = 5.0
 # unix(7): pid, uid and gid of who is at the other end.
@@ -141,7 +143,7 @@ class Hub:
         if len(actions) == 1 and type(action := actions[0]) is tuple:
             if (connection := self._connections.get(action[0])) is not None:
                 connection.write(action[1])
-            if self.calls.deadlines.changed:
+            if self.calls.next_due_s < self._alarm_s:
                 self._set_alarm()
             return
         lines: dict[Peer, list[bytes]] = {}
@@ -172,24 +174,20 @@ class Hub:
         for peer in closing:
             if (connection := self._connections.get(peer)) is not None:
                 connection.close_when_written()
-        if self.calls.deadlines.changed:
+        if self.calls.next_due_s < self._alarm_s:
             self._set_alarm()
 
     def _set_alarm(self) -> None:
-        next_s = self.calls.deadlines.next_s()
-        if next_s is None or next_s >= self._alarm_s:
-            # One that rings too early finds nothing, and is set again.
-            return
         if self._alarm is not None:
             self._alarm.cancel()
-        self._alarm_s = next_s
-        self._alarm = self._loop.call_at(next_s, self._ring)
+        # One that rings for what is over by then finds nothing, and is set again.
+        self._alarm_s = self.calls.next_due_s
+        self._alarm = self._loop.call_at(self._alarm_s + LATE_S, self._ring)
 
     def _ring(self) -> None:
         self._alarm = None
         self._alarm_s = float("inf")
         self.carry_out(self.calls.tick(self._loop.time()))
-        self._set_alarm()
 
     async def _ask_supervisor(self, ask: Ask) -> None:
         def stream(item: object) -> None:

@@ -8,13 +8,13 @@ import asyncio
 import types
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any, Protocol, cast
 
 HIGH_WATER_BYTES = 1024 * 1024
 READ_BYTES = 64 * 1024
 # More are not kept back to go together: the next process is to have something to do meanwhile.
-BATCH_LINES = 4
+BATCH_LINES = 16
 
 
 @types.coroutine
@@ -82,8 +82,15 @@ class Link(Protocol):
     async def drain(self) -> None:
         """Wait until the hub has read enough."""
 
-    def start(self, call: Coroutine[Any, Any, None]) -> Callable[[], object]:
-        """Run a coroutine: here until it comes to `in_task`, then in a task; return its cancel."""
+    def start(
+        self, call: Coroutine[Any, Any, None], context: Context | None = None
+    ) -> Callable[[], object]:
+        """Run a coroutine: here until it comes to `in_task`, then in a task; return its cancel.
+
+        Args:
+            call: The coroutine.
+            context: That it runs in, where there is `in_task`; by default a copy of ours.
+        """
         ...
 
     def call_at(self, when_s: float, call: Callable[[], None]) -> Callable[[], object]:
@@ -192,9 +199,11 @@ class AsyncioLink(asyncio.BufferedProtocol):
         """Wait until the hub has read enough."""
         await self._room.wait()
 
-    def start(self, call: Coroutine[Any, Any, None]) -> Callable[[], object]:
+    def start(
+        self, call: Coroutine[Any, Any, None], context: Context | None = None
+    ) -> Callable[[], object]:
         """Run a coroutine: here until it comes to `in_task`, then in a task; return its cancel."""
-        context = copy_context()
+        context = context or copy_context()
         try:
             context.run(call.send, None)
         except StopIteration:

@@ -6,12 +6,14 @@ it handles.
 
 import random
 from contextvars import ContextVar
+from typing import Protocol
 
 # Of a process's own: what is forked from one place must not give the same numbers twice.
 _chance = random.SystemRandom()
+_ONES = 1 << 64 | 1
 
 
-class Scope:
+class Scope(Protocol):
     """The request that is being handled.
 
     Attributes:
@@ -19,11 +21,8 @@ class Scope:
         traceparent: As it came; empty where there was none.
     """
 
-    __slots__ = ("due_s", "traceparent")
-
-    def __init__(self, due_s: float | None, traceparent: str) -> None:
-        self.due_s = due_s
-        self.traceparent = traceparent
+    due_s: float | None
+    traceparent: str
 
 
 current: ContextVar[Scope | None] = ContextVar("portweave_call", default=None)
@@ -37,7 +36,8 @@ class Spans:
 
     def child_of(self, traceparent: str) -> str:
         """A `traceparent` of a new span: in the same trace, or in a new one."""
-        span = self._bits(64) | 1
         if len(traceparent) == 55 and traceparent[2] == "-" == traceparent[35]:
-            return f"{traceparent[:36]}{span:016x}{traceparent[52:]}"
-        return f"00-{self._bits(128) | 1:032x}-{span:016x}-01"
+            return f"{traceparent[:36]}{self._bits(64) | 1:016x}{traceparent[52:]}"
+        # Neither number is zero.
+        digits = f"{self._bits(192) | _ONES:048x}"
+        return f"00-{digits[:32]}-{digits[32:]}-01"
