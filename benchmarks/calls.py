@@ -1,10 +1,11 @@
 """Calls between two processes by way of the hub, beside a relay between two forked Node processes.
 
-Load echoed; first one call after the other (p50), then 64 under way (calls per second, and the
-processor time of a call in each of the three processes). The hub has everything on: names,
-deadlines, traces, limits. The processes of all contenders live through all rounds, and the rounds
-are short and take turns: what else the machine does disturbs all alike. A ratio is the median of
-those of the rounds.
+Load echoed; first one call after the other (p50 alone), then 64 under way (p50, calls per second,
+and the processor time of a call, in all and in each of the three processes: who asks, passes on and
+answers). Times are microseconds, and the last four columns are ratios to the relay. The hub has
+everything on: names, deadlines, traces, limits. The processes of all contenders live through all
+rounds, and the rounds are short and take turns: what else the machine does disturbs all alike. A
+ratio is the median of those of the rounds.
 
 `portweave` needs only what it always needs. In `portweave-uvloop` the two children run on uvloop,
 as they do where it is installed; it is left out where that is missing.
@@ -25,7 +26,11 @@ from typing import IO
 
 HERE = Path(__file__).resolve().parent
 ROLE = [sys.executable, str(HERE / "calls_role.py")]
+# In the order of their process ids.
+ROLES = ("ask", "hub", "answer")
 NODE = "node"
+IN_FLIGHT = 64
+MEASURED = ("aloneUs", "p50Us", "perSecond")
 
 
 class Contender:
@@ -44,18 +49,17 @@ class Contender:
         self._pids = pids
 
     def measure(self, size: int, seconds: float) -> dict[str, float]:
-        """One round, of either kind of load."""
-        found = self._ask("one", size, seconds / 2)
+        """One round: calls one after the other, and then many at once."""
+        alone = self._ask(1, size, seconds / 2)
         before = [_spent_s(pid) for pid in self._pids]
-        found |= self._ask("many", size, seconds)
+        found = self._ask(IN_FLIGHT, size, seconds)
         calls = found["perSecond"] * seconds
-        for name, pid, at_first in zip(("ask", "hub", "answer"), self._pids, before, strict=True):
+        for name, pid, at_first in zip(ROLES, self._pids, before, strict=True):
             found[name] = (_spent_s(pid) - at_first) * 1e6 / calls
-        found["cpu"] = found["ask"] + found["hub"] + found["answer"]
-        return found
+        return {**found, "aloneUs": alone["p50Us"], "cpu": sum(found[name] for name in ROLES)}
 
-    def _ask(self, name: str, size: int, seconds: float) -> dict[str, float]:
-        self._stdin.write(f"{name} {size} {seconds}\n")
+    def _ask(self, width: int, size: int, seconds: float) -> dict[str, float]:
+        self._stdin.write(f"{width} {size} {seconds}\n")
         self._stdin.flush()
         found: dict[str, float] = json.loads(self._stdout.readline())
         return found
@@ -105,25 +109,20 @@ def portweave(*, fast_loop: bool) -> Generator[Contender]:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             started[role] = process
-        yield Contender(started["ask"], [started[name].pid for name in ("ask", "hub", "answer")])
+        yield Contender(started["ask"], [started[name].pid for name in ROLES])
 
 
 def _table(found: dict[str, list[dict[str, float]]], size: int) -> None:
     for name, rounds in found.items():
         middle = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
-        ratios = {
-            key: statistics.median(
-                one[key] / other[key] for one, other in zip(rounds, found[NODE], strict=True)
-            )
-            for key in ("p50Us", "perSecond", "cpu")
-            if middle[key]
-        }
-        spent = " + ".join(f"{middle[key]:.1f}" for key in ("ask", "hub", "answer"))
-        print(
-            f"| {size} B | {name} | {middle['p50Us']:.0f} | {middle['perSecond']:.0f} | {spent} |"
-            f" {ratios['p50Us']:.2f} | {ratios['perSecond']:.2f} | {ratios.get('cpu', 0):.2f} |",
-            flush=True,
-        )
+        spent = " + ".join(f"{middle[key]:.1f}" for key in ROLES)
+        cells = [f"{middle[key]:.0f}" for key in MEASURED]
+        cells += [f"{middle['cpu']:.1f} = {spent}"]
+        for key in (*MEASURED, "cpu"):
+            pairs = zip(rounds, found[NODE], strict=True)
+            ratios = [one[key] / other[key] for one, other in pairs if other[key]]
+            cells.append(f"{statistics.median(ratios):.2f}" if ratios else "-")
+        print(f"| {size} B | {name} | {' | '.join(cells)} |", flush=True)
 
 
 def main() -> int:
@@ -140,9 +139,9 @@ def main() -> int:
         }
         if importlib.util.find_spec("uvloop"):
             contenders["portweave-uvloop"] = stack.enter_context(portweave(fast_loop=True))
-        head = "| load | contender | p50 (us) | calls/s | us of ask + hub + answer a call |"
-        print(f"{head} p50 ratio | calls/s ratio | processor time ratio |")
-        print("|---|---|--:|--:|--:|--:|--:|--:|")
+        titles = ("p50 alone", "p50", "calls/s", "processor time")
+        print(f"| load | contender | {' | '.join((*titles, *titles))} |")
+        print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")
         names = list(contenders)
         for size in args.sizes:
             found: dict[str, list[dict[str, float]]] = {name: [] for name in names}

@@ -5,11 +5,11 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from portweave import cluster
-
-IN_FLIGHT = 64
+from portweave.supervisor.quickloop import QuickLoop
 
 
 async def hub(path: str) -> None:
@@ -40,46 +40,45 @@ async def ask(path: str) -> None:
         print("ready", flush=True)
         loop = asyncio.get_running_loop()
         while line := await loop.run_in_executor(None, sys.stdin.readline):
-            name, size, seconds = line.split()
-            measure = {"one": one, "many": many}[name]
-            end_s = time.perf_counter() + float(seconds)
-            print(json.dumps(await measure(connection, "x" * int(size), end_s)), flush=True)
+            width, size, seconds = line.split()
+            found = await measure(connection, int(width), "x" * int(size), float(seconds))
+            print(json.dumps(found), flush=True)
 
 
-async def one(connection: cluster.Connection, load: str, end_s: float) -> dict[str, float]:
-    """One call after the other."""
+async def measure(
+    connection: cluster.Connection, width: int, load: str, seconds: float
+) -> dict[str, float]:
+    """Ask, with so many calls under way all the time."""
     times: list[float] = []
-    while (began_s := time.perf_counter()) < end_s:
-        await connection.request("b/echo", load)
-        times.append(time.perf_counter() - began_s)
-    return {"p50Us": statistics.median(times) * 1e6}
-
-
-async def many(connection: cluster.Connection, load: str, end_s: float) -> dict[str, float]:
-    """Many calls under way."""
-    done = 0
     began_s = time.perf_counter()
+    end_s = began_s + seconds
 
     async def work() -> None:
-        nonlocal done
-        while time.perf_counter() < end_s:
+        at_s = began_s
+        while at_s < end_s:
             await connection.request("b/echo", load)
-            done += 1
+            now_s = time.perf_counter()
+            times.append(now_s - at_s)
+            at_s = now_s
 
-    await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
-    return {"perSecond": done / (time.perf_counter() - began_s)}
+    await asyncio.gather(*(work() for _ in range(width)))
+    spent_s = time.perf_counter() - began_s
+    return {"p50Us": statistics.median(times) * 1e6, "perSecond": len(times) / spent_s}
 
 
 def main() -> None:
     """Be one of them."""
     name, path, *rest = sys.argv[1:]
     work = {"hub": hub, "answer": answer, "ask": ask}[name](path)
-    if rest == ["uvloop"]:
+    make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+    if name == "hub":
+        make_loop = QuickLoop
+    elif rest == ["uvloop"]:
         import uvloop
 
-        uvloop.run(work)
-    else:
-        asyncio.run(work)
+        make_loop = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        runner.run(work)
 
 
 if __name__ == "__main__":

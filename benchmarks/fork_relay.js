@@ -1,10 +1,9 @@
 // A relay between two forked Node processes: one asks, the parent passes on, the other answers.
-// Prints the three process ids as JSON; then, for each line "one|many SIZE SECONDS" that it is sent,
-// {"p50Us"} of calls one after the other, or {"perSecond"} of calls with 64 under way.
+// Prints the three process ids as JSON; then, for each line "WIDTH SIZE SECONDS" that it is sent,
+// {"p50Us", "perSecond"} of calls of that size, so many of them under way all the time.
 "use strict";
 const { fork } = require("node:child_process");
 
-const IN_FLIGHT = 64;
 const role = process.env.RELAY_ROLE;
 
 if (role === "answer") {
@@ -24,29 +23,26 @@ if (role === "answer") {
     open.delete(message.id);
     resolve(message.result);
   });
-  const now = () => Number(process.hrtime.bigint()) / 1000;
-  const one = async (load, endUs) => {
+  const measure = async (width, load, seconds) => {
     const times = [];
-    for (let began = now(); began < endUs; began = now()) {
-      await ask(load);
-      times.push(now() - began);
-    }
-    times.sort((a, b) => a - b);
-    return { p50Us: times[times.length >> 1] };
-  };
-  const many = async (load, endUs) => {
-    const began = now();
-    let done = 0;
+    const began = performance.now();
+    const end = began + seconds * 1000;
     const worker = async () => {
-      for (; now() < endUs; done++) await ask(load);
+      for (let at = began, now; at < end; at = now) {
+        await ask(load);
+        now = performance.now();
+        times.push(now - at);
+      }
     };
-    await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
-    return { perSecond: (done / (now() - began)) * 1e6 };
+    await Promise.all(Array.from({ length: width }, worker));
+    const spent = performance.now() - began;
+    const sorted = Float64Array.from(times).sort();
+    return { p50Us: sorted[sorted.length >> 1] * 1000, perSecond: (times.length / spent) * 1000 };
   };
   const lines = require("node:readline").createInterface({ input: process.stdin });
   lines.on("line", async (line) => {
-    const [name, size, seconds] = line.split(" ");
-    const found = await { one, many }[name]("x".repeat(size), now() + seconds * 1e6);
+    const [width, size, seconds] = line.split(" ").map(Number);
+    const found = await measure(width, "x".repeat(size), seconds);
     process.stdout.write(JSON.stringify(found) + "\n");
   });
 } else {

@@ -44,10 +44,12 @@ def supervise(work: bytes, wake: int | None) -> int:
 
     import anyio
 
+    from portweave.supervisor.quickloop import QuickLoop
     from portweave.supervisor.run import run as run_stack
 
+    options = {"loop_factory": QuickLoop}
     # From our own parent, by a socket that nobody else has.
-    return anyio.run(run_stack, pickle.loads(work), wake)  # noqa: S301
+    return anyio.run(run_stack, pickle.loads(work), wake, backend_options=options)  # noqa: S301
 
 
 class Detached:

@@ -35,7 +35,6 @@ DEFAULT_TIMEOUT_S = 30.0
 _GRACE_S = 0.5
 # What is due is not looked for more often than this.
 _LATE_S = 0.02
-_NO_LOAD = b"[]"
 
 
 class _Unset:
@@ -103,7 +102,7 @@ class Connection(Router):
         self._handled: dict[int, Callable[[], object]] = {}
         self._cancelled: set[int] = set()
         self._busy = 0
-        self._queue: deque[tuple[int | None, wire.Message]] = deque()
+        self._queue: deque[tuple[int | None, wire.Message, str]] = deque()
         self._lost = False
         self._link: Link
         self._traced = log.isEnabledFor(logging.DEBUG)
@@ -196,7 +195,7 @@ class Connection(Router):
         trace = self._spans.child_of(scope.traceparent if scope is not None else "")
         left_s = self.timeout_s
         meta = wire.meta_member(None if left_s is None else left_s * 1000, trace)
-        line = wire.notification(address, _array(load), meta)
+        line = wire.notification(address, wire.array(load), meta)
         self._check(line)
         await self._write(line)
 
@@ -254,7 +253,7 @@ class Connection(Router):
     ) -> tuple[int, bytes, str, float | None]:
         """Number and line of a request, whom it asks, and how many seconds it has."""
         address = _address(path, to)
-        params = wire.array(load) if load else _NO_LOAD
+        params = wire.array(load)
         left_s = self.timeout_s if timeout is UNSET else cast("float | None", timeout)
         scope = current.get()
         if scope is None:
@@ -298,7 +297,7 @@ class Connection(Router):
             raise
         if isinstance(answer, ClusterError):
             raise answer
-        message = cast("wire.Message", answer)
+        message: wire.Message = answer
         if message.result is not wire.UNSET:
             return message.result
         assert message.error is not wire.UNSET
@@ -337,7 +336,7 @@ class Connection(Router):
         self._alarm = None
         now_s = self._link.time()
         next_s = inf
-        for ours in self._open.values():
+        for ours in list(self._open.values()):
             if ours.due_s > now_s:
                 next_s = min(next_s, ours.due_s)
             elif not ours.waiter.done():
@@ -387,9 +386,9 @@ class Connection(Router):
         elif take := self._heard.get(method) if number is None else None:
             take(wire.values(message.params or wire.NOTHING))
         elif self._busy < self.max_concurrency:
-            self._start(number, message)
+            self._start(number, message, method)
         elif len(self._queue) < self.max_queue:
-            self._queue.append((number, message))
+            self._queue.append((number, message, method))
         elif number is not None:
             error = Overloaded(f"{self.name} has too much to do", connection=self.name)
             self._link.write(wire.failure(b"%d" % number, error))
@@ -417,14 +416,13 @@ class Connection(Router):
 
     # Requests of others.
 
-    def _start(self, number: int | None, message: wire.Message) -> None:
-        link = self._link
-        if number is not None and link.in_task is not None:
-            direct = self.direct(cast("str", message.method))
+    def _start(self, number: int | None, message: wire.Message, path: str) -> None:
+        if number is not None and self._link.in_task is not None:
+            direct = self.direct(path)
             if direct is not None:
-                self._serve_directly(number, message, direct)
+                self._serve_directly(number, message, path, direct)
                 return
-        self._begin(number, self._serve(number, message), None)
+        self._begin(number, self._serve(number, message, path), None)
 
     def _begin(
         self, number: int | None, call: Coroutine[Any, Any, None], context: Context | None
@@ -437,20 +435,22 @@ class Connection(Router):
         if number is not None and number in self._handled:
             self._handled[number] = cancel
 
-    def _serve_directly(self, number: int, message: wire.Message, direct: Direct) -> None:
+    def _serve_directly(
+        self, number: int, message: wire.Message, path: str, direct: Direct
+    ) -> None:
         """Have a plain function answer, here and now: what is made for a task costs more than it.
 
         What it leaves to be done goes on in a task: it has failed, or given something to await.
         """
         began_s = self._link.time()
         try:
-            req = self._request(number, message, began_s)
+            req = self._request(number, message, path, began_s)
         except NotSerializable as error:
             self._answer(number, self._failed(error))
             return
         context = copy_context()
         try:
-            answer = context.run(_run, direct, req)
+            answer = context.run(direct.run, req)
         except Exception as error:  # an error handler may know what to do
             rest = self.resume(req, direct, error)
             self._begin(number, self._finish(number, req, rest, began_s), context)
@@ -466,10 +466,10 @@ class Connection(Router):
         if self._traced:
             self._log_answer(req, began_s)
 
-    async def _serve(self, number: int | None, message: wire.Message) -> None:
+    async def _serve(self, number: int | None, message: wire.Message, path: str) -> None:
         began_s = self._link.time()
         try:
-            req = self._request(number, message, began_s)
+            req = self._request(number, message, path, began_s)
         except NotSerializable as error:
             self._done(number)
             if number is not None:
@@ -478,7 +478,9 @@ class Connection(Router):
         current.set(req)
         await self._finish(number, req, self.handle(req), began_s)
 
-    def _request(self, number: int | None, message: wire.Message, now_s: float) -> Request:
+    def _request(
+        self, number: int | None, message: wire.Message, path: str, now_s: float
+    ) -> Request:
         """What somebody asks, as its handlers see it.
 
         Raises:
@@ -488,7 +490,7 @@ class Connection(Router):
         timeout_ms = meta.timeout_ms
         left_s = timeout_ms / 1000 if isinstance(timeout_ms, (int, float)) else None
         req = Request(
-            cast("str", message.method),
+            path,
             wire.values(message.params or wire.NOTHING),
             asker=meta.asker or None,
             traceparent=meta.traceparent or "",
@@ -580,11 +582,6 @@ class Connection(Router):
         self._link.write(line, now=self._busy <= 1)
 
 
-def _run(direct: Direct, req: Request) -> Any:
-    current.set(req)
-    return direct.run(req)
-
-
 async def _awaited(req: Request, answer: Any) -> Any:
     await req.wait()
     return await answer
@@ -612,10 +609,6 @@ def _whole(failure: ClusterError) -> ClusterError:
 
 def _reply_of(answer: object) -> Reply:
     return Reply() if answer is None else Reply(answer)
-
-
-def _array(items: tuple[object, ...]) -> bytes:
-    return wire.array(items) if items else _NO_LOAD
 
 
 def _address(path: object, to: str | None) -> str:

@@ -5,6 +5,7 @@ has its own transports; trio has anyio's streams.
 """
 
 import asyncio
+import os
 import types
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager
@@ -142,6 +143,7 @@ class AsyncioLink(asyncio.BufferedProtocol):
         transport = cast("asyncio.Transport", transport)
         transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
         self._transport = transport
+        self._descriptor = transport.get_extra_info("socket").fileno()
 
     def get_buffer(self, sizehint: int) -> bytearray:
         """Where to put what comes."""
@@ -184,16 +186,31 @@ class AsyncioLink(asyncio.BufferedProtocol):
             if len(self._lines) >= BATCH_LINES:
                 self._flush()
         elif now:
-            if not self._transport.is_closing():
-                self._transport.write(line)
+            self._send(line)
         else:
             self._lines.append(line)
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         lines, self._lines = self._lines, []
-        if lines and not self._transport.is_closing():
-            self._transport.write(lines[0] if len(lines) == 1 else b"".join(lines))
+        if lines:
+            self._send(lines[0] if len(lines) == 1 else b"".join(lines))
+
+    def _send(self, data: bytes) -> None:
+        transport = self._transport
+        if transport.is_closing():
+            return
+        if not transport.get_write_buffer_size():
+            # Past the transport, while it has nothing to do: that costs less.
+            try:
+                sent = os.write(self._descriptor, data)
+            except OSError:
+                # It may be full, or gone: the transport finds out.
+                sent = 0
+            if sent == len(data):
+                return
+            data = data[sent:]
+        transport.write(data)
 
     async def drain(self) -> None:
         """Wait until the hub has read enough."""

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from portweave.calls.address import normal
 from portweave.calls.pattern import Key, Match, Pattern
 from portweave.calls.request import Request
+from portweave.calls.trace import current
 from portweave.errors import BadPath, RouteNotFound
 
 MOST_DIRECTS = 1024
@@ -272,7 +273,11 @@ class Direct:
         self.params = params
 
     def run(self, req: Request) -> Any:
-        """Have the function answer; what it returns may still have to be awaited."""
+        """Have the function answer, in a context of the request's own.
+
+        What it returns may still have to be awaited.
+        """
+        current.set(req)
         before = req.path
         req.path = self.path
         req.base_path = self.base_path

@@ -10,7 +10,6 @@ from typing import Protocol
 
 # Of a process's own: what is forked from one place must not give the same numbers twice.
 _chance = random.SystemRandom()
-_ONES = 1 << 64 | 1
 
 
 class Scope(Protocol):
@@ -33,11 +32,12 @@ class Spans:
 
     def __init__(self) -> None:
         self._bits = random.Random(_chance.getrandbits(128)).getrandbits  # noqa: S311 (no secret)
+        self._own = f"{_chance.getrandbits(64):016x}"
 
     def child_of(self, traceparent: str) -> str:
         """A `traceparent` of a new span: in the same trace, or in a new one."""
         if len(traceparent) == 55 and traceparent[2] == "-" == traceparent[35]:
-            return f"{traceparent[:36]}{self._bits(64) | 1:016x}{traceparent[52:]}"
-        # Neither number is zero.
-        digits = f"{self._bits(192) | _ONES:048x}"
-        return f"00-{digits[:32]}-{digits[32:]}-01"
+            return f"{traceparent[:36]}{self._bits(64).to_bytes(8).hex()}{traceparent[52:]}"
+        # The first span of a trace has the half of its number that is random each time.
+        number = self._bits(64).to_bytes(8).hex()
+        return f"00-{self._own}{number}-{number}-01"
