@@ -18,11 +18,11 @@ from typing import cast
 
 from portweave import wire
 from portweave.errors import ClusterError, RemoteError, RouteNotFound
-from portweave.supervisor.core.calls import (
+from portweave.supervisor.core.calls import Calls
+from portweave.supervisor.core.callstate import (
     Action,
     Ask,
     AskSupervisor,
-    Calls,
     CancelSupervisor,
     Close,
     Ended,
@@ -36,8 +36,10 @@ log = logging.getLogger("portweave.calls")
 # What may lie in a transport before its reader counts as one who does not read.
 HIGH_WATER_BYTES = 256 * 1024
 READ_BYTES = 64 * 1024
-# More are not kept back to go together: the next process is to have something to do meanwhile.
-BATCH_LINES = 16
+# More are not kept back to go together: the next process is to have something to do meanwhile. The
+# first go soon, to wake it; then twice as many each time.
+FIRST_LINES = 2
+MOST_LINES = 16
 # What is due is not looked for more often than this: each time, all that is open is gone through.
 LATE_S = 0.02
 BACKLOG = 1024
@@ -331,12 +333,11 @@ class HubConnection(asyncio.BufferedProtocol):
         peer = self._peer
         if lines:
             now_s = self._clock()
-            if len(lines) <= BATCH_LINES:
-                self._hub.carry_out(self._calls.feed(peer, lines, now_s))
-            else:
-                for first in range(0, len(lines), BATCH_LINES):
-                    batch = lines[first : first + BATCH_LINES]
-                    self._hub.carry_out(self._calls.feed(peer, batch, now_s))
+            most = FIRST_LINES
+            while lines:
+                batch, lines = lines[:most], lines[most:]
+                self._hub.carry_out(self._calls.feed(peer, batch, now_s))
+                most = min(2 * most, MOST_LINES)
             if peer.owed_bytes > self._owed_bytes:
                 self._pause()
         if self._reader.overflowed and not self._closing:

@@ -14,8 +14,10 @@ from typing import Any, Protocol, cast
 
 HIGH_WATER_BYTES = 1024 * 1024
 READ_BYTES = 64 * 1024
-# More are not kept back to go together: the next process is to have something to do meanwhile.
-BATCH_LINES = 16
+# More are not kept back to go together: the next process is to have something to do meanwhile. The
+# first go soon, to wake it; then twice as many each time.
+FIRST_LINES = 2
+MOST_LINES = 16
 
 
 @types.coroutine
@@ -111,6 +113,7 @@ class AsyncioLink(asyncio.BufferedProtocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._lines: list[bytes] = []
+        self._most = FIRST_LINES
         self._holding = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
@@ -159,8 +162,7 @@ class AsyncioLink(asyncio.BufferedProtocol):
             self._owner.take(self._view[:nbytes].tobytes())
         finally:
             self._holding = False
-            if self._lines:
-                self._flush()
+            self._flush_last()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The hub has gone."""
@@ -183,13 +185,19 @@ class AsyncioLink(asyncio.BufferedProtocol):
         """Send a line: at once, or with the others of this pass of the loop."""
         if self._lines or self._holding:
             self._lines.append(line)
-            if len(self._lines) >= BATCH_LINES:
+            if len(self._lines) >= self._most:
+                self._most = min(2 * self._most, MOST_LINES)
                 self._flush()
         elif now:
             self._send(line)
         else:
             self._lines.append(line)
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self._flush_last)
+
+    def _flush_last(self) -> None:
+        self._most = FIRST_LINES
+        if self._lines:
+            self._flush()
 
     def _flush(self) -> None:
         lines, self._lines = self._lines, []

@@ -19,7 +19,7 @@ from portweave import cluster
 from portweave.calls.trace import current
 from portweave.cluster import Connection, Next, Reply, Request
 from portweave.supervisor.calls import Hub, SupervisorCall
-from portweave.supervisor.core.calls import Limits
+from portweave.supervisor.core.callstate import Limits
 from portweave.supervisor.quickloop import QuickLoop
 
 Play = Callable[[Hub, str], Awaitable[None]]

@@ -12,7 +12,8 @@ from portweave import wire
 from portweave.calls.address import normal
 from portweave.calls.pattern import Pattern
 from portweave.errors import BadPath
-from portweave.supervisor.core.calls import Action, Calls, Limits, Peer
+from portweave.supervisor.core.calls import Calls
+from portweave.supervisor.core.callstate import Action, Limits, Peer
 
 SAFE = st.text(st.characters(codec="utf-8"))
 

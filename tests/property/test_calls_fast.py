@@ -7,7 +7,8 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from portweave import wire
-from portweave.supervisor.core.calls import Action, Calls, Limits, Peer
+from portweave.supervisor.core.calls import Calls
+from portweave.supervisor.core.callstate import Action, Limits, Peer
 
 NAMES = ("api", "api.2", "web")
 

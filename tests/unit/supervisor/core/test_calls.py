@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from portweave.supervisor.core.calls import Action, AskSupervisor, Calls, Close, Limits, Peer
+from portweave.supervisor.core.calls import Calls
+from portweave.supervisor.core.callstate import Action, AskSupervisor, Close, Limits, Peer
 
 Message = dict[str, Any]
 
