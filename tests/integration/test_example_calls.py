@@ -20,6 +20,8 @@ def test_services_in_python_node_and_shell_call_each_other(
     (root,) = example("calls")
     stack = up(root)
     stack.wait_for("till completed")
+    # What is said and what is printed are read apart.
+    stack.wait_for("exit status 1")
     assert stack.lines_of("till") == [
         '{"for":"Ann","item":"tea","cents":250}',
         "hello Bob",
