@@ -1,12 +1,18 @@
 """Calls between two processes by way of the hub, beside a relay between two forked Node processes.
 
-Load echoed; first one call after the other (p50), then 64 under way (calls per second). The hub has
-everything on: names, deadlines, traces, limits. `portweave` needs only what it always needs;
-`portweave-uvloop` needs uvloop too, and is left out where that is missing.
+Load echoed; first one call after the other (p50 alone), then 64 under way (p50, calls per second,
+and the processor time of a call, in all and in each of the three processes: who asks, passes on and
+answers). Times are microseconds, and the last four columns are ratios to the relay. The hub has
+everything on: names, deadlines, traces, limits. The processes of all contenders live through all
+rounds, and the rounds are short and take turns: what else the machine does disturbs all alike. A
+ratio is the median of those of the rounds.
+
+`portweave` needs only what it always needs. In `portweave-uvloop` the two children run on uvloop,
+as they do where it is installed; it is left out where that is missing.
 """
 
 import argparse
-import asyncio
+import contextlib
 import importlib.util
 import json
 import os
@@ -14,167 +20,140 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Coroutine
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 HERE = Path(__file__).resolve().parent
+ROLE = [sys.executable, str(HERE / "calls_role.py")]
+# In the order of their process ids.
+ROLES = ("ask", "hub", "answer")
+NODE = "node"
 IN_FLIGHT = 64
-WARM_UP = 500
+MEASURED = ("aloneUs", "p50Us", "perSecond")
 
 
-async def hub(path: str) -> None:
-    """Be the hub."""
-    from portweave.supervisor.calls import Hub
+class Contender:
+    """Three processes, at rest until a round is asked of them.
 
-    async with Hub().listen(path):
-        print("ready", flush=True)
-        await asyncio.Event().wait()
+    Args:
+        asker: The one that measures.
+        pids: Of the one that asks, the one that passes on, and the one that answers.
+    """
 
+    def __init__(self, asker: "subprocess.Popen[str]", pids: list[int]) -> None:
+        assert asker.stdin is not None
+        assert asker.stdout is not None
+        self._stdin: IO[str] = asker.stdin
+        self._stdout: IO[str] = asker.stdout
+        self._pids = pids
 
-async def answer(path: str) -> None:
-    """Be the one who answers."""
-    from portweave import cluster
+    def measure(self, size: int, seconds: float) -> dict[str, float]:
+        """One round: calls one after the other, and then many at once."""
+        alone = self._ask(1, size, seconds / 2)
+        before = [_spent_s(pid) for pid in self._pids]
+        found = self._ask(IN_FLIGHT, size, seconds)
+        calls = found["perSecond"] * seconds
+        for name, pid, at_first in zip(ROLES, self._pids, before, strict=True):
+            found[name] = (_spent_s(pid) - at_first) * 1e6 / calls
+        return {**found, "aloneUs": alone["p50Us"], "cpu": sum(found[name] for name in ROLES)}
 
-    async with cluster.connect(path, "b") as connection:
-
-        @connection.route("echo")
-        def echo(req: cluster.Request) -> Any:
-            return req.load[0]
-
-        connection.ready()
-        print("ready", flush=True)
-        await asyncio.Event().wait()
-
-
-async def ask(path: str, size: int, sequential: int, together: int) -> None:
-    """Ask, and print what it took."""
-    from portweave import cluster
-
-    load = "x" * size
-    async with cluster.connect(path, "a") as connection:
-        for _ in range(WARM_UP):
-            await connection.request("b/echo", load)
-        times: list[float] = []
-        for _ in range(sequential):
-            began_s = time.perf_counter()
-            await connection.request("b/echo", load)
-            times.append(time.perf_counter() - began_s)
-        left = together
-
-        async def work() -> None:
-            nonlocal left
-            while left > 0:
-                left -= 1
-                await connection.request("b/echo", load)
-
-        began_s = time.perf_counter()
-        await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
-        spent_s = time.perf_counter() - began_s
-    result = {"p50Us": statistics.median(times) * 1e6, "perSecond": together / spent_s}
-    print(json.dumps(result), flush=True)
+    def _ask(self, width: int, size: int, seconds: float) -> dict[str, float]:
+        self._stdin.write(f"{width} {size} {seconds}\n")
+        self._stdin.flush()
+        found: dict[str, float] = json.loads(self._stdout.readline())
+        return found
 
 
-def run(main: Coroutine[Any, Any, None], *, fast_loop: bool) -> None:
-    """Run it on a loop."""
-    if fast_loop:
-        import uvloop
-
-        uvloop.run(main)
-    else:
-        asyncio.run(main)
-
-
-def measure_node(size: int, sequential: int, together: int) -> dict[str, float]:
-    """One round of the relay."""
-    counts = [str(number) for number in (size, sequential, together)]
-    argv = ["node", str(HERE / "fork_relay.js"), *counts]
-    done = subprocess.run(argv, capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+def _spent_s(pid: int) -> float:
+    """Processor time of all threads of a process; 0 where the system does not tell."""
+    spent_ns = 0
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(FileNotFoundError):
+            spent_ns += int(path.read_text().split()[0])
+    return spent_ns / 1e9
 
 
-def measure_portweave(
-    size: int, sequential: int, together: int, *, fast_loop: bool
-) -> dict[str, float]:
-    """One round by way of the hub."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder, "hub"))
-        loop = ["--uvloop"] if fast_loop else []
-        processes: list[subprocess.Popen[str]] = []
-
-        def start(*words: str) -> subprocess.Popen[str]:
-            argv = [sys.executable, __file__, *loop, "--socket", path, "--role", *words]
-            processes.append(subprocess.Popen(argv, stdout=subprocess.PIPE, text=True))
-            return processes[-1]
-
+@contextlib.contextmanager
+def _started(argv: list[str]) -> "Generator[subprocess.Popen[str]]":
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True) as process:
         try:
-            for role in ("hub", "answer"):
-                out = start(role).stdout
-                assert out is not None
-                assert out.readline() == "ready\n"
-            counts = f"{size},{sequential},{together}"
-            text, _ = start("ask", "--counts", counts).communicate()
-            found: dict[str, float] = json.loads(text)
-            return found
+            yield process
         finally:
-            for process in reversed(processes):
-                process.kill()
-                process.wait()
-                if process.stdout is not None:
-                    process.stdout.close()
+            process.kill()
+
+
+@contextlib.contextmanager
+def node() -> Generator[Contender]:
+    """The relay."""
+    with _started(["node", str(HERE / "fork_relay.js")]) as parent:
+        assert parent.stdout is not None
+        pids = json.loads(parent.stdout.readline())
+        try:
+            yield Contender(parent, pids)
+        finally:
+            for pid in pids[::2]:
+                os.kill(pid, 9)
+
+
+@contextlib.contextmanager
+def portweave(*, fast_loop: bool) -> Generator[Contender]:
+    """The hub, and two processes that have joined it."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        path = str(Path(folder, "hub"))
+        started: dict[str, subprocess.Popen[str]] = {}
+        for role in ("hub", "answer", "ask"):
+            loop = ["uvloop"] if fast_loop and role != "hub" else []
+            process = stack.enter_context(_started([*ROLE, role, path, *loop]))
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            started[role] = process
+        yield Contender(started["ask"], [started[name].pid for name in ROLES])
+
+
+def _table(found: dict[str, list[dict[str, float]]], size: int) -> None:
+    for name, rounds in found.items():
+        middle = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+        spent = " + ".join(f"{middle[key]:.1f}" for key in ROLES)
+        cells = [f"{middle[key]:.0f}" for key in MEASURED]
+        cells += [f"{middle['cpu']:.1f} = {spent}"]
+        for key in (*MEASURED, "cpu"):
+            pairs = zip(rounds, found[NODE], strict=True)
+            ratios = [one[key] / other[key] for one, other in pairs if other[key]]
+            cells.append(f"{statistics.median(ratios):.2f}" if ratios else "-")
+        print(f"| {size} B | {name} | {' | '.join(cells)} |", flush=True)
 
 
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--scale", type=float, default=1.0, help="more or fewer calls")
-    parser.add_argument("--role", help=argparse.SUPPRESS)
-    parser.add_argument("--socket", help=argparse.SUPPRESS)
-    parser.add_argument("--counts", help=argparse.SUPPRESS)
-    parser.add_argument("--uvloop", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of one contender's round")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 10_000], help="of the load")
     args = parser.parse_args()
-    if args.role:
-        counts = [int(text) for text in args.counts.split(",")] if args.counts else []
-        role = {"hub": hub, "answer": answer, "ask": ask}[args.role]
-        run(role(args.socket, *counts), fast_loop=args.uvloop)
-        return 0
-    contenders = ["node", "portweave"]
-    if importlib.util.find_spec("uvloop"):
-        contenders.append("portweave-uvloop")
-    print("| load | contender | p50 (us) | calls/s | p50 ratio | calls/s ratio |")
-    print("|---|---|--:|--:|--:|--:|")
-    for size, sequential, together in ((100, 3000, 30_000), (10_000, 1500, 6000)):
-        counts_ = (size, int(sequential * args.scale), int(together * args.scale))
-        found: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
-        for number in range(args.rounds):
-            # Who begins takes turns too.
-            for name in (
-                contenders[number % len(contenders) :] + contenders[: number % len(contenders)]
-            ):
-                if name == "node":
-                    one = measure_node(*counts_)
-                else:
-                    one = measure_portweave(*counts_, fast_loop=name.endswith("uvloop"))
-                found[name].append(one)
-        for name in contenders:
-            row = [
-                statistics.median(one[key] for one in found[name]) for key in ("p50Us", "perSecond")
-            ]
-            ratios = [
-                statistics.median(
-                    one[key] / other[key]
-                    for one, other in zip(found[name], found["node"], strict=True)
-                )
-                for key in ("p50Us", "perSecond")
-            ]
-            print(
-                f"| {size} B | {name} | {row[0]:.0f} | {row[1]:.0f} |"
-                f" {ratios[0]:.2f} | {ratios[1]:.2f} |",
-                flush=True,
-            )
+    with contextlib.ExitStack() as stack:
+        contenders = {
+            NODE: stack.enter_context(node()),
+            "portweave": stack.enter_context(portweave(fast_loop=False)),
+        }
+        if importlib.util.find_spec("uvloop"):
+            contenders["portweave-uvloop"] = stack.enter_context(portweave(fast_loop=True))
+        titles = ("p50 alone", "p50", "calls/s", "processor time")
+        print(f"| load | contender | {' | '.join((*titles, *titles))} |")
+        print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+        names = list(contenders)
+        for size in args.sizes:
+            found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+            # The first is to get warm, and does not count.
+            for number in range(-1, args.rounds):
+                # Who begins takes turns too.
+                first = number % len(names)
+                for name in names[first:] + names[:first]:
+                    one = contenders[name].measure(size, args.seconds)
+                    if number >= 0:
+                        found[name].append(one)
+            _table(found, size)
     return 0
 
 

@@ -1,13 +1,10 @@
 // A relay between two forked Node processes: one asks, the parent passes on, the other answers.
-// `node fork_relay.js SIZE SEQUENTIAL TOGETHER` prints {"p50Us", "perSecond"} as JSON.
+// Prints the three process ids as JSON; then, for each line "WIDTH SIZE SECONDS" that it is sent,
+// {"p50Us", "perSecond"} of calls of that size, so many of them under way all the time.
 "use strict";
 const { fork } = require("node:child_process");
 
-const IN_FLIGHT = 64;
-const [role, size, sequential, together] = [
-  process.env.RELAY_ROLE,
-  ...process.argv.slice(2).map(Number),
-];
+const role = process.env.RELAY_ROLE;
 
 if (role === "answer") {
   process.on("message", (message) => {
@@ -26,38 +23,33 @@ if (role === "answer") {
     open.delete(message.id);
     resolve(message.result);
   });
-  const measure = async () => {
-    const load = "x".repeat(size);
-    for (let n = 0; n < 500; n++) await ask(load);
+  const measure = async (width, load, seconds) => {
     const times = [];
-    for (let n = 0; n < sequential; n++) {
-      const began = process.hrtime.bigint();
-      await ask(load);
-      times.push(Number(process.hrtime.bigint() - began) / 1000);
-    }
-    times.sort((a, b) => a - b);
-    let left = together;
-    const began = process.hrtime.bigint();
+    const began = performance.now();
+    const end = began + seconds * 1000;
     const worker = async () => {
-      while (left-- > 0) await ask(load);
+      for (let at = began, now; at < end; at = now) {
+        await ask(load);
+        now = performance.now();
+        times.push(now - at);
+      }
     };
-    await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
-    const spentS = Number(process.hrtime.bigint() - began) / 1e9;
-    const p50Us = times[times.length >> 1];
-    process.stdout.write(JSON.stringify({ p50Us, perSecond: together / spentS }) + "\n", () => {
-      process.exit(0);
-    });
+    await Promise.all(Array.from({ length: width }, worker));
+    const spent = performance.now() - began;
+    const sorted = Float64Array.from(times).sort();
+    return { p50Us: sorted[sorted.length >> 1] * 1000, perSecond: (times.length / spent) * 1000 };
   };
-  measure();
+  const lines = require("node:readline").createInterface({ input: process.stdin });
+  lines.on("line", async (line) => {
+    const [width, size, seconds] = line.split(" ").map(Number);
+    const found = await measure(width, "x".repeat(size), seconds);
+    process.stdout.write(JSON.stringify(found) + "\n");
+  });
 } else {
-  const start = (role) =>
-    fork(__filename, process.argv.slice(2), { env: { ...process.env, RELAY_ROLE: role } });
-  const answerer = start("answer");
-  const asker = start("ask");
+  const start = (role) => fork(__filename, { env: { ...process.env, RELAY_ROLE: role } });
+  const [answerer, asker] = [start("answer"), start("ask")];
   asker.on("message", (message) => answerer.send(message));
   answerer.on("message", (message) => asker.send(message));
-  asker.on("exit", (code) => {
-    answerer.kill();
-    process.exitCode = code;
-  });
+  asker.on("exit", () => answerer.kill());
+  console.log(JSON.stringify([asker.pid, process.pid, answerer.pid]));
 }

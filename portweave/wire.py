@@ -227,6 +227,21 @@ def notification(method: str, params: "Raw | bytes", meta: bytes = b"") -> bytes
     return raw_notification(encode(method), params, meta)
 
 
+def passed_on(
+    number: int, method: bytes, params: "Raw | bytes", timeout_ms: float, trace: str, sender: bytes
+) -> bytes:
+    """A request as it is nearly always: with a time, and mostly with a trace."""
+    left_ms = timeout_ms if timeout_ms > 1 else 1  # noqa: FURB136 (a call costs more)
+    if trace:
+        return (
+            b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b,'
+            b'"meta":{"timeout_ms":%d,"traceparent":%b%b}}\n'
+        ) % (number, method, params, left_ms, encode(trace), sender)
+    return b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b,"meta":{"timeout_ms":%d%b}}\n' % (
+        number, method, params, left_ms, sender,
+    )  # fmt: skip
+
+
 def raw_notification(method: bytes, params: "Raw | bytes", meta: bytes) -> bytes:
     """The same, of a method as it is written."""
     return b'{"jsonrpc":"2.0","method":%b,"params":%b%b}\n' % (method, params, meta)
@@ -259,6 +274,11 @@ def key(number: int | str | None) -> bytes:
 def answer(key: bytes, result: "Raw | bytes") -> bytes:
     """An answer of values; `result` is an array."""
     return b'{"jsonrpc":"2.0","id":%b,"result":%b}\n' % (key, result)
+
+
+def int_answer(number: int, result: "Raw | bytes") -> bytes:
+    """The same, of an id that is a number."""
+    return b'{"jsonrpc":"2.0","id":%d,"result":%b}\n' % (number, result)
 
 
 def raw_failure(key: bytes, error: "Raw | bytes") -> bytes:

@@ -76,7 +76,7 @@ class Exchange:
     def _make_hub(self) -> "Hub":
         # What it costs to import is for those who use it.
         from portweave.supervisor.calls import Hub
-        from portweave.supervisor.core.calls import Limits
+        from portweave.supervisor.core.callstate import Limits
 
         plan = self._plan
         hub = Hub(

@@ -36,7 +36,7 @@ def warm_up() -> None:
         sys.modules["ssl"] = None  # type: ignore[assignment]  # pyright: ignore
         import_module("asyncio")
         del sys.modules["ssl"]
-    for name in ("pickle", "portweave.supervisor.run"):
+    for name in ("pickle", "portweave.supervisor.quickloop", "portweave.supervisor.run"):
         import_module(name)
     from portweave.supervisor.tribe import become_subreaper
 
@@ -49,10 +49,12 @@ def supervise(work: bytes, wake: int | None) -> int:
     import asyncio
     import pickle
 
+    from portweave.supervisor.quickloop import QuickLoop
     from portweave.supervisor.run import run as run_stack
 
     # From our own parent, by a socket that nobody else has.
-    return asyncio.run(run_stack(pickle.loads(work), wake))  # noqa: S301
+    with asyncio.Runner(loop_factory=QuickLoop) as runner:
+        return runner.run(run_stack(pickle.loads(work), wake))  # noqa: S301
 
 
 class Detached:

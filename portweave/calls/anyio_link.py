@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, suppress
+from contextvars import Context
 from typing import Any
 
 import anyio
@@ -71,7 +72,9 @@ class AnyioLink:
         while self.is_full and not self._end.is_set():
             await self._room.wait()
 
-    def start(self, call: Coroutine[Any, Any, None]) -> Callable[[], object]:
+    def start(
+        self, call: Coroutine[Any, Any, None], context: Context | None = None
+    ) -> Callable[[], object]:
         """Run a coroutine in a task; return its cancel."""
         scope = anyio.CancelScope()
 

@@ -4,17 +4,20 @@ import logging
 import sys
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextvars import Context, copy_context
 from json import dumps
+from math import inf
 from typing import Any, Final, cast
+
+from msgspec import Struct
 
 from portweave import wire
 from portweave.calls.address import join
-from portweave.calls.deadlines import Deadlines, Due
 from portweave.calls.link import Link, Waiter
 from portweave.calls.request import Reply, Request, as_failure
-from portweave.calls.router import Router
-from portweave.calls.trace import Scope, Spans, current
+from portweave.calls.router import Direct, Router
+from portweave.calls.trace import Spans, current
 from portweave.errors import (
     ClusterError,
     HubUnreachable,
@@ -30,7 +33,8 @@ log = logging.getLogger("portweave.calls")
 DEFAULT_TIMEOUT_S = 30.0
 # The hub tells when the time is up. This much later it is taken for dead.
 _GRACE_S = 0.5
-_NO_LOAD = b"[]"
+# What is due is not looked for more often than this.
+_LATE_S = 0.02
 
 
 class _Unset:
@@ -40,15 +44,18 @@ class _Unset:
 UNSET: Final = _Unset()
 
 
-class _Open:
-    """A request of ours."""
+class _Open(Struct, eq=False):
+    """A request of ours.
 
-    __slots__ = ("asked", "slot", "waiter")
+    Attributes:
+        waiter: Who has made it.
+        asked: Whom or what, in words.
+        due_s: When the hub is to have said at last that nobody has answered.
+    """
 
-    def __init__(self, waiter: Waiter, asked: str) -> None:
-        self.waiter = waiter
-        self.asked = asked
-        self.slot: dict[Due, None] | None = None
+    waiter: Waiter
+    asked: str
+    due_s: float
 
 
 class Connection(Router):
@@ -89,13 +96,13 @@ class Connection(Router):
         self._spans = Spans()
         self._numbers = 0
         self._open: dict[int, _Open] = {}
-        self._deadlines: Deadlines[_Open] = Deadlines()
-        self._alarm_s = float("inf")
+        # No open request is due before.
+        self._next_due_s = inf
         self._alarm: Callable[[], object] | None = None
         self._handled: dict[int, Callable[[], object]] = {}
         self._cancelled: set[int] = set()
         self._busy = 0
-        self._queue: deque[tuple[int | None, wire.Message]] = deque()
+        self._queue: deque[tuple[int | None, wire.Message, str]] = deque()
         self._lost = False
         self._link: Link
         self._traced = log.isEnabledFor(logging.DEBUG)
@@ -159,10 +166,10 @@ class Connection(Router):
             ClusterError: There is no (good) answer; its subclasses say why.
             TypeError: The path is no text.
         """
-        found = wire.values(await self._ask(path, load, to, timeout))
-        if not found:
-            return None
-        return found[0] if len(found) == 1 else tuple(found)
+        found = wire.values(await self._call(*self._prepare(path, load, to, timeout)))
+        if len(found) == 1:
+            return found[0]
+        return tuple(found) if found else None
 
     async def request_many(
         self,
@@ -172,7 +179,7 @@ class Connection(Router):
         timeout: float | _Unset | None = UNSET,  # noqa: ASYNC109
     ) -> tuple[Any, ...]:
         """Ask, and return all values of the answer; else as `request`."""
-        return tuple(wire.values(await self._ask(path, load, to, timeout)))
+        return tuple(wire.values(await self._call(*self._prepare(path, load, to, timeout))))
 
     async def notify(self, path: str, *load: object, to: str | None = None) -> None:
         """Send what is not answered; whether anybody takes it is not told.
@@ -188,7 +195,7 @@ class Connection(Router):
         trace = self._spans.child_of(scope.traceparent if scope is not None else "")
         left_s = self.timeout_s
         meta = wire.meta_member(None if left_s is None else left_s * 1000, trace)
-        line = wire.notification(address, _array(load), meta)
+        line = wire.notification(address, wire.array(load), meta)
         self._check(line)
         await self._write(line)
 
@@ -220,7 +227,9 @@ class Connection(Router):
         """
         self._link = link
         hello = {"name": self.name, "token": token, "protocol": 1}
-        found = wire.values(await self._call("$/hello", wire.array([hello]), b"", "hub", None))
+        self._numbers += 1
+        line = wire.request(self._numbers, "$/hello", wire.array([hello]), b"")
+        found = wire.values(await self._call(self._numbers, line, "hub", None))
         told = cast("dict[str, Any]", found[0])
         self._max_bytes = int(told["max_message"])
         self._reader = wire.LineReader(self._max_bytes + wire.SLACK_BYTES)
@@ -235,16 +244,17 @@ class Connection(Router):
 
     # Requests of ours.
 
-    async def _ask(
+    def _prepare(
         self,
         path: str,
         load: tuple[object, ...],
         to: str | None,
-        timeout: float | _Unset | None,  # noqa: ASYNC109
-    ) -> "wire.Raw | bytes":
+        timeout: float | _Unset | None,
+    ) -> tuple[int, bytes, str, float | None]:
+        """Number and line of a request, whom it asks, and how many seconds it has."""
         address = _address(path, to)
-        params = _array(load)
-        left_s = self.timeout_s if isinstance(timeout, _Unset) else timeout
+        params = wire.array(load)
+        left_s = self.timeout_s if timeout is UNSET else cast("float | None", timeout)
         scope = current.get()
         if scope is None:
             trace = self._spans.child_of("")
@@ -253,44 +263,41 @@ class Connection(Router):
             if scope.due_s is not None:
                 rest_s = max(0.0, scope.due_s - self._link.time())
                 left_s = rest_s if left_s is None else min(left_s, rest_s)
-        meta = wire.meta_member(None if left_s is None else left_s * 1000, trace)
         if self._traced:
             log.debug("%s", dumps({"event": "ask", "path": address, "traceparent": trace}))
-        return await self._call(address, params, meta, to or address, left_s)
+        self._numbers = number = self._numbers + 1
+        if left_s is None:
+            line = wire.request(number, address, params, wire.meta_member(None, trace))
+        else:
+            line = wire.passed_on(number, wire.encode(address), params, left_s * 1000, trace, b"")
+        return number, line, to or address, left_s
 
     async def _call(
-        self,
-        address: str,
-        params: bytes,
-        meta: bytes,
-        asked: str,
-        left_s: float | None,
+        self, number: int, line: bytes, asked: str, left_s: float | None
     ) -> "wire.Raw | bytes":
-        self._numbers = number = self._numbers + 1
-        line = wire.request(number, address, params, meta)
+        """Send a request, and wait for the values of its answer."""
         self._check(line)
         link = self._link
         if link.is_full:
             await link.drain()
-        if self._lost:
-            raise _hub_gone()
-        ours = self._open[number] = _Open(link.waiter(), asked)
-        if left_s is not None:
-            self._watch(ours, left_s)
+            if self._lost:
+                raise _hub_gone()
+        waiter = link.waiter()
+        due_s = inf if left_s is None else link.time() + left_s + _GRACE_S
+        self._open[number] = _Open(waiter, asked, due_s)
+        if due_s < self._next_due_s:
+            self._set_alarm(due_s)
         # Alone, it goes at once; one of many goes with the others.
         link.write(line, now=len(self._open) == 1)
         try:
-            answer = await ours.waiter
+            answer = await waiter
         except BaseException:
             if self._open.pop(number, None) is not None and not self._lost:
                 link.write(wire.notification("$/cancel", b"[%d]" % number))
             raise
-        finally:
-            if ours.slot is not None:
-                self._deadlines.forget(ours)
         if isinstance(answer, ClusterError):
             raise answer
-        message = cast("wire.Message", answer)
+        message: wire.Message = answer
         if message.result is not wire.UNSET:
             return message.result
         assert message.error is not wire.UNSET
@@ -314,27 +321,30 @@ class Connection(Router):
             raise _hub_gone()
         self._link.write(line)
 
-    def _watch(self, ours: _Open, left_s: float) -> None:
-        self._deadlines.watch(ours, self._link.time() + left_s + _GRACE_S)
-        if not self._deadlines.changed:
-            return
-        next_s = self._deadlines.next_s()
-        if next_s is not None and next_s < self._alarm_s:
-            if self._alarm is not None:
-                self._alarm()
-            self._alarm_s = next_s
-            self._alarm = self._link.call_at(next_s, self._ring)
+    def _set_alarm(self, due_s: float) -> None:
+        """Look at what is open at `due_s`.
+
+        Nearly all is answered long before its time is up: so nothing is set for each request, and
+        what is open is looked through when the first of it could be due.
+        """
+        if self._alarm is not None:
+            self._alarm()
+        self._next_due_s = due_s
+        self._alarm = self._link.call_at(due_s + _LATE_S, self._ring)
 
     def _ring(self) -> None:
-        for ours in self._deadlines.take(self._link.time()):
-            text = f"no answer from {ours.asked}, nor from the hub"
-            if not ours.waiter.done():
-                ours.waiter.set_result(RequestTimeout(text))
-        self._alarm_s = float("inf")
         self._alarm = None
-        if (next_s := self._deadlines.next_s()) is not None:
-            self._alarm_s = next_s
-            self._alarm = self._link.call_at(next_s, self._ring)
+        now_s = self._link.time()
+        next_s = inf
+        for ours in list(self._open.values()):
+            if ours.due_s > now_s:
+                next_s = min(next_s, ours.due_s)
+            elif not ours.waiter.done():
+                text = f"no answer from {ours.asked}, nor from the hub"
+                ours.waiter.set_result(RequestTimeout(text))
+        self._next_due_s = next_s
+        if next_s < inf:
+            self._set_alarm(next_s)
 
     # What the link tells.
 
@@ -376,9 +386,9 @@ class Connection(Router):
         elif take := self._heard.get(method) if number is None else None:
             take(wire.values(message.params or wire.NOTHING))
         elif self._busy < self.max_concurrency:
-            self._start(number, message)
+            self._start(number, message, method)
         elif len(self._queue) < self.max_queue:
-            self._queue.append((number, message))
+            self._queue.append((number, message, method))
         elif number is not None:
             error = Overloaded(f"{self.name} has too much to do", connection=self.name)
             self._link.write(wire.failure(b"%d" % number, error))
@@ -406,55 +416,129 @@ class Connection(Router):
 
     # Requests of others.
 
-    def _start(self, number: int | None, message: wire.Message) -> None:
+    def _start(self, number: int | None, message: wire.Message, path: str) -> None:
+        if number is not None and self._link.in_task is not None:
+            direct = self.direct(path)
+            if direct is not None:
+                self._serve_directly(number, message, path, direct)
+                return
+        self._begin(number, self._serve(number, message, path), None)
+
+    def _begin(
+        self, number: int | None, call: Coroutine[Any, Any, None], context: Context | None
+    ) -> None:
         self._busy += 1
         if number is not None:
             self._handled[number] = _too_early
-        cancel = self._link.start(self._serve(number, message))
+        cancel = self._link.start(call, context)
         # A plain function has answered by now.
         if number is not None and number in self._handled:
             self._handled[number] = cancel
 
-    async def _serve(self, number: int | None, message: wire.Message) -> None:
+    def _serve_directly(
+        self, number: int, message: wire.Message, path: str, direct: Direct
+    ) -> None:
+        """Have a plain function answer, here and now: what is made for a task costs more than it.
+
+        What it leaves to be done goes on in a task: it has failed, or given something to await.
+        """
+        began_s = self._link.time()
+        try:
+            req = self._request(number, message, path, began_s)
+        except NotSerializable as error:
+            self._answer(number, self._failed(error))
+            return
+        context = copy_context()
+        try:
+            answer = context.run(direct.run, req)
+        except Exception as error:  # an error handler may know what to do
+            rest = self.resume(req, direct, error)
+            self._begin(number, self._finish(number, req, rest, began_s), context)
+            return
+        except BaseException as error:
+            self._answer(number, self._ended_within(error))
+            raise
+        if hasattr(answer, "__await__"):
+            self._begin(number, self._finish(number, req, _awaited(req, answer), began_s), context)
+            return
+        if not req.answered:
+            self._answer(number, answer if isinstance(answer, Reply) else _reply_of(answer))
+        if self._traced:
+            self._log_answer(req, began_s)
+
+    async def _serve(self, number: int | None, message: wire.Message, path: str) -> None:
+        began_s = self._link.time()
+        try:
+            req = self._request(number, message, path, began_s)
+        except NotSerializable as error:
+            self._done(number)
+            if number is not None:
+                self._answer(number, self._failed(error))
+            return
+        current.set(req)
+        await self._finish(number, req, self.handle(req), began_s)
+
+    def _request(
+        self, number: int | None, message: wire.Message, path: str, now_s: float
+    ) -> Request:
+        """What somebody asks, as its handlers see it.
+
+        Raises:
+            NotSerializable: Its load cannot be read here.
+        """
         meta = message.meta or _NO_META
         timeout_ms = meta.timeout_ms
         left_s = timeout_ms / 1000 if isinstance(timeout_ms, (int, float)) else None
-        began_s = self._link.time()
-        trace = meta.traceparent or ""
-        current.set(Scope(None if left_s is None else began_s + left_s, trace))
+        req = Request(
+            path,
+            wire.values(message.params or wire.NOTHING),
+            asker=meta.asker or None,
+            traceparent=meta.traceparent or "",
+            timeout_s=left_s,
+            due_s=None if left_s is None else now_s + left_s,
+            send=None if number is None else self._send_early,
+        )
+        req.number = number
+        return req
+
+    async def _finish(
+        self, number: int | None, req: Request, work: Coroutine[Any, Any, Any], began_s: float
+    ) -> None:
+        """Answer a request with what comes of it."""
+        req.begin_without(self._link.in_task)
         reply: Reply | None = None
         try:
-            load = wire.values(message.params or wire.NOTHING)
-            req = Request(
-                cast("str", message.method),
-                load,
-                asker=meta.asker or None,
-                traceparent=trace,
-                timeout_s=left_s,
-                send=None if number is None else self._sender(number),
-                in_task=self._link.in_task,
-            )
-            answer = await self.handle(req)
+            answer = await work
             if not req.answered:
                 reply = answer if isinstance(answer, Reply) else _reply_of(answer)
         except Exception as error:
-            reply = Reply()
-            reply.failure = self._failure(error)
+            reply = self._failed(error)
         except BaseException as error:
             if number not in self._cancelled and number is not None:
-                reply = Reply()
-                text = "the handler was ended from within"
-                reply.failure = ClusterError(text, connection=self.name, type=type(error).__name__)
-                self._answer(number, reply)
+                self._answer(number, self._ended_within(error))
             raise
         finally:
             self._done(number)
         if reply is not None and number is not None:
             self._answer(number, reply)
         if self._traced:
-            spent_ms = round((self._link.time() - began_s) * 1000, 3)
-            hop = {"event": "answer", "path": message.method, "ms": spent_ms, "traceparent": trace}
-            log.debug("%s", dumps(hop))
+            self._log_answer(req, began_s)
+
+    def _log_answer(self, req: Request, began_s: float) -> None:
+        spent_ms = round((self._link.time() - began_s) * 1000, 3)
+        hop = {"event": "answer", "path": req.original_path, "ms": spent_ms}
+        log.debug("%s", dumps({**hop, "traceparent": req.traceparent}))
+
+    def _failed(self, error: Exception) -> Reply:
+        reply = Reply()
+        reply.failure = self._failure(error)
+        return reply
+
+    def _ended_within(self, error: BaseException) -> Reply:
+        reply = Reply()
+        text = "the handler was ended from within"
+        reply.failure = ClusterError(text, connection=self.name, type=type(error).__name__)
+        return reply
 
     def _done(self, number: int | None) -> None:
         self._busy -= 1
@@ -464,11 +548,9 @@ class Connection(Router):
         while self._queue and self._busy < self.max_concurrency and not self._lost:
             self._start(*self._queue.popleft())
 
-    def _sender(self, number: int) -> Callable[[Request, Reply], None]:
-        def send(req: Request, reply: Reply) -> None:
-            self._answer(number, reply)
-
-        return send
+    def _send_early(self, req: Request, reply: Reply) -> None:
+        if req.number is not None:
+            self._answer(req.number, reply)
 
     def _failure(self, error: Exception) -> ClusterError:
         failure = as_failure(error)
@@ -485,20 +567,24 @@ class Connection(Router):
     def _answer(self, number: int, reply: Reply) -> None:
         if self._lost:
             return
-        key = b"%d" % number
         if reply.failure is not None:
             text = getattr(reply.failure, "traceback", "")
-            line = wire.failure(key, _whole(reply.failure), text)
+            line = wire.failure(wire.key(number), _whole(reply.failure), text)
         else:
             try:
-                line = wire.answer(key, _array(reply.values))
+                line = wire.int_answer(number, wire.array(reply.values))
             except NotSerializable as error:
                 error.connection = self.name
-                line = wire.failure(key, error)
+                line = wire.failure(wire.key(number), error)
         if len(line) > self._max_bytes:
             text = f"the answer has {len(line)} bytes, the hub takes {self._max_bytes}"
-            line = wire.failure(key, MessageTooLarge(text, connection=self.name))
+            line = wire.failure(wire.key(number), MessageTooLarge(text, connection=self.name))
         self._link.write(line, now=self._busy <= 1)
+
+
+async def _awaited(req: Request, answer: Any) -> Any:
+    await req.wait()
+    return await answer
 
 
 def _too_early() -> None:
@@ -523,10 +609,6 @@ def _whole(failure: ClusterError) -> ClusterError:
 
 def _reply_of(answer: object) -> Reply:
     return Reply() if answer is None else Reply(answer)
-
-
-def _array(items: tuple[object, ...]) -> bytes:
-    return wire.array(items) if items else _NO_LOAD
 
 
 def _address(path: object, to: str | None) -> str:

@@ -5,16 +5,19 @@ has its own transports; trio has anyio's streams.
 """
 
 import asyncio
+import os
 import types
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any, Protocol, cast
 
 HIGH_WATER_BYTES = 1024 * 1024
 READ_BYTES = 64 * 1024
-# More are not kept back to go together: the next process is to have something to do meanwhile.
-BATCH_LINES = 4
+# More are not kept back to go together: the next process is to have something to do meanwhile. The
+# first go soon, to wake it; then twice as many each time.
+FIRST_LINES = 2
+MOST_LINES = 16
 
 
 @types.coroutine
@@ -82,8 +85,15 @@ class Link(Protocol):
     async def drain(self) -> None:
         """Wait until the hub has read enough."""
 
-    def start(self, call: Coroutine[Any, Any, None]) -> Callable[[], object]:
-        """Run a coroutine: here until it comes to `in_task`, then in a task; return its cancel."""
+    def start(
+        self, call: Coroutine[Any, Any, None], context: Context | None = None
+    ) -> Callable[[], object]:
+        """Run a coroutine: here until it comes to `in_task`, then in a task; return its cancel.
+
+        Args:
+            call: The coroutine.
+            context: That it runs in, where there is `in_task`; by default a copy of ours.
+        """
         ...
 
     def call_at(self, when_s: float, call: Callable[[], None]) -> Callable[[], object]:
@@ -103,6 +113,7 @@ class AsyncioLink(asyncio.BufferedProtocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._lines: list[bytes] = []
+        self._most = FIRST_LINES
         self._holding = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
@@ -135,6 +146,7 @@ class AsyncioLink(asyncio.BufferedProtocol):
         transport = cast("asyncio.Transport", transport)
         transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
         self._transport = transport
+        self._descriptor = transport.get_extra_info("socket").fileno()
 
     def get_buffer(self, sizehint: int) -> bytearray:
         """Where to put what comes."""
@@ -150,8 +162,7 @@ class AsyncioLink(asyncio.BufferedProtocol):
             self._owner.take(self._view[:nbytes].tobytes())
         finally:
             self._holding = False
-            if self._lines:
-                self._flush()
+            self._flush_last()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The hub has gone."""
@@ -174,27 +185,50 @@ class AsyncioLink(asyncio.BufferedProtocol):
         """Send a line: at once, or with the others of this pass of the loop."""
         if self._lines or self._holding:
             self._lines.append(line)
-            if len(self._lines) >= BATCH_LINES:
+            if len(self._lines) >= self._most:
+                self._most = min(2 * self._most, MOST_LINES)
                 self._flush()
         elif now:
-            if not self._transport.is_closing():
-                self._transport.write(line)
+            self._send(line)
         else:
             self._lines.append(line)
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self._flush_last)
+
+    def _flush_last(self) -> None:
+        self._most = FIRST_LINES
+        if self._lines:
+            self._flush()
 
     def _flush(self) -> None:
         lines, self._lines = self._lines, []
-        if lines and not self._transport.is_closing():
-            self._transport.write(lines[0] if len(lines) == 1 else b"".join(lines))
+        if lines:
+            self._send(lines[0] if len(lines) == 1 else b"".join(lines))
+
+    def _send(self, data: bytes) -> None:
+        transport = self._transport
+        if transport.is_closing():
+            return
+        if not transport.get_write_buffer_size():
+            # Past the transport, while it has nothing to do: that costs less.
+            try:
+                sent = os.write(self._descriptor, data)
+            except OSError:
+                # It may be full, or gone: the transport finds out.
+                sent = 0
+            if sent == len(data):
+                return
+            data = data[sent:]
+        transport.write(data)
 
     async def drain(self) -> None:
         """Wait until the hub has read enough."""
         await self._room.wait()
 
-    def start(self, call: Coroutine[Any, Any, None]) -> Callable[[], object]:
+    def start(
+        self, call: Coroutine[Any, Any, None], context: Context | None = None
+    ) -> Callable[[], object]:
         """Run a coroutine: here until it comes to `in_task`, then in a task; return its cancel."""
-        context = copy_context()
+        context = context or copy_context()
         try:
             context.run(call.send, None)
         except StopIteration:

@@ -45,8 +45,16 @@ class Request:
         asker: Name of the connection that asks; None where it has none.
         traceparent: W3C Trace Context, section 3.2; empty where there is none.
         timeout_s: How much time there was for the answer; None for any.
+        due_s: When that is up, on the loop's clock.
         answered: Whether `send` was called.
+        number: The hub's of it; None for a notification.
     """
+
+    # What most requests leave as it is.
+    base_path = ""
+    answered = False
+    number: int | None = None
+    _in_task: Callable[[], Awaitable[None]] | None = None
 
     def __init__(
         self,
@@ -56,19 +64,21 @@ class Request:
         asker: str | None = None,
         traceparent: str = "",
         timeout_s: float | None = None,
+        due_s: float | None = None,
         send: Callable[["Request", Reply], None] | None = None,
-        in_task: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.path = path
-        self.base_path = ""
         self.original_path = path
         self.params: dict[Key, Any] = {}
         self.load = load
         self.asker = asker
         self.traceparent = traceparent
         self.timeout_s = timeout_s
-        self.answered = False
+        self.due_s = due_s
         self._send = send
+
+    def begin_without(self, in_task: Callable[[], Awaitable[None]] | None) -> None:
+        """There is no task yet; `in_task` sees to it that there is."""
         self._in_task = in_task
 
     async def wait(self) -> None:

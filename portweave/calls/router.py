@@ -14,7 +14,10 @@ from typing import Any, TypeVar, cast
 from portweave.calls.address import normal
 from portweave.calls.pattern import Key, Match, Pattern
 from portweave.calls.request import Request
-from portweave.errors import RouteNotFound
+from portweave.calls.trace import current
+from portweave.errors import BadPath, RouteNotFound
+
+MOST_DIRECTS = 1024
 
 Path = str | Regex[str] | Iterable[str | Regex[str]]
 E = TypeVar("E", bound=Exception)
@@ -99,6 +102,8 @@ class Router:
         self.exact = exact
         self.steps: list[_Step] = []
         self.param_callbacks: dict[str, list[Call]] = {}
+        # Few paths are asked again and again; None for those that are not as simple as that.
+        self._directs: dict[str, Direct | None] = {}
 
     def route(
         self,
@@ -129,6 +134,7 @@ class Router:
             is_exact = own and not isinstance(call, Router)
             pattern = Pattern(paths, exact=is_exact, case_sensitive=self.case_sensitive)
             self.steps.append(_Step(pattern, call))
+            self._directs.clear()
 
         def declare(call: H) -> H:
             _check(call)
@@ -164,6 +170,7 @@ class Router:
             _check(call)
             pattern = Pattern(path, case_sensitive=self.case_sensitive)
             self.steps.append(_Step(pattern, call, catches=kind))
+            self._directs.clear()
 
         def declare(call: H) -> H:
             add(call)
@@ -184,6 +191,7 @@ class Router:
         def add(call: Call) -> None:
             _check(call)
             self.param_callbacks.setdefault(name, []).append(call)
+            self._directs.clear()
 
         def declare(call: H) -> H:
             add(call)
@@ -204,10 +212,84 @@ class Router:
         walk = _Walk(self, req, normal(req.path), "", {}, None, 0)
         return await walk.go(0)
 
+    def direct(self, path: str) -> "Direct | None":
+        """The plain function that is all that a path leads to, unless it fails; else None."""
+        try:
+            return self._directs[path]
+        except KeyError:
+            pass
+        if len(self._directs) >= MOST_DIRECTS:
+            self._directs.clear()
+        found = self._directs[path] = self._find_direct(path)
+        return found
+
+    def _find_direct(self, path: str) -> "Direct | None":
+        try:
+            whole = normal(path).lstrip("/")
+        except BadPath:
+            return None
+        for index, step in enumerate(self.steps):
+            if step.catches is not None or (found := step.pattern.match(whole)) is None:
+                continue
+            if step.mounted is not None or step.takes_next or step.is_async:
+                return None
+            if found.params and self.param_callbacks:
+                return None
+            rest, matched = _parted(whole, found.end)
+            return Direct(index, step.call, rest, matched, found.params)
+        return None
+
+    async def resume(self, req: Request, direct: "Direct", error: Exception) -> Any:
+        """Go on where the function that a path leads to has failed; else as `handle`."""
+        walk = _Walk(self, req, normal(req.path), "", {}, None, 0)
+        return await walk.go(direct.index + 1, error)
+
     def __call__(self, req: Request, next: Next) -> Any:  # noqa: A002
         """Answer a request by hand, or go on behind."""
         walk = _Walk(self, req, req.path, req.base_path, req.params, next, 1)
         return walk.go(0)
+
+
+class Direct:
+    """What is all that a path leads to.
+
+    Attributes:
+        index: Of the step.
+        call: Its function, which takes the request alone.
+        path: What is behind the part that the route has matched.
+        base_path: That part.
+        params: What the pattern has found.
+    """
+
+    __slots__ = ("base_path", "call", "index", "params", "path")
+
+    def __init__(
+        self, index: int, call: Call, path: str, base_path: str, params: dict[Key, Any]
+    ) -> None:
+        self.index = index
+        self.call = call
+        self.path = path
+        self.base_path = base_path
+        self.params = params
+
+    def run(self, req: Request) -> Any:
+        """Have the function answer, in a context of the request's own.
+
+        What it returns may still have to be awaited.
+        """
+        current.set(req)
+        before = req.path
+        req.path = self.path
+        req.base_path = self.base_path
+        if self.params:
+            req.params = self.params.copy()
+        try:
+            return self.call(req)
+        finally:
+            req.path = before
+            req.base_path = ""
+            if self.params:
+                req.params = {}
 
 
 class _Walk:
@@ -257,9 +339,7 @@ class _Walk:
     async def _enter(self, index: int, step: _Step, found: Match, error: Exception | None) -> Any:
         req = self._req
         before = (req.path, req.base_path, req.params)
-        rest = self._path[found.end :]
-        req.path = rest if not rest or rest[0] == "/" else f"/{rest}"
-        matched = self._path[: found.end].rstrip("/")
+        req.path, matched = _parted(self._path, found.end)
         req.base_path = (
             f"{self._base}/{matched}" if self._base and matched else matched or self._base
         )
@@ -320,6 +400,12 @@ class _Walk:
             if made is not None:
                 req.params[name] = made
         return given, req.params[name], None
+
+
+def _parted(path: str, end: int) -> tuple[str, str]:
+    """What is behind the part that a route has matched, and that part."""
+    rest = path[end:]
+    return rest if not rest or rest[0] == "/" else f"/{rest}", path[:end].rstrip("/")
 
 
 def _is_exhausted(req: Request, raised: Exception, depth: int) -> bool:

@@ -6,12 +6,13 @@ it handles.
 
 import random
 from contextvars import ContextVar
+from typing import Protocol
 
 # Of a process's own: what is forked from one place must not give the same numbers twice.
 _chance = random.SystemRandom()
 
 
-class Scope:
+class Scope(Protocol):
     """The request that is being handled.
 
     Attributes:
@@ -19,11 +20,8 @@ class Scope:
         traceparent: As it came; empty where there was none.
     """
 
-    __slots__ = ("due_s", "traceparent")
-
-    def __init__(self, due_s: float | None, traceparent: str) -> None:
-        self.due_s = due_s
-        self.traceparent = traceparent
+    due_s: float | None
+    traceparent: str
 
 
 current: ContextVar[Scope | None] = ContextVar("portweave_call", default=None)
@@ -34,10 +32,12 @@ class Spans:
 
     def __init__(self) -> None:
         self._bits = random.Random(_chance.getrandbits(128)).getrandbits  # noqa: S311 (no secret)
+        self._own = f"{_chance.getrandbits(64):016x}"
 
     def child_of(self, traceparent: str) -> str:
         """A `traceparent` of a new span: in the same trace, or in a new one."""
-        span = self._bits(64) | 1
         if len(traceparent) == 55 and traceparent[2] == "-" == traceparent[35]:
-            return f"{traceparent[:36]}{span:016x}{traceparent[52:]}"
-        return f"00-{self._bits(128) | 1:032x}-{span:016x}-01"
+            return f"{traceparent[:36]}{self._bits(64).to_bytes(8).hex()}{traceparent[52:]}"
+        # The first span of a trace has the half of its number that is random each time.
+        number = self._bits(64).to_bytes(8).hex()
+        return f"00-{self._own}{number}-{number}-01"

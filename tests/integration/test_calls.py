@@ -19,14 +19,22 @@ from portweave import cluster
 from portweave.calls.trace import current
 from portweave.cluster import Connection, Next, Reply, Request
 from portweave.supervisor.calls import Hub, SupervisorCall
-from portweave.supervisor.core.calls import Limits
+from portweave.supervisor.core.callstate import Limits
+from portweave.supervisor.quickloop import QuickLoop
 
 Play = Callable[[Hub, str], Awaitable[None]]
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> str:
-    return str(tmp_path / "hub")
+LOOPS: dict[str, type[asyncio.AbstractEventLoop]] = {
+    "quick": QuickLoop,
+    "plain": asyncio.SelectorEventLoop,
+}
+
+
+@pytest.fixture(params=LOOPS)
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A hub's socket, called like the loop that the hub runs on."""
+    return str(tmp_path / request.param)
 
 
 def play(place: str, scene: Play, **options: Any) -> None:
@@ -38,7 +46,8 @@ def play(place: str, scene: Play, **options: Any) -> None:
             with anyio.fail_after(20):
                 await scene(hub, place)
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=LOOPS[Path(place).name]) as runner:
+        runner.run(main())
 
 
 class Raw:
@@ -665,3 +674,15 @@ def test_each_hop_is_one_line_for_who_wants_to_know(
     (call, failed) = (hop for hop in hops if hop["event"] == "call" and hop["to"] == "b")
     assert (call["from"], call["path"], call["failure"]) == ("a", "echo", "")
     assert failed["failure"] == "Error"
+
+
+def test_time_runs_out_where_nothing_else_happens(place: str) -> None:
+    async def scene(hub: Hub, path: str) -> None:
+        hub.expect("mute", "mute")
+        async with Raw(path) as raw:
+            raw.send(id=1, method="mute/x", meta={"timeout_ms": 9000})
+            raw.send(id=2, method="mute/x", meta={"timeout_ms": 50})
+            answer = await raw.receive()
+            assert (answer["id"], answer["error"]["data"]["type"]) == (2, "RequestTimeout")
+
+    play(place, scene)

@@ -1,6 +1,7 @@
 """Laws of the hub and of its lines, whatever happens."""
 
 import json
+from math import inf
 from typing import Any
 
 from hypothesis import given, settings
@@ -11,7 +12,8 @@ from portweave import wire
 from portweave.calls.address import normal
 from portweave.calls.pattern import Pattern
 from portweave.errors import BadPath
-from portweave.supervisor.core.calls import Action, Calls, Limits, Peer
+from portweave.supervisor.core.calls import Calls
+from portweave.supervisor.core.callstate import Action, Limits, Peer
 
 SAFE = st.text(st.characters(codec="utf-8"))
 
@@ -75,7 +77,8 @@ class Machine(RuleBasedStateMachine):
         for action in actions:
             if isinstance(action, tuple):
                 assert action[0] in self.calls.peers or action[0] not in self.peers
-                self.take_line(*action)
+                for line in action[1].split(b"\n")[:-1]:
+                    self.take_line(action[0], line + b"\n")
 
     def take_line(self, peer: Peer, line: bytes) -> None:
         assert line.endswith(b"\n")
@@ -183,7 +186,8 @@ class Machine(RuleBasedStateMachine):
         if index < len(self.peers):
             for action in self.calls.feed(self.peers[index], data.split(b"\n"), self.now_s):
                 if isinstance(action, tuple):
-                    json.loads(action[1])
+                    for line in action[1].split(b"\n")[:-1]:
+                        json.loads(line)
 
     @invariant()
     def nobody_is_told_twice(self) -> None:
@@ -204,7 +208,8 @@ class Machine(RuleBasedStateMachine):
         for peer in list(self.peers):
             self.do(self.calls.closed(peer, self.now_s))
         assert self.calls.peers == {}
-        assert self.calls.deadlines.next_s() is None
+        self.do(self.calls.tick(self.now_s))
+        assert self.calls.next_due_s == inf
 
 
 TestHub = Machine.TestCase

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from portweave.supervisor.core.calls import Action, AskSupervisor, Calls, Close, Limits, Peer
+from portweave.supervisor.core.calls import Calls
+from portweave.supervisor.core.callstate import Action, AskSupervisor, Close, Limits, Peer
 
 Message = dict[str, Any]
 
@@ -53,7 +54,7 @@ class Star:
         names = {peer: name for name, peer in self.peers.items()}
         for action in actions:
             if isinstance(action, tuple):
-                self.inbox[names[action[0]]].append(json.loads(action[1]))
+                self.inbox[names[action[0]]] += map(json.loads, action[1].split(b"\n")[:-1])
             elif isinstance(action, Close):
                 self.closed.append(names[action.peer])
             else:
@@ -571,3 +572,28 @@ def test_an_instance_that_is_no_more_is_not_known() -> None:
     star.ask("x", 3, "web/x")
     star.ask("x", 4, "web/x")
     assert len(star.take("web")) == 2
+
+
+def test_what_comes_while_some_is_held_stays_behind_it() -> None:
+    star = Star("api")
+    star.join("api")
+    star.open("x")
+    meta = {"timeout_ms": 9000}
+    star.ask("x", 1, "api/a", **meta)
+    for name, peer in star.peers.items():
+        star.calls.blocked(peer)
+        if name == "api":
+            star.ask("x", 2, "api/a", **meta)
+            star.ask("x", 3, "api/a", **meta)
+        else:
+            star.send("api", {"id": 1, "result": [1]}, {"id": 2, "result": [2]})
+        star.calls.unblocked(peer)
+        first = star.calls.release(peer, 1)
+        if name == "api":
+            star.ask("x", 4, "api/a", **meta)
+            assert [message["id"] for message in star.take("api")] == [1]
+        else:
+            star.send("api", {"id": 3, "result": [3]})
+            assert star.take("x") == []
+        numbers = [json.loads(line)["id"] for line in first + star.calls.release(peer, 9999)]
+        assert numbers == ([2, 3, 4] if name == "api" else [1, 2, 3])

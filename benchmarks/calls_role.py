@@ -1,0 +1,85 @@
+"""One of the three processes of `calls.py`: `calls_role.py hub|answer|ask SOCKET [uvloop]`."""
+
+import asyncio
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from portweave import cluster
+from portweave.supervisor.quickloop import QuickLoop
+
+
+async def hub(path: str) -> None:
+    """Pass on."""
+    from portweave.supervisor.calls import Hub
+
+    async with Hub().listen(path):
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+
+async def answer(path: str) -> None:
+    """Answer with what came."""
+    async with cluster.connect(path, "b") as connection:
+
+        @connection.route("echo")
+        def echo(req: cluster.Request) -> Any:
+            return req.load[0]
+
+        connection.ready()
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+
+async def ask(path: str) -> None:
+    """Ask as each line of standard input says, and print what it took."""
+    async with cluster.connect(path, "a") as connection:
+        print("ready", flush=True)
+        loop = asyncio.get_running_loop()
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            width, size, seconds = line.split()
+            found = await measure(connection, int(width), "x" * int(size), float(seconds))
+            print(json.dumps(found), flush=True)
+
+
+async def measure(
+    connection: cluster.Connection, width: int, load: str, seconds: float
+) -> dict[str, float]:
+    """Ask, with so many calls under way all the time."""
+    times: list[float] = []
+    began_s = time.perf_counter()
+    end_s = began_s + seconds
+
+    async def work() -> None:
+        at_s = began_s
+        while at_s < end_s:
+            await connection.request("b/echo", load)
+            now_s = time.perf_counter()
+            times.append(now_s - at_s)
+            at_s = now_s
+
+    await asyncio.gather(*(work() for _ in range(width)))
+    spent_s = time.perf_counter() - began_s
+    return {"p50Us": statistics.median(times) * 1e6, "perSecond": len(times) / spent_s}
+
+
+def main() -> None:
+    """Be one of them."""
+    name, path, *rest = sys.argv[1:]
+    work = {"hub": hub, "answer": answer, "ask": ask}[name](path)
+    make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+    if name == "hub":
+        make_loop = QuickLoop
+    elif rest == ["uvloop"]:
+        import uvloop
+
+        make_loop = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        runner.run(work)
+
+
+if __name__ == "__main__":
+    main()
