@@ -131,6 +131,7 @@ class Source:
         """Begin to read where a query asks for it."""
         log = self.log
         place = log.begin
+        unended = False
         self.run = query.run
         if query.run is not None:
             self.run = query.run or log.last_run
@@ -145,12 +146,15 @@ class Source:
             if self.run is not None:
                 end = _earlier(end, log.run_start(self.run + 1))
             kinds = frozenset((OUT, ERR, NOTE)) if query.stream is None else {query.stream}
-            place = _later(place, log.tail(query.last, frozenset(kinds), end))
+            tail = log.tail(query.last, frozenset(kinds), end)
+            # It may be the last line of all, however long ago it has begun.
+            unended = _order(tail) > _order(place)
+            place = _later(place, tail)
         begun = True
         if query.after is not None and log.instance in query.after:
             # What had begun there was seen as it stood then.
             place, begun = Place(*query.after[log.instance]), False
-        self.reading = Reading(log, place, begun=begun)
+        self.reading = Reading(log, place, begun=begun, unended=unended)
         return self.reading
 
     def blocks(self, query: Query, *, follow: bool) -> "Iterator[Block]":

@@ -279,12 +279,15 @@ class Reading:
         log: The log.
         place: Where to begin.
         begun: Whether the beginning of a line that lies before the place is taken along.
+        unended: Whether it is told, where its run ends, even if nothing comes to it.
     """
 
-    def __init__(self, log: Log, place: Place, *, begun: bool = True) -> None:
+    def __init__(
+        self, log: Log, place: Place, *, begun: bool = True, unended: bool = False
+    ) -> None:
         self.log = log
         self.place = place
-        self._joiner = Joiner(log.begun(place) if begun else None)
+        self._joiner = Joiner(log.begun(place) if begun else None, unended=unended)
         self._segment: Segment | None = None
 
     def blocks(self) -> "Iterator[Block]":

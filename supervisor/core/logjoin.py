@@ -29,9 +29,10 @@ class Joiner:
     Args:
         begun: What each stream has begun of a line before the first chunk. A line belongs where it
             ends, so one that nothing comes to is left out.
+        unended: Whether even that one is told, where its run ends.
     """
 
-    def __init__(self, begun: dict[int, bytes] | None = None) -> None:
+    def __init__(self, begun: dict[int, bytes] | None = None, *, unended: bool = False) -> None:
         self._run: int | None = None
         self._touched: set[int] = set()
         self._time_ns = 0
@@ -39,6 +40,8 @@ class Joiner:
         for kind, data in (begun or {}).items():
             if data:
                 self._splitters[kind].feed(data)
+                if unended:
+                    self._touched.add(kind)
 
     def feed(self, record: Record, data: bytes) -> list[Block]:
         """Take a chunk; return the lines that it completes, of an older run's last ones too."""

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from unittest.mock import patch
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from portweave.logview import Folder, Query, find_sources, merged
@@ -103,6 +103,7 @@ def test_what_is_written_reads_back_whatever_the_chunks_runs_and_segments(
 
 @settings(deadline=None)
 @given(STEPS, st.integers(0, 10), st.sampled_from([None, OUT, ERR]), st.sampled_from([None, 0]))
+@example([(0, b"a"), (1, b"\n\n")], 1, None, None)
 def test_the_last_lines_are_the_end_of_all_lines(
     steps: Steps, count: int, stream: int | None, run: int | None
 ) -> None:
