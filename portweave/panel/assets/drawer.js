@@ -1,6 +1,6 @@
 // What is shown beside the list: logs, an environment, or what is wrong with a service.
 
-import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { read } from "./api.js";
 import { since } from "./format.js";
 import { Logs } from "./logs.js";
@@ -16,7 +16,7 @@ export function Drawer({ shown, show, close }) {
   const { view, worktree, service } = shown;
   useTopic(`stack ${worktree}`, "worktrees");
   const heading = useRef(null);
-  useEffect(() => heading.current.focus(), [view, worktree, service]);
+  useLayoutEffect(() => heading.current.focus(), [view, worktree, service]);
   const isLive = state.stacks.has(worktree);
   return html`<aside class="drawer" aria-labelledby="drawer-title">
     <header>

@@ -96,7 +96,7 @@ export function ServiceRow({ worktree, row, known, isLive, show }) {
 
 function Scale({ worktree, row }) {
   const [count, setCount] = useState("");
-  if (row.instance > 1 || row.port == null) return null;
+  if (row.instance > 1) return null;
   const apply = (event) => {
     event.preventDefault();
     const number = Number(count);

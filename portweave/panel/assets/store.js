@@ -56,17 +56,28 @@ export function useTopic(...topics) {
 
 // Worktrees
 
+let isLoading = false;
+let isStale = false;
+
+// One question at a time: answers could overtake each other, and an old list take the newer's place.
 export async function loadWorktrees() {
-  try {
-    const found = await read("/api/v1/worktrees");
-    state.projects = found.projects;
-    state.launch = found.launch;
-    state.problem = "";
-  } catch (error) {
-    state.problem = error.message;
+  isStale = true;
+  if (isLoading) return;
+  isLoading = true;
+  while (isStale) {
+    isStale = false;
+    try {
+      const found = await read("/api/v1/worktrees");
+      state.projects = found.projects;
+      state.launch = found.launch;
+      state.problem = "";
+    } catch (error) {
+      state.problem = error.message;
+    }
+    tell("worktrees");
+    showOpen();
   }
-  tell("worktrees");
-  showOpen();
+  isLoading = false;
 }
 
 const factsWaiting = new Set();
@@ -134,15 +145,26 @@ export function setOpen(keys, open) {
 
 let stream = null;
 let shown = "";
+let isShowing = false;
 
-function showOpen() {
-  if (!stream) return;
-  const open = worktrees().map((one) => one.id).filter(isOpen);
-  if (JSON.stringify(open) === shown) return;
-  shown = JSON.stringify(open);
-  send("/api/v1/open", { stream, worktrees: open }).catch(() => {
-    shown = "";
-  });
+/** Have the panel know what is open here; again one question at a time, and the last one counts. */
+async function showOpen() {
+  while (stream && !isShowing) {
+    const asked = stream;
+    const open = worktrees().map((one) => one.id).filter(isOpen);
+    const text = JSON.stringify([asked, open]);
+    if (text === shown) return;
+    isShowing = true;
+    try {
+      await send("/api/v1/open", { stream: asked, worktrees: open });
+      shown = text;
+    } catch {
+      // With the next stream it is told again.
+      if (stream === asked) return;
+    } finally {
+      isShowing = false;
+    }
+  }
 }
 
 // Stacks, live
@@ -165,7 +187,6 @@ function connect() {
   source = new EventSource("/api/v1/stream");
   source.addEventListener("hello", (event) => {
     stream = JSON.parse(event.data).stream;
-    shown = "";
     setConnection("live");
     loadWorktrees();
   });

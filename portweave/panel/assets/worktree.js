@@ -17,6 +17,8 @@ import { send } from "./api.js";
 import { ServiceRow } from "./service.js";
 import { Action, Confirm, Menu } from "./widgets.js";
 
+// To ask git, the disk and GitHub costs more than all else; who cannot wait has them asked.
+const FACTS_MS = 300000;
 const HEADINGS = ["Service", "State", "Port", "Up for", "Restarts", "CPU", "Memory"];
 
 export function Project({ project, worktrees, show, forced }) {
@@ -56,7 +58,10 @@ function Worktree({ worktree, project, show, forced }) {
   const facts = state.facts.get(id);
   const region = `services-${id}`;
   useEffect(() => {
-    if (open) loadFacts(id);
+    if (!open) return undefined;
+    loadFacts(id);
+    const timer = setInterval(() => document.hidden || loadFacts(id), FACTS_MS);
+    return () => clearInterval(timer);
   }, [open]);
 
   const rows = stack && stack.isKnown ? stack.services : idleRows(worktree);
@@ -98,6 +103,7 @@ function Worktree({ worktree, project, show, forced }) {
           ${state.launch.editor && !worktree.isGone && html`<button type="button" onClick=${() => launch(worktree, "editor")}>Open in editor</button>`}
           ${state.launch.terminal && !worktree.isGone && html`<button type="button" onClick=${() => launch(worktree, "terminal")}>Open in terminal</button>`}
           <button type="button" onClick=${() => copy(worktree.worktreeRoot, "Path")}>Copy path</button>
+          ${!worktree.isGone && html`<button type="button" onClick=${() => lookAgain(worktree)}>Look at its files again</button>`}
           ${facts?.kind === "linked" &&
           worktree.gitCommonDir &&
           html`<button type="button" onClick=${() => copy(facts.removeCommand, "Command")}>Copy command that removes it</button>`}
@@ -208,6 +214,12 @@ function Facts({ worktree, facts }) {
     html`<a class="tag" href=${request.url} target="_blank" rel="noreferrer">#${request.number} ${request.state}</a>`}
     ${facts?.safeToPrune && html`<span class="tag good">safe to prune</span>`}
   </p>`;
+}
+
+async function lookAgain(worktree) {
+  setOpen([worktree.id], true);
+  await loadFacts(worktree.id, true);
+  toast(`Looked at ${worktree.namespace} again`);
 }
 
 async function launch(worktree, target) {
