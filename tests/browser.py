@@ -31,8 +31,8 @@ _FLAGS = (
     "--disable-extensions",
     "--remote-debugging-port=0",
 )
-# Where the button or link of a name is; null while it is not there, moves, or is covered. A tab that
-# nobody sees draws no frame, so they are not waited for alone.
+# Where the button or link of a name is; null while it is not there, moves, or is covered.
+# A tab that nobody sees draws no frame, so they are not waited for alone.
 _FIND = """(async () => {
     const look = () => {
         const all = document.querySelector(%s)?.querySelectorAll("button, summary, a") || [];
@@ -57,7 +57,8 @@ _FIND = """(async () => {
     if (look() !== one || String(place(one)) !== String([x, y])) return null;
     if (!one.contains(document.elementFromPoint(x, y))) return null;
     window.pressedIt = false;
-    one.addEventListener("click", () => { window.pressedIt = true; }, { capture: true, once: true });
+    const note = () => { window.pressedIt = true; };
+    one.addEventListener("click", note, { capture: true, once: true });
     return [x, y];
 })()"""
 

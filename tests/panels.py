@@ -22,6 +22,7 @@ class Panel:
         process: The command itself.
         port: On which it listens.
         token: What its page has for changes.
+        said: What it tells at its start beside its address.
     """
 
     def __init__(self, cli: Cli, cwd: Path, *args: str, **env: str) -> None:
@@ -38,7 +39,10 @@ class Panel:
         said = self.process.stderr.readline()
         found = re.fullmatch(r"\[portweave\] panel: http://127\.0\.0\.1:(\d+)/\n", said)
         assert found, said + self.process.stderr.read()
-        assert self.process.stderr.readline() == "[portweave] press Ctrl-C to stop\n"
+        self.said = ""
+        while (line := self.process.stderr.readline()) != "[portweave] press Ctrl-C to stop\n":
+            assert line, self.said
+            self.said += line
         self.port = int(found[1])
         page = self.send("GET", "/")[2].decode()
         match = re.search(r'<meta name="pw-csrf" content="([0-9a-f]{64})"></head>', page)
@@ -110,12 +114,21 @@ class Panel:
         finally:
             connection.close()
 
+    def kill(self) -> None:
+        """Have it end without another word."""
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
     def end(self) -> None:
-        """Stop it, and see that it ends as it should."""
+        """Stop it, and see that it ends as it should; nothing where that was done."""
+        assert self.process.stderr is not None
+        if self.process.stderr.closed:
+            return
         if self.process.poll() is None:
             self.process.terminate()
         status = self.process.wait(PATIENCE_S)
-        assert self.process.stderr is not None
         said = self.process.stderr.read()
         self.process.stderr.close()
         assert (status, said) == (0, "")

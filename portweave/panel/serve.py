@@ -16,8 +16,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from portweave.asking import say
 from portweave.errors import PanelPortError
-from portweave.panel.peer import is_own
+from portweave.panel.name import Name
 from portweave.panel.server import Panel
+from portweave.supervisor.peer import is_own
 
 DEFAULT_PORT = 6767
 _CANDIDATES = 20
@@ -65,11 +66,17 @@ def run(port: int, environ: Mapping[str, str], *, open_page: bool) -> None:
     with listen(port) as listener:
         found: int = listener.getsockname()[1]
         url = f"http://127.0.0.1:{found}/"
-        say(f"panel: {url}\npress Ctrl-C to stop")
+        say(f"panel: {url}")
+        name = Name(environ, found)
+        name.take()
+        say("press Ctrl-C to stop")
         # The server sends these to itself again once it has ended.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda _number, _frame: None)
-        anyio.run(_serve, listener, Panel(environ, found), url if open_page else None)
+        try:
+            anyio.run(_serve, listener, Panel(environ, found), url if open_page else None)
+        finally:
+            name.leave()
 
 
 async def _serve(listener: socket.socket, panel: Panel, url: str | None) -> None:
@@ -119,5 +126,5 @@ class _Connection(H11Protocol):
         """Begin, or refuse to."""
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         super().connection_made(transport)
-        if not peer or not is_own(peer[1], own[1]):
+        if not peer or not is_own(peer, own):
             transport.abort()
