@@ -234,9 +234,21 @@ class Panel:
 
     async def _facts_of(self, request: Request) -> Response:
         known = await self._known(request.query_params.get("worktree"))
-        again = request.query_params.get("refresh") == "1"
-        found = await self._facts.of(known.root, known.git_common_dir, again=again)
-        return _json(found.as_json(known.root))
+        asked = request.query_params
+        found = await self._facts.of(
+            known.root,
+            known.git_common_dir,
+            again=asked.get("refresh") == "1",
+            whole=asked.get("whole") == "1",
+        )
+        pull = found.pull_request
+        return _json(
+            {
+                **found.as_json(known.root),
+                "pullRequest": None if pull is None else pull.as_json(),
+                "isWhole": found.is_whole,
+            }
+        )
 
     async def _stream(self, _request: Request) -> Response:
         return _events(self._told())

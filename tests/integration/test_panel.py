@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from portweave.errors import PanelPortError
 from portweave.panel.serve import listen
+from portweave.panel.worktrees import Worktrees
+from portweave.supervisor.runs import Runs
 from tests.conftest import Cli, Pool
 from tests.panels import Panel
 from tests.stacks import SERVE, write
@@ -435,6 +437,65 @@ def test_a_stack_that_cannot_start_says_why(panel: "StartPanel", project: Path, 
     shutil.rmtree(project)
     refused = one.post("/api/v1/stack", {"worktree": where, "action": "up"}, status=409)
     assert "has gone" in refused["error"]
+
+
+def test_a_stack_is_started_again_as_it_was_started_last(
+    panel: "StartPanel", project: Path, cli: Cli
+) -> None:
+    """In another folder of the worktree, and with another definition file than the usual."""
+    app = project / "app"
+    app.mkdir()
+    write(project, "services: {usual: {command: exec sleep 1000, port: false}}")
+    write(app, "services: {other: {command: exec sleep 1000}}", "dev.yaml")
+    root = app
+    up = ("--config", "app/dev.yaml", "up", "--detach")
+    assert cli(*up, cwd=project).returncode == 0
+    assert cli("--config", "dev.yaml", "down", cwd=app).returncode == 0
+    one = panel()
+    known = one.worktree(root)
+    assert [service["name"] for service in known["services"]] == ["other"]
+    assert (known["problem"], known["canStart"]) == (None, True)
+    assert known["definitionFile"] == "dev.yaml"
+    one.post("/api/v1/stack", {"worktree": known["id"], "action": "up"})
+    assert rows(one, root, lambda found: found["other.1"]["state"] == "ready")
+    scale = {"worktree": known["id"], "service": "other", "count": 2}
+    one.post("/api/v1/scale", scale)
+    assert rows(one, root, lambda found: found.get("other.2", {}).get("state") == "ready")
+    one.post("/api/v1/stack", {"worktree": known["id"], "action": "down"})
+    assert json.loads(cli("ls", "--json", cwd=project).stdout)["stacks"] == []
+    # Where that file has gone, it is as if nothing were known.
+    (app / "dev.yaml").unlink()
+    known = one.worktree(root)
+    assert known["definitionFile"] is None
+    assert known["problem"].startswith("no definition file is in it")
+
+
+def test_from_where_a_stack_was_started_is_only_taken_as_long_as_it_is_there(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "shop"
+    app = root / "app"
+    app.mkdir(parents=True)
+    write(app, "services: {web: {command: 'true'}}")
+    write(app, "services: {other: {command: 'true'}}", "dev.yaml")
+    worktrees = Worktrees({"HOME": str(tmp_path)})
+
+    def told(**origin: object) -> tuple[str, str | None]:
+        runs = Runs(str(root))
+        runs.note_start(origin)
+        runs.flush()
+        return worktrees.started_from(str(root))
+
+    assert worktrees.started_from(str(root)) == (str(root), None)
+    assert told(workingDir=str(app)) == (str(app), None)
+    assert told(workingDir=str(app), config="dev.yaml") == (str(app), f"{app}/dev.yaml")
+    assert told(workingDir=str(root), config="app/dev.yaml") == (str(root), f"{app}/dev.yaml")
+    assert told(workingDir="/", config=f"{app}/dev.yaml") == (str(root), f"{app}/dev.yaml")
+    # As of a stack that a program has made.
+    assert told(config="x") == (str(root), f"{app}/dev.yaml")
+    assert told(workingDir=f"{root}2", config="gone.yaml") == (str(root), None)
+    (root / ".portweave/runs/.started.json").write_text("[1]")
+    assert worktrees.started_from(str(root)) == (str(root), None)
 
 
 def lines_until(events: Iterator[tuple[str, Any]], last: str) -> list[str]:

@@ -170,6 +170,7 @@ def test_another_user_of_this_machine_is_refused_by_the_proxy(
         return done.stdout.decode()
 
     assert one.token in ask_as(0, "127.0.0.1", get)
+    answer = ""
     for request in (
         get,
         get.replace(HOST, "PORTWEAVE.localhost."),

@@ -202,18 +202,30 @@ function Summary({ stack, worktree }) {
 }
 
 function Facts({ worktree, facts }) {
-  const request = facts?.prStatus;
+  const request = facts?.pullRequest;
   return html`<p class="facts">
     <span class="path">${worktree.worktreeRoot}</span>
+    ${worktree.definitionFile && html`<span class="tag">by ${worktree.definitionFile}</span>`}
     ${!facts && html`<span class="muted">looking …</span>`}
     ${facts?.workingTreeClean === false && html`<span class="tag warn">uncommitted changes</span>`}
     ${facts?.workingTreeClean === true && html`<span class="tag">clean</span>`}
     ${facts?.diskSizeBytes != null && html`<span class="tag">${size(facts.diskSizeBytes)} on disk</span>`}
-    ${request &&
-    /^https:/.test(request.url || "") &&
-    html`<a class="tag" href=${request.url} target="_blank" rel="noreferrer">#${request.number} ${request.state}</a>`}
+    ${request && html`<${Request} request=${request} />`}
     ${facts?.safeToPrune && html`<span class="tag good">safe to prune</span>`}
   </p>`;
+}
+
+function Request({ request }) {
+  const words = [
+    request.isDraft ? "draft" : request.state,
+    request.checks && `checks ${request.checks}`,
+    request.review,
+  ].filter(Boolean);
+  const text = `#${request.number} ${words.join(", ")}`;
+  const tone = request.checks === "failed" ? "warn" : "";
+  return request.url
+    ? html`<a class="tag ${tone}" href=${request.url} title=${request.title} target="_blank" rel="noreferrer">${text}</a>`
+    : html`<span class="tag ${tone}" title=${request.title}>${text}</span>`;
 }
 
 async function lookAgain(worktree) {
