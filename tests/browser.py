@@ -78,6 +78,8 @@ class Page:
         if "/devtools/page/" in url:
             for domain in ("Page", "Runtime", "Log"):
                 self.send(f"{domain}.enable")
+            # Of several tabs each is the one that somebody looks at.
+            self.send("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def send(self, method: str, **params: object) -> dict[str, Any]:
         """Ask the browser; its answer."""
@@ -249,6 +251,10 @@ class Browser:
         page = Page(f"{host}/devtools/page/{target}")
         self._pages.append(page)
         return page
+
+    def allow(self, origin: str, *permissions: str) -> None:
+        """Let pages of an origin do what people are asked for else."""
+        self._main.send("Browser.grantPermissions", origin=origin, permissions=permissions)
 
     def close(self) -> None:
         """End it."""

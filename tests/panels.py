@@ -7,11 +7,31 @@ import subprocess
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.conftest import Cli
+from tests.stacks import SERVE
+
+if TYPE_CHECKING:
+    from tests.browser import Page
 
 PATIENCE_S = 20.0
+# One service with a secret, one that goes on printing, and one that fails.
+SHOP = f"""
+projectName: shop
+services:
+  web:
+    command: {SERVE}
+    environment: {{API_KEY: sk-very-secret}}
+  talker:
+    port: false
+    command: >-
+      i=0; while :; do i=$((i+1)); printf '\\033[32mGET\\033[0m /products/%d\\n' $i; sleep 0.1; done
+  mailer:
+    port: false
+    restart: "no"
+    command: "echo 'ConnectionRefusedError: smtp.local refused' >&2; exit 3"
+"""
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -132,3 +152,16 @@ class Panel:
         said = self.process.stderr.read()
         self.process.stderr.close()
         assert (status, said) == (0, "")
+
+
+def state_of(page: "Page", service: str, *, root: str = "") -> str:
+    """What the page says of a service."""
+    where = f"[data-root={json.dumps(root)}] " if root else ""
+    selector = json.dumps(f'{where}[data-service="{service}"] .word')
+    return str(page.run(f"document.querySelector({selector})?.innerText || ''"))
+
+
+def wait_for_state(page: "Page", service: str, state: str) -> None:
+    """Wait until the page says so of a service."""
+    selector = json.dumps(f'[data-service="{service}"] .word')
+    page.wait(f"document.querySelector({selector})?.innerText === {json.dumps(state)}")

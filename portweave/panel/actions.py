@@ -66,24 +66,32 @@ class Actions:
 
     async def environment(self, known: Known, service: str) -> dict[str, object]:
         """What a service finds in its environment, without what is secret."""
-        found = await self.ask(known, "/supervisor/environment", [service])
-        fields = found if is_object(found) else {}
-        environment = fields.get("environment")
-        texts = {n: str(v) for n, v in environment.items()} if is_object(environment) else {}
+        fields, texts = await self._environment(known, service)
         shown = masked(texts)
         return {
             "name": fields.get("name"),
             "workingDir": fields.get("workingDir"),
             "environment": {name: shown[name] for name in sorted(shown)},
+            "hidden": sorted(name for name in shown if shown[name] != texts[name]),
         }
+
+    async def reveal(self, known: Known, service: str, name: str) -> str | None:
+        """One variable of a service as it is; None where it has none of that name."""
+        return (await self._environment(known, service))[1].get(name)
+
+    async def _environment(
+        self, known: Known, service: str
+    ) -> tuple[Mapping[str, object], dict[str, str]]:
+        found = await self.ask(known, "/supervisor/environment", [service])
+        fields = found if is_object(found) else {}
+        texts = fields.get("environment")
+        return fields, {n: str(v) for n, v in texts.items()} if is_object(texts) else {}
 
     async def why(self, known: Known, service: str) -> dict[str, object]:
         """What is wrong with a service."""
         found = rows_of(await self.ask(known, "/supervisor/why", [service]))
         row = found[0] if found else {}
-        environment = await self.ask(known, "/supervisor/environment", [service])
-        fields = environment.get("environment") if is_object(environment) else None
-        secrets = {n: str(v) for n, v in fields.items()} if is_object(fields) else {}
+        _, secrets = await self._environment(known, service)
         lines = row.get("lastLines")
         row["lastLines"] = [hide(str(line), secrets) for line in lines] if is_list(lines) else []
         return row

@@ -104,6 +104,7 @@ class Panel:
             "/api/open": self._open,
             "/api/v1/open": self._show_open,
             "/api/v1/service": self._service,
+            "/api/v1/reveal": self._reveal,
             "/api/v1/scale": self._scale,
             "/api/v1/stack": self._stack,
         }
@@ -311,6 +312,18 @@ class Panel:
         known = await self._known(request.query_params.get("worktree"))
         service = request.query_params.get("service", "")
         return _json(await self._actions.environment(known, service))
+
+    async def _reveal(self, request: Request) -> Response:
+        """What is hidden of an environment: asked for as a change is, by the own page alone."""
+        fields = await _object(request)
+        known = await self._known(fields.get("worktree"))
+        service, name = fields.get("service"), fields.get("name")
+        if not isinstance(service, str) or not isinstance(name, str):
+            raise _BadRequestError("invalid request body")
+        value = await self._actions.reveal(known, service, name)
+        if value is None:
+            raise _BadRequestError("no such variable", 404)
+        return _json({"value": value})
 
     async def _why(self, request: Request) -> Response:
         known = await self._known(request.query_params.get("worktree"))

@@ -134,6 +134,7 @@ CHANGES = (
     "/api/prune",
     "/api/open",
     "/api/v1/open",
+    "/api/v1/reveal",
     "/api/v1/service",
     "/api/v1/scale",
     "/api/v1/stack",
@@ -389,7 +390,7 @@ def test_services_are_stopped_started_restarted_and_scaled(
     assert "nobody" in refused["error"]
 
 
-def test_no_secret_is_told(panel: "StartPanel", up: "StartUp", project: Path) -> None:
+def test_no_secret_is_told_unasked(panel: "StartPanel", up: "StartUp", project: Path) -> None:
     started(up, project)
     one = panel()
     where = one.worktree(project)["id"]
@@ -397,6 +398,13 @@ def test_no_secret_is_told(panel: "StartPanel", up: "StartUp", project: Path) ->
     assert found["API_KEY"] == "***"
     assert found["DATABASE_URL"] == "postgres://user:***@db/shop"
     assert found["PORTWEAVE_SERVICE"] == "web-main"
+    # But to who asks for one of them, as only our own page can.
+    one_of = {"worktree": where, "service": "web", "name": "API_KEY"}
+    assert one.post("/api/v1/reveal", one_of) == {"value": "sk-very-secret"}
+    one.post("/api/v1/reveal", {**one_of, "name": "NO_KEY"}, status=404)
+    one.post("/api/v1/reveal", {**one_of, "name": None}, status=400)
+    one.post("/api/v1/reveal", {**one_of, "service": "nobody"}, status=409)
+    one.post("/api/v1/reveal", {**one_of, "worktree": "x"}, status=404)
     told = one.get(f"/api/v1/why?worktree={where}&service=worker")
     assert told["name"] == "worker"
     assert "fatal: ***" in told["lastLines"]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.integration.conftest import StartPanel
 
 URL = "https://github.com/shop/shop/pull/42"
-MERGED = {
+MERGED: dict[str, object] = {
     "number": 42,
     "state": "MERGED",
     "url": URL,

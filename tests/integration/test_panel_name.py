@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portweave.supervisor import peer
+from tests.panels import Panel
 from tests.proxies import Caller
 
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as li
 @pytest.fixture
 def panel(panel: "StartPanel") -> "StartPanel":
     """As for a user, whose panel has a name unless he does not want it."""
-    return lambda **env: panel(**{"PORTWEAVE_PROXY": "1", **env})
+
+    def start(*args: str, **env: str) -> Panel:
+        return panel(*args, **{"PORTWEAVE_PROXY": "1", **env})
+
+    return start
 
 
 @pytest.fixture

@@ -2,21 +2,20 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.conftest import Cli
+from tests.panels import state_of, wait_for_state
 from tests.stacks import SERVE, write
 
 if TYPE_CHECKING:
     from tests.browser import Page
-    from tests.integration.conftest import StartPanel, StartUp
+    from tests.integration.conftest import Pages, StartPanel, StartUp
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -25,43 +24,6 @@ STRICT = bool(
 )
 CONFLICT = "Failed to load resource: the server responded with a status of 409 (Conflict)"
 AXE = "axe-core@4.10.3"
-SHOP = f"""
-projectName: shop
-services:
-  web:
-    command: {SERVE}
-    environment: {{API_KEY: sk-very-secret}}
-  talker:
-    port: false
-    command: >-
-      i=0; while :; do i=$((i+1)); printf '\\033[32mGET\\033[0m /products/%d\\n' $i; sleep 0.1; done
-  mailer:
-    port: false
-    restart: "no"
-    command: "echo 'ConnectionRefusedError: smtp.local refused' >&2; exit 3"
-"""
-
-
-@pytest.fixture
-def pages(tmp_path: Path, need: Callable[..., None]) -> "Iterator[Callable[[], Page]]":
-    """Tabs of one browser, of which none may have complained when the test ends."""
-    need("chromium")
-    from tests.browser import Browser, Page
-
-    folder = tmp_path / "browser"
-    folder.mkdir()
-    browser = Browser(shutil.which("chromium") or "", folder)
-    made: list[Page] = []
-
-    def make() -> Page:
-        made.append(browser.page())
-        made[-1].look()
-        return made[-1]
-
-    yield make
-    problems = [problem for page in made for problem in page.problems]
-    browser.close()
-    assert not problems
 
 
 @pytest.fixture(scope="session")
@@ -79,25 +41,6 @@ def axe(pytestconfig: pytest.Config) -> str:
     return script.read_text()
 
 
-@pytest.fixture
-def shop(project: Path, up: "StartUp") -> Path:
-    write(project, SHOP)
-    up(project).wait_for("failed")
-    return project
-
-
-def state_of(page: "Page", service: str, *, root: str = "") -> str:
-    """What the page says of a service."""
-    where = f"[data-root={json.dumps(root)}] " if root else ""
-    selector = json.dumps(f'{where}[data-service="{service}"] .word')
-    return str(page.run(f"document.querySelector({selector})?.innerText || ''"))
-
-
-def wait_for_state(page: "Page", service: str, state: str) -> None:
-    selector = json.dumps(f'[data-service="{service}"] .word')
-    page.wait(f"document.querySelector({selector})?.innerText === {json.dumps(state)}")
-
-
 def complaints(page: "Page", axe: str) -> list[str]:
     """What axe finds wrong with the page as it is."""
     # As a debugger: the policy of the page would let no other script in.
@@ -111,9 +54,7 @@ def complaints(page: "Page", axe: str) -> list[str]:
     ]
 
 
-def test_services_are_seen_and_acted_on(
-    panel: "StartPanel", shop: Path, pages: "Callable[[], Page]"
-) -> None:
+def test_services_are_seen_and_acted_on(panel: "StartPanel", shop: Path, pages: "Pages") -> None:
     page = pages()
     page.go(panel().url)
     page.wait_for_text("live", within=".connection")
@@ -166,7 +107,7 @@ def test_services_are_seen_and_acted_on(
 
 
 def test_a_log_is_followed_searched_and_paused(
-    panel: "StartPanel", shop: Path, pages: "Callable[[], Page]"
+    panel: "StartPanel", shop: Path, pages: "Pages"
 ) -> None:
     page = pages()
     page.go(panel().url)
@@ -203,7 +144,7 @@ def test_a_log_is_followed_searched_and_paused(
 
 
 def test_a_stack_is_started_stopped_and_pruned(
-    panel: "StartPanel", project: Path, cli: Cli, pages: "Callable[[], Page]"
+    panel: "StartPanel", project: Path, cli: Cli, pages: "Pages"
 ) -> None:
     page = pages()
     page.go(panel().url)
@@ -241,7 +182,7 @@ def test_a_stack_is_started_stopped_and_pruned(
 
 
 def test_a_stack_that_dies_while_it_is_watched_and_two_panels(
-    panel: "StartPanel", project: Path, up: "StartUp", pages: "Callable[[], Page]"
+    panel: "StartPanel", project: Path, up: "StartUp", pages: "Pages"
 ) -> None:
     write(project, f"web: {SERVE}\n", "Procfile")
     stack = up(project)
@@ -268,7 +209,7 @@ def test_a_stack_that_dies_while_it_is_watched_and_two_panels(
 
 
 def test_what_is_open_is_remembered_and_keys_do_what_they_say(
-    panel: "StartPanel", shop: Path, pages: "Callable[[], Page]"
+    panel: "StartPanel", shop: Path, pages: "Pages"
 ) -> None:
     page = pages()
     page.go(panel().url)
@@ -301,7 +242,7 @@ def test_what_is_open_is_remembered_and_keys_do_what_they_say(
 
 
 def test_screen_readers_and_keyboards_can_use_every_view(
-    panel: "StartPanel", shop: Path, pages: "Callable[[], Page]", axe: str
+    panel: "StartPanel", shop: Path, pages: "Pages", axe: str
 ) -> None:
     page = pages()
     page.go(panel().url)
@@ -338,7 +279,7 @@ def test_screen_readers_and_keyboards_can_use_every_view(
 
 
 def test_it_is_quick_with_fifty_worktrees_and_its_memory_is_bounded(
-    panel: "StartPanel", project: Path, up: "StartUp", cli: Cli, pages: "Callable[[], Page]"
+    panel: "StartPanel", project: Path, up: "StartUp", cli: Cli, pages: "Pages"
 ) -> None:
     """As left open over night: thousands of lines and changes, and what is kept does not grow."""
     services = "".join(f"  s{n}: {{command: sleep 1000}}\n" for n in range(10))

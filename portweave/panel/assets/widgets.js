@@ -74,9 +74,10 @@ export function closeMenus() {
 export function Confirm({ title, children, action, onYes, onNo }) {
   const ref = useRef(null);
   useLayoutEffect(() => {
-    const before = document.activeElement;
-    ref.current.showModal();
-    return () => before && before.focus && before.focus();
+    const dialog = ref.current;
+    dialog.showModal();
+    // As long as it is open nothing else can have the focus, which this gives back.
+    return () => dialog.close();
   }, []);
   return html`<dialog ref=${ref} class="confirm" aria-labelledby="confirm-title" onCancel=${onNo}>
     <h2 id="confirm-title">${title}</h2>
