@@ -116,7 +116,7 @@ def test_what_is_copied_is_in_the_clipboard_and_what_is_opened_is_started(
     assert not list(tmp_path.glob("**/bad"))
     (programs / "code").unlink()
     choose(page, namespace, "Open in editor")
-    page.wait_for_text("It cannot be opened: no-editor-found", within=".toasts")
+    page.wait_for_text("Not opened: no editor was found", within=".toasts")
     page.picture("panel-odd-folder")
 
     (linked / "new").write_text("x")

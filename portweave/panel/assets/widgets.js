@@ -35,7 +35,7 @@ export function Action({ busy, label, doing, onClick, kind = "", disabled = fals
     disabled=${disabled}
     aria-disabled=${isBusy}
     aria-label=${name}
-    title=${title}
+    title=${title || name}
   >
     ${isBusy ? (doing || state.busy.get(busy)) : label}
   </button>`;

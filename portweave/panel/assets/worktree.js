@@ -234,10 +234,16 @@ async function lookAgain(worktree) {
   toast(`Looked at ${worktree.namespace} again`);
 }
 
+const REASONS = {
+  "no-editor-found": "no editor was found. PORTWEAVE_EDITOR names the command of one.",
+  "unsupported-platform": "no terminal was found that could be opened.",
+  "launch-failed": "it could not be started.",
+};
+
 async function launch(worktree, target) {
   try {
     const done = await send("/api/open", { target, worktreeRoot: worktree.worktreeRoot });
-    toast(done.launched ? `Opened in ${target}` : `It cannot be opened: ${done.reason}`, done.launched ? "info" : "bad");
+    toast(done.launched ? `Opened in ${target}` : `Not opened: ${REASONS[done.reason] || done.reason}`, done.launched ? "info" : "bad");
   } catch (error) {
     toast(error.message, "bad");
   }
