@@ -299,6 +299,84 @@ def test_a_list_that_cannot_be_read_is_told_and_comes_back(
     page.wait_for_text("No worktree has ports yet")
 
 
+def test_pull_requests_are_seen_where_gh_tells_of_them(
+    panel: "StartPanel", linked: Path, cli: "Cli", pages: "Pages", tmp_path: Path
+) -> None:
+    assert cli("run", "--", "true", cwd=linked).returncode == 0
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    answer = tmp_path / "answer"
+    (programs / "gh").write_text(f'#!/bin/sh\ntest "$1" = auth || cat {answer}\n')
+    (programs / "gh").chmod(0o755)
+    request: dict[str, object] = {
+        "number": 42, "url": "https://github.com/shop/shop/pull/42", "title": "<b>Sell</b> more",
+        "state": "OPEN", "isDraft": False, "reviewDecision": "CHANGES_REQUESTED",
+        "statusCheckRollup": [{"__typename": "StatusContext", "state": "FAILURE"}],
+    }  # fmt: skip
+    answer.write_text(json.dumps(request))
+    one = panel(PATH=f"{programs}:{os.environ['PATH']}")
+    namespace = one.worktree(linked)["namespace"]
+    page = pages()
+    page.go(one.url)
+    page.press(namespace)
+    page.wait_for_text("#42 open, checks failed, changes requested", within=".facts")
+    tag = "document.querySelector('.facts a')"
+    assert page.run(f"[{tag}.href, {tag}.title, {tag}.target, {tag}.rel]") == [
+        request["url"],
+        request["title"],
+        "_blank",
+        "noreferrer",
+    ]
+    page.picture("panel-request")
+    answer.write_text(json.dumps({**request, "state": "MERGED"}))
+    choose(page, namespace, "Look at its files again")
+    page.wait_for_text("#42 merged", within=".facts")
+    page.wait_for_text("safe to prune", within=".facts")
+
+
+# As if the tab were put behind another one, and nobody looked for half a minute.
+UNSEEN = """
+    const wait = setTimeout;
+    window.setTimeout = (work, ms, ...more) => wait(work, ms === 30000 ? 10 : ms, ...more);
+    window.look = (isSeen) => {
+        Object.defineProperty(document, "hidden", { configurable: true, value: !isSeen });
+        document.dispatchEvent(new Event("visibilitychange"));
+    };
+    window.streams = {};
+    window.EventSource = class extends EventSource {
+        constructor(url) {
+            super(url);
+            streams[url.split("?")[0]] = this;
+        }
+    };
+"""
+
+
+def test_a_tab_that_nobody_sees_holds_no_connection_and_catches_up(
+    panel: "StartPanel", shop: Path, cli: "Cli", pages: "Pages"
+) -> None:
+    page = pages()
+    page.prepare(UNSEEN)
+    page.go(panel().url)
+    wait_for_state(page, "web", "ready")
+    page.press("Logs of talker")
+    page.wait_for_text("/products/", within=".lines")
+    page.run("look(false)")
+    page.wait("Object.values(streams).every((one) => one.readyState === EventSource.CLOSED)")
+    assert cli("stop", "web", cwd=shop).returncode == 0
+    assert cli("restart", "talker", cwd=shop).returncode == 0
+    page.run("look(true)")
+    wait_for_state(page, "web", "stopped")
+    page.wait_for_text("/products/1", within=".lines")
+    # What was paused is read: it stays as it is.
+    page.press("Pause", within=".drawer")
+    page.run("look(false)")
+    page.wait("streams['/api/v1/stream'].readyState === EventSource.CLOSED")
+    assert page.run("streams['/api/v1/logs'].readyState") == 1
+    page.run("look(true)")
+    page.wait("streams['/api/v1/stream'].readyState === EventSource.OPEN")
+
+
 def test_it_is_used_by_its_name(
     panel: "StartPanel", shop: Path, cli: "Cli", pages: "Pages", tmp_path: Path
 ) -> None:
