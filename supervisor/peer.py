@@ -11,6 +11,8 @@ import sys
 
 from portweave.allocator.processes import HAS_PROC, read_bytes
 
+# Whether this can be told at all.
+IS_KNOWN = HAS_PROC
 _ROOT = 0
 # From linux/netlink.h, linux/sock_diag.h and linux/inet_diag.h.
 _NETLINK_SOCK_DIAG = 4
@@ -35,7 +37,7 @@ def is_own(client: End, server: End) -> bool:
         client: The end of the one who has connected.
         server: Ours.
     """
-    if not HAS_PROC:
+    if not IS_KNOWN:
         return True
     try:
         user_id = _asked(client, server)

@@ -20,8 +20,15 @@ from portweave.allocator.worktree import locate
 from portweave.asking import rows_of
 from portweave.client import Client
 from portweave.environment import inherited_environment
-from portweave.errors import CommandFailedError, NoStackError, OtherProtocolError, StackInUseError
+from portweave.errors import (
+    CommandFailedError,
+    NoStackError,
+    OtherProtocolError,
+    PanelForbiddenError,
+    StackInUseError,
+)
 from portweave.panel.worktrees import Known, Worktrees
+from portweave.supervisor import peer
 from portweave.supervisor.core.secrets import hide, masked
 from portweave.supervisor.paths import PROTOCOL, StackRecord
 
@@ -73,10 +80,17 @@ class Actions:
             "workingDir": fields.get("workingDir"),
             "environment": {name: shown[name] for name in sorted(shown)},
             "hidden": sorted(name for name in shown if shown[name] != texts[name]),
+            "canReveal": peer.IS_KNOWN,
         }
 
     async def reveal(self, known: Known, service: str, name: str) -> str | None:
-        """One variable of a service as it is; None where it has none of that name."""
+        """One variable of a service as it is; None where it has none of that name.
+
+        Raises:
+            PanelForbiddenError: Another user of this machine could be the one who asks.
+        """
+        if not peer.IS_KNOWN:
+            raise PanelForbiddenError
         return (await self._environment(known, service))[1].get(name)
 
     async def _environment(

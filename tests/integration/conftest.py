@@ -515,22 +515,25 @@ def panel(cli: "Cli", tmp_path: Path) -> Iterator["StartPanel"]:
     """Start panels that are stopped when the test ends: `panel().get("/api/v1/worktrees")`."""
     from tests.panels import Panel
 
-    started: list[Panel] = []
+    def down() -> None:
+        for root in [*tmp_path.iterdir(), *tmp_path.glob("code/*")]:
+            # What a page has started is nobody's child here.
+            if (root / ".portweave").is_dir():
+                cli("down", "--all", cwd=root)
+                break
 
-    def start(*args: str, **env: str) -> Panel:
-        # A service that a panel starts finds the python3 that runs the tests.
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        started.append(Panel(cli, tmp_path, *args, **{"PATH": path, **env}))
-        return started[-1]
+    # Each is ended, whatever another one had to say.
+    with contextlib.ExitStack() as started:
+        started.callback(down)
 
-    yield start
-    for one in started:
-        one.end()
-    for root in [*tmp_path.iterdir(), *tmp_path.glob("code/*")]:
-        # What a page has started is nobody's child here.
-        if (root / ".portweave").is_dir():
-            cli("down", "--all", cwd=root)
-            break
+        def start(*args: str, **env: str) -> Panel:
+            # A service that a panel starts finds the python3 that runs the tests.
+            path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+            one = Panel(cli, tmp_path, *args, **{"PATH": path, **env})
+            started.callback(one.end)
+            return one
+
+        yield start
 
 
 StartPanel = Callable[..., "Panel"]

@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portweave.errors import PanelPortError
+from portweave.errors import PanelForbiddenError, PanelPortError
+from portweave.panel.actions import Actions
 from portweave.panel.serve import listen
-from portweave.panel.worktrees import Worktrees
+from portweave.panel.worktrees import Known, Worktrees
 from portweave.supervisor.runs import Runs
 from tests.conftest import Cli, Pool
 from tests.panels import Panel
@@ -409,6 +411,15 @@ def test_no_secret_is_told_unasked(panel: "StartPanel", up: "StartUp", project: 
     assert told["name"] == "worker"
     assert "fatal: ***" in told["lastLines"]
     assert one.send("GET", f"/api/v1/why?worktree={where}&service=nobody")[0] == 409
+
+
+def test_no_secret_is_told_where_another_user_could_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS, which does not tell whose a connection is."""
+    monkeypatch.setattr("portweave.supervisor.peer.IS_KNOWN", False)
+    actions = Actions({}, Worktrees({}))
+    nowhere = Known("x", None, "main", "/x", "", {}, None)
+    with pytest.raises(PanelForbiddenError):
+        anyio.run(actions.reveal, nowhere, "web", "API_KEY")
 
 
 def test_a_stack_is_started_stopped_and_pruned_from_the_page(

@@ -169,6 +169,11 @@ def test_a_stack_is_started_stopped_and_pruned(
     page.press("Give its ports back …")
     page.wait_for_text("No file is removed", within="dialog")
     page.picture("panel-prune")
+    page.press("Cancel", within="dialog")
+    page.wait("!document.querySelector('dialog')")
+    assert state_of(page, "web") == "not running"
+    page.press("More of main")
+    page.press("Give its ports back …")
     page.press("Give them back", within="dialog")
     page.wait_for_text("No worktree has ports yet")
 
@@ -332,9 +337,12 @@ def test_many_stacks_that_run_are_watched_at_once(
     for root in roots:
         root.mkdir()
         write(root, f"services: {{one: {{command: {ready}}}, two: {{command: {ready}}}}}")
+
+    def start(root: Path) -> int:
+        return cli("up", "--detach", cwd=root).returncode
+
     with ThreadPoolExecutor(3) as threads:
-        ups = threads.map(lambda root: cli("up", "--detach", cwd=root).returncode, roots)
-        assert list(ups) == [0] * len(roots)
+        assert list(threads.map(start, roots)) == [0] * len(roots)
     page = pages()
     page.go(panel().url)
     page.wait_for_text("12 stacks", within=".totals")

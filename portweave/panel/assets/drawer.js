@@ -136,7 +136,8 @@ function Environment({ found, shown }) {
                 <th scope="row"><button type="button" title="Copy" onClick=${() => copy(`${name}=${values[name]}`, name)}>${name}</button></th>
                 <td>
                   <span class=${hidden.has(name) ? "hidden-value" : ""}>${values[name] === "***" ? "hidden" : values[name]}</span>
-                  ${hidden.has(name) &&
+                  ${found.canReveal &&
+                  hidden.has(name) &&
                   html`<button type="button" class="small" aria-label=${`Show ${name}`} onClick=${() => reveal(name)}>Show</button>`}
                   ${name in revealed &&
                   html`<button type="button" class="small" aria-label=${`Hide ${name}`} onClick=${() => hide(name)}>Hide</button>`}
