@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -138,12 +137,11 @@ def test_a_gh_that_hangs_is_waited_for_once(gh: Gh, tmp_path: Path) -> None:
     """And by nobody who only wants to know about files."""
     environ = gh.does(f"{LOGGED_IN}\nexec sleep 1000")
 
-    async def find() -> tuple[list[Facts], float]:
+    async def find() -> list[Facts]:
         finder = FactFinder(environ, github_s=1.0)
         roots = [tmp_path / f"tree-{number}" for number in range(20)]
         for root in roots:
             root.mkdir()
-        began_s = time.monotonic()
         facts: list[Facts] = []
 
         async def ask(root: Path) -> None:
@@ -154,15 +152,12 @@ def test_a_gh_that_hangs_is_waited_for_once(gh: Gh, tmp_path: Path) -> None:
                 tasks.start_soon(ask, root)
             soon = await finder.of(str(tmp_path / "tree-0"), "/x/.git", whole=False)
             assert not soon.is_whole
-            assert time.monotonic() - began_s < 0.9
         assert (await finder.of(str(tmp_path / "tree-0"), "/x/.git", whole=False)).is_whole
-        return facts, time.monotonic() - began_s
+        return facts
 
-    facts, took_s = anyio.run(find)
-    assert [one.pull_request for one in facts] == [None] * 20
+    assert [one.pull_request for one in anyio.run(find)] == [None] * 20
     # Those at once; not twenty one after the other.
     assert len(gh.calls) <= 1 + 4
-    assert took_s < 8
 
 
 def test_it_is_asked_a_few_at_a_time_and_seldom(gh: Gh, tmp_path: Path) -> None:

@@ -210,6 +210,7 @@ def test_a_stack_that_dies_while_it_is_watched_and_two_panels(
     stack.wait()
     other.process.send_signal(signal.SIGINT)
     second.wait_for_text("connection lost", within=".connection")
+    second.wait_for_text("The panel does not answer", within=".lost")
     second.picture("panel-lost")
     second.problems.clear()
     assert state_of(first, "web") == "not running"
@@ -261,6 +262,15 @@ def test_screen_readers_and_keyboards_can_use_every_view(
             page.look(width=width, dark=dark)
             found[f"list {width} {dark}"] = complaints(page, axe)
             page.picture(f"panel-{width}-{'dark' if dark else 'light'}")
+            for menu in ("More of main", "More of web"):
+                page.press(menu)
+                page.wait("document.querySelectorAll('details.menu[open]').length === 1")
+                # No part of it lies beyond the edge.
+                assert page.run("document.documentElement.scrollWidth <= innerWidth"), width
+                if menu == "More of web":
+                    page.picture(f"panel-{width}-menu-{'dark' if dark else 'light'}")
+                page.key("Escape", 27)
+                page.wait("!document.querySelector('details.menu[open]')")
             page.press("Logs of talker")
             page.wait_for_text("/products/", within=".lines")
             found[f"logs {width} {dark}"] = complaints(page, axe)

@@ -164,7 +164,12 @@ const CONNECTIONS = {
 function Connection() {
   useTopic("connection");
   const [tone, word] = CONNECTIONS[state.connection];
-  return html`<p class="connection" role="status"><span class="dot ${tone}" aria-hidden="true"></span>${word}</p>`;
+  return html`<p class="connection" role="status"><span class="dot ${tone}" aria-hidden="true"></span>${word}</p>
+    ${state.connection === "lost" &&
+    html`<p class="problem lost">
+      The panel does not answer, so what is shown may be old. It is asked again and again; if it has ended,
+      <code> portweave panel</code> starts it.
+    </p>`}`;
 }
 
 const app = document.getElementById("app");
