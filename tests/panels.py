@@ -151,7 +151,7 @@ class Panel:
         status = self.process.wait(PATIENCE_S)
         said = self.process.stderr.read()
         self.process.stderr.close()
-        assert (status, said) == (0, "")
+        assert (status, said) == (0, ""), f"{status}: {said}"
 
 
 def state_of(page: "Page", service: str, *, root: str = "") -> str:

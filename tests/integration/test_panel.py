@@ -57,6 +57,24 @@ def test_it_ends_at_once_and_well_also_while_pages_are_open(
         assert not [kind for kind, _ in events if kind != "stacks"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_well_however_early_and_often_it_is_told_to(
+    cli: Cli, tmp_path: Path, number: int
+) -> None:
+    with subprocess.Popen(
+        [*cli.argv, "panel", "--port", "0"], cwd=tmp_path, env=cli.env(), stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        # It serves a little later.
+        process.stderr.readline()
+        while process.poll() is None:
+            process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.002)
+        assert process.stderr.read() == b"[portweave] press Ctrl-C to stop\n"
+    assert process.returncode == 0
+
+
 def test_a_port_that_is_taken_is_left_to_who_has_it(panel: "StartPanel", pool: Pool) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", pool.start))
