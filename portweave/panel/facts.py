@@ -90,24 +90,25 @@ class FactFinder:
         self._files = _Answers[Facts]()
         self._requests = _Answers[tuple[PullRequest | None]]()
         self._github_s = github_s
-        self._has_github: bool | None = None
+        self._has_github = False
         self._rests_until_s = 0.0
         self._github_lock = anyio.Lock()
 
     async def has_github(self) -> bool:
         """Whether GitHub can be asked about pull requests: `gh` is there, and logged in."""
         async with self._github_lock:
-            now_s = time.monotonic()
-            if self._has_github is None or (not self._has_github and now_s > self._rests_until_s):
-                await self._try_github()
-        return self._has_github is True
+            if not self._has_github and not self._rests:
+                answer = None
+                if shutil.which("gh", path=self._environ.get("PATH")) is not None:
+                    answer = await self._run(["gh", "auth", "status"], "/", self._github_s)
+                self._has_github = answer is not None
+                self._rests_until_s = time.monotonic() + _GITHUB_RESTS_S
+        return self._has_github
 
-    async def _try_github(self) -> None:
-        self._has_github = False
-        self._rests_until_s = time.monotonic() + _GITHUB_RESTS_S
-        if shutil.which("gh", path=self._environ.get("PATH")) is not None:
-            answer = await self._run(["gh", "auth", "status"], "/", self._github_s)
-            self._has_github = answer is not None
+    @property
+    def _rests(self) -> bool:
+        """Whether GitHub could not be asked, and is not to be for now."""
+        return not self._has_github and time.monotonic() < self._rests_until_s
 
     async def of(
         self, root: str, git_common_dir: str | None, *, again: bool = False, whole: bool = True
@@ -123,6 +124,9 @@ class FactFinder:
         facts = await self._files.get(root, lambda: self._find(root, git_common_dir), again=again)
         if git_common_dir is None:
             return facts
+        if again:
+            # Somebody may have logged in.
+            self._rests_until_s = 0.0
         if whole:
             answer = await self._requests.get(root, lambda: self._ask_github(root), again=again)
             return replace(facts, pull_request=answer[0])
@@ -130,7 +134,7 @@ class FactFinder:
             self._requests.forget(root)
         kept = self._requests.newest(root)
         # Until it has answered nobody knows whether there is a request.
-        is_whole = kept is not None or self._has_github is False
+        is_whole = kept is not None or self._rests
         return replace(facts, pull_request=None if kept is None else kept[0], is_whole=is_whole)
 
     async def _find(self, root: str, git_common_dir: str | None) -> Facts:

@@ -160,6 +160,35 @@ def test_a_gh_that_hangs_is_waited_for_once(gh: Gh, tmp_path: Path) -> None:
     assert len(gh.calls) <= 1 + 4
 
 
+def test_who_logs_in_later_looks_again(gh: Gh, repository: Path, tmp_path: Path) -> None:
+    logged_in = tmp_path / "logged-in"
+    environ = gh.does(f"test -e {logged_in} || exit 1\n{saying(json.dumps(MERGED))}")
+
+    async def find() -> list[tuple[bool, bool]]:
+        finder = FactFinder(environ)
+        found: list[tuple[bool, bool]] = []
+
+        async def ask(*, again: bool, whole: bool) -> None:
+            facts = await finder.of(str(repository), "/x/.git", again=again, whole=whole)
+            found.append((facts.pull_request is not None, facts.is_whole))
+
+        await ask(again=False, whole=False)
+        await ask(again=False, whole=True)
+        logged_in.touch()
+        await ask(again=False, whole=False)
+        await ask(again=True, whole=False)
+        await ask(again=False, whole=True)
+        return found
+
+    assert anyio.run(find) == [
+        (False, False),
+        (False, True),
+        (False, True),
+        (False, False),
+        (True, True),
+    ]
+
+
 def test_it_is_asked_a_few_at_a_time_and_seldom(gh: Gh, tmp_path: Path) -> None:
     running = tmp_path / "running"
     running.mkdir()
