@@ -41,7 +41,7 @@ class Name:
         for holder in holders:
             say(f"panel: {_whose(holder)}")
         if proxy is not None and not holders:
-            say(f"panel: http://{PANEL_HOST}:{proxy.port}/")
+            say(f"panel: {proxy.url(PANEL_HOST)}/")
 
     def leave(self) -> None:
         """Give the name back."""

@@ -191,6 +191,46 @@ def test_another_user_of_this_machine_is_refused_by_the_proxy(
     assert "portweave panel starts your own" in answer
 
 
+@AS_OTHER
+def test_another_user_is_refused_over_http_2_too(
+    panel: "StartPanel", cli: "Cli", tmp_path: Path
+) -> None:
+    known = subprocess.run(["/bin/sh", "-c", "curl -V"], capture_output=True, check=False)
+    if b"HTTP2" not in known.stdout:
+        pytest.skip("curl is missing, or does not speak HTTP/2")
+    process = subprocess.Popen(
+        [*cli.argv, "proxy", "run", "--port", "0", "--tls"],
+        cwd=tmp_path,
+        env=cli.env(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    found = re.search(r"://127\.0\.0\.1:(\d+)", process.stderr.readline())
+    assert found
+    one = panel()
+    assert one.said == f"[portweave] panel: https://{HOST}:{found[1]}/\n"
+
+    def ask_as(user: int) -> tuple[str, str]:
+        done = subprocess.run(
+            ["/usr/bin/env", "curl", "-sk", "--http2", "--connect-to", f"::127.0.0.1:{found[1]}",
+             "-w", "\n%{http_version} %{http_code}", f"https://{HOST}:{found[1]}/"],
+            capture_output=True, check=True, timeout=20, user=user, extra_groups=[], text=True,
+        )  # fmt: skip
+        page, _, status = done.stdout.rpartition("\n")
+        return page, status
+
+    try:
+        page, status = ask_as(0)
+        assert (one.token in page, status) == (True, "2 200")
+        page, status = ask_as(NOBODY)
+        assert (one.token in page, status) == (False, "2 403")
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stderr.close()
+
+
 def connections(address: str, user: int) -> Iterator[tuple[peer.End, peer.End]]:
     """The two ends of a connection that a user has made, on our side."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
