@@ -3,6 +3,8 @@
 from portweave.errors import HostnameError
 
 TLD = "localhost"
+# The name of the panel, and of nothing else: services have at least one label more.
+PANEL_HOST = f"portweave.{TLD}"
 LONGEST_LABEL = 63  # RFC 1035, section 2.3.4
 LONGEST_NAME = 253
 

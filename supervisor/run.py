@@ -335,6 +335,7 @@ class Stack:
     def take_over(self, origin: Mapping[str, object], wanted: frozenset[str]) -> None:
         """Keep what the stack was planned from last, and what that starts by itself."""
         self.origin = origin
+        self.chronicle.runs.note_start(origin)
         self.plan = replace(self.plan, wanted=wanted)
 
     def _after_change(self, before: Fleet) -> None:

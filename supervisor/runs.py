@@ -1,6 +1,7 @@
 """What is remembered of each instance's runs, for `portweave why`: the last good one, the last end.
 
-`.portweave/runs/<instance>.json`, 0600. Of variables only their names and a salted digest are kept:
+`.portweave/runs/<instance>.json`, 0600; beside them, from where the stack was started last, so that
+the panel can start it from there again. Of variables only their names and a salted digest are kept:
 enough to tell which have changed, and nothing to read a secret from.
 """
 
@@ -11,6 +12,8 @@ from portweave.allocator.jsontext import is_list, is_object
 from portweave.supervisor.core.plan import InstancePlan
 
 _SALT_BYTES = 16
+# No instance is called so.
+_STARTED = ".started"
 
 
 class Runs:
@@ -47,6 +50,19 @@ class Runs:
         """Remember how a run ended that was not to end so."""
         self._unwritten[name] = {**self.read(name), "end": dict(end)}
 
+    def note_start(self, origin: Mapping[str, object]) -> None:
+        """Remember from where the stack was started: `workingDir`, and `config` if one was named.
+
+        Args:
+            origin: What the stack's plan was made from.
+        """
+        folder, config = origin.get("workingDir"), origin.get("config")
+        if isinstance(folder, str):
+            named = None
+            if isinstance(config, str):
+                named = os.path.normpath(os.path.join(folder, config))
+            self._unwritten[_STARTED] = {"workingDir": folder, "config": named}
+
     def flush(self) -> None:
         """Write what has been noted."""
         while self._unwritten:
@@ -64,6 +80,18 @@ class Runs:
         except (OSError, ValueError):
             return {}
         return data if is_object(data) else {}
+
+    def read_start(self) -> tuple[str, str | None] | None:
+        """From where the stack was started last; None where that is not known.
+
+        Returns:
+            A folder, and the definition file if one was named.
+        """
+        found = self.read(_STARTED)
+        folder, config = found.get("workingDir"), found.get("config")
+        if not isinstance(folder, str) or not (config is None or isinstance(config, str)):
+            return None
+        return folder, config
 
     def _write(self, name: str, data: Mapping[str, object]) -> None:
         import json

@@ -31,6 +31,36 @@ _FLAGS = (
     "--disable-extensions",
     "--remote-debugging-port=0",
 )
+# Where the button or link of a name is; null while it is not there, moves, or is covered.
+# A tab that nobody sees draws no frame, so they are not waited for alone.
+_FIND = """(async () => {
+    const look = () => {
+        const all = document.querySelector(%s)?.querySelectorAll("button, summary, a") || [];
+        const name = %s;
+        return [...all].find((e) => e.checkVisibility() &&
+            (e.getAttribute("aria-label") || e.textContent.trim()) === name);
+    };
+    const frame = () => new Promise((done) => {
+        requestAnimationFrame(done);
+        setTimeout(done, 40);
+    });
+    const place = (one) => {
+        const box = one.getBoundingClientRect();
+        return [box.x + box.width / 2, box.y + box.height / 2];
+    };
+    const one = look();
+    if (!one) return null;
+    one.scrollIntoView({ block: "center" });
+    await frame();
+    const [x, y] = place(one);
+    await frame();
+    if (look() !== one || String(place(one)) !== String([x, y])) return null;
+    if (!one.contains(document.elementFromPoint(x, y))) return null;
+    window.pressedIt = false;
+    const note = () => { window.pressedIt = true; };
+    one.addEventListener("click", note, { capture: true, once: true });
+    return [x, y];
+})()"""
 
 
 class Page:
@@ -48,6 +78,8 @@ class Page:
         if "/devtools/page/" in url:
             for domain in ("Page", "Runtime", "Log"):
                 self.send(f"{domain}.enable")
+            # Of several tabs each is the one that somebody looks at.
+            self.send("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def send(self, method: str, **params: object) -> dict[str, Any]:
         """Ask the browser; its answer."""
@@ -76,8 +108,10 @@ class Page:
 
     def go(self, url: str) -> None:
         """Load a page."""
+        # The page that was there answers for as long as the other has not begun.
+        self.run("window.isOld = true")
         self.send("Page.navigate", url=url)
-        self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
+        self.wait("!window.isOld && document.readyState === 'complete'")
 
     def run(self, script: str) -> Any:
         """The value of an expression, awaited where it is a promise."""
@@ -121,20 +155,22 @@ class Page:
         self.wait(found, timeout_s=timeout_s)
 
     def press(self, name: str, *, within: str = "body") -> None:
-        """Press the button or link of an accessible name, once it is there, with the mouse."""
-        found = f"""(() => {{
-            const all = document.querySelector({json.dumps(within)})
-                ?.querySelectorAll("button, summary, a") || [];
-            const one = [...all].find((e) => e.checkVisibility() &&
-                (e.getAttribute("aria-label") || e.textContent.trim()) === {json.dumps(name)});
-            if (!one) return null;
-            one.scrollIntoView({{ block: "center" }});
-            const box = one.getBoundingClientRect();
-            return [box.x + box.width / 2, box.y + box.height / 2];
-        }})()"""
-        x, y = self.wait(found)
-        for kind in ("mousePressed", "mouseReleased"):
-            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        """Press the button or link of an accessible name, once it is there, with the mouse.
+
+        The page may draw or scroll at any moment, so that it is pressed where it stands still and
+        nothing covers it, and again where the click has not come to it all the same.
+        """
+        find = _FIND % (json.dumps(within), json.dumps(name))
+        until_s = time.monotonic() + PATIENCE_S
+        while True:
+            x, y = self.wait(find)
+            for kind in ("mousePressed", "mouseReleased"):
+                self.send(
+                    "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
+                )
+            if self.run("window.pressedIt"):
+                return
+            assert time.monotonic() < until_s, f"cannot be pressed: {name}\n{self.text()}"
 
     def type(self, text: str) -> None:
         """Type into what has the focus."""
@@ -215,6 +251,10 @@ class Browser:
         page = Page(f"{host}/devtools/page/{target}")
         self._pages.append(page)
         return page
+
+    def allow(self, origin: str, *permissions: str) -> None:
+        """Let pages of an origin do what people are asked for else."""
+        self._main.send("Browser.grantPermissions", origin=origin, permissions=permissions)
 
     def close(self) -> None:
         """End it."""

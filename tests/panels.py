@@ -7,11 +7,31 @@ import subprocess
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.conftest import Cli
+from tests.stacks import SERVE
+
+if TYPE_CHECKING:
+    from tests.browser import Page
 
 PATIENCE_S = 20.0
+# One service with a secret, one that goes on printing, and one that fails.
+SHOP = f"""
+projectName: shop
+services:
+  web:
+    command: {SERVE}
+    environment: {{API_KEY: sk-very-secret}}
+  talker:
+    port: false
+    command: >-
+      i=0; while :; do i=$((i+1)); printf '\\033[32mGET\\033[0m /products/%d\\n' $i; sleep 0.1; done
+  mailer:
+    port: false
+    restart: "no"
+    command: "echo 'ConnectionRefusedError: smtp.local refused' >&2; exit 3"
+"""
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -22,6 +42,7 @@ class Panel:
         process: The command itself.
         port: On which it listens.
         token: What its page has for changes.
+        said: What it tells at its start beside its address.
     """
 
     def __init__(self, cli: Cli, cwd: Path, *args: str, **env: str) -> None:
@@ -38,7 +59,10 @@ class Panel:
         said = self.process.stderr.readline()
         found = re.fullmatch(r"\[portweave\] panel: http://127\.0\.0\.1:(\d+)/\n", said)
         assert found, said + self.process.stderr.read()
-        assert self.process.stderr.readline() == "[portweave] press Ctrl-C to stop\n"
+        self.said = ""
+        while (line := self.process.stderr.readline()) != "[portweave] press Ctrl-C to stop\n":
+            assert line, self.said
+            self.said += line
         self.port = int(found[1])
         page = self.send("GET", "/")[2].decode()
         match = re.search(r'<meta name="pw-csrf" content="([0-9a-f]{64})"></head>', page)
@@ -110,12 +134,34 @@ class Panel:
         finally:
             connection.close()
 
+    def kill(self) -> None:
+        """Have it end without another word."""
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
     def end(self) -> None:
-        """Stop it, and see that it ends as it should."""
+        """Stop it, and see that it ends as it should; nothing where that was done."""
+        assert self.process.stderr is not None
+        if self.process.stderr.closed:
+            return
         if self.process.poll() is None:
             self.process.terminate()
         status = self.process.wait(PATIENCE_S)
-        assert self.process.stderr is not None
         said = self.process.stderr.read()
         self.process.stderr.close()
-        assert (status, said) == (0, "")
+        assert (status, said) == (0, ""), f"{status}: {said}"
+
+
+def state_of(page: "Page", service: str, *, root: str = "") -> str:
+    """What the page says of a service."""
+    where = f"[data-root={json.dumps(root)}] " if root else ""
+    selector = json.dumps(f'{where}[data-service="{service}"] .word')
+    return str(page.run(f"document.querySelector({selector})?.innerText || ''"))
+
+
+def wait_for_state(page: "Page", service: str, state: str) -> None:
+    """Wait until the page says so of a service."""
+    selector = json.dumps(f'[data-service="{service}"] .word')
+    page.wait(f"document.querySelector({selector})?.innerText === {json.dumps(state)}")

@@ -20,8 +20,15 @@ from portweave.allocator.worktree import locate
 from portweave.asking import rows_of
 from portweave.client import Client
 from portweave.environment import inherited_environment
-from portweave.errors import CommandFailedError, NoStackError, OtherProtocolError, StackInUseError
+from portweave.errors import (
+    CommandFailedError,
+    NoStackError,
+    OtherProtocolError,
+    PanelForbiddenError,
+    StackInUseError,
+)
 from portweave.panel.worktrees import Known, Worktrees
+from portweave.supervisor import peer
 from portweave.supervisor.core.secrets import hide, masked
 from portweave.supervisor.paths import PROTOCOL, StackRecord
 
@@ -66,24 +73,39 @@ class Actions:
 
     async def environment(self, known: Known, service: str) -> dict[str, object]:
         """What a service finds in its environment, without what is secret."""
-        found = await self.ask(known, "/supervisor/environment", [service])
-        fields = found if is_object(found) else {}
-        environment = fields.get("environment")
-        texts = {n: str(v) for n, v in environment.items()} if is_object(environment) else {}
+        fields, texts = await self._environment(known, service)
         shown = masked(texts)
         return {
             "name": fields.get("name"),
             "workingDir": fields.get("workingDir"),
             "environment": {name: shown[name] for name in sorted(shown)},
+            "hidden": sorted(name for name in shown if shown[name] != texts[name]),
+            "canReveal": peer.IS_KNOWN,
         }
+
+    async def reveal(self, known: Known, service: str, name: str) -> str | None:
+        """One variable of a service as it is; None where it has none of that name.
+
+        Raises:
+            PanelForbiddenError: Another user of this machine could be the one who asks.
+        """
+        if not peer.IS_KNOWN:
+            raise PanelForbiddenError
+        return (await self._environment(known, service))[1].get(name)
+
+    async def _environment(
+        self, known: Known, service: str
+    ) -> tuple[Mapping[str, object], dict[str, str]]:
+        found = await self.ask(known, "/supervisor/environment", [service])
+        fields = found if is_object(found) else {}
+        texts = fields.get("environment")
+        return fields, {n: str(v) for n, v in texts.items()} if is_object(texts) else {}
 
     async def why(self, known: Known, service: str) -> dict[str, object]:
         """What is wrong with a service."""
         found = rows_of(await self.ask(known, "/supervisor/why", [service]))
         row = found[0] if found else {}
-        environment = await self.ask(known, "/supervisor/environment", [service])
-        fields = environment.get("environment") if is_object(environment) else None
-        secrets = {n: str(v) for n, v in fields.items()} if is_object(fields) else {}
+        _, secrets = await self._environment(known, service)
         lines = row.get("lastLines")
         row["lastLines"] = [hide(str(line), secrets) for line in lines] if is_list(lines) else []
         return row
@@ -135,12 +157,14 @@ class Actions:
             environ["PORTWEAVE_NAMESPACE"] = known.namespace
         if not await to_thread.run_sync(os.path.isdir, known.root):
             raise CommandFailedError(words[0], (f"its folder {known.root} has gone",))
+        folder, config = await to_thread.run_sync(self._worktrees.started_from, known.root)
+        options = () if config is None else ("--config", config)
         # Isolated (-I): a folder of the worktree's must not take the place of our own modules.
-        argv = [sys.executable, "-Im", "portweave", *words]
+        argv = [sys.executable, "-Im", "portweave", *options, *words]
         with anyio.fail_after(_COMMAND_S):
             done = await anyio.run_process(
                 argv,
-                cwd=known.root,
+                cwd=folder,
                 env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

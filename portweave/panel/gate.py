@@ -14,9 +14,9 @@ server on this machine would be sent it.
 
 import hmac
 
+from portweave.allocator.hostnames import PANEL_HOST
 from portweave.supervisor.core.value import value
 
-NAME = "portweave.localhost"
 _LOCAL = ("127.0.0.1", "localhost")
 _OWN_SITES = frozenset({"same-origin", "none"})
 
@@ -45,7 +45,7 @@ def is_known_host(host: str | None, port: int) -> bool:
     if host is None:
         return False
     name, _, given = host.lower().partition(":")
-    if name == NAME:
+    if name == PANEL_HOST:
         return given == "" or (given.isascii() and given.isdigit())
     return name in _LOCAL and given == str(port)
 
@@ -84,6 +84,6 @@ def _is_own_origin(asked: Asked, port: int) -> bool:
     scheme, _, rest = (asked.origin or "").partition("://")
     if not is_known_host(rest, port):
         return False
-    if rest.lower().partition(":")[0] == NAME:
+    if rest.lower().partition(":")[0] == PANEL_HOST:
         return scheme in ("http", "https") and rest.lower() == (asked.host or "").lower()
     return scheme == "http"

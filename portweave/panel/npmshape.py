@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from portweave.allocator.jsontext import code_units
 from portweave.errors import DriftError
+from portweave.panel.requests import PullRequest
 from portweave.procfiles.expand import Values, expand, placeholders
 from portweave.procfiles.model import Definitions
 from portweave.supervisor.core.value import value
@@ -66,15 +67,17 @@ class Facts:
         branch: The branch that is checked out.
         clean: Whether nothing in it differs from its commit.
         size_bytes: On the disk.
-        pull_request: `number`, `state` (open, closed or merged) and `url`.
+        pull_request: That of its branch.
         is_main: Whether it is the first worktree of its repository.
+        is_whole: Whether GitHub has been asked, where it can be.
     """
 
     branch: str | None = None
     clean: bool | None = None
     size_bytes: int | None = None
-    pull_request: Mapping[str, object] | None = None
+    pull_request: PullRequest | None = None
     is_main: bool = False
+    is_whole: bool = True
 
     def as_json(self, root: str) -> dict[str, object]:
         """They as fields of a worktree.
@@ -86,7 +89,7 @@ class Facts:
             "branch": self.branch,
             "diskSizeBytes": self.size_bytes,
             "kind": "main" if self.is_main else "linked",
-            "prStatus": None if self.pull_request is None else dict(self.pull_request),
+            "prStatus": None if self.pull_request is None else self.pull_request.as_npm_json(),
             "removeCommand": f"git worktree remove {quoted(root)}",
             "safeToPrune": self.is_safe_to_prune,
             "workingTreeClean": self.clean,
@@ -95,8 +98,7 @@ class Facts:
     @property
     def is_safe_to_prune(self) -> bool:
         """Whether all that is in it is known to be kept elsewhere."""
-        request = self.pull_request
-        is_done = request is not None and request.get("state") in ("merged", "closed")
+        is_done = self.pull_request is not None and self.pull_request.is_done
         return not self.is_main and is_done and self.clean is True
 
 

@@ -1,7 +1,8 @@
 """What `portweave top` shows, as lines of text: all stacks, their services, and a part of a log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from unicodedata import combining, east_asian_width
 
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.asking import instance_of, rows_of
@@ -20,6 +21,9 @@ _TONES = {
 }
 _UP = frozenset({"ready", "unhealthy", "starting", "waiting", "backoff"})
 _NAME, _STATE = 22, 11
+_SHORTEST_NAME = 12
+# What all columns but the name take, and what is left for reasons before names get more.
+_OTHERS, _REASONS = 46, 60
 
 
 @value
@@ -31,12 +35,14 @@ class Line:
         tone: `title`, `stack`, `good`, `busy`, `warn`, `bad` or `plain`.
         service: The worktree's id and the instance that it is about; None for others.
         is_up: Whether that instance is, or is to be.
+        why: Why it is so; empty where nothing is to be said.
     """
 
     text: str
     tone: str = "plain"
     service: tuple[str, str] | None = None
     is_up: bool = False
+    why: str = ""
 
 
 def heading(stacks: Sequence[Mapping[str, object]]) -> Line:
@@ -49,12 +55,25 @@ def heading(stacks: Sequence[Mapping[str, object]]) -> Line:
     return Line("  ".join(["portweave", *parts, _size(used)]), "title")
 
 
-def lines(stacks: Sequence[Mapping[str, object]], now_s: float) -> list[Line]:
+def name_width(stacks: Sequence[Mapping[str, object]], width: int) -> int:
+    """How wide the column of names is: as the longest, if there is room on the screen.
+
+    Args:
+        stacks: As the panel tells them.
+        width: The screen's.
+    """
+    names = [instance_of(row) for stack in stacks for row in rows_of(stack.get("services"))]
+    wanted = max([_SHORTEST_NAME, *(cells_of(name) + 2 for name in names)])
+    return min(wanted, max(_NAME, width - _OTHERS - _REASONS))
+
+
+def lines(stacks: Sequence[Mapping[str, object]], now_s: float, names: int = _NAME) -> list[Line]:
     """All stacks and their services.
 
     Args:
         stacks: As the panel tells them.
         now_s: Since the epoch.
+        names: How wide the column of names is.
     """
     found: list[Line] = []
     ordered = sorted(stacks, key=lambda s: (str(s.get("project")), str(s.get("worktreeRoot"))))
@@ -64,31 +83,30 @@ def lines(stacks: Sequence[Mapping[str, object]], now_s: float) -> list[Line]:
         if stack.get("problem"):
             found.append(Line(_plain(f"  {stack['problem']}"), "bad"))
         id_ = str(stack.get("id"))
-        found += [_service(id_, row, now_s) for row in rows_of(stack.get("services"))]
+        found += [_service(id_, row, now_s, names) for row in rows_of(stack.get("services"))]
     return found
 
 
-def column_names() -> str:
+def column_names(names: int = _NAME) -> str:
     """What stands above the services."""
     return (
-        f"  {'SERVICE':<{_NAME}}{'STATE':<{_STATE}}{'PORT':>6}{'UP':>6}{'RST':>5}{'CPU':>7}"
+        f"  {'SERVICE':<{names}}{'STATE':<{_STATE}}{'PORT':>6}{'UP':>6}{'RST':>5}{'CPU':>7}"
         f"{'MEM':>9}  REASON"
     )
 
 
-def _service(id_: str, row: Mapping[str, object], now_s: float) -> Line:
+def _service(id_: str, row: Mapping[str, object], now_s: float, names: int) -> Line:
     instance, state = instance_of(row), str(row.get("state"))
     cpu, rss = row.get("cpuPercent"), row.get("rssBytes")
     cells = (
-        f"  {_cut(instance, _NAME):<{_NAME}}{state:<{_STATE}}{_cell(row.get('port')):>6}"
+        f"  {_padded(instance, names)}{state:<{_STATE}}{_cell(row.get('port')):>6}"
         f"{_age(row, now_s):>6}{_cell(row.get('restarts')):>5}"
         f"{'-' if cpu is None else f'{cpu}%':>7}{_size(rss) if isinstance(rss, int) else '-':>9}"
     )
-    why = row.get("reason") or row.get("lastError") or ""
-    is_up = state in _UP
-    return Line(
-        _plain(f"{cells}  {why}".rstrip()), _TONES.get(state, "plain"), (id_, instance), is_up
-    )
+    why = _plain(str(row.get("reason") or row.get("lastError") or ""))
+    tone = _TONES.get(state, "plain")
+    text = _plain(f"{cells}  {why}".rstrip())
+    return Line(text, tone, (id_, instance), state in _UP, why)
 
 
 def kept_choice(
@@ -153,8 +171,44 @@ def _cell(found: object) -> str:
     return "-" if found is None else str(found)
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) < width else text[: width - 2] + "… "
+def cells_of(text: str) -> int:
+    """How many cells of a terminal a text takes: UAX #11 has those that take two."""
+    return len(text) if text.isascii() else sum(map(_cells, text))
+
+
+def fitted(text: str, width: int) -> str:
+    """As much of a text as fits, with an ellipsis where that is not all."""
+    if cells_of(text) <= width:
+        return text
+    return next(wrapped(text, width - 1), "") + "…" if width > 0 else ""
+
+
+def wrapped(text: str, width: int) -> Iterator[str]:
+    """A text in pieces that fit."""
+    if cells_of(text) <= width:
+        yield text
+        return
+    piece, used = "", 0
+    for char in text:
+        cells = _cells(char)
+        if used + cells > width and piece:
+            yield piece
+            piece, used = "", 0
+        if cells <= width:
+            piece, used = piece + char, used + cells
+    if piece:
+        yield piece
+
+
+def _cells(char: str) -> int:
+    if combining(char):
+        return 0
+    return 2 if east_asian_width(char) in "WF" else 1
+
+
+def _padded(text: str, width: int) -> str:
+    shown = fitted(text, width - 1)
+    return shown + " " * (width - cells_of(shown))
 
 
 def _plain(text: str) -> str:

@@ -16,14 +16,16 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from portweave.asking import say
 from portweave.errors import PanelPortError
-from portweave.panel.peer import is_own
+from portweave.panel.name import Name
 from portweave.panel.server import Panel
+from portweave.supervisor.peer import is_own
 
 DEFAULT_PORT = 6767
 _CANDIDATES = 20
 _LARGEST_PORT = 65_535
 # What is asked when the panel is told to end is answered within this time.
 _LAST_ANSWERS_S = 2
+_ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 def listen(port: int) -> socket.socket:
@@ -65,29 +67,28 @@ def run(port: int, environ: Mapping[str, str], *, open_page: bool) -> None:
     with listen(port) as listener:
         found: int = listener.getsockname()[1]
         url = f"http://127.0.0.1:{found}/"
-        say(f"panel: {url}\npress Ctrl-C to stop")
-        # The server sends these to itself again once it has ended.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda _number, _frame: None)
-        anyio.run(_serve, listener, Panel(environ, found), url if open_page else None)
+        # One that comes before there is a server is kept for it. The server sends these to itself
+        # again once it has ended, which says nothing new.
+        asked: list[int] = []
+        for number in _ENDS:
+            signal.signal(number, lambda number, _frame: asked.append(number))
+        say(f"panel: {url}")
+        name = Name(environ, found)
+        name.take()
+        say("press Ctrl-C to stop")
+        try:
+            server = _Server(Panel(environ, found), asked)
+            anyio.run(_serve, listener, server, url if open_page else None)
+        finally:
+            name.leave()
+            # At its very end Python would let the next one kill us, who have ended well.
+            for number in _ENDS:
+                signal.signal(number, signal.SIG_IGN)
 
 
-async def _serve(listener: socket.socket, panel: Panel, url: str | None) -> None:
-    config = uvicorn.Config(
-        panel,
-        http=_Connection,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_LAST_ANSWERS_S,
-    )
-    server = _Server(config, panel)
+async def _serve(listener: socket.socket, server: "_Server", url: str | None) -> None:
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(panel.watch.run)
+        tasks.start_soon(server.panel.watch.run)
         if url is not None:
             tasks.start_soon(_show, url)
         await server.serve(sockets=[listener])
@@ -100,15 +101,42 @@ async def _show(url: str) -> None:
 
 
 class _Server(uvicorn.Server):
-    """A server that ends its streams when it is told to end, as they would not by themselves."""
+    """A server that ends its streams when it is told to end, as they would not by themselves.
 
-    def __init__(self, config: uvicorn.Config, panel: Panel) -> None:
+    Args:
+        panel: Answers requests.
+        asked: Signals that came before the server takes them itself.
+
+    Attributes:
+        panel: The same.
+    """
+
+    def __init__(self, panel: Panel, asked: list[int]) -> None:
+        config = uvicorn.Config(
+            panel,
+            http=_Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_LAST_ANSWERS_S,
+        )
         super().__init__(config)
-        self._panel = panel
+        self.panel = panel
+        self._asked = asked
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, unless it is to end already."""
+        await super().startup(sockets)
+        for number in self._asked:
+            self.handle_exit(number, None)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end."""
-        self._panel.close()
+        self.panel.close()
         super().handle_exit(sig, frame)
 
 
@@ -119,5 +147,5 @@ class _Connection(H11Protocol):
         """Begin, or refuse to."""
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         super().connection_made(transport)
-        if not peer or not is_own(peer[1], own[1]):
+        if not peer or not is_own(peer, own):
             transport.abort()

@@ -6,17 +6,14 @@ Assets are read once, at the start, and looked up by their whole names: no path 
 ever reaches the file system.
 """
 
-import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 
 import anyio
 from anyio import to_thread
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from portweave.allocator.jsontext import is_list, is_object
@@ -31,25 +28,29 @@ from portweave.errors import (
 )
 from portweave.panel import launcher, npmshape
 from portweave.panel.actions import Actions
+from portweave.panel.answers import (
+    TYPES,
+    BadRequestError,
+    asked_of,
+    assets,
+    body_of,
+    event,
+    event_stream,
+    json_answer,
+    object_of,
+    text_answer,
+)
 from portweave.panel.facts import FactFinder
-from portweave.panel.gate import Asked, may_change, may_read
+from portweave.panel.gate import may_change, may_read
 from portweave.panel.tail import Tail
 from portweave.panel.watch import Watch, Watcher
 from portweave.panel.worktrees import Known, Worktrees
 from portweave.supervisor.core.status import rfc3339
 
-LARGEST_BODY_BYTES = 1 << 20
 # An open stream says so this often, and finds out whether somebody still reads it.
 STILL_HERE_S = 15.0
 # How long a log may have been silent before it is looked at less often.
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 0.5
-_TYPES = {
-    "css": "text/css; charset=utf-8",
-    "html": "text/html",
-    "js": "text/javascript; charset=utf-8",
-    "svg": "image/svg+xml",
-    "txt": "text/plain; charset=utf-8",
-}
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
@@ -89,7 +90,7 @@ class Panel:
         self.watch = Watch(environ, self._worktrees.mark)
         self._streams: dict[str, Watcher] = {}
         self._closing = False
-        self._assets = _assets(self.token)
+        self._assets = assets(self.token)
         self._reads: dict[str, Handler] = {
             "/api/allocations": self._allocations,
             "/api/v1/worktrees": self._listing,
@@ -104,6 +105,7 @@ class Panel:
             "/api/open": self._open,
             "/api/v1/open": self._show_open,
             "/api/v1/service": self._service,
+            "/api/v1/reveal": self._reveal,
             "/api/v1/scale": self._scale,
             "/api/v1/stack": self._stack,
         }
@@ -127,34 +129,34 @@ class Panel:
         path = request.scope["path"]
         is_read = request.method in ("GET", "HEAD")
         if not is_read and (request.method != "POST" or path in self._reads):
-            return _text("method not allowed", 405, {"Allow": "GET, HEAD, POST"})
-        asked = _asked(request)
+            return text_answer("method not allowed", 405, {"Allow": "GET, HEAD, POST"})
+        asked = asked_of(request)
         try:
             if is_read:
                 _refuse_unless(may_read(asked, self._port))
                 handler = self._reads.get(path)
                 return await handler(request) if handler is not None else self._asset(path)
             if path not in self._changes:
-                return _json({"code": UsageError.code, "error": "not found"}, 404)
+                return json_answer({"code": UsageError.code, "error": "not found"}, 404)
             _refuse_unless(may_change(asked, self._port, self.token))
             return await self._changes[path](request)
         except (PanelForbiddenError, LaunchForbiddenError) as error:
-            return _json({"code": error.code, "error": error.message}, 403)
-        except _BadRequestError as error:
-            return _json({"code": UsageError.code, "error": str(error)}, error.status)
+            return json_answer({"code": error.code, "error": error.message}, 403)
+        except BadRequestError as error:
+            return json_answer({"code": UsageError.code, "error": str(error)}, error.status)
         except PortweaveError as error:
             hint = {"hint": "\n".join(error.hints)} if error.hints else {}
-            return _json({"code": error.code, "error": error.message, **hint}, 409)
+            return json_answer({"code": error.code, "error": error.message, **hint}, 409)
         except ClientDisconnect:
-            return _text("", 400)
+            return text_answer("", 400)
 
     def _asset(self, path: str) -> Response:
         found = self._assets.get("/index.html" if path == "/" else path)
         if found is None:
-            return _text("not found", 404)
+            return text_answer("not found", 404)
         data, kind = found
         # The page has the token of this process, and no other.
-        kept = "no-store" if kind == _TYPES["html"] else "no-cache"
+        kept = "no-store" if kind == TYPES["html"] else "no-cache"
         return Response(data, headers={"Content-Type": kind, "Cache-Control": kept})
 
     # npm portweave's
@@ -164,7 +166,7 @@ class Panel:
         try:
             described = await to_thread.run_sync(self._described)
         except PortweaveError:
-            return _json({"error": "snapshot-failed"}, 500)
+            return json_answer({"error": "snapshot-failed"}, 500)
         found: dict[int, npmshape.Facts] = {}
 
         async def find(index: int, one: npmshape.Worktree) -> None:
@@ -174,7 +176,7 @@ class Panel:
             for index, one in enumerate(described):
                 tasks.start_soon(find, index, one)
         ports = {service.port for one in described for service in one.services}
-        return _json(
+        return json_answer(
             npmshape.snapshot(
                 [one.with_facts(found[index]) for index, one in enumerate(described)],
                 await to_thread.run_sync(listening, ports),
@@ -189,12 +191,12 @@ class Panel:
         return [self._worktrees.described(one) for one in known if one.last_used_at]
 
     async def _prune(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await body_of(request)
         fields = body if is_object(body) else {}
         if not isinstance(body, dict | list):
-            raise _BadRequestError("invalid request body")
+            raise BadRequestError("invalid request body")
         if fields.get("confirm") is not True:
-            raise _BadRequestError("confirm required")
+            raise BadRequestError("confirm required")
         common_dir, namespace = fields.get("gitCommonDir", 0), fields.get("namespace")
         root = fields.get("worktreeRoot")
         if not (
@@ -202,27 +204,27 @@ class Panel:
             and isinstance(namespace, str)
             and isinstance(root, str)
         ):
-            raise _BadRequestError("invalid request body")
+            raise BadRequestError("invalid request body")
         key = Key(common_dir, namespace, root)
         try:
             removed = await to_thread.run_sync(self._actions.prune, key)
         except PortweaveError as error:
             if error.code.startswith("PW03"):
-                return _json({"code": error.code, "error": "prune failed"}, 500)
+                return json_answer({"code": error.code, "error": "prune failed"}, 500)
             raise
-        return _json({"removed": removed})
+        return json_answer({"removed": removed})
 
     async def _open(self, request: Request) -> Response:
-        fields = await _object(request)
+        fields = await object_of(request)
         target, root = fields.get("target"), fields.get("worktreeRoot")
         if target not in ("editor", "terminal") or not isinstance(root, str):
-            raise _BadRequestError("invalid request body")
+            raise BadRequestError("invalid request body")
         known = await to_thread.run_sync(self._worktrees.known)
         if all(one.root != root for one in known.values()):
             raise LaunchForbiddenError
         launch = launcher.open_editor if target == "editor" else launcher.open_terminal
         done = await to_thread.run_sync(launch, self._environ, root)
-        return _json(done.as_json())
+        return json_answer(done.as_json())
 
     # Ours
 
@@ -230,16 +232,28 @@ class Panel:
         listing = await to_thread.run_sync(self._worktrees.listing)
         can_edit = launcher.editor(self._environ) is not None
         can_enter = launcher.terminal(self._environ, "/") is not None
-        return _json({**listing, "launch": {"editor": can_edit, "terminal": can_enter}})
+        return json_answer({**listing, "launch": {"editor": can_edit, "terminal": can_enter}})
 
     async def _facts_of(self, request: Request) -> Response:
         known = await self._known(request.query_params.get("worktree"))
-        again = request.query_params.get("refresh") == "1"
-        found = await self._facts.of(known.root, known.git_common_dir, again=again)
-        return _json(found.as_json(known.root))
+        asked = request.query_params
+        found = await self._facts.of(
+            known.root,
+            known.git_common_dir,
+            again=asked.get("refresh") == "1",
+            whole=asked.get("whole") == "1",
+        )
+        pull = found.pull_request
+        return json_answer(
+            {
+                **found.as_json(known.root),
+                "pullRequest": None if pull is None else pull.as_json(),
+                "isWhole": found.is_whole,
+            }
+        )
 
     async def _stream(self, _request: Request) -> Response:
-        return _events(self._told())
+        return event_stream(self._told())
 
     async def _told(self) -> AsyncIterator[str]:
         """What one page is told, for as long as it reads."""
@@ -247,46 +261,46 @@ class Panel:
         async with self.watch.watching() as watcher:
             self._streams[name] = watcher
             try:
-                yield "retry: 1500\n" + _event("hello", {"stream": name})
+                yield "retry: 1500\n" + event("hello", {"stream": name})
                 while not (watcher.is_closed or self._closing):
                     news = await watcher.take(STILL_HERE_S)
-                    yield "".join(_event(kind, data) for kind, data in news) or ": still here\n\n"
+                    yield "".join(event(kind, data) for kind, data in news) or ": still here\n\n"
             finally:
                 del self._streams[name]
 
     async def _show_open(self, request: Request) -> Response:
-        fields = await _object(request)
+        fields = await object_of(request)
         watcher, ids = self._streams.get(str(fields.get("stream"))), fields.get("worktrees")
         if watcher is None or not is_list(ids):
-            raise _BadRequestError("no such stream", 404)
+            raise BadRequestError("no such stream", 404)
         self.watch.show_open(watcher, frozenset(map(str, ids)))
-        return _json({})
+        return json_answer({})
 
     async def _logs(self, request: Request) -> Response:
         known = await self._known(request.query_params.get("worktree"))
         asked = request.query_params
         lines = asked.get("lines", "500")
         if not (lines.isascii() and lines.isdigit() and len(lines) <= 6):
-            raise _BadRequestError("lines takes a number")
+            raise BadRequestError("lines takes a number")
         service = asked.get("service")
         names = (service,) if service else ()
         tail = Tail(known.root, names, last=int(lines), sought=asked.get("find", "")[:200])
-        return _events(self._log_lines(tail))
+        return event_stream(self._log_lines(tail))
 
     async def _log_lines(self, tail: Tail) -> AsyncIterator[str]:
         limit = anyio.CapacityLimiter(1)
         pause_s, said_s, is_all = _SHORTEST_PAUSE_S, time.monotonic(), False
         try:
-            yield "retry: 1500\n" + _event("hello", {})
+            yield "retry: 1500\n" + event("hello", {})
             while not self._closing:
                 lines = await to_thread.run_sync(tail.read, limiter=limit)
                 if lines:
                     pause_s, said_s = _SHORTEST_PAUSE_S, time.monotonic()
-                    yield _event("lines", lines)
+                    yield event("lines", lines)
                     continue
                 if not is_all:
                     is_all = True
-                    yield _event("end", {})
+                    yield event("end", {})
                 if time.monotonic() - said_s > STILL_HERE_S:
                     said_s = time.monotonic()
                     yield ": still here\n\n"
@@ -298,34 +312,46 @@ class Panel:
     async def _environment(self, request: Request) -> Response:
         known = await self._known(request.query_params.get("worktree"))
         service = request.query_params.get("service", "")
-        return _json(await self._actions.environment(known, service))
+        return json_answer(await self._actions.environment(known, service))
+
+    async def _reveal(self, request: Request) -> Response:
+        """What is hidden of an environment: asked for as a change is, by the own page alone."""
+        fields = await object_of(request)
+        known = await self._known(fields.get("worktree"))
+        service, name = fields.get("service"), fields.get("name")
+        if not isinstance(service, str) or not isinstance(name, str):
+            raise BadRequestError("invalid request body")
+        value = await self._actions.reveal(known, service, name)
+        if value is None:
+            raise BadRequestError("no such variable", 404)
+        return json_answer({"value": value})
 
     async def _why(self, request: Request) -> Response:
         known = await self._known(request.query_params.get("worktree"))
-        return _json(await self._actions.why(known, request.query_params.get("service", "")))
+        return json_answer(await self._actions.why(known, request.query_params.get("service", "")))
 
     async def _service(self, request: Request) -> Response:
-        fields = await _object(request)
+        fields = await object_of(request)
         known = await self._known(fields.get("worktree"))
         action, service = fields.get("action"), fields.get("service")
         if action not in _ACTIONS or not isinstance(service, str) or not service:
-            raise _BadRequestError("invalid request body")
+            raise BadRequestError("invalid request body")
         answer = await self._actions.ask(known, f"/supervisor/{action}", [service])
-        return _json({"services": rows_of(answer)})
+        return json_answer({"services": rows_of(answer)})
 
     async def _scale(self, request: Request) -> Response:
-        fields = await _object(request)
+        fields = await object_of(request)
         known = await self._known(fields.get("worktree"))
         service, count = fields.get("service"), fields.get("count")
         if not isinstance(service, str) or service.startswith("-") or not service:
-            raise _BadRequestError("invalid request body")
+            raise BadRequestError("invalid request body")
         if type(count) is not int or not 0 <= count <= _MOST_INSTANCES:
-            raise _BadRequestError(f"count has to be between 0 and {_MOST_INSTANCES}")
+            raise BadRequestError(f"count has to be between 0 and {_MOST_INSTANCES}")
         await self._actions.scale(known, service, count)
-        return _json({})
+        return json_answer({})
 
     async def _stack(self, request: Request) -> Response:
-        fields = await _object(request)
+        fields = await object_of(request)
         known = await self._known(fields.get("worktree"))
         match fields.get("action"):
             case "up":
@@ -333,101 +359,16 @@ class Panel:
             case "down":
                 await self._actions.down(known)
             case _:
-                raise _BadRequestError("invalid request body")
-        return _json({})
+                raise BadRequestError("invalid request body")
+        return json_answer({})
 
     async def _known(self, name: object) -> Known:
         known = (await to_thread.run_sync(self._worktrees.known)).get(str(name))
         if known is None:
-            raise _BadRequestError("no such worktree", 404)
+            raise BadRequestError("no such worktree", 404)
         return known
-
-
-class _BadRequestError(Exception):
-    """A request that cannot be understood, or is about what is not there."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 def _refuse_unless(is_allowed: bool) -> None:
     if not is_allowed:
         raise PanelForbiddenError
-
-
-def _asked(request: Request) -> Asked:
-    def one(name: str) -> str | None:
-        values = request.headers.getlist(name)
-        return values[0] if len(values) == 1 else None
-
-    def first(name: str) -> str | None:
-        # Several are not better than none: what is there has to be right.
-        values = request.headers.getlist(name)
-        return ", ".join(values) if values else None
-
-    return Asked(
-        host=one("host"),
-        origin=first("origin"),
-        site=first("sec-fetch-site"),
-        mode=one("sec-fetch-mode"),
-        token=one("x-portweave-csrf"),
-    )
-
-
-async def _body(request: Request) -> object:
-    """The value that a request carries; None where that is no JSON, or too long."""
-    data = b""
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > LARGEST_BODY_BYTES:
-            raise _BadRequestError("invalid request body")
-    try:
-        value: object = json.loads(data)
-    except (ValueError, RecursionError):
-        raise _BadRequestError("invalid request body") from None
-    return value
-
-
-async def _object(request: Request) -> dict[str, object]:
-    value = await _body(request)
-    if not is_object(value):
-        raise _BadRequestError("invalid request body")
-    return value
-
-
-def _event(kind: str, data: object) -> str:
-    # HTML Living Standard, server-sent events: a line of data has no newline in it.
-    return f"event: {kind}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"
-
-
-def _events(frames: AsyncIterator[str]) -> Response:
-    return StreamingResponse(frames, headers={"Content-Type": "text/event-stream"})
-
-
-def _json(value: object, status: int = 200) -> Response:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    # Half surrogates, of names that are not UTF-8, come out as JavaScript writes them.
-    data = text.encode("utf-8", "backslashreplace")
-    return Response(data, status, headers={"Content-Type": "application/json"})
-
-
-def _text(text: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(text, status, headers={"Content-Type": "text/html", **(headers or {})})
-
-
-def _assets(token: str) -> dict[str, tuple[bytes, str]]:
-    found: dict[str, tuple[bytes, str]] = {}
-
-    def look(folder: Traversable, prefix: str) -> None:
-        for item in folder.iterdir():
-            if item.is_dir():
-                look(item, f"{prefix}{item.name}/")
-            elif kind := _TYPES.get(item.name.rpartition(".")[2]):
-                found[prefix + item.name] = (item.read_bytes(), kind)
-
-    look(files("portweave.panel") / "assets", "/")
-    page, kind = found["/index.html"]
-    meta = f'<meta name="pw-csrf" content="{token}"></head>'
-    found["/index.html"] = (page.replace(b"</head>", meta.encode(), 1), kind)
-    return found

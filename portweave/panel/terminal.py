@@ -14,12 +14,16 @@ from portweave.errors import PortweaveError
 from portweave.panel.actions import Actions
 from portweave.panel.rows import (
     Line,
+    cells_of,
     column_names,
+    fitted,
     heading,
     kept_choice,
     lines,
+    name_width,
     take,
     window,
+    wrapped,
 )
 from portweave.panel.tail import Tail
 from portweave.panel.watch import Watch, Watcher
@@ -77,6 +81,7 @@ class _Top:
         self._watch = Watch(environ, self._worktrees.mark)
         self._stacks: dict[str, dict[str, object]] = {}
         self._lines: list[Line] = []
+        self._names = 0
         self._chosen: tuple[str, str] | None = None
         self._tail: tuple[tuple[str, str], Tail] | None = None
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
@@ -106,7 +111,9 @@ class _Top:
 
     def _obey_all(self, tasks: TaskGroup) -> bool:
         """Do what keys say; whether to go on."""
-        self._lines = lines(list(self._stacks.values()), time.time())
+        stacks = list(self._stacks.values())
+        self._names = name_width(stacks, self._screen.getmaxyx()[1])
+        self._lines = lines(stacks, time.time(), self._names)
         self._chosen = kept_choice(self._lines, self._chosen, 0)
         while (key := self._screen.getch()) >= 0:
             if key in _QUIT:
@@ -160,16 +167,26 @@ class _Top:
             log_height = height // 3
         rest = height - 3 - log_height
         if not self._is_whole:
-            self._put(1, column_names(), curses.A_BOLD)
+            self._put(1, column_names(self._names), curses.A_BOLD)
             self._draw_services(2, rest)
         if log_height > 0 and self._chosen is not None:
             top = height - 1 - log_height
-            self._put(top, f"── {self._chosen[1]} ".ljust(width, "─"), curses.A_DIM)
-            shown = list(self._log)[-(log_height - 1) :] if log_height > 1 else []
-            for index, text in enumerate(shown):
+            why = next(
+                (f": {x.why}" for x in self._lines if x.service == self._chosen and x.why), ""
+            )
+            title = fitted(f"── {self._chosen[1]}{why} ", width)
+            self._put(top, title + "─" * (width - cells_of(title)), curses.A_DIM)
+            for index, text in enumerate(self._shown(log_height - 1, width)):
                 self._put(top + 1 + index, text)
         self._put(height - 1, self._said.ljust(width), curses.A_REVERSE)
         screen.refresh()
+
+    def _shown(self, height: int, width: int) -> list[str]:
+        """The last lines of the log that fit; whole ones where nothing else is shown."""
+        found: deque[str] = deque(maxlen=max(0, height))
+        for text in list(self._log)[-height:] if height > 0 else ():
+            found.extend(wrapped(text, width) if self._is_whole else (fitted(text, width),))
+        return list(found)
 
     def _draw_services(self, top: int, height: int) -> None:
         if not self._lines:
@@ -187,7 +204,7 @@ class _Top:
         if not 0 <= row < height:
             return
         try:
-            self._screen.addnstr(row, 0, text, width, style)
+            self._screen.addstr(row, 0, fitted(text, width), style)
         except curses.error:
             # The last cell of the screen: what stands there is written, and then refused.
             return

@@ -21,6 +21,7 @@ from portweave.procfiles.load import load as load_definitions
 from portweave.procfiles.model import Definitions
 from portweave.supervisor.core.value import value
 from portweave.supervisor.paths import StackRecord, live_stacks, stack_key, stacks_dir
+from portweave.supervisor.runs import Runs
 
 _MOST_KEPT = 1000
 _NOWHERE = "directory deleted"
@@ -95,6 +96,20 @@ class Worktrees:
                 )
         return found
 
+    def started_from(self, root: str) -> tuple[str, str | None]:
+        """Where a worktree's commands are to be given, and with which definition file.
+
+        That is what its stack was started with last; where that is not known, or is no more, the
+        root and what is found there, which is told by None.
+        """
+        found = Runs(root).read_start()
+        if found is None:
+            return root, None
+        folder, config = found
+        if not os.path.isdir(folder) or not (folder == root or folder.startswith(f"{root}/")):
+            folder = root
+        return folder, config if config is not None and os.path.isfile(config) else None
+
     def mark(self) -> object:
         """What is another one when the registry or the records of stacks have changed."""
         return _stamp(registry_path(self._environ)), _stamp(stacks_dir(self._environ))
@@ -167,6 +182,7 @@ class Worktrees:
             "isGone": described.degraded == _NOWHERE,
             "problem": self._problem(known.root, described.degraded),
             "canStart": any(commands.values()),
+            "definitionFile": self._named_file(known.root),
             "services": [
                 {
                     "name": service.name,
@@ -183,12 +199,20 @@ class Worktrees:
             ],
         }
 
+    def _named_file(self, root: str) -> str | None:
+        config = self.started_from(root)[1]
+        return None if config is None else config.removeprefix(f"{root}/")
+
     def _problem(self, root: str, degraded: str | None) -> str | None:
         if degraded is None:
             return None
         if degraded == _NOWHERE:
             return "its folder has gone"
         found = self._read(root)
+        if isinstance(found, DefinitionsMissingError):
+            return (
+                "no definition file is in it: portweave.yaml, portweave.config.json or a Procfile"
+            )
         if isinstance(found, PortweaveError):
             return found.message
         return "its ports are not those that its definition file asks for: the next up allocates"
@@ -202,13 +226,14 @@ class Worktrees:
             yield service.name, " ".join(command) if isinstance(command, tuple) else command
 
     def _read(self, root: str) -> Definitions | PortweaveError:
-        stamp = tuple(_stamp(f"{root}/{name}") for name in (*DOCUMENTS, *PROCFILES))
+        folder, config = self.started_from(root)
+        stamp = _stamps(root, folder, config)
         before = self._definitions.get(root)
         if before is not None and before[0] == stamp:
             return before[1]
         found: Definitions | PortweaveError
         try:
-            found = load_definitions(root, root, None)
+            found = load_definitions(folder, root, config)
         except PortweaveError as error:
             found = error
         if len(self._definitions) >= _MOST_KEPT:
@@ -233,6 +258,17 @@ def _branch(root: str) -> str | None:
         return None
     name = found.removeprefix("ref: refs/heads/")
     return name if name != found else None
+
+
+def _stamps(root: str, folder: str, config: str | None) -> object:
+    """What is another one when the definition files that are read have changed."""
+    if config is not None:
+        return folder, config, _stamp(config)
+    folders = [folder]
+    while folders[-1] != root and len(folders[-1]) > len(root):
+        folders.append(os.path.dirname(folders[-1]))
+    names = (*DOCUMENTS, *PROCFILES)
+    return folder, tuple(_stamp(f"{one}/{name}") for one in folders for name in names)
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:

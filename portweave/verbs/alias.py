@@ -2,7 +2,7 @@
 
 import os
 
-from portweave.allocator.hostnames import parse_hostname
+from portweave.allocator.hostnames import PANEL_HOST, parse_hostname
 from portweave.args import Args, Option
 from portweave.errors import RouteUnknownError, UsageError
 from portweave.supervisor.proxy.station import find_proxy, open_store, url_to_be
@@ -42,6 +42,8 @@ def run(args: Args) -> int:
             f"'{port}' is not a port", hint=f"it is a number from 1 to {_LARGEST_PORT}"
         )
     hostname = parse_hostname(name)
+    if hostname == PANEL_HOST:
+        raise UsageError(f"{hostname} is kept for the panel", hint="choose another name")
     store.add_route(hostname, int(port), 0, force=args.flag("force"))
     running = find_proxy(store)
     print(url_to_be(hostname, os.environ) if running is None else running.url(hostname))

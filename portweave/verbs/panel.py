@@ -18,6 +18,10 @@ It listens on 127.0.0.1 alone, on the port or the next free one behind it, refus
 this machine (on Linux) and pages of other origins, and ends on Ctrl-C. Nothing that it started
 ends with it.
 
+While a proxy runs it is also http://portweave.localhost:1355/, for the same user alone; the first
+panel has the name. A panel starts no proxy: up does, and portweave proxy start.
+PORTWEAVE_PROXY=0 leaves the name alone.
+
 PORTWEAVE_EDITOR names the command that opens worktrees in an editor; else it is code, or cursor.
 """
 _LARGEST_PORT = 65_535

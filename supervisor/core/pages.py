@@ -3,6 +3,7 @@
 from html import escape
 from http import HTTPStatus
 
+from portweave.allocator.hostnames import PANEL_HOST
 from portweave.supervisor.core.heads import MARK
 from portweave.supervisor.core.value import value
 
@@ -143,14 +144,26 @@ def unknown(name: str, hostnames: list[str], port: int, scheme: str, *, may_know
         lines: tuple[str, ...] = ("No routes are registered.",)
     else:
         lines = ("These are registered:",)
+    way = f"portweave alias {name.split('.')[0]} PORT gives a name to any port."
+    if name == PANEL_HOST:
+        way = "It is the panel's: portweave panel starts it."
     return Page(
         404,
         f"{name} has no route",
-        (
-            *lines,
-            f"portweave alias {name.split('.')[0]} PORT gives a name to any port.",
-        ),
+        (*lines, way),
         tuple((host, route_url(host, port, scheme)) for host in hostnames),
+    )
+
+
+def not_yours(name: str) -> Page:
+    """A host that is for the proxy's own user alone."""
+    return Page(
+        403,
+        f"{name} is another user's",
+        (
+            "Another user of this machine has started this proxy, and the panel behind it.",
+            "portweave panel starts your own; it prints where it is.",
+        ),
     )
 
 

@@ -15,6 +15,7 @@ import httptools
 
 from portweave.supervisor.core import pages
 from portweave.supervisor.core.heads import From, Refusal, Request, read_request
+from portweave.supervisor.peer import is_own
 from portweave.supervisor.proxy.exchange import Exchange
 from portweave.supervisor.proxy.wire import BUFFER, HEAD_BYTES, MOST_FIELDS, TooManyFieldsError
 
@@ -83,6 +84,7 @@ class Client(asyncio.BufferedProtocol):
         "_exchange",
         "_fields",
         "_hall",
+        "_is_own",
         "_parser",
         "_phase",
         "_rest",
@@ -111,6 +113,7 @@ class Client(asyncio.BufferedProtocol):
         self._rest: bytes | None = None
         self._skips_head = False
         self._came: From | None = None
+        self._is_own: bool | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: it is connected."""
@@ -133,6 +136,15 @@ class Client(asyncio.BufferedProtocol):
             secure = self.transport.get_extra_info("sslcontext") is not None
             self._came = From(peer[0].encode(), b"https" if secure else b"http")
         return self._came
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is of this user, or of root; asked for once, and only where it matters."""
+        if self._is_own is None:
+            assert self.transport is not None
+            ends = map(self.transport.get_extra_info, ("peername", "sockname"))
+            self._is_own = is_own(*ends)
+        return self._is_own
 
     def check_time(self, now_s: float) -> None:
         """End it where it has taken too long."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Protocol
 
+from portweave.allocator.hostnames import PANEL_HOST
 from portweave.supervisor.core import pages
 from portweave.supervisor.core.heads import (
     MOST_HOPS,
@@ -99,6 +100,11 @@ class Desk(Protocol):
 
 class Customer(Protocol):
     """The client as its exchanges see it."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is of this user."""
+        ...
 
     def write(self, data: bytes) -> None:
         """Send to it."""
@@ -245,6 +251,10 @@ class Exchange:
         target = self._target = self._desk.find(request)
         if target is None:
             self._say(self._desk.unknown(request))
+            return
+        if target.hostname == PANEL_HOST and not self._client.is_own:
+            # The panel would take all that come from here for its own user.
+            self._say(pages.not_yours(request.name))
             return
         if self._is_repeatable():
             # A connection that waits may be closed at this very moment.

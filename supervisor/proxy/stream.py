@@ -28,6 +28,11 @@ class Connection(Protocol):
     """What streams share."""
 
     @property
+    def is_own(self) -> bool:
+        """Whether it is of this user."""
+        ...
+
+    @property
     def desk(self) -> "Desk":
         """Where requests find their service."""
         ...
@@ -97,6 +102,11 @@ class Stream:
         self._unread = 0
         self._early: list[bytes] = []
         self.exchange = StreamExchange(self, connection.desk, request, key)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is of this user."""
+        return self._connection.is_own
 
     # What the connection calls.
 

@@ -34,6 +34,7 @@ from hyperframe.frame import GoAwayFrame
 from portweave.supervisor.core.bucket import Bucket
 from portweave.supervisor.core.heads import From
 from portweave.supervisor.core.streamheads import read_stream, read_trailers
+from portweave.supervisor.peer import is_own
 from portweave.supervisor.proxy.client import IDLE_S
 from portweave.supervisor.proxy.stream import Stream
 from portweave.supervisor.proxy.wire import BUFFER, HEAD_BYTES, READ_BYTES
@@ -84,6 +85,16 @@ class Streams(asyncio.BufferedProtocol):
         self._is_full = self._is_due = self._is_leaving = False
         self._resets, self._controls = Bucket(*RESETS), Bucket(*CONTROLS)
         self._came: From | None = None
+        self._is_own: bool | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is of this user, or of root; asked for once, and only where it matters."""
+        if self._is_own is None:
+            assert self._transport is not None
+            ends = map(self._transport.get_extra_info, ("peername", "sockname"))
+            self._is_own = is_own(*ends)
+        return self._is_own
 
     @property
     def desk(self) -> "Desk":

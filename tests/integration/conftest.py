@@ -25,6 +25,7 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
+    from tests.browser import Page
     from tests.conftest import Cli, Git
     from tests.panels import Panel
 
@@ -514,22 +515,70 @@ def panel(cli: "Cli", tmp_path: Path) -> Iterator["StartPanel"]:
     """Start panels that are stopped when the test ends: `panel().get("/api/v1/worktrees")`."""
     from tests.panels import Panel
 
-    started: list[Panel] = []
+    def down() -> None:
+        for root in [*tmp_path.iterdir(), *tmp_path.glob("code/*")]:
+            # What a page has started is nobody's child here.
+            if (root / ".portweave").is_dir():
+                cli("down", "--all", cwd=root)
+                break
 
-    def start(*args: str, **env: str) -> Panel:
-        # A service that a panel starts finds the python3 that runs the tests.
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        started.append(Panel(cli, tmp_path, *args, **{"PATH": path, **env}))
-        return started[-1]
+    # Each is ended, whatever another one had to say.
+    with contextlib.ExitStack() as started:
+        started.callback(down)
 
-    yield start
-    for one in started:
-        one.end()
-    for root in [*tmp_path.iterdir(), *tmp_path.glob("code/*")]:
-        # What a page has started is nobody's child here.
-        if (root / ".portweave").is_dir():
-            cli("down", "--all", cwd=root)
-            break
+        def start(*args: str, **env: str) -> Panel:
+            # A service that a panel starts finds the python3 that runs the tests.
+            path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+            one = Panel(cli, tmp_path, *args, **{"PATH": path, **env})
+            started.callback(one.end)
+            return one
+
+        yield start
 
 
 StartPanel = Callable[..., "Panel"]
+
+
+class Pages:
+    """Tabs of one browser: `pages()` makes one.
+
+    Attributes:
+        browser: The browser.
+        made: The tabs.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tests.browser import Browser
+
+        self.browser = Browser(shutil.which("chromium") or "", folder)
+        self.made: list[Page] = []
+
+    def __call__(self) -> "Page":
+        """A new tab."""
+        page = self.browser.page()
+        page.look()
+        self.made.append(page)
+        return page
+
+
+@pytest.fixture
+def pages(tmp_path: Path, need: Callable[..., None]) -> Iterator[Pages]:
+    """Tabs of one browser, of which none may have complained when the test ends."""
+    need("chromium")
+    folder = tmp_path / "browser"
+    folder.mkdir()
+    made = Pages(folder)
+    yield made
+    problems = [problem for page in made.made for problem in page.problems]
+    made.browser.close()
+    assert not problems
+
+
+@pytest.fixture
+def shop(project: Path, up: StartUp) -> Path:
+    """A stack to look at, once its services are what they become."""
+    from tests.panels import SHOP
+
+    (project / "portweave.yaml").write_text(SHOP)
+    up(project).wait_for("failed")
+    return project

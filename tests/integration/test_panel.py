@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portweave.errors import PanelPortError
+from portweave.errors import PanelForbiddenError, PanelPortError
+from portweave.panel.actions import Actions
 from portweave.panel.serve import listen
+from portweave.panel.worktrees import Known, Worktrees
+from portweave.supervisor.runs import Runs
 from tests.conftest import Cli, Pool
 from tests.panels import Panel
 from tests.stacks import SERVE, write
@@ -51,6 +55,24 @@ def test_it_ends_at_once_and_well_also_while_pages_are_open(
         one.process.send_signal(number)
         assert one.process.wait(10) == 0
         assert not [kind for kind, _ in events if kind != "stacks"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_well_however_early_and_often_it_is_told_to(
+    cli: Cli, tmp_path: Path, number: int
+) -> None:
+    with subprocess.Popen(
+        [*cli.argv, "panel", "--port", "0"], cwd=tmp_path, env=cli.env(), stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        # It serves a little later.
+        process.stderr.readline()
+        while process.poll() is None:
+            process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.002)
+        assert process.stderr.read() == b"[portweave] press Ctrl-C to stop\n"
+    assert process.returncode == 0
 
 
 def test_a_port_that_is_taken_is_left_to_who_has_it(panel: "StartPanel", pool: Pool) -> None:
@@ -132,6 +154,7 @@ CHANGES = (
     "/api/prune",
     "/api/open",
     "/api/v1/open",
+    "/api/v1/reveal",
     "/api/v1/service",
     "/api/v1/scale",
     "/api/v1/stack",
@@ -387,7 +410,7 @@ def test_services_are_stopped_started_restarted_and_scaled(
     assert "nobody" in refused["error"]
 
 
-def test_no_secret_is_told(panel: "StartPanel", up: "StartUp", project: Path) -> None:
+def test_no_secret_is_told_unasked(panel: "StartPanel", up: "StartUp", project: Path) -> None:
     started(up, project)
     one = panel()
     where = one.worktree(project)["id"]
@@ -395,10 +418,26 @@ def test_no_secret_is_told(panel: "StartPanel", up: "StartUp", project: Path) ->
     assert found["API_KEY"] == "***"
     assert found["DATABASE_URL"] == "postgres://user:***@db/shop"
     assert found["PORTWEAVE_SERVICE"] == "web-main"
+    # But to who asks for one of them, as only our own page can.
+    one_of = {"worktree": where, "service": "web", "name": "API_KEY"}
+    assert one.post("/api/v1/reveal", one_of) == {"value": "sk-very-secret"}
+    one.post("/api/v1/reveal", {**one_of, "name": "NO_KEY"}, status=404)
+    one.post("/api/v1/reveal", {**one_of, "name": None}, status=400)
+    one.post("/api/v1/reveal", {**one_of, "service": "nobody"}, status=409)
+    one.post("/api/v1/reveal", {**one_of, "worktree": "x"}, status=404)
     told = one.get(f"/api/v1/why?worktree={where}&service=worker")
     assert told["name"] == "worker"
     assert "fatal: ***" in told["lastLines"]
     assert one.send("GET", f"/api/v1/why?worktree={where}&service=nobody")[0] == 409
+
+
+def test_no_secret_is_told_where_another_user_could_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS, which does not tell whose a connection is."""
+    monkeypatch.setattr("portweave.supervisor.peer.IS_KNOWN", False)
+    actions = Actions({}, Worktrees({}))
+    nowhere = Known("x", None, "main", "/x", "", {}, None)
+    with pytest.raises(PanelForbiddenError):
+        anyio.run(actions.reveal, nowhere, "web", "API_KEY")
 
 
 def test_a_stack_is_started_stopped_and_pruned_from_the_page(
@@ -435,6 +474,65 @@ def test_a_stack_that_cannot_start_says_why(panel: "StartPanel", project: Path, 
     shutil.rmtree(project)
     refused = one.post("/api/v1/stack", {"worktree": where, "action": "up"}, status=409)
     assert "has gone" in refused["error"]
+
+
+def test_a_stack_is_started_again_as_it_was_started_last(
+    panel: "StartPanel", project: Path, cli: Cli
+) -> None:
+    """In another folder of the worktree, and with another definition file than the usual."""
+    app = project / "app"
+    app.mkdir()
+    write(project, "services: {usual: {command: exec sleep 1000, port: false}}")
+    write(app, "services: {other: {command: exec sleep 1000}}", "dev.yaml")
+    root = app
+    up = ("--config", "app/dev.yaml", "up", "--detach")
+    assert cli(*up, cwd=project).returncode == 0
+    assert cli("--config", "dev.yaml", "down", cwd=app).returncode == 0
+    one = panel()
+    known = one.worktree(root)
+    assert [service["name"] for service in known["services"]] == ["other"]
+    assert (known["problem"], known["canStart"]) == (None, True)
+    assert known["definitionFile"] == "dev.yaml"
+    one.post("/api/v1/stack", {"worktree": known["id"], "action": "up"})
+    assert rows(one, root, lambda found: found["other.1"]["state"] == "ready")
+    scale = {"worktree": known["id"], "service": "other", "count": 2}
+    one.post("/api/v1/scale", scale)
+    assert rows(one, root, lambda found: found.get("other.2", {}).get("state") == "ready")
+    one.post("/api/v1/stack", {"worktree": known["id"], "action": "down"})
+    assert json.loads(cli("ls", "--json", cwd=project).stdout)["stacks"] == []
+    # Where that file has gone, it is as if nothing were known.
+    (app / "dev.yaml").unlink()
+    known = one.worktree(root)
+    assert known["definitionFile"] is None
+    assert known["problem"].startswith("no definition file is in it")
+
+
+def test_from_where_a_stack_was_started_is_only_taken_as_long_as_it_is_there(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "shop"
+    app = root / "app"
+    app.mkdir(parents=True)
+    write(app, "services: {web: {command: 'true'}}")
+    write(app, "services: {other: {command: 'true'}}", "dev.yaml")
+    worktrees = Worktrees({"HOME": str(tmp_path)})
+
+    def told(**origin: object) -> tuple[str, str | None]:
+        runs = Runs(str(root))
+        runs.note_start(origin)
+        runs.flush()
+        return worktrees.started_from(str(root))
+
+    assert worktrees.started_from(str(root)) == (str(root), None)
+    assert told(workingDir=str(app)) == (str(app), None)
+    assert told(workingDir=str(app), config="dev.yaml") == (str(app), f"{app}/dev.yaml")
+    assert told(workingDir=str(root), config="app/dev.yaml") == (str(root), f"{app}/dev.yaml")
+    assert told(workingDir="/", config=f"{app}/dev.yaml") == (str(root), f"{app}/dev.yaml")
+    # As of a stack that a program has made.
+    assert told(config="x") == (str(root), f"{app}/dev.yaml")
+    assert told(workingDir=f"{root}2", config="gone.yaml") == (str(root), None)
+    (root / ".portweave/runs/.started.json").write_text("[1]")
+    assert worktrees.started_from(str(root)) == (str(root), None)
 
 
 def lines_until(events: Iterator[tuple[str, Any]], last: str) -> list[str]:

@@ -2,21 +2,22 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.conftest import Cli
+from tests.panels import state_of, wait_for_state
 from tests.stacks import SERVE, write
 
 if TYPE_CHECKING:
     from tests.browser import Page
-    from tests.integration.conftest import StartPanel, StartUp
+    from tests.integration.conftest import Pages, StartPanel, StartUp
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -25,43 +26,6 @@ STRICT = bool(
 )
 CONFLICT = "Failed to load resource: the server responded with a status of 409 (Conflict)"
 AXE = "axe-core@4.10.3"
-SHOP = f"""
-projectName: shop
-services:
-  web:
-    command: {SERVE}
-    environment: {{API_KEY: sk-very-secret}}
-  talker:
-    port: false
-    command: >-
-      i=0; while :; do i=$((i+1)); printf '\\033[32mGET\\033[0m /products/%d\\n' $i; sleep 0.1; done
-  mailer:
-    port: false
-    restart: "no"
-    command: "echo 'ConnectionRefusedError: smtp.local refused' >&2; exit 3"
-"""
-
-
-@pytest.fixture
-def pages(tmp_path: Path, need: Callable[..., None]) -> "Iterator[Callable[[], Page]]":
-    """Tabs of one browser, of which none may have complained when the test ends."""
-    need("chromium")
-    from tests.browser import Browser, Page
-
-    folder = tmp_path / "browser"
-    folder.mkdir()
-    browser = Browser(shutil.which("chromium") or "", folder)
-    made: list[Page] = []
-
-    def make() -> Page:
-        made.append(browser.page())
-        made[-1].look()
-        return made[-1]
-
-    yield make
-    problems = [problem for page in made for problem in page.problems]
-    browser.close()
-    assert not problems
 
 
 @pytest.fixture(scope="session")
@@ -79,25 +43,6 @@ def axe(pytestconfig: pytest.Config) -> str:
     return script.read_text()
 
 
-@pytest.fixture
-def shop(project: Path, up: "StartUp") -> Path:
-    write(project, SHOP)
-    up(project).wait_for("failed")
-    return project
-
-
-def state_of(page: "Page", service: str, *, root: str = "") -> str:
-    """What the page says of a service."""
-    where = f"[data-root={json.dumps(root)}] " if root else ""
-    selector = json.dumps(f'{where}[data-service="{service}"] .word')
-    return str(page.run(f"document.querySelector({selector})?.innerText || ''"))
-
-
-def wait_for_state(page: "Page", service: str, state: str) -> None:
-    selector = json.dumps(f'[data-service="{service}"] .word')
-    page.wait(f"document.querySelector({selector})?.innerText === {json.dumps(state)}")
-
-
 def complaints(page: "Page", axe: str) -> list[str]:
     """What axe finds wrong with the page as it is."""
     # As a debugger: the policy of the page would let no other script in.
@@ -111,9 +56,7 @@ def complaints(page: "Page", axe: str) -> list[str]:
     ]
 
 
-def test_services_are_seen_and_acted_on(
-    panel: "StartPanel", shop: Path, pages: "Callable[[], Page]"
-) -> None:
+def test_services_are_seen_and_acted_on(panel: "StartPanel", shop: Path, pages: "Pages") -> None:
     page = pages()
     page.go(panel().url)
     page.wait_for_text("live", within=".connection")
@@ -166,7 +109,7 @@ def test_services_are_seen_and_acted_on(
 
 
 def test_a_log_is_followed_searched_and_paused(
-    panel: "StartPanel", shop: Path, pages: "Callable[[], Page]"
+    panel: "StartPanel", shop: Path, pages: "Pages"
 ) -> None:
     page = pages()
     page.go(panel().url)
@@ -203,7 +146,7 @@ def test_a_log_is_followed_searched_and_paused(
 
 
 def test_a_stack_is_started_stopped_and_pruned(
-    panel: "StartPanel", project: Path, cli: Cli, pages: "Callable[[], Page]"
+    panel: "StartPanel", project: Path, cli: Cli, pages: "Pages"
 ) -> None:
     page = pages()
     page.go(panel().url)
@@ -226,6 +169,11 @@ def test_a_stack_is_started_stopped_and_pruned(
     page.press("Give its ports back …")
     page.wait_for_text("No file is removed", within="dialog")
     page.picture("panel-prune")
+    page.press("Cancel", within="dialog")
+    page.wait("!document.querySelector('dialog')")
+    assert state_of(page, "web") == "not running"
+    page.press("More of main")
+    page.press("Give its ports back …")
     page.press("Give them back", within="dialog")
     page.wait_for_text("No worktree has ports yet")
 
@@ -241,7 +189,7 @@ def test_a_stack_is_started_stopped_and_pruned(
 
 
 def test_a_stack_that_dies_while_it_is_watched_and_two_panels(
-    panel: "StartPanel", project: Path, up: "StartUp", pages: "Callable[[], Page]"
+    panel: "StartPanel", project: Path, up: "StartUp", pages: "Pages"
 ) -> None:
     write(project, f"web: {SERVE}\n", "Procfile")
     stack = up(project)
@@ -262,13 +210,14 @@ def test_a_stack_that_dies_while_it_is_watched_and_two_panels(
     stack.wait()
     other.process.send_signal(signal.SIGINT)
     second.wait_for_text("connection lost", within=".connection")
+    second.wait_for_text("The panel does not answer", within=".lost")
     second.picture("panel-lost")
     second.problems.clear()
     assert state_of(first, "web") == "not running"
 
 
 def test_what_is_open_is_remembered_and_keys_do_what_they_say(
-    panel: "StartPanel", shop: Path, pages: "Callable[[], Page]"
+    panel: "StartPanel", shop: Path, pages: "Pages"
 ) -> None:
     page = pages()
     page.go(panel().url)
@@ -301,7 +250,7 @@ def test_what_is_open_is_remembered_and_keys_do_what_they_say(
 
 
 def test_screen_readers_and_keyboards_can_use_every_view(
-    panel: "StartPanel", shop: Path, pages: "Callable[[], Page]", axe: str
+    panel: "StartPanel", shop: Path, pages: "Pages", axe: str
 ) -> None:
     page = pages()
     page.go(panel().url)
@@ -313,6 +262,15 @@ def test_screen_readers_and_keyboards_can_use_every_view(
             page.look(width=width, dark=dark)
             found[f"list {width} {dark}"] = complaints(page, axe)
             page.picture(f"panel-{width}-{'dark' if dark else 'light'}")
+            for menu in ("More of main", "More of web"):
+                page.press(menu)
+                page.wait("document.querySelectorAll('details.menu[open]').length === 1")
+                # No part of it lies beyond the edge.
+                assert page.run("document.documentElement.scrollWidth <= innerWidth"), width
+                if menu == "More of web":
+                    page.picture(f"panel-{width}-menu-{'dark' if dark else 'light'}")
+                page.key("Escape", 27)
+                page.wait("!document.querySelector('details.menu[open]')")
             page.press("Logs of talker")
             page.wait_for_text("/products/", within=".lines")
             found[f"logs {width} {dark}"] = complaints(page, axe)
@@ -337,10 +295,10 @@ def test_screen_readers_and_keyboards_can_use_every_view(
     assert not [f"{view}: {text}" for view, texts in found.items() for text in texts]
 
 
-def test_it_is_quick_with_fifty_worktrees_and_its_memory_is_bounded(
-    panel: "StartPanel", project: Path, up: "StartUp", cli: Cli, pages: "Callable[[], Page]"
+def test_it_is_quick_with_fifty_worktrees(
+    panel: "StartPanel", project: Path, up: "StartUp", cli: Cli, pages: "Pages"
 ) -> None:
-    """As left open over night: thousands of lines and changes, and what is kept does not grow."""
+    """And with a log of which it keeps the end."""
     services = "".join(f"  s{n}: {{command: sleep 1000}}\n" for n in range(10))
     folders = [project.parent / f"tree-{number}" for number in range(50)]
     entries: list[object] = []
@@ -361,11 +319,6 @@ def test_it_is_quick_with_fifty_worktrees_and_its_memory_is_bounded(
     )
     up(project).wait_for("all ready")
     page = pages()
-    page.prepare(
-        "window.streams = [];"
-        "window.EventSource = class extends EventSource {"
-        " constructor(url) { super(url); streams.push(this); } };"
-    )
     page.go(panel().url)
     page.wait("document.querySelectorAll('article').length === 51")
     page.run(
@@ -384,30 +337,145 @@ def test_it_is_quick_with_fifty_worktrees_and_its_memory_is_bounded(
     page.wait_for_text("line 400000", within=".lines", timeout_s=60)
     assert page.run("document.querySelectorAll('.line').length") <= 5000
 
-    def heap() -> float:
-        page.send("HeapProfiler.collectGarbage")
-        return float(page.run("performance.memory.usedJSHeapSize"))
 
-    page.press("Close", within=".drawer")
-    before = heap()
-    # A night of news: what the stream tells, as often as it would in hours.
-    page.run(
-        """(async () => {
-            const { state } = await import("/store.js");
-            const told = [...state.stacks.values()][0];
-            const source = window.streams[0];
-            for (let turn = 0; turn < 20000; turn++) {
-                const services = told.services.map((row) => ({
-                    ...row,
-                    restarts: turn,
-                    samples: [[Date.now() / 1000 + turn * 2, turn % 100, 1e6 + turn]],
-                }));
-                source.dispatchEvent(new MessageEvent("stack", {
-                    data: JSON.stringify({ ...told, services }),
-                }));
-                if (turn % 1000 === 0) await new Promise((done) => setTimeout(done, 0));
-            }
-            return state.stacks.get(told.id).services[0].samples.length;
-        })()"""
-    )
-    assert heap() < before + 5_000_000
+def test_many_stacks_that_run_are_watched_at_once(
+    panel: "StartPanel", project: Path, cli: Cli, pages: "Pages"
+) -> None:
+    """All are drawn, and a change in any of them soon after it happened."""
+    roots = [project.parent / f"tree-{number:02}" for number in range(12)]
+    ready = '"echo up; exec sleep 1000", port: false, restart: "no", ready: {log: up}'
+    for root in roots:
+        root.mkdir()
+        write(root, f"services: {{one: {{command: {ready}}}, two: {{command: {ready}}}}}")
+
+    def start(root: Path) -> int:
+        return cli("up", "--detach", cwd=root).returncode
+
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(start, roots)) == [0] * len(roots)
+    page = pages()
+    page.go(panel().url)
+    page.wait_for_text("12 stacks", within=".totals")
+    # So many are closed from the start.
+    assert page.run("document.querySelectorAll('tr.service').length") == 0
+    page.press("Open all")
+    page.wait("document.querySelectorAll('tr.service .word.good').length === 24")
+    page.picture("panel-twelve")
+    took_ms: list[float] = []
+    for root in roots[::4]:
+        (row,) = [row for row in services_of(cli, root) if row["name"] == "two"]
+        page.run(WATCH_WORD % root)
+        killed_s = time.time()
+        os.kill(row["pid"], signal.SIGKILL)
+        took_ms.append(page.run("window.changed") - killed_s * 1e3)
+    page.wait_for_text("3 in trouble", within=".totals")
+    assert min(took_ms) < 500, took_ms
+
+
+# Resolves with the time at which a state is drawn as another one.
+WATCH_WORD = """(() => {
+    const word = document.querySelector('[data-root="%s"] [data-service="two"] .word');
+    window.changed = new Promise((done) => {
+        new MutationObserver((_, observer) => {
+            observer.disconnect();
+            done(performance.timeOrigin + performance.now());
+        }).observe(word, { characterData: true, childList: true, subtree: true });
+    });
+    return true;
+})()"""
+
+
+def services_of(cli: Cli, root: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(cli("ps", "--json", cwd=root).stdout)["services"]
+    return found
+
+
+# The newest stream of each kind, so that what the panel would tell can be told by it.
+STREAMS = """
+    window.streams = {};
+    window.EventSource = class extends EventSource {
+        constructor(url) {
+            super(url);
+            streams[url.split("?")[0]] = this;
+        }
+    };
+    window.tell = (path, kind, data) =>
+        streams[path].dispatchEvent(new MessageEvent(kind, { data: JSON.stringify(data) }));
+"""
+# What happens in a stack in some hours: services come and go, fail and are back, and use more or
+# less; now and then the stack ends, and something is said.
+HOURS = """async (turns) => {
+    const { state, toast } = await import("/store.js");
+    const told = [...state.stacks.values()][0];
+    const path = "/api/v1/stream";
+    window.turn ||= 0;
+    for (const last = turn + turns; turn < last; window.turn++) {
+        const isWell = turn % 3 > 0;
+        const services = told.services.flatMap((row) => [row, { ...row, instance: 2 }])
+            .filter((row) => row.instance === 1 || turn % 5 === 0)
+            .map((row) => ({
+                ...row,
+                fullName: `${row.name}.${row.instance}-main`,
+                state: isWell ? "ready" : "backoff",
+                reason: isWell ? null : `it has ended ${turn} times`,
+                lastError: turn % 7 ? `Error: number ${turn}` : null,
+                restarts: turn,
+                samples: [[1e9 + turn * 2, turn % 100, 1e6 + turn]],
+            }));
+        tell(path, "stack", { ...told, services });
+        if (turn % 500 === 0) {
+            tell(path, "gone", { id: told.id });
+            tell(path, "stacks", { stacks: [{ ...told, services }] });
+            toast(`turn ${turn}`);
+        }
+        if (turn % 1000 === 0) await new Promise((done) => setTimeout(done, 0));
+    }
+    await new Promise((done) => setTimeout(done, 50));
+    return state.stacks.get(told.id).services[0].samples.length;
+}"""
+LINES = r"""async (count) => {
+    const line = (_, i) =>
+        [Date.now(), "web", i % 9 ? "out" : "err", `\u001b[3${i % 8}mline\u001b[0m ${i}`];
+    for (let at = 0; at < count; at += 500) {
+        tell("/api/v1/logs", "lines", Array.from({ length: 500 }, line));
+        if (at % 5000 === 0) await new Promise((done) => setTimeout(done, 60));
+    }
+    await new Promise((done) => setTimeout(done, 200));
+    return document.querySelectorAll(".line").length;
+}"""
+
+
+def test_left_open_over_night_it_keeps_no_more_than_in_the_evening(
+    panel: "StartPanel", shop: Path, pages: "Pages"
+) -> None:
+    page = pages()
+    page.prepare(STREAMS)
+    page.go(panel().url)
+    wait_for_state(page, "web", "ready")
+    page.send("Performance.enable")
+
+    def evening(turns: int, lines: int) -> None:
+        page.press("Logs of web", within="[data-service=web]")
+        page.wait_for_text("Serving HTTP", within=".lines")
+        assert page.run(f"({LINES})({lines})") <= 5000
+        assert page.run(f"({HOURS})({turns})") <= 150
+        page.press("Close", within=".drawer")
+        page.wait("!document.querySelector('.drawer')")
+
+    def kept() -> dict[str, float]:
+        page.run("document.querySelectorAll('.toast button').forEach((e) => e.click())")
+        page.wait("!document.querySelector('.toast')")
+        for _ in range(2):
+            page.send("HeapProfiler.collectGarbage")
+        metrics = page.send("Performance.getMetrics")["metrics"]
+        return {one["name"]: one["value"] for one in metrics}
+
+    # Until all that is bounded is full.
+    evening(1000, 10_000)
+    before = kept()
+    for _ in range(5):
+        evening(10_000, 20_000)
+    after = kept()
+    assert after["JSHeapUsedSize"] < before["JSHeapUsedSize"] + 1_000_000
+    assert after["Nodes"] < before["Nodes"] + 500
+    assert after["JSEventListeners"] < before["JSEventListeners"] + 50

@@ -1,10 +1,10 @@
 // What is shown beside the list: logs, an environment, or what is wrong with a service.
 
-import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
-import { read } from "./api.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { read, send } from "./api.js";
 import { since } from "./format.js";
 import { Logs } from "./logs.js";
-import { copy, state, useTopic } from "./store.js";
+import { copy, state, toast, useTopic } from "./store.js";
 
 const TABS = [
   ["logs", "Logs"],
@@ -16,7 +16,7 @@ export function Drawer({ shown, show, close }) {
   const { view, worktree, service } = shown;
   useTopic(`stack ${worktree}`, "worktrees");
   const heading = useRef(null);
-  useEffect(() => heading.current.focus(), [view, worktree, service]);
+  useLayoutEffect(() => heading.current.focus(), [view, worktree, service]);
   const isLive = state.stacks.has(worktree);
   return html`<aside class="drawer" aria-labelledby="drawer-title">
     <header>
@@ -75,7 +75,7 @@ function Told({ view, worktree, service }) {
   if (!found) return html`<p class="note">Asking …</p>`;
   const Part = view === "why" ? Why : Environment;
   return html`<div class="scroll" tabindex="0" role="group" aria-label=${view === "why" ? "Why" : "Environment"}>
-    <${Part} found=${found} again=${() => setAsked(asked + 1)} />
+    <${Part} found=${found} shown=${{ worktree, service }} again=${() => setAsked(asked + 1)} />
   </div>`;
 }
 
@@ -101,27 +101,47 @@ function Why({ found, again }) {
     <p><button type="button" onClick=${again}>Ask again</button></p>`;
 }
 
-function Environment({ found }) {
+function Environment({ found, shown }) {
   const [sought, setSought] = useState("");
-  const pairs = Object.entries(found.environment || {});
-  const shown = pairs.filter(([name]) => name.toLowerCase().includes(sought.toLowerCase()));
-  return html`<p class="note">In ${found.workingDir}. Values that look secret are hidden.</p>
+  // What was hidden and is shown now; forgotten with the view.
+  const [revealed, setRevealed] = useState({});
+  const values = { ...found.environment, ...revealed };
+  const hidden = new Set(found.hidden.filter((name) => !(name in revealed)));
+  const names = Object.keys(values).filter((name) => name.toLowerCase().includes(sought.toLowerCase()));
+  const reveal = async (name) => {
+    try {
+      const { worktree, service } = shown;
+      const { value } = await send("/api/v1/reveal", { worktree, service, name });
+      setRevealed((before) => ({ ...before, [name]: value }));
+    } catch (error) {
+      toast(error.message, "bad");
+    }
+  };
+  const hide = (name) => setRevealed(({ [name]: _, ...others }) => others);
+  return html`<p class="note">In ${found.workingDir}. Values that look secret are hidden; click a name to copy the variable.</p>
     <p>
       <label>
         <span class="sr">Search variables</span>
         <input type="search" placeholder="Search variables …" value=${sought} onInput=${(event) => setSought(event.target.value)} />
       </label>
     </p>
-    ${shown.length === 0
+    ${names.length === 0
       ? html`<p class="note">No variable is called so.</p>`
       : html`<table class="variables">
           <caption class="sr">Variables</caption>
           <thead class="sr"><tr><th scope="col">Name</th><th scope="col">Value</th></tr></thead>
           <tbody>
-            ${shown.map(
-              ([name, text]) => html`<tr key=${name}>
-                <th scope="row"><button type="button" title="Copy" onClick=${() => copy(`${name}=${text}`, name)}>${name}</button></th>
-                <td class=${text === "***" ? "hidden-value" : ""}>${text === "***" ? "hidden" : text}</td>
+            ${names.map(
+              (name) => html`<tr key=${name}>
+                <th scope="row"><button type="button" title="Copy" onClick=${() => copy(`${name}=${values[name]}`, name)}>${name}</button></th>
+                <td>
+                  <span class=${hidden.has(name) ? "hidden-value" : ""}>${values[name] === "***" ? "hidden" : values[name]}</span>
+                  ${found.canReveal &&
+                  hidden.has(name) &&
+                  html`<button type="button" class="small" aria-label=${`Show ${name}`} onClick=${() => reveal(name)}>Show</button>`}
+                  ${name in revealed &&
+                  html`<button type="button" class="small" aria-label=${`Hide ${name}`} onClick=${() => hide(name)}>Hide</button>`}
+                </td>
               </tr>`,
             )}
           </tbody>

@@ -1,8 +1,8 @@
 // The log of a service or of a whole stack: the last lines, then what comes. Lines are put into the
 // page without the library: there are thousands, and each is written once.
 
-import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
-import { clock } from "./format.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { clock, plural } from "./format.js";
 import { mark, write } from "./ansi.js";
 
 export const MOST_LINES = 5000;
@@ -17,22 +17,25 @@ export function Logs({ worktree, service }) {
   const [held, setHeld] = useState(0);
   const view = useRef(null);
   const log = useRef(null);
+  // What a log that begins anew has to go by, whatever was drawn last.
+  const isPaused = useRef(false);
 
   useEffect(() => {
     const timer = setTimeout(() => setAsked(sought), 250);
     return () => clearTimeout(timer);
   }, [sought]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const made = follow({ worktree, service, find: asked, element: view.current, setStatus, setHeld });
     log.current = made;
-    made.pause(paused);
+    made.pause(isPaused.current);
     return () => made.close();
   }, [worktree, service, asked]);
 
   const toggle = () => {
-    log.current.pause(!paused);
-    setPaused(!paused);
+    isPaused.current = !isPaused.current;
+    log.current.pause(isPaused.current);
+    setPaused(isPaused.current);
   };
   return html`<div class="tools">
       <label class="search">
@@ -57,6 +60,7 @@ function follow({ worktree, service, find, element, setStatus, setHeld }) {
   let isPaused = false;
   let scheduled = 0;
   let isAll = false;
+  let isCleared = false;
   let dropped = 0;
   // Whoever has scrolled up reads there, and is not moved.
   let sticks = true;
@@ -67,12 +71,14 @@ function follow({ worktree, service, find, element, setStatus, setHeld }) {
     if (!isAll) return;
     const what = find ? ` with “${find}”` : "";
     const more = dropped ? `; older ones are in “portweave logs”` : "";
-    setStatus(count ? `${count} lines${what}${more}` : find ? `No line${what}.` : "Nothing was printed yet.");
+    const none = isCleared ? "Cleared: what comes next is shown." : find ? `No line${what}.` : "Nothing was printed yet.";
+    setStatus(count ? `${plural(count, "line")}${what}${more}` : none);
   };
 
   const draw = () => {
     scheduled = 0;
-    if (isPaused) return;
+    // What had been printed before is shown also to who has paused: there is nothing else to read.
+    if (isPaused && isAll) return;
     const lines = waiting.slice(-MOST_LINES);
     dropped += waiting.length - lines.length;
     waiting = [];
@@ -102,12 +108,13 @@ function follow({ worktree, service, find, element, setStatus, setHeld }) {
       element.replaceChildren();
       waiting = [];
       dropped = 0;
-      isAll = false;
+      isAll = isCleared = false;
+      setHeld(0);
       setStatus("Loading …");
     });
     source.addEventListener("lines", (event) => {
       waiting.push(...JSON.parse(event.data));
-      if (isPaused) {
+      if (isPaused && isAll) {
         if (waiting.length > MOST_LINES) {
           dropped += waiting.length - MOST_LINES;
           waiting = waiting.slice(-MOST_LINES);
@@ -118,14 +125,21 @@ function follow({ worktree, service, find, element, setStatus, setHeld }) {
       }
     });
     source.addEventListener("end", () => {
+      clearTimeout(scheduled);
+      draw();
       isAll = true;
-      schedule();
+      tell();
     });
-    source.addEventListener("error", () => setStatus("The panel does not answer; trying again …"));
+    source.addEventListener("error", () => {
+      const isOver = source && source.readyState === EventSource.CLOSED;
+      setStatus(isOver ? "The panel knows no such log any more." : "The panel does not answer; trying again …");
+    });
   };
 
   const look = () => {
     if (document.hidden) {
+      // Whoever has paused reads, and wants to find that again.
+      if (!source || isPaused) return;
       source.close();
       source = null;
     } else if (!source) {
@@ -146,6 +160,9 @@ function follow({ worktree, service, find, element, setStatus, setHeld }) {
     clear() {
       element.replaceChildren();
       waiting = [];
+      dropped = 0;
+      isCleared = true;
+      setHeld(0);
       tell();
     },
     close() {

@@ -1,11 +1,11 @@
 // The page.
 
-import { html, render, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { html, render, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { plural, size } from "./format.js";
 import { Drawer } from "./drawer.js";
 import { Memory } from "./memory.js";
 import { setOpen, start, state, useTopic, worktrees } from "./store.js";
-import { Toasts } from "./widgets.js";
+import { closeMenus, Toasts } from "./widgets.js";
 import { Project } from "./worktree.js";
 
 const KEYS = [
@@ -25,25 +25,30 @@ function App() {
   const back = useRef(null);
 
   const show = (what) => {
-    if (!shown) back.current = document.activeElement;
+    const from = document.activeElement;
+    // What a menu offers cannot have the focus once the menu is closed.
+    back.current = from.closest("details.menu")?.querySelector("summary") || from;
     setShown(what);
   };
   const close = () => {
     setShown(null);
-    if (back.current && back.current.isConnected) back.current.focus();
+    const to = back.current?.isConnected ? back.current : document.getElementById("main");
+    to.focus();
   };
 
-  useEffect(() => {
+  // Effects that listen are layout effects throughout: they are in place before the next key or
+  // click can come, where others would follow the next paint, however late that is.
+  useLayoutEffect(() => {
     const go = () => setView(location.hash === "#memory" ? "memory" : "worktrees");
     addEventListener("hashchange", go);
     return () => removeEventListener("hashchange", go);
   }, []);
 
-  // In place before the next key can be pressed: an effect after the next paint would be too late.
   useLayoutEffect(() => {
     const press = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
       if (event.key === "Escape") {
+        if (closeMenus()) return;
         if (help) setHelp(false);
         else if (shown) close();
         else if (document.activeElement === search.current) setSought("");
@@ -85,7 +90,7 @@ function App() {
       </label>
       <${Totals} />
       <${Connection} />
-      <button type="button" class="round" aria-label="Keys" aria-expanded=${help} onClick=${() => setHelp(!help)}>?</button>
+      <button type="button" class="round" aria-label="Keys" aria-expanded=${help} onClick=${() => setHelp((was) => !was)}>?</button>
     </header>
     ${help &&
     html`<section class="help" aria-label="Keys">
@@ -101,7 +106,7 @@ function App() {
 }
 
 function List({ sought, show }) {
-  useTopic("worktrees", "stacks-known");
+  useTopic("worktrees");
   if (state.problem && !state.projects) {
     return html`<div class="empty"><h2>The list cannot be read</h2><p>${state.problem}</p></div>`;
   }
@@ -159,7 +164,12 @@ const CONNECTIONS = {
 function Connection() {
   useTopic("connection");
   const [tone, word] = CONNECTIONS[state.connection];
-  return html`<p class="connection" role="status"><span class="dot ${tone}" aria-hidden="true"></span>${word}</p>`;
+  return html`<p class="connection" role="status"><span class="dot ${tone}" aria-hidden="true"></span>${word}</p>
+    ${state.connection === "lost" &&
+    html`<p class="problem lost">
+      The panel does not answer, so what is shown may be old. It is asked again and again; if it has ended,
+      <code> portweave panel</code> starts it.
+    </p>`}`;
 }
 
 const app = document.getElementById("app");

@@ -14,10 +14,11 @@ export function ServiceRow({ worktree, row, known, isLive, show }) {
   const tone = toneOf(row.state);
   const isUp = UP.has(row.state);
   const samples = row.samples || [];
-  const links = [
-    ...(row.url ? [{ url: row.url, envVar: "" }] : []),
-    ...((known && known.links) || []),
-  ].filter((link) => /^https?:/i.test(link.url));
+  const named = (known && known.links) || [];
+  // By its port alone it is only told where there is no other way: the port is a link, too.
+  const links = (
+    row.url ? [{ url: row.url, envVar: "" }, ...named.filter((link) => link.envVar)] : named
+  ).filter((link) => /^https?:/i.test(link.url));
   const unique = [...new Map(links.map((link) => [link.url, link])).values()];
 
   const run = (action, doing, done) => () =>
@@ -96,7 +97,7 @@ export function ServiceRow({ worktree, row, known, isLive, show }) {
 
 function Scale({ worktree, row }) {
   const [count, setCount] = useState("");
-  if (row.instance > 1 || row.port == null) return null;
+  if (row.instance > 1) return null;
   const apply = (event) => {
     event.preventDefault();
     const number = Number(count);

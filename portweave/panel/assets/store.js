@@ -8,6 +8,8 @@ import { read, send } from "./api.js";
 const MOST_SAMPLES = 150;
 const MOST_REMEMBERED = 500;
 const HIDDEN_MS = 30000;
+const FACTS_KEPT_MS = 60000;
+const MOST_FACTS_AT_ONCE = 2;
 // So many stacks that run are open from the start.
 const MOST_OPENED = 6;
 
@@ -56,35 +58,70 @@ export function useTopic(...topics) {
 
 // Worktrees
 
+let isLoading = false;
+let isStale = false;
+
+// One question at a time: answers could overtake each other, and an old list take the newer's place.
 export async function loadWorktrees() {
-  try {
-    const found = await read("/api/v1/worktrees");
-    state.projects = found.projects;
-    state.launch = found.launch;
-    state.problem = "";
-  } catch (error) {
-    state.problem = error.message;
+  isStale = true;
+  if (isLoading) return;
+  isLoading = true;
+  while (isStale) {
+    isStale = false;
+    try {
+      const found = await read("/api/v1/worktrees");
+      state.projects = found.projects;
+      state.launch = found.launch;
+      state.problem = "";
+    } catch (error) {
+      state.problem = error.message;
+    }
+    tell("worktrees");
+    showOpen();
   }
-  tell("worktrees");
-  showOpen();
+  isLoading = false;
 }
 
-const factsWaiting = new Set();
+const factsWaiting = new Map();
+const factsQueue = [];
+let factsAsked = 0;
 
-export async function loadFacts(id, again = false) {
+/** What git, the disk and GitHub say of a worktree. It may take long, and is told in two parts. */
+export function loadFacts(id, again = false) {
+  if (factsWaiting.has(id)) return factsWaiting.get(id);
   const before = state.facts.get(id);
-  if (factsWaiting.has(id) || (before && !again && Date.now() - before.at < 60000)) return;
-  factsWaiting.add(id);
+  if (before && !again && Date.now() - before.at < FACTS_KEPT_MS) return Promise.resolve();
+  const done = inTurn(() => askFacts(id, again)).finally(() => factsWaiting.delete(id));
+  factsWaiting.set(id, done);
+  return done;
+}
+
+// A browser has six connections to a server: what is asked by itself leaves some to what people do.
+async function inTurn(ask) {
+  if (factsAsked >= MOST_FACTS_AT_ONCE) await new Promise((go) => factsQueue.push(go));
+  else factsAsked++;
   try {
-    const query = new URLSearchParams({ worktree: id, ...(again && { refresh: "1" }) });
-    const found = await read(`/api/v1/facts?${query}`);
-    state.facts.set(id, { ...found, at: Date.now() });
-  } catch {
-    state.facts.set(id, { at: Date.now() });
+    await ask();
   } finally {
-    factsWaiting.delete(id);
+    const next = factsQueue.shift();
+    if (next) next();
+    else factsAsked--;
   }
-  tell(`facts ${id}`);
+}
+
+async function askFacts(id, again) {
+  const ask = async (more) => {
+    const found = await read(`/api/v1/facts?${new URLSearchParams({ worktree: id, ...more })}`);
+    state.facts.set(id, { ...found, at: Date.now() });
+    tell(`facts ${id}`);
+    return found.isWhole;
+  };
+  try {
+    if (!(await ask(again ? { refresh: "1" } : {}))) await ask({ whole: "1" });
+  } catch {
+    state.facts.set(id, { ...state.facts.get(id), at: Date.now() });
+    tell(`facts ${id}`);
+  }
 }
 
 // What is open
@@ -134,15 +171,26 @@ export function setOpen(keys, open) {
 
 let stream = null;
 let shown = "";
+let isShowing = false;
 
-function showOpen() {
-  if (!stream) return;
-  const open = worktrees().map((one) => one.id).filter(isOpen);
-  if (JSON.stringify(open) === shown) return;
-  shown = JSON.stringify(open);
-  send("/api/v1/open", { stream, worktrees: open }).catch(() => {
-    shown = "";
-  });
+/** Have the panel know what is open here; again one question at a time, and the last one counts. */
+async function showOpen() {
+  while (stream && !isShowing) {
+    const asked = stream;
+    const open = worktrees().map((one) => one.id).filter(isOpen);
+    const text = JSON.stringify([asked, open]);
+    if (text === shown) return;
+    isShowing = true;
+    try {
+      await send("/api/v1/open", { stream: asked, worktrees: open });
+      shown = text;
+    } catch {
+      // With the next stream it is told again.
+      if (stream === asked) return;
+    } finally {
+      isShowing = false;
+    }
+  }
 }
 
 // Stacks, live
@@ -165,7 +213,6 @@ function connect() {
   source = new EventSource("/api/v1/stream");
   source.addEventListener("hello", (event) => {
     stream = JSON.parse(event.data).stream;
-    shown = "";
     setConnection("live");
     loadWorktrees();
   });

@@ -1,6 +1,6 @@
 // Small parts that several views have.
 
-import { html, useEffect, useRef } from "./vendor/htm-preact.js";
+import { html, useLayoutEffect, useRef } from "./vendor/htm-preact.js";
 import { dismiss, state, useTopic } from "./store.js";
 
 const WIDTH = 72;
@@ -35,7 +35,7 @@ export function Action({ busy, label, doing, onClick, kind = "", disabled = fals
     disabled=${disabled}
     aria-disabled=${isBusy}
     aria-label=${name}
-    title=${title}
+    title=${title || name}
   >
     ${isBusy ? (doing || state.busy.get(busy)) : label}
   </button>`;
@@ -44,25 +44,15 @@ export function Action({ busy, label, doing, onClick, kind = "", disabled = fals
 /** A menu of actions that opens below its button. */
 export function Menu({ label, name, children }) {
   const ref = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = ref.current;
     const close = (event) => {
-      if (!element.open) return;
-      if (event.type === "keydown") {
-        if (event.key !== "Escape") return;
-        event.stopPropagation();
-        element.querySelector("summary").focus();
-      } else if (element.contains(event.target) && !event.target.closest(".menu-items button, a")) {
-        return;
-      }
+      const isInside = element.contains(event.target);
+      if (isInside && !event.target.closest(".menu-items button, a")) return;
       element.open = false;
     };
     document.addEventListener("click", close);
-    element.addEventListener("keydown", close);
-    return () => {
-      document.removeEventListener("click", close);
-      element.removeEventListener("keydown", close);
-    };
+    return () => document.removeEventListener("click", close);
   }, []);
   return html`<details class="menu" ref=${ref}>
     <summary aria-label=${name}>${label}</summary>
@@ -70,13 +60,24 @@ export function Menu({ label, name, children }) {
   </details>`;
 }
 
+/** Close the menus that are open; whether there was one. */
+export function closeMenus() {
+  const menus = document.querySelectorAll("details.menu[open]");
+  for (const menu of menus) {
+    if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+    menu.open = false;
+  }
+  return menus.length > 0;
+}
+
 /** Ask before something that cannot be taken back. */
 export function Confirm({ title, children, action, onYes, onNo }) {
   const ref = useRef(null);
-  useEffect(() => {
-    const before = document.activeElement;
-    ref.current.showModal();
-    return () => before && before.focus && before.focus();
+  useLayoutEffect(() => {
+    const dialog = ref.current;
+    dialog.showModal();
+    // As long as it is open nothing else can have the focus, which this gives back.
+    return () => dialog.close();
   }, []);
   return html`<dialog ref=${ref} class="confirm" aria-labelledby="confirm-title" onCancel=${onNo}>
     <h2 id="confirm-title">${title}</h2>

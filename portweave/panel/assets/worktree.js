@@ -17,6 +17,8 @@ import { send } from "./api.js";
 import { ServiceRow } from "./service.js";
 import { Action, Confirm, Menu } from "./widgets.js";
 
+// To ask git, the disk and GitHub costs more than all else; who cannot wait has them asked.
+const FACTS_MS = 300000;
 const HEADINGS = ["Service", "State", "Port", "Up for", "Restarts", "CPU", "Memory"];
 
 export function Project({ project, worktrees, show, forced }) {
@@ -56,7 +58,10 @@ function Worktree({ worktree, project, show, forced }) {
   const facts = state.facts.get(id);
   const region = `services-${id}`;
   useEffect(() => {
-    if (open) loadFacts(id);
+    if (!open) return undefined;
+    loadFacts(id);
+    const timer = setInterval(() => document.hidden || loadFacts(id), FACTS_MS);
+    return () => clearInterval(timer);
   }, [open]);
 
   const rows = stack && stack.isKnown ? stack.services : idleRows(worktree);
@@ -98,6 +103,7 @@ function Worktree({ worktree, project, show, forced }) {
           ${state.launch.editor && !worktree.isGone && html`<button type="button" onClick=${() => launch(worktree, "editor")}>Open in editor</button>`}
           ${state.launch.terminal && !worktree.isGone && html`<button type="button" onClick=${() => launch(worktree, "terminal")}>Open in terminal</button>`}
           <button type="button" onClick=${() => copy(worktree.worktreeRoot, "Path")}>Copy path</button>
+          ${!worktree.isGone && html`<button type="button" onClick=${() => lookAgain(worktree)}>Look at its files again</button>`}
           ${facts?.kind === "linked" &&
           worktree.gitCommonDir &&
           html`<button type="button" onClick=${() => copy(facts.removeCommand, "Command")}>Copy command that removes it</button>`}
@@ -196,24 +202,48 @@ function Summary({ stack, worktree }) {
 }
 
 function Facts({ worktree, facts }) {
-  const request = facts?.prStatus;
+  const request = facts?.pullRequest;
   return html`<p class="facts">
     <span class="path">${worktree.worktreeRoot}</span>
+    ${worktree.definitionFile && html`<span class="tag">by ${worktree.definitionFile}</span>`}
     ${!facts && html`<span class="muted">looking …</span>`}
     ${facts?.workingTreeClean === false && html`<span class="tag warn">uncommitted changes</span>`}
     ${facts?.workingTreeClean === true && html`<span class="tag">clean</span>`}
     ${facts?.diskSizeBytes != null && html`<span class="tag">${size(facts.diskSizeBytes)} on disk</span>`}
-    ${request &&
-    /^https:/.test(request.url || "") &&
-    html`<a class="tag" href=${request.url} target="_blank" rel="noreferrer">#${request.number} ${request.state}</a>`}
+    ${request && html`<${Request} request=${request} />`}
     ${facts?.safeToPrune && html`<span class="tag good">safe to prune</span>`}
   </p>`;
 }
 
+function Request({ request }) {
+  const words = [
+    request.isDraft ? "draft" : request.state,
+    request.checks && `checks ${request.checks}`,
+    request.review,
+  ].filter(Boolean);
+  const text = `#${request.number} ${words.join(", ")}`;
+  const tone = request.checks === "failed" ? "warn" : "";
+  return request.url
+    ? html`<a class="tag ${tone}" href=${request.url} title=${request.title} target="_blank" rel="noreferrer">${text}</a>`
+    : html`<span class="tag ${tone}" title=${request.title}>${text}</span>`;
+}
+
+async function lookAgain(worktree) {
+  setOpen([worktree.id], true);
+  await loadFacts(worktree.id, true);
+  toast(`Looked at ${worktree.namespace} again`);
+}
+
+const REASONS = {
+  "no-editor-found": "no editor was found. PORTWEAVE_EDITOR names the command of one.",
+  "unsupported-platform": "no terminal was found that could be opened.",
+  "launch-failed": "it could not be started.",
+};
+
 async function launch(worktree, target) {
   try {
     const done = await send("/api/open", { target, worktreeRoot: worktree.worktreeRoot });
-    toast(done.launched ? `Opened in ${target}` : `It cannot be opened: ${done.reason}`, done.launched ? "info" : "bad");
+    toast(done.launched ? `Opened in ${target}` : `Not opened: ${REASONS[done.reason] || done.reason}`, done.launched ? "info" : "bad");
   } catch (error) {
     toast(error.message, "bad");
   }

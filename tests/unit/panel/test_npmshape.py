@@ -11,6 +11,7 @@ from portweave.panel.npmshape import (
     services_of,
     snapshot,
 )
+from portweave.panel.requests import PullRequest
 from portweave.procfiles.model import Definitions, Origin
 from portweave.procfiles.model import Service as Defined
 
@@ -80,13 +81,13 @@ def test_a_word_of_a_shell_stays_one() -> None:
 @pytest.mark.parametrize(
     ("facts", "is_safe"),
     [
-        (Facts(clean=True, pull_request={"state": "merged"}), True),
-        (Facts(clean=True, pull_request={"state": "closed"}), True),
-        (Facts(clean=True, pull_request={"state": "open"}), False),
-        (Facts(clean=False, pull_request={"state": "merged"}), False),
-        (Facts(clean=None, pull_request={"state": "merged"}), False),
+        (Facts(clean=True, pull_request=PullRequest(1, "merged", "")), True),
+        (Facts(clean=True, pull_request=PullRequest(1, "closed", "")), True),
+        (Facts(clean=True, pull_request=PullRequest(1, "open", "")), False),
+        (Facts(clean=False, pull_request=PullRequest(1, "merged", "")), False),
+        (Facts(clean=None, pull_request=PullRequest(1, "merged", "")), False),
         (Facts(clean=True), False),
-        (Facts(clean=True, pull_request={"state": "merged"}, is_main=True), False),
+        (Facts(clean=True, pull_request=PullRequest(1, "merged", ""), is_main=True), False),
     ],
 )
 def test_safe_to_prune_is_what_is_kept_elsewhere(facts: Facts, is_safe: bool) -> None:

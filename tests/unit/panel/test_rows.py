@@ -2,7 +2,19 @@ from typing import Any
 
 import pytest
 
-from portweave.panel.rows import Line, heading, kept_choice, lines, take, window
+from portweave.panel.rows import (
+    Line,
+    cells_of,
+    column_names,
+    fitted,
+    heading,
+    kept_choice,
+    lines,
+    name_width,
+    take,
+    window,
+    wrapped,
+)
 
 NOW_S = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 
@@ -105,3 +117,37 @@ def test_what_is_told_is_taken() -> None:
     take(stacks, "gone", {"id": "never"})
     take(stacks, "worktrees", {})
     assert stacks == {"a": stack("a", row("x"))}
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown", "pieces"),
+    [
+        ("", 5, "", [""]),
+        ("abc", 3, "abc", ["abc"]),
+        ("abcdef", 4, "abc…", ["abcd", "ef"]),
+        ("日本語", 6, "日本語", ["日本語"]),
+        # A character of two cells does not stand half beyond the end.
+        ("日本語", 5, "日本…", ["日本", "語"]),
+        ("日本語", 4, "日…", ["日本", "語"]),
+        ("e\u0301e\u0301e\u0301", 2, "e\u0301…", ["e\u0301e\u0301", "e\u0301"]),
+        ("abc", 1, "…", ["a", "b", "c"]),
+        ("日本", 1, "…", []),
+        ("abc", 0, "", []),
+    ],
+)
+def test_texts_fit(text: str, width: int, shown: str, pieces: list[str]) -> None:
+    assert fitted(text, width) == shown
+    assert cells_of(shown) <= width
+    assert list(wrapped(text, width)) == pieces
+
+
+def test_names_are_whole_where_there_is_room() -> None:
+    name = "a-service-with-a-really-long-name"
+    stacks = [stack("shop", row(name), row("日本語の名前です"))]
+    for width, cells in ((40, 22), (80, 22), (200, len(name) + 2)):
+        names = name_width(stacks, width)
+        assert names == cells
+        texts = [line.text for line in lines(stacks, NOW_S, names) if line.service]
+        ends = {cells_of(text.partition("ready")[0]) for text in texts}
+        assert ends == {2 + cells} == {column_names(names).index("STATE")}
+    assert name_width([], 80) == 12

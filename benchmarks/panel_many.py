@@ -1,0 +1,170 @@
+"""The panel with many stacks that run: the first drawing, what it costs to watch, and how soon.
+
+`python benchmarks/panel_many.py [-n 50] [--seconds 20]`; needs chromium. Each stack has two
+services that sleep. CPU is that of one processor while nothing happens, with the page open: of the
+panel, of all supervisors and guardians together (before there is a panel, too), and of the browser.
+A change is a service that is killed; it takes until the page has drawn it.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+from startup import environment
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.browser import Browser, Page
+
+SERVICES = """
+services:
+  one: {command: "echo up; exec sleep 10000", port: false, restart: "no", ready: {log: up}}
+  two: {command: "echo up; exec sleep 10000", port: false, restart: "no", ready: {log: up}}
+"""
+# Resolves with the time at which a service's state is drawn as another one.
+CHANGED = """(() => {
+    const word = document.querySelector('[data-root="%s"] [data-service="two"] .word');
+    window.changed = new Promise((done) => {
+        new MutationObserver((_, observer) => {
+            observer.disconnect();
+            done(performance.timeOrigin + performance.now());
+        }).observe(word, { characterData: true, childList: true, subtree: true });
+    });
+    return true;
+})()"""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-n", type=int, default=50, help="how many stacks run")
+    parser.add_argument("--seconds", type=float, default=20, help="how long nothing happens")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="portweave-bench-"))
+    environ = {**environment(folder, None), "PORTWEAVE_PROXY": "0"}
+    portweave = str(Path(sys.executable).with_name("portweave"))
+    roots = [folder / "code" / f"tree-{number:02}" for number in range(options.n)]
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(lambda root: start(portweave, root, environ), roots))
+        measure(portweave, folder, roots, environ, options.seconds)
+    finally:
+        argv = [portweave, "down", "--all"]
+        subprocess.run(argv, cwd=folder, env=environ, check=False, capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def start(portweave: str, root: Path, environ: dict[str, str]) -> None:
+    """Have a stack run."""
+    root.mkdir(parents=True)
+    (root / "portweave.yaml").write_text(f"projectName: many\n{SERVICES}")
+    argv = [portweave, "up", "--detach"]
+    subprocess.run(argv, cwd=root, env=environ, check=True, capture_output=True, timeout=120)
+
+
+def measure(
+    portweave: str, folder: Path, roots: list[Path], environ: dict[str, str], seconds: float
+) -> None:
+    """Look at the page, wait, and kill services."""
+    argv = [portweave, "ls", "--json"]
+    listed = subprocess.run(argv, env=environ, cwd=folder, check=True, capture_output=True)
+    supervisors = [
+        process
+        for stack in json.loads(listed.stdout)["stacks"]
+        # The one who was started, and the supervisor that he guards.
+        for process in (psutil.Process(stack["pid"]), *psutil.Process(stack["pid"]).children())
+    ]
+    idle({"supervisors": supervisors}, seconds, "no panel")
+    argv = [portweave, "panel", "--port", "0"]
+    panel = subprocess.Popen(argv, env=environ, stderr=subprocess.PIPE, text=True)
+    assert panel.stderr is not None
+    found = re.search(r"http://\S+", panel.stderr.readline())
+    assert found
+    profile = folder / "browser"
+    profile.mkdir()
+    browser = Browser(shutil.which("chromium") or "chromium", profile)
+    try:
+        page = browser.page()
+        page.look()
+        began_s = time.monotonic()
+        page.go(found[0])
+        ready = (
+            "[...document.querySelectorAll('.pill.good')].filter((e) => e.innerText === '2 ready')"
+        )
+        page.wait(f"{ready}.length === {len(roots)}", timeout_s=120)
+        print(f"{'all stacks drawn':<34}{time.monotonic() - began_s:8.2f} s")
+        groups = {
+            "panel": [psutil.Process(panel.pid)],
+            "supervisors": supervisors,
+            "browser": [
+                process
+                for process in psutil.process_iter()
+                if f"--user-data-dir={profile}" in " ".join(process.cmdline())
+            ],
+        }
+        idle(groups, seconds, "all closed")
+        began_s = time.monotonic()
+        page.run("document.querySelector('.bulk button').click()")
+        page.wait(f"document.querySelectorAll('tr.service').length === {2 * len(roots)}")
+        print(f"{'all opened':<34}{time.monotonic() - began_s:8.2f} s")
+        # What git and the disk say is asked for meanwhile.
+        page.wait("!document.body.innerText.includes('looking …')", timeout_s=120)
+        idle(groups, seconds, "all open")
+        took_ms = sorted(change(portweave, page, root, environ) for root in roots[:15])
+        print(
+            f"{'a change is drawn after':<34}{statistics.median(took_ms):8.0f} ms (median),"
+            f" {took_ms[-1]:.0f} ms (most)"
+        )
+    finally:
+        browser.close()
+        panel.terminate()
+        panel.wait(20)
+        panel.stderr.close()
+
+
+def idle(groups: dict[str, list[psutil.Process]], seconds: float, what: str) -> None:
+    """Print what is used while nothing happens."""
+    before = {name: used(members) for name, members in groups.items()}
+    time.sleep(seconds)
+    for name, members in groups.items():
+        percent = 100 * (used(members) - before[name]) / seconds
+        print(f"{f'CPU, {what}: {name}':<34}{percent:8.1f} %")
+
+
+def used(members: list[psutil.Process]) -> float:
+    """The seconds of a processor that processes have used."""
+    total = 0.0
+    for process in members:
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
+    return total
+
+
+def change(portweave: str, page: Page, root: Path, environ: dict[str, str]) -> float:
+    """Kill a service; after how many milliseconds the page says so."""
+    argv = [portweave, "ps", "--json"]
+    done = subprocess.run(argv, cwd=root, env=environ, check=True, capture_output=True)
+    rows = json.loads(done.stdout)["services"]
+    pid = next(row["pid"] for row in rows if row["name"] == "two")
+    page.run(CHANGED % root)
+    killed_s = time.time()
+    os.kill(pid, signal.SIGKILL)
+    return float(page.run("window.changed")) - killed_s * 1e3
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""What requests carry as values, and answers as HTTP; and the assets of the page."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from portweave.allocator.jsontext import is_object
+from portweave.panel.gate import Asked
+
+LARGEST_BODY_BYTES = 1 << 20
+TYPES = {
+    "css": "text/css; charset=utf-8",
+    "html": "text/html",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    "txt": "text/plain; charset=utf-8",
+}
+
+
+class BadRequestError(Exception):
+    """A request that cannot be understood, or is about what is not there."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def asked_of(request: Request) -> Asked:
+    """What a request tells of who sends it."""
+
+    def one(name: str) -> str | None:
+        values = request.headers.getlist(name)
+        return values[0] if len(values) == 1 else None
+
+    def first(name: str) -> str | None:
+        # Several are not better than none: what is there has to be right.
+        values = request.headers.getlist(name)
+        return ", ".join(values) if values else None
+
+    return Asked(
+        host=one("host"),
+        origin=first("origin"),
+        site=first("sec-fetch-site"),
+        mode=one("sec-fetch-mode"),
+        token=one("x-portweave-csrf"),
+    )
+
+
+async def body_of(request: Request) -> object:
+    """The value that a request carries.
+
+    Raises:
+        BadRequestError: It is no JSON, or too long.
+    """
+    data = b""
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > LARGEST_BODY_BYTES:
+            raise BadRequestError("invalid request body")
+    try:
+        value: object = json.loads(data)
+    except (ValueError, RecursionError):
+        raise BadRequestError("invalid request body") from None
+    return value
+
+
+async def object_of(request: Request) -> dict[str, object]:
+    """The object that a request carries.
+
+    Raises:
+        BadRequestError: It carries none.
+    """
+    value = await body_of(request)
+    if not is_object(value):
+        raise BadRequestError("invalid request body")
+    return value
+
+
+def event(kind: str, data: object) -> str:
+    """An event as a stream has it."""
+    # HTML Living Standard, server-sent events: a line of data has no newline in it.
+    return f"event: {kind}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"
+
+
+def event_stream(frames: AsyncIterator[str]) -> Response:
+    """A stream of events."""
+    return StreamingResponse(frames, headers={"Content-Type": "text/event-stream"})
+
+
+def json_answer(value: object, status: int = 200) -> Response:
+    """A value."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # Half surrogates, of names that are not UTF-8, come out as JavaScript writes them.
+    data = text.encode("utf-8", "backslashreplace")
+    return Response(data, status, headers={"Content-Type": "application/json"})
+
+
+def text_answer(text: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """A text."""
+    return Response(text, status, headers={"Content-Type": "text/html", **(headers or {})})
+
+
+def assets(token: str) -> dict[str, tuple[bytes, str]]:
+    """The files of the page and what they are, by their paths.
+
+    Args:
+        token: What the page is to send with changes.
+    """
+    found: dict[str, tuple[bytes, str]] = {}
+
+    def look(folder: Traversable, prefix: str) -> None:
+        for item in folder.iterdir():
+            if item.is_dir():
+                look(item, f"{prefix}{item.name}/")
+            elif kind := TYPES.get(item.name.rpartition(".")[2]):
+                found[prefix + item.name] = (item.read_bytes(), kind)
+
+    look(files("portweave.panel") / "assets", "/")
+    page, kind = found["/index.html"]
+    meta = f'<meta name="pw-csrf" content="{token}"></head>'
+    found["/index.html"] = (page.replace(b"</head>", meta.encode(), 1), kind)
+    return found

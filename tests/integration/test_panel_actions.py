@@ -1,0 +1,422 @@
+"""What else the panel's page offers, in a real browser: each of its buttons does what it says."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.panels import wait_for_state
+from tests.stacks import IDLE, SERVE, write
+
+if TYPE_CHECKING:
+    from tests.browser import Page
+    from tests.conftest import Cli
+    from tests.integration.conftest import Pages, StartPanel, StartUp
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+# Of a name that is as odd as names of folders may be.
+ODD = 'it\'s -odd $(touch bad) "here"'
+REFUSED = "Failed to load resource: the server responded with a status of 409 (Conflict)"
+
+
+def stand_in(folder: Path, name: str) -> Path:
+    """A program that notes where it is started and with which words; the note."""
+    folder.mkdir(exist_ok=True)
+    note = folder / f"{name}.note"
+    program = folder / name
+    quoted = shlex.quote(str(note))
+    program.write_text(
+        f'#!/bin/sh\nprintf "%s|" "$PWD" "$@" > {quoted}.new; mv {quoted}.new {quoted}\n'
+    )
+    program.chmod(0o755)
+    return note
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    """A linked worktree."""
+    main, linked = tmp_path / "shop", tmp_path / ODD
+    main.mkdir()
+    write(main, f"services: {{web: {{command: {SERVE}}}}}")
+    environ = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": str(tmp_path)}
+    who = ["-c", "user.name=x", "-c", "user.email=x@y"]
+    for words in (
+        ["init", "-q", "-b", "main"],
+        ["add", "."],
+        [*who, "commit", "-q", "-m", "x"],
+        ["worktree", "add", "-q", "-b", "fix", str(linked)],
+    ):
+        argv = ["/usr/bin/env", "git", *words]
+        subprocess.run(argv, cwd=main, env=environ, check=True, timeout=20)
+    return linked
+
+
+def choose(page: "Page", menu: str, item: str) -> None:
+    """Press an item of a menu."""
+    page.press(f"More of {menu}")
+    page.press(item, within="details.menu[open]")
+    page.wait("!document.querySelector('details.menu[open]')")
+
+
+def test_what_is_copied_is_in_the_clipboard_and_what_is_opened_is_started(
+    panel: "StartPanel",
+    linked: Path,
+    cli: "Cli",
+    pages: "Pages",
+    tmp_path: Path,
+    eventually: Callable[[Callable[[], object]], None],
+) -> None:
+    programs = tmp_path / "programs"
+    editor, terminal = stand_in(programs, "code"), stand_in(programs, "gnome-terminal")
+    assert cli("up", "--detach", cwd=linked).returncode == 0
+    one = panel(PATH=f"{programs}:{os.environ['PATH']}", DISPLAY=":7", PORTWEAVE_EDITOR="")
+    namespace = one.worktree(linked)["namespace"]
+    page = pages()
+    pages.browser.allow(one.url[:-1], "clipboardReadWrite", "clipboardSanitizedWrite")
+    page.go(one.url)
+    wait_for_state(page, "web", "ready")
+    page.wait_for_text("clean", within=".facts")
+
+    def copied(what: str) -> str:
+        page.wait_for_text(f"{what} copied", within=".toasts")
+        page.press("Dismiss", within=".toasts")
+        page.wait("!document.querySelector('.toast')")
+        return str(page.run("navigator.clipboard.readText()"))
+
+    choose(page, namespace, "Copy path")
+    assert copied("Path") == str(linked)
+    choose(page, namespace, "Copy command that removes it")
+    command = copied("Command")
+    assert shlex.split(command) == ["git", "worktree", "remove", str(linked)]
+    choose(page, "web", "Copy URL")
+    url = copied("URL")
+    assert re.fullmatch(r"http://(127\.0\.0\.1|localhost):\d+/?", url)
+    choose(page, "web", "Copy command")
+    assert copied("Command") == SERVE
+    choose(page, "web", "Copy logs command")
+    assert copied("Command") == "portweave logs -f web"
+    link = json.dumps(f".menu-items a[href='{url}']")
+    assert page.run(f"document.querySelector({link}).target") == "_blank"
+
+    choose(page, namespace, "Open in editor")
+    page.wait_for_text("Opened in editor", within=".toasts")
+    eventually(editor.exists)
+    assert editor.read_text() == f"/|{linked}|"
+    choose(page, namespace, "Open in terminal")
+    page.wait_for_text("Opened in terminal", within=".toasts")
+    eventually(terminal.exists)
+    assert terminal.read_text() == f"{linked}|--working-directory={linked}|"
+    assert not list(tmp_path.glob("**/bad"))
+    (programs / "code").unlink()
+    choose(page, namespace, "Open in editor")
+    page.wait_for_text("Not opened: no editor was found", within=".toasts")
+    page.picture("panel-odd-folder")
+
+    (linked / "new").write_text("x")
+    choose(page, namespace, "Look at its files again")
+    page.wait_for_text("uncommitted changes", within=".facts")
+
+
+def test_views_are_opened_and_closed_by_what_stands_in_them(
+    panel: "StartPanel", shop: Path, pages: "Pages"
+) -> None:
+    page = pages()
+    page.go(panel().url)
+    wait_for_state(page, "web", "ready")
+    # Folds.
+    shown = "document.querySelectorAll('tr.service').length"
+    page.press("Close all", within=".bulk")
+    page.wait(f"{shown} === 0")
+    page.press("Open all", within=".bulk")
+    page.wait(f"{shown} === 3")
+    page.press("main", within="article")
+    page.wait(f"{shown} === 0")
+    page.press("main", within="article")
+    page.press("shop", within="section.project")
+    page.wait("!document.querySelector('article')")
+    page.press("shop", within="section.project")
+    wait_for_state(page, "web", "ready")
+    # A menu: closed by a press beside it, and by Escape, which gives the focus back.
+    page.press("More of web")
+    page.wait("document.querySelectorAll('details.menu[open]').length === 1")
+    page.press("More of main")
+    page.wait("document.querySelector('details.menu[open] summary').ariaLabel === 'More of main'")
+    assert page.run("document.querySelectorAll('details.menu[open]').length") == 1
+    page.key("Escape", 27)
+    page.wait("!document.querySelector('details.menu[open]')")
+    assert page.run("document.activeElement.ariaLabel") == "More of main"
+    # Views by links, and back.
+    page.press("Memory", within="nav")
+    page.wait_for_text("By worktree")
+    page.press("talker", within=".memory + .memory")
+    page.wait_for_text("/products/", within=".lines")
+    page.press("Close", within=".drawer")
+    page.wait("document.activeElement.innerText === 'talker'")
+    page.press("Worktrees", within="nav")
+    wait_for_state(page, "mailer", "failed")
+    # An error leads to its log; another one takes its place; the focus goes to what opened that.
+    page.wait_for_text("smtp.local refused", within=".last-error")
+    page.run("document.querySelector('.error-line').focus()")
+    page.key("Enter", 13)
+    page.wait_for_text("smtp.local refused", within=".lines")
+    page.press("Logs of web")
+    page.wait_for_text("web", within="#drawer-title")
+    page.key("Escape", 27)
+    page.wait("!document.querySelector('.drawer')")
+    assert page.run("document.activeElement.ariaLabel") == "Logs of web"
+    page.press("Keys")
+    page.wait_for_text("these keys", within=".help")
+    page.picture("panel-keys")
+    page.press("Keys")
+    page.wait("!document.querySelector('.help')")
+    # A dialog: Escape does nothing, and gives the focus back.
+    page.press("Stop the stack main")
+    page.wait("document.querySelectorAll('dialog[open]').length === 1")
+    assert page.run("document.activeElement.innerText") == "Cancel"
+    page.picture("panel-down")
+    page.key("Escape", 27)
+    page.wait("!document.querySelector('dialog')")
+    assert page.run("document.activeElement.ariaLabel") == "Stop the stack main"
+    wait_for_state(page, "web", "ready")
+
+
+def test_a_log_is_cleared_and_a_pause_outlives_a_search(
+    panel: "StartPanel", shop: Path, pages: "Pages"
+) -> None:
+    page = pages()
+    page.go(panel().url)
+    lines = "document.querySelectorAll('.line').length"
+    page.press("Logs of mailer")
+    page.wait_for_text("smtp.local refused", within=".lines")
+    page.wait_for_text("1 line", within=".drawer .status")
+    page.press("Clear", within=".drawer")
+    page.wait(f"{lines} === 0")
+    page.wait_for_text("Cleared", within=".drawer .status")
+    page.run("document.querySelector('.drawer input').focus()")
+    page.type("nowhere to be found")
+    page.wait_for_text("No line with", within=".drawer .status")
+    page.press("Logs of talker")
+    page.wait_for_text("/products/", within=".lines")
+    page.press("Pause", within=".drawer")
+    page.run("document.querySelector('.drawer input').focus()")
+    # What was printed before is found; what comes is not shown, but counted.
+    page.type("PRODUCTS/")
+    page.wait("document.querySelectorAll('.line mark').length > 0")
+    page.wait("document.querySelector('[aria-pressed=true]').innerText.startsWith('Resume (')")
+    before = page.run(lines)
+    page.press("Clear", within=".drawer")
+    page.wait(f"{lines} === 0")
+    page.run("document.querySelector('[aria-pressed=true]').click()")
+    page.wait(f"{lines} > 0")
+    assert before > 0
+
+
+def test_what_is_secret_is_shown_to_who_asks_for_it(
+    panel: "StartPanel", shop: Path, pages: "Pages"
+) -> None:
+    page = pages()
+    one = panel()
+    pages.browser.allow(one.url[:-1], "clipboardReadWrite", "clipboardSanitizedWrite")
+    page.go(one.url)
+    wait_for_state(page, "web", "ready")
+    choose(page, "web", "Environment")
+    page.wait_for_text("API_KEY", within=".variables")
+    page.run("document.querySelector('.drawer input').focus()")
+    page.type("api_k")
+    rows = "document.querySelectorAll('.variables tbody tr').length"
+    page.wait(f"{rows} === 1")
+    assert "sk-very-secret" not in page.run("document.documentElement.outerHTML")
+    page.press("Show API_KEY")
+    page.wait_for_text("sk-very-secret", within=".variables")
+    page.picture("panel-revealed")
+    page.press("API_KEY", within=".variables")
+    page.wait_for_text("API_KEY copied", within=".toasts")
+    assert page.run("navigator.clipboard.readText()") == "API_KEY=sk-very-secret"
+    page.press("Hide API_KEY")
+    page.wait_for_text("hidden", within=".variables tbody")
+    page.press("Show API_KEY")
+    page.wait_for_text("sk-very-secret", within=".variables")
+    page.press("Why", within=".drawer")
+    page.wait_for_text("web is ready.", within=".drawer")
+    page.press("Ask again", within=".drawer")
+    page.press("Environment", within=".drawer")
+    page.wait_for_text("API_KEY", within=".variables")
+    assert "sk-very-secret" not in page.text()
+
+
+def test_a_service_without_a_port_is_scaled_and_one_is_stopped_with_its_stack(
+    panel: "StartPanel", project: Path, up: "StartUp", pages: "Pages"
+) -> None:
+    write(project, f"services: {{worker: {IDLE}}}")
+    up(project).wait_for("all ready")
+    page = pages()
+    page.go(panel().url)
+    wait_for_state(page, "worker", "ready")
+
+    def scale(count: int) -> None:
+        page.press("More of worker")
+        page.run("document.querySelector('details.menu[open] .scale input').focus()")
+        page.run("document.activeElement.select()")
+        page.type(str(count))
+        page.press("Scale", within="details.menu[open]")
+
+    scale(3)
+    wait_for_state(page, "worker.3", "ready")
+    page.wait_for_text("worker has 3 instances", within=".toasts")
+    page.press("Stop worker.3")
+    wait_for_state(page, "worker.3", "stopped")
+    scale(1)
+    page.wait("document.querySelectorAll('tr.service').length === 1")
+    page.press("Stop the stack main")
+    page.press("Stop the stack", within="dialog")
+    wait_for_state(page, "worker", "not running")
+    page.press("Logs of worker")
+    page.wait_for_text("up", within=".lines")
+    page.press("Why", within=".drawer")
+    page.wait_for_text("The stack is not running", within=".drawer")
+
+
+def test_a_list_that_cannot_be_read_is_told_and_comes_back(
+    panel: "StartPanel", home: Path, pages: "Pages"
+) -> None:
+    registry = home / "config" / "portweave" / "registry.json"
+    registry.parent.mkdir(parents=True, exist_ok=True)
+    registry.write_text("[]")
+    page = pages()
+    page.go(panel().url)
+    page.wait_for_text("The list cannot be read")
+    page.picture("panel-damaged")
+    assert {problem.partition(" http")[0] for problem in page.problems} == {REFUSED}
+    page.problems.clear()
+    registry.unlink()
+    page.wait_for_text("No worktree has ports yet")
+
+
+def test_pull_requests_are_seen_where_gh_tells_of_them(
+    panel: "StartPanel", linked: Path, cli: "Cli", pages: "Pages", tmp_path: Path
+) -> None:
+    assert cli("run", "--", "true", cwd=linked).returncode == 0
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    answer = tmp_path / "answer"
+    (programs / "gh").write_text(f'#!/bin/sh\ntest "$1" = auth || cat {answer}\n')
+    (programs / "gh").chmod(0o755)
+    request: dict[str, object] = {
+        "number": 42, "url": "https://github.com/shop/shop/pull/42", "title": "<b>Sell</b> more",
+        "state": "OPEN", "isDraft": False, "reviewDecision": "CHANGES_REQUESTED",
+        "statusCheckRollup": [{"__typename": "StatusContext", "state": "FAILURE"}],
+    }  # fmt: skip
+    answer.write_text(json.dumps(request))
+    one = panel(PATH=f"{programs}:{os.environ['PATH']}")
+    namespace = one.worktree(linked)["namespace"]
+    page = pages()
+    page.go(one.url)
+    page.press(namespace)
+    page.wait_for_text("#42 open, checks failed, changes requested", within=".facts")
+    tag = "document.querySelector('.facts a')"
+    assert page.run(f"[{tag}.href, {tag}.title, {tag}.target, {tag}.rel]") == [
+        request["url"],
+        request["title"],
+        "_blank",
+        "noreferrer",
+    ]
+    page.picture("panel-request")
+    answer.write_text(json.dumps({**request, "state": "MERGED"}))
+    choose(page, namespace, "Look at its files again")
+    page.wait_for_text("#42 merged", within=".facts")
+    page.wait_for_text("safe to prune", within=".facts")
+
+
+# As if the tab were put behind another one, and nobody looked for half a minute.
+UNSEEN = """
+    const wait = setTimeout;
+    window.setTimeout = (work, ms, ...more) => wait(work, ms === 30000 ? 10 : ms, ...more);
+    window.look = (isSeen) => {
+        Object.defineProperty(document, "hidden", { configurable: true, value: !isSeen });
+        document.dispatchEvent(new Event("visibilitychange"));
+    };
+    window.streams = {};
+    window.EventSource = class extends EventSource {
+        constructor(url) {
+            super(url);
+            streams[url.split("?")[0]] = this;
+        }
+    };
+"""
+
+
+def test_a_tab_that_nobody_sees_holds_no_connection_and_catches_up(
+    panel: "StartPanel", shop: Path, cli: "Cli", pages: "Pages"
+) -> None:
+    page = pages()
+    page.prepare(UNSEEN)
+    page.go(panel().url)
+    wait_for_state(page, "web", "ready")
+    page.press("Logs of talker")
+    page.wait_for_text("/products/", within=".lines")
+    page.run("look(false)")
+    page.wait("Object.values(streams).every((one) => one.readyState === EventSource.CLOSED)")
+    assert cli("stop", "web", cwd=shop).returncode == 0
+    assert cli("restart", "talker", cwd=shop).returncode == 0
+    page.run("look(true)")
+    wait_for_state(page, "web", "stopped")
+    page.wait_for_text("/products/1", within=".lines")
+    # What was paused is read: it stays as it is.
+    page.press("Pause", within=".drawer")
+    page.run("look(false)")
+    page.wait("streams['/api/v1/stream'].readyState === EventSource.CLOSED")
+    assert page.run("streams['/api/v1/logs'].readyState") == 1
+    page.run("look(true)")
+    page.wait("streams['/api/v1/stream'].readyState === EventSource.OPEN")
+
+
+def test_it_is_used_by_its_name(
+    panel: "StartPanel", shop: Path, cli: "Cli", pages: "Pages", tmp_path: Path
+) -> None:
+    """Through the proxy: what is live stays so, and changes are as good as its own page's."""
+    proxy = subprocess.Popen(
+        [*cli.argv, "proxy", "run", "--port", "0"],
+        cwd=tmp_path,
+        env=cli.env(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert proxy.stderr is not None
+    found = re.search(r"127\.0\.0\.1:(\d+)", proxy.stderr.readline())
+    assert found
+    url = f"http://portweave.localhost:{found[1]}/"
+    try:
+        one = panel(PORTWEAVE_PROXY="1")
+        assert url in one.said
+        page = pages()
+        page.go(url)
+        page.wait_for_text("live", within=".connection")
+        wait_for_state(page, "web", "ready")
+        page.press("Stop web")
+        wait_for_state(page, "web", "stopped")
+        page.press("Logs of talker")
+        page.wait_for_text("/products/", within=".lines")
+        count = page.run("document.querySelectorAll('.line').length")
+        page.wait(f"document.querySelectorAll('.line').length > {count}")
+        page.picture("panel-by-name")
+        # A page of a service, whose name ends in the same, gets nothing.
+        answer = page.run(
+            f"fetch('{one.url}api/v1/worktrees', {{mode: 'no-cors'}})"
+            ".then((r) => r.type, (e) => String(e))"
+        )
+        assert "TypeError" in answer
+        page.problems.clear()
+        one.end()
+        page.wait_for_text("connection lost", within=".connection")
+        page.problems.clear()
+    finally:
+        proxy.terminate()
+        proxy.wait(10)
+        proxy.stderr.close()

@@ -1,0 +1,258 @@
+"""The panel by its name, through the proxy: for its own user alone."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portweave.supervisor import peer
+from tests.panels import Panel
+from tests.proxies import Caller
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+    from tests.integration.conftest import StartPanel
+
+HOST = "portweave.localhost"
+AS_OTHER = pytest.mark.skipif(os.geteuid() != 0, reason="needs to be root to be somebody else")
+NOBODY = 65_534
+# A client that may be another user's: it sends what it is given, and says what comes back.
+CLIENT = """
+import socket, sys
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as link:
+    link.sendall(sys.stdin.buffer.read())
+    while data := link.recv(65536):
+        sys.stdout.buffer.write(data)
+"""
+
+
+@pytest.fixture
+def panel(panel: "StartPanel") -> "StartPanel":
+    """As for a user, whose panel has a name unless he does not want it."""
+
+    def start(*args: str, **env: str) -> Panel:
+        return panel(*args, **{"PORTWEAVE_PROXY": "1", **env})
+
+    return start
+
+
+@pytest.fixture
+def proxy_port(cli: "Cli", tmp_path: Path) -> Iterator[int]:
+    """The port of the user's proxy."""
+    process = subprocess.Popen(
+        [*cli.argv, "proxy", "run", "--port", "0"],
+        cwd=tmp_path,
+        env=cli.env(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    found = re.search(r"listens on http://127\.0\.0\.1:(\d+)", process.stderr.readline())
+    assert found
+    yield int(found[1])
+    process.terminate()
+    assert process.wait(10) == 0
+    process.stderr.close()
+
+
+def ask(port: int, head: str, body: str = "") -> tuple[int, str]:
+    """The status and the text of an answer."""
+    with Caller(port) as caller:
+        length = f"Content-Length: {len(body)}\r\n" if body else ""
+        caller.send(f"{head}\r\n{length}Connection: close\r\n\r\n{body}")
+        answer = caller.rest().decode()
+    return int(answer.split()[1]), answer
+
+
+def routes(cli: "Cli", cwd: Path) -> list[str]:
+    found = json.loads(cli("routes", "--json", cwd=cwd).stdout)["routes"]
+    return [route["hostname"] for route in found]
+
+
+def test_it_is_reached_by_its_name_and_as_safe_there(
+    panel: "StartPanel", proxy_port: int, cli: "Cli", tmp_path: Path
+) -> None:
+    one = panel()
+    assert one.said == f"[portweave] panel: http://{HOST}:{proxy_port}/\n"
+    host = f"Host: {HOST}:{proxy_port}"
+    status, page = ask(proxy_port, f"GET / HTTP/1.1\r\n{host}")
+    assert status == 200
+    assert one.token in page
+    assert "default-src 'none'" in page
+    change = f"POST /api/v1/open HTTP/1.1\r\n{host}\r\nX-Portweave-Csrf: {one.token}\r\nOrigin: "
+    # It was understood, and is about nothing that there is.
+    body = '{"stream": "x", "worktrees": []}'
+    assert ask(proxy_port, f"{change}http://{HOST}:{proxy_port}", body)[0] == 404
+    for origin in (
+        f"http://{HOST}:{one.port}",
+        f"http://{HOST}",
+        f"http://evil.{HOST}:{proxy_port}",
+        f"http://127.0.0.1:{proxy_port}",
+        "null",
+    ):
+        assert ask(proxy_port, f"{change}{origin}", body)[0] == 403, origin
+    other_site = "Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: cors"
+    assert ask(proxy_port, f"GET /api/v1/worktrees HTTP/1.1\r\n{host}\r\n{other_site}")[0] == 403
+    with Caller(proxy_port) as caller:
+        caller.send(f"GET /api/v1/stream HTTP/1.1\r\n{host}\r\n\r\n")
+        # It comes through at once, and not when the stream ends.
+        assert b"event: hello" in caller.until(b'"stream"')
+    assert routes(cli, tmp_path) == [HOST]
+    one.end()
+    assert routes(cli, tmp_path) == []
+    assert ask(proxy_port, f"GET / HTTP/1.1\r\n{host}")[0] == 404
+
+
+def test_the_first_panel_has_the_name_until_it_ends(
+    panel: "StartPanel", proxy_port: int, cli: "Cli", tmp_path: Path
+) -> None:
+    first = panel()
+    second = panel()
+    where = f"{HOST} leads to that of pid {first.process.pid}, on port {first.port}"
+    assert second.said == f"[portweave] panel: {where}\n"
+    second.end()
+    assert routes(cli, tmp_path) == [HOST]
+    first.kill()
+    assert routes(cli, tmp_path) == []
+    third = panel()
+    assert third.said == f"[portweave] panel: http://{HOST}:{proxy_port}/\n"
+
+
+def test_without_a_proxy_it_says_nothing_of_its_name_and_starts_none(
+    panel: "StartPanel", cli: "Cli", tmp_path: Path
+) -> None:
+    assert panel().said == ""
+    # A proxy that is started later leads there.
+    assert routes(cli, tmp_path) == [HOST]
+    assert cli("proxy", "status", cwd=tmp_path).returncode == 1
+
+
+def test_it_takes_no_name_where_none_are_wanted(
+    panel: "StartPanel", proxy_port: int, cli: "Cli", tmp_path: Path
+) -> None:
+    assert panel(PORTWEAVE_PROXY="0").said == ""
+    assert routes(cli, tmp_path) == []
+
+
+def test_its_name_is_no_alias(cli: "Cli", tmp_path: Path, panel: "StartPanel") -> None:
+    for name in ("portweave", "Portweave.localhost", "http://portweave.localhost/x"):
+        done = cli("alias", name, "5432", "--force", cwd=tmp_path)
+        assert done.returncode == 1
+        assert "portweave.localhost is kept for the panel (PW0601)" in done.stderr
+    # One that another program has set is told of.
+    from portweave.allocator.routes import RouteStore
+
+    folder = Path(cli.environ["XDG_STATE_HOME"], "portweave", "proxy")
+    RouteStore(folder).add_route(HOST, 5432, 0)
+    assert "portweave alias --remove portweave gives the name back" in panel().said
+    assert cli("alias", "--remove", "portweave", cwd=tmp_path).returncode == 0
+
+
+@AS_OTHER
+def test_another_user_of_this_machine_is_refused_by_the_proxy(
+    panel: "StartPanel", proxy_port: int
+) -> None:
+    one = panel()
+    get = f"GET / HTTP/1.1\r\nHost: {HOST}\r\nAccept: text/html\r\nConnection: close\r\n\r\n"
+
+    def ask_as(user: int, address: str, request: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", CLIENT, address, str(proxy_port)],
+            input=request.encode(),
+            capture_output=True,
+            check=True,
+            timeout=20,
+            user=user,
+            extra_groups=[],
+        )
+        return done.stdout.decode()
+
+    assert one.token in ask_as(0, "127.0.0.1", get)
+    answer = ""
+    for request in (
+        get,
+        get.replace(HOST, "PORTWEAVE.localhost."),
+        get.replace("GET /", f"GET http://{HOST}/"),
+        # What the connection was used for before does not count.
+        f"GET / HTTP/1.1\r\nHost: nobody.localhost\r\n\r\n{get}",
+        f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n{get}",
+    ):
+        answer = ask_as(NOBODY, "127.0.0.1", request)
+        assert "HTTP/1.1 403 " in answer, request
+        assert "HTTP/1.1 200 " not in answer, request
+        assert one.token not in answer
+    assert "portweave panel starts your own" in answer
+
+
+@AS_OTHER
+def test_another_user_is_refused_over_http_2_too(
+    panel: "StartPanel", cli: "Cli", tmp_path: Path
+) -> None:
+    known = subprocess.run(["/bin/sh", "-c", "curl -V"], capture_output=True, check=False)
+    if b"HTTP2" not in known.stdout:
+        pytest.skip("curl is missing, or does not speak HTTP/2")
+    process = subprocess.Popen(
+        [*cli.argv, "proxy", "run", "--port", "0", "--tls"],
+        cwd=tmp_path,
+        env=cli.env(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    found = re.search(r"://127\.0\.0\.1:(\d+)", process.stderr.readline())
+    assert found
+    one = panel()
+    assert one.said == f"[portweave] panel: https://{HOST}:{found[1]}/\n"
+
+    def ask_as(user: int) -> tuple[str, str]:
+        done = subprocess.run(
+            ["/usr/bin/env", "curl", "-sk", "--http2", "--connect-to", f"::127.0.0.1:{found[1]}",
+             "-w", "\n%{http_version} %{http_code}", f"https://{HOST}:{found[1]}/"],
+            capture_output=True, check=True, timeout=20, user=user, extra_groups=[], text=True,
+        )  # fmt: skip
+        page, _, status = done.stdout.rpartition("\n")
+        return page, status
+
+    try:
+        page, status = ask_as(0)
+        assert (one.token in page, status) == (True, "2 200")
+        page, status = ask_as(NOBODY)
+        assert (one.token in page, status) == (False, "2 403")
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stderr.close()
+
+
+def connections(address: str, user: int) -> Iterator[tuple[peer.End, peer.End]]:
+    """The two ends of a connection that a user has made, on our side."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.create_server((address, 0), family=family) as listener:
+        argv = [sys.executable, "-I", "-c", CLIENT, address, str(listener.getsockname()[1])]
+        other = subprocess.Popen(argv, stdin=subprocess.DEVNULL, user=user, extra_groups=[])
+        with listener.accept()[0] as connection:
+            yield connection.getpeername(), connection.getsockname()
+        other.wait(10)
+
+
+@AS_OTHER
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "::1"])
+@pytest.mark.parametrize("has_diag", [True, False], ids=["sock_diag", "proc"])
+def test_the_user_of_a_connection_is_found(
+    monkeypatch: pytest.MonkeyPatch, address: str, has_diag: bool
+) -> None:
+    if not has_diag:
+
+        def refuse(*_: object) -> Callable[..., object]:
+            raise OSError("no such protocol")
+
+        monkeypatch.setattr("portweave.supervisor.peer._asked", refuse)
+    assert [peer.is_own(*ends) for ends in connections(address, 0)] == [True]
+    assert [peer.is_own(*ends) for ends in connections(address, NOBODY)] == [False]
