@@ -193,11 +193,9 @@ def test_another_user_of_this_machine_is_refused_by_the_proxy(
 
 @AS_OTHER
 def test_another_user_is_refused_over_http_2_too(
-    panel: "StartPanel", cli: "Cli", tmp_path: Path
+    panel: "StartPanel", cli: "Cli", tmp_path: Path, need: Callable[..., None]
 ) -> None:
-    known = subprocess.run(["/bin/sh", "-c", "curl -V"], capture_output=True, check=False)
-    if b"HTTP2" not in known.stdout:
-        pytest.skip("curl is missing, or does not speak HTTP/2")
+    need("curl")
     process = subprocess.Popen(
         [*cli.argv, "proxy", "run", "--port", "0", "--tls"],
         cwd=tmp_path,
