@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 HOST = "portweave.localhost"
 AS_OTHER = pytest.mark.skipif(os.geteuid() != 0, reason="needs to be root to be somebody else")
 NOBODY = 65_534
-# A client that may be another user's: it sends what it is given, and says what comes back.
+# A client that may be another user's: it sends what it is given, and says what comes back. It becomes
+# that user by itself, who may not be allowed to start this interpreter.
 CLIENT = """
-import socket, sys
+import os, socket, sys
+if int(sys.argv[3]) != os.geteuid():
+    os.setgroups([])
+    os.setuid(int(sys.argv[3]))
 with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as link:
     link.sendall(sys.stdin.buffer.read())
     while data := link.recv(65536):
@@ -164,13 +168,11 @@ def test_another_user_of_this_machine_is_refused_by_the_proxy(
 
     def ask_as(user: int, address: str, request: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-I", "-c", CLIENT, address, str(proxy_port)],
+            [sys.executable, "-I", "-c", CLIENT, address, str(proxy_port), str(user)],
             input=request.encode(),
             capture_output=True,
             check=True,
             timeout=20,
-            user=user,
-            extra_groups=[],
         )
         return done.stdout.decode()
 
@@ -233,8 +235,9 @@ def connections(address: str, user: int) -> Iterator[tuple[peer.End, peer.End]]:
     """The two ends of a connection that a user has made, on our side."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.create_server((address, 0), family=family) as listener:
-        argv = [sys.executable, "-I", "-c", CLIENT, address, str(listener.getsockname()[1])]
-        other = subprocess.Popen(argv, stdin=subprocess.DEVNULL, user=user, extra_groups=[])
+        port = str(listener.getsockname()[1])
+        argv = [sys.executable, "-I", "-c", CLIENT, address, port, str(user)]
+        other = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
         with listener.accept()[0] as connection:
             yield connection.getpeername(), connection.getsockname()
         other.wait(10)
