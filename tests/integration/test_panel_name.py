@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 HOST = "portweave.localhost"
 AS_OTHER = pytest.mark.skipif(os.geteuid() != 0, reason="needs to be root to be somebody else")
 NOBODY = 65_534
-# A client that may be another user's: it sends what it is given, and says what comes back. It becomes
-# that user by itself, who may not be allowed to start this interpreter.
+# A client that may be another user's: it sends what it is given, and says what comes back. It
+# becomes that user by itself, having imported all it needs: python may be closed to that user.
 CLIENT = """
-import os, socket, sys
+import encodings.idna, os, socket, sys
 if int(sys.argv[3]) != os.geteuid():
     os.setgroups([])
     os.setuid(int(sys.argv[3]))
@@ -235,6 +235,7 @@ def connections(address: str, user: int) -> Iterator[tuple[peer.End, peer.End]]:
     """The two ends of a connection that a user has made, on our side."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.create_server((address, 0), family=family) as listener:
+        listener.settimeout(10)
         port = str(listener.getsockname()[1])
         argv = [sys.executable, "-I", "-c", CLIENT, address, port, str(user)]
         other = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
