@@ -476,6 +476,7 @@ def test_a_stack_that_cannot_start_says_why(panel: "StartPanel", project: Path, 
     assert "has gone" in refused["error"]
 
 
+@pytest.mark.slow
 def test_a_stack_is_started_again_as_it_was_started_last(
     panel: "StartPanel", project: Path, cli: Cli
 ) -> None:

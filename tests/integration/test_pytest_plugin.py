@@ -109,6 +109,7 @@ def test_a_session_has_ports_apart_from_the_stack_s(session: Session, cli: Cli, 
     assert sorted(shown.values()) == stack
 
 
+@pytest.mark.slow
 def test_each_xdist_worker_has_its_own(session: Session) -> None:
     # Every worker runs every test, and none gives its ports back before the other has its own.
     (session.root / "test_it.py").write_text(TESTS + MEET)

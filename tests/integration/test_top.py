@@ -66,6 +66,7 @@ def tmux(cli: Cli, tmp_path: Path, need: Callable[..., None]) -> "Iterator[Calla
         one.do("kill-server")
 
 
+@pytest.mark.slow
 def test_services_are_seen_and_acted_on(
     tmux: Callable[[Path], Tmux], up: "StartUp", project: Path, eventually: Eventually
 ) -> None:

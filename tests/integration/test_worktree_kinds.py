@@ -11,6 +11,8 @@ import pytest
 
 from tests.conftest import Cli, Git
 
+pytestmark = pytest.mark.slow
+
 RUN = ("run", "--count", "1", "--", "true")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 

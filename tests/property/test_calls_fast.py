@@ -137,7 +137,7 @@ _STEPS = st.tuples(
 
 
 @given(st.lists(_STEPS, max_size=20))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_the_short_way_and_the_long_one_lead_to_the_same(
     steps: list[tuple[str, int, list[bytes], float]],
 ) -> None:

@@ -343,4 +343,4 @@ class Stack(RuleBasedStateMachine):
 
 
 test_stack = Stack.TestCase
-test_stack.settings = settings(max_examples=150)
+test_stack.settings = settings(max_examples=100)

@@ -186,4 +186,4 @@ class OneLife(RuleBasedStateMachine):
 
 
 test_one_life = OneLife.TestCase
-test_one_life.settings = settings(max_examples=150)
+test_one_life.settings = settings(max_examples=100)
