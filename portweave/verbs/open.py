@@ -4,8 +4,9 @@ import os
 import sys
 
 from portweave.args import Args, Option
+from portweave.chosen import choose
 from portweave.errors import NoBrowserError
-from portweave.verbs.url import find
+from portweave.verbs.url import url_of_chosen
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "SERVICE"
@@ -19,7 +20,7 @@ _DEFAULT_PATH = "/usr/bin:/bin"
 
 def run(args: Args) -> int:
     """Open it."""
-    _, _, url = find(args, "open")
+    url = url_of_chosen(choose(args, "open", USAGE))
     words = _opener(os.environ.get("BROWSER", ""), sys.platform)
     if not words:
         raise NoBrowserError(url)

@@ -1,0 +1,75 @@
+"""The one service that a command line names."""
+
+import os
+import sys
+
+from portweave.errors import UsageError
+from portweave.prepare import check_selection, find_project, prepare, working_dir
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from portweave.args import Args
+    from portweave.prepare import Prepared
+    from portweave.procfiles.model import Service
+
+
+class Chosen:
+    """An instance that has a port.
+
+    Attributes:
+        name: Of the instance: `web`, or `web.2`.
+        service: Whose it is.
+        number: Which one, from 1.
+        port: That it listens on.
+        prepared: The worktree with its ports.
+    """
+
+    __slots__ = ("name", "number", "port", "prepared", "service")
+
+    def __init__(self, name: str, service: "Service", number: int, prepared: "Prepared") -> None:
+        self.name = name
+        self.service = service
+        self.number = number
+        self.prepared = prepared
+        self.port = prepared.effective_port(service) if number == 1 else prepared.ports[name]
+
+
+def choose(args: "Args", verb: str, usage: str) -> Chosen:
+    """The instance that the words of a command name; its worktree gets its ports if need be.
+
+    Args:
+        args: What was given.
+        verb: The command's.
+        usage: What it takes, for a hint.
+
+    Raises:
+        UsageError: They do not name one that has a port.
+    """
+    words = args.operands + (args.rest or [])
+    if len(words) != 1:
+        raise UsageError(
+            f"unexpected argument '{words[1]}'"
+            if words
+            else f"{verb} takes the name of one service",
+            hint=f"portweave {verb} {usage}",
+        )
+    (name,) = words
+    config = args.text("config")
+    project = find_project(
+        working_dir(),
+        config=config,
+        count=check_selection(config, args.text("count")),
+        environ=dict(os.environ),
+    )
+    instances = project.instances()
+    if name not in instances:
+        from portweave.procfiles.graph import unknown_service
+
+        raise unknown_service(name, list(instances))
+    service, number = instances[name]
+    if service.env_var is None:
+        raise UsageError(f"{name} has no port", hint="its definition says port: false")
+    prepared = prepare(project, look_for_strangers=False)
+    for warning in prepared.warnings:
+        sys.stderr.write(f"[portweave] {warning}\n")
+    return Chosen(name, service, number, prepared)
