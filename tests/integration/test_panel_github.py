@@ -14,6 +14,8 @@ import pytest
 from portweave.panel.facts import FactFinder
 from portweave.panel.npmshape import Facts
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from tests.conftest import Cli
     from tests.integration.conftest import StartPanel

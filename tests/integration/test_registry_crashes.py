@@ -15,12 +15,9 @@ from portweave.repair import rebuild
 from tests.conftest import Pool as Ports
 from tests.crashes import kill_at_each_step
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
 
-SLOW = pytest.mark.slow
-MODES = pytest.mark.parametrize(
-    "how", [pytest.param("before", marks=SLOW), pytest.param("after", marks=SLOW), "half"]
-)
+MODES = pytest.mark.parametrize("how", ["before", "after", "half"])
 
 ALLOCATE = """
 from portweave.allocator.blocks import give_back, take
@@ -109,7 +106,6 @@ def test_an_allocation_is_there_wholly_or_not_at_all(
     assert json.loads(Path(path).read_text())["version"] == 1
 
 
-@SLOW
 @MODES
 def test_a_lease_is_there_wholly_or_not_at_all(
     how: str,

@@ -89,8 +89,11 @@ def test_the_banner_tells_project_worktree_ports_urls_and_what_is_left_out(
 
 @pytest.mark.parametrize(
     ("number", "status"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
-    ids=["int", "term", "hup"],
+    [
+        pytest.param(signal.SIGINT, 130, id="int"),
+        pytest.param(signal.SIGTERM, 143, id="term", marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 129, id="hup", marks=pytest.mark.slow),
+    ],
 )
 def test_each_ending_signal_stops_all(
     project: Path, up: "StartUp", number: int, status: int

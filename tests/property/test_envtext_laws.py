@@ -26,7 +26,7 @@ TEXTS = st.text(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(env=st.dictionaries(NAMES, BYTES, min_size=1, max_size=12))
 @example(env={"V_all": bytes(range(1, 256))})
 @example(env={"V_ends": b"'\n\n", "V_dash": b"\x81\x82\x88'", "V_sjis": b"\x83'\x5c'"})
