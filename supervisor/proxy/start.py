@@ -49,9 +49,14 @@ def start(store: RouteStore, words: list[str], environ: Mapping[str, str]) -> tu
             process.kill()
             process.wait()
             raise ProxyNotStartedError(log.path, log.said().replace("\n", "; "))
+        if running.pid != process.pid:
+            # Somebody was quicker. Ours may not even have noticed, and would take his place later.
+            process.kill()
+            process.wait()
+            return running, False
         # It outlives us, and is not ours to wait for.
         process.returncode = process.returncode or 0
-        return running, running.pid == process.pid
+        return running, True
     finally:
         log.close()
 

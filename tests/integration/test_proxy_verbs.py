@@ -10,10 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
+import psutil
 import pytest
 
 from portweave.routes import RouteStore
+from portweave.supervisor.proxy import start as starting
 from tests.proxies import Caller, Service, plain
 
 if TYPE_CHECKING:
@@ -220,6 +223,22 @@ def test_many_starts_make_one_proxy(cli: "Cli", folder: Path, tmp_path: Path) ->
         pid = (folder / "proxy.pid").read_text()
         assert all(f"(pid {pid})" in text for text in said)
         assert sum("runs already" not in text for text in said) == 1
+    finally:
+        cli("proxy", "stop", "--state-dir", folder, cwd=tmp_path)
+
+
+def test_who_is_too_late_does_not_become_the_proxy_later(
+    cli: "Cli", folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("proxy", "start", "--port", "0", "--state-dir", folder, cwd=tmp_path).returncode == 0
+    try:
+        # As if it had come between the look for one and the start of one's own.
+        monkeypatch.setattr(starting, "find_proxy", Mock(return_value=None))
+        before = psutil.Process().children()
+        running, is_new = starting.start(RouteStore(str(folder)), ["sleep", "1000"], os.environ)
+        assert str(running.pid) == (folder / "proxy.pid").read_text()
+        assert not is_new
+        assert psutil.Process().children() == before
     finally:
         cli("proxy", "stop", "--state-dir", folder, cwd=tmp_path)
 
