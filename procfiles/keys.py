@@ -60,6 +60,3 @@ FRAMEWORKS = (
     "rails",
     "django",
 )
-
-# Refused until they exist, whatever their value is.
-RESERVED = ("scope", "hooks", "resources")

@@ -154,6 +154,26 @@ def length_of(head: bytes) -> int:
     return 0
 
 
+class Held:
+    """What a service does whose answer is held back.
+
+    Attributes:
+        has_come: Set when there is a request.
+        go_on: To be set when it is to be answered.
+    """
+
+    def __init__(self) -> None:
+        self.has_come = threading.Event()
+        self.go_on = threading.Event()
+
+    def __call__(self, caller: "Caller", _: "Service") -> None:
+        """Answer a request, once it may."""
+        caller.head()
+        self.has_come.set()
+        assert self.go_on.wait(PATIENCE_S)
+        caller.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
 class Service:
     """A service whose connections are each served by `serve`, in a thread.
 

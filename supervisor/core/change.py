@@ -39,11 +39,6 @@ class Change:
     added: tuple[str, ...]
     removed: tuple[str, ...]
 
-    @property
-    def is_nothing(self) -> bool:
-        """Whether all stays as it is."""
-        return not (self.hot or self.again or self.added or self.removed)
-
     def as_json(self) -> dict[str, object]:
         """It as an object of `reload --json`."""
         return {

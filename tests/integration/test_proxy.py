@@ -13,7 +13,7 @@ from portweave.routes import RouteInfo, create_proxy_server
 from portweave.supervisor.proxy import client as client_module
 from portweave.supervisor.proxy import server as server_module
 from portweave.supervisor.proxy.server import Advice, Standing
-from tests.proxies import Caller, Proxy, Service, plain, raw
+from tests.proxies import Caller, Held, Proxy, Service, plain, raw
 
 Serve = Callable[[Caller, Service], object]
 
@@ -768,21 +768,14 @@ def test_slow_and_silent_clients_are_not_waited_for(
 def test_a_proxy_that_ends_finishes_what_it_has_begun(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
-    has_come, go_on = threading.Event(), threading.Event()
-
-    def serve(caller: Caller, _: Service) -> None:
-        caller.head()
-        has_come.set()
-        assert go_on.wait(10)
-        caller.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-
-    between = proxy(a=service(serve).port)
+    held = Held()
+    between = proxy(a=service(held).port)
     with between.connect() as busy, between.connect() as idle:
         busy.send("GET / HTTP/1.1\r\nHost: a.localhost\r\n\r\n")
-        assert has_come.wait(10)
+        assert held.has_come.wait(10)
         wait = between.begin_close()
         assert idle.rest() == b""
-        go_on.set()
+        held.go_on.set()
         assert busy.rest().endswith(b"ok")
         wait()
     with pytest.raises(ConnectionRefusedError):

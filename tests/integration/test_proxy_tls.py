@@ -17,7 +17,7 @@ from portweave.supervisor.proxy import secure as secure_module
 from portweave.supervisor.proxy import server as server_module
 from portweave.supervisor.proxy.secure import Identities
 from portweave.supervisor.proxy.stream import HIGH_BYTES
-from tests.proxies import PATIENCE_S, Caller, Proxy, Service, plain, raw
+from tests.proxies import PATIENCE_S, Caller, Held, Proxy, Service, plain, raw
 from tests.streams import Answer, StreamCaller, trusting
 
 Serve = Callable[[Caller, Service], object]
@@ -191,23 +191,16 @@ def test_of_too_many_the_one_that_has_been_idle_for_longest_goes(
     service: Start, proxy: Callable[..., Secure], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(door_module, "MOST_SECURE", 2)
-    has_come, go_on = threading.Event(), threading.Event()
-
-    def serve(caller: Caller, _: Service) -> None:
-        caller.head()
-        has_come.set()
-        assert go_on.wait(10)
-        caller.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-
-    between = proxy(a=service(serve).port)
+    held = Held()
+    between = proxy(a=service(held).port)
     with between.secure() as busy, between.secure() as idle:
         busy.send("GET / HTTP/1.1\r\nHost: a.localhost\r\n\r\n")
-        assert has_come.wait(10)
+        assert held.has_come.wait(10)
         with between.secure() as third:
             assert idle.rest() in (b"", b"<reset>")
             third.send("GET / HTTP/1.1\r\nHost: b.localhost\r\n\r\n")
             assert b" 404 " in third.answer()
-        go_on.set()
+        held.go_on.set()
         assert busy.answer().endswith(b"ok")
 
 
@@ -583,22 +576,15 @@ def connect_websocket(caller: StreamCaller, path: str = "/") -> int:
 def test_streams_under_way_are_finished_at_the_end(
     service: Start, proxy: Callable[..., Secure]
 ) -> None:
-    has_come, go_on = threading.Event(), threading.Event()
-
-    def serve(caller: Caller, _: Service) -> None:
-        caller.head()
-        has_come.set()
-        assert go_on.wait(10)
-        caller.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-
-    between = proxy(a=service(serve).port)
+    held = Held()
+    between = proxy(a=service(held).port)
     with between.streams() as caller, between.streams() as idle:
         number = caller.ask()
-        assert has_come.wait(10)
+        assert held.has_come.wait(10)
         wait = between.begin_close()
         assert idle.until_end() == 0
         idle.socket.close()
-        go_on.set()
+        held.go_on.set()
         data = b""
         while not data.endswith(b"ok"):
             data += caller.socket.recv(65_536)

@@ -28,16 +28,7 @@ export function Project({ project, worktrees, show, forced }) {
   const region = `in-${project.id.replace(/[^a-zA-Z0-9]/g, "-")}`;
   return html`<section class="project">
     <h2>
-      <button
-        type="button"
-        class="fold"
-        data-row
-        aria-expanded=${open}
-        aria-controls=${region}
-        onClick=${() => setOpen([key], !open)}
-      >
-        <span class="arrow" aria-hidden="true"></span>${project.name}
-      </button>
+      <${Fold} id=${key} open=${open} region=${region} name=${project.name} />
       <span class="count">${plural(worktrees.length, "worktree")}</span>
     </h2>
     <div id=${region} hidden=${!open}>
@@ -47,6 +38,19 @@ export function Project({ project, worktrees, show, forced }) {
       )}
     </div>
   </section>`;
+}
+
+function Fold({ id, open, region, name }) {
+  return html`<button
+    type="button"
+    class="fold"
+    data-row
+    aria-expanded=${open}
+    aria-controls=${region}
+    onClick=${() => setOpen([id], !open)}
+  >
+    <span class="arrow" aria-hidden="true"></span>${name}
+  </button>`;
 }
 
 function Worktree({ worktree, project, show, forced }) {
@@ -69,16 +73,7 @@ function Worktree({ worktree, project, show, forced }) {
   return html`<article class="worktree ${stack ? "runs" : ""}" data-root=${worktree.worktreeRoot}>
     <header>
       <h3>
-        <button
-          type="button"
-          class="fold"
-          data-row
-          aria-expanded=${open}
-          aria-controls=${region}
-          onClick=${() => setOpen([id], !open)}
-        >
-          <span class="arrow" aria-hidden="true"></span>${worktree.namespace}
-        </button>
+        <${Fold} id=${id} open=${open} region=${region} name=${worktree.namespace} />
       </h3>
       <p class="about">
         ${(facts?.branch ?? worktree.branch) && html`<span class="branch">⎇ ${facts?.branch ?? worktree.branch}</span>`}
