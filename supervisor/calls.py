@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from json import dumps, loads
-from typing import cast
 
 from portweave import wire
 from portweave.errors import ClusterError, RemoteError, RouteNotFound
@@ -29,13 +28,12 @@ from portweave.supervisor.core.callstate import (
     Limits,
     Peer,
 )
-from portweave.supervisor.quickloop import QuickLoop
+from portweave.supervisor.quickloop import Express, QuickLoop
 
 log = logging.getLogger("portweave.calls")
 
 # What may lie in a transport before its reader counts as one who does not read.
 HIGH_WATER_BYTES = 256 * 1024
-READ_BYTES = 64 * 1024
 # More are not kept back to go together: the next process is to have something to do meanwhile. The
 # first go soon, to wake it; then twice as many each time.
 FIRST_LINES = 2
@@ -96,13 +94,6 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_s = float("inf")
-        # One for all: to have a fresh one for each read costs more than to copy what came.
-        self.buffer = bytearray(READ_BYTES)
-        self.view = memoryview(self.buffer)
-        loop = self._loop
-        self.quick = loop.quick if isinstance(loop, QuickLoop) else None
-        # Whether the loop has been given something to do.
-        self.turn = False
 
     def connection(self) -> "HubConnection":
         """A protocol for one more connection."""
@@ -164,7 +155,6 @@ class Hub:
                 else:
                     lines[peer] = [line]
                 continue
-            self.turn = True
             match action:
                 case Close(peer):
                     closing.append(peer)
@@ -189,7 +179,6 @@ class Hub:
     def _set_alarm(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        self.turn = True
         # One that rings for what is over by then finds nothing, and is set again.
         self._alarm_s = self.calls.next_due_s
         self._alarm = self._loop.call_at(self._alarm_s + LATE_S, self._ring)
@@ -269,7 +258,7 @@ class Hub:
                 os.unlink(path)
 
 
-class HubConnection(asyncio.BufferedProtocol):
+class HubConnection(Express):
     """One connection.
 
     Args:
@@ -278,18 +267,16 @@ class HubConnection(asyncio.BufferedProtocol):
     """
 
     def __init__(self, hub: Hub, *, checked: bool = False) -> None:
+        super().__init__()
         self._hub = hub
         self._calls = hub.calls
         self._checked = checked
         self._reader = wire.LineReader(hub.calls.limits.message_bytes)
         self._loop = asyncio.get_running_loop()
         # The same, with one step less.
-        self._clock = time.monotonic if hub.quick is not None else self._loop.time
+        self._clock = time.monotonic if isinstance(self._loop, QuickLoop) else self._loop.time
         self._owed_bytes = hub.calls.limits.owed_bytes
-        # Whether the selector has us read, and not the transport.
-        self._quick = False
         self._closing = False
-        self._reading = True
         self._on_lost: Callable[[], None] | None = None
 
     def take_over(
@@ -305,30 +292,20 @@ class HubConnection(asyncio.BufferedProtocol):
         self._on_lost = on_lost
         transport.set_protocol(self)
         self.connection_made(transport)
-        self._take(data)
+        self.take(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody has connected."""
-        # Not all loops derive theirs from it.
-        transport = cast("asyncio.Transport", transport)
-        self._transport = transport
-        self._descriptor = transport.get_extra_info("socket").fileno()
+        super().connection_made(transport)
+        assert self.transport is not None
         self._peer = self._hub.opened(self)
         if self._checked and not _is_own(transport.get_extra_info("socket")):
-            transport.abort()
+            self.abort()
             return
-        transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        self.transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
 
-    def get_buffer(self, sizehint: int) -> bytearray:
-        """Where to put what is sent: all of it is read before the next is."""
-        return self._hub.buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
+    def take(self, data: bytes) -> None:
         """Something was sent."""
-        self._take(self._hub.view[:nbytes].tobytes())
-        self._speed_up()
-
-    def _take(self, data: bytes) -> None:
         lines = self._reader.feed(data)
         peer = self._peer
         if lines:
@@ -339,57 +316,19 @@ class HubConnection(asyncio.BufferedProtocol):
                 self._hub.carry_out(self._calls.feed(peer, batch, now_s))
                 most = min(2 * most, MOST_LINES)
             if peer.owed_bytes > self._owed_bytes:
-                self._pause()
+                self.pause()
         if self._reader.overflowed and not self._closing:
             self._hub.carry_out(self._calls.overflowed(peer))
 
-    # Reading and writing by way of the transport; or, while it has nothing to do, past it.
-
-    def _speed_up(self) -> None:
-        quick, transport = self._hub.quick, self._transport
-        if quick is None or not self._reading or transport.is_closing():
-            return
-        if not transport.get_write_buffer_size():
-            transport.pause_reading()
-            quick.watch(self._descriptor, self._read)
-            self._quick = True
-
-    def _slow_down(self) -> None:
-        if self._quick and self._hub.quick is not None:
-            self._hub.turn = True
-            self._quick = False
-            self._hub.quick.forget(self._descriptor)
-
-    def _read(self) -> bool:
-        hub = self._hub
-        hub.turn = False
-        try:
-            if data := os.read(self._descriptor, READ_BYTES):
-                self._take(data)
-            else:
-                self._slow_down()
-                self.eof_received()
-        except (BlockingIOError, InterruptedError):
-            pass
-        except OSError:
-            self.abort()
-        except Exception as error:  # one of ours must not end the stack
-            text = "a connection of the hub has failed"
-            self._loop.call_exception_handler({"message": text, "exception": error})
-            self.abort()
-        return hub.turn
-
-    def eof_received(self) -> bool:
+    def take_end(self) -> bool:
         """Nothing more will be sent; there may be answers that are waited for."""
         # Who ends a line by ending all has sent it nevertheless.
-        self._take(b"\n")
-        self._reading = False
+        self.take(b"\n")
         self._hub.carry_out(self._calls.half_closed(self._peer, self._clock()))
         return True
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def lost(self, error: Exception | None) -> None:
         """The connection is gone."""
-        self._slow_down()
         self._hub.closed(self._peer)
         if self._on_lost is not None:
             self._on_lost()
@@ -404,51 +343,21 @@ class HubConnection(asyncio.BufferedProtocol):
         self._calls.unblocked(peer)
         while lines := self._calls.release(peer, HIGH_WATER_BYTES):
             self.write(b"".join(lines))
-        if not self._reading and peer.owed_bytes <= self._owed_bytes and not peer.ended:
-            self._reading = True
-            self._transport.resume_reading()
+        if peer.owed_bytes <= self._owed_bytes and not peer.ended:
+            self.resume()
         if self._closing and not peer.held:
-            self._transport.close()
-
-    def write(self, data: bytes) -> None:
-        """Send something."""
-        if self._quick:
-            try:
-                sent = os.write(self._descriptor, data)
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError:
-                self.abort()
-                return
-            if sent == len(data):
-                return
-            data = data[sent:]
-            self._slow_down()
-            self._transport.resume_reading()
-        if not self._transport.is_closing():
-            self._transport.write(data)
+            self.close()
 
     def close_when_written(self) -> None:
         """Send what there is, then close."""
         if self._closing:
             return
         self._closing = True
-        self._pause()
+        self.pause()
         # Who does not read what there is for him is not waited for.
         self._loop.call_later(LINGER_S, self.abort)
         if not self._peer.held:
-            self._transport.close()
-
-    def abort(self) -> None:
-        """Close, whatever is unsent."""
-        self._slow_down()
-        self._transport.abort()
-
-    def _pause(self) -> None:
-        if self._reading and not self._transport.is_closing():
-            self._reading = False
-            self._slow_down()
-            self._transport.pause_reading()
+            self.close()
 
 
 def _no_token(name: str) -> str:

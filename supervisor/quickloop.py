@@ -1,33 +1,53 @@
-"""An event loop that lets calls through while it waits.
+"""An event loop that passes bytes on while it waits, and connections that make use of it.
 
 What has come on a socket reaches its owner by way of a turn of the loop: a list of events, a
-handle, a context, a transport. To pass on a line is less work than that. So a loop of this kind
-calls some readers right where it waits, in its selector, and turns only for what they leave to be
-done. In all else it is asyncio's own, and whoever does not know of it sees no difference.
+handle, a context, a transport. To pass on a line, or a request, is less work than that. So a loop
+of this kind calls some readers right where it waits, in its selector, and turns only when one of
+them has left it something to do. In all else it is asyncio's own, and whoever does not know of it
+sees no difference.
 """
 
 import asyncio
 import os
 import select
 import selectors
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from contextvars import Context
 from time import monotonic
+from typing import TypeVarTuple, cast
 
-# Reads what there is, without waiting; returns whether it has given the loop anything to do.
-Reader = Callable[[], bool]
+_Ts = TypeVarTuple("_Ts")
+Reader = Callable[[], None]
 Events = list[tuple[selectors.SelectorKey, int]]
 
 MOST_EVENTS = 64
+# To be woken takes a process some tens of microseconds, on a virtual machine most of all. So what
+# is likely to come sooner than this, because what came before did, is looked for without falling
+# asleep; where it does not come the next is waited for in the usual way.
+BRISK_S = 0.0001
 # What asyncio keeps of a descriptor: who reads, and who writes.
 _NOBODY = (None, None)
+# A kernel's socket buffer is rarely fuller. One for all connections: what is read into it is taken
+# out before anything else is read, and an idle connection costs no memory.
+READ_BYTES = 1 << 16
+BUFFER = memoryview(bytearray(READ_BYTES))
 
 
 class QuickSelector(selectors.DefaultSelector):
-    """The system's selector; some descriptors are read by it at once."""
+    """The system's selector; some descriptors are read by it at once.
+
+    Attributes:
+        turn: Whether the loop has been given something to do.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.turn = False
         self._readers: dict[int, Reader] = {}
+        # Whether what was waited for last came at once, so that the next may be expected to.
+        self._is_brisk = False
         self._wait: Callable[[float | None, int], Sequence[tuple[int, int]]] = self._wait_by_keys
         if hasattr(select, "epoll"):
             # The same set of descriptors: for what is ours there is no need of keys.
@@ -35,7 +55,7 @@ class QuickSelector(selectors.DefaultSelector):
             self._wait = self._twin.poll
 
     def watch(self, descriptor: int, read: Reader) -> None:
-        """Have `read` called whenever there is something to read."""
+        """Have `read` called whenever there is something to read; it may not wait."""
         self.register(descriptor, selectors.EVENT_READ, _NOBODY)
         self._readers[descriptor] = read
 
@@ -49,19 +69,34 @@ class QuickSelector(selectors.DefaultSelector):
         readers = self._readers
         if not readers or (timeout is not None and timeout <= 0):
             return self._others(timeout)
-        end_s = None if timeout is None else monotonic() + timeout
-        while found := self._wait(timeout, MOST_EVENTS):
-            turn = False
+        self.turn = False
+        now_s = monotonic()
+        end_s = None if timeout is None else now_s + timeout
+        while found := (self._is_brisk and self._expect(now_s)) or self._wait(timeout, MOST_EVENTS):
+            came_s = monotonic()
             for descriptor, _ in found:
                 read = readers.get(descriptor)
-                turn |= read is None or read()
-            if turn:
+                if read is None:
+                    self.turn = True
+                else:
+                    read()
+            self._is_brisk = not self.turn and came_s - now_s < BRISK_S
+            if self.turn:
                 return self._others(0)
+            now_s = monotonic()
             if end_s is not None:
-                timeout = end_s - monotonic()
+                timeout = end_s - now_s
                 if timeout <= 0:
                     break
         return []
+
+    def _expect(self, now_s: float) -> Sequence[tuple[int, int]]:
+        """Look for something again and again, for a moment."""
+        until_s = now_s + BRISK_S
+        while not (found := self._wait(0, MOST_EVENTS)) and monotonic() < until_s:
+            # It may be for this very core that whoever is to answer waits.
+            os.sched_yield()
+        return found
 
     def _others(self, timeout: float | None) -> Events:
         found: Events = super().select(timeout)
@@ -92,3 +127,184 @@ class QuickLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self.quick = QuickSelector()
         super().__init__(self.quick)
+
+    def call_soon(
+        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """As asyncio's."""
+        self.quick.turn = True
+        return super().call_soon(callback, *args, context=context)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """As asyncio's."""
+        self.quick.turn = True
+        return super().call_at(when, callback, *args, context=context)
+
+
+class Express(asyncio.BufferedProtocol):
+    """A connection whose bytes go past its transport, while that has nothing to do.
+
+    On another loop than a `QuickLoop`, and within TLS, they go by it.
+
+    Attributes:
+        transport: None before and after.
+    """
+
+    __slots__ = (
+        "_descriptor",
+        "_error",
+        "_has_ended",
+        "_is_direct",
+        "_is_reading",
+        "_quick",
+        "transport",
+    )
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self._quick: QuickSelector | None = None
+        self._descriptor = -1
+        self._is_direct = self._has_ended = False
+        self._is_reading = True
+        self._error: OSError | None = None
+
+    @abstractmethod
+    def take(self, data: bytes) -> None:
+        """Something has come."""
+
+    @abstractmethod
+    def take_end(self) -> bool:
+        """The other side sends no more; whether the connection stays for our part."""
+
+    @abstractmethod
+    def lost(self, error: Exception | None) -> None:
+        """The connection has ended; in order, where there is no error."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: it is connected."""
+        # Not all loops derive theirs from it.
+        self.transport = transport = cast("asyncio.Transport", transport)
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, QuickLoop) and transport.get_extra_info("sslcontext") is None:
+            self._quick = loop.quick
+            self._descriptor = transport.get_extra_info("socket").fileno()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        self._leave()
+        self.transport = self._quick = None
+        self.lost(exc or self._error)
+
+    def eof_received(self) -> bool:
+        """Nothing more will come."""
+        self._has_ended = True
+        return self.take_end()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what comes."""
+        return BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Something has come by the transport."""
+        self.take(bytes(BUFFER[:nbytes]))
+        transport = self.transport
+        if self._quick is None or not self._is_reading or transport is None:
+            return
+        if not transport.is_closing() and not transport.get_write_buffer_size():
+            transport.pause_reading()
+            self._quick.watch(self._descriptor, self._read)
+            self._is_direct = True
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._descriptor, READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._error = error
+            self._break()
+            return
+        try:
+            if data:
+                self.take(data)
+            else:
+                self._leave()
+                if not self.eof_received() and self.transport is not None:
+                    self.transport.close()
+        except Exception as error:  # one of ours must not end the loop
+            text = f"a connection of {type(self).__name__} has failed"
+            context = {"message": text, "exception": error, "protocol": self}
+            asyncio.get_running_loop().call_exception_handler(context)
+            self._break()
+
+    def _leave(self) -> None:
+        """Go by the transport again; it does not read yet."""
+        if self._is_direct and self._quick is not None:
+            self._is_direct = False
+            self._quick.forget(self._descriptor)
+
+    def write(self, data: bytes) -> None:
+        """Send something, or nothing where the connection is closing."""
+        transport = self.transport
+        if transport is None:
+            return
+        if self._is_direct:
+            try:
+                sent = os.write(self._descriptor, data)
+            except OSError:
+                # Whether it is full or broken, the transport knows what to do about it.
+                sent = 0
+            if sent == len(data):
+                return
+            data = data[sent:]
+            self._leave()
+            transport.resume_reading()
+        if not transport.is_closing():
+            transport.write(data)
+
+    def write_end(self) -> None:
+        """Tell the other side that no more comes; not within TLS, which knows no half of an end."""
+        transport = self.transport
+        if transport is not None and not transport.is_closing() and transport.can_write_eof():
+            # It may be gone by now, which is about to be told.
+            with suppress(OSError):
+                transport.write_eof()
+
+    def pause(self) -> None:
+        """Read no more for now."""
+        transport = self.transport
+        if self._is_reading and transport is not None and not transport.is_closing():
+            self._is_reading = False
+            if self._is_direct:
+                self._leave()
+            else:
+                transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        transport = self.transport
+        if not self._is_reading and transport is not None and not transport.is_closing():
+            self._is_reading = True
+            if not self._has_ended:
+                transport.resume_reading()
+
+    def close(self) -> None:
+        """End it when all is sent."""
+        self._leave()
+        if self.transport is not None:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """End it at once; what was sent may not be whole."""
+        self._break()
+
+    def _break(self) -> None:
+        self._leave()
+        if self.transport is not None:
+            self.transport.abort()

@@ -9,15 +9,16 @@ from typing import Self
 from portweave.routes import RouteInfo
 from portweave.supervisor.proxy.secure import Identities
 from portweave.supervisor.proxy.server import Advice, ProxyServer
+from portweave.supervisor.quickloop import QuickLoop
 
 PATIENCE_S = 10.0
 
 
 class Loop:
-    """An event loop in a thread of its own."""
+    """An event loop in a thread of its own; by default as the proxy's own process has it."""
 
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+    def __init__(self, make: Callable[[], asyncio.AbstractEventLoop] = QuickLoop) -> None:
+        self.loop = make()
         self.errors: list[str] = []
         self.loop.set_exception_handler(
             lambda _loop, context: self.errors.append(
@@ -48,9 +49,10 @@ class Proxy:
         wildcard: bool = False,
         advice: Advice | None = None,
         identities: Identities | None = None,
+        make_loop: Callable[[], asyncio.AbstractEventLoop] = QuickLoop,
     ) -> None:
         self.routes = routes
-        self._loop = Loop()
+        self._loop = Loop(make_loop)
         self.server = ProxyServer(
             lambda: self.routes, wildcard=wildcard, advice=advice, identities=identities
         )
@@ -69,7 +71,7 @@ class Proxy:
         if not self._is_closed:
             self.begin_close(0)()
         self._loop.close()
-        assert self._loop.errors == []
+        assert self._loop.errors == [], self._loop.errors
 
     def connect(self) -> "Caller":
         return Caller(self.port)

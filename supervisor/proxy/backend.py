@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import httptools
 
-from portweave.supervisor.proxy.wire import (
-    ANSWER_HEAD_BYTES,
-    BUFFER,
-    MOST_FIELDS,
-    TooManyFieldsError,
-)
+from portweave.supervisor.proxy.wire import ANSWER_HEAD_BYTES, MOST_FIELDS, TooManyFieldsError
+from portweave.supervisor.quickloop import Express
 
 if TYPE_CHECKING:
     from portweave.supervisor.core.heads import Fields
@@ -62,7 +58,7 @@ class Asker(Protocol):
         """The service takes more again."""
 
 
-class Backend(asyncio.BufferedProtocol):
+class Backend(Express):
     """One connection to a service.
 
     Attributes:
@@ -80,7 +76,6 @@ class Backend(asyncio.BufferedProtocol):
         "_keep_alive",
         "_parser",
         "_reason",
-        "_transport",
         "_tunnel",
         "_unparsed",
         "asker",
@@ -91,12 +86,12 @@ class Backend(asyncio.BufferedProtocol):
     )
 
     def __init__(self, port: int, pool: "Pool") -> None:
+        super().__init__()
         self.port = port
         self.pool = pool
         self.asker: Asker | None = None
         self.used = False
         self.idle_since_s = 0.0
-        self._transport: asyncio.Transport | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -107,55 +102,24 @@ class Backend(asyncio.BufferedProtocol):
         self._answered = self._bodiless = self._ended = self._tunnel = False
         self._keep_alive = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin: it is connected."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
     @property
     def is_open(self) -> bool:
         """Whether it can take a request."""
-        return self._transport is not None and not self._transport.is_closing()
-
-    def write(self, data: bytes) -> None:
-        """Send to the service."""
-        if self._transport is not None:
-            self._transport.write(data)
-
-    def write_end(self) -> None:
-        """Tell the service that no more comes."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write_eof()
-
-    def pause(self) -> None:
-        """Read no more for now."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
-
-    def resume(self) -> None:
-        """Read on."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+        return self.transport is not None and not self.transport.is_closing()
 
     def abort(self) -> None:
         """End it at once."""
         self.asker = None
-        if self._transport is not None:
-            self._transport.abort()
+        super().abort()
 
     def close(self) -> None:
         """End it when all is sent."""
         self.asker = None
-        if self._transport is not None:
-            self._transport.close()
+        super().close()
 
     # What the event loop calls.
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to put what comes."""
-        return BUFFER
-
-    def buffer_updated(self, nbytes: int) -> None:
+    def take(self, data: bytes) -> None:
         """Take what has come."""
         asker = self.asker
         if asker is None:
@@ -163,13 +127,13 @@ class Backend(asyncio.BufferedProtocol):
             self.abort()
             return
         if self._tunnel:
-            asker.take_tunnel(bytes(BUFFER[:nbytes]))
+            asker.take_tunnel(data)
             return
-        self._unparsed += nbytes
+        self._unparsed += len(data)
         try:
-            self._parser.feed_data(BUFFER[:nbytes])
+            self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._change_protocol(asker, bytes(BUFFER[upgrade.args[0] : nbytes]))
+            self._change_protocol(asker, data[upgrade.args[0] :])
             return
         except httptools.HttpParserCallbackError as error:
             self._give_up(str(error.__context__ or error))
@@ -186,22 +150,23 @@ class Backend(asyncio.BufferedProtocol):
         if self._ended:
             self._finish()
 
-    def eof_received(self) -> bool:
+    def take_end(self) -> bool:
         """The other side sends no more; whether the connection stays for our part."""
         if self._tunnel and self.asker is not None:
             self.asker.take_tunnel_end()
             return True
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def lost(self, error: Exception | None) -> None:
         """The connection has ended."""
-        self._transport = None
         self.pool.forget(self)
         asker, self.asker = self.asker, None
         if asker is not None:
             asker.take_failure(
-                "it has closed the connection" if exc is None else f"the connection broke ({exc})",
-                clean=exc is None,
+                "it has closed the connection"
+                if error is None
+                else f"the connection broke ({error})",
+                clean=error is None,
             )
 
     def pause_writing(self) -> None:

@@ -17,7 +17,8 @@ from portweave.supervisor.core import pages
 from portweave.supervisor.core.heads import From, Refusal, Request, read_request
 from portweave.supervisor.peer import is_own
 from portweave.supervisor.proxy.exchange import Exchange
-from portweave.supervisor.proxy.wire import BUFFER, HEAD_BYTES, MOST_FIELDS, TooManyFieldsError
+from portweave.supervisor.proxy.wire import HEAD_BYTES, MOST_FIELDS, TooManyFieldsError
+from portweave.supervisor.quickloop import Express
 
 if TYPE_CHECKING:
     from portweave.supervisor.core.heads import Fields
@@ -71,11 +72,10 @@ class Hall(Protocol):
         """A client has gone."""
 
 
-class Client(asyncio.BufferedProtocol):
+class Client(Express):
     """One connection of a client.
 
     Attributes:
-        transport: To it; None before and after.
         since_s: When it last began to be idle, a head, or a farewell.
     """
 
@@ -93,12 +93,11 @@ class Client(asyncio.BufferedProtocol):
         "_url",
         "_waiting",
         "since_s",
-        "transport",
     )
 
     def __init__(self, hall: Hall) -> None:
+        super().__init__()
         self._hall = hall
-        self.transport: asyncio.Transport | None = None
         self.since_s = 0.0
         # Made for the first request: many connections never send one.
         self._parser: httptools.HttpRequestParser | None = None
@@ -117,8 +116,7 @@ class Client(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: it is connected."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        super().connection_made(transport)
         self.since_s = time.monotonic()
         self._hall.enter(self)
 
@@ -153,41 +151,35 @@ class Client(asyncio.BufferedProtocol):
         waited_s = now_s - self.since_s
         if self._phase is Phase.LINGERING:
             if waited_s > LINGER_S:
-                self.transport.abort()
+                self.abort()
         elif self._unparsed and waited_s > HEAD_S:
             self._refuse(408, "it took too long to arrive")
             self._advance()
         elif waited_s > IDLE_S:
-            self.transport.close()
+            self.close()
 
     def finish_up(self) -> None:
         """Take no further request."""
-        if self.transport is None:
-            return
         if self._exchange is None or self._phase is not Phase.REQUESTS:
-            self.transport.close()
+            self.close()
 
     # What the event loop calls.
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to put what comes."""
-        return BUFFER
-
-    def buffer_updated(self, nbytes: int) -> None:
+    def take(self, data: bytes) -> None:
         """Take what has come."""
         if self._phase is Phase.TUNNEL:
             assert self._exchange is not None
-            self._exchange.take_tunnel_bytes(bytes(BUFFER[:nbytes]))
+            self._exchange.take_tunnel_bytes(data)
         elif self._phase is Phase.LINGERING:
             return
         elif self._rest is not None:
-            self._rest += bytes(BUFFER[:nbytes])
+            self._rest += data
             # Until the service has answered, nobody knows what these bytes are.
             self.pause()
         else:
-            self._read(BUFFER[:nbytes])
+            self._parse(data)
 
-    def _read(self, data: "memoryview | bytes") -> None:
+    def _parse(self, data: bytes) -> None:
         parser = self._parser
         if parser is None:
             parser = self._parser = httptools.HttpRequestParser(self)
@@ -198,7 +190,7 @@ class Client(asyncio.BufferedProtocol):
             parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._parser = None
-            self._take_upgrade(bytes(data[upgrade.args[0] :]))
+            self._take_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserInvalidMethodError:
             self._refuse(501, "its method is not known")
         except httptools.HttpParserCallbackError as error:
@@ -212,7 +204,7 @@ class Client(asyncio.BufferedProtocol):
                 self._refuse(431, "its head is too long")
         self._advance()
 
-    def eof_received(self) -> bool:
+    def take_end(self) -> bool:
         """The other side sends no more; whether the connection stays for our part."""
         if self._phase is Phase.TUNNEL and self._exchange is not None:
             self._exchange.take_tunnel_eof()
@@ -220,9 +212,8 @@ class Client(asyncio.BufferedProtocol):
             return self.came.scheme == b"http"
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def lost(self, error: Exception | None) -> None:
         """The connection has ended."""
-        self.transport = None
         self._hall.leave(self)
         exchange, self._exchange = self._exchange, None
         self._waiting = None
@@ -311,7 +302,7 @@ class Client(asyncio.BufferedProtocol):
         # It is one of HTTP after all: the parser, which stops there, reads its body from here.
         self._skips_head = True
         self._parser = httptools.HttpRequestParser(self)
-        self._read(head + rest)
+        self._parse(head + rest)
 
     def _refuse(self, status: int, why: str) -> None:
         """Take no further request: what comes from now on is not understood."""
@@ -333,26 +324,6 @@ class Client(asyncio.BufferedProtocol):
 
     # What exchanges call.
 
-    def write(self, data: bytes) -> None:
-        """Send to the client."""
-        if self.transport is not None:
-            self.transport.write(data)
-
-    def pause(self) -> None:
-        """Read no more for now."""
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.pause_reading()
-
-    def resume(self) -> None:
-        """Read on."""
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.resume_reading()
-
-    def abort(self) -> None:
-        """End the connection at once: what was sent is not whole."""
-        if self.transport is not None:
-            self.transport.abort()
-
     def say(self, page: pages.Page, request: Request | Refusal, *, keep_alive: bool) -> None:
         """Answer ourselves."""
         html, body_wanted = False, True
@@ -370,12 +341,10 @@ class Client(asyncio.BufferedProtocol):
 
     def end_tunnel(self) -> None:
         """The other side has no more to say."""
-        if self.transport is None or self.transport.is_closing():
-            return
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
+        if self.came.scheme == b"https":
+            self.close()
         else:
-            self.transport.close()
+            self.write_end()
 
     def end_exchange(self, *, keep_alive: bool, read_all: bool) -> None:
         """An answer is complete.
@@ -392,13 +361,12 @@ class Client(asyncio.BufferedProtocol):
         if not keep_alive or self._hall.is_draining:
             self._waiting = None
             if read_all:
-                transport.close()
+                self.close()
                 return
             # Who is still sending would be cut off before he has read the answer.
             self._phase = Phase.LINGERING
             self._rest = None
-            if transport.can_write_eof():
-                transport.write_eof()
+            self.write_end()
             self.resume()
             return
         if self._waiting:
@@ -409,5 +377,5 @@ class Client(asyncio.BufferedProtocol):
         if rest:
             # The service has refused to change the protocol, so it is a request of HTTP.
             self._parser = None
-            asyncio.get_running_loop().call_soon(self._read, rest)
+            asyncio.get_running_loop().call_soon(self._parse, rest)
         self.resume()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from portweave.supervisor.proxy.client import Client
 from portweave.supervisor.proxy.streams import Streams
-from portweave.supervisor.proxy.wire import BUFFER
+from portweave.supervisor.quickloop import BUFFER
 
 if TYPE_CHECKING:
     import ssl

@@ -16,6 +16,7 @@ from portweave.supervisor.proxy.server import ProxyServer
 from portweave.supervisor.proxy.stacks import Stacks
 from portweave.supervisor.proxy.station import Post, candidate_ports, state_folder
 from portweave.supervisor.proxy.table import Table
+from portweave.supervisor.quickloop import QuickLoop
 
 if TYPE_CHECKING:
     from portweave.supervisor.proxy.secure import Identities
@@ -64,7 +65,8 @@ def serve(
     while True:
         house = _House(store, post, stacks, identities, wildcard=wildcard)
         try:
-            was_asked = asyncio.run(house.serve(port, linger_s, say))
+            with asyncio.Runner(loop_factory=QuickLoop) as runner:
+                was_asked = runner.run(house.serve(port, linger_s, say))
         finally:
             post.close()
         # A stack that began while we were ending has seen us run. Whoever looks from here on sees

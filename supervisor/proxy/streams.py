@@ -37,7 +37,8 @@ from portweave.supervisor.core.streamheads import read_stream, read_trailers
 from portweave.supervisor.peer import is_own
 from portweave.supervisor.proxy.client import IDLE_S
 from portweave.supervisor.proxy.stream import Stream
-from portweave.supervisor.proxy.wire import BUFFER, HEAD_BYTES, READ_BYTES
+from portweave.supervisor.proxy.wire import HEAD_BYTES
+from portweave.supervisor.quickloop import BUFFER, READ_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

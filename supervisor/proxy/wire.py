@@ -1,9 +1,4 @@
-"""What both sides of the proxy share: one buffer to read into, and limits."""
-
-# A kernel's socket buffer is rarely fuller. One for all connections: what is read into it is
-# taken out before anything else is read, and an idle connection costs no memory.
-READ_BYTES = 1 << 16
-BUFFER = memoryview(bytearray(READ_BYTES))
+"""What both sides of the proxy share: limits."""
 
 # The longest head, and the longest run of bytes that are no body within one.
 HEAD_BYTES = 1 << 16

@@ -13,6 +13,7 @@ from portweave.routes import RouteInfo, create_proxy_server
 from portweave.supervisor.proxy import client as client_module
 from portweave.supervisor.proxy import server as server_module
 from portweave.supervisor.proxy.server import Advice, Standing
+from portweave.supervisor.quickloop import QuickLoop
 from tests.proxies import Caller, Held, Proxy, Service, plain, raw
 
 Serve = Callable[[Caller, Service], object]
@@ -32,14 +33,14 @@ def service() -> Iterator[Callable[..., Service]]:
         one.close()
 
 
-@pytest.fixture
-def proxy() -> Iterator[Callable[..., Proxy]]:
+@pytest.fixture(params=[QuickLoop, asyncio.SelectorEventLoop])
+def proxy(request: pytest.FixtureRequest) -> Iterator[Callable[..., Proxy]]:
     """Start proxies: `proxy(a=service.port)` has the route a.localhost."""
     made: list[Proxy] = []
 
     def start(*, wildcard: bool = False, advice: Advice | None = None, **ports: int) -> Proxy:
         routes = [RouteInfo(f"{name}.localhost", port) for name, port in ports.items()]
-        made.append(Proxy(routes, wildcard=wildcard, advice=advice))
+        made.append(Proxy(routes, wildcard=wildcard, advice=advice, make_loop=request.param))
         return made[-1]
 
     yield start

@@ -29,7 +29,7 @@ from portweave.supervisor.proxy.client import Guest
 from portweave.supervisor.proxy.exchange import Target
 from portweave.supervisor.proxy.server import UNKNOWN, Standing
 from portweave.supervisor.proxy.streams import Streams
-from portweave.supervisor.proxy.wire import BUFFER
+from portweave.supervisor.quickloop import BUFFER
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 GET = [(":method", "GET"), (":scheme", "https"), (":authority", "a.localhost"), (":path", "/")]
