@@ -243,8 +243,8 @@ def measure(wrk: str, contender: Contender, connections: int, seconds: int) -> R
     requests = int(found(r"(\d+) requests in", done))
     return Round(
         float(found(r"Requests/sec:\s+([\d.]+)", done)),
-        milliseconds(found(r"50%\s+(\S+)", done)),
-        milliseconds(found(r"99%\s+(\S+)", done)),
+        milliseconds(found(r"(?m)^ *50%\s+(\S+)", done)),
+        milliseconds(found(r"(?m)^ *99%\s+(\S+)", done)),
         cpu_s * 1e6 / max(requests, 1),
         contender.rss_mib(),
         sum(map(int, re.findall(r"(?:connect|read|write|timeout|responses:) (\d+)", done))),

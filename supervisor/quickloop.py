@@ -26,7 +26,7 @@ MOST_EVENTS = 64
 # To be woken takes a process some tens of microseconds, on a virtual machine most of all. So what
 # is likely to come sooner than this, because what came before did, is looked for without falling
 # asleep; where it does not come the next is waited for in the usual way.
-BRISK_S = 0.0001
+BRISK_S = 0.0002
 # What asyncio keeps of a descriptor: who reads, and who writes.
 _NOBODY = (None, None)
 # A kernel's socket buffer is rarely fuller. One for all connections: what is read into it is taken
