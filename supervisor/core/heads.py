@@ -6,6 +6,7 @@ passed on (RFC 9110, section 7.6.1).
 """
 
 from enum import Enum
+from functools import lru_cache
 
 from portweave.supervisor.core.hosts import normal
 from portweave.supervisor.core.value import value
@@ -20,6 +21,10 @@ MOST_HOPS = 5
 MARK = b"X-Portweave: 1\r\nX-Portless: 1\r\n"
 
 SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
+_FORWARDED = (
+    b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n"
+    b"X-Forwarded-Port: %b\r\nX-Portweave-Hops: %d\r\n"
+)
 _HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -43,6 +48,9 @@ _READ = _HOP_BY_HOP | {
     HOPS,
     THEIR_HOPS,
 }
+# What a proxy on the way here has told of the client.
+_TOLD = frozenset(name for name in _READ if name.startswith(b"x-"))
+_USUAL = frozenset({b"keep-alive", b"Keep-Alive", b"close"})
 _HARMLESS_OPTIONS = frozenset({b"", b"close", b"keep-alive", b"te", b"upgrade"})
 # What may not be named in Connection to be taken away: RFC 9110, section 7.6.1, says who sends
 # must not; to obey would hide from a service what it decides by.
@@ -155,10 +163,11 @@ def read_request(
     request = Request(method, keep_alive=keep_alive, is_old=version == "1.0")
     head = request.head
     seen: dict[bytes, bytes] = {}
-    for name, text in fields:
+    for field in fields:
+        name, text = field
         lower = name.lower()
         if lower not in _READ:
-            head.append(b"%b: %b\r\n" % (name, text))
+            head.append(b"%b: %b\r\n" % field)
             if lower == b"accept":
                 request.wants_html = b"text/html" in text.lower()
         elif lower in seen:
@@ -170,10 +179,8 @@ def read_request(
     refusal = _read_target(request, url, seen) or _read_framing(request, seen)
     if refusal is not None:
         return refusal
-    if len(seen) > 1:
+    if b"te" in seen or seen.get(b"connection", b"keep-alive") not in _USUAL:
         _read_connection(request, seen)
-    hops = max(_number(seen.get(HOPS, b"")), _number(seen.get(THEIR_HOPS, b"")))
-    request.hops = hops + 1
     _add_forwarded(request, seen, came)
     return request
 
@@ -239,24 +246,33 @@ def _without(lines: list[bytes], names: set[bytes]) -> list[bytes]:
 
 def _add_forwarded(request: Request, seen: dict[bytes, bytes], came: From) -> None:
     """What a service could not know: who asks, and what for; an outer proxy's word stands."""
+    if _TOLD.isdisjoint(seen):
+        request.proto = came.scheme
+        request.head.append(_forwarded(came.address, came.scheme, request.host))
+        return
     before = seen.get(b"x-forwarded-for")
-    proto = request.proto = seen.get(b"x-forwarded-proto", came.scheme)
-    port = seen.get(b"x-forwarded-port")
-    if port is None:
-        port = request.host.rpartition(b"]")[2].partition(b":")[2] or (
-            b"443" if came.scheme == b"https" else b"80"
-        )
+    hops = max(_number(seen.get(HOPS, b"")), _number(seen.get(THEIR_HOPS, b"")))
+    request.hops = hops + 1
+    request.proto = seen.get(b"x-forwarded-proto", came.scheme)
     request.head.append(
-        b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n"
-        b"X-Forwarded-Port: %b\r\nX-Portweave-Hops: %d\r\n"
+        _FORWARDED
         % (
             before + b", " + came.address if before else came.address,
-            proto,
+            request.proto,
             seen.get(b"x-forwarded-host", request.host),
-            port,
+            seen.get(b"x-forwarded-port") or _port(request.host, came.scheme),
             request.hops,
         )
     )
+
+
+@lru_cache(256)
+def _forwarded(address: bytes, scheme: bytes, host: bytes) -> bytes:
+    return _FORWARDED % (address, scheme, host, _port(host, scheme), 1)
+
+
+def _port(host: bytes, scheme: bytes) -> bytes:
+    return host.rpartition(b"]")[2].partition(b":")[2] or (b"443" if scheme == b"https" else b"80")
 
 
 def _number(text: bytes) -> int:
@@ -325,14 +341,15 @@ def read_answer(
     length: bytes | None = None
     is_chunked = False
     options: set[bytes] = set()
-    for name, text in fields:
+    for field in fields:
+        name, text = field
         lower = name.lower()
         if lower == b"content-length":
             if length is not None or is_chunked:
                 raise NotAnAnswerError("conflicting Content-Length")
             length = text.strip(b" \t")
         elif lower not in _HOP_BY_HOP:
-            lines.append(b"%b: %b\r\n" % (name, text))
+            lines.append(b"%b: %b\r\n" % field)
         elif lower == b"transfer-encoding":
             if length is not None or is_chunked or text.strip(b" \t").lower() != b"chunked":
                 raise NotAnAnswerError("a Transfer-Encoding that is not spoken here")

@@ -167,17 +167,16 @@ class Client(Express):
 
     def take(self, data: bytes) -> None:
         """Take what has come."""
-        if self._phase is Phase.TUNNEL:
-            assert self._exchange is not None
-            self._exchange.take_tunnel_bytes(data)
-        elif self._phase is Phase.LINGERING:
-            return
-        elif self._rest is not None:
+        if self._phase is Phase.REQUESTS:
+            if self._rest is None:
+                self._parse(data)
+                return
             self._rest += data
             # Until the service has answered, nobody knows what these bytes are.
             self.pause()
-        else:
-            self._parse(data)
+        elif self._phase is Phase.TUNNEL:
+            assert self._exchange is not None
+            self._exchange.take_tunnel_bytes(data)
 
     def _parse(self, data: bytes) -> None:
         parser = self._parser
