@@ -8,7 +8,7 @@ of it is chosen by ALPN (RFC 7301): HTTP/2 or HTTP/1.1.
 import asyncio
 import time
 from asyncio.sslproto import SSLProtocol
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from portweave.supervisor.proxy.client import Client
 from portweave.supervisor.proxy.streams import Streams
@@ -76,8 +76,8 @@ class Greeter(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: it is connected."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not all loops derive theirs from it.
+        self._transport = cast("asyncio.Transport", transport)
         self._since_s = time.monotonic()
         self._door.hall.enter(self)
 
@@ -153,7 +153,7 @@ class Handshake(SSLProtocol):
         )
         self._door = door
         self._began_s = time.monotonic()
-        self._raw: asyncio.BaseTransport | None = None
+        self._raw: asyncio.Transport | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -169,7 +169,7 @@ class Handshake(SSLProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: somebody speaks TLS."""
-        self._raw = transport
+        self._raw = cast("asyncio.Transport", transport)
         self._door.hall.enter(self)
         super().connection_made(transport)
 
@@ -190,7 +190,7 @@ class Handshake(SSLProtocol):
 
     def abort(self) -> None:
         """End it at once."""
-        if isinstance(self._raw, asyncio.Transport):
+        if self._raw is not None:
             self._raw.abort()
 
 
@@ -203,7 +203,7 @@ class _Chooser(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """TLS is ready."""
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)
         connection: ssl.SSLObject = transport.get_extra_info("ssl_object")
         is_second = connection.selected_alpn_protocol() == "h2"
         self.chosen = chosen = Streams(self._hall) if is_second else Client(self._hall)

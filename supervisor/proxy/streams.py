@@ -10,7 +10,7 @@ import os
 import time
 from base64 import b64encode
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -127,8 +127,8 @@ class Streams(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: it is connected."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not all loops derive theirs from it.
+        self._transport = cast("asyncio.Transport", transport)
         self.since_s = time.monotonic()
         peer = transport.get_extra_info("peername")
         self._came = From(peer[0].encode(), b"https")
