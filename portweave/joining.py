@@ -9,6 +9,7 @@ from portweave.asking import instance_of, say
 from portweave.client import PATIENCE_S, Client
 from portweave.errors import NotReadyError, StackUnreachableError, WaitTimeoutError
 from portweave.launch import as_json, environ_of, plan_of, proxy_port, wishes_of
+from portweave.moment import parse
 from portweave.supervisor.paths import StackRecord, is_held, read_record
 from portweave.webnames import ensure_proxy
 
@@ -41,12 +42,23 @@ class Progress:
     def tell_rest(self, rows: "Sequence[Mapping[str, object]]") -> None:
         """Tell of those that were quicker than we could listen."""
         for row in rows:
-            is_up = row.get("state") in ("ready", "completed")
-            if is_up and row.get("fullName") not in self._told:
+            is_ready = row.get("state") == "ready"
+            if (is_ready or row.get("state") == "completed") and row.get(
+                "fullName"
+            ) not in self._told:
                 port = row.get("port")
-                listens = port and row.get("state") == "ready" and not row.get("reason")
-                where = f" on {port}" if listens else ""
-                say(f"{instance_of(row)} {row.get('state')}{where}")
+                where = f" on {port}" if port and is_ready and not row.get("reason") else ""
+                say(f"{instance_of(row)} {row['state']}{where}{_noted(row)}")
+
+
+def _noted(row: "Mapping[str, object]") -> str:
+    """How long an instance took to be ready, and what is to be said of that."""
+    now_s = time.time()
+    began_s, ready_s = (parse(str(row.get(key)), now_s) for key in ("startedAt", "readyAt"))
+    notes = [str(row["reason"])] if row.get("reason") else []
+    if began_s is not None and ready_s is not None:
+        notes.insert(0, f"{ready_s - began_s:.1f} s")
+    return f" ({', '.join(notes)})" if notes else ""
 
 
 def record_of(folder: str, key: str) -> StackRecord | None:

@@ -280,7 +280,8 @@ class Commands:
         if life.pid is not None or not lines:
             lines = service.last_lines.lines()
         pending = service.readiness.pending if service.readiness is not None else ""
-        cause = explain(guilty, life, last, pending, rested=guilty in fleet.rested)
+        now_s = time.monotonic()
+        cause = explain(guilty, life, last, pending, now_s, rested=guilty in fleet.rested)
         good = self._host.chronicle.runs.read(guilty).get("good")
         return {
             **self._row(name, fleet.lives[name]),

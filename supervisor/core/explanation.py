@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from portweave.supervisor.core.diagnosis import Cause
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import Life, Phase
+from portweave.supervisor.core.restart import has_recovered
 
 _NEEDS = (Phase.BLOCKED, Phase.WAITING)
 
@@ -28,7 +29,9 @@ def culprit(fleet: Fleet, name: str) -> list[str]:
     return chain
 
 
-def explain(name: str, life: Life, last: Cause | None, pending: str, *, rested: bool) -> Cause:
+def explain(
+    name: str, life: Life, last: Cause | None, pending: str, now_s: float, *, rested: bool
+) -> Cause:
     """What is wrong with an instance that is not held up by another one.
 
     Args:
@@ -36,10 +39,16 @@ def explain(name: str, life: Life, last: Cause | None, pending: str, *, rested: 
         life: Where it stands.
         last: Why its last run ended that was not to end so; None where there was none.
         pending: What its probes answered last; empty where they were not asked, or pass.
+        now_s: The time, by the clock of `life`.
         rested: Whether the user has stopped it.
     """
     match life.phase:
         case Phase.READY:
+            ready_s = now_s - life.ready_s if life.ready_s is not None else 0.0
+            streak = life.streak
+            if last is not None and streak.restarts > 1 and not has_recovered(streak, ready_s):
+                text = f"{last.text}, {streak.restarts} times in a row; for now it is ready again"
+                return Cause(last.kind, text, last.hint)
             text = "nothing is wrong: it is ready"
             if life.restarts and last is not None:
                 text += f", after {life.restarts} restarts; the last: {last.text}"

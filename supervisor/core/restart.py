@@ -50,6 +50,11 @@ class GiveUp:
     reason: str
 
 
+def has_recovered(streak: Streak, ready_s: float) -> bool:
+    """Whether a service that has been ready for so long has left its crashes behind it."""
+    return ready_s >= max(RESET_S, 2 * streak.delay_s)
+
+
 def after_exit(
     policy: RestartPolicy,
     streak: Streak,
@@ -80,7 +85,7 @@ def after_exit(
     if ready_s == 0 and streak.restarts and cause is not None and cause.hopeless:
         # Once may have been chance.
         return GiveUp(f"{explain(status, cause)}, again; {cause.hint}")
-    if ready_s >= max(RESET_S, 2 * streak.delay_s):
+    if has_recovered(streak, ready_s):
         streak = Streak()
     if policy.limit is not None and streak.restarts >= policy.limit:
         return GiveUp(f"{explain(status, cause)}; gave up after {streak.restarts} restarts")

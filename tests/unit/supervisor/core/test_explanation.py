@@ -7,6 +7,7 @@ from portweave.supervisor.core.explanation import culprit, explain
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import Life, Phase
 from portweave.supervisor.core.plan import Condition, InstancePlan, Need
+from portweave.supervisor.core.restart import Streak
 
 CRASH = Cause("crash", "exited with status 3")
 
@@ -59,6 +60,16 @@ TOLD: dict[str, tuple[Life, Cause | None, str, bool, str, str]] = {
         *(CRASH, "", False),
         *("none", "after 2 restarts; the last: exited with status 3"),
     ),
+    "crashing again and again": (
+        Life(Phase.READY, restarts=5, streak=Streak(3, 2.0), ready_s=91.0),
+        *(CRASH, "", False),
+        *("crash", "exited with status 3, 3 times in a row; for now it is ready again"),
+    ),
+    "crashed again and again, and has recovered": (
+        Life(Phase.READY, restarts=3, streak=Streak(3, 2.0), ready_s=90.0),
+        *(CRASH, "", False),
+        *("none", "nothing is wrong"),
+    ),
     "completed": (Life(Phase.COMPLETED), None, "", False, "none", "as it was meant to"),
     "stopped by the user": (Life(), None, "", True, "stopped by user", "portweave stop"),
     "never started": (Life(), None, "", False, "not started", "has not been started"),
@@ -87,6 +98,6 @@ TOLD: dict[str, tuple[Life, Cause | None, str, bool, str, str]] = {
 @pytest.mark.parametrize("name", TOLD)
 def test_what_is_wrong_is_said(name: str) -> None:
     life, last, pending, rested, kind, text = TOLD[name]
-    cause = explain("web", life, last, pending, rested=rested)
+    cause = explain("web", life, last, pending, 100.0, rested=rested)
     assert cause.kind == kind
     assert text in cause.text
