@@ -1,6 +1,6 @@
 """What a hub of calls keeps: who is joined, what is asked, and what is to be done about it.
 
-What becomes of it is decided in `calls`.
+What becomes of it is decided in `calls` and the modules that that is made of.
 """
 
 from collections import deque

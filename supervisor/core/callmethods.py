@@ -1,0 +1,112 @@
+"""What a hub is asked itself: `$/hello`, `$/ready` and `$/cancel`."""
+
+from types import NoneType
+from typing import cast
+
+from portweave import wire
+from portweave.errors import Cancelled, ClusterError, NameTaken
+from portweave.supervisor.core.callasks import Asks
+from portweave.supervisor.core.callnames import Names, is_name
+from portweave.supervisor.core.calloutbox import Outbox
+from portweave.supervisor.core.callstate import Limits, Peer
+
+PROTOCOL = 1
+
+
+class OwnMethods:
+    """The methods whose names begin with `$/`.
+
+    Args:
+        limits: Bounds.
+        options: Told to who says hello.
+        names: Who may join under what.
+        asks: What is under way.
+        outbox: Where answers go.
+    """
+
+    def __init__(
+        self, limits: Limits, options: dict[str, object], names: Names, asks: Asks, outbox: Outbox
+    ) -> None:
+        self._limits = limits
+        self._options = options
+        self._names = names
+        self._asks = asks
+        self._outbox = outbox
+
+    def take(
+        self, peer: Peer, method: str, params: "wire.Raw | bytes", key: bytes | None, now_s: float
+    ) -> None:
+        """Do what a peer asks of the hub itself.
+
+        Args:
+            peer: Who asks.
+            method: What.
+            params: An array.
+            key: The peer's id of the request, as it is written; None where no answer is wanted.
+            now_s: The time.
+        """
+        match method:
+            case "$/hello":
+                self._take_hello(peer, params, key)
+            case "$/ready":
+                self._take_ready(peer, now_s)
+                if key is not None:
+                    self._outbox.send(peer, wire.answer(key, wire.NOTHING), is_answer=True)
+            case "$/cancel":
+                for number in _listed(params):
+                    if not isinstance(number, (int, str, NoneType)):
+                        continue
+                    if (ask := peer.asks.get(number)) is not None:
+                        self._asks.abandon(ask)
+                        self._asks.fail(ask, Cancelled("the asker has taken the request back"))
+            case _:
+                if key is not None:
+                    text = f"the hub has no method {method!r}"
+                    self._outbox.refuse(peer, key, wire.METHOD_NOT_FOUND, text)
+
+    def _take_hello(self, peer: Peer, params: "wire.Raw | bytes", key: bytes | None) -> None:
+        refuse = self._outbox.refuse
+        wishes = next(iter(_listed(params)), None)
+        if key is None or not isinstance(wishes, dict):
+            refuse(peer, key, wire.INVALID_PARAMS, "$/hello takes one object, and has an id")
+            return
+        told = cast("dict[str, object]", wishes)
+        name, token, protocol = told.get("name"), told.get("token"), told.get("protocol")
+        if protocol is not None and protocol != PROTOCOL:
+            refuse(peer, key, wire.INVALID_PARAMS, f"this hub speaks protocol {PROTOCOL}")
+            return
+        if peer.said_hello:
+            refuse(peer, key, wire.INVALID_REQUEST, "there was a $/hello already")
+            return
+        if name is not None:
+            if not isinstance(name, str) or not is_name(name):
+                text = "a name is text without a slash, and does not begin with $"
+                refuse(peer, key, wire.INVALID_PARAMS, text)
+                return
+            try:
+                self._names.join(peer, name, token)
+            except NameTaken as error:
+                self._outbox.send(peer, wire.failure(key, error), is_answer=True)
+                return
+        peer.said_hello = True
+        result = {
+            "protocol": PROTOCOL,
+            "max_message": self._limits.message_bytes,
+            "options": self._options,
+        }
+        self._outbox.send(peer, wire.answer(key, wire.encode([result])), is_answer=True)
+
+    def _take_ready(self, peer: Peer, now_s: float) -> None:
+        member = peer.member
+        if member is None or peer.ready:
+            return
+        peer.ready = True
+        member.group.ready.append(peer)
+        self._asks.dispatch_waiting(member, now_s)
+
+
+def _listed(params: "wire.Raw | bytes") -> list[object]:
+    try:
+        return wire.values(params)
+    except ClusterError:
+        return []
