@@ -23,11 +23,11 @@ class Outbox:
         """Have something done that is no line."""
         self._actions.append(action)
 
-    def turn_to(self, peer: Peer | None) -> None:
+    def turn_to(self, peer: Peer) -> None:
         """Have the next lines go to another peer."""
         if (before := self.receiver) is not None:
-            lines, self.lines = self.lines, []
-            self._actions.append((before, b"".join(lines)))
+            self._actions.append((before, b"".join(self.lines)))
+            self.lines = []
         self.receiver = peer
 
     def send(self, peer: Peer, line: bytes, *, is_answer: bool, ask: Ask | None = None) -> bool:
@@ -57,8 +57,11 @@ class Outbox:
 
     def take(self) -> list[Action]:
         """All that is to be done, in order; from now on it is done."""
-        self.turn_to(None)
         actions, self._actions = self._actions, []
+        if (receiver := self.receiver) is not None:
+            actions.append((receiver, b"".join(self.lines)))
+            self.lines = []
+            self.receiver = None
         return actions
 
 
