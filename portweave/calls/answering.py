@@ -1,0 +1,292 @@
+"""Requests of others: each is given to its route, and what comes of it is sent back."""
+
+import logging
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context, copy_context
+from json import dumps
+from typing import Any
+
+from portweave import wire
+from portweave.calls.request import Reply, Request, as_failure
+from portweave.calls.router import Direct, Router
+from portweave.calls.session import Session
+from portweave.calls.trace import current
+from portweave.errors import ClusterError, MessageTooLarge, NotSerializable, Overloaded
+
+log = logging.getLogger("portweave.calls")
+
+
+class Answering(Router):
+    """A router whose routes answer what comes from the hub.
+
+    Args:
+        name: Under which others ask it; None for one that only asks.
+        session: Where the requests come from.
+        case_sensitive: Whether paths that differ by case are different.
+        exact: Whether its routes take nothing below their paths, where they do not say so.
+        max_concurrency: How many requests are handled at the same time.
+        max_queue: How many more may wait; what comes then is answered `Overloaded`.
+
+    Attributes:
+        options: What `cluster.init` was given, and this connection's own variables.
+    """
+
+    def __init__(
+        self,
+        name: str | None,
+        session: Session,
+        *,
+        case_sensitive: bool,
+        exact: bool,
+        max_concurrency: int,
+        max_queue: int,
+    ) -> None:
+        super().__init__(case_sensitive=case_sensitive, exact=exact)
+        self.name = name
+        self.options: dict[str, Any] = {}
+        self.max_concurrency = max_concurrency
+        self.max_queue = max_queue
+        self._session = session
+        self._handled: dict[int, Callable[[], object]] = {}
+        self._cancelled: set[int] = set()
+        self._busy = 0
+        self._queue: deque[tuple[int | None, wire.Message, str]] = deque()
+        self._traced = log.isEnabledFor(logging.DEBUG)
+        self._heard: dict[str, Callable[[list[Any]], None]] = {}
+
+    @property
+    def env(self) -> str:
+        """`development`, `test`, `production` or another word: what the cluster runs as."""
+        return str(self.options.get("env", "development"))
+
+    def on(self, method: str, take: Callable[[list[Any]], None]) -> None:
+        """Have a function take the values of the hub's own notifications of one name."""
+        self._heard[method] = take
+
+    def _take_request(self, message: wire.Message, method: str) -> None:
+        number = message.id if isinstance(message.id, int) else None
+        if method == "$/cancel":
+            for item in wire.values(message.params or wire.NOTHING):
+                self._cancel(item)
+        elif take := self._heard.get(method) if number is None else None:
+            take(wire.values(message.params or wire.NOTHING))
+        elif self._busy < self.max_concurrency:
+            self._start(number, message, method)
+        elif len(self._queue) < self.max_queue:
+            self._queue.append((number, message, method))
+        elif number is not None:
+            error = Overloaded(f"{self.name} has too much to do", connection=self.name)
+            self._session.link.write(wire.failure(b"%d" % number, error))
+
+    def _cancel(self, number: object) -> None:
+        for entry in self._queue:
+            if entry[0] == number:
+                self._queue.remove(entry)
+                return
+        if isinstance(number, int) and (cancel := self._handled.get(number)) is not None:
+            self._cancelled.add(number)
+            cancel()
+
+    def _cancel_all(self) -> None:
+        """Nobody waits for an answer any more."""
+        self._queue.clear()
+        for number, cancel in list(self._handled.items()):
+            self._cancelled.add(number)
+            cancel()
+
+    def _start(self, number: int | None, message: wire.Message, path: str) -> None:
+        if number is not None and self._session.link.in_task is not None:
+            direct = self.direct(path)
+            if direct is not None:
+                self._serve_directly(number, message, path, direct)
+                return
+        self._begin(number, self._serve(number, message, path), None)
+
+    def _begin(
+        self, number: int | None, call: Coroutine[Any, Any, None], context: Context | None
+    ) -> None:
+        self._busy += 1
+        if number is not None:
+            self._handled[number] = _too_early
+        cancel = self._session.link.start(call, context)
+        # A plain function has answered by now.
+        if number is not None and number in self._handled:
+            self._handled[number] = cancel
+
+    def _serve_directly(
+        self, number: int, message: wire.Message, path: str, direct: Direct
+    ) -> None:
+        """Have a plain function answer, here and now: what is made for a task costs more than it.
+
+        What it leaves to be done goes on in a task: it has failed, or given something to await.
+        """
+        began_s = self._session.link.time()
+        try:
+            req = self._request(number, message, path, began_s)
+        except NotSerializable as error:
+            self._answer(number, self._failed(error))
+            return
+        context = copy_context()
+        try:
+            answer = context.run(direct.run, req)
+        except Exception as error:  # an error handler may know what to do
+            rest = self.resume(req, direct, error)
+            self._begin(number, self._finish(number, req, rest, began_s), context)
+            return
+        except BaseException as error:
+            self._answer(number, self._ended_within(error))
+            raise
+        if hasattr(answer, "__await__"):
+            self._begin(number, self._finish(number, req, _awaited(req, answer), began_s), context)
+            return
+        if not req.answered:
+            self._answer(number, answer if isinstance(answer, Reply) else _reply_of(answer))
+        if self._traced:
+            self._log_answer(req, began_s)
+
+    async def _serve(self, number: int | None, message: wire.Message, path: str) -> None:
+        began_s = self._session.link.time()
+        try:
+            req = self._request(number, message, path, began_s)
+        except NotSerializable as error:
+            self._done(number)
+            if number is not None:
+                self._answer(number, self._failed(error))
+            return
+        current.set(req)
+        await self._finish(number, req, self.handle(req), began_s)
+
+    def _request(
+        self, number: int | None, message: wire.Message, path: str, now_s: float
+    ) -> Request:
+        """What somebody asks, as its handlers see it.
+
+        Raises:
+            NotSerializable: Its load cannot be read here.
+        """
+        meta = message.meta or _NO_META
+        timeout_ms = meta.timeout_ms
+        left_s = timeout_ms / 1000 if isinstance(timeout_ms, (int, float)) else None
+        req = Request(
+            path,
+            wire.values(message.params or wire.NOTHING),
+            asker=meta.asker or None,
+            traceparent=meta.traceparent or "",
+            timeout_s=left_s,
+            due_s=None if left_s is None else now_s + left_s,
+            send=None if number is None else self._send_early,
+        )
+        req.number = number
+        return req
+
+    async def _finish(
+        self, number: int | None, req: Request, work: Coroutine[Any, Any, Any], began_s: float
+    ) -> None:
+        """Answer a request with what comes of it."""
+        req.begin_without(self._session.link.in_task)
+        reply: Reply | None = None
+        try:
+            answer = await work
+            if not req.answered:
+                reply = answer if isinstance(answer, Reply) else _reply_of(answer)
+        except Exception as error:
+            reply = self._failed(error)
+        except BaseException as error:
+            if number not in self._cancelled and number is not None:
+                self._answer(number, self._ended_within(error))
+            raise
+        finally:
+            self._done(number)
+        if reply is not None and number is not None:
+            self._answer(number, reply)
+        if self._traced:
+            self._log_answer(req, began_s)
+
+    def _log_answer(self, req: Request, began_s: float) -> None:
+        spent_ms = round((self._session.link.time() - began_s) * 1000, 3)
+        hop = {"event": "answer", "path": req.original_path, "ms": spent_ms}
+        log.debug("%s", dumps({**hop, "traceparent": req.traceparent}))
+
+    def _failed(self, error: Exception) -> Reply:
+        reply = Reply()
+        reply.failure = self._failure(error)
+        return reply
+
+    def _ended_within(self, error: BaseException) -> Reply:
+        reply = Reply()
+        text = "the handler was ended from within"
+        reply.failure = ClusterError(text, connection=self.name, type=type(error).__name__)
+        return reply
+
+    def _done(self, number: int | None) -> None:
+        self._busy -= 1
+        if number is not None:
+            self._handled.pop(number, None)
+            self._cancelled.discard(number)
+        while self._queue and self._busy < self.max_concurrency and not self._session.lost:
+            self._start(*self._queue.popleft())
+
+    def _send_early(self, req: Request, reply: Reply) -> None:
+        if req.number is not None:
+            self._answer(req.number, reply)
+
+    def _failure(self, error: Exception) -> ClusterError:
+        failure = as_failure(error)
+        if failure.connection is None:
+            failure.connection = self.name
+        if not isinstance(error, ClusterError):
+            text = "".join(traceback.format_exception(error))
+            if self.env != "test":
+                sys.stderr.write(text)
+            if self.env != "production":
+                failure.traceback = text  # type: ignore[attr-defined]
+        return failure
+
+    def _answer(self, number: int, reply: Reply) -> None:
+        if self._session.lost:
+            return
+        if reply.failure is not None:
+            text = getattr(reply.failure, "traceback", "")
+            line = wire.failure(wire.key(number), _whole(reply.failure), text)
+        else:
+            try:
+                line = wire.int_answer(number, wire.array(reply.values))
+            except NotSerializable as error:
+                error.connection = self.name
+                line = wire.failure(wire.key(number), error)
+        if len(line) > self._session.max_bytes:
+            text = f"the answer has {len(line)} bytes, the hub takes {self._session.max_bytes}"
+            line = wire.failure(wire.key(number), MessageTooLarge(text, connection=self.name))
+        self._session.link.write(line, now=self._busy <= 1)
+
+
+async def _awaited(req: Request, answer: Any) -> Any:
+    await req.wait()
+    return await answer
+
+
+def _too_early() -> None:
+    """Cancel what runs at this very moment, without a task."""
+
+
+_NO_META = wire.Meta()
+
+
+def _whole(failure: ClusterError) -> ClusterError:
+    """An error without those of its fields that JSON cannot hold."""
+    kept: dict[str, object] = {}
+    for name, item in failure.fields.items():
+        try:
+            wire.array([item])
+        except NotSerializable:
+            continue
+        kept[str(name)] = item
+    failure.fields = kept
+    return failure
+
+
+def _reply_of(answer: object) -> Reply:
+    return Reply() if answer is None else Reply(answer)

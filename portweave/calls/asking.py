@@ -1,0 +1,201 @@
+"""Requests of ours: numbered, sent, and waited for."""
+
+import logging
+from collections.abc import Callable
+from json import dumps
+from math import inf
+
+from msgspec import Struct
+
+from portweave import wire
+from portweave.calls.address import join
+from portweave.calls.link import Waiter
+from portweave.calls.session import Session, hub_gone
+from portweave.calls.trace import Spans, current
+from portweave.errors import ClusterError, RemoteError, RequestTimeout
+
+log = logging.getLogger("portweave.calls")
+
+# The hub tells when the time is up. This much later it is taken for dead.
+_GRACE_S = 0.5
+# What is due is not looked for more often than this.
+_LATE_S = 0.02
+
+
+class Open(Struct, eq=False):
+    """A request that waits for its answer.
+
+    Attributes:
+        waiter: Who has made it.
+        asked: Whom or what, in words.
+        due_s: When the hub is to have said at last that nobody has answered.
+    """
+
+    waiter: Waiter
+    asked: str
+    due_s: float
+
+
+class Asking:
+    """All requests of one connection.
+
+    Args:
+        session: Where they go.
+
+    Attributes:
+        open: What waits for its answer, by our numbers. Who takes one out wakes its waiter.
+        mapped: Makes the exception to raise for a handler's, by the name of its class.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.open: dict[int, Open] = {}
+        self.mapped: dict[str, Callable[[RemoteError], Exception]] = {}
+        self._session = session
+        self._spans = Spans()
+        self._numbers = 0
+        # No open request is due before.
+        self._next_due_s = inf
+        self._alarm: Callable[[], object] | None = None
+        self._traced = log.isEnabledFor(logging.DEBUG)
+
+    def prepare(
+        self, path: str, load: tuple[object, ...], to: str | None, left_s: float | None
+    ) -> tuple[int, bytes, str, float | None]:
+        """Number and line of a request, whom it asks, and how many seconds it has.
+
+        Args:
+            path: As of `Connection.request`.
+            load: Values.
+            to: Name of a connection, where `path` is only a path.
+            left_s: How long it may take; within a handler not more than that has left.
+
+        Raises:
+            NotSerializable: JSON cannot hold the load.
+            TypeError: The path is no text.
+        """
+        address = _address(path, to)
+        params = wire.array(load)
+        scope = current.get()
+        if scope is None:
+            trace = self._spans.child_of("")
+        else:
+            trace = self._spans.child_of(scope.traceparent)
+            if scope.due_s is not None:
+                rest_s = max(0.0, scope.due_s - self._session.link.time())
+                left_s = rest_s if left_s is None else min(left_s, rest_s)
+        if self._traced:
+            log.debug("%s", dumps({"event": "ask", "path": address, "traceparent": trace}))
+        self._numbers = number = self._numbers + 1
+        if left_s is None:
+            line = wire.request(number, address, params, wire.meta_member(None, trace))
+        else:
+            line = wire.passed_on(number, wire.encode(address), params, left_s * 1000, trace, b"")
+        return number, line, to or address, left_s
+
+    async def call(
+        self, number: int, line: bytes, asked: str, left_s: float | None
+    ) -> "wire.Raw | bytes":
+        """Send what `prepare` has made, and wait for the values of its answer.
+
+        Raises:
+            ClusterError: There is no (good) answer; or what `mapped` makes of it.
+        """
+        session = self._session
+        session.check(line)
+        link = session.link
+        if link.is_full:
+            await link.drain()
+            if session.lost:
+                raise hub_gone()
+        waiter = link.waiter()
+        due_s = inf if left_s is None else link.time() + left_s + _GRACE_S
+        self.open[number] = Open(waiter, asked, due_s)
+        if due_s < self._next_due_s:
+            self._set_alarm(due_s)
+        # Alone, it goes at once; one of many goes with the others.
+        link.write(line, now=len(self.open) == 1)
+        try:
+            answer = await waiter
+        except BaseException:
+            if self.open.pop(number, None) is not None and not session.lost:
+                link.write(wire.notification("$/cancel", b"[%d]" % number))
+            raise
+        if isinstance(answer, ClusterError):
+            raise answer
+        message: wire.Message = answer
+        if message.result is not wire.UNSET:
+            return message.result
+        assert message.error is not wire.UNSET
+        error = wire.decode_error(message.error, asked.lstrip("/").partition("/")[0])
+        if isinstance(error, RemoteError) and (make := self.mapped.get(error.type)):
+            raise make(error) from error
+        raise error
+
+    async def hello(self, wishes: dict[str, object]) -> "wire.Raw | bytes":
+        """Say hello, and wait for the values of the hub's answer.
+
+        Raises:
+            ClusterError: The hub does not want us.
+        """
+        self._numbers += 1
+        line = wire.request(self._numbers, "$/hello", wire.array([wishes]), b"")
+        return await self.call(self._numbers, line, "hub", None)
+
+    async def notify(
+        self, path: str, load: tuple[object, ...], to: str | None, left_s: float | None
+    ) -> None:
+        """Send what is not answered; arguments as of `prepare`.
+
+        Raises:
+            HubUnreachable: The hub has gone.
+            MessageTooLarge: It is more than the hub takes.
+            NotSerializable: JSON cannot hold the load.
+            TypeError: The path is no text.
+        """
+        address = _address(path, to)
+        scope = current.get()
+        trace = self._spans.child_of(scope.traceparent if scope is not None else "")
+        meta = wire.meta_member(None if left_s is None else left_s * 1000, trace)
+        await self._session.write(wire.notification(address, wire.array(load), meta))
+
+    def _set_alarm(self, due_s: float) -> None:
+        """Look at what is open at `due_s`.
+
+        Nearly all is answered long before its time is up: so nothing is set for each request, and
+        what is open is looked through when the first of it could be due.
+        """
+        self.stop_alarm()
+        self._next_due_s = due_s
+        self._alarm = self._session.link.call_at(due_s + _LATE_S, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        now_s = self._session.link.time()
+        next_s = inf
+        for ours in list(self.open.values()):
+            if ours.due_s > now_s:
+                next_s = min(next_s, ours.due_s)
+            elif not ours.waiter.done():
+                text = f"no answer from {ours.asked}, nor from the hub"
+                ours.waiter.set_result(RequestTimeout(text))
+        self._next_due_s = next_s
+        if next_s < inf:
+            self._set_alarm(next_s)
+
+    def stop_alarm(self) -> None:
+        """Look for nothing that is due any more."""
+        if self._alarm is not None:
+            self._alarm()
+
+    def fail_all(self) -> None:
+        """The hub has gone: nothing will be answered."""
+        opens, self.open = self.open, {}
+        for ours in opens.values():
+            if not ours.waiter.done():
+                ours.waiter.set_result(hub_gone())
+
+
+def _address(path: object, to: str | None) -> str:
+    if not isinstance(path, str):
+        raise TypeError(f"the path of a request is text, not {path!r}")
+    return path if to is None else join(to, path)
