@@ -168,7 +168,8 @@ def _with_names_of(
 
 def _follow(client: Client, names: "Sequence[str]", root: str, began_ns: int) -> None:
     """Show what the instances print, and what happens to them, until the stack has ended."""
-    from portweave.logview import Folder, Follower, Printer, Query
+    from portweave.logquery import Folder, Query
+    from portweave.logview import Follower, Printer
     from portweave.prepare import logs_dir
 
     progress = Progress()

@@ -1,6 +1,6 @@
 """Logs for readers in a hurry: what matters in them, in few words."""
 
-from portweave.logview import Query, Source, merged
+from portweave.logquery import Query, Source, merged
 from portweave.supervisor.core.brief import Briefer
 from portweave.supervisor.core.lines import plain_text
 from portweave.supervisor.core.logcursor import pack

@@ -7,7 +7,7 @@ waits for it but the files.
 import re
 from collections.abc import Iterator
 
-from portweave.logview import Folder, Query, Source, find_sources, merged
+from portweave.logquery import Folder, Query, Source, find_sources, merged
 from portweave.prepare import logs_dir
 from portweave.supervisor.core.brief import tells_error
 from portweave.supervisor.core.lines import for_terminal, plain_text

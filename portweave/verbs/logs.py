@@ -8,7 +8,8 @@ from portweave.args import Args, Option
 from portweave.asking import STACK
 from portweave.client import named_as
 from portweave.errors import UsageError
-from portweave.logview import Folder, Follower, Printer, Query, Source, find_sources, merged
+from portweave.logquery import Folder, Query, Source, find_sources, merged
+from portweave.logview import Follower, Printer
 from portweave.prepare import find_worktree, logs_dir, working_dir
 
 TYPE_CHECKING = False  # `typing` costs as much as the work

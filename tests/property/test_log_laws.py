@@ -12,7 +12,7 @@ from unittest.mock import patch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from portweave.logview import Folder, Query, find_sources, merged
+from portweave.logquery import Folder, Query, find_sources, merged
 from portweave.supervisor import logfile
 from portweave.supervisor.core.logindex import ERR, OUT, RECORD_BYTES
 from portweave.supervisor.logfile import LogFolder

@@ -1,0 +1,231 @@
+"""Lines of the logs of several instances, in order of time."""
+
+from portweave.supervisor.core.logindex import ERR, NOTE, OUT
+from portweave.supervisor.core.logjoin import Block
+from portweave.supervisor.logreader import Log, Place, Reading, instances
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from portweave.supervisor.core.logfilter import Around, Grep
+else:
+    # The package around it costs twenty times as much.
+    from _collections import deque
+
+
+class Query:
+    """What is wanted of logs.
+
+    Attributes:
+        since_ns: From when on, inclusive; None for all.
+        until_ns: To when, inclusive; None for no end.
+        last: How many lines from the end; None for all.
+        stream: `OUT` or `ERR`; None for both.
+        run: The number of a run, 0 for the newest; None for all.
+        grep: Which lines; None for all.
+        after: Behind which places, by instance: segment and record; None for none.
+    """
+
+    __slots__ = ("after", "grep", "last", "run", "since_ns", "stream", "until_ns")
+
+    def __init__(
+        self,
+        *,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+        last: int | None = None,
+        stream: int | None = None,
+        run: int | None = None,
+        grep: "Grep | None" = None,
+        after: "dict[str, tuple[int, int]] | None" = None,
+    ) -> None:
+        self.since_ns = since_ns
+        self.until_ns = until_ns
+        self.last = last
+        self.stream = stream
+        self.run = run
+        self.grep = grep
+        self.after = after
+
+
+class Folder:
+    """The logs of one worktree.
+
+    Attributes:
+        path: Where they lie; it need not exist.
+        project: Name of the project; only told where several are shown.
+        namespace: Of the worktree; likewise.
+    """
+
+    __slots__ = ("namespace", "path", "project")
+
+    def __init__(self, path: str, project: str = "", namespace: str = "") -> None:
+        self.path = path
+        self.project = project
+        self.namespace = namespace
+
+
+class Source:
+    """One instance whose log is read.
+
+    Attributes:
+        name: What stands before its lines.
+        service: Name of the service.
+        number: Of the instance, from 1.
+        folder: Where its log lies.
+        reading: What is read of it; None until it is.
+    """
+
+    __slots__ = (
+        "_around",
+        "folder",
+        "log",
+        "name",
+        "number",
+        "reading",
+        "run",
+        "service",
+    )
+
+    def __init__(self, folder: Folder, instance: str) -> None:
+        service, dot, number = instance.rpartition(".")
+        is_scaled = bool(dot) and number.isdigit()
+        self.folder = folder
+        self.service = service if is_scaled else instance
+        self.number = int(number) if is_scaled else 1
+        where = f"{folder.project}/{folder.namespace} " if folder.namespace else ""
+        self.name = where + instance
+        self.log = Log(folder.path, instance)
+        self.reading: Reading | None = None
+        # The last one that is wanted; None for no end.
+        self.run: int | None = None
+        self._around: Around | None = None
+
+    def _start(self, query: Query, *, follow: bool) -> Reading:
+        """Begin to read where a query asks for it."""
+        log = self.log
+        place = log.begin
+        unended = False
+        self.run = query.run
+        if query.run is not None:
+            self.run = query.run or log.last_run
+            place = log.run_start(self.run)
+            if follow and not query.run:
+                # Also when another one begins.
+                self.run = None
+        if query.since_ns is not None:
+            place = _later(place, log.since(query.since_ns))
+        if query.last is not None and query.grep is None:
+            end = log.end if query.until_ns is None else log.since(query.until_ns + 1)
+            if self.run is not None:
+                end = _earlier(end, log.run_start(self.run + 1))
+            kinds = frozenset((OUT, ERR, NOTE)) if query.stream is None else {query.stream}
+            tail = log.tail(query.last, frozenset(kinds), end)
+            # It may be the last line of all, however long ago it has begun.
+            unended = _order(tail) > _order(place)
+            place = _later(place, tail)
+        begun = True
+        if query.after is not None and log.instance in query.after:
+            # What had begun there was seen as it stood then.
+            place, begun = Place(*query.after[log.instance]), False
+        self.reading = Reading(log, place, begun=begun, unended=unended)
+        return self.reading
+
+    def blocks(self, query: Query, *, follow: bool) -> "Iterator[Block]":
+        """What there is and was not read yet; without `follow`, to the very last byte."""
+        reading = self.reading or self._start(query, follow=follow)
+        found = _within(self, query, reading.blocks())
+        if not follow:
+            found = _chain(found, _within(self, query, reading.rest()))
+        if query.grep is None:
+            return found
+        self._around = self._around or query.grep.around()
+        return query.grep.blocks(found, self._around)
+
+    def pending(self, query: Query) -> "Iterator[Block]":
+        """Lines that have begun and not ended; none where lines are chosen by what they say."""
+        if self.reading is None or query.grep is not None:
+            return iter(())
+        return _within(self, query, self.reading.pending())
+
+
+def _within(source: Source, query: Query, blocks: "Iterable[Block]") -> "Iterator[Block]":
+    for block in blocks:
+        if source.run is not None and block.run > source.run:
+            return
+        if query.until_ns is not None and block.time_ns > query.until_ns:
+            return
+        if query.stream is None or block.kind == query.stream:
+            yield block
+
+
+def _chain(*parts: "Iterable[Block]") -> "Iterator[Block]":
+    for part in parts:
+        yield from part
+
+
+def _later(one: Place, other: Place) -> Place:
+    return max(one, other, key=_order)
+
+
+def _earlier(one: Place, other: Place) -> Place:
+    return min(one, other, key=_order)
+
+
+def _order(place: Place) -> tuple[int, int]:
+    return place.segment, place.record
+
+
+def find_sources(
+    folder: Folder, names: "Sequence[str]", *, known: "Collection[str]" = ()
+) -> list[Source]:
+    """The instances of some names, or all, but for those that are known.
+
+    A service's name stands for all of its instances.
+    """
+    return [
+        Source(folder, instance)
+        for instance in instances(folder.path)
+        if instance not in known
+        and (not names or instance in names or instance.rpartition(".")[0] in names)
+    ]
+
+
+def merged(
+    sources: "Sequence[Source]", query: Query, *, follow: bool = False
+) -> "Iterator[tuple[Source, Block]]":
+    """The lines of sources in order of time; those of one source stay in theirs."""
+    from heapq import merge
+
+    def of(source: Source) -> "Iterator[tuple[Source, Block]]":
+        for block in source.blocks(query, follow=follow):
+            yield source, block
+
+    found = merge(*map(of, sources), key=lambda pair: pair[1].time_ns)
+    if query.last is None:
+        return found
+    return iter(_last_lines(found, query.last))
+
+
+def _last_lines(
+    blocks: "Iterable[tuple[Source, Block]]", count: int
+) -> "Iterable[tuple[Source, Block]]":
+    """The last lines of several sources together."""
+    kept: deque[tuple[Source, Block]] = deque()
+    total = 0
+    for source, block in blocks:
+        kept.append((source, block))
+        total += block.lines.count(b"\n")
+        while total - (first := kept[0][1].lines.count(b"\n")) >= count and len(kept) > 1:
+            total -= first
+            kept.popleft()
+    if total > count:
+        # Only the first one has too many.
+        source, block = kept.popleft()
+        lines = block.lines[:-1].split(b"\n")[total - count :]
+        if lines:
+            text = b"\n".join(lines) + b"\n"
+            kept.appendleft((source, Block(block.time_ns, block.run, block.kind, text)))
+    return kept
