@@ -1,18 +1,14 @@
 """What services and portweave print, on its way to whoever reads.
 
-A thread of its own writes to each of our outputs, because a terminal that is held with Ctrl-S, or a
-pipe that nobody reads, blocks whoever writes; the supervisor must never be that one. Between the
-two is a queue with a limit in bytes; what does not fit is dropped, counted, and told.
+The queue of an `Outlet` has a limit in bytes: what does not fit is dropped, counted, and told.
 """
 
 import asyncio
 import contextlib
 import os
 import select
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable
-from queue import Empty, SimpleQueue
 
 from portweave.supervisor.core.lines import (
     NAME_COLOURS,
@@ -23,13 +19,11 @@ from portweave.supervisor.core.lines import (
     with_prefix,
 )
 from portweave.supervisor.core.patience import Patience
+from portweave.supervisor.outlet import Outlet
 from portweave.supervisor.tasks import Within, until_readable
 
-QUEUE_BYTES = 2 << 20
 # A pipe holds 64 KiB; larger reads only cost memory.
 CHUNK_BYTES = 65_536
-# As many pieces as one writev(2) may take everywhere.
-_BATCH = 512
 # How many chunks of one stream are taken before others have their turn: a turn costs as much as a
 # chunk.
 _TURNS = 4
@@ -38,118 +32,6 @@ _CLEAR_LINE = b"\r\x1b[K"
 # only if the rest does not come for a while.
 _TERMINAL_PATIENCE_S = 0.1
 _PIPE_PATIENCE_S = 0.25
-
-
-class Outlet:
-    """One of our outputs, with the thread that writes to it.
-
-    Args:
-        fd: The descriptor.
-        caught_up: Called when a reader that had been given up has caught up.
-
-    Attributes:
-        terminal: Whether it is one.
-        broken: Whether nobody reads it any more.
-        lagging: Whether the reader was waited for in vain, and has not caught up since.
-    """
-
-    def __init__(self, fd: int, caught_up: Callable[[], None]) -> None:
-        self._fd = fd
-        self._caught_up = caught_up
-        self.terminal = os.isatty(fd)
-        self.broken = False
-        self.lagging = False
-        self._queue: SimpleQueue[tuple[bytes, ...] | None] = SimpleQueue()
-        # Each is changed by one thread only: what waits is their difference.
-        self._put_bytes = 0
-        self._done_bytes = 0
-        self._room: asyncio.Event | None = None
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._write_all, name=f"outlet {fd}", daemon=True)
-        self._thread.start()
-
-    @property
-    def full(self) -> bool:
-        """Whether nothing more should be put in."""
-        return self._put_bytes - self._done_bytes >= QUEUE_BYTES
-
-    @property
-    def _half_empty(self) -> bool:
-        return self._put_bytes - self._done_bytes < QUEUE_BYTES // 2
-
-    def put(self, *pieces: bytes) -> None:
-        """Have pieces written, one behind the other."""
-        if not self.broken:
-            self._put_bytes += sum(map(len, pieces))
-            self._queue.put(pieces)
-
-    async def room(self) -> None:
-        """Wait until the queue is no longer full."""
-        while self.full and not self.broken:
-            self._room = self._room or asyncio.Event()
-            if self.full:
-                await self._room.wait()
-
-    def close(self, patience_s: float) -> None:
-        """Write what is left; give up where the reader takes nothing for `patience_s`."""
-        self._queue.put(None)
-        before = -1
-        while self._thread.is_alive() and before != self._done_bytes:
-            before = self._done_bytes
-            self._thread.join(patience_s)
-
-    def _write_all(self) -> None:
-        ended = False
-        while not ended:
-            pieces: list[bytes] = []
-            item = self._queue.get()
-            while item is not None:
-                pieces += item
-                if len(pieces) >= _BATCH - 8:
-                    break
-                try:
-                    item = self._queue.get_nowait()
-                except Empty:
-                    break
-            ended = item is None
-            try:
-                self._write(pieces)
-            except OSError:
-                # Nobody reads any more (EPIPE, EIO): the services go on.
-                self.broken = ended = True
-            waited_for = self._room is not None and not self.full
-            if self.broken or waited_for or (self.lagging and self._half_empty):
-                with contextlib.suppress(RuntimeError):
-                    self._loop.call_soon_threadsafe(self._tell_room)
-
-    def _write(self, pieces: list[bytes]) -> None:
-        size = sum(map(len, pieces))
-        if not size:
-            return
-        try:
-            written = os.writev(self._fd, pieces)
-        except BlockingIOError:
-            written = 0
-        self._done_bytes += written
-        if written < size:
-            rest = memoryview(b"".join(pieces))[written:]
-            while rest:
-                try:
-                    written = os.write(self._fd, rest)
-                except BlockingIOError:
-                    # Somebody who shares it with us, as Node does, has made it so.
-                    _wait_until_writable(self._fd)
-                    continue
-                self._done_bytes += written
-                rest = rest[written:]
-
-    def _tell_room(self) -> None:
-        if self._room is not None:
-            self._room.set()
-            self._room = None
-        if self.lagging and (self.broken or self._half_empty):
-            self.lagging = False
-            self._caught_up()
 
 
 class Source:
@@ -415,12 +297,6 @@ class Relay:
                 self._take(part + b"\n")
                 self._view.show_part(self._source, part)
         await until_readable(self._fd)
-
-
-def _wait_until_writable(fd: int) -> None:
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
-    poll.poll()
 
 
 def _is_readable(fd: int) -> bool:
