@@ -12,7 +12,8 @@ from portweave.calls.connection import Connection
 from portweave.calls.joining import connect
 from portweave.calls.options import Options
 from portweave.calls.request import Reply, Request
-from portweave.calls.router import Next, Router
+from portweave.calls.router import Router
+from portweave.calls.walk import Next
 from portweave.errors import (
     BadPath,
     Cancelled,

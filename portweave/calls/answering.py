@@ -11,9 +11,10 @@ from typing import Any
 
 from portweave import wire
 from portweave.calls.request import Reply, Request, as_failure
-from portweave.calls.router import Direct, Router
+from portweave.calls.router import Router
 from portweave.calls.session import Session
 from portweave.calls.trace import current
+from portweave.calls.walk import Direct
 from portweave.errors import ClusterError, MessageTooLarge, NotSerializable, Overloaded
 
 log = logging.getLogger("portweave.calls")

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from portweave.calls.request import Reply, Request, as_failure
-from portweave.calls.router import Next, Router
+from portweave.calls.router import Router
+from portweave.calls.walk import Next
 from portweave.errors import BadPath, PeerDied, RouteNotFound
 
 
