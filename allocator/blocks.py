@@ -3,9 +3,10 @@
 import os
 import time
 
+from portweave.allocator.files import make_folders, sync_folder
 from portweave.allocator.model import Entry, Key
 from portweave.allocator.plan import Keep, Request, covers, entry_of, settle
-from portweave.allocator.registry import load, load_again, make_folders, store, sweep, sync_folder
+from portweave.allocator.registry import load, load_again, store, sweep
 from portweave.errors import PinTakenError, RegistryLockedError, RegistryUnwritableError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work

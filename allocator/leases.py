@@ -9,9 +9,9 @@ whose it is has been removed in part, and is over.
 import os
 import time
 
+from portweave.allocator.files import make_folders, read_all, remove_all, write_new
 from portweave.allocator.jsontext import is_object, pretty
 from portweave.allocator.processes import started_at
-from portweave.allocator.registry import make_folders, read_all, remove_all, write_new
 from portweave.fastjson import loads
 
 TYPE_CHECKING = False  # `typing` costs as much as the work

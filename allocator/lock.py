@@ -18,8 +18,8 @@ import fcntl
 import os
 import time
 
+from portweave.allocator.files import read_all, remove_all
 from portweave.allocator.processes import command_of, started_at
-from portweave.allocator.registry import read_all, remove_all
 from portweave.errors import PortweaveError, RegistryLockedError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work

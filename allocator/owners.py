@@ -2,8 +2,8 @@
 
 import os
 
+from portweave.allocator.files import read_all, write_new
 from portweave.allocator.processes import HAS_PROC, started_at
-from portweave.allocator.registry import read_all, write_new
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

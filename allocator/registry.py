@@ -7,6 +7,7 @@ import os
 import time
 
 from portweave.allocator.entries import entries_from, text_of
+from portweave.allocator.files import read_all, remove_all, write_new
 from portweave.allocator.model import Entry
 from portweave.errors import RegistryDamagedError, RegistryUnwritableError
 from portweave.fastjson import loads
@@ -80,18 +81,6 @@ def load_again(path: str, data: bytes, entries: list[Entry]) -> tuple[bytes, lis
         ) from error
 
 
-def read_all(path: str) -> bytes:
-    """The bytes of a file; `open` and what it imports cost more than the reading."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        pieces: list[bytes] = []
-        while piece := os.read(descriptor, 1 << 18):
-            pieces.append(piece)
-        return b"".join(pieces)
-    finally:
-        os.close(descriptor)
-
-
 def store(
     path: str,
     entries: list[Entry],
@@ -125,22 +114,6 @@ def store(
         raise
 
 
-def write_new(path: str, data: bytes) -> None:
-    """Write a file that only its owner may read, and wait for the disk to have it."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.fchmod(descriptor, 0o600)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    except BaseException:
-        os.unlink(path)
-        raise
-    finally:
-        os.close(descriptor)
-
-
 def _keep_last(target: str, temporary: str) -> None:
     backup = f"{temporary}.bak"
     try:
@@ -150,27 +123,6 @@ def _keep_last(target: str, temporary: str) -> None:
     except OSError:  # a file system without hard links
         write_new(backup, read_all(target))
     os.rename(backup, f"{target}.bak")
-
-
-def sync_folder(path: str) -> None:
-    """Wait for the disk to know the names in the folder that a file lies in: fsync(2)."""
-    descriptor = os.open(os.path.dirname(os.path.realpath(path)), os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def make_folders(path: str) -> None:
-    """Make a folder and those above it, for its owner alone; existing ones keep their modes."""
-    if os.path.isdir(path):
-        return
-    make_folders(os.path.dirname(path))
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        if not os.path.isdir(path):
-            raise
 
 
 def sweep(path: str, now_s: float) -> None:
@@ -186,13 +138,3 @@ def sweep(path: str, now_s: float) -> None:
                 remove_all(leftover)
         except OSError:  # somebody else was faster
             continue
-
-
-def remove_all(path: str) -> None:
-    """Remove a file, or a folder and what lies in it."""
-    try:
-        os.unlink(path)
-    except (IsADirectoryError, PermissionError):
-        for name in os.listdir(path):
-            remove_all(f"{path}/{name}")
-        os.rmdir(path)

@@ -12,10 +12,11 @@ others compare the routes byte for byte.
 import os
 import time
 
+from portweave.allocator.files import read_all, remove_all, write_all, write_new
 from portweave.allocator.lock import FolderLock
 from portweave.allocator.owners import Owners, is_alive, signed_proxy
 from portweave.allocator.processes import started_at
-from portweave.allocator.registry import read_all, remove_all, sweep, write_new
+from portweave.allocator.registry import sweep
 from portweave.allocator.routetext import (
     NotRoutesError,
     RouteMapping,
@@ -375,9 +376,7 @@ def _overwrite(path: str, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         # Blanks over the rest of the old text, so that it is JSON before it is cut.
-        rest = memoryview(data.ljust(os.fstat(descriptor).st_size))
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        write_all(descriptor, data.ljust(os.fstat(descriptor).st_size))
         os.ftruncate(descriptor, len(data))
     finally:
         os.close(descriptor)

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 
 from portweave.allocator import leases
 from portweave.allocator.blocks import give_back, take
+from portweave.allocator.files import remove_all
 from portweave.allocator.model import Key
 from portweave.allocator.plan import Request, chosen_pool
 from portweave.allocator.processes import command_of, executable_of, parent_of, started_at
-from portweave.allocator.registry import load, registry_path, remove_all
+from portweave.allocator.registry import load, registry_path
 from portweave.errors import LeaseUnknownError, StateUnwritableError, UsageError
 from portweave.procfiles.load import anonymous
 

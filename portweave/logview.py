@@ -3,6 +3,7 @@
 import os
 import time
 
+from portweave.allocator.files import write_all
 from portweave.logquery import Folder, Query, Source, find_sources, merged
 from portweave.moment import local, rfc3339
 from portweave.supervisor.core.lines import (
@@ -104,10 +105,9 @@ class Printer:
 
     def flush(self) -> None:
         """Write all that was shown."""
-        data = memoryview(b"".join(self._pieces))
+        data = b"".join(self._pieces)
         self._pieces, self._size = [], 0
-        while data:
-            data = data[os.write(self._fd, data) :]
+        write_all(self._fd, data)
 
     def close(self) -> None:
         """Write all, and end a line that is open."""

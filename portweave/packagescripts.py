@@ -2,8 +2,8 @@
 
 import os
 
+from portweave.allocator.files import read_all
 from portweave.allocator.jsontext import is_object
-from portweave.allocator.registry import read_all
 from portweave.fastjson import loads
 
 

@@ -8,11 +8,12 @@ import time
 from _thread import get_ident
 
 from portweave.allocator.blocks import take
+from portweave.allocator.files import read_all
 from portweave.allocator.listeners import listening
 from portweave.allocator.model import Entry, Key
 from portweave.allocator.naming import instance_name, offset_from, project_name
 from portweave.allocator.plan import Request, block_order, chosen_pool
-from portweave.allocator.registry import read_all, registry_path
+from portweave.allocator.registry import registry_path
 from portweave.allocator.worktree import Worktree, locate, outside_git
 from portweave.errors import (
     CurrentEnvError,

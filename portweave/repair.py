@@ -13,10 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from portweave.allocator.blocks import update
 from portweave.allocator.entries import entry_from
+from portweave.allocator.files import read_all, remove_all, sync_folder, write_new
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.allocator.lock import Lock
 from portweave.allocator.model import Entry, Key
-from portweave.allocator.registry import load, read_all, remove_all, store, sync_folder, write_new
+from portweave.allocator.registry import load, store
 from portweave.allocator.worktree import locate
 from portweave.errors import PortweaveError, RegistryDamagedError, RegistryUnwritableError
 from portweave.findings import shared_ports

@@ -7,7 +7,7 @@ from glob import escape, glob
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from portweave.allocator.registry import read_all
+from portweave.allocator.files import read_all
 from portweave.errors import TrustFailedError
 from portweave.supervisor.core.trust import (
     DATABASES,

@@ -16,11 +16,11 @@ import fcntl
 import os
 import time
 
+from portweave.allocator.files import is_locked, read_all, replace
 from portweave.allocator.jsontext import is_object, pretty
 from portweave.allocator.leases import state_dir
 from portweave.allocator.naming import path_digest
 from portweave.allocator.processes import started_at
-from portweave.allocator.registry import read_all
 from portweave.errors import StackRunningError, StateUnwritableError
 from portweave.fastjson import loads
 
@@ -201,13 +201,7 @@ class Hold:
             "detached": record.detached,
         }
         # It says who lives now; after a power cut nobody does, so this one needs no fsync.
-        new = f"{self._record}.tmp.{os.getpid()}"
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, (pretty(fields) + "\n").encode("utf-8", "surrogateescape"))
-        finally:
-            os.close(descriptor)
-        os.replace(new, self._record)
+        replace(self._record, f"{pretty(fields)}\n".encode("utf-8", "surrogateescape"))
 
     def read(self) -> StackRecord | None:
         """The record that lies there: ours, or that of one whose end nobody saw."""
@@ -275,7 +269,7 @@ def stack_around(folder: str, start: str, *, held: bool = True) -> StackRecord |
         ending = f"-{path_digest(place)[:12]}{_RECORD}"
         for name in names:
             key = name.removesuffix(_RECORD)
-            if name.endswith(ending) and _is_held(f"{folder}/{key}{_LOCK}") == held:
+            if name.endswith(ending) and is_held(folder, key) == held:
                 return _read(f"{folder}/{name}")
         # Beyond the worktree begins another one's.
         if place == "/" or os.path.lexists(f"{place}/.git"):
@@ -305,12 +299,12 @@ def keys(folder: str, *, held: bool) -> list[str]:
     except OSError:
         return []
     found = [name.removesuffix(_RECORD) for name in sorted(names) if name.endswith(_RECORD)]
-    return [key for key in found if _is_held(f"{folder}/{key}{_LOCK}") == held]
+    return [key for key in found if is_held(folder, key) == held]
 
 
 def is_held(folder: str, key: str) -> bool:
     """Whether somebody runs a stack."""
-    return _is_held(f"{folder}/{key}{_LOCK}")
+    return is_locked(f"{folder}/{key}{_LOCK}")
 
 
 def is_same(record: StackRecord) -> bool:
@@ -320,20 +314,6 @@ def is_same(record: StackRecord) -> bool:
 
 def _path(folder: str, key: str) -> str:
     return f"{folder}/{key}{_RECORD}"
-
-
-def _is_held(path: str) -> bool:
-    try:
-        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
 
 
 def _read(path: str) -> StackRecord | None:

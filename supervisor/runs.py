@@ -8,6 +8,7 @@ enough to tell which have changed, and nothing to read a secret from.
 import os
 from collections.abc import Mapping
 
+from portweave.allocator.files import replace
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.supervisor.core.plan import InstancePlan
 
@@ -99,11 +100,7 @@ class Runs:
         path = f"{self._folder}/{name}.json"
         try:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
-            new = f"{path}.tmp.{os.getpid()}"
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-                json.dump(data, file)
-            os.replace(new, path)
+            replace(path, json.dumps(data).encode())
         except OSError:
             # It only helps to explain: a full disk is told elsewhere.
             return

@@ -5,6 +5,7 @@ import select
 import sys
 from binascii import a2b_base64, b2a_base64
 
+from portweave.allocator.files import write_all
 from portweave.allocator.jsontext import is_object
 from portweave.args import Args
 from portweave.asking import STACK, names_of, say
@@ -178,5 +179,4 @@ def _do_nothing(_number: int, _frame: object) -> None:
 
 def _write(data: bytes) -> None:
     sys.stdout.flush()
-    while data:
-        data = data[os.write(1, data) :]
+    write_all(1, data)

@@ -3,8 +3,8 @@
 import os
 import sys
 
+from portweave.allocator.files import read_all, write_all
 from portweave.allocator.hostsfile import block, with_block, without_block
-from portweave.allocator.registry import read_all
 from portweave.args import Args, Option
 from portweave.errors import HostsUnwritableError, UsageError
 from portweave.supervisor.proxy.station import open_store
@@ -88,7 +88,7 @@ def _replace(path: str, text: str) -> None:
     status = os.stat(target) if os.path.exists(target) else None
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:
-        os.write(descriptor, data)
+        write_all(descriptor, data)
         if status is not None:
             os.fchmod(descriptor, status.st_mode & 0o7777)
             os.fchown(descriptor, status.st_uid, status.st_gid)

@@ -2,6 +2,7 @@
 
 import os
 
+from portweave.allocator.files import write_all
 from portweave.allocator.jsontext import compact
 from portweave.args import Args, Option
 from portweave.become import execute
@@ -129,10 +130,8 @@ def _banner(prepared: Prepared, words: list[str], *, verbose: bool) -> str:
 
 def _say(text: str) -> None:
     """Write to stderr at once; a command runs whether or not anybody reads this."""
-    rest = text.encode("utf-8", "surrogateescape")
     try:
-        while rest:
-            rest = rest[os.write(2, rest) :]
+        write_all(2, text.encode("utf-8", "surrogateescape"))
     except OSError:
         return
 

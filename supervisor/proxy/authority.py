@@ -7,7 +7,7 @@ import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from portweave.allocator.registry import read_all
+from portweave.allocator.files import read_all
 from portweave.errors import AuthorityError, TlsMissingError
 from portweave.supervisor.proxy.cafiles import ca_path, key_path, write_new
 

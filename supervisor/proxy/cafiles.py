@@ -6,7 +6,7 @@ a program that is told of a file by SSL_CERT_FILE looks at nothing else.
 
 import os
 
-from portweave.allocator.registry import read_all
+from portweave.allocator.files import read_all, sync_folder, write_all
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -83,9 +83,7 @@ def write_new(path: str, data: bytes, mode: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o600)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        write_all(descriptor, data)
         os.fchmod(descriptor, mode)
         os.fsync(descriptor)
         os.replace(temporary, path)
@@ -94,11 +92,7 @@ def write_new(path: str, data: bytes, mode: int) -> None:
         raise
     finally:
         os.close(descriptor)
-    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path)
 
 
 def _mark(path: str) -> str:

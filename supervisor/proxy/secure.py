@@ -12,6 +12,7 @@ import ssl
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from portweave.allocator.files import write_all
 from portweave.allocator.hostnames import LONGEST_LABEL, LONGEST_NAME
 from portweave.errors import PortweaveError
 from portweave.supervisor.core.hosts import LOOPBACK_NAMES, normal
@@ -136,7 +137,7 @@ class Identities:
         path = f"{self._folder}/leaf.pem.{os.getpid()}"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, pem)
+            write_all(descriptor, pem)
             context.load_cert_chain(path)
         finally:
             os.close(descriptor)

@@ -9,10 +9,10 @@ import fcntl
 import os
 import time
 
+from portweave.allocator.files import is_locked, read_all, replace
 from portweave.allocator.leases import state_dir
 from portweave.allocator.listeners import listening
 from portweave.allocator.processes import command_of, started_at
-from portweave.allocator.registry import read_all
 from portweave.allocator.routes import RouteStore
 from portweave.errors import ProxyRunningError
 
@@ -25,6 +25,8 @@ _PORTS_TRIED = 100
 _LOCK = "proxy.lock"
 _OWNER = "proxy.owner"
 _TLS = "proxy.tls"
+# Other users may ask where the proxy is.
+_MODE = 0o644
 _YES = frozenset({"1", "true", "yes", "on"})
 # From listening to signing it is a few milliseconds.
 _SIGNS_S = 1.0
@@ -124,26 +126,17 @@ def port_to_be(store: RouteStore, wanted: int | None = None) -> int:
         if running is not None:
             return running.port
         busy = listening(candidates)
-        if candidates[0] not in busy or not _is_taken(store) or time.monotonic() > until_s:
+        is_late = time.monotonic() > until_s
+        if candidates[0] not in busy or not is_locked(_lock_path(store)) or is_late:
             break
         # It may be our own that listens there, and has not signed yet.
         time.sleep(_PAUSE_S)
     return next((port for port in candidates if port not in busy), candidates[0])
 
 
-def _is_taken(store: RouteStore) -> bool:
-    """Whether somebody holds the post of a folder."""
-    try:
-        lock = os.open(f"{os.path.dirname(store.pid_path)}/{_LOCK}", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
+def _lock_path(store: RouteStore) -> str:
+    """What whoever holds the post of a folder has locked."""
+    return f"{os.path.dirname(store.pid_path)}/{_LOCK}"
 
 
 class Post:
@@ -162,7 +155,7 @@ class Post:
         self._store = store
         folder = os.path.dirname(store.pid_path)
         self._owner, self._tls = f"{folder}/{_OWNER}", f"{folder}/{_TLS}"
-        self._lock = os.open(f"{folder}/{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._lock = os.open(_lock_path(store), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         other: int | None = None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -192,13 +185,13 @@ class Post:
         """
         pid = os.getpid()
         if secure:
-            _write(self._tls, "1")
+            replace(self._tls, b"1", _MODE)
         elif os.path.lexists(self._tls):
             os.unlink(self._tls)
-        _write(self._owner, f"{pid} {started_at(pid)}\n")
-        _write(self._store.port_file_path, str(port))
+        replace(self._owner, f"{pid} {started_at(pid)}\n".encode(), _MODE)
+        replace(self._store.port_file_path, str(port).encode(), _MODE)
         # The last one: who finds it finds the others.
-        _write(self._store.pid_path, str(pid))
+        replace(self._store.pid_path, str(pid).encode(), _MODE)
 
     def close(self) -> None:
         """Give it up; what another one has signed since is left alone."""
@@ -216,13 +209,3 @@ def candidate_ports(chosen: int | None) -> "list[int]":
     if chosen is not None:
         return [chosen]
     return list(range(DEFAULT_PORT, DEFAULT_PORT + _PORTS_TRIED))
-
-
-def _write(path: str, text: str) -> None:
-    temporary = f"{path}.tmp.{os.getpid()}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-    try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)
-    os.replace(temporary, path)
