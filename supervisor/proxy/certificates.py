@@ -66,22 +66,11 @@ def make_authority(who: str, now: datetime.datetime) -> Authority:
     """
     key = new_key()
     name = _name(f"portweave local CA ({who})")
-    usage = x509.KeyUsage(
-        key_cert_sign=True,
-        crl_sign=True,
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
     permitted = [x509.DNSName(TLD), *(x509.IPAddress(network) for network in _LOOPBACK)]
     certificate = (
         _builder(name, name, key, now, AUTHORITY_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
         .add_extension(x509.NameConstraints(permitted, None), critical=True)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
@@ -107,23 +96,12 @@ def make_leaf(
     """
     issuer = authority.certificate
     found = [_general(name) for name in names]
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=False,
-        crl_sign=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
     return (
         # What a browser reads are the alternative names; this is for people.
         _builder(_name("portweave"), issuer.subject, key, now, LEAF_DAYS)
         .add_extension(x509.SubjectAlternativeName(found), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()),
@@ -189,6 +167,21 @@ def _builder(
         .not_valid_before(now - _SKEW)
         .not_valid_after(now - _SKEW + datetime.timedelta(days=days))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """What a key is for: to sign certificates, or connections."""
+    return x509.KeyUsage(
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 
