@@ -25,24 +25,13 @@ from startup import environment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.browser import Browser, Page
+from tests.browser import WATCH_STATE, Browser, Page
 
 SERVICES = """
 services:
   one: {command: "echo up; exec sleep 10000", port: false, restart: "no", ready: {log: up}}
   two: {command: "echo up; exec sleep 10000", port: false, restart: "no", ready: {log: up}}
 """
-# Resolves with the time at which a service's state is drawn as another one.
-CHANGED = """(() => {
-    const word = document.querySelector('[data-root="%s"] [data-service="two"] .word');
-    window.changed = new Promise((done) => {
-        new MutationObserver((_, observer) => {
-            observer.disconnect();
-            done(performance.timeOrigin + performance.now());
-        }).observe(word, { characterData: true, childList: true, subtree: true });
-    });
-    return true;
-})()"""
 
 
 def main() -> None:
@@ -160,7 +149,7 @@ def change(portweave: str, page: Page, root: Path, environ: dict[str, str]) -> f
     done = subprocess.run(argv, cwd=root, env=environ, check=True, capture_output=True)
     rows = json.loads(done.stdout)["services"]
     pid = next(row["pid"] for row in rows if row["name"] == "two")
-    page.run(CHANGED % root)
+    page.run(WATCH_STATE % (root, "two"))
     killed_s = time.time()
     os.kill(pid, signal.SIGKILL)
     return float(page.run("window.changed")) - killed_s * 1e3

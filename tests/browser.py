@@ -17,7 +17,8 @@ from websockets.sync.client import connect
 PICTURES = Path(__file__).resolve().parents[1] / "test-output"
 PATIENCE_S = 20.0
 _PAUSE_S = 0.05
-_FLAGS = (
+# Of any browser that is started, however its page is looked at.
+FLAGS = (
     "--headless=new",
     # As root, in a container, there is no sandbox to be had, and /dev/shm may be small.
     "--no-sandbox",
@@ -29,8 +30,19 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-extensions",
-    "--remote-debugging-port=0",
 )
+# `window.changed` resolves with the time at which the state of a service of a root is drawn as
+# another one.
+WATCH_STATE = """(() => {
+    const word = document.querySelector('[data-root="%s"] [data-service="%s"] .word');
+    window.changed = new Promise((done) => {
+        new MutationObserver((_, observer) => {
+            observer.disconnect();
+            done(performance.timeOrigin + performance.now());
+        }).observe(word, { characterData: true, childList: true, subtree: true });
+    });
+    return true;
+})()"""
 # Where the button or link of a name is; null while it is not there, moves, or is covered.
 # A tab that nobody sees draws no frame, so they are not waited for alone.
 _FIND = """(async () => {
@@ -222,7 +234,13 @@ class Browser:
         self._said = folder / "chromium.err"
         with self._said.open("wb") as said:
             self._process = subprocess.Popen(
-                [program, *_FLAGS, f"--user-data-dir={folder / 'profile'}", "about:blank"],
+                [
+                    program,
+                    *FLAGS,
+                    "--remote-debugging-port=0",
+                    f"--user-data-dir={folder / 'profile'}",
+                    "about:blank",
+                ],
                 stdout=subprocess.DEVNULL,
                 stderr=said,
                 env={**os.environ, "HOME": str(folder)},

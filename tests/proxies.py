@@ -1,17 +1,67 @@
 """What tests of the proxy need: one beside the test, and services that do as they are told."""
 
 import asyncio
+import contextlib
+import re
 import socket
+import subprocess
 import threading
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
-from portweave.routes import RouteInfo
+from portweave.routes import RouteInfo, RouteStore
 from portweave.supervisor.proxy.secure import Identities
 from portweave.supervisor.proxy.server import Advice, ProxyServer
 from portweave.supervisor.quickloop import QuickLoop
+from tests.conftest import take_ports
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
 
 PATIENCE_S = 10.0
+
+
+class UsersProxy:
+    """The proxy that a user's stacks have in common; whoever needs it first starts it.
+
+    Args:
+        home: The user's.
+        env: Variables that stacks are started with, besides.
+
+    Attributes:
+        port: Where it is to listen.
+        env: The variables that stacks are started with.
+        folder: Of its state.
+        store: Its routes.
+    """
+
+    def __init__(self, home: Path, **env: str) -> None:
+        self.port = take_ports(1).start
+        self.env = {
+            "PORTWEAVE_PROXY": None,
+            "PORTWEAVE_PROXY_PORT": str(self.port),
+            "PORTWEAVE_PROXY_LINGER": "400ms",
+            **env,
+        }
+        self.folder = home / "state/portweave/proxy"
+        self.store = RouteStore(self.folder, private=True)
+
+
+@contextlib.contextmanager
+def proxy_run(cli: "Cli", *flags: str) -> Generator[tuple["subprocess.Popen[str]", int]]:
+    """`portweave proxy run` at a free port: the process, which is asked to end, and the port."""
+    argv = [*cli.argv, "proxy", "run", "--port", "0", *flags]
+    with subprocess.Popen(argv, env=cli.env(), stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            line = process.stderr.readline()
+            found = re.search(r"listens on https?://127\.0\.0\.1:(\d+)", line)
+            assert found, line
+            yield process, int(found[1])
+        finally:
+            process.terminate()
+    assert process.returncode == 0
 
 
 class Loop:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser import FLAGS
+
 if TYPE_CHECKING:
     from tests.integration.conftest import Stack, StartUp
 
@@ -103,19 +105,7 @@ def browse(stack: "Stack", folder: Path) -> str:
     url = f"http://127.0.0.1:{stack.port('WEB_PORT')}/"
     pictures = Path(__file__).resolve().parents[2] / "test-output"
     pictures.mkdir(exist_ok=True)
-    flags = [
-        "--headless",
-        # As root, in a container, there is no sandbox to be had.
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={folder / 'profile'}",
-        "--virtual-time-budget=3000",
-    ]
+    flags = [*FLAGS, f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=3000"]
     picture = pictures / f"quickstart-{stack.root.name}.png"
     outputs = [["--dump-dom"], [f"--screenshot={picture}", "--window-size=900,700"]]
     pages = [

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.panels import wait_for_state
+from tests.proxies import proxy_run
 from tests.stacks import IDLE, SERVE, write
 
 if TYPE_CHECKING:
@@ -378,25 +379,14 @@ def test_a_tab_that_nobody_sees_holds_no_connection_and_catches_up(
 
 
 def test_it_is_used_by_its_name(
-    panel: "StartPanel", shop: Path, cli: "Cli", pages: "Pages", tmp_path: Path
+    panel: "StartPanel", shop: Path, cli: "Cli", pages: "Pages"
 ) -> None:
     """Through the proxy: what is live stays so, and changes are as good as its own page's."""
-    proxy = subprocess.Popen(
-        [*cli.argv, "proxy", "run", "--port", "0"],
-        cwd=tmp_path,
-        env=cli.env(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert proxy.stderr is not None
-    found = re.search(r"127\.0\.0\.1:(\d+)", proxy.stderr.readline())
-    assert found
-    url = f"http://portweave.localhost:{found[1]}/"
-    try:
+    with proxy_run(cli) as (_, port):
         one = panel(PORTWEAVE_PROXY="1")
-        assert url in one.said
+        assert f"http://portweave.localhost:{port}/" in one.said
         page = pages()
-        page.go(url)
+        page.go(f"http://portweave.localhost:{port}/")
         page.wait_for_text("live", within=".connection")
         wait_for_state(page, "web", "ready")
         page.press("Stop web")
@@ -416,7 +406,3 @@ def test_it_is_used_by_its_name(
         one.end()
         page.wait_for_text("connection lost", within=".connection")
         page.problems.clear()
-    finally:
-        proxy.terminate()
-        proxy.wait(10)
-        proxy.stderr.close()

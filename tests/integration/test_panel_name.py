@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 
 from portweave.supervisor import peer
 from tests.panels import Panel
-from tests.proxies import Caller
+from tests.proxies import Caller, proxy_run
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -48,22 +47,10 @@ def panel(panel: "StartPanel") -> "StartPanel":
 
 
 @pytest.fixture
-def proxy_port(cli: "Cli", tmp_path: Path) -> Iterator[int]:
+def proxy_port(cli: "Cli") -> Iterator[int]:
     """The port of the user's proxy."""
-    process = subprocess.Popen(
-        [*cli.argv, "proxy", "run", "--port", "0"],
-        cwd=tmp_path,
-        env=cli.env(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    found = re.search(r"listens on http://127\.0\.0\.1:(\d+)", process.stderr.readline())
-    assert found
-    yield int(found[1])
-    process.terminate()
-    assert process.wait(10) == 0
-    process.stderr.close()
+    with proxy_run(cli) as (_, port):
+        yield port
 
 
 def ask(port: int, head: str, body: str = "") -> tuple[int, str]:
@@ -195,40 +182,26 @@ def test_another_user_of_this_machine_is_refused_by_the_proxy(
 
 @AS_OTHER
 def test_another_user_is_refused_over_http_2_too(
-    panel: "StartPanel", cli: "Cli", tmp_path: Path, need: Callable[..., None]
+    panel: "StartPanel", cli: "Cli", need: Callable[..., None]
 ) -> None:
     need("curl")
-    process = subprocess.Popen(
-        [*cli.argv, "proxy", "run", "--port", "0", "--tls"],
-        cwd=tmp_path,
-        env=cli.env(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    found = re.search(r"://127\.0\.0\.1:(\d+)", process.stderr.readline())
-    assert found
-    one = panel()
-    assert one.said == f"[portweave] panel: https://{HOST}:{found[1]}/\n"
 
-    def ask_as(user: int) -> tuple[str, str]:
+    def ask_as(user: int, port: int) -> tuple[str, str]:
         done = subprocess.run(
-            ["/usr/bin/env", "curl", "-sk", "--http2", "--connect-to", f"::127.0.0.1:{found[1]}",
-             "-w", "\n%{http_version} %{http_code}", f"https://{HOST}:{found[1]}/"],
+            ["/usr/bin/env", "curl", "-sk", "--http2", "--connect-to", f"::127.0.0.1:{port}",
+             "-w", "\n%{http_version} %{http_code}", f"https://{HOST}:{port}/"],
             capture_output=True, check=True, timeout=20, user=user, extra_groups=[], text=True,
         )  # fmt: skip
         page, _, status = done.stdout.rpartition("\n")
         return page, status
 
-    try:
-        page, status = ask_as(0)
+    with proxy_run(cli, "--tls") as (_, port):
+        one = panel()
+        assert one.said == f"[portweave] panel: https://{HOST}:{port}/\n"
+        page, status = ask_as(0, port)
         assert (one.token in page, status) == (True, "2 200")
-        page, status = ask_as(NOBODY)
+        page, status = ask_as(NOBODY, port)
         assert (one.token in page, status) == (False, "2 403")
-    finally:
-        process.terminate()
-        process.wait(10)
-        process.stderr.close()
 
 
 def connections(address: str, user: int) -> Iterator[tuple[peer.End, peer.End]]:

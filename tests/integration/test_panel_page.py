@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser import WATCH_STATE
 from tests.conftest import Cli
 from tests.panels import state_of, wait_for_state
 from tests.stacks import SERVE, write
@@ -364,25 +365,12 @@ def test_many_stacks_that_run_are_watched_at_once(
     took_ms: list[float] = []
     for root in roots[::4]:
         (row,) = [row for row in services_of(cli, root) if row["name"] == "two"]
-        page.run(WATCH_WORD % root)
+        page.run(WATCH_STATE % (root, "two"))
         killed_s = time.time()
         os.kill(row["pid"], signal.SIGKILL)
         took_ms.append(page.run("window.changed") - killed_s * 1e3)
     page.wait_for_text("3 in trouble", within=".totals")
     assert min(took_ms) < 500, took_ms
-
-
-# Resolves with the time at which a state is drawn as another one.
-WATCH_WORD = """(() => {
-    const word = document.querySelector('[data-root="%s"] [data-service="two"] .word');
-    window.changed = new Promise((done) => {
-        new MutationObserver((_, observer) => {
-            observer.disconnect();
-            done(performance.timeOrigin + performance.now());
-        }).observe(word, { characterData: true, childList: true, subtree: true });
-    });
-    return true;
-})()"""
 
 
 def services_of(cli: Cli, root: Path) -> list[dict[str, Any]]:

@@ -695,23 +695,34 @@ def test_what_can_be_understood_in_two_ways_is_refused(
     assert behind.seen == []
 
 
+class Silent:
+    """A service that reads a request and answers nothing.
+
+    Attributes:
+        has_come: Set when there is a head.
+        is_over: Set when nothing more comes.
+    """
+
+    def __init__(self) -> None:
+        self.has_come, self.is_over = threading.Event(), threading.Event()
+
+    def __call__(self, caller: Caller, _: Service) -> None:
+        caller.head()
+        self.has_come.set()
+        caller.rest()
+        self.is_over.set()
+
+
 def test_damage_within_a_body_ends_both_sides(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
-    has_come, is_over = threading.Event(), threading.Event()
-
-    def serve(caller: Caller, _: Service) -> None:
-        caller.head()
-        has_come.set()
-        caller.rest()
-        is_over.set()
-
-    with proxy(a=service(serve).port).connect() as caller:
+    silent = Silent()
+    with proxy(a=service(silent).port).connect() as caller:
         caller.send(f"{HEAD}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
-        assert has_come.wait(10)
+        assert silent.has_come.wait(10)
         caller.send("5\nGET /smuggled HTTP/1.1\r\n\r\n")
         assert b" 400 " in caller.rest()
-    assert is_over.wait(10)
+    assert silent.is_over.wait(10)
 
 
 @pytest.mark.parametrize("flood", ["3;" + "x" * 300_000, "0\r\nX: " + "y" * 300_000])
@@ -739,18 +750,11 @@ def test_an_early_answer_is_read_although_the_request_goes_on(
 def test_a_client_that_leaves_takes_its_request_back(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
-    has_come, is_over = threading.Event(), threading.Event()
-
-    def serve(caller: Caller, _: Service) -> None:
-        caller.head()
-        has_come.set()
-        caller.rest()
-        is_over.set()
-
-    with proxy(a=service(serve).port).connect() as caller:
+    silent = Silent()
+    with proxy(a=service(silent).port).connect() as caller:
         caller.send("GET / HTTP/1.1\r\nHost: a.localhost\r\n\r\n")
-        assert has_come.wait(10)
-    assert is_over.wait(10)
+        assert silent.has_come.wait(10)
+    assert silent.is_over.wait(10)
 
 
 def test_slow_and_silent_clients_are_not_waited_for(

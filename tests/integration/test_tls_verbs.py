@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portweave.errors import AuthorityError, ProxySchemeError, TlsMissingError
-from portweave.routes import RouteStore
 from portweave.supervisor.proxy.start import stop
-from tests.conftest import take_ports
-from tests.proxies import PATIENCE_S, Caller
+from tests.proxies import PATIENCE_S, Caller, UsersProxy
 from tests.stacks import SERVE, write
 from tests.streams import trusting
 
@@ -29,26 +27,8 @@ services:
 """
 
 
-class Web:
-    """The user's proxy.
-
-    Attributes:
-        port: Where it is to listen.
-        env: The variables that stacks are started with.
-        folder: Of its state.
-        store: Its routes.
-    """
-
-    def __init__(self, home: Path) -> None:
-        self.port = take_ports(1).start
-        self.env = {
-            "PORTWEAVE_PROXY": None,
-            "PORTWEAVE_PROXY_PORT": str(self.port),
-            "PORTWEAVE_PROXY_LINGER": "400ms",
-            "PORTWEAVE_TLS": "1",
-        }
-        self.folder = home / "state/portweave/proxy"
-        self.store = RouteStore(self.folder, private=True)
+class Web(UsersProxy):
+    """What a browser sees by HTTPS."""
 
     def get(self, host: str) -> bytes:
         """What is answered to a request by HTTPS."""
@@ -61,7 +41,7 @@ class Web:
 
 @pytest.fixture
 def web(home: Path) -> Iterator[Web]:
-    web = Web(home)
+    web = Web(home, PORTWEAVE_TLS="1")
     yield web
     stop(web.store)
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from portweave.routes import RouteStore
 from portweave.supervisor.proxy.start import stop
 from portweave.supervisor.proxy.station import find_proxy
 from tests.conftest import take_ports
+from tests.proxies import UsersProxy
 from tests.stacks import SERVE, write
 
 if TYPE_CHECKING:
@@ -36,23 +36,8 @@ services:
 """
 
 
-class Web:
-    """What a browser sees of the names.
-
-    Attributes:
-        port: Where the proxy is to listen.
-        env: The variables that stacks are started with.
-        store: The routes.
-    """
-
-    def __init__(self, home: Path) -> None:
-        self.port = take_ports(1).start
-        self.env = {
-            "PORTWEAVE_PROXY": None,
-            "PORTWEAVE_PROXY_PORT": str(self.port),
-            "PORTWEAVE_PROXY_LINGER": "400ms",
-        }
-        self.store = RouteStore(home / "state/portweave/proxy", private=True)
+class Web(UsersProxy):
+    """What a browser sees of the names."""
 
     def get(self, host: str, path: str = "/", *, timeout_s: float = 20.0) -> tuple[int, str]:
         """Status and text of the answer to a request for a name."""

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portweave.routes import RouteStore
+from tests.proxies import proxy_run
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -35,25 +34,18 @@ def test_with_a_route_it_is_the_name(
     cli: "Cli",
     repo: Callable[[int], list[Path]],
     home: Path,
-    spawned: Callable[..., subprocess.Popen[bytes]],
 ) -> None:
     main, linked = repo(1)
-    proxy = spawned(
-        [sys.executable, "-Im", "portweave", "proxy", "run", "--port", "0"],
-        env=cli.env(),
-        stderr=subprocess.PIPE,
-    )
-    assert proxy.stderr is not None
-    at = int(proxy.stderr.readline().rpartition(b"127.0.0.1:")[2].split()[0])
-    store = RouteStore(home / "state/portweave/proxy")
-    for root, domain in ((main, "shop"), (linked, "shop-1.shop")):
-        (root / "portweave.yaml").write_text(DEFINITIONS)
-        port = int(cli("port", "web", cwd=root).stdout)
-        store.add_route(f"site-1.{domain}.localhost", port, os.getpid())
-        assert cli("url", "web", cwd=root).stdout == f"http://site-1.{domain}.localhost:{at}\n"
-    # Another one's port has the name.
-    store.add_route("site-1.shop.localhost", 1, os.getpid())
-    assert "127.0.0.1" in cli("url", "web", cwd=main).stdout
+    with proxy_run(cli) as (_, at):
+        store = RouteStore(home / "state/portweave/proxy")
+        for root, domain in ((main, "shop"), (linked, "shop-1.shop")):
+            (root / "portweave.yaml").write_text(DEFINITIONS)
+            port = int(cli("port", "web", cwd=root).stdout)
+            store.add_route(f"site-1.{domain}.localhost", port, os.getpid())
+            assert cli("url", "web", cwd=root).stdout == f"http://site-1.{domain}.localhost:{at}\n"
+        # Another one's port has the name.
+        store.add_route("site-1.shop.localhost", 1, os.getpid())
+        assert "127.0.0.1" in cli("url", "web", cwd=main).stdout
 
 
 @pytest.mark.parametrize(
