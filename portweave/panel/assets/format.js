@@ -37,7 +37,7 @@ export function plural(count, one, many = `${one}s`) {
 }
 
 // States by how much they want to be seen.
-export const TONES = {
+const TONES = {
   ready: "good",
   completed: "done",
   waiting: "busy",

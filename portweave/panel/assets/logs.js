@@ -5,7 +5,7 @@ import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm
 import { clock, plural } from "./format.js";
 import { mark, write } from "./ansi.js";
 
-export const MOST_LINES = 5000;
+const MOST_LINES = 5000;
 const FIRST_LINES = 1000;
 const COLOURS = 6;
 
