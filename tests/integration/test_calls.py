@@ -302,6 +302,7 @@ def test_when_the_hub_goes_nobody_waits(place: str) -> None:
 def test_a_connection_handles_only_so_much_at_a_time(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         most = running = 0
+        may_end = asyncio.Event()
         async with (
             serving(path, "b", max_concurrency=2, max_queue=3) as b,
             cluster.connect(path, "a") as a,
@@ -312,15 +313,18 @@ def test_a_connection_handles_only_so_much_at_a_time(place: str) -> None:
                 nonlocal most, running
                 running += 1
                 most = max(most, running)
-                await asyncio.sleep(0.01)
+                await may_end.wait()
                 running -= 1
                 return req.load[0]  # type: ignore[no-any-return]
 
-            asks = [a.request("b/count", number) for number in range(8)]
-            found = await asyncio.gather(*asks, return_exceptions=True)
-        assert most == 2
-        assert [one for one in found if isinstance(one, int)] == [0, 1, 2, 3, 4]
-        assert sum(isinstance(one, cluster.Overloaded) for one in found) == 3
+            asks = [asyncio.create_task(a.request("b/count", number)) for number in range(8)]
+            for refused in asks[5:]:
+                with pytest.raises(cluster.Overloaded):
+                    await refused
+            assert (most, running) == (2, 2)
+            may_end.set()
+            assert await asyncio.gather(*asks[:5]) == [0, 1, 2, 3, 4]
+        assert (most, running) == (2, 0)
 
     play(place, scene)
 

@@ -52,9 +52,16 @@ def test_the_command_table_has_every_command() -> None:
     assert set(VERBS) <= set(rows)
 
 
+EXAMPLES = re.findall(r"<!-- example: (\S+) -->\n```\w*\n(.*?)```", README, re.DOTALL)
+
+
+def test_it_has_definition_files() -> None:
+    assert len(EXAMPLES) == README.count("<!-- example:") > 0
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
-    re.findall(r"<!-- example: (\S+) -->\n```\w*\n(.*?)```", README, re.DOTALL),
+    EXAMPLES,
     ids=lambda value: value if "\n" not in value else "",
 )
 def test_its_definition_files_are_valid(tmp_path: Path, cli: "Cli", name: str, text: str) -> None:

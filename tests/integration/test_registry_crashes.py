@@ -117,8 +117,9 @@ def test_a_lease_is_there_wholly_or_not_at_all(
 ) -> None:
     mine = take(path, request_of("first"), impatient).entry
     folder = str(home / "state" / "portweave" / "leases")
-    for step, said in kill_at_each_step(LEASE, [], impatient, how, home):
-        assert mine in load(path), f"lost at step {step}"
+    steps = 0
+    for steps, said in kill_at_each_step(LEASE, [], impatient, how, home):
+        assert mine in load(path), f"lost at step {steps}"
         # Its owner is dead, so whatever is left of it is given to the next one.
         other = request_of("other")
         taken = take(path, other, impatient).entry
@@ -126,6 +127,7 @@ def test_a_lease_is_there_wholly_or_not_at_all(
         assert look(folder, 0.0)[0] == []
         assert {entry.key for entry in load(path)} == {mine.key, other.key}
         give_back(path, lambda key, other=other: key == other.key, impatient)  # type: ignore[misc]
+    assert steps > 30, "it writes, locks and renames more often than that"
 
 
 @MODES
@@ -138,8 +140,10 @@ def test_a_repair_can_be_done_again(
 ) -> None:
     mine = take(path, request_of("first"), impatient).entry
     text = Path(path).read_text()
-    for step, _ in kill_at_each_step(REBUILD, [path], impatient, how, home):
+    steps = 0
+    for steps, _ in kill_at_each_step(REBUILD, [path], impatient, how, home):
         rebuild(path, impatient)
-        assert load(path) == [mine], f"lost at step {step}"
+        assert load(path) == [mine], f"lost at step {steps}"
         # Half of it, as no writer of ours leaves it.
         Path(path).write_text(text[:-15])
+    assert steps > 5, "it sets the old one aside and writes another"

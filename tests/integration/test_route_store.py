@@ -248,10 +248,14 @@ def test_a_lock_that_is_held_is_waited_for(folder: Path) -> None:
     store = RouteStore(folder)
     lock = folder / "routes.lock"
     lock.mkdir(parents=True)
-    release = threading.Timer(0.1, lock.rmdir)
-    release.start()
-    store.add_route("a", 1, 0)
-    release.join()
+    adding = threading.Thread(target=store.add_route, args=("a", 1, 0))
+    adding.start()
+    adding.join(0.1)
+    assert adding.is_alive()
+    assert not (folder / "routes.json").exists()
+    lock.rmdir()
+    adding.join(10)
+    assert [route.hostname for route in store.load_routes()] == ["a"]
 
 
 @pytest.mark.parametrize("kind", ["folder", "file", "link"])

@@ -41,17 +41,28 @@ def test_it_stands_and_falls_with_the_process_that_it_names(project: Path, up: "
     stack_of(
         project,
         """
+def wait_for(question):
+    while not question():
+        time.sleep(0.01)
+
+first = os.getpid()
 if os.fork():
-    time.sleep(0.2)
+    wait_for(lambda: os.path.exists("leave"))
     sys.exit(0)
 os.setsid()
 say(f"MAINPID={os.getpid()}\\nREADY=1")
-time.sleep(0.5)
+wait_for(lambda: os.getppid() != first)
+print("an orphan", flush=True)
+wait_for(lambda: os.path.exists("end"))
 os._exit(3)
 """,
         ", restart: no",
     )
     stack = up(project)
+    stack.wait_for("web ready (")
+    (project / "leave").touch()
+    stack.wait_for("an orphan")
+    (project / "end").touch()
     stack.wait_for("web failed: exited with status 3")
     assert "left" not in stack.said
     assert stack.wait() == 1
