@@ -1,7 +1,6 @@
 """`portweave ask`, and the services of a stack that call each other."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +46,7 @@ def stack(project: Path, up: StartUp) -> Path:
     return project
 
 
-def test_ask(stack: Path, cli: "Cli", eventually: Callable[..., None]) -> None:
+def test_ask(stack: Path, cli: "Cli") -> None:
     done = cli("ask", "api/echo", "1", "text", '{"a": [null]}', "--", "-5", cwd=stack)
     assert done.stdout == '1\ntext\n{"a":[null]}\n-5\n', done.stderr
     done = cli("ask", "--json", "/api/echo", "1.5", cwd=stack)

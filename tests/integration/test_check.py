@@ -169,7 +169,7 @@ def test_the_file_is_found_by_walking_up(cli: Cli, project: Path) -> None:
 
 
 def test_the_walk_ends_at_the_root_of_the_worktree(
-    cli: Cli, tmp_path: Path, repo: Callable[[int], list[Path]]
+    cli: Cli, repo: Callable[[int], list[Path]]
 ) -> None:
     (root,) = repo(0)
     root.parent.joinpath("Procfile").write_text("web: x\n")

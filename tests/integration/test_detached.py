@@ -257,9 +257,7 @@ def test_down_while_it_starts(
     assert "not ready: " in said or "(PW1002)" in said
 
 
-def test_down_as_early_as_it_can_come(
-    detached: "Detached", project: Path, eventually: Callable[..., None]
-) -> None:
+def test_down_as_early_as_it_can_come(detached: "Detached", project: Path) -> None:
     write(project, PAIR)
     for _ in range(3):
         starting = detached.beside("up", "-d")
@@ -278,7 +276,7 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 @pytest.mark.parametrize("victim", ["supervisor", "guardian", "both"])
 def test_down_after_a_kill_finds_nothing_left(
-    detached: "Detached", project: Path, victim: str, eventually: Callable[..., None]
+    detached: "Detached", project: Path, victim: str
 ) -> None:
     write(project, PAIR)
     detached.up()

@@ -128,9 +128,7 @@ def test_a_service_s_variables_are_those_that_up_gives(
     assert told == given
 
 
-def test_a_shell_that_evaluates_it_runs_nothing_and_has_the_values(
-    cli: Cli, root: Path, tmp_path: Path
-) -> None:
+def test_a_shell_that_evaluates_it_runs_nothing_and_has_the_values(cli: Cli, root: Path) -> None:
     nasty = "'; touch pwned; $(touch pwned) `touch pwned` \\ \" ! \t é"
     (root / ".env").write_text(f'API_URL="{nasty}"\nWEB_PORT="1 # x\n2;touch pwned"\n')
     script = 'eval "$("$@")" && printf "%s\\0%s" "$API_URL" "$WEB_PORT"'

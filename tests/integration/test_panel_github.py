@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -219,7 +218,6 @@ def test_the_panel_tells_the_rest_before_and_npms_shape_as_it_is(
     gh: Gh,
     repository: Path,
     cli: "Cli",
-    eventually: Callable[[Callable[[], object]], None],
 ) -> None:
     (repository / "Procfile").write_text("web: exec sleep 1000\n")
     assert cli("run", "--", "true", cwd=repository).returncode == 0

@@ -579,9 +579,7 @@ def test_a_service_that_is_not_up_is_waited_for_by_the_page(
         assert caller.rest().endswith(b"\r\n\r\n")
 
 
-def test_a_service_that_is_being_restarted_is_waited_for(
-    service: Callable[..., Service], proxy: Callable[..., Proxy]
-) -> None:
+def test_a_service_that_is_being_restarted_is_waited_for(proxy: Callable[..., Proxy]) -> None:
     class Soon(Advice):
         async def ask(self, target: object) -> Standing:
             return Standing(patience_s=10.0)

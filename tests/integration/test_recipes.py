@@ -36,7 +36,7 @@ class FastAPI:
 
 
 @pytest.fixture
-def root(repo: Repo, git: Callable[..., str]) -> Path:
+def root(repo: Repo) -> Path:
     (root,) = repo(0)
     (root / "Procfile").write_text("web: a\napi: b\ndb: c\n")
     for name, text in STAND_INS.items():

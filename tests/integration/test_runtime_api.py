@@ -82,7 +82,7 @@ def test_they_answer_as_run_and_show_do(repo: Repo, pool: Pool, cli: Cli) -> Non
     assert json.loads(cli("show", "--json", cwd=root).stdout)["ports"] == {"web": web, "api": api}
 
 
-def test_the_allocation_is_the_entry_of_the_registry(repo: Repo, pool: Pool, home: Path) -> None:
+def test_the_allocation_is_the_entry_of_the_registry(repo: Repo, home: Path) -> None:
     _, linked = repo(1)
     define(linked)
     found = allocation_sync(cwd=linked).unwrap()
@@ -195,7 +195,7 @@ def test_without_a_definition_file_or_count_there_is_an_error(repo: Repo) -> Non
     assert "count=N" in error.hints[-1]
 
 
-def test_a_config_path_is_relative_to_cwd(repo: Repo, tmp_path: Path) -> None:
+def test_a_config_path_is_relative_to_cwd(repo: Repo) -> None:
     (root,) = repo(0)
     below = root / "below"
     below.mkdir()

@@ -101,7 +101,7 @@ def test_what_is_missing_is_told(web: Web, cli: "Cli", tmp_path: Path) -> None:
     assert "pip install 'portweave[tls]'" in done.stderr
 
 
-def test_a_stack_has_https(web: Web, cli: "Cli", detached: "Detached", project: Path) -> None:
+def test_a_stack_has_https(web: Web, detached: "Detached", project: Path) -> None:
     write(project, SHOP)
     done = detached("up", "-d", "--json", env=web.env)
     detached.look()

@@ -292,7 +292,7 @@ def test_a_restart_under_load_loses_no_request(web: Web, cli: "Cli", project: Pa
 
 
 def test_a_proxy_that_a_service_starts_outlives_the_stack(
-    web: Web, cli: "Cli", up: "StartUp", project: Path
+    web: Web, up: "StartUp", project: Path
 ) -> None:
     command = f"{sys.executable} -Im portweave proxy start --port {web.port}"
     write(project, f"services: {{job: {{command: '{command}', oneshot: true, port: false}}}}")
