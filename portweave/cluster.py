@@ -60,10 +60,24 @@ __all__ = [
 class Cluster:
     """A hub, and the processes of its connections.
 
+    Options, all of which may be left out; any other name is a variable of the user's own, which
+    every connection can `get`:
+
+    - `routes`: a folder of scripts, each of which is a connection (`routes`); or name to function,
+      `"package.module:function"`, path of a script, command (a list), or a mapping of own variables
+      with one of these as `route`.
+    - `count`: how many workers there are, from 0 (number of processors).
+    - `respawn`: whether who ends is started again (True); else the end of one ends all.
+    - `env`: what it runs as (`PORTWEAVE_ENV`, `NODE_ENV`, or `development`).
+    - `module_root`: what paths are relative to (the working directory).
+    - `case_sensitive_routing`, `exact`: as of `Router` (True, False).
+    - `timeout`: seconds that a request may take which does not say so itself; None for any (30).
+    - `max_concurrency`, `max_queue`: how many requests a connection handles at a time, and how many
+      may wait for it (64, 1024).
+    - `max_message`: the longest message, in bytes (16 MiB).
+
     Args:
-        options: `routes`, `count`, `respawn`, `env`, `module_root`, `case_sensitive_routing`,
-            `exact`, `timeout`, `max_concurrency`, `max_queue`, `max_message`, and variables of the
-            user's own.
+        options: By name.
     """
 
     def __init__(self, options: Mapping[str, object]) -> None:
@@ -78,7 +92,13 @@ class Cluster:
         overwrite: bool = True,
         **more: object,
     ) -> "Cluster":
-        """Set many options."""
+        """Set many options, by keyword or in a mapping.
+
+        Args:
+            options: By name; a name with dots goes into mappings.
+            overwrite: Whether what is set already is set anew.
+            more: Besides; these win.
+        """
         self._options.update({**(options or {}), **more}, overwrite=overwrite)
         return self
 
@@ -90,17 +110,23 @@ class Cluster:
         overwrite: bool = True,
         **more: object,
     ) -> dict[str, Any]:
-        """Set many options, or none; return all of them, which may be changed."""
+        """Set many options, or none, as `init`; return all of them, which may be changed."""
         self.init(options, overwrite=overwrite, **more)
         return self._options.values
 
     def set(self, name: str, value: object, *, overwrite: bool = True) -> "Cluster":
-        """Set one option; a name with dots goes into mappings."""
+        """Set one option; a name with dots goes into mappings.
+
+        Args:
+            name: Of the option.
+            value: What JSON cannot hold stays in this process.
+            overwrite: Whether one that is set already is set anew.
+        """
         self._options.set(name, value, overwrite=overwrite)
         return self
 
     def get(self, name: str, default: object = None) -> Any:
-        """The value of an option; `default` where there is none."""
+        """The value of an option; `default` where there is none. A name with dots as for `set`."""
         return self._options.get(name, default)
 
     def enable(self, name: str) -> "Cluster":
@@ -146,9 +172,9 @@ class Cluster:
             raise SystemExit(status)
 
     async def serve(self) -> int:
-        """The same within a running loop; return the exit status.
+        """The same within a running loop of asyncio; return the exit status.
 
-        Cancelling it ends all processes.
+        Cancelling it ends all processes. A later call returns 0 at once.
 
         Raises:
             ConfigError: As `start`.
@@ -165,7 +191,12 @@ _declared: list[Cluster] = []
 
 
 def init(options: Mapping[str, object] | None = None, /, **more: object) -> Cluster:
-    """Make a cluster: options as of `Cluster`, by keyword or in a mapping."""
+    """Make a cluster, which `Cluster.start` starts: options as of `Cluster`.
+
+    Args:
+        options: By name.
+        more: Besides; these win.
+    """
     cluster = Cluster({**(options or {}), **more})
     _declared.append(cluster)
     return cluster

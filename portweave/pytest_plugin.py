@@ -39,7 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def portweave_ports(
     _portweave_block: tuple[dict[str, int], dict[str, str]],
 ) -> Mapping[str, int]:
-    """A port of this session's own for each instance of the definition file: `web`, `web.2`."""
+    """A port of this session's own for each instance of the definition file: `web`, `web.2`.
+
+    Without a definition file there are `portweave_count` of them, `port-1` and so on. Where neither
+    is there, or no block is free, the tests that ask for it fail with the error's code.
+    """
     return MappingProxyType(_portweave_block[0])
 
 
@@ -47,7 +51,11 @@ def portweave_ports(
 def portweave_env(
     _portweave_block: tuple[dict[str, int], dict[str, str]],
 ) -> Mapping[str, str]:
-    """Every `envVar` and `discoveryEnv` of the definition file, with this session's ports."""
+    """Every `envVar` and `discoveryEnv` of the definition file, with this session's ports.
+
+    `PORTWEAVE_NAMESPACE`, which is the worktree's, is among them. Nothing is set in the session's
+    own environment.
+    """
     return MappingProxyType(_portweave_block[1])
 
 

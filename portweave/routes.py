@@ -49,12 +49,12 @@ def create_proxy_server(
     """A proxy that does not listen yet; use it in an event loop of asyncio.
 
     Args:
-        get_routes: Called for each request: where each host's requests go.
+        get_routes: Called for each request, in the loop: where each host's requests go.
         proxy_port: The port in URLs that the proxy shows; 0 for the one that it listens on.
         tld: What names end in.
         strict: False for what `wildcard` says, as portless has it.
         wildcard: Whether a host without a route is for that of its longest parent.
-        on_error: Takes a line about each service that did not answer properly.
+        on_error: Takes a line, without a newline, about each service that did not answer properly.
 
     Returns:
         The proxy: `async with server: await server.listen(port, host="127.0.0.1")`, or

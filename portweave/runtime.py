@@ -190,6 +190,11 @@ def ports_sync(
             process's own working directory.
         config_path: A definition file to read in place of those, relative to `cwd`.
         count: How many ports (`port-1`, `port-2`, …) to have where there is no definition file.
+
+    Returns:
+        `Ok` with the ports by instance; or `Err`: among others PW0701 where there is neither a
+        definition file nor `count`, PW0102 where one cannot be understood, PW0401 where the pool
+        has no room, PW0503 where `.env` has something that is no port.
     """
     return _answer(lambda: _prepared(cwd, config_path, count).effective_ports(with_inherited=False))
 

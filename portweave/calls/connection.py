@@ -36,7 +36,8 @@ class Connection(Answering):
         timeout_s: For requests that do not say how long they may take; None for any time.
 
     Attributes:
-        key: The name; None in a worker, and in one that only asks.
+        name: Under which others ask it; None for one that only asks.
+        key: The same; None in a worker of a cluster too.
         options: What `cluster.init` was given, and this connection's own variables.
     """
 
@@ -67,7 +68,12 @@ class Connection(Answering):
     # What users call.
 
     def get(self, name: str, default: object = None) -> Any:
-        """The value of an option or own variable; a name with dots goes into mappings."""
+        """The value of an option or own variable; a name with dots goes into mappings.
+
+        Args:
+            name: Of the option; one that is there with its dots is taken first.
+            default: Where there is none.
+        """
         found: object = self.options
         for part in [name] if name in self.options else name.split("."):
             if not isinstance(found, dict) or part not in found:
@@ -82,7 +88,13 @@ class Connection(Answering):
         merge_params: bool = False,
         exact: bool | None = None,
     ) -> Router:
-        """A router with this connection's own ways, to be mounted."""
+        """A router to be mounted; what is left out is as for this connection.
+
+        Args:
+            case_sensitive: Whether paths that differ by case are different.
+            merge_params: As of `Router`.
+            exact: As of `Router`.
+        """
         return Router(
             case_sensitive=self.case_sensitive if case_sensitive is None else case_sensitive,
             merge_params=merge_params,
@@ -93,6 +105,10 @@ class Connection(Answering):
         """Have requests raise an exception of your own where a handler raised one of class `name`.
 
         Without that they raise `RemoteError`, whatever the other side calls its classes.
+
+        Args:
+            name: Of the class, without its module.
+            make: Makes the exception to raise; the `RemoteError` becomes its cause.
         """
         self._asking.mapped[name] = make
 
@@ -109,11 +125,12 @@ class Connection(Answering):
             path: `connection/path`; or a path of the default connection.
             load: Values that JSON can hold.
             to: Name of the connection, where `path` is to be only a path.
-            timeout: Seconds; None for any time. Within a handler, not more than its own request
-                has left.
+            timeout: Seconds; None for any time; the connection's own if left out. Within a handler,
+                not more than its own request has left.
 
         Raises:
             ClusterError: There is no (good) answer; its subclasses say why.
+            Exception: What `map_error` has for it.
             TypeError: The path is no text.
         """
         asking = self._asking
@@ -130,7 +147,7 @@ class Connection(Answering):
         to: str | None = None,
         timeout: float | _Unset | None = UNSET,  # noqa: ASYNC109
     ) -> tuple[Any, ...]:
-        """Ask, and return all values of the answer; else as `request`."""
+        """Ask, and return all values of the answer, however many; else as `request`."""
         asking = self._asking
         left_s = self.timeout_s if timeout is UNSET else timeout
         return tuple(wire.values(await asking.call(*asking.prepare(path, load, to, left_s))))

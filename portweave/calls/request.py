@@ -41,7 +41,7 @@ class Request:
         base_path: The part that was matched, those of routers around it included.
         original_path: The path as the connection got it.
         params: What the pattern has found, by name or number.
-        load: The values that were sent.
+        load: The values that were sent, in order.
         asker: Name of the connection that asks; None where it has none.
         traceparent: W3C Trace Context, section 3.2; empty where there is none.
         timeout_s: How much time there was for the answer; None for any.
@@ -96,7 +96,7 @@ class Request:
         return found
 
     def send(self, *values: object) -> None:
-        """Answer now, and go on; what is answered later does not count."""
+        """Answer now, with any values, and go on; what is answered later does not count."""
         self.send_reply(Reply(*values))
 
     def send_reply(self, reply: Reply) -> None:

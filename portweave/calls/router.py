@@ -56,7 +56,7 @@ class Router(Routes):
         *handlers: Handlers,
         exact: bool | None = None,
     ) -> Callable[[H], H]:
-        """Declare a route, as a decorator or with handlers.
+        """Declare a route, as a decorator or with handlers; several are tried one after the other.
 
         Args:
             path: A pattern (`portweave.calls.pattern`), a compiled regular expression, or several
@@ -95,7 +95,11 @@ class Router(Routes):
         return declare
 
     def mount(self, path: Path, router: "Router") -> None:
-        """Have a router take all that is below a path."""
+        """Have a router take all that is below a path, which may be a pattern as of `route`.
+
+        Raises:
+            ValueError: The pattern cannot be read.
+        """
         self.route(path, router)
 
     def error(
@@ -109,6 +113,15 @@ class Router(Routes):
         It is given the error, the request, and where it takes three arguments also `next`: what it
         returns is the answer, what it raises goes on, `await next(error)` passes the error on, and
         `await next()` goes on as if there had been none.
+
+        Args:
+            kind: Class of the errors that it takes.
+            handlers: Functions.
+            path: As of `route`: for the errors of requests that it matches.
+
+        Raises:
+            TypeError: A handler is no function.
+            ValueError: The pattern cannot be read.
         """
 
         def add(call: Call) -> None:
@@ -131,6 +144,13 @@ class Router(Routes):
         It is given the request, the value, and where it takes three arguments also the name; what
         it returns, unless that is None, takes the value's place. It is called once a request for
         the same value. What it raises, the request fails with.
+
+        Args:
+            name: Of the parameter: `id` for `:id`. Values are text.
+            callback: The function, where this is no decorator.
+
+        Raises:
+            TypeError: It is no function.
         """
 
         def add(call: Call) -> None:

@@ -109,7 +109,12 @@ class Walk:
         self._depth = depth
 
     async def go(self, start: int, error: Exception | None = None) -> Any:
-        """Run the first step from `start` on that fits; with an error, an error handler."""
+        """Run the first step from `start` on that fits; with an error, an error handler.
+
+        Raises:
+            RouteNotFound: None fits, and nothing is behind.
+            Exception: `error`, where no error handler takes it, or what a handler has raised.
+        """
         steps = self._router.steps
         for index in range(start, len(steps)):
             step = steps[index]
