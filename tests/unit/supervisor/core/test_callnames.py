@@ -1,0 +1,102 @@
+"""Whom an address names."""
+
+import pytest
+
+from portweave.errors import BadPath, ConnectionNotFound, NameTaken
+from portweave.supervisor.core.callnames import MOST_ROUTES, Names, is_name
+from portweave.supervisor.core.callstate import Peer
+
+
+def shop() -> Names:
+    """Two instances of `api`, `web` that takes what names nobody, and `db` that is not asked."""
+    names = Names(lambda name: f"token of {name}" if name != "gone" else "")
+    names.keep("api", "api", number=1, askable=True, default=False)
+    names.keep("api.2", "api", number=2, askable=True, default=False)
+    names.keep("web", "web", number=1, askable=True, default=True)
+    names.keep("db", "db", number=1, askable=False, default=False)
+    names.keep("gone", "gone", number=1, askable=True, default=False)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("address", "group", "member", "method"),
+    [
+        ("api/users/7", "api", None, b'"users/7"'),
+        ("/api/users", "api", None, b'"users"'),
+        ("api", "api", None, b'""'),
+        ("api.1/x", "api", "api", b'"x"'),
+        ("api.2/x", "api", "api.2", b'"x"'),
+        ("%61pi/a%2Fb", "api", None, b'"a%2Fb"'),
+        ("api/$/hello", "api", None, b'"/$/hello"'),
+        ("other/x", "web", None, b'"other/x"'),
+        ("web/x", "web", None, b'"web/x"'),
+        ("db/x", "web", None, b'"db/x"'),
+    ],
+)
+def test_an_address_names_somebody(
+    address: str, group: str, member: str | None, method: bytes
+) -> None:
+    names = shop()
+    found, one, asked = names.route(address)
+    assert (found.name, one.name if one else None, asked) == (group, member, method)
+    assert names.routes == {address: (found, one, asked)}
+
+
+@pytest.mark.parametrize(
+    ("address", "error"), [("other/x", ConnectionNotFound), ("%zz/x", BadPath)]
+)
+def test_an_address_may_name_nobody(address: str, error: type[Exception]) -> None:
+    names = Names(lambda _: "")
+    names.keep("api", "api", number=1, askable=True, default=False)
+    with pytest.raises(error):
+        names.route(address)
+    assert names.routes == {}
+
+
+def test_what_is_remembered_is_bounded_and_forgotten_when_names_come_and_go() -> None:
+    names = shop()
+    for number in range(MOST_ROUTES + 1):
+        names.route(f"api/{number}")
+    assert list(names.routes) == [f"api/{MOST_ROUTES}"]
+    names.join(Peer(), "guest", None)
+    assert names.routes == {}
+    names.route("guest/x")
+    names.drop(names["guest"])
+    assert names.routes == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "token", "why"),
+    [
+        ("api", "wrong", "needs its own token"),
+        ("api", None, "needs its own token"),
+        ("gone", "", "needs its own token"),
+        ("supervisor", None, "is not free"),
+        ("api.1", None, "is not free"),
+        ("taken", None, "is joined already"),
+    ],
+)
+def test_a_name_is_not_given_to_just_anybody(name: str, token: object, why: str) -> None:
+    names = shop()
+    names.join(Peer(), "taken", None)
+    peer = Peer()
+    with pytest.raises(NameTaken, match=why):
+        names.join(peer, name, token)
+    assert peer.name is None
+
+
+def test_a_group_goes_with_its_last_name() -> None:
+    names = shop()
+    peer = Peer()
+    names.join(peer, "api", "token of api")
+    assert (peer.name, names["api"].peer) == ("api", peer)
+    names.drop(names["api"])
+    assert names.route("api/x")[0].name == "api"
+    assert names.route("api.1/x")[0].name == "web"
+    names.drop(names["api.2"])
+    assert names.route("api/x")[0].name == "web"
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "$a", "a\n", "\x00"])
+def test_not_every_text_is_a_name(name: str) -> None:
+    assert not is_name(name)
