@@ -7,7 +7,6 @@ there is much to look through), then times commands in turn. Only the ratios car
 """
 
 import argparse
-import os
 import shutil
 import statistics
 import subprocess
@@ -15,6 +14,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from startup import environment
 
 from portweave.supervisor import logfile
 from portweave.supervisor.core.logindex import ERR, OUT
@@ -62,12 +63,7 @@ def write(path: Path, services: int, size_bytes: int) -> None:
 
 def measure(portweave: str, root: Path, home: Path, runs: int) -> None:
     """Time all commands in turn."""
-    environ = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "XDG_CONFIG_HOME": str(home / "config"),
-        "XDG_STATE_HOME": str(home / "state"),
-    }
+    environ = environment(home)
     commands = {
         BARE: [sys.executable, "-I", "-S", "-c", "pass"],
         "logs -n 100": [portweave, "logs", "-n", "100"],

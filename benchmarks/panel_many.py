@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="how long nothing happens")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="portweave-bench-"))
-    environ = {**environment(folder, None), "PORTWEAVE_PROXY": "0"}
+    environ = environment(folder, PORTWEAVE_PROXY="0")
     portweave = str(Path(sys.executable).with_name("portweave"))
     roots = [folder / "code" / f"tree-{number:02}" for number in range(options.n)]
     try:

@@ -31,6 +31,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
+from startup import environment
 
 SERVICES = 4
 NAMES = ",".join(f"s{number}" for number in range(1, SERVICES + 1))
@@ -166,13 +167,7 @@ def run_in_project(argv: list[str], size_bytes: int, stuck_s: float) -> Result:
 
 def run_once(argv: list[str], folder: Path, stuck_s: float) -> Result:
     """Start the stack, relay, stop it, and look at what came out."""
-    environ = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "XDG_CONFIG_HOME": str(folder / "config"),
-        "XDG_STATE_HOME": str(folder / "state"),
-        "PYTHONUNBUFFERED": "1",
-    }
+    environ = environment(folder, PYTHONUNBUFFERED="1")
     supervisor = psutil.Popen(
         argv,
         cwd=folder / "shop",

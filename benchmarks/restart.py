@@ -25,6 +25,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from startup import environment
+
 SOURCES = Path(__file__).parent / "restart"
 # Portweave takes it for ready after a second, and has to see it so for another one.
 HEALTHY_S = 2.3
@@ -43,14 +45,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="portweave-bench-"))
     try:
         contenders = prepare(folder, options.portweave, options.mprocs)
-        environ = {
-            "PATH": os.environ["PATH"],
-            "TERM": "xterm",
-            "HOME": str(folder),
-            "XDG_CONFIG_HOME": str(folder / "config"),
-            "XDG_STATE_HOME": str(folder / "state"),
-            "PORTWEAVE_PROXY": "0",
-        }
+        environ = environment(folder, TERM="xterm", PORTWEAVE_PROXY="0")
         took: dict[str, list[float]] = {name: [] for name in contenders}
         # The first round, in which files are read for the first time, is left out.
         for number in range(options.runs + 1):

@@ -98,11 +98,17 @@ def npms(name: str) -> str:
     return "npm portweave run -- true"
 
 
-def environment(folder: Path, npm: str | None) -> dict[str, str]:
-    """An environment that holds nothing of the user's own but the path."""
+def environment(folder: Path, npm: str | None = None, **more: str) -> dict[str, str]:
+    """An environment that holds nothing of the user's own but the path, and what is given."""
     # npm's command finds its node beside it.
     path = os.environ["PATH"] if not npm else f"{Path(npm).parent}:{os.environ['PATH']}"
-    return {"PATH": path, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config")}
+    return {
+        "PATH": path,
+        "HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "XDG_STATE_HOME": str(folder / "state"),
+        **more,
+    }
 
 
 def project(folder: Path, kind: str) -> Path:

@@ -28,6 +28,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from startup import environment
+
 NASTY = Path(__file__).resolve().parents[1] / "tests" / "nasty.py"
 BEGIN, END = "<!-- begin: make torture-peers -->", "<!-- end -->"
 CASES = {
@@ -136,16 +138,13 @@ def run_case(tool: Tool, flags: list[str], how: str) -> str:
     roll = folder / "roll"
     roll.write_text("")
     port = free_port()
-    environ = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "TERM": "xterm",
-        "XDG_CONFIG_HOME": str(folder / "config"),
-        "XDG_STATE_HOME": str(folder / "state"),
-        "PORTWEAVE_POOL_RANGE": f"{port}-{port + 1}",
-        "PORTWEAVE_PROXY": "0",
+    environ = environment(
+        folder,
+        TERM="xterm",
+        PORTWEAVE_POOL_RANGE=f"{port}-{port + 1}",
+        PORTWEAVE_PROXY="0",
         **{name: value.format(folder=folder) for name, value in tool.env.items()},
-    }
+    )
     command = [sys.executable, "-I", "-S", str(NASTY), str(roll), *flags]
     tool.files(folder, command, port)
     master, slave = pty.openpty()

@@ -23,6 +23,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from startup import environment
+
 SERVICE = re.compile(rb"runs as (\d+)\r?\n")
 LONGEST_S = 60.0
 
@@ -80,14 +82,8 @@ def measure(
 ) -> dict[str, list[Took]]:
     """Run all contenders in turn; the first round, which allocates and compiles, is left out."""
     took: dict[str, list[Took]] = {name: [] for name in contenders}
-    environ = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "XDG_CONFIG_HOME": str(folder / "config"),
-        "XDG_STATE_HOME": str(folder / "state"),
-        # Whoever prints a line is to print it now.
-        "PYTHONUNBUFFERED": "1",
-    }
+    # Whoever prints a line is to print it now.
+    environ = environment(folder, PYTHONUNBUFFERED="1")
     for number in range(runs + 1):
         for name, argv in contenders.items():
             found = run_once(argv, folder / "shop", environ, services)
