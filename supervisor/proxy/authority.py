@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from portweave.allocator.files import read_all
 from portweave.errors import AuthorityError, TlsMissingError
-from portweave.supervisor.proxy.cafiles import ca_path, key_path, write_new
+from portweave.supervisor.proxy.cafiles import ca_path, key_path, save
 
 if TYPE_CHECKING:
     from portweave.supervisor.proxy.certificates import Authority
@@ -58,8 +58,8 @@ def open_authority(folder: str) -> "Authority":
             if not is_over(authority.certificate, now):
                 return authority
         authority = make_authority(_who(), now)
-        write_new(key_path(folder), pem_of(authority.key), 0o600)
-        write_new(ca_path(folder), pem_of(authority.certificate), 0o644)
+        save(key_path(folder), pem_of(authority.key), 0o600)
+        save(ca_path(folder), pem_of(authority.certificate), 0o644)
     except (OSError, ValueError) as error:
         raise AuthorityError(ca_path(folder), str(error)) from error
     finally:

@@ -6,7 +6,7 @@ a program that is told of a file by SSL_CERT_FILE looks at nothing else.
 
 import os
 
-from portweave.allocator.files import read_all, sync_folder, write_all
+from portweave.allocator.files import read_all, sync_folder, write_new
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def bundle(folder: str, candidates: "Sequence[str]" = SYSTEM_ROOTS) -> str | Non
                 return path
     except OSError:
         pass
-    write_new(path, line + read_all(own).rstrip() + b"\n" + read_all(system), 0o644)
+    save(path, line + read_all(own).rstrip() + b"\n" + read_all(system), 0o644)
     return path
 
 
@@ -73,25 +73,25 @@ def variables(folder: str) -> dict[str, str]:
     return {"NODE_EXTRA_CA_CERTS": own} | ({} if both is None else {"SSL_CERT_FILE": both})
 
 
-def write_new(path: str, data: bytes, mode: int) -> None:
+def save(path: str, data: bytes, mode: int) -> None:
     """Write a file as a whole, or not at all, so that a power cut leaves the old one or this.
+
+    Args:
+        path: Of the file.
+        data: All of it.
+        mode: Whatever the umask is.
 
     Raises:
         OSError: It cannot be written.
     """
     temporary = f"{path}.tmp.{os.getpid()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o600)
+    write_new(temporary, data)
     try:
-        write_all(descriptor, data)
-        os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
-    finally:
-        os.close(descriptor)
     sync_folder(path)
 
 
