@@ -108,13 +108,14 @@ def remove_all(path: str) -> None:
 
 
 def is_locked(path: str) -> bool:
-    """Whether a process holds a file: flock(2). It is not made, and nobody waits."""
+    """Whether a process holds a file: flock(2). Nobody waits for it.
+
+    Raises:
+        OSError: It is not there, or cannot be opened.
+    """
     import fcntl
 
-    try:
-        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
+    lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

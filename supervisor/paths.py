@@ -304,7 +304,10 @@ def keys(folder: str, *, held: bool) -> list[str]:
 
 def is_held(folder: str, key: str) -> bool:
     """Whether somebody runs a stack."""
-    return is_locked(f"{folder}/{key}{_LOCK}")
+    try:
+        return is_locked(f"{folder}/{key}{_LOCK}")
+    except OSError:
+        return False
 
 
 def is_same(record: StackRecord) -> bool:

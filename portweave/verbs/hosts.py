@@ -3,7 +3,7 @@
 import os
 import sys
 
-from portweave.allocator.files import read_all, write_all
+from portweave.allocator.files import read_all
 from portweave.allocator.hostsfile import block, with_block, without_block
 from portweave.args import Args, Option
 from portweave.errors import HostsUnwritableError, UsageError
@@ -88,7 +88,7 @@ def _replace(path: str, text: str) -> None:
     status = os.stat(target) if os.path.exists(target) else None
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:
-        write_all(descriptor, data)
+        os.write(descriptor, data)
         if status is not None:
             os.fchmod(descriptor, status.st_mode & 0o7777)
             os.fchown(descriptor, status.st_uid, status.st_gid)

@@ -127,11 +127,19 @@ def port_to_be(store: RouteStore, wanted: int | None = None) -> int:
             return running.port
         busy = listening(candidates)
         is_late = time.monotonic() > until_s
-        if candidates[0] not in busy or not is_locked(_lock_path(store)) or is_late:
+        if candidates[0] not in busy or not _is_taken(store) or is_late:
             break
         # It may be our own that listens there, and has not signed yet.
         time.sleep(_PAUSE_S)
     return next((port for port in candidates if port not in busy), candidates[0])
+
+
+def _is_taken(store: RouteStore) -> bool:
+    """Whether somebody holds the post of a folder."""
+    try:
+        return is_locked(_lock_path(store))
+    except OSError:
+        return False
 
 
 def _lock_path(store: RouteStore) -> str:

@@ -51,8 +51,8 @@ def test_nothing_is_written_of_nothing() -> None:
 
 def test_a_lock_is_seen_while_somebody_holds_it(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    assert not is_locked(str(path))
-    assert not path.exists()
+    with pytest.raises(FileNotFoundError):
+        is_locked(str(path))
     with path.open("w") as holder:
         assert not is_locked(str(path))
         fcntl.flock(holder, fcntl.LOCK_EX)
