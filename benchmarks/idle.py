@@ -18,8 +18,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from startup import environment
-
 # By then nothing of the start is going on any more.
 SETTLED_S = 9.0
 
@@ -45,7 +43,13 @@ def main() -> None:
 
 def measure(portweave: str, root: Path, seconds_s: float, *, detached: bool) -> None:
     """Start a stack, let it be, and print what it cost."""
-    environ = environment(root, PORTWEAVE_PROXY="0")
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(root),
+        "XDG_CONFIG_HOME": str(root / "config"),
+        "XDG_STATE_HOME": str(root / "state"),
+        "PORTWEAVE_PROXY": "0",
+    }
     argv = [portweave, "up", *(["-d"] if detached else [])]
     with (root / "said").open("wb") as said:
         command = subprocess.Popen(argv, cwd=root, env=environ, stdout=said, stderr=said)

@@ -54,7 +54,7 @@ def create_proxy_server(
         tld: What names end in.
         strict: False for what `wildcard` says, as portless has it.
         wildcard: Whether a host without a route is for that of its longest parent.
-        on_error: Takes a line, without a newline, about each service that did not answer properly.
+        on_error: Takes a line about each service that did not answer properly.
 
     Returns:
         The proxy: `async with server: await server.listen(port, host="127.0.0.1")`, or
