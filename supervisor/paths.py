@@ -20,7 +20,7 @@ from portweave.allocator.jsontext import is_object, pretty
 from portweave.allocator.leases import state_dir
 from portweave.allocator.naming import path_digest
 from portweave.allocator.processes import started_at
-from portweave.allocator.registry import read_all
+from portweave.allocator.registry import make_folders, read_all
 from portweave.errors import StackRunningError, StateUnwritableError
 from portweave.fastjson import loads
 
@@ -175,7 +175,7 @@ class Hold:
             return
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+            make_folders(folder)
             self.descriptor = os.open(base + _LOCK, flags, 0o600)
         except OSError as error:
             raise StateUnwritableError(folder, error.strerror or str(error)) from error

@@ -74,6 +74,12 @@ def test_a_record_reads_back(folder: str, live: Live, tmp_path: Path) -> None:
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in Path(folder).iterdir())
 
 
+def test_folders_that_are_made_on_the_way_are_the_users_own(tmp_path: Path) -> None:
+    with Hold(str(tmp_path / "state" / "portweave" / "stacks"), "key"):
+        for folder in ("state", "state/portweave", "state/portweave/stacks"):
+            assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "7"}', '{"pid": 7, "ports": []}', "\xff"])
 def test_a_damaged_record_is_none(folder: str, live: Live, tmp_path: Path, text: str) -> None:
     live(tmp_path)
