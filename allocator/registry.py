@@ -173,6 +173,22 @@ def make_folders(path: str) -> None:
             raise
 
 
+def make_own_folder(path: str) -> None:
+    """Make a folder of a worktree's `.portweave`, and that; never the worktree itself.
+
+    It may have been removed or moved while its stack runs: who made its folders again would be in
+    the way of the next `git worktree add`.
+
+    Raises:
+        OSError: It cannot be made, as where there is no worktree any more.
+    """
+    for folder in (os.path.dirname(path), path):
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:
+            continue
+
+
 def sweep(path: str, now_s: float) -> None:
     """Remove what writers and lock holders left beside the registry when they were killed."""
     folder, _, name = path.rpartition("/")

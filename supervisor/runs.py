@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 
 from portweave.allocator.jsontext import is_list, is_object
+from portweave.allocator.registry import make_own_folder
 from portweave.supervisor.core.plan import InstancePlan
 
 _SALT_BYTES = 16
@@ -98,7 +99,7 @@ class Runs:
 
         path = f"{self._folder}/{name}.json"
         try:
-            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            make_own_folder(self._folder)
             new = f"{path}.tmp.{os.getpid()}"
             descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -377,6 +378,22 @@ def check_runtime_folder(
 
 
 @pytest.mark.slow
+def test_a_worktree_that_was_removed_stays_so(
+    repo: Callable[[int], list[Path]], detached_at: "Callable[[Path], Detached]", cli: "Cli"
+) -> None:
+    main, linked = repo(1)
+    write(linked, f"services: {{web: {IDLE}, job: {IDLE}}}\n")
+    detached = detached_at(linked)
+    detached.up("web")
+    namespace = detached.record()["namespace"]
+    shutil.rmtree(linked)
+    # Its logs, what it ran with, and what happened to it would all be written there.
+    for words in (("restart", "web"), ("start", "job"), ("down",)):
+        done = cli(*words, "--stack", namespace, cwd=main)
+        assert done.returncode == 0, done.stderr
+    assert not linked.exists()
+
+
 def test_without_its_socket_it_can_still_be_stopped(detached: "Detached", project: Path) -> None:
     write(project, PAIR)
     detached.up()
