@@ -76,6 +76,35 @@ def test_what_is_not_ready_is_told_with_its_last_lines(
     assert failed["error"]["code"] == "PW1007"
 
 
+def test_what_is_not_ready_at_the_last_moment_is_told_with_its_reason(
+    detached: "Detached", project: Path
+) -> None:
+    late = STUBBORN.replace("{log: up}", "{tcp: 1, timeout: 400ms}")
+    write(project, f"services: {{web: {{command: sleep 1000}}, api: {late}}}\n")
+    done = detached("up", "-d", "--timeout", "0.4", status=1)
+    assert "api is stopping: not ready after 0.4 s: nothing of it listens on port 1" in done.stderr
+    assert "web is unhealthy: not ready after 0.4 s: nothing of it listens on port " in done.stderr
+
+
+def test_a_wait_that_ends_too_early_tells_what_is_lacking(
+    project: Path, up: "StartUp", cli: "Cli", eventually: Callable[..., None]
+) -> None:
+    write(project, "services: {web: {command: sleep 1000}}\n")
+    up(project).wait_for("allocated")
+    lacking = "web is starting: nothing of it listens on port "
+    eventually(lambda: lacking in cli("wait", "--timeout", "0.01", cwd=project).stderr)
+
+
+def test_a_second_up_waits_as_long_as_a_service_may_take(
+    detached: "Detached", project: Path
+) -> None:
+    slow = "{command: 'sleep 1; echo up; sleep 99', port: false, ready: {log: up, timeout: 9s}}"
+    write(project, f"services: {{web: {IDLE}, api: {slow}}}\n")
+    detached.up("web")
+    assert "all ready" not in detached("up", "-d", "--timeout", "0.1").stderr
+    assert detached.ps()["api"]["state"] == "ready"
+
+
 def test_what_cannot_be_started_leaves_no_process(
     detached: "Detached", project: Path, home: Path
 ) -> None:
