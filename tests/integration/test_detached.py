@@ -275,6 +275,19 @@ def test_down_kills_what_does_not_end_in_time(
     assert time.monotonic() - began_s < 5
 
 
+def test_down_shortens_the_end_of_what_is_being_stopped(
+    detached: "Detached", project: Path, eventually: Callable[..., None]
+) -> None:
+    write(project, f"services: {{web: {STUBBORN}}}\n")
+    detached.up()
+    stopping = detached.beside("stop", "web")
+    eventually(lambda: detached.ps()["web"]["state"] == "stopping")
+    began_s = time.monotonic()
+    detached.down("-t", "0.2")
+    assert time.monotonic() - began_s < 10
+    stopping.communicate(timeout=10)
+
+
 def test_down_while_it_starts(
     detached: "Detached", project: Path, eventually: Callable[..., None]
 ) -> None:
