@@ -365,9 +365,11 @@ class StackRunningError(PortweaveError):
     code = "PW0901"
 
     def __init__(self, namespace: str, pid: int) -> None:
+        # Its record may be unreadable; kill(2) takes 0 for the group of whoever calls it.
         super().__init__(
-            f"the stack {namespace} of this worktree is running already (pid {pid})",
-            hint=f"stop it with Ctrl-C in its terminal, or with: kill {pid}",
+            f"the stack {namespace} of this worktree is running already"
+            + (f" (pid {pid})" if pid else ", and its record cannot be read"),
+            hint="stop it with Ctrl-C in its terminal" + (f", or with: kill {pid}" if pid else ""),
             namespace=namespace,
             pid=pid,
         )

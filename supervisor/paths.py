@@ -3,7 +3,9 @@
 A stack's record is `$XDG_STATE_HOME/portweave/stacks/<key>.json`. Who runs it holds a lock on
 `<key>.lock` beside it for as long as he lives, and the kernel lets go of that lock whatever becomes
 of him. So the lock is the fact, and the record only tells who it is: a record whose lock is free is
-that of a stack whose supervisor and guardian were killed together.
+that of a stack whose supervisor and guardian were killed together. What the record says is kept in
+the lock's file as well, for whoever finds the record damaged or removed; and where it is the lock
+that was removed, the record tells whether somebody lives.
 
 The control socket lies elsewhere: in the session's runtime folder, which is emptied by whoever
 emptied the machine's memory, and under a short name, as the address of a socket has at most 104
@@ -15,6 +17,7 @@ Looking here is a part of every command, so this imports little.
 import fcntl
 import os
 import time
+from errno import ENOSPC
 
 from portweave.allocator.jsontext import is_object, pretty
 from portweave.allocator.leases import state_dir
@@ -170,19 +173,22 @@ class Hold:
         base = f"{folder}/{key}"
         self.journal = base + _JOURNAL
         self._record = base + _RECORD
+        self._lock = base + _LOCK
         if descriptor is not None:
             self.descriptor = descriptor
             return
+        if not os.path.lexists(self._lock) and is_held(folder, key):
+            # With a new lock there would be two who run it.
+            raise _running(folder, key)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         try:
             make_folders(folder)
-            self.descriptor = os.open(base + _LOCK, flags, 0o600)
+            self.descriptor = os.open(self._lock, flags, 0o600)
         except OSError as error:
             raise StateUnwritableError(folder, error.strerror or str(error)) from error
         if not _take(self.descriptor):
             os.close(self.descriptor)
-            other = _read(self._record)
-            raise StackRunningError(other.namespace if other else key, other.pid if other else 0)
+            raise _running(folder, key)
 
     def write(self, record: StackRecord) -> None:
         """Tell others who we are."""
@@ -200,27 +206,43 @@ class Hold:
             "version": record.version,
             "detached": record.detached,
         }
+        text = (pretty(fields) + "\n").encode("utf-8", "surrogateescape")
         # It says who lives now; after a power cut nobody does, so this one needs no fsync.
         new = f"{self._record}.tmp.{os.getpid()}"
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, (pretty(fields) + "\n").encode("utf-8", "surrogateescape"))
-        finally:
-            os.close(descriptor)
-        os.replace(new, self._record)
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                # A disk that is nearly full takes a part.
+                if os.write(descriptor, text) < len(text):
+                    raise OSError(ENOSPC, os.strerror(ENOSPC))
+            finally:
+                os.close(descriptor)
+            os.replace(new, self._record)
+        except OSError as error:
+            folder = os.path.dirname(self._record)
+            raise StateUnwritableError(folder, error.strerror or str(error)) from error
+        self._copy(text)
+
+    def _copy(self, text: bytes) -> None:
+        try:
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, text, 0)
+        except OSError:  # a full disk: it has no copy, then
+            return
 
     def read(self) -> StackRecord | None:
         """The record that lies there: ours, or that of one whose end nobody saw."""
-        return _read(self._record)
+        return _read(self._record) or _read(self._lock)
 
     def forget(self) -> None:
         """Take record, journal and socket away: there is nothing of the stack any more."""
-        record = _read(self._record)
+        record = self.read()
         socket = [record.socket] if record is not None and record.socket else []
+        self._copy(b"")
         for path in (*socket, self._record, self.journal):
             try:
                 os.unlink(path)
-            except FileNotFoundError:
+            except (FileNotFoundError, IsADirectoryError):
                 continue
 
     def close(self) -> None:
@@ -239,6 +261,11 @@ class Hold:
         self.close()
 
 
+def _running(folder: str, key: str) -> StackRunningError:
+    other = read_record(folder, key)
+    return StackRunningError(other.namespace if other else key, other.pid if other else 0)
+
+
 def _take(lock: int) -> bool:
     # Who only looks whether it is held has it for an instant.
     for pause_s in (0.01, 0.02, 0.04, None):
@@ -254,8 +281,8 @@ def _take(lock: int) -> bool:
 
 
 def read_record(folder: str, key: str) -> StackRecord | None:
-    """The record of a stack; None if there is none."""
-    return _read(_path(folder, key))
+    """The record of a stack, or its copy where it is damaged; None if there is none."""
+    return _read(f"{folder}/{key}{_RECORD}") or _read(f"{folder}/{key}{_LOCK}")
 
 
 def stack_around(folder: str, start: str, *, held: bool = True) -> StackRecord | None:
@@ -266,17 +293,13 @@ def stack_around(folder: str, start: str, *, held: bool = True) -> StackRecord |
         start: An absolute path without links.
         held: Whether somebody has to run it; else, that nobody does although its record is there.
     """
-    try:
-        names = {name for name in os.listdir(folder) if name.endswith(_RECORD)}
-    except OSError:
-        return None
+    names = _names(folder, held=held)
     place = start
     while True:
-        ending = f"-{path_digest(place)[:12]}{_RECORD}"
-        for name in names:
-            key = name.removesuffix(_RECORD)
-            if name.endswith(ending) and _is_held(f"{folder}/{key}{_LOCK}") == held:
-                return _read(f"{folder}/{name}")
+        ending = f"-{path_digest(place)[:12]}"
+        for key in names:
+            if key.endswith(ending) and is_held(folder, key) == held:
+                return read_record(folder, key)
         # Beyond the worktree begins another one's.
         if place == "/" or os.path.lexists(f"{place}/.git"):
             return None
@@ -285,32 +308,29 @@ def stack_around(folder: str, start: str, *, held: bool = True) -> StackRecord |
 
 def live_stacks(folder: str) -> list[StackRecord]:
     """The stacks that somebody runs."""
-    return [record for key in keys(folder, held=True) if (record := _read(_path(folder, key)))]
+    return [record for key in keys(folder, held=True) if (record := read_record(folder, key))]
 
 
 def records(folder: str) -> list[StackRecord]:
     """All records that can be read, whether somebody runs their stacks or not."""
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return []
-    found = [_read(f"{folder}/{name}") for name in names if name.endswith(_RECORD)]
+    found = [read_record(folder, key) for key in _names(folder, held=True)]
     return [record for record in found if record is not None]
 
 
 def keys(folder: str, *, held: bool) -> list[str]:
     """The keys of the records that somebody holds, or of those that nobody does."""
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return []
-    found = [name.removesuffix(_RECORD) for name in sorted(names) if name.endswith(_RECORD)]
-    return [key for key in found if _is_held(f"{folder}/{key}{_LOCK}") == held]
+    return [key for key in _names(folder, held=held) if is_held(folder, key) == held]
 
 
 def is_held(folder: str, key: str) -> bool:
     """Whether somebody runs a stack."""
-    return _is_held(f"{folder}/{key}{_LOCK}")
+    try:
+        return _is_locked(f"{folder}/{key}{_LOCK}")
+    except FileNotFoundError:
+        record = _read(f"{folder}/{key}{_RECORD}")
+        return record is not None and is_same(record)
+    except OSError:
+        return False
 
 
 def is_same(record: StackRecord) -> bool:
@@ -318,15 +338,22 @@ def is_same(record: StackRecord) -> bool:
     return started_at(record.pid) == record.start
 
 
-def _path(folder: str, key: str) -> str:
-    return f"{folder}/{key}{_RECORD}"
+def _names(folder: str, *, held: bool) -> list[str]:
+    """The keys of all stacks of which there is something that can tell whether they run.
 
-
-def _is_held(path: str) -> bool:
+    Locks stay for ever: where nobody holds one, only what else there is tells of an end that nobody
+    saw.
+    """
     try:
-        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        names = os.listdir(folder)
     except OSError:
-        return False
+        return []
+    endings = (_RECORD, _LOCK) if held else (_RECORD, _JOURNAL)
+    return sorted({name.rpartition(".")[0] for name in names if name.endswith(endings)})
+
+
+def _is_locked(path: str) -> bool:
+    lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

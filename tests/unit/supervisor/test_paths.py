@@ -8,12 +8,13 @@ import pytest
 
 from portweave.allocator.processes import age_s, started_at
 from portweave.client import named_as
-from portweave.errors import NoStackError, StackRunningError, UsageError
+from portweave.errors import NoStackError, StackRunningError, StateUnwritableError, UsageError
 from portweave.supervisor.neighbours import Neighbours
 from portweave.supervisor.paths import (
     LONGEST_SOCKET_BYTES,
     Hold,
     StackRecord,
+    is_held,
     live_stacks,
     read_record,
     records,
@@ -81,13 +82,60 @@ def test_folders_that_are_made_on_the_way_are_the_users_own(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "7"}', '{"pid": 7, "ports": []}', "\xff"])
-def test_a_damaged_record_is_none(folder: str, live: Live, tmp_path: Path, text: str) -> None:
-    live(tmp_path)
+def test_a_damaged_record_has_a_copy(folder: str, live: Live, tmp_path: Path, text: str) -> None:
+    record = live(tmp_path)
     [path] = Path(folder).glob("*.json")
     path.write_text(text, encoding="latin-1")
+    assert fields(read_record(folder, path.stem)) == fields(record)
+    assert len(records(folder)) == len(live_stacks(folder)) == 1
+    assert fields(stack_around(folder, str(tmp_path))) == fields(record)
+    [lock] = Path(folder).glob("*.lock")
+    lock.write_text(text, encoding="latin-1")
     assert read_record(folder, path.stem) is None
     assert records(folder) == live_stacks(folder) == []
-    assert stack_around(folder, str(tmp_path)) is None
+    with pytest.raises(StackRunningError, match="its record cannot be read") as refused:
+        Hold(folder, path.stem)
+    assert not any("kill" in hint for hint in refused.value.hints)
+
+
+def test_a_record_that_was_removed_has_a_copy(folder: str, live: Live, tmp_path: Path) -> None:
+    record = live(tmp_path)
+    [path] = Path(folder).glob("*.json")
+    path.unlink()
+    assert fields(stack_around(folder, str(tmp_path))) == fields(record)
+    assert [stack.root for stack in live_stacks(folder)] == [str(tmp_path)]
+
+
+def test_who_lives_is_known_without_his_lock(folder: str, live: Live, tmp_path: Path) -> None:
+    record = live(tmp_path)
+    [lock] = Path(folder).glob("*.lock")
+    lock.unlink()
+    assert fields(stack_around(folder, str(tmp_path))) == fields(record)
+    assert is_held(folder, lock.stem)
+    with pytest.raises(StackRunningError):
+        Hold(folder, lock.stem)
+    assert not lock.exists()
+
+
+def test_after_an_end_there_is_no_copy(folder: str, tmp_path: Path) -> None:
+    key = stack_key(str(tmp_path), "main")
+    with Hold(folder, key) as hold:
+        hold.write(
+            StackRecord(
+                pid=1, start="1", project="", namespace="main", root=str(tmp_path), ports={}, tag=""
+            )
+        )
+        hold.forget()
+        assert read_record(folder, key) is None
+
+
+def test_a_record_that_finds_no_room_is_told(
+    folder: str, live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:10]))
+    with pytest.raises(StateUnwritableError, match="No space left"):
+        live(tmp_path)
 
 
 def test_the_stack_around_is_that_of_the_worktree(folder: str, live: Live, tmp_path: Path) -> None:
