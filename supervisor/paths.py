@@ -16,6 +16,7 @@ Looking here is a part of every command, so this imports little.
 
 import fcntl
 import os
+import sys
 import time
 from errno import ENOSPC
 
@@ -129,6 +130,27 @@ def socket_path(environ: "Mapping[str, str]", folder: str, key: str) -> str:
         if len(os.fsencode(path)) <= LONGEST_SOCKET_BYTES and _is_private(place, uid):
             return path
     return ""
+
+
+def listener_at(socket: str) -> int | None:
+    """Pid of who listens on a control socket, 0 where the system does not tell; None for nobody."""
+    import _socket
+
+    connecting = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        connecting.setblocking(False)
+        connecting.connect(socket)
+        # unix(7): the pid comes first.
+        peer = connecting.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+        return int.from_bytes(peer[:4], sys.byteorder)
+    except BlockingIOError:  # too many wait to be let in
+        return 0
+    except AttributeError:  # macOS
+        return 0
+    except OSError:
+        return None
+    finally:
+        connecting.close()
 
 
 def _is_private(folder: str, uid: int) -> bool:

@@ -157,15 +157,21 @@ class _Launch:
 
     def take(self) -> "Hold | None":
         """The right to run it; None where somebody runs it already."""
-        from portweave.supervisor.paths import Hold
+        from portweave.supervisor.paths import Hold, listener_at, socket_path
 
         _check_chosen_ports(self._prepared, self._plan, self.folder)
         try:
-            return Hold(self.folder, self.key)
+            hold = Hold(self.folder, self.key)
         except StackRunningError:
             if self._args.text("exit_code_from") or self._args.flag("abort_on_exit"):
                 raise
             return None
+        # One whose record and lock were removed with their folder still listens.
+        other = listener_at(socket_path(self._environ, self.folder, self.key))
+        if other is not None:
+            hold.close()
+            raise StackRunningError(self.key, other)
+        return hold
 
     def work(self, hold: "Hold", guardian: int, began_s: float, *, detached: bool = False) -> bytes:
         """What the supervisor is to do; from here on the record tells who runs the stack."""

@@ -455,6 +455,23 @@ def test_with_damaged_state_it_is_still_found(
     assert not record.exists()
 
 
+def test_without_all_of_its_state_there_is_no_second_one(
+    detached: "Detached", project: Path, home: Path
+) -> None:
+    write(project, PAIR)
+    detached.up()
+    family, supervisor = detached.look(), detached.supervisor()
+    shutil.rmtree(home / "state")
+    refused = detached("up", "-d", status=1)
+    assert f"is running already (pid {supervisor.pid}) (PW0901)" in refused.stderr
+    # What the hint says.
+    supervisor.terminate()
+    psutil.wait_procs(family, 10)
+    assert not alive(family)
+    detached.up()
+    detached.down()
+
+
 def test_without_its_record_a_killed_stack_is_ended(
     detached: "Detached", project: Path, home: Path
 ) -> None:
