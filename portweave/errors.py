@@ -153,13 +153,13 @@ class LeaseUnknownError(PortweaveError):
 
 
 class StateUnwritableError(PortweaveError):
-    """The folder that portweave keeps its own state in cannot be written."""
+    """The folder that portweave keeps its own state in cannot be written, or not even read."""
 
     code = "PW0305"
 
-    def __init__(self, path: str, why: str) -> None:
+    def __init__(self, path: str, why: str, what: str = "write") -> None:
         super().__init__(
-            f"failed to write {path}: {why}",
+            f"failed to {what} {path}: {why}",
             hint="XDG_STATE_HOME names the folder that it lies in, else HOME",
             file=path,
         )

@@ -18,7 +18,7 @@ import fcntl
 import os
 import sys
 import time
-from errno import ENOSPC
+from errno import EACCES, ENOSPC
 
 from portweave.allocator.jsontext import is_object, pretty
 from portweave.allocator.leases import state_dir
@@ -106,6 +106,17 @@ def stacks_dir(environ: "Mapping[str, str]") -> str:
     return f"{state_dir(environ)}/stacks"
 
 
+def readable(folder: str) -> str:
+    """The folder of `stacks_dir`, for whoever is about to say that nothing runs.
+
+    Raises:
+        StateUnwritableError: It cannot be read: nobody can tell whether something does.
+    """
+    if os.path.lexists(folder) and not os.access(folder, os.R_OK | os.X_OK):
+        raise StateUnwritableError(folder, os.strerror(EACCES), "read")
+    return folder
+
+
 def stack_key(root: str, namespace: str) -> str:
     """The name under which a stack's files lie: readable, and different for different worktrees."""
     return f"{namespace}-{path_digest(root)[:12]}"
@@ -165,11 +176,12 @@ def _is_private(folder: str, uid: int) -> bool:
         # S_IFDIR: a link to a folder is not one.
         if found.st_mode & 0o170000 != 0o040000 or found.st_uid != uid:
             return False
-        if found.st_mode & 0o077:
+        if found.st_mode & 0o777 != 0o700:
             os.chmod(folder, 0o700)
+        # It may lie on a disk that is mounted for reading alone.
+        return os.access(folder, os.W_OK)
     except OSError:
         return False
-    return True
 
 
 class Hold:

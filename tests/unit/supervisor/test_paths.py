@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from portweave.allocator.processes import age_s, started_at
+from portweave.cli import main
 from portweave.client import named_as
 from portweave.errors import NoStackError, StackRunningError, StateUnwritableError, UsageError
 from portweave.supervisor.neighbours import Neighbours
@@ -17,6 +18,7 @@ from portweave.supervisor.paths import (
     is_held,
     live_stacks,
     read_record,
+    readable,
     records,
     socket_path,
     stack_around,
@@ -214,6 +216,33 @@ def test_a_folder_of_somebody_else_is_not_used(
     place.mkdir()
     found = socket_path({"XDG_RUNTIME_DIR": str(tmp_path)}, "/state", "main-1234")
     assert not found.startswith(str(tmp_path))
+
+
+def test_a_folder_that_its_owner_may_not_write_is_mended_or_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "portweave"
+    place.mkdir(mode=0o500)
+    environ = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    assert socket_path(environ, "/state", "main-1234").startswith(str(place))
+    assert place.stat().st_mode & 0o777 == 0o700
+    # As on a disk that is mounted for reading alone.
+    monkeypatch.setattr(os, "access", lambda path, _: path != str(place))
+    assert not socket_path(environ, "/state", "main-1234").startswith(str(place))
+
+
+def test_nothing_is_said_of_stacks_that_cannot_be_seen(
+    folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    # None yet: there is nothing to see.
+    assert readable(folder) == folder
+    (tmp_path / "portweave/stacks").mkdir(parents=True)
+    for words in (["ls"], ["ps"], ["ps", "--all"], ["down"], ["down", "--all"]):
+        assert main(words) == 1
+        assert "stacks: Permission denied (PW0305)" in capsys.readouterr().err
 
 
 def test_a_link_is_no_folder(tmp_path: Path) -> None:
