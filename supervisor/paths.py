@@ -7,16 +7,13 @@ that of a stack whose supervisor and guardian were killed together. What the rec
 the lock's file as well, for whoever finds the record damaged or removed; and where it is the lock
 that was removed, the record tells whether somebody lives.
 
-The control socket lies elsewhere: in the session's runtime folder, which is emptied by whoever
-emptied the machine's memory, and under a short name, as the address of a socket has at most 104
-bytes (unix(4)). The record tells where.
+The control socket lies elsewhere (`portweave.supervisor.sockets`); the record tells where.
 
 Looking here is a part of every command, so this imports little.
 """
 
 import fcntl
 import os
-import sys
 import time
 from errno import EACCES, ENOSPC
 
@@ -39,7 +36,6 @@ _LOCK = ".lock"
 _JOURNAL = ".journal"
 # What a supervisor understands; grows when a client could no longer ask an older one.
 PROTOCOL = 1
-LONGEST_SOCKET_BYTES = 103
 
 
 class StackRecord:
@@ -120,68 +116,6 @@ def readable(folder: str) -> str:
 def stack_key(root: str, namespace: str) -> str:
     """The name under which a stack's files lie: readable, and different for different worktrees."""
     return f"{namespace}-{path_digest(root)[:12]}"
-
-
-def socket_path(environ: "Mapping[str, str]", folder: str, key: str) -> str:
-    """Where the control socket of a stack lies; empty where there is no place for one.
-
-    Args:
-        environ: Names the session's runtime folder. What lies in it for portweave is made if it is
-            missing; a folder that others could get into is not used.
-        folder: From `stacks_dir`.
-        key: From `stack_key`.
-    """
-    name = path_digest(f"{folder}/{key}")[:16]
-    uid = os.getuid()
-    runtime = environ.get("XDG_RUNTIME_DIR", "")
-    # XDG Base Directory Specification: what is not absolute is to be ignored.
-    places = [f"{runtime}/portweave"] if runtime.startswith("/") else []
-    for place in (*places, f"/tmp/portweave-{uid}"):  # noqa: S108 - checked below
-        path = f"{place}/{name}.sock"
-        if len(os.fsencode(path)) <= LONGEST_SOCKET_BYTES and _is_private(place, uid):
-            return path
-    return ""
-
-
-def listener_at(socket: str) -> int | None:
-    """Pid of who listens on a control socket, 0 where the system does not tell; None for nobody."""
-    import _socket
-
-    connecting = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    try:
-        connecting.setblocking(False)
-        connecting.connect(socket)
-        # unix(7): the pid comes first.
-        peer = connecting.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
-        return int.from_bytes(peer[:4], sys.byteorder)
-    except BlockingIOError:  # too many wait to be let in
-        return 0
-    except AttributeError:  # macOS
-        return 0
-    except OSError:
-        return None
-    finally:
-        connecting.close()
-
-
-def _is_private(folder: str, uid: int) -> bool:
-    try:
-        os.mkdir(folder, 0o700)
-    except FileExistsError:
-        pass
-    except OSError:
-        return False
-    try:
-        found = os.lstat(folder)
-        # S_IFDIR: a link to a folder is not one.
-        if found.st_mode & 0o170000 != 0o040000 or found.st_uid != uid:
-            return False
-        if found.st_mode & 0o777 != 0o700:
-            os.chmod(folder, 0o700)
-        # It may lie on a disk that is mounted for reading alone.
-        return os.access(folder, os.W_OK)
-    except OSError:
-        return False
 
 
 class Hold:

@@ -157,7 +157,8 @@ class _Launch:
 
     def take(self) -> "Hold | None":
         """The right to run it; None where somebody runs it already."""
-        from portweave.supervisor.paths import Hold, listener_at, socket_path
+        from portweave.supervisor.paths import Hold
+        from portweave.supervisor.sockets import listener_at, socket_path
 
         _check_chosen_ports(self._prepared, self._plan, self.folder)
         try:
@@ -180,7 +181,8 @@ class _Launch:
         from portweave import __version__
         from portweave.allocator.processes import started_at
         from portweave.prepare import logs_dir
-        from portweave.supervisor.paths import StackRecord, socket_path
+        from portweave.supervisor.paths import StackRecord
+        from portweave.supervisor.sockets import socket_path
         from portweave.supervisor.work import Options, Work
 
         plan = self._plan

@@ -12,7 +12,6 @@ from portweave.client import named_as
 from portweave.errors import NoStackError, StackRunningError, StateUnwritableError, UsageError
 from portweave.supervisor.neighbours import Neighbours
 from portweave.supervisor.paths import (
-    LONGEST_SOCKET_BYTES,
     Hold,
     StackRecord,
     is_held,
@@ -20,10 +19,10 @@ from portweave.supervisor.paths import (
     read_record,
     readable,
     records,
-    socket_path,
     stack_around,
     stack_key,
 )
+from portweave.supervisor.sockets import LONGEST_SOCKET_BYTES, socket_path
 from portweave.supervisor.tribe import Seen
 
 Live = Callable[..., StackRecord]
