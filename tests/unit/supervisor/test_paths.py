@@ -134,7 +134,11 @@ def test_a_record_that_finds_no_room_is_told(
     folder: str, live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.write
-    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:10]))
+
+    def write(descriptor: int, data: bytes) -> int:
+        return real(descriptor, data[:10])
+
+    monkeypatch.setattr(os, "write", write)
     with pytest.raises(StateUnwritableError, match="No space left"):
         live(tmp_path)
 
@@ -226,7 +230,11 @@ def test_a_folder_that_its_owner_may_not_write_is_mended_or_passed_over(
     assert socket_path(environ, "/state", "main-1234").startswith(str(place))
     assert place.stat().st_mode & 0o777 == 0o700
     # As on a disk that is mounted for reading alone.
-    monkeypatch.setattr(os, "access", lambda path, _: path != str(place))
+
+    def access(path: str, _mode: int) -> bool:
+        return path != str(place)
+
+    monkeypatch.setattr(os, "access", access)
     assert not socket_path(environ, "/state", "main-1234").startswith(str(place))
 
 
@@ -235,7 +243,11 @@ def test_nothing_is_said_of_stacks_that_cannot_be_seen(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    def access(_path: str, _mode: int) -> bool:
+        return False
+
+    monkeypatch.setattr(os, "access", access)
     # None yet: there is nothing to see.
     assert readable(folder) == folder
     (tmp_path / "portweave/stacks").mkdir(parents=True)
