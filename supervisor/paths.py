@@ -261,7 +261,7 @@ def stack_around(folder: str, start: str, *, held: bool = True) -> StackRecord |
         start: An absolute path without links.
         held: Whether somebody has to run it; else, that nobody does although its record is there.
     """
-    names = _names(folder, held=held)
+    names = _names(folder)
     place = start
     while True:
         ending = f"-{path_digest(place)[:12]}"
@@ -281,13 +281,13 @@ def live_stacks(folder: str) -> list[StackRecord]:
 
 def records(folder: str) -> list[StackRecord]:
     """All records that can be read, whether somebody runs their stacks or not."""
-    found = [read_record(folder, key) for key in _names(folder, held=True)]
+    found = [read_record(folder, key) for key in _names(folder)]
     return [record for record in found if record is not None]
 
 
 def keys(folder: str, *, held: bool) -> list[str]:
     """The keys of the records that somebody holds, or of those that nobody does."""
-    return [key for key in _names(folder, held=held) if is_held(folder, key) == held]
+    return [key for key in _names(folder) if is_held(folder, key) == held]
 
 
 def is_held(folder: str, key: str) -> bool:
@@ -306,18 +306,13 @@ def is_same(record: StackRecord) -> bool:
     return started_at(record.pid) == record.start
 
 
-def _names(folder: str, *, held: bool) -> list[str]:
-    """The keys of all stacks of which there is something that can tell whether they run.
-
-    Locks stay for ever: where nobody holds one, only what else there is tells of an end that nobody
-    saw.
-    """
+def _names(folder: str) -> list[str]:
+    """The keys of all stacks of which more is there than the lock, which stays for ever."""
     try:
         names = os.listdir(folder)
     except OSError:
         return []
-    endings = (_RECORD, _LOCK) if held else (_RECORD, _JOURNAL)
-    return sorted({name.rpartition(".")[0] for name in names if name.endswith(endings)})
+    return sorted({name.rpartition(".")[0] for name in names if name.endswith((_RECORD, _JOURNAL))})
 
 
 def _is_locked(path: str) -> bool:
