@@ -97,6 +97,22 @@ def make_folders(path: str) -> None:
             raise
 
 
+def make_own_folder(path: str) -> None:
+    """Make a folder of a worktree's `.portweave`, and that; never the worktree itself.
+
+    It may have been removed or moved while its stack runs: who made its folders again would be in
+    the way of the next `git worktree add`.
+
+    Raises:
+        OSError: It cannot be made, as where there is no worktree any more.
+    """
+    for folder in (os.path.dirname(path), path):
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:
+            continue
+
+
 def remove_all(path: str) -> None:
     """Remove a file, or a folder and what lies in it."""
     try:

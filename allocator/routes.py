@@ -12,7 +12,7 @@ others compare the routes byte for byte.
 import os
 import time
 
-from portweave.allocator.files import read_all, remove_all, write_all, write_new
+from portweave.allocator.files import make_folders, read_all, remove_all, write_all, write_new
 from portweave.allocator.lock import FolderLock
 from portweave.allocator.owners import Owners, is_alive, signed_proxy
 from portweave.allocator.processes import started_at
@@ -91,7 +91,11 @@ class RouteStore:
     def ensure_dir(self) -> None:
         """Make the folder where it is missing; one that is there keeps its mode."""
         if not os.path.isdir(self.dir):
-            os.makedirs(os.path.dirname(os.path.abspath(self.dir)), exist_ok=True)
+            parent = os.path.dirname(os.path.abspath(self.dir))
+            if self._dir_mode == PRIVATE_DIR_MODE:
+                make_folders(parent)
+            else:
+                os.makedirs(parent, exist_ok=True)
             try:
                 os.mkdir(self.dir, self._dir_mode)
             except FileExistsError:

@@ -26,6 +26,7 @@ from portweave.supervisor.paths import (
     StackRecord,
     is_same,
     live_stacks,
+    readable,
     stack_around,
     stacks_dir,
 )
@@ -273,9 +274,10 @@ def find_stack(args: "Args", environ: "Mapping[str, str]") -> StackRecord:
 
     Raises:
         NoStackError: None runs there.
+        StateUnwritableError: Whether one does cannot be told.
         UsageError: `--stack` fits several.
     """
-    folder = stacks_dir(environ)
+    folder = readable(stacks_dir(environ))
     named = args.text("stack")
     if named is not None:
         return named_as(live_stacks(folder), named)

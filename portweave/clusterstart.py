@@ -11,7 +11,8 @@ from portweave.calls.options import Options
 from portweave.clusterplan import BEGINNING, make_plan
 from portweave.errors import ConfigError
 from portweave.supervisor.guardian import Supervisor
-from portweave.supervisor.paths import Hold, StackRecord, socket_path, stack_key, stacks_dir
+from portweave.supervisor.paths import Hold, StackRecord, stack_key, stacks_dir
+from portweave.supervisor.sockets import socket_path
 from portweave.supervisor.start import supervise, warm_up
 from portweave.supervisor.work import Options as RunOptions
 from portweave.supervisor.work import Work

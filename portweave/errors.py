@@ -153,13 +153,13 @@ class LeaseUnknownError(PortweaveError):
 
 
 class StateUnwritableError(PortweaveError):
-    """The folder that portweave keeps its own state in cannot be written."""
+    """The folder that portweave keeps its own state in cannot be written, or not even read."""
 
     code = "PW0305"
 
-    def __init__(self, path: str, why: str) -> None:
+    def __init__(self, path: str, why: str, what: str = "write") -> None:
         super().__init__(
-            f"failed to write {path}: {why}",
+            f"failed to {what} {path}: {why}",
             hint="XDG_STATE_HOME names the folder that it lies in, else HOME",
             file=path,
         )
@@ -365,9 +365,11 @@ class StackRunningError(PortweaveError):
     code = "PW0901"
 
     def __init__(self, namespace: str, pid: int) -> None:
+        # Its record may be unreadable; kill(2) takes 0 for the group of whoever calls it.
         super().__init__(
-            f"the stack {namespace} of this worktree is running already (pid {pid})",
-            hint=f"stop it with Ctrl-C in its terminal, or with: kill {pid}",
+            f"the stack {namespace} of this worktree is running already"
+            + (f" (pid {pid})" if pid else ", and its record cannot be read"),
+            hint="stop it with Ctrl-C in its terminal" + (f", or with: kill {pid}" if pid else ""),
             namespace=namespace,
             pid=pid,
         )

@@ -24,6 +24,8 @@ _TELLS_S = 5.0
 # The supervisor gives a proxy that starts no longer than this.
 _NAMES_S = 10.0
 _PAUSE_S = 0.005
+# What is not ready in time is found out by the supervisor at the same moment: its verdict says why.
+_VERDICT_S = 1.0
 
 
 class Progress:
@@ -149,7 +151,8 @@ def join(
         if follow:
             _follow(client, names, plan.root, began_ns)
             return []
-        return _await(client, names, wishes_of(origin).timeout_s)
+        limits_s = [i.ready.timeout_s for i in plan.instances if i.name in names]
+        return _await(client, names, max(limits_s, default=wishes_of(origin).timeout_s))
     finally:
         client.close()
 
@@ -219,7 +222,7 @@ def _await(client: Client, names: "Sequence[str]", timeout_s: float) -> "list[di
         "/supervisor/wait",
         list(names),
         "ready",
-        timeout_s,
+        timeout_s + _VERDICT_S,
         each=progress.take,
         patience_s=timeout_s + PATIENCE_S,
     )

@@ -22,7 +22,7 @@ def finish_dead_stacks(environ: "Mapping[str, str]") -> list[str]:
     """End the processes of stacks that nobody runs any more; tell what was done, a line each."""
     folder = f"{state_dir(environ)}/stacks"
     try:
-        if not any(name.endswith(".json") for name in os.listdir(folder)):
+        if not any(name.endswith((".json", ".journal")) for name in os.listdir(folder)):
             return []
     except OSError:
         return []
@@ -54,18 +54,17 @@ def _finish(folder: str, key: str) -> str:
         # Somebody else was quicker.
         return ""
     with hold:
+        # Without a record the journal tells what there is to end, if not what it was.
         record = hold.read()
-        if record is None:
-            hold.forget()
-            return ""
+        tag, pid = (record.tag, record.pid) if record is not None else ("", 0)
         claims = read_journal(hold.journal)
-        neighbours = Neighbours(folder, record.pid)
+        neighbours = Neighbours(folder, pid)
         found, left = end_all(
-            lambda seen: find_remains(claims, record.tag, None, neighbours.without(seen)),
+            lambda seen: find_remains(claims, tag, None, neighbours.without(seen)),
             claims,
             None,
         )
-        name = f"{record.project}/{record.namespace} ({record.root})"
+        name = key if record is None else f"{record.project}/{record.namespace} ({record.root})"
         if left:
             pids = ", ".join(str(seen.pid) for seen in left)
             return f"the stack {name} was killed, and cannot be ended wholly: pid {pids} remains"

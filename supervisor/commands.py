@@ -204,26 +204,28 @@ class Commands:
                 await self._engine.news()
         return [[self._outcome(goal, name) for name in names]]
 
-    def _verdict(self, goal: Goal, name: str) -> Verdict:
+    def _verdict(self, goal: Goal, name: str, *, last: bool = False) -> Verdict:
         life = self._engine.fleet.lives.get(name)
         if life is None:
             return Verdict.COME if goal is Goal.EXIT else Verdict.IN_VAIN
         if name in self._engine.fleet.leaving:
             return Verdict.PENDING
-        return judge(goal, life)
+        return judge(goal, life, last=last)
 
     def _outcome(self, goal: Goal, name: str) -> dict[str, object]:
-        verdict = self._verdict(goal, name)
+        verdict = self._verdict(goal, name, last=True)
         life = self._engine.fleet.lives.get(name)
         service = self._engine.services.get(name)
         come = verdict is Verdict.COME
         lines = [] if come or service is None else service.last_lines.lines(LAST_LINES)
         known = {} if life is None else self._row(name, life)
+        readiness = None if service is None else service.readiness
+        pending = "" if readiness is None else readiness.pending
         return {
             "name": name,
             **known,
             "verdict": str(verdict),
-            "text": "removed" if life is None else describe(life),
+            "text": "removed" if life is None else describe(life, pending),
             "lastLines": list(lines),
         }
 

@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from portweave.allocator.files import make_own_folder
+
 SEGMENT_BYTES = 10 << 20
 SEGMENTS_KEPT = 5
 # Of what happens before there is time to open the file, and while the disk is full.
@@ -69,7 +71,7 @@ class EventLog:
         data = line.encode("utf-8", "backslashreplace") + b"\n"
         try:
             if self._file < 0:
-                os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+                make_own_folder(os.path.dirname(self._path))
                 self._file = os.open(self._path, _FLAGS, 0o600)
                 self._size = os.fstat(self._file).st_size
             if self._size >= SEGMENT_BYTES:

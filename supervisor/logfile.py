@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable
 
+from portweave.allocator.files import make_own_folder
 from portweave.supervisor.core.logindex import (
     ERR,
     LONGEST_BYTES,
@@ -73,7 +74,7 @@ class LogFolder:
         """
         now_s = time.monotonic()
         if instance in self._asked or now_s - self._listed_s >= _TOGETHER_S:
-            os.makedirs(self.path, mode=0o700, exist_ok=True)
+            make_own_folder(self.path)
             self._segments = segments(os.listdir(self.path))
             self._listed_s = now_s
             self._asked.clear()

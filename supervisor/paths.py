@@ -3,11 +3,11 @@
 A stack's record is `$XDG_STATE_HOME/portweave/stacks/<key>.json`. Who runs it holds a lock on
 `<key>.lock` beside it for as long as he lives, and the kernel lets go of that lock whatever becomes
 of him. So the lock is the fact, and the record only tells who it is: a record whose lock is free is
-that of a stack whose supervisor and guardian were killed together.
+that of a stack whose supervisor and guardian were killed together. What the record says is kept in
+the lock's file as well, for whoever finds the record damaged or removed; and where it is the lock
+that was removed, the record tells whether somebody lives.
 
-The control socket lies elsewhere: in the session's runtime folder, which is emptied by whoever
-emptied the machine's memory, and under a short name, as the address of a socket has at most 104
-bytes (unix(4)). The record tells where.
+The control socket lies elsewhere (`portweave.supervisor.sockets`); the record tells where.
 
 Looking here is a part of every command, so this imports little.
 """
@@ -15,8 +15,9 @@ Looking here is a part of every command, so this imports little.
 import fcntl
 import os
 import time
+from errno import EACCES
 
-from portweave.allocator.files import is_locked, read_all, replace
+from portweave.allocator.files import is_locked, make_folders, read_all, replace
 from portweave.allocator.jsontext import is_object, pretty
 from portweave.allocator.leases import state_dir
 from portweave.allocator.naming import path_digest
@@ -35,7 +36,6 @@ _LOCK = ".lock"
 _JOURNAL = ".journal"
 # What a supervisor understands; grows when a client could no longer ask an older one.
 PROTOCOL = 1
-LONGEST_SOCKET_BYTES = 103
 
 
 class StackRecord:
@@ -102,49 +102,20 @@ def stacks_dir(environ: "Mapping[str, str]") -> str:
     return f"{state_dir(environ)}/stacks"
 
 
+def readable(folder: str) -> str:
+    """The folder of `stacks_dir`, for whoever is about to say that nothing runs.
+
+    Raises:
+        StateUnwritableError: It cannot be read: nobody can tell whether something does.
+    """
+    if os.path.lexists(folder) and not os.access(folder, os.R_OK | os.X_OK):
+        raise StateUnwritableError(folder, os.strerror(EACCES), "read")
+    return folder
+
+
 def stack_key(root: str, namespace: str) -> str:
     """The name under which a stack's files lie: readable, and different for different worktrees."""
     return f"{namespace}-{path_digest(root)[:12]}"
-
-
-def socket_path(environ: "Mapping[str, str]", folder: str, key: str) -> str:
-    """Where the control socket of a stack lies; empty where there is no place for one.
-
-    Args:
-        environ: Names the session's runtime folder. What lies in it for portweave is made if it is
-            missing; a folder that others could get into is not used.
-        folder: From `stacks_dir`.
-        key: From `stack_key`.
-    """
-    name = path_digest(f"{folder}/{key}")[:16]
-    uid = os.getuid()
-    runtime = environ.get("XDG_RUNTIME_DIR", "")
-    # XDG Base Directory Specification: what is not absolute is to be ignored.
-    places = [f"{runtime}/portweave"] if runtime.startswith("/") else []
-    for place in (*places, f"/tmp/portweave-{uid}"):  # noqa: S108 - checked below
-        path = f"{place}/{name}.sock"
-        if len(os.fsencode(path)) <= LONGEST_SOCKET_BYTES and _is_private(place, uid):
-            return path
-    return ""
-
-
-def _is_private(folder: str, uid: int) -> bool:
-    try:
-        os.mkdir(folder, 0o700)
-    except FileExistsError:
-        pass
-    except OSError:
-        return False
-    try:
-        found = os.lstat(folder)
-        # S_IFDIR: a link to a folder is not one.
-        if found.st_mode & 0o170000 != 0o040000 or found.st_uid != uid:
-            return False
-        if found.st_mode & 0o077:
-            os.chmod(folder, 0o700)
-    except OSError:
-        return False
-    return True
 
 
 class Hold:
@@ -170,19 +141,22 @@ class Hold:
         base = f"{folder}/{key}"
         self.journal = base + _JOURNAL
         self._record = base + _RECORD
+        self._lock = base + _LOCK
         if descriptor is not None:
             self.descriptor = descriptor
             return
+        if not os.path.lexists(self._lock) and is_held(folder, key):
+            # With a new lock there would be two who run it.
+            raise _running(folder, key)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            self.descriptor = os.open(base + _LOCK, flags, 0o600)
+            make_folders(folder)
+            self.descriptor = os.open(self._lock, flags, 0o600)
         except OSError as error:
             raise StateUnwritableError(folder, error.strerror or str(error)) from error
         if not _take(self.descriptor):
             os.close(self.descriptor)
-            other = _read(self._record)
-            raise StackRunningError(other.namespace if other else key, other.pid if other else 0)
+            raise _running(folder, key)
 
     def write(self, record: StackRecord) -> None:
         """Tell others who we are."""
@@ -200,21 +174,35 @@ class Hold:
             "version": record.version,
             "detached": record.detached,
         }
+        text = (pretty(fields) + "\n").encode("utf-8", "surrogateescape")
         # It says who lives now; after a power cut nobody does, so this one needs no fsync.
-        replace(self._record, f"{pretty(fields)}\n".encode("utf-8", "surrogateescape"))
+        try:
+            replace(self._record, text)
+        except OSError as error:
+            folder = os.path.dirname(self._record)
+            raise StateUnwritableError(folder, error.strerror or str(error)) from error
+        self._copy(text)
+
+    def _copy(self, text: bytes) -> None:
+        try:
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, text, 0)
+        except OSError:  # a full disk: it has no copy, then
+            return
 
     def read(self) -> StackRecord | None:
         """The record that lies there: ours, or that of one whose end nobody saw."""
-        return _read(self._record)
+        return _read(self._record) or _read(self._lock)
 
     def forget(self) -> None:
         """Take record, journal and socket away: there is nothing of the stack any more."""
-        record = _read(self._record)
+        record = self.read()
         socket = [record.socket] if record is not None and record.socket else []
+        self._copy(b"")
         for path in (*socket, self._record, self.journal):
             try:
                 os.unlink(path)
-            except FileNotFoundError:
+            except (FileNotFoundError, IsADirectoryError):
                 continue
 
     def close(self) -> None:
@@ -233,6 +221,11 @@ class Hold:
         self.close()
 
 
+def _running(folder: str, key: str) -> StackRunningError:
+    other = read_record(folder, key)
+    return StackRunningError(other.namespace if other else key, other.pid if other else 0)
+
+
 def _take(lock: int) -> bool:
     # Who only looks whether it is held has it for an instant.
     for pause_s in (0.01, 0.02, 0.04, None):
@@ -248,8 +241,8 @@ def _take(lock: int) -> bool:
 
 
 def read_record(folder: str, key: str) -> StackRecord | None:
-    """The record of a stack; None if there is none."""
-    return _read(_path(folder, key))
+    """The record of a stack, or its copy where it is damaged; None if there is none."""
+    return _read(f"{folder}/{key}{_RECORD}") or _read(f"{folder}/{key}{_LOCK}")
 
 
 def stack_around(folder: str, start: str, *, held: bool = True) -> StackRecord | None:
@@ -260,17 +253,13 @@ def stack_around(folder: str, start: str, *, held: bool = True) -> StackRecord |
         start: An absolute path without links.
         held: Whether somebody has to run it; else, that nobody does although its record is there.
     """
-    try:
-        names = {name for name in os.listdir(folder) if name.endswith(_RECORD)}
-    except OSError:
-        return None
+    names = _names(folder)
     place = start
     while True:
-        ending = f"-{path_digest(place)[:12]}{_RECORD}"
-        for name in names:
-            key = name.removesuffix(_RECORD)
-            if name.endswith(ending) and is_held(folder, key) == held:
-                return _read(f"{folder}/{name}")
+        ending = f"-{path_digest(place)[:12]}"
+        for key in names:
+            if key.endswith(ending) and is_held(folder, key) == held:
+                return read_record(folder, key)
         # Beyond the worktree begins another one's.
         if place == "/" or os.path.lexists(f"{place}/.git"):
             return None
@@ -279,33 +268,27 @@ def stack_around(folder: str, start: str, *, held: bool = True) -> StackRecord |
 
 def live_stacks(folder: str) -> list[StackRecord]:
     """The stacks that somebody runs."""
-    return [record for key in keys(folder, held=True) if (record := _read(_path(folder, key)))]
+    return [record for key in keys(folder, held=True) if (record := read_record(folder, key))]
 
 
 def records(folder: str) -> list[StackRecord]:
     """All records that can be read, whether somebody runs their stacks or not."""
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return []
-    found = [_read(f"{folder}/{name}") for name in names if name.endswith(_RECORD)]
+    found = [read_record(folder, key) for key in _names(folder)]
     return [record for record in found if record is not None]
 
 
 def keys(folder: str, *, held: bool) -> list[str]:
     """The keys of the records that somebody holds, or of those that nobody does."""
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return []
-    found = [name.removesuffix(_RECORD) for name in sorted(names) if name.endswith(_RECORD)]
-    return [key for key in found if is_held(folder, key) == held]
+    return [key for key in _names(folder) if is_held(folder, key) == held]
 
 
 def is_held(folder: str, key: str) -> bool:
     """Whether somebody runs a stack."""
     try:
         return is_locked(f"{folder}/{key}{_LOCK}")
+    except FileNotFoundError:
+        record = _read(f"{folder}/{key}{_RECORD}")
+        return record is not None and is_same(record)
     except OSError:
         return False
 
@@ -315,8 +298,13 @@ def is_same(record: StackRecord) -> bool:
     return started_at(record.pid) == record.start
 
 
-def _path(folder: str, key: str) -> str:
-    return f"{folder}/{key}{_RECORD}"
+def _names(folder: str) -> list[str]:
+    """The keys of all stacks of which more is there than the lock, which stays for ever."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return sorted({name.rpartition(".")[0] for name in names if name.endswith((_RECORD, _JOURNAL))})
 
 
 def _read(path: str) -> StackRecord | None:

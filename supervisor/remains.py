@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # After SIGKILL a process is gone in no time; one in an uninterruptible call may take longer.
 KILL_PATIENCE_S = 5.0
 _LONGEST_PAUSE_S = 0.1
+# Stands for a grace in the journal.
+_UNKNOWN = "-"
 
 
 class Claim:
@@ -39,13 +41,14 @@ class Claim:
     Attributes:
         pid: Its number.
         start: When it began.
-        grace_s: What it is given between being asked to end and being killed.
+        grace_s: What it is given between being asked to end and being killed; None where only the
+            service that it has left knows that.
         stop_signal: What asks it.
     """
 
     __slots__ = ("grace_s", "pid", "start", "stop_signal")
 
-    def __init__(self, pid: int, start: float, grace_s: float, stop_signal: int) -> None:
+    def __init__(self, pid: int, start: float, grace_s: float | None, stop_signal: int) -> None:
         self.pid = pid
         self.start = start
         self.grace_s = grace_s
@@ -59,11 +62,12 @@ class Journal:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o600)
 
-    def started(self, pid: int, grace_s: float, stop_signal: int) -> None:
-        """Note a leader, right after its start."""
+    def started(self, pid: int, grace_s: float | None, stop_signal: int) -> None:
+        """Note a leader, right after its start, or one that has left its service."""
         seen = look_at(pid)
         start = seen.start if seen else 0.0
-        self._append(f"+ {pid} {start!r} {grace_s!r} {stop_signal}\n")
+        grace = _UNKNOWN if grace_s is None else repr(grace_s)
+        self._append(f"+ {pid} {start!r} {grace} {stop_signal}\n")
 
     def ended(self, pid: int) -> None:
         """Note that nothing of a leader's is left, before its number can be used again."""
@@ -90,7 +94,8 @@ def read_journal(path: str) -> list[Claim]:
         try:
             if fields[0] == b"+":
                 pid = int(fields[1])
-                claims[pid] = Claim(pid, float(fields[2]), float(fields[3]), int(fields[4]))
+                grace_s = None if fields[3] == _UNKNOWN.encode() else float(fields[3])
+                claims[pid] = Claim(pid, float(fields[2]), grace_s, int(fields[4]))
             else:
                 claims.pop(int(fields[1]), None)
         except (IndexError, ValueError):
@@ -154,16 +159,18 @@ def end_all(
 
     Args:
         find: Finds them in a snapshot.
-        claims: How long each leader is given, and what asks it; the others get the longest.
+        claims: How long each leader and what is in its session is given, and what asks them; the
+            others get the longest.
         spare: A child of ours that somebody else reaps.
 
     Returns:
         All that were found, and those that could not be ended.
     """
-    grace_s = max((claim.grace_s for claim in claims), default=1.0)
+    graces = {claim.pid: claim.grace_s for claim in claims if claim.grace_s is not None}
+    longest_s = max(graces.values(), default=1.0)
     signals = {claim.pid: claim.stop_signal for claim in claims}
     met: dict[int, Seen] = {}
-    kill_at_s = time.monotonic() + grace_s
+    began_s = time.monotonic()
     pause_s = 0.005
     while True:
         processes = snapshot()
@@ -171,13 +178,13 @@ def end_all(
         found = find(processes)
         if not found:
             return list(met.values()), []
-        now_s = time.monotonic()
-        if now_s >= kill_at_s + KILL_PATIENCE_S:
+        waited_s = time.monotonic() - began_s
+        if waited_s >= longest_s + KILL_PATIENCE_S:
             return list(met.values()), found
-        if now_s >= kill_at_s:
-            signal_each(found, signal.SIGKILL)
         for seen in found:
-            if seen.pid not in met and now_s < kill_at_s:
+            if waited_s >= graces.get(seen.session, longest_s):
+                signal_each([seen], signal.SIGKILL)
+            elif seen.pid not in met:
                 signal_each([seen], signals.get(seen.session, signal.SIGTERM))
                 signal_each([seen], signal.SIGCONT)
             met.setdefault(seen.pid, seen)

@@ -8,7 +8,7 @@ enough to tell which have changed, and nothing to read a secret from.
 import os
 from collections.abc import Mapping
 
-from portweave.allocator.files import replace
+from portweave.allocator.files import make_own_folder, replace
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.supervisor.core.plan import InstancePlan
 
@@ -99,7 +99,7 @@ class Runs:
 
         path = f"{self._folder}/{name}.json"
         try:
-            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            make_own_folder(self._folder)
             replace(path, json.dumps(data).encode())
         except OSError:
             # It only helps to explain: a full disk is told elsewhere.

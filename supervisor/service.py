@@ -195,6 +195,8 @@ class Service:
         self._next_plan = plan
         if at_once:
             self.plan = plan
+            # What is being ended may have less time for that now.
+            self._run.tell()
 
     def retire(self) -> None:
         """Take no more orders: `serve` ends."""
@@ -407,11 +409,13 @@ class Service:
             signal_group(tribe.leader, signal.SIGCONT)
             signal_each(apart, signal.SIGCONT)
             told = {tribe.leader, *(seen.pid for seen in tribe.others())}
-        kill_at_s = time.monotonic() + self.plan.stop_grace_s
-        if run.stop:
-            async with Within(self.plan.stop_grace_s):
-                while not (run.exited or run.kill):
-                    await run.news()
+        began_s = time.monotonic()
+        while run.stop and not (run.exited or run.kill):
+            left_s = began_s + self.plan.stop_grace_s - time.monotonic()
+            if left_s <= 0:
+                break
+            async with Within(left_s):
+                await run.news()
         pause_s = 0.005
         while True:
             if run.exited and self._census.strays() == []:
@@ -426,7 +430,7 @@ class Service:
                 note = (
                     f"left {_named(members)} behind, stopped now: it has to stay in the foreground"
                 )
-            now_s = time.monotonic()
+            now_s, kill_at_s = time.monotonic(), began_s + self.plan.stop_grace_s
             if run.kill or now_s >= kill_at_s:
                 signal_each(members, signal.SIGKILL)
                 if now_s >= kill_at_s + KILL_PATIENCE_S:

@@ -67,6 +67,5 @@ class Strays:
                 continue
             met[pid] = seen.start
             if self._noted.get(pid) != seen.start:
-                # Its service's own grace is on its service's line.
-                self._journal.started(pid, 0.0, signal.SIGTERM)
+                self._journal.started(pid, None, signal.SIGTERM)
         self._noted = met

@@ -21,6 +21,7 @@ from portweave.supervisor.paths import (
     is_held,
     is_same,
     live_stacks,
+    readable,
     stack_around,
     stack_key,
     stacks_dir,
@@ -63,7 +64,7 @@ def run(args: Args) -> int:
     grace_s = None if given is None else seconds_of(given, "-t", zero=True)
     folder = stacks_dir(os.environ)
     if args.flag("all"):
-        stacks = live_stacks(folder)
+        stacks = live_stacks(readable(folder))
         where = "on this machine"
     else:
         try:

@@ -10,7 +10,7 @@ from portweave.allocator.registry import load, registry_path
 from portweave.args import Args, Option
 from portweave.errors import UsageError
 from portweave.show import table
-from portweave.supervisor.paths import live_stacks, stacks_dir
+from portweave.supervisor.paths import live_stacks, readable, stacks_dir
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _running() -> list[Row]:
             ports=stack.ports,
             pid=stack.pid,
         )
-        for stack in live_stacks(stacks_dir(os.environ))
+        for stack in live_stacks(readable(stacks_dir(os.environ)))
     ]
 
 

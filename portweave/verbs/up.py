@@ -158,14 +158,21 @@ class _Launch:
     def take(self) -> "Hold | None":
         """The right to run it; None where somebody runs it already."""
         from portweave.supervisor.paths import Hold
+        from portweave.supervisor.sockets import listener_at, socket_path
 
         _check_chosen_ports(self._prepared, self._plan, self.folder)
         try:
-            return Hold(self.folder, self.key)
+            hold = Hold(self.folder, self.key)
         except StackRunningError:
             if self._args.text("exit_code_from") or self._args.flag("abort_on_exit"):
                 raise
             return None
+        # One whose record and lock were removed with their folder still listens.
+        other = listener_at(socket_path(self._environ, self.folder, self.key))
+        if other is not None:
+            hold.close()
+            raise StackRunningError(self.key, other)
+        return hold
 
     def work(self, hold: "Hold", guardian: int, began_s: float, *, detached: bool = False) -> bytes:
         """What the supervisor is to do; from here on the record tells who runs the stack."""
@@ -174,7 +181,8 @@ class _Launch:
         from portweave import __version__
         from portweave.allocator.processes import started_at
         from portweave.prepare import logs_dir
-        from portweave.supervisor.paths import StackRecord, socket_path
+        from portweave.supervisor.paths import StackRecord
+        from portweave.supervisor.sockets import socket_path
         from portweave.supervisor.work import Options, Work
 
         plan = self._plan

@@ -30,8 +30,15 @@ class Verdict(StrEnum):
     IN_VAIN = "in vain"
 
 
-def judge(goal: Goal, life: Life) -> Verdict:
-    """Whether an instance is where it is waited for."""
+def judge(goal: Goal, life: Life, *, last: bool = False) -> Verdict:
+    """Whether an instance is where it is waited for.
+
+    Args:
+        goal: What is waited for.
+        life: Where it stands.
+        last: Whether it is waited no longer: of one that is being stopped because it was not ready
+            in time it is not waited for the end, then.
+    """
     if goal is Goal.EXIT:
         return Verdict.COME if life.phase in DONE else Verdict.PENDING
     match life.phase:
@@ -43,12 +50,17 @@ def judge(goal: Goal, life: Life) -> Verdict:
         case phase if phase in DONE:
             return Verdict.IN_VAIN
         case _:
-            return Verdict.PENDING
+            return Verdict.IN_VAIN if last and life.failure else Verdict.PENDING
 
 
-def describe(life: Life) -> str:
-    """Where an instance stands and why, in words: `backoff: exited with status 3`."""
-    reason = life.reason
+def describe(life: Life, pending: str = "") -> str:
+    """Where an instance stands and why, in words: `backoff: exited with status 3`.
+
+    Args:
+        life: Where it stands.
+        pending: Why it is not ready, as its probes said last.
+    """
+    reason = life.reason or (pending if life.phase is Phase.STARTING else "")
     if not reason and life.phase in DONE and life.exit_status is not None:
         reason = describe_exit(life.exit_status)
     return f"{life.phase}: {reason}" if reason else str(life.phase)

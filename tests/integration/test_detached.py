@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,6 +74,34 @@ def test_what_is_not_ready_is_told_with_its_last_lines(
     assert [row["state"] for row in detached.ps().values()] == ["ready", "failed"]
     failed = json.loads(detached("up", "-d", "--json", status=1).stdout)
     assert failed["error"]["code"] == "PW1007"
+
+
+def test_what_is_not_ready_at_the_last_moment_is_told_with_its_reason(
+    detached: "Detached", project: Path
+) -> None:
+    late = STUBBORN.replace("{log: up}", "{tcp: 1, timeout: 400ms}")
+    write(project, f"services: {{api: {late}}}\n")
+    done = detached("up", "-d", status=1)
+    assert "api is stopping: not ready after 0.4 s: nothing of it listens on port 1" in done.stderr
+
+
+def test_a_wait_that_ends_too_early_tells_what_is_lacking(
+    project: Path, up: "StartUp", cli: "Cli", eventually: Callable[..., None]
+) -> None:
+    write(project, "services: {web: {command: sleep 1000}}\n")
+    up(project).wait_for("allocated")
+    lacking = "web is starting: nothing of it listens on port "
+    eventually(lambda: lacking in cli("wait", "--timeout", "0.01", cwd=project).stderr)
+
+
+def test_a_second_up_waits_as_long_as_a_service_may_take(
+    detached: "Detached", project: Path
+) -> None:
+    slow = "{command: 'sleep 1; echo up; sleep 99', port: false, ready: {log: up, timeout: 9s}}"
+    write(project, f"services: {{web: {IDLE}, api: {slow}}}\n")
+    detached.up("web")
+    assert "all ready" not in detached("up", "-d", "--timeout", "0.1").stderr
+    assert detached.ps()["api"]["state"] == "ready"
 
 
 def test_what_cannot_be_started_leaves_no_process(
@@ -245,6 +274,19 @@ def test_down_kills_what_does_not_end_in_time(
     assert time.monotonic() - began_s < 5
 
 
+def test_down_shortens_the_end_of_what_is_being_stopped(
+    detached: "Detached", project: Path, eventually: Callable[..., None]
+) -> None:
+    write(project, f"services: {{web: {STUBBORN}}}\n")
+    detached.up()
+    stopping = detached.beside("stop", "web")
+    eventually(lambda: detached.ps()["web"]["state"] == "stopping")
+    began_s = time.monotonic()
+    detached.down("-t", "0.2")
+    assert time.monotonic() - began_s < 10
+    stopping.communicate(timeout=10)
+
+
 def test_down_while_it_starts(
     detached: "Detached", project: Path, eventually: Callable[..., None]
 ) -> None:
@@ -375,6 +417,77 @@ def check_runtime_folder(
 
 
 @pytest.mark.slow
+def test_a_worktree_that_was_removed_stays_so(
+    repo: Callable[[int], list[Path]], detached_at: "Callable[[Path], Detached]", cli: "Cli"
+) -> None:
+    main, linked = repo(1)
+    write(linked, f"services: {{web: {IDLE}, job: {IDLE}}}\n")
+    detached = detached_at(linked)
+    detached.up("web")
+    namespace = detached.record()["namespace"]
+    shutil.rmtree(linked)
+    # Its logs, what it ran with, and what happened to it would all be written there.
+    for words in (("restart", "web"), ("start", "job"), ("down",)):
+        done = cli(*words, "--stack", namespace, cwd=main)
+        assert done.returncode == 0, done.stderr
+    assert not linked.exists()
+
+
+@pytest.mark.parametrize("damaged", ["garbage", "record", "lock"])
+def test_with_damaged_state_it_is_still_found(
+    detached: "Detached", project: Path, home: Path, damaged: str
+) -> None:
+    write(project, PAIR)
+    detached.up()
+    family = detached.look()
+    pids = [row["pid"] for row in detached.ps().values()]
+    [record] = (home / "state/portweave/stacks").glob("*.json")
+    if damaged == "garbage":
+        record.write_text("{")
+    else:
+        (record if damaged == "record" else record.with_suffix(".lock")).unlink()
+    assert [row["pid"] for row in detached.ps().values()] == pids
+    assert "with all that was asked for" in detached("up", "-d").stderr
+    assert "shop/main stopped" in detached("down").stderr
+    assert not alive(family)
+    assert not record.exists()
+
+
+def test_without_all_of_its_state_there_is_no_second_one(
+    detached: "Detached", project: Path, home: Path
+) -> None:
+    write(project, PAIR)
+    detached.up()
+    family, supervisor = detached.look(), detached.supervisor()
+    shutil.rmtree(home / "state")
+    refused = detached("up", "-d", status=1)
+    assert f"is running already (pid {supervisor.pid}) (PW0901)" in refused.stderr
+    # What the hint says.
+    supervisor.terminate()
+    psutil.wait_procs(family, 10)
+    assert not alive(family)
+    detached.up()
+    detached.down()
+
+
+def test_without_its_record_a_killed_stack_is_ended(
+    detached: "Detached", project: Path, home: Path
+) -> None:
+    write(project, "services: {web: {command: sleep 1000, port: false, tty: false}}\n")
+    detached.up()
+    family = detached.look()
+    guardian, supervisor = detached.guardian(), detached.supervisor()
+    supervisor.suspend()
+    guardian.kill()
+    supervisor.kill()
+    [record] = (home / "state/portweave/stacks").glob("*.json")
+    record.unlink()
+    record.with_suffix(".lock").unlink()
+    assert "1 process that it had left behind ended now" in detached("ls").stderr
+    assert not alive(family)
+    assert [path.suffix for path in record.parent.iterdir()] == [".lock"]
+
+
 def test_without_its_socket_it_can_still_be_stopped(detached: "Detached", project: Path) -> None:
     write(project, PAIR)
     detached.up()

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from tests.stacks import STUBBORN, write
+
 if TYPE_CHECKING:
     from tests.conftest import Cli
     from tests.integration.conftest import Stack, StartUp
@@ -89,6 +91,20 @@ def test_when_the_supervisor_is_killed_its_guardian_ends_the_stack(
     assert stack.wait() == 128 + number
     assert f"the supervisor was ended by signal {number}" in stack.said
     assert "nothing is left" in stack.said
+
+
+def test_the_guardian_gives_each_service_its_own_time(project: Path, up: "StartUp") -> None:
+    hasty = STUBBORN.replace("20s", "300ms")
+    write(project, f"services: {{hasty: {hasty}, patient: {STUBBORN}}}\n")
+    stack = up(project)
+    stack.wait_for("all ready in")
+    supervisor = supervisor_of(stack)
+    services = {one.environ()["PORTWEAVE_NAME"]: one for one in supervisor.children()}
+    supervisor.kill()
+    wait_until_gone([services["hasty"]], 1.3)
+    assert services["patient"].is_running()
+    services["patient"].kill()
+    assert stack.wait() == 128 + signal.SIGKILL
 
 
 def test_when_the_guardian_is_killed_the_supervisor_ends_the_stack(stack: "Stack") -> None:

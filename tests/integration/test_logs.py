@@ -398,6 +398,16 @@ def test_what_a_full_disk_has_swallowed_is_counted_and_marked(
     assert (folder / "api.log").read_text() == f"before\n012\n{mark}\nafter\n"
 
 
+def test_a_worktree_that_has_gone_is_not_made_again_for_its_logs(tmp_path: Path) -> None:
+    told: list[str] = []
+    folder = tmp_path / "gone/.portweave/logs"
+    logs = LogFolder(str(folder), told.append)
+    logs.log("api").write(0, b"lost\n")
+    logs.close()
+    assert told == [f"logs are not kept for now: No such file or directory ({folder})"]
+    assert not (tmp_path / "gone").exists()
+
+
 def test_logs_of_all_worktrees_stand_side_by_side(
     repo: Callable[[int], list[Path]], up: "StartUp", cli: "Cli"
 ) -> None:

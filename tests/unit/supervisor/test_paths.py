@@ -1,5 +1,6 @@
 """Where sockets and records lie, and which stack is meant."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -8,20 +9,22 @@ from pathlib import Path
 import pytest
 
 from portweave.allocator.processes import age_s, started_at
+from portweave.cli import main
 from portweave.client import named_as
-from portweave.errors import NoStackError, StackRunningError, UsageError
+from portweave.errors import NoStackError, StackRunningError, StateUnwritableError, UsageError
 from portweave.supervisor.neighbours import Neighbours
 from portweave.supervisor.paths import (
-    LONGEST_SOCKET_BYTES,
     Hold,
     StackRecord,
+    is_held,
     live_stacks,
     read_record,
+    readable,
     records,
-    socket_path,
     stack_around,
     stack_key,
 )
+from portweave.supervisor.sockets import LONGEST_SOCKET_BYTES, socket_path
 from portweave.supervisor.tribe import Seen
 
 Live = Callable[..., StackRecord]
@@ -75,14 +78,75 @@ def test_a_record_reads_back(folder: str, live: Live, tmp_path: Path) -> None:
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in Path(folder).iterdir())
 
 
+def test_folders_that_are_made_on_the_way_are_the_users_own(tmp_path: Path) -> None:
+    with Hold(str(tmp_path / "state" / "portweave" / "stacks"), "key"):
+        for folder in ("state", "state/portweave", "state/portweave/stacks"):
+            assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "7"}', '{"pid": 7, "ports": []}', "\xff"])
-def test_a_damaged_record_is_none(folder: str, live: Live, tmp_path: Path, text: str) -> None:
-    live(tmp_path)
+def test_a_damaged_record_has_a_copy(folder: str, live: Live, tmp_path: Path, text: str) -> None:
+    record = live(tmp_path)
     [path] = Path(folder).glob("*.json")
     path.write_text(text, encoding="latin-1")
+    assert fields(read_record(folder, path.stem)) == fields(record)
+    assert len(records(folder)) == len(live_stacks(folder)) == 1
+    assert fields(stack_around(folder, str(tmp_path))) == fields(record)
+    [lock] = Path(folder).glob("*.lock")
+    lock.write_text(text, encoding="latin-1")
     assert read_record(folder, path.stem) is None
     assert records(folder) == live_stacks(folder) == []
-    assert stack_around(folder, str(tmp_path)) is None
+    with pytest.raises(StackRunningError, match="its record cannot be read") as refused:
+        Hold(folder, path.stem)
+    assert not any("kill" in hint for hint in refused.value.hints)
+
+
+def test_a_record_that_was_removed_has_a_copy(folder: str, live: Live, tmp_path: Path) -> None:
+    record = live(tmp_path)
+    [path] = Path(folder).glob("*.json")
+    # Which processes were started is noted beside it.
+    path.rename(path.with_suffix(".journal"))
+    assert fields(stack_around(folder, str(tmp_path))) == fields(record)
+    assert [stack.root for stack in live_stacks(folder)] == [str(tmp_path)]
+
+
+def test_who_lives_is_known_without_his_lock(folder: str, live: Live, tmp_path: Path) -> None:
+    record = live(tmp_path)
+    [lock] = Path(folder).glob("*.lock")
+    lock.unlink()
+    assert fields(stack_around(folder, str(tmp_path))) == fields(record)
+    assert is_held(folder, lock.stem)
+    with pytest.raises(StackRunningError):
+        Hold(folder, lock.stem)
+    assert not lock.exists()
+
+
+def test_after_an_end_there_is_no_copy(folder: str, tmp_path: Path) -> None:
+    key = stack_key(str(tmp_path), "main")
+    with Hold(folder, key) as hold:
+        hold.write(
+            StackRecord(
+                pid=1, start="1", project="", namespace="main", root=str(tmp_path), ports={}, tag=""
+            )
+        )
+        hold.forget()
+        assert read_record(folder, key) is None
+
+
+def test_a_record_that_finds_no_room_is_told(
+    folder: str, live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.write
+
+    def write(descriptor: int, data: bytes) -> int:
+        # A disk that is nearly full takes a part.
+        if len(data) <= 10:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(descriptor, data[:10])
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(StateUnwritableError, match="No space left"):
+        live(tmp_path)
 
 
 def test_the_stack_around_is_that_of_the_worktree(folder: str, live: Live, tmp_path: Path) -> None:
@@ -165,6 +229,41 @@ def test_a_folder_of_somebody_else_is_not_used(
     place.mkdir()
     found = socket_path({"XDG_RUNTIME_DIR": str(tmp_path)}, "/state", "main-1234")
     assert not found.startswith(str(tmp_path))
+
+
+def test_a_folder_that_its_owner_may_not_write_is_mended_or_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "portweave"
+    place.mkdir(mode=0o500)
+    environ = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    assert socket_path(environ, "/state", "main-1234").startswith(str(place))
+    assert place.stat().st_mode & 0o777 == 0o700
+    # As on a disk that is mounted for reading alone.
+
+    def access(path: str, _mode: int) -> bool:
+        return path != str(place)
+
+    monkeypatch.setattr(os, "access", access)
+    assert not socket_path(environ, "/state", "main-1234").startswith(str(place))
+
+
+def test_nothing_is_said_of_stacks_that_cannot_be_seen(
+    folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    def access(_path: str, _mode: int) -> bool:
+        return False
+
+    monkeypatch.setattr(os, "access", access)
+    # None yet: there is nothing to see.
+    assert readable(folder) == folder
+    (tmp_path / "portweave/stacks").mkdir(parents=True)
+    for words in (["ls"], ["ps"], ["ps", "--all"], ["down"], ["down", "--all"]):
+        assert main(words) == 1
+        assert "stacks: Permission denied (PW0305)" in capsys.readouterr().err
 
 
 def test_a_link_is_no_folder(tmp_path: Path) -> None:

@@ -30,6 +30,13 @@ def test_each_phase_has_a_verdict(phase: Phase) -> None:
     assert (judge(Goal.READY, life), judge(Goal.EXIT, life)) == VERDICTS[phase]
 
 
+def test_the_end_of_what_was_not_ready_in_time_is_not_waited_for() -> None:
+    late = Life(phase=Phase.STOPPING, failure="not ready after 1 s")
+    assert judge(Goal.READY, late) is PENDING
+    assert judge(Goal.READY, late, last=True) is IN_VAIN
+    assert judge(Goal.READY, Life(phase=Phase.STOPPING), last=True) is PENDING
+
+
 def test_who_has_been_ready_and_is_ill_now_was_ready() -> None:
     ill = Life(phase=Phase.UNHEALTHY, ready_s=1.0)
     assert judge(Goal.READY, ill) is COME
@@ -50,3 +57,9 @@ def test_who_has_been_ready_and_is_ill_now_was_ready() -> None:
 def test_where_it_stands_in_words(life: Life, text: str) -> None:
     assert describe(life) == text
     assert describe(replace(life, restarts=3)) == text
+
+
+def test_what_its_probes_said_last_tells_why_it_is_not_ready() -> None:
+    assert describe(Life(phase=Phase.STARTING), "nobody listens") == "starting: nobody listens"
+    assert describe(Life(phase=Phase.STARTING, reason="loads"), "no answer") == "starting: loads"
+    assert describe(Life(phase=Phase.BACKOFF), "nobody listens") == "backoff"

@@ -1,0 +1,78 @@
+"""Where a stack's control socket lies, and who listens there.
+
+In the session's runtime folder, which is emptied by whoever emptied the machine's memory, and under
+a short name, as the address of a socket has at most 104 bytes (unix(4)).
+"""
+
+import os
+import sys
+
+from portweave.allocator.naming import path_digest
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONGEST_SOCKET_BYTES = 103
+
+
+def socket_path(environ: "Mapping[str, str]", folder: str, key: str) -> str:
+    """Where the control socket of a stack lies; empty where there is no place for one.
+
+    Args:
+        environ: Names the session's runtime folder. What lies in it for portweave is made if it is
+            missing; a folder that others could get into is not used.
+        folder: From `stacks_dir`.
+        key: From `stack_key`.
+    """
+    name = path_digest(f"{folder}/{key}")[:16]
+    uid = os.getuid()
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    # XDG Base Directory Specification: what is not absolute is to be ignored.
+    places = [f"{runtime}/portweave"] if runtime.startswith("/") else []
+    for place in (*places, f"/tmp/portweave-{uid}"):  # noqa: S108 - checked below
+        path = f"{place}/{name}.sock"
+        if len(os.fsencode(path)) <= LONGEST_SOCKET_BYTES and _is_private(place, uid):
+            return path
+    return ""
+
+
+def listener_at(socket: str) -> int | None:
+    """Pid of who listens on a control socket, 0 where the system does not tell; None for nobody."""
+    import _socket
+
+    connecting = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        connecting.setblocking(False)
+        connecting.connect(socket)
+        # unix(7): the pid comes first.
+        peer = connecting.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+        return int.from_bytes(peer[:4], sys.byteorder)
+    except BlockingIOError:  # too many wait to be let in
+        return 0
+    except AttributeError:  # macOS
+        return 0
+    except OSError:
+        return None
+    finally:
+        connecting.close()
+
+
+def _is_private(folder: str, uid: int) -> bool:
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        pass
+    except OSError:
+        return False
+    try:
+        found = os.lstat(folder)
+        # S_IFDIR: a link to a folder is not one.
+        if found.st_mode & 0o170000 != 0o040000 or found.st_uid != uid:
+            return False
+        if found.st_mode & 0o777 != 0o700:
+            os.chmod(folder, 0o700)
+        # It may lie on a disk that is mounted for reading alone.
+        return os.access(folder, os.W_OK)
+    except OSError:
+        return False
