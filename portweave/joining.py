@@ -7,7 +7,12 @@ import time
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.asking import instance_of, say
 from portweave.client import PATIENCE_S, Client
-from portweave.errors import NotReadyError, StackUnreachableError, WaitTimeoutError
+from portweave.errors import (
+    NotReadyError,
+    PortweaveError,
+    StackUnreachableError,
+    WaitTimeoutError,
+)
 from portweave.launch import as_json, environ_of, plan_of, proxy_port, wishes_of
 from portweave.supervisor.paths import StackRecord, is_held, read_record
 from portweave.webnames import ensure_proxy
@@ -117,7 +122,11 @@ def join(
         origin, plan = _with_names_of(client, origin, plan)
         if proxy_port(origin) is not None:
             ensure_proxy(environ_of(origin))
-        wishes: dict[str, object] = {"addOnly": True, "start": list(names)}
+        wishes: dict[str, object] = {
+            "addOnly": True,
+            "start": list(names),
+            "again": origin["services"],
+        }
         if scale := origin.get("scale"):
             # What was asked for counts from here on, for a later reload, too.
             kept = client.call("/supervisor/origin")
@@ -133,7 +142,8 @@ def join(
             say(f"{where}; started: {', '.join(map(str, started))}")
         else:
             say(f"{where}, with all that was asked for")
-        _hint_at_reload(change)
+        if _differs(change):
+            _hint_at_reload(client)
         if follow:
             _follow(client, names, plan.root, began_ns)
             return []
@@ -188,15 +198,28 @@ def _follow(client: Client, names: "Sequence[str]", root: str, began_ns: int) ->
         raise
 
 
-def _hint_at_reload(change: object) -> None:
-    if not is_object(change):
+def _hint_at_reload(client: Client) -> None:
+    """Tell what a reload would change: it plans with the stack's own variables, not with ours."""
+    origin = client.call("/supervisor/origin")
+    try:
+        plan = plan_of(dict(origin), may_be_idle=True)[1] if is_object(origin) else None
+    except PortweaveError:  # a reload will say why
+        plan = None
+    if plan is None:
         return
-    differing: list[str] = []
-    for kind in ("restarted", "updated", "removed"):
-        names = change.get(kind)
-        differing += list(map(str, names)) if is_list(names) or is_object(names) else []
+    answer = client.call("/supervisor/apply", as_json(plan), {"dryRun": True})
+    differing = _differs(answer.get("change") if is_object(answer) else None)
     if differing:
         say(f"defined otherwise by now: {', '.join(differing)}; portweave reload applies it")
+
+
+def _differs(change: object) -> list[str]:
+    """The instances that run otherwise than they are planned."""
+    differing: list[str] = []
+    for kind in ("restarted", "updated", "removed") if is_object(change) else ():
+        names = change.get(kind)
+        differing += list(map(str, names)) if is_list(names) or is_object(names) else []
+    return differing
 
 
 def _await(client: Client, names: "Sequence[str]", timeout_s: float) -> "list[dict[str, object]]":
