@@ -4,6 +4,7 @@ import os
 import sys
 import time
 
+from portweave import colours
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.asking import instance_of, say
 from portweave.client import PATIENCE_S, Client
@@ -108,8 +109,17 @@ def join(
     record: StackRecord,
     *,
     follow: bool,
+    plain: bool = False,
 ) -> "list[dict[str, object]]":
     """Start in a running stack what is missing of `names`; then follow it, or wait for them.
+
+    Args:
+        origin: What was asked for.
+        plan: Planned from that.
+        names: Of the instances that are to run.
+        record: Of the stack.
+        follow: Whether to show what they print until the stack ends, in place of waiting.
+        plain: Whether the command line refuses colours.
 
     Returns:
         The instances, as rows of `ps`; none where it was followed.
@@ -145,7 +155,7 @@ def join(
         if _differs(change):
             _hint_at_reload(client)
         if follow:
-            _follow(client, names, plan.root, began_ns)
+            _follow(client, names, plan.root, began_ns, plain=plain)
             return []
         return _await(client, names, wishes_of(origin).timeout_s)
     finally:
@@ -164,7 +174,9 @@ def _with_names_of(
     return origin, plan_of(origin)[1]
 
 
-def _follow(client: Client, names: "Sequence[str]", root: str, began_ns: int) -> None:
+def _follow(
+    client: Client, names: "Sequence[str]", root: str, began_ns: int, *, plain: bool
+) -> None:
     """Show what the instances print, and what happens to them, until the stack has ended."""
     from portweave.logview import Folder, Follower, Printer, Query
     from portweave.prepare import logs_dir
@@ -172,12 +184,11 @@ def _follow(client: Client, names: "Sequence[str]", root: str, began_ns: int) ->
     progress = Progress()
     client.send("/supervisor/events")
     is_terminal = sys.stdout.isatty()
-    colour = is_terminal and not os.environ.get("NO_COLOR")
     printer = Printer(
         sys.stdout.fileno(),
         terminal=is_terminal,
-        colour=colour,
-        coloured_names=colour,
+        colour=colours.are_kept(os.environ, is_terminal=is_terminal, refused=plain),
+        coloured_names=colours.of_names(os.environ, is_terminal=is_terminal, refused=plain),
         prefix=True,
         times=False,
         as_json=False,

@@ -88,7 +88,12 @@ class Stack:
         self.version = options.version
         self.began_s = work.began_s
         names = [i.name for i in plan.instances]
-        self.view = View(names, colour=options.colour, silent=options.detached)
+        self.view = View(
+            names,
+            colour=options.colour,
+            coloured_names=options.coloured_names,
+            silent=options.detached,
+        )
         folder = os.path.dirname(options.journal or "")
         self.census = Census(Neighbours(folder, options.guardian or os.getpid()))
         self.finished = asyncio.Event()
