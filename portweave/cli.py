@@ -87,15 +87,17 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     args = Args()
+    words = sys.argv[1:] if argv is None else argv
     try:
         try:
-            status = _dispatch(sys.argv[1:] if argv is None else argv, args)
+            status = _dispatch(words, args)
         except PortweaveError as error:
             if isinstance(error, StackUnreachableError):
                 # It was killed, perhaps in this very moment.
                 for line in finish_dying_stacks(os.environ):
                     print(f"[portweave] {line}", file=sys.stderr, flush=True)
-            status = report(error, as_json=args.flag("json") and not error.always_text)
+            as_json = args.flag("json") or _asks_for_json(words)
+            status = report(error, as_json=as_json and not error.always_text)
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
@@ -114,11 +116,20 @@ def main(argv: list[str] | None = None) -> int:
 
 def _open_missing() -> None:
     """Open what was closed when we were started, so that no file of ours takes its number."""
-    for descriptor in (0, 1, 2):
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+            # The interpreter has found none, and says so by None.
+            setattr(sys, name, open(descriptor, "w" if descriptor else "r", closefd=False))
+
+
+def _asks_for_json(words: list[str]) -> bool:
+    """Whether errors are to be data, also where a wrong word comes before the one that says so."""
+    own = words[: words.index("--")] if "--" in words else words
+    # Behind `run` it may be the command's.
+    return "--json" in own and "run" not in own
 
 
 def report(error: PortweaveError, *, as_json: bool) -> int:
