@@ -48,7 +48,8 @@ def build(
             issues.add(keys, "duplicate key", origin=origin)
         _check_text(document.value, issues)
         issues.raise_found(document, shown)
-        said = shape.read(document, issues, has_processes=bool(processes))
+        names = [process.name for process in processes or ()]
+        said = shape.read(document, issues, processes=names)
         issues.raise_found(document, shown)
         project_name, env_files, drafts = said.project_name, said.env_files, said.drafts
     elif not processes:
