@@ -8,7 +8,7 @@ import time
 from portweave import colours
 from portweave.args import Args, Option
 from portweave.errors import PortHeldError, StackRunningError, UsageError
-from portweave.launch import origin_of, plan_of, project_of, wishes_of
+from portweave.launch import check_profiles, origin_of, plan_of, project_of, wishes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,6 +148,7 @@ class _Launch:
         self.folder = stacks_dir(self._environ)
         self.key = stack_key(plan.root, plan.namespace)
         self.tag = os.urandom(16).hex()
+        check_profiles(prepared.project.definitions, args.texts("profile"))
         self._started = [i.name for i in plan.instances if i.name in plan.wanted]
         source = args.text("exit_code_from")
         if source is not None and source not in self._started:
@@ -323,6 +324,7 @@ def _dry_run(project: "Project", wishes: "Wishes", args: Args) -> int:
     from portweave.procfiles.graph import start_order
     from portweave.stackplan import select
 
+    check_profiles(project.definitions, args.texts("profile"))
     wanted, left_out = select(project.definitions, wishes)
     entry: Entry | None = entry_of(load(project.registry), project.key)
     ports = {} if entry is None else entry.ports

@@ -124,7 +124,7 @@ def test_wrong_words_are_explained(detached: "Detached", project: Path, tmp_path
         "kill web -s 0": "there is no signal '0'",
         "wait --for tea": "--for takes ready or exit",
         "wait --timeout 0": "--timeout takes a time",
-        "scale web": "takes NAME=N",
+        "scale web": "error: scale takes NAME=N",
         "scale web=-1": "takes NAME=N",
         "scale wbe=2": "wbe",
         "reload web": "it takes no names",
