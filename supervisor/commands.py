@@ -21,7 +21,7 @@ from portweave.supervisor.chronicle import Chronicle
 from portweave.supervisor.control import INVALID_PARAMS, NO_METHOD, RefusedError, Stream
 from portweave.supervisor.core.explanation import as_json, culprit, explain
 from portweave.supervisor.core.fleet import is_going
-from portweave.supervisor.core.lifecycle import Life
+from portweave.supervisor.core.lifecycle import Life, Phase
 from portweave.supervisor.core.plan import InstancePlan, StackPlan
 from portweave.supervisor.core.report import stopping
 from portweave.supervisor.core.status import Clock, row
@@ -219,11 +219,15 @@ class Commands:
         come = verdict is Verdict.COME
         lines = [] if come or service is None else service.last_lines.lines(LAST_LINES)
         known = {} if life is None else self._row(name, life)
+        text = "removed" if life is None else describe(life)
+        if life is not None and life.phase is Phase.STARTING and service is not None:
+            lacks = service.readiness.pending if service.readiness is not None else ""
+            text += f": {lacks}" if lacks else ""
         return {
             "name": name,
             **known,
             "verdict": str(verdict),
-            "text": "removed" if life is None else describe(life),
+            "text": text,
             "lastLines": list(lines),
         }
 

@@ -233,7 +233,10 @@ services:
     detached("start", "never")
     detached("wait", "idle", "done")
     late = detached("wait", "never", "--timeout", "300ms", "--json", status=124)
-    assert json.loads(late.stdout)["error"]["code"] == "PW1006"
+    error = json.loads(late.stdout)["error"]
+    assert error["code"] == "PW1006"
+    # Why, as its probe has said last.
+    assert "never is starting: false exited with status 1" in error["message"]
     late = detached("wait", "idle", "--for", "exit", "--timeout", "200ms", status=124)
     assert "not at an end after 0.2 s: idle is ready" in late.stderr
     vain = detached("wait", "needs", status=1)
