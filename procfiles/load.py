@@ -113,7 +113,11 @@ def read_env_file(path: str, *, required: bool) -> dict[str, str]:
         data = _read(path)
     except FileNotFoundError:
         if required:
-            raise EnvFileError(path, "there is no such file") from None
+            raise EnvFileError(
+                path,
+                "there is no such file",
+                hint="where it may be missing: envFile: {path: …, required: false}",
+            ) from None
         return {}
     except OSError as error:
         raise EnvFileError(path, error.strerror or str(error)) from error
@@ -163,7 +167,7 @@ def _shown(path: str, cwd: str) -> str:
 
 
 def _document(path: str, shown: str) -> "Document":
-    if path.endswith((".yaml", ".yml")):
+    if path.lower().endswith((".yaml", ".yml")):
         from portweave.procfiles import yamlfile
 
         return yamlfile.parse(_text(path, "YAML", shown), path, shown)
