@@ -109,7 +109,7 @@ def _add_process(
 ) -> None:
     service = services.get(process.name)
     if service is None:
-        service = Service(process.name, process.origin, working_dir=folder)
+        service = Service(process.name, process.origin, working_dir=folder, oneshot=process.is_job)
         services[process.name] = service
     elif service.command is not None:
         keys = ("services", process.name, "command")

@@ -567,6 +567,11 @@ def test_a_bare_procfile_is_enough() -> None:
     web, release = found.services
     assert (web.name, web.command, web.env_var) == ("web", "npm start", "WEB_PORT")
     assert (web.working_dir, web.on_request, release.on_request) == ("/p", False, True)
+    # Heroku's release phase is over when its command has ended, and others may wait for that.
+    assert (web.oneshot, release.oneshot) == (False, True)
+    text = "services: {web: {dependsOn: [release]}}"
+    web = build(text=text, processes="web: npm start\nrelease: ./migrate\n").services[0]
+    assert [other.condition for other in web.depends_on] == ["completed"]
 
 
 def test_a_procfile_adds_commands_by_name_and_services() -> None:
