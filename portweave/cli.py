@@ -122,7 +122,9 @@ def _open_missing() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
             # The interpreter has found none, and says so by None.
-            setattr(sys, name, open(descriptor, "w" if descriptor else "r", closefd=False))
+            mode = "w" if descriptor else "r"
+            stream = open(descriptor, mode, closefd=False)  # noqa: SIM115 - for as long as we live
+            setattr(sys, name, stream)
 
 
 def _asks_for_json(words: list[str]) -> bool:

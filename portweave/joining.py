@@ -226,8 +226,10 @@ def _hint_at_reload(client: Client) -> None:
 
 def _differs(change: object) -> list[str]:
     """The instances that run otherwise than they are planned."""
+    if not is_object(change):
+        return []
     differing: list[str] = []
-    for kind in ("restarted", "updated", "removed") if is_object(change) else ():
+    for kind in ("restarted", "updated", "removed"):
         names = change.get(kind)
         differing += list(map(str, names)) if is_list(names) or is_object(names) else []
     return differing
