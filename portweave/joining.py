@@ -153,7 +153,7 @@ def join(
         else:
             say(f"{where}, with all that was asked for")
         if _differs(change):
-            _hint_at_reload(client)
+            _hint_at_reload(client, names)
         if follow:
             _follow(client, names, plan.root, began_ns, plain=plain)
             return []
@@ -209,7 +209,7 @@ def _follow(
         raise
 
 
-def _hint_at_reload(client: Client) -> None:
+def _hint_at_reload(client: Client, names: "Sequence[str]") -> None:
     """Tell what a reload would change: it plans with the stack's own variables, not with ours."""
     origin = client.call("/supervisor/origin")
     try:
@@ -219,7 +219,11 @@ def _hint_at_reload(client: Client) -> None:
     if plan is None:
         return
     answer = client.call("/supervisor/apply", as_json(plan), {"dryRun": True})
-    differing = _differs(answer.get("change") if is_object(answer) else None)
+    change = answer.get("change") if is_object(answer) else None
+    # What another definition file has just added is none of the stack's own, and is to stay.
+    gone = change.get("removed") if is_object(change) else None
+    added = {name for name in names if is_list(gone) and name in gone}
+    differing = [name for name in _differs(change) if name not in added]
     if differing:
         say(f"defined otherwise by now: {', '.join(differing)}; portweave reload applies it")
 

@@ -236,9 +236,14 @@ def test_a_second_up_from_elsewhere_finds_nothing_defined_otherwise(
     # A reload would plan with what the stack was started with, and find the same.
     assert "defined otherwise" not in said
     assert "nothing has changed" in detached("reload", "--dry-run", env=elsewhere).stderr
+    # Nor has what a second definition file adds been defined otherwise.
+    (project / "more.procfile").write_text("more: sleep 1000\n")
+    said = detached("up", "-d", "-f", "more.procfile").stderr
+    assert "runs already; started: more" in said
+    assert "defined otherwise" not in said
     write(project, f"services: {{web: {IDLE}, api: {STUBBORN}}}\n")
     said = detached("up", "-d", env=elsewhere).stderr
-    assert "defined otherwise by now: api; portweave reload applies it" in said
+    assert "defined otherwise by now: api, more; portweave reload applies it" in said
 
 
 def test_of_two_at_once_one_runs_it_and_both_wait(detached: "Detached", project: Path) -> None:
