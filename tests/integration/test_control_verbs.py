@@ -141,6 +141,26 @@ def test_wrong_words_are_explained(detached: "Detached", project: Path, tmp_path
     detached("ps", "--stack", "toys/main", cwd=elsewhere, status=1)
 
 
+def test_a_stack_that_runs_keeps_its_ports_although_nothing_listens_there(
+    detached_at: "Callable[[Path], Detached]", repo: Callable[[int], list[Path]]
+) -> None:
+    one, other = map(detached_at, repo(1))
+    idle = "services: {api: {command: 'echo up; exec sleep 1000', ready: {log: up}}}\n"
+    write(one.root, idle)
+    write(other.root, idle)
+    one.up()
+    before = one.ps()["api"]
+    # More than the block has, once by a second up and once by scale.
+    one.up("--scale", "api=2")
+    one("scale", "api=3")
+    one("wait")
+    rows = one.ps()
+    assert (rows["api"]["pid"], rows["api"]["port"]) == (before["pid"], before["port"])
+    other.up()
+    ports = {row["port"] for row in (*rows.values(), *other.ps().values())}
+    assert len(ports) == 4
+
+
 def test_several_stacks_are_told_apart_by_their_names(
     detached_at: "Callable[[Path], Detached]",
     repo: Callable[[int], list[Path]],
