@@ -69,6 +69,9 @@ class Host(Protocol):
     chronicle: Chronicle
     announcer: Announcer | None
 
+    def note_ports(self) -> None:
+        """Have others know the ports of its instances as they are planned now."""
+
     def url(self, plan: InstancePlan) -> str | None:
         """Where an instance is reached now; None without a port."""
 
@@ -360,6 +363,7 @@ class Commands:
         if wishes.get("dryRun") is True:
             return [{"change": self._engine.compare(plans).as_json(), "started": []}]
         change = self._engine.adopt(plans)
+        self._host.note_ports()
         origin = wishes.get("origin")
         if is_object(origin):
             self._host.take_over(origin, plan.wanted)

@@ -186,28 +186,7 @@ class Hold:
 
     def write(self, record: StackRecord) -> None:
         """Tell others who we are."""
-        fields = {
-            "schemaVersion": 1,
-            "pid": record.pid,
-            "start": record.start,
-            "project": record.project,
-            "namespace": record.namespace,
-            "worktreeRoot": record.root,
-            "ports": dict(record.ports),
-            "tag": record.tag,
-            "socket": record.socket,
-            "protocol": record.protocol,
-            "version": record.version,
-            "detached": record.detached,
-        }
-        # It says who lives now; after a power cut nobody does, so this one needs no fsync.
-        new = f"{self._record}.tmp.{os.getpid()}"
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, (pretty(fields) + "\n").encode("utf-8", "surrogateescape"))
-        finally:
-            os.close(descriptor)
-        os.replace(new, self._record)
+        _write(self._record, record)
 
     def read(self) -> StackRecord | None:
         """The record that lies there: ours, or that of one whose end nobody saw."""
@@ -237,6 +216,48 @@ class Hold:
         trace: "TracebackType | None",
     ) -> None:
         self.close()
+
+
+def note_ports(journal: str, ports: "Mapping[str, int]") -> None:
+    """Have the record of a stack tell these ports from now on.
+
+    Args:
+        journal: Path of its journal, as `Hold` has it.
+        ports: By instance.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    path = journal.removesuffix(_JOURNAL) + _RECORD
+    record = _read(path)
+    if record is not None and record.ports != ports:
+        record.ports = ports
+        _write(path, record)
+
+
+def _write(path: str, record: StackRecord) -> None:
+    fields = {
+        "schemaVersion": 1,
+        "pid": record.pid,
+        "start": record.start,
+        "project": record.project,
+        "namespace": record.namespace,
+        "worktreeRoot": record.root,
+        "ports": dict(record.ports),
+        "tag": record.tag,
+        "socket": record.socket,
+        "protocol": record.protocol,
+        "version": record.version,
+        "detached": record.detached,
+    }
+    # It says who lives now; after a power cut nobody does, so this one needs no fsync.
+    new = f"{path}.tmp.{os.getpid()}"
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, (pretty(fields) + "\n").encode("utf-8", "surrogateescape"))
+    finally:
+        os.close(descriptor)
+    os.replace(new, path)
 
 
 def _take(lock: int) -> bool:

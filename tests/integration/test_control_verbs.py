@@ -159,6 +159,14 @@ def test_a_stack_that_runs_keeps_its_ports_although_nothing_listens_there(
     other.up()
     ports = {row["port"] for row in (*rows.values(), *other.ps().values())}
     assert len(ports) == 4
+    # All can see whose they are, and nobody may choose one of them.
+    assert one.record()["ports"] == {name: row["port"] for name, row in rows.items()}
+    other.down()
+    chosen: dict[str, str | None] = {"API_PORT": str(rows["api.3"]["port"])}
+    refused = other("up", "-d", env=chosen, status=1).stderr
+    assert "but that is the port of api.3 of the live stack" in refused
+    one("scale", "api=1")
+    assert list(one.record()["ports"]) == ["api"]
 
 
 def test_several_stacks_are_told_apart_by_their_names(
