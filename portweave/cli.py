@@ -11,7 +11,7 @@ from importlib import import_module
 from io import TextIOWrapper
 
 from portweave.args import Args, Option, parse
-from portweave.errors import PortweaveError, StackUnreachableError, UsageError
+from portweave.errors import PortweaveError, SpawnError, StackUnreachableError, UsageError
 from portweave.leftovers import finish_dead_stacks, finish_dying_stacks
 
 # Verb -> what it does, in the order of the help text. The module is portweave.verbs.<verb>.
@@ -98,6 +98,12 @@ def main(argv: list[str] | None = None) -> int:
                     print(f"[portweave] {line}", file=sys.stderr, flush=True)
             as_json = args.flag("json") or _asks_for_json(words)
             status = report(error, as_json=as_json and not error.always_text)
+            # What `run` could not start it has said this of before.
+            if args.flag("verbose") and not isinstance(error, SpawnError):
+                from portweave.whereabouts import lines_of
+
+                for line in lines_of(args, os.environ):
+                    print(line, file=sys.stderr, flush=True)
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()

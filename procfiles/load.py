@@ -77,6 +77,19 @@ def definitions_folder(folder: str) -> str:
         above = parent
 
 
+def definition_file(cwd: str, top: str | None) -> str | None:
+    """The file that `load` would read first; None where there is none."""
+    folder = cwd
+    while True:
+        for name in (*DOCUMENTS, *PROCFILES):
+            if os.path.exists(path := os.path.join(folder, name)):
+                return path
+        parent = os.path.dirname(folder)
+        if parent == folder or folder == top:
+            return None
+        folder = parent
+
+
 def anonymous(count: int) -> Definitions:
     """Services `port-1` to `port-n` with `PORT_1` to `PORT_n`, without any file.
 
