@@ -11,7 +11,7 @@ from portweave.errors import PinTakenError, RegistryLockedError, RegistryUnwrita
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -54,13 +54,21 @@ def find(path: str, key: Key, environ: "Mapping[str, str]") -> Entry | None:
     return entry
 
 
-def take(path: str, request: Request, environ: "Mapping[str, str]") -> Taken:
+def take(
+    path: str,
+    request: Request,
+    environ: "Mapping[str, str]",
+    *,
+    is_running: "Callable[[], bool]" = lambda: False,
+) -> Taken:
     """Give a worktree the block that it asks for, or the one it has.
 
     Args:
         path: The registry.
         request: What is wanted.
         environ: Says how long to wait for others.
+        is_running: Whether the worktree's stack is. Then its services have been told their ports,
+            whether they listen there by now or not, and the block stands still.
 
     Raises:
         PinTakenError: `PORTWEAVE_OFFSET` names ports that others hold.
@@ -81,8 +89,11 @@ def take(path: str, request: Request, environ: "Mapping[str, str]") -> Taken:
 
     reclaim(environ)
 
+    def in_use(ports: tuple[int, ...]) -> "Collection[int]":
+        return ports if is_running() else listening(ports)
+
     def change(entries: list[Entry]) -> tuple[list[Entry], Taken]:
-        step = settle(entries, request, listening=listening, is_free=is_free)
+        step = settle(entries, request, listening=in_use, is_free=is_free)
         if isinstance(step, Keep):
             return entries, Taken(step.entry, reused=True, unpinned=step.unpinned)
         key = request.key

@@ -2,7 +2,8 @@
 
 Our own few lines, because `argparse` costs more than a whole `portweave run` may take: importing it
 and building a parser with its sub-commands is more than a bare interpreter's start. Long options
-take `--name value` and `--name=value`, short ones `-f value` and `-fvalue`; what begins with `-`
+take `--name value` and `--name=value`, short ones `-f value` and `-fvalue`, and short switches may
+stand in one word with what follows them (`-fn 5`: POSIX.1, 12.2, guideline 5); what begins with `-`
 and is no option is an error.
 """
 
@@ -116,6 +117,10 @@ def parse(
             continue
         flag, value = _split(word)
         option = by_flag.get(flag)
+        if option is not None and value and _is_group(word, by_flag):
+            # The switch alone, and then the rest.
+            words = [*words[:position], flag, f"-{value}", *words[position + 1 :]]
+            value = None
         if option is None:
             if stop_at_operand:
                 return words[position:]
@@ -141,6 +146,19 @@ def _split(word: str) -> tuple[str, str | None]:
         flag, equals, value = word.partition("=")
         return flag, value if equals else None
     return word[:2], word[2:] or None
+
+
+def _is_group(word: str, by_flag: dict[str, Option]) -> bool:
+    """Whether a word is a short switch with other short options behind it, all of them known."""
+    if word.startswith("--"):
+        return False
+    for letter in word[1:]:
+        option = by_flag.get(f"-{letter}")
+        if option is None:
+            return False
+        if option.metavar is not None:
+            break
+    return by_flag[word[:2]].metavar is None
 
 
 def _nearest(flag: str, by_flag: dict[str, Option]) -> str | tuple[str, ...]:

@@ -11,7 +11,7 @@ from importlib import import_module
 from io import TextIOWrapper
 
 from portweave.args import Args, Option, parse
-from portweave.errors import PortweaveError, StackUnreachableError, UsageError
+from portweave.errors import PortweaveError, SpawnError, StackUnreachableError, UsageError
 from portweave.leftovers import finish_dead_stacks, finish_dying_stacks
 
 # Verb -> what it does, in the order of the help text. The module is portweave.verbs.<verb>.
@@ -87,15 +87,23 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     args = Args()
+    words = sys.argv[1:] if argv is None else argv
     try:
         try:
-            status = _dispatch(sys.argv[1:] if argv is None else argv, args)
+            status = _dispatch(words, args)
         except PortweaveError as error:
             if isinstance(error, StackUnreachableError):
                 # It was killed, perhaps in this very moment.
                 for line in finish_dying_stacks(os.environ):
                     print(f"[portweave] {line}", file=sys.stderr, flush=True)
-            status = report(error, as_json=args.flag("json") and not error.always_text)
+            as_json = args.flag("json") or _asks_for_json(words)
+            status = report(error, as_json=as_json and not error.always_text)
+            # What `run` could not start it has said this of before.
+            if args.flag("verbose") and not isinstance(error, SpawnError):
+                from portweave.whereabouts import lines_of
+
+                for line in lines_of(args, os.environ):
+                    print(line, file=sys.stderr, flush=True)
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
@@ -114,11 +122,22 @@ def main(argv: list[str] | None = None) -> int:
 
 def _open_missing() -> None:
     """Open what was closed when we were started, so that no file of ours takes its number."""
-    for descriptor in (0, 1, 2):
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+            # The interpreter has found none, and says so by None.
+            mode = "w" if descriptor else "r"
+            stream = open(descriptor, mode, closefd=False)  # noqa: SIM115 - for as long as we live
+            setattr(sys, name, stream)
+
+
+def _asks_for_json(words: list[str]) -> bool:
+    """Whether errors are to be data, also where a wrong word comes before the one that says so."""
+    own = words[: words.index("--")] if "--" in words else words
+    # Behind `run` it may be the command's.
+    return "--json" in own and "run" not in own
 
 
 def report(error: PortweaveError, *, as_json: bool) -> int:

@@ -5,7 +5,7 @@ import pickle
 import time
 from collections.abc import Mapping
 
-from portweave import __version__
+from portweave import __version__, colours
 from portweave.allocator.processes import started_at
 from portweave.calls.options import Options
 from portweave.clusterplan import BEGINNING, make_plan
@@ -79,7 +79,8 @@ def _prepare(options: Options, *, guarded: bool) -> tuple[Work, Hold, str]:
     )
     run_options = RunOptions(
         abort_on_exit=not options.get("respawn", True),
-        colour=not environ.get("NO_COLOR"),
+        colour=colours.are_kept(environ, is_terminal=os.isatty(1)),
+        coloured_names=colours.of_names(environ, is_terminal=os.isatty(1)),
         tag=tag,
         journal=hold.journal,
         guardian=pid if guarded else None,

@@ -211,12 +211,8 @@ class EnvFileError(PortweaveError):
 
     code = "PW0504"
 
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(
-            f"failed to read {path}: {why}",
-            hint="where it may be missing: envFile: {path: …, required: false}",
-            file=path,
-        )
+    def __init__(self, path: str, why: str, *, hint: str | tuple[str, ...] = ()) -> None:
+        super().__init__(f"failed to read {path}: {why}", hint=hint, file=path)
 
 
 class CurrentEnvError(PortweaveError):

@@ -4,10 +4,16 @@ import os
 import sys
 import time
 
+from portweave import colours
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.asking import instance_of, say
 from portweave.client import PATIENCE_S, Client
-from portweave.errors import NotReadyError, StackUnreachableError, WaitTimeoutError
+from portweave.errors import (
+    NotReadyError,
+    PortweaveError,
+    StackUnreachableError,
+    WaitTimeoutError,
+)
 from portweave.launch import as_json, environ_of, plan_of, proxy_port, wishes_of
 from portweave.moment import parse
 from portweave.supervisor.paths import StackRecord, is_held, read_record
@@ -117,8 +123,17 @@ def join(
     record: StackRecord,
     *,
     follow: bool,
+    plain: bool = False,
 ) -> "list[dict[str, object]]":
     """Start in a running stack what is missing of `names`; then follow it, or wait for them.
+
+    Args:
+        origin: What was asked for.
+        plan: Planned from that.
+        names: Of the instances that are to run.
+        record: Of the stack.
+        follow: Whether to show what they print until the stack ends, in place of waiting.
+        plain: Whether the command line refuses colours.
 
     Returns:
         The instances, as rows of `ps`; none where it was followed.
@@ -131,7 +146,11 @@ def join(
         origin, plan = _with_names_of(client, origin, plan)
         if proxy_port(origin) is not None:
             ensure_proxy(environ_of(origin))
-        wishes: dict[str, object] = {"addOnly": True, "start": list(names)}
+        wishes: dict[str, object] = {
+            "addOnly": True,
+            "start": list(names),
+            "again": origin["services"],
+        }
         if scale := origin.get("scale"):
             # What was asked for counts from here on, for a later reload, too.
             kept = client.call("/supervisor/origin")
@@ -147,9 +166,10 @@ def join(
             say(f"{where}; started: {', '.join(map(str, started))}")
         else:
             say(f"{where}, with all that was asked for")
-        _hint_at_reload(change)
+        if _differs(change):
+            _hint_at_reload(client, names)
         if follow:
-            _follow(client, names, plan.root, began_ns)
+            _follow(client, names, plan.root, began_ns, plain=plain)
             return []
         limits_s = [i.ready.timeout_s for i in plan.instances if i.name in names]
         return _await(client, names, max(limits_s, default=wishes_of(origin).timeout_s))
@@ -169,7 +189,9 @@ def _with_names_of(
     return origin, plan_of(origin)[1]
 
 
-def _follow(client: Client, names: "Sequence[str]", root: str, began_ns: int) -> None:
+def _follow(
+    client: Client, names: "Sequence[str]", root: str, began_ns: int, *, plain: bool
+) -> None:
     """Show what the instances print, and what happens to them, until the stack has ended."""
     from portweave.logquery import Folder, Query
     from portweave.logview import Follower, Printer
@@ -178,12 +200,11 @@ def _follow(client: Client, names: "Sequence[str]", root: str, began_ns: int) ->
     progress = Progress()
     client.send("/supervisor/events")
     is_terminal = sys.stdout.isatty()
-    colour = is_terminal and not os.environ.get("NO_COLOR")
     printer = Printer(
         sys.stdout.fileno(),
         terminal=is_terminal,
-        colour=colour,
-        coloured_names=colour,
+        colour=colours.are_kept(os.environ, is_terminal=is_terminal, refused=plain),
+        coloured_names=colours.of_names(os.environ, is_terminal=is_terminal, refused=plain),
         prefix=True,
         times=False,
         as_json=False,
@@ -204,15 +225,34 @@ def _follow(client: Client, names: "Sequence[str]", root: str, began_ns: int) ->
         raise
 
 
-def _hint_at_reload(change: object) -> None:
-    if not is_object(change):
+def _hint_at_reload(client: Client, names: "Sequence[str]") -> None:
+    """Tell what a reload would change: it plans with the stack's own variables, not with ours."""
+    origin = client.call("/supervisor/origin")
+    try:
+        plan = plan_of(dict(origin), may_be_idle=True)[1] if is_object(origin) else None
+    except PortweaveError:  # a reload will say why
+        plan = None
+    if plan is None:
         return
+    answer = client.call("/supervisor/apply", as_json(plan), {"dryRun": True})
+    change = answer.get("change") if is_object(answer) else None
+    # What another definition file has just added is none of the stack's own, and is to stay.
+    gone = change.get("removed") if is_object(change) else None
+    added = {name for name in names if is_list(gone) and name in gone}
+    differing = [name for name in _differs(change) if name not in added]
+    if differing:
+        say(f"defined otherwise by now: {', '.join(differing)}; portweave reload applies it")
+
+
+def _differs(change: object) -> list[str]:
+    """The instances that run otherwise than they are planned."""
+    if not is_object(change):
+        return []
     differing: list[str] = []
     for kind in ("restarted", "updated", "removed"):
         names = change.get(kind)
         differing += list(map(str, names)) if is_list(names) or is_object(names) else []
-    if differing:
-        say(f"defined otherwise by now: {', '.join(differing)}; portweave reload applies it")
+    return differing
 
 
 def _await(client: Client, names: "Sequence[str]", timeout_s: float) -> "list[dict[str, object]]":

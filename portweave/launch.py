@@ -9,10 +9,11 @@ from portweave.errors import UsageError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from portweave.args import Args
     from portweave.prepare import Prepared, Project
+    from portweave.procfiles.model import Definitions
     from portweave.stackplan import Wishes
     from portweave.supervisor.core.plan import StackPlan
     from portweave.webnames import Names
@@ -137,6 +138,25 @@ def _names_of(project: "Project", origin: "dict[str, object]") -> "Names | None"
     return names
 
 
+def check_profiles(definitions: "Definitions", names: "Sequence[str]") -> None:
+    """See that some service has each of the profiles that were asked for.
+
+    Raises:
+        UsageError: No service has one of them.
+    """
+    known = sorted({profile for s in definitions.services for profile in s.profiles})
+    for name in names:
+        if name not in known:
+            from portweave.procfiles.issues import nearest
+
+            near = nearest(name, known)
+            there = f"there are {', '.join(known)}" if known else "there are none at all"
+            raise UsageError(
+                f'no service has the profile "{name}"',
+                hint=f"did you mean {near}?" if near else there,
+            )
+
+
 def proxy_port(origin: "Mapping[str, object]") -> int | None:
     """Where the stack's services are told that the proxy listens; None where it has no names."""
     names = origin.get("names")
@@ -158,15 +178,21 @@ def as_json(plan: "StackPlan") -> dict[str, object]:
     return asdict(plan)
 
 
-def scale_of(text: str) -> tuple[str, int]:
+def scale_of(text: str, asked_by: str = "--scale") -> tuple[str, int]:
     """`web=3` as a name and a number.
+
+    Args:
+        text: What was given.
+        asked_by: To what, for the message.
 
     Raises:
         UsageError: It is not that.
     """
     name, _, number = text.partition("=")
     if not (name and number.isascii() and number.isdigit() and len(number) <= 3):
-        raise UsageError(f"--scale takes NAME=N, received {text!r}", hint="as in --scale web=3")
+        raise UsageError(
+            f"{asked_by} takes NAME=N, received {text!r}", hint=f"as in {asked_by} web=3"
+        )
     return name, int(number)
 
 

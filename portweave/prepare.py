@@ -293,7 +293,10 @@ def prepare(project: Project, *, look_for_strangers: bool = True) -> Prepared:
     if remark is not None:
         warnings.append(remark)
     names = project.names
-    taken = take(project.registry, Request(project.key, names, pool, project.offset), environ)
+    request = Request(project.key, names, pool, project.offset)
+    taken = take(
+        project.registry, request, environ, is_running=lambda: _is_running(project.key, environ)
+    )
     entry = taken.entry
     if taken.unpinned:
         warnings.append(
@@ -353,6 +356,13 @@ def check_selection(config: str | None, count: str | None) -> int | None:
         # What a number in another form is called is JavaScript's affair.
         raise UsageError(f"--count must be a positive integer, received {_as_number(text)}")
     return int(digits) if len(digits) < 20 else 10**20
+
+
+def _is_running(key: Key, environ: "Mapping[str, str]") -> bool:
+    # Only here: most commands find all their ports in the registry.
+    from portweave.supervisor.paths import is_held, stack_key, stacks_dir
+
+    return is_held(stacks_dir(environ), stack_key(key.worktree_root, key.namespace))
 
 
 def _offset(environ: "Mapping[str, str]") -> int | None:

@@ -1,10 +1,12 @@
 """Allocations as texts, byte for byte as npm portweave prints and writes them."""
 
-from portweave.allocator.jsontext import code_units, pretty
+from portweave.allocator.jsontext import code_units, compact, pretty
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from portweave.allocator.model import Key
 
 # What JavaScript takes for white space, and what a shell would see more in than a character.
 _TO_QUOTE = frozenset(
@@ -45,6 +47,20 @@ def banner(
             ),
         ]
     )
+
+
+def whereabouts(config: str, registry: str, key: "Key") -> list[str]:
+    """Say where definitions and ports lie, and under which key, a line each."""
+    fields = {
+        "gitCommonDir": key.git_common_dir,
+        "namespace": key.namespace,
+        "worktreeRoot": key.worktree_root,
+    }
+    return [
+        f"[portweave] config: {config}",
+        f"[portweave] registry: {registry}",
+        f"[portweave] key: {compact(fields)}",
+    ]
 
 
 def stack_banner(

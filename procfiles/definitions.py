@@ -48,7 +48,8 @@ def build(
             issues.add(keys, "duplicate key", origin=origin)
         _check_text(document.value, issues)
         issues.raise_found(document, shown)
-        said = shape.read(document, issues, has_processes=bool(processes))
+        names = [process.name for process in processes or ()]
+        said = shape.read(document, issues, processes=names)
         issues.raise_found(document, shown)
         project_name, env_files, drafts = said.project_name, said.env_files, said.drafts
     elif not processes:
@@ -108,7 +109,7 @@ def _add_process(
 ) -> None:
     service = services.get(process.name)
     if service is None:
-        service = Service(process.name, process.origin, working_dir=folder)
+        service = Service(process.name, process.origin, working_dir=folder, oneshot=process.is_job)
         services[process.name] = service
     elif service.command is not None:
         keys = ("services", process.name, "command")

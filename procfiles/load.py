@@ -77,6 +77,19 @@ def definitions_folder(folder: str) -> str:
         above = parent
 
 
+def definition_file(cwd: str, top: str | None) -> str | None:
+    """The file that `load` would read first; None where there is none."""
+    folder = cwd
+    while True:
+        for name in (*DOCUMENTS, *PROCFILES):
+            if os.path.exists(path := os.path.join(folder, name)):
+                return path
+        parent = os.path.dirname(folder)
+        if parent == folder or folder == top:
+            return None
+        folder = parent
+
+
 def anonymous(count: int) -> Definitions:
     """Services `port-1` to `port-n` with `PORT_1` to `PORT_n`, without any file.
 
@@ -113,7 +126,11 @@ def read_env_file(path: str, *, required: bool) -> dict[str, str]:
         data = _read(path)
     except FileNotFoundError:
         if required:
-            raise EnvFileError(path, "there is no such file") from None
+            raise EnvFileError(
+                path,
+                "there is no such file",
+                hint="where it may be missing: envFile: {path: …, required: false}",
+            ) from None
         return {}
     except OSError as error:
         raise EnvFileError(path, error.strerror or str(error)) from error
@@ -163,7 +180,7 @@ def _shown(path: str, cwd: str) -> str:
 
 
 def _document(path: str, shown: str) -> "Document":
-    if path.endswith((".yaml", ".yml")):
+    if path.lower().endswith((".yaml", ".yml")):
         from portweave.procfiles import yamlfile
 
         return yamlfile.parse(_text(path, "YAML", shown), path, shown)

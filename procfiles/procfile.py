@@ -11,6 +11,8 @@ from portweave.procfiles.model import Origin
 NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 # What Heroku runs at a release or for a shell: not part of the running stack.
 ON_REQUEST = ("release", "console")
+# Of these, what is meant to end (devcenter.heroku.com, "Release Phase"): a failed one fails once.
+JOBS = ("release",)
 
 
 class Process:
@@ -21,15 +23,17 @@ class Process:
         command: Text for a shell, without blanks around it.
         origin: Where it stands.
         on_request: Whether it is only started when it is named.
+        is_job: Whether it is meant to end.
     """
 
-    __slots__ = ("command", "name", "on_request", "origin")
+    __slots__ = ("command", "is_job", "name", "on_request", "origin")
 
     def __init__(self, name: str, command: str, origin: Origin) -> None:
         self.name = name
         self.command = command
         self.origin = origin
         self.on_request = name in ON_REQUEST
+        self.is_job = name in JOBS
 
 
 def parse(text: str, path: str, shown: str) -> tuple[Process, ...]:

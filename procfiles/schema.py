@@ -134,7 +134,7 @@ def _service() -> Schema:
             " ${pw:worktreeRoot} and ${pw:gitCommonDir} its folders.",
             {
                 "type": "object",
-                "patternProperties": {_VARIABLE: {"type": "string"}},
+                "patternProperties": {_VARIABLE: {"type": "string"}, **_EXTENSIONS},
                 "additionalProperties": False,
             },
         ),

@@ -14,6 +14,8 @@ from portweave.procfiles.tree import Document, Keys, Number, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from portweave.procfiles.fields import Reader
 
 _LOWER = frozenset("abcdefghijklmnopqrstuvwxyz")
@@ -45,13 +47,13 @@ class Shape:
         self.drafts: list[Draft] = []
 
 
-def read(document: Document, issues: Issues, *, has_processes: bool) -> Shape:
+def read(document: Document, issues: Issues, *, processes: "Collection[str]" = ()) -> Shape:
     """Take a document's values.
 
     Args:
         document: The document.
         issues: What is wrong is added here; the result is of use only where there is nothing.
-        has_processes: Whether a Procfile beside it has commands, too.
+        processes: Names of those in a Procfile beside it, which has commands, too.
     """
     shape = Shape()
     value = document.value
@@ -66,13 +68,13 @@ def read(document: Document, issues: Issues, *, has_processes: bool) -> Shape:
     if "projectName" in known:
         shape.project_name = _project_name(known["projectName"], ("projectName",), issues)
     services = known.get("services")
-    if "services" in known or not has_processes:
+    if "services" in known or not processes:
         if not isinstance(services, dict):
             issues.add(("services",), wrong("record", known, "services"))
-        elif not services and not has_processes:
+        elif not services and not processes:
             issues.add(("services",), "services must contain at least one entry")
         else:
-            _services(services, shape, document, issues, has_processes=has_processes)
+            _services(services, shape, document, issues, processes)
     if "envFile" in known:
         from portweave.procfiles.startkeys import env_files
 
@@ -86,11 +88,10 @@ def _services(
     shape: Shape,
     document: Document,
     issues: Issues,
-    *,
-    has_processes: bool,
+    processes: "Collection[str]",
 ) -> None:
     # A file in which nothing has a command is one of npm portweave's: its rules hold throughout.
-    gives_commands = has_processes or any(
+    gives_commands = bool(processes) or any(
         isinstance(value, dict) and "command" in value and not name.startswith("x-")
         for name, value in services.items()
     )
@@ -99,7 +100,8 @@ def _services(
         keys = ("services", name)
         if gives_commands and name.startswith("x-"):
             continue
-        if not name or name[0] not in _LOWER or not _NAME.issuperset(name):
+        # A Procfile's names are as they are there.
+        if not (_is_name(name) or name in processes):
             hint = "a name begins with a lower-case letter and has a-z, 0-9 and - in it"
             issues.add(keys, "Invalid key in record", hint)
         elif not isinstance(value, dict):
@@ -108,8 +110,12 @@ def _services(
             draft = Draft(Service(name, document.origin(keys), working_dir=folder), folder)
             _service(value, draft, keys, issues, needs_env_var=not gives_commands)
             shape.drafts.append(draft)
-    if not shape.drafts and not issues.found and not has_processes:
+    if not shape.drafts and not issues.found and not processes:
         issues.add(("services",), "services must contain at least one entry")
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and name[0] in _LOWER and _NAME.issuperset(name)
 
 
 def _service(
@@ -154,6 +160,8 @@ def _discovery_env(value: Value, keys: Keys, issues: Issues, draft: Draft) -> No
         return
     pairs: list[tuple[str, str]] = []
     for name, template in value.items():
+        if name.startswith("x-"):
+            continue
         if not _is_variable(name):
             hint = "a variable begins with A-Z and has A-Z, 0-9 and _ in it"
             issues.add((*keys, name), "Invalid key in record", hint)

@@ -69,6 +69,9 @@ class Host(Protocol):
     chronicle: Chronicle
     announcer: Announcer | None
 
+    def note_ports(self) -> None:
+        """Have others know the ports of its instances as they are planned now."""
+
     def url(self, plan: InstancePlan) -> str | None:
         """Where an instance is reached now; None without a port."""
 
@@ -337,7 +340,8 @@ class Commands:
         """Take over a plan, or some of it.
 
         Its second parameter may say `only` which services are meant, or `addOnly` those that are
-        not there yet; which instances to `start`, or to `startNew` if they are not there yet;
+        not there yet; which instances to `start`, or to `startNew` if they are not there yet; of
+        which services to start those `again` that have completed (all of `start`, if left out);
         `dryRun`; and the `origin` to keep.
         """
         self._refuse_when_stopping()
@@ -358,6 +362,7 @@ class Commands:
         if wishes.get("dryRun") is True:
             return [{"change": self._engine.compare(plans).as_json(), "started": []}]
         change = self._engine.adopt(plans)
+        self._host.note_ports()
         origin = wishes.get("origin")
         if is_object(origin):
             self._host.take_over(origin, plan.wanted)
@@ -366,8 +371,11 @@ class Commands:
         new = wishes.get("startNew")
         # What the user has stopped stays so; what is new is started.
         names += [n for n in map(str, new) if n in change.added] if is_list(new) else []
-        known = [name for name in names if name in self._engine.fleet.plans]
-        started = self._engine.start(known, needs=True)
+        current = self._engine.fleet.plans
+        known = [name for name in names if name in current]
+        again = wishes.get("again")
+        done = [n for n in known if current[n].service in again] if is_list(again) else None
+        started = self._engine.start(known, needs=True, again=done)
         told = all_of_it if wishes.get("addOnly") is True else change.as_json()
         return [{"change": told, "started": started}]
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from portweave.supervisor.core import fleet as fleets
 from portweave.supervisor.core.change import Change, compare
@@ -75,16 +75,28 @@ class Engine:
         """Have instances run."""
         self._change(*fleets.want(self.fleet, names, time.monotonic()))
 
-    def start(self, names: Iterable[str], *, needs: bool) -> list[str]:
-        """Have instances run, and all that they depend on; the names of those that did not."""
+    def start(
+        self, names: Iterable[str], *, needs: bool, again: Collection[str] | None = None
+    ) -> list[str]:
+        """Have instances run, and all that they depend on; the names of those that did not.
+
+        Args:
+            names: Of the instances.
+            needs: Whether what they depend on is meant too.
+            again: Those that run once more if they have completed; None for all that are named.
+        """
         names = list(names)
         found = fleets.with_needs(self.fleet, names) if needs else set(names)
         idle = [name for name in self.fleet.plans if name in found and not self._is_up(name)]
-        done = [name for name in names if self.fleet.lives[name].phase is Phase.COMPLETED]
+        done = [
+            name
+            for name in (names if again is None else again)
+            if self.fleet.lives[name].phase is Phase.COMPLETED
+        ]
         self.want(found)
         # What is named runs once more, however well it had ended.
         self._change(*fleets.restart(self.fleet, done, time.monotonic()))
-        return [name for name in idle if name in names or name not in done]
+        return [name for name in self.fleet.plans if name in idle or name in done]
 
     def _is_up(self, name: str) -> bool:
         life = self.fleet.lives[name]

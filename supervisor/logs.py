@@ -17,6 +17,7 @@ from portweave.supervisor.core.lines import (
     for_terminal,
     name_label,
     with_prefix,
+    without_colour,
 )
 from portweave.supervisor.core.patience import Patience
 from portweave.supervisor.outlet import Outlet
@@ -48,11 +49,19 @@ class View:
 
     Args:
         names: Of the instances, for the width of the column and the colours.
-        colour: Whether names are coloured.
+        colour: Whether the colours of services are shown.
+        coloured_names: Whether names are coloured.
         silent: Whether nobody reads it: then nothing is put together for him.
     """
 
-    def __init__(self, names: Iterable[str], *, colour: bool, silent: bool = False) -> None:
+    def __init__(
+        self,
+        names: Iterable[str],
+        *,
+        colour: bool,
+        coloured_names: bool,
+        silent: bool = False,
+    ) -> None:
         self._silent = silent
         self._names = list(names)
         self._width = max(map(len, self._names), default=0)
@@ -60,7 +69,8 @@ class View:
         self._out = Outlet(1, self._tell_all_skipped)
         # Where both are one terminal or one pipe, one thread keeps the order.
         self._err = self._out if _same_file(1, 2) else Outlet(2, lambda: None)
-        self._colour = colour and self._out.terminal
+        self._colour = colour
+        self._coloured_names = coloured_names
         self._open: Source | None = None
         self._status = b""
         self.partial_patience_s = _TERMINAL_PATIENCE_S if self._out.terminal else _PIPE_PATIENCE_S
@@ -71,7 +81,8 @@ class View:
             self._names.append(name)
             self._width = max(self._width, len(name))
         colour = NAME_COLOURS[self._names.index(name) % len(NAME_COLOURS)]
-        source = Source(name_label(name, self._width, colour if self._colour else None))
+        shown = colour if self._coloured_names else None
+        source = Source(name_label(name, self._width, shown))
         self._sources.add(source)
         return source
 
@@ -199,7 +210,7 @@ class View:
     def _tame(self, lines: bytes) -> bytes:
         if self._out.terminal:
             return for_terminal(lines, colour=self._colour)
-        return for_pipe(lines)
+        return for_pipe(lines) if self._colour else without_colour(lines)
 
     def _put(self, *pieces: bytes, keep_open: bool = False) -> None:
         if not keep_open:

@@ -160,35 +160,14 @@ class Hold:
 
     def write(self, record: StackRecord) -> None:
         """Tell others who we are."""
-        fields = {
-            "schemaVersion": 1,
-            "pid": record.pid,
-            "start": record.start,
-            "project": record.project,
-            "namespace": record.namespace,
-            "worktreeRoot": record.root,
-            "ports": dict(record.ports),
-            "tag": record.tag,
-            "socket": record.socket,
-            "protocol": record.protocol,
-            "version": record.version,
-            "detached": record.detached,
-        }
-        text = (pretty(fields) + "\n").encode("utf-8", "surrogateescape")
+        text = _text(record)
         # It says who lives now; after a power cut nobody does, so this one needs no fsync.
         try:
             replace(self._record, text)
         except OSError as error:
             folder = os.path.dirname(self._record)
             raise StateUnwritableError(folder, error.strerror or str(error)) from error
-        self._copy(text)
-
-    def _copy(self, text: bytes) -> None:
-        try:
-            os.ftruncate(self.descriptor, 0)
-            os.pwrite(self.descriptor, text, 0)
-        except OSError:  # a full disk: it has no copy, then
-            return
+        _copy(self.descriptor, text)
 
     def read(self) -> StackRecord | None:
         """The record that lies there: ours, or that of one whose end nobody saw."""
@@ -198,7 +177,7 @@ class Hold:
         """Take record, journal and socket away: there is nothing of the stack any more."""
         record = self.read()
         socket = [record.socket] if record is not None and record.socket else []
-        self._copy(b"")
+        _copy(self.descriptor, b"")
         for path in (*socket, self._record, self.journal):
             try:
                 os.unlink(path)
@@ -224,6 +203,56 @@ class Hold:
 def _running(folder: str, key: str) -> StackRunningError:
     other = read_record(folder, key)
     return StackRunningError(other.namespace if other else key, other.pid if other else 0)
+
+
+def note_ports(journal: str, ports: "Mapping[str, int]") -> None:
+    """Have the record of a stack tell these ports from now on.
+
+    Args:
+        journal: Path of its journal, as `Hold` has it.
+        ports: By instance.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    base = journal.removesuffix(_JOURNAL)
+    record = _read(base + _RECORD)
+    if record is None or record.ports == ports:
+        return
+    record.ports = ports
+    text = _text(record)
+    replace(base + _RECORD, text)
+    lock = os.open(base + _LOCK, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        _copy(lock, text)
+    finally:
+        os.close(lock)
+
+
+def _text(record: StackRecord) -> bytes:
+    fields = {
+        "schemaVersion": 1,
+        "pid": record.pid,
+        "start": record.start,
+        "project": record.project,
+        "namespace": record.namespace,
+        "worktreeRoot": record.root,
+        "ports": dict(record.ports),
+        "tag": record.tag,
+        "socket": record.socket,
+        "protocol": record.protocol,
+        "version": record.version,
+        "detached": record.detached,
+    }
+    return (pretty(fields) + "\n").encode("utf-8", "surrogateescape")
+
+
+def _copy(lock: int, text: bytes) -> None:
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, text, 0)
+    except OSError:  # a full disk: it has no copy, then
+        return
 
 
 def _take(lock: int) -> bool:

@@ -29,6 +29,7 @@ from portweave.supervisor.exchange import Exchange
 from portweave.supervisor.logfile import LogFolder
 from portweave.supervisor.logs import View, keep_blocks
 from portweave.supervisor.neighbours import Neighbours
+from portweave.supervisor.paths import note_ports
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
 from portweave.supervisor.service import Relay, Service, Take
@@ -88,7 +89,12 @@ class Stack:
         self.version = options.version
         self.began_s = work.began_s
         names = [i.name for i in plan.instances]
-        self.view = View(names, colour=options.colour, silent=options.detached)
+        self.view = View(
+            names,
+            colour=options.colour,
+            coloured_names=options.coloured_names,
+            silent=options.detached,
+        )
         folder = os.path.dirname(options.journal or "")
         self.census = Census(Neighbours(folder, options.guardian or os.getpid()))
         self.finished = asyncio.Event()
@@ -104,6 +110,7 @@ class Stack:
             if options.logs is not None
             else None
         )
+        self._record_of = options.journal
         self._journal = Journal(options.journal) if options.journal is not None else None
         self._noted_strays = (
             Strays(self._journal, self._leaders, self.census) if self._journal else None
@@ -331,6 +338,21 @@ class Stack:
             if not self._options.detached:
                 self.view.say("portweave down was called; the stack stops")
             self.close()
+
+    def note_ports(self) -> None:
+        """Have others know the ports of the instances as they are planned now."""
+        if self._record_of is None:
+            return
+        fleet = self.engine.fleet
+        ports = {
+            name: plan.port
+            for name, plan in fleet.plans.items()
+            if plan.port is not None and name not in fleet.dropped
+        }
+        try:
+            note_ports(self._record_of, ports)
+        except OSError as error:  # they are in the registry all the same
+            self.chronicle.note("ports not noted", error=str(error))
 
     def take_over(self, origin: Mapping[str, object], wanted: frozenset[str]) -> None:
         """Keep what the stack was planned from last, and what that starts by itself."""

@@ -34,7 +34,8 @@ class Options:
     Attributes:
         abort_on_exit: Whether the end of one service ends all.
         exit_code_from: The instance whose exit status becomes ours; its end ends all.
-        colour: Whether colours may be used on a terminal.
+        colour: Whether the colours of services are shown.
+        coloured_names: Whether the names before their lines are coloured.
         verbose: Whether more is told.
         banner: Shown before anything is started.
         tag: What the marks of the stack's processes begin with.
@@ -53,6 +54,7 @@ class Options:
     abort_on_exit: bool = False
     exit_code_from: str | None = None
     colour: bool = True
+    coloured_names: bool = False
     verbose: bool = False
     banner: str = ""
     tag: str = ""

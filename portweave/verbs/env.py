@@ -26,7 +26,8 @@ USAGE = "[SERVICE] [--format FORMAT | --explain [KEY]]"
 HELP = """
 Print the variables that all services of this worktree share: those that `run` adds to what a
 command inherits. With SERVICE (web, or web.2): all that this service finds in its environment,
-what it inherits from here included.
+what it inherits from here included, but for what each start adds: PORTWEAVE_SOCKET,
+PORTWEAVE_TOKEN and PORTWEAVE_INVOCATION.
 
 The worktree gets its ports on first use, as with `run`; here nothing is said of it.
 
@@ -35,6 +36,8 @@ quoted. --format dotenv is for files; --format json is one object, name to value
 cannot say is left out, and named on stderr.
 """
 _FORMATS = ("dotenv", "shell", "json")
+# What a supervisor adds: by these it knows its processes, and they it.
+_OF_A_START = ("PORTWEAVE_INVOCATION", "PORTWEAVE_SOCKET", "PORTWEAVE_TOKEN")
 
 
 def run(args: Args) -> int:
@@ -163,6 +166,10 @@ def _explain(layers: "list[Layer]", service: str | None, key: str | None, *, as_
 
     found = origins(layers)
     if key is not None:
+        if key not in found and service is not None and key in _OF_A_START:
+            raise UsageError(
+                f"{key} is given to {service} anew by each start, and shown to nobody else"
+            )
         if key not in found:
             where = f"the environment of {service}" if service else "what all services share"
             raise UsageError(

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 
+from portweave import colours
 from portweave.args import Args, Option
 from portweave.asking import STACK
 from portweave.client import named_as
@@ -60,12 +61,12 @@ def run(args: Args) -> int:
     query = _query(args)
     names = args.operands
     is_terminal = sys.stdout.isatty()
-    colour = _may_colour(args, is_terminal=is_terminal)
+    refused = args.flag("no_color")
     printer = Printer(
         sys.stdout.fileno(),
         terminal=is_terminal,
-        colour=colour,
-        coloured_names=colour and (is_terminal or _is_forced()),
+        colour=colours.are_kept(os.environ, is_terminal=is_terminal, refused=refused),
+        coloured_names=colours.of_names(os.environ, is_terminal=is_terminal, refused=refused),
         prefix=not args.flag("no_prefix"),
         times=args.flag("timestamps"),
         as_json=args.flag("json"),
@@ -199,19 +200,6 @@ def _refuse(args: Args, name: str, others: "Sequence[str]") -> None:
     for other in others:
         if args.flag(other):
             raise UsageError(f"--{name} and --{other} are mutually exclusive")
-
-
-def _may_colour(args: Args, *, is_terminal: bool) -> bool:
-    """As `up` does; into a pipe colours of services pass, unless somebody refuses them."""
-    environ = os.environ
-    if args.flag("no_color") or environ.get("NO_COLOR"):
-        return False
-    return not is_terminal or _is_forced() or environ.get("TERM", "") != "dumb"
-
-
-def _is_forced() -> bool:
-    """Whether colours are wanted wherever the output goes (force-color.org)."""
-    return os.environ.get("FORCE_COLOR", "0") not in ("", "0")
 
 
 def _own_folder(args: Args) -> str:

@@ -3,13 +3,12 @@
 import os
 
 from portweave.allocator.files import write_all
-from portweave.allocator.jsontext import compact
 from portweave.args import Args, Option
 from portweave.become import execute
 from portweave.environment import undo_coercion
 from portweave.errors import DefinitionsMissingError, UsageError
 from portweave.prepare import Prepared, check_selection, find_project, prepare, working_dir
-from portweave.show import banner
+from portweave.show import banner, whereabouts
 
 OPTIONS = (
     Option("--name", metavar="NAME", about="give it a port of its own in PORT, and a route"),
@@ -113,18 +112,9 @@ def _banner(prepared: Prepared, words: list[str], *, verbose: bool) -> str:
     )
     lines.append("[portweave] wrote .portweave/current.env")
     if verbose:
-        key = project.key
         paths = project.definitions.paths
-        fields = {
-            "gitCommonDir": key.git_common_dir,
-            "namespace": key.namespace,
-            "worktreeRoot": key.worktree_root,
-        }
-        lines += [
-            f"[portweave] config: {paths[0] if paths else '<anonymous-mode>'}",
-            f"[portweave] registry: {project.registry}",
-            f"[portweave] key: {compact(fields)}",
-        ]
+        config = paths[0] if paths else "<anonymous-mode>"
+        lines += whereabouts(config, project.registry, project.key)
     return "\n".join([*lines, f"[portweave] launching: {' '.join(words)}", ""])
 
 

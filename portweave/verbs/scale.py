@@ -23,7 +23,7 @@ def run(args: Args) -> int:
     words = args.operands + (args.rest or [])
     if not words:
         raise UsageError("scale takes NAME=N", hint="as in portweave scale web=3")
-    scale = dict(scale_of(word) for word in words)
+    scale = dict(scale_of(word, "scale") for word in words)
     answer = apply(args, os.environ, scale=scale)
     if args.flag("json"):
         print(pretty({"schemaVersion": 1, **(answer if is_object(answer) else {})}))

@@ -5,9 +5,10 @@ import os
 import sys
 import time
 
+from portweave import colours
 from portweave.args import Args, Option
 from portweave.errors import PortHeldError, StackRunningError, UsageError
-from portweave.launch import origin_of, plan_of, project_of, wishes_of
+from portweave.launch import check_profiles, origin_of, plan_of, project_of, wishes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ class _Launch:
         self.folder = stacks_dir(self._environ)
         self.key = stack_key(plan.root, plan.namespace)
         self.tag = os.urandom(16).hex()
+        check_profiles(prepared.project.definitions, args.texts("profile"))
         self._started = [i.name for i in plan.instances if i.name in plan.wanted]
         source = args.text("exit_code_from")
         if source is not None and source not in self._started:
@@ -205,7 +207,10 @@ class _Launch:
         options = Options(
             abort_on_exit=args.flag("abort_on_exit") or source is not None,
             exit_code_from=source,
-            colour=_may_colour(args, self._environ),
+            colour=self._keeps_colours(),
+            coloured_names=colours.of_names(
+                self._environ, is_terminal=os.isatty(1), refused=args.flag("no_color")
+            ),
             verbose=args.flag("verbose"),
             banner="" if detached else _banner(self._prepared, plan),
             tag=self.tag,
@@ -245,8 +250,12 @@ class _Launch:
         in_ci = self._environ.get("CI", "") not in ("", "0", "false")
         return Outlook(
             terminals=(is_terminal or detached) and not in_ci,
-            colours=is_terminal and _may_colour(self._args, self._environ),
+            colours=is_terminal and self._keeps_colours(),
         )
+
+    def _keeps_colours(self) -> bool:
+        refused = self._args.flag("no_color")
+        return colours.are_kept(self._environ, is_terminal=os.isatty(1), refused=refused)
 
     def join(self, *, follow: bool) -> int:
         """Start what is missing in the stack that runs; attach to it, or return."""
@@ -255,7 +264,14 @@ class _Launch:
         record = record_of(self.folder, self.key)
         if record is None:
             raise StackRunningError(self.key, 0)
-        rows = join(self._origin, self._plan, self._started, record, follow=follow)
+        rows = join(
+            self._origin,
+            self._plan,
+            self._started,
+            record,
+            follow=follow,
+            plain=self._args.flag("no_color"),
+        )
         return 0 if follow else self._show(rows)
 
     def await_ready(self) -> int:
@@ -271,12 +287,6 @@ class _Launch:
 
             print(pretty({"schemaVersion": 1, "services": list(rows)}))
         return 0
-
-
-def _may_colour(args: Args, environ: "Mapping[str, str]") -> bool:
-    """Not where NO_COLOR is set (no-color.org), nor on a terminal that has none."""
-    refused = args.flag("no_color") or environ.get("NO_COLOR")
-    return not refused and environ.get("TERM", "") != "dumb"
 
 
 def _check_chosen_ports(prepared: "Prepared", plan: "StackPlan", folder: str) -> None:
@@ -322,6 +332,7 @@ def _dry_run(project: "Project", wishes: "Wishes", args: Args) -> int:
     from portweave.procfiles.graph import start_order
     from portweave.stackplan import select
 
+    check_profiles(project.definitions, args.texts("profile"))
     wanted, left_out = select(project.definitions, wishes)
     entry: Entry | None = entry_of(load(project.registry), project.key)
     ports = {} if entry is None else entry.ports

@@ -234,7 +234,11 @@ _ESCAPED_C1 = {c: f"\\x{c:02x}" for c in range(0x80, 0xA0)}
 
 def without_colour(lines: bytes) -> bytes:
     """Whole lines as a program may have them that wants no escape sequences."""
-    return _patterns().sequence.sub(b"", lines) if b"\x1b" in lines else lines
+    if b"\x1b" not in lines:
+        return lines
+    sequence = _patterns().sequence
+    # Line by line: a sequence that is never ended takes its own line with it, and no other.
+    return b"\n".join(sequence.sub(b"", line) for line in lines.split(b"\n"))
 
 
 # What names are shown in (ECMA-48, 8.3.117).

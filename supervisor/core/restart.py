@@ -88,7 +88,8 @@ def after_exit(
     if has_recovered(streak, ready_s):
         streak = Streak()
     if policy.limit is not None and streak.restarts >= policy.limit:
-        return GiveUp(f"{explain(status, cause)}; gave up after {streak.restarts} restarts")
+        restarts = "1 restart" if streak.restarts == 1 else f"{streak.restarts} restarts"
+        return GiveUp(f"{explain(status, cause)}; gave up after {restarts}")
     if streak.restarts == 0 and ready_s >= HEALTHY_S:
         return RestartAt(now_s, Streak(1, 0.0))
     delay_s = min(LONGEST_DELAY_S, max(FIRST_DELAY_S, 2 * streak.delay_s))

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 HIDDEN = "***"
 # Shorter ones are part of too many words to be taken out of a text.
 _SHORTEST = 6
+# A `PWD` on its own is the folder (environ(7)), and an author is nobody's authority.
 _TELLING = re.compile(
-    r"secret|token|passw|passphrase|credential|(?:api|private|access|signing|encryption)_?key|auth"
-    r"|(?:^|_)(?:key|pwd|dsn)$",
+    r"secret|token|passw|passphrase|credential|(?:api|private|access|signing|encryption)_?key"
+    r"|auth(?!or(?!i))|(?:^|_)(?:key|dsn)$|_pwd$",
     re.IGNORECASE,
 )
 # RFC 3986, section 3.2.1: the password of a URL.

@@ -157,7 +157,10 @@ def test_an_env_file_that_cannot_be_read_is_a_coded_error(cli: Cli, project: Pat
     project.joinpath("Procfile").write_text("a: x\n")
     project.joinpath(".env").mkdir()
     done = cli("check", cwd=project)
-    assert (done.returncode, "(PW0504)" in done.stderr) == (1, True)
+    assert done.returncode == 1
+    # Nothing is said of `envFile`: it is not meant.
+    where = project / ".env"
+    assert done.stderr == f"[portweave] error: failed to read {where}: Is a directory (PW0504)\n"
 
 
 def test_the_file_is_found_by_walking_up(cli: Cli, project: Path) -> None:
@@ -193,6 +196,13 @@ def test_procfile_dev_wins(cli: Cli, project: Path) -> None:
     project.joinpath("Procfile").write_text("web: x\n")
     project.joinpath("Procfile.dev").write_text("web: y\n")
     assert cli("check", cwd=project).stdout.startswith("Procfile.dev: 1 service")
+
+
+def test_what_a_named_file_is_shows_in_its_name_however_it_is_written(
+    cli: Cli, project: Path
+) -> None:
+    project.joinpath("STACK.YML").write_text(STACK)
+    assert cli("check", "-f", "STACK.YML", cwd=project).stdout.startswith("STACK.YML: 3 services")
 
 
 @pytest.mark.parametrize("flag", ["-f", "--file", "--config"])

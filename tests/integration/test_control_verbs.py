@@ -124,7 +124,7 @@ def test_wrong_words_are_explained(detached: "Detached", project: Path, tmp_path
         "kill web -s 0": "there is no signal '0'",
         "wait --for tea": "--for takes ready or exit",
         "wait --timeout 0": "--timeout takes a time",
-        "scale web": "takes NAME=N",
+        "scale web": "error: scale takes NAME=N",
         "scale web=-1": "takes NAME=N",
         "scale wbe=2": "wbe",
         "reload web": "it takes no names",
@@ -139,6 +139,34 @@ def test_wrong_words_are_explained(detached: "Detached", project: Path, tmp_path
     for name in ("main", "shop/main"):
         assert detached("ps", "-q", "--stack", name, cwd=elsewhere).stdout == "web-main\n"
     detached("ps", "--stack", "toys/main", cwd=elsewhere, status=1)
+
+
+def test_a_stack_that_runs_keeps_its_ports_although_nothing_listens_there(
+    detached_at: "Callable[[Path], Detached]", repo: Callable[[int], list[Path]]
+) -> None:
+    one, other = map(detached_at, repo(1))
+    idle = "services: {api: {command: 'echo up; exec sleep 1000', ready: {log: up}}}\n"
+    write(one.root, idle)
+    write(other.root, idle)
+    one.up()
+    before = one.ps()["api"]
+    # More than the block has, once by a second up and once by scale.
+    one.up("--scale", "api=2")
+    one("scale", "api=3")
+    one("wait")
+    rows = one.ps()
+    assert (rows["api"]["pid"], rows["api"]["port"]) == (before["pid"], before["port"])
+    other.up()
+    ports = {row["port"] for row in (*rows.values(), *other.ps().values())}
+    assert len(ports) == 4
+    # All can see whose they are, and nobody may choose one of them.
+    assert one.record()["ports"] == {name: row["port"] for name, row in rows.items()}
+    other.down()
+    chosen: dict[str, str | None] = {"API_PORT": str(rows["api.3"]["port"])}
+    refused = other("up", "-d", env=chosen, status=1).stderr
+    assert "but that is the port of api.3 of the live stack" in refused
+    one("scale", "api=1")
+    assert list(one.record()["ports"]) == ["api"]
 
 
 def test_several_stacks_are_told_apart_by_their_names(
@@ -233,7 +261,10 @@ services:
     detached("start", "never")
     detached("wait", "idle", "done")
     late = detached("wait", "never", "--timeout", "300ms", "--json", status=124)
-    assert json.loads(late.stdout)["error"]["code"] == "PW1006"
+    error = json.loads(late.stdout)["error"]
+    assert error["code"] == "PW1006"
+    # Why, as its probe has said last.
+    assert "never is starting: false exited with status 1" in error["message"]
     late = detached("wait", "idle", "--for", "exit", "--timeout", "200ms", status=124)
     assert "not at an end after 0.2 s: idle is ready" in late.stderr
     vain = detached("wait", "needs", status=1)

@@ -238,6 +238,43 @@ def test_a_second_up_starts_what_is_missing(detached: "Detached", project: Path)
     assert detached.ps()["api"]["pid"] == rows["api"]["pid"]
 
 
+def test_a_second_up_runs_a_job_that_is_done_once_more_only_where_it_is_named(
+    detached: "Detached", project: Path
+) -> None:
+    job = "{command: 'echo ran >> runs', port: false, oneshot: true}"
+    api = "{command: 'echo up; exec sleep 1000', ready: {log: up}, dependsOn: [job]}"
+    write(project, f"services: {{job: {job}, api: {api}}}\n")
+    detached.up()
+    for words in ([], ["api"]):
+        assert "runs already, with all that was asked for" in detached.up(*words)
+    assert (project / "runs").read_text() == "ran\n"
+    assert "runs already; started: job" in detached.up("job")
+    assert (project / "runs").read_text() == "ran\nran\n"
+    assert "started job" in detached("start", "job").stderr
+
+
+def test_a_second_up_from_elsewhere_finds_nothing_defined_otherwise(
+    detached: "Detached", project: Path
+) -> None:
+    write(project, f"services: {{web: {IDLE}, api: {IDLE}}}\n")
+    (project / "below").mkdir()
+    detached.up("--scale", "web=2")
+    elsewhere: dict[str, str | None] = {"PWD": "/elsewhere", "OF_THIS_TERMINAL": "1"}
+    said = detached("up", "-d", env=elsewhere, cwd=project / "below").stderr
+    assert "runs already, with all that was asked for" in said
+    # A reload would plan with what the stack was started with, and find the same.
+    assert "defined otherwise" not in said
+    assert "nothing has changed" in detached("reload", "--dry-run", env=elsewhere).stderr
+    # Nor has what a second definition file adds been defined otherwise.
+    (project / "more.procfile").write_text("more: sleep 1000\n")
+    said = detached("up", "-d", "-f", "more.procfile").stderr
+    assert "runs already; started: more" in said
+    assert "defined otherwise" not in said
+    write(project, f"services: {{web: {IDLE}, api: {STUBBORN}}}\n")
+    said = detached("up", "-d", env=elsewhere).stderr
+    assert "defined otherwise by now: api, more; portweave reload applies it" in said
+
+
 def test_of_two_at_once_one_runs_it_and_both_wait(detached: "Detached", project: Path) -> None:
     write(project, PAIR)
     both = [detached.beside("up", "-d") for _ in range(3)]

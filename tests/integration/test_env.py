@@ -222,6 +222,10 @@ def test_it_explains_what_all_share(cli: Cli, root: Path, pool: Pool) -> None:
         (["web", "--explain", "A", "B"], "unexpected argument 'A'"),
         (["--explain", "A", "B"], 'no service is named "A"'),
         (["web", "--explain", "NOPE"], "NOPE is not in the environment of web"),
+        (
+            ["web", "--explain", "PORTWEAVE_TOKEN"],
+            "PORTWEAVE_TOKEN is given to web anew by each start, and shown to nobody else",
+        ),
         (["--explain", "WHO"], "WHO is not in what all services share"),
         (["--format", "yaml"], "--format must be dotenv, shell or json, received yaml"),
         (["--format", "json", "--explain"], "--format and --explain are mutually exclusive"),

@@ -27,4 +27,5 @@ def test_a_release_runs_when_it_is_named(example: Callable[..., list[Path]], up:
     stack = up(root, "release")
     assert stack.process.wait(20) == 0
     stack.wait_for("nothing to migrate")
+    stack.wait_for("release completed (")
     assert "listening" not in stack.printed

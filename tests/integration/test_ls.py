@@ -111,3 +111,18 @@ def test_it_takes_no_operand(cli: Cli, tmp_path: Path) -> None:
 )
 def test_neighbouring_ports_are_a_span(ports: list[int], text: str) -> None:
     assert spans(ports) == text
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_it_does_without_what_was_closed_before(cli: Cli, roots: list[Path], closed: str) -> None:
+    assert cli("port", "web", cwd=roots[0]).returncode == 0
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *cli.argv, "ls", "--all"],
+        cwd=roots[0],
+        env=cli.env(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -66,6 +66,32 @@ def test_the_command_gets_the_ports_and_the_user_sees_them(
     assert (folder / "current.env").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        (["show", "--verbose"], "{root}/portweave.config.json"),
+        (["--verbose", "port", "wbe", "--json"], "{root}/portweave.config.json"),
+        (["--verbose", "ps", "--config", "other.yaml"], "{below}/other.yaml"),
+        (["--verbose", "--count", "2", "show"], "<anonymous-mode>"),
+    ],
+)
+def test_verbose_says_with_an_error_where_it_has_looked(
+    cli: Cli, repo: Repo, home: Path, words: list[str], file: str
+) -> None:
+    (root,) = repo(0)
+    define(root)
+    below = root / "below"
+    below.mkdir()
+    done = cli(*words, cwd=below)
+    assert done.returncode == 1
+    key = f'{{"gitCommonDir":"{root}/.git","namespace":"main","worktreeRoot":"{root}"}}'
+    assert done.stderr.splitlines()[-3:] == [
+        f"[portweave] config: {file.format(root=root, below=below)}",
+        f"[portweave] registry: {home}/config/portweave/registry.json",
+        f"[portweave] key: {key}",
+    ]
+
+
 def test_verbose_says_where_everything_lies(cli: Cli, repo: Repo, home: Path) -> None:
     (root,) = repo(0)
     define(root)

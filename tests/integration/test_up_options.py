@@ -170,6 +170,8 @@ def test_a_dry_run_starts_and_writes_nothing(project: Path, cli: "Cli", home: Pa
     [
         (["--scale", "web"], "--scale takes NAME=N, received 'web'"),
         (["--scale", "wbe=2"], 'no service is named "wbe"'),
+        (["--profile", "dve"], 'no service has the profile "dve"'),
+        (["--profile", "dve", "--dry-run"], "did you mean dev?"),
         (["--restart", "sometimes"], "--restart takes no, on-failure, on-failure:N or always"),
         (["--timeout", "soon"], "--timeout takes a time such as 90, 90s or 1m30s"),
         (["--exit-code-from", "wbe"], "--exit-code-from names wbe, which is not started"),
@@ -177,12 +179,16 @@ def test_a_dry_run_starts_and_writes_nothing(project: Path, cli: "Cli", home: Pa
         (["--no-such"], "unknown option '--no-such'"),
         (["--", "web"], "up takes names of services, not a command"),
     ],
-    ids=["scale", "scale name", "restart", "timeout", "exit code", "name", "option", "command"],
+    ids=[
+        *("scale", "scale name", "profile", "profile, dry", "restart", "timeout", "exit code"),
+        *("name", "option", "command"),
+    ],
 )
 def test_wrong_words_are_explained(
     project: Path, cli: "Cli", args: list[str], message: str
 ) -> None:
-    write(project, "web: sleep 1\n", "Procfile")
+    write(project, "web: sleep 1\ndebug: sleep 1\n", "Procfile")
+    write(project, "services: {debug: {profiles: [dev]}}\n")
     done = cli("up", *args, cwd=project)
     assert done.returncode == 1
     assert message in done.stderr

@@ -286,3 +286,43 @@ def test_an_output_that_does_not_block_loses_nothing(
         lines = stream.read().splitlines()
     assert process.wait(PATIENCE_S) == 0
     assert lines == [b"api | %099d" % n for n in range(20_000)]
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "shown"),
+    [
+        ((), {"FORCE_COLOR": None}, "api | \x1b[31mred\x1b[0m\n"),
+        ((), {"FORCE_COLOR": "1"}, "\x1b[36mapi | \x1b[0m\x1b[31mred\x1b[0m\n"),
+        ((), {"NO_COLOR": "1"}, "api | red\n"),
+        (("--no-color",), {}, "api | red\n"),
+    ],
+    ids=["as it comes", "forced", "refused", "refused by an option"],
+)
+def test_colours_reach_a_pipe_as_they_are_wanted(
+    project: Path, up: "StartUp", words: tuple[str, ...], env: dict[str, str | None], shown: str
+) -> None:
+    write_program(project, r"print('\x1b[31mred\x1b[0m')")
+    stack = up(project, *words, env=env)
+    assert stack.wait() == 0
+    assert stack.printed == shown
+
+
+@pytest.mark.parametrize(
+    ("words", "env"), [(("--no-color",), {}), ((), {"TERM": "dumb"})], ids=["refused", "dumb"]
+)
+def test_a_second_up_shows_colours_no_more_than_the_first_does(
+    project: Path,
+    up: "StartUp",
+    terminal: "StartTerminal",
+    words: tuple[str, ...],
+    env: dict[str, str],
+) -> None:
+    write_program(project, r"print('\x1b[31mred\x1b[0m'); import time; time.sleep(1000)")
+    stack = up(project)
+    stack.wait_for("all ready in")
+    one = terminal(project, *words, "--scale", "api=2", **env)
+    one.wait_for(b"api.2 | red\r\n")
+    one.process.send_signal(signal.SIGINT)
+    assert one.end() == 130
+    assert b"\x1b[3" not in one.seen
+    assert stack.stop() == 130

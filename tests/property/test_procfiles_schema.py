@@ -64,7 +64,7 @@ def schema_errors(document: Any) -> list[str]:
 def parser_accepts(document: object) -> bool:
     issues = Issues()
     found = jsonfile.parse(json.dumps(document), "/p/f.json", "f.json")
-    shape.read(found, issues, has_processes=False)
+    shape.read(found, issues)
     return not issues.found
 
 

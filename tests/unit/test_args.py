@@ -21,6 +21,9 @@ READ: dict[str, tuple[str, str | None, str, str, str, str | None]] = {
     "another spelling": ("--file x", "x", "", "", "", None),
     "a short one": ("-f x", "x", "", "", "", None),
     "a short one with its value": ("-fx", "x", "", "", "", None),
+    "a switch and a short one": ("-df x web", "x", "", "detach", "web", None),
+    "a switch and a short one with its value": ("-dfx", "x", "", "detach", "", None),
+    "a switch twice": ("-dd", None, "", "detach", "", None),
     "an empty value": ("--config=", "", "", "", "", None),
     "the last one counts": ("-f x --file y", "y", "", "", "", None),
     "many": ("--scale a=1 --scale=b=2", None, "a=1 b=2", "", "", None),
@@ -56,7 +59,9 @@ def test_words_are_read(name: str) -> None:
         ("-f", "option '-f <path>' argument missing", ""),
         ("web --scale", "option '--scale <name=n>' argument missing", ""),
         ("--detach=yes", "option '--detach' takes no value", ""),
-        ("-df", "option '-d' takes no value", ""),
+        ("-df", "option '-f <path>' argument missing", ""),
+        ("-dx", "option '-d' takes no value", ""),
+        ("-d=yes", "option '-d' takes no value", ""),
     ],
 )
 def test_what_cannot_be_understood_is_an_error(words: str, message: str, hint: str) -> None:
@@ -73,6 +78,7 @@ def test_what_cannot_be_understood_is_an_error(words: str, message: str, hint: s
         ("-f x up", "up"),
         ("-d", ""),
         ("-d --strange", "--strange"),
+        ("-dd up -f x", "up -f x"),
         ("-x", "-x"),
         ("-d -- up", "-- up"),
         ("- up", "- up"),

@@ -116,3 +116,21 @@ def test_an_error_is_told_with_its_code_and_hints_and_chooses_the_exit_status(
         "[portweave] error: no (PW0601)\n[portweave] hint: this\n[portweave] hint: that\n"
         '[portweave] error: failed to spawn "x": spawn x ENOENT (PW0602)\n'
     )
+
+
+@pytest.mark.parametrize(
+    "words", ["ps --bogus --json", "--bogus --json ps", "nothing --json", "up --timeout --json"]
+)
+def test_an_error_is_data_wherever_json_is_asked_for(words: str, capsys: Capture) -> None:
+    assert main(words.split()) == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["error"]["code"] == "PW0601"
+    assert captured.err == ""
+
+
+@pytest.mark.parametrize("words", ["run --count 0 echo --json", "ps --bogus -- --json"])
+def test_the_words_of_a_command_do_not_ask_for_data(words: str, capsys: Capture) -> None:
+    assert main(words.split()) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("[portweave] error: ")

@@ -490,17 +490,28 @@ def test_extensions_are_ignored_anywhere() -> None:
                     "environment": {"x-d": None},
                     "dependsOn": {"x-e": 1},
                     "envFile": {"path": "a", "x-f": 1},
+                    "discoveryEnv": {"x-g": 1},
                 },
             },
         }
     )
     assert [service.name for service in found.services] == ["api"]
-    assert found.services[0].environment == ()
+    assert found.services[0].environment == found.services[0].discovery_env == ()
 
 
 def test_services_that_are_all_extensions_are_none() -> None:
     error = wrong({"services": {"x-a": {"command": "x"}, "x-b": 1}})
     assert "services.x-b: Invalid input: expected object, received number" in error.message
+
+
+def test_a_process_has_its_keys_under_the_name_that_its_procfile_gives_it() -> None:
+    text = "services:\n  My_Worker: {dependsOn: [db_1], envVar: WORKER}\n"
+    found = build(text=text, processes="My_Worker: work\ndb_1: serve\n")
+    worker, db = found.services
+    assert (worker.name, worker.command, worker.env_var) == ("My_Worker", "work", "WORKER")
+    assert [other.name for other in worker.depends_on] == [db.name]
+    error = wrong(text="services: {My_Work: {}}", processes="My_Worker: work\n")
+    assert error.message == "services.My_Work: Invalid key in record"
 
 
 def test_names_that_give_one_variable_are_an_error() -> None:
@@ -556,6 +567,11 @@ def test_a_bare_procfile_is_enough() -> None:
     web, release = found.services
     assert (web.name, web.command, web.env_var) == ("web", "npm start", "WEB_PORT")
     assert (web.working_dir, web.on_request, release.on_request) == ("/p", False, True)
+    # Heroku's release phase is over when its command has ended, and others may wait for that.
+    assert (web.oneshot, release.oneshot) == (False, True)
+    text = "services: {web: {dependsOn: [release]}}"
+    web = build(text=text, processes="web: npm start\nrelease: ./migrate\n").services[0]
+    assert [other.condition for other in web.depends_on] == ["completed"]
 
 
 def test_a_procfile_adds_commands_by_name_and_services() -> None:

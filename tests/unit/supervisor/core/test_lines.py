@@ -13,6 +13,7 @@ from portweave.supervisor.core.lines import (
     for_terminal,
     plain_text,
     with_prefix,
+    without_colour,
 )
 
 WHOLE: Callable[[bytes], Iterable[bytes]] = lambda data: [data]  # noqa: E731
@@ -205,3 +206,7 @@ def test_a_pipe_gets_all_but_what_clears_a_screen(data: bytes, expected: bytes) 
 )
 def test_each_line_gets_its_prefix(lines: bytes, expected: bytes) -> None:
     assert b"".join(with_prefix(b"p| ", lines)) == expected
+
+
+def test_without_colours_a_sequence_that_never_ends_takes_its_own_line_alone() -> None:
+    assert without_colour(b"a \x1b]0;title\nb \x1b[31mred\x1b[0m\n") == b"a \nb red\n"

@@ -62,6 +62,10 @@ CASES: dict[str, tuple[RestartPolicy, Streak, int, float, RestartAt | Rest | Giv
         *(ON_FAILURE, Streak(10, 30), 1, 5),
         GiveUp("exited with status 1; gave up after 10 restarts"),
     ),
+    "a limit of one": (
+        *(RestartPolicy(When.ON_FAILURE, 1), Streak(1, 0.5), 1, 0),
+        GiveUp("exited with status 1; gave up after 1 restart"),
+    ),
     "the limit, but ready for long enough": (
         *(ON_FAILURE, Streak(10, 30), 1, 60),
         RestartAt(NOW_S, Streak(1, 0)),

@@ -54,3 +54,15 @@ def test_an_environment_is_shown_without_secrets_however_short() -> None:
         "OPTIONS": "--pw=***",
         "PATH": "/bin",
     }
+
+
+def test_the_working_directory_and_authors_are_no_secrets() -> None:
+    environment = {
+        "PWD": "/home/me/shop",
+        "GIT_AUTHOR_NAME": "Someone",
+        "DB_PWD": "hunter22",
+        "BASIC_AUTH": "me:letmein",
+        "HTTP_AUTHORIZATION": "Bearer me",
+    }
+    text = "Someone in /home/me/shop: hunter22, me:letmein, Bearer me"
+    assert hide(text, environment) == "Someone in /home/me/shop: ***, ***, ***"

@@ -1,0 +1,44 @@
+"""Where a command has looked: what `--verbose` adds to an error."""
+
+import os
+
+from portweave.allocator.model import Key
+from portweave.allocator.registry import registry_path
+from portweave.errors import PortweaveError
+from portweave.prepare import find_worktree, working_dir
+from portweave.procfiles.load import definition_file
+from portweave.show import whereabouts
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from portweave.args import Args
+
+
+def lines_of(args: "Args", environ: "Mapping[str, str]") -> list[str]:
+    """The definition file, the registry and the worktree's key, a line each.
+
+    Args:
+        args: What was given.
+        environ: What is inherited.
+
+    Returns:
+        None of them where there is no folder, or no home, to look in.
+    """
+    config = args.text("config")
+    try:
+        cwd = working_dir()
+        worktree = find_worktree(cwd, config, environ)
+        registry = registry_path(environ)
+    except PortweaveError:
+        return []
+    if args.text("count") is not None:
+        file = "<anonymous-mode>"
+    elif config is not None:
+        file = os.path.normpath(os.path.join(cwd, config))
+    else:
+        top = worktree.root if worktree.git_common_dir is not None else None
+        file = definition_file(cwd, top) or "none"
+    key = Key(worktree.git_common_dir, worktree.namespace, worktree.root)
+    return whereabouts(file, registry, key)
