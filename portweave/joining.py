@@ -147,7 +147,7 @@ def join(
             say(f"{where}, with all that was asked for")
         _hint_at_reload(change)
         if follow:
-            _follow(client, names, plan.root, began_ns)
+            _follow(client, names, plan, began_ns)
             return []
         return _await(client, names, wishes_of(origin).timeout_s)
     finally:
@@ -166,7 +166,7 @@ def _with_names_of(
     return origin, plan_of(origin)[1]
 
 
-def _follow(client: Client, names: "Sequence[str]", root: str, began_ns: int) -> None:
+def _follow(client: Client, names: "Sequence[str]", plan: "StackPlan", began_ns: int) -> None:
     """Show what the instances print, and what happens to them, until the stack has ended."""
     from portweave.logview import Folder, Follower, Printer, Query
     from portweave.prepare import logs_dir
@@ -184,7 +184,7 @@ def _follow(client: Client, names: "Sequence[str]", root: str, began_ns: int) ->
         times=False,
         as_json=False,
     )
-    folder = Folder(logs_dir(root))
+    folder = Folder(logs_dir(plan.root, plan.namespace))
 
     def goes_on() -> bool:
         return client.poll(progress.take)

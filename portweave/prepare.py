@@ -13,7 +13,7 @@ from portweave.allocator.model import Entry, Key
 from portweave.allocator.naming import instance_name, offset_from, project_name
 from portweave.allocator.plan import Request, block_order, chosen_pool
 from portweave.allocator.registry import read_all, registry_path
-from portweave.allocator.worktree import Worktree, locate, outside_git
+from portweave.allocator.worktree import Worktree, locate, outside_git, worktree_dir
 from portweave.errors import (
     CurrentEnvError,
     DriftError,
@@ -305,7 +305,7 @@ def prepare(project: Project, *, look_for_strangers: bool = True) -> Prepared:
     dotenv = read_env_file(f"{root}/.env", required=False)
     env = {name: dotenv.get(name, value) for name, value in computed.items()}
     env["PORTWEAVE_NAMESPACE"] = entry.namespace
-    _write_current(root, current_env(env))
+    _write_current(root, entry.namespace, current_env(env))
     # What an outer portweave has injected is not the user's wish.
     wishes: Mapping[str, str] = {} if "PORTWEAVE_WORKTREE" in environ else environ
     return Prepared(
@@ -397,32 +397,46 @@ def _strangers(names: list[str], entry: Entry, root: str) -> list[str]:
     ]
 
 
-def logs_dir(root: str) -> str:
-    """Where the logs of a worktree lie; not made by this."""
-    return f"{root.rstrip('/')}/.portweave/logs"
+def logs_dir(root: str, namespace: str) -> str:
+    """Where the logs of a worktree's stack lie; not made by this."""
+    return f"{worktree_dir(root, namespace)}/logs"
 
 
-def _write_current(root: str, text: str) -> None:
-    """Write `.portweave/current.env`, where it says something else."""
+def _write_current(root: str, namespace: str, text: str) -> None:
+    """Write `.portweave/current.env`, where it says something else.
+
+    It is that of whoever asked last, as with npm portweave; a namespace that the user has chosen
+    has one besides that only it writes.
+    """
     folder = f"{root.rstrip('/')}/.portweave"
-    path = f"{folder}/current.env"
     data = text.encode("utf-8", "surrogateescape")
+    path = f"{folder}/current.env"
     try:
         # Several at once may come to a new worktree.
         os.makedirs(folder, 0o700, exist_ok=True)
         if not os.path.lexists(f"{folder}/.gitignore"):
             _write(f"{folder}/.gitignore", b"*\n", 0o666)
-        try:
-            if read_all(path) == data:
-                return
-        except FileNotFoundError:
-            pass
-        # Two threads of one process may come here in one millisecond.
-        temporary = f"{path}.tmp.{os.getpid()}.{time.time_ns() // 1_000_000}.{get_ident()}"
-        _write(temporary, data, 0o600)
-        os.replace(temporary, path)
+        _write_changed(path, data)
+        own = worktree_dir(root, namespace)
+        if own != folder:
+            path = f"{own}/current.env"
+            for made in (os.path.dirname(own), own):
+                os.makedirs(made, 0o700, exist_ok=True)
+            _write_changed(path, data)
     except OSError as error:
         raise CurrentEnvError(path, error.strerror or str(error)) from error
+
+
+def _write_changed(path: str, data: bytes) -> None:
+    try:
+        if read_all(path) == data:
+            return
+    except FileNotFoundError:
+        pass
+    # Two threads of one process may come here in one millisecond.
+    temporary = f"{path}.tmp.{os.getpid()}.{time.time_ns() // 1_000_000}.{get_ident()}"
+    _write(temporary, data, 0o600)
+    os.replace(temporary, path)
 
 
 def _write(path: str, data: bytes, mode: int) -> None:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 
 from portweave.allocator.jsontext import is_list, is_object
+from portweave.allocator.worktree import worktree_dir
 from portweave.supervisor.core.plan import InstancePlan
 
 _SALT_BYTES = 16
@@ -17,14 +18,15 @@ _STARTED = ".started"
 
 
 class Runs:
-    """The memory of one worktree's instances.
+    """The memory of one stack's instances.
 
     Args:
         root: The worktree's root.
+        namespace: The stack's.
     """
 
-    def __init__(self, root: str) -> None:
-        self._folder = f"{root}/.portweave/runs"
+    def __init__(self, root: str, namespace: str) -> None:
+        self._folder = f"{worktree_dir(root, namespace)}/runs"
         # What is noted is written by `flush`: a restart does not wait for a disk.
         self._unwritten: dict[str, dict[str, object]] = {}
 

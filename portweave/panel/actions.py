@@ -157,7 +157,9 @@ class Actions:
             environ["PORTWEAVE_NAMESPACE"] = known.namespace
         if not await to_thread.run_sync(os.path.isdir, known.root):
             raise CommandFailedError(words[0], (f"its folder {known.root} has gone",))
-        folder, config = await to_thread.run_sync(self._worktrees.started_from, known.root)
+        folder, config = await to_thread.run_sync(
+            self._worktrees.started_from, known.root, known.namespace
+        )
         options = () if config is None else ("--config", config)
         # Isolated (-I): a folder of the worktree's must not take the place of our own modules.
         argv = [sys.executable, "-Im", "portweave", *options, *words]

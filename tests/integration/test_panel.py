@@ -519,12 +519,12 @@ def test_from_where_a_stack_was_started_is_only_taken_as_long_as_it_is_there(
     worktrees = Worktrees({"HOME": str(tmp_path)})
 
     def told(**origin: object) -> tuple[str, str | None]:
-        runs = Runs(str(root))
+        runs = Runs(str(root), "main")
         runs.note_start(origin)
         runs.flush()
-        return worktrees.started_from(str(root))
+        return worktrees.started_from(str(root), "main")
 
-    assert worktrees.started_from(str(root)) == (str(root), None)
+    assert worktrees.started_from(str(root), "main") == (str(root), None)
     assert told(workingDir=str(app)) == (str(app), None)
     assert told(workingDir=str(app), config="dev.yaml") == (str(app), f"{app}/dev.yaml")
     assert told(workingDir=str(root), config="app/dev.yaml") == (str(root), f"{app}/dev.yaml")
@@ -533,7 +533,7 @@ def test_from_where_a_stack_was_started_is_only_taken_as_long_as_it_is_there(
     assert told(config="x") == (str(root), f"{app}/dev.yaml")
     assert told(workingDir=f"{root}2", config="gone.yaml") == (str(root), None)
     (root / ".portweave/runs/.started.json").write_text("[1]")
-    assert worktrees.started_from(str(root)) == (str(root), None)
+    assert worktrees.started_from(str(root), "main") == (str(root), None)
 
 
 def lines_until(events: Iterator[tuple[str, Any]], last: str) -> list[str]:

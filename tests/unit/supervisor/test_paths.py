@@ -81,24 +81,24 @@ def test_a_damaged_record_is_none(folder: str, live: Live, tmp_path: Path, text:
     path.write_text(text, encoding="latin-1")
     assert read_record(folder, path.stem) is None
     assert records(folder) == live_stacks(folder) == []
-    assert stack_around(folder, str(tmp_path)) is None
+    assert stack_around(folder, str(tmp_path), {}) is None
 
 
 def test_the_stack_around_is_that_of_the_worktree(folder: str, live: Live, tmp_path: Path) -> None:
     outer, inner = tmp_path / "code", tmp_path / "code" / "vendor" / "lib"
     deep = inner / "src"
     deep.mkdir(parents=True)
-    assert stack_around(folder, str(deep)) is None
+    assert stack_around(folder, str(deep), {}) is None
     record = live(outer)
-    assert fields(stack_around(folder, str(deep))) == fields(record)
+    assert fields(stack_around(folder, str(deep), {})) == fields(record)
     # Beyond a worktree begins another one's.
     (inner / ".git").write_text("gitdir: elsewhere")
-    assert stack_around(folder, str(deep)) is None
+    assert stack_around(folder, str(deep), {}) is None
     own = live(inner, namespace="inner-1234")
-    assert fields(stack_around(folder, str(deep))) == fields(own)
-    assert fields(stack_around(folder, str(outer))) == fields(record)
-    assert stack_around(folder, str(tmp_path)) is None
-    assert stack_around(folder, "/") is None
+    assert fields(stack_around(folder, str(deep), {})) == fields(own)
+    assert fields(stack_around(folder, str(outer), {})) == fields(record)
+    assert stack_around(folder, str(tmp_path), {}) is None
+    assert stack_around(folder, "/", {}) is None
 
 
 def test_what_nobody_runs_is_not_found(folder: str, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_what_nobody_runs_is_not_found(folder: str, tmp_path: Path) -> None:
     )
     with Hold(folder, stack_key(str(tmp_path), "main")) as hold:
         hold.write(record)
-    assert stack_around(folder, str(tmp_path)) is None
+    assert stack_around(folder, str(tmp_path), {}) is None
     assert live_stacks(folder) == []
     assert len(records(folder)) == 1
 
