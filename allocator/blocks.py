@@ -97,6 +97,30 @@ def take(path: str, request: Request, environ: "Mapping[str, str]") -> Taken:
         raise PinTakenError(error.message, port=error.port, holder=str(holder)) from None
 
 
+def foresee(path: str, request: Request) -> Taken:
+    """What `take` would give a worktree as things stand now; nothing is taken or written.
+
+    Args:
+        path: The registry.
+        request: What is wanted.
+
+    Raises:
+        PinTakenError: `PORTWEAVE_OFFSET` names ports that others hold.
+        PoolExhaustedError: There is no room for the block.
+        RegistryDamagedError: The registry cannot be read.
+    """
+    from portweave.allocator.listeners import listening
+    from portweave.allocator.probe import is_free
+
+    entries = [entry for entry in load(path) if os.path.isdir(entry.key.worktree_root)]
+    step = settle(entries, request, listening=listening, is_free=is_free)
+    if isinstance(step, Keep):
+        return Taken(step.entry, reused=True, unpinned=step.unpinned)
+    key = request.key
+    entry = Entry(key, _now(), key.namespace, step.ports)
+    return Taken(entry, reused=False, unpinned=step.unpinned)
+
+
 def give_back(
     path: str, belongs: "Callable[[Key], bool]", environ: "Mapping[str, str]"
 ) -> list[Entry]:

@@ -93,7 +93,7 @@ def wishes_of(origin: "Mapping[str, object]") -> "Wishes":
 
 
 def plan_of(
-    origin: "dict[str, object]", *, may_be_idle: bool = False
+    origin: "dict[str, object]", *, may_be_idle: bool = False, dry_run: bool = False
 ) -> "tuple[Prepared, StackPlan]":
     """Give out the ports, and plan all instances.
 
@@ -102,6 +102,7 @@ def plan_of(
     Args:
         origin: From `origin_of`.
         may_be_idle: Whether nothing at all needs to be started.
+        dry_run: Whether ports are only to be found out, as `prepare` does.
 
     Raises:
         PortweaveError: The definitions are wrong, or there are no ports.
@@ -110,7 +111,7 @@ def plan_of(
     from portweave.stackplan import make_plan
 
     project = project_of(origin)
-    prepared = prepare(project)
+    prepared = prepare(project, dry_run=dry_run)
     names = _names_of(project, origin)
     wishes, environ = wishes_of(origin), environ_of(origin)
     plan = make_plan(prepared, wishes, environ, names, may_be_idle=may_be_idle)

@@ -7,7 +7,7 @@ import os
 import time
 from _thread import get_ident
 
-from portweave.allocator.blocks import take
+from portweave.allocator.blocks import foresee, take
 from portweave.allocator.listeners import listening
 from portweave.allocator.model import Entry, Key
 from portweave.allocator.naming import instance_name, offset_from, project_name
@@ -268,12 +268,15 @@ def find_worktree(cwd: str, config: str | None, environ: "Mapping[str, str]") ->
     return worktree
 
 
-def prepare(project: Project, *, look_for_strangers: bool = True) -> Prepared:
+def prepare(
+    project: Project, *, look_for_strangers: bool = True, dry_run: bool = False
+) -> Prepared:
     """Give a worktree its ports, and write them to its `.portweave/current.env`.
 
     Args:
         project: The worktree.
         look_for_strangers: Whether `warnings` are to tell who else listens in the block.
+        dry_run: Whether only to find out which it would get: nothing is written.
 
     Raises:
         CurrentEnvError: The worktree cannot be written.
@@ -292,7 +295,11 @@ def prepare(project: Project, *, look_for_strangers: bool = True) -> Prepared:
     if remark is not None:
         warnings.append(remark)
     names = project.names
-    taken = take(project.registry, Request(project.key, names, pool, project.offset), environ)
+    request = Request(project.key, names, pool, project.offset)
+    if dry_run:
+        taken = foresee(project.registry, request)
+    else:
+        taken = take(project.registry, request, environ)
     entry = taken.entry
     if taken.unpinned:
         warnings.append(
@@ -305,7 +312,8 @@ def prepare(project: Project, *, look_for_strangers: bool = True) -> Prepared:
     dotenv = read_env_file(f"{root}/.env", required=False)
     env = {name: dotenv.get(name, value) for name, value in computed.items()}
     env["PORTWEAVE_NAMESPACE"] = entry.namespace
-    _write_current(root, entry.namespace, current_env(env))
+    if not dry_run:
+        _write_current(root, entry.namespace, current_env(env))
     # What an outer portweave has injected is not the user's wish.
     wishes: Mapping[str, str] = {} if "PORTWEAVE_WORKTREE" in environ else environ
     return Prepared(
