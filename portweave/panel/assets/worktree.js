@@ -147,7 +147,10 @@ function Worktree({ worktree, project, show, forced }) {
       onNo=${() => setAsking("")}
       onYes=${() => {
         setAsking("");
-        act(id, "Stopping …", "/api/v1/stack", { worktree: id, action: "down" }, `${worktree.namespace} has ended`);
+        // One that starts does not first become ready.
+        act(id, "Stopping …", "/api/v1/stack", { worktree: id, action: "down" }, `${worktree.namespace} has ended`, {
+          atOnce: true,
+        });
       }}
     >
       <p>All of its services end, also where it runs in the foreground of a terminal.</p>
