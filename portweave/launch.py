@@ -9,7 +9,7 @@ from portweave.errors import UsageError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from portweave.args import Args
     from portweave.prepare import Prepared, Project
@@ -51,6 +51,29 @@ def origin_of(args: "Args", environ: "Mapping[str, str]") -> dict[str, object]:
         "watch": args.flag("watch"),
         "noProxy": args.flag("no_proxy"),
     }
+
+
+def words_of(origin: "Mapping[str, object]", services: "Collection[str]") -> list[str]:
+    """The words by which `up` is asked for the same again.
+
+    Args:
+        origin: From `origin_of`, or what is left of it.
+        services: Those that there are: others are no longer asked for.
+    """
+    words = [f"--profile={name}" for name in _list(origin.get("profiles"))]
+    scale = _texts(origin.get("scale"))
+    words += [f"--scale={name}={n}" for name, n in scale.items() if name in services]
+    words += [
+        flag
+        for name, flag in (("noDeps", "--no-deps"), ("watch", "--watch"), ("noProxy", "--no-proxy"))
+        if origin.get(name) is True
+    ]
+    restart, timeout_s = origin.get("restart"), origin.get("timeoutS")
+    if isinstance(restart, str):
+        words.append(f"--restart={restart}")
+    if isinstance(timeout_s, float) and timeout_s != DEFAULT_TIMEOUT_S:
+        words.append(f"--timeout={round(timeout_s * 1000)}ms")
+    return words + [name for name in _list(origin.get("services")) if name in services]
 
 
 def project_of(origin: "Mapping[str, object]") -> "Project":

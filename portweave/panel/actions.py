@@ -119,12 +119,13 @@ class Actions:
         await self._command(known, "scale", f"{service}={count}")
 
     async def up(self, known: Known) -> None:
-        """Start the stack of a worktree, and wait until its services are ready.
+        """Start the stack of a worktree as it was started last, and wait until it is ready.
 
         Raises:
             CommandFailedError: They do not become so.
         """
-        await self._command(known, "up", "--detach")
+        words = await to_thread.run_sync(self._worktrees.start_words, known)
+        await self._command(known, "up", "--detach", *words)
 
     async def down(self, known: Known) -> None:
         """Stop the stack of a worktree.

@@ -15,6 +15,7 @@ from portweave.errors import (
     PlaceholderError,
     PortweaveError,
 )
+from portweave.launch import words_of
 from portweave.panel import npmshape
 from portweave.procfiles.load import DOCUMENTS, PROCFILES
 from portweave.procfiles.load import load as load_definitions
@@ -105,10 +106,18 @@ class Worktrees:
         found = Runs(root, namespace).read_start()
         if found is None:
             return root, None
-        folder, config = found
+        folder, config = found.folder, found.config
         if not os.path.isdir(folder) or not (folder == root or folder.startswith(f"{root}/")):
             folder = root
         return folder, config if config is not None and os.path.isfile(config) else None
+
+    def start_words(self, known: Known) -> list[str]:
+        """What `up` is to be asked for so that a stack starts as it was started last."""
+        found = Runs(known.root, known.namespace).read_start()
+        definitions = self._read(known)
+        if found is None or isinstance(definitions, PortweaveError):
+            return []
+        return words_of(found.wishes, {service.name for service in definitions.services})
 
     def mark(self) -> object:
         """What is another one when the registry or the records of stacks have changed."""
@@ -183,6 +192,7 @@ class Worktrees:
             "problem": self._problem(known, described.degraded),
             "canStart": any(commands.values()),
             "definitionFile": self._named_file(known),
+            "startOptions": " ".join(self.start_words(known)),
             "services": [
                 {
                     "name": service.name,

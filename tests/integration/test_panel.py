@@ -24,7 +24,7 @@ from portweave.panel.worktrees import Known, Worktrees
 from portweave.supervisor.runs import Runs
 from tests.conftest import Cli, Pool
 from tests.panels import Panel
-from tests.stacks import SERVE, write
+from tests.stacks import IDLE, SERVE, write
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Stack, StartPanel, StartUp
@@ -506,6 +506,33 @@ def test_a_stack_is_started_again_as_it_was_started_last(
     known = one.worktree(root)
     assert known["definitionFile"] is None
     assert known["problem"].startswith("no definition file is in it")
+
+
+def test_a_stack_is_started_again_with_what_it_was_asked_for(
+    panel: "StartPanel", project: Path, cli: Cli
+) -> None:
+    services = f"""
+services:
+  web: {IDLE}
+  rests: {IDLE.removesuffix("}")}, profiles: [extra]}}
+  gone: {IDLE}
+"""
+    write(project, services)
+    asked = ("--profile", "extra", "--scale", "web=2", "--scale", "gone=2", "--timeout", "50")
+    assert cli("up", "-d", *asked, "--watch", cwd=project).returncode == 0
+    assert cli("down", cwd=project).returncode == 0
+    # What is no longer there is no longer asked for.
+    write(project, services.partition("  gone")[0])
+    one = panel()
+    known = one.worktree(project)
+    assert known["startOptions"] == "--profile=extra --scale=web=2 --watch --timeout=50000ms"
+    one.post("/api/v1/stack", {"worktree": known["id"], "action": "up"})
+    try:
+        found = json.loads(cli("ps", "--json", cwd=project).stdout)["services"]
+        states = {(row["name"], row["instance"]): row["state"] for row in found}
+        assert states == {("web", 1): "ready", ("web", 2): "ready", ("rests", 1): "ready"}
+    finally:
+        one.post("/api/v1/stack", {"worktree": known["id"], "action": "down"})
 
 
 def test_from_where_a_stack_was_started_is_only_taken_as_long_as_it_is_there(

@@ -204,6 +204,7 @@ function Facts({ worktree, facts }) {
   return html`<p class="facts">
     <span class="path">${worktree.worktreeRoot}</span>
     ${worktree.definitionFile && html`<span class="tag">by ${worktree.definitionFile}</span>`}
+    ${worktree.startOptions && html`<span class="tag" title="Up starts it as it was started last">up ${worktree.startOptions}</span>`}
     ${!facts && html`<span class="muted">looking …</span>`}
     ${facts?.workingTreeClean === false && html`<span class="tag warn">uncommitted changes</span>`}
     ${facts?.workingTreeClean === true && html`<span class="tag">clean</span>`}
