@@ -130,11 +130,13 @@ def plan_of(
     Raises:
         PortweaveError: The definitions are wrong, or there are no ports.
     """
-    from portweave.prepare import prepare
+    from portweave.prepare import prepare, write_own_current
     from portweave.stackplan import make_plan
 
     project = project_of(origin)
     prepared = prepare(project, dry_run=dry_run)
+    if not dry_run:
+        write_own_current(prepared)
     names = _names_of(project, origin)
     wishes, environ = wishes_of(origin), environ_of(origin)
     plan = make_plan(prepared, wishes, environ, names, may_be_idle=may_be_idle)

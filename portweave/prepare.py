@@ -313,7 +313,7 @@ def prepare(
     env = {name: dotenv.get(name, value) for name, value in computed.items()}
     env["PORTWEAVE_NAMESPACE"] = entry.namespace
     if not dry_run:
-        _write_current(root, entry.namespace, current_env(env))
+        _write_current(root, current_env(env))
     # What an outer portweave has injected is not the user's wish.
     wishes: Mapping[str, str] = {} if "PORTWEAVE_WORKTREE" in environ else environ
     return Prepared(
@@ -410,27 +410,38 @@ def logs_dir(root: str, namespace: str) -> str:
     return f"{worktree_dir(root, namespace)}/logs"
 
 
-def _write_current(root: str, namespace: str, text: str) -> None:
-    """Write `.portweave/current.env`, where it says something else.
+def write_own_current(prepared: Prepared) -> None:
+    """Write the `current.env` of a namespace that the user has chosen, which only it writes.
 
-    It is that of whoever asked last, as with npm portweave; a namespace that the user has chosen
-    has one besides that only it writes.
+    `.portweave/current.env` is that of whoever asked last, as with npm portweave.
+
+    Raises:
+        CurrentEnvError: The worktree cannot be written.
     """
+    root = prepared.project.worktree.root
+    folder = worktree_dir(root, prepared.entry.namespace)
+    above = os.path.dirname(folder)
+    if above == root.rstrip("/"):
+        return
+    path = f"{folder}/current.env"
+    try:
+        for made in (above, folder):
+            os.makedirs(made, 0o700, exist_ok=True)
+        _write_changed(path, current_env(prepared.env).encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise CurrentEnvError(path, error.strerror or str(error)) from error
+
+
+def _write_current(root: str, text: str) -> None:
+    """Write `.portweave/current.env`, where it says something else."""
     folder = f"{root.rstrip('/')}/.portweave"
-    data = text.encode("utf-8", "surrogateescape")
     path = f"{folder}/current.env"
     try:
         # Several at once may come to a new worktree.
         os.makedirs(folder, 0o700, exist_ok=True)
         if not os.path.lexists(f"{folder}/.gitignore"):
             _write(f"{folder}/.gitignore", b"*\n", 0o666)
-        _write_changed(path, data)
-        own = worktree_dir(root, namespace)
-        if own != folder:
-            path = f"{own}/current.env"
-            for made in (os.path.dirname(own), own):
-                os.makedirs(made, 0o700, exist_ok=True)
-            _write_changed(path, data)
+        _write_changed(path, text.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise CurrentEnvError(path, error.strerror or str(error)) from error
 

@@ -67,6 +67,7 @@ def test_a_rebuilt_registry_has_the_blocks_of_both(project: Path, cli: "Cli") ->
     for env in (OTHER, {}):
         done = cli("run", "--", "printenv", "APP_PORT", cwd=project, env=env)
         ports.append(done.stdout)
+        assert cli("up", cwd=project, env=env).returncode == 0
     folder = Path(cli.environ["XDG_CONFIG_HOME"], "portweave")
     (folder / "registry.json").write_text("{")
     (folder / "registry.json.bak").unlink()
