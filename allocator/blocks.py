@@ -89,10 +89,8 @@ def take(
 
     reclaim(environ)
 
-    def in_use(ports: tuple[int, ...]) -> "Collection[int]":
-        return ports if is_running() else listening(ports)
-
     def change(entries: list[Entry]) -> tuple[list[Entry], Taken]:
+        in_use = _all if is_running() else listening
         step = settle(entries, request, listening=in_use, is_free=is_free)
         if isinstance(step, Keep):
             return entries, Taken(step.entry, reused=True, unpinned=step.unpinned)
@@ -107,6 +105,38 @@ def take(
         if holder is None:
             raise
         raise PinTakenError(error.message, port=error.port, holder=str(holder)) from None
+
+
+def foresee(
+    path: str, request: Request, *, is_running: "Callable[[], bool]" = lambda: False
+) -> Taken:
+    """What `take` would give a worktree as things stand now; nothing is taken or written.
+
+    Args:
+        path: The registry.
+        request: What is wanted.
+        is_running: As of `take`.
+
+    Raises:
+        PinTakenError: `PORTWEAVE_OFFSET` names ports that others hold.
+        PoolExhaustedError: There is no room for the block.
+        RegistryDamagedError: The registry cannot be read.
+    """
+    from portweave.allocator.listeners import listening
+    from portweave.allocator.probe import is_free
+
+    entries = [entry for entry in load(path) if os.path.isdir(entry.key.worktree_root)]
+    in_use = _all if is_running() else listening
+    step = settle(entries, request, listening=in_use, is_free=is_free)
+    if isinstance(step, Keep):
+        return Taken(step.entry, reused=True, unpinned=step.unpinned)
+    key = request.key
+    entry = Entry(key, _now(), key.namespace, step.ports)
+    return Taken(entry, reused=False, unpinned=step.unpinned)
+
+
+def _all(ports: tuple[int, ...]) -> "Collection[int]":
+    return ports
 
 
 def give_back(

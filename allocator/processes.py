@@ -52,6 +52,19 @@ def parent_of(pid: int) -> int:
         return 0
 
 
+def words_of(pid: int) -> tuple[str, ...]:
+    """A process's words; none where they cannot be seen."""
+    if HAS_PROC:
+        words = read_bytes(f"/proc/{pid}/cmdline")
+        return tuple(os.fsdecode(word) for word in words.split(b"\0")[:-1])
+    import psutil
+
+    try:
+        return tuple(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return ()
+
+
 def command_of(pid: int) -> str:
     """A process's words joined by blanks; empty where they cannot be seen."""
     if HAS_PROC:

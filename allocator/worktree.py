@@ -94,6 +94,24 @@ def outside_git(root: str, environ: "Mapping[str, str]") -> Worktree:
     return Worktree(root, None, root, chosen_namespace(environ, root) or namespace_of(root, root))
 
 
+def own_namespace(root: str) -> str:
+    """The namespace that a worktree has by itself, as far as a look at its root tells."""
+    dot_git = f"{root.rstrip('/')}/.git"
+    # A linked worktree, a submodule, or one whose repository lies elsewhere.
+    is_linked = os.path.isfile(dot_git) or os.path.islink(dot_git)
+    return namespace_of(root, "" if is_linked else root)
+
+
+def worktree_dir(root: str, namespace: str) -> str:
+    """Where what is kept of a worktree's stack lies in it; not made by this.
+
+    A namespace that the user has chosen has a folder of its own: several stacks of one worktree,
+    each with a namespace, do not write into the same files.
+    """
+    folder = f"{root.rstrip('/')}/.portweave"
+    return folder if namespace == own_namespace(root) else f"{folder}/namespaces/{namespace}"
+
+
 def _read(folder: str, environ: "Mapping[str, str]") -> tuple[str, str] | None:
     """The worktree's root and its repository; None outside git."""
     for name in environ:

@@ -283,7 +283,7 @@ def find_stack(args: "Args", environ: "Mapping[str, str]") -> StackRecord:
         return named_as(live_stacks(folder), named)
     config = args.text("config")
     start = os.path.realpath(os.path.dirname(config) if config else ".")
-    record = stack_around(folder, start)
+    record = stack_around(folder, start, environ)
     if record is None:
         raise NoStackError(f"in {start}")
     return record

@@ -169,7 +169,7 @@ def join(
         if _differs(change):
             _hint_at_reload(client, names)
         if follow:
-            _follow(client, names, plan.root, began_ns, plain=plain)
+            _follow(client, names, plan, began_ns, plain=plain)
             return []
         limits_s = [i.ready.timeout_s for i in plan.instances if i.name in names]
         return _await(client, names, max(limits_s, default=wishes_of(origin).timeout_s))
@@ -190,7 +190,7 @@ def _with_names_of(
 
 
 def _follow(
-    client: Client, names: "Sequence[str]", root: str, began_ns: int, *, plain: bool
+    client: Client, names: "Sequence[str]", plan: "StackPlan", began_ns: int, *, plain: bool
 ) -> None:
     """Show what the instances print, and what happens to them, until the stack has ended."""
     from portweave.logquery import Folder, Query
@@ -209,7 +209,7 @@ def _follow(
         times=False,
         as_json=False,
     )
-    folder = Folder(logs_dir(root))
+    folder = Folder(logs_dir(plan.root, plan.namespace))
 
     def goes_on() -> bool:
         return client.poll(progress.take)

@@ -9,7 +9,7 @@ from portweave.errors import UsageError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from portweave.args import Args
     from portweave.prepare import Prepared, Project
@@ -54,6 +54,29 @@ def origin_of(args: "Args", environ: "Mapping[str, str]") -> dict[str, object]:
     }
 
 
+def words_of(origin: "Mapping[str, object]", services: "Collection[str]") -> list[str]:
+    """The words by which `up` is asked for the same again.
+
+    Args:
+        origin: From `origin_of`, or what is left of it.
+        services: Those that there are: others are no longer asked for.
+    """
+    words = [f"--profile={name}" for name in _list(origin.get("profiles"))]
+    scale = _texts(origin.get("scale"))
+    words += [f"--scale={name}={n}" for name, n in scale.items() if name in services]
+    words += [
+        flag
+        for name, flag in (("noDeps", "--no-deps"), ("watch", "--watch"), ("noProxy", "--no-proxy"))
+        if origin.get(name) is True
+    ]
+    restart, timeout_s = origin.get("restart"), origin.get("timeoutS")
+    if isinstance(restart, str):
+        words.append(f"--restart={restart}")
+    if isinstance(timeout_s, float) and timeout_s != DEFAULT_TIMEOUT_S:
+        words.append(f"--timeout={round(timeout_s * 1000)}ms")
+    return words + [name for name in _list(origin.get("services")) if name in services]
+
+
 def project_of(origin: "Mapping[str, object]") -> "Project":
     """The worktree and its definitions.
 
@@ -94,7 +117,7 @@ def wishes_of(origin: "Mapping[str, object]") -> "Wishes":
 
 
 def plan_of(
-    origin: "dict[str, object]", *, may_be_idle: bool = False
+    origin: "dict[str, object]", *, may_be_idle: bool = False, dry_run: bool = False
 ) -> "tuple[Prepared, StackPlan]":
     """Give out the ports, and plan all instances.
 
@@ -103,15 +126,18 @@ def plan_of(
     Args:
         origin: From `origin_of`.
         may_be_idle: Whether nothing at all needs to be started.
+        dry_run: Whether ports are only to be found out, as `prepare` does.
 
     Raises:
         PortweaveError: The definitions are wrong, or there are no ports.
     """
-    from portweave.prepare import prepare
+    from portweave.prepare import prepare, write_own_current
     from portweave.stackplan import make_plan
 
     project = project_of(origin)
-    prepared = prepare(project)
+    prepared = prepare(project, dry_run=dry_run)
+    if not dry_run:
+        write_own_current(prepared)
     names = _names_of(project, origin)
     wishes, environ = wishes_of(origin), environ_of(origin)
     plan = make_plan(prepared, wishes, environ, names, may_be_idle=may_be_idle)

@@ -7,14 +7,14 @@ import os
 import time
 from _thread import get_ident
 
-from portweave.allocator.blocks import take
+from portweave.allocator.blocks import foresee, take
 from portweave.allocator.files import read_all
 from portweave.allocator.listeners import listening
 from portweave.allocator.model import Entry, Key
 from portweave.allocator.naming import instance_name, offset_from, project_name
 from portweave.allocator.plan import Request, block_order, chosen_pool
 from portweave.allocator.registry import registry_path
-from portweave.allocator.worktree import Worktree, locate, outside_git
+from portweave.allocator.worktree import Worktree, locate, outside_git, worktree_dir
 from portweave.errors import (
     CurrentEnvError,
     DriftError,
@@ -269,12 +269,15 @@ def find_worktree(cwd: str, config: str | None, environ: "Mapping[str, str]") ->
     return worktree
 
 
-def prepare(project: Project, *, look_for_strangers: bool = True) -> Prepared:
+def prepare(
+    project: Project, *, look_for_strangers: bool = True, dry_run: bool = False
+) -> Prepared:
     """Give a worktree its ports, and write them to its `.portweave/current.env`.
 
     Args:
         project: The worktree.
         look_for_strangers: Whether `warnings` are to tell who else listens in the block.
+        dry_run: Whether only to find out which it would get: nothing is written.
 
     Raises:
         CurrentEnvError: The worktree cannot be written.
@@ -294,9 +297,14 @@ def prepare(project: Project, *, look_for_strangers: bool = True) -> Prepared:
         warnings.append(remark)
     names = project.names
     request = Request(project.key, names, pool, project.offset)
-    taken = take(
-        project.registry, request, environ, is_running=lambda: _is_running(project.key, environ)
-    )
+
+    def is_running() -> bool:
+        return _is_running(project.key, environ)
+
+    if dry_run:
+        taken = foresee(project.registry, request, is_running=is_running)
+    else:
+        taken = take(project.registry, request, environ, is_running=is_running)
     entry = taken.entry
     if taken.unpinned:
         warnings.append(
@@ -309,7 +317,8 @@ def prepare(project: Project, *, look_for_strangers: bool = True) -> Prepared:
     dotenv = read_env_file(f"{root}/.env", required=False)
     env = {name: dotenv.get(name, value) for name, value in computed.items()}
     env["PORTWEAVE_NAMESPACE"] = entry.namespace
-    _write_current(root, current_env(env))
+    if not dry_run:
+        _write_current(root, current_env(env))
     # What an outer portweave has injected is not the user's wish.
     wishes: Mapping[str, str] = {} if "PORTWEAVE_WORKTREE" in environ else environ
     return Prepared(
@@ -408,32 +417,57 @@ def _strangers(names: list[str], entry: Entry, root: str) -> list[str]:
     ]
 
 
-def logs_dir(root: str) -> str:
-    """Where the logs of a worktree lie; not made by this."""
-    return f"{root.rstrip('/')}/.portweave/logs"
+def logs_dir(root: str, namespace: str) -> str:
+    """Where the logs of a worktree's stack lie; not made by this."""
+    return f"{worktree_dir(root, namespace)}/logs"
+
+
+def write_own_current(prepared: Prepared) -> None:
+    """Write the `current.env` of a namespace that the user has chosen, which only it writes.
+
+    `.portweave/current.env` is that of whoever asked last, as with npm portweave.
+
+    Raises:
+        CurrentEnvError: The worktree cannot be written.
+    """
+    root = prepared.project.worktree.root
+    folder = worktree_dir(root, prepared.entry.namespace)
+    above = os.path.dirname(folder)
+    if above == root.rstrip("/"):
+        return
+    path = f"{folder}/current.env"
+    try:
+        for made in (above, folder):
+            os.makedirs(made, 0o700, exist_ok=True)
+        _write_changed(path, current_env(prepared.env).encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise CurrentEnvError(path, error.strerror or str(error)) from error
 
 
 def _write_current(root: str, text: str) -> None:
     """Write `.portweave/current.env`, where it says something else."""
     folder = f"{root.rstrip('/')}/.portweave"
     path = f"{folder}/current.env"
-    data = text.encode("utf-8", "surrogateescape")
     try:
         # Several at once may come to a new worktree.
         os.makedirs(folder, 0o700, exist_ok=True)
         if not os.path.lexists(f"{folder}/.gitignore"):
             _write(f"{folder}/.gitignore", b"*\n", 0o666)
-        try:
-            if read_all(path) == data:
-                return
-        except FileNotFoundError:
-            pass
-        # Two threads of one process may come here in one millisecond.
-        temporary = f"{path}.tmp.{os.getpid()}.{time.time_ns() // 1_000_000}.{get_ident()}"
-        _write(temporary, data, 0o600)
-        os.replace(temporary, path)
+        _write_changed(path, text.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise CurrentEnvError(path, error.strerror or str(error)) from error
+
+
+def _write_changed(path: str, data: bytes) -> None:
+    try:
+        if read_all(path) == data:
+            return
+    except FileNotFoundError:
+        pass
+    # Two threads of one process may come here in one millisecond.
+    temporary = f"{path}.tmp.{os.getpid()}.{time.time_ns() // 1_000_000}.{get_ident()}"
+    _write(temporary, data, 0o600)
+    os.replace(temporary, path)
 
 
 def _write(path: str, data: bytes, mode: int) -> None:

@@ -10,6 +10,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from glob import escape, glob
 
 from portweave.allocator.blocks import update
 from portweave.allocator.entries import entry_from
@@ -162,7 +163,8 @@ def _found(texts: list[str], environ: Mapping[str, str], roots: Iterable[str]) -
             add(entry)
     named = {root for text in texts for root in _roots(text)}
     for root in sorted({*named, *roots} - {entry.key.worktree_root for entry in entries}):
-        add(_from_worktree(root, environ))
+        for entry in _from_worktree(root, environ):
+            add(entry)
     return entries
 
 
@@ -174,10 +176,19 @@ def _roots(text: str) -> Iterator[str]:
             continue
 
 
-def _from_worktree(root: str, environ: Mapping[str, str]) -> Entry | None:
-    """The block that a worktree's own `current.env` speaks of."""
+def _from_worktree(root: str, environ: Mapping[str, str]) -> Iterator[Entry]:
+    """The blocks that a worktree's own `current.env` speaks of, and those of its namespaces."""
+    folder = f"{root}/.portweave"
+    of_namespaces = sorted(glob(f"{escape(folder)}/namespaces/*/current.env"))
+    for path in (f"{folder}/current.env", *of_namespaces):
+        entry = _from_current(path, root, environ)
+        if entry is not None:
+            yield entry
+
+
+def _from_current(path: str, root: str, environ: Mapping[str, str]) -> Entry | None:
     try:
-        values = read_env_file(f"{root}/.portweave/current.env", required=True)
+        values = read_env_file(path, required=True)
         overridden = read_env_file(f"{root}/.env", required=False)
     except PortweaveError:
         return None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from portweave.args import Args
+    from portweave.supervisor.core.plan import StackPlan
 
 _KINDS = (
     ("added", "starts", "would start"),
@@ -41,7 +42,8 @@ def apply(
         dry_run: Whether only to tell what would be done.
 
     Returns:
-        The answer of `/supervisor/apply`.
+        The answer of `/supervisor/apply`; of a dry run with `ports`, those that what is new would
+        have if it came now.
 
     Raises:
         PortweaveError: The definitions are wrong, or the stack cannot be asked.
@@ -61,7 +63,7 @@ def apply(
         if scale is not None:
             before = origin.get("scale")
             origin["scale"] = {**(before if is_object(before) else {}), **scale}
-        prepared, plan = plan_of(origin, may_be_idle=scale is not None)
+        prepared, plan = plan_of(origin, may_be_idle=scale is not None, dry_run=dry_run)
         if plan.namespace != record.namespace or plan.root != record.root:
             raise UsageError(f"these definitions are those of {plan.root}, not of the stack")
         known = {service.name for service in prepared.project.definitions.services}
@@ -75,18 +77,29 @@ def apply(
             wishes = {"startNew": sorted(plan.wanted)}
         wishes |= {"dryRun": dry_run, "origin": origin}
         answer = client.call("/supervisor/apply", as_json(plan), wishes)
-        if not dry_run:
-            await_names(client)
+        if dry_run:
+            return _with_ports(answer, plan)
+        await_names(client)
         return answer
     finally:
         client.close()
 
 
+def _with_ports(answer: object, plan: "StackPlan") -> object:
+    change = answer.get("change") if is_object(answer) else None
+    added = change.get("added") if is_object(change) else None
+    if not is_object(answer) or not is_list(added):
+        return answer
+    ports = {i.name: i.port for i in plan.instances if i.port is not None and i.name in added}
+    return {**answer, "ports": ports}
+
+
 def tell(answer: object, *, would: bool = False) -> bool:
     """Tell what a plan changes; False where it changes nothing."""
     change = answer.get("change") if is_object(answer) else None
-    if not is_object(change):
+    if not is_object(answer) or not is_object(change):
         return False
+    ports = answer.get("ports")
     is_something = False
     for kind, verb, would_verb in _KINDS:
         found = change.get(kind)
@@ -98,6 +111,8 @@ def tell(answer: object, *, would: bool = False) -> bool:
             ]
         elif is_list(found):
             items = list(map(str, found))
+            if kind == "added" and is_object(ports):
+                items = [f"{n} on {ports[n]}" if n in ports else n for n in items]
         for item in items:
             is_something = True
             name, _, keys = item.partition(" ")

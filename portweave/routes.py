@@ -4,6 +4,8 @@ The work is done in `portweave.allocator` and `portweave.supervisor`; the proxy,
 is imported when it is asked for.
 """
 
+import os
+
 from portweave.allocator.hostnames import parse_hostname
 from portweave.allocator.routes import (
     DIR_MODE,
@@ -13,12 +15,19 @@ from portweave.allocator.routes import (
     RouteStore,
 )
 from portweave.allocator.routetext import RouteInfo, RouteMapping
-from portweave.errors import HostnameError, RouteConflictError, RouteLockError
+from portweave.errors import (
+    AuthorityError,
+    HostnameError,
+    RouteConflictError,
+    RouteLockError,
+    TlsMissingError,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from portweave.supervisor.proxy.secure import Identities
     from portweave.supervisor.proxy.server import ProxyServer
 
 __all__ = [
@@ -26,12 +35,14 @@ __all__ = [
     "FILE_MODE",
     "SYSTEM_DIR_MODE",
     "SYSTEM_FILE_MODE",
+    "AuthorityError",
     "HostnameError",
     "RouteConflictError",
     "RouteInfo",
     "RouteLockError",
     "RouteMapping",
     "RouteStore",
+    "TlsMissingError",
     "create_proxy_server",
     "parse_hostname",
 ]
@@ -45,6 +56,7 @@ def create_proxy_server(
     strict: bool = True,
     wildcard: bool = False,
     on_error: "Callable[[str], object] | None" = None,
+    tls: "bool | str | os.PathLike[str]" = False,
 ) -> "ProxyServer":
     """A proxy that does not listen yet; use it in an event loop of asyncio.
 
@@ -55,13 +67,41 @@ def create_proxy_server(
         strict: False for what `wildcard` says, as portless has it.
         wildcard: Whether a host without a route is for that of its longest parent.
         on_error: Takes a line about each service that did not answer properly.
+        tls: Whether it speaks HTTPS too, by the CA of the user's own proxy; or the state folder of
+            another CA. Either is made where it is missing, `ca.pem` in it is what clients trust.
 
     Returns:
         The proxy: `async with server: await server.listen(port, host="127.0.0.1")`, or
         `await server.close()`.
+
+    Raises:
+        AuthorityError: With `tls`: the CA cannot be used.
+        TlsMissingError: With `tls`: the libraries for it are not installed.
     """
     from portweave.supervisor.proxy.server import ProxyServer
 
     return ProxyServer(
-        get_routes, proxy_port, tld=tld, wildcard=wildcard or not strict, on_error=on_error
+        get_routes,
+        proxy_port,
+        tld=tld,
+        wildcard=wildcard or not strict,
+        on_error=on_error,
+        identities=_identities(tls),
     )
+
+
+def _identities(tls: "bool | str | os.PathLike[str]") -> "Identities | None":
+    if tls is False:
+        return None
+    from portweave.supervisor.proxy.authority import check_libraries
+
+    check_libraries()
+    from portweave.supervisor.proxy.secure import Identities
+    from portweave.supervisor.proxy.station import open_store, state_folder
+
+    store = open_store(None if tls is True else os.fspath(tls), os.environ)
+    try:
+        store.ensure_dir()
+    except OSError as error:
+        raise AuthorityError(state_folder(store), error.strerror or str(error)) from error
+    return Identities(state_folder(store))

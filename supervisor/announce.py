@@ -28,12 +28,15 @@ class Announcer:
     Attributes:
         announced: What came of it last.
         settled: Set when the names that there are to be are registered, or cannot be.
+        registered: Set when any have been, for the first time.
+        naming: As given.
     """
 
     def __init__(self, naming: Naming, wake: int | None, say: Callable[[str], None]) -> None:
         self.announced = NOTHING
         self.settled = asyncio.Event()
-        self._naming = naming
+        self.registered = asyncio.Event()
+        self.naming = naming
         self._wake = wake
         self._say = say
         self._told: set[str] = set()
@@ -65,7 +68,7 @@ class Announcer:
         if plan.hostname is not None and plan.hostname in self.announced.names:
             from portweave.supervisor.registering import url_of
 
-            url = url_of(plan.hostname, self._naming)
+            url = url_of(plan.hostname, self.naming)
             if url is not None:
                 return url
         return None if plan.port is None else f"http://127.0.0.1:{plan.port}"
@@ -79,10 +82,11 @@ class Announcer:
             self._news = asyncio.Event()
             if self._wanted != registered:
                 registered = self._wanted
-                work = partial(_register, registered, self._naming, self._wake)
+                work = partial(_register, registered, self.naming, self._wake)
                 self.announced = await in_thread(work)
                 self._forget_starter()
                 self._tell()
+                self.registered.set()
             if self._wanted == registered:
                 self.settled.set()
             await self._news.wait()
@@ -93,7 +97,7 @@ class Announcer:
             self._run.cancel()
         self._forget_starter()
         if self.announced.names:
-            work = partial(_register, {}, self._naming, None)
+            work = partial(_register, {}, self.naming, None)
             async with Within(_WITHDRAW_S):
                 await in_thread(work)
 
@@ -105,14 +109,14 @@ class Announcer:
     def _tell(self) -> None:
         warnings = list(self.announced.warnings)
         port, scheme = self.announced.proxy_port, self.announced.proxy_scheme
-        if port not in (None, self._naming.port):
+        if port not in (None, self.naming.port):
             warnings.append(
-                f"the proxy listens on port {port}, not on {self._naming.port} as services find it"
+                f"the proxy listens on port {port}, not on {self.naming.port} as services find it"
                 " in PORTWEAVE_URL"
             )
-        elif port is not None and scheme != self._naming.scheme:
+        elif port is not None and scheme != self.naming.scheme:
             warnings.append(
-                f"the proxy speaks {scheme}, not {self._naming.scheme} as services find it in"
+                f"the proxy speaks {scheme}, not {self.naming.scheme} as services find it in"
                 " PORTWEAVE_URL"
             )
         for text in warnings:

@@ -41,7 +41,7 @@ class Chronicle:
     """
 
     def __init__(self, work: Work, view: View, engine: Engine) -> None:
-        self.runs = Runs(work.plan.root)
+        self.runs = Runs(work.plan.root, work.plan.namespace)
         self.runs.note_start(work.origin)
         self._whose = {"project": work.plan.project, "namespace": work.plan.namespace}
         self._verbose = work.options.verbose

@@ -20,7 +20,7 @@ from errno import EACCES
 from portweave.allocator.files import is_locked, make_folders, read_all, replace
 from portweave.allocator.jsontext import is_object, pretty
 from portweave.allocator.leases import state_dir
-from portweave.allocator.naming import path_digest
+from portweave.allocator.naming import chosen_namespace, path_digest
 from portweave.allocator.processes import started_at
 from portweave.errors import StackRunningError, StateUnwritableError
 from portweave.fastjson import loads
@@ -274,25 +274,47 @@ def read_record(folder: str, key: str) -> StackRecord | None:
     return _read(f"{folder}/{key}{_RECORD}") or _read(f"{folder}/{key}{_LOCK}")
 
 
-def stack_around(folder: str, start: str, *, held: bool = True) -> StackRecord | None:
+def stack_around(
+    folder: str, start: str, environ: "Mapping[str, str]", *, held: bool = True
+) -> StackRecord | None:
     """The live stack of the worktree, or outside git of the folder, that `start` lies in.
+
+    A worktree may have several, each with a namespace: it is the one of the namespace that the
+    user has chosen; else that of the worktree's own, or of any where that does not run.
 
     Args:
         folder: From `stacks_dir`.
         start: An absolute path without links.
+        environ: `PORTWEAVE_NAMESPACE` in it is obeyed.
         held: Whether somebody has to run it; else, that nobody does although its record is there.
     """
     names = _names(folder)
     place = start
     while True:
         ending = f"-{path_digest(place)[:12]}"
-        for key in names:
-            if key.endswith(ending) and is_held(folder, key) == held:
-                return read_record(folder, key)
+        chosen = chosen_namespace(environ, place)
+        found = [
+            namespace
+            for key in names
+            if key.endswith(ending)
+            and chosen in (None, namespace := key.removesuffix(ending))
+            and is_held(folder, key) == held
+        ]
+        if found:
+            return read_record(folder, f"{_preferred(found, place)}{ending}")
         # Beyond the worktree begins another one's.
         if place == "/" or os.path.lexists(f"{place}/.git"):
             return None
         place = os.path.dirname(place)
+
+
+def _preferred(namespaces: list[str], root: str) -> str:
+    if len(namespaces) == 1:
+        return namespaces[0]
+    from portweave.allocator.worktree import own_namespace
+
+    own = own_namespace(root)
+    return own if own in namespaces else min(namespaces)
 
 
 def live_stacks(folder: str) -> list[StackRecord]:

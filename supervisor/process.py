@@ -9,10 +9,13 @@ import subprocess
 from collections.abc import Mapping
 from typing import Protocol
 
+from portweave.allocator.processes import started_at
 from portweave.supervisor.core.exits import NOT_EXECUTABLE, NOT_FOUND
 from portweave.supervisor.tasks import in_thread, until_readable
 
 MOST_DESCRIPTORS = 65_536
+# How often it is looked for a process that is not ours, where the system tells of none.
+_LOOK_S = 5.0
 _inherited_limit: tuple[int, int] | None = None
 
 
@@ -153,6 +156,20 @@ async def wait_for_end_of(pid: int) -> None:
         # Once a second costs nothing that could be felt, and needs no kqueue(2) of our own.
         while os.getppid() == pid:  # noqa: ASYNC110 - nobody could set an event
             await asyncio.sleep(1)
+
+
+async def wait_for_end_of_other(pid: int) -> None:
+    """Wait until any process has ended, whoever's it is.
+
+    Raises:
+        OSError: There are no descriptors left to wait with.
+    """
+    if hasattr(os, "pidfd_open"):
+        await wait_for_end_of(pid)
+        return
+    start = started_at(pid)
+    while start is not None and started_at(pid) == start:  # noqa: ASYNC110 - as above
+        await asyncio.sleep(_LOOK_S)
 
 
 def reap_adopted(pid: int, otherwise: int) -> int:

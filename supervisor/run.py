@@ -183,6 +183,7 @@ class Stack:
         tasks.start(self.chronicle.open_events)
         if self.announcer is not None:
             tasks.start(self.announcer.run)
+            tasks.start(self._watch_proxy, self.announcer)
         if self._noted_strays is not None:
             tasks.start(self._noted_strays.run)
         if self._options.guardian is not None:
@@ -228,6 +229,14 @@ class Stack:
         self.view.say("the guardian of this stack was killed; the stack stops")
         self._ended_by = self._ended_by or signal.SIGTERM
         self.close()
+
+    async def _watch_proxy(self, announcer: Announcer) -> None:
+        """See to it that a proxy which is killed comes back."""
+        await announcer.registered.wait()
+        # No start waits for it.
+        from portweave.supervisor.proxywatch import ProxyWatch
+
+        await ProxyWatch(announcer, self.census.spare, self.chronicle.warn_of_names).run()
 
     async def _end_strays(self) -> None:
         """End what has left its service's session, its parents and its mark behind."""

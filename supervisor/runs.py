@@ -1,7 +1,7 @@
 """What is remembered of each instance's runs, for `portweave why`: the last good one, the last end.
 
-`.portweave/runs/<instance>.json`, 0600; beside them, from where the stack was started last, so that
-the panel can start it from there again. Of variables only their names and a salted digest are kept:
+`.portweave/runs/<instance>.json`, 0600; beside them, how the stack was started last, so that the
+panel can start it so again. Of variables only their names and a salted digest are kept:
 enough to tell which have changed, and nothing to read a secret from.
 """
 
@@ -10,22 +10,51 @@ from collections.abc import Mapping
 
 from portweave.allocator.files import make_own_folder, replace
 from portweave.allocator.jsontext import is_list, is_object
+from portweave.allocator.worktree import worktree_dir
 from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.core.value import value
 
 _SALT_BYTES = 16
 # No instance is called so.
 _STARTED = ".started"
+# What `up` was asked for. Its variables are nobody's to keep.
+_WISHES = (
+    "services",
+    "profiles",
+    "scale",
+    "noDeps",
+    "restart",
+    "timeoutS",
+    "watch",
+    "noProxy",
+)
+
+
+@value
+class Started:
+    """How a stack was started.
+
+    Attributes:
+        folder: Where the command was given.
+        config: The definition file, absolute, if one was named.
+        wishes: What else was asked for, as in the stack's origin.
+    """
+
+    folder: str
+    config: str | None
+    wishes: Mapping[str, object]
 
 
 class Runs:
-    """The memory of one worktree's instances.
+    """The memory of one stack's instances.
 
     Args:
         root: The worktree's root.
+        namespace: The stack's.
     """
 
-    def __init__(self, root: str) -> None:
-        self._folder = f"{root}/.portweave/runs"
+    def __init__(self, root: str, namespace: str) -> None:
+        self._folder = f"{worktree_dir(root, namespace)}/runs"
         # What is noted is written by `flush`: a restart does not wait for a disk.
         self._unwritten: dict[str, dict[str, object]] = {}
 
@@ -52,7 +81,7 @@ class Runs:
         self._unwritten[name] = {**self.read(name), "end": dict(end)}
 
     def note_start(self, origin: Mapping[str, object]) -> None:
-        """Remember from where the stack was started: `workingDir`, and `config` if one was named.
+        """Remember how the stack was started.
 
         Args:
             origin: What the stack's plan was made from.
@@ -62,7 +91,8 @@ class Runs:
             named = None
             if isinstance(config, str):
                 named = os.path.normpath(os.path.join(folder, config))
-            self._unwritten[_STARTED] = {"workingDir": folder, "config": named}
+            wishes = {name: origin[name] for name in _WISHES if name in origin}
+            self._unwritten[_STARTED] = {"workingDir": folder, "config": named, **wishes}
 
     def flush(self) -> None:
         """Write what has been noted."""
@@ -82,17 +112,13 @@ class Runs:
             return {}
         return data if is_object(data) else {}
 
-    def read_start(self) -> tuple[str, str | None] | None:
-        """From where the stack was started last; None where that is not known.
-
-        Returns:
-            A folder, and the definition file if one was named.
-        """
+    def read_start(self) -> Started | None:
+        """How the stack was started last; None where that is not known."""
         found = self.read(_STARTED)
         folder, config = found.get("workingDir"), found.get("config")
         if not isinstance(folder, str) or not (config is None or isinstance(config, str)):
             return None
-        return folder, config
+        return Started(folder, config, {n: found[n] for n in _WISHES if n in found})
 
     def _write(self, name: str, data: Mapping[str, object]) -> None:
         import json

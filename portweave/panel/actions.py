@@ -119,12 +119,13 @@ class Actions:
         await self._command(known, "scale", f"{service}={count}")
 
     async def up(self, known: Known) -> None:
-        """Start the stack of a worktree, and wait until its services are ready.
+        """Start the stack of a worktree as it was started last, and wait until it is ready.
 
         Raises:
             CommandFailedError: They do not become so.
         """
-        await self._command(known, "up", "--detach")
+        words = await to_thread.run_sync(self._worktrees.start_words, known)
+        await self._command(known, "up", "--detach", *words)
 
     async def down(self, known: Known) -> None:
         """Stop the stack of a worktree.
@@ -157,7 +158,9 @@ class Actions:
             environ["PORTWEAVE_NAMESPACE"] = known.namespace
         if not await to_thread.run_sync(os.path.isdir, known.root):
             raise CommandFailedError(words[0], (f"its folder {known.root} has gone",))
-        folder, config = await to_thread.run_sync(self._worktrees.started_from, known.root)
+        folder, config = await to_thread.run_sync(
+            self._worktrees.started_from, known.root, known.namespace
+        )
         options = () if config is None else ("--config", config)
         # Isolated (-I): a folder of the worktree's must not take the place of our own modules.
         argv = [sys.executable, "-Im", "portweave", *options, *words]

@@ -3,13 +3,20 @@
 import os
 from collections.abc import Mapping
 
+import anyio
+from anyio import to_thread
+
 from portweave.allocator.hostnames import PANEL_HOST
 from portweave.allocator.routes import RouteStore
 from portweave.allocator.routetext import RouteMapping
 from portweave.asking import say
 from portweave.errors import PortweaveError
+from portweave.supervisor.process import wait_for_end_of_other
 from portweave.supervisor.proxy.station import find_proxy, routes_dir
 from portweave.webnames import wants_names
+
+# How often it is looked whether an alias has been removed, or what could not be found out can be.
+_LOOK_S = 15.0
 
 
 class Name:
@@ -24,6 +31,8 @@ class Name:
         self._is_wanted = wants_names(environ)
         self._store = RouteStore(routes_dir(environ), say, private=True)
         self._port = port
+        # Who has the name instead of us; None where it is ours, or not wanted.
+        self._holder: RouteMapping | None = None
 
     def take(self) -> None:
         """Have the name lead here, and say so where a proxy runs; without it the panel goes on.
@@ -38,10 +47,29 @@ class Name:
         except (PortweaveError, OSError) as error:
             say(f"panel: no name: {error}")
             return
-        for holder in holders:
-            say(f"panel: {_whose(holder)}")
+        before, self._holder = self._holder, holders[0] if holders else None
+        if self._holder is not None and self._holder != before:
+            say(f"panel: {_whose(self._holder)}")
         if proxy is not None and not holders:
             say(f"panel: {proxy.url(PANEL_HOST)}/")
+
+    async def follow(self) -> None:
+        """Take the name over when whoever has it ends or gives it up; returns when it is ours."""
+        while (holder := self._holder) is not None:
+            if holder.pid and self._is_held():
+                try:
+                    await wait_for_end_of_other(holder.pid)
+                except OSError:
+                    await anyio.sleep(_LOOK_S)
+            while self._is_held():  # noqa: ASYNC110 - nobody could set an event
+                await anyio.sleep(_LOOK_S)
+            await to_thread.run_sync(self.take)
+            if self._holder is holder:
+                # It could not be found out who has it now.
+                await anyio.sleep(_LOOK_S)
+
+    def _is_held(self) -> bool:
+        return self._holder in self._store.load_routes()
 
     def leave(self) -> None:
         """Give the name back."""

@@ -78,7 +78,7 @@ def run(port: int, environ: Mapping[str, str], *, open_page: bool) -> None:
         say("press Ctrl-C to stop")
         try:
             server = _Server(Panel(environ, found), asked)
-            anyio.run(_serve, listener, server, url if open_page else None)
+            anyio.run(_serve, listener, server, name, url if open_page else None)
         finally:
             name.leave()
             # At its very end Python would let the next one kill us, who have ended well.
@@ -86,9 +86,10 @@ def run(port: int, environ: Mapping[str, str], *, open_page: bool) -> None:
                 signal.signal(number, signal.SIG_IGN)
 
 
-async def _serve(listener: socket.socket, server: "_Server", url: str | None) -> None:
+async def _serve(listener: socket.socket, server: "_Server", name: Name, url: str | None) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.panel.watch.run)
+        tasks.start_soon(name.follow)
         if url is not None:
             tasks.start_soon(_show, url)
         await server.serve(sockets=[listener])

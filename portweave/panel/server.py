@@ -284,7 +284,8 @@ class Panel:
             raise BadRequestError("lines takes a number")
         service = asked.get("service")
         names = (service,) if service else ()
-        tail = Tail(known.root, names, last=int(lines), sought=asked.get("find", "")[:200])
+        sought = asked.get("find", "")[:200]
+        tail = Tail(known.root, known.namespace, names, last=int(lines), sought=sought)
         return event_stream(self._log_lines(tail))
 
     async def _log_lines(self, tail: Tail) -> AsyncIterator[str]:

@@ -30,13 +30,16 @@ class Tail:
 
     Args:
         root: The worktree's.
+        namespace: The stack's.
         names: Services or instances; empty for all.
         last: With how many lines to begin.
         sought: What has to stand in a line; empty for any line.
     """
 
-    def __init__(self, root: str, names: tuple[str, ...], *, last: int, sought: str = "") -> None:
-        self._folder = Folder(logs_dir(root))
+    def __init__(
+        self, root: str, namespace: str, names: tuple[str, ...], *, last: int, sought: str = ""
+    ) -> None:
+        self._folder = Folder(logs_dir(root, namespace))
         self._names = names
         grep = Grep(re.escape(sought), ignore_case=True) if sought else None
         self._query = Query(last=max(1, min(last, MOST_LINES)), grep=grep)
@@ -79,14 +82,15 @@ class Tail:
         self._sources += find_sources(self._folder, self._names, known=known)
 
 
-def last_error(root: str, instance: str) -> str | None:
+def last_error(root: str, namespace: str, instance: str) -> str | None:
     """The last line of an instance that tells of an error, without colours; None for none.
 
     Args:
         root: The worktree's.
+        namespace: The stack's.
         instance: As `web` or `web.2`.
     """
-    folder = Folder(logs_dir(root))
+    folder = Folder(logs_dir(root, namespace))
     sources = [s for s in find_sources(folder, (instance,)) if s.log.instance == instance]
     found: str | None = None
     try:

@@ -150,8 +150,10 @@ class _Top:
         if self._chosen is None:
             return
         if self._tail is None:
-            root = str(self._stacks.get(self._chosen[0], {}).get("worktreeRoot"))
-            self._tail = (self._chosen, Tail(root, (self._chosen[1],), last=_LOG_LINES))
+            stack = self._stacks.get(self._chosen[0], {})
+            root, namespace = str(stack.get("worktreeRoot")), str(stack.get("namespace"))
+            tail = Tail(root, namespace, (self._chosen[1],), last=_LOG_LINES)
+            self._tail = (self._chosen, tail)
         for _, _, _, text in await to_thread.run_sync(self._tail[1].read):
             self._log.append(plain_text(text.encode("utf-8", "replace")))
 

@@ -17,6 +17,7 @@ from portweave.allocator.jsontext import is_list, is_object
 from portweave.panel.link import Link, LostError
 from portweave.panel.meter import Meter
 from portweave.panel.tail import last_error
+from portweave.prepare import logs_dir
 from portweave.supervisor.paths import (
     PROTOCOL,
     StackRecord,
@@ -289,11 +290,13 @@ def _first(group: BaseExceptionGroup[LostError]) -> LostError:
 
 def _find_errors(live: _Live) -> None:
     """Look for the last line of each service that tells of an error, where there are new lines."""
+    root, namespace = live.record.root, live.record.namespace
+    folder = logs_dir(root, namespace)
     for name, row in live.rows.items():
         number = row.get("instance")
         instance = str(row.get("name")) + (f".{number}" if number not in (1, None) else "")
         changed_s = 0.0
         with suppress(OSError):
-            changed_s = os.stat(f"{live.record.root}/.portweave/logs/{instance}.log").st_mtime
+            changed_s = os.stat(f"{folder}/{instance}.log").st_mtime
         if live.errors.get(name, (0.0, None))[0] != changed_s:
-            live.errors[name] = (changed_s, last_error(live.record.root, instance))
+            live.errors[name] = (changed_s, last_error(root, namespace, instance))

@@ -15,6 +15,7 @@ from portweave.errors import (
     PlaceholderError,
     PortweaveError,
 )
+from portweave.launch import words_of
 from portweave.panel import npmshape
 from portweave.procfiles.load import DOCUMENTS, PROCFILES
 from portweave.procfiles.load import load as load_definitions
@@ -96,19 +97,27 @@ class Worktrees:
                 )
         return found
 
-    def started_from(self, root: str) -> tuple[str, str | None]:
+    def started_from(self, root: str, namespace: str) -> tuple[str, str | None]:
         """Where a worktree's commands are to be given, and with which definition file.
 
         That is what its stack was started with last; where that is not known, or is no more, the
         root and what is found there, which is told by None.
         """
-        found = Runs(root).read_start()
+        found = Runs(root, namespace).read_start()
         if found is None:
             return root, None
-        folder, config = found
+        folder, config = found.folder, found.config
         if not os.path.isdir(folder) or not (folder == root or folder.startswith(f"{root}/")):
             folder = root
         return folder, config if config is not None and os.path.isfile(config) else None
+
+    def start_words(self, known: Known) -> list[str]:
+        """What `up` is to be asked for so that a stack starts as it was started last."""
+        found = Runs(known.root, known.namespace).read_start()
+        definitions = self._read(known)
+        if found is None or isinstance(definitions, PortweaveError):
+            return []
+        return words_of(found.wishes, {service.name for service in definitions.services})
 
     def mark(self) -> object:
         """What is another one when the registry or the records of stacks have changed."""
@@ -118,7 +127,7 @@ class Worktrees:
         """What the definition files say of a worktree."""
         services, project, problem = npmshape.bare_services(known.ports), None, _NOWHERE
         if os.path.isdir(known.root):
-            definitions = self._read(known.root)
+            definitions = self._read(known)
             if isinstance(definitions, DefinitionsMissingError):
                 problem = _MISSING
             elif isinstance(definitions, PortweaveError):
@@ -170,7 +179,7 @@ class Worktrees:
         return {"schemaVersion": 1, "projects": ordered}
 
     def _row(self, known: Known, described: npmshape.Worktree) -> dict[str, object]:
-        commands = dict(self._commands(known.root))
+        commands = dict(self._commands(known))
         without_port = [name for name in commands if name not in known.ports]
         return {
             "id": known.id,
@@ -180,9 +189,10 @@ class Worktrees:
             "branch": _branch(known.root),
             "lastUsedAt": known.last_used_at or None,
             "isGone": described.degraded == _NOWHERE,
-            "problem": self._problem(known.root, described.degraded),
+            "problem": self._problem(known, described.degraded),
             "canStart": any(commands.values()),
-            "definitionFile": self._named_file(known.root),
+            "definitionFile": self._named_file(known),
+            "startOptions": " ".join(self.start_words(known)),
             "services": [
                 {
                     "name": service.name,
@@ -199,16 +209,16 @@ class Worktrees:
             ],
         }
 
-    def _named_file(self, root: str) -> str | None:
-        config = self.started_from(root)[1]
-        return None if config is None else config.removeprefix(f"{root}/")
+    def _named_file(self, known: Known) -> str | None:
+        config = self.started_from(known.root, known.namespace)[1]
+        return None if config is None else config.removeprefix(f"{known.root}/")
 
-    def _problem(self, root: str, degraded: str | None) -> str | None:
+    def _problem(self, known: Known, degraded: str | None) -> str | None:
         if degraded is None:
             return None
         if degraded == _NOWHERE:
             return "its folder has gone"
-        found = self._read(root)
+        found = self._read(known)
         if isinstance(found, DefinitionsMissingError):
             return (
                 "no definition file is in it: portweave.yaml, portweave.config.json or a Procfile"
@@ -217,18 +227,19 @@ class Worktrees:
             return found.message
         return "its ports are not those that its definition file asks for: the next up allocates"
 
-    def _commands(self, root: str) -> Iterator[tuple[str, str | None]]:
-        found = self._read(root)
+    def _commands(self, known: Known) -> Iterator[tuple[str, str | None]]:
+        found = self._read(known)
         if isinstance(found, PortweaveError):
             return
         for service in found.services:
             command = service.command
             yield service.name, " ".join(command) if isinstance(command, tuple) else command
 
-    def _read(self, root: str) -> Definitions | PortweaveError:
-        folder, config = self.started_from(root)
+    def _read(self, known: Known) -> Definitions | PortweaveError:
+        root = known.root
+        folder, config = self.started_from(root, known.namespace)
         stamp = _stamps(root, folder, config)
-        before = self._definitions.get(root)
+        before = self._definitions.get(known.id)
         if before is not None and before[0] == stamp:
             return before[1]
         found: Definitions | PortweaveError
@@ -238,7 +249,7 @@ class Worktrees:
             found = error
         if len(self._definitions) >= _MOST_KEPT:
             self._definitions.clear()
-        self._definitions[root] = (stamp, found)
+        self._definitions[known.id] = (stamp, found)
         return found
 
 

@@ -7,6 +7,7 @@ from binascii import a2b_base64, b2a_base64
 
 from portweave.allocator.files import write_all
 from portweave.allocator.jsontext import is_object
+from portweave.allocator.worktree import worktree_dir
 from portweave.args import Args
 from portweave.asking import STACK, names_of, say
 from portweave.client import Client, find_stack
@@ -117,7 +118,8 @@ class _Session:
 
     def _tail(self) -> bytes:
         """What it printed last, so that a prompt that waits already is seen."""
-        path = f"{self._record.root}/.portweave/logs/{self._name}.log"
+        folder = worktree_dir(self._record.root, self._record.namespace)
+        path = f"{folder}/logs/{self._name}.log"
         try:
             with open(path, "rb") as file:
                 size = file.seek(0, os.SEEK_END)

@@ -74,7 +74,7 @@ def run(args: Args) -> int:
                 raise
             stacks, where = [], error.message.partition("running ")[2]
             # Whoever was killed may have left what nobody could end (`portweave.leftovers`).
-            if remains := stack_around(folder, os.path.realpath("."), held=False):
+            if remains := stack_around(folder, os.path.realpath("."), os.environ, held=False):
                 raise ProcessesLeftError(
                     [f"what the stack {remains.project}/{remains.namespace} has left"]
                 ) from None

@@ -203,8 +203,13 @@ def _refuse(args: Args, name: str, others: "Sequence[str]") -> None:
 
 
 def _own_folder(args: Args) -> str:
-    root = find_worktree(working_dir(), args.text("config"), dict(os.environ)).root
-    return logs_dir(root)
+    from portweave.supervisor.paths import stack_around, stacks_dir
+
+    environ = os.environ
+    worktree = find_worktree(working_dir(), args.text("config"), environ)
+    # Where only one of a namespace that was chosen runs, it is that one, as for other commands.
+    live = stack_around(stacks_dir(environ), worktree.root, environ)
+    return logs_dir(worktree.root, worktree.namespace if live is None else live.namespace)
 
 
 def _named_folder(named: str) -> Folder:
@@ -227,16 +232,18 @@ def _all_folders() -> "Iterator[Folder]":
 
     seen: set[str] = set()
     for stack in live_stacks(stacks_dir(os.environ)):
-        if stack.root not in seen:
-            seen.add(stack.root)
-            yield Folder(logs_dir(stack.root), stack.project, stack.namespace)
+        path = logs_dir(stack.root, stack.namespace)
+        if path not in seen:
+            seen.add(path)
+            yield Folder(path, stack.project, stack.namespace)
     leases = leases_dir(os.environ)
     for entry in load(registry_path(os.environ)):
         root = entry.key.worktree_root
-        if root not in seen and not root.startswith(f"{leases}/"):
-            seen.add(root)
+        path = logs_dir(root, entry.namespace)
+        if path not in seen and not root.startswith(f"{leases}/"):
+            seen.add(path)
             main_root = (entry.key.git_common_dir or root).removesuffix("/.git")
-            yield Folder(logs_dir(root), project_name(main_root), entry.namespace)
+            yield Folder(path, project_name(main_root), entry.namespace)
 
 
 def _check_names(args: Args, sources: "Sequence[Source]") -> None:

@@ -19,8 +19,8 @@ this machine (on Linux) and pages of other origins, and ends on Ctrl-C. Nothing 
 ends with it.
 
 While a proxy runs it is also http://portweave.localhost:1355/, for the same user alone; the first
-panel has the name. A panel starts no proxy: up does, and portweave proxy start.
-PORTWEAVE_PROXY=0 leaves the name alone.
+panel has the name, and when it ends another that runs. A panel starts no proxy: up does, and
+portweave proxy start. PORTWEAVE_PROXY=0 leaves the name alone.
 
 PORTWEAVE_EDITOR names the command that opens worktrees in an editor; else it is code, or cursor.
 """

@@ -215,7 +215,7 @@ class _Launch:
             banner="" if detached else _banner(self._prepared, plan),
             tag=self.tag,
             journal=hold.journal,
-            logs=logs_dir(plan.root),
+            logs=logs_dir(plan.root, plan.namespace),
             guardian=guardian,
             outlook=self._outlook(detached=detached),
             socket=socket,

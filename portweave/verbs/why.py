@@ -56,8 +56,9 @@ def _remembered(name: str) -> "dict[str, object]":
     from portweave.prepare import find_worktree, working_dir
     from portweave.supervisor.runs import Runs
 
-    root = find_worktree(working_dir(), None, os.environ).root
-    known = Runs(root).read(name)
+    worktree = find_worktree(working_dir(), None, os.environ)
+    root = worktree.root
+    known = Runs(root, worktree.namespace).read(name)
     end, good = known.get("end"), known.get("good")
     if not is_object(end) and not is_object(good):
         raise NoStackError(f"in {root}, and nothing is known of {name}")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from portweave.allocator.processes import started_at
 from portweave.allocator.routes import RouteStore
@@ -74,6 +75,9 @@ def stop(store: RouteStore) -> int | None:
         raise ProxyRunningError(store.dir, running.pid)
     began = started_at(running.pid)
     for number in (signal.SIGTERM, signal.SIGKILL):
+        if number == signal.SIGKILL:
+            # Who finds the signature of a dead one starts it again.
+            Path(store.pid_path).unlink(missing_ok=True)
         try:
             os.kill(running.pid, number)
         except ProcessLookupError:

@@ -104,6 +104,11 @@ def find_proxy(store: RouteStore) -> Running | None:
     return Running(pid, port, scheme, is_ours=store.has_our_proxy(pid))
 
 
+def signed_pid(store: RouteStore) -> int:
+    """The process that has signed as the proxy of a folder, living or not; 0 for none."""
+    return _number(store.pid_path)
+
+
 def _number(path: str) -> int:
     try:
         text = read_all(path).strip()

@@ -24,7 +24,7 @@ from portweave.panel.worktrees import Known, Worktrees
 from portweave.supervisor.runs import Runs
 from tests.conftest import Cli, Pool
 from tests.panels import Panel
-from tests.stacks import SERVE, write
+from tests.stacks import IDLE, SERVE, write
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Stack, StartPanel, StartUp
@@ -508,6 +508,33 @@ def test_a_stack_is_started_again_as_it_was_started_last(
     assert known["problem"].startswith("no definition file is in it")
 
 
+def test_a_stack_is_started_again_with_what_it_was_asked_for(
+    panel: "StartPanel", project: Path, cli: Cli
+) -> None:
+    services = f"""
+services:
+  web: {IDLE}
+  rests: {IDLE.removesuffix("}")}, profiles: [extra]}}
+  gone: {IDLE}
+"""
+    write(project, services)
+    asked = ("--profile", "extra", "--scale", "web=2", "--scale", "gone=2", "--timeout", "50")
+    assert cli("up", "-d", *asked, "--watch", cwd=project).returncode == 0
+    assert cli("down", cwd=project).returncode == 0
+    # What is no longer there is no longer asked for.
+    write(project, services.partition("  gone")[0])
+    one = panel()
+    known = one.worktree(project)
+    assert known["startOptions"] == "--profile=extra --scale=web=2 --watch --timeout=50000ms"
+    one.post("/api/v1/stack", {"worktree": known["id"], "action": "up"})
+    try:
+        found = json.loads(cli("ps", "--json", cwd=project).stdout)["services"]
+        states = {(row["name"], row["instance"]): row["state"] for row in found}
+        assert states == {("web", 1): "ready", ("web", 2): "ready", ("rests", 1): "ready"}
+    finally:
+        one.post("/api/v1/stack", {"worktree": known["id"], "action": "down"})
+
+
 def test_from_where_a_stack_was_started_is_only_taken_as_long_as_it_is_there(
     tmp_path: Path,
 ) -> None:
@@ -519,12 +546,12 @@ def test_from_where_a_stack_was_started_is_only_taken_as_long_as_it_is_there(
     worktrees = Worktrees({"HOME": str(tmp_path)})
 
     def told(**origin: object) -> tuple[str, str | None]:
-        runs = Runs(str(root))
+        runs = Runs(str(root), "main")
         runs.note_start(origin)
         runs.flush()
-        return worktrees.started_from(str(root))
+        return worktrees.started_from(str(root), "main")
 
-    assert worktrees.started_from(str(root)) == (str(root), None)
+    assert worktrees.started_from(str(root), "main") == (str(root), None)
     assert told(workingDir=str(app)) == (str(app), None)
     assert told(workingDir=str(app), config="dev.yaml") == (str(app), f"{app}/dev.yaml")
     assert told(workingDir=str(root), config="app/dev.yaml") == (str(root), f"{app}/dev.yaml")
@@ -533,7 +560,7 @@ def test_from_where_a_stack_was_started_is_only_taken_as_long_as_it_is_there(
     assert told(config="x") == (str(root), f"{app}/dev.yaml")
     assert told(workingDir=f"{root}2", config="gone.yaml") == (str(root), None)
     (root / ".portweave/runs/.started.json").write_text("[1]")
-    assert worktrees.started_from(str(root)) == (str(root), None)
+    assert worktrees.started_from(str(root), "main") == (str(root), None)
 
 
 def lines_until(events: Iterator[tuple[str, Any]], last: str) -> list[str]:

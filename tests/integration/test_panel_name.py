@@ -9,9 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
+from portweave.allocator.routes import RouteStore
+from portweave.panel import name as panel_name
 from portweave.supervisor import peer
+from portweave.supervisor.proxy.station import routes_dir
 from tests.panels import Panel
 from tests.proxies import Caller, proxy_run
 
@@ -116,6 +120,46 @@ def test_the_first_panel_has_the_name_until_it_ends(
     assert third.said == f"[portweave] panel: http://{HOST}:{proxy_port}/\n"
 
 
+@pytest.mark.parametrize("how", ["ended", "killed"])
+def test_when_the_first_panel_ends_another_has_the_name(
+    panel: "StartPanel", proxy_port: int, cli: "Cli", tmp_path: Path, how: str
+) -> None:
+    first, second = panel(), panel()
+    assert first.process.pid != second.process.pid
+    if how == "ended":
+        first.end()
+    else:
+        first.kill()
+    assert second.process.stderr is not None
+    assert second.process.stderr.readline() == f"[portweave] panel: http://{HOST}:{proxy_port}/\n"
+    assert routes(cli, tmp_path) == [HOST]
+    get = f"GET / HTTP/1.1\r\nHost: {HOST}:{proxy_port}"
+    status, page = ask(proxy_port, get)
+    assert (status, second.token in page) == (200, True)
+
+
+def test_when_an_alias_gives_the_name_up_a_panel_has_it(
+    panel: "StartPanel", cli: "Cli", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(panel_name, "_LOOK_S", 0.01)
+    environ = {**cli.env(), "PORTWEAVE_PROXY": "1"}
+    store = RouteStore(routes_dir(environ), private=True)
+    store.add_route(HOST, 5432, 0)
+    waiting = panel_name.Name(environ, 6767)
+    waiting.take()
+
+    async def follow() -> None:
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(waiting.follow)
+                await anyio.sleep(0.05)
+                store.remove_route(HOST)
+
+    anyio.run(follow)
+    assert [(route.port, route.pid) for route in store.load_routes()] == [(6767, os.getpid())]
+    waiting.leave()
+
+
 def test_without_a_proxy_it_says_nothing_of_its_name_and_starts_none(
     panel: "StartPanel", cli: "Cli", tmp_path: Path
 ) -> None:
@@ -138,8 +182,6 @@ def test_its_name_is_no_alias(cli: "Cli", tmp_path: Path, panel: "StartPanel") -
         assert done.returncode == 1
         assert "portweave.localhost is kept for the panel (PW0601)" in done.stderr
     # One that another program has set is told of.
-    from portweave.allocator.routes import RouteStore
-
     folder = Path(cli.environ["XDG_STATE_HOME"], "portweave", "proxy")
     RouteStore(folder).add_route(HOST, 5432, 0)
     assert "portweave alias --remove portweave gives the name back" in panel().said

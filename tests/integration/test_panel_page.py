@@ -109,6 +109,39 @@ def test_services_are_seen_and_acted_on(panel: "StartPanel", shop: Path, pages: 
     page.picture("panel-memory")
 
 
+def test_what_is_asked_for_while_something_is_done_is_done_behind_it(
+    panel: "StartPanel", shop: Path, pages: "Pages"
+) -> None:
+    page = pages()
+    page.go(panel().url)
+    wait_for_state(page, "web", "ready")
+    page.run("""{
+        const real = window.fetch;
+        window.held = [];
+        window.fetch = async (path, ...rest) => {
+            if (path.endsWith('/service')) {
+                await new Promise((go) => window.held.push([JSON.parse(rest[0].body).action, go]));
+            }
+            return real(path, ...rest);
+        };
+    }""")
+    page.press("Restart web")
+    page.press("Restart web")
+    page.press("Stop web")
+    page.press("Stop web")
+    page.wait_for_text("Stopping …", within="[data-service=web] .acts")
+    assert page.run("held.map(([action]) => action).join()") == "restart"
+    page.run("held[0][1]()")
+    page.wait("held.length === 2")
+    assert page.run("held[1][0]") == "stop"
+    page.run("held[1][1]()")
+    wait_for_state(page, "web", "stopped")
+    page.wait_for_text("web restarts", within=".toasts")
+    page.wait_for_text("web stopped", within=".toasts")
+    page.wait_for_text("Start", within="[data-service=web] .acts")
+    assert page.run("held.length") == 2
+
+
 def test_a_log_is_followed_searched_and_paused(
     panel: "StartPanel", shop: Path, pages: "Pages"
 ) -> None:
@@ -185,6 +218,24 @@ def test_a_stack_is_started_stopped_and_pruned(
     page.wait_for_text("up failed:", within=".toasts", timeout_s=60)
     page.picture("panel-up-failed")
     # A browser complains of each answer that is no success.
+    assert [problem.partition(" http")[0] for problem in page.problems] == [CONFLICT]
+    page.problems.clear()
+
+
+def test_a_stack_that_is_not_ready_yet_is_stopped(
+    panel: "StartPanel", project: Path, cli: Cli, pages: "Pages"
+) -> None:
+    write(project, "services: {web: {command: exec sleep 1000, ready: {tcp: true}}}")
+    assert cli("run", "--", "true", cwd=project).returncode == 0
+    page = pages()
+    page.go(panel().url)
+    page.press("Start the stack main")
+    wait_for_state(page, "web", "starting")
+    page.press("Stop the stack main")
+    page.press("Stop the stack", within="dialog")
+    page.wait_for_text("main has ended", within=".toasts")
+    wait_for_state(page, "web", "not running")
+    page.wait_for_text("up failed:", within=".toasts")
     assert [problem.partition(" http")[0] for problem in page.problems] == [CONFLICT]
     page.problems.clear()
 

@@ -1,5 +1,6 @@
 """The proxy with HTTPS: certificates by name, both versions of HTTP, and plain ones sent there."""
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from portweave.routes import RouteInfo
+from portweave.routes import AuthorityError, RouteInfo, TlsMissingError, create_proxy_server
+from portweave.supervisor.proxy import authority as authority_module
 from portweave.supervisor.proxy import door as door_module
 from portweave.supervisor.proxy import secure as secure_module
 from portweave.supervisor.proxy import server as server_module
@@ -635,3 +637,52 @@ def test_a_client_may_not_have_too_many_streams(
         for _ in range(200):
             caller.ask()
         assert caller.until_end() != 0
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_program_has_one_by_its_own_ca_or_by_another(
+    service: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    folder = tmp_path / "other" if named else tmp_path / "state/portweave/proxy"
+    routes = [RouteInfo("a.localhost", service().port)]
+
+    async def ask(port: int, host: str, context: ssl.SSLContext | None) -> bytes:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=context, server_hostname=host if context else None
+        )
+        writer.write(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    async def use() -> None:
+        tls = folder if named else True
+        async with create_proxy_server(lambda: routes, tls=tls) as server:
+            port = await server.listen(0)
+            context = trusting(str(folder / "ca.pem"))
+            assert b" 200 " in await ask(port, "a.localhost", context)
+            assert b" 307 " in await ask(port, "a.localhost", None)
+
+    asyncio.run(use())
+    assert (tmp_path / "state").exists() != named
+    assert folder.stat().st_mode & 0o777 == (0o755 if named else 0o700)
+    assert (folder / "ca-key.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_program_is_told_what_https_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(AuthorityError, match="file/ca"):
+        create_proxy_server(list, tls=tmp_path / "file/ca")
+
+    def find(_name: str) -> None:
+        return None
+
+    monkeypatch.setattr(authority_module, "find_spec", find)
+    with pytest.raises(TlsMissingError, match="no module cryptography"):
+        create_proxy_server(list, tls=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    # Who wants none of it needs none of it.
+    create_proxy_server(list)

@@ -9,6 +9,7 @@ import pytest
 from tests.stacks import IDLE, SERVE, write
 
 if TYPE_CHECKING:
+    from tests.conftest import Cli
     from tests.integration.conftest import Detached
 
 
@@ -104,6 +105,33 @@ def test_reload_applies_what_differs_and_nothing_else(detached: "Detached", proj
     detached("stop")
     started = json.loads(detached("start", "--json").stdout)["services"]
     assert [row["name"] for row in started] == ["same", "hot", "env", "new"]
+
+
+def test_a_dry_run_takes_no_ports_and_tells_which_it_would(
+    detached: "Detached", project: Path, cli: "Cli"
+) -> None:
+    listens = "{command: exec python3 -m http.server $PORT --bind $HOST, ready: {tcp: true}}"
+    write(project, f"services:\n  same: {listens}\n")
+    detached.up()
+    registry = Path(cli.environ["XDG_CONFIG_HOME"], "portweave")
+
+    def state() -> dict[str, str]:
+        found = [*registry.iterdir(), project / ".portweave/current.env"]
+        return {path.name: path.read_text() for path in found}
+
+    before = state()
+    write(project, f"services:\n  same: {listens}\n  new: {IDLE}\n  api: {listens}\n")
+    told = json.loads(detached("reload", "--dry-run", "--json").stdout)
+    assert state() == before
+    assert told["change"]["added"] == ["new", "api"]
+    port = detached.ps()["same"]["port"]
+    assert told["ports"] == {"api": port + 1}
+    said = detached("reload", "--dry-run").stderr
+    assert f"api would start on {port + 1}\n" in said
+    assert "new would start\n" in said
+    assert detached("reload").stderr.count("starts\n") == 2
+    assert state() != before
+    assert detached.ps()["api"]["port"] == port + 1
 
 
 def test_what_was_stopped_stays_so(detached: "Detached", project: Path) -> None:

@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from portweave.allocator.jsontext import compact
+from portweave.args import Args, parse
 from portweave.errors import UsageError
-from portweave.launch import as_json, scale_of, seconds_of
+from portweave.launch import as_json, origin_of, scale_of, seconds_of, words_of
 from portweave.supervisor.core.plan import (
     Condition,
     InstancePlan,
@@ -18,6 +19,7 @@ from portweave.supervisor.core.plan import (
     StackPlan,
     When,
 )
+from portweave.verbs import up
 
 BARE = InstancePlan(
     name="db",
@@ -87,3 +89,40 @@ def test_times() -> None:
     for text in ("0", "", "soon", "-1", "1e3", "inf", "nan"):
         with pytest.raises(UsageError, match="-t takes a time"):
             seconds_of(text, "-t")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (),
+        ("web", "db"),
+        ("--profile", "a", "--profile", "-b", "--scale", "web=0", "--scale", "db=3"),
+        ("--no-deps", "--watch", "--no-proxy", "--restart", "on-failure:3", "web"),
+        ("--timeout", "1m30s"),
+        ("--timeout", "0.25"),
+        ("--timeout", "100h"),
+    ],
+    ids=" ".join,
+)
+def test_what_was_asked_for_can_be_asked_for_again(given: tuple[str, ...]) -> None:
+    def origin(words: list[str]) -> dict[str, object]:
+        args = Args()
+        parse(words, up.OPTIONS, args)
+        return origin_of(args, {})
+
+    asked = origin(list(given))
+    assert origin(words_of(asked, {"web", "db"})) == asked
+
+
+def test_what_there_is_no_more_is_not_asked_for_again() -> None:
+    origin = {"services": ["web", "gone"], "scale": {"gone": 2, "web": 3}}
+    assert words_of(origin, {"web"}) == ["--scale=web=3", "web"]
+    # As of a stack that a program has made, or of a file that somebody has written.
+    damaged: dict[str, object] = {
+        "services": 3,
+        "scale": [],
+        "profiles": None,
+        "timeoutS": "x",
+        "restart": 1,
+    }
+    assert words_of({}, {"web"}) == words_of(damaged, {"web"}) == []

@@ -298,11 +298,38 @@ export function dismiss(id) {
   tell("toasts");
 }
 
-/** Do something, and show that it is being done under `key`, and what came of it. */
-export async function act(key, label, path, body, done) {
-  if (state.busy.has(key)) return false;
+// By key: what was asked for last and is not done yet.
+const asked = new Map();
+
+/**
+ * Do something, and show that it is being done under `key`, and what came of it.
+ *
+ * What is asked for while something else is being done comes behind it, or with `atOnce` beside it;
+ * the same once more is what is shown to be done already.
+ */
+export async function act(key, label, path, body, done, { atOnce = false } = {}) {
+  const before = asked.get(key);
+  if (before && before.label === label) return false;
+  const mine = { label };
+  asked.set(key, mine);
   state.busy.set(key, label);
   tell(`busy ${key}`);
+  const others = before ? before.ended : null;
+  const own = (async () => {
+    if (!atOnce) await others;
+    return perform(path, body, done);
+  })();
+  mine.ended = Promise.all([others, own]);
+  await mine.ended;
+  if (asked.get(key) === mine) {
+    asked.delete(key);
+    state.busy.delete(key);
+    tell(`busy ${key}`);
+  }
+  return own;
+}
+
+async function perform(path, body, done) {
   try {
     const answer = await send(path, body);
     if (done) toast(typeof done === "function" ? done(answer) : done);
@@ -310,9 +337,6 @@ export async function act(key, label, path, body, done) {
   } catch (error) {
     toast(error.message, "bad");
     return false;
-  } finally {
-    state.busy.delete(key);
-    tell(`busy ${key}`);
   }
 }
 

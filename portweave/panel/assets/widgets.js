@@ -33,7 +33,7 @@ export function Action({ busy, label, doing, onClick, kind = "", disabled = fals
     class=${kind}
     onClick=${onClick}
     disabled=${disabled}
-    aria-disabled=${isBusy}
+    aria-busy=${isBusy}
     aria-label=${name}
     title=${title || name}
   >

@@ -147,7 +147,10 @@ function Worktree({ worktree, project, show, forced }) {
       onNo=${() => setAsking("")}
       onYes=${() => {
         setAsking("");
-        act(id, "Stopping …", "/api/v1/stack", { worktree: id, action: "down" }, `${worktree.namespace} has ended`);
+        // One that starts does not first become ready.
+        act(id, "Stopping …", "/api/v1/stack", { worktree: id, action: "down" }, `${worktree.namespace} has ended`, {
+          atOnce: true,
+        });
       }}
     >
       <p>All of its services end, also where it runs in the foreground of a terminal.</p>
@@ -201,6 +204,7 @@ function Facts({ worktree, facts }) {
   return html`<p class="facts">
     <span class="path">${worktree.worktreeRoot}</span>
     ${worktree.definitionFile && html`<span class="tag">by ${worktree.definitionFile}</span>`}
+    ${worktree.startOptions && html`<span class="tag" title="Up starts it as it was started last">up ${worktree.startOptions}</span>`}
     ${!facts && html`<span class="muted">looking …</span>`}
     ${facts?.workingTreeClean === false && html`<span class="tag warn">uncommitted changes</span>`}
     ${facts?.workingTreeClean === true && html`<span class="tag">clean</span>`}

@@ -91,11 +91,12 @@ def test_a_damaged_record_has_a_copy(folder: str, live: Live, tmp_path: Path, te
     path.write_text(text, encoding="latin-1")
     assert fields(read_record(folder, path.stem)) == fields(record)
     assert len(records(folder)) == len(live_stacks(folder)) == 1
-    assert fields(stack_around(folder, str(tmp_path))) == fields(record)
+    assert fields(stack_around(folder, str(tmp_path), {})) == fields(record)
     [lock] = Path(folder).glob("*.lock")
     lock.write_text(text, encoding="latin-1")
     assert read_record(folder, path.stem) is None
     assert records(folder) == live_stacks(folder) == []
+    assert stack_around(folder, str(tmp_path), {}) is None
     with pytest.raises(StackRunningError, match="its record cannot be read") as refused:
         Hold(folder, path.stem)
     assert not any("kill" in hint for hint in refused.value.hints)
@@ -106,7 +107,7 @@ def test_a_record_that_was_removed_has_a_copy(folder: str, live: Live, tmp_path:
     [path] = Path(folder).glob("*.json")
     # Which processes were started is noted beside it.
     path.rename(path.with_suffix(".journal"))
-    assert fields(stack_around(folder, str(tmp_path))) == fields(record)
+    assert fields(stack_around(folder, str(tmp_path), {})) == fields(record)
     assert [stack.root for stack in live_stacks(folder)] == [str(tmp_path)]
 
 
@@ -114,7 +115,7 @@ def test_who_lives_is_known_without_his_lock(folder: str, live: Live, tmp_path: 
     record = live(tmp_path)
     [lock] = Path(folder).glob("*.lock")
     lock.unlink()
-    assert fields(stack_around(folder, str(tmp_path))) == fields(record)
+    assert fields(stack_around(folder, str(tmp_path), {})) == fields(record)
     assert is_held(folder, lock.stem)
     with pytest.raises(StackRunningError):
         Hold(folder, lock.stem)
@@ -153,17 +154,17 @@ def test_the_stack_around_is_that_of_the_worktree(folder: str, live: Live, tmp_p
     outer, inner = tmp_path / "code", tmp_path / "code" / "vendor" / "lib"
     deep = inner / "src"
     deep.mkdir(parents=True)
-    assert stack_around(folder, str(deep)) is None
+    assert stack_around(folder, str(deep), {}) is None
     record = live(outer)
-    assert fields(stack_around(folder, str(deep))) == fields(record)
+    assert fields(stack_around(folder, str(deep), {})) == fields(record)
     # Beyond a worktree begins another one's.
     (inner / ".git").write_text("gitdir: elsewhere")
-    assert stack_around(folder, str(deep)) is None
+    assert stack_around(folder, str(deep), {}) is None
     own = live(inner, namespace="inner-1234")
-    assert fields(stack_around(folder, str(deep))) == fields(own)
-    assert fields(stack_around(folder, str(outer))) == fields(record)
-    assert stack_around(folder, str(tmp_path)) is None
-    assert stack_around(folder, "/") is None
+    assert fields(stack_around(folder, str(deep), {})) == fields(own)
+    assert fields(stack_around(folder, str(outer), {})) == fields(record)
+    assert stack_around(folder, str(tmp_path), {}) is None
+    assert stack_around(folder, "/", {}) is None
 
 
 def test_what_nobody_runs_is_not_found(folder: str, tmp_path: Path) -> None:
@@ -173,7 +174,7 @@ def test_what_nobody_runs_is_not_found(folder: str, tmp_path: Path) -> None:
     )
     with Hold(folder, stack_key(str(tmp_path), "main")) as hold:
         hold.write(record)
-    assert stack_around(folder, str(tmp_path)) is None
+    assert stack_around(folder, str(tmp_path), {}) is None
     assert live_stacks(folder) == []
     assert len(records(folder)) == 1
 

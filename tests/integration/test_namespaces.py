@@ -1,0 +1,77 @@
+"""Two stacks of one worktree, each with a namespace of its own."""
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+    from tests.integration.conftest import StartUp
+
+OTHER = {"PORTWEAVE_NAMESPACE": "Second"}
+PROGRAM = """
+import os, time
+print("this is", os.environ["PORTWEAVE_NAMESPACE"], os.environ["PORT"], flush=True)
+time.sleep(1000)
+"""
+
+
+def test_each_keeps_its_own_logs_memory_and_variables(
+    project: Path, up: "StartUp", cli: "Cli"
+) -> None:
+    (project / "web.py").write_text(PROGRAM)
+    (project / "Procfile").write_text(f"app: {sys.executable} web.py\n")
+    first = up(project)
+    first.wait_for("this is main")
+    second = up(project, env=OTHER)
+    second.wait_for("this is second")
+    port = second.port("APP_PORT")
+
+    def told(*words: str, env: dict[str, str] | None = None) -> str:
+        done = cli("logs", "--no-prefix", *words, cwd=project, env=env)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    kept = project / ".portweave/namespaces/second"
+    assert "main" in (project / ".portweave/logs/app.log").read_text()
+    assert "main" not in (kept / "logs/app.log").read_text()
+    assert "this is main" in told()
+    assert "second" not in told()
+    assert "this is second" in told(env=OTHER)
+    assert "main" not in told(env=OTHER)
+    assert "main" not in told("--stack", "second")
+    assert "main" in told("--all")
+    assert "second" in told("--all")
+    # Each command is about the stack whose namespace is wanted.
+    rows = [json.loads(cli("ps", "--json", cwd=project, env=env).stdout) for env in (None, OTHER)]
+    assert [row["namespace"] for row in rows] == ["main", "second"]
+    assert f"APP_PORT={port}\n" in (kept / "current.env").read_text()
+    # `stop` would count the processes of both.
+    first.send(signal.SIGINT)
+    assert first.wait() == 130
+    assert cli("ps", cwd=project, env={"PORTWEAVE_NAMESPACE": "main"}).returncode == 1
+    # Where only that one runs it is meant.
+    assert "this is second" in told()
+    second.stop()
+    assert "this is main" in told()
+    assert "this is second" in told(env=OTHER)
+    for folder in (project / ".portweave", kept):
+        assert (folder / "runs/app.json").exists()
+
+
+def test_a_rebuilt_registry_has_the_blocks_of_both(project: Path, cli: "Cli") -> None:
+    (project / "Procfile").write_text("app: true\n")
+    ports: list[str] = []
+    for env in (OTHER, {}):
+        done = cli("run", "--", "printenv", "APP_PORT", cwd=project, env=env)
+        ports.append(done.stdout)
+        assert cli("up", cwd=project, env=env).returncode == 0
+    folder = Path(cli.environ["XDG_CONFIG_HOME"], "portweave")
+    (folder / "registry.json").write_text("{")
+    (folder / "registry.json.bak").unlink()
+    cli("doctor", "--fix", cwd=project)
+    again = [cli("run", "--", "printenv", "APP_PORT", cwd=project, env=e) for e in (OTHER, {})]
+    assert [done.stdout for done in again] == ports
+    assert all("reusing" in done.stderr for done in again)
