@@ -1,6 +1,6 @@
 """What a stack costs that does nothing: memory, and how often its supervisor wakes up.
 
-`python benchmarks/idle.py [--services 20] [--seconds 20] [--watch] [--portweave PATH]`
+`python benchmarks/idle.py [--services 20] [--seconds 20] [--portweave PATH]`
 
 Memory is the proportional set size of supervisor and guardian together (proc(5), smaps_rollup):
 pages that they share with each other or with other programs count in parts. A wake-up is a
@@ -30,7 +30,6 @@ def main() -> None:
     parser.add_argument("--services", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--portweave", default=str(Path(sys.executable).with_name("portweave")))
-    parser.add_argument("--watch", action="store_true", help="with up --watch")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="portweave-bench-"))
     for detached in (False, True):
@@ -38,32 +37,28 @@ def main() -> None:
         root.mkdir()
         lines = [f"s{n}: sleep 100000\n" for n in range(1, options.services + 1)]
         (root / "Procfile").write_text("".join(lines))
-        words = [*(["-d"] if detached else []), *(["--watch"] if options.watch else [])]
-        measure(options.portweave, root, options.seconds, words)
+        measure(options.portweave, root, options.seconds, detached=detached)
     shutil.rmtree(folder)
 
 
-def measure(portweave: str, root: Path, seconds_s: float, words: list[str]) -> None:
+def measure(portweave: str, root: Path, seconds_s: float, *, detached: bool) -> None:
     """Start a stack, let it be, and print what it cost."""
-    # Beside the worktree: what changes there is not to restart anything.
-    home = root.with_suffix(".home")
-    home.mkdir()
     environ = {
         "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "XDG_CONFIG_HOME": str(home / "config"),
-        "XDG_STATE_HOME": str(home / "state"),
+        "HOME": str(root),
+        "XDG_CONFIG_HOME": str(root / "config"),
+        "XDG_STATE_HOME": str(root / "state"),
         "PORTWEAVE_PROXY": "0",
     }
-    argv = [portweave, "up", *words]
-    with (home / "said").open("wb") as said:
+    argv = [portweave, "up", *(["-d"] if detached else [])]
+    with (root / "said").open("wb") as said:
         command = subprocess.Popen(argv, cwd=root, env=environ, stdout=said, stderr=said)
-    if "-d" in words:
+    if detached:
         command.wait()
     else:
-        while b"all ready" not in (home / "said").read_bytes():
+        while b"all ready" not in (root / "said").read_bytes():
             time.sleep(0.05)
-    [record] = (home / "state/portweave/stacks").glob("*.json")
+    [record] = (root / "state/portweave/stacks").glob("*.json")
     [guardian] = re.findall(r'"pid": ?(\d+)', record.read_text())
     children = Path(f"/proc/{guardian}/task/{guardian}/children").read_text().split()
     both = [guardian, children[0]]

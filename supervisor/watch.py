@@ -1,8 +1,7 @@
 """Restart services when their files change.
 
-The kernel tells of changes, on Linux to ourselves and elsewhere by way of watchfiles; a burst of
-them is one change. What git ignores is left out: git itself is asked, as it alone knows all of its
-rules.
+The kernel tells of changes by way of watchfiles, which gathers a burst into one batch. What git
+ignores is left out: git itself is asked, as it alone knows all of its rules.
 """
 
 import asyncio
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 from portweave.supervisor.core.lifecycle import Phase
-from portweave.supervisor.core.watching import NEVER, Pattern, concerned, pattern
+from portweave.supervisor.core.watching import Pattern, concerned, pattern
 from portweave.supervisor.engine import Engine
 from portweave.supervisor.tasks import Group, forever, in_thread
 
@@ -61,72 +60,22 @@ class Watcher:
         for base in missing:
             self._say(f"watch: there is no {base}; nothing is restarted for it")
         self._changed.clear()
-        self._some_changed.clear()
-        # Most stacks watch nothing.
-        from portweave.supervisor.foldertree import is_told_by_kernel
-
+        stop = asyncio.Event()
         async with Group() as tasks:
-            if is_told_by_kernel():
-                tasks.start(self._listen, folders, files)
-            else:
-                stop = asyncio.Event()
-                tasks.start(_set_at_end, stop)
-                if folders:
-                    tasks.start(self._gather, _topmost(folders), True, stop)
-                if files:
-                    tasks.start(self._gather, files, False, stop)
+            tasks.start(_set_at_end, stop)
+            if folders:
+                tasks.start(self._gather, _topmost(folders), True, stop)
+            if files:
+                tasks.start(self._gather, files, False, stop)
             while True:
                 await self._some_changed.wait()
-                await self._until_quiet()
+                # What belongs to the same burst may be told by the other one.
+                await asyncio.sleep(QUIET_MS / 1000)
                 changed, self._changed = self._changed, set()
+                self._some_changed = asyncio.Event()
                 await self._take(watches, changed)
 
-    async def _until_quiet(self) -> None:
-        """Wait for the end of a burst."""
-        until_s = asyncio.get_running_loop().time() + LONGEST_BURST_MS / 1000
-        while self._some_changed.is_set():
-            self._some_changed.clear()
-            await asyncio.sleep(QUIET_MS / 1000)
-            if asyncio.get_running_loop().time() >= until_s:
-                self._some_changed.clear()
-
-    def _note(self, paths: set[str]) -> None:
-        if paths:
-            self._changed |= paths
-            self._some_changed.set()
-
-    async def _listen(self, folders: list[str], files: list[str]) -> None:
-        """Have the kernel tell."""
-        from portweave.supervisor.foldertree import FolderTree
-
-        loop = asyncio.get_running_loop()
-        over = loop.create_future()
-        where = ", ".join(folders + files)
-        try:
-            tree = FolderTree(folders, files, NEVER)
-        except OSError as error:
-            self._say(f"watch: cannot watch {where}: {error}")
-            return
-
-        def read() -> None:
-            try:
-                self._note(tree.read())
-            except OSError as error:
-                loop.remove_reader(tree.descriptor)
-                over.set_exception(error)
-
-        try:
-            await in_thread(tree.fill)
-            loop.add_reader(tree.descriptor, read)
-            await over
-        except OSError as error:
-            self._say(f"watch: cannot watch {where}: {error}")
-        finally:
-            loop.remove_reader(tree.descriptor)
-            tree.close()
-
     async def _gather(self, bases: list[str], deep: bool, stop: asyncio.Event) -> None:
-        """Look again and again, where the kernel does not tell."""
         from watchfiles import awatch  # pyright: ignore[reportUnknownVariableType]
 
         changes = awatch(
@@ -140,7 +89,8 @@ class Watcher:
         )
         try:
             async for batch in changes:
-                self._note({path for _, path in batch})
+                self._changed |= {path for _, path in batch}
+                self._some_changed.set()
         except (OSError, RuntimeError) as error:
             self._say(f"watch: cannot watch {', '.join(bases)}: {error}")
 

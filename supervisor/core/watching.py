@@ -7,7 +7,7 @@ from portweave.supervisor.core.value import value
 
 _MAGIC = frozenset("*?[")
 # Written by tools all the time, and no part of what a service is made of.
-NEVER = frozenset({".git", ".hg", ".jj", ".portweave", "__pycache__", "node_modules", ".venv"})
+_NEVER = frozenset({".git", ".hg", ".jj", ".portweave", "__pycache__", "node_modules", ".venv"})
 _LITTER = r"\.(?:pyc|pyo|sw[a-p]|tmp)$|~$|^\.#|^#.*#$|^4913$"
 
 
@@ -54,7 +54,7 @@ def _segment(part: str) -> str:
 def is_litter(path: str, base: str) -> bool:
     """Whether nobody restarts a service for a path: what editors and tools leave about."""
     inside = path.removeprefix(base.rstrip("/")).split("/")
-    return not NEVER.isdisjoint(inside) or re.search(_LITTER, inside[-1]) is not None
+    return not _NEVER.isdisjoint(inside) or re.search(_LITTER, inside[-1]) is not None
 
 
 def concerned(
