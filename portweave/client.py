@@ -59,13 +59,15 @@ class Client:
 
     Args:
         record: Of its stack; one that has just begun is waited for.
+        listens_s: The age to which that is so.
 
     Raises:
         StackUnreachableError: It does not answer.
     """
 
-    def __init__(self, record: StackRecord) -> None:
+    def __init__(self, record: StackRecord, listens_s: float = _LISTENS_S) -> None:
         self.record = record
+        self._listens_s = listens_s
         self._last_id = 0
         self._rest = b""
         self._lines: list[bytes] = []
@@ -88,7 +90,7 @@ class Client:
                 time.sleep(_PAUSE_S)
             except OSError as error:
                 connecting.close()
-                is_early = age_s(self.record.start) < _LISTENS_S and is_same(self.record)
+                is_early = age_s(self.record.start) < self._listens_s and is_same(self.record)
                 if error.errno not in (ENOENT, ECONNREFUSED) or not is_early:
                     raise self._unreachable(error.strerror or str(error)) from error
                 time.sleep(_PAUSE_S)

@@ -103,7 +103,8 @@ def await_ready(
         record = record_of(folder, key)
         if record is None:
             raise StackUnreachableError(key, 0, "it has ended before it began")
-        client = Client(record)
+        # On a busy machine what has just been started may take long to listen.
+        client = Client(record, PATIENCE_S)
         try:
             rows = _await(client, names, timeout_s)
         finally:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -233,11 +234,14 @@ def test_a_folder_of_somebody_else_is_not_used(
 
 
 def test_a_folder_that_its_owner_may_not_write_is_mended_or_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    place = tmp_path / "portweave"
+    # A short path: too long a one is passed over as well.
+    runtime = Path(tempfile.mkdtemp(dir="/tmp"))
+    request.addfinalizer(lambda: shutil.rmtree(runtime))
+    place = runtime / "portweave"
     place.mkdir(mode=0o500)
-    environ = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    environ = {"XDG_RUNTIME_DIR": str(runtime)}
     assert socket_path(environ, "/state", "main-1234").startswith(str(place))
     assert place.stat().st_mode & 0o777 == 0o700
     # As on a disk that is mounted for reading alone.
