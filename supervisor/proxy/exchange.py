@@ -136,6 +136,7 @@ class Exchange:
 
     Attributes:
         request: Its head, or why it is refused.
+        is_begun: Whether its turn has come.
         is_request_complete: Whether all of it has come.
     """
 
@@ -147,7 +148,6 @@ class Exchange:
         "_desk",
         "_held",
         "_held_bytes",
-        "_is_begun",
         "_is_ended",
         "_is_over",
         "_is_tunnel",
@@ -157,6 +157,7 @@ class Exchange:
         "_target",
         "_tunnel_ends",
         "_was_idle",
+        "is_begun",
         "is_request_complete",
         "request",
     )
@@ -175,7 +176,7 @@ class Exchange:
         # Of the answer: what came at once.
         self._out: list[bytes] = []
         self._answer: Answer | None = None
-        self._is_begun = self._is_ended = self._is_over = False
+        self.is_begun = self._is_ended = self._is_over = False
         self._was_idle = False
         self._retries = 0
         self._sent_s = 0.0
@@ -218,7 +219,7 @@ class Exchange:
         """What has come of its body cannot be understood."""
         if self._is_over:
             return
-        if not self._is_begun:
+        if not self.is_begun:
             self.request = refusal
             return
         self._drop_backend()
@@ -232,8 +233,8 @@ class Exchange:
         """Pass on what has come."""
         if self._is_over:
             return
-        if not self._is_begun:
-            self._is_begun = True
+        if not self.is_begun:
+            self.is_begun = True
             self._begin()
         elif self._held and self._backend is not None and not self._is_tunnel:
             self._pass_on(b"")
@@ -325,9 +326,10 @@ class Exchange:
         self._backend = backend
         self._sent_s = time.monotonic()
         backend.asker = self
-        self._pass_on(request_head(self.request))
         if not self.is_request_complete:
             self._client.resume()
+        # It may be more than the service can take: then the client has to wait again.
+        self._pass_on(request_head(self.request))
 
     def _pass_on(self, head: bytes) -> None:
         assert self._backend is not None
