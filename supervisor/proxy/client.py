@@ -388,10 +388,11 @@ class Client(Express):
             return
         self.since_s = time.monotonic()
         if not keep_alive or self._hall.is_draining:
+            is_quiet = read_all and not self._waiting and not self._rest
             self._waiting = self._rest = None
-            # Within TLS, something may come even then.
+            # Within TLS, something may come even when it is closed.
             self._phase = Phase.LINGERING
-            if read_all:
+            if is_quiet:
                 self.close()
                 return
             # Who is still sending would be cut off before he has read the answer.

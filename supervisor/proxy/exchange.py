@@ -118,6 +118,9 @@ class Customer(Protocol):
     def abort(self) -> None:
         """End its connection at once."""
 
+    def reset(self) -> None:
+        """Likewise, where an end would be that of the answer."""
+
     def say(self, page: "Page", request: Request | Refusal, *, keep_alive: bool) -> None:
         """Answer ourselves."""
 
@@ -432,7 +435,10 @@ class Exchange:
             assert self._target is not None
             self._desk.report(self._target, f"half an answer: {why}")
             self._is_over = True
-            self._client.abort()
+            if self._answer.sent is Framing.UNTIL_CLOSE:
+                self._client.reset()
+            else:
+                self._client.abort()
 
     # Another protocol.
 
