@@ -38,6 +38,18 @@ _NOBODY = (None, None)
 READ_BYTES = 1 << 16
 _OF_THREAD = threading.local()
 
+# How many connections wait to be accepted, and how many of them asyncio accepts at once. As many
+# times it tries again, and tells of it, where there is no descriptor left; so these are few.
+BACKLOG = 1024
+ACCEPTED_AT_ONCE = 4
+
+
+def lengthen_queue(server: asyncio.Server) -> None:
+    """Have more connections wait for a server than it accepts at once."""
+    for listener in server.sockets:
+        with socket.socket(fileno=os.dup(listener.fileno())) as same:
+            same.listen(BACKLOG)
+
 
 def shared_buffer() -> memoryview:
     """One for all connections of a thread's loop, so that an idle one costs no memory.
