@@ -190,7 +190,8 @@ class Exchange:
 
     def take_request_body(self, data: bytes) -> None:
         """A piece of the request's body."""
-        if self._is_over or isinstance(self.request, Refusal):
+        # An empty chunk would be the end of the body, which an empty frame of HTTP/2 is not.
+        if self._is_over or not data or isinstance(self.request, Refusal):
             return
         piece = chunk(data) if self.request.framing is Framing.CHUNKED else data
         self._held.append(piece)
