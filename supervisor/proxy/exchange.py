@@ -401,14 +401,19 @@ class Exchange:
             self._client.begin_tunnel()
 
     def _finish(self) -> None:
-        assert self._answer is not None
+        answer, request = self._answer, self.request
+        assert answer is not None
+        assert isinstance(request, Request)
         self._is_over = True
-        if not self.is_request_complete:
+        read_all = self.is_request_complete
+        if not read_all:
             self._drop_backend()
+        elif request.keep_alive and not answer.keep_alive:
+            # It may have sent its next request by the time that it learns of the end, unless that
+            # is the end of the body too.
+            read_all = answer.sent is Framing.UNTIL_CLOSE
         self._backend = None
-        self._client.end_exchange(
-            keep_alive=self._answer.keep_alive, read_all=self.is_request_complete
-        )
+        self._client.end_exchange(keep_alive=answer.keep_alive, read_all=read_all)
 
     def take_failure(self, why: str, *, clean: bool) -> None:
         """The service's connection has ended."""

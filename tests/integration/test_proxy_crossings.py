@@ -184,6 +184,31 @@ def test_an_early_answer_comes_whole_though_more_is_asked(
         assert caller.rest() == b"3\r\nan \r\n6\r\nanswer\r\n0\r\n\r\n"
 
 
+def test_and_though_it_is_asked_a_moment_later(
+    service: Callable[..., Service], proxy: Callable[..., Proxy]
+) -> None:
+    may_end = threading.Event()
+
+    def serve(caller: Caller, _: Service) -> None:
+        caller.head()
+        caller.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nan ")
+        caller.exactly(5)
+        assert may_end.wait(10)
+        caller.send(b"answer")
+        caller.rest()
+
+    with proxy(service(serve).port).connect() as caller:
+        caller.send(POST.format(5) + "he")
+        assert b"Connection: close" in caller.head()
+        caller.send("llo")
+        may_end.set()
+        assert caller.exactly(9) == b"an answer"
+        # It has ended, and a reset would be the answer to this.
+        assert caller.socket.recv(1) == b""
+        caller.send(ASK.format(""))
+        caller.send(ASK.format(""))
+
+
 @pytest.mark.parametrize(
     ("method", "answer"),
     [
