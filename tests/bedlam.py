@@ -13,7 +13,8 @@ from functools import lru_cache
 from random import Random
 from typing import NoReturn
 
-PATIENCE_S = 30.0
+# For one request, on a busy machine.
+PATIENCE_S = 60.0
 SIZES = (0, 1, 2, 300, 300, 5_000, 16_384, 65_535, 65_536, 65_537, 200_000, 1_000_000)
 LARGEST = 10_000_000
 Fields = list[tuple[bytes, bytes]]
@@ -100,8 +101,8 @@ class Plan:
     def pieces(self, data: bytes) -> list[bytes]:
         """Data as it is to be sent."""
         most = self.random.choice((1 << 22, 1 << 22, 1 << 16, 5_000, 17))
-        if len(data) > 500 * most:
-            most = len(data) // 100
+        if len(data) > 100 * most:
+            most = len(data) // 50
         found: list[bytes] = []
         while data:
             size = self.random.randint(1, most)

@@ -38,6 +38,7 @@ class Client:
         self._plans = [plan_of(seed, number) for number in numbers]
         self._port = port
         self._hosts = hosts
+        self._limit: asyncio.Timeout | None = None
         self.wrongs: list[str] = []
         self.whole = 0
 
@@ -47,7 +48,7 @@ class Client:
         while plans:
             plan = plans[0]
             try:
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(PATIENCE_S) as self._limit:
                     reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
                     try:
                         plan = await self._ask(plans, reader, writer)
@@ -113,6 +114,8 @@ class Client:
         """Ask as many as one connection takes."""
         is_sent = False
         while True:
+            assert self._limit is not None
+            self._limit.reschedule(asyncio.get_running_loop().time() + PATIENCE_S)
             plan = plans[0]
             if plan.kind == "upgrade":
                 await self._upgrade(plan, reader, writer)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SECONDS = float(os.environ.get("PORTWEAVE_BEDLAM_S") or 15)
 SEED = int(os.environ.get("PORTWEAVE_TEST_SEED") or random.randrange(1 << 32))  # noqa: S311
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(SECONDS + 90)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(SECONDS + 150)]
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs /proc")
