@@ -148,9 +148,7 @@ def test_what_a_service_cannot_take_is_not_kept(
 
     def serve(caller: Caller, _: Service) -> None:
         caller.head()
-        assert go_on.wait(10)
-        caller.until(b"end")
-        caller.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        go_on.wait(20)
 
     between = proxy(advice=Soon())
     with between.connect() as caller:
@@ -160,8 +158,7 @@ def test_what_a_service_cannot_take_is_not_kept(
         is_up.set()
         assert sent + fill(caller, bytes(1 << 16)) < MOST_BYTES
         go_on.set()
-        caller.send("end")
-        assert b" 200 " in caller.head()
+        assert b" 502 " in caller.head()
 
 
 def test_an_early_answer_comes_whole_though_more_is_asked(
