@@ -28,7 +28,7 @@ from portweave.supervisor.core.callstate import (
     Limits,
     Peer,
 )
-from portweave.supervisor.quickloop import Express, QuickLoop
+from portweave.supervisor.quickloop import ACCEPTED_AT_ONCE, Express, QuickLoop, lengthen_queue
 
 log = logging.getLogger("portweave.calls")
 
@@ -40,7 +40,6 @@ FIRST_LINES = 2
 MOST_LINES = 16
 # What is due is not looked for more often than this: each time, all that is open is gone through.
 LATE_S = 0.02
-BACKLOG = 1024
 LINGER_S = 5.0
 # unix(7): pid, uid and gid of who is at the other end.
 _CREDENTIALS = struct.Struct("3i")
@@ -245,10 +244,10 @@ class Hub:
             listener.bind(path)
         finally:
             os.umask(before)
-        listener.listen(BACKLOG)
         server = await self._loop.create_unix_server(
-            lambda: HubConnection(self, checked=True), sock=listener, backlog=BACKLOG
+            lambda: HubConnection(self, checked=True), sock=listener, backlog=ACCEPTED_AT_ONCE
         )
+        lengthen_queue(server)
         try:
             yield path
         finally:

@@ -11,6 +11,9 @@ import asyncio
 import os
 import select
 import selectors
+import socket
+import struct
+import threading
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -23,16 +26,41 @@ Reader = Callable[[], None]
 Events = list[tuple[selectors.SelectorKey, int]]
 
 MOST_EVENTS = 64
+# socket(7), SO_LINGER: it is, for no time, so the end is a reset.
+_NO_LINGERING = struct.pack("ii", 1, 0)
 # To be woken takes a process some tens of microseconds, on a virtual machine most of all. So what
 # is likely to come sooner than this, because what came before did, is looked for without falling
 # asleep; where it does not come the next is waited for in the usual way.
 BRISK_S = 0.0002
 # What asyncio keeps of a descriptor: who reads, and who writes.
 _NOBODY = (None, None)
-# A kernel's socket buffer is rarely fuller. One for all connections: what is read into it is taken
-# out before anything else is read, and an idle connection costs no memory.
+# A kernel's socket buffer is rarely fuller.
 READ_BYTES = 1 << 16
-BUFFER = memoryview(bytearray(READ_BYTES))
+_OF_THREAD = threading.local()
+
+# How many connections wait to be accepted, and how many of them asyncio accepts at once. As many
+# times it tries again, and tells of it, where there is no descriptor left; so these are few.
+BACKLOG = 1024
+ACCEPTED_AT_ONCE = 4
+
+
+def lengthen_queue(server: asyncio.Server) -> None:
+    """Have more connections wait for a server than it accepts at once."""
+    for listener in server.sockets:
+        with socket.socket(fileno=os.dup(listener.fileno())) as same:
+            same.listen(BACKLOG)
+
+
+def shared_buffer() -> memoryview:
+    """One for all connections of a thread's loop, so that an idle one costs no memory.
+
+    What is read into it is taken out before anything else is read. Loops of several threads may
+    not share one: a thread that waits for the kernel to fill it lets others run.
+    """
+    found: memoryview | None = getattr(_OF_THREAD, "buffer", None)
+    if found is None:
+        found = _OF_THREAD.buffer = memoryview(bytearray(READ_BYTES))
+    return found
 
 
 class QuickSelector(selectors.DefaultSelector):
@@ -157,6 +185,7 @@ class Express(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
+        "_buffer",
         "_descriptor",
         "_error",
         "_has_ended",
@@ -168,11 +197,12 @@ class Express(asyncio.BufferedProtocol):
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
+        self._buffer = shared_buffer()
         self._quick: QuickSelector | None = None
         self._descriptor = -1
         self._is_direct = self._has_ended = False
         self._is_reading = True
-        self._error: OSError | None = None
+        self._error: Exception | None = None
 
     @abstractmethod
     def take(self, data: bytes) -> None:
@@ -208,11 +238,11 @@ class Express(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to put what comes."""
-        return BUFFER
+        return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Something has come by the transport."""
-        self.take(bytes(BUFFER[:nbytes]))
+        self.take(bytes(self._buffer[:nbytes]))
         transport = self.transport
         if self._quick is None or not self._is_reading or transport is None:
             return
@@ -241,6 +271,7 @@ class Express(asyncio.BufferedProtocol):
             text = f"a connection of {type(self).__name__} has failed"
             context = {"message": text, "exception": error, "protocol": self}
             asyncio.get_running_loop().call_exception_handler(context)
+            self._error = error
             self._break()
 
     def _leave(self) -> None:
@@ -303,6 +334,15 @@ class Express(asyncio.BufferedProtocol):
     def abort(self) -> None:
         """End it at once; what was sent may not be whole."""
         self._break()
+
+    def reset(self) -> None:
+        """End it at once, so that the other side cannot take it for an end in order."""
+        if self.transport is not None:
+            sock: socket.socket = self.transport.get_extra_info("socket")
+            # It may be gone by now.
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING)
+        self.abort()
 
     def _break(self) -> None:
         self._leave()

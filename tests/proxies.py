@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -122,6 +123,22 @@ class Proxy:
             self.begin_close(0)()
         self._loop.close()
         assert self._loop.errors == [], self._loop.errors
+
+    @contextmanager
+    def stopped(self) -> Generator[None]:
+        """Have it do nothing meanwhile, so that all that happens comes to it at once."""
+        is_stopped, go_on = threading.Event(), threading.Event()
+
+        def wait() -> None:
+            is_stopped.set()
+            go_on.wait(PATIENCE_S)
+
+        self._loop.loop.call_soon_threadsafe(wait)
+        assert is_stopped.wait(PATIENCE_S)
+        try:
+            yield
+        finally:
+            go_on.set()
 
     def connect(self) -> "Caller":
         return Caller(self.port)

@@ -140,17 +140,13 @@ def unknown(name: str, hostnames: list[str], port: int, scheme: str, *, may_know
     if not may_know:
         # Who asks by a strange name is not told more.
         return Page(404, "No such host", ("This proxy does not know the host of this request.",))
-    if not hostnames:
-        lines: tuple[str, ...] = ("No routes are registered.",)
-    else:
-        lines = ("These are registered:",)
-    way = f"portweave alias {name.split('.')[0]} PORT gives a name to any port."
+    way = f"portweave alias {name.removesuffix('.localhost')} PORT gives it to any port."
     if name == PANEL_HOST:
         way = "It is the panel's: portweave panel starts it."
     return Page(
         404,
         f"{name} has no route",
-        (*lines, way),
+        (way, "These are registered:" if hostnames else "No routes are registered."),
         tuple((host, route_url(host, port, scheme)) for host in hostnames),
     )
 

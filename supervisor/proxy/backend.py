@@ -135,12 +135,12 @@ class Backend(Express):
         except httptools.HttpParserUpgrade as upgrade:
             self._change_protocol(asker, data[upgrade.args[0] :])
             return
-        except httptools.HttpParserCallbackError as error:
-            self._give_up(str(error.__context__ or error))
-            return
         except httptools.HttpParserError as error:
-            self._give_up(f"its answer is not HTTP/1.1 ({error})")
-            return
+            if not self._ended:
+                self._give_up(_why(error))
+                return
+            # It stands behind a whole answer, which counts; the connection does not any more.
+            self._keep_alive = False
         if self._unparsed > ANSWER_HEAD_BYTES:
             self._give_up("the head of its answer is too long")
             return
@@ -262,6 +262,12 @@ class Backend(Express):
         # The client may take the end of it slowly: that is between him and us.
         self.resume()
         self.pool.put(self)
+
+
+def _why(error: httptools.HttpParserError) -> str:
+    if isinstance(error, httptools.HttpParserCallbackError):
+        return str(error.__context__ or error)
+    return f"its answer is not HTTP/1.1 ({error})"
 
 
 class Pool:

@@ -36,7 +36,7 @@ class Phase(Enum):
 
     REQUESTS = "requests"
     TUNNEL = "tunnel"
-    LINGERING = "lingering"
+    LINGERING = "not read any more"
 
 
 class Guest(Protocol):
@@ -84,6 +84,7 @@ class Client(Express):
         "_exchange",
         "_fields",
         "_hall",
+        "_is_full",
         "_is_own",
         "_parser",
         "_phase",
@@ -111,6 +112,8 @@ class Client(Express):
         # Behind a request to change the protocol: a request, or that protocol.
         self._rest: bytes | None = None
         self._skips_head = False
+        # Whether too much waits to be sent.
+        self._is_full = False
         self._came: From | None = None
         self._is_own: bool | None = None
 
@@ -151,7 +154,8 @@ class Client(Express):
         waited_s = now_s - self.since_s
         if self._phase is Phase.LINGERING:
             if waited_s > LINGER_S:
-                self.abort()
+                # What is still to be sent is.
+                self.close()
         elif self._unparsed and waited_s > HEAD_S:
             self._refuse(408, "it took too long to arrive")
             self._advance()
@@ -185,23 +189,37 @@ class Client(Express):
         if not self._unparsed and self._exchange is None:
             self.since_s = time.monotonic()
         self._unparsed += len(data)
-        try:
-            parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._parser = None
-            self._take_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserInvalidMethodError:
-            self._refuse(501, "its method is not known")
-        except httptools.HttpParserCallbackError as error:
-            if not isinstance(error.__context__, TooManyFieldsError):
-                raise
-            self._refuse(431, "its head is too long")
-        except (httptools.HttpParserError, httptools.HttpParserInvalidURLError) as error:
-            self._refuse(400, f"it is not HTTP/1.1 ({error})")
-        else:
-            if self._unparsed > HEAD_BYTES:
+        while True:
+            try:
+                parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                self._parser = None
+                again = self._take_upgrade(data[upgrade.args[0] :])
+                if again is not None:
+                    self._parser = parser = httptools.HttpRequestParser(self)
+                    data = again
+                    continue
+            except httptools.HttpParserInvalidMethodError:
+                self._refuse(501, "its method is not known")
+            except httptools.HttpParserCallbackError as error:
+                if not isinstance(error.__context__, TooManyFieldsError):
+                    raise
                 self._refuse(431, "its head is too long")
+            except (httptools.HttpParserError, httptools.HttpParserInvalidURLError) as error:
+                self._refuse(400, f"it is not HTTP/1.1 ({error})")
+            else:
+                if self._unparsed > HEAD_BYTES:
+                    self._refuse(431, "its head is too long")
+            break
         self._advance()
+
+    def _parse_rest(self) -> None:
+        """Take what was kept, and then what comes."""
+        rest, self._rest = self._rest, None
+        if rest is not None and self.transport is not None:
+            self._parser = None
+            self.resume()
+            self._parse(rest)
 
     def take_end(self) -> bool:
         """The other side sends no more; whether the connection stays for our part."""
@@ -215,19 +233,22 @@ class Client(Express):
         """The connection has ended."""
         self._hall.leave(self)
         exchange, self._exchange = self._exchange, None
-        self._waiting = None
+        self._waiting = self._rest = None
         if exchange is not None:
             exchange.abandon()
 
     def pause_writing(self) -> None:
         """Too much waits to be sent."""
+        self._is_full = True
         if self._exchange is not None:
             self._exchange.hold_service()
 
     def resume_writing(self) -> None:
         """What waited has been sent."""
+        self._is_full = False
         if self._exchange is not None:
             self._exchange.let_service_go_on()
+            self._advance()
 
     # What the parser calls. It may be several requests ahead.
 
@@ -290,18 +311,21 @@ class Client(Express):
         assert exchange is not None
         return exchange
 
-    def _take_upgrade(self, rest: bytes) -> None:
-        """A request that asks for another protocol has come, and what stands behind it."""
+    def _take_upgrade(self, rest: bytes) -> bytes | None:
+        """A request that asks for another protocol has come, and what stands behind it.
+
+        Returns:
+            What another parser is to read; None where the service is to answer first.
+        """
         newest = self._newest()
         head = newest.as_plain()
         if head is None:
             newest.end_request([])
             self._rest = rest
-            return
+            return None
         # It is one of HTTP after all: the parser, which stops there, reads its body from here.
         self._skips_head = True
-        self._parser = httptools.HttpRequestParser(self)
-        self._parse(head + rest)
+        return head + rest
 
     def _refuse(self, status: int, why: str) -> None:
         """Take no further request: what comes from now on is not understood."""
@@ -316,10 +340,15 @@ class Client(Express):
 
     def _advance(self) -> None:
         exchange = self._exchange
-        if exchange is not None:
-            exchange.advance()
-            if self._waiting and self.transport is not None:
-                self.pause()
+        if exchange is None:
+            return
+        if self._is_full and not exchange.is_begun:
+            # Who does not take his answers is given no more of them.
+            self.pause()
+            return
+        exchange.advance()
+        if self._waiting and self.transport is not None:
+            self.pause()
 
     # What exchanges call.
 
@@ -334,9 +363,10 @@ class Client(Express):
         """From now on the bytes are those of another protocol."""
         self._phase = Phase.TUNNEL
         rest, self._rest = self._rest, None
-        if rest and self._exchange is not None:
-            self._exchange.take_tunnel_bytes(rest)
         self.resume()
+        if rest and self._exchange is not None:
+            # The service may not be able to take it all at once.
+            self._exchange.take_tunnel_bytes(rest)
 
     def end_tunnel(self) -> None:
         """The other side has no more to say."""
@@ -358,13 +388,14 @@ class Client(Express):
             return
         self.since_s = time.monotonic()
         if not keep_alive or self._hall.is_draining:
-            self._waiting = None
-            if read_all:
+            is_quiet = read_all and not self._waiting and not self._rest
+            self._waiting = self._rest = None
+            # Within TLS, something may come even when it is closed.
+            self._phase = Phase.LINGERING
+            if is_quiet:
                 self.close()
                 return
             # Who is still sending would be cut off before he has read the answer.
-            self._phase = Phase.LINGERING
-            self._rest = None
             self.write_end()
             self.resume()
             return
@@ -372,9 +403,10 @@ class Client(Express):
             self._exchange = self._waiting.popleft()
             asyncio.get_running_loop().call_soon(self._advance)
             return
-        rest, self._rest = self._rest, None
-        if rest:
-            # The service has refused to change the protocol, so it is a request of HTTP.
-            self._parser = None
-            asyncio.get_running_loop().call_soon(self._parse, rest)
+        if self._rest:
+            # The service has refused to change the protocol, so it is a request of HTTP. What comes
+            # before it is read is to stand behind it.
+            asyncio.get_running_loop().call_soon(self._parse_rest)
+            return
+        self._rest = None
         self.resume()

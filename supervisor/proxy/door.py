@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from portweave.supervisor.proxy.client import Client
 from portweave.supervisor.proxy.streams import Streams
-from portweave.supervisor.quickloop import BUFFER
+from portweave.supervisor.quickloop import shared_buffer
 
 if TYPE_CHECKING:
     import ssl
@@ -67,9 +67,10 @@ class Door:
 class Greeter(asyncio.BufferedProtocol):
     """A connection that has not said anything yet."""
 
-    __slots__ = ("_door", "_since_s", "_transport")
+    __slots__ = ("_buffer", "_door", "_since_s", "_transport")
 
     def __init__(self, door: Door) -> None:
+        self._buffer = shared_buffer()
         self._door = door
         self._since_s = 0.0
         self._transport: asyncio.Transport | None = None
@@ -83,7 +84,7 @@ class Greeter(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to put what comes."""
-        return BUFFER
+        return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what has come first, and hand it to the one that understands it."""
@@ -91,7 +92,7 @@ class Greeter(asyncio.BufferedProtocol):
         if transport is None or transport.is_closing():
             return
         self._door.hall.leave(self)
-        if BUFFER[0] != _HANDSHAKE:
+        if self._buffer[0] != _HANDSHAKE:
             client = Client(self._door.hall)
             transport.set_protocol(client)
             client.connection_made(transport)
@@ -104,7 +105,7 @@ class Greeter(asyncio.BufferedProtocol):
         transport.set_protocol(handshake)
         handshake.connection_made(transport)
         # It has a smaller buffer of its own.
-        data = bytes(BUFFER[:nbytes])
+        data = bytes(self._buffer[:nbytes])
         while data and not transport.is_closing():
             room = handshake.get_buffer(len(data))
             size = min(len(room), len(data))

@@ -118,6 +118,9 @@ class Customer(Protocol):
     def abort(self) -> None:
         """End its connection at once."""
 
+    def reset(self) -> None:
+        """Likewise, where an end would be that of the answer."""
+
     def say(self, page: "Page", request: Request | Refusal, *, keep_alive: bool) -> None:
         """Answer ourselves."""
 
@@ -136,6 +139,7 @@ class Exchange:
 
     Attributes:
         request: Its head, or why it is refused.
+        is_begun: Whether its turn has come.
         is_request_complete: Whether all of it has come.
     """
 
@@ -147,7 +151,6 @@ class Exchange:
         "_desk",
         "_held",
         "_held_bytes",
-        "_is_begun",
         "_is_ended",
         "_is_over",
         "_is_tunnel",
@@ -157,6 +160,7 @@ class Exchange:
         "_target",
         "_tunnel_ends",
         "_was_idle",
+        "is_begun",
         "is_request_complete",
         "request",
     )
@@ -175,7 +179,7 @@ class Exchange:
         # Of the answer: what came at once.
         self._out: list[bytes] = []
         self._answer: Answer | None = None
-        self._is_begun = self._is_ended = self._is_over = False
+        self.is_begun = self._is_ended = self._is_over = False
         self._was_idle = False
         self._retries = 0
         self._sent_s = 0.0
@@ -186,7 +190,8 @@ class Exchange:
 
     def take_request_body(self, data: bytes) -> None:
         """A piece of the request's body."""
-        if self._is_over or isinstance(self.request, Refusal):
+        # An empty chunk would be the end of the body, which an empty frame of HTTP/2 is not.
+        if self._is_over or not data or isinstance(self.request, Refusal):
             return
         piece = chunk(data) if self.request.framing is Framing.CHUNKED else data
         self._held.append(piece)
@@ -218,7 +223,7 @@ class Exchange:
         """What has come of its body cannot be understood."""
         if self._is_over:
             return
-        if not self._is_begun:
+        if not self.is_begun:
             self.request = refusal
             return
         self._drop_backend()
@@ -232,8 +237,8 @@ class Exchange:
         """Pass on what has come."""
         if self._is_over:
             return
-        if not self._is_begun:
-            self._is_begun = True
+        if not self.is_begun:
+            self.is_begun = True
             self._begin()
         elif self._held and self._backend is not None and not self._is_tunnel:
             self._pass_on(b"")
@@ -325,9 +330,10 @@ class Exchange:
         self._backend = backend
         self._sent_s = time.monotonic()
         backend.asker = self
-        self._pass_on(request_head(self.request))
         if not self.is_request_complete:
             self._client.resume()
+        # It may be more than the service can take: then the client has to wait again.
+        self._pass_on(request_head(self.request))
 
     def _pass_on(self, head: bytes) -> None:
         assert self._backend is not None
@@ -395,14 +401,19 @@ class Exchange:
             self._client.begin_tunnel()
 
     def _finish(self) -> None:
-        assert self._answer is not None
+        answer, request = self._answer, self.request
+        assert answer is not None
+        assert isinstance(request, Request)
         self._is_over = True
-        if not self.is_request_complete:
+        read_all = self.is_request_complete
+        if not read_all:
             self._drop_backend()
+        elif request.keep_alive and not answer.keep_alive:
+            # It may have sent its next request by the time that it learns of the end, unless that
+            # is the end of the body too.
+            read_all = answer.sent is Framing.UNTIL_CLOSE
         self._backend = None
-        self._client.end_exchange(
-            keep_alive=self._answer.keep_alive, read_all=self.is_request_complete
-        )
+        self._client.end_exchange(keep_alive=answer.keep_alive, read_all=read_all)
 
     def take_failure(self, why: str, *, clean: bool) -> None:
         """The service's connection has ended."""
@@ -430,7 +441,10 @@ class Exchange:
             assert self._target is not None
             self._desk.report(self._target, f"half an answer: {why}")
             self._is_over = True
-            self._client.abort()
+            if self._answer.sent is Framing.UNTIL_CLOSE:
+                self._client.reset()
+            else:
+                self._client.abort()
 
     # Another protocol.
 

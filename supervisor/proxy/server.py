@@ -13,6 +13,7 @@ from portweave.supervisor.core.value import value
 from portweave.supervisor.proxy.backend import Pool
 from portweave.supervisor.proxy.client import Client
 from portweave.supervisor.proxy.exchange import Target
+from portweave.supervisor.quickloop import ACCEPTED_AT_ONCE, lengthen_queue
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 SWEEP_S = 1.0
 DRAIN_S = 5.0
-BACKLOG = 1024
 TLD = "localhost"
 
 
@@ -125,9 +125,10 @@ class ProxyServer:
         """
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(self._greet, host, port, backlog=BACKLOG)
+            server = await loop.create_server(self._greet, host, port, backlog=ACCEPTED_AT_ONCE)
         except (OSError, OverflowError) as error:
             raise ProxyPortError(host, port, str(error)) from error
+        lengthen_queue(server)
         self._servers.append(server)
         found: int = server.sockets[0].getsockname()[1]
         self.ports.append(found)

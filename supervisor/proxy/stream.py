@@ -239,6 +239,10 @@ class Stream:
         """End it at once: what was sent is not whole."""
         self._connection.reset(self, ErrorCodes.INTERNAL_ERROR)
 
+    def reset(self) -> None:
+        """Likewise."""
+        self.abort()
+
     def say(self, page: pages.Page, request: Request | Refusal, *, keep_alive: bool) -> None:
         """Answer ourselves."""
         html, body_wanted = False, True

@@ -38,7 +38,7 @@ from portweave.supervisor.peer import is_own
 from portweave.supervisor.proxy.client import IDLE_S
 from portweave.supervisor.proxy.stream import Stream
 from portweave.supervisor.proxy.wire import HEAD_BYTES
-from portweave.supervisor.quickloop import BUFFER, READ_BYTES
+from portweave.supervisor.quickloop import READ_BYTES, shared_buffer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,6 +68,7 @@ class Streams(asyncio.BufferedProtocol):
 
     def __init__(self, hall: "Hall") -> None:
         self.since_s = 0.0
+        self._buffer = shared_buffer()
         self._hall = hall
         self._transport: asyncio.Transport | None = None
         self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding=False))
@@ -139,14 +140,14 @@ class Streams(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to put what comes."""
-        return BUFFER
+        return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what has come."""
         if self._transport is None or self._transport.is_closing():
             return
         try:
-            events = self._h2.receive_data(bytes(BUFFER[:nbytes]))
+            events = self._h2.receive_data(bytes(self._buffer[:nbytes]))
             for event in events:
                 self._take(event)
         except H2Error:

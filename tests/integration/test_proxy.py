@@ -548,8 +548,11 @@ def test_what_nobody_asked_for_is_no_answer(
 
 def test_an_unknown_name_is_told_which_there_are(proxy: Callable[..., Proxy]) -> None:
     between = proxy(a=1, b=2)
-    text = between.get("c.localhost").decode()
+    text = between.get("c.shop.localhost").decode()
     assert text.startswith("HTTP/1.1 404 Not Found\r\n")
+    # As it is typed, and directly before what it speaks of.
+    assert "portweave alias c.shop PORT" in text
+    assert f"These are registered:\n  a.localhost  http://a.localhost:{between.port}\n" in text
     assert f"http://b.localhost:{between.port}" in text
     between.routes.append(RouteInfo("<script>.localhost", 3))
     page = between.get("c.localhost", "/", "Accept: text/html,*/*").decode()

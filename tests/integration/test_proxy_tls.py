@@ -353,6 +353,27 @@ def test_a_body_of_unknown_length_is_chunked(service: Start, proxy: Callable[...
     assert not found.fields.keys() & {"x-mine", "keep-alive", "connection", "transfer-encoding"}
 
 
+def test_an_empty_frame_is_not_the_end_of_a_body(
+    service: Start, proxy: Callable[..., Secure]
+) -> None:
+    """What came behind it would be taken for the next request."""
+    behind = service()
+    with proxy(a=behind.port).streams() as caller:
+        number = caller.ask(method="POST", end=False)
+        for data in (b"", b"hello", b"", b" you"):
+            caller.h2.send_data(number, data)
+            caller.flush()
+        # So do browsers.
+        caller.h2.send_data(number, b"", end_stream=True)
+        caller.flush()
+        body = caller.answer(number).body.partition(b"\r\n\r\n")[2]
+        assert body.count(b"\r\n0\r\n\r\n") == 1
+        assert re.sub(rb"\w+\r\n(.*?)\r\n", rb"\1", body) == b"hello you"
+        assert caller.answer(caller.ask("/next")).body.startswith(b"GET /next ")
+    assert len(behind.seen) == 2
+    assert behind.connections == 1
+
+
 @pytest.mark.parametrize("status", [204, 304])
 def test_answers_without_a_body(service: Start, proxy: Callable[..., Secure], status: int) -> None:
     with proxy(a=service(raw(b"HTTP/1.1 %d X\r\n\r\n" % status)).port).streams() as caller:

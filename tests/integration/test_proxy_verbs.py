@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -323,3 +324,26 @@ def test_a_bad_name_is_refused(cli: "Cli", tmp_path: Path) -> None:
 def test_verbs_help(cli: "Cli", tmp_path: Path) -> None:
     for verb in ("proxy", "routes", "alias"):
         assert f"Usage: portweave {verb}" in cli(verb, "--help", cwd=tmp_path).stdout
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs prlimit(2)")
+def test_it_goes_on_when_it_has_run_out_of_descriptors(proxy: Runner, folder: Path) -> None:
+    port = proxy()
+    process = proxy.processes[-1]
+    service = Service(plain, "127.0.0.1")
+    RouteStore(folder).add_route("a.localhost", service.port, 0)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (40, 40))
+    crowd = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(100)]
+    with Caller(taken=crowd[0]) as first:
+        first.send("GET / HTTP/1.1\r\nHost: b.localhost\r\n\r\n")
+        assert b" 404 " in first.answer()
+    for client in crowd:
+        client.close()
+    with Caller(port) as last:
+        last.send("GET / HTTP/1.1\r\nHost: a.localhost\r\n\r\n")
+        assert b" 200 " in last.answer()
+    service.close()
+    assert proxy.stop() == 0
+    assert process.stderr is not None
+    # It is told of, but not a thousand times a second.
+    assert 0 < process.stderr.read().count("Too many open files") < 100

@@ -29,7 +29,6 @@ from portweave.supervisor.proxy.client import Guest
 from portweave.supervisor.proxy.exchange import Target
 from portweave.supervisor.proxy.server import UNKNOWN, Standing
 from portweave.supervisor.proxy.streams import Streams
-from portweave.supervisor.quickloop import BUFFER
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 GET = [(":method", "GET"), (":scheme", "https"), (":authority", "a.localhost"), (":path", "/")]
@@ -152,7 +151,7 @@ async def feed(data: bytes, size: int) -> Transport:
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
     for start in range(0, len(data), size):
         piece = data[start : start + size]
-        BUFFER[: len(piece)] = piece
+        streams.get_buffer(-1)[: len(piece)] = piece
         streams.buffer_updated(len(piece))
         await asyncio.sleep(0)
     transport.was_closed = transport.is_closed

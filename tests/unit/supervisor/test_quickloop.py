@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from portweave.supervisor.quickloop import Express, QuickLoop, QuickSelector
+from portweave.supervisor.quickloop import Express, QuickLoop, QuickSelector, shared_buffer
 
 
 def run(scene: Callable[[QuickLoop], Coroutine[Any, Any, None]]) -> None:
@@ -325,5 +325,27 @@ def test_a_fault_of_its_owner_ends_the_connection_only(talk: Callable[[Talk], li
         theirs.send(b"b")
         await ear.over.wait()
         assert await asyncio.to_thread(theirs.recv, 9) == b""
+        # It is no end in order.
+        assert ear.error is ear.fails
 
     assert len(talk(scene)) == 1
+
+
+def test_a_reset_is_no_end_in_order(talk: Callable[[Talk], list[str]]) -> None:
+    async def scene(ear: Ear, theirs: socket.socket) -> None:
+        ear.reset()
+        await ear.over.wait()
+        ear.reset()
+        with pytest.raises(ConnectionResetError):
+            await asyncio.to_thread(theirs.recv, 9)
+
+    assert talk(scene) == []
+
+
+def test_loops_of_several_threads_do_not_read_into_the_same_place() -> None:
+    found: list[memoryview] = []
+    thread = threading.Thread(target=lambda: found.extend((shared_buffer(), shared_buffer())))
+    thread.start()
+    thread.join()
+    assert found[0] is found[1]
+    assert found[0] is not shared_buffer()

@@ -1,0 +1,249 @@
+"""What crosses on its way through the proxy: too much, too early, or when nobody expects it."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portweave.routes import RouteInfo
+from portweave.supervisor.proxy import exchange as exchange_module
+from portweave.supervisor.proxy.server import Advice, Standing
+from portweave.supervisor.quickloop import QuickLoop
+from tests.proxies import Caller, Proxy, Service, plain, raw
+
+if TYPE_CHECKING:
+    from portweave.supervisor.proxy.exchange import Target
+
+ASK = "GET /{} HTTP/1.1\r\nHost: a.localhost\r\n\r\n"
+UPGRADE = "GET / HTTP/1.1\r\nHost: a.localhost\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
+POST = "POST / HTTP/1.1\r\nHost: a.localhost\r\nContent-Length: {}\r\n\r\n"
+# What sockets keep on their way is less.
+MOST_BYTES = 24 << 20
+
+
+@pytest.fixture
+def service() -> Iterator[Callable[..., Service]]:
+    """Start services: `service(plain)`."""
+    made: list[Service] = []
+
+    def start(serve: Callable[[Caller, Service], object] = plain) -> Service:
+        made.append(Service(serve, "127.0.0.1"))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+@pytest.fixture(params=[QuickLoop, asyncio.SelectorEventLoop])
+def proxy(request: pytest.FixtureRequest) -> Iterator[Callable[..., Proxy]]:
+    """Start proxies: `proxy(port)` has the route a.localhost."""
+    made: list[Proxy] = []
+
+    def start(port: int = 1, advice: Advice | None = None) -> Proxy:
+        routes = [RouteInfo("a.localhost", port)]
+        made.append(Proxy(routes, advice=advice, make_loop=request.param))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+def fill(caller: Caller, data: bytes) -> int:
+    """Send it again and again until the other side takes no more; how much it took."""
+    caller.socket.settimeout(0.3)
+    sent = 0
+    with contextlib.suppress(TimeoutError):
+        while sent < MOST_BYTES:
+            sent += caller.socket.send(data[sent % len(data) :])
+    caller.socket.settimeout(10)
+    return sent
+
+
+def test_who_takes_no_answers_is_given_no_more(proxy: Callable[..., Proxy]) -> None:
+    ask = ASK.format("x" * 500).replace("a.localhost", "nobody.localhost").encode()
+    with proxy().connect() as caller:
+        sent = fill(caller, ask)
+        assert sent < MOST_BYTES
+        for _ in range(100):
+            assert b" 404 " in caller.answer()
+
+
+def test_nor_is_the_next_answer_begun(
+    service: Callable[..., Service], proxy: Callable[..., Proxy]
+) -> None:
+    is_blocked = threading.Event()
+    sent = 0
+
+    def serve(caller: Caller, _: Service) -> None:
+        nonlocal sent
+        while b"/large" not in caller.head():
+            caller.send(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + bytes(60_000))
+        sent = 0
+        caller.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        caller.socket.settimeout(0.3)
+        with contextlib.suppress(TimeoutError):
+            while sent < 2 * MOST_BYTES:
+                sent += caller.socket.send(bytes(1 << 16))
+        is_blocked.set()
+
+    # As many as fill what is on the way, so that one of them is the first that is too much.
+    with proxy(service(serve).port).connect() as caller:
+        caller.send(ASK.format("") * 200 + ASK.format("large"))
+        is_blocked.wait(2)
+        assert sent < MOST_BYTES
+        for _ in range(200):
+            assert caller.answer().endswith(bytes(9))
+        assert caller.head()
+        assert is_blocked.wait(10)
+
+
+def test_what_was_kept_goes_before_what_comes(
+    service: Callable[..., Service], proxy: Callable[..., Proxy]
+) -> None:
+    """Behind a refused upgrade stands a request, and another comes at the same moment."""
+    may_refuse, has_refused = threading.Event(), threading.Event()
+
+    def serve(caller: Caller, service: Service) -> None:
+        if b"Upgrade" in caller.head():
+            caller.send(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+            assert may_refuse.wait(10)
+            caller.send(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
+            has_refused.set()
+        else:
+            caller.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        plain(caller, service)
+
+    between = proxy(service(serve).port)
+    with between.connect() as caller:
+        caller.send(ASK.format("first"))
+        caller.answer()
+        caller.send(UPGRADE + ASK.format("second"))
+        assert b" 103 " in caller.head()
+        with between.stopped():
+            may_refuse.set()
+            assert has_refused.wait(10)
+            caller.send(ASK.format("third"))
+        assert b" 403 " in caller.answer()
+        assert b"GET /second" in caller.answer()
+        assert b"GET /third" in caller.answer()
+
+
+def test_what_a_service_cannot_take_is_not_kept(
+    service: Callable[..., Service],
+    proxy: Callable[..., Proxy],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It comes up when more than a socket takes has been kept for it already."""
+    monkeypatch.setattr(exchange_module, "HELD_BYTES", MOST_BYTES // 3)
+    is_up, go_on = threading.Event(), threading.Event()
+
+    class Soon(Advice):
+        async def ask(self, target: "Target") -> Standing:
+            return Standing(patience_s=0.0 if is_up.is_set() else 20.0)
+
+    def serve(caller: Caller, _: Service) -> None:
+        caller.head()
+        go_on.wait(20)
+
+    between = proxy(advice=Soon())
+    with between.connect() as caller:
+        caller.send(POST.format(10 * MOST_BYTES))
+        sent = fill(caller, bytes(1 << 16))
+        between.routes = [RouteInfo("a.localhost", service(serve).port)]
+        is_up.set()
+        assert sent + fill(caller, bytes(1 << 16)) < MOST_BYTES
+        go_on.set()
+        assert b" 502 " in caller.head()
+
+
+def test_an_early_answer_comes_whole_though_more_is_asked(
+    service: Callable[..., Service], proxy: Callable[..., Proxy]
+) -> None:
+    may_end = threading.Event()
+
+    def serve(caller: Caller, _: Service) -> None:
+        caller.head()
+        caller.send(b"HTTP/1.1 200 OK\r\n\r\nan ")
+        caller.exactly(5)
+        assert may_end.wait(10)
+        caller.send(b"answer")
+
+    with proxy(service(serve).port).connect() as caller:
+        caller.send(POST.format(5) + "he")
+        assert b"Connection: close" in caller.head()
+        caller.send("llo" + ASK.format("") * 3000)
+        may_end.set()
+        assert caller.rest() == b"3\r\nan \r\n6\r\nanswer\r\n0\r\n\r\n"
+
+
+def test_and_though_it_is_asked_a_moment_later(
+    service: Callable[..., Service], proxy: Callable[..., Proxy]
+) -> None:
+    may_end = threading.Event()
+
+    def serve(caller: Caller, _: Service) -> None:
+        caller.head()
+        caller.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nan ")
+        caller.exactly(5)
+        assert may_end.wait(10)
+        caller.send(b"answer")
+        caller.rest()
+
+    with proxy(service(serve).port).connect() as caller:
+        caller.send(POST.format(5) + "he")
+        assert b"Connection: close" in caller.head()
+        caller.send("llo")
+        may_end.set()
+        assert caller.exactly(9) == b"an answer"
+        # It has ended, and a reset would be the answer to this.
+        assert caller.socket.recv(1) == b""
+        caller.send(ASK.format(""))
+        caller.send(ASK.format(""))
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody"),
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\nbody"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\n\r\nbody"),
+        ("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokbody"),
+        ("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" * 2),
+    ],
+    ids=["head", "204", "304", "too much", "two"],
+)
+def test_what_stands_behind_an_answer_does_not_spoil_it(
+    service: Callable[..., Service], proxy: Callable[..., Proxy], method: str, answer: bytes
+) -> None:
+    behind = service(raw(answer, close=False))
+    with proxy(behind.port).connect() as caller:
+        for _ in range(3):
+            caller.send(ASK.format("").replace("GET", method))
+            head = caller.head()
+            assert head.startswith(answer[:12])
+            if b"200" in head and method == "GET":
+                assert caller.exactly(2) == b"ok"
+    # What came behind it could be taken for the next one.
+    assert behind.connections == 3
+
+
+def test_half_an_answer_does_not_end_as_a_whole_one_does(
+    service: Callable[..., Service], proxy: Callable[..., Proxy]
+) -> None:
+    """HTTP/1.0 has no other end of a body than that of the connection."""
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe"
+    found = proxy(service(raw(answer)).port).ask("GET / HTTP/1.0\r\nHost: a.localhost\r\n\r\n")
+    assert found.endswith(b"<reset>")
+
+
+def test_upgrades_that_are_none_are_read_one_after_the_other(proxy: Callable[..., Proxy]) -> None:
+    ask = UPGRADE.replace("Upgrade: x", "Upgrade: h2c").replace("a.", "nobody.")
+    with proxy().connect() as caller:
+        caller.send(ask * 600)
+        for _ in range(600):
+            assert b" 404 " in caller.answer()
