@@ -13,8 +13,8 @@ OPTIONS = (
     Option("--write", about="write them to the file, if you agree"),
     Option("--remove", about="take them out of the file, if you agree"),
     Option("-y", "--yes", about="agree beforehand"),
-    Option("--hosts-file", metavar="PATH", about="the file, instead of /etc/hosts"),
-    Option("--state-dir", metavar="DIR", about="the folder of the routes"),
+    Option("--hosts-file", metavar="PATH", values="files", about="the file, instead of /etc/hosts"),
+    Option("--state-dir", metavar="DIR", values="folders", about="the folder of the routes"),
 )
 USAGE = "[--write | --remove] [--yes]"
 HELP = """
