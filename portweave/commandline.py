@@ -43,6 +43,7 @@ VERBS = {
     "check": "validate the definition files without starting anything",
     "graph": "show what depends on what",
     "schema": "print the JSON Schema of definition files",
+    "clean": "remove what portweave has left on this machine",
     "completion": "print what has a shell complete words behind portweave",
     "version": "print the version",
 }
@@ -53,11 +54,19 @@ GROUPS = {
     "Its services": ("start", "stop", "restart", "kill", "wait", "scale", "attach", "exec", "ask"),
     "Ports and variables": ("run", "show", "port", "env", "ls", "prune", "lease"),
     "Names": ("url", "open", "proxy", "routes", "alias", "trust", "hosts"),
-    "Definitions and this machine": ("check", "graph", "schema", "doctor", "completion", "version"),
+    "Definitions and this machine": (
+        "check",
+        "graph",
+        "schema",
+        "doctor",
+        "clean",
+        "completion",
+        "version",
+    ),
 }
 
-# They only look at files of the project's own.
-PURE_VERBS = ("check", "completion", "doctor", "graph", "schema", "version")
+# They only look at files of the project's own, or tell first what they would do.
+PURE_VERBS = ("check", "clean", "completion", "doctor", "graph", "schema", "version")
 
 GLOBAL_OPTIONS = (
     Option(

@@ -116,16 +116,43 @@ def socket_path(environ: "Mapping[str, str]", folder: str, key: str) -> str:
         folder: From `stacks_dir`.
         key: From `stack_key`.
     """
-    name = path_digest(f"{folder}/{key}")[:16]
-    uid = os.getuid()
+    name = _socket_name(folder, key)
+    for place in _socket_places(environ):
+        path = f"{place}/{name}"
+        if len(os.fsencode(path)) <= LONGEST_SOCKET_BYTES and _is_private(place, os.getuid()):
+            return path
+    return ""
+
+
+def sockets_of(environ: "Mapping[str, str]", folder: str, key: str) -> list[str]:
+    """Where a control socket of a stack lies, or was left."""
+    name = _socket_name(folder, key)
+    found = [f"{place}/{name}" for place in socket_folders(environ)]
+    return [path for path in found if os.path.lexists(path)]
+
+
+def _socket_name(folder: str, key: str) -> str:
+    return f"{path_digest(f'{folder}/{key}')[:16]}.sock"
+
+
+def socket_folders(environ: "Mapping[str, str]") -> list[str]:
+    """The folders of the user's own in which control sockets may lie; none is made by this."""
+    found: list[str] = []
+    for place in _socket_places(environ):
+        try:
+            status = os.lstat(place)
+        except OSError:
+            continue
+        if status.st_mode & 0o170000 == 0o040000 and status.st_uid == os.getuid():
+            found.append(place)
+    return found
+
+
+def _socket_places(environ: "Mapping[str, str]") -> list[str]:
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     # XDG Base Directory Specification: what is not absolute is to be ignored.
     places = [f"{runtime}/portweave"] if runtime.startswith("/") else []
-    for place in (*places, f"/tmp/portweave-{uid}"):  # noqa: S108 - checked below
-        path = f"{place}/{name}.sock"
-        if len(os.fsencode(path)) <= LONGEST_SOCKET_BYTES and _is_private(place, uid):
-            return path
-    return ""
+    return [*places, f"/tmp/portweave-{os.getuid()}"]  # noqa: S108 - checked where it is used
 
 
 def _is_private(folder: str, uid: int) -> bool:
@@ -170,19 +197,26 @@ class Hold:
         base = f"{folder}/{key}"
         self.journal = base + _JOURNAL
         self._record = base + _RECORD
+        self._lock = base + _LOCK
         if descriptor is not None:
             self.descriptor = descriptor
             return
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            self.descriptor = os.open(base + _LOCK, flags, 0o600)
-        except OSError as error:
-            raise StateUnwritableError(folder, error.strerror or str(error)) from error
-        if not _take(self.descriptor):
+        while True:
+            try:
+                os.makedirs(folder, mode=0o700, exist_ok=True)
+                self.descriptor = os.open(self._lock, flags, 0o600)
+            except OSError as error:
+                raise StateUnwritableError(folder, error.strerror or str(error)) from error
+            if not _take(self.descriptor):
+                os.close(self.descriptor)
+                other = _read(self._record)
+                name = other.namespace if other else key
+                raise StackRunningError(name, other.pid if other else 0)
+            # What `drop` has removed meanwhile keeps nobody out.
+            if _is_in_place(self.descriptor, self._lock):
+                return
             os.close(self.descriptor)
-            other = _read(self._record)
-            raise StackRunningError(other.namespace if other else key, other.pid if other else 0)
 
     def write(self, record: StackRecord) -> None:
         """Tell others who we are."""
@@ -223,6 +257,11 @@ class Hold:
             except FileNotFoundError:
                 continue
 
+    def drop(self) -> None:
+        """Take the lock's own file away too, while we hold it; see `forget`."""
+        self.forget()
+        os.unlink(self._lock)
+
     def close(self) -> None:
         """Give the right up."""
         os.close(self.descriptor)
@@ -251,6 +290,16 @@ def _take(lock: int) -> bool:
         else:
             return True
     return False
+
+
+def _is_in_place(descriptor: int, path: str) -> bool:
+    """Whether an open file is the one that lies at a path."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return False
+    ours = os.fstat(descriptor)
+    return (ours.st_dev, ours.st_ino) == (found.st_dev, found.st_ino)
 
 
 def read_record(folder: str, key: str) -> StackRecord | None:
