@@ -77,14 +77,21 @@ class Operands:
             a command and its arguments.
         many: Whether there may be several.
         command: Whether what stands behind `--` is a command.
+        first: What the first one is, where that differs.
     """
 
-    __slots__ = ("command", "many", "values")
+    __slots__ = ("command", "first", "many", "values")
 
     def __init__(
-        self, values: "str | tuple[str, ...]" = "", *, many: bool = False, command: bool = False
+        self,
+        values: "str | tuple[str, ...]" = "",
+        *,
+        many: bool = False,
+        command: bool = False,
+        first: tuple[str, ...] = (),
     ) -> None:
         self.values = values
+        self.first = first
         self.many = many
         self.command = command
 

@@ -42,6 +42,7 @@ VERBS = {
     "doctor": "look for what is wrong on this machine, and repair it",
     "check": "validate the definition files without starting anything",
     "graph": "show what depends on what",
+    "export": "print the stack for systemd, Docker Compose or Kubernetes",
     "schema": "print the JSON Schema of definition files",
     "clean": "remove what portweave has left on this machine",
     "completion": "print what has a shell complete words behind portweave",
@@ -57,6 +58,7 @@ GROUPS = {
     "Definitions and this machine": (
         "check",
         "graph",
+        "export",
         "schema",
         "doctor",
         "clean",

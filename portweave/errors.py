@@ -969,3 +969,28 @@ class NoTrustStoreError(PortweaveError):
             hint=f"have it trust {path}; curl takes --cacert {path}, Node NODE_EXTRA_CA_CERTS",
             file=path,
         )
+
+
+# PW13: export
+
+
+class ExportNameError(PortweaveError):
+    """A service can have no name of its own in what is exported."""
+
+    code = "PW1301"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="rename one of them in the definition file")
+
+
+class ExportFileError(PortweaveError):
+    """A file of what is exported cannot be written."""
+
+    code = "PW1302"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"{path} is not written: {why}",
+            hint="choose another folder with --output; --force replaces what is there",
+            path=path,
+        )

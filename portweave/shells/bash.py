@@ -11,7 +11,7 @@ _HEAD = """\
 
 # What may follow a verb: its flags, the kinds of their values, its operands.
 _portweave_verb() {
-  flags= values= operands= many= command=
+  flags= values= first= operands= many= command=
   case $1 in
 """
 _BODY = r"""
@@ -70,7 +70,7 @@ _portweave_command() {
 
 _portweave() {
   local -a before starts
-  local current word kind verb= wants= dashes= flags values operands many command
+  local current word kind verb= wants= dashes= flags values first operands many command
   local program=${COMP_WORDS[0]} start= count=0 last=0 i joins=
   type -P "$program" >/dev/null || program=portweave
   COMPREPLY=()
@@ -136,6 +136,8 @@ _portweave() {
     _portweave_offer "words:${flags// /,}" "$current"
   elif [[ $operands == command ]]; then
     _portweave_command "$COMP_CWORD"
+  elif ((count == 0)) && [[ $first ]]; then
+    _portweave_offer "$first" "$current"
   elif ((count == 0)) || [[ $many ]]; then
     _portweave_offer "$operands" "$current"
   elif [[ $command ]]; then
@@ -167,6 +169,8 @@ def _case(verb: Verb) -> Iterator[str]:
     yield f"    {verb.name})"
     yield from _tables(verb.flags)
     operands = verb.operands
+    if operands.first:
+        yield f"      first={_kind(operands.first)}"
     if operands.values:
         yield f"      operands={_kind(operands.values)}"
     marks = [name for name in ("many", "command") if getattr(operands, name)]

@@ -65,6 +65,12 @@ function __portweave_nth
     test "$__portweave_at" = "$argv[1] $argv[2] 0"
 end
 
+# Whether an operand behind the first may stand here.
+function __portweave_later
+    __portweave_place
+    test "$__portweave_at[1]" = "$argv[1]" -a $__portweave_at[2] -gt 0 -a $__portweave_at[3] = 0
+end
+
 # Whether a command may stand here, behind --.
 function __portweave_behind
     __portweave_place
@@ -139,7 +145,10 @@ def _flag(verb: str, flag: Flag) -> str:
 
 def _operands(verb: Verb) -> Iterator[str]:
     operands = verb.operands
-    at = _at("is", verb.name) if operands.many else _at("nth", f"{verb.name} 0")
+    if operands.first:
+        yield f"{_at('nth', f'{verb.name} 0')} {_words(operands.first)}"
+    many = "later" if operands.first else "is"
+    at = _at(many, verb.name) if operands.many else _at("nth", f"{verb.name} 0")
     if operands.values == "command":
         yield f"{at} -a '(__portweave_command)'"
     elif operands.values:

@@ -94,6 +94,8 @@ def _case(verb: Verb) -> str:
 
 def _operands(verb: Verb) -> Iterator[str]:
     operands = verb.operands
+    if operands.first:
+        yield quote(f"1: :{_action(operands.first)}")
     if operands.values == "command":
         # What stands behind its first word is the command's, and is no option of ours.
         yield "'(-)*:: :_normal'"

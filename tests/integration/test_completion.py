@@ -77,6 +77,9 @@ TABLE = {
     "portweave completion ": {"bash", "zsh", "fish"},
     "portweave help grap": {"graph"},
     "portweave version ": set[str](),
+    "portweave export ": {"systemd", "compose", "kubernetes"},
+    "portweave export compose --scale w": {"web="},
+    "portweave export compose web a": {"api"},
     "portweave lease --ttl ": set[str](),
     "portweave logs -n ": set[str](),
     # Here -f follows, and takes no file.

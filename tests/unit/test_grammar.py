@@ -26,6 +26,7 @@ def test_every_kind_of_names_has_an_answer() -> None:
 def test_values_are_words_or_of_a_kind_that_there_is(found: Grammar) -> None:
     flags = [*found.flags, *(flag for verb in found.verbs for flag in verb.flags)]
     values = [*(flag.values for flag in flags), *(verb.operands.values for verb in found.verbs)]
+    values += [verb.operands.first for verb in found.verbs if verb.operands.first]
     for value in values:
         assert value in ("", *KINDS) if isinstance(value, str) else all(value), value
         # The scripts put them into lists, between blanks, commas and brackets.
