@@ -4,7 +4,16 @@ import os
 from collections.abc import Iterator, Mapping
 from shlex import join, quote
 
-from portweave.exports.model import Exported, Stack, Unit, as_yaml, header, label_of, labels_of
+from portweave.exports.model import (
+    Exported,
+    Stack,
+    Unit,
+    as_yaml,
+    gather,
+    header,
+    label_of,
+    labels_of,
+)
 from portweave.layers import compose_name
 from portweave.supervisor.core.plan import Condition, When
 
@@ -32,7 +41,8 @@ def export(stack: Stack) -> Exported:
         services[labels[unit.name]] = _service(unit, stack, labels, units)
         notes += _notes(unit, stack, units)
     document = {"name": compose_name(stack.project, stack.namespace), "services": services}
-    return Exported(((FILE, header(FORM, notes) + as_yaml([document])),), tuple(notes))
+    told = gather(notes)
+    return Exported(((FILE, header(FORM, told) + as_yaml([document])),), told)
 
 
 def _service(

@@ -15,6 +15,7 @@ from portweave.exports.model import (
     Unit,
     VariableFile,
     as_yaml,
+    gather,
     header,
     is_own_url,
     label_of,
@@ -48,7 +49,7 @@ def export(stack: Stack) -> Exported:
         text = as_yaml(_manifests(unit, stack, labels, units), starts="---\n")
         files.append((f"{labels[service]}.yaml", header(FORM, own) + text))
         notes += own
-    return Exported(tuple(files), tuple(notes))
+    return Exported(tuple(files), gather(notes))
 
 
 def _manifests(

@@ -187,6 +187,19 @@ def as_yaml(documents: Iterable[object], starts: str = "") -> str:
     )
 
 
+def gather(notes: Iterable[str]) -> tuple[str, ...]:
+    """Notes with those that say the same of several names told once: `api, web: …`."""
+    names: dict[str, list[str]] = {}
+    for note in notes:
+        name, _, text = note.partition(": ")
+        names.setdefault(text, []).append(name)
+    return tuple(
+        f"{', '.join(dict.fromkeys(found))}: {text}" if text else line
+        for text, found in names.items()
+        for line in (found if not text else found[:1])
+    )
+
+
 def unread(units: Iterable[Unit], reader: str) -> Iterator[str]:
     """Of which files a reader does not understand all.
 

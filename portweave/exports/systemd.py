@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from shlex import join, quote
 
-from portweave.exports.model import Exported, Stack, Unit, header, labels_of, unread
+from portweave.exports.model import Exported, Stack, Unit, gather, header, labels_of, unread
 from portweave.supervisor.core.plan import Condition, When
 
 FORM = "systemd"
@@ -31,16 +31,17 @@ def export(stack: Stack) -> Exported:
     target = f"{base}.target"
     notes = [*stack.notes, *unread(stack.units, "systemd")]
     notes += [note for unit in stack.units for note in _notes(unit)]
-    files = [(target, _target(stack, list(names.values()), notes))]
+    told = gather(notes)
+    files = [(target, _target(stack, list(names.values()), told))]
     files += [(names[unit.name], _service(unit, stack, target, names)) for unit in stack.units]
-    return Exported(tuple(files), tuple(notes))
+    return Exported(tuple(files), told)
 
 
 def _safe(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9:_.-]+", "-", name)
 
 
-def _target(stack: Stack, names: list[str], notes: list[str]) -> str:
+def _target(stack: Stack, names: list[str], told: tuple[str, ...]) -> str:
     lines = [
         "[Unit]",
         f"Description={_line(f'{stack.project}, worktree {stack.namespace}')}",
@@ -50,7 +51,7 @@ def _target(stack: Stack, names: list[str], notes: list[str]) -> str:
         "[Install]",
         "WantedBy=default.target",
     ]
-    return header(FORM, notes) + "\n".join(lines) + "\n"
+    return header(FORM, told) + "\n".join(lines) + "\n"
 
 
 def _service(unit: Unit, stack: Stack, target: str, names: Mapping[str, str]) -> str:

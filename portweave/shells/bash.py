@@ -49,7 +49,7 @@ _portweave_offer() {
         [[ $name != *[=/] ]] || compopt -o nospace 2>/dev/null
         printf -v name %q "$name"
         COMPREPLY+=("$name")
-      done < <("$program" __complete "${1#names:}" "${before[@]}" 2>/dev/null)
+      done < <("$program" __complete "${1#names:}" ${before[@]+"${before[@]}"} 2>/dev/null)
       ;;
   esac
 }

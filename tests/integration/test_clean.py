@@ -16,6 +16,7 @@ from portweave.allocator.hostsfile import with_block
 from portweave.allocator.processes import started_at
 from portweave.errors import NotRemovedError, RemovalUnaskedError, StacksRunningError
 from portweave.supervisor.paths import Hold, StackRecord, is_held, socket_path, stack_key
+from portweave.trusting import look
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -268,6 +269,45 @@ def test_the_system_is_asked_for_apart(
     assert process.returncode == status, said
     assert said.count("go on? [y/N]") == answers.count("\n")
     assert ((folder / ".portweave").exists(), path.read_text() != "") == (worktree, hosts)
+
+
+def test_the_ca_stays_while_it_is_trusted(
+    folder: Path, home: Path, cli: "Cli", tmp_path: Path, need: Callable[[str], None]
+) -> None:
+    need("certutil")
+    database = home / ".pki" / "nssdb"
+    database.mkdir(parents=True)
+    store = ["certutil", "-d", f"sql:{database}"]
+    subprocess.run([*store, "-N", "--empty-password"], check=True)
+    cli("trust", cwd=folder)
+    proxy = home / "state/portweave/proxy"
+    name = look(str(proxy), cli.environ).name
+    authority = str(proxy / "ca.pem")
+    subprocess.run([*store, "-A", "-n", name, "-t", "C,,", "-i", authority], check=True)
+
+    def clean(answers: str) -> str:
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [*cli.argv, "clean", "--all", "--hosts-file", tmp_path / "none"],
+            cwd=folder,
+            env=cli.env(),
+            stdin=theirs,
+            stderr=subprocess.PIPE,
+        )
+        os.write(ours, answers.encode())
+        said = process.communicate(timeout=20)[1].decode()
+        os.close(ours)
+        os.close(theirs)
+        return said
+
+    said = clean("y\nn\n")
+    assert "trust in the CA" in said
+    assert f"stays: {authority}: it is trusted still" in said
+    assert sorted(path.name for path in proxy.iterdir()) == ["ca-key.pem", "ca.pem"]
+    assert f"removed {authority}" in clean("y\ny\n")
+    assert not proxy.exists()
+    listed = subprocess.run([*store, "-L", "-n", name], capture_output=True, check=False)
+    assert listed.returncode != 0
 
 
 def test_whoever_waits_for_a_lock_that_is_dropped_takes_the_new_one(

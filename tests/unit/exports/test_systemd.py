@@ -5,7 +5,7 @@ import re
 import pytest
 
 from portweave.errors import ExportNameError
-from portweave.exports.model import Unit
+from portweave.exports.model import Unit, gather
 from portweave.exports.systemd import export
 from portweave.supervisor.core.plan import Condition, Need, ReadyPlan, RestartPolicy, When
 from tests.exported import ENV_FILE, stack, unit
@@ -149,6 +149,11 @@ def test_what_is_lost_is_told_in_the_result_and_in_the_files() -> None:
     for note in ("ready.log", "tty"):
         assert any(note in told for told in result.notes)
         assert all(f"# - web: {note}" in text for _, text in result.files)
+
+
+def test_what_is_said_of_several_is_said_once() -> None:
+    notes = ("a: x", "b: y", "all of it", "c: x", "a: x", "none")
+    assert gather(notes) == ("a, c: x", "b: y", "all of it", "none")
 
 
 def test_a_line_feed_in_a_note_ends_no_comment() -> None:
