@@ -28,20 +28,16 @@ services:
 """
 
 
-@pytest.fixture(params=SHELLS)
-def shell(
-    request: pytest.FixtureRequest,
-    cli: "Cli",
-    tmp_path: Path,
-    need: Callable[..., None],
-) -> Iterator[StartShell]:
-    """Start a shell in a folder, with the completion of portweave."""
-    name: str = request.param
-    need(name)
+@pytest.fixture
+def shell_of(
+    cli: "Cli", tmp_path: Path, need: Callable[..., None]
+) -> Iterator[Callable[[str, Path], Shell]]:
+    """Start a shell in a folder, with the completion of portweave: `shell_of("zsh", root)`."""
     bin_folder = program(tmp_path)
     started: list[Shell] = []
 
-    def start(cwd: Path) -> Shell:
+    def start(name: str, cwd: Path) -> Shell:
+        need(name)
         script = tmp_path / f"portweave.{name}"
         script.write_text(cli("completion", name, cwd=cwd).stdout)
         env = cli.env({"PATH": f"{bin_folder}:{os.environ['PATH']}"})
@@ -53,6 +49,18 @@ def shell(
         one.end()
 
 
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest, shell_of: Callable[[str, Path], Shell]) -> StartShell:
+    """The same with each shell: `shell(root)`."""
+    name: str = request.param
+    return lambda cwd: shell_of(name, cwd)
+
+
+@pytest.mark.parametrize(
+    "shell",
+    ["bash", *(pytest.param(name, marks=pytest.mark.slow) for name in ("zsh", "fish"))],
+    indirect=True,
+)
 def test_it_offers_every_verb_and_each_of_its_options(shell: StartShell, project: Path) -> None:
     lines = ["portweave ", "portweave -", *(f"portweave {verb} -" for verb in VERBS)]
     verbs, before, *behind = shell(project).complete(*lines)
@@ -133,7 +141,7 @@ def test_it_offers_files_where_a_file_is_meant(shell: StartShell, project: Path)
 
 
 def test_it_knows_what_runs(
-    shell: StartShell, cli: "Cli", project: Path, detached: "Detached"
+    shell_of: Callable[[str, Path], Shell], cli: "Cli", project: Path, detached: "Detached"
 ) -> None:
     (project / "portweave.yaml").write_text(STACK)
     detached.up()
@@ -146,9 +154,10 @@ def test_it_knows_what_runs(
         "portweave ps --stack ": {"shop/main"},
         "portweave ask ": {"web/", "web.2/", "supervisor/"},
     }
-    found = shell(project).complete(*lines)
-    for (line, expected), offered in zip(lines.items(), found, strict=True):
-        assert {word for word in offered if " " not in word} == expected, line
+    for name in SHELLS:
+        found = shell_of(name, project).complete(*lines)
+        for (line, expected), offered in zip(lines.items(), found, strict=True):
+            assert {word for word in offered if " " not in word} == expected, (name, line)
     # The same from anywhere.
     elsewhere = cli("__complete", "running", "stop", "--stack", "shop/main", cwd=project.parent)
     assert elsewhere.stdout == "web\tready\nweb.2\tready\n"
