@@ -9,6 +9,24 @@ and is no option is an error.
 
 from portweave.errors import UsageError
 
+# What shells find by themselves.
+SHELL_KINDS = ("files", "folders", "command")
+# What they ask `portweave __complete` for.
+NAME_KINDS = (
+    "addresses",  # of calls
+    "aliases",
+    "counts",  # NAME= of what is scaled
+    "idle",  # services that do not run
+    "leases",
+    "logged",  # services that have logs, or may come to
+    "profiles",
+    "running",  # services that do run
+    "services",  # of the definition file
+    "stacked",  # services of the stack, in whatever state
+    "stacks",
+)
+KINDS = (*SHELL_KINDS, *NAME_KINDS)
+
 
 class Option:
     """One option of the command line.
@@ -20,9 +38,11 @@ class Option:
         help: One line.
         many: Whether it may be given several times; `Args` then holds a list.
         bare: Whether it may stand without its value, which then is given as `--name=value` only.
+        values: What its value may be, for shells that complete it: the words themselves, or a kind
+            of names (see `KINDS`); empty where nothing can be said.
     """
 
-    __slots__ = ("bare", "dest", "flags", "help", "many", "metavar")
+    __slots__ = ("bare", "dest", "flags", "help", "many", "metavar", "values")
 
     def __init__(
         self,
@@ -32,6 +52,7 @@ class Option:
         dest: str = "",
         many: bool = False,
         bare: bool = False,
+        values: "str | tuple[str, ...]" = "",
     ) -> None:
         self.flags = flags
         self.dest = dest or flags[-1].lstrip("-").replace("-", "_")
@@ -39,6 +60,7 @@ class Option:
         self.help = about
         self.many = many
         self.bare = bare
+        self.values = values
 
     @property
     def placeholder(self) -> str:
@@ -46,6 +68,33 @@ class Option:
         if self.metavar is None:
             return ""
         return f"[={self.metavar}]" if self.bare else f" {self.metavar}"
+
+
+class Operands:
+    """What the words of a verb may be that are no options, for shells that complete them.
+
+    Attributes:
+        values: The words themselves, or one of `KINDS`; `command`: from the first one on they are
+            a command and its arguments.
+        many: Whether there may be several.
+        command: Whether what stands behind `--` is a command.
+        first: What the first one is, where that differs.
+    """
+
+    __slots__ = ("command", "first", "many", "values")
+
+    def __init__(
+        self,
+        values: "str | tuple[str, ...]" = "",
+        *,
+        many: bool = False,
+        command: bool = False,
+        first: tuple[str, ...] = (),
+    ) -> None:
+        self.values = values
+        self.first = first
+        self.many = many
+        self.command = command
 
 
 class Args:

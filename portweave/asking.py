@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 STACK = Option(
-    "--stack", metavar="[PROJECT/]NAMESPACE", about="the stack of another worktree (see ls)"
+    "--stack",
+    metavar="[PROJECT/]NAMESPACE",
+    values="stacks",
+    about="the stack of another worktree (see ls)",
 )
 
 

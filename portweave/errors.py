@@ -335,6 +335,18 @@ class CommandFailedError(PortweaveError):
         super().__init__(f"{verb} failed: {text}", hint=tuple(hints))
 
 
+class RemovalUnaskedError(PortweaveError):
+    """Something was to be removed, and nobody could be asked."""
+
+    code = "PW0612"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nothing was removed: without a terminal nobody can be asked",
+            hint="--yes agrees beforehand, --dry-run only shows what would be removed",
+        )
+
+
 # PW07: the import API
 
 
@@ -435,6 +447,42 @@ class StackNotEndedError(PortweaveError):
             hint=f"what keeps it is seen with: ps --forest -g {pid}; its ports stay with it",
             namespace=namespace,
             pid=pid,
+        )
+
+
+class StacksRunningError(PortweaveError):
+    """What running stacks use was to be removed.
+
+    Args:
+        stacks: Each as `shop/main (/code/shop, pid 4100)`.
+        way_out: The command that stops them.
+    """
+
+    code = "PW0956"
+
+    def __init__(self, stacks: list[str], way_out: str) -> None:
+        what = "a stack is" if len(stacks) == 1 else f"{len(stacks)} stacks are"
+        super().__init__(
+            f"nothing was removed: {what} running: {', '.join(stacks)}",
+            hint=f"{way_out} stops {'it' if len(stacks) == 1 else 'them'}",
+            stacks=stacks,
+        )
+
+
+class NotRemovedError(PortweaveError):
+    """Some of what was to be removed could not be.
+
+    Args:
+        failures: Each with its reason.
+    """
+
+    code = "PW0957"
+
+    def __init__(self, failures: list[str]) -> None:
+        super().__init__(
+            f"not removed: {'; '.join(failures)}",
+            hint="portweave clean may be run again",
+            failures=failures,
         )
 
 
@@ -918,4 +966,29 @@ class NoTrustStoreError(PortweaveError):
             "how this system is told whom to trust is not known, and no browser's store is here",
             hint=f"have it trust {path}; curl takes --cacert {path}, Node NODE_EXTRA_CA_CERTS",
             file=path,
+        )
+
+
+# PW13: export
+
+
+class ExportNameError(PortweaveError):
+    """A service can have no name of its own in what is exported."""
+
+    code = "PW1301"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="rename one of them in the definition file")
+
+
+class ExportFileError(PortweaveError):
+    """A file of what is exported cannot be written."""
+
+    code = "PW1302"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"{path} is not written: {why}",
+            hint="choose another folder with --output; --force replaces what is there",
+            path=path,
         )

@@ -149,14 +149,19 @@ class Hold:
             # With a new lock there would be two who run it.
             raise _running(folder, key)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        try:
-            make_folders(folder)
-            self.descriptor = os.open(self._lock, flags, 0o600)
-        except OSError as error:
-            raise StateUnwritableError(folder, error.strerror or str(error)) from error
-        if not _take(self.descriptor):
+        while True:
+            try:
+                make_folders(folder)
+                self.descriptor = os.open(self._lock, flags, 0o600)
+            except OSError as error:
+                raise StateUnwritableError(folder, error.strerror or str(error)) from error
+            if not _take(self.descriptor):
+                os.close(self.descriptor)
+                raise _running(folder, key)
+            # What `drop` has removed meanwhile keeps nobody out.
+            if _is_in_place(self.descriptor, self._lock):
+                return
             os.close(self.descriptor)
-            raise _running(folder, key)
 
     def write(self, record: StackRecord) -> None:
         """Tell others who we are."""
@@ -183,6 +188,11 @@ class Hold:
                 os.unlink(path)
             except (FileNotFoundError, IsADirectoryError):
                 continue
+
+    def drop(self) -> None:
+        """Take the lock's own file away too, while we hold it; see `forget`."""
+        self.forget()
+        os.unlink(self._lock)
 
     def close(self) -> None:
         """Give the right up."""
@@ -267,6 +277,16 @@ def _take(lock: int) -> bool:
         else:
             return True
     return False
+
+
+def _is_in_place(descriptor: int, path: str) -> bool:
+    """Whether an open file is the one that lies at a path."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return False
+    ours = os.fstat(descriptor)
+    return (ours.st_dev, ours.st_ino) == (found.st_dev, found.st_ino)
 
 
 def read_record(folder: str, key: str) -> StackRecord | None:

@@ -25,16 +25,38 @@ def socket_path(environ: "Mapping[str, str]", folder: str, key: str) -> str:
         folder: From `stacks_dir`.
         key: From `stack_key`.
     """
-    name = path_digest(f"{folder}/{key}")[:16]
-    uid = os.getuid()
+    name = _name(folder, key)
+    for place in _places(environ):
+        path = f"{place}/{name}"
+        if len(os.fsencode(path)) <= LONGEST_SOCKET_BYTES and _is_private(place, os.getuid()):
+            return path
+    return ""
+
+
+def sockets_of(environ: "Mapping[str, str]", folder: str, key: str) -> list[str]:
+    """Where a control socket of a stack lies, or was left; arguments as of `socket_path`."""
+    name = _name(folder, key)
+    found: list[str] = []
+    for place in _places(environ):
+        try:
+            status = os.lstat(place)
+        except OSError:
+            continue
+        is_own = status.st_mode & 0o170000 == 0o040000 and status.st_uid == os.getuid()
+        if is_own and os.path.lexists(f"{place}/{name}"):
+            found.append(f"{place}/{name}")
+    return found
+
+
+def _name(folder: str, key: str) -> str:
+    return f"{path_digest(f'{folder}/{key}')[:16]}.sock"
+
+
+def _places(environ: "Mapping[str, str]") -> list[str]:
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     # XDG Base Directory Specification: what is not absolute is to be ignored.
     places = [f"{runtime}/portweave"] if runtime.startswith("/") else []
-    for place in (*places, f"/tmp/portweave-{uid}"):  # noqa: S108 - checked below
-        path = f"{place}/{name}.sock"
-        if len(os.fsencode(path)) <= LONGEST_SOCKET_BYTES and _is_private(place, uid):
-            return path
-    return ""
+    return [*places, f"/tmp/portweave-{os.getuid()}"]  # noqa: S108 - checked where it is used
 
 
 def listener_at(socket: str) -> int | None:

@@ -8,9 +8,9 @@ from portweave.errors import RouteUnknownError, UsageError
 from portweave.supervisor.proxy.station import find_proxy, open_store, url_to_be
 
 OPTIONS = (
-    Option("--remove", metavar="NAME", about="take an alias away"),
+    Option("--remove", metavar="NAME", values="aliases", about="take an alias away"),
     Option("--force", about="replace the route that a running process has by this name"),
-    Option("--state-dir", metavar="DIR", about="the folder of the routes"),
+    Option("--state-dir", metavar="DIR", values="folders", about="the folder of the routes"),
 )
 USAGE = "NAME PORT [--force] | --remove NAME"
 HELP = """

@@ -5,7 +5,7 @@ import sys
 
 from portweave import errors
 from portweave.allocator.jsontext import compact, is_list, is_object, pretty
-from portweave.args import Args, Option
+from portweave.args import Args, Operands, Option
 from portweave.client import Client, find_stack
 from portweave.errors import ClusterError, OtherProtocolError, RemoteError, UsageError
 from portweave.fastjson import loads
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     Option("--timeout", metavar="SECONDS", about="how long the answer may take (30)"),
-    Option("--stack", metavar="[PROJECT/]NAMESPACE", about="of another worktree"),
+    Option("--stack", metavar="[PROJECT/]NAMESPACE", values="stacks", about="of another worktree"),
 )
 USAGE = "[options] ADDRESS [VALUE …]"
+OPERANDS = Operands("addresses")
 HELP = """
 Ask a service, and print what it answers: `portweave ask api/users/7`. The service is one that has
 joined (portweave.cluster.connect, or the JSON lines that docs/calls.md tells of). `web` takes the

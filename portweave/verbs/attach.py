@@ -8,7 +8,7 @@ from binascii import a2b_base64, b2a_base64
 from portweave.allocator.files import write_all
 from portweave.allocator.jsontext import is_object
 from portweave.allocator.worktree import worktree_dir
-from portweave.args import Args
+from portweave.args import Args, Operands
 from portweave.asking import STACK, names_of, say
 from portweave.client import Client, find_stack
 from portweave.errors import OtherProtocolError, UsageError
@@ -26,6 +26,7 @@ else:
 
 OPTIONS = (STACK,)
 USAGE = "SERVICE"
+OPERANDS = Operands("running")
 HELP = """
 Be at the terminal of a running stack's service: see what it prints, and type. Its log goes on
 beside it. Ctrl-] leaves, and the service goes on; Ctrl-C and all other keys go to the service. A

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from portweave.args import Args, Option
+from portweave.args import Args, Operands, Option
 from portweave.errors import UsageError
 from portweave.prepare import Prepared, check_selection, find_project, prepare, working_dir
 
@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from portweave.layers import Layer
 
 OPTIONS = (
-    Option("--format", metavar="FORMAT", about="dotenv (the default), shell or json"),
+    Option(
+        "--format",
+        metavar="FORMAT",
+        values=("dotenv", "shell", "json"),
+        about="dotenv (the default), shell or json",
+    ),
     Option(
         "--explain",
         metavar="KEY",
@@ -23,6 +28,7 @@ OPTIONS = (
     ),
 )
 USAGE = "[SERVICE] [--format FORMAT | --explain [KEY]]"
+OPERANDS = Operands("services")
 HELP = """
 Print the variables that all services of this worktree share: those that `run` adds to what a
 command inherits. With SERVICE (web, or web.2): all that this service finds in its environment,

@@ -4,12 +4,13 @@ import os
 import sys
 
 from portweave.allocator.jsontext import compact, is_object
-from portweave.args import Args
+from portweave.args import Args, Operands
 from portweave.asking import STACK, names_of
 from portweave.client import ask
 
 OPTIONS = (STACK,)
 USAGE = "[--json] [SERVICE …]"
+OPERANDS = Operands("stacked", many=True)
 HELP = """
 Print each change of state of the running stack's services as it comes, until the stack has ended or
 Ctrl-C is pressed. With --json one object a line: time, event, name, instance, fullName, state,

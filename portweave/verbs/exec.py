@@ -3,7 +3,7 @@
 import os
 
 from portweave.allocator.jsontext import is_object
-from portweave.args import Args
+from portweave.args import Args, Operands
 from portweave.asking import STACK
 from portweave.become import execute
 from portweave.client import ask
@@ -11,6 +11,7 @@ from portweave.errors import SpawnError, UsageError
 
 OPTIONS = (STACK,)
 USAGE = "SERVICE -- COMMAND [ARGUMENT …]"
+OPERANDS = Operands("stacked", command=True)
 HELP = """
 Run a command in this terminal with the environment and in the folder of a running stack's service:
 its ports, its variables, those of its .env. It is not one of the service's processes: what ends the

@@ -11,7 +11,12 @@ from portweave.verbs.check import read
 _FORMATS = {"text": as_text, "mermaid": as_mermaid, "dot": as_dot}
 
 OPTIONS: tuple[Option, ...] = (
-    Option("--format", metavar="FORMAT", about="text (the default), mermaid, dot or json"),
+    Option(
+        "--format",
+        metavar="FORMAT",
+        values=("text", "mermaid", "dot", "json"),
+        about="text (the default), mermaid, dot or json",
+    ),
 )
 USAGE = "[--format FORMAT]"
 HELP = "Show the services in the order of their starting, and what each waits for."

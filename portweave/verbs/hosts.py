@@ -3,18 +3,18 @@
 import os
 import sys
 
-from portweave.allocator.files import read_all
 from portweave.allocator.hostsfile import block, with_block, without_block
 from portweave.args import Args, Option
-from portweave.errors import HostsUnwritableError, UsageError
+from portweave.errors import UsageError
 from portweave.supervisor.proxy.station import open_store
+from portweave.systemfile import read, replace
 
 OPTIONS = (
     Option("--write", about="write them to the file, if you agree"),
     Option("--remove", about="take them out of the file, if you agree"),
     Option("-y", "--yes", about="agree beforehand"),
-    Option("--hosts-file", metavar="PATH", about="the file, instead of /etc/hosts"),
-    Option("--state-dir", metavar="DIR", about="the folder of the routes"),
+    Option("--hosts-file", metavar="PATH", values="files", about="the file, instead of /etc/hosts"),
+    Option("--state-dir", metavar="DIR", values="folders", about="the folder of the routes"),
 )
 USAGE = "[--write | --remove] [--yes]"
 HELP = """
@@ -43,7 +43,7 @@ def run(args: Args) -> int:
     if not (write or remove):
         print(block(names), end="")
         return 0
-    before = _text(path)
+    before = read(path)
     after = with_block(before, names) if write else without_block(before)
     if after == before:
         print(f"[portweave] {path} is as it should be", file=sys.stderr)
@@ -53,20 +53,8 @@ def run(args: Args) -> int:
     if not args.flag("yes") and not _agrees():
         print("[portweave] nothing was changed", file=sys.stderr)
         return 1
-    try:
-        _replace(path, after)
-    except OSError as error:
-        raise HostsUnwritableError(path, error.strerror or str(error)) from error
+    replace(path, after)
     return 0
-
-
-def _text(path: str) -> str:
-    try:
-        return read_all(path).decode("utf-8", "surrogateescape")
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise HostsUnwritableError(path, error.strerror or str(error)) from error
 
 
 def _agrees() -> bool:
@@ -76,29 +64,3 @@ def _agrees() -> bool:
     from portweave.consent import agrees
 
     return agrees()
-
-
-def _replace(path: str, text: str) -> None:
-    """Replace the file as a whole, or in place where it is mounted by itself (in a container)."""
-    from errno import EBUSY, EXDEV
-
-    data = text.encode("utf-8", "surrogateescape")
-    target = os.path.realpath(path)
-    temporary = f"{target}.portweave.{os.getpid()}"
-    status = os.stat(target) if os.path.exists(target) else None
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    try:
-        os.write(descriptor, data)
-        if status is not None:
-            os.fchmod(descriptor, status.st_mode & 0o7777)
-            os.fchown(descriptor, status.st_uid, status.st_gid)
-        os.fsync(descriptor)
-        os.rename(temporary, target)
-    except OSError as error:
-        os.unlink(temporary)
-        if error.errno not in (EBUSY, EXDEV):
-            raise
-        with open(target, "wb") as file:
-            file.write(data)
-    finally:
-        os.close(descriptor)

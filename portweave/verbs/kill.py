@@ -1,13 +1,20 @@
 """`portweave kill`: send a signal to services of a running stack."""
 
-from portweave.args import Args, Option
+from portweave.args import Args, Operands, Option
 from portweave.asking import STACK, act, names_of
 
 OPTIONS = (
     STACK,
-    Option("-s", "--signal", metavar="SIGNAL", about="which, by name or number (KILL)"),
+    Option(
+        "-s",
+        "--signal",
+        metavar="SIGNAL",
+        values=("HUP", "INT", "QUIT", "KILL", "USR1", "USR2", "TERM", "CONT", "STOP", "WINCH"),
+        about="which, by name or number (KILL)",
+    ),
 )
 USAGE = "[-s SIGNAL] [--json] SERVICE …"
+OPERANDS = Operands("running", many=True)
 HELP = """
 Send a signal to services of the running stack. TERM, INT, QUIT, ABRT, KILL, STOP, TSTP and CONT go
 to every process of the service, any other to its leader alone. If the service ends of it, that is

@@ -13,7 +13,7 @@ from portweave.procfiles.duration import parse as parse_duration
 OPTIONS = (
     Option("--ttl", metavar="TIME", about="how long it holds at the most: 90, 90s, 30m (30m)"),
     Option("--owner", metavar="PID", about="the process it ends with (the one that asks)"),
-    Option("--release", metavar="ID", many=True, about="give a lease back"),
+    Option("--release", metavar="ID", many=True, values="leases", about="give a lease back"),
     Option("--list", about="show the leases that hold; --json for programs"),
 )
 USAGE = "[--count N] [--ttl TIME] [--owner PID] | --release ID | --list"

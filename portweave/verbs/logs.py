@@ -5,7 +5,7 @@ import sys
 import time
 
 from portweave import colours
-from portweave.args import Args, Option
+from portweave.args import Args, Operands, Option
 from portweave.asking import STACK
 from portweave.client import named_as
 from portweave.errors import UsageError
@@ -24,8 +24,18 @@ OPTIONS = (
     Option("-n", "--lines", metavar="N", about="only the last N lines, of all services together"),
     Option("--since", metavar="TIME", about="from then on: 5m, 2h, 1d, 14:30, or RFC 3339"),
     Option("--until", metavar="TIME", about="up to then"),
-    Option("--run", metavar="N", about="one run of each service: its number, or `last`"),
-    Option("--stream", metavar="NAME", about="out or err: one of the two streams"),
+    Option(
+        "--run",
+        metavar="N",
+        values=("last",),
+        about="one run of each service: its number, or `last`",
+    ),
+    Option(
+        "--stream",
+        metavar="NAME",
+        values=("out", "err"),
+        about="out or err: one of the two streams",
+    ),
     Option("--grep", metavar="RE", about="only lines in which a regular expression is found"),
     Option("-i", "--ignore-case", about="with --grep: capitals do not matter"),
     Option("-v", "--invert-match", about="with --grep: the other lines"),
@@ -39,6 +49,7 @@ OPTIONS = (
     Option("-a", "--all", about="the logs of all worktrees of this machine"),
 )
 USAGE = "[options] [SERVICE …]"
+OPERANDS = Operands("logged", many=True)
 HELP = """
 Print what the services of this worktree have printed, or of those that are named (web stands for
 web.2, too), in order of time; all that is kept, unless -n, --since or --run ask for less. The

@@ -3,13 +3,14 @@
 import os
 import sys
 
-from portweave.args import Args, Option
+from portweave.args import Args, Operands, Option
 from portweave.chosen import choose
 from portweave.errors import NoBrowserError
 from portweave.verbs.url import url_of_chosen
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "SERVICE"
+OPERANDS = Operands("services")
 HELP = """
 Open the URL of SERVICE (web, or web.2) in the browser: with what the variable BROWSER names, else
 with open (macOS), xdg-open or wslview.

@@ -1,10 +1,11 @@
 """`portweave port`: the port of one service."""
 
-from portweave.args import Args, Option
+from portweave.args import Args, Operands, Option
 from portweave.chosen import choose
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "SERVICE [--json]"
+OPERANDS = Operands("services")
 HELP = """
 Print the port that SERVICE (web, or web.2) listens on: its own one of the worktree's block, or
 what its variable says in .env or in the environment.

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from portweave.args import Args, Option
+from portweave.args import Args, Operands, Option
 from portweave.errors import ProxySchemeError, UsageError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     Option("-p", "--port", metavar="PORT", about="listen there, instead of 1355 or the next free"),
-    Option("--state-dir", metavar="DIR", about="the folder of the routes"),
+    Option("--state-dir", metavar="DIR", values="folders", about="the folder of the routes"),
     Option("--wildcard", about="a name without a route is for its longest parent's"),
     Option("--tls", about="speak HTTPS, with certificates of a CA of your own (PORTWEAVE_TLS=1)"),
     Option("--for-stacks", about="end when the last stack of this machine has gone for a while"),
     Option("--linger", metavar="SECONDS", about="for how long it has gone then (30)"),
 )
 USAGE = "start|stop|status|run [options]"
+OPERANDS = Operands(("start", "stop", "status", "run"))
 HELP = """
 The proxy passes the requests for http://NAME.localhost:1355 on to the port that NAME has a route
 to. It listens on loopback addresses alone and needs no rights.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 OPTIONS = (
-    Option("--path", metavar="DIR", about="the worktree, in place of this one"),
+    Option("--path", metavar="DIR", values="folders", about="the worktree, in place of this one"),
     Option("--force", about="stop its stack first, where it is running"),
     Option("--timeout", metavar="TIME", about="how long --force waits for its end (60s)"),
 )

@@ -5,7 +5,7 @@ import sys
 import time
 
 from portweave.allocator.jsontext import is_object, pretty
-from portweave.args import Args, Option
+from portweave.args import Args, Operands, Option
 from portweave.asking import STACK, cells, instance_of, names_of, rows_of
 from portweave.client import Client, find_stack
 from portweave.errors import StackStandsStillError, StackUnreachableError, UnknownServiceError
@@ -22,6 +22,7 @@ OPTIONS = (
     Option("-q", "--quiet", about="print the full names alone"),
 )
 USAGE = "[--all] [--json] [SERVICE …]"
+OPERANDS = Operands("stacked", many=True)
 HELP = """
 Show the services of this worktree's stack: state, pid, port, since when, restarts, processor time
 (percent of one processor, on average since the start), memory, and why it is as it is.

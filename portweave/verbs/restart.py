@@ -1,10 +1,11 @@
 """`portweave restart`: stop services of a running stack and start them again."""
 
-from portweave.args import Args
+from portweave.args import Args, Operands
 from portweave.asking import STACK, act, names_of
 
 OPTIONS = (STACK,)
 USAGE = "[--json] [SERVICE …]"
+OPERANDS = Operands("stacked", many=True)
 HELP = """
 Stop services of the running stack and start them again, whatever state they are in; without names
 all of them, dependents stopping first and starting last. It does not wait until they are ready:

@@ -7,7 +7,9 @@ from portweave.args import Args, Option
 from portweave.errors import UsageError
 from portweave.supervisor.proxy.station import find_proxy, open_store, url_to_be
 
-OPTIONS = (Option("--state-dir", metavar="DIR", about="the folder of the routes"),)
+OPTIONS = (
+    Option("--state-dir", metavar="DIR", values="folders", about="the folder of the routes"),
+)
 USAGE = "[--json]"
 HELP = """
 Show the names that have a route: URL, port, and the process that it belongs to (- for an alias,

@@ -3,7 +3,7 @@
 import os
 
 from portweave.allocator.files import write_all
-from portweave.args import Args, Option
+from portweave.args import Args, Operands, Option
 from portweave.become import execute
 from portweave.environment import undo_coercion
 from portweave.errors import DefinitionsMissingError, UsageError
@@ -15,6 +15,7 @@ OPTIONS = (
     Option("--force", about="with --name: replace the route of another process"),
 )
 USAGE = "[options] [--] COMMAND [ARGUMENT …]"
+OPERANDS = Operands("command", command=True)
 HELP = """
 Run COMMAND with the ports of this worktree in its environment, and write them to
 .portweave/current.env. The worktree gets its ports on first use and keeps them.

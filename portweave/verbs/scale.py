@@ -3,13 +3,14 @@
 import os
 
 from portweave.allocator.jsontext import is_object, pretty
-from portweave.args import Args
+from portweave.args import Args, Operands
 from portweave.asking import STACK, say
 from portweave.errors import UsageError
 from portweave.replan import apply, tell
 
 OPTIONS = (STACK,)
 USAGE = "NAME=N …"
+OPERANDS = Operands("counts", many=True)
 HELP = """
 Have N instances of a service in the running stack, without disturbing the others. Each instance has
 its own port, name (web, web.2, …) and log. With 0 it is stopped.

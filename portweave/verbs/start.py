@@ -1,10 +1,11 @@
 """`portweave start`: start services of a running stack."""
 
-from portweave.args import Args, Option
+from portweave.args import Args, Operands, Option
 from portweave.asking import STACK, act, names_of
 
 OPTIONS = (STACK, Option("--no-deps", about="do not start what they depend on"))
 USAGE = "[--no-deps] [--json] [SERVICE …]"
+OPERANDS = Operands("idle", many=True)
 HELP = """
 Start services of the running stack that were stopped, have ended, or were not started by `up`, and
 what they depend on; without names all that `up` started. It does not wait until they are ready:

@@ -1,10 +1,11 @@
 """`portweave stop`: stop services of a running stack."""
 
-from portweave.args import Args
+from portweave.args import Args, Operands
 from portweave.asking import STACK, act, names_of
 
 OPTIONS = (STACK,)
 USAGE = "[--json] [SERVICE …]"
+OPERANDS = Operands("running", many=True)
 HELP = """
 Stop services of the running stack, dependents first, and wait until nothing of them is left;
 without names all of them. The stack goes on: `portweave start` starts them again, `portweave down`

@@ -15,7 +15,7 @@ OPTIONS = (
     Option("--remove", about="have it no longer trusted"),
     Option("--dry-run", about="only show what would be done"),
     Option("-y", "--yes", about="agree beforehand"),
-    Option("--state-dir", metavar="DIR", about="the folder of the proxy"),
+    Option("--state-dir", metavar="DIR", values="folders", about="the folder of the proxy"),
 )
 USAGE = "[--remove] [--dry-run] [--yes]"
 HELP = """

@@ -6,7 +6,7 @@ import sys
 import time
 
 from portweave import colours
-from portweave.args import Args, Option
+from portweave.args import Args, Operands, Option
 from portweave.errors import PortHeldError, StackRunningError, UsageError
 from portweave.launch import check_profiles, origin_of, plan_of, project_of, wishes_of
 
@@ -24,17 +24,40 @@ if TYPE_CHECKING:
 OPTIONS = (
     Option("-d", "--detach", about="return when all are ready; the stack goes on"),
     Option("--timeout", metavar="SECONDS", about="how long a service may take to be ready (60)"),
-    Option("--restart", metavar="POLICY", about="no, on-failure[:N] or always, for all services"),
-    Option("--scale", metavar="NAME=N", many=True, about="run N instances of a service"),
-    Option("--profile", metavar="NAME", many=True, about="start the services of a profile too"),
+    Option(
+        "--restart",
+        metavar="POLICY",
+        values=("no", "on-failure", "always"),
+        about="no, on-failure[:N] or always, for all services",
+    ),
+    Option(
+        "--scale",
+        metavar="NAME=N",
+        many=True,
+        values="counts",
+        about="run N instances of a service",
+    ),
+    Option(
+        "--profile",
+        metavar="NAME",
+        many=True,
+        values="profiles",
+        about="start the services of a profile too",
+    ),
     Option("--no-deps", about="do not start what the named services depend on"),
     Option("--watch", about="restart a service when a file of its folder changes"),
     Option("--no-proxy", about="no names, and no proxy for them"),
     Option("--abort-on-exit", about="stop all when one service ends"),
-    Option("--exit-code-from", metavar="SERVICE", about="exit as this service does, when one ends"),
+    Option(
+        "--exit-code-from",
+        metavar="SERVICE",
+        values="services",
+        about="exit as this service does, when one ends",
+    ),
     Option("--dry-run", about="say what would be started, and in which order"),
 )
 USAGE = "[options] [SERVICE …]"
+OPERANDS = Operands("services", many=True)
 HELP = """
 Start the services of this worktree, or those that are named and what they depend on; show what
 they print; stop them all on Ctrl-C, dependents first. A second Ctrl-C kills them. With -d the stack

@@ -2,12 +2,13 @@
 
 import os
 
-from portweave.args import Args, Option
+from portweave.args import Args, Operands, Option
 from portweave.chosen import Chosen, choose
 from portweave.webnames import domain_of, hostname_of, url_of
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "SERVICE [--json]"
+OPERANDS = Operands("services")
 HELP = """
 Print the URL of SERVICE (web, or web.2): by its name where a proxy runs and has a route to it, else
 by its port.

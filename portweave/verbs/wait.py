@@ -3,7 +3,7 @@
 import os
 
 from portweave.allocator.jsontext import pretty
-from portweave.args import Args, Option
+from portweave.args import Args, Operands, Option
 from portweave.asking import STACK, instance_of, names_of, rows_of, say
 from portweave.client import PATIENCE_S, ask
 from portweave.errors import UsageError
@@ -12,10 +12,17 @@ from portweave.launch import seconds_of
 
 OPTIONS = (
     STACK,
-    Option("--for", metavar="ready|exit", dest="goal", about="what to wait for (ready)"),
+    Option(
+        "--for",
+        metavar="ready|exit",
+        dest="goal",
+        values=("ready", "exit"),
+        about="what to wait for (ready)",
+    ),
     Option("--timeout", metavar="SECONDS", about="for how long (60)"),
 )
 USAGE = "[--for ready|exit] [--timeout SECONDS] [--json] [SERVICE …]"
+OPERANDS = Operands("stacked", many=True)
 HELP = """
 Wait until services of the running stack are ready (one that is meant to end: have completed), or
 until they have ended and will not be started again; without names, all that were started.

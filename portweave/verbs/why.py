@@ -3,7 +3,7 @@
 import os
 
 from portweave.allocator.jsontext import is_list, is_object, pretty
-from portweave.args import Args
+from portweave.args import Args, Operands
 from portweave.asking import STACK, instance_of, names_of, rows_of
 from portweave.client import ask
 from portweave.errors import NoStackError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 OPTIONS = (STACK,)
 USAGE = "[--json] SERVICE …"
+OPERANDS = Operands("stacked", many=True)
 HELP = """
 Say what is wrong with a service: the cause (a port in use, a missing command or module, a crash, a
 dependency, …) and what to do, its last lines, and what differs from its last good run. Where it

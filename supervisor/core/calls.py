@@ -130,7 +130,9 @@ class Calls:
         peer.asks.clear()
         peer.held.clear()
         del self.peers[peer]
-        return self._outbox.take()
+        # It may have asked itself.
+        left = self._outbox.take()
+        return [one for one in left if not isinstance(one, tuple) or one[0] is not peer]
 
     def half_closed(self, peer: Peer, now_s: float) -> list[Action]:
         """A peer sends nothing more; it gets the answers that it waits for."""

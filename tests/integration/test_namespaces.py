@@ -34,6 +34,9 @@ def test_each_keeps_its_own_logs_memory_and_variables(
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    # Now there is a good start to be remembered.
+    for stack in (first, second):
+        stack.wait_for("app ready")
     kept = project / ".portweave/namespaces/second"
     assert "main" in (project / ".portweave/logs/app.log").read_text()
     assert "main" not in (kept / "logs/app.log").read_text()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portweave import errors
-from portweave.cli import VERBS
+from portweave.commandline import VERBS
 from portweave.findings import CODES
 
 if TYPE_CHECKING:

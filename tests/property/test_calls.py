@@ -76,7 +76,7 @@ class Machine(RuleBasedStateMachine):
     def do(self, actions: list[Action]) -> None:
         for action in actions:
             if isinstance(action, tuple):
-                assert action[0] in self.calls.peers or action[0] not in self.peers
+                assert action[0] in self.calls.peers
                 for line in action[1].split(b"\n")[:-1]:
                     self.take_line(action[0], line + b"\n")
 

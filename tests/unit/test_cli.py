@@ -9,7 +9,8 @@ import pytest
 
 from portweave import __version__
 from portweave.args import Option
-from portweave.cli import GLOBAL_OPTIONS, VERBS, main, report
+from portweave.cli import main, report
+from portweave.commandline import GLOBAL_OPTIONS, VERBS
 from portweave.errors import SpawnError, UsageError
 
 Capture = pytest.CaptureFixture[str]

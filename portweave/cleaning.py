@@ -1,0 +1,385 @@
+"""What portweave has left on this machine, each thing with how to remove it.
+
+Nothing here is removed by finding it. What somebody lives by is left alone, and told: live stacks,
+leases that hold, blocks with a listener, routes of living commands, another program's proxy. So is
+whatever lies in our folders and is not called as our files are.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from errno import ECONNREFUSED, ENOENT, ENOTDIR, ENOTEMPTY
+from functools import partial
+from socket import AF_UNIX, SOCK_STREAM, socket
+
+from portweave.allocator import leases
+from portweave.allocator.blocks import give_back, update
+from portweave.allocator.files import remove_all
+from portweave.allocator.hostsfile import without_block
+from portweave.allocator.listeners import listening
+from portweave.allocator.model import Entry, Key
+from portweave.allocator.registry import load, registry_path
+from portweave.allocator.routes import RouteStore
+from portweave.errors import StackRunningError
+from portweave.leftovers import finish_dead_stacks
+from portweave.supervisor.core.trust import steps
+from portweave.supervisor.core.value import value
+from portweave.supervisor.paths import (
+    Hold,
+    StackRecord,
+    is_held,
+    keys,
+    live_stacks,
+    read_record,
+    stacks_dir,
+)
+from portweave.supervisor.proxy.cafiles import ca_path
+from portweave.supervisor.proxy.start import stop
+from portweave.supervisor.proxy.station import find_proxy, routes_dir
+from portweave.supervisor.sockets import sockets_of
+from portweave.systemfile import read, replace
+from portweave.trusting import do, look
+
+# What lies in `.portweave/`, and in its folders.
+_WORKTREE_FILES = {
+    "": re.compile(r"\.gitignore|current\.env(\.tmp\..+)?"),
+    "logs": re.compile(r".+\.(log(\.\d+)?|idx\.\d+)"),
+    "runs": re.compile(r".+\.json(\.tmp\.\d+)?"),
+}
+_NOTHING = re.compile(r"(?!)")
+_PROXY_FILE = re.compile(
+    r"(proxy\.(pid|port|owner|tls|lock|log)|routes\.(json(\.copy|\.damaged-\d+)?|flock|owners)|ca\.lock)"
+    r"(\.tmp\..+)?"
+)
+_AUTHORITY_FILE = re.compile(r"ca(-key|-bundle)?\.pem(\.tmp\..+)?")
+
+
+@value
+class Leftover:
+    """Something to be removed.
+
+    Attributes:
+        kind: `worktree`, `block`, `registry`, `stack`, `socket`, `lease`, `proxy`, `ca`, `hosts` or
+            `trust`.
+        path: Where it lies.
+        about: What it is, in a few words.
+        remove: Removes it; what it returns, if that is lines, is to be told.
+        is_of_system: Whether it lies outside portweave's own folders: that is asked for apart.
+    """
+
+    kind: str
+    path: str
+    about: str
+    remove: Callable[[], object]
+    is_of_system: bool = False
+
+
+@value
+class Kept:
+    """Something that stays.
+
+    Attributes:
+        path: Where it lies, or what it is called.
+        why: In a few words.
+    """
+
+    path: str
+    why: str
+
+
+Found = Iterator[Leftover | Kept]
+
+
+def running(environ: Mapping[str, str], root: str | None) -> list[StackRecord]:
+    """The live stacks of a worktree, or, for None, of the machine."""
+    found = live_stacks(stacks_dir(environ))
+    return [stack for stack in found if root in (None, stack.root)]
+
+
+def worktrees(environ: Mapping[str, str], root: str) -> list[str]:
+    """The roots of a worktree, and of all that have ports."""
+    held = f"{leases.leases_dir(environ)}/"
+    roots = [entry.key.worktree_root for entry in load(registry_path(environ))]
+    return [place for place in dict.fromkeys([root, *roots]) if not place.startswith(held)]
+
+
+def of_worktree(root: str) -> Found:
+    """The `.portweave` of a worktree that no stack runs in."""
+    folder = f"{root.rstrip('/')}/.portweave"
+    if not os.path.isdir(folder):
+        return
+    if os.path.islink(folder):
+        yield Kept(folder, "it is a link")
+        return
+    own: list[str] = []
+    foreign: list[str] = []
+    counts: dict[str, int] = {}
+    places = _places(folder)
+    for inner, pattern in places.items():
+        place = f"{folder}/{inner}".rstrip("/")
+        # What lies behind a link is not looked at, as its name is not one of ours.
+        for name in () if os.path.islink(place) else _names(place):
+            path = f"{inner}/{name}".lstrip("/")
+            if pattern.fullmatch(name):
+                own.append(path)
+                counts[inner] = counts.get(inner, 0) + 1
+            elif path not in places or os.path.islink(f"{folder}/{path}"):
+                foreign.append(path)
+    if own or not foreign:
+        told = [name for name in own if "/" not in name]
+        size_bytes = sum(_size_bytes(f"{folder}/{name}") for name in own if "/" in name)
+        told += [f"{count} files of {inner}" for inner, count in counts.items() if inner]
+        about = f"{', '.join(told) or 'nothing in it'} ({_told(size_bytes)})"
+        folders = [f"{folder}/{inner}".rstrip("/") for inner in reversed(places)]
+        yield Leftover("worktree", folder, about, partial(_remove, _in(folder, own), *folders))
+    for name in foreign:
+        yield Kept(f"{folder}/{name}", "it is not portweave's")
+
+
+def _places(folder: str) -> dict[str, re.Pattern[str]]:
+    """Folders of a `.portweave` and what of ours lies in them; those above before those within."""
+    places = dict(_WORKTREE_FILES)
+    chosen = f"{folder}/namespaces"
+    for namespace in () if os.path.islink(chosen) else _names(chosen):
+        if os.path.isdir(f"{chosen}/{namespace}") and not os.path.islink(f"{chosen}/{namespace}"):
+            places["namespaces"] = _NOTHING
+            for inner, pattern in _WORKTREE_FILES.items():
+                places[f"namespaces/{namespace}/{inner}".rstrip("/")] = pattern
+    return places
+
+
+def of_registry(environ: Mapping[str, str]) -> Found:
+    """Blocks of worktrees that are gone, and what was set aside."""
+    path = registry_path(environ)
+    held = f"{leases.leases_dir(environ)}/"
+    for entry in load(path):
+        root = entry.key.worktree_root
+        if not os.path.isdir(root) and not root.startswith(held):
+            about = f"the ports of a worktree that is gone: {_ports(entry)}"
+            # Whatever is written to the registry leaves those that are gone out.
+            yield Leftover("block", root, about, partial(update, path, _same, environ))
+    folder, name = os.path.split(os.path.realpath(path))
+    for other in _names(folder):
+        if other.startswith(f"{name}.damaged."):
+            aside = f"{folder}/{other}"
+            about = "a damaged registry that was set aside"
+            yield Leftover("registry", aside, about, partial(remove_all, aside))
+
+
+def of_blocks(environ: Mapping[str, str], root: str | None) -> Found:
+    """The ports of a worktree, or, for None, of all; npm portweave's among them."""
+    path = registry_path(environ)
+    held = f"{leases.leases_dir(environ)}/"
+    for entry in load(path):
+        place = entry.key.worktree_root
+        if root not in (None, place) or place.startswith(held) or not os.path.isdir(place):
+            continue
+        busy = sorted(listening(entry.ports.values()))
+        if busy:
+            yield Kept(place, f"its ports: something listens on {', '.join(map(str, busy))}")
+            continue
+        give = partial(give_back, path, partial(_is_key, entry.key), environ)
+        yield Leftover("block", place, f"its ports: {_ports(entry)}", partial(_quietly, give))
+
+
+def of_stacks(environ: Mapping[str, str]) -> Found:
+    """Stacks that were killed, locks that nobody holds, and sockets that nobody answers."""
+    folder = stacks_dir(environ)
+    for key in keys(folder, held=False):
+        record = read_record(folder, key)
+        name = f"{record.project}/{record.namespace} ({record.root})" if record else key
+        about = f"the stack {name} was killed: its record, and what is left of its processes"
+        # Of all that there are: the first one does it.
+        yield Leftover("stack", f"{folder}/{key}.json", about, partial(_finish, environ))
+    idle = {name.rpartition(".")[0] for name in _names(folder) if name.endswith(".lock")}
+    for key in sorted(idle):
+        if is_held(folder, key):
+            continue
+        path = f"{folder}/{key}.lock"
+        if read_record(folder, key) is None:
+            about = "the lock of a stack that has ended"
+            yield Leftover("stack", path, about, partial(_drop_lock, folder, key))
+        for path in sockets_of(environ, folder, key):
+            if _is_silent(path):
+                about = "a socket that nobody answers"
+                yield Leftover("socket", path, about, partial(_remove, [path]))
+
+
+def of_leases(environ: Mapping[str, str]) -> Found:
+    """Leases that are over."""
+    holding, over = leases.look(leases.leases_dir(environ), time.time())
+    for path in over:
+        about = "a lease that is over, with its ports"
+        yield Leftover("lease", path, about, partial(_reclaim, environ))
+    for terms in holding:
+        yield Kept(terms.lease_id, f"the lease holds: portweave lease --release {terms.lease_id}")
+
+
+def of_proxy(environ: Mapping[str, str], folder: str) -> Found:
+    """The proxy, its routes, and the CA; nothing of it where somebody still needs it."""
+    if not os.path.isdir(folder):
+        return
+    store = RouteStore(folder, private=True)
+    proxy = find_proxy(store)
+    if proxy is not None and not proxy.is_ours:
+        yield Kept(folder, f"its proxy is another program's (pid {proxy.pid}: {proxy.command})")
+        return
+    owners = [route for route in store.load_routes() if route.pid]
+    if owners:
+        names = ", ".join(f"{route.hostname} of pid {route.pid}" for route in owners)
+        yield Kept(folder, f"there are routes of what runs: {names}")
+        return
+    if proxy is not None:
+        about = f"the proxy that runs (pid {proxy.pid}, port {proxy.port})"
+        yield Leftover("proxy", store.pid_path, about, partial(stop, store))
+    aliases = [route.hostname for route in store.load_routes()]
+    authority = [name for name in _names(folder) if _AUTHORITY_FILE.fullmatch(name)]
+    if authority:
+        about = f"the CA: {', '.join(authority)}"
+        yield Leftover("ca", ca_path(folder), about, partial(_remove, _in(folder, authority)))
+    own = [name for name in _names(folder) if _PROXY_FILE.fullmatch(name)]
+    if own:
+        about = ", ".join(own)
+        if aliases:
+            about += f" (names of {', '.join(aliases)})"
+        yield Leftover("proxy", folder, about, partial(_remove, _in(folder, own)))
+    for name in _names(folder):
+        if name == "routes.lock":
+            yield Kept(f"{folder}/{name}", "somebody is changing the routes")
+        elif name not in (*own, *authority):
+            yield Kept(f"{folder}/{name}", "it is not portweave's")
+
+
+def of_trust(environ: Mapping[str, str]) -> Found:
+    """What the system and its browsers have been told of the CA."""
+    folder = os.path.abspath(routes_dir(environ))
+    if not os.path.exists(ca_path(folder)):
+        return
+    for step in steps(look(folder, environ), remove=True):
+        about = f"trust in the CA, {step.about}: {' '.join(step.argv)}"
+        remove = partial(do, step, environ)
+        yield Leftover("trust", ca_path(folder), about, remove, is_of_system=True)
+
+
+def of_hosts(path: str) -> Found:
+    """Our lines of /etc/hosts, or of another such file."""
+    before = read(path)
+    after = without_block(before)
+    if after != before:
+        count = before.count("\n") - after.count("\n")
+        about = f"{count} lines between the marks of portweave"
+        remove = partial(replace, path, after)
+        yield Leftover("hosts", path, about, remove, is_of_system=True)
+
+
+def drop_empty(environ: Mapping[str, str]) -> None:
+    """Remove those of our folders that have become empty.
+
+    That of the sockets stays: a stack with another state folder may be about to use it.
+    """
+    state = leases.state_dir(environ)
+    for folder in (stacks_dir(environ), leases.leases_dir(environ), routes_dir(environ), state):
+        _drop(folder)
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _in(folder: str, names: list[str]) -> list[str]:
+    return [f"{folder}/{name}" for name in names]
+
+
+def _remove(paths: list[str], *folders: str) -> None:
+    for path in paths:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            continue
+    for folder in folders:
+        _drop(folder)
+
+
+def _drop(folder: str) -> None:
+    """Remove a folder if it is empty."""
+    try:
+        os.rmdir(folder)
+    except OSError as error:
+        # A link is not one.
+        if error.errno not in (ENOENT, ENOTDIR, ENOTEMPTY):
+            raise
+
+
+def _same(entries: list[Entry]) -> tuple[list[Entry], None]:
+    return entries, None
+
+
+def _is_key(key: Key, other: Key) -> bool:
+    return key == other
+
+
+def _quietly(act: Callable[[], object]) -> None:
+    act()
+
+
+def _finish(environ: Mapping[str, str]) -> list[str]:
+    told = finish_dead_stacks(environ)
+    folder = stacks_dir(environ)
+    for name in _names(folder):
+        key, _, kind = name.rpartition(".")
+        if kind == "lock" and not os.path.exists(f"{folder}/{key}.json"):
+            _drop_lock(folder, key)
+    return told
+
+
+def _drop_lock(folder: str, key: str) -> None:
+    try:
+        hold = Hold(folder, key)
+    except StackRunningError:  # it has been started meanwhile
+        return
+    with hold:
+        hold.drop()
+
+
+def _reclaim(environ: Mapping[str, str]) -> None:
+    leases.reclaim(environ)
+    update(registry_path(environ), _same, environ)
+
+
+def _is_silent(path: str) -> bool:
+    """Whether a socket is one, and has nobody behind it."""
+    with socket(AF_UNIX, SOCK_STREAM) as probe:
+        probe.settimeout(0.1)
+        try:
+            probe.connect(path)
+        except OSError as error:
+            return error.errno == ECONNREFUSED
+    return False
+
+
+def _size_bytes(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0
+
+
+def _told(size_bytes: int) -> str:
+    size, unit = float(size_bytes), "B"
+    for larger in ("KiB", "MiB", "GiB"):
+        if size < 1024:
+            break
+        size, unit = size / 1024, larger
+    return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
+
+
+def _ports(entry: Entry) -> str:
+    ports = sorted(entry.ports.values())
+    if not ports:
+        return "none"
+    is_row = ports[-1] - ports[0] == len(ports) - 1 and len(ports) > 1
+    return f"{ports[0]}-{ports[-1]}" if is_row else ", ".join(map(str, ports))

@@ -1,0 +1,223 @@
+"""The names that a shell offers behind a word: `portweave __complete KIND [WORD …]`.
+
+What the scripts of `portweave completion` ask while a key is being pressed. So it imports little,
+says nothing but names, takes a second and a half at most, and starts, ends and writes nothing.
+"""
+
+import os
+from importlib import import_module
+
+from portweave.args import Args, parse
+from portweave.commandline import GLOBAL_OPTIONS, VERBS
+from portweave.errors import PortweaveError
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    # A name, and what is told beside it.
+    Names = Iterable[tuple[str, str]]
+
+_PATIENCE_S = 1.5
+# A supervisor that stands still leaves time for what the definition file knows.
+_SILENCE_S = 0.7
+_RESTING = ("stopped", "exited", "completed", "failed", "blocked")
+
+
+def answer(words: list[str]) -> int:
+    """Print the names of a kind, a line each: the name, a tab, and what it is.
+
+    Args:
+        words: The kind, one of `portweave.args.NAME_KINDS`, and the words of the command line
+            before the one that is completed, without the program's. Whatever is wrong with them,
+            no name is printed.
+    """
+    _end_in_time()
+    try:
+        line = _Line(words[1:])
+        lines = [
+            f"{name}\t{about}\n"
+            for name, about in ANSWERS[words[0]](line)
+            if name.isprintable() and name not in line.named
+        ]
+        os.write(1, "".join(dict.fromkeys(lines)).encode("utf-8", "surrogateescape"))
+    except (PortweaveError, ArithmeticError, LookupError, OSError, ValueError):
+        # A shell that completes shows errors in the middle of the command.
+        return 1
+    return 0
+
+
+def _end_in_time() -> None:
+    """Have the process end silently when its time is up, whatever it waits for."""
+    # `signal` itself makes its enums anew, which takes longer than all the rest.
+    signal = __import__("_signal")
+    signal.signal(signal.SIGALRM, _end)
+    signal.setitimer(signal.ITIMER_REAL, _PATIENCE_S)
+
+
+def _end(number: int, frame: object) -> None:
+    del number, frame
+    os._exit(1)
+
+
+class _Line:
+    """The command line so far.
+
+    Attributes:
+        args: Its options and operands.
+        named: What has been named already, and is not offered again.
+    """
+
+    def __init__(self, words: list[str]) -> None:
+        self.args = args = Args()
+        try:
+            verb, *rest = parse(words, GLOBAL_OPTIONS, args, stop_at_operand=True) or [""]
+            options = GLOBAL_OPTIONS
+            # Few have one, and most of the time is what verbs import.
+            if verb in VERBS and any(word.startswith("-") for word in rest):
+                options += import_module(f"portweave.verbs.{verb}").OPTIONS
+            parse(rest, options, args)
+        except PortweaveError:
+            # The last option still lacks its value, which may be what is asked for.
+            pass
+        self.named = frozenset(args.operands)
+
+    def instances(self) -> list[str]:
+        """The instances that the definition file speaks of."""
+        from portweave.prepare import check_selection, find_project
+
+        config = self.args.text("config")
+        count = check_selection(config, self.args.text("count"))
+        project = find_project(os.getcwd(), config=config, count=count, environ=os.environ)
+        return list(project.instances())
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The instances of the live stack, each with its state; none where none runs."""
+        from portweave.allocator.jsontext import is_list, is_object
+        from portweave.asking import instance_of
+        from portweave.client import ask
+
+        try:
+            found = ask(self.args, os.environ, "/supervisor/ps", patience_s=_SILENCE_S)
+        except PortweaveError:
+            return []
+        rows = found.get("services") if is_object(found) else None
+        return [
+            (instance_of(row), str(row.get("state")))
+            for row in (rows if is_list(rows) else [])
+            if is_object(row)
+        ]
+
+
+def _services(line: _Line) -> "Names":
+    return [(name, "service") for name in line.instances()]
+
+
+def _stacked(line: _Line) -> "Names":
+    return line.rows() or _services(line)
+
+
+def _running(line: _Line) -> "Names":
+    return [(name, state) for name, state in line.rows() if state not in _RESTING]
+
+
+def _idle(line: _Line) -> "Names":
+    states = dict(line.rows())
+    return [
+        (name, states.get(name, "service"))
+        for name in [*states, *(() if line.args.flag("stack") else line.instances())]
+        if states.get(name, _RESTING[0]) in _RESTING
+    ]
+
+
+def _logged(line: _Line) -> "Iterator[tuple[str, str]]":
+    from portweave.prepare import find_worktree, logs_dir
+
+    if line.args.flag("stack"):
+        yield from line.rows()
+        return
+    worktree = find_worktree(os.getcwd(), line.args.text("config"), os.environ)
+    try:
+        names = sorted(os.listdir(logs_dir(worktree.root, worktree.namespace)))
+    except OSError:
+        names = []
+    for name in names:
+        if name.endswith(".log"):
+            yield name.removesuffix(".log"), "log"
+    try:
+        found = line.instances()
+    except PortweaveError:
+        return
+    for name in found:
+        if f"{name}.log" not in names:
+            yield name, "service"
+
+
+def _counts(line: _Line) -> "Names":
+    names = [name for name, _ in line.rows()] if line.args.flag("stack") else line.instances()
+    given = {word.partition("=")[0] for word in (*line.args.operands, *line.args.texts("scale"))}
+    return [(f"{name}=", "instances") for name in names if "." not in name and name not in given]
+
+
+def _addresses(line: _Line) -> "Names":
+    return [
+        *((f"{name}/", state) for name, state in _running(line)),
+        ("supervisor/", "the supervisor itself"),
+    ]
+
+
+def _stacks(line: _Line) -> "Names":
+    from portweave.supervisor.paths import live_stacks, stacks_dir
+
+    del line  # they are the machine's
+    found = live_stacks(stacks_dir(os.environ))
+    return [(f"{stack.project}/{stack.namespace}", stack.root) for stack in found]
+
+
+def _profiles(line: _Line) -> "Names":
+    from portweave.prepare import find_project
+
+    project = find_project(
+        os.getcwd(), config=line.args.text("config"), count=None, environ=os.environ
+    )
+    given = line.args.texts("profile")
+    return [
+        (profile, "profile")
+        for service in project.definitions.services
+        for profile in service.profiles
+        if profile not in given
+    ]
+
+
+def _aliases(line: _Line) -> "Names":
+    from portweave.allocator.routes import RouteStore
+    from portweave.supervisor.proxy.station import routes_dir
+
+    routes = RouteStore(line.args.text("state_dir") or routes_dir(os.environ)).load_routes()
+    return [(route.hostname, f"port {route.port}") for route in routes if route.pid == 0]
+
+
+def _leases(line: _Line) -> "Names":
+    from portweave.leases import holding
+
+    given = line.args.texts("release")
+    return [
+        (lease.id, f"ports {', '.join(map(str, lease.ports))}")
+        for lease in holding(os.environ)
+        if lease.id not in given
+    ]
+
+
+ANSWERS: "dict[str, Callable[[_Line], Names]]" = {
+    "addresses": _addresses,
+    "aliases": _aliases,
+    "counts": _counts,
+    "idle": _idle,
+    "leases": _leases,
+    "logged": _logged,
+    "profiles": _profiles,
+    "running": _running,
+    "services": _services,
+    "stacked": _stacked,
+    "stacks": _stacks,
+}

@@ -1,0 +1,1 @@
+"""A stack as files for other supervisors: systemd, Docker Compose, Kubernetes."""

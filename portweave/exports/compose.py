@@ -1,0 +1,174 @@
+"""A file for Docker Compose: https://github.com/compose-spec/compose-spec/blob/main/spec.md."""
+
+import os
+from collections.abc import Iterator, Mapping
+from shlex import join, quote
+
+from portweave.exports.model import (
+    Exported,
+    Stack,
+    Unit,
+    as_yaml,
+    gather,
+    header,
+    label_of,
+    labels_of,
+)
+from portweave.layers import compose_name
+from portweave.supervisor.core.plan import Condition, When
+
+FORM = "compose"
+FILE = "compose.yaml"
+_LONGEST = 63
+_CONDITIONS = {
+    Condition.STARTED: "service_started",
+    Condition.READY: "service_healthy",
+    Condition.COMPLETED: "service_completed_successfully",
+}
+
+
+def export(stack: Stack) -> Exported:
+    """The file of a stack.
+
+    Raises:
+        ExportNameError: Two services would have one name.
+    """
+    labels = labels_of((unit.name for unit in stack.units), label_of, _LONGEST)
+    units = {unit.name: unit for unit in stack.units}
+    notes = [*stack.notes]
+    services: dict[str, object] = {}
+    for unit in stack.units:
+        services[labels[unit.name]] = _service(unit, stack, labels, units)
+        notes += _notes(unit, stack, units)
+    document = {"name": compose_name(stack.project, stack.namespace), "services": services}
+    told = gather(notes)
+    return Exported(((FILE, header(FORM, told) + as_yaml([document])),), told)
+
+
+def _service(
+    unit: Unit, stack: Stack, labels: Mapping[str, str], units: Mapping[str, Unit]
+) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    if unit.image:
+        fields["image"] = _plain(unit.image)
+    elif unit.has_image:
+        fields["build"] = {"context": _plain(_relative(unit.folder, stack.place))}
+    else:
+        fields["image"] = image_of(unit, stack)
+    fields["command"] = [_plain(word) for word in unit.argv]
+    variables: dict[str, str | None] = {n: _plain(t) for n, t in unit.variables().items()}
+    # Without a value it is the one that whoever starts it has.
+    variables |= dict.fromkeys(unit.passed)
+    if variables:
+        fields["environment"] = variables
+    if unit.files:
+        fields["env_file"] = [
+            {"path": _plain(_relative(file.path, stack.place)), "required": file.required}
+            for file in unit.files
+        ]
+    if unit.port is not None:
+        fields["ports"] = [f"127.0.0.1:{unit.port}:{unit.port}"]
+    if unit.needs:
+        fields["depends_on"] = {
+            labels[need.instance]: {"condition": _condition(need.condition, units[need.instance])}
+            for need in unit.needs
+        }
+    check = _healthcheck(unit)
+    if check is not None:
+        fields["healthcheck"] = check
+    fields["restart"] = _restart(unit)
+    fields["stop_signal"] = unit.stop_signal
+    fields["stop_grace_period"] = _span(unit.stop_grace_s)
+    # As portweave does, something takes what its children leave behind.
+    fields["init"] = True
+    if unit.tty:
+        fields["tty"] = True
+    return fields
+
+
+def image_of(unit: Unit, stack: Stack) -> str:
+    """What an image is called that nobody has named: the instances of a service share it."""
+    return f"{label_of(stack.project)}-{label_of(unit.service)}"
+
+
+def _condition(condition: Condition, needed: Unit) -> str:
+    if condition is Condition.READY and _healthcheck(needed) is None:
+        return _CONDITIONS[Condition.STARTED]
+    return _CONDITIONS[condition]
+
+
+def _healthcheck(unit: Unit) -> dict[str, object] | None:
+    if unit.oneshot:
+        return None
+    test = check_of(unit)
+    if test is None:
+        return None
+    return {
+        "test": [_plain(word) for word in test],
+        "interval": _span(max(unit.ready.interval_s, 1.0)),
+        "timeout": "5s",
+        "retries": 3,
+        "start_period": _span(unit.ready.timeout_s),
+    }
+
+
+def check_of(unit: Unit) -> list[str] | None:
+    """The command that tells whether an instance is ready, for its container; None for none."""
+    ready = unit.ready
+    if ready.http is None and ready.tcp is None:
+        return None if ready.exec is None else ["CMD", *ready.exec]
+    tests: list[str] = []
+    if ready.http is not None:
+        url = quote(ready.http)
+        # An image has one of them, or none.
+        tests.append(f"{{ curl -kfsS -o /dev/null {url} || wget -qO /dev/null {url}; }}")
+    if ready.tcp is not None:
+        port = ready.tcp
+        tests.append(f"{{ nc -z 127.0.0.1 {port} || bash -c '</dev/tcp/127.0.0.1/{port}'; }}")
+    if ready.exec is not None:
+        tests.append(join(ready.exec))
+    return ["CMD-SHELL", " && ".join(tests)]
+
+
+def _restart(unit: Unit) -> str:
+    limit = unit.restart.limit
+    if unit.restart.when is When.ON_FAILURE and limit is not None:
+        return f"on-failure:{limit}" if limit else "no"
+    return unit.restart.when.value
+
+
+def _notes(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[str]:
+    for note in unit.left_out:
+        yield f"{unit.name}: {note}"
+    if not unit.image and not unit.has_image:
+        yield (
+            f"{unit.name}: nothing says how its image is made: {image_of(unit, stack)} has to be"
+            f" built, or another named with --image {unit.service}=IMAGE"
+        )
+    for need in unit.needs:
+        if need.condition is Condition.READY and _healthcheck(units[need.instance]) is None:
+            yield f"{unit.name}: it only waits for {need.instance} to be started, not to be ready"
+    yield from unprobed(unit)
+
+
+def unprobed(unit: Unit) -> Iterator[str]:
+    """What containers cannot be asked for."""
+    if unit.ready.log is not None:
+        yield f"{unit.name}: ready.log: nothing reads its output"
+    if unit.ready.notify:
+        yield f"{unit.name}: ready.notify: a container cannot tell"
+
+
+def _relative(path: str, place: str) -> str:
+    relative = os.path.relpath(path, place)
+    is_plain = relative in (".", "..") or relative.startswith("../")
+    return relative if is_plain else f"./{relative}"
+
+
+def _plain(text: str) -> str:
+    """Text in which Compose does not put in variables of its own."""
+    return text.replace("$", "$$")
+
+
+def _span(time_s: float) -> str:
+    return f"{round(time_s * 1000)}ms" if time_s % 1 else f"{int(time_s)}s"

@@ -1,0 +1,252 @@
+"""Manifests for Kubernetes: a Deployment or a Job for each service, and a Service for its port.
+
+https://kubernetes.io/docs/reference/kubernetes-api/
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from shlex import join, quote
+from urllib.parse import urlsplit
+
+from portweave.exports.compose import image_of, unprobed
+from portweave.exports.model import (
+    Exported,
+    Stack,
+    Unit,
+    VariableFile,
+    as_yaml,
+    gather,
+    header,
+    is_own_url,
+    label_of,
+    labels_of,
+    unread,
+    whole_seconds,
+)
+from portweave.layers import compose_name
+from portweave.supervisor.core.plan import Condition, When
+
+FORM = "kubernetes"
+# RFC 1035, section 2.3.4; and what has the name of a Service in a variable's.
+_LONGEST = 63
+_WAITER = "busybox:1.36"
+Manifest = dict[str, object]
+
+
+def export(stack: Stack) -> Exported:
+    """The manifests of a stack, a file for each service.
+
+    Raises:
+        ExportNameError: Two services would have one name.
+    """
+    # Each has an address of its own here, so that all of them may have the same port.
+    units = {unit.service: unit for unit in stack.units if unit.number == 1}
+    labels = labels_of(units, label_of, _LONGEST)
+    notes = [*stack.notes, *_secret_notes(stack), *unread(stack.units, "kubectl")]
+    files: list[tuple[str, str]] = []
+    for service, unit in units.items():
+        own = list(_notes(unit, stack, units))
+        text = as_yaml(_manifests(unit, stack, labels, units), starts="---\n")
+        files.append((f"{labels[service]}.yaml", header(FORM, own) + text))
+        notes += own
+    return Exported(tuple(files), gather(notes))
+
+
+def _manifests(
+    unit: Unit, stack: Stack, labels: Mapping[str, str], units: Mapping[str, Unit]
+) -> Iterator[Manifest]:
+    name = labels[unit.service]
+    common = {
+        "app.kubernetes.io/name": name,
+        "app.kubernetes.io/part-of": label_of(stack.project)[:_LONGEST].rstrip("-"),
+        "app.kubernetes.io/instance": label_of(stack.namespace)[:_LONGEST].rstrip("-"),
+    }
+    metadata = {"name": name, "labels": {**common, "app.kubernetes.io/managed-by": "portweave"}}
+    pod: Manifest = {
+        "metadata": {"labels": common},
+        "spec": _pod(unit, stack, name, labels, units),
+    }
+    if unit.oneshot:
+        limit = unit.restart.limit
+        retries = 0 if unit.restart.when is When.NO else 6 if limit is None else limit
+        spec: Manifest = {"backoffLimit": retries, "template": pod}
+        yield {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+    else:
+        spec = {
+            "replicas": unit.replicas,
+            "selector": {"matchLabels": common},
+            "template": pod,
+        }
+        yield {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+    if unit.port is not None:
+        yield {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {
+                "selector": common,
+                "ports": [{"name": "main", "port": unit.port, "targetPort": unit.port}],
+            },
+        }
+
+
+def _pod(
+    unit: Unit, stack: Stack, name: str, labels: Mapping[str, str], units: Mapping[str, Unit]
+) -> Manifest:
+    container: Manifest = {
+        "name": name,
+        "image": unit.image or image_of(unit, stack),
+        "args": [_plain(word) for word in unit.argv],
+    }
+    env: list[Manifest] = [
+        {"name": key, "value": _plain(text)} for key, text in unit.variables().items()
+    ]
+    secret = compose_name(stack.project, stack.namespace)
+    for key in unit.passed:
+        chosen = {"name": f"{_secret(secret)}-outside", "key": key, "optional": True}
+        env.append({"name": key, "valueFrom": {"secretKeyRef": chosen}})
+    if env:
+        container["env"] = env
+    if unit.files:
+        container["envFrom"] = [
+            {"secretRef": {"name": _secret_of(file, stack), "optional": not file.required}}
+            for file in unit.files
+        ]
+    if unit.port is not None:
+        container["ports"] = [{"name": "main", "containerPort": unit.port}]
+    if unit.tty:
+        container["tty"] = True
+    container |= _probes(unit)
+    waits = _waits(unit, labels, units)
+    return {
+        **({"initContainers": waits} if waits else {}),
+        "containers": [container],
+        "restartPolicy": "Never" if unit.oneshot else "Always",
+        "terminationGracePeriodSeconds": whole_seconds(unit.stop_grace_s),
+        # The variables that it makes of all Services would hide ours: WEB_PORT=tcp://…
+        "enableServiceLinks": False,
+    }
+
+
+def _probes(unit: Unit) -> Manifest:
+    handler = _handler(unit)
+    if handler is None or unit.oneshot:
+        return {}
+    ready = unit.ready
+    period_s = max(1, whole_seconds(ready.interval_s))
+    probe = {**handler, "periodSeconds": period_s, "timeoutSeconds": 5, "failureThreshold": 3}
+    if not ready.written:
+        return {"readinessProbe": probe}
+    tries = max(1, whole_seconds(ready.timeout_s / period_s))
+    # One that is not ready in time has failed; later it is only no longer asked.
+    return {"startupProbe": {**probe, "failureThreshold": tries}, "readinessProbe": probe}
+
+
+def _handler(unit: Unit) -> Manifest | None:
+    ready = unit.ready
+    given = [one for one in (ready.http, ready.tcp, ready.exec) if one is not None]
+    if not given:
+        return None
+    if len(given) == 1 and ready.http is not None and is_own_url(ready.http, unit.port):
+        parts = urlsplit(ready.http)
+        path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+        scheme = parts.scheme.upper()
+        return {"httpGet": {"path": path, "port": unit.port, "scheme": scheme}}
+    if len(given) == 1 and ready.tcp is not None:
+        return {"tcpSocket": {"port": ready.tcp}}
+    if len(given) == 1 and ready.exec is not None:
+        return {"exec": {"command": list(ready.exec)}}
+    # One probe has one handler, and all that is written has to hold.
+    tests: list[str] = []
+    if ready.http is not None:
+        url = quote(ready.http)
+        tests.append(f"{{ curl -kfsS -o /dev/null {url} || wget -qO /dev/null {url}; }}")
+    if ready.tcp is not None:
+        tests.append(f"nc -z 127.0.0.1 {ready.tcp}")
+    if ready.exec is not None:
+        tests.append(join(ready.exec))
+    return {"exec": {"command": ["/bin/sh", "-c", " && ".join(tests)]}}
+
+
+def _waits(unit: Unit, labels: Mapping[str, str], units: Mapping[str, Unit]) -> list[Manifest]:
+    """Containers that end once what is needed can be reached: a Service leads to what is ready."""
+    found: list[Manifest] = []
+    for service in _needed(unit, Condition.READY):
+        port = units[service].port
+        if port is not None:
+            name = labels[service]
+            loop = f"until nc -z -w 1 {name} {port}; do sleep 1; done"
+            found.append(
+                {
+                    "name": f"wait-{name}"[:_LONGEST].rstrip("-"),
+                    "image": _WAITER,
+                    "command": ["/bin/sh", "-c", loop],
+                }
+            )
+    return found
+
+
+def _needed(unit: Unit, condition: Condition) -> list[str]:
+    names = [need.instance.partition(".")[0] for need in unit.needs if need.condition is condition]
+    return list(dict.fromkeys(names))
+
+
+def _notes(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[str]:
+    name = unit.service
+    for note in unit.left_out:
+        yield f"{name}: {note}"
+    if not unit.image:
+        yield (
+            f"{name}: {image_of(unit, stack)} has to be built and pushed, or another named with"
+            f" --image {name}=IMAGE"
+        )
+    if unit.replicas > 1 and not unit.oneshot:
+        yield f"{name}: its {unit.replicas} instances share a port and PORTWEAVE_INSTANCE=1"
+    if unit.replicas > 1 and unit.oneshot:
+        yield f"{name}: it runs once, not {unit.replicas} times"
+    for other in _needed(unit, Condition.COMPLETED):
+        yield (
+            f"{name}: it does not wait for {other}: kubectl wait --for=condition=complete"
+            f" job/{label_of(other)}"
+        )
+    for other in _needed(unit, Condition.STARTED):
+        yield f"{name}: it does not wait until {other} was started"
+    for other in _needed(unit, Condition.READY):
+        if units[other].port is None:
+            yield f"{name}: it does not wait for {other}, which has no port"
+    if not unit.oneshot and unit.restart.when is not When.ALWAYS:
+        yield f"{name}: restart: {unit.restart.when.value}: a Deployment always starts it again"
+    if unit.stop_signal != "SIGTERM":
+        yield f"{name}: stopSignal: {unit.stop_signal}: the image has to say so (STOPSIGNAL)"
+    yield from unprobed(unit)
+
+
+def _secret_notes(stack: Stack) -> Iterator[str]:
+    files = dict.fromkeys(file.path for unit in stack.units for file in unit.files)
+    for path in files:
+        name = _secret_of(VariableFile(path, required=False), stack)
+        shown = path.removeprefix(f"{stack.root.rstrip('/')}/")
+        command = f"kubectl create secret generic {name} --from-env-file={quote(shown)}"
+        yield f"the variables of {shown} are to be a secret: {command}"
+    passed = sorted({key for unit in stack.units for key in unit.passed})
+    if passed:
+        name = f"{_secret(compose_name(stack.project, stack.namespace))}-outside"
+        words = " ".join(f'--from-literal={key}="${key}"' for key in passed)
+        yield (
+            f"what comes from outside is to be a secret: kubectl create secret generic {name}"
+            f" {words}"
+        )
+
+
+def _secret_of(file: VariableFile, stack: Stack) -> str:
+    shown = file.path.removeprefix(f"{stack.root.rstrip('/')}/")
+    return f"{_secret(compose_name(stack.project, stack.namespace))}-{label_of(shown)}"
+
+
+def _secret(name: str) -> str:
+    return name.replace("_", "-").strip("-")
+
+
+def _plain(text: str) -> str:
+    """Text in which Kubernetes does not put in variables: `$(X)` is one, and `$$` is `$`."""
+    return re.sub(r"\$(?=[$(])", "$$", text)

@@ -1,0 +1,195 @@
+"""User units of systemd: a service for each instance, and a target for the stack.
+
+systemd.service(5), systemd.exec(5), systemd.unit(5), systemd.syntax(7).
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from shlex import join, quote
+
+from portweave.exports.model import Exported, Stack, Unit, gather, header, labels_of, unread
+from portweave.supervisor.core.plan import Condition, When
+
+FORM = "systemd"
+_PAUSE_S = 0.2
+# How long units wait for one that is only thought to come to listen.
+_GUESS_S = 10
+# unit(5): the name with its prefix and its kind has 256 characters at most.
+_LONGEST = 200
+
+
+def export(stack: Stack) -> Exported:
+    """The units of a stack.
+
+    Raises:
+        ExportNameError: Two units would have one name.
+    """
+    base = f"portweave-{_safe(stack.project)}-{_safe(stack.namespace)}"
+    labels = labels_of((unit.name for unit in stack.units), _safe, _LONGEST - len(base))
+    names = {name: f"{base}-{label}.service" for name, label in labels.items()}
+    target = f"{base}.target"
+    notes = [*stack.notes, *unread(stack.units, "systemd")]
+    notes += [note for unit in stack.units for note in _notes(unit)]
+    told = gather(notes)
+    files = [(target, _target(stack, list(names.values()), told))]
+    files += [(names[unit.name], _service(unit, stack, target, names)) for unit in stack.units]
+    return Exported(tuple(files), told)
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9:_.-]+", "-", name)
+
+
+def _target(stack: Stack, names: list[str], told: tuple[str, ...]) -> str:
+    lines = [
+        "[Unit]",
+        f"Description={_line(f'{stack.project}, worktree {stack.namespace}')}",
+        f"Documentation=file://{_line(stack.root).replace(' ', '%%20')}",
+        *(f"Wants={name}" for name in names),
+        "",
+        "[Install]",
+        "WantedBy=default.target",
+    ]
+    return header(FORM, told) + "\n".join(lines) + "\n"
+
+
+def _service(unit: Unit, stack: Stack, target: str, names: Mapping[str, str]) -> str:
+    lines = [
+        "[Unit]",
+        f"Description={_line(f'{unit.name} of {stack.project}, worktree {stack.namespace}')}",
+        f"PartOf={target}",
+    ]
+    for need in unit.needs:
+        # What is only to have been started may end again.
+        kind = "Wants" if need.condition is Condition.STARTED else "Requires"
+        lines += [f"{kind}={names[need.instance]}", f"After={names[need.instance]}"]
+    limit = unit.restart.limit
+    if unit.restart.when is not When.NO:
+        interval_s = 0 if limit is None else 300
+        lines.append(f"StartLimitIntervalSec={interval_s}")
+        if limit is not None:
+            lines.append(f"StartLimitBurst={limit + 1}")
+    lines += ["", "[Service]", f"Type={_type(unit)}"]
+    if unit.oneshot:
+        lines.append("RemainAfterExit=yes")
+    if unit.ready.notify:
+        lines.append("NotifyAccess=all")
+    lines.append(f"WorkingDirectory={_path(unit.folder)}")
+    variables = ({"PATH": stack.path} if stack.path else {}) | dict(unit.defaults)
+    for name, text in (variables | dict(unit.settled)).items():
+        lines.append(f"Environment={_word(f'{name}={text}')}")
+    if unit.passed:
+        lines.append(f"PassEnvironment={' '.join(unit.passed)}")
+    # exec(5): they win over Environment=, and the later over the earlier.
+    lines += [f"EnvironmentFile={'' if f.required else '-'}{_path(f.path)}" for f in unit.files]
+    lines.append(f"ExecStart={_command(unit)}")
+    lines += [f"ExecStartPost={_words(argv)}" for argv in _waits(unit)]
+    if _waits(unit) or unit.ready.notify:
+        lines.append(f"TimeoutStartSec={_span(unit.ready.timeout_s)}")
+    elif unit.oneshot:
+        lines.append("TimeoutStartSec=infinity")
+    # service(5): Type=oneshot knows no Restart=always.
+    when = When.ON_FAILURE if unit.oneshot and unit.restart.when is When.ALWAYS else None
+    lines.append(f"Restart={(when or unit.restart.when).value}")
+    if unit.restart.when is not When.NO:
+        lines.append("RestartSec=500ms")
+    lines += [
+        f"KillSignal={unit.stop_signal}",
+        "KillMode=control-group",
+        f"TimeoutStopSec={_span(unit.stop_grace_s)}",
+        # What a program says that ends when it is asked to.
+        "SuccessExitStatus=130 143",
+        "",
+        "[Install]",
+        f"WantedBy={target}",
+    ]
+    return header(FORM, [*_notes(unit)]) + "\n".join(lines) + "\n"
+
+
+def _type(unit: Unit) -> str:
+    if unit.oneshot:
+        return "oneshot"
+    return "notify" if unit.ready.notify else "exec"
+
+
+def _command(unit: Unit) -> str:
+    argv = unit.argv
+    first = argv[0]
+    if "/" in first and not first.startswith("/"):
+        argv = (os.path.normpath(f"{unit.folder}/{first}"), *argv[1:])
+    # Files would win over these.
+    forced = [f"{name}={text}" for name, text in unit.settled.items() if name in unit.in_files]
+    if forced or "/" not in first:
+        # It looks at the service's PATH; systemd looks at its own.
+        argv = ("/usr/bin/env", *forced, *argv)
+    return _words(argv)
+
+
+def _waits(unit: Unit) -> list[tuple[str, ...]]:
+    """Commands that end when an instance is ready: what waits for it waits for them."""
+    ready = unit.ready
+    tests: list[str] = []
+    if ready.http is not None:
+        tests.append(f"curl -kfsS -m 5 -o /dev/null {quote(ready.http)}")
+    if ready.tcp is not None:
+        # Of the shells only bash can.
+        probe = f"</dev/tcp/127.0.0.1/{ready.tcp}"
+        tests.append(f"/bin/bash -c {quote(probe)}")
+    if ready.exec is not None:
+        tests.append(join(ready.exec))
+    found: list[tuple[str, ...]] = []
+    for test in tests:
+        loop = f"until {test} 2>/dev/null; do sleep {_PAUSE_S}; done"
+        if not ready.written:
+            # It is thought to listen, and is no failure if it does not.
+            count = int(_GUESS_S / _PAUSE_S)
+            loop = (
+                f"for i in $(seq {count}); do {test} 2>/dev/null && exit; sleep {_PAUSE_S}; done;"
+                " exit 0"
+            )
+        found.append(("/bin/sh", "-c", loop))
+    return found
+
+
+def _notes(unit: Unit) -> Iterator[str]:
+    for note in unit.left_out:
+        yield f"{unit.name}: {note}"
+    if unit.ready.log is not None:
+        yield f"{unit.name}: ready.log: systemd takes it for started when it runs"
+    if unit.ready.probes and unit.ready.written:
+        yield f"{unit.name}: once it is ready nothing probes it any more"
+    if unit.restart.when is not When.NO:
+        yield f"{unit.name}: it is restarted every 0.5 s, without the growing pauses"
+    if unit.oneshot and unit.restart.when is When.ALWAYS:
+        yield f"{unit.name}: restart: always, which systemd has not for what ends: on-failure"
+    if unit.tty:
+        yield f"{unit.name}: tty: its output goes to the journal"
+
+
+def _span(time_s: float) -> str:
+    return f"{round(time_s * 1000)}ms" if time_s % 1 else f"{int(time_s)}s"
+
+
+def _line(text: str) -> str:
+    """Text for a setting that takes all of the line."""
+    return " ".join(text.split()).replace("%", "%%")
+
+
+def _path(path: str) -> str:
+    return path.replace("%", "%%")
+
+
+def _word(text: str) -> str:
+    """One word of a list of words: systemd.syntax(7)."""
+    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    for character, escape in (("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r")):
+        text = text.replace(character, escape)
+    return f'"{text}"'
+
+
+def _words(argv: tuple[str, ...]) -> str:
+    """A command line; systemd puts in variables itself where a $ is not doubled."""
+    head, *rest = (word.replace("$", "$$") for word in argv)
+    plain = re.fullmatch(r"[\w./@:+-]+", head)
+    return " ".join([head if plain else _word(head), *map(_word, rest)])

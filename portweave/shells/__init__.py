@@ -1,0 +1,1 @@
+"""What has a shell complete words behind `portweave`: the grammar, and a script for each shell."""

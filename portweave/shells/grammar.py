@@ -1,0 +1,87 @@
+"""The command line as shells complete it: values made from the tables of the program itself."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+from portweave.args import Operands, Option
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """An option, with those of its spellings that are not another option's.
+
+    Attributes:
+        spellings: As `("-d", "--detach")`.
+        about: One line.
+        metavar: What its value is called; empty for a switch, and for one that may stand alone.
+        values: The words that its value may be, or their kind (`portweave.args.KINDS`).
+        many: Whether it may be given several times.
+    """
+
+    spellings: tuple[str, ...]
+    about: str
+    metavar: str
+    values: str | tuple[str, ...]
+    many: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb.
+
+    Attributes:
+        name: The word.
+        about: One line.
+        flags: Its own, then those that all verbs have.
+        operands: What its other words may be.
+    """
+
+    name: str
+    about: str
+    flags: tuple[Flag, ...]
+    operands: Operands
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """All that can be said.
+
+    Attributes:
+        flags: Those that may stand before the verb.
+        verbs: In the order of the help text.
+    """
+
+    flags: tuple[Flag, ...]
+    verbs: tuple[Verb, ...]
+
+
+def grammar(verbs: Mapping[str, str], options: tuple[Option, ...]) -> Grammar:
+    """Read what the modules of all verbs say.
+
+    Args:
+        verbs: Verb -> what it does.
+        options: Those of all verbs.
+    """
+    found = [_verb(name, about, options) for name, about in verbs.items()]
+    about = "say what a command does, and list its options"
+    found.append(Verb("help", about, (), Operands(tuple(verbs))))
+    return Grammar(tuple(_flags(options, ())), tuple(found))
+
+
+def _verb(name: str, about: str, options: tuple[Option, ...]) -> Verb:
+    module = import_module(f"portweave.verbs.{name}")
+    own: tuple[Option, ...] = module.OPTIONS
+    taken = tuple(flag for option in own for flag in option.flags)
+    operands: Operands = getattr(module, "OPERANDS", Operands())
+    return Verb(name, about, (*_flags(own, ()), *_flags(options, taken)), operands)
+
+
+def _flags(options: tuple[Option, ...], taken: tuple[str, ...]) -> Iterator[Flag]:
+    for option in options:
+        spellings = tuple(flag for flag in option.flags if flag not in taken)
+        if spellings:
+            metavar = "" if option.bare else option.metavar or ""
+            yield Flag(spellings, option.help, metavar, option.values, option.many)

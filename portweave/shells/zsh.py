@@ -1,0 +1,132 @@
+"""The script for zsh, as a file of its own on `fpath`, or sourced."""
+
+from collections.abc import Iterator
+from shlex import quote
+
+from portweave.args import SHELL_KINDS
+from portweave.shells.grammar import Flag, Grammar, Verb
+
+_HEAD = """\
+#compdef portweave
+# zsh completion for portweave, printed by `portweave completion zsh`.
+
+# Names of a kind, and what each is.
+_portweave_names() {
+  local name about program=$line_program
+  local -a names open
+  while IFS=$'\\t' read -r name about; do
+    # Behind NAME= and NAME/ the word goes on.
+    if [[ $name == *[=/] ]]; then
+      open+=("${name//:/\\\\:}:$about")
+    else
+      names+=("${name//:/\\\\:}:$about")
+    fi
+  done < <("$program" __complete "$1" "${line_before[@]}" 2>/dev/null)
+  (( ! $#names )) || _describe -t "$1" "$1" names
+  (( ! $#open )) || _describe -t "$1" "$1" open -S ''
+}
+
+_portweave_verbs() {
+  local -a verbs=(
+"""
+_MIDDLE = """\
+  )
+  _describe -t commands 'portweave command' verbs
+}
+
+_portweave() {
+  local curcontext="$curcontext" context state state_descr line
+  typeset -A opt_args
+  local line_program=${(Q)words[1]}
+  local -a line_before=("${(@Q)words[2,CURRENT-1]}")
+  whence -p -- $line_program >/dev/null || line_program=portweave
+  # -A: options behind the verb are the verb's.
+  _arguments -C -A '-*' \\
+"""
+_NEXT = """\
+    '1: :_portweave_verbs' \\
+    '*:: :->words' && return 0
+  [[ $state == words ]] || return 1
+  local dashes=${words[(i)--]}
+  case $words[1] in
+"""
+_TAIL = """\
+    *) return 1 ;;
+  esac
+}
+
+# From a file on fpath it is called at once; sourced, it has to be made known.
+if [[ $funcstack[1] == _portweave ]]; then
+  _portweave "$@"
+else
+  compdef _portweave portweave
+fi
+"""
+_COMMAND = """\
+      if (( dashes < CURRENT )); then
+        words=("${(@)words[dashes+1,-1]}")
+        (( CURRENT -= dashes ))
+        _normal
+        return
+      fi
+"""
+
+
+def script(grammar: Grammar) -> str:
+    """The script.
+
+    Args:
+        grammar: What is to be completed.
+    """
+    verbs = [f"    {quote(f'{verb.name}:{verb.about}')}\n" for verb in grammar.verbs]
+    top = [f"    {spec} \\\n" for flag in grammar.flags for spec in _specs(flag)]
+    cases = [_case(verb) for verb in grammar.verbs]
+    return "".join([_HEAD, *verbs, _MIDDLE, *top, _NEXT, *cases, _TAIL])
+
+
+def _case(verb: Verb) -> str:
+    specs = [spec for flag in verb.flags for spec in _specs(flag)]
+    specs += _operands(verb)
+    lines = " \\\n".join(f"        {spec}" for spec in specs)
+    command = _COMMAND if verb.operands.command else ""
+    return f"    {verb.name})\n{command}      _arguments -S \\\n{lines}\n      ;;\n"
+
+
+def _operands(verb: Verb) -> Iterator[str]:
+    operands = verb.operands
+    if operands.first:
+        yield quote(f"1: :{_action(operands.first)}")
+    if operands.values == "command":
+        # What stands behind its first word is the command's, and is no option of ours.
+        yield "'(-)*:: :_normal'"
+    elif operands.values:
+        place = "*" if operands.many else "1"
+        yield quote(f"{place}: :{_action(operands.values)}")
+    if operands.command and operands.values != "command":
+        yield "'2: :(--)'"
+
+
+def _specs(flag: Flag) -> Iterator[str]:
+    """A spec of `_arguments` for each spelling (zshcompsys(1))."""
+    about = flag.about.translate(_ESCAPED)
+    before = "*" if flag.many else f"({' '.join(flag.spellings)})"
+    for spelling in flag.spellings:
+        if not flag.metavar:
+            yield quote(f"{before}{spelling}[{about}]")
+            continue
+        sign = "=" if spelling.startswith("--") else "+"
+        name = flag.metavar.translate(_ESCAPED)
+        yield quote(f"{before}{spelling}{sign}[{about}]:{name}:{_action(flag.values)}")
+
+
+# What would end the text, or begin the next one.
+_ESCAPED = str.maketrans({char: f"\\{char}" for char in "\\[]:"})
+
+
+def _action(values: str | tuple[str, ...]) -> str:
+    if not isinstance(values, str):
+        return f"({' '.join(values)})"
+    if values in SHELL_KINDS:
+        return {"files": "_files", "folders": "_files -/", "command": "_normal"}[values]
+    # The blank before it: no flags of compadd are put behind it.
+    return f" _portweave_names {values}" if values else " "

@@ -1,0 +1,39 @@
+"""`portweave completion`: print what has a shell complete words behind portweave."""
+
+import sys
+from importlib import import_module
+
+from portweave.args import Args, Operands, Option
+from portweave.commandline import GLOBAL_OPTIONS, VERBS
+from portweave.errors import UsageError
+from portweave.shells.grammar import SHELLS, grammar
+
+OPTIONS: tuple[Option, ...] = ()
+USAGE = "bash|zsh|fish"
+OPERANDS = Operands(SHELLS)
+HELP = """
+Print a script that has a shell complete commands, options, their values, files, and names: of
+services, stacks, profiles, aliases and leases. To have it in every new shell:
+
+  bash: portweave completion bash > ~/.local/share/bash-completion/completions/portweave
+        (make that folder first; it is read where bash-completion is installed), or put into
+        ~/.bashrc: eval "$(portweave completion bash)"
+  zsh:  portweave completion zsh > "${fpath[1]}/_portweave", or put into ~/.zshrc, behind
+        compinit: source <(portweave completion zsh)
+  fish: portweave completion fish > ~/.config/fish/completions/portweave.fish
+
+Print it anew after an update of portweave.
+"""
+
+
+def run(args: Args) -> int:
+    """Print the script."""
+    words = args.operands + (args.rest or [])
+    if len(words) != 1 or words[0] not in SHELLS:
+        raise UsageError(
+            f"there is no completion for '{words[-1]}'" if words else "completion of which shell?",
+            hint=f"portweave completion {USAGE}",
+        )
+    shell = import_module(f"portweave.shells.{words[0]}")
+    sys.stdout.write(shell.script(grammar(VERBS, GLOBAL_OPTIONS)))
+    return 0

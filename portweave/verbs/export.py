@@ -1,0 +1,133 @@
+"""`portweave export`: the stack for where one machine is not enough."""
+
+import os
+import sys
+from importlib import import_module
+
+from portweave.args import Args, Operands, Option
+from portweave.errors import ExportFileError, UsageError
+from portweave.launch import origin_of, project_of, wishes_of
+from portweave.prepare import prepare
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from portweave.exports.model import Exported
+
+FORMS = ("systemd", "compose", "kubernetes")
+OPTIONS = (
+    Option(
+        "-o", "--output", metavar="DIR", values="folders", about="write files there, not to stdout"
+    ),
+    Option("--force", about="with --output: replace files that are not of export"),
+    Option("--image", metavar="NAME=IMAGE", many=True, about="the image of a service"),
+    Option("--scale", metavar="NAME=N", values="counts", many=True, about="N instances of one"),
+    Option(
+        "--profile", metavar="NAME", values="profiles", many=True, about="the services of it too"
+    ),
+)
+USAGE = "systemd|compose|kubernetes [options] [SERVICE …]"
+OPERANDS = Operands("services", many=True, first=FORMS)
+HELP = """
+Print the stack, or the named services and what they need, as
+
+  systemd      user units, one for each instance, and a target; they run on this machine:
+               portweave export systemd -o ~/.config/systemd/user
+               systemctl --user daemon-reload; systemctl --user start portweave-NAME.target
+  compose      a compose.yaml; ports are published on 127.0.0.1
+  kubernetes   Deployments, Jobs and Services, a file for each service
+
+Commands, variables, ports, readiness, order, restarts and stopping are carried over. What is not is
+said on stderr, and in comments. Files of variables (.env) are referred to, and nothing of what
+they hold is written; neither is anything that this terminal exports. In containers each service
+finds the others by their names: http://127.0.0.1:${api} becomes http://api:30001.
+
+The worktree gets its ports on first use, as with `run`. --json gives files and remarks as data.
+"""
+
+
+def run(args: Args) -> int:
+    """Print it, or write it."""
+    if args.rest or not args.operands or args.operands[0] not in FORMS:
+        words = [*args.operands[:1], *(args.rest or [])]
+        raise UsageError(
+            f"there is no export for '{words[0]}'" if words else "export as what?",
+            hint=f"portweave export {USAGE}",
+        )
+    form, *args.operands = args.operands
+    # Here, where all else is known to be right.
+    from portweave.exports.stack import stack_of
+
+    origin = origin_of(args, os.environ)
+    project = project_of(origin)
+    wishes = wishes_of(origin)
+    names = {service.name for service in project.definitions.services}
+    images = dict(_image(text, names) for text in args.texts("image"))
+    if images and form == "systemd":
+        raise UsageError("--image is for compose and kubernetes")
+    folder = args.text("output")
+    stack = stack_of(
+        prepare(project, look_for_strangers=False),
+        wishes,
+        os.environ,
+        images,
+        apart=form != "systemd",
+        place=os.path.realpath(folder or "."),
+    )
+    exported: Exported = import_module(f"portweave.exports.{form}").export(stack)
+    if folder is not None:
+        _write(folder, exported, force=args.flag("force"))
+    if args.flag("json"):
+        import json
+
+        fields = {
+            "schemaVersion": 1,
+            "format": form,
+            "files": [{"name": name, "text": text} for name, text in exported.files],
+            "notCarriedOver": list(exported.notes),
+        }
+        print(json.dumps(fields, ensure_ascii=False, indent=2))
+    elif folder is None:
+        _print(exported, form)
+    for note in exported.notes:
+        print(f"[portweave] {note}", file=sys.stderr)
+    return 0
+
+
+def _image(text: str, names: set[str]) -> tuple[str, str]:
+    name, equals, image = text.partition("=")
+    if not equals or not image:
+        raise UsageError(f"--image takes NAME=IMAGE, received {text!r}", hint="--image web=node:22")
+    if name not in names:
+        from portweave.procfiles.graph import unknown_service
+
+        raise unknown_service(name, sorted(names))
+    return name, image
+
+
+def _print(exported: "Exported", form: str) -> None:
+    for name, text in exported.files:
+        # Where there are several, it says where each begins.
+        sys.stdout.write(f"# {name}\n{text}\n" if form == "systemd" else text)
+    sys.stdout.flush()
+
+
+def _write(folder: str, exported: "Exported", *, force: bool) -> None:
+    from portweave.exports.model import MARK
+
+    paths = [(os.path.join(folder, name), text) for name, text in exported.files]
+    try:
+        os.makedirs(folder, exist_ok=True)
+        for path, _ in paths:
+            if force or not os.path.lexists(path):
+                continue
+            with open(path, encoding="utf-8", errors="replace") as file:
+                if MARK not in file.read(200):
+                    raise ExportFileError(path, "it is there, and not of portweave export")
+        for path, text in paths:
+            new = f"{path}.tmp.{os.getpid()}"
+            with open(new, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(new, path)
+            print(f"[portweave] wrote {path}", file=sys.stderr)
+    except OSError as error:
+        raise ExportFileError(folder, error.strerror or str(error)) from error

@@ -1,0 +1,41 @@
+"""What the tests of exports share: units and stacks, all of whose fields have a value."""
+
+from portweave.exports.model import Stack, Unit, VariableFile
+from portweave.supervisor.core.plan import ReadyPlan, RestartPolicy, When
+from portweave.supervisor.core.value import replace
+
+ENV_FILE = VariableFile("/code/shop/.env", required=False)
+
+
+def unit(name: str = "web", /, **changes: object) -> Unit:
+    """An instance that does nothing special."""
+    service, _, number = name.partition(".")
+    plain = Unit(
+        name=name,
+        service=service,
+        number=int(number or 1),
+        argv=("/bin/sh", "-c", "exec serve --port $PORT"),
+        folder="/code/shop",
+        port=30001,
+        needs=(),
+        ready=ReadyPlan(),
+        restart=RestartPolicy(When.ON_FAILURE, 10),
+        oneshot=False,
+        tty=False,
+        stop_signal="SIGTERM",
+        stop_grace_s=10.0,
+        defaults={"WEB_PORT": "30001"},
+        settled={"HOST": "127.0.0.1", "PORT": "30001"},
+        passed=(),
+        files=(),
+        in_files=frozenset(),
+    )
+    return replace(plain, **changes)
+
+
+def stack(*units: Unit, **changes: object) -> Stack:
+    """A stack of these."""
+    plain = Stack(
+        project="shop", namespace="main", root="/code/shop", place="/code/shop", units=units
+    )
+    return replace(plain, **changes)

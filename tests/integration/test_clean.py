@@ -1,0 +1,348 @@
+"""`portweave clean`: what is left on a machine, and what it leaves alone."""
+
+import json
+import os
+import pty
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portweave.allocator.hostsfile import with_block
+from portweave.allocator.processes import started_at
+from portweave.errors import NotRemovedError, RemovalUnaskedError, StacksRunningError
+from portweave.supervisor.paths import Hold, StackRecord, is_held, stack_key
+from portweave.supervisor.sockets import socket_path
+from portweave.trusting import look
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+    from tests.integration.conftest import Detached
+
+STACK = "services: {site: {command: sleep 300}, api: {command: sleep 300}}"
+
+
+@pytest.fixture
+def folder(project: Path, cli: "Cli") -> Path:
+    """A worktree that has ports, and a log."""
+    (project / "portweave.yaml").write_text(STACK)
+    assert cli("env", cwd=project).returncode == 0
+    logs = project / ".portweave" / "logs"
+    logs.mkdir(exist_ok=True)
+    for name in ("web.log", "web.log.1", "web.idx.1", "web.idx.2", "portweave.log"):
+        (logs / name).write_text("said\n" * 300)
+    return project
+
+
+def tree(path: Path) -> dict[Path, bytes]:
+    return {found: found.read_bytes() for found in path.rglob("*") if found.is_file()}
+
+
+def test_it_removes_what_this_worktree_has(folder: Path, home: Path, cli: "Cli") -> None:
+    before = tree(home)
+    done = cli("clean", "--yes", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "to be removed:" in done.stderr
+    assert (
+        f"{folder}/.portweave: .gitignore, current.env, 5 files of logs (7.3 KiB)\n" in done.stderr
+    )
+    assert [path.name for path in folder.iterdir()] == ["portweave.yaml"]
+    # Its ports are its own still.
+    assert tree(home) == before
+    again = cli("clean", "--yes", cwd=folder)
+    assert (again.returncode, again.stderr) == (0, "[portweave] there is nothing to remove\n")
+
+
+def test_what_chosen_namespaces_have_is_removed_too(folder: Path, cli: "Cli") -> None:
+    chosen = folder / ".portweave/namespaces/second"
+    for name in ("current.env", "logs/web.log", "runs/web.json"):
+        (chosen / name).parent.mkdir(parents=True, exist_ok=True)
+        (chosen / name).write_text("X=1\n")
+    (chosen / "mine.txt").write_text("not portweave's")
+    done = cli("clean", "--yes", cwd=folder)
+    assert "mine.txt" in done.stderr
+    left = [path for path in (folder / ".portweave").rglob("*") if path.is_file()]
+    assert left == [chosen / "mine.txt"]
+    (chosen / "mine.txt").unlink()
+    assert cli("clean", "--yes", cwd=folder).returncode == 0
+    assert [path.name for path in folder.iterdir()] == ["portweave.yaml"]
+
+
+def test_a_dry_run_and_nobody_to_ask_change_nothing(
+    folder: Path, home: Path, cli: "Cli", git: object
+) -> None:
+    del git
+    before = tree(folder), tree(home)
+    dry = cli("clean", "--all", "--ports", "--dry-run", "--json", cwd=folder)
+    found = json.loads(dry.stdout)
+    assert (dry.returncode, found["schemaVersion"], found["dryRun"]) == (0, 1, True)
+    assert [(one["kind"], one["path"]) for one in found["removed"]] == [
+        ("worktree", f"{folder}/.portweave"),
+        ("block", str(folder)),
+    ]
+    unasked = cli("clean", cwd=folder)
+    assert unasked.returncode == 1
+    assert RemovalUnaskedError.code in unasked.stderr
+    assert "to be removed" in unasked.stderr
+    assert (tree(folder), tree(home)) == before
+
+
+def test_what_is_not_its_own_stays(folder: Path, cli: "Cli", tmp_path: Path) -> None:
+    (folder / ".portweave" / "notes.txt").write_text("mine")
+    (folder / ".portweave" / "logs" / "core.dump").write_text("mine")
+    done = cli("clean", "--yes", "--json", cwd=folder)
+    assert [Path(one["path"]).name for one in json.loads(done.stdout)["kept"]] == [
+        "notes.txt",
+        "core.dump",
+    ]
+    left = [path.name for path in (folder / ".portweave").rglob("*") if path.is_file()]
+    assert sorted(left) == ["core.dump", "notes.txt"]
+    # Neither is what a link leads to.
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "web.json").write_text("{}")
+    (folder / ".portweave" / "runs").symlink_to(mine)
+    assert "runs: it is not portweave's" in cli("clean", "--yes", cwd=folder).stderr
+    assert (mine / "web.json").exists()
+    elsewhere = tmp_path / "elsewhere"
+    (folder / ".portweave").rename(elsewhere)
+    (elsewhere / "current.env").write_text("")
+    (folder / ".portweave").symlink_to(elsewhere)
+    assert "it is a link" in cli("clean", "--yes", cwd=folder).stderr
+    assert (elsewhere / "current.env").exists()
+
+
+def test_what_cannot_be_removed_is_told(folder: Path, cli: "Cli") -> None:
+    (folder / ".portweave" / "logs" / "odd.log").mkdir()
+    done = cli("clean", "--yes", cwd=folder)
+    assert done.returncode == 1
+    assert NotRemovedError.code in done.stderr
+    assert f"{folder}/.portweave: " in done.stderr
+
+
+def test_a_running_stack_is_not_touched(
+    folder: Path, home: Path, cli: "Cli", detached: "Detached", tmp_path: Path
+) -> None:
+    detached.up()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for words, cwd in ((["clean"], folder), (["clean", "--all", "--ports"], elsewhere)):
+        done = cli(*words, "--yes", cwd=cwd)
+        assert done.returncode == 1
+        assert StacksRunningError.code in done.stderr
+        pid = detached.record()["pid"]
+        assert f"a stack is running: shop/main ({folder}, pid {pid})" in done.stderr
+        assert "portweave down" in done.stderr
+    assert detached.ps()["site"]["state"] == "ready"
+    # Another worktree's is nothing to this one's.
+    assert cli("clean", "--yes", cwd=elsewhere).returncode == 0
+    assert (folder / ".portweave" / "logs" / "web.log").exists()
+    detached.down()
+    assert cli("clean", "--all", "--ports", "--yes", cwd=elsewhere).returncode == 0
+    assert not (folder / ".portweave").exists()
+    # All that is left is the registry, which is shared, with nothing in it.
+    left = {path.name for path in tree(home)}
+    assert left <= {"registry.json", "registry.json.bak", "registry.json.lock"}
+    assert json.loads((home / "config/portweave/registry.json").read_text())["entries"] == []
+
+
+def test_all_that_is_left_on_the_machine(
+    folder: Path, home: Path, cli: "Cli", tmp_path: Path
+) -> None:
+    state = home / "state" / "portweave"
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    (gone / "portweave.yaml").write_text(STACK)
+    cli("env", cwd=gone)
+    (gone / "portweave.yaml").unlink()
+    for path in (gone / ".portweave").iterdir():
+        path.unlink()
+    (gone / ".portweave").rmdir()
+    gone.rmdir()
+    cli("alias", "db", "5432", cwd=folder)
+    cli("trust", cwd=folder)
+    assert (state / "proxy" / "ca-key.pem").exists()
+    (state / "stacks").mkdir()
+    (state / "stacks" / "old-0123456789ab.lock").touch()
+    stale_path = socket_path(cli.environ, str(state / "stacks"), "old-0123456789ab")
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(stale_path)
+    # The next command but this one would finish it.
+    key = stack_key(str(folder), "main")
+    with Hold(str(state / "stacks"), key) as hold:
+        hold.write(
+            StackRecord(
+                pid=2**22 + 1,
+                start="never",
+                project="shop",
+                namespace="main",
+                root=str(folder),
+                ports={},
+                tag="0" * 32,
+            )
+        )
+    hosts = tmp_path / "hosts"
+    hosts.write_text(with_block("127.0.0.1 localhost\n", ["db.localhost"]))
+    damaged = home / "config/portweave/registry.json.damaged.20260101T000000Z.7"
+    damaged.write_text("{")
+
+    done = cli("clean", "--all", "--yes", "--hosts-file", hosts, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    for told in (
+        f"{folder}/.portweave: ",
+        f"{key}.json: the stack shop/main ({folder}) was killed",
+        "old-0123456789ab.lock: the lock of a stack that has ended",
+        f"{stale_path}: a socket that nobody answers",
+        f"{gone}: the ports of a worktree that is gone",
+        "a damaged registry that was set aside",
+        "the CA: ca-bundle.pem, ca-key.pem, ca.pem",
+        "names of db.localhost",
+        f"outside portweave's own folders:\n[portweave]   {hosts}: 3 lines",
+    ):
+        assert told.replace("ca-bundle.pem, ", "") in done.stderr.replace("ca-bundle.pem, ", "")
+    assert not state.exists()
+    assert not Path(stale_path).exists()
+    assert not damaged.exists()
+    assert hosts.read_text() == "127.0.0.1 localhost\n"
+    registry = json.loads((home / "config/portweave/registry.json").read_text())
+    assert [entry["key"]["worktreeRoot"] for entry in registry["entries"]] == [str(folder)]
+
+
+def test_what_somebody_lives_by_stays(folder: Path, home: Path, cli: "Cli") -> None:
+    lease = json.loads(cli("lease", "--owner", str(os.getpid()), cwd=folder).stdout)
+    proxy = home / "state/portweave/proxy"
+    proxy.mkdir(mode=0o700)
+    # As portless signs a folder.
+    (proxy / "proxy.pid").write_text(str(os.getpid()))
+    (proxy / "proxy.port").write_text("1355")
+    port = int(cli("port", "site", cwd=folder).stdout)
+    with socket.create_server(("127.0.0.1", port)):
+        done = cli("clean", "--all", "--ports", "--yes", "--json", cwd=folder)
+    kept = {one["path"]: one["why"] for one in json.loads(done.stdout)["kept"]}
+    assert f"--release {lease['id']}" in kept[lease["id"]]
+    assert "another program's" in kept[str(proxy)]
+    assert f"something listens on {port}" in kept[str(folder)]
+    assert (proxy / "proxy.pid").exists()
+    registry = json.loads((home / "config/portweave/registry.json").read_text())
+    assert len(registry["entries"]) == 2
+
+
+def test_routes_of_what_runs_stay(folder: Path, home: Path, cli: "Cli") -> None:
+    from portweave.allocator.routes import RouteStore
+
+    proxy = home / "state/portweave/proxy"
+    store = RouteStore(proxy, private=True)
+    store.add_route("mine.localhost", 8000, os.getpid())
+    assert started_at(os.getpid())
+    done = cli("clean", "--all", "--yes", cwd=folder)
+    assert f"there are routes of what runs: mine.localhost of pid {os.getpid()}" in done.stderr
+    assert [route.hostname for route in store.load_routes()] == ["mine.localhost"]
+
+
+def test_its_own_proxy_is_ended(folder: Path, home: Path, cli: "Cli", pool: object) -> None:
+    started = cli("proxy", "start", "--port", str(pool).partition("-")[0], cwd=folder)
+    assert started.returncode == 0, started.stderr
+    pid = int((home / "state/portweave/proxy/proxy.pid").read_text())
+    assert cli("clean", "--yes", cwd=folder).returncode == 0
+    assert started_at(pid) is not None
+    done = cli("clean", "--all", "--yes", cwd=folder)
+    assert f"the proxy that runs (pid {pid}" in done.stderr
+    assert started_at(pid) is None
+    assert not (home / "state/portweave").exists()
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "worktree", "hosts"),
+    [("n\n", 1, True, True), ("y\nn\n", 1, False, True), ("y\nyes\n", 0, False, False)],
+)
+def test_the_system_is_asked_for_apart(
+    folder: Path,
+    cli: "Cli",
+    tmp_path: Path,
+    answers: str,
+    status: int,
+    worktree: bool,
+    hosts: bool,
+) -> None:
+    path = tmp_path / "hosts"
+    path.write_text(with_block("", ["db.localhost"]))
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*cli.argv, "clean", "--all", "--hosts-file", path],
+        cwd=folder,
+        env=cli.env(),
+        stdin=theirs,
+        stderr=subprocess.PIPE,
+    )
+    os.write(ours, answers.encode())
+    said = process.communicate(timeout=20)[1].decode()
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == status, said
+    assert said.count("go on? [y/N]") == answers.count("\n")
+    assert ((folder / ".portweave").exists(), path.read_text() != "") == (worktree, hosts)
+
+
+def test_the_ca_stays_while_it_is_trusted(
+    folder: Path, home: Path, cli: "Cli", tmp_path: Path, need: Callable[[str], None]
+) -> None:
+    need("certutil")
+    database = home / ".pki" / "nssdb"
+    database.mkdir(parents=True)
+    store = ["certutil", "-d", f"sql:{database}"]
+    subprocess.run([*store, "-N", "--empty-password"], check=True)
+    cli("trust", cwd=folder)
+    proxy = home / "state/portweave/proxy"
+    name = look(str(proxy), cli.environ).name
+    authority = str(proxy / "ca.pem")
+    subprocess.run([*store, "-A", "-n", name, "-t", "C,,", "-i", authority], check=True)
+
+    def clean(answers: str) -> str:
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [*cli.argv, "clean", "--all", "--hosts-file", tmp_path / "none"],
+            cwd=folder,
+            env=cli.env(),
+            stdin=theirs,
+            stderr=subprocess.PIPE,
+        )
+        os.write(ours, answers.encode())
+        said = process.communicate(timeout=20)[1].decode()
+        os.close(ours)
+        os.close(theirs)
+        return said
+
+    said = clean("y\nn\n")
+    assert "trust in the CA" in said
+    assert f"stays: {authority}: it is trusted still" in said
+    assert sorted(path.name for path in proxy.iterdir()) == ["ca-key.pem", "ca.pem"]
+    assert f"removed {authority}" in clean("y\ny\n")
+    assert not proxy.exists()
+    listed = subprocess.run([*store, "-L", "-n", name], capture_output=True, check=False)
+    assert listed.returncode != 0
+
+
+def test_whoever_waits_for_a_lock_that_is_dropped_takes_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Hold(str(tmp_path), "main-0")
+    paths = sys.modules["portweave.supervisor.paths"]
+    take: Callable[[int], bool] = vars(paths)["_take"]
+
+    def take_late(lock: int) -> bool:
+        # It was opened before, and is locked after.
+        if (tmp_path / "main-0.lock").exists() and not first_is_dropped:
+            first.drop()
+            first.close()
+            first_is_dropped.append(True)
+        return take(lock)
+
+    first_is_dropped: list[bool] = []
+    monkeypatch.setattr(paths, "_take", take_late)
+    with Hold(str(tmp_path), "main-0"):
+        assert is_held(str(tmp_path), "main-0")
+    assert first_is_dropped
