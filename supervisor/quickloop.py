@@ -68,11 +68,13 @@ class QuickSelector(selectors.DefaultSelector):
 
     Attributes:
         turn: Whether the loop has been given something to do.
+        moment: How often it has waited. What is read at one moment had come when that began.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.turn = False
+        self.moment = 0
         self._readers: dict[int, Reader] = {}
         # Whether what was waited for last came at once, so that the next may be expected to.
         self._is_brisk = False
@@ -102,6 +104,7 @@ class QuickSelector(selectors.DefaultSelector):
         end_s = None if timeout is None else now_s + timeout
         while found := (self._is_brisk and self._expect(now_s)) or self._wait(timeout, MOST_EVENTS):
             came_s = monotonic()
+            self.moment += 1
             for descriptor, _ in found:
                 read = readers.get(descriptor)
                 if read is None:
@@ -128,6 +131,7 @@ class QuickSelector(selectors.DefaultSelector):
 
     def _others(self, timeout: float | None) -> Events:
         found: Events = super().select(timeout)
+        self.moment += 1
         if not self._readers:
             return found
         others: Events = []

@@ -104,7 +104,7 @@ class _House:
         self._post = post
         self._is_secure = identities is not None
         self._stacks = stacks
-        table = Table(store)
+        self._table = table = Table(store)
         self._server = ProxyServer(
             table.routes, wildcard=wildcard, advice=Stacks(table, stacks), identities=identities
         )
@@ -115,6 +115,9 @@ class _House:
         """Serve until a signal comes (True), or the last stack has been gone for a while."""
         over = asyncio.Event()
         loop = asyncio.get_running_loop()
+        if isinstance(loop, QuickLoop):
+            quick = loop.quick
+            self._table.moment = lambda: quick.moment
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # Who is started by nohup(1) does not end with the terminal.
             if signal.getsignal(number) != signal.SIG_IGN:
