@@ -254,8 +254,17 @@ class Service:
 
     def __init__(self, serve: Callable[["Caller", "Service"], object], address: str) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._listener = socket.socket(family)
-        self._listener.bind((address, 0))
+        # Nobody else is to have its port, on the other loopback address either.
+        self._kept = socket.socket()
+        while True:
+            self._listener = socket.socket(family)
+            self._listener.bind((address, 0))
+            try:
+                if family == socket.AF_INET6:
+                    self._kept.bind(("127.0.0.1", self._listener.getsockname()[1]))
+                break
+            except OSError:
+                self._listener.close()
         self._listener.listen(64)
         self.port: int = self._listener.getsockname()[1]
         self.connections = 0
@@ -285,6 +294,7 @@ class Service:
 
     def close(self) -> None:
         self._listener.close()
+        self._kept.close()
         for connection in self._open:
             connection.close()
 
