@@ -38,6 +38,25 @@ def folder(project: Path, cli: "Cli") -> Path:
     return project
 
 
+def answered(cli: "Cli", folder: Path, hosts: Path, answers: str) -> tuple[int, str]:
+    """Clean all from a terminal where these answers are typed; exit status, and what was said."""
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, answers.encode())
+        done = subprocess.run(
+            [*cli.argv, "clean", "--all", "--hosts-file", hosts],
+            cwd=folder,
+            env=cli.env(),
+            stdin=theirs,
+            stderr=subprocess.PIPE,
+            timeout=20,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    return done.returncode, done.stderr.decode()
+
+
 def tree(path: Path) -> dict[Path, bytes]:
     return {found: found.read_bytes() for found in path.rglob("*") if found.is_file()}
 
@@ -270,19 +289,8 @@ def test_the_system_is_asked_for_apart(
 ) -> None:
     path = tmp_path / "hosts"
     path.write_text(with_block("", ["db.localhost"]))
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*cli.argv, "clean", "--all", "--hosts-file", path],
-        cwd=folder,
-        env=cli.env(),
-        stdin=theirs,
-        stderr=subprocess.PIPE,
-    )
-    os.write(ours, answers.encode())
-    said = process.communicate(timeout=20)[1].decode()
-    os.close(ours)
-    os.close(theirs)
-    assert process.returncode == status, said
+    returned, said = answered(cli, folder, path, answers)
+    assert returned == status, said
     assert said.count("go on? [y/N]") == answers.count("\n")
     assert ((folder / ".portweave").exists(), path.read_text() != "") == (worktree, hosts)
 
@@ -302,19 +310,7 @@ def test_the_ca_stays_while_it_is_trusted(
     subprocess.run([*store, "-A", "-n", name, "-t", "C,,", "-i", authority], check=True)
 
     def clean(answers: str) -> str:
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            [*cli.argv, "clean", "--all", "--hosts-file", tmp_path / "none"],
-            cwd=folder,
-            env=cli.env(),
-            stdin=theirs,
-            stderr=subprocess.PIPE,
-        )
-        os.write(ours, answers.encode())
-        said = process.communicate(timeout=20)[1].decode()
-        os.close(ours)
-        os.close(theirs)
-        return said
+        return answered(cli, folder, tmp_path / "none", answers)[1]
 
     said = clean("y\nn\n")
     assert "trust in the CA" in said
