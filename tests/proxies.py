@@ -6,7 +6,7 @@ import re
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -321,3 +321,18 @@ def raw(answer: bytes, *, close: bool = True) -> Callable[[Caller, Service], Non
             caller.rest()
 
     return serve
+
+
+def services() -> Iterator[Callable[..., Service]]:
+    """For a fixture: starts services, each by what serves it and an address, and closes them."""
+    made: list[Service] = []
+
+    def start(
+        serve: Callable[[Caller, Service], object] = plain, address: str = "127.0.0.1"
+    ) -> Service:
+        made.append(Service(serve, address))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()

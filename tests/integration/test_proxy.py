@@ -14,7 +14,7 @@ from portweave.supervisor.proxy import client as client_module
 from portweave.supervisor.proxy import server as server_module
 from portweave.supervisor.proxy.server import Advice, Standing
 from portweave.supervisor.quickloop import QuickLoop
-from tests.proxies import Caller, Held, Proxy, Service, plain, raw
+from tests.proxies import Caller, Held, Proxy, Service, plain, raw, services
 
 Serve = Callable[[Caller, Service], object]
 
@@ -22,15 +22,7 @@ Serve = Callable[[Caller, Service], object]
 @pytest.fixture
 def service() -> Iterator[Callable[..., Service]]:
     """Start services: `service(plain)`."""
-    made: list[Service] = []
-
-    def start(serve: Serve = plain, address: str = "127.0.0.1") -> Service:
-        made.append(Service(serve, address))
-        return made[-1]
-
-    yield start
-    for one in made:
-        one.close()
+    yield from services()
 
 
 @pytest.fixture(params=[QuickLoop, asyncio.SelectorEventLoop])

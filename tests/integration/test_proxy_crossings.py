@@ -12,7 +12,7 @@ from portweave.routes import RouteInfo
 from portweave.supervisor.proxy import exchange as exchange_module
 from portweave.supervisor.proxy.server import Advice, Standing
 from portweave.supervisor.quickloop import QuickLoop
-from tests.proxies import Caller, Proxy, Service, plain, raw
+from tests.proxies import Caller, Proxy, Service, plain, raw, services
 
 if TYPE_CHECKING:
     from portweave.supervisor.proxy.exchange import Target
@@ -27,15 +27,7 @@ MOST_BYTES = 24 << 20
 @pytest.fixture
 def service() -> Iterator[Callable[..., Service]]:
     """Start services: `service(plain)`."""
-    made: list[Service] = []
-
-    def start(serve: Callable[[Caller, Service], object] = plain) -> Service:
-        made.append(Service(serve, "127.0.0.1"))
-        return made[-1]
-
-    yield start
-    for one in made:
-        one.close()
+    yield from services()
 
 
 @pytest.fixture(params=[QuickLoop, asyncio.SelectorEventLoop])
