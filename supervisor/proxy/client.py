@@ -36,7 +36,7 @@ class Phase(Enum):
 
     REQUESTS = "requests"
     TUNNEL = "tunnel"
-    LINGERING = "not read any more"
+    LINGERING = "lingering"
 
 
 class Guest(Protocol):
