@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import httptools
 
+from portweave.supervisor.core.headcache import HEAD_END, MOST_BYTES, HeadCache, Whole
 from portweave.supervisor.proxy.wire import ANSWER_HEAD_BYTES, MOST_FIELDS, TooManyFieldsError
 from portweave.supervisor.quickloop import Express
 
@@ -22,6 +23,19 @@ ADDRESSES = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 class Asker(Protocol):
     """Who has sent a request and takes the answer."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the answer is to have the form that most have."""
+        ...
+
+    @property
+    def whole(self) -> Whole | None:
+        """The answer, where all of it came at once, and no other before it."""
+        ...
+
+    def take_whole(self, answer: bytes) -> None:
+        """The whole answer, as it is to be sent on."""
 
     def take_head(self, status: int, reason: bytes, fields: "Fields") -> bool:
         """The head of a final answer; returns whether no body follows whatever it says.
@@ -73,6 +87,7 @@ class Backend(Express):
         "_bodiless",
         "_ended",
         "_fields",
+        "_is_fresh",
         "_keep_alive",
         "_parser",
         "_reason",
@@ -101,6 +116,8 @@ class Backend(Express):
         self._unparsed = 0
         self._answered = self._bodiless = self._ended = self._tunnel = False
         self._keep_alive = False
+        # Whether the next byte is the first one of an answer.
+        self._is_fresh = True
 
     @property
     def is_open(self) -> bool:
@@ -129,6 +146,16 @@ class Backend(Express):
         if self._tunnel:
             asker.take_tunnel(data)
             return
+        is_first, self._is_fresh = self._is_fresh and asker.is_plain, False
+        if is_first:
+            end = data.find(HEAD_END) + len(HEAD_END)
+            known = self.pool.answers.find(data[:end])
+            if known is not None and len(data) - end == known.body_bytes:
+                # Only those whose connection stays are known.
+                self._keep_alive = True
+                asker.take_whole(known.head + data[end:])
+                self._finish()
+                return
         self._unparsed += len(data)
         try:
             self._parser.feed_data(data)
@@ -146,9 +173,18 @@ class Backend(Express):
             return
         if self.asker is None:
             return
+        if is_first and self._ended and self._keep_alive:
+            self._keep(data, asker.whole)
         asker.take_news()
         if self._ended:
             self._finish()
+
+    def _keep(self, data: bytes, whole: Whole | None) -> None:
+        """Know this answer's head from now on."""
+        if whole is not None:
+            end = len(data) - whole.body_bytes
+            if end <= MOST_BYTES and data.find(HEAD_END) == end - len(HEAD_END):
+                self.pool.answers.keep(data[:end], whole)
 
     def take_end(self) -> bool:
         """The other side sends no more; whether the connection stays for our part."""
@@ -258,7 +294,7 @@ class Backend(Express):
             # The parser would wait for the body that the head speaks of.
             self._parser = httptools.HttpResponseParser(self)
         self._answered = self._bodiless = self._ended = False
-        self.used = True
+        self._is_fresh = self.used = True
         # The client may take the end of it slowly: that is between him and us.
         self.resume()
         self.pool.put(self)
@@ -271,9 +307,14 @@ def _why(error: httptools.HttpParserError) -> str:
 
 
 class Pool:
-    """Connections to services that wait for the next request."""
+    """Connections to services that wait for the next request.
+
+    Attributes:
+        answers: Heads that came lately, of answers to plain requests.
+    """
 
     def __init__(self) -> None:
+        self.answers: HeadCache[bytes, Whole] = HeadCache()
         self._idle: dict[int, list[Backend]] = {}
         # Which of the loopback addresses a service was last found on.
         self._family: dict[int, int] = {}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import httptools
 
 from portweave.supervisor.core import pages
+from portweave.supervisor.core.headcache import HEAD_END, MOST_BYTES, HeadCache
 from portweave.supervisor.core.heads import From, Refusal, Request, read_request
 from portweave.supervisor.peer import is_own
 from portweave.supervisor.proxy.exchange import Exchange
@@ -61,6 +62,11 @@ class Hall(Protocol):
         ...
 
     @property
+    def requests(self) -> HeadCache[tuple[bytes, bytes], Request]:
+        """Those that came lately: of an origin, what was sent."""
+        ...
+
+    @property
     def is_draining(self) -> bool:
         """Whether no request is taken any more."""
         ...
@@ -81,13 +87,17 @@ class Client(Express):
 
     __slots__ = (
         "_came",
+        "_desk",
         "_exchange",
         "_fields",
         "_hall",
+        "_is_between",
         "_is_full",
         "_is_own",
+        "_origin",
         "_parser",
         "_phase",
+        "_requests",
         "_rest",
         "_skips_head",
         "_unparsed",
@@ -99,6 +109,8 @@ class Client(Express):
     def __init__(self, hall: Hall) -> None:
         super().__init__()
         self._hall = hall
+        self._desk = hall.desk
+        self._requests = hall.requests
         self.since_s = 0.0
         # Made for the first request: many connections never send one.
         self._parser: httptools.HttpRequestParser | None = None
@@ -109,12 +121,15 @@ class Client(Express):
         self._url = b""
         self._fields: Fields = []
         self._unparsed = 0
+        # Whether the next byte is the first one of a message.
+        self._is_between = True
         # Behind a request to change the protocol: a request, or that protocol.
         self._rest: bytes | None = None
         self._skips_head = False
         # Whether too much waits to be sent.
         self._is_full = False
         self._came: From | None = None
+        self._origin = b""
         self._is_own: bool | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -173,6 +188,13 @@ class Client(Express):
         """Take what has come."""
         if self._phase is Phase.REQUESTS:
             if self._rest is None:
+                if self._is_between and self._exchange is None:
+                    request = self._requests.find((self._origin or self._find_origin(), data))
+                    if request is not None:
+                        self._exchange = exchange = Exchange(self, self._desk, request)
+                        exchange.is_request_complete = True
+                        self._advance()
+                        return
                 self._parse(data)
                 return
             self._rest += data
@@ -186,6 +208,7 @@ class Client(Express):
         parser = self._parser
         if parser is None:
             parser = self._parser = httptools.HttpRequestParser(self)
+        is_first = self._is_between and self._exchange is None
         if not self._unparsed and self._exchange is None:
             self.since_s = time.monotonic()
         self._unparsed += len(data)
@@ -197,7 +220,7 @@ class Client(Express):
                 again = self._take_upgrade(data[upgrade.args[0] :])
                 if again is not None:
                     self._parser = parser = httptools.HttpRequestParser(self)
-                    data = again
+                    data, is_first = again, False
                     continue
             except httptools.HttpParserInvalidMethodError:
                 self._refuse(501, "its method is not known")
@@ -210,14 +233,30 @@ class Client(Express):
             else:
                 if self._unparsed > HEAD_BYTES:
                     self._refuse(431, "its head is too long")
+                elif is_first:
+                    self._keep(data)
             break
         self._advance()
+
+    def _keep(self, data: bytes) -> None:
+        """Know this request from now on, if it is a plain one, and nothing is behind its head."""
+        exchange = self._exchange
+        if exchange is None or not exchange.is_plain or not self._is_between:
+            return
+        if data.find(HEAD_END) == len(data) - len(HEAD_END) and len(data) <= MOST_BYTES:
+            assert isinstance(exchange.request, Request)
+            self._requests.keep((self._find_origin(), data), exchange.request)
+
+    def _find_origin(self) -> bytes:
+        self._origin = self.came.scheme + b" " + self.came.address
+        return self._origin
 
     def _parse_rest(self) -> None:
         """Take what was kept, and then what comes."""
         rest, self._rest = self._rest, None
         if rest is not None and self.transport is not None:
             self._parser = None
+            self._is_between = True
             self.resume()
             self._parse(rest)
 
@@ -256,6 +295,7 @@ class Client(Express):
         """A message begins."""
         self._url = b""
         self._fields = []
+        self._is_between = False
 
     def on_url(self, url: bytes) -> None:
         """A piece of the target."""
@@ -285,7 +325,7 @@ class Client(Express):
             self.came,
             keep_alive=parser.should_keep_alive(),
         )
-        self._add(Exchange(self, self._hall.desk, request))
+        self._add(Exchange(self, self._desk, request))
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
@@ -295,6 +335,7 @@ class Client(Express):
     def on_message_complete(self) -> None:
         """The message is complete."""
         self._unparsed = 0
+        self._is_between = True
         fields, self._fields = self._fields, []
         self._newest().end_request(fields)
 
@@ -335,7 +376,7 @@ class Client(Express):
             # Its body is damaged.
             newest.refuse(Refusal(status, why))
         else:
-            self._add(Exchange(self, self._hall.desk, Refusal(status, why)))
+            self._add(Exchange(self, self._desk, Refusal(status, why)))
         self._rest = self._rest or b""
 
     def _advance(self) -> None:

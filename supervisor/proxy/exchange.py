@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from portweave.allocator.hostnames import PANEL_HOST
 from portweave.supervisor.core import pages
+from portweave.supervisor.core.headcache import Whole
 from portweave.supervisor.core.heads import (
     MOST_HOPS,
     SAFE,
@@ -185,6 +186,12 @@ class Exchange:
         self._sent_s = 0.0
         self._is_tunnel = False
         self._tunnel_ends = 0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether an answer to it has the form that it has to most, as it is complete besides."""
+        request = self.request
+        return self.is_request_complete and isinstance(request, Request) and request.is_plain
 
     # The request.
 
@@ -388,6 +395,21 @@ class Exchange:
         if self._answer.sent is Framing.CHUNKED:
             self._out.append(trailer_lines(trailers))
         self._is_ended = True
+
+    @property
+    def whole(self) -> Whole | None:
+        """The answer, where all of it came at once, and no other before it."""
+        answer, out = self._answer, self._out
+        if answer is None or answer.source is not Framing.LENGTH or out[0] is not answer.head:
+            return None
+        return Whole(answer.head, sum(map(len, out[1:])))
+
+    def take_whole(self, answer: bytes) -> None:
+        """The whole answer, as it is to be sent on."""
+        self._client.write(answer)
+        self._is_over = True
+        self._backend = None
+        self._client.end_exchange(keep_alive=True, read_all=True)
 
     def take_news(self) -> None:
         """All that came at once has been taken."""

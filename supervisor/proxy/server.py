@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Self
 
 from portweave.errors import ProxyPortError
 from portweave.supervisor.core import pages
+from portweave.supervisor.core.headcache import HeadCache
+from portweave.supervisor.core.heads import Request
 from portweave.supervisor.core.hosts import is_our_concern, match
 from portweave.supervisor.core.value import value
 from portweave.supervisor.proxy.backend import Pool
@@ -18,7 +20,6 @@ from portweave.supervisor.quickloop import ACCEPTED_AT_ONCE, lengthen_queue
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from portweave.supervisor.core.heads import Request
     from portweave.supervisor.core.pages import Page
     from portweave.supervisor.proxy.client import Guest
     from portweave.supervisor.proxy.door import Door
@@ -79,6 +80,7 @@ class ProxyServer:
 
     Attributes:
         pool: Connections to services.
+        requests: Heads that came lately.
         is_draining: Whether it is being closed.
         ports: Those that it listens on.
     """
@@ -95,6 +97,7 @@ class ProxyServer:
         identities: "Identities | None" = None,
     ) -> None:
         self.pool = Pool()
+        self.requests: HeadCache[tuple[bytes, bytes], Request] = HeadCache()
         self.is_draining = False
         self.ports: list[int] = []
         self._get_routes = get_routes
@@ -217,6 +220,9 @@ class ProxyServer:
         if self._clients or len(self.pool):
             loop = asyncio.get_running_loop()
             self._sweeper = loop.call_later(SWEEP_S, self._sweep)
+        else:
+            self.requests.forget()
+            self.pool.answers.forget()
 
     # What exchanges call.
 

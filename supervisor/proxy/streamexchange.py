@@ -54,6 +54,11 @@ class StreamExchange(Exchange):
         """Whether something of the request could not be passed on yet."""
         return bool(self._held)
 
+    @property
+    def is_plain(self) -> bool:
+        """Never: its answer has another form."""
+        return False
+
     def take_interim(self, status: int, reason: bytes, fields: Fields) -> None:
         """The head of a 1xx answer."""
         request = self.request

@@ -22,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portweave.supervisor.core import pages
+from portweave.supervisor.core.headcache import HeadCache
 from portweave.supervisor.core.heads import Request
 from portweave.supervisor.core.pages import Page
 from portweave.supervisor.proxy.backend import Pool
@@ -61,6 +62,7 @@ class Hall:
     """A proxy without any route."""
 
     def __init__(self) -> None:
+        self.requests: HeadCache[tuple[bytes, bytes], Request] = HeadCache()
         self.pool = Pool()
         self.is_draining = False
         self.guests: set[Guest] = set()
