@@ -188,14 +188,13 @@ class Client(Express):
         """Take what has come."""
         if self._phase is Phase.REQUESTS:
             if self._rest is None:
-                if self._is_between and self._exchange is None:
-                    request = self._requests.find((self._origin or self._find_origin(), data))
-                    if request is not None:
-                        self._exchange = exchange = Exchange(self, self._desk, request)
-                        exchange.is_request_complete = True
-                        self._advance()
-                        return
-                self._parse(data)
+                request = self._recall(data)
+                if request is None:
+                    self._parse(data)
+                    return
+                self._exchange = exchange = Exchange(self, self._desk, request)
+                exchange.is_request_complete = True
+                self._advance()
                 return
             self._rest += data
             # Until the service has answered, nobody knows what these bytes are.
@@ -237,6 +236,12 @@ class Client(Express):
                     self._keep(data)
             break
         self._advance()
+
+    def _recall(self, data: bytes) -> Request | None:
+        """A request that is known."""
+        if self._is_between and self._exchange is None and len(data) <= MOST_BYTES:
+            return self._requests.find((self._origin or self._find_origin(), data))
+        return None
 
     def _keep(self, data: bytes) -> None:
         """Know this request from now on, if it is a plain one, and nothing is behind its head."""
