@@ -24,6 +24,9 @@ from tests.bedlam import (
 )
 from tests.bedlamservice import Service
 
+# How many requests are asked more than once.
+OFTEN = 60
+
 
 class Client:
     """Asks one request after the other, on one connection as long as that stays.
@@ -302,7 +305,11 @@ async def bedlam(
         nonlocal number, whole
         while monotonic() < until_s and not wrongs:
             count = random.choice((1, 2, 5, 9))
-            numbers = list(range(number, number + count))
+            # What is asked again and again is what the proxy may remember.
+            numbers = [
+                random.randrange(OFTEN) if random.random() < 0.5 else OFTEN + number + n
+                for n in range(count)
+            ]
             number += count
             client = Client(seed, numbers, port_of_proxy, hosts)
             await client.run()
