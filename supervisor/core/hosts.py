@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 # A name (RFC 1035, section 2.3.4), a dot behind it, and a port.
@@ -51,26 +51,27 @@ def normal(host: bytes) -> tuple[str, str] | None:
     return name, port
 
 
-def match(name: str, routes: Iterable[Route], *, wildcard: bool) -> Route | None:
-    """The route of a host: its own, or with `wildcard` that of the longest parent.
+class Directory(Generic[Route]):
+    """Routes by the hosts that they are for.
 
     Args:
-        name: From `normal`.
         routes: The first one of a name counts.
-        wildcard: Whether `a.b.localhost` is also for the route `b.localhost`.
+        wildcard: Whether `a.b.localhost` is also for the route `b.localhost`; the longest counts.
     """
-    best: Route | None = None
-    longest = 0
-    for route in routes:
-        own = route.hostname
-        if own == name:
-            return route
-        own = own.lower()
-        if own == name:
-            return route
-        if wildcard and len(own) > longest and name.endswith("." + own):
-            best, longest = route, len(own)
-    return best
+
+    def __init__(self, routes: Iterable[Route], *, wildcard: bool) -> None:
+        self._wildcard = wildcard
+        self._by_name: dict[str, Route] = {}
+        for route in routes:
+            self._by_name.setdefault(route.hostname.lower(), route)
+
+    def find(self, name: str) -> Route | None:
+        """The route of a host, whose name is from `normal`; None where there is none."""
+        found = self._by_name.get(name)
+        while found is None and self._wildcard and name:
+            name = name.partition(".")[2]
+            found = self._by_name.get(name) if name else None
+        return found
 
 
 def is_our_concern(name: str, tlds: Iterable[str]) -> bool:

@@ -10,7 +10,7 @@ from portweave.errors import ProxyPortError
 from portweave.supervisor.core import pages
 from portweave.supervisor.core.headcache import HeadCache
 from portweave.supervisor.core.heads import Request
-from portweave.supervisor.core.hosts import is_our_concern, match
+from portweave.supervisor.core.hosts import Directory, is_our_concern
 from portweave.supervisor.core.value import value
 from portweave.supervisor.proxy.backend import Pool
 from portweave.supervisor.proxy.client import Client
@@ -101,6 +101,8 @@ class ProxyServer:
         self.is_draining = False
         self.ports: list[int] = []
         self._get_routes = get_routes
+        self._filed: Iterable[Target] = ()
+        self._directory: Directory[Target] = Directory((), wildcard=wildcard)
         self._proxy_port = proxy_port
         self._tld = tld
         self._wildcard = wildcard
@@ -230,7 +232,15 @@ class ProxyServer:
         """The route of a request's host; none where it is to come again by HTTPS."""
         if self._identities is not None and request.proto != b"https" and not request.upgrade:
             return None
-        return match(request.name, self._get_routes(), wildcard=self._wildcard)
+        return self._lookup(request.name)
+
+    def _lookup(self, name: str) -> Target | None:
+        routes = self._get_routes()
+        if routes is not self._filed or not isinstance(routes, tuple):
+            # What cannot change is looked through once.
+            self._filed = routes
+            self._directory = Directory(routes, wildcard=self._wildcard)
+        return self._directory.find(name)
 
     def unknown(self, request: "Request") -> "Page":
         """What to say to a request that no route was found for."""
@@ -255,7 +265,7 @@ class ProxyServer:
         """Whether a name is one that we answer to."""
         if is_our_concern(name, (self._tld,)):
             return True
-        return match(name, self._get_routes(), wildcard=self._wildcard) is not None
+        return self._lookup(name) is not None
 
     async def ask(self, target: Target) -> Standing:
         """What is known of a service that does not answer."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from portweave.routes import RouteInfo
 from portweave.supervisor.core.heads import From, Refusal, Request, read_request, request_head
-from portweave.supervisor.core.hosts import match, normal
+from portweave.supervisor.core.hosts import Directory, normal
 from portweave.supervisor.proxy.server import ProxyServer
 
 REQUESTS = (
@@ -188,7 +188,7 @@ def test_a_host_is_understood_or_refused(host: bytes) -> None:
 @given(st.lists(st.text("ab.", min_size=1, max_size=6), max_size=6), st.text("ab.", max_size=8))
 def test_the_longest_parent_is_found(names: list[str], name: str) -> None:
     routes = [RouteInfo(own, 1) for own in names]
-    found = match(name, routes, wildcard=True)
+    found = Directory(routes, wildcard=True).find(name)
     parents = [own for own in names if name == own or name.endswith(f".{own}")]
     assert (found and found.hostname) == (max(parents, key=len) if parents else None)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from portweave.routes import RouteInfo
-from portweave.supervisor.core.hosts import is_our_concern, match, normal
+from portweave.supervisor.core.hosts import Directory, is_our_concern, normal
 
 
 @pytest.mark.parametrize(
@@ -41,10 +41,11 @@ def test_a_host_is_understood(host: bytes, found: tuple[str, str] | None) -> Non
 def test_the_first_route_of_a_name_is_taken_in_any_case() -> None:
     routes = [RouteInfo("A.localhost", 1), RouteInfo("a.localhost", 2), RouteInfo("localhost", 3)]
     for wildcard in (False, True):
-        found = match("a.localhost", routes, wildcard=wildcard)
-        assert found is routes[0]
-    assert match("xa.localhost", routes[:2], wildcard=True) is None
-    assert match("x.b.localhost", routes, wildcard=True) is routes[2]
+        assert Directory(routes, wildcard=wildcard).find("a.localhost") is routes[0]
+    assert Directory(routes[:2], wildcard=True).find("xa.localhost") is None
+    assert Directory(routes, wildcard=True).find("x.b.localhost") is routes[2]
+    assert Directory(routes, wildcard=False).find("x.b.localhost") is None
+    assert Directory([RouteInfo("", 4)], wildcard=True).find("a.") is None
 
 
 @pytest.mark.parametrize(

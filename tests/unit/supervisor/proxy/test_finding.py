@@ -1,0 +1,39 @@
+"""A request finds its route as the routes are at that moment."""
+
+from portweave.routes import RouteInfo
+from portweave.supervisor.core.heads import From, Request, read_request
+from portweave.supervisor.proxy.server import ProxyServer
+
+A, B = RouteInfo("a.localhost", 1), RouteInfo("b.localhost", 2)
+
+
+def ask(host: bytes) -> Request:
+    came = From(b"127.0.0.1", b"http")
+    request = read_request(b"GET", b"/", [(b"Host", host)], "1.1", came, keep_alive=True)
+    assert isinstance(request, Request)
+    return request
+
+
+def test_a_list_may_change() -> None:
+    routes = [A]
+    server = ProxyServer(lambda: routes)
+    assert server.find(ask(b"a.localhost")) is A
+    assert server.find(ask(b"b.localhost")) is None
+    routes[0] = B
+    assert server.find(ask(b"a.localhost")) is None
+    assert server.find(ask(b"b.localhost")) is B
+
+
+def test_others_may_be_told() -> None:
+    told: list[tuple[RouteInfo, ...]] = [(A,), (A,), (B,), ()]
+    server = ProxyServer(lambda: told.pop(0))
+    assert [server.find(ask(b"a.localhost")) for _ in range(4)] == [A, A, None, None]
+
+
+def test_what_is_asked_once_may_be_asked_again_after_a_change() -> None:
+    routes: list[RouteInfo] = []
+    server = ProxyServer(lambda: iter(routes), wildcard=True)
+    request = ask(b"x.a.localhost")
+    assert server.find(request) is None
+    routes.append(A)
+    assert server.find(request) is A
