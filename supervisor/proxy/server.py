@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Self
@@ -130,7 +131,10 @@ class ProxyServer:
         try:
             server = await loop.create_server(self._greet, host, port, backlog=ACCEPTED_AT_ONCE)
         except (OSError, OverflowError) as error:
-            raise ProxyPortError(host, port, str(error)) from error
+            # What asyncio says of it names the address again.
+            number = getattr(error, "errno", None)
+            why = os.strerror(number) if number else str(error)
+            raise ProxyPortError(host, port, why) from error
         lengthen_queue(server)
         self._servers.append(server)
         found: int = server.sockets[0].getsockname()[1]
