@@ -21,6 +21,9 @@ from portweave.errors import (
 )
 from portweave.leftovers import finish_dead_stacks, finish_dying_stacks
 
+# What other programs of this kind call them.
+_ELSEWHERE = {"status": "ps", "list": "ls", "get": "url", "quit": "down", "connect": "attach"}
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line `argv` (by default the process's own) and return its exit status."""
@@ -166,7 +169,7 @@ def _unknown(verb: str) -> UsageError:
 
     if verb.startswith("-"):
         return UsageError(f"unknown option '{verb}'", hint="portweave --help lists the options")
-    near = get_close_matches(verb, VERBS, n=1)
+    near = [_ELSEWHERE[verb]] if verb in _ELSEWHERE else get_close_matches(verb, VERBS, n=1)
     return UsageError(
         f"unknown command '{verb}'",
         hint=f"did you mean {near[0]}?" if near else "portweave --help lists the commands",

@@ -76,7 +76,8 @@ class ProxyServer:
         tld: What names end in.
         wildcard: Whether a host without a route is for that of its longest parent.
         advice: What is known of services beyond their routes.
-        on_error: Takes a line about each service that did not answer properly.
+        on_error: Takes a line about each service that did not answer properly, and where
+            `get_routes` has raised: then the routes of before hold.
         identities: The certificates of one that speaks HTTPS; None for plain HTTP.
 
     Attributes:
@@ -102,6 +103,7 @@ class ProxyServer:
         self.is_draining = False
         self.ports: list[int] = []
         self._get_routes = get_routes
+        self._last_routes: Iterable[Target] = ()
         self._proxy_port = proxy_port
         self._tld = tld
         self._wildcard = wildcard
@@ -234,7 +236,17 @@ class ProxyServer:
         """The route of a request's host; none where it is to come again by HTTPS."""
         if self._identities is not None and request.proto != b"https" and not request.upgrade:
             return None
-        return match(request.name, self._get_routes(), wildcard=self._wildcard)
+        return match(request.name, self._routes(), wildcard=self._wildcard)
+
+    def _routes(self) -> Iterable[Target]:
+        """The routes; those of before where they cannot be told."""
+        try:
+            self._last_routes = self._get_routes()
+        except Exception as error:
+            # It is not ours: whatever it raises, no client is to pay for it.
+            if self._on_error is not None:
+                self._on_error(f"the routes cannot be told: {error!r}")
+        return self._last_routes
 
     def unknown(self, request: "Request") -> "Page":
         """What to say to a request that no route was found for."""
@@ -242,7 +254,7 @@ class ProxyServer:
         is_secure = self._identities is not None
         if is_secure and request.proto != b"https" and self._is_ours(request.name):
             return pages.secured(request.host.decode("latin-1"), request.target, port)
-        hosts = [route.hostname for route in self._get_routes()]
+        hosts = [route.hostname for route in self._routes()]
         return pages.unknown(
             request.name,
             hosts,
@@ -259,7 +271,7 @@ class ProxyServer:
         """Whether a name is one that we answer to."""
         if is_our_concern(name, (self._tld,)):
             return True
-        return match(name, self._get_routes(), wildcard=self._wildcard) is not None
+        return match(name, self._routes(), wildcard=self._wildcard) is not None
 
     async def ask(self, target: Target) -> Standing:
         """What is known of a service that does not answer."""

@@ -74,6 +74,7 @@ def test_options_of_a_verb_do_not_hide_global_ones(verb: str) -> None:
     [
         ("upp", "unknown command 'upp'", "did you mean up?"),
         ("frobnicate", "unknown command 'frobnicate'", "--help"),
+        ("status", "unknown command 'status'", "did you mean ps?"),
         ("--frobnicate", "unknown option '--frobnicate'", "--help"),
         ("up --timout 3", "unknown option '--timout'", "did you mean --timeout?"),
         ("--count", "argument missing", ""),
