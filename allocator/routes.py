@@ -90,18 +90,19 @@ class RouteStore:
 
     def ensure_dir(self) -> None:
         """Make the folder where it is missing; one that is there keeps its mode."""
-        if not os.path.isdir(self.dir):
-            parent = os.path.dirname(os.path.abspath(self.dir))
+        folder = self._beside(".")
+        if not os.path.isdir(folder):
+            parent = os.path.dirname(os.path.abspath(folder))
             if self._dir_mode == PRIVATE_DIR_MODE:
                 make_folders(parent)
             else:
                 os.makedirs(parent, exist_ok=True)
             try:
-                os.mkdir(self.dir, self._dir_mode)
+                os.mkdir(folder, self._dir_mode)
             except FileExistsError:
                 return
-            os.chmod(self.dir, self._dir_mode)
-        _hand_over(self.dir)
+            os.chmod(folder, self._dir_mode)
+        _hand_over(folder)
 
     def load_routes(self, persist_cleanup: bool = False) -> list[RouteMapping]:
         """The routes whose owners live, in the order of the file.
@@ -222,6 +223,12 @@ class RouteStore:
         after = self._change(lambda routes: routes)
         return [route for route in before if route not in after]
 
+    def _hand_over_all(self) -> None:
+        """Under sudo, leave nothing beside the routes that their user could not open later."""
+        if "SUDO_UID" in os.environ:
+            for name in ("routes.flock", "routes.owners", "routes.json", "routes.json.copy"):
+                _hand_over(self._beside(name))
+
     def _alive(self, routes: list[RouteMapping]) -> list[RouteMapping]:
         if not any(route.pid for route in routes):
             return routes
@@ -247,6 +254,7 @@ class RouteStore:
                         self._owners.add(adding, after)
                     if adding or always or after != before:
                         self._save(after, lock)
+                    self._hand_over_all()
                     return after
             except _LostError:
                 if time.monotonic() > until_s:
@@ -266,6 +274,7 @@ class RouteStore:
             if error.data.strip():
                 aside = f"{self._path}.damaged-{time.time_ns() // 1_000_000}"
                 write_new(aside, error.data)
+                _hand_over(aside)
                 self._warn(f"Corrupted routes file ({error.what}): {self._path}, kept as {aside}")
             return self._rescue(error.data)
 
@@ -323,7 +332,6 @@ class RouteStore:
         else:
             # What it held is older than what lies there now.
             _discard(self._copy)
-            _hand_over(self._path)
 
     def _is_watched_by_inode(self) -> bool:
         """Whether a proxy that is not ours runs on the folder."""

@@ -12,8 +12,17 @@ from io import TextIOWrapper
 
 from portweave.args import Args, Option, parse
 from portweave.commandline import GLOBAL_OPTIONS, GROUPS, PURE_VERBS, VERBS
-from portweave.errors import PortweaveError, SpawnError, StackUnreachableError, UsageError
+from portweave.errors import (
+    OutputError,
+    PortweaveError,
+    SpawnError,
+    StackUnreachableError,
+    UsageError,
+)
 from portweave.leftovers import finish_dead_stacks, finish_dying_stacks
+
+# What other programs of this kind call them.
+_ELSEWHERE = {"status": "ps", "list": "ls", "get": "url", "quit": "down", "connect": "attach"}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,6 +43,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         try:
             status = _dispatch(words, args)
+        except FileNotFoundError:
+            if _has_folder():
+                raise
+            error = UsageError("there is no working directory: it has been removed")
+            status = report(error, as_json=args.flag("json"))
         except PortweaveError as error:
             if isinstance(error, StackUnreachableError):
                 # It was killed, perhaps in this very moment.
@@ -55,12 +69,32 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in (EPIPE, ENOSPC, EIO):
             raise
-        # The reader has gone, or the disk is full: nothing more can be said, and the interpreter
+        # The reader has gone, or the disk is full: nothing more can be printed, and the interpreter
         # must not try at exit.
-        for descriptor in (1, 2):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if error.errno != EPIPE:
+            _tell_unwritten(error)
+        os.dup2(1, 2)
         return 1
     return status
+
+
+def _tell_unwritten(error: OSError) -> None:
+    path = error.filename if isinstance(error.filename, str) else None
+    try:
+        report(OutputError(path, error.strerror or str(error)), as_json=False)
+    except OSError:
+        # It is the terminal's, or on the same disk.
+        return
+
+
+def _has_folder() -> bool:
+    """Whether the working directory is there."""
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
 
 
 def _open_missing() -> None:
@@ -135,7 +169,7 @@ def _unknown(verb: str) -> UsageError:
 
     if verb.startswith("-"):
         return UsageError(f"unknown option '{verb}'", hint="portweave --help lists the options")
-    near = get_close_matches(verb, VERBS, n=1)
+    near = [_ELSEWHERE[verb]] if verb in _ELSEWHERE else get_close_matches(verb, VERBS, n=1)
     return UsageError(
         f"unknown command '{verb}'",
         hint=f"did you mean {near[0]}?" if near else "portweave --help lists the commands",

@@ -347,6 +347,19 @@ class RemovalUnaskedError(PortweaveError):
         )
 
 
+class OutputError(PortweaveError):
+    """What is to be printed, or kept, cannot be written."""
+
+    code = "PW0613"
+
+    def __init__(self, path: str | None, why: str) -> None:
+        super().__init__(
+            f"failed to write {path or 'what was to be printed'}: {why}",
+            hint="what has been written of it is not all",
+            file=path,
+        )
+
+
 # PW07: the import API
 
 
@@ -849,9 +862,13 @@ class ProxyNotStartedError(PortweaveError):
 
     code = "PW1106"
 
-    def __init__(self, log: str, last_lines: str) -> None:
+    def __init__(self, log: str, said: str) -> None:
+        lines = [line.removeprefix("[portweave] ") for line in said.splitlines()]
+        causes = [line.removeprefix("error: ") for line in lines if not line.startswith("hint: ")]
+        hints = [line.removeprefix("hint: ") for line in lines if line.startswith("hint: ")]
         super().__init__(
-            f"the proxy did not start: {last_lines or 'it said nothing'}", hint=f"see {log}"
+            f"the proxy did not start: {'; '.join(causes) or 'it said nothing'}",
+            hint=(*hints, f"see {log}"),
         )
 
 

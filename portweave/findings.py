@@ -111,7 +111,8 @@ def check_entries(entries: Sequence[Entry], gone: Sequence[str]) -> list[Finding
             Finding(
                 "PW0311",
                 "warning",
-                f"{len(gone)} blocks belong to worktrees that are gone: {_some(gone)}",
+                f"{len(gone)} block{'s belong' if len(gone) > 1 else ' belongs'} to worktrees that"
+                f" are gone: {_some(gone)}",
                 "the next allocation drops them; if a volume is only not mounted, mount it first",
                 "blocks",
             )

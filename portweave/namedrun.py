@@ -80,7 +80,7 @@ def name_command(
     lines = [f"[portweave] {url} → {port}"]
     if proxy is None:
         lines.append("[portweave] no proxy runs: portweave proxy start")
-    fitting = fit(words, lambda script: scripts_of(cwd).get(script))
+    fitting = fit(words, lambda folder, name: scripts_of(os.path.join(cwd, folder)).get(name))
     if fitting is not None:
         words = [*words, *fitting.with_port(port)]
     env = {name: text for name, text in trusted.items() if name not in environ}

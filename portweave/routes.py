@@ -66,7 +66,8 @@ def create_proxy_server(
         tld: What names end in.
         strict: False for what `wildcard` says, as portless has it.
         wildcard: Whether a host without a route is for that of its longest parent.
-        on_error: Takes a line about each service that did not answer properly.
+        on_error: Takes a line about each service that did not answer properly, and where
+            `get_routes` has raised: then the routes of before hold.
         tls: Whether it speaks HTTPS too, by the CA of the user's own proxy; or the state folder of
             another CA. Either is made where it is missing, `ca.pem` in it is what clients trust.
 

@@ -4,6 +4,7 @@ import re
 import signal
 from collections.abc import Mapping
 from dataclasses import field
+from os.path import join
 
 from portweave.allocator.naming import full_name, instance_name
 from portweave.errors import NothingToStartError, UsageError
@@ -228,8 +229,11 @@ class _Maker:
         if service.framework is False or service.oneshot:
             return None
         name = service.framework if isinstance(service.framework, str) else None
-        folder = service.working_dir
-        return fit(service.command, lambda script: self._scripts_of(folder).get(script), name)
+
+        def script_of(folder: str, script: str) -> str | None:
+            return self._scripts_of(join(service.working_dir, folder)).get(script)
+
+        return fit(service.command, script_of, name)
 
     def _scripts_of(self, folder: str) -> dict[str, str]:
         if folder not in self._scripts:

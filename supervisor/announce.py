@@ -15,6 +15,8 @@ from portweave.supervisor.work import Naming
 _PAUSE_S = 0.05
 # Where the names cannot be taken away by then they go with their owner.
 _WITHDRAW_S = 1.0
+# How often it is looked whether a name that somebody else has is free.
+_LOOK_S = 2.0
 
 
 class Announcer:
@@ -82,14 +84,29 @@ class Announcer:
             self._news = asyncio.Event()
             if self._wanted != registered:
                 registered = self._wanted
-                work = partial(_register, registered, self.naming, self._wake)
-                self.announced = await in_thread(work)
-                self._forget_starter()
-                self._tell()
-                self.registered.set()
+                await self._register(registered)
             if self._wanted == registered:
                 self.settled.set()
-            await self._news.wait()
+            taken = self.announced.taken
+            async with Within(_LOOK_S if taken else None):
+                await self._news.wait()
+            if self._wanted == registered and await self._is_any_free(taken):
+                await self._register(registered)
+                for name in sorted(taken & self.announced.names):
+                    self._say(f"{name} is free again, and leads here now")
+
+    async def _register(self, routes: Mapping[str, int]) -> None:
+        self.announced = await in_thread(partial(_register, routes, self.naming, self._wake))
+        self._forget_starter()
+        self._tell()
+        self.registered.set()
+
+    async def _is_any_free(self, taken: frozenset[str]) -> bool:
+        if not taken:
+            return False
+        from portweave.supervisor.registering import is_any_free
+
+        return await in_thread(partial(is_any_free, taken, self.naming))
 
     async def close(self) -> None:
         """Take the names away."""

@@ -89,8 +89,7 @@ class Readiness:
         ready = self._plan.ready
         if not ready.probes and ready.log is None and not ready.notify:
             if not self._plan.oneshot:
-                await asyncio.sleep(SETTLED_S)
-                self._send(BecameReady("no listener"))
+                await self._settle(tribe)
             return
         self._late_at_s = max(self._late_at_s, time.monotonic() + ready.timeout_s)
         late = False
@@ -113,6 +112,36 @@ class Readiness:
                 self._news = asyncio.Event()
         self.pending = ""
         self._send(BecameReady(self._status))
+
+    async def _settle(self, tribe: Tribe) -> None:
+        """Take it for ready when it has lived for a while, and tell where it listens."""
+        pause_s = SETTLED_S
+        until_s = time.monotonic() + self._plan.ready.timeout_s
+        await asyncio.sleep(pause_s)
+        note = await self._listening(tribe)
+        self._send(BecameReady(note))
+        # It may do so later.
+        while note and self._plan.port is not None and time.monotonic() + pause_s < until_s:
+            await asyncio.sleep(pause_s)
+            pause_s *= 2
+            before, note = note, await self._listening(tribe)
+            if note != before:
+                self._send(Said(note))
+
+    async def _listening(self, tribe: Tribe) -> str:
+        """What is to be told of where it listens; nothing where it does on its own port."""
+        none = "no listener"
+        port = self._plan.port
+        if port is None:
+            return none
+        try:
+            if isinstance(ask_port(port, tribe.has), Passed):
+                return ""
+            members = tribe.members(await self._census.take())
+            ports = sorted(listening_ports([member.pid for member in members]))
+            return elsewhere(Failed(none), port, ports).reason
+        except OSError:
+            return none
 
     async def _keep_asking(self, tribe: Tribe) -> None:
         health = Health()

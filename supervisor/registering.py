@@ -39,10 +39,17 @@ def register(routes: Mapping[str, int], naming: Naming, wake: int | None) -> Ann
     if running is None and routes:
         warnings.append("no proxy runs, so names lead nowhere: portweave proxy start")
     warnings += map(_taken, holders)
-    names = frozenset(routes.keys() - {holder.hostname for holder in holders})
+    taken = frozenset(holder.hostname for holder in holders)
+    names = frozenset(routes) - taken
     if running is None:
-        return Announced(None, names, tuple(warnings))
-    return Announced(running.port, names, tuple(warnings), running.scheme)
+        return Announced(None, names, tuple(warnings), taken=taken)
+    return Announced(running.port, names, tuple(warnings), running.scheme, taken)
+
+
+def is_any_free(taken: frozenset[str], naming: Naming) -> bool:
+    """Whether one of the names that others had is nobody's any more; takes no lock."""
+    routes = RouteStore(naming.folder, private=True).load_routes()
+    return not taken <= {route.hostname for route in routes}
 
 
 def url_of(hostname: str, naming: Naming) -> str | None:

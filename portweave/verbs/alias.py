@@ -1,11 +1,17 @@
 """`portweave alias`: a name for any port."""
 
 import os
+import sys
 
 from portweave.allocator.hostnames import PANEL_HOST, parse_hostname
 from portweave.args import Args, Option
 from portweave.errors import RouteUnknownError, UsageError
-from portweave.supervisor.proxy.station import find_proxy, open_store, url_to_be
+from portweave.supervisor.proxy.station import (
+    find_proxy,
+    make_folder,
+    open_store,
+    url_to_be,
+)
 
 OPTIONS = (
     Option("--remove", metavar="NAME", values="aliases", about="take an alias away"),
@@ -44,7 +50,10 @@ def run(args: Args) -> int:
     hostname = parse_hostname(name)
     if hostname == PANEL_HOST:
         raise UsageError(f"{hostname} is kept for the panel", hint="choose another name")
+    make_folder(store)
     store.add_route(hostname, int(port), 0, force=args.flag("force"))
     running = find_proxy(store)
+    if running is None:
+        print("[portweave] no proxy runs: portweave proxy start", file=sys.stderr)
     print(url_to_be(hostname, os.environ) if running is None else running.url(hostname))
     return 0

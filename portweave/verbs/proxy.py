@@ -44,10 +44,12 @@ def run(args: Args) -> int:
             f"proxy does not know '{words[-1]}'" if words else "proxy start, stop, status or run?",
             hint=f"portweave proxy {USAGE}",
         )
-    from portweave.supervisor.proxy.station import open_store
+    from portweave.supervisor.proxy.station import make_folder, open_store
 
     store = open_store(args.text("state_dir"), os.environ)
     port = port_from(args.text("port"))
+    if words[0] in ("run", "start"):
+        make_folder(store)
     match words[0]:
         case "run":
             return _run(store, port, args)
@@ -106,7 +108,6 @@ def _start(store: "RouteStore", args: Args) -> int:
         from portweave.supervisor.proxy.authority import open_authority
         from portweave.supervisor.proxy.station import state_folder
 
-        store.ensure_dir()
         open_authority(state_folder(store))
     command = words(
         port=args.text("port"),

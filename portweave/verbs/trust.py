@@ -5,7 +5,7 @@ import sys
 
 from portweave.args import Args, Option
 from portweave.errors import NoTrustStoreError, TrustUnaskedError, UsageError
-from portweave.supervisor.proxy.station import open_store, state_folder
+from portweave.supervisor.proxy.station import make_folder, open_store, state_folder
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def run(args: Args) -> int:
     if not (remove or is_dry):
         from portweave.supervisor.proxy.authority import open_authority
 
-        store.ensure_dir()
+        make_folder(store)
         open_authority(folder)
     facts = look(folder, os.environ)
     found = steps(facts, remove=remove)

@@ -10,6 +10,7 @@ class Announced:
     Attributes:
         proxy_port: Where the proxy listens; None where there is none.
         proxy_scheme: What it speaks: `http` or `https`.
+        taken: Those that others have.
         names: Those that are registered.
         warnings: What did not work, in words.
     """
@@ -18,6 +19,7 @@ class Announced:
     names: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
     proxy_scheme: str = "http"
+    taken: frozenset[str] = frozenset()
 
 
 NOTHING = Announced()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from portweave.supervisor.core.diagnosis import Cause
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import Life, Phase
+from portweave.supervisor.core.ready import is_elsewhere
 from portweave.supervisor.core.restart import has_recovered
 
 _NEEDS = (Phase.BLOCKED, Phase.WAITING)
@@ -49,6 +50,9 @@ def explain(
             if last is not None and streak.restarts > 1 and not has_recovered(streak, ready_s):
                 text = f"{last.text}, {streak.restarts} times in a row; for now it is ready again"
                 return Cause(last.kind, text, last.hint)
+            if is_elsewhere(life.reason):
+                hint = "have it read PORT; `framework` names one that portweave can tell"
+                return Cause("wrong port", f"it was {life.reason}", hint)
             text = "nothing is wrong: it is ready"
             if life.restarts and last is not None:
                 text += f", after {life.restarts} restarts; the last: {last.text}"

@@ -2,11 +2,12 @@
 
 A command in words in, the words that are to stand behind it out. Its program is looked for behind
 what starts programs (npx, uv run, bundle exec and so on) and, where the caller knows the scripts of
-a package.json, behind npm run, pnpm, yarn and bun.
+a package.json, behind npm run, pnpm, yarn and bun, in the folder that `cd` or they themselves say.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 
+from portweave.supervisor.core.runners import RUNNERS, Folder, called, last_command
 from portweave.supervisor.core.value import value
 
 HOST = "127.0.0.1"
@@ -101,17 +102,17 @@ _STARTERS: Mapping[tuple[str, ...], frozenset[str]] = {
     ("exec",): frozenset(),
     ("nice",): frozenset({"-n"}),
     ("time",): frozenset(),
+    ("corepack",): frozenset(),
 }
-_RUNNERS = ("npm", "pnpm", "yarn", "bun")
-# What npm runs without `run`; of the others any word may be a script.
-_NPM_SHORT = frozenset({"start", "test"})
 _PYTHON_VALUES = frozenset({"-W", "-X"})
-_MENTIONED = (*FRAMEWORKS, *_RUNNERS, "manage.py")
+_MENTIONED = (*FRAMEWORKS, *RUNNERS, "manage.py")
 _DEEPEST = 5
-Scripts = Callable[[str], str | None]
+# The text of a script of the package.json that a folder has or is below of. The folder is relative
+# to that where the command starts.
+Scripts = Callable[[str, str], str | None]
 
 
-def _no_script(_: str) -> str | None:
+def _no_script(_folder: str, _name: str) -> str | None:
     return None
 
 
@@ -139,13 +140,18 @@ def fit(
 
     Args:
         command: Text for a shell, or words.
-        scripts: The text of a script of package.json, by its name.
+        scripts: The text of a script of package.json, by its folder and name.
         name: What the command is, where that is said; the words then go behind it as it is.
 
     Returns:
         None where it is none of them, or where nothing can be put behind the command.
     """
-    words = last_command(command) if isinstance(command, str) else list(command)
+    folder: Folder = ""
+    words: list[str] | None
+    if isinstance(command, str):
+        words, folder = _last(command, folder)
+    else:
+        words = list(command)
     if name is not None:
         framework = FRAMEWORKS.get(name)
         if not words:
@@ -154,16 +160,23 @@ def fit(
         return None if framework is None else Fitting(name, _lacking(framework, words))
     if words is None:
         return None
-    return _fit(words, scripts, 0)
+    return _fit(words, folder, scripts, 0)
 
 
-def _fit(words: list[str], scripts: Scripts, depth: int) -> Fitting | None:
+def _last(text: str, folder: Folder) -> tuple[list[str] | None, Folder]:
+    """The last command of a text, and where it runs; none where no framework can be in it."""
+    if not any(word in text for word in _MENTIONED):
+        return None, folder
+    return last_command(text, folder)
+
+
+def _fit(words: list[str], folder: Folder, scripts: Scripts, depth: int) -> Fitting | None:
     words = _program(words)
     if not words or depth > _DEEPEST:
         return None
     program = words[0].rpartition("/")[2]
-    if program in _RUNNERS:
-        return _behind_script(program, words[1:], scripts, depth)
+    if program in RUNNERS:
+        return _behind_script(program, words[1:], folder, scripts, depth)
     found = _framework(program, words[1:])
     if found is None:
         return None
@@ -263,63 +276,25 @@ def _says(words: list[str], flags: tuple[str, ...]) -> bool:
     )
 
 
-def _behind_script(runner: str, words: list[str], scripts: Scripts, depth: int) -> Fitting | None:
-    takes = frozenset({"-w", "--workspace", "--prefix", "-C", "--dir", "--filter", "-F", "--cwd"})
-    before = _behind_options(words, takes)
-    if len(before) != len(words) and any(word.partition("=")[0] in takes for word in words):
-        return None  # the script is another package's
-    words = before
-    if words[:1] in (["run"], ["run-script"]):
-        words = _behind_options(words[1:], takes)
-    elif runner == "npm" and words[:1] and words[0] not in _NPM_SHORT:
+def _behind_script(
+    runner: str, words: list[str], folder: Folder, scripts: Scripts, depth: int
+) -> Fitting | None:
+    call = called(runner, words, folder)
+    if call is None:
         return None
-    if not words:
-        return None
-    text = scripts(words[0])
-    inner = None if text is None else last_command(text)
+    script, given, folder = call
+    text = None if folder is None else scripts(folder, script)
+    if text is None:
+        # What is no script is a program of the package's, but with npm.
+        return None if runner == "npm" else _fit([script, *given], folder, scripts, depth + 1)
+    inner, inner_folder = _last(text, folder)
     if inner is None:
         return None
-    given = words[1:]
     has_dashes = "--" in given
     given = [word for word in given if word != "--"]
-    found = _fit(inner + given, scripts, depth + 1)
+    found = _fit(inner + given, inner_folder, scripts, depth + 1)
     if found is None or not found.words:
         return found
     # npm reads options up to `--`, the others pass all on that stands behind the script's name.
     between = ("--",) if runner == "npm" and not has_dashes else ()
     return Fitting(found.framework, between + found.words)
-
-
-def last_command(text: str) -> list[str] | None:
-    """The words of the last command of a shell's text, if what is put behind the text is its own.
-
-    None where a pipe, a group, a comment, the background or the like stands in the way, or where
-    nothing that is known here is mentioned.
-    """
-    if not any(word in text for word in _MENTIONED):
-        return None
-    import shlex  # where there may be something to find
-
-    try:
-        lexer = shlex.shlex(text.strip(), posix=True, punctuation_chars="();<>|&\n")
-        lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t", True, ""
-        tokens = list(lexer)
-    except ValueError:
-        return None
-    words: list[str] = []
-    is_target = False
-    for token in tokens:
-        if is_target:
-            is_target = False
-        elif token in ("&&", "||", ";") or not token.strip("\n"):
-            words = []
-        elif token[0] in "<>" and not token.strip("<>&|"):
-            # A redirection is no word of the command, nor is the descriptor before it.
-            is_target = True
-            if words and words[-1].isdigit():
-                words.pop()
-        elif not token.strip("();<>|&\n") or token[0] == "#" or "`" in token or "$(" in token:
-            return None
-        else:
-            words.append(token)
-    return words or None

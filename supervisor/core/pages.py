@@ -21,6 +21,9 @@ _POLICY = (
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
+# States that a service leaves only when somebody starts it.
+_OVER = frozenset({"stopped", "exited", "completed", "failed", "blocked"})
+
 
 @value
 class Page:
@@ -166,9 +169,11 @@ def not_yours(name: str) -> Page:
 def not_up(name: str, port: int, state: str, service: str = "") -> Page:
     """A host whose service does not answer; `service` as its stack calls it."""
     more = (f"portweave why {service} tells more.",) if service else ()
+    # By the words of `portweave ps`.
+    is_over = state.partition(":")[0] in _OVER
     return Page(
         503,
-        f"{name} is not up yet",
+        f"{name} is not up" if is_over else f"{name} is not up yet",
         (
             f"It is {state}.",
             f"Nothing listens on port {port}. This page asks again by itself.",

@@ -67,6 +67,11 @@ def elsewhere(answer: Failed, port: int, ports: list[int]) -> Failed:
     return Failed(f"given {port}, listens on {', '.join(others[:4])}")
 
 
+def is_elsewhere(reason: str) -> bool:
+    """Whether a reason is that of `elsewhere`."""
+    return reason.startswith("given ") and ", listens on " in reason
+
+
 def combine(answers: list[Answer]) -> Answer:
     """What several probes say together: all must pass, else the bad answers are told."""
     reasons = [answer.reason for answer in answers if isinstance(answer, Failed)]

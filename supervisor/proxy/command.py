@@ -105,6 +105,6 @@ def await_proxy(store: "RouteStore", log: Log, has_ended: "Callable[[], bool]") 
             return running
         # Somebody else's may be being started at this moment, and be quicker.
         if has_ended() and f"({ProxyRunningError.code})" not in log.said():
-            raise ProxyNotStartedError(log.path, log.said().replace("\n", "; "))
+            raise ProxyNotStartedError(log.path, log.said())
         time.sleep(PAUSE_S)
     return None

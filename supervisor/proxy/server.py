@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Self
@@ -75,7 +76,8 @@ class ProxyServer:
         tld: What names end in.
         wildcard: Whether a host without a route is for that of its longest parent.
         advice: What is known of services beyond their routes.
-        on_error: Takes a line about each service that did not answer properly.
+        on_error: Takes a line about each service that did not answer properly, and where
+            `get_routes` has raised: then the routes of before hold.
         identities: The certificates of one that speaks HTTPS; None for plain HTTP.
 
     Attributes:
@@ -101,7 +103,7 @@ class ProxyServer:
         self.is_draining = False
         self.ports: list[int] = []
         self._get_routes = get_routes
-        self._filed: Iterable[Target] = ()
+        self._routes: tuple[Target, ...] = ()
         self._directory: Directory[Target] = Directory((), wildcard=wildcard)
         self._proxy_port = proxy_port
         self._tld = tld
@@ -132,7 +134,10 @@ class ProxyServer:
         try:
             server = await loop.create_server(self._greet, host, port, backlog=ACCEPTED_AT_ONCE)
         except (OSError, OverflowError) as error:
-            raise ProxyPortError(host, port, str(error)) from error
+            # What asyncio says of it names the address again.
+            number = getattr(error, "errno", None)
+            why = os.strerror(number) if number else str(error)
+            raise ProxyPortError(host, port, why) from error
         lengthen_queue(server)
         self._servers.append(server)
         found: int = server.sockets[0].getsockname()[1]
@@ -232,15 +237,22 @@ class ProxyServer:
         """The route of a request's host; none where it is to come again by HTTPS."""
         if self._identities is not None and request.proto != b"https" and not request.upgrade:
             return None
-        return self._lookup(request.name)
+        self._look()
+        return self._directory.find(request.name)
 
-    def _lookup(self, name: str) -> Target | None:
-        routes = self._get_routes()
-        if routes is not self._filed or not isinstance(routes, tuple):
-            # What cannot change is looked through once.
-            self._filed = routes
-            self._directory = Directory(routes, wildcard=self._wildcard)
-        return self._directory.find(name)
+    def _look(self) -> tuple[Target, ...]:
+        """The routes as they are now; those of before where they cannot be told."""
+        try:
+            routes = self._get_routes()
+            if routes is not self._routes:
+                # What cannot change is filed once.
+                self._routes = routes if isinstance(routes, tuple) else tuple(routes)
+                self._directory = Directory(self._routes, wildcard=self._wildcard)
+        except Exception as error:
+            # It is not ours: whatever it raises, no client is to pay for it.
+            if self._on_error is not None:
+                self._on_error(f"the routes cannot be told: {error!r}")
+        return self._routes
 
     def unknown(self, request: "Request") -> "Page":
         """What to say to a request that no route was found for."""
@@ -248,7 +260,7 @@ class ProxyServer:
         is_secure = self._identities is not None
         if is_secure and request.proto != b"https" and self._is_ours(request.name):
             return pages.secured(request.host.decode("latin-1"), request.target, port)
-        hosts = [route.hostname for route in self._get_routes()]
+        hosts = [route.hostname for route in self._look()]
         return pages.unknown(
             request.name,
             hosts,
@@ -265,7 +277,8 @@ class ProxyServer:
         """Whether a name is one that we answer to."""
         if is_our_concern(name, (self._tld,)):
             return True
-        return self._lookup(name) is not None
+        self._look()
+        return self._directory.find(name) is not None
 
     async def ask(self, target: Target) -> Standing:
         """What is known of a service that does not answer."""

@@ -49,7 +49,7 @@ def start(store: RouteStore, words: list[str], environ: Mapping[str, str]) -> tu
         if running is None:
             process.kill()
             process.wait()
-            raise ProxyNotStartedError(log.path, log.said().replace("\n", "; "))
+            raise ProxyNotStartedError(log.path, log.said())
         if running.pid != process.pid:
             # Somebody was quicker. Ours may not even have noticed, and would take his place later.
             process.kill()

@@ -8,13 +8,14 @@ when that process began, and that it is ours.
 import fcntl
 import os
 import time
+from errno import EACCES
 
 from portweave.allocator.files import is_locked, read_all, replace
 from portweave.allocator.leases import state_dir
 from portweave.allocator.listeners import listening
 from portweave.allocator.processes import command_of, started_at
 from portweave.allocator.routes import RouteStore
-from portweave.errors import ProxyRunningError
+from portweave.errors import ProxyRunningError, StateUnwritableError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -59,6 +60,21 @@ def open_store(folder: str | None, environ: "Mapping[str, str]") -> RouteStore:
     if folder is None:
         return RouteStore(routes_dir(environ), warn, private=True)
     return RouteStore(folder, warn)
+
+
+def make_folder(store: RouteStore) -> None:
+    """Make a store's folder where it is missing.
+
+    Raises:
+        StateUnwritableError: It cannot be made, or not be written.
+    """
+    folder = state_folder(store)
+    try:
+        store.ensure_dir()
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StateUnwritableError(folder, os.strerror(EACCES))
+    except OSError as error:
+        raise StateUnwritableError(folder, error.strerror or str(error)) from error
 
 
 def state_folder(store: RouteStore) -> str:

@@ -38,6 +38,7 @@ def test_names_come_and_go(store: RouteStore) -> None:
     naming = Naming(store.dir, ME, 1355)
     found = register({"web.shop.localhost": 1, "db.shop.localhost": 2}, naming, None)
     assert found.names == {"web.shop.localhost"}
+    assert found.taken == {"db.shop.localhost"}
     assert found.warnings == (
         "no proxy runs, so names lead nowhere: portweave proxy start",
         (

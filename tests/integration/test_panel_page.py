@@ -301,6 +301,19 @@ def test_what_is_open_is_remembered_and_keys_do_what_they_say(
     page.wait("document.activeElement.getAttribute('aria-label') === 'Logs of talker'")
 
 
+def test_a_long_name_does_not_widen_the_page(
+    panel: "StartPanel", cli: "Cli", project: Path, pages: "Pages"
+) -> None:
+    write(project, f"projectName: {'W' * 100}\nservices: {{web: {{command: 'true'}}}}\n")
+    assert cli("run", "--", "true", cwd=project).returncode == 0
+    page = pages()
+    page.go(panel().url)
+    page.wait_for_text("WWW")
+    for width in (1280, 390):
+        page.look(width=width)
+        assert page.run("document.documentElement.scrollWidth <= innerWidth"), width
+
+
 def test_screen_readers_and_keyboards_can_use_every_view(
     panel: "StartPanel", shop: Path, pages: "Pages", axe: str
 ) -> None:

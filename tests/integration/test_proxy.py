@@ -574,6 +574,28 @@ def test_a_service_that_is_not_up_is_waited_for_by_the_page(
         assert caller.rest().endswith(b"\r\n\r\n")
 
 
+@pytest.mark.parametrize(
+    ("state", "title"),
+    [("starting", "is not up yet\n"), ("failed: exited with status 3", "is not up\n")],
+)
+def test_the_page_hopes_only_where_something_is_to_come(
+    proxy: Callable[..., Proxy], state: str, title: str
+) -> None:
+    class Knows(Advice):
+        async def ask(self, target: object) -> Standing:
+            return Standing(state)
+
+    assert f"a.localhost {title}".encode() in proxy(advice=Knows(), a=1).get("a.localhost")
+
+
+def test_routes_that_cannot_be_told_are_those_of_before(proxy: Callable[..., Proxy]) -> None:
+    between = proxy(a=1)
+    assert b" 503 " in between.get("a.localhost")
+    # So that who is asked for them raises.
+    del between.routes
+    assert b" 503 " in between.get("a.localhost")
+
+
 def test_a_service_that_is_being_restarted_is_waited_for(proxy: Callable[..., Proxy]) -> None:
     class Soon(Advice):
         async def ask(self, target: object) -> Standing:

@@ -249,8 +249,32 @@ def test_a_start_that_fails_says_why(cli: "Cli", tmp_path: Path) -> None:
         port = str(stranger.getsockname()[1])
         done = cli("proxy", "start", "--port", port, cwd=tmp_path)
     assert done.returncode == 1
-    assert "PW1106" in done.stderr
-    assert "PW1104" in done.stderr
+    error, hint, *_ = done.stderr.splitlines()
+    assert error == (
+        "[portweave] error: the proxy did not start: the proxy cannot listen on 127.0.0.1 port"
+        f" {port}: Address already in use (PW1104) (PW1106)"
+    )
+    assert hint.startswith("[portweave] hint: --port chooses another")
+
+
+@pytest.mark.parametrize(
+    "words", ["proxy start", "proxy start --tls", "proxy run", "alias x 80", "trust --yes"]
+)
+def test_a_state_folder_that_cannot_be_made_is_told(words: str, cli: "Cli", tmp_path: Path) -> None:
+    done = cli(*words.split(), "--state-dir", "/dev/null/x", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("[portweave] error: failed to write /dev/null/x: ")
+    assert "(PW0305)" in done.stderr
+
+
+def test_an_alias_without_a_proxy_says_so(cli: "Cli", tmp_path: Path, proxy: Runner) -> None:
+    where = ("--state-dir", proxy.folder)
+    assert (
+        "no proxy runs: portweave proxy start"
+        in cli("alias", "x", "80", *where, cwd=tmp_path).stderr
+    )
+    proxy("--port", "0")
+    assert cli("alias", "x", "80", *where, cwd=tmp_path).stderr == ""
 
 
 def test_a_strangers_proxy_is_left_alone(

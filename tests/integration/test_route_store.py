@@ -59,6 +59,30 @@ def test_paths_are_normalised_and_the_folder_is_kept_as_it_is() -> None:
     assert (store.pid_path, store.port_file_path) == ("state/proxy.pid", "state/proxy.port")
 
 
+def test_the_folder_is_made_where_its_files_lie(tmp_path: Path) -> None:
+    store = RouteStore(f"{tmp_path}/missing/../state")
+    store.add_route("a.localhost", 3000, 0)
+    assert sorted(os.listdir(tmp_path)) == ["state"]
+    assert len(store.load_routes()) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_what_is_made_under_sudo_is_of_its_user(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_UID", "65534")
+    store = RouteStore(folder)
+    store.add_route("a.localhost", 3000, ME)
+    (folder / "routes.json").write_text("no JSON")
+    os.utime(folder / "routes.json", (0, 0))
+    store.add_route("b.localhost", 3001, ME)
+    (folder / "proxy.pid").write_text(str(ME))
+    store.add_route("c.localhost", 3002, ME)
+    for path in (folder, *folder.glob("routes.*")):
+        assert (path.name, path.stat().st_uid) == (path.name, 65534)
+    assert len(list(folder.glob("routes.*"))) == 5
+
+
 def test_a_living_owner_is_not_replaced(folder: Path) -> None:
     store = RouteStore(folder)
     store.add_route("a", 1, os.getppid())

@@ -136,7 +136,7 @@ def test_a_state_folder_that_cannot_be_used_is_told(project: Path, cli: "Cli") -
     assert "Traceback" not in done.stderr
 
 
-def test_a_full_disk_for_output_is_no_traceback(project: Path, cli: "Cli") -> None:
+def test_a_full_disk_for_output_is_told(project: Path, cli: "Cli") -> None:
     write(project, "api: echo hello\n", "Procfile")
     for words in (["schema"], ["check"], ["up", "--dry-run"]):
         with open("/dev/full", "w") as full:
@@ -150,7 +150,14 @@ def test_a_full_disk_for_output_is_no_traceback(project: Path, cli: "Cli") -> No
                 timeout=20,
                 check=False,
             )
-        assert (done.returncode, done.stderr) == (1, "")
+        assert done.returncode == 1
+        assert done.stderr.splitlines() == [
+            (
+                "[portweave] error: failed to write what was to be printed: No space left on device"
+                " (PW0613)"
+            ),
+            "[portweave] hint: what has been written of it is not all",
+        ]
 
 
 def test_what_is_handed_to_us_is_reaped_as_it_ends(

@@ -150,6 +150,24 @@ def test_names_follow_the_instances(web: Web, cli: "Cli", project: Path) -> None
     assert web.names() == []
 
 
+def test_a_name_that_is_given_back_is_taken(
+    web: Web, cli: "Cli", project: Path, eventually: Callable[..., None]
+) -> None:
+    write(project, f"services: {{web: {{command: '{SERVE}'}}, api: {{command: '{SERVE}'}}}}")
+    web.store.add_route("web.shop.localhost", 1, 0)
+    done = cli("up", "-d", cwd=project, env=web.env)
+    try:
+        assert "alias --remove web.shop.localhost gives the name back" in done.stderr
+        assert cli("url", "web", cwd=project).stdout.startswith("http://127.0.0.1:")
+        cli("alias", "--remove", "web.shop", cwd=project)
+        eventually(lambda: web.names() == ["api.shop.localhost", "web.shop.localhost"])
+        assert web.get("web.shop.localhost")[0] == 200
+        url = f"http://web.shop.localhost:{web.port}\n"
+        eventually(lambda: cli("url", "web", cwd=project).stdout == url)
+    finally:
+        cli("down", cwd=project)
+
+
 def test_without_a_proxy_there_are_ports(web: Web, cli: "Cli", project: Path) -> None:
     write(project, f"services: {{web: {{command: '{SERVE}'}}}}")
     done = cli("up", "-d", "--no-proxy", cwd=project, env=web.env)

@@ -1,8 +1,11 @@
 """Readiness and dependencies of `portweave up`, with real probes and listeners."""
 
+import json
 import os
+import re
 import socket
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.stacks import SERVE, write
 
 if TYPE_CHECKING:
-    from tests.conftest import Pool
+    from tests.conftest import Cli, Pool
     from tests.integration.conftest import StartUp
 
 
@@ -132,6 +135,44 @@ def test_a_listener_that_was_only_expected_may_be_late(project: Path, up: "Start
     stack = up(project, "--timeout", "300ms")
     stack.wait_for("web is unhealthy: not ready after 0.3 s: nothing of it listens on port")
     assert stack.process.poll() is None
+    assert stack.stop() == 130
+
+
+LISTEN_LATER = """
+import os, socket, sys, time
+while not os.path.exists("now"):
+    time.sleep(0.02)
+with socket.create_server(("127.0.0.1", int(os.environ["PORT"]) * (sys.argv[1] == "own"))):
+    time.sleep(1000)
+"""
+
+
+def test_what_was_taken_for_ready_is_told_where_it_listens(
+    project: Path, up: "StartUp", cli: "Cli", eventually: Callable[..., None]
+) -> None:
+    (project / "serve.py").write_text(LISTEN_LATER)
+    write(
+        project,
+        f"""
+        services:
+          own: {{command: "touch now; exec {sys.executable} serve.py own"}}
+          other: {{command: "{sys.executable} serve.py other"}}
+          late: {{command: "{sys.executable} serve.py own", workingDir: late}}
+        """,
+    )
+    (project / "late/serve.py").parent.mkdir()
+    (project / "late/serve.py").write_text(LISTEN_LATER)
+    stack = up(project)
+    stack.wait_for("late ready (")
+    (project / "late/now").touch()
+
+    def reasons() -> dict[str, str | None]:
+        told = json.loads(cli("ps", "--json", cwd=project).stdout)
+        return {service["name"]: service["reason"] for service in told["services"]}
+
+    # Where the machine is slow, the others may be late as well.
+    eventually(lambda: not reasons()["late"] and not reasons()["own"])
+    eventually(lambda: re.fullmatch(r"given \d+, listens on \d+", reasons()["other"] or ""))
     assert stack.stop() == 130
 
 

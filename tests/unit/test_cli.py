@@ -74,6 +74,7 @@ def test_options_of_a_verb_do_not_hide_global_ones(verb: str) -> None:
     [
         ("upp", "unknown command 'upp'", "did you mean up?"),
         ("frobnicate", "unknown command 'frobnicate'", "--help"),
+        ("status", "unknown command 'status'", "did you mean ps?"),
         ("--frobnicate", "unknown option '--frobnicate'", "--help"),
         ("up --timout 3", "unknown option '--timout'", "did you mean --timeout?"),
         ("--count", "argument missing", ""),
@@ -135,3 +136,12 @@ def test_the_words_of_a_command_do_not_ask_for_data(words: str, capsys: Capture)
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("[portweave] error: ")
+
+
+@pytest.mark.parametrize("words", ["ps", "check", "graph", "wait web", "start --json", "down"])
+def test_a_folder_that_has_gone_is_told(words: str, tmp_path: Path, capsys: Capture) -> None:
+    tmp_path.rmdir()
+    assert main(words.split()) == 1
+    captured = capsys.readouterr()
+    assert "there is no working directory" in captured.err + captured.out
+    assert "PW0601" in captured.err + captured.out

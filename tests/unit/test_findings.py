@@ -32,6 +32,7 @@ def test_what_is_wrong_with_blocks_is_said_of_each() -> None:
     assert (dead.code, dead.severity) == ("PW0311", "warning")
     assert dead.message.startswith("7 blocks belong to worktrees that are gone: /gone/0, ")
     assert dead.message.endswith(" and 2 more")
+    assert check_entries([], ["/x"])[0].message == "1 block belongs to worktrees that are gone: /x"
     assert (shared.code, shared.severity) == ("PW0312", "error")
     assert shared.message == "port 1 belongs to /a and to /b"
 

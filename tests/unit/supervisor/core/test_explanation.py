@@ -7,6 +7,7 @@ from portweave.supervisor.core.explanation import culprit, explain
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import Life, Phase
 from portweave.supervisor.core.plan import Condition, InstancePlan, Need
+from portweave.supervisor.core.ready import Failed, elsewhere
 from portweave.supervisor.core.restart import Streak
 
 CRASH = Cause("crash", "exited with status 3")
@@ -55,6 +56,11 @@ def test_a_need_that_takes_no_part_is_nobodys_fault() -> None:
 
 TOLD: dict[str, tuple[Life, Cause | None, str, bool, str, str]] = {
     "ready": (Life(Phase.READY), None, "", False, "none", "it is ready"),
+    "ready on another port": (
+        Life(Phase.READY, reason=elsewhere(Failed("no listener"), 7, [7, 8]).reason),
+        *(None, "", False),
+        *("wrong port", "it was given 7, listens on 8"),
+    ),
     "ready after crashes": (
         Life(Phase.READY, restarts=2),
         *(CRASH, "", False),

@@ -3,7 +3,8 @@
 import pytest
 
 from portweave.procfiles import keys
-from portweave.supervisor.core.frameworks import FRAMEWORKS, fit, last_command
+from portweave.supervisor.core.frameworks import FRAMEWORKS, fit
+from portweave.supervisor.core.runners import last_command
 
 SCRIPTS = {
     "dev": "vite",
@@ -14,9 +15,16 @@ SCRIPTS = {
     "cross": "cross-env A=1 next dev -p 3",
     "start": "react-router dev",
     "circle": "npm run circle",
+    "below": "cd web && npm run dev",
 }
+BELOW = {"dev": "next dev", "vite": "vite build"}
 VITE = "--port 7 --strictPort --host 127.0.0.1"
+NEXT = "--port 7 --hostname 127.0.0.1"
 BOTH = "--port 7 --host 127.0.0.1"
+
+
+def script_of(folder: str, name: str) -> str | None:
+    return {"": SCRIPTS, "web": BELOW, "web/": BELOW, "/web": BELOW}.get(folder, {}).get(name)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +70,20 @@ BOTH = "--port 7 --host 127.0.0.1"
         ("pnpm run dev", VITE),
         ("yarn dev", VITE),
         ("bun run dev", VITE),
+        ("bun --bun run dev", VITE),
+        ("pnpm vite", VITE),
+        ("yarn run next dev", NEXT),
+        ("corepack yarn dev", VITE),
+        ("npm run dev --silent", f"-- {VITE}"),
+        ("cd web && npm run dev", f"-- {NEXT}"),
+        ("cd /web; npm run dev", f"-- {NEXT}"),
+        ("cd web || exit 1\npnpm dev", NEXT),
+        ("npm run below", f"-- -- {NEXT}"),
+        ("npm --prefix web run dev", f"-- {NEXT}"),
+        ("npm run dev --prefix=web/", f"-- {NEXT}"),
+        ("pnpm -C web dev", NEXT),
+        ("pnpm run --dir web dev", NEXT),
+        ("yarn --cwd web dev", NEXT),
         ("uvicorn app:app --reload", BOTH),
         ("uvicorn app:app --uds /x", "--host 127.0.0.1"),
         ("python -m uvicorn app:app", BOTH),
@@ -86,9 +108,9 @@ BOTH = "--port 7 --host 127.0.0.1"
 )
 def test_a_framework_is_told_where_to_listen(command: str, words: str) -> None:
     for form in (command, command.split()):
-        if not isinstance(form, str) and set("&;>=") & set(command):
+        if not isinstance(form, str) and set("&;|>=") & set(command):
             continue
-        found = fit(form, SCRIPTS.get)
+        found = fit(form, script_of)
         assert found is not None
         assert " ".join(found.with_port(7)) == words
 
@@ -101,11 +123,19 @@ def test_a_framework_is_told_where_to_listen(command: str, words: str) -> None:
         *("echo vite", "vite &", "vite | cat", "vite # dev", "vite $(x)", "vite `x`", "(vite)"),
         *("vite 'un", "vite && echo done", "node server.js", "npm ci", "npm run", "npm run nope"),
         *("npm run build", "npm run piped", "npm run circle", "npm -w web run dev", "pnpm install"),
-        *("pnpm --filter web dev", "", "true", "npx", "env"),
+        *("pnpm --filter web dev", "", "true", "npx", "env", "npm", "npm --prefix", "npm vite"),
+        *(
+            "npm run dev -w web",
+            "npm run dev --workspaces",
+            "pnpm -r dev",
+            "yarn workspace web dev",
+        ),
+        *("cd nowhere && npm run dev", 'cd "$X" && npm run dev', "cd ~/web && npm run dev"),
+        *("test -d web || cd web; npm run dev", "cd && npm run dev", "yarn --cwd web vite"),
     ],
 )
 def test_other_commands_are_left_alone(command: str) -> None:
-    assert fit(command, SCRIPTS.get) is None
+    assert fit(command, script_of) is None
 
 
 def test_what_is_said_to_be_one_is_taken_for_it() -> None:
@@ -117,9 +147,11 @@ def test_what_is_said_to_be_one_is_taken_for_it() -> None:
 
 
 def test_the_last_command_is_that_which_words_behind_the_text_go_to() -> None:
-    assert last_command("cd 'a b' && vite --mode 'x y'\n") == ["vite", "--mode", "x y"]
-    assert last_command("vite\n\n") == ["vite"]
-    assert last_command("vite &&") is None
+    assert last_command("cd 'a b' && vite --mode 'x y'\n") == (["vite", "--mode", "x y"], "a b")
+    assert last_command("vite\n\n") == (["vite"], "")
+    assert last_command("vite &&") == (None, "")
+    assert last_command("cd a; cd ../b\nvite", "/x") == (["vite"], "/x/a/../b")
+    assert last_command("cd - && vite") == (["vite"], None)
 
 
 def test_definition_files_know_the_same_names() -> None:

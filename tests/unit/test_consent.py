@@ -1,0 +1,28 @@
+"""Asking whether to go on."""
+
+import io
+import sys
+from unittest.mock import Mock
+
+import pytest
+
+from portweave.consent import agrees
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_yes"), [("y\n", True), (" YES \n", True), ("", False), ("no\n", False)]
+)
+def test_anything_but_a_yes_is_a_no(
+    answer: str, is_yes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    assert agrees() is is_yes
+
+
+def test_ctrl_c_leaves_the_line_of_the_question(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Mock(readline=Mock(side_effect=KeyboardInterrupt)))
+    with pytest.raises(KeyboardInterrupt):
+        agrees()
+    assert capsys.readouterr().err == "[portweave] go on? [y/N] \n"
