@@ -97,9 +97,7 @@ def run(args: Args) -> int:
 
     supervisor = Supervisor(warm_up, supervise)
     try:
-        origin = origin_of(args, os.environ)
-        prepared, plan = plan_of(origin)
-        stack = _Launch(args, origin, prepared, plan)
+        stack = _Launch(args, origin_of(args, os.environ))
         hold = stack.take()
         work = stack.work(hold, os.getpid(), began_s) if hold is not None else b""
     except BaseException:
@@ -123,14 +121,12 @@ def _run_detached(args: Args, began_s: float) -> int:
     clean = {name: value for name, value in os.environ.items() if name not in MARKS}
     guardian = Detached(clean)
     try:
-        origin = origin_of(args, os.environ)
-        prepared, plan = plan_of(origin)
-        stack = _Launch(args, origin, prepared, plan)
+        stack = _Launch(args, origin_of(args, os.environ))
         hold = stack.take()
         if hold is not None:
             with hold:
                 work = stack.work(hold, guardian.pid, began_s, detached=True)
-                sys.stderr.write(_banner(prepared, plan))
+                sys.stderr.write(stack.banner())
                 sys.stderr.flush()
                 proxy = stack.proxy()
                 guardian.start(work, stack.folder, stack.key, stack.tag, hold, proxy)
@@ -149,8 +145,9 @@ class _Launch:
     Args:
         args: What was given.
         origin: The same, as it is kept with the stack.
-        prepared: The worktree with its ports.
-        plan: What is to run.
+
+    Raises:
+        PortweaveError: It cannot be planned.
 
     Attributes:
         folder: Where the records of stacks lie.
@@ -158,19 +155,20 @@ class _Launch:
         tag: What the marks of its processes begin with.
     """
 
-    def __init__(
-        self, args: Args, origin: dict[str, object], prepared: "Prepared", plan: "StackPlan"
-    ) -> None:
+    def __init__(self, args: Args, origin: dict[str, object]) -> None:
         from portweave.supervisor.paths import stack_key, stacks_dir
 
         self._args = args
         self._origin = origin
-        self._prepared = prepared
-        self._plan = plan
-        self._environ = prepared.project.environ
+        self._make_plan()
+        self._environ = self._prepared.project.environ
         self.folder = stacks_dir(self._environ)
-        self.key = stack_key(plan.root, plan.namespace)
+        self.key = stack_key(self._plan.root, self._plan.namespace)
         self.tag = os.urandom(16).hex()
+
+    def _make_plan(self) -> None:
+        args = self._args
+        self._prepared, self._plan = prepared, plan = plan_of(self._origin)
         check_profiles(prepared.project.definitions, args.texts("profile"))
         self._started = [i.name for i in plan.instances if i.name in plan.wanted]
         source = args.text("exit_code_from")
@@ -185,19 +183,37 @@ class _Launch:
         from portweave.supervisor.paths import Hold
         from portweave.supervisor.sockets import listener_at, socket_path
 
-        _check_chosen_ports(self._prepared, self._plan, self.folder)
         try:
             hold = Hold(self.folder, self.key)
         except StackRunningError:
             if self._args.text("exit_code_from") or self._args.flag("abort_on_exit"):
                 raise
+            self._settle()
             return None
         # One whose record and lock were removed with their folder still listens.
         other = listener_at(socket_path(self._environ, self.folder, self.key))
         if other is not None:
             hold.close()
             raise StackRunningError(self.key, other)
+        try:
+            self._settle()
+        except BaseException:
+            hold.close()
+            raise
         return hold
+
+    def _settle(self) -> None:
+        """Plan with the ports that the worktree has for good.
+
+        From the moment that somebody has the right to run the stack its block stands still. Before,
+        it may have moved under our plan: for another first `up`, with more instances.
+        """
+        from portweave.allocator.blocks import has_moved
+
+        project, entry = self._prepared.project, self._prepared.entry
+        if has_moved(project.registry, entry, project.names, self._environ):
+            self._make_plan()
+        _check_chosen_ports(self._prepared, self._plan, self.folder)
 
     def work(self, hold: "Hold", guardian: int, began_s: float, *, detached: bool = False) -> bytes:
         """What the supervisor is to do; from here on the record tells who runs the stack."""
@@ -235,7 +251,7 @@ class _Launch:
                 self._environ, is_terminal=os.isatty(1), refused=args.flag("no_color")
             ),
             verbose=args.flag("verbose"),
-            banner="" if detached else _banner(self._prepared, plan),
+            banner="" if detached else self.banner(),
             tag=self.tag,
             journal=hold.journal,
             logs=logs_dir(plan.root, plan.namespace),
@@ -257,6 +273,10 @@ class _Launch:
         if port is None:
             return None
         return Naming(routes_dir(self._environ), owner, port, proxy_scheme(self._origin))
+
+    def banner(self) -> str:
+        """What is told of it when it begins."""
+        return _banner(self._prepared, self._plan)
 
     def proxy(self) -> tuple[str, ...]:
         """The command of the proxy, where none runs yet and the stack wants one."""

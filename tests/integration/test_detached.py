@@ -287,6 +287,28 @@ def test_of_two_at_once_one_runs_it_and_both_wait(detached: "Detached", project:
     assert [process.returncode for process in ends] == [0, 0, 0], said
 
 
+def test_a_block_that_moves_before_the_stack_is_its_own_is_followed(
+    detached: "Detached", project: Path
+) -> None:
+    service = f"{{command: '{SERVE}', ready: {{tcp: true}}"
+    write(project, f"services: {{web: {service}, envFile: late.env}}}}\n")
+    write(project, f"services: {{web: {service}}}, api: {service}}}}}\n", "more.yaml")
+    late = project / "late.env"
+    os.mkfifo(late)
+    first = detached.beside("up", "-d")
+    # It has its ports by the time that it reads this file.
+    with late.open("w"):
+        env = detached("env", "-f", "more.yaml", "--format", "json").stdout
+        (project / "done").write_text("")
+        (project / "done").replace(late)
+    said, _ = first.communicate(timeout=30)
+    assert first.returncode == 0, said
+    detached.look()
+    row = detached.ps()["web"]
+    assert str(row["port"]) == json.loads(env)["WEB_PORT"]
+    assert detached.record()["ports"] == {"web": row["port"]}
+
+
 def test_down_stops_a_stack_of_another_terminal(
     project: Path, up: "StartUp", detached: "Detached"
 ) -> None:
