@@ -121,7 +121,8 @@ def plan_of(
 ) -> "tuple[Prepared, StackPlan]":
     """Give out the ports, and plan all instances.
 
-    The names that the stack gets are kept in the origin, for those who plan it anew.
+    The names that the stack gets are kept in the origin, for those who plan it anew, and what it
+    was planned from.
 
     Args:
         origin: From `origin_of`.
@@ -139,6 +140,11 @@ def plan_of(
     if not dry_run:
         write_own_current(prepared)
     names = _names_of(project, origin)
+    definitions = project.definitions
+    origin["defined"] = {
+        "files": list(definitions.paths),
+        "services": [service.name for service in definitions.services],
+    }
     wishes, environ = wishes_of(origin), environ_of(origin)
     plan = make_plan(prepared, wishes, environ, names, may_be_idle=may_be_idle)
     return prepared, plan

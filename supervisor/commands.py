@@ -365,7 +365,11 @@ class Commands:
         self._host.note_ports()
         origin = wishes.get("origin")
         if is_object(origin):
-            self._host.take_over(origin, plan.wanted)
+            wanted = plan.wanted
+            if wishes.get("addOnly") is True:
+                # The plan may be of one definition file among several.
+                wanted = self._host.plan.wanted | (wanted & set(change.added))
+            self._host.take_over(origin, wanted)
         start = wishes.get("start")
         names = [str(name) for name in start] if is_list(start) else []
         new = wishes.get("startNew")

@@ -7,7 +7,7 @@ import time
 
 from portweave import colours
 from portweave.args import Args, Operands, Option
-from portweave.errors import PortHeldError, StackRunningError, UsageError
+from portweave.errors import StackRunningError, UsageError
 from portweave.launch import check_profiles, origin_of, plan_of, project_of, wishes_of
 
 TYPE_CHECKING = False
@@ -180,6 +180,8 @@ class _Launch:
 
     def take(self) -> "Hold | None":
         """The right to run it; None where somebody runs it already."""
+        from portweave.claims import check_claims
+        from portweave.supervisor.core.value import replace
         from portweave.supervisor.paths import Hold
         from portweave.supervisor.sockets import listener_at, socket_path
 
@@ -197,6 +199,10 @@ class _Launch:
             raise StackRunningError(self.key, other)
         try:
             self._settle()
+            plan = self._plan
+            stack = plan.root, plan.namespace
+            found = check_claims(plan.instances, self._prepared.ports, stack, self.folder)
+            self._plan = replace(plan, warnings=(*plan.warnings, *found))
         except BaseException:
             hold.close()
             raise
@@ -213,7 +219,6 @@ class _Launch:
         project, entry = self._prepared.project, self._prepared.entry
         if has_moved(project.registry, entry, project.names, self._environ):
             self._make_plan()
-        _check_chosen_ports(self._prepared, self._plan, self.folder)
 
     def work(self, hold: "Hold", guardian: int, began_s: float, *, detached: bool = False) -> bytes:
         """What the supervisor is to do; from here on the record tells who runs the stack."""
@@ -309,6 +314,7 @@ class _Launch:
             raise StackRunningError(self.key, 0)
         rows = join(
             self._origin,
+            self._prepared,
             self._plan,
             self._started,
             record,
@@ -330,28 +336,6 @@ class _Launch:
 
             print(pretty({"schemaVersion": 1, "services": list(rows)}))
         return 0
-
-
-def _check_chosen_ports(prepared: "Prepared", plan: "StackPlan", folder: str) -> None:
-    """Refuse a port that the user chose and that a live stack has already, this one included."""
-    from portweave.supervisor.paths import live_stacks
-
-    taken = {
-        port: f"{name} of the live stack {stack.project}/{stack.namespace} ({stack.root})"
-        for stack in live_stacks(folder)
-        if stack.root != plan.root
-        for name, port in stack.ports.items()
-    }
-    seen: dict[int, str] = {}
-    for instance in plan.instances:
-        port = instance.port
-        if port is None:
-            continue
-        is_chosen = port != prepared.ports.get(instance.name)
-        holder = seen.get(port) or (taken.get(port) if is_chosen else None)
-        if holder is not None:
-            raise PortHeldError(instance.name, port, holder)
-        seen[port] = f"{instance.name} of this stack"
 
 
 def _banner(prepared: "Prepared", plan: "StackPlan") -> str:
