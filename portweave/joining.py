@@ -136,7 +136,7 @@ def join(
     names: "Sequence[str]",
     record: StackRecord,
     *,
-    follow: bool,
+    timeout_s: float | None,
     plain: bool = False,
 ) -> "list[dict[str, object]]":
     """Start in a running stack what is missing of `names`; then follow it, or wait for them.
@@ -147,7 +147,7 @@ def join(
         plan: Planned from that.
         names: Of the instances that are to run.
         record: Of the stack.
-        follow: Whether to show what they print until the stack ends, in place of waiting.
+        timeout_s: How long to wait for them; None to show what they print until the stack ends.
         plain: Whether the command line refuses colours.
 
     Returns:
@@ -188,11 +188,10 @@ def join(
             say(f"{where}, with all that was asked for")
         if _differs(change):
             _hint_at_reload(client)
-        if follow:
+        if timeout_s is None:
             _follow(client, names, plan, began_ns, plain=plain)
             return []
-        limits_s = [i.ready.timeout_s for i in plan.instances if i.name in names]
-        return _await(client, names, max(limits_s, default=wishes_of(origin).timeout_s))
+        return _await(client, names, timeout_s)
     finally:
         client.close()
 

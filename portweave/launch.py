@@ -77,6 +77,19 @@ def words_of(origin: "Mapping[str, object]", services: "Collection[str]") -> lis
     return words + [name for name in _list(origin.get("services")) if name in services]
 
 
+def patience_s(args: "Args", plan: "StackPlan", names: "Collection[str]") -> float:
+    """How long `up -d` waits for all of these instances together.
+
+    As long as `--timeout` says; where it does not, as long as they may take one after the other by
+    what their definitions say, and 60 s at least.
+    """
+    from portweave.supervisor.core.plan import time_to_ready_s
+
+    if (given := args.text("timeout")) is not None:
+        return seconds_of(given)
+    return max(DEFAULT_TIMEOUT_S, time_to_ready_s(plan.instances, names))
+
+
 def project_of(origin: "Mapping[str, object]") -> "Project":
     """The worktree and its definitions.
 

@@ -34,6 +34,8 @@ from portweave.supervisor.tasks import Within
 from portweave.supervisor.usage import measure
 
 LAST_LINES = 10
+# Who waits for a service that has failed, and is being stopped for that, waits so long for its end.
+ENDS_S = 1.0
 # Who waits for the end of a stack is told this often that it goes on.
 STILL_THERE_S = 5.0
 # These tell a whole service what to do; any other is for its leader to understand.
@@ -199,13 +201,21 @@ class Commands:
         limit = params[2] if len(params) > 2 else None
         timeout_s = float(limit) if isinstance(limit, (int, float)) else None
         async with Within(timeout_s):
-            while True:
-                verdicts = {self._verdict(goal, name) for name in names}
-                # What one cannot have is known at once, however long the others take.
-                if Verdict.PENDING not in verdicts or Verdict.IN_VAIN in verdicts:
+            while not self._is_settled(goal, names):
+                if self._is_settled(goal, names, last=True):
+                    # One was late, and is being stopped for that: it may take its time.
+                    async with Within(ENDS_S):
+                        while not self._is_settled(goal, names):
+                            await self._engine.news()
                     break
                 await self._engine.news()
         return [[self._outcome(goal, name) for name in names]]
+
+    def _is_settled(self, goal: Goal, names: list[str], *, last: bool = False) -> bool:
+        """Whether there is nothing more to wait for."""
+        verdicts = {self._verdict(goal, name, last=last) for name in names}
+        # What one cannot have is known at once, however long the others take.
+        return Verdict.PENDING not in verdicts or Verdict.IN_VAIN in verdicts
 
     def _verdict(self, goal: Goal, name: str, *, last: bool = False) -> Verdict:
         life = self._engine.fleet.lives.get(name)

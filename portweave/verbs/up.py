@@ -8,7 +8,14 @@ import time
 from portweave import colours
 from portweave.args import Args, Operands, Option
 from portweave.errors import StackRunningError, UsageError
-from portweave.launch import check_profiles, origin_of, plan_of, project_of, wishes_of
+from portweave.launch import (
+    check_profiles,
+    origin_of,
+    patience_s,
+    plan_of,
+    project_of,
+    wishes_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +30,11 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     Option("-d", "--detach", about="return when all are ready; the stack goes on"),
-    Option("--timeout", metavar="SECONDS", about="how long a service may take to be ready (60)"),
+    Option(
+        "--timeout",
+        metavar="SECONDS",
+        about="how long a service, and with -d all, may take to be ready (60)",
+    ),
     Option(
         "--restart",
         metavar="POLICY",
@@ -61,7 +72,9 @@ OPERANDS = Operands("services", many=True)
 HELP = """
 Start the services of this worktree, or those that are named and what they depend on; show what
 they print; stop them all on Ctrl-C, dependents first. A second Ctrl-C kills them. With -d the stack
-goes on without a terminal, until portweave down.
+goes on without a terminal, until portweave down. --timeout then bounds the whole wait: what is not
+ready by then goes on starting, is named, and the exit status is 124. Without it services may take
+as long as their definitions say, one after the other.
 
 Where the stack runs already, start what is missing and follow it; Ctrl-C then ends the following.
 
@@ -318,7 +331,7 @@ class _Launch:
             self._plan,
             self._started,
             record,
-            follow=follow,
+            timeout_s=None if follow else self._patience_s(),
             plain=self._args.flag("no_color"),
         )
         return 0 if follow else self._show(rows)
@@ -327,8 +340,11 @@ class _Launch:
         """Wait until all that is started is ready, or can not be; the exit status."""
         from portweave.joining import await_ready
 
-        limits_s = [i.ready.timeout_s for i in self._plan.instances if i.name in self._started]
-        return self._show(await_ready(self.folder, self.key, self._started, max(limits_s)))
+        names, timeout_s = self._started, self._patience_s()
+        return self._show(await_ready(self.folder, self.key, names, timeout_s))
+
+    def _patience_s(self) -> float:
+        return patience_s(self._args, self._plan, self._started)
 
     def _show(self, rows: "Sequence[Mapping[str, object]]") -> int:
         if self._args.flag("json"):

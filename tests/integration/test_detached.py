@@ -94,14 +94,17 @@ def test_a_wait_that_ends_too_early_tells_what_is_lacking(
     eventually(lambda: lacking in cli("wait", "--timeout", "0.01", cwd=project).stderr)
 
 
-def test_a_second_up_waits_as_long_as_a_service_may_take(
-    detached: "Detached", project: Path
-) -> None:
-    slow = "{command: 'sleep 1; echo up; sleep 99', port: false, ready: {log: up, timeout: 9s}}"
-    write(project, f"services: {{web: {IDLE}, api: {slow}}}\n")
-    detached.up("web")
-    assert "all ready" not in detached("up", "-d", "--timeout", "0.1").stderr
-    assert detached.ps()["api"]["state"] == "ready"
+def test_a_time_limit_is_for_all_together(detached: "Detached", project: Path) -> None:
+    late = "{command: 'echo up; exec sleep 99', port: false, ready: {log: never, timeout: 60s}}"
+    web = IDLE.replace("{log: up}", "{log: up, timeout: 60s}")
+    after = f"{IDLE.removesuffix('}')}, dependsOn: [api]}}"
+    write(project, f"services: {{web: {web}, api: {late}, zoo: {after}}}\n")
+    for _ in range(2):
+        # Also the second one, which finds the stack running.
+        said = detached("up", "-d", "--timeout", "0.2", status=124).stderr
+        assert "not ready after 0.2 s: api is starting: no line matches 'never'; zoo is" in said
+        assert "zoo is waiting: waits for api to be ready (PW1006)" in said
+    assert [row["state"] for row in detached.ps().values()] == ["ready", "starting", "waiting"]
 
 
 def test_what_cannot_be_started_leaves_no_process(
