@@ -19,6 +19,7 @@ from portweave.launch import as_json, environ_of, plan_of, proxy_port, wishes_of
 from portweave.moment import parse
 from portweave.parts import (
     files_of,
+    is_stale,
     part_like,
     parts_of,
     plan_parts,
@@ -158,27 +159,23 @@ def join(
     """
     client, began_ns = Client(record), time.time_ns()
     try:
-        kept = client.call("/supervisor/origin")
-        theirs = parts_of(kept) if is_object(kept) else []
-        origin, prepared, plan = _with_names_of(theirs, origin, prepared, plan)
-        if proxy_port(origin) is not None:
-            ensure_proxy(environ_of(origin))
-        wishes: dict[str, object] = {
-            "addOnly": True,
-            "again": origin["services"],
-        }
-        # What was asked for counts from here on, for a later reload, too.
-        part = part_like(theirs, origin)
-        plan, names = _without_taken(plan, names, theirs, origin)
-        wishes["start"] = list(names)
-        if part is not None and (scale := wishes_of(origin).scale):
-            set_scale([part], scale)
-            wishes["origin"] = whole_of(theirs)
-        elif part is None and theirs and plan.instances:
-            wishes["origin"] = whole_of([*theirs, dict(origin)])
-        for warning in _check_ports(plan, prepared, record):
+        while True:
+            kept = client.call("/supervisor/origin")
+            theirs = parts_of(kept) if is_object(kept) else []
+            origin, prepared, plan = _with_names_of(theirs, origin, prepared, plan)
+            if proxy_port(origin) is not None:
+                ensure_proxy(environ_of(origin))
+            missing, names = _without_taken(plan, names, theirs, origin)
+            wishes = {"addOnly": True, "start": list(names), "again": origin["services"]}
+            if theirs and (whole := _with_wishes(theirs, origin, missing)):
+                wishes["origin"] = whole
+            warnings = _check_ports(missing, prepared, record)
+            answer = client.call("/supervisor/apply", as_json(missing), wishes)
+            # Somebody else may have joined at this moment.
+            if not is_stale(answer):
+                break
+        for warning in warnings:
             say(warning)
-        answer = client.call("/supervisor/apply", as_json(plan), wishes)
         started = answer.get("started") if is_object(answer) else None
         change = answer.get("change") if is_object(answer) else None
         where = f"the stack {record.project}/{record.namespace} (pid {record.pid}) runs already"
@@ -237,6 +234,20 @@ def _without_taken(
     plan = without(plan, doubles)
     left = {instance.name for instance in plan.instances}
     return plan, [name for name in names if name in left or name in doubles]
+
+
+def _with_wishes(
+    theirs: "list[dict[str, object]]", origin: "Mapping[str, object]", plan: "StackPlan"
+) -> "dict[str, object]":
+    """What the stack is of from here on, for a later reload too; empty where that is as before."""
+    part = part_like(theirs, origin)
+    if part is None:
+        return whole_of([*theirs, dict(origin)]) if plan.instances else {}
+    scale = wishes_of(origin).scale
+    if not scale:
+        return {}
+    set_scale([part], scale)
+    return whole_of(theirs)
 
 
 def _check_ports(plan: "StackPlan", prepared: "Prepared", record: StackRecord) -> list[str]:

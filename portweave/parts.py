@@ -37,6 +37,11 @@ def whole_of(parts: "list[Origin]") -> "Origin":
     return {**first, "others": others} if others else first
 
 
+def is_stale(answer: object) -> bool:
+    """Whether a supervisor has refused a plan because the stack is of other parts by now."""
+    return is_object(answer) and answer.get("stale") is True
+
+
 def part_like(parts: "Iterable[Origin]", origin: "Mapping[str, object]") -> "Origin | None":
     """The part that is of the same definition files as `origin`; None where there is none."""
     files = files_of(origin)

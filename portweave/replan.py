@@ -9,7 +9,7 @@ from portweave.client import Client, find_stack
 from portweave.errors import OtherProtocolError, UsageError
 from portweave.joining import await_names
 from portweave.launch import as_json, environ_of, proxy_port
-from portweave.parts import part_at, parts_of, plan_parts, set_scale, whole_of
+from portweave.parts import is_stale, part_at, parts_of, plan_parts, set_scale, whole_of
 from portweave.supervisor.paths import PROTOCOL, stacks_dir
 from portweave.webnames import ensure_proxy
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from portweave.supervisor.core.plan import StackPlan
     from portweave.supervisor.paths import StackRecord
 
+# What of an origin is not of one part of it.
+_OF_THE_STACK = frozenset({"names", "noProxy", "changes"})
 _KINDS = (
     ("added", "starts", "would start"),
     ("restarted", "restarts", "would restart"),
@@ -56,43 +58,56 @@ def apply(
     if record.protocol != PROTOCOL:
         raise OtherProtocolError(record.namespace, record.version)
     client = Client(record)
+    config = args.text("config") if args.text("stack") is None else None
     try:
-        origin = client.call("/supervisor/origin")
-        if not is_object(origin):
-            raise UsageError("the stack does not tell what it was started from")
-        parts = parts_of(origin)
-        config = args.text("config")
-        if config is not None and args.text("stack") is None:
-            parts = _named(parts, config, os.getcwd(), is_to_stay=scale is not None)
-        set_scale(parts, scale or {})
-        kept, prepared, plan = plan_parts(parts, may_be_idle=scale is not None, dry_run=dry_run)
-        for one in prepared:
-            worktree = one.project.worktree
-            if (worktree.root, one.entry.namespace) != (record.root, record.namespace):
-                raise UsageError(
-                    f"these definitions are those of {worktree.root}, not of the stack"
-                )
-        known = {s.name for one in prepared for s in one.project.definitions.services}
-        warnings = _check_ports(plan, prepared, record, environ, scale)
-        origin = whole_of(parts if scale is not None else kept)
-        if not dry_run and proxy_port(origin) is not None:
-            # Not by the supervisor: whoever descends from it ends with the stack.
-            ensure_proxy(environ_of(origin))
-        if scale is not None:
-            start = [i.name for i in plan.instances if i.service in scale]
-            wishes: dict[str, object] = {"only": sorted(known & scale.keys()), "start": start}
-        else:
-            wishes = {"startNew": sorted(plan.wanted)}
-        wishes |= {"dryRun": dry_run, "origin": origin}
-        answer = client.call("/supervisor/apply", as_json(plan), wishes)
-        for warning in warnings:
-            say(warning)
-        if dry_run:
-            return _with_ports(answer, plan)
-        await_names(client)
+        # Somebody else may change it at this moment.
+        while is_stale(answer := _apply(client, environ, config, scale, dry_run=dry_run)):
+            continue
+        if not dry_run:
+            await_names(client)
         return answer
     finally:
         client.close()
+
+
+def _apply(
+    client: Client,
+    environ: "Mapping[str, str]",
+    config: str | None,
+    scale: "Mapping[str, int] | None",
+    *,
+    dry_run: bool,
+) -> object:
+    record = client.record
+    origin = client.call("/supervisor/origin")
+    if not is_object(origin):
+        raise UsageError("the stack does not tell what it was started from")
+    parts = parts_of(origin)
+    if config is not None:
+        parts = _named(parts, config, os.getcwd(), is_to_stay=scale is not None)
+    set_scale(parts, scale or {})
+    kept, prepared, plan = plan_parts(parts, may_be_idle=scale is not None, dry_run=dry_run)
+    for one in prepared:
+        root = one.project.worktree.root
+        if (root, one.entry.namespace) != (record.root, record.namespace):
+            raise UsageError(f"these definitions are those of {root}, not of the stack")
+    known = {s.name for one in prepared for s in one.project.definitions.services}
+    warnings = _check_ports(plan, prepared, record, environ, scale)
+    origin = whole_of(parts if scale is not None else kept)
+    if not dry_run and proxy_port(origin) is not None:
+        # Not by the supervisor: whoever descends from it ends with the stack.
+        ensure_proxy(environ_of(origin))
+    if scale is not None:
+        start = [i.name for i in plan.instances if i.service in scale]
+        wishes: dict[str, object] = {"only": sorted(known & scale.keys()), "start": start}
+    else:
+        wishes = {"startNew": sorted(plan.wanted)}
+    wishes |= {"dryRun": dry_run, "origin": origin}
+    answer = client.call("/supervisor/apply", as_json(plan), wishes)
+    if not is_stale(answer):
+        for warning in warnings:
+            say(warning)
+    return _with_ports(answer, plan) if dry_run else answer
 
 
 def _named(
@@ -108,7 +123,7 @@ def _named(
         return parts
     chosen = {**(own or parts[0]), "config": config, "workingDir": folder}
     # It goes on with the names that it has.
-    return [{**chosen, **{k: v for k, v in parts[0].items() if k in ("names", "noProxy")}}]
+    return [{**chosen, **{k: v for k, v in parts[0].items() if k in _OF_THE_STACK}}]
 
 
 def _check_ports(

@@ -280,7 +280,7 @@ class Commands:
         return []
 
     async def _origin(self, _params: list[object], _stream: Stream) -> list[object]:
-        return [dict(self._host.origin)]
+        return [{"changes": 0, **self._host.origin}]
 
     async def _why(self, params: list[object], _stream: Stream) -> list[object]:
         return [[self._explanation(name) for name in self._names(params, 0)]]
@@ -352,7 +352,8 @@ class Commands:
         Its second parameter may say `only` which services are meant, or `addOnly` those that are
         not there yet; which instances to `start`, or to `startNew` if they are not there yet; of
         which services to start those `again` that have completed (all of `start`, if left out);
-        `dryRun`; and the `origin` to keep.
+        `dryRun`; and the `origin` to keep. One that was made of an origin which is no longer the
+        stack's is `stale`, and nothing is done: who made it has to look again.
         """
         self._refuse_when_stopping()
         wishes = params[1] if len(params) > 1 else None
@@ -371,15 +372,18 @@ class Commands:
             plans = _merged(old, plans, meant.__contains__)
         if wishes.get("dryRun") is True:
             return [{"change": self._engine.compare(plans).as_json(), "started": []}]
+        origin, changes = wishes.get("origin"), self._host.origin.get("changes", 0)
+        if is_object(origin) and origin.get("changes", changes) != changes:
+            return [{"stale": True}]
         change = self._engine.adopt(plans)
         self._host.note_ports()
-        origin = wishes.get("origin")
         if is_object(origin):
             wanted = plan.wanted
             if wishes.get("addOnly") is True:
                 # The plan may be of one definition file among several.
                 wanted = self._host.plan.wanted | (wanted & set(change.added))
-            self._host.take_over(origin, wanted)
+            count = changes if isinstance(changes, int) else 0
+            self._host.take_over({**origin, "changes": count + 1}, wanted)
         start = wishes.get("start")
         names = [str(name) for name in start] if is_list(start) else []
         new = wishes.get("startNew")

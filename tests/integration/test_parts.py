@@ -95,6 +95,23 @@ def test_services_of_each_can_be_scaled_from_anywhere(
     assert "[portweave] web.3 stops\n" in both("reload", cwd=b).stderr
 
 
+def test_what_several_add_at_once_is_all_kept(
+    detached: "Detached", folders: tuple[Path, Path], project: Path
+) -> None:
+    a, _ = folders
+    detached("up", "-d", cwd=a)
+    names = [f"more{number}" for number in range(4)]
+    for name in names:
+        write(project, f"services: {{{name}: {IDLE}}}\n", f"{name}.yaml")
+    words = [["up", "-d", "-f", f"{name}.yaml"] for name in names]
+    running = [detached.beside(*line) for line in (*words, ["scale", "api=2"], ["scale", "db=2"])]
+    said = [process.communicate(timeout=60)[1] for process in running]
+    assert [process.returncode for process in running] == [0] * 6, said
+    detached.look()
+    assert set(states(detached)) == {"api", "api.2", "db", "db.2", *names}
+    assert "nothing has changed" in detached("reload").stderr
+
+
 def test_a_file_that_is_named_is_the_stacks_alone(
     both: "Detached", project: Path, eventually: Callable[..., None]
 ) -> None:
