@@ -80,8 +80,11 @@ def _apply(
 ) -> object:
     record = client.record
     origin = client.call("/supervisor/origin")
-    if not is_object(origin):
-        raise UsageError("the stack does not tell what it was started from")
+    if not is_object(origin) or "workingDir" not in origin:
+        raise UsageError(
+            "the stack is of no definition file: a program has started it, and says what it is of",
+            hint="end the program, and start it again",
+        )
     parts = parts_of(origin)
     if config is not None:
         parts = _named(parts, config, os.getcwd(), is_to_stay=scale is not None)
