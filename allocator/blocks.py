@@ -11,7 +11,7 @@ from portweave.errors import PinTakenError, RegistryLockedError, RegistryUnwrita
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -133,6 +133,31 @@ def foresee(
     key = request.key
     entry = Entry(key, _now(), key.namespace, step.ports)
     return Taken(entry, reused=False, unpinned=step.unpinned)
+
+
+def has_moved(
+    path: str, entry: Entry, names: "Iterable[str]", environ: "Mapping[str, str]"
+) -> bool:
+    """Whether a worktree's ports are others by now, whoever was about to change them included.
+
+    Who has got the right to run the stack asks once: `take` lets the block stand still from then
+    on, but one that had looked before may have had other names in mind.
+
+    Args:
+        path: The registry.
+        entry: The worktree's block as it was.
+        names: Whose ports matter.
+        environ: Says how long to wait for others.
+
+    Raises:
+        RegistryDamagedError: The registry cannot be read.
+        RegistryLockedError: Somebody held it for too long.
+    """
+    from portweave.allocator.lock import Lock
+
+    Lock(path, environ).await_others()
+    now = entry_of(load(path), entry.key)
+    return now is None or any(now.ports.get(name) != entry.ports[name] for name in names)
 
 
 def _all(ports: tuple[int, ...]) -> "Collection[int]":

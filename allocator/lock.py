@@ -93,6 +93,17 @@ class FolderLock:
         finally:
             os.close(self._descriptor)
 
+    def await_others(self) -> None:
+        """Wait until each of our own processes that holds it by now has given it back.
+
+        Raises:
+            PortweaveError: One holds it for too long; the kind is from `refusal`.
+        """
+        try:
+            os.close(self._enqueue())
+        except OSError:  # where it cannot be taken, nobody holds it
+            return
+
     def check(self) -> None:
         """Raise the refusal where another program took the lock away, after a long stop."""
         if not self._is_ours():

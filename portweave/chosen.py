@@ -1,4 +1,4 @@
-"""The one service that a command line names."""
+"""The project that a command line is about, and the one service of it that it names."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from portweave.prepare import check_selection, find_project, prepare, working_di
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from portweave.args import Args
-    from portweave.prepare import Prepared
+    from portweave.prepare import Prepared, Project
     from portweave.procfiles.model import Service
 
 
@@ -34,6 +34,22 @@ class Chosen:
         self.port = prepared.effective_port(service) if number == 1 else prepared.ports[name]
 
 
+def project_here(args: "Args") -> "Project":
+    """The project of the working directory, by the definition file or the count that is given.
+
+    Raises:
+        PortweaveError: As of `find_project`.
+        UsageError: `--count` is no count, or there is no working directory.
+    """
+    config = args.text("config")
+    return find_project(
+        working_dir(),
+        config=config,
+        count=check_selection(config, args.text("count")),
+        environ=dict(os.environ),
+    )
+
+
 def choose(args: "Args", verb: str, usage: str) -> Chosen:
     """The instance that the words of a command name; its worktree gets its ports if need be.
 
@@ -54,13 +70,7 @@ def choose(args: "Args", verb: str, usage: str) -> Chosen:
             hint=f"portweave {verb} {usage}",
         )
     (name,) = words
-    config = args.text("config")
-    project = find_project(
-        working_dir(),
-        config=config,
-        count=check_selection(config, args.text("count")),
-        environ=dict(os.environ),
-    )
+    project = project_here(args)
     instances = project.instances()
     if name not in instances:
         from portweave.procfiles.graph import unknown_service

@@ -84,12 +84,9 @@ class _Line:
 
     def instances(self) -> list[str]:
         """The instances that the definition file speaks of."""
-        from portweave.prepare import check_selection, find_project
+        from portweave.chosen import project_here
 
-        config = self.args.text("config")
-        count = check_selection(config, self.args.text("count"))
-        project = find_project(os.getcwd(), config=config, count=count, environ=os.environ)
-        return list(project.instances())
+        return list(project_here(self.args).instances())
 
     def rows(self) -> list[tuple[str, str]]:
         """The instances of the live stack, each with its state; none where none runs."""

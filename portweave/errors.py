@@ -602,7 +602,7 @@ class WaitTimeoutError(PortweaveError):
         what = "ready" if goal == "ready" else "at an end"
         super().__init__(
             f"not {what} after {timeout_s:g} s: {'; '.join(states)}",
-            hint="portweave ps shows where they stand",
+            hint="portweave ps shows where they stand; --timeout gives them longer",
         )
 
 

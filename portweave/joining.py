@@ -7,6 +7,7 @@ import time
 from portweave import colours
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.asking import instance_of, say
+from portweave.claims import check_claims
 from portweave.client import PATIENCE_S, Client
 from portweave.errors import (
     NotReadyError,
@@ -16,13 +17,25 @@ from portweave.errors import (
 )
 from portweave.launch import as_json, environ_of, plan_of, proxy_port, wishes_of
 from portweave.moment import parse
-from portweave.supervisor.paths import StackRecord, is_held, read_record
+from portweave.parts import (
+    files_of,
+    is_stale,
+    part_like,
+    parts_of,
+    plan_parts,
+    services_of,
+    set_scale,
+    whole_of,
+    without,
+)
+from portweave.supervisor.paths import StackRecord, is_held, read_record, stacks_dir
 from portweave.webnames import ensure_proxy
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from portweave.prepare import Prepared
     from portweave.supervisor.core.plan import StackPlan
 
 # Between taking the right to run a stack and telling who has it there is a moment.
@@ -119,21 +132,23 @@ def await_ready(
 
 def join(
     origin: "Mapping[str, object]",
+    prepared: "Prepared",
     plan: "StackPlan",
     names: "Sequence[str]",
     record: StackRecord,
     *,
-    follow: bool,
+    timeout_s: float | None,
     plain: bool = False,
 ) -> "list[dict[str, object]]":
     """Start in a running stack what is missing of `names`; then follow it, or wait for them.
 
     Args:
         origin: What was asked for.
+        prepared: The worktree with its ports.
         plan: Planned from that.
         names: Of the instances that are to run.
         record: Of the stack.
-        follow: Whether to show what they print until the stack ends, in place of waiting.
+        timeout_s: How long to wait for them; None to show what they print until the stack ends.
         plain: Whether the command line refuses colours.
 
     Returns:
@@ -144,22 +159,23 @@ def join(
     """
     client, began_ns = Client(record), time.time_ns()
     try:
-        origin, plan = _with_names_of(client, origin, plan)
-        if proxy_port(origin) is not None:
-            ensure_proxy(environ_of(origin))
-        wishes: dict[str, object] = {
-            "addOnly": True,
-            "start": list(names),
-            "again": origin["services"],
-        }
-        if scale := origin.get("scale"):
-            # What was asked for counts from here on, for a later reload, too.
+        while True:
             kept = client.call("/supervisor/origin")
-            if is_object(kept) and is_object(scale):
-                before = kept.get("scale")
-                merged = {**(before if is_object(before) else {}), **scale}
-                wishes["origin"] = {**kept, "scale": merged}
-        answer = client.call("/supervisor/apply", as_json(plan), wishes)
+            theirs = parts_of(kept) if is_object(kept) else []
+            origin, prepared, plan = _with_names_of(theirs, origin, prepared, plan)
+            if proxy_port(origin) is not None:
+                ensure_proxy(environ_of(origin))
+            missing, names = _without_taken(plan, names, theirs, origin)
+            wishes = {"addOnly": True, "start": list(names), "again": origin["services"]}
+            if theirs and (whole := _with_wishes(theirs, origin, missing)):
+                wishes["origin"] = whole
+            warnings = _check_ports(missing, prepared, record)
+            answer = client.call("/supervisor/apply", as_json(missing), wishes)
+            # Somebody else may have joined at this moment.
+            if not is_stale(answer):
+                break
+        for warning in warnings:
+            say(warning)
         started = answer.get("started") if is_object(answer) else None
         change = answer.get("change") if is_object(answer) else None
         where = f"the stack {record.project}/{record.namespace} (pid {record.pid}) runs already"
@@ -168,26 +184,76 @@ def join(
         else:
             say(f"{where}, with all that was asked for")
         if _differs(change):
-            _hint_at_reload(client, names)
-        if follow:
+            _hint_at_reload(client)
+        if timeout_s is None:
             _follow(client, names, plan, began_ns, plain=plain)
             return []
-        limits_s = [i.ready.timeout_s for i in plan.instances if i.name in names]
-        return _await(client, names, max(limits_s, default=wishes_of(origin).timeout_s))
+        return _await(client, names, timeout_s)
     finally:
         client.close()
 
 
 def _with_names_of(
-    client: Client, origin: "Mapping[str, object]", plan: "StackPlan"
-) -> "tuple[Mapping[str, object], StackPlan]":
+    theirs: "Sequence[Mapping[str, object]]",
+    origin: "Mapping[str, object]",
+    prepared: "Prepared",
+    plan: "StackPlan",
+) -> "tuple[Mapping[str, object], Prepared, StackPlan]":
     """The plan with the names of the stack that runs, or without, if that has none."""
-    theirs = client.call("/supervisor/origin")
-    names = theirs.get("names") if is_object(theirs) else None
+    names = theirs[0].get("names") if theirs else None
     if names == origin.get("names"):
-        return origin, plan
+        return origin, prepared, plan
     origin = {**origin, "names": names, "noProxy": names is None}
-    return origin, plan_of(origin)[1]
+    return origin, *plan_of(origin)
+
+
+def _without_taken(
+    plan: "StackPlan",
+    names: "Sequence[str]",
+    theirs: "list[dict[str, object]]",
+    origin: "Mapping[str, object]",
+) -> "tuple[StackPlan, list[str]]":
+    """The plan, and the names of instances to start, but for what other parts have defined before.
+
+    A service that an earlier definition file has too is waited for, where it was asked for.
+    """
+    own = part_like(theirs, origin)
+    taken: dict[str, str] = {}
+    for part in theirs:
+        if part is own:
+            break
+        file = next(iter(files_of(part)), "")
+        taken |= dict.fromkeys(services_of(part), os.path.relpath(file, plan.root) if file else "")
+    planned = {instance.service for instance in plan.instances}
+    doubles = [name for name in services_of(origin) if name in taken and name in planned]
+    if doubles:
+        where = " and ".join(dict.fromkeys(taken[name] for name in doubles if taken[name]))
+        say(
+            f"{', '.join(doubles)}: as in {where}, which was there first; a stack has one of a name"
+        )
+    plan = without(plan, doubles)
+    left = {instance.name for instance in plan.instances}
+    return plan, [name for name in names if name in left or name in doubles]
+
+
+def _with_wishes(
+    theirs: "list[dict[str, object]]", origin: "Mapping[str, object]", plan: "StackPlan"
+) -> "dict[str, object]":
+    """What the stack is of from here on, for a later reload too; empty where that is as before."""
+    part = part_like(theirs, origin)
+    if part is None:
+        return whole_of([*theirs, dict(origin)]) if plan.instances else {}
+    scale = wishes_of(origin).scale
+    if not scale:
+        return {}
+    set_scale([part], scale)
+    return whole_of(theirs)
+
+
+def _check_ports(plan: "StackPlan", prepared: "Prepared", record: StackRecord) -> list[str]:
+    stack = record.root, record.namespace
+    folder = stacks_dir(prepared.project.environ)
+    return check_claims(plan.instances, prepared.ports, stack, folder, record.ports)
 
 
 def _follow(
@@ -226,22 +292,17 @@ def _follow(
         raise
 
 
-def _hint_at_reload(client: Client, names: "Sequence[str]") -> None:
+def _hint_at_reload(client: Client) -> None:
     """Tell what a reload would change: it plans with the stack's own variables, not with ours."""
     origin = client.call("/supervisor/origin")
+    if not is_object(origin):
+        return
     try:
-        plan = plan_of(dict(origin), may_be_idle=True)[1] if is_object(origin) else None
+        plan = plan_parts(parts_of(origin), may_be_idle=True, dry_run=True)[2]
     except PortweaveError:  # a reload will say why
-        plan = None
-    if plan is None:
         return
     answer = client.call("/supervisor/apply", as_json(plan), {"dryRun": True})
-    change = answer.get("change") if is_object(answer) else None
-    # What another definition file has just added is none of the stack's own, and is to stay.
-    gone = change.get("removed") if is_object(change) else None
-    added = {name for name in names if is_list(gone) and name in gone}
-    differing = [name for name in _differs(change) if name not in added]
-    if differing:
+    if differing := _differs(answer.get("change") if is_object(answer) else None):
         say(f"defined otherwise by now: {', '.join(differing)}; portweave reload applies it")
 
 

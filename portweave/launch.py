@@ -77,6 +77,19 @@ def words_of(origin: "Mapping[str, object]", services: "Collection[str]") -> lis
     return words + [name for name in _list(origin.get("services")) if name in services]
 
 
+def patience_s(args: "Args", plan: "StackPlan", names: "Collection[str]") -> float:
+    """How long `up -d` waits for all of these instances together.
+
+    As long as `--timeout` says; where it does not, as long as they may take one after the other by
+    what their definitions say, and 60 s at least.
+    """
+    from portweave.supervisor.core.plan import time_to_ready_s
+
+    if (given := args.text("timeout")) is not None:
+        return seconds_of(given)
+    return max(DEFAULT_TIMEOUT_S, time_to_ready_s(plan.instances, names))
+
+
 def project_of(origin: "Mapping[str, object]") -> "Project":
     """The worktree and its definitions.
 
@@ -121,7 +134,8 @@ def plan_of(
 ) -> "tuple[Prepared, StackPlan]":
     """Give out the ports, and plan all instances.
 
-    The names that the stack gets are kept in the origin, for those who plan it anew.
+    The names that the stack gets are kept in the origin, for those who plan it anew, and what it
+    was planned from.
 
     Args:
         origin: From `origin_of`.
@@ -139,6 +153,11 @@ def plan_of(
     if not dry_run:
         write_own_current(prepared)
     names = _names_of(project, origin)
+    definitions = project.definitions
+    origin["defined"] = {
+        "files": list(definitions.paths),
+        "services": [service.name for service in definitions.services],
+    }
     wishes, environ = wishes_of(origin), environ_of(origin)
     plan = make_plan(prepared, wishes, environ, names, may_be_idle=may_be_idle)
     return prepared, plan

@@ -4,11 +4,13 @@ import os
 
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.asking import say
+from portweave.claims import check_claims
 from portweave.client import Client, find_stack
 from portweave.errors import OtherProtocolError, UsageError
 from portweave.joining import await_names
-from portweave.launch import as_json, environ_of, plan_of, proxy_port
-from portweave.supervisor.paths import PROTOCOL
+from portweave.launch import as_json, environ_of, proxy_port
+from portweave.parts import is_stale, part_at, parts_of, plan_parts, set_scale, whole_of
+from portweave.supervisor.paths import PROTOCOL, stacks_dir
 from portweave.webnames import ensure_proxy
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -16,8 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from portweave.args import Args
+    from portweave.prepare import Prepared
     from portweave.supervisor.core.plan import StackPlan
+    from portweave.supervisor.paths import StackRecord
 
+# What of an origin is not of one part of it.
+_OF_THE_STACK = frozenset({"names", "noProxy", "changes"})
 _KINDS = (
     ("added", "starts", "would start"),
     ("restarted", "restarts", "would restart"),
@@ -52,37 +58,98 @@ def apply(
     if record.protocol != PROTOCOL:
         raise OtherProtocolError(record.namespace, record.version)
     client = Client(record)
+    config = args.text("config") if args.text("stack") is None else None
     try:
-        origin = client.call("/supervisor/origin")
-        if not is_object(origin):
-            raise UsageError("the stack does not tell what it was started from")
-        if args.text("config") is not None and args.text("stack") is None:
-            # As `up` would: the file that is named now is the stack's from here on.
-            origin["config"] = args.text("config")
-            origin["workingDir"] = os.getcwd()
-        if scale is not None:
-            before = origin.get("scale")
-            origin["scale"] = {**(before if is_object(before) else {}), **scale}
-        prepared, plan = plan_of(origin, may_be_idle=scale is not None, dry_run=dry_run)
-        if plan.namespace != record.namespace or plan.root != record.root:
-            raise UsageError(f"these definitions are those of {plan.root}, not of the stack")
-        known = {service.name for service in prepared.project.definitions.services}
-        if not dry_run and proxy_port(origin) is not None:
-            # Not by the supervisor: whoever descends from it ends with the stack.
-            ensure_proxy(environ_of(origin))
-        if scale is not None:
-            start = [i.name for i in plan.instances if i.service in scale]
-            wishes: dict[str, object] = {"only": sorted(known & scale.keys()), "start": start}
-        else:
-            wishes = {"startNew": sorted(plan.wanted)}
-        wishes |= {"dryRun": dry_run, "origin": origin}
-        answer = client.call("/supervisor/apply", as_json(plan), wishes)
-        if dry_run:
-            return _with_ports(answer, plan)
-        await_names(client)
+        # Somebody else may change it at this moment.
+        while is_stale(answer := _apply(client, environ, config, scale, dry_run=dry_run)):
+            continue
+        if not dry_run:
+            await_names(client)
         return answer
     finally:
         client.close()
+
+
+def _apply(
+    client: Client,
+    environ: "Mapping[str, str]",
+    config: str | None,
+    scale: "Mapping[str, int] | None",
+    *,
+    dry_run: bool,
+) -> object:
+    record = client.record
+    origin = client.call("/supervisor/origin")
+    if not is_object(origin) or "workingDir" not in origin:
+        raise UsageError(
+            "the stack is of no definition file: a program has started it, and says what it is of",
+            hint="end the program, and start it again",
+        )
+    parts = parts_of(origin)
+    if config is not None:
+        parts = _named(parts, config, os.getcwd(), is_to_stay=scale is not None)
+    set_scale(parts, scale or {})
+    kept, prepared, plan = plan_parts(parts, may_be_idle=scale is not None, dry_run=dry_run)
+    for one in prepared:
+        root = one.project.worktree.root
+        if (root, one.entry.namespace) != (record.root, record.namespace):
+            raise UsageError(f"these definitions are those of {root}, not of the stack")
+    known = {s.name for one in prepared for s in one.project.definitions.services}
+    warnings = _check_ports(plan, prepared, record, environ, scale)
+    origin = whole_of(parts if scale is not None else kept)
+    if not dry_run and proxy_port(origin) is not None:
+        # Not by the supervisor: whoever descends from it ends with the stack.
+        ensure_proxy(environ_of(origin))
+    if scale is not None:
+        start = [i.name for i in plan.instances if i.service in scale]
+        wishes: dict[str, object] = {"only": sorted(known & scale.keys()), "start": start}
+    else:
+        wishes = {"startNew": sorted(plan.wanted)}
+    wishes |= {"dryRun": dry_run, "origin": origin}
+    answer = client.call("/supervisor/apply", as_json(plan), wishes)
+    if not is_stale(answer):
+        for warning in warnings:
+            say(warning)
+    return _with_ports(answer, plan) if dry_run else answer
+
+
+def _named(
+    parts: "list[dict[str, object]]", config: str, folder: str, *, is_to_stay: bool
+) -> "list[dict[str, object]]":
+    """The parts that a stack has where a definition file is named.
+
+    As with `up`, the file that is named now is the stack's from here on; but one of its own that is
+    only named to tell services stays beside the others.
+    """
+    own = part_at(parts, folder, config)
+    if own is not None and is_to_stay:
+        return parts
+    chosen = {**(own or parts[0]), "config": config, "workingDir": folder}
+    # It goes on with the names that it has.
+    return [{**chosen, **{k: v for k, v in parts[0].items() if k in _OF_THE_STACK}}]
+
+
+def _check_ports(
+    plan: "StackPlan",
+    prepared: "list[Prepared]",
+    record: "StackRecord",
+    environ: "Mapping[str, str]",
+    scale: "Mapping[str, int] | None",
+) -> list[str]:
+    """See that what is to start may have the ports that variables say; warnings, if not all."""
+    allocated: dict[str, int] = {}
+    for one in prepared:
+        allocated |= one.ports
+    planned = {i.name: i for i in plan.instances if scale is None or i.service in scale}
+    stays = {
+        name: port
+        for name, port in record.ports.items()
+        if (name in planned and planned[name].port == port)
+        # Of a service that is not meant.
+        or (scale is not None and not {name, name.rpartition(".")[0]} & scale.keys())
+    }
+    stack = record.root, record.namespace
+    return check_claims(planned.values(), allocated, stack, stacks_dir(environ), stays)
 
 
 def _with_ports(answer: object, plan: "StackPlan") -> object:

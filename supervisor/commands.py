@@ -34,6 +34,8 @@ from portweave.supervisor.tasks import Within
 from portweave.supervisor.usage import measure
 
 LAST_LINES = 10
+# Who waits for a service that has failed, and is being stopped for that, waits so long for its end.
+ENDS_S = 1.0
 # Who waits for the end of a stack is told this often that it goes on.
 STILL_THERE_S = 5.0
 # These tell a whole service what to do; any other is for its leader to understand.
@@ -199,13 +201,21 @@ class Commands:
         limit = params[2] if len(params) > 2 else None
         timeout_s = float(limit) if isinstance(limit, (int, float)) else None
         async with Within(timeout_s):
-            while True:
-                verdicts = {self._verdict(goal, name) for name in names}
-                # What one cannot have is known at once, however long the others take.
-                if Verdict.PENDING not in verdicts or Verdict.IN_VAIN in verdicts:
+            while not self._is_settled(goal, names):
+                if self._is_settled(goal, names, last=True):
+                    # One was late, and is being stopped for that: it may take its time.
+                    async with Within(ENDS_S):
+                        while not self._is_settled(goal, names):
+                            await self._engine.news()
                     break
                 await self._engine.news()
         return [[self._outcome(goal, name) for name in names]]
+
+    def _is_settled(self, goal: Goal, names: list[str], *, last: bool = False) -> bool:
+        """Whether there is nothing more to wait for."""
+        verdicts = {self._verdict(goal, name, last=last) for name in names}
+        # What one cannot have is known at once, however long the others take.
+        return Verdict.PENDING not in verdicts or Verdict.IN_VAIN in verdicts
 
     def _verdict(self, goal: Goal, name: str, *, last: bool = False) -> Verdict:
         life = self._engine.fleet.lives.get(name)
@@ -270,7 +280,7 @@ class Commands:
         return []
 
     async def _origin(self, _params: list[object], _stream: Stream) -> list[object]:
-        return [dict(self._host.origin)]
+        return [{"changes": 0, **self._host.origin}]
 
     async def _why(self, params: list[object], _stream: Stream) -> list[object]:
         return [[self._explanation(name) for name in self._names(params, 0)]]
@@ -342,7 +352,8 @@ class Commands:
         Its second parameter may say `only` which services are meant, or `addOnly` those that are
         not there yet; which instances to `start`, or to `startNew` if they are not there yet; of
         which services to start those `again` that have completed (all of `start`, if left out);
-        `dryRun`; and the `origin` to keep.
+        `dryRun`; and the `origin` to keep. One that was made of an origin which is no longer the
+        stack's is `stale`, and nothing is done: who made it has to look again.
         """
         self._refuse_when_stopping()
         wishes = params[1] if len(params) > 1 else None
@@ -361,11 +372,18 @@ class Commands:
             plans = _merged(old, plans, meant.__contains__)
         if wishes.get("dryRun") is True:
             return [{"change": self._engine.compare(plans).as_json(), "started": []}]
+        origin, changes = wishes.get("origin"), self._host.origin.get("changes", 0)
+        if is_object(origin) and origin.get("changes", changes) != changes:
+            return [{"stale": True}]
         change = self._engine.adopt(plans)
         self._host.note_ports()
-        origin = wishes.get("origin")
         if is_object(origin):
-            self._host.take_over(origin, plan.wanted)
+            wanted = plan.wanted
+            if wishes.get("addOnly") is True:
+                # The plan may be of one definition file among several.
+                wanted = self._host.plan.wanted | (wanted & set(change.added))
+            count = changes if isinstance(changes, int) else 0
+            self._host.take_over({**origin, "changes": count + 1}, wanted)
         start = wishes.get("start")
         names = [str(name) for name in start] if is_list(start) else []
         new = wishes.get("startNew")

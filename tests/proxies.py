@@ -124,6 +124,12 @@ class Proxy:
         self._loop.close()
         assert self._loop.errors == [], self._loop.errors
 
+    def take_errors(self) -> list[str]:
+        """What has gone wrong in it until now, which is no fault then."""
+        told = list(self._loop.errors)
+        self._loop.errors.clear()
+        return told
+
     @contextmanager
     def stopped(self) -> Generator[None]:
         """Have it do nothing meanwhile, so that all that happens comes to it at once."""

@@ -1,11 +1,11 @@
 """`portweave env`: variables for people, shells and scripts."""
 
-import os
 import sys
 
 from portweave.args import Args, Operands, Option
+from portweave.chosen import project_here
 from portweave.errors import UsageError
-from portweave.prepare import Prepared, check_selection, find_project, prepare, working_dir
+from portweave.prepare import Prepared, prepare
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -59,13 +59,7 @@ def run(args: Args) -> int:
             "env takes the name of a service, not a command",
             hint="portweave run -- COMMAND runs a command",
         )
-    config = args.text("config")
-    project = find_project(
-        working_dir(),
-        config=config,
-        count=check_selection(config, args.text("count")),
-        environ=dict(os.environ),
-    )
+    project = project_here(args)
     instances = project.instances()
     key = args.text("explain")
     words = [*args.operands, key] if key else args.operands

@@ -263,13 +263,10 @@ def _check_names(args: Args, sources: "Sequence[Source]") -> None:
     missing = [name for name in args.operands if name not in found]
     if not missing:
         return
-    from portweave.prepare import check_selection, find_project
+    from portweave.chosen import project_here
     from portweave.procfiles.graph import unknown_service
 
-    config = args.text("config")
-    count = check_selection(config, args.text("count"))
-    project = find_project(working_dir(), config=config, count=count, environ=dict(os.environ))
-    services = {service.name for service in project.definitions.services}
+    services = {service.name for service in project_here(args).definitions.services}
     for name in missing:
         service, dot, number = name.rpartition(".")
         if name not in services and not (dot and number.isdigit() and service in services):

@@ -16,6 +16,9 @@ differ are restarted, new ones are started, those that are no longer there are s
 go on. Other rules (restart, dependsOn, stopSignal, stopGracePeriod) hold at once, without a
 restart. The variables of the shell that started the stack count, not those of this one.
 
+Where `up` has been called in several folders, each with a definition file, all of these are read;
+with -f only the one that is named, which the stack consists of from then on.
+
 Definitions that are wrong change nothing: the stack goes on as it is. Nor does --dry-run, which
 tells the ports that new services would get if they came now.
 """

@@ -5,8 +5,8 @@ import sys
 
 from portweave.allocator.blocks import find
 from portweave.args import Args, Option
+from portweave.chosen import project_here
 from portweave.errors import NoAllocationError, PortweaveError, UsageError
-from portweave.prepare import check_selection, find_project, working_dir
 from portweave.show import as_json, banner
 
 OPTIONS: tuple[Option, ...] = ()
@@ -27,13 +27,7 @@ def run(args: Args) -> int:
 def _show(args: Args) -> int:
     if args.operands:
         raise UsageError(f"unexpected argument '{args.operands[0]}'")
-    config = args.text("config")
-    project = find_project(
-        working_dir(),
-        config=config,
-        count=check_selection(config, args.text("count")),
-        environ=os.environ,
-    )
+    project = project_here(args)
     entry = find(project.registry, project.key, os.environ)
     if entry is None:
         if args.flag("json"):

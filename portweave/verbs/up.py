@@ -7,8 +7,15 @@ import time
 
 from portweave import colours
 from portweave.args import Args, Operands, Option
-from portweave.errors import PortHeldError, StackRunningError, UsageError
-from portweave.launch import check_profiles, origin_of, plan_of, project_of, wishes_of
+from portweave.errors import StackRunningError, UsageError
+from portweave.launch import (
+    check_profiles,
+    origin_of,
+    patience_s,
+    plan_of,
+    project_of,
+    wishes_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +30,11 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     Option("-d", "--detach", about="return when all are ready; the stack goes on"),
-    Option("--timeout", metavar="SECONDS", about="how long a service may take to be ready (60)"),
+    Option(
+        "--timeout",
+        metavar="SECONDS",
+        about="how long a service, and with -d all, may take to be ready (60)",
+    ),
     Option(
         "--restart",
         metavar="POLICY",
@@ -61,7 +72,9 @@ OPERANDS = Operands("services", many=True)
 HELP = """
 Start the services of this worktree, or those that are named and what they depend on; show what
 they print; stop them all on Ctrl-C, dependents first. A second Ctrl-C kills them. With -d the stack
-goes on without a terminal, until portweave down.
+goes on without a terminal, until portweave down. --timeout then bounds the whole wait: what is not
+ready by then goes on starting, is named, and the exit status is 124. Without it services may take
+as long as their definitions say, one after the other.
 
 Where the stack runs already, start what is missing and follow it; Ctrl-C then ends the following.
 
@@ -97,9 +110,7 @@ def run(args: Args) -> int:
 
     supervisor = Supervisor(warm_up, supervise)
     try:
-        origin = origin_of(args, os.environ)
-        prepared, plan = plan_of(origin)
-        stack = _Launch(args, origin, prepared, plan)
+        stack = _Launch(args, origin_of(args, os.environ))
         hold = stack.take()
         work = stack.work(hold, os.getpid(), began_s) if hold is not None else b""
     except BaseException:
@@ -123,14 +134,12 @@ def _run_detached(args: Args, began_s: float) -> int:
     clean = {name: value for name, value in os.environ.items() if name not in MARKS}
     guardian = Detached(clean)
     try:
-        origin = origin_of(args, os.environ)
-        prepared, plan = plan_of(origin)
-        stack = _Launch(args, origin, prepared, plan)
+        stack = _Launch(args, origin_of(args, os.environ))
         hold = stack.take()
         if hold is not None:
             with hold:
                 work = stack.work(hold, guardian.pid, began_s, detached=True)
-                sys.stderr.write(_banner(prepared, plan))
+                sys.stderr.write(stack.banner())
                 sys.stderr.flush()
                 proxy = stack.proxy()
                 guardian.start(work, stack.folder, stack.key, stack.tag, hold, proxy)
@@ -149,8 +158,9 @@ class _Launch:
     Args:
         args: What was given.
         origin: The same, as it is kept with the stack.
-        prepared: The worktree with its ports.
-        plan: What is to run.
+
+    Raises:
+        PortweaveError: It cannot be planned.
 
     Attributes:
         folder: Where the records of stacks lie.
@@ -158,19 +168,20 @@ class _Launch:
         tag: What the marks of its processes begin with.
     """
 
-    def __init__(
-        self, args: Args, origin: dict[str, object], prepared: "Prepared", plan: "StackPlan"
-    ) -> None:
+    def __init__(self, args: Args, origin: dict[str, object]) -> None:
         from portweave.supervisor.paths import stack_key, stacks_dir
 
         self._args = args
         self._origin = origin
-        self._prepared = prepared
-        self._plan = plan
-        self._environ = prepared.project.environ
+        self._make_plan()
+        self._environ = self._prepared.project.environ
         self.folder = stacks_dir(self._environ)
-        self.key = stack_key(plan.root, plan.namespace)
+        self.key = stack_key(self._plan.root, self._plan.namespace)
         self.tag = os.urandom(16).hex()
+
+    def _make_plan(self) -> None:
+        args = self._args
+        self._prepared, self._plan = prepared, plan = plan_of(self._origin)
         check_profiles(prepared.project.definitions, args.texts("profile"))
         self._started = [i.name for i in plan.instances if i.name in plan.wanted]
         source = args.text("exit_code_from")
@@ -182,22 +193,45 @@ class _Launch:
 
     def take(self) -> "Hold | None":
         """The right to run it; None where somebody runs it already."""
+        from portweave.claims import check_claims
+        from portweave.supervisor.core.value import replace
         from portweave.supervisor.paths import Hold
         from portweave.supervisor.sockets import listener_at, socket_path
 
-        _check_chosen_ports(self._prepared, self._plan, self.folder)
         try:
             hold = Hold(self.folder, self.key)
         except StackRunningError:
             if self._args.text("exit_code_from") or self._args.flag("abort_on_exit"):
                 raise
+            self._settle()
             return None
         # One whose record and lock were removed with their folder still listens.
         other = listener_at(socket_path(self._environ, self.folder, self.key))
         if other is not None:
             hold.close()
             raise StackRunningError(self.key, other)
+        try:
+            self._settle()
+            plan = self._plan
+            stack = plan.root, plan.namespace
+            found = check_claims(plan.instances, self._prepared.ports, stack, self.folder)
+            self._plan = replace(plan, warnings=(*plan.warnings, *found))
+        except BaseException:
+            hold.close()
+            raise
         return hold
+
+    def _settle(self) -> None:
+        """Plan with the ports that the worktree has for good.
+
+        From the moment that somebody has the right to run the stack its block stands still. Before,
+        it may have moved under our plan: for another first `up`, with more instances.
+        """
+        from portweave.allocator.blocks import has_moved
+
+        project, entry = self._prepared.project, self._prepared.entry
+        if has_moved(project.registry, entry, project.names, self._environ):
+            self._make_plan()
 
     def work(self, hold: "Hold", guardian: int, began_s: float, *, detached: bool = False) -> bytes:
         """What the supervisor is to do; from here on the record tells who runs the stack."""
@@ -235,7 +269,7 @@ class _Launch:
                 self._environ, is_terminal=os.isatty(1), refused=args.flag("no_color")
             ),
             verbose=args.flag("verbose"),
-            banner="" if detached else _banner(self._prepared, plan),
+            banner="" if detached else self.banner(),
             tag=self.tag,
             journal=hold.journal,
             logs=logs_dir(plan.root, plan.namespace),
@@ -257,6 +291,10 @@ class _Launch:
         if port is None:
             return None
         return Naming(routes_dir(self._environ), owner, port, proxy_scheme(self._origin))
+
+    def banner(self) -> str:
+        """What is told of it when it begins."""
+        return _banner(self._prepared, self._plan)
 
     def proxy(self) -> tuple[str, ...]:
         """The command of the proxy, where none runs yet and the stack wants one."""
@@ -289,10 +327,11 @@ class _Launch:
             raise StackRunningError(self.key, 0)
         rows = join(
             self._origin,
+            self._prepared,
             self._plan,
             self._started,
             record,
-            follow=follow,
+            timeout_s=None if follow else self._patience_s(),
             plain=self._args.flag("no_color"),
         )
         return 0 if follow else self._show(rows)
@@ -301,8 +340,11 @@ class _Launch:
         """Wait until all that is started is ready, or can not be; the exit status."""
         from portweave.joining import await_ready
 
-        limits_s = [i.ready.timeout_s for i in self._plan.instances if i.name in self._started]
-        return self._show(await_ready(self.folder, self.key, self._started, max(limits_s)))
+        names, timeout_s = self._started, self._patience_s()
+        return self._show(await_ready(self.folder, self.key, names, timeout_s))
+
+    def _patience_s(self) -> float:
+        return patience_s(self._args, self._plan, self._started)
 
     def _show(self, rows: "Sequence[Mapping[str, object]]") -> int:
         if self._args.flag("json"):
@@ -310,28 +352,6 @@ class _Launch:
 
             print(pretty({"schemaVersion": 1, "services": list(rows)}))
         return 0
-
-
-def _check_chosen_ports(prepared: "Prepared", plan: "StackPlan", folder: str) -> None:
-    """Refuse a port that the user chose and that a live stack has already, this one included."""
-    from portweave.supervisor.paths import live_stacks
-
-    taken = {
-        port: f"{name} of the live stack {stack.project}/{stack.namespace} ({stack.root})"
-        for stack in live_stacks(folder)
-        if stack.root != plan.root
-        for name, port in stack.ports.items()
-    }
-    seen: dict[int, str] = {}
-    for instance in plan.instances:
-        port = instance.port
-        if port is None:
-            continue
-        is_chosen = port != prepared.ports.get(instance.name)
-        holder = seen.get(port) or (taken.get(port) if is_chosen else None)
-        if holder is not None:
-            raise PortHeldError(instance.name, port, holder)
-        seen[port] = f"{instance.name} of this stack"
 
 
 def _banner(prepared: "Prepared", plan: "StackPlan") -> str:

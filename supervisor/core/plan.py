@@ -1,6 +1,6 @@
 """What to run, as values: made once from the definition files, the ports and the environment."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import field
 from enum import StrEnum
 
@@ -164,3 +164,36 @@ class StackPlan:
     left_out: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     calls: CallsPlan = CallsPlan()
+
+
+def time_to_ready_s(instances: Iterable[InstancePlan], names: Container[str]) -> float:
+    """How long instances may take to be ready, what they wait for included.
+
+    Each may take its own time, from when what it needs has come; so it is the longest way that ends
+    at one of them. A job that is to complete counts as if it had to be ready.
+
+    Args:
+        instances: All of a stack.
+        names: Of those that are meant.
+    """
+    # Only who waits for a whole stack has to know.
+    from graphlib import TopologicalSorter
+
+    plans = {plan.name: plan for plan in instances}
+    sorter = TopologicalSorter({name: _needed(plan, plans) for name, plan in plans.items()})
+    starts_s: dict[str, float] = {}
+    ready_s: dict[str, float] = {}
+    for name in sorter.static_order():
+        plan = plans[name]
+        after_s = [
+            (starts_s if need.condition is Condition.STARTED else ready_s)[need.instance]
+            for need in plan.needs
+            if need.instance in plans
+        ]
+        starts_s[name] = max(after_s, default=0.0)
+        ready_s[name] = starts_s[name] + plan.ready.timeout_s
+    return max((ready_s[name] for name in plans if name in names), default=0.0)
+
+
+def _needed(plan: InstancePlan, known: Container[str]) -> list[str]:
+    return [need.instance for need in plan.needs if need.instance in known]

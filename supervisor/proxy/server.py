@@ -3,6 +3,7 @@
 import asyncio
 import math
 import os
+import socket
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Self
@@ -16,7 +17,7 @@ from portweave.supervisor.core.value import value
 from portweave.supervisor.proxy.backend import Pool
 from portweave.supervisor.proxy.client import Client
 from portweave.supervisor.proxy.exchange import Target
-from portweave.supervisor.quickloop import ACCEPTED_AT_ONCE, lengthen_queue
+from portweave.supervisor.quickloop import ACCEPTED_AT_ONCE, BACKLOG, lengthen_queue
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -148,7 +149,10 @@ class ProxyServer:
         return Client(self) if self._door is None else self._door.greet()
 
     async def unlisten(self) -> None:
-        """Take no more connections; those that are there stay."""
+        """Take no more connections; those that are there stay, and those that wait come in.
+
+        What they have sent already has been read by then.
+        """
         loop = asyncio.get_running_loop()
         for server in self._servers:
             for listener in server.sockets:
@@ -156,15 +160,27 @@ class ProxyServer:
         # One that was just accepted would be forgotten open if its server closed before it is made.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
+        waiting: list[socket.socket] = []
+        # From the last look into the queue to its end nothing else is done: who comes between is
+        # reset by the kernel.
         for server in self._servers:
+            for listener in server.sockets:
+                waiting += _accept_all(listener.fileno())
             server.close()
         self._servers.clear()
         self.ports.clear()
+        if waiting:
+            made = (loop.connect_accepted_socket(self._greet, taken) for taken in waiting)
+            await asyncio.gather(*made, return_exceptions=True)
+            # One turn to find out what has come on them, and one to take it.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
 
     async def close(self, drain_s: float = DRAIN_S) -> None:
         """Take no more requests, finish those under way within `drain_s`, and end the rest."""
-        self.is_draining = True
         await self.unlisten()
+        # Not before: who had been waiting to come in is to be answered.
+        self.is_draining = True
         for client in list(self._clients):
             client.finish_up()
         if self._clients:
@@ -282,11 +298,17 @@ class ProxyServer:
 
     async def ask(self, target: Target) -> Standing:
         """What is known of a service that does not answer."""
-        return await self._advice.ask(target)
+        try:
+            return await self._advice.ask(target)
+        except Exception as error:  # whoever waits for the service is to be answered all the same
+            text = f"what is known of {target.hostname} could not be found out"
+            context = {"message": text, "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+            return UNKNOWN
 
     async def explain(self, target: Target) -> "Page":
         """What to say about a service that nothing listens for."""
-        standing = await self._advice.ask(target)
+        standing = await self.ask(target)
         found = [port for port in standing.ports if port != target.port]
         self.report(target, "nothing listens there")
         if found:
@@ -304,3 +326,20 @@ class ProxyServer:
         self._work.add(task)
         task.add_done_callback(self._work.discard)
         return task.cancel
+
+
+def _accept_all(listener: int) -> list[socket.socket]:
+    """All connections that wait for a listener, up to a limit far above its queue's."""
+    found: list[socket.socket] = []
+    with socket.socket(fileno=os.dup(listener)) as same:
+        same.setblocking(False)
+        for _ in range(2 * BACKLOG):
+            try:
+                taken, _ = same.accept()
+            except (ConnectionAbortedError, InterruptedError):
+                continue
+            except OSError:  # there are no more, or no descriptors for them
+                break
+            taken.setblocking(False)
+            found.append(taken)
+    return found

@@ -4,10 +4,14 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.integration.conftest import Stack, has_ended
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
 
 Start = Callable[[str], Stack]
 
@@ -67,6 +71,18 @@ def test_functions_of_the_main_script_are_found_again(start: Start) -> None:
     stack = start(FUNCTIONS)
     stack.wait_for("came back")
     assert stack.lines_of("worker") == ["own 5 1", "died api", "came back True"]
+    assert stack.stop(signal.SIGINT) == 130
+
+
+def test_what_a_program_has_started_is_not_planned_anew(
+    start: Start, cli: "Cli", tmp_path: Path
+) -> None:
+    stack = start(FUNCTIONS)
+    stack.wait_for("came back")
+    for words in (["reload"], ["scale", "api=2"]):
+        refused = cli(*words, cwd=tmp_path)
+        assert refused.returncode == 1
+        assert "a program has started it, and says what it is of (PW0601)" in refused.stderr
     assert stack.stop(signal.SIGINT) == 130
 
 

@@ -94,14 +94,17 @@ def test_a_wait_that_ends_too_early_tells_what_is_lacking(
     eventually(lambda: lacking in cli("wait", "--timeout", "0.01", cwd=project).stderr)
 
 
-def test_a_second_up_waits_as_long_as_a_service_may_take(
-    detached: "Detached", project: Path
-) -> None:
-    slow = "{command: 'sleep 1; echo up; sleep 99', port: false, ready: {log: up, timeout: 9s}}"
-    write(project, f"services: {{web: {IDLE}, api: {slow}}}\n")
-    detached.up("web")
-    assert "all ready" not in detached("up", "-d", "--timeout", "0.1").stderr
-    assert detached.ps()["api"]["state"] == "ready"
+def test_a_time_limit_is_for_all_together(detached: "Detached", project: Path) -> None:
+    late = "{command: 'echo up; exec sleep 99', port: false, ready: {log: never, timeout: 60s}}"
+    web = IDLE.replace("{log: up}", "{log: up, timeout: 60s}")
+    after = f"{IDLE.removesuffix('}')}, dependsOn: [api]}}"
+    write(project, f"services: {{web: {web}, api: {late}, zoo: {after}}}\n")
+    for _ in range(2):
+        # Also the second one, which finds the stack running.
+        said = detached("up", "-d", "--timeout", "0.2", status=124).stderr
+        assert "not ready after 0.2 s: api is starting: no line matches 'never'; zoo is" in said
+        assert "zoo is waiting: waits for api to be ready (PW1006)" in said
+    assert [row["state"] for row in detached.ps().values()] == ["ready", "starting", "waiting"]
 
 
 def test_what_cannot_be_started_leaves_no_process(
@@ -272,7 +275,7 @@ def test_a_second_up_from_elsewhere_finds_nothing_defined_otherwise(
     assert "defined otherwise" not in said
     write(project, f"services: {{web: {IDLE}, api: {STUBBORN}}}\n")
     said = detached("up", "-d", env=elsewhere).stderr
-    assert "defined otherwise by now: api, more; portweave reload applies it" in said
+    assert "defined otherwise by now: api; portweave reload applies it" in said
 
 
 def test_of_two_at_once_one_runs_it_and_both_wait(detached: "Detached", project: Path) -> None:
@@ -285,6 +288,28 @@ def test_of_two_at_once_one_runs_it_and_both_wait(detached: "Detached", project:
     ends = [detached.beside("down") for _ in range(3)]
     said = [process.communicate(timeout=20)[1] for process in ends]
     assert [process.returncode for process in ends] == [0, 0, 0], said
+
+
+def test_a_block_that_moves_before_the_stack_is_its_own_is_followed(
+    detached: "Detached", project: Path
+) -> None:
+    service = f"{{command: '{SERVE}', ready: {{tcp: true}}"
+    write(project, f"services: {{web: {service}, envFile: late.env}}}}\n")
+    write(project, f"services: {{web: {service}}}, api: {service}}}}}\n", "more.yaml")
+    late = project / "late.env"
+    os.mkfifo(late)
+    first = detached.beside("up", "-d")
+    # It has its ports by the time that it reads this file.
+    with late.open("w"):
+        env = detached("env", "-f", "more.yaml", "--format", "json").stdout
+        (project / "done").write_text("")
+        (project / "done").replace(late)
+    said, _ = first.communicate(timeout=30)
+    assert first.returncode == 0, said
+    detached.look()
+    row = detached.ps()["web"]
+    assert str(row["port"]) == json.loads(env)["WEB_PORT"]
+    assert detached.record()["ports"] == {"web": row["port"]}
 
 
 def test_down_stops_a_stack_of_another_terminal(

@@ -5,6 +5,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -628,6 +629,22 @@ def test_a_service_on_another_port_is_named(proxy: Callable[..., Proxy]) -> None
     assert b"it listens on 5173" in answer
 
 
+def test_who_asks_is_answered_although_nobody_can_be_asked_about_the_service(
+    proxy: Callable[..., Proxy],
+) -> None:
+    class Fails(Advice):
+        async def ask(self, target: object) -> Standing:
+            raise LookupError("no such thing")
+
+    between = proxy(advice=Fails(), a=1)
+    answer = between.get("a.localhost")
+    assert b"HTTP/1.1 503 Service Unavailable" in answer
+    assert b"it does not answer" in answer
+    told = between.take_errors()
+    assert told
+    assert "what is known of a.localhost could not be found out: LookupError" in told[0]
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -797,6 +814,26 @@ def test_a_proxy_that_ends_finishes_what_it_has_begun(
         assert idle.rest() == b""
         held.go_on.set()
         assert busy.rest().endswith(b"ok")
+        wait()
+    with pytest.raises(ConnectionRefusedError):
+        between.connect()
+
+
+def test_a_proxy_that_ends_answers_those_that_wait_to_come_in(
+    service: Callable[..., Service], proxy: Callable[..., Proxy]
+) -> None:
+    between = proxy(a=service().port)
+    with ExitStack() as stack:
+        with between.stopped():
+            callers = [stack.enter_context(between.connect()) for _ in range(200)]
+            silent = stack.enter_context(between.connect())
+            for caller, name in zip(callers, "abbbb" * 40, strict=True):
+                caller.send(f"GET / HTTP/1.1\r\nHost: {name}.localhost\r\n\r\n")
+            wait = between.begin_close()
+        statuses = [caller.rest()[9:12] for caller in callers]
+        assert statuses == [b"200", b"404", b"404", b"404", b"404"] * 40
+        # A clean end, not a reset.
+        assert silent.rest() == b""
         wait()
     with pytest.raises(ConnectionRefusedError):
         between.connect()

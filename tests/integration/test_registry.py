@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from portweave.allocator.blocks import has_moved
 from portweave.allocator.lock import Lock
+from portweave.allocator.model import Entry, Key
 from portweave.allocator.processes import started_at
 from portweave.allocator.registry import store
 from portweave.errors import RegistryLockedError
@@ -241,6 +243,20 @@ def test_a_lock_that_is_not_waited_for_any_more_is_free_later(folder: Path) -> N
         Lock(path, {"PORTWEAVE_LOCK_TIMEOUT_MS": "50"}).__enter__()
     with Lock(path, {"PORTWEAVE_LOCK_TIMEOUT_MS": "5000"}) as lock:
         lock.check()
+
+
+def test_whether_a_block_has_moved_is_known_when_nobody_can_move_it(folder: Path) -> None:
+    path = str(folder / "registry.json")
+    entry = Entry(Key(None, "main", str(folder)), "2026-01-31T12:34:56.789Z", "main", {"web": 4000})
+    other = Entry(entry.key, entry.last_used_at, "main", {"web": 4000, "api": 4002})
+    with Lock(path, {}) as lock:
+        store(path, [other], still_locked=lock.check)
+        # Whoever gives out ports may do anything until the lock is free.
+        with pytest.raises(RegistryLockedError):
+            has_moved(path, entry, ["web"], {"PORTWEAVE_LOCK_TIMEOUT_MS": "25"})
+    assert not has_moved(path, entry, ["web"], {})
+    assert has_moved(path, Entry(entry.key, "", "main", {"web": 4001}), ["web"], {})
+    assert has_moved(path, Entry(Key(None, "x", "/x"), "", "x", {"web": 4000}), ["web"], {})
 
 
 def test_a_warm_run_waits_for_nobody(cli: Cli, repo: Repo, folder: Path) -> None:

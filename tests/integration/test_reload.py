@@ -1,6 +1,7 @@
 """`scale` and `reload`: what differs is changed, all else goes on."""
 
 import json
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ import pytest
 from tests.stacks import IDLE, SERVE, write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.conftest import Cli
     from tests.integration.conftest import Detached
 
@@ -184,3 +187,56 @@ def test_the_shell_that_reloads_does_not_matter(detached: "Detached", project: P
     detached("scale", "web=2", env=odd, cwd=below)
     detached("wait")
     assert detached("exec", "web.2", "--", "sh", "-c", "echo [$COLOUR]").stdout == "[]\n"
+
+
+@pytest.fixture
+def held(detached_at: "Callable[[Path], Detached]", tmp_path: Path) -> int:
+    """The port of a service of another live stack."""
+    other = tmp_path / "other"
+    other.mkdir()
+    write(other, "job: sleep 1000\n", "Procfile")
+    stack = detached_at(other)
+    stack.up()
+    port: int = stack.ps()["job"]["port"]
+    return port
+
+
+def test_a_port_that_a_variable_says_by_now_is_nobody_elses(
+    detached: "Detached", project: Path, held: int
+) -> None:
+    idle = IDLE.replace(", port: false", "")
+    write(project, f"services: {{job: {idle}, api: {idle}}}\n")
+    detached.up()
+    before = pids(detached)
+    (project / ".env").write_text(f"API_PORT={held}\n")
+    for words in (["reload"], ["reload", "--dry-run"], ["scale", "api=2"]):
+        refused = detached(*words, status=1).stderr
+        assert f"api is to use port {held}, but that is the port of job of the live" in refused
+        assert "(PW0902)" in refused
+        assert pids(detached) == before
+    # Who is not meant is not asked for its port.
+    detached("scale", "job=2")
+    own = detached.ps()["job"]["port"]
+    (project / ".env").write_text(f"API_PORT={own}\n")
+    refused = detached("reload", status=1).stderr
+    assert f"api is to use port {own}, but that is the port of job of this stack" in refused
+
+
+def test_a_port_that_a_variable_says_may_have_a_listener(
+    detached: "Detached", project: Path
+) -> None:
+    idle = IDLE.replace(", port: false", "")
+    write(project, f"services: {{job: {idle}}}\n")
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port: int = stranger.getsockname()[1]
+        (project / ".env").write_text(f"JOB_PORT={port}\n")
+        said = f"warning: port {port}, which a variable chose for job, is held by pid "
+        assert said in detached("up", "-d", status=1).stderr
+        detached.look()
+        assert said not in detached("reload").stderr
+        (project / ".env").unlink()
+        detached("reload")
+        (project / ".env").write_text(f"JOB_PORT={port}\n")
+        assert said in detached("reload").stderr

@@ -9,7 +9,7 @@ import pytest
 from portweave.allocator.jsontext import compact
 from portweave.args import Args, parse
 from portweave.errors import UsageError
-from portweave.launch import as_json, origin_of, scale_of, seconds_of, words_of
+from portweave.launch import as_json, origin_of, patience_s, scale_of, seconds_of, words_of
 from portweave.supervisor.core.plan import (
     Condition,
     InstancePlan,
@@ -19,6 +19,7 @@ from portweave.supervisor.core.plan import (
     StackPlan,
     When,
 )
+from portweave.supervisor.core.value import replace
 from portweave.verbs import up
 
 BARE = InstancePlan(
@@ -126,3 +127,17 @@ def test_what_there_is_no_more_is_not_asked_for_again() -> None:
         "restart": 1,
     }
     assert words_of({}, {"web"}) == words_of(damaged, {"web"}) == []
+
+
+def test_a_detached_start_takes_as_long_as_is_said_else_as_its_services_may() -> None:
+    slow = replace(BARE, ready=ReadyPlan(timeout_s=90.0))
+    plan = StackPlan("shop", "main", "/code", (slow,), frozenset({"db"}))
+
+    def wait_s(*words: str, names: tuple[str, ...] = ("db",)) -> float:
+        args = Args()
+        parse(list(words), up.OPTIONS, args)
+        return patience_s(args, plan, names)
+
+    assert wait_s("-d", "--timeout", "5") == 5
+    assert wait_s("-d") == 90
+    assert wait_s("-d", names=()) == 60
