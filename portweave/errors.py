@@ -848,12 +848,14 @@ class ProxyRunningError(PortweaveError):
 
     code = "PW1105"
 
-    def __init__(self, folder: str, pid: int) -> None:
+    def __init__(self, folder: str, pid: int, port: int | None = None) -> None:
+        where = "" if port is None else f", and listens on port {port}"
         super().__init__(
-            f"a proxy runs already for {folder} (pid {pid})",
+            f"a proxy runs already for {folder} (pid {pid}){where}",
             hint="portweave proxy stop ends it",
             path=folder,
             pid=pid,
+            **({} if port is None else {"port": port}),
         )
 
 

@@ -4,7 +4,7 @@ import os
 import sys
 
 from portweave.args import Args, Operands, Option
-from portweave.errors import ProxySchemeError, UsageError
+from portweave.errors import ProxyRunningError, ProxySchemeError, UsageError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -48,13 +48,15 @@ def run(args: Args) -> int:
 
     store = open_store(args.text("state_dir"), os.environ)
     port = port_from(args.text("port"))
+    linger_s: float | None = None
     if words[0] in ("run", "start"):
+        linger_s = _linger_from(args)
         make_folder(store)
     match words[0]:
         case "run":
-            return _run(store, port, args)
+            return _run(store, port, linger_s, args)
         case "start":
-            return _start(store, args)
+            return _start(store, port, args)
         case "stop":
             return _stop(store)
         case _:
@@ -74,10 +76,18 @@ def port_from(text: str | None) -> int | None:
     return int(text)
 
 
-def _run(store: "RouteStore", port: int | None, args: Args) -> int:
+def _linger_from(args: Args) -> float | None:
+    """For how long it outlives the last stack; None where it is not there for stacks alone."""
     from portweave.launch import seconds_of
+    from portweave.supervisor.proxy.command import LINGER_S
+
+    linger_s = seconds_of(args.text("linger"), "--linger", LINGER_S)
+    return linger_s if args.flag("for_stacks") else None
+
+
+def _run(store: "RouteStore", port: int | None, linger_s: float | None, args: Args) -> int:
     from portweave.supervisor.paths import stacks_dir
-    from portweave.supervisor.proxy.serve import LINGER_S, serve
+    from portweave.supervisor.proxy.serve import serve
 
     scheme = "https" if _wants_tls(args) else "http"
 
@@ -85,20 +95,19 @@ def _run(store: "RouteStore", port: int | None, args: Args) -> int:
         text = f"[portweave] the proxy listens on {scheme}://127.0.0.1:{found} (pid {os.getpid()})"
         print(text, file=sys.stderr, flush=True)
 
-    linger_s = seconds_of(args.text("linger"), "--linger", LINGER_S)
     serve(
         store,
         port,
         wildcard=args.flag("wildcard"),
         tls=_wants_tls(args),
         stacks=stacks_dir(os.environ),
-        linger_s=linger_s if args.flag("for_stacks") else None,
+        linger_s=linger_s,
         say=say,
     )
     return 0
 
 
-def _start(store: "RouteStore", args: Args) -> int:
+def _start(store: "RouteStore", port: int | None, args: Args) -> int:
     from portweave.supervisor.proxy.command import words
     from portweave.supervisor.proxy.start import start
 
@@ -120,6 +129,8 @@ def _start(store: "RouteStore", args: Args) -> int:
     running, is_new = start(store, command, os.environ)
     if is_secure and running.scheme == "http":
         raise ProxySchemeError(store.dir, running.pid)
+    if port and running.port != port:
+        raise ProxyRunningError(store.dir, running.pid, running.port)
     how = "listens" if is_new else "runs already, and listens"
     text = f"[portweave] the proxy {how} on {running.url('127.0.0.1')} (pid {running.pid})"
     print(text, file=sys.stderr)

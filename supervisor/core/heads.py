@@ -48,6 +48,12 @@ _READ = _HOP_BY_HOP | {
     HOPS,
     THEIR_HOPS,
 }
+# What would be understood in two ways if there were two of them.
+_ONCE = {
+    b"host": "Host",
+    b"content-length": "Content-Length",
+    b"transfer-encoding": "Transfer-Encoding",
+}
 # What a proxy on the way here has told of the client.
 _TOLD = frozenset(name for name in _READ if name.startswith(b"x-"))
 _USUAL = frozenset({b"keep-alive", b"Keep-Alive", b"close"})
@@ -180,8 +186,8 @@ def read_request(
             if lower == b"accept":
                 request.wants_html = b"text/html" in text.lower()
         elif lower in seen:
-            if lower in (b"host", b"content-length", b"transfer-encoding"):
-                return Refusal(400, f"there are several {lower.decode('ascii')}")
+            if lower in _ONCE:
+                return Refusal(400, f"there are several {_ONCE[lower]} fields")
             seen[lower] += b", " + text
         else:
             seen[lower] = text

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from portweave.supervisor.proxy.station import Running
 
 START_S = 10.0
+# How long after the last stack one that was started for stacks ends.
+LINGER_S = 30.0
 PAUSE_S = 0.01
 # What it has said before is of no use to anybody.
 _LOG_BYTES = 1 << 20

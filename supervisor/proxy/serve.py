@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from portweave.supervisor.proxy.secure import Identities
 
 DRAIN_S = 1.5
-# How long after the last stack one that was started for stacks ends, and how often it looks.
-LINGER_S = 30.0
+# How often one that was started for stacks looks whether there are any.
 LOOK_S = 5.0
 GARBAGE_OBJECTS = 20_000
 
