@@ -3,8 +3,9 @@
 The process that the user starts forks. The child goes on as the supervisor; the parent does nothing
 but wait. Both are subreapers: what a service forks away is handed to the supervisor while it lives,
 and to the guardian after that. If the supervisor dies, the guardian ends all that descends from it
-and all that the journal names. If the guardian dies, the supervisor, who watches it, ends the
-stack. If both die at once, the journal is left to the next command (`portweave.leftovers`).
+and all that the journal names, dependents first, as the journal says. If the guardian dies, the
+supervisor, who watches it, ends the stack. If both die at once, the journal is left to the next
+command (`portweave.leftovers`).
 
 What the keys of a terminal send reaches both, being of one group; what somebody sends to the
 guardian alone, it passes on.
@@ -201,10 +202,12 @@ def _signal(pid: int, number: int) -> None:
 
 
 def _clean_up(hold: "Hold", tag: str) -> "tuple[list[Seen], list[Seen]]":
+    from portweave.supervisor.journal import read_journal
     from portweave.supervisor.neighbours import Neighbours
-    from portweave.supervisor.remains import end_all, find_remains, read_journal
+    from portweave.supervisor.remains import end_all, find_remains
 
-    claims = read_journal(hold.journal)
+    journal = read_journal(hold.journal)
+    claims = journal.claims
     me = os.getpid()
     neighbours = Neighbours(os.path.dirname(hold.journal), me)
 
@@ -212,7 +215,7 @@ def _clean_up(hold: "Hold", tag: str) -> "tuple[list[Seen], list[Seen]]":
         processes = neighbours.without(processes)
         return find_remains(claims, "", me, processes) or find_remains(claims, tag, me, processes)
 
-    return end_all(find, claims, None)
+    return end_all(find, journal, tag)
 
 
 def _say(text: str) -> None:

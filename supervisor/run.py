@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import math
 import os
 import signal
 import time
@@ -16,6 +17,7 @@ from portweave.supervisor.commands import Commands
 from portweave.supervisor.control import Listener
 from portweave.supervisor.core import diagnosis
 from portweave.supervisor.core import fleet as fleets
+from portweave.supervisor.core.farewell import KILL_PATIENCE_S, STRAY_GRACE_S, Ending
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import Kill, Phase
 from portweave.supervisor.core.logindex import ERR, OUT
@@ -26,12 +28,13 @@ from portweave.supervisor.core.status import Clock
 from portweave.supervisor.core.value import replace
 from portweave.supervisor.engine import Engine, changes
 from portweave.supervisor.exchange import Exchange
+from portweave.supervisor.journal import JournalWriter
 from portweave.supervisor.logfile import LogFolder
 from portweave.supervisor.logs import View, keep_blocks
 from portweave.supervisor.neighbours import Neighbours
 from portweave.supervisor.paths import note_ports
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
-from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
+from portweave.supervisor.remains import find_remains
 from portweave.supervisor.service import Relay, Service, Take
 from portweave.supervisor.strays import Strays
 from portweave.supervisor.tasks import Group, forever
@@ -46,8 +49,6 @@ ONE_PRESS_S = 0.15
 # What only pays in the long run is done when most services have started.
 SETTLE_PAUSE_S = 0.2
 REAP_PAUSE_S = 0.05
-# What services have left behind is asked once, and killed after this.
-STRAY_GRACE_S = 1.0
 
 
 async def run(work: Work, wake: int | None = None) -> int:
@@ -111,7 +112,7 @@ class Stack:
             else None
         )
         self._record_of = options.journal
-        self._journal = Journal(options.journal) if options.journal is not None else None
+        self._journal = JournalWriter(options.journal) if options.journal is not None else None
         self._noted_strays = (
             Strays(self._journal, self._leaders, self.census) if self._journal else None
         )
@@ -171,6 +172,7 @@ class Stack:
         self.chronicle.note("stack started", pid=os.getpid(), version=self.version)
         await self._listen(tasks)
         self.engine.muster(self.plan.instances, resident=self._options.detached)
+        self._note_endings()
         self.engine.serve(tasks)
         if self._ended_by is None:
             self.engine.want(self.plan.wanted)
@@ -342,6 +344,7 @@ class Stack:
         """Stop all because a client asked for it."""
         if grace_s is not None:
             self.engine.limit_grace(grace_s)
+            self._note_endings(grace_s)
         if not self.engine.fleet.closing:
             self._ended_by_client = self._ended_by is None
             if not self._options.detached:
@@ -369,7 +372,23 @@ class Stack:
         self.chronicle.runs.note_start(origin)
         self.plan = replace(self.plan, wanted=wanted)
 
+    def _note_endings(self, longest_s: float = math.inf) -> None:
+        """Note how to end the services, for those who have to when we cannot."""
+        if self._journal is None:
+            return
+        endings = {
+            plan.name: Ending(
+                min(plan.stop_grace_s, longest_s),
+                plan.stop_signal,
+                tuple(need.instance for need in plan.needs),
+            )
+            for plan in self.engine.fleet.plans.values()
+        }
+        self._journal.plan(endings)
+
     def _after_change(self, before: Fleet) -> None:
+        if self.engine.fleet.plans is not before.plans:
+            self._note_endings()
         self._exchange.changed(before)
         if self.announcer is not None:
             self.announcer.take(self.engine.fleet)

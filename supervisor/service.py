@@ -13,6 +13,7 @@ from typing import Protocol
 
 from portweave.supervisor.census import Census
 from portweave.supervisor.core.diagnosis import Cause, diagnose
+from portweave.supervisor.core.farewell import KILL_PATIENCE_S
 from portweave.supervisor.core.lifecycle import (
     Action,
     BackoffEnded,
@@ -29,6 +30,7 @@ from portweave.supervisor.core.lines import LastLines
 from portweave.supervisor.core.notice import Notice
 from portweave.supervisor.core.outlook import Outlook, environment_for, has_terminal
 from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.journal import JournalWriter
 from portweave.supervisor.notify import NotifySocket
 from portweave.supervisor.probes import foreign_listener
 from portweave.supervisor.process import (
@@ -41,7 +43,6 @@ from portweave.supervisor.process import (
     wait_for_exit,
 )
 from portweave.supervisor.readiness import Readiness
-from portweave.supervisor.remains import KILL_PATIENCE_S, Journal
 from portweave.supervisor.tasks import Group, Within, finish
 from portweave.supervisor.terminal import NoTerminalError, resize, set_echo, spawn_on_terminal
 from portweave.supervisor.tribe import TAG, Seen, Tribe, describe, signal_each, signal_group
@@ -146,7 +147,7 @@ class Service:
         open_relays: OpenRelays,
         census: Census,
         tag: str,
-        journal: Journal | None,
+        journal: JournalWriter | None,
         socket: str = "",
         outlook: Outlook = NO_OUTLOOK,
     ) -> None:
@@ -289,7 +290,7 @@ class Service:
         self.leader = process.pid
         self._census.spare.add(process.pid)
         if self._journal is not None:
-            self._journal.started(process.pid, self.plan.stop_grace_s, self.plan.stop_signal)
+            self._journal.started(process.pid, self.plan.name)
         self._send(Spawned(process.pid))
         # To the end: whatever happens to us, what we started is ended and reaped.
         event = await finish(self._see_through(run, process, fds, tag, notify))

@@ -107,6 +107,81 @@ def test_the_guardian_gives_each_service_its_own_time(project: Path, up: "StartU
     assert stack.wait() == 128 + signal.SIGKILL
 
 
+# Notes when it is asked to end, and by what, and takes its time.
+SLOW = """
+import os, signal, sys, time
+def end(number, _):
+    with open("ends", "a") as file:
+        file.write(f"{os.environ['PORTWEAVE_NAME']} {signal.Signals(number).name} asked\\n")
+    time.sleep(0.2)
+    with open("ends", "a") as file:
+        file.write(f"{os.environ['PORTWEAVE_NAME']} {signal.Signals(number).name} ended\\n")
+    os._exit(0)
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, end)
+print("up", flush=True)
+while True:
+    time.sleep(100)
+"""
+CHAIN = f"""
+services:
+  db: {{command: {sys.executable} slow.py, port: false, ready: {{log: up}}, stopSignal: SIGINT}}
+  migrate: {{command: "true", oneshot: true, port: false, dependsOn: [db]}}
+  api: {{command: {sys.executable} slow.py, port: false, ready: {{log: up}}, dependsOn: [migrate]}}
+  web: {{command: {sys.executable} slow.py, port: false, ready: {{log: up}}, dependsOn: [api]}}
+"""
+ENDS = [
+    *("web SIGTERM asked", "web SIGTERM ended"),
+    *("api SIGTERM asked", "api SIGTERM ended"),
+    *("db SIGINT asked", "db SIGINT ended"),
+]
+
+
+def test_the_guardian_ends_dependents_before_what_they_depend_on(
+    project: Path, up: "StartUp"
+) -> None:
+    (project / "slow.py").write_text(SLOW)
+    write(project, CHAIN)
+    stack = up(project)
+    stack.wait_for("all ready in")
+    supervisor_of(stack).kill()
+    assert stack.wait() == 128 + signal.SIGKILL
+    assert (project / "ends").read_text().splitlines() == ENDS
+
+
+def test_so_does_the_next_command_when_both_are_killed(
+    project: Path, up: "StartUp", cli: "Cli"
+) -> None:
+    (project / "slow.py").write_text(SLOW)
+    write(project, CHAIN)
+    stack = up(project)
+    stack.wait_for("all ready in")
+    supervisor = supervisor_of(stack)
+    supervisor.suspend()
+    stack.process.kill()
+    supervisor.kill()
+    stack.process.wait()
+    assert "3 processes that it had left behind ended now" in cli("show", cwd=project).stderr
+    assert (project / "ends").read_text().splitlines() == ENDS
+
+
+def test_a_stubborn_dependent_does_not_take_the_time_of_what_it_depends_on(
+    project: Path, up: "StartUp"
+) -> None:
+    (project / "slow.py").write_text(SLOW)
+    hasty = STUBBORN.replace("20s}", "300ms, dependsOn: [db]}")
+    write(project, CHAIN.partition("  migrate")[0] + f"  hasty: {hasty}\n")
+    stack = up(project)
+    stack.wait_for("all ready in")
+    supervisor = supervisor_of(stack)
+    services = {one.environ()["PORTWEAVE_NAME"]: one for one in supervisor.children()}
+    supervisor.kill()
+    services["hasty"].wait(2)
+    assert services["db"].is_running()
+    assert stack.wait() == 128 + signal.SIGKILL
+    assert (project / "ends").read_text().splitlines() == ENDS[-2:]
+
+
 def test_when_the_guardian_is_killed_the_supervisor_ends_the_stack(stack: "Stack") -> None:
     processes = everything(stack)
     stack.process.kill()
