@@ -84,7 +84,10 @@ def _without_proxy(processes: "Mapping[int, Seen]") -> "Mapping[int, Seen]":
 
 
 def end_all(
-    find: "Callable[[Mapping[int, Seen]], list[Seen]]", journal: "Journal", tag: str
+    find: "Callable[[Mapping[int, Seen]], list[Seen]]",
+    journal: "Journal",
+    tag: str,
+    pause: "Callable[[float], None]" = time.sleep,
 ) -> tuple[list[Seen], list[Seen]]:
     """Ask processes to end, those of dependents first, and kill those that do not.
 
@@ -93,6 +96,7 @@ def end_all(
         journal: Tells whose they are, what asks each service, how long it is given, and what it
             depends on.
         tag: What their marks begin with; empty for none.
+        pause: Waits for some seconds.
 
     Returns:
         All that were found, and those that could not be ended.
@@ -125,7 +129,7 @@ def end_all(
                 signal_each(new, signal.SIGCONT)
                 told |= {seen.pid for seen in new}
                 pause_s = min(pause_s, _FIRST_PAUSE_S) if new else pause_s
-        time.sleep(pause_s)
+        pause(pause_s)
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
 
 

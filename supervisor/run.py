@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import time
+from _socket import socket as Socket  # noqa: N812
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
@@ -26,6 +27,7 @@ from portweave.supervisor.core.report import stopping
 from portweave.supervisor.core.secrets import hide
 from portweave.supervisor.core.status import Clock
 from portweave.supervisor.core.value import replace
+from portweave.supervisor.custody import hand_over
 from portweave.supervisor.engine import Engine, changes
 from portweave.supervisor.exchange import Exchange
 from portweave.supervisor.journal import JournalWriter
@@ -51,19 +53,20 @@ SETTLE_PAUSE_S = 0.2
 REAP_PAUSE_S = 0.05
 
 
-async def run(work: Work, wake: int | None = None) -> int:
+async def run(work: Work, wake: int | None = None, guardian: Socket | None = None) -> int:
     """Run a stack until all of it has ended, or a signal ends it.
 
     Args:
         work: What to run, and how.
         wake: The descriptor that wakes the one who becomes the proxy; None where there is none.
+        guardian: The socket to the guardian; None where there is none.
 
     Returns:
         The exit status: 0, 128+n after signal n, that of the service that was asked for, or 1 where
         a service has failed and nothing runs any more, or a process could not be ended.
     """
     raise_descriptor_limit()
-    stack = Stack(work, wake)
+    stack = Stack(work, wake, guardian)
     try:
         async with Group() as tasks:
             await stack.run(tasks)
@@ -83,7 +86,7 @@ async def run(work: Work, wake: int | None = None) -> int:
 class Stack:
     """All services of one worktree while they run."""
 
-    def __init__(self, work: Work, wake: int | None = None) -> None:
+    def __init__(self, work: Work, wake: int | None = None, guardian: Socket | None = None) -> None:
         plan, options = work.plan, work.options
         self.plan = plan
         self.origin = work.origin
@@ -106,6 +109,7 @@ class Stack:
         naming = options.naming
         self.announcer = None if naming is None else Announcer(naming, wake, say)
         self._options = options
+        self._guardian = guardian
         self._logs = (
             LogFolder(options.logs, self.chronicle.warn_of_logs)
             if options.logs is not None
@@ -153,6 +157,8 @@ class Stack:
     def _open_relays(
         self, name: str, fds: Sequence[int], take: Take, taps: Collection[Take]
     ) -> list[Relay]:
+        if self._guardian is not None:
+            hand_over(self._guardian, name, fds)
         if self._logs is None:
             return [self.view.relay(name, fd, take, lambda _: None, taps) for fd in fds]
         log = self._logs.log(name)

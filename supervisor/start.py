@@ -44,7 +44,7 @@ def warm_up() -> None:
     become_subreaper()
 
 
-def supervise(work: bytes, wake: int | None) -> int:
+def supervise(work: bytes, wake: int | None, guardian: _socket.socket) -> int:
     """Run a stack; the exit status."""
     import asyncio
     import pickle
@@ -54,7 +54,7 @@ def supervise(work: bytes, wake: int | None) -> int:
 
     # From our own parent, by a socket that nobody else has.
     with asyncio.Runner(loop_factory=QuickLoop) as runner:
-        return runner.run(run_stack(pickle.loads(work), wake))  # noqa: S301
+        return runner.run(run_stack(pickle.loads(work), wake, guardian))  # noqa: S301
 
 
 class Detached:

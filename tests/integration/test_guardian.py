@@ -17,7 +17,7 @@ from tests.stacks import STUBBORN, write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.integration.conftest import Stack, StartUp
+    from tests.integration.conftest import Detached, Stack, StartUp
 
 # Leaves its session, its parents, its environment and its descriptors, and ignores what it can.
 ESCAPE = """
@@ -107,17 +107,23 @@ def test_the_guardian_gives_each_service_its_own_time(project: Path, up: "StartU
     assert stack.wait() == 128 + signal.SIGKILL
 
 
-# Notes when it is asked to end, and by what, and takes its time.
+# Notes when it is asked to end, and by what, says something, and takes its time.
 SLOW = """
 import os, signal, sys, time
+def note(number, what):
+    with open("ends", "a") as file:
+        file.write(f"{os.environ['PORTWEAVE_NAME']} {signal.Signals(number).name} {what}\\n")
 def end(number, _):
-    with open("ends", "a") as file:
-        file.write(f"{os.environ['PORTWEAVE_NAME']} {signal.Signals(number).name} asked\\n")
+    note(number, "asked")
+    try:
+        # More than a terminal or a pipe takes without a reader.
+        print("x" * 100_000, flush=True)
+    except OSError:
+        note(number, "unheard")
     time.sleep(0.2)
-    with open("ends", "a") as file:
-        file.write(f"{os.environ['PORTWEAVE_NAME']} {signal.Signals(number).name} ended\\n")
+    note(number, "ended")
     os._exit(0)
-for number in (signal.SIGTERM, signal.SIGINT):
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
     signal.signal(number, end)
 print("up", flush=True)
 while True:
@@ -149,6 +155,22 @@ def test_the_guardian_ends_dependents_before_what_they_depend_on(
     assert (project / "ends").read_text().splitlines() == ENDS
 
 
+def test_no_terminal_hangs_up_when_the_supervisor_is_killed(
+    project: Path, detached: "Detached"
+) -> None:
+    (project / "slow.py").write_text(SLOW)
+    write(project, CHAIN.replace("ready: {", "tty: true, ready: {"))
+    detached.up()
+    # Whose ends are the guardian's, too, after a restart.
+    detached("restart", "api")
+    detached("wait", "api")
+    (project / "ends").unlink()
+    guardian = detached.guardian()
+    detached.supervisor().kill()
+    guardian.wait(10)
+    assert (project / "ends").read_text().splitlines() == ENDS
+
+
 def test_so_does_the_next_command_when_both_are_killed(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:
@@ -162,7 +184,9 @@ def test_so_does_the_next_command_when_both_are_killed(
     supervisor.kill()
     stack.process.wait()
     assert "3 processes that it had left behind ended now" in cli("show", cwd=project).stderr
-    assert (project / "ends").read_text().splitlines() == ENDS
+    told = (project / "ends").read_text().splitlines()
+    # Nobody is left who could listen.
+    assert [line for line in told if not line.endswith("unheard")] == ENDS
 
 
 def test_a_stubborn_dependent_does_not_take_the_time_of_what_it_depends_on(
