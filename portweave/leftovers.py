@@ -64,6 +64,7 @@ def _finish(folder: str, key: str) -> str:
             lambda seen: find_remains(journal.claims, tag, None, neighbours.without(seen)),
             journal,
             tag,
+            neighbours.entrusted,
         )
         name = key if record is None else f"{record.project}/{record.namespace} ({record.root})"
         if left:

@@ -218,7 +218,7 @@ def _clean_up(hold: "Hold", tag: str, custody: Custody) -> "tuple[list[Seen], li
         processes = neighbours.without(processes)
         return find_remains(claims, "", me, processes) or find_remains(claims, tag, me, processes)
 
-    return end_all(find, journal, tag, custody.read_for)
+    return end_all(find, journal, tag, neighbours.entrusted, custody.read_for)
 
 
 def _say(text: str) -> None:

@@ -26,7 +26,7 @@ from portweave.supervisor.tribe import (
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from portweave.supervisor.journal import Claim, Journal
 
@@ -87,6 +87,7 @@ def end_all(
     find: "Callable[[Mapping[int, Seen]], list[Seen]]",
     journal: "Journal",
     tag: str,
+    spared: "Callable[[], Collection[int]]",
     pause: "Callable[[float], None]" = time.sleep,
 ) -> tuple[list[Seen], list[Seen]]:
     """Ask processes to end, those of dependents first, and kill those that do not.
@@ -96,6 +97,7 @@ def end_all(
         journal: Tells whose they are, what asks each service, how long it is given, and what it
             depends on.
         tag: What their marks begin with; empty for none.
+        spared: Tells what is not to be asked, for somebody else does; it is killed all the same.
         pause: Waits for some seconds.
 
     Returns:
@@ -112,6 +114,7 @@ def end_all(
         found = find(processes)
         if not found:
             return list(met.values()), []
+        left_alone = spared()
         met |= {seen.pid: seen for seen in found if seen.pid not in met}
         by_owner = owners.sort(found)
         now_s = time.monotonic()
@@ -122,7 +125,7 @@ def end_all(
             if farewell.is_due(name, now_s):
                 signal_each(members, signal.SIGKILL)
             elif farewell.is_asked(name):
-                new = [seen for seen in members if seen.pid not in told]
+                new = [s for s in members if s.pid not in told and s.pid not in left_alone]
                 ending = journal.endings.get(name)
                 signal_each(new, ending.stop_signal if ending else signal.SIGTERM)
                 # What is stopped does not act on a signal until it goes on.

@@ -396,6 +396,11 @@ class Service:
             await wait_for_end_of(self.leader)
         run.tell(exited=True)
 
+    def _untold(self, members: Sequence[Seen], told: Collection[int]) -> list[Seen]:
+        """Those that have not been asked to end, and that nobody else is to ask."""
+        spared = self._census.neighbours.entrusted()
+        return [seen for seen in members if seen.pid not in told and seen.pid not in spared]
+
     async def _end(self, run: Run, tribe: Tribe) -> str:
         """See to it that nothing of a run is left; tell what it had left behind by itself."""
         told: set[int] = set()
@@ -404,12 +409,13 @@ class Service:
             tribe.note(self._census.neighbours.guardians())
             signal_group(tribe.leader, self.plan.stop_signal)
             # Once is enough: to many programs a second signal means to end at once.
-            apart = [seen for seen in tribe.others() if seen.group != tribe.leader]
+            others = self._untold(tribe.others(), told)
+            apart = [seen for seen in others if seen.group != tribe.leader]
             signal_each(apart, self.plan.stop_signal)
             # What is stopped does not act on a signal until it goes on.
             signal_group(tribe.leader, signal.SIGCONT)
             signal_each(apart, signal.SIGCONT)
-            told = {tribe.leader, *(seen.pid for seen in tribe.others())}
+            told = {tribe.leader, *(seen.pid for seen in others)}
         began_s = time.monotonic()
         while run.stop and not (run.exited or run.kill):
             left_s = began_s + self.plan.stop_grace_s - time.monotonic()
@@ -438,7 +444,7 @@ class Service:
                     self.left = tuple(_named([member]) for member in members)
                     return f"could not be ended: {_named(members)}"
             else:
-                untold = [member for member in members if member.pid not in told]
+                untold = self._untold(members, told)
                 signal_each(untold, self.plan.stop_signal)
                 signal_each(untold, signal.SIGCONT)
                 told |= {member.pid for member in untold}
