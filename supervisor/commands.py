@@ -131,7 +131,14 @@ class Commands:
             raise RefusedError(NO_METHOD, f"nothing answers {address}")
         return await self._methods[name](params, stream)
 
+    def _look_again(self) -> None:
+        """Have it known of each service whether it has come to listen meanwhile."""
+        for service in list(self._engine.services.values()):
+            if service.leader is not None and service.readiness is not None and service.tribe:
+                service.readiness.look_again(service.tribe)
+
     async def _ps(self, _params: list[object], _stream: Stream) -> list[object]:
+        self._look_again()
         processes = await self._host.census.take()
         tribes = {
             name: service.tribe
@@ -273,6 +280,7 @@ class Commands:
         return [dict(self._host.origin)]
 
     async def _why(self, params: list[object], _stream: Stream) -> list[object]:
+        self._look_again()
         return [[self._explanation(name) for name in self._names(params, 0)]]
 
     def _explanation(self, name: str) -> dict[str, object]:

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable
 
-from portweave.allocator.probe import listening_ports
+from portweave.allocator.probe import is_unheard, listening_ports
 from portweave.supervisor.census import Census
 from portweave.supervisor.core.lifecycle import (
     BecameLate,
@@ -30,7 +30,7 @@ from portweave.supervisor.core.ready import (
 )
 from portweave.supervisor.probes import ask_command, ask_http, ask_port
 from portweave.supervisor.tasks import Within
-from portweave.supervisor.tribe import TAG, Tribe
+from portweave.supervisor.tribe import TAG, Tribe, descendants_now
 
 
 class Readiness:
@@ -55,6 +55,8 @@ class Readiness:
         self._said_ready = False
         self._status = ""
         self._late_at_s = 0.0
+        # Whether it was said to be ready without a listener.
+        self._is_unheard = False
         # Set when something has come that may make it ready at once.
         self._news = asyncio.Event()
 
@@ -90,7 +92,8 @@ class Readiness:
         if not ready.probes and ready.log is None and not ready.notify:
             if not self._plan.oneshot:
                 await asyncio.sleep(SETTLED_S)
-                self._send(BecameReady("no listener"))
+                self._is_unheard = not self._listens(tribe)
+                self._send(BecameReady("no listener" if self._is_unheard else ""))
             return
         self._late_at_s = max(self._late_at_s, time.monotonic() + ready.timeout_s)
         late = False
@@ -113,6 +116,26 @@ class Readiness:
                 self._news = asyncio.Event()
         self.pending = ""
         self._send(BecameReady(self._status))
+
+    def look_again(self, tribe: Tribe) -> None:
+        """Take it back that it has no listener, where it has one by now.
+
+        Nothing waits for that listener, so it is only looked for when somebody asks how it is.
+        """
+        if self._is_unheard and self._listens(tribe):
+            self._is_unheard = False
+            self._send(Said(""))
+
+    def _listens(self, tribe: Tribe) -> bool:
+        port = self._plan.port
+        if port is None or is_unheard(port):
+            return False
+        try:
+            # Nearly always it is one of these, and they are quickly looked through.
+            near = listening_ports([tribe.leader, *descendants_now(tribe.leader)])
+            return port in near or isinstance(ask_port(port, tribe.has), Passed)
+        except OSError:  # such as no descriptor left to look with
+            return False
 
     async def _keep_asking(self, tribe: Tribe) -> None:
         health = Health()
