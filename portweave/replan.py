@@ -8,6 +8,7 @@ from portweave.client import Client, find_stack
 from portweave.errors import OtherProtocolError, UsageError
 from portweave.joining import await_names
 from portweave.launch import as_json, environ_of, plan_of, proxy_port
+from portweave.supervisor.moves import check_place
 from portweave.supervisor.paths import PROTOCOL
 from portweave.webnames import ensure_proxy
 
@@ -51,6 +52,7 @@ def apply(
     record = find_stack(args, environ)
     if record.protocol != PROTOCOL:
         raise OtherProtocolError(record.namespace, record.version)
+    check_place(record, os.path.realpath("."))
     client = Client(record)
     try:
         origin = client.call("/supervisor/origin")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 65_536
 _ENDS = 2
+_MOST = 65_536
+_RESERVE = 40
 # recvmsg(2); elsewhere than on Linux what is started closes it by itself.
 _CLOSE_ON_EXEC: int = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
 
@@ -47,7 +49,18 @@ class Custody:
 
     def __init__(self, socket: _socket.socket) -> None:
         import fcntl
+        import resource
 
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _MOST if hard == resource.RLIM_INFINITY else min(hard, _MOST)
+        if soft < wanted:
+            try:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+                soft = wanted
+            except (OSError, ValueError):
+                pass
+        # What can be kept: to end a stack takes descriptors, too.
+        self._room = soft - _RESERVE
         self._socket = socket
         self._words = b""
         self._come: list[int] = []
@@ -78,7 +91,10 @@ class Custody:
             for name in names:
                 ends, self._come = self._come[:_ENDS], self._come[_ENDS:]
                 _close(self._kept.pop(name.decode(), ()))
-                self._kept[name.decode()] = ends
+                if sum(map(len, self._kept.values())) + len(ends) > self._room:
+                    _close(ends)
+                else:
+                    self._kept[name.decode()] = ends
 
     def read_for(self, time_s: float) -> None:
         """Read what services print, and throw it away, for some time."""

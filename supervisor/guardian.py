@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from portweave.supervisor.paths import Hold
     from portweave.supervisor.tribe import Seen
 
-    Main = Callable[[bytes, int | None, Socket], int]
+    Main = Callable[[bytes, list[int], Socket], int]
 else:
     # All that happens before the fork delays the services; `signal` and `socket` make enumerations
     # of what these have as numbers, and that takes longer than the fork.
@@ -61,8 +61,9 @@ class Supervisor:
 
     Args:
         warm_up: Imports what the supervisor needs.
-        main: Runs a stack: takes what `start` was given, the descriptor that wakes the one who
-            becomes the proxy, and the socket to us; returns the exit status.
+        main: Runs a stack: takes what `start` was given, the descriptors of the lock and, where
+            there is one, of what wakes the one who becomes the proxy, and the socket to us; returns
+            the exit status.
     """
 
     def __init__(self, warm_up: "Callable[[], None]", main: "Main") -> None:
@@ -161,7 +162,7 @@ def _supervise(inbox: Socket, warm_up: "Callable[[], None]", main: "Main") -> "N
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             work, descriptors = received
             inbox.setblocking(False)
-            status = main(work, descriptors[1] if len(descriptors) > 1 else None, inbox)
+            status = main(work, descriptors, inbox)
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
     finally:

@@ -58,8 +58,22 @@ class JournalWriter:
     """
 
     def __init__(self, path: str) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-        self._descriptor = os.open(path, flags, 0o600)
+        self._path = path
+        self._plan = ""
+        # By pid.
+        self._claims: dict[int, str] = {}
+        self._descriptor = _open(path)
+
+    def restore(self) -> None:
+        """Write it again, where somebody has removed it.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        descriptor = _open(self._path)
+        os.close(self._descriptor)
+        self._descriptor = descriptor
+        self._append(self._plan + "".join(self._claims.values()))
 
     def plan(self, endings: "Mapping[str, Ending]") -> None:
         """Note how services end from now on, before the first of them is started."""
@@ -67,16 +81,19 @@ class JournalWriter:
             " ".join(("=", name, repr(ending.grace_s), str(ending.stop_signal), *ending.needs))
             for name, ending in endings.items()
         ]
-        self._append("".join(f"{line}\n" for line in lines))
+        self._plan = "".join(f"{line}\n" for line in lines)
+        self._append(self._plan)
 
     def started(self, pid: int, name: str = NOBODY) -> None:
         """Note a leader, right after its start, or, without a name, what has left its service."""
         seen = look_at(pid)
         start = seen.start if seen else 0.0
-        self._append(f"+ {pid} {start!r} {name or _NAMELESS}\n")
+        self._claims[pid] = f"+ {pid} {start!r} {name or _NAMELESS}\n"
+        self._append(self._claims[pid])
 
     def ended(self, pid: int) -> None:
         """Note that nothing of a leader's is left, before its number can be used again."""
+        self._claims.pop(pid, None)
         self._append(f"- {pid}\n")
 
     def _append(self, lines: str) -> None:
@@ -85,6 +102,11 @@ class JournalWriter:
         except OSError:
             # A full disk. Without the line its processes are still found by descent and by tag.
             return
+
+
+def _open(path: str) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+    return os.open(path, flags, 0o600)
 
 
 def read_journal(path: str) -> Journal:

@@ -33,8 +33,9 @@ from portweave.supervisor.exchange import Exchange
 from portweave.supervisor.journal import JournalWriter
 from portweave.supervisor.logfile import LogFolder
 from portweave.supervisor.logs import View, keep_blocks
+from portweave.supervisor.moves import Anchor
 from portweave.supervisor.neighbours import Neighbours
-from portweave.supervisor.paths import note_ports
+from portweave.supervisor.paths import Hold, note_ports, place_of
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import find_remains
 from portweave.supervisor.service import Relay, Service, Take
@@ -51,22 +52,31 @@ ONE_PRESS_S = 0.15
 # What only pays in the long run is done when most services have started.
 SETTLE_PAUSE_S = 0.2
 REAP_PAUSE_S = 0.05
+# Between two looks whether our record is still there; whoever connects has us look at once.
+RECORD_PAUSE_S = 10.0
 
 
-async def run(work: Work, wake: int | None = None, guardian: Socket | None = None) -> int:
+async def run(
+    work: Work,
+    wake: int | None = None,
+    guardian: Socket | None = None,
+    lock: int | None = None,
+) -> int:
     """Run a stack until all of it has ended, or a signal ends it.
 
     Args:
         work: What to run, and how.
         wake: The descriptor that wakes the one who becomes the proxy; None where there is none.
         guardian: The socket to the guardian; None where there is none.
+        lock: The descriptor of the lock that gives the right to run it; None where another process
+            sees to the record.
 
     Returns:
         The exit status: 0, 128+n after signal n, that of the service that was asked for, or 1 where
         a service has failed and nothing runs any more, or a process could not be ended.
     """
     raise_descriptor_limit()
-    stack = Stack(work, wake, guardian)
+    stack = Stack(work, wake, guardian, lock)
     try:
         async with Group() as tasks:
             await stack.run(tasks)
@@ -86,7 +96,13 @@ async def run(work: Work, wake: int | None = None, guardian: Socket | None = Non
 class Stack:
     """All services of one worktree while they run."""
 
-    def __init__(self, work: Work, wake: int | None = None, guardian: Socket | None = None) -> None:
+    def __init__(
+        self,
+        work: Work,
+        wake: int | None = None,
+        guardian: Socket | None = None,
+        lock: int | None = None,
+    ) -> None:
         plan, options = work.plan, work.options
         self.plan = plan
         self.origin = work.origin
@@ -110,6 +126,9 @@ class Stack:
         self.announcer = None if naming is None else Announcer(naming, wake, say)
         self._options = options
         self._guardian = guardian
+        self._hold: Hold | None = None
+        if options.journal is not None and lock is not None:
+            self._hold = Hold(*place_of(options.journal), lock)
         self._logs = (
             LogFolder(options.logs, self.chronicle.warn_of_logs)
             if options.logs is not None
@@ -122,6 +141,7 @@ class Stack:
         )
         self._socket = options.socket
         self._listener: Listener | None = None
+        self.anchor = Anchor(plan.root)
         self._commands = Commands(self)
         self._exchange = Exchange(self.engine, plan.calls, self._commands.serve)
         self._over = asyncio.Event()
@@ -189,6 +209,7 @@ class Stack:
         tasks.start(self._settle_in)
         tasks.start(Watcher(self.engine, self.view.say).run)
         tasks.start(self.chronicle.open_events)
+        tasks.start(self._keep_record)
         if self.announcer is not None:
             tasks.start(self.announcer.run)
             tasks.start(self._watch_proxy, self.announcer)
@@ -212,7 +233,13 @@ class Stack:
         """Let clients connect. Without it the stack runs all the same, and says what it lacks."""
         if not self._socket:
             return
-        listener = Listener(self._socket, self._commands.serve, tasks, self._exchange.take_over)
+        listener = Listener(
+            self._socket,
+            self._commands.serve,
+            tasks,
+            self._exchange.take_over,
+            self._restore_record,
+        )
         try:
             await listener.listen()
         except OSError as error:
@@ -222,6 +249,23 @@ class Stack:
         else:
             self._listener = listener
             tasks.start(listener.keep)
+
+    async def _keep_record(self) -> None:
+        while True:
+            await asyncio.sleep(RECORD_PAUSE_S)
+            self._restore_record()
+
+    def _restore_record(self) -> None:
+        """Have others find us again where somebody has removed the folder of our state."""
+        try:
+            if self._hold is None or not self._hold.restore():
+                return
+            if self._journal is not None:
+                self._journal.restore()
+        except OSError as error:
+            self.chronicle.note("record not restored", error=str(error))
+        else:
+            self.chronicle.note("record restored")
 
     async def _kill_when_cancelled(self) -> None:
         """An error of our own ends the services too: their tasks wait for them, shielded."""

@@ -6,7 +6,7 @@ import time
 from portweave.allocator.jsontext import is_list, is_object, pretty
 from portweave.args import Args, Option
 from portweave.asking import STACK, names_of, say
-from portweave.client import Client, find_stack
+from portweave.client import Client, all_stacks, find_stack
 from portweave.errors import (
     NoStackError,
     PortweaveError,
@@ -20,8 +20,6 @@ from portweave.supervisor.ending import end_stack, stopped_among
 from portweave.supervisor.paths import (
     is_held,
     is_same,
-    live_stacks,
-    readable,
     stack_around,
     stack_key,
     stacks_dir,
@@ -64,7 +62,7 @@ def run(args: Args) -> int:
     grace_s = None if given is None else seconds_of(given, "-t", zero=True)
     folder = stacks_dir(os.environ)
     if args.flag("all"):
-        stacks = live_stacks(readable(folder))
+        stacks = all_stacks(os.environ)
         where = "on this machine"
     else:
         try:

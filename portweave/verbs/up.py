@@ -7,7 +7,7 @@ import time
 
 from portweave import colours
 from portweave.args import Args, Operands, Option
-from portweave.errors import PortHeldError, StackRunningError, UsageError
+from portweave.errors import PortHeldError, StackMovedError, StackRunningError, UsageError
 from portweave.launch import check_profiles, origin_of, plan_of, project_of, wishes_of
 
 TYPE_CHECKING = False
@@ -98,6 +98,7 @@ def run(args: Args) -> int:
     supervisor = Supervisor(warm_up, supervise)
     try:
         origin = origin_of(args, os.environ)
+        _refuse_moved(origin)
         prepared, plan = plan_of(origin)
         stack = _Launch(args, origin, prepared, plan)
         hold = stack.take()
@@ -124,6 +125,7 @@ def _run_detached(args: Args, began_s: float) -> int:
     guardian = Detached(clean)
     try:
         origin = origin_of(args, os.environ)
+        _refuse_moved(origin)
         prepared, plan = plan_of(origin)
         stack = _Launch(args, origin, prepared, plan)
         hold = stack.take()
@@ -141,6 +143,24 @@ def _run_detached(args: Args, began_s: float) -> int:
         guardian.dismiss()
         return stack.join(follow=False)
     return stack.await_ready()
+
+
+def _refuse_moved(origin: "Mapping[str, object]") -> None:
+    """See that no stack runs here since before the worktree was moved to where it is.
+
+    Raises:
+        StackMovedError: One does: two would run in one folder.
+    """
+    from portweave.launch import environ_of
+    from portweave.supervisor.moves import moved_here
+    from portweave.supervisor.paths import stacks_dir
+
+    config, place = origin["config"], str(origin["workingDir"])
+    start = os.path.realpath(os.path.join(place, os.path.dirname(str(config)) if config else ""))
+    environ = environ_of(origin)
+    if moved := moved_here(stacks_dir(environ), start, environ):
+        stack, now = moved
+        raise StackMovedError(stack.namespace, stack.root, now)
 
 
 class _Launch:
@@ -182,21 +202,21 @@ class _Launch:
 
     def take(self) -> "Hold | None":
         """The right to run it; None where somebody runs it already."""
-        from portweave.supervisor.paths import Hold
-        from portweave.supervisor.sockets import listener_at, socket_path
+        from portweave.supervisor.paths import Hold, is_held
+        from portweave.supervisor.sockets import sockets_of
 
         _check_chosen_ports(self._prepared, self._plan, self.folder)
+        if sockets_of(self._environ, self.folder, self.key) and not is_held(self.folder, self.key):
+            # One whose record and lock were removed with their folder still listens.
+            from portweave.supervisor.knocking import restored
+
+            restored(self.folder, self.key, self._environ)
         try:
             hold = Hold(self.folder, self.key)
         except StackRunningError:
             if self._args.text("exit_code_from") or self._args.flag("abort_on_exit"):
                 raise
             return None
-        # One whose record and lock were removed with their folder still listens.
-        other = listener_at(socket_path(self._environ, self.folder, self.key))
-        if other is not None:
-            hold.close()
-            raise StackRunningError(self.key, other)
         return hold
 
     def work(self, hold: "Hold", guardian: int, began_s: float, *, detached: bool = False) -> bytes:
@@ -206,6 +226,7 @@ class _Launch:
         from portweave import __version__
         from portweave.allocator.processes import started_at
         from portweave.prepare import logs_dir
+        from portweave.supervisor.moves import place_mark
         from portweave.supervisor.paths import StackRecord
         from portweave.supervisor.sockets import socket_path
         from portweave.supervisor.work import Options, Work
@@ -224,6 +245,7 @@ class _Launch:
                 socket=socket,
                 version=__version__,
                 detached=detached,
+                place=place_mark(plan.root),
             )
         )
         args, source = self._args, self._args.text("exit_code_from")
