@@ -44,8 +44,8 @@ def moved_here(
     """
     for stack in live_stacks(folder):
         place = _where(stack, start)
-        is_meant = place and chosen_namespace(environ, place) in (None, stack.namespace)
-        if is_meant and stack.root != place:
+        # Where it is still there, too, somebody has mounted it twice.
+        if place and chosen_namespace(environ, place) in (None, stack.namespace) and is_gone(stack):
             return stack, place
     return None
 

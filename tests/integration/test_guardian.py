@@ -250,6 +250,23 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 @pytest.mark.slow
+def test_down_waits_for_a_guardian_as_long_as_the_services_may_take(
+    project: Path, detached: "Detached"
+) -> None:
+    write(project, f"services: {{stubborn: {STUBBORN.replace('20s', '12s')}}}\n")
+    detached.up()
+    detached.look()
+    supervisor = detached.supervisor()
+    down = detached.beside("down")
+    assert down.stderr is not None
+    # It says so every few seconds.
+    assert "stubborn" in down.stderr.readline()
+    supervisor.kill()
+    assert "shop/main stopped" in down.communicate(timeout=25)[1]
+    assert down.returncode == 0
+
+
+@pytest.mark.slow
 def test_an_idle_stack_costs_next_to_nothing(project: Path, up: "StartUp") -> None:
     (project / "Procfile").write_text("".join(f"s{n}: sleep 1000\n" for n in range(20)))
     stack = up(project)
