@@ -3,8 +3,9 @@
 import os
 import time
 
-from portweave.allocator.files import make_folders, sync_folder
+from portweave.allocator.files import is_locked, make_folders, sync_folder
 from portweave.allocator.model import Entry, Key
+from portweave.allocator.naming import path_digest
 from portweave.allocator.plan import Keep, Request, covers, entry_of, settle
 from portweave.allocator.registry import load, load_again, store, sweep
 from portweave.errors import PinTakenError, RegistryLockedError, RegistryUnwritableError
@@ -108,13 +109,18 @@ def take(
 
 
 def foresee(
-    path: str, request: Request, *, is_running: "Callable[[], bool]" = lambda: False
+    path: str,
+    request: Request,
+    environ: "Mapping[str, str]",
+    *,
+    is_running: "Callable[[], bool]" = lambda: False,
 ) -> Taken:
     """What `take` would give a worktree as things stand now; nothing is taken or written.
 
     Args:
         path: The registry.
         request: What is wanted.
+        environ: As of `take`.
         is_running: As of `take`.
 
     Raises:
@@ -125,7 +131,7 @@ def foresee(
     from portweave.allocator.listeners import listening
     from portweave.allocator.probe import is_free
 
-    entries = [entry for entry in load(path) if os.path.isdir(entry.key.worktree_root)]
+    entries = _still_there(load(path), environ)
     in_use = _all if is_running() else listening
     step = settle(entries, request, listening=in_use, is_free=is_free)
     if isinstance(step, Keep):
@@ -158,6 +164,35 @@ def has_moved(
     Lock(path, environ).await_others()
     now = entry_of(load(path), entry.key)
     return now is None or any(now.ports.get(name) != entry.ports[name] for name in names)
+
+
+def _still_there(entries: list[Entry], environ: "Mapping[str, str]") -> list[Entry]:
+    """Those of worktrees that there are, or whose stack runs on where they were."""
+    return [
+        entry
+        for entry in entries
+        if os.path.isdir(entry.key.worktree_root) or _runs(entry.key.worktree_root, environ)
+    ]
+
+
+def _runs(root: str, environ: "Mapping[str, str]") -> bool:
+    """Whether somebody runs a stack of a worktree, as the locks of stacks tell."""
+    from portweave.allocator.leases import state_dir
+
+    folder = f"{state_dir(environ)}/stacks"
+    ending = f"-{path_digest(root)[:12]}.lock"
+    try:
+        names = [name for name in os.listdir(folder) if name.endswith(ending)]
+    except OSError:
+        return False
+    return any(_is_locked(f"{folder}/{name}") for name in names)
+
+
+def _is_locked(path: str) -> bool:
+    try:
+        return is_locked(path)
+    except OSError:
+        return False
 
 
 def _all(ports: tuple[int, ...]) -> "Collection[int]":
@@ -231,9 +266,7 @@ def update(
         with Lock(path, environ, patient=patient) as lock:
             sweep(path, time.time())
             before = load_again(path, *known)[1]
-            entries, result = change(
-                [entry for entry in before if os.path.isdir(entry.key.worktree_root)]
-            )
+            entries, result = change(_still_there(before, environ))
             changed = entries != before
             if changed:
                 store(path, entries, still_locked=lock.check)

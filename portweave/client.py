@@ -276,19 +276,42 @@ def find_stack(args: "Args", environ: "Mapping[str, str]") -> StackRecord:
 
     Raises:
         NoStackError: None runs there.
+        RecordLostError: One does, but its record is gone.
         StateUnwritableError: Whether one does cannot be told.
         UsageError: `--stack` fits several.
     """
     folder = readable(stacks_dir(environ))
     named = args.text("stack")
     if named is not None:
-        return named_as(live_stacks(folder), named)
+        return named_as(all_stacks(environ), named)
     config = args.text("config")
     start = os.path.realpath(os.path.dirname(config) if config else ".")
     record = stack_around(folder, start, environ)
     if record is None:
+        # Only where somebody would be told that there is none.
+        from portweave.supervisor.knocking import restored_around
+        from portweave.supervisor.moves import moved_here
+
+        moved = moved_here(folder, start, environ)
+        record = moved[0] if moved else restored_around(folder, start, environ)
+    if record is None:
         raise NoStackError(f"in {start}")
     return record
+
+
+def all_stacks(environ: "Mapping[str, str]") -> list[StackRecord]:
+    """The live stacks of this machine.
+
+    Raises:
+        StateUnwritableError: Whether there are any cannot be told.
+    """
+    folder = readable(stacks_dir(environ))
+    found = live_stacks(folder)
+    if not found:
+        from portweave.supervisor.knocking import all_restored
+
+        found = all_restored(folder, environ)
+    return found
 
 
 def named_as(stacks: "Sequence[N]", named: str) -> "N":

@@ -505,6 +505,28 @@ class NothingToStartError(PortweaveError):
     code = "PW0905"
 
 
+class StackMovedError(PortweaveError):
+    """The folder of a running stack has been moved or removed."""
+
+    code = "PW0906"
+
+    def __init__(self, namespace: str, root: str, now: str) -> None:
+        where = f"which is {now} by now" if now else "which is there no longer"
+        super().__init__(
+            f"the stack {namespace} runs since its folder was {root}, {where}:"
+            " nothing of it can be started there",
+            hint=(
+                f"portweave down --stack {namespace} stops it",
+                "then portweave up -d starts it where the folder is",
+            )
+            if now
+            else f"portweave down --stack {namespace} stops it",
+            namespace=namespace,
+            worktreeRoot=root,
+            now=now or None,
+        )
+
+
 # PW10: the control socket
 
 
@@ -531,6 +553,24 @@ class StackUnreachableError(PortweaveError):
             hint=f"kill {pid} stops it",
             namespace=namespace,
             pid=pid,
+        )
+
+
+class RecordLostError(PortweaveError):
+    """A stack runs whose record was removed, and it cannot put it back."""
+
+    code = "PW1011"
+
+    def __init__(self, key: str, pid: int, folder: str) -> None:
+        super().__init__(
+            f"the stack {key} runs (pid {pid}), but its record was removed from {folder},"
+            " and it cannot put it back",
+            hint=(
+                f"see that {folder} can be written, then try again",
+                *((f"kill {pid} stops it",) if pid else ()),
+            ),
+            pid=pid,
+            folder=folder,
         )
 
 

@@ -44,9 +44,10 @@ def finish_dying_stacks(environ: "Mapping[str, str]") -> list[str]:
 
 def _finish(folder: str, key: str) -> str:
     from portweave.errors import StackRunningError
+    from portweave.supervisor.journal import read_journal
     from portweave.supervisor.neighbours import Neighbours
     from portweave.supervisor.paths import Hold
-    from portweave.supervisor.remains import end_all, find_remains, read_journal
+    from portweave.supervisor.remains import end_all, find_remains
 
     try:
         hold = Hold(folder, key)
@@ -57,12 +58,13 @@ def _finish(folder: str, key: str) -> str:
         # Without a record the journal tells what there is to end, if not what it was.
         record = hold.read()
         tag, pid = (record.tag, record.pid) if record is not None else ("", 0)
-        claims = read_journal(hold.journal)
+        journal = read_journal(hold.journal)
         neighbours = Neighbours(folder, pid)
         found, left = end_all(
-            lambda seen: find_remains(claims, tag, None, neighbours.without(seen)),
-            claims,
-            None,
+            lambda seen: find_remains(journal.claims, tag, None, neighbours.without(seen)),
+            journal,
+            tag,
+            neighbours.entrusted,
         )
         name = key if record is None else f"{record.project}/{record.namespace} ({record.root})"
         if left:

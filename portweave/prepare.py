@@ -302,7 +302,7 @@ def prepare(
         return _is_running(project.key, environ)
 
     if dry_run:
-        taken = foresee(project.registry, request, is_running=is_running)
+        taken = foresee(project.registry, request, environ, is_running=is_running)
     else:
         taken = take(project.registry, request, environ, is_running=is_running)
     entry = taken.entry

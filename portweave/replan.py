@@ -10,6 +10,7 @@ from portweave.errors import OtherProtocolError, UsageError
 from portweave.joining import await_names
 from portweave.launch import as_json, environ_of, proxy_port
 from portweave.parts import is_stale, part_at, parts_of, plan_parts, set_scale, whole_of
+from portweave.supervisor.moves import check_place
 from portweave.supervisor.paths import PROTOCOL, stacks_dir
 from portweave.webnames import ensure_proxy
 
@@ -57,6 +58,7 @@ def apply(
     record = find_stack(args, environ)
     if record.protocol != PROTOCOL:
         raise OtherProtocolError(record.namespace, record.version)
+    check_place(record, os.path.realpath("."))
     client = Client(record)
     config = args.text("config") if args.text("stack") is None else None
     try:

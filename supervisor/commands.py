@@ -28,6 +28,7 @@ from portweave.supervisor.core.status import Clock, row
 from portweave.supervisor.core.waiting import Goal, Verdict, describe, judge
 from portweave.supervisor.engine import Engine
 from portweave.supervisor.inquiries import Inquiries
+from portweave.supervisor.moves import Anchor
 from portweave.supervisor.paths import PROTOCOL
 from portweave.supervisor.runs import differences
 from portweave.supervisor.tasks import Within
@@ -58,6 +59,7 @@ class Host(Protocol):
         left: Processes that could not be ended, in words.
         chronicle: What is told of it, and remembered.
         announcer: Keeps its names registered; None where it has none.
+        anchor: Its hold on its folder.
     """
 
     engine: Engine
@@ -70,6 +72,7 @@ class Host(Protocol):
     left: list[str]
     chronicle: Chronicle
     announcer: Announcer | None
+    anchor: Anchor
 
     def note_ports(self) -> None:
         """Have others know the ports of its instances as they are planned now."""
@@ -133,7 +136,14 @@ class Commands:
             raise RefusedError(NO_METHOD, f"nothing answers {address}")
         return await self._methods[name](params, stream)
 
+    def _look_again(self) -> None:
+        """Have it known of each service whether it has come to listen meanwhile."""
+        for service in list(self._engine.services.values()):
+            if service.leader is not None and service.readiness is not None and service.tribe:
+                service.readiness.look_again(service.tribe)
+
     async def _ps(self, _params: list[object], _stream: Stream) -> list[object]:
+        self._look_again()
         processes = await self._host.census.take()
         tribes = {
             name: service.tribe
@@ -162,7 +172,7 @@ class Commands:
 
     async def _start(self, params: list[object], _stream: Stream) -> list[object]:
         names = self._names(params, 0) or sorted(self._host.plan.wanted & self._known())
-        self._refuse_when_stopping()
+        self._refuse_to_start()
         needs = params[1] is not False if len(params) > 1 else True
         return [self._rows(self._engine.start(names, needs=needs))]
 
@@ -173,7 +183,7 @@ class Commands:
 
     async def _restart(self, params: list[object], _stream: Stream) -> list[object]:
         names = self._names(params, 0) or list(self._engine.fleet.enlisted)
-        self._refuse_when_stopping()
+        self._refuse_to_start()
         self._engine.restart(names)
         return [self._rows(names)]
 
@@ -283,6 +293,7 @@ class Commands:
         return [{"changes": 0, **self._host.origin}]
 
     async def _why(self, params: list[object], _stream: Stream) -> list[object]:
+        self._look_again()
         return [[self._explanation(name) for name in self._names(params, 0)]]
 
     def _explanation(self, name: str) -> dict[str, object]:
@@ -355,7 +366,7 @@ class Commands:
         `dryRun`; and the `origin` to keep. One that was made of an origin which is no longer the
         stack's is `stale`, and nothing is done: who made it has to look again.
         """
-        self._refuse_when_stopping()
+        self._refuse_to_start()
         wishes = params[1] if len(params) > 1 else None
         if not is_object(wishes):
             raise RefusedError(INVALID_PARAMS, "apply takes a plan and wishes")
@@ -397,9 +408,11 @@ class Commands:
         told = all_of_it if wishes.get("addOnly") is True else change.as_json()
         return [{"change": told, "started": started}]
 
-    def _refuse_when_stopping(self) -> None:
+    def _refuse_to_start(self) -> None:
+        """Refuse where nothing can be started, before anything is stopped for it."""
         if self._engine.fleet.closing:
             raise StackStoppingError(self._host.plan.namespace)
+        self._host.anchor.check(self._host.plan.namespace)
 
     def _known(self) -> set[str]:
         return set(self._engine.fleet.plans)

@@ -66,13 +66,20 @@ class Listener:
         serve: Carries out requests.
         tasks: Where each request is carried out.
         take_over: Takes connections that are about calls.
+        met: Called whenever somebody connects.
     """
 
     def __init__(
-        self, path: str, serve: Serve, tasks: Group, take_over: TakeOver | None = None
+        self,
+        path: str,
+        serve: Serve,
+        tasks: Group,
+        take_over: TakeOver | None = None,
+        met: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
         self._take_over = take_over
+        self._met = met
         self._serve = serve
         self._tasks = tasks
         self._server: asyncio.Server | None = None
@@ -112,6 +119,7 @@ class Listener:
                     await self.listen()
 
     def _connect(self) -> "Connection":
+        self._met()
         connection = Connection(self._serve, self._tasks, self._open, self._take_over)
         self._open.add(connection)
         return connection

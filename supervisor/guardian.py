@@ -3,8 +3,9 @@
 The process that the user starts forks. The child goes on as the supervisor; the parent does nothing
 but wait. Both are subreapers: what a service forks away is handed to the supervisor while it lives,
 and to the guardian after that. If the supervisor dies, the guardian ends all that descends from it
-and all that the journal names. If the guardian dies, the supervisor, who watches it, ends the
-stack. If both die at once, the journal is left to the next command (`portweave.leftovers`).
+and all that the journal names, dependents first, as the journal says. If the guardian dies, the
+supervisor, who watches it, ends the stack. If both die at once, the journal is left to the next
+command (`portweave.leftovers`).
 
 What the keys of a terminal send reaches both, being of one group; what somebody sends to the
 guardian alone, it passes on.
@@ -15,6 +16,7 @@ import os
 import sys
 from _socket import socket as Socket  # noqa: N812
 
+from portweave.supervisor.custody import Custody
 from portweave.supervisor.starter import Starter
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from portweave.supervisor.paths import Hold
     from portweave.supervisor.tribe import Seen
+
+    Main = Callable[[bytes, list[int], Socket], int]
 else:
     # All that happens before the fork delays the services; `signal` and `socket` make enumerations
     # of what these have as numbers, and that takes longer than the fork.
@@ -39,7 +43,7 @@ _PASSED_ON = (
     signal.SIGUSR2,
     signal.SIGWINCH,
 )
-_WATCHED = frozenset({*_PASSED_ON, signal.SIGCHLD})
+_WATCHED = frozenset({*_PASSED_ON, signal.SIGCHLD, signal.SIGIO})
 # sigaction(2): sent by the kernel, as a terminal's signals are, to all processes of a group.
 _SI_KERNEL = 0x80
 _SIZE_BYTES = 8
@@ -57,13 +61,12 @@ class Supervisor:
 
     Args:
         warm_up: Imports what the supervisor needs.
-        main: Runs a stack: takes what `start` was given, and the descriptor that wakes the one who
-            becomes the proxy; returns the exit status.
+        main: Runs a stack: takes what `start` was given, the descriptors of the lock and, where
+            there is one, of what wakes the one who becomes the proxy, and the socket to us; returns
+            the exit status.
     """
 
-    def __init__(
-        self, warm_up: "Callable[[], None]", main: "Callable[[bytes, int | None], int]"
-    ) -> None:
+    def __init__(self, warm_up: "Callable[[], None]", main: "Main") -> None:
         for stream in (sys.stdout, sys.stderr):
             # What is buffered would be written twice. There is no stream where none was open.
             if stream is not None:
@@ -96,16 +99,17 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
         starter = Starter(proxy) if proxy else None
         send(self._socket, work, hold.descriptor, *([starter.wake] if starter else ()))
-        self._socket.close()
         if starter is not None:
             starter.leave()
         from portweave.supervisor.tribe import become_subreaper
 
         become_subreaper()
-        status = _wait_for(self.pid)
+        custody = Custody(self._socket)
+        status = _wait_for(self.pid, custody)
         if status < 0:
             _say(f"the supervisor was ended by signal {-status}; the guardian ends its services")
-        found, left = _clean_up(hold, tag)
+        custody.take()
+        found, left = _clean_up(hold, tag, custody)
         if left:
             _say(f"could not be ended: {', '.join(f'pid {seen.pid}' for seen in left)}")
             return 1
@@ -146,21 +150,19 @@ def receive(socket: Socket) -> tuple[bytes, list[int]] | None:
     ]
 
 
-def _supervise(
-    inbox: Socket, warm_up: "Callable[[], None]", main: "Callable[[bytes, int | None], int]"
-) -> "NoReturn":
+def _supervise(inbox: Socket, warm_up: "Callable[[], None]", main: "Main") -> "NoReturn":
     """The child's side; it does not return into what its parent was doing."""
     status = 1
     try:
         warm_up()
         # The right to run the stack, which comes with it, stays open by itself.
         received = receive(inbox)
-        inbox.close()
         if received is not None:
             # Not even what we inherited: what is blocked here would be blocked in every service.
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             work, descriptors = received
-            status = main(work, descriptors[1] if len(descriptors) > 1 else None)
+            inbox.setblocking(False)
+            status = main(work, descriptors, inbox)
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
     finally:
@@ -168,13 +170,16 @@ def _supervise(
         os._exit(status)
 
 
-def _wait_for(child: int) -> int:
+def _wait_for(child: int, custody: Custody) -> int:
     """Wait until the supervisor has ended, and pass on what it does not get by itself.
 
     Returns its exit status, -n after its death by signal n.
     """
     while True:
         number, by_kernel = _next_signal()
+        if number == signal.SIGIO:
+            custody.take()
+            continue
         if number != signal.SIGCHLD:
             # Ctrl-C and Ctrl-\\ reach the whole group; a hang-up only the leader of the session.
             if not by_kernel or number == signal.SIGHUP:
@@ -200,11 +205,13 @@ def _signal(pid: int, number: int) -> None:
         return
 
 
-def _clean_up(hold: "Hold", tag: str) -> "tuple[list[Seen], list[Seen]]":
+def _clean_up(hold: "Hold", tag: str, custody: Custody) -> "tuple[list[Seen], list[Seen]]":
+    from portweave.supervisor.journal import read_journal
     from portweave.supervisor.neighbours import Neighbours
-    from portweave.supervisor.remains import end_all, find_remains, read_journal
+    from portweave.supervisor.remains import end_all, find_remains
 
-    claims = read_journal(hold.journal)
+    journal = read_journal(hold.journal)
+    claims = journal.claims
     me = os.getpid()
     neighbours = Neighbours(os.path.dirname(hold.journal), me)
 
@@ -212,7 +219,7 @@ def _clean_up(hold: "Hold", tag: str) -> "tuple[list[Seen], list[Seen]]":
         processes = neighbours.without(processes)
         return find_remains(claims, "", me, processes) or find_remains(claims, tag, me, processes)
 
-    return end_all(find, claims, None)
+    return end_all(find, journal, tag, neighbours.entrusted, custody.read_for)
 
 
 def _say(text: str) -> None:

@@ -1,11 +1,20 @@
 """Other stacks among our processes.
 
 A detached stack that was started from within one of our services descends from us, but is to live
-on when we end: only its own `down` stops it. It is told by its record, which names its guardian.
+on when we end: only its own `down` stops it. One in the foreground ends with the service, but its
+own services are for its own guardian to end, who knows in which order and by what. Both are told by
+their records, which name the guardians.
 """
 
-from portweave.supervisor.paths import records
-from portweave.supervisor.tribe import Seen, children_of, with_descendants
+from portweave.supervisor.paths import StackRecord, records
+from portweave.supervisor.tribe import (
+    Seen,
+    children_now,
+    children_of,
+    descendants_now,
+    look_at,
+    with_descendants,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -13,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Neighbours:
-    """The detached stacks of this user.
+    """The other stacks of this user.
 
     Args:
         folder: Where the records of stacks lie; empty for nowhere.
@@ -25,16 +34,34 @@ class Neighbours:
         self._own = own
 
     def guardians(self) -> dict[int, float]:
-        """Pids of their guardians, and when these began."""
-        found = records(self._folder) if self._folder else []
-        guardians: dict[int, float] = {}
-        for record in found:
-            if record.detached and record.pid != self._own:
+        """Pids of the guardians of detached stacks, and when these began."""
+        found = self._others()
+        return {record.pid: start for record, start in found if record.detached}
+
+    def _others(self) -> "list[tuple[StackRecord, float]]":
+        found: list[tuple[StackRecord, float]] = []
+        for record in records(self._folder) if self._folder else []:
+            if record.pid != self._own:
                 try:
-                    guardians[record.pid] = float(record.start)
+                    found.append((record, float(record.start)))
                 except ValueError:  # damaged
                     continue
-        return guardians
+        return found
+
+    def entrusted(self) -> set[int]:
+        """Pids of what the guardians of stacks in the foreground are to end, while they live.
+
+        Empty where the kernel does not tell (see `descendants_now`).
+        """
+        found: set[int] = set()
+        for record, start in self._others():
+            if record.detached:
+                continue
+            guardian = look_at(record.pid)
+            if guardian is not None and guardian.start == start and not guardian.zombie:
+                # It and its supervisor are asked themselves.
+                found |= set(descendants_now(record.pid)) - set(children_now(record.pid))
+        return found
 
     def without(self, processes: "Mapping[int, Seen]") -> "Mapping[int, Seen]":
         """A snapshot without their processes."""

@@ -53,12 +53,14 @@ class StackRecord:
         protocol: What is spoken there.
         version: Of the portweave that runs it.
         detached: Whether it goes on without the one who started it.
+        place: Which folder the root was when it began (see `place_mark`); empty where not known.
     """
 
     __slots__ = (
         "detached",
         "namespace",
         "pid",
+        "place",
         "ports",
         "project",
         "protocol",
@@ -83,6 +85,7 @@ class StackRecord:
         protocol: int = PROTOCOL,
         version: str = "",
         detached: bool = False,
+        place: str = "",
     ) -> None:
         self.pid = pid
         self.start = start
@@ -95,6 +98,7 @@ class StackRecord:
         self.protocol = protocol
         self.version = version
         self.detached = detached
+        self.place = place
 
 
 def stacks_dir(environ: "Mapping[str, str]") -> str:
@@ -178,8 +182,48 @@ class Hold:
         """The record that lies there: ours, or that of one whose end nobody saw."""
         return _read(self._record) or _read(self._lock)
 
+    def restore(self) -> bool:
+        """Put record and lock back where somebody has removed them while the stack runs.
+
+        Returns:
+            Whether that was so, and is done.
+
+        Raises:
+            OSError: They cannot be written.
+            StateUnwritableError: The same of their folder.
+        """
+        if os.path.lexists(self._record):
+            return False
+        # The file that was removed is there for as long as it is open.
+        text = _contents(self.descriptor)
+        if not text:
+            return False
+        if not _is_in_place(self.descriptor, self._lock):
+            make_folders(os.path.dirname(self._lock))
+            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.dup2(lock, self.descriptor, inheritable=False)
+            except BlockingIOError:
+                # Who is about to run it will find that we do.
+                return False
+            finally:
+                os.close(lock)
+            _copy(self.descriptor, text)
+        replace(self._record, text)
+        return True
+
     def forget(self) -> None:
         """Take record, journal and socket away: there is nothing of the stack any more."""
+        if os.path.lexists(self._lock) and not _is_in_place(self.descriptor, self._lock):
+            # Our state was removed, and put back or begun anew: it is for who has the right now.
+            try:
+                with Hold(*place_of(self.journal)) as hold:
+                    if _contents(hold.descriptor) == _contents(self.descriptor):
+                        hold.forget()
+            except (StackRunningError, StateUnwritableError):
+                pass
+            return
         record = self.read()
         socket = [record.socket] if record is not None and record.socket else []
         _copy(self.descriptor, b"")
@@ -208,6 +252,12 @@ class Hold:
         trace: "TracebackType | None",
     ) -> None:
         self.close()
+
+
+def place_of(journal: str) -> tuple[str, str]:
+    """The folder of a stack's files and its key, by the path of its journal."""
+    folder, _, name = journal.rpartition("/")
+    return folder, name.removesuffix(_JOURNAL)
 
 
 def _running(folder: str, key: str) -> StackRunningError:
@@ -253,6 +303,7 @@ def _text(record: StackRecord) -> bytes:
         "protocol": record.protocol,
         "version": record.version,
         "detached": record.detached,
+        "place": record.place,
     }
     return (pretty(fields) + "\n").encode("utf-8", "surrogateescape")
 
@@ -263,6 +314,10 @@ def _copy(lock: int, text: bytes) -> None:
         os.pwrite(lock, text, 0)
     except OSError:  # a full disk: it has no copy, then
         return
+
+
+def _contents(lock: int) -> bytes:
+    return os.pread(lock, os.fstat(lock).st_size, 0)
 
 
 def _take(lock: int) -> bool:
@@ -401,4 +456,5 @@ def _read(path: str) -> StackRecord | None:
         protocol=protocol if isinstance(protocol, int) else 0,
         version=str(data.get("version", "")),
         detached=data.get("detached") is True,
+        place=str(data.get("place", "")),
     )

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable
 
-from portweave.allocator.probe import listening_ports
+from portweave.allocator.probe import is_unheard, listening_ports
 from portweave.supervisor.census import Census
 from portweave.supervisor.core.lifecycle import (
     BecameLate,
@@ -18,6 +18,7 @@ from portweave.supervisor.core.lines import plain_text
 from portweave.supervisor.core.notice import Notice
 from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.core.ready import (
+    LATER_S,
     SETTLED_S,
     Answer,
     Failed,
@@ -30,7 +31,7 @@ from portweave.supervisor.core.ready import (
 )
 from portweave.supervisor.probes import ask_command, ask_http, ask_port
 from portweave.supervisor.tasks import Within
-from portweave.supervisor.tribe import TAG, Tribe
+from portweave.supervisor.tribe import TAG, Tribe, descendants_now
 
 
 class Readiness:
@@ -55,6 +56,8 @@ class Readiness:
         self._said_ready = False
         self._status = ""
         self._late_at_s = 0.0
+        # Whether it was said to be ready without a listener.
+        self._is_unheard = False
         # Set when something has come that may make it ready at once.
         self._news = asyncio.Event()
 
@@ -115,18 +118,17 @@ class Readiness:
 
     async def _settle(self, tribe: Tribe) -> None:
         """Take it for ready when it has lived for a while, and tell where it listens."""
-        pause_s = SETTLED_S
-        until_s = time.monotonic() + self._plan.ready.timeout_s
-        await asyncio.sleep(pause_s)
+        await asyncio.sleep(SETTLED_S)
         note = await self._listening(tribe)
+        self._is_unheard = bool(note)
         self._send(BecameReady(note))
-        # It may do so later.
-        while note and self._plan.port is not None and time.monotonic() + pause_s < until_s:
+        for pause_s in LATER_S:
+            if not note or self._plan.port is None:
+                return
             await asyncio.sleep(pause_s)
-            pause_s *= 2
             before, note = note, await self._listening(tribe)
             if note != before:
-                self._send(Said(note))
+                self._tell(note)
 
     async def _listening(self, tribe: Tribe) -> str:
         """What is to be told of where it listens; nothing where it does on its own port."""
@@ -134,14 +136,39 @@ class Readiness:
         port = self._plan.port
         if port is None:
             return none
+        if self._listens(tribe):
+            return ""
         try:
-            if isinstance(ask_port(port, tribe.has), Passed):
-                return ""
             members = tribe.members(await self._census.take())
             ports = sorted(listening_ports([member.pid for member in members]))
             return elsewhere(Failed(none), port, ports).reason
         except OSError:
             return none
+
+    def look_again(self, tribe: Tribe) -> None:
+        """Take it back that it has no listener, where it has one by now.
+
+        Nothing waits for that listener: whether it came late is looked at when somebody asks.
+        """
+        if self._is_unheard and self._listens(tribe):
+            self._tell("")
+
+    def _tell(self, note: str) -> None:
+        # Somebody who has asked meanwhile may have found it.
+        if self._is_unheard:
+            self._is_unheard = bool(note)
+            self._send(Said(note))
+
+    def _listens(self, tribe: Tribe) -> bool:
+        port = self._plan.port
+        if port is None or is_unheard(port):
+            return False
+        try:
+            # Nearly always it is one of these, and they are quickly looked through.
+            near = listening_ports([tribe.leader, *descendants_now(tribe.leader)])
+            return port in near or isinstance(ask_port(port, tribe.has), Passed)
+        except OSError:  # such as no descriptor left to look with
+            return False
 
     async def _keep_asking(self, tribe: Tribe) -> None:
         health = Health()

@@ -1,10 +1,10 @@
 """End what a stack has left behind when nobody was there to end it.
 
-Which processes were started stands in the stack's journal: a line for each start, and one for each
-end. After the supervisor's death its guardian reads it, or, if that has died too, the next command
-on the machine. A process is taken for the stack's own if it is one that the journal names and that
-is still the same, if it carries the stack's tag, if it descends from the guardian, or if it belongs
-to the session or the group of one of these.
+Which processes were started stands in the stack's journal (`portweave.supervisor.journal`). After
+the supervisor's death its guardian reads it, or, if that has died too, the next command on the
+machine. A process is taken for the stack's own if it is one that the journal names and that is
+still the same, if it carries the stack's tag, if it descends from the guardian, or if it belongs to
+the session or the group of one of these.
 """
 
 import os
@@ -13,10 +13,10 @@ import time
 
 from portweave.allocator.leases import state_dir
 from portweave.allocator.owners import signed_proxy
+from portweave.supervisor.core.farewell import NOBODY, Farewell
 from portweave.supervisor.tribe import (
     Seen,
     children_of,
-    look_at,
     reap_strays,
     signal_each,
     snapshot,
@@ -26,85 +26,16 @@ from portweave.supervisor.tribe import (
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-# After SIGKILL a process is gone in no time; one in an uninterruptible call may take longer.
-KILL_PATIENCE_S = 5.0
+    from portweave.supervisor.journal import Claim, Journal
+
+_FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.1
-# Stands for a grace in the journal.
-_UNKNOWN = "-"
-
-
-class Claim:
-    """A leader that the journal names.
-
-    Attributes:
-        pid: Its number.
-        start: When it began.
-        grace_s: What it is given between being asked to end and being killed; None where only the
-            service that it has left knows that.
-        stop_signal: What asks it.
-    """
-
-    __slots__ = ("grace_s", "pid", "start", "stop_signal")
-
-    def __init__(self, pid: int, start: float, grace_s: float | None, stop_signal: int) -> None:
-        self.pid = pid
-        self.start = start
-        self.grace_s = grace_s
-        self.stop_signal = stop_signal
-
-
-class Journal:
-    """The supervisor's side of the journal."""
-
-    def __init__(self, path: str) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-        self._descriptor = os.open(path, flags, 0o600)
-
-    def started(self, pid: int, grace_s: float | None, stop_signal: int) -> None:
-        """Note a leader, right after its start, or one that has left its service."""
-        seen = look_at(pid)
-        start = seen.start if seen else 0.0
-        grace = _UNKNOWN if grace_s is None else repr(grace_s)
-        self._append(f"+ {pid} {start!r} {grace} {stop_signal}\n")
-
-    def ended(self, pid: int) -> None:
-        """Note that nothing of a leader's is left, before its number can be used again."""
-        self._append(f"- {pid}\n")
-
-    def _append(self, line: str) -> None:
-        try:
-            os.write(self._descriptor, line.encode())
-        except OSError:
-            # A full disk. Without the line its processes are still found by descent and by tag.
-            return
-
-
-def read_journal(path: str) -> list[Claim]:
-    """The leaders that were started and whose end was not noted; a torn last line is left out."""
-    try:
-        with open(path, "rb") as file:
-            lines = file.read().split(b"\n")[:-1]
-    except OSError:
-        return []
-    claims: dict[int, Claim] = {}
-    for line in lines:
-        fields = line.split()
-        try:
-            if fields[0] == b"+":
-                pid = int(fields[1])
-                grace_s = None if fields[3] == _UNKNOWN.encode() else float(fields[3])
-                claims[pid] = Claim(pid, float(fields[2]), grace_s, int(fields[4]))
-            else:
-                claims.pop(int(fields[1]), None)
-        except (IndexError, ValueError):
-            continue
-    return list(claims.values())
 
 
 def find_remains(
-    claims: list[Claim], tag: str, root: int | None, processes: "Mapping[int, Seen]"
+    claims: "Sequence[Claim]", tag: str, root: int | None, processes: "Mapping[int, Seen]"
 ) -> list[Seen]:
     """The living processes of a stack.
 
@@ -153,40 +84,98 @@ def _without_proxy(processes: "Mapping[int, Seen]") -> "Mapping[int, Seen]":
 
 
 def end_all(
-    find: "Callable[[Mapping[int, Seen]], list[Seen]]", claims: list[Claim], spare: int | None
+    find: "Callable[[Mapping[int, Seen]], list[Seen]]",
+    journal: "Journal",
+    tag: str,
+    spared: "Callable[[], Collection[int]]",
+    pause: "Callable[[float], None]" = time.sleep,
 ) -> tuple[list[Seen], list[Seen]]:
-    """Ask processes to end, and kill those that do not.
+    """Ask processes to end, those of dependents first, and kill those that do not.
 
     Args:
         find: Finds them in a snapshot.
-        claims: How long each leader and what is in its session is given, and what asks them; the
-            others get the longest.
-        spare: A child of ours that somebody else reaps.
+        journal: Tells whose they are, what asks each service, how long it is given, and what it
+            depends on.
+        tag: What their marks begin with; empty for none.
+        spared: Tells what is not to be asked, for somebody else does; it is killed all the same.
+        pause: Waits for some seconds.
 
     Returns:
         All that were found, and those that could not be ended.
     """
-    graces = {claim.pid: claim.grace_s for claim in claims if claim.grace_s is not None}
-    longest_s = max(graces.values(), default=1.0)
-    signals = {claim.pid: claim.stop_signal for claim in claims}
+    owners = Owners(journal, tag)
+    farewell = Farewell(journal.endings)
+    told: set[int] = set()
     met: dict[int, Seen] = {}
-    began_s = time.monotonic()
-    pause_s = 0.005
+    pause_s = _FIRST_PAUSE_S
     while True:
         processes = snapshot()
-        reap_strays(processes, () if spare is None else (spare,))
+        reap_strays(processes, ())
         found = find(processes)
         if not found:
             return list(met.values()), []
-        waited_s = time.monotonic() - began_s
-        if waited_s >= longest_s + KILL_PATIENCE_S:
+        left_alone = spared()
+        met |= {seen.pid: seen for seen in found if seen.pid not in met}
+        by_owner = owners.sort(found)
+        now_s = time.monotonic()
+        farewell.ask(by_owner.keys(), now_s)
+        if all(farewell.is_lost(name, now_s) for name in by_owner):
             return list(met.values()), found
-        for seen in found:
-            if waited_s >= graces.get(seen.session, longest_s):
-                signal_each([seen], signal.SIGKILL)
-            elif seen.pid not in met:
-                signal_each([seen], signals.get(seen.session, signal.SIGTERM))
-                signal_each([seen], signal.SIGCONT)
-            met.setdefault(seen.pid, seen)
-        time.sleep(pause_s)
+        for name, members in by_owner.items():
+            if farewell.is_due(name, now_s):
+                signal_each(members, signal.SIGKILL)
+            elif farewell.is_asked(name):
+                new = [s for s in members if s.pid not in told and s.pid not in left_alone]
+                ending = journal.endings.get(name)
+                signal_each(new, ending.stop_signal if ending else signal.SIGTERM)
+                # What is stopped does not act on a signal until it goes on.
+                signal_each(new, signal.SIGCONT)
+                told |= {seen.pid for seen in new}
+                pause_s = min(pause_s, _FIRST_PAUSE_S) if new else pause_s
+        pause(pause_s)
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+
+
+class Owners:
+    """Tells of which service a process is, and remembers it: what ends cuts the links.
+
+    Args:
+        journal: Names the leaders.
+        tag: What marks begin with; empty for none.
+    """
+
+    def __init__(self, journal: "Journal", tag: str) -> None:
+        self._names = journal.endings
+        self._tag = tag
+        self._leaders = {claim.pid: claim.name for claim in journal.claims}
+        # pid -> start, and whose it is.
+        self._known: dict[int, tuple[float, str]] = {}
+
+    def sort(self, processes: list[Seen]) -> dict[str, list[Seen]]:
+        """Processes by service; under `NOBODY` those that nothing tells of."""
+        by_pid = {seen.pid: seen for seen in processes}
+        found: dict[str, list[Seen]] = {}
+        for seen in processes:
+            found.setdefault(self._owner(seen, by_pid), []).append(seen)
+        return found
+
+    def _owner(self, seen: Seen, by_pid: "Mapping[int, Seen]") -> str:
+        start, owner = self._known.get(seen.pid, (-1.0, NOBODY))
+        if start == seen.start:
+            return owner
+        owner = self._leaders.get(seen.session, NOBODY)
+        if owner not in self._names:
+            owner = self._marked(seen.pid)
+        # Before its parents are looked at, so that this ends.
+        self._known[seen.pid] = seen.start, owner
+        if owner == NOBODY and seen.parent in by_pid:
+            owner = self._owner(by_pid[seen.parent], by_pid)
+            self._known[seen.pid] = seen.start, owner
+        return owner
+
+    def _marked(self, pid: int) -> str:
+        """Whose mark a process carries: the stack's tag, the instance, and the number of a run."""
+        mark = tag_of(pid) if self._tag else ""
+        rest = mark.removeprefix(f"{self._tag}.")
+        names = [] if rest == mark else [n for n in self._names if rest.startswith(f"{n}.")]
+        return max(names, key=len, default=NOBODY)

@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import math
 import os
 import signal
 import time
+from _socket import socket as Socket  # noqa: N812
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
@@ -16,6 +18,7 @@ from portweave.supervisor.commands import Commands
 from portweave.supervisor.control import Listener
 from portweave.supervisor.core import diagnosis
 from portweave.supervisor.core import fleet as fleets
+from portweave.supervisor.core.farewell import KILL_PATIENCE_S, STRAY_GRACE_S, Ending
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import Kill, Phase
 from portweave.supervisor.core.logindex import ERR, OUT
@@ -24,14 +27,17 @@ from portweave.supervisor.core.report import stopping
 from portweave.supervisor.core.secrets import hide
 from portweave.supervisor.core.status import Clock
 from portweave.supervisor.core.value import replace
+from portweave.supervisor.custody import hand_over
 from portweave.supervisor.engine import Engine, changes
 from portweave.supervisor.exchange import Exchange
+from portweave.supervisor.journal import JournalWriter
 from portweave.supervisor.logfile import LogFolder
 from portweave.supervisor.logs import View, keep_blocks
+from portweave.supervisor.moves import Anchor
 from portweave.supervisor.neighbours import Neighbours
-from portweave.supervisor.paths import note_ports
+from portweave.supervisor.paths import Hold, note_ports, place_of
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
-from portweave.supervisor.remains import KILL_PATIENCE_S, Journal, find_remains
+from portweave.supervisor.remains import find_remains
 from portweave.supervisor.service import Relay, Service, Take
 from portweave.supervisor.strays import Strays
 from portweave.supervisor.tasks import Group, forever
@@ -46,23 +52,31 @@ ONE_PRESS_S = 0.15
 # What only pays in the long run is done when most services have started.
 SETTLE_PAUSE_S = 0.2
 REAP_PAUSE_S = 0.05
-# What services have left behind is asked once, and killed after this.
-STRAY_GRACE_S = 1.0
+# Between two looks whether our record is still there; whoever connects has us look at once.
+RECORD_PAUSE_S = 10.0
 
 
-async def run(work: Work, wake: int | None = None) -> int:
+async def run(
+    work: Work,
+    wake: int | None = None,
+    guardian: Socket | None = None,
+    lock: int | None = None,
+) -> int:
     """Run a stack until all of it has ended, or a signal ends it.
 
     Args:
         work: What to run, and how.
         wake: The descriptor that wakes the one who becomes the proxy; None where there is none.
+        guardian: The socket to the guardian; None where there is none.
+        lock: The descriptor of the lock that gives the right to run it; None where another process
+            sees to the record.
 
     Returns:
         The exit status: 0, 128+n after signal n, that of the service that was asked for, or 1 where
         a service has failed and nothing runs any more, or a process could not be ended.
     """
     raise_descriptor_limit()
-    stack = Stack(work, wake)
+    stack = Stack(work, wake, guardian, lock)
     try:
         async with Group() as tasks:
             await stack.run(tasks)
@@ -82,7 +96,13 @@ async def run(work: Work, wake: int | None = None) -> int:
 class Stack:
     """All services of one worktree while they run."""
 
-    def __init__(self, work: Work, wake: int | None = None) -> None:
+    def __init__(
+        self,
+        work: Work,
+        wake: int | None = None,
+        guardian: Socket | None = None,
+        lock: int | None = None,
+    ) -> None:
         plan, options = work.plan, work.options
         self.plan = plan
         self.origin = work.origin
@@ -105,18 +125,23 @@ class Stack:
         naming = options.naming
         self.announcer = None if naming is None else Announcer(naming, wake, say)
         self._options = options
+        self._guardian = guardian
+        self._hold: Hold | None = None
+        if options.journal is not None and lock is not None:
+            self._hold = Hold(*place_of(options.journal), lock)
         self._logs = (
             LogFolder(options.logs, self.chronicle.warn_of_logs)
             if options.logs is not None
             else None
         )
         self._record_of = options.journal
-        self._journal = Journal(options.journal) if options.journal is not None else None
+        self._journal = JournalWriter(options.journal) if options.journal is not None else None
         self._noted_strays = (
             Strays(self._journal, self._leaders, self.census) if self._journal else None
         )
         self._socket = options.socket
         self._listener: Listener | None = None
+        self.anchor = Anchor(plan.root)
         self._commands = Commands(self)
         self._exchange = Exchange(self.engine, plan.calls, self._commands.serve)
         self._over = asyncio.Event()
@@ -152,6 +177,8 @@ class Stack:
     def _open_relays(
         self, name: str, fds: Sequence[int], take: Take, taps: Collection[Take]
     ) -> list[Relay]:
+        if self._guardian is not None:
+            hand_over(self._guardian, name, fds)
         if self._logs is None:
             return [self.view.relay(name, fd, take, lambda _: None, taps) for fd in fds]
         log = self._logs.log(name)
@@ -171,6 +198,7 @@ class Stack:
         self.chronicle.note("stack started", pid=os.getpid(), version=self.version)
         await self._listen(tasks)
         self.engine.muster(self.plan.instances, resident=self._options.detached)
+        self._note_endings()
         self.engine.serve(tasks)
         if self._ended_by is None:
             self.engine.want(self.plan.wanted)
@@ -181,6 +209,7 @@ class Stack:
         tasks.start(self._settle_in)
         tasks.start(Watcher(self.engine, self.view.say).run)
         tasks.start(self.chronicle.open_events)
+        tasks.start(self._keep_record)
         if self.announcer is not None:
             tasks.start(self.announcer.run)
             tasks.start(self._watch_proxy, self.announcer)
@@ -204,7 +233,13 @@ class Stack:
         """Let clients connect. Without it the stack runs all the same, and says what it lacks."""
         if not self._socket:
             return
-        listener = Listener(self._socket, self._commands.serve, tasks, self._exchange.take_over)
+        listener = Listener(
+            self._socket,
+            self._commands.serve,
+            tasks,
+            self._exchange.take_over,
+            self._restore_record,
+        )
         try:
             await listener.listen()
         except OSError as error:
@@ -214,6 +249,23 @@ class Stack:
         else:
             self._listener = listener
             tasks.start(listener.keep)
+
+    async def _keep_record(self) -> None:
+        while True:
+            await asyncio.sleep(RECORD_PAUSE_S)
+            self._restore_record()
+
+    def _restore_record(self) -> None:
+        """Have others find us again where somebody has removed the folder of our state."""
+        try:
+            if self._hold is None or not self._hold.restore():
+                return
+            if self._journal is not None:
+                self._journal.restore()
+        except OSError as error:
+            self.chronicle.note("record not restored", error=str(error))
+        else:
+            self.chronicle.note("record restored")
 
     async def _kill_when_cancelled(self) -> None:
         """An error of our own ends the services too: their tasks wait for them, shielded."""
@@ -342,6 +394,7 @@ class Stack:
         """Stop all because a client asked for it."""
         if grace_s is not None:
             self.engine.limit_grace(grace_s)
+            self._note_endings(grace_s)
         if not self.engine.fleet.closing:
             self._ended_by_client = self._ended_by is None
             if not self._options.detached:
@@ -369,7 +422,23 @@ class Stack:
         self.chronicle.runs.note_start(origin)
         self.plan = replace(self.plan, wanted=wanted)
 
+    def _note_endings(self, longest_s: float = math.inf) -> None:
+        """Note how to end the services, for those who have to when we cannot."""
+        if self._journal is None:
+            return
+        endings = {
+            plan.name: Ending(
+                min(plan.stop_grace_s, longest_s),
+                plan.stop_signal,
+                tuple(need.instance for need in plan.needs),
+            )
+            for plan in self.engine.fleet.plans.values()
+        }
+        self._journal.plan(endings)
+
     def _after_change(self, before: Fleet) -> None:
+        if self.engine.fleet.plans is not before.plans:
+            self._note_endings()
         self._exchange.changed(before)
         if self.announcer is not None:
             self.announcer.take(self.engine.fleet)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from portweave.supervisor.census import Census
 from portweave.supervisor.core.diagnosis import Cause, diagnose
+from portweave.supervisor.core.farewell import KILL_PATIENCE_S
 from portweave.supervisor.core.lifecycle import (
     Action,
     BackoffEnded,
@@ -29,6 +30,7 @@ from portweave.supervisor.core.lines import LastLines
 from portweave.supervisor.core.notice import Notice
 from portweave.supervisor.core.outlook import Outlook, environment_for, has_terminal
 from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.journal import JournalWriter
 from portweave.supervisor.notify import NotifySocket
 from portweave.supervisor.probes import foreign_listener
 from portweave.supervisor.process import (
@@ -41,7 +43,6 @@ from portweave.supervisor.process import (
     wait_for_exit,
 )
 from portweave.supervisor.readiness import Readiness
-from portweave.supervisor.remains import KILL_PATIENCE_S, Journal
 from portweave.supervisor.tasks import Group, Within, finish
 from portweave.supervisor.terminal import NoTerminalError, resize, set_echo, spawn_on_terminal
 from portweave.supervisor.tribe import TAG, Seen, Tribe, describe, signal_each, signal_group
@@ -146,7 +147,7 @@ class Service:
         open_relays: OpenRelays,
         census: Census,
         tag: str,
-        journal: Journal | None,
+        journal: JournalWriter | None,
         socket: str = "",
         outlook: Outlook = NO_OUTLOOK,
     ) -> None:
@@ -289,7 +290,7 @@ class Service:
         self.leader = process.pid
         self._census.spare.add(process.pid)
         if self._journal is not None:
-            self._journal.started(process.pid, self.plan.stop_grace_s, self.plan.stop_signal)
+            self._journal.started(process.pid, self.plan.name)
         self._send(Spawned(process.pid))
         # To the end: whatever happens to us, what we started is ended and reaped.
         event = await finish(self._see_through(run, process, fds, tag, notify))
@@ -395,6 +396,11 @@ class Service:
             await wait_for_end_of(self.leader)
         run.tell(exited=True)
 
+    def _untold(self, members: Sequence[Seen], told: Collection[int]) -> list[Seen]:
+        """Those that have not been asked to end, and that nobody else is to ask."""
+        spared = self._census.neighbours.entrusted()
+        return [seen for seen in members if seen.pid not in told and seen.pid not in spared]
+
     async def _end(self, run: Run, tribe: Tribe) -> str:
         """See to it that nothing of a run is left; tell what it had left behind by itself."""
         told: set[int] = set()
@@ -403,12 +409,13 @@ class Service:
             tribe.note(self._census.neighbours.guardians())
             signal_group(tribe.leader, self.plan.stop_signal)
             # Once is enough: to many programs a second signal means to end at once.
-            apart = [seen for seen in tribe.others() if seen.group != tribe.leader]
+            others = self._untold(tribe.others(), told)
+            apart = [seen for seen in others if seen.group != tribe.leader]
             signal_each(apart, self.plan.stop_signal)
             # What is stopped does not act on a signal until it goes on.
             signal_group(tribe.leader, signal.SIGCONT)
             signal_each(apart, signal.SIGCONT)
-            told = {tribe.leader, *(seen.pid for seen in tribe.others())}
+            told = {tribe.leader, *(seen.pid for seen in others)}
         began_s = time.monotonic()
         while run.stop and not (run.exited or run.kill):
             left_s = began_s + self.plan.stop_grace_s - time.monotonic()
@@ -437,7 +444,7 @@ class Service:
                     self.left = tuple(_named([member]) for member in members)
                     return f"could not be ended: {_named(members)}"
             else:
-                untold = [member for member in members if member.pid not in told]
+                untold = self._untold(members, told)
                 signal_each(untold, self.plan.stop_signal)
                 signal_each(untold, signal.SIGCONT)
                 told |= {member.pid for member in untold}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LONGEST_SOCKET_BYTES = 103
+_SUFFIX = ".sock"
 
 
 def socket_path(environ: "Mapping[str, str]", folder: str, key: str) -> str:
@@ -36,20 +37,15 @@ def socket_path(environ: "Mapping[str, str]", folder: str, key: str) -> str:
 def sockets_of(environ: "Mapping[str, str]", folder: str, key: str) -> list[str]:
     """Where a control socket of a stack lies, or was left; arguments as of `socket_path`."""
     name = _name(folder, key)
-    found: list[str] = []
-    for place in _places(environ):
-        try:
-            status = os.lstat(place)
-        except OSError:
-            continue
-        is_own = status.st_mode & 0o170000 == 0o040000 and status.st_uid == os.getuid()
-        if is_own and os.path.lexists(f"{place}/{name}"):
-            found.append(f"{place}/{name}")
-    return found
+    return [
+        f"{place}/{name}"
+        for place in _places(environ)
+        if _is_own_folder(place) and os.path.lexists(f"{place}/{name}")
+    ]
 
 
 def _name(folder: str, key: str) -> str:
-    return f"{path_digest(f'{folder}/{key}')[:16]}.sock"
+    return f"{path_digest(f'{folder}/{key}')[:16]}{_SUFFIX}"
 
 
 def _places(environ: "Mapping[str, str]") -> list[str]:
@@ -57,6 +53,24 @@ def _places(environ: "Mapping[str, str]") -> list[str]:
     # XDG Base Directory Specification: what is not absolute is to be ignored.
     places = [f"{runtime}/portweave"] if runtime.startswith("/") else []
     return [*places, f"/tmp/portweave-{os.getuid()}"]  # noqa: S108 - checked where it is used
+
+
+def all_sockets(environ: "Mapping[str, str]") -> list[str]:
+    """Where control sockets of the user's stacks lie, or were left, of all state folders."""
+    found: list[str] = []
+    for place in _places(environ):
+        if _is_own_folder(place):
+            found += [f"{place}/{name}" for name in os.listdir(place) if name.endswith(_SUFFIX)]
+    return found
+
+
+def _is_own_folder(place: str) -> bool:
+    try:
+        status = os.lstat(place)
+    except OSError:
+        return False
+    # S_IFDIR: a link to a folder is not one.
+    return status.st_mode & 0o170000 == 0o040000 and status.st_uid == os.getuid()
 
 
 def listener_at(socket: str) -> int | None:

@@ -44,7 +44,7 @@ def warm_up() -> None:
     become_subreaper()
 
 
-def supervise(work: bytes, wake: int | None) -> int:
+def supervise(work: bytes, descriptors: list[int], guardian: _socket.socket) -> int:
     """Run a stack; the exit status."""
     import asyncio
     import pickle
@@ -52,9 +52,11 @@ def supervise(work: bytes, wake: int | None) -> int:
     from portweave.supervisor.quickloop import QuickLoop
     from portweave.supervisor.run import run as run_stack
 
+    lock, *wake = descriptors
     # From our own parent, by a socket that nobody else has.
     with asyncio.Runner(loop_factory=QuickLoop) as runner:
-        return runner.run(run_stack(pickle.loads(work), wake))  # noqa: S301
+        stack = run_stack(pickle.loads(work), wake[0] if wake else None, guardian, lock)  # noqa: S301
+        return runner.run(stack)
 
 
 class Detached:

@@ -8,11 +8,10 @@ not any more.
 """
 
 import asyncio
-import signal
 from collections.abc import Callable, Iterable
 
 from portweave.supervisor.census import Census
-from portweave.supervisor.remains import Journal
+from portweave.supervisor.journal import JournalWriter
 from portweave.supervisor.tasks import Within
 from portweave.supervisor.tribe import descendants_now, look_at
 
@@ -30,7 +29,7 @@ class Strays:
     """
 
     def __init__(
-        self, journal: Journal, leaders: Callable[[], Iterable[int]], census: Census
+        self, journal: JournalWriter, leaders: Callable[[], Iterable[int]], census: Census
     ) -> None:
         self._journal = journal
         self._leaders = leaders
@@ -67,5 +66,5 @@ class Strays:
                 continue
             met[pid] = seen.start
             if self._noted.get(pid) != seen.start:
-                self._journal.started(pid, None, signal.SIGTERM)
+                self._journal.started(pid)
         self._noted = met

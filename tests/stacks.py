@@ -13,6 +13,41 @@ STUBBORN = (
     "ready: {log: up}, stopGracePeriod: 20s}"
 )
 
+# Notes when it is asked to end, and by what, says something, and takes its time.
+SLOW = """
+import os, signal, sys, time
+def note(number, what):
+    with open("ends", "a") as file:
+        file.write(f"{os.environ['PORTWEAVE_NAME']} {signal.Signals(number).name} {what}\\n")
+def end(number, _):
+    note(number, "asked")
+    try:
+        # More than a terminal or a pipe takes without a reader.
+        print("x" * 100_000, flush=True)
+    except OSError:
+        note(number, "unheard")
+    time.sleep(0.2)
+    note(number, "ended")
+    os._exit(0)
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, end)
+print("up", flush=True)
+while True:
+    time.sleep(100)
+"""
+CHAIN = f"""
+services:
+  db: {{command: {sys.executable} slow.py, port: false, ready: {{log: up}}, stopSignal: SIGINT}}
+  migrate: {{command: "true", oneshot: true, port: false, dependsOn: [db]}}
+  api: {{command: {sys.executable} slow.py, port: false, ready: {{log: up}}, dependsOn: [migrate]}}
+  web: {{command: {sys.executable} slow.py, port: false, ready: {{log: up}}, dependsOn: [api]}}
+"""
+ENDS = [
+    *("web SIGTERM asked", "web SIGTERM ended"),
+    *("api SIGTERM asked", "api SIGTERM ended"),
+    *("db SIGINT asked", "db SIGINT ended"),
+]
+
 
 def write(root: Path, text: str, name: str = "portweave.yaml") -> None:
     (root / name).write_text(text)

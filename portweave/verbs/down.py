@@ -6,7 +6,7 @@ import time
 from portweave.allocator.jsontext import is_list, is_object, pretty
 from portweave.args import Args, Option
 from portweave.asking import STACK, names_of, say
-from portweave.client import Client, find_stack
+from portweave.client import Client, all_stacks, find_stack
 from portweave.errors import (
     NoStackError,
     PortweaveError,
@@ -20,8 +20,6 @@ from portweave.supervisor.ending import end_stack, stopped_among
 from portweave.supervisor.paths import (
     is_held,
     is_same,
-    live_stacks,
-    readable,
     stack_around,
     stack_key,
     stacks_dir,
@@ -64,7 +62,7 @@ def run(args: Args) -> int:
     grace_s = None if given is None else seconds_of(given, "-t", zero=True)
     folder = stacks_dir(os.environ)
     if args.flag("all"):
-        stacks = live_stacks(readable(folder))
+        stacks = all_stacks(os.environ)
         where = "on this machine"
     else:
         try:
@@ -152,6 +150,7 @@ class _Ending:
         """
         record = self._record
         answer: object = None
+        patience_s = _GUARDIAN_S
         if self._client is None:
             end_stack(folder, record, _PATIENCE_S)
         else:
@@ -159,19 +158,29 @@ class _Ending:
                 answer = self._client.answer(self._asked, each=tell)
             except StackUnreachableError:
                 # It was quicker than its answer, or it was killed: its guardian ends what is left.
-                pass
+                patience_s += _longest_end_s(folder, record)
             finally:
                 self._client.close()
-        _await_end(folder, record)
+        _await_end(folder, record, patience_s)
         rest = answer.get("left") if is_object(answer) else None
         name = f"{record.project}/{record.namespace}"
         return [f"{name}: {text}" for text in rest] if is_list(rest) else []
 
 
-def _await_end(folder: str, record: "StackRecord") -> None:
+def _longest_end_s(folder: str, record: "StackRecord") -> float:
+    """What a guardian may need to end the services, as the stack's journal tells."""
+    from portweave.supervisor.core.farewell import KILL_PATIENCE_S, LONGER_S
+    from portweave.supervisor.journal import read_journal
+
+    journal = read_journal(f"{folder}/{stack_key(record.root, record.namespace)}.journal")
+    graces_s = [ending.grace_s for ending in journal.endings.values()]
+    return max(graces_s, default=0.0) + LONGER_S + KILL_PATIENCE_S
+
+
+def _await_end(folder: str, record: "StackRecord", patience_s: float) -> None:
     """Wait until nobody runs the stack."""
     key = stack_key(record.root, record.namespace)
-    until_s = time.monotonic() + _GUARDIAN_S
+    until_s = time.monotonic() + patience_s
     while is_held(folder, key) or is_same(record):
         if time.monotonic() >= until_s:
             asleep = stopped_among(record.pid)

@@ -8,9 +8,11 @@ from portweave.allocator.leases import leases_dir, look
 from portweave.allocator.naming import project_name
 from portweave.allocator.registry import load, registry_path
 from portweave.args import Args, Option
+from portweave.asking import say
+from portweave.client import all_stacks
 from portweave.errors import UsageError
 from portweave.show import table
-from portweave.supervisor.paths import live_stacks, readable, stacks_dir
+from portweave.supervisor.moves import is_gone
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -38,9 +40,10 @@ class Row:
         state: `running`, `idle` or `lease`.
         pid: Of who runs it; None where nobody does.
         ports: By instance.
+        gone: Whether it runs, but its folder is there no longer, or another one.
     """
 
-    __slots__ = ("namespace", "pid", "ports", "project", "root", "state")
+    __slots__ = ("gone", "namespace", "pid", "ports", "project", "root", "state")
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Row:
         state: str,
         ports: "Mapping[str, int]",
         pid: int | None = None,
+        gone: bool = False,
     ) -> None:
         self.project = project
         self.namespace = namespace
@@ -58,6 +62,7 @@ class Row:
         self.state = state
         self.ports = ports
         self.pid = pid
+        self.gone = gone
 
     def as_json(self) -> dict[str, object]:
         """It as an object of `ls --json`."""
@@ -68,6 +73,7 @@ class Row:
             "state": self.state,
             "pid": self.pid,
             "ports": dict(self.ports),
+            "gone": self.gone,
         }
 
     def cells(self) -> tuple[str, ...]:
@@ -93,8 +99,14 @@ def run(args: Args) -> int:
         print(json.dumps(fields, ensure_ascii=False, indent=2))
         return 0
     if not rows:
-        print("[portweave] no stack is running on this machine", file=sys.stderr)
+        say("no stack is running on this machine")
         return 0
+    for row in rows:
+        if row.gone:
+            say(
+                f"the folder {_one_line(row.root)} was moved or removed while its stack runs:"
+                f" portweave down --stack {row.project}/{row.namespace} stops it"
+            )
     print(table(_HEADING, [row.cells() for row in rows], is_terminal=sys.stdout.isatty()))
     return 0
 
@@ -119,8 +131,9 @@ def _running() -> list[Row]:
             state="running",
             ports=stack.ports,
             pid=stack.pid,
+            gone=is_gone(stack),
         )
-        for stack in live_stacks(readable(stacks_dir(os.environ)))
+        for stack in all_stacks(os.environ)
     ]
 
 

@@ -7,10 +7,9 @@ import time
 from portweave.allocator.jsontext import is_object, pretty
 from portweave.args import Args, Operands, Option
 from portweave.asking import STACK, cells, instance_of, names_of, rows_of
-from portweave.client import Client, find_stack
+from portweave.client import Client, all_stacks, find_stack
 from portweave.errors import StackStandsStillError, StackUnreachableError, UnknownServiceError
 from portweave.show import table
-from portweave.supervisor.paths import live_stacks, readable, stacks_dir
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def _ask(record: "StackRecord") -> "dict[str, object]":
 
 def _all_stacks() -> "list[dict[str, object]]":
     found: list[dict[str, object]] = []
-    for record in live_stacks(readable(stacks_dir(os.environ))):
+    for record in all_stacks(os.environ):
         try:
             found.append(_ask(record))
         except (StackStandsStillError, StackUnreachableError) as error:

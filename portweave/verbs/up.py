@@ -7,7 +7,7 @@ import time
 
 from portweave import colours
 from portweave.args import Args, Operands, Option
-from portweave.errors import StackRunningError, UsageError
+from portweave.errors import StackMovedError, StackRunningError, UsageError
 from portweave.launch import (
     check_profiles,
     origin_of,
@@ -110,7 +110,9 @@ def run(args: Args) -> int:
 
     supervisor = Supervisor(warm_up, supervise)
     try:
-        stack = _Launch(args, origin_of(args, os.environ))
+        origin = origin_of(args, os.environ)
+        _refuse_moved(origin)
+        stack = _Launch(args, origin)
         hold = stack.take()
         work = stack.work(hold, os.getpid(), began_s) if hold is not None else b""
     except BaseException:
@@ -134,7 +136,9 @@ def _run_detached(args: Args, began_s: float) -> int:
     clean = {name: value for name, value in os.environ.items() if name not in MARKS}
     guardian = Detached(clean)
     try:
-        stack = _Launch(args, origin_of(args, os.environ))
+        origin = origin_of(args, os.environ)
+        _refuse_moved(origin)
+        stack = _Launch(args, origin)
         hold = stack.take()
         if hold is not None:
             with hold:
@@ -150,6 +154,24 @@ def _run_detached(args: Args, began_s: float) -> int:
         guardian.dismiss()
         return stack.join(follow=False)
     return stack.await_ready()
+
+
+def _refuse_moved(origin: "Mapping[str, object]") -> None:
+    """See that no stack runs here since before the worktree was moved to where it is.
+
+    Raises:
+        StackMovedError: One does: two would run in one folder.
+    """
+    from portweave.launch import environ_of
+    from portweave.supervisor.moves import moved_here
+    from portweave.supervisor.paths import stacks_dir
+
+    config, place = origin["config"], str(origin["workingDir"])
+    start = os.path.realpath(os.path.join(place, os.path.dirname(str(config)) if config else ""))
+    environ = environ_of(origin)
+    if moved := moved_here(stacks_dir(environ), start, environ):
+        stack, now = moved
+        raise StackMovedError(stack.namespace, stack.root, now)
 
 
 class _Launch:
@@ -195,9 +217,14 @@ class _Launch:
         """The right to run it; None where somebody runs it already."""
         from portweave.claims import check_claims
         from portweave.supervisor.core.value import replace
-        from portweave.supervisor.paths import Hold
-        from portweave.supervisor.sockets import listener_at, socket_path
+        from portweave.supervisor.paths import Hold, is_held
+        from portweave.supervisor.sockets import sockets_of
 
+        if sockets_of(self._environ, self.folder, self.key) and not is_held(self.folder, self.key):
+            # One whose record and lock were removed with their folder still listens.
+            from portweave.supervisor.knocking import restored
+
+            restored(self.folder, self.key, self._environ)
         try:
             hold = Hold(self.folder, self.key)
         except StackRunningError:
@@ -205,11 +232,6 @@ class _Launch:
                 raise
             self._settle()
             return None
-        # One whose record and lock were removed with their folder still listens.
-        other = listener_at(socket_path(self._environ, self.folder, self.key))
-        if other is not None:
-            hold.close()
-            raise StackRunningError(self.key, other)
         try:
             self._settle()
             plan = self._plan
@@ -240,6 +262,7 @@ class _Launch:
         from portweave import __version__
         from portweave.allocator.processes import started_at
         from portweave.prepare import logs_dir
+        from portweave.supervisor.moves import place_mark
         from portweave.supervisor.paths import StackRecord
         from portweave.supervisor.sockets import socket_path
         from portweave.supervisor.work import Options, Work
@@ -258,6 +281,7 @@ class _Launch:
                 socket=socket,
                 version=__version__,
                 detached=detached,
+                place=place_mark(plan.root),
             )
         )
         args, source = self._args, self._args.text("exit_code_from")

@@ -11,6 +11,9 @@ FIRST_PAUSE_S = 0.02
 GROWTH = 1.5
 # A service without any way to tell is taken as ready when it has lived this long.
 SETTLED_S = 1.0
+# Where it does not listen by then it is looked at again after these times, and whenever somebody
+# asks; not for ever, as nothing is to wake up where nothing happens.
+LATER_S = (1.0, 2.0, 4.0)
 UNHEALTHY_AFTER = 3
 
 

@@ -489,9 +489,10 @@ def test_a_worktree_that_was_removed_stays_so(
     namespace = detached.record()["namespace"]
     shutil.rmtree(linked)
     # Its logs, what it ran with, and what happened to it would all be written there.
-    for words in (("restart", "web"), ("start", "job"), ("down",)):
+    for words, code in ((("restart", "web"), 1), (("start", "job"), 1), (("down",), 0)):
         done = cli(*words, "--stack", namespace, cwd=main)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == code, done.stderr
+        assert ("(PW0906)" in done.stderr) == bool(code)
     assert not linked.exists()
 
 
@@ -515,20 +516,50 @@ def test_with_damaged_state_it_is_still_found(
     assert not record.exists()
 
 
-def test_without_all_of_its_state_there_is_no_second_one(
+def test_without_all_of_its_state_it_is_found_all_the_same(
     detached: "Detached", project: Path, home: Path
 ) -> None:
     write(project, PAIR)
     detached.up()
-    family, supervisor = detached.look(), detached.supervisor()
+    pids = [row["pid"] for row in detached.ps().values()]
+    for words, expected in (
+        (("ps", "-q"), f"{next(iter(detached.ps()))}-main\n"),
+        (("ls",), "shop\tmain\trunning\t"),
+        (("ps", "--all", "-q"), f"{next(iter(detached.ps()))}-main\n"),
+        (("why", next(iter(detached.ps()))), ""),
+        (("logs",), ""),
+        (("wait",), ""),
+        (("up", "-d"), ""),
+    ):
+        shutil.rmtree(home / "state")
+        assert expected in detached(*words).stdout
+        assert [row["pid"] for row in detached.ps().values()] == pids
+    # What the guardian has to know of is there again, too.
     shutil.rmtree(home / "state")
-    refused = detached("up", "-d", status=1)
-    assert f"is running already (pid {supervisor.pid}) (PW0901)" in refused.stderr
-    # What the hint says.
-    supervisor.terminate()
-    psutil.wait_procs(family, 10)
-    assert not alive(family)
+    assert not detached.record()
+    detached("ps")
+    journal = next((home / "state/portweave/stacks").glob("*.journal")).read_text()
+    assert all(f"+ {pid} " in journal for pid in pids)
+    shutil.rmtree(home / "state")
+    detached("ps")
+    detached.down()
+    assert not list((home / "state/portweave/stacks").glob("*.json"))
+
+
+def test_nobody_says_that_nothing_runs_where_its_state_cannot_be_put_back(
+    detached: "Detached", project: Path, home: Path
+) -> None:
+    write(project, PAIR)
     detached.up()
+    supervisor = detached.supervisor()
+    shutil.rmtree(home / "state")
+    (home / "state").touch()
+    told = detached("ps", status=1).stderr
+    assert f"runs (pid {supervisor.pid}), but its record was removed" in told
+    assert f"kill {supervisor.pid} stops it" in told
+    assert "(PW1011)" in told
+    (home / "state").unlink()
+    detached("ps")
     detached.down()
 
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.stacks import STUBBORN, write
+from portweave.supervisor.core.ready import LATER_S
+from tests.stacks import CHAIN, ENDS, SLOW, STUBBORN, write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.integration.conftest import Stack, StartUp
+    from tests.integration.conftest import Detached, Stack, StartUp
 
 # Leaves its session, its parents, its environment and its descriptors, and ignores what it can.
 ESCAPE = """
@@ -107,6 +108,69 @@ def test_the_guardian_gives_each_service_its_own_time(project: Path, up: "StartU
     assert stack.wait() == 128 + signal.SIGKILL
 
 
+def test_the_guardian_ends_dependents_before_what_they_depend_on(
+    project: Path, up: "StartUp"
+) -> None:
+    (project / "slow.py").write_text(SLOW)
+    write(project, CHAIN)
+    stack = up(project)
+    stack.wait_for("all ready in")
+    supervisor_of(stack).kill()
+    assert stack.wait() == 128 + signal.SIGKILL
+    assert (project / "ends").read_text().splitlines() == ENDS
+
+
+def test_no_terminal_hangs_up_when_the_supervisor_is_killed(
+    project: Path, detached: "Detached"
+) -> None:
+    (project / "slow.py").write_text(SLOW)
+    write(project, CHAIN.replace("ready: {", "tty: true, ready: {"))
+    detached.up()
+    # Whose ends are the guardian's, too, after a restart.
+    detached("restart", "api")
+    detached("wait", "api")
+    (project / "ends").unlink()
+    guardian = detached.guardian()
+    detached.supervisor().kill()
+    guardian.wait(10)
+    assert (project / "ends").read_text().splitlines() == ENDS
+
+
+def test_so_does_the_next_command_when_both_are_killed(
+    project: Path, up: "StartUp", cli: "Cli"
+) -> None:
+    (project / "slow.py").write_text(SLOW)
+    write(project, CHAIN)
+    stack = up(project)
+    stack.wait_for("all ready in")
+    supervisor = supervisor_of(stack)
+    supervisor.suspend()
+    stack.process.kill()
+    supervisor.kill()
+    stack.process.wait()
+    assert "3 processes that it had left behind ended now" in cli("show", cwd=project).stderr
+    told = (project / "ends").read_text().splitlines()
+    # Nobody is left who could listen.
+    assert [line for line in told if not line.endswith("unheard")] == ENDS
+
+
+def test_a_stubborn_dependent_does_not_take_the_time_of_what_it_depends_on(
+    project: Path, up: "StartUp"
+) -> None:
+    (project / "slow.py").write_text(SLOW)
+    hasty = STUBBORN.replace("20s}", "300ms, dependsOn: [db]}")
+    write(project, CHAIN.partition("  migrate")[0] + f"  hasty: {hasty}\n")
+    stack = up(project)
+    stack.wait_for("all ready in")
+    supervisor = supervisor_of(stack)
+    services = {one.environ()["PORTWEAVE_NAME"]: one for one in supervisor.children()}
+    supervisor.kill()
+    services["hasty"].wait(2)
+    assert services["db"].is_running()
+    assert stack.wait() == 128 + signal.SIGKILL
+    assert (project / "ends").read_text().splitlines() == ENDS[-2:]
+
+
 def test_when_the_guardian_is_killed_the_supervisor_ends_the_stack(stack: "Stack") -> None:
     processes = everything(stack)
     stack.process.kill()
@@ -187,13 +251,30 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 @pytest.mark.slow
+def test_down_waits_for_a_guardian_as_long_as_the_services_may_take(
+    project: Path, detached: "Detached"
+) -> None:
+    write(project, f"services: {{stubborn: {STUBBORN.replace('20s', '12s')}}}\n")
+    detached.up()
+    detached.look()
+    supervisor = detached.supervisor()
+    down = detached.beside("down")
+    assert down.stderr is not None
+    # It says so every few seconds.
+    assert "stubborn" in down.stderr.readline()
+    supervisor.kill()
+    assert "shop/main stopped" in down.communicate(timeout=25)[1]
+    assert down.returncode == 0
+
+
+@pytest.mark.slow
 def test_an_idle_stack_costs_next_to_nothing(project: Path, up: "StartUp") -> None:
     (project / "Procfile").write_text("".join(f"s{n}: sleep 1000\n" for n in range(20)))
     stack = up(project)
     stack.wait_for("all ready in")
     both = [psutil.Process(stack.process.pid), supervisor_of(stack)]
-    # Until then it looks who has left the parents, and opens its own log.
-    time.sleep(3)
+    # Until then it looks who has left the parents, or listens late, and opens its own log.
+    time.sleep(sum(LATER_S) + 1)
     before = [process.num_ctx_switches().voluntary for process in both]
     # Nothing is to happen: that is what is measured.
     time.sleep(4)

@@ -56,6 +56,7 @@ def test_it_shows_what_runs_wherever_it_is_asked(
             "state": "running",
             "pid": stack.process.pid,
             "ports": {"web": pool.start + 2, "api": pool.start + 3},
+            "gone": False,
         }
     ]
     lines = cli("ls", "--all", cwd=tmp_path).stdout.splitlines()

@@ -18,8 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.stacks import SERVE, write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.conftest import Cli, Pool
-    from tests.integration.conftest import StartUp
+    from tests.integration.conftest import Detached, StartUp
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,44 @@ def test_readiness_is_found_out(project: Path, up: "StartUp", ready: str, prepar
     stack = up(project)
     stack.wait_for("api ready on ")
     assert stack.stop() == 130
+
+
+# Finds its port where no look at the command tells.
+QUIET = """
+import http.server, os, sys, time
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.02)
+if sys.argv[2:] and os.fork():
+    os.wait()
+address = ("127.0.0.1", int(os.environ["PORT"]))
+http.server.HTTPServer(address, http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
+
+
+def test_who_listens_is_not_said_to_have_no_listener(
+    project: Path, detached: "Detached", eventually: "Callable[..., None]"
+) -> None:
+    (project / "quiet.py").write_text(QUIET)
+    quiet = f"restart: always, command: {sys.executable} quiet.py"
+    write(
+        project,
+        f"""
+        services:
+          api: {{{quiet} quiet.py}}
+          child: {{{quiet} quiet.py fork}}
+          late: {{{quiet} go}}
+          mute: {{command: sleep 1000}}
+        """,
+    )
+    said = detached.up()
+    for name in ("api", "child"):
+        assert f"{name} ready on {detached.ps()[name]['port']} (" in said
+    assert said.count("no listener") == 2
+    (project / "go").touch()
+    eventually(lambda: detached.ps()["late"]["reason"] is None)
+    assert detached.ps()["mute"]["reason"] == "no listener"
+    assert {row["state"] for row in detached.ps().values()} == {"ready"}
+    detached.down()
 
 
 SERVE_TLS = """

@@ -334,3 +334,48 @@ def test_a_runtime_folder_that_cannot_be_used_is_passed_over(runtime: str) -> No
     found = socket_path({"XDG_RUNTIME_DIR": runtime}, "/state", "main-1234")
     assert found == socket_path({}, "/state", "main-1234")
     assert found.startswith(f"/tmp/portweave-{os.getuid()}/")  # noqa: S108
+
+
+def test_what_was_removed_while_a_stack_runs_is_put_back(
+    folder: str, live: Live, tmp_path: Path
+) -> None:
+    record = live(tmp_path)
+    key = stack_key(str(tmp_path), "main")
+    # As its supervisor has it, who was handed the lock.
+    hold = Hold(folder, key, os.open(f"{folder}/{key}.lock", os.O_RDWR))
+    assert not hold.restore()
+    shutil.rmtree(folder)
+    assert hold.restore()
+    assert fields(read_record(folder, key)) == fields(record)
+    assert is_held(folder, key)
+    shutil.rmtree(folder)
+    with Hold(folder, key):
+        # Somebody who has found nothing is about to run it.
+        assert not hold.restore()
+    assert hold.restore()
+    hold.close()
+
+
+def test_what_somebody_else_has_begun_is_not_forgotten(folder: str, tmp_path: Path) -> None:
+    key = stack_key(str(tmp_path), "main")
+    with Hold(folder, key) as before:
+        before.write(one(tmp_path, tag="before"))
+        shutil.rmtree(folder)
+        with Hold(folder, key) as after:
+            after.write(one(tmp_path, tag="after"))
+            before.forget()
+        assert read_record(folder, key) is not None
+        before.forget()
+        assert read_record(folder, key) is not None
+
+
+def one(root: Path, *, tag: str) -> StackRecord:
+    return StackRecord(
+        pid=os.getpid(),
+        start=started_at(os.getpid()) or "",
+        project="shop",
+        namespace="main",
+        root=str(root),
+        ports={},
+        tag=tag,
+    )

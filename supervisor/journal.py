@@ -1,0 +1,136 @@
+"""What a supervisor notes for those who end its services when it cannot.
+
+Lines of words. `= NAME GRACE SIGNAL NEED…` says how a service ends, and what it depends on; a later
+one holds. `+ PID START NAME` is the start of a leader, or the sight of a process that has left its
+service (`-` for a name). `- PID` is its end.
+"""
+
+import os
+
+from portweave.supervisor.core.farewell import NOBODY, Ending
+from portweave.supervisor.tribe import look_at
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# Stands for the name of nobody.
+_NAMELESS = "-"
+
+
+class Claim:
+    """A process that the journal names.
+
+    Attributes:
+        pid: Its number.
+        start: When it began.
+        name: Of the instance whose leader it is; `NOBODY` for one that has left its service.
+    """
+
+    __slots__ = ("name", "pid", "start")
+
+    def __init__(self, pid: int, start: float, name: str) -> None:
+        self.pid = pid
+        self.start = start
+        self.name = name
+
+
+class Journal:
+    """What a journal says.
+
+    Attributes:
+        claims: What was started and whose end was not noted.
+        endings: How services end, by instance.
+    """
+
+    __slots__ = ("claims", "endings")
+
+    def __init__(self, claims: "Sequence[Claim]", endings: "Mapping[str, Ending]") -> None:
+        self.claims = claims
+        self.endings = endings
+
+
+class JournalWriter:
+    """The supervisor's side of it.
+
+    Args:
+        path: Of the journal; what was in it is gone.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._plan = ""
+        # By pid.
+        self._claims: dict[int, str] = {}
+        self._descriptor = _open(path)
+
+    def restore(self) -> None:
+        """Write it again, where somebody has removed it.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        descriptor = _open(self._path)
+        os.close(self._descriptor)
+        self._descriptor = descriptor
+        self._append(self._plan + "".join(self._claims.values()))
+
+    def plan(self, endings: "Mapping[str, Ending]") -> None:
+        """Note how services end from now on, before the first of them is started."""
+        lines = [
+            " ".join(("=", name, repr(ending.grace_s), str(ending.stop_signal), *ending.needs))
+            for name, ending in endings.items()
+        ]
+        self._plan = "".join(f"{line}\n" for line in lines)
+        self._append(self._plan)
+
+    def started(self, pid: int, name: str = NOBODY) -> None:
+        """Note a leader, right after its start, or, without a name, what has left its service."""
+        seen = look_at(pid)
+        start = seen.start if seen else 0.0
+        self._claims[pid] = f"+ {pid} {start!r} {name or _NAMELESS}\n"
+        self._append(self._claims[pid])
+
+    def ended(self, pid: int) -> None:
+        """Note that nothing of a leader's is left, before its number can be used again."""
+        self._claims.pop(pid, None)
+        self._append(f"- {pid}\n")
+
+    def _append(self, lines: str) -> None:
+        try:
+            os.write(self._descriptor, lines.encode())
+        except OSError:
+            # A full disk. Without the line its processes are still found by descent and by tag.
+            return
+
+
+def _open(path: str) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+    return os.open(path, flags, 0o600)
+
+
+def read_journal(path: str) -> Journal:
+    """What a journal says; a torn last line is left out, and so is what is no line of one."""
+    try:
+        with open(path, "rb") as file:
+            lines = file.read().split(b"\n")[:-1]
+    except OSError:
+        return Journal((), {})
+    claims: dict[int, Claim] = {}
+    endings: dict[str, Ending] = {}
+    for line in lines:
+        try:
+            sign, *fields = line.decode().split()
+            if sign == "=":
+                name, grace, number, *needs = fields
+                endings[name] = Ending(float(grace), int(number), tuple(needs))
+            elif sign == "+":
+                pid, start, name, *_ = fields
+                claims[int(pid)] = Claim(
+                    int(pid), float(start), NOBODY if name == _NAMELESS else name
+                )
+            elif sign == "-":
+                claims.pop(int(fields[0]), None)
+        except (IndexError, ValueError):
+            continue
+    return Journal(tuple(claims.values()), endings)

@@ -1,0 +1,119 @@
+"""Whether a stack's folder is still where it was when the stack began.
+
+A folder may be moved, by `git worktree move` or mv(1), or removed, while the stack runs on. A
+supervisor keeps its root open, so that no other folder gets the number of that inode: who has it is
+the same folder, wherever it lies (stat(2)).
+"""
+
+import os
+
+from portweave.allocator.naming import chosen_namespace
+from portweave.errors import StackMovedError
+from portweave.supervisor.paths import StackRecord, live_stacks
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def place_mark(folder: "str | int") -> str:
+    """Which folder it is, as text; empty for none.
+
+    Args:
+        folder: A path, or a descriptor.
+    """
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return ""
+    return f"{found.st_dev}:{found.st_ino}"
+
+
+def moved_here(
+    folder: str, start: str, environ: "Mapping[str, str]"
+) -> tuple[StackRecord, str] | None:
+    """The live stack that was begun in a worktree which has been moved to where `start` lies.
+
+    Args:
+        folder: From `stacks_dir`.
+        start: An absolute path without links.
+        environ: `PORTWEAVE_NAMESPACE` in it is obeyed.
+
+    Returns:
+        It, and where the worktree is now; None where there is none.
+    """
+    for stack in live_stacks(folder):
+        place = _where(stack, start)
+        # Where it is still there, too, somebody has mounted it twice.
+        if place and chosen_namespace(environ, place) in (None, stack.namespace) and is_gone(stack):
+            return stack, place
+    return None
+
+
+def _where(stack: StackRecord, start: str) -> str:
+    """The folder that a stack began in, where `start` lies in it; empty where it does not."""
+    place = start
+    while stack.place:
+        if place_mark(place) == stack.place:
+            return place
+        if place == "/" or os.path.lexists(f"{place}/.git"):
+            break
+        place = os.path.dirname(place)
+    return ""
+
+
+def check_place(stack: StackRecord, start: str) -> None:
+    """See that the folder of a stack is where it was.
+
+    Args:
+        stack: The stack.
+        start: Where it may be looked for; an absolute path without links.
+
+    Raises:
+        StackMovedError: It is not.
+    """
+    if is_gone(stack):
+        raise StackMovedError(stack.namespace, stack.root, _where(stack, start))
+
+
+def is_gone(stack: StackRecord) -> bool:
+    """Whether the folder that a stack began in lies elsewhere by now, or nowhere."""
+    mark = place_mark(stack.root)
+    return not mark or bool(stack.place and stack.place != mark)
+
+
+class Anchor:
+    """A supervisor's hold on the folder of its stack.
+
+    Args:
+        root: The folder.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        try:
+            self._descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            self._descriptor = -1
+
+    def check(self, namespace: str) -> None:
+        """See that the folder is where it was: elsewhere nothing of it could be started.
+
+        Args:
+            namespace: Of the stack.
+
+        Raises:
+            StackMovedError: It is not.
+        """
+        if self._descriptor < 0 or place_mark(self._descriptor) == place_mark(self._root):
+            return
+        raise StackMovedError(namespace, self._root, self._now())
+
+    def _now(self) -> str:
+        """Where it is; empty where the system does not tell."""
+        try:
+            found = os.readlink(f"/proc/self/fd/{self._descriptor}")
+        except OSError:
+            return ""
+        # Of one that was removed it is a path that leads nowhere.
+        return found if place_mark(found) == place_mark(self._descriptor) else ""

@@ -1,0 +1,122 @@
+"""Worktrees that are moved, replaced or removed while their stack runs."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.conftest import has_ended
+from tests.stacks import IDLE, write
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli, Git
+    from tests.integration.conftest import Detached
+
+SERVICES = f"services: {{web: {IDLE.replace('port: false, ', '')}, api: {IDLE}}}\n"
+
+
+@pytest.fixture
+def linked(project: Path, git: "Git", tmp_path: Path) -> Path:
+    """A linked worktree of a repository with two services."""
+    write(project, SERVICES)
+    git("init", "-q", cwd=project)
+    git("add", ".", cwd=project)
+    git("commit", "-q", "-m", "first", cwd=project)
+    root = tmp_path / "linked"
+    git("worktree", "add", "-q", "-b", "linked", root, cwd=project)
+    return root
+
+
+@pytest.fixture
+def stack(
+    linked: Path, detached_at: "Callable[[Path], Detached]", cli: "Cli", project: Path
+) -> "Iterator[Detached]":
+    """The stack of `linked`."""
+    stack = detached_at(linked)
+    stack.up()
+    yield stack
+    # From where there is a folder to stand in.
+    cli("down", "--all", cwd=project)
+
+
+def moved(stack: "Detached", git: "Git", project: Path, how: str) -> Path:
+    """Its worktree somewhere else."""
+    root = stack.root.with_name("moved")
+    if how == "git":
+        git("worktree", "move", stack.root, root, cwd=project)
+    else:
+        stack.root.rename(root)
+    return root
+
+
+def rows_of(cli: "Cli", cwd: Path, *words: str) -> dict[str, dict[str, Any]]:
+    """The services of a stack, by name."""
+    rows = json.loads(cli("ps", "--json", *words, cwd=cwd).stdout)["services"]
+    return {row["name"]: row for row in rows}
+
+
+def pids(rows: dict[str, dict[str, Any]]) -> list[int]:
+    return [row["pid"] for row in rows.values()]
+
+
+@pytest.mark.parametrize("how", ["git", "mv"])
+def test_a_moved_worktree_finds_its_stack(
+    stack: "Detached", git: "Git", cli: "Cli", project: Path, how: str
+) -> None:
+    before, family = rows_of(cli, stack.root), stack.look()
+    root = moved(stack, git, project, how)
+    (root / "deep").mkdir()
+    assert pids(rows_of(cli, root / "deep")) == pids(before)
+    listed = cli("ls", "--json", cwd=project)
+    [one] = json.loads(listed.stdout)["stacks"]
+    assert one["worktreeRoot"] == str(stack.root)
+    assert one["gone"] is True
+    told = cli("ls", cwd=project).stderr
+    assert f"the folder {stack.root} was moved or removed while its stack runs" in told
+    assert "up" in cli("logs", "web", cwd=root).stdout
+    # What it has to be ended for is not begun, and nothing is given out for it.
+    current = (root / ".portweave/current.env").read_text()
+    for words in (("up", "-d"), ("up",), ("restart",), ("start",), ("scale", "web=2"), ("reload",)):
+        refused = cli(*words, cwd=root)
+        assert refused.returncode == 1
+        assert f"its folder was {stack.root}, which is {root} by now" in refused.stderr
+        assert "(PW0906)" in refused.stderr
+    assert (root / ".portweave/current.env").read_text() == current
+    assert all(process.is_running() for process in family)
+    # Its ports are its own for as long as it runs.
+    port = before["web"]["port"]
+    assert f"={port}\n" not in cli("run", "--", "env", cwd=project).stdout
+    assert cli("down", cwd=root).returncode == 0
+    assert all(has_ended(process) for process in family)
+    assert cli("up", "-d", cwd=root).returncode == 0
+    assert cli("down", cwd=root).returncode == 0
+
+
+def test_another_worktree_in_its_place_does_not_pass_for_it(
+    stack: "Detached", git: "Git", cli: "Cli", project: Path
+) -> None:
+    family = stack.look()
+    moved(stack, git, project, "git")
+    git("worktree", "add", "-q", "-b", "other", stack.root, cwd=project)
+    refused = cli("up", "-d", cwd=stack.root)
+    assert "(PW0906)" in refused.stderr
+    assert all(process.is_running() for process in family)
+    assert cli("down", cwd=stack.root).returncode == 0
+    assert all(has_ended(process) for process in family)
+    assert cli("up", "-d", cwd=stack.root).returncode == 0
+
+
+def test_a_removed_worktree_keeps_its_ports_until_its_stack_has_ended(
+    stack: "Detached", cli: "Cli", project: Path
+) -> None:
+    before = rows_of(cli, stack.root)
+    shutil.rmtree(stack.root)
+    port = before["web"]["port"]
+    assert f"={port}\n" not in cli("run", "--", "env", cwd=project).stdout
+    refused = cli("restart", "--stack", "shop/linked", cwd=project)
+    assert f"its folder was {stack.root}, which is there no longer" in refused.stderr
+    assert pids(rows_of(cli, project, "--stack", "shop/linked")) == pids(before)
+    assert cli("down", "--stack", "shop/linked", cwd=project).returncode == 0

@@ -1,0 +1,55 @@
+"""What a supervisor notes for those who come after it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from portweave.supervisor.core.farewell import NOBODY, Ending
+from portweave.supervisor.journal import JournalWriter, read_journal
+from portweave.supervisor.tribe import look_at
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "main.journal")
+
+
+def test_what_is_noted_is_read(path: str) -> None:
+    journal = JournalWriter(path)
+    endings = {"db": Ending(2.5, 2), "web.2": Ending(0.5, 15, ("db", "cache"))}
+    journal.plan(endings)
+    journal.started(os.getpid(), "web.2")
+    journal.started(os.getppid())
+    journal.started(1, "db")
+    journal.ended(1)
+    found = read_journal(path)
+    assert found.endings == endings
+    own = look_at(os.getpid())
+    assert own is not None
+    assert [(claim.pid, claim.name) for claim in found.claims] == [
+        (os.getpid(), "web.2"),
+        (os.getppid(), NOBODY),
+    ]
+    assert found.claims[0].start == own.start
+
+
+def test_a_later_plan_holds(path: str) -> None:
+    journal = JournalWriter(path)
+    journal.plan({"db": Ending(2.5, 2, ("disk",)), "web": Ending(1, 15)})
+    journal.plan({"db": Ending(0.1, 15)})
+    assert read_journal(path).endings == {"db": Ending(0.1, 15), "web": Ending(1, 15)}
+
+
+def test_what_is_damaged_is_left_out(path: str) -> None:
+    good = b"= db 1.0 15\n+ 12 3.0 db\n"
+    bad = b"\n= db\n= x 1s 15\n+ 1\n+ x 2.0 db\n- \n- x\n? 1\n\xff\xfe\n+ 99 1.0 db"
+    Path(path).write_bytes(good + bad)
+    found = read_journal(path)
+    assert found.endings == {"db": Ending(1.0, 15)}
+    assert [claim.pid for claim in found.claims] == [12]
+
+
+def test_there_may_be_none(path: str) -> None:
+    found = read_journal(path)
+    assert (list(found.claims), dict(found.endings)) == ([], {})
