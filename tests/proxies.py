@@ -243,6 +243,25 @@ class Held:
         caller.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
 
+class Silent:
+    """What a service does that reads a request and answers nothing.
+
+    Attributes:
+        has_come: Set when there is a head.
+        is_over: Set when nothing more comes.
+    """
+
+    def __init__(self) -> None:
+        self.has_come, self.is_over = threading.Event(), threading.Event()
+
+    def __call__(self, caller: "Caller", _: "Service") -> None:
+        """Read a request, and all that comes behind it."""
+        caller.head()
+        self.has_come.set()
+        caller.rest()
+        self.is_over.set()
+
+
 class Service:
     """A service whose connections are each served by `serve`, in a thread.
 
