@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-SERVE = f"{sys.executable} -u -m http.server $PORT --bind 127.0.0.1"
+# Answers with a list of the folder's files.
+SERVE = f"{sys.executable} -IS {Path(__file__).with_name('listing.py')} $PORT"
 
 # Is ready as soon as it runs, and ends when it is asked to.
 IDLE = "{command: 'echo up; exec sleep 1000', port: false, ready: {log: up}}"

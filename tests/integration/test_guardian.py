@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.stacks import STUBBORN, write
+from tests.stacks import SERVE, STUBBORN, write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -40,7 +40,7 @@ DEFINITIONS = f"""
 services:
   nasty: {{command: {sys.executable} escape.py, port: false, stopGracePeriod: 500ms}}
   family: {{command: sh -c 'sleep 1000 & sleep 1001', port: false, stopGracePeriod: 500ms}}
-  web: {{command: {sys.executable} -m http.server $PORT --bind 127.0.0.1, stopGracePeriod: 500ms}}
+  web: {{command: {SERVE}, stopGracePeriod: 500ms}}
 """
 
 
