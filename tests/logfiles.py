@@ -6,11 +6,6 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
 PATIENCE_S = 20.0

@@ -175,6 +175,16 @@ class Caller:
     def send(self, data: bytes | str) -> None:
         self.socket.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
 
+    def fill(self, data: bytes, most_bytes: int) -> int:
+        """Send it again and again until the other side takes no more; how much it took."""
+        self.socket.settimeout(0.3)
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < most_bytes:
+                sent += self.socket.send(data[sent % len(data) :])
+        self.socket.settimeout(PATIENCE_S)
+        return sent
+
     def until(self, end: bytes) -> bytes:
         """Read up to and with `end`."""
         while end not in self._read:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Stack, has_ended
+from tests.runningstacks import Stack, has_ended
 
 Start = Callable[[str], Stack]
 

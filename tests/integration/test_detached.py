@@ -18,7 +18,8 @@ from tests.stacks import IDLE, PAIR, SERVE, SLOW, STUBBORN, alive, write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.integration.conftest import Detached, StartUp
+    from tests.detachedstacks import Detached
+    from tests.integration.conftest import StartUp
 
 
 def test_it_returns_when_all_is_ready(detached: "Detached", project: Path) -> None:

@@ -14,7 +14,8 @@ from tests.stacks import IDLE, PAIR, SLOW, STUBBORN, alive, write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.integration.conftest import Detached, StartUp
+    from tests.detachedstacks import Detached
+    from tests.integration.conftest import StartUp
 
 
 def test_down_stops_a_stack_of_another_terminal(

@@ -17,7 +17,8 @@ from tests.stacks import SERVE, STUBBORN, write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.integration.conftest import Stack, StartUp
+    from tests.integration.conftest import StartUp
+    from tests.runningstacks import Stack
 
 # Leaves its session, its parents, its environment and its descriptors, and ignores what it can.
 ESCAPE = """

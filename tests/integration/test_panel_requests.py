@@ -7,7 +7,6 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -15,9 +14,6 @@ from hypothesis import strategies as st
 
 from tests.conftest import Cli
 from tests.panels import Panel
-
-if TYPE_CHECKING:
-    pass
 
 
 def test_only_this_machine_can_connect(hardy: Panel) -> None:

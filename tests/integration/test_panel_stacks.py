@@ -20,7 +20,8 @@ from tests.panels import Panel
 from tests.stacks import IDLE, SERVE, write
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Stack, StartPanel, StartUp
+    from tests.integration.conftest import StartPanel, StartUp
+    from tests.runningstacks import Stack
 
 
 STACK = f"""

@@ -10,7 +10,7 @@ from tests.stacks import IDLE, SERVE, write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.integration.conftest import Detached
+    from tests.detachedstacks import Detached
 
 
 def pids(detached: "Detached") -> dict[str, int]:

@@ -29,21 +29,10 @@ POST = "POST / HTTP/1.1\r\nHost: a.localhost\r\nContent-Length: {}\r\n\r\n"
 MOST_BYTES = 24 << 20
 
 
-def fill(caller: Caller, data: bytes) -> int:
-    """Send it again and again until the other side takes no more; how much it took."""
-    caller.socket.settimeout(0.3)
-    sent = 0
-    with contextlib.suppress(TimeoutError):
-        while sent < MOST_BYTES:
-            sent += caller.socket.send(data[sent % len(data) :])
-    caller.socket.settimeout(10)
-    return sent
-
-
 def test_who_takes_no_answers_is_given_no_more(proxy: Callable[..., Proxy]) -> None:
     ask = ASK.format("x" * 500).replace("a.localhost", "nobody.localhost").encode()
     with proxy().connect() as caller:
-        sent = fill(caller, ask)
+        sent = caller.fill(ask, MOST_BYTES)
         assert sent < MOST_BYTES
         for _ in range(100):
             assert b" 404 " in caller.answer()
@@ -131,10 +120,10 @@ def test_what_a_service_cannot_take_is_not_kept(
     between = proxy(advice=Soon(), a=1)
     with between.connect() as caller:
         caller.send(POST.format(10 * MOST_BYTES))
-        sent = fill(caller, bytes(1 << 16))
+        sent = caller.fill(bytes(1 << 16), MOST_BYTES)
         between.routes = [RouteInfo("a.localhost", service(serve).port)]
         assert has_come.wait(10)
-        assert sent + fill(caller, bytes(1 << 16)) < MOST_BYTES
+        assert sent + caller.fill(bytes(1 << 16), MOST_BYTES) < MOST_BYTES
         go_on.set()
         assert b" 502 " in caller.head()
 
