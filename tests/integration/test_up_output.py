@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,12 +74,16 @@ def test_megabyte_lines_stay_whole(
         "".join(f"{name}: {sys.executable} -c '{program.format(name)}'\n" for name in "ab")
     )
     stack = up(project)
+
+    def has_printed(lines: int) -> bool:
+        return stack.printed_bytes.count(b"\n") == lines
+
     with (project / "a").open("w", 1) as a, (project / "b").open("w", 1) as b:
         # No more at a time than is kept for a reader that is slow, as here where others work too.
         for count in range(1, 6):
             for fifo in (a, b):
                 fifo.write("go\n")
-            eventually(lambda count=count: stack.printed_bytes.count(b"\n") == 2 * count)
+            eventually(partial(has_printed, 2 * count))
     assert stack.wait() == 0
     for name in "ab":
         assert stack.lines_of(name) == [name * (1 << 20)] * 5
