@@ -4,14 +4,34 @@ Each line has `time` (RFC 3339, UTC), `level` and `event`, a fixed phrase in low
 are flat fields.
 """
 
-from collections.abc import Callable, MutableMapping
+import sys
+from collections.abc import Callable, Generator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
-import structlog
+
+@contextmanager
+def _without(name: str) -> Generator[None]:
+    """Have a module that is not imported yet seem not to be installed."""
+    if name in sys.modules:
+        yield
+        return
+    # So says the language reference, section 5.3.1.
+    sys.modules[name] = None  # type: ignore[assignment]  # pyright: ignore[reportArgumentType]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
-def configure(write: Callable[[str], None]) -> None:
-    """Have each event given to `write` as a line without its newline."""
+# It is there for tracebacks on terminals, which nobody sees here, and where it is installed, it
+# takes longer to import than all else that a supervisor imports for its log.
+with _without("rich"):
+    import structlog
+
+
+def configure(write: Callable[[str], None]) -> Any:
+    """Have each event given to `write` as a line without its newline; what takes events."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -23,6 +43,7 @@ def configure(write: Callable[[str], None]) -> None:
         wrapper_class=structlog.BoundLogger,
         cache_logger_on_first_use=False,
     )
+    return structlog.get_logger()
 
 
 class _Lines:

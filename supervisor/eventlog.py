@@ -43,12 +43,9 @@ class EventLog:
         """Write what was taken, and from now on all else at once."""
         if self._log is not None:
             return
-        import structlog
-
         from portweave.log import configure
 
-        configure(self._put)
-        self._log = structlog.get_logger()
+        self._log = configure(self._put)
         while self._waiting:
             self._write(self._waiting.popleft())
 

@@ -1,6 +1,7 @@
 """What many tests need: a home and ports of their own, real worktrees, the command itself."""
 
 import fcntl
+import gc
 import os
 import subprocess
 import sys
@@ -32,6 +33,12 @@ PORTWEAVE = [sys.executable, "-Im", "portweave"]
 # An example that is slow because the machine is busy says nothing.
 settings.register_profile("unhurried", settings(), deadline=None)
 settings.load_profile("unhurried")
+
+
+def pytest_collection_finish() -> None:
+    """Have no later look for garbage go through the thousands of tests that were collected."""
+    gc.collect()
+    gc.freeze()
 
 
 class Pool:

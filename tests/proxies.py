@@ -181,6 +181,16 @@ class Caller:
     def send(self, data: bytes | str) -> None:
         self.socket.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
 
+    def fill(self, data: bytes, most_bytes: int) -> int:
+        """Send it again and again until the other side takes no more; how much it took."""
+        self.socket.settimeout(0.3)
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < most_bytes:
+                sent += self.socket.send(data[sent % len(data) :])
+        self.socket.settimeout(PATIENCE_S)
+        return sent
+
     def until(self, end: bytes) -> bytes:
         """Read up to and with `end`."""
         while end not in self._read:
@@ -247,6 +257,25 @@ class Held:
         self.has_come.set()
         assert self.go_on.wait(PATIENCE_S)
         caller.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
+class Silent:
+    """What a service does that reads a request and answers nothing.
+
+    Attributes:
+        has_come: Set when there is a head.
+        is_over: Set when nothing more comes.
+    """
+
+    def __init__(self) -> None:
+        self.has_come, self.is_over = threading.Event(), threading.Event()
+
+    def __call__(self, caller: "Caller", _: "Service") -> None:
+        """Read a request, and all that comes behind it."""
+        caller.head()
+        self.has_come.set()
+        caller.rest()
+        self.is_over.set()
 
 
 class Service:

@@ -1,7 +1,9 @@
 """A client that speaks HTTP/2 for tests of the proxy: it does as it is told, and no more."""
 
+import contextlib
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Self
 
 from h2.config import H2Configuration
@@ -190,8 +192,18 @@ class StreamCaller:
             assert self.read() or self.end is None, f"the connection has ended ({self.end})"
         return found.body
 
+    def overdo(self, act: Callable[[], object], times: int) -> int:
+        """Do what the other side stands for a while only; the code by which it ends that.
+
+        It may end it at any time, so that any of what is sent may be too late.
+        """
+        with contextlib.suppress(OSError):
+            for _ in range(times):
+                act()
+        return self.until_end()
+
     def until_end(self) -> int:
-        """Read until the connection ends; the code that was given."""
+        """Read until the connection ends; the code that was given, -1 where it was reset."""
         try:
             while self.end is None:
                 data = self.socket.recv(65_536)

@@ -21,7 +21,7 @@ from portweave.trusting import look
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.integration.conftest import Detached
+    from tests.detachedstacks import Detached
 
 STACK = "services: {site: {command: sleep 300}, api: {command: sleep 300}}"
 

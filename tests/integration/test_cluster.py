@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.conftest import Stack, has_ended
+from tests.runningstacks import Stack, has_ended
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

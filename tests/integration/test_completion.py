@@ -16,7 +16,7 @@ from tests.shells import SHELLS, Shell, bash_shows, program
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.integration.conftest import Detached
+    from tests.detachedstacks import Detached
 
 StartShell = Callable[[Path], Shell]
 STACK = """

@@ -11,7 +11,7 @@ import pytest
 from tests.stacks import IDLE, write
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Detached
+    from tests.detachedstacks import Detached
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 

@@ -14,7 +14,7 @@ import pytest
 from tests.stacks import IDLE, SERVE, STUBBORN, write
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Detached
+    from tests.detachedstacks import Detached
 
 DEFINITIONS = f"""
 services:

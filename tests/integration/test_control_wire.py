@@ -19,7 +19,7 @@ from portweave.supervisor.tasks import Group
 from tests.stacks import IDLE, write
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Detached
+    from tests.detachedstacks import Detached
 
 LONGEST = 16 << 20
 

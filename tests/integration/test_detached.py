@@ -1,14 +1,12 @@
-"""Stacks that run apart from whoever started them: their beginning, and their end."""
+"""Stacks that run apart from whoever started them: their beginning."""
 
 import fcntl
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +14,12 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.stacks import IDLE, SERVE, STUBBORN, write
+from tests.stacks import IDLE, PAIR, SERVE, SLOW, STUBBORN, alive, write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.integration.conftest import Detached, StartUp
-
-PAIR = f"services: {{web: {IDLE}, api: {IDLE}}}\n"
-SLOW = "{command: 'echo begun; exec sleep 1000', port: false, ready: {log: never, timeout: 20s}}"
+    from tests.detachedstacks import Detached
+    from tests.integration.conftest import StartUp
 
 
 def test_it_returns_when_all_is_ready(detached: "Detached", project: Path) -> None:
@@ -312,94 +308,6 @@ def test_a_block_that_moves_before_the_stack_is_its_own_is_followed(
     assert detached.record()["ports"] == {"web": row["port"]}
 
 
-def test_down_stops_a_stack_of_another_terminal(
-    project: Path, up: "StartUp", detached: "Detached"
-) -> None:
-    write(project, PAIR)
-    stack = up(project)
-    stack.wait_for("all ready in")
-    assert detached.record()["detached"] is False
-    detached.down()
-    assert stack.wait() == 0
-    assert "portweave down was called; the stack stops" in stack.said
-
-
-@pytest.mark.parametrize("limit", ["0", "300ms"])
-def test_down_kills_what_does_not_end_in_time(
-    detached: "Detached", project: Path, limit: str
-) -> None:
-    write(project, f"services: {{web: {STUBBORN}, api: {STUBBORN}}}\n")
-    detached.up()
-    began_s = time.monotonic()
-    detached.down("-t", limit)
-    # They have twenty seconds by their own definition.
-    assert time.monotonic() - began_s < 5
-
-
-def test_down_shortens_the_end_of_what_is_being_stopped(
-    detached: "Detached", project: Path, eventually: Callable[..., None]
-) -> None:
-    write(project, f"services: {{web: {STUBBORN}}}\n")
-    detached.up()
-    stopping = detached.beside("stop", "web")
-    eventually(lambda: detached.ps()["web"]["state"] == "stopping")
-    began_s = time.monotonic()
-    detached.down("-t", "0.2")
-    assert time.monotonic() - began_s < 10
-    stopping.communicate(timeout=10)
-
-
-def test_down_while_it_starts(
-    detached: "Detached", project: Path, eventually: Callable[..., None]
-) -> None:
-    write(project, f"services: {{web: {SLOW}, api: {{command: sleep 1, dependsOn: [web]}}}}\n")
-    starting = detached.beside("up", "-d")
-    eventually(detached.record)
-    detached.down()
-    _, said = starting.communicate(timeout=20)
-    assert starting.returncode == 1
-    assert "not ready: " in said or "(PW1002)" in said
-
-
-def test_down_as_early_as_it_can_come(detached: "Detached", project: Path) -> None:
-    write(project, PAIR)
-    for _ in range(3):
-        starting = detached.beside("up", "-d")
-        while not detached.record():
-            time.sleep(0.001)
-        detached("down")
-        starting.communicate(timeout=20)
-        assert not detached.record()
-
-
-def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that are left, and are not just waiting to be reaped by init."""
-    _, left = psutil.wait_procs(processes, 0.1)
-    return [process for process in left if process.status() != psutil.STATUS_ZOMBIE]
-
-
-@pytest.mark.parametrize("victim", ["supervisor", "guardian", "both"])
-def test_down_after_a_kill_finds_nothing_left(
-    detached: "Detached", project: Path, victim: str
-) -> None:
-    write(project, PAIR)
-    detached.up()
-    family = detached.look()
-    guardian, supervisor = detached.guardian(), detached.supervisor()
-    services = [one for one in family if one.pid not in (guardian.pid, supervisor.pid)]
-    if victim == "both":
-        supervisor.suspend()
-        guardian.kill()
-        supervisor.kill()
-        # Those with a terminal have been hung up on already.
-        assert "no stack is running" in detached("down").stderr
-    else:
-        (supervisor if victim == "supervisor" else guardian).kill()
-        detached("down")
-    assert not alive(services)
-    assert "no stack is running" in detached("down").stderr
-
-
 def test_a_stack_in_a_stack_lives_on(
     detached: "Detached", detached_at: "Callable[[Path], Detached]", tmp_path: Path, project: Path
 ) -> None:
@@ -474,134 +382,5 @@ def check_runtime_folder(
     assert path.stat().st_mode & 0o777 == 0o600
     # Another session has another folder, or none; the record tells.
     cli.environ.pop("XDG_RUNTIME_DIR", None)
-    assert len(detached.ps()) == 2
-    detached.down()
-
-
-@pytest.mark.slow
-def test_a_worktree_that_was_removed_stays_so(
-    repo: Callable[[int], list[Path]], detached_at: "Callable[[Path], Detached]", cli: "Cli"
-) -> None:
-    main, linked = repo(1)
-    write(linked, f"services: {{web: {IDLE}, job: {IDLE}}}\n")
-    detached = detached_at(linked)
-    detached.up("web")
-    namespace = detached.record()["namespace"]
-    shutil.rmtree(linked)
-    # Its logs, what it ran with, and what happened to it would all be written there.
-    for words, code in ((("restart", "web"), 1), (("start", "job"), 1), (("down",), 0)):
-        done = cli(*words, "--stack", namespace, cwd=main)
-        assert done.returncode == code, done.stderr
-        assert ("(PW0906)" in done.stderr) == bool(code)
-    assert not linked.exists()
-
-
-@pytest.mark.parametrize("damaged", ["garbage", "record", "lock"])
-def test_with_damaged_state_it_is_still_found(
-    detached: "Detached", project: Path, home: Path, damaged: str
-) -> None:
-    write(project, PAIR)
-    detached.up()
-    family = detached.look()
-    pids = [row["pid"] for row in detached.ps().values()]
-    [record] = (home / "state/portweave/stacks").glob("*.json")
-    if damaged == "garbage":
-        record.write_text("{")
-    else:
-        (record if damaged == "record" else record.with_suffix(".lock")).unlink()
-    assert [row["pid"] for row in detached.ps().values()] == pids
-    assert "with all that was asked for" in detached("up", "-d").stderr
-    assert "shop/main stopped" in detached("down").stderr
-    assert not alive(family)
-    assert not record.exists()
-
-
-def test_without_all_of_its_state_it_is_found_all_the_same(
-    detached: "Detached", project: Path, home: Path
-) -> None:
-    write(project, PAIR)
-    detached.up()
-    pids = [row["pid"] for row in detached.ps().values()]
-    for words, expected in (
-        (("ps", "-q"), f"{next(iter(detached.ps()))}-main\n"),
-        (("ls",), "shop\tmain\trunning\t"),
-        (("ps", "--all", "-q"), f"{next(iter(detached.ps()))}-main\n"),
-        (("why", next(iter(detached.ps()))), ""),
-        (("logs",), ""),
-        (("wait",), ""),
-        (("up", "-d"), ""),
-    ):
-        shutil.rmtree(home / "state")
-        assert expected in detached(*words).stdout
-        assert [row["pid"] for row in detached.ps().values()] == pids
-    # What the guardian has to know of is there again, too.
-    shutil.rmtree(home / "state")
-    assert not detached.record()
-    detached("ps")
-    journal = next((home / "state/portweave/stacks").glob("*.journal")).read_text()
-    assert all(f"+ {pid} " in journal for pid in pids)
-    shutil.rmtree(home / "state")
-    detached("ps")
-    detached.down()
-    assert not list((home / "state/portweave/stacks").glob("*.json"))
-
-
-def test_nobody_says_that_nothing_runs_where_its_state_cannot_be_put_back(
-    detached: "Detached", project: Path, home: Path
-) -> None:
-    write(project, PAIR)
-    detached.up()
-    supervisor = detached.supervisor()
-    shutil.rmtree(home / "state")
-    (home / "state").touch()
-    told = detached("ps", status=1).stderr
-    assert f"runs (pid {supervisor.pid}), but its record was removed" in told
-    assert f"kill {supervisor.pid} stops it" in told
-    assert "(PW1011)" in told
-    (home / "state").unlink()
-    detached("ps")
-    detached.down()
-
-
-def test_without_its_record_a_killed_stack_is_ended(
-    detached: "Detached", project: Path, home: Path
-) -> None:
-    write(project, "services: {web: {command: sleep 1000, port: false, tty: false}}\n")
-    detached.up()
-    family = detached.look()
-    guardian, supervisor = detached.guardian(), detached.supervisor()
-    supervisor.suspend()
-    guardian.kill()
-    supervisor.kill()
-    [record] = (home / "state/portweave/stacks").glob("*.json")
-    record.unlink()
-    record.with_suffix(".lock").unlink()
-    assert "1 process that it had left behind ended now" in detached("ls").stderr
-    assert not alive(family)
-    assert [path.suffix for path in record.parent.iterdir()] == [".lock"]
-
-
-def test_without_its_socket_it_can_still_be_stopped(detached: "Detached", project: Path) -> None:
-    write(project, PAIR)
-    detached.up()
-    Path(detached.record()["socket"]).unlink()
-    # In the first seconds of its life it might still come.
-    said = detached("ps", status=1).stderr
-    assert "does not answer: No such file or directory (PW1002)" in said
-    detached.down()
-
-
-def test_a_portweave_of_another_protocol_is_told_what_it_may(
-    detached: "Detached", project: Path, environ: dict[str, str]
-) -> None:
-    write(project, PAIR)
-    detached.up()
-    [path] = Path(environ["XDG_STATE_HOME"], "portweave", "stacks").glob("*.json")
-    record = json.loads(path.read_text())
-    path.write_text(json.dumps({**record, "protocol": 0, "version": "0.0.9"}))
-    assert "portweave 0.0.9, which understands ps, logs and down only (PW1003)" in (
-        detached("restart", status=1).stderr
-    )
-    assert detached("scale", "web=2", status=1).stderr.count("PW1003") == 1
     assert len(detached.ps()) == 2
     detached.down()

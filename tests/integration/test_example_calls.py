@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.integration.conftest import EXAMPLES, Stack, StartUp
+from tests.integration.conftest import EXAMPLES, StartUp
+from tests.runningstacks import Stack
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

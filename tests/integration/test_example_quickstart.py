@@ -13,7 +13,8 @@ import pytest
 from tests.browser import FLAGS
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Stack, StartUp
+    from tests.integration.conftest import StartUp
+    from tests.runningstacks import Stack
 
 pytestmark = pytest.mark.timeout(90)
 

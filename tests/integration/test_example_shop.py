@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Stack, StartUp
+    from tests.integration.conftest import StartUp
+    from tests.runningstacks import Stack
 
 pytestmark = pytest.mark.timeout(150)
 

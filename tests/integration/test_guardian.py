@@ -14,11 +14,13 @@ import psutil
 import pytest
 
 from portweave.supervisor.core.ready import LATER_S
-from tests.stacks import CHAIN, ENDS, SLOW, STUBBORN, write
+from tests.stacks import CHAIN, ENDS, RELUCTANT, SERVE, STUBBORN, write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.integration.conftest import Detached, Stack, StartUp
+    from tests.detachedstacks import Detached
+    from tests.integration.conftest import StartUp
+    from tests.runningstacks import Stack
 
 # Leaves its session, its parents, its environment and its descriptors, and ignores what it can.
 ESCAPE = """
@@ -41,7 +43,7 @@ DEFINITIONS = f"""
 services:
   nasty: {{command: {sys.executable} escape.py, port: false, stopGracePeriod: 500ms}}
   family: {{command: sh -c 'sleep 1000 & sleep 1001', port: false, stopGracePeriod: 500ms}}
-  web: {{command: {sys.executable} -m http.server $PORT --bind 127.0.0.1, stopGracePeriod: 500ms}}
+  web: {{command: {SERVE}, stopGracePeriod: 500ms}}
 """
 
 
@@ -111,7 +113,7 @@ def test_the_guardian_gives_each_service_its_own_time(project: Path, up: "StartU
 def test_the_guardian_ends_dependents_before_what_they_depend_on(
     project: Path, up: "StartUp"
 ) -> None:
-    (project / "slow.py").write_text(SLOW)
+    (project / "slow.py").write_text(RELUCTANT)
     write(project, CHAIN)
     stack = up(project)
     stack.wait_for("all ready in")
@@ -123,7 +125,7 @@ def test_the_guardian_ends_dependents_before_what_they_depend_on(
 def test_no_terminal_hangs_up_when_the_supervisor_is_killed(
     project: Path, detached: "Detached"
 ) -> None:
-    (project / "slow.py").write_text(SLOW)
+    (project / "slow.py").write_text(RELUCTANT)
     write(project, CHAIN.replace("ready: {", "tty: true, ready: {"))
     detached.up()
     # Whose ends are the guardian's, too, after a restart.
@@ -139,7 +141,7 @@ def test_no_terminal_hangs_up_when_the_supervisor_is_killed(
 def test_so_does_the_next_command_when_both_are_killed(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:
-    (project / "slow.py").write_text(SLOW)
+    (project / "slow.py").write_text(RELUCTANT)
     write(project, CHAIN)
     stack = up(project)
     stack.wait_for("all ready in")
@@ -157,7 +159,7 @@ def test_so_does_the_next_command_when_both_are_killed(
 def test_a_stubborn_dependent_does_not_take_the_time_of_what_it_depends_on(
     project: Path, up: "StartUp"
 ) -> None:
-    (project / "slow.py").write_text(SLOW)
+    (project / "slow.py").write_text(RELUCTANT)
     hasty = STUBBORN.replace("20s}", "300ms, dependsOn: [db]}")
     write(project, CHAIN.partition("  migrate")[0] + f"  hasty: {hasty}\n")
     stack = up(project)

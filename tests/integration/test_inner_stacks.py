@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.stacks import CHAIN, ENDS, SLOW, write
+from tests.stacks import CHAIN, ENDS, RELUCTANT, write
 
 if TYPE_CHECKING:
     from tests.conftest import Git
-    from tests.integration.conftest import Detached
+    from tests.detachedstacks import Detached
 
 MARKS = {"PORTWEAVE_SOCKET", "PORTWEAVE_TOKEN", "PORTWEAVE_INVOCATION", "PORTWEAVE_NAME"}
 
@@ -21,7 +21,7 @@ def inner(project: Path, git: "Git", detached: "Detached") -> Path:
     root = project / "inner"
     root.mkdir()
     git("init", "-q", cwd=root)
-    (root / "slow.py").write_text(SLOW)
+    (root / "slow.py").write_text(RELUCTANT)
     write(root, CHAIN)
     command = "cd inner; portweave up --no-color; echo over"
     write(project, f"services: {{stack: {{command: '{command}', ready: {{log: all ready in}}}}}}\n")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.conftest import has_ended
+from tests.runningstacks import has_ended
 from tests.stacks import IDLE, write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, Git
-    from tests.integration.conftest import Detached
+    from tests.detachedstacks import Detached
 
 SERVICES = f"services: {{web: {IDLE.replace('port: false, ', '')}, api: {IDLE}}}\n"
 

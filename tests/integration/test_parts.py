@@ -10,7 +10,7 @@ from tests.stacks import IDLE, write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, Git
-    from tests.integration.conftest import Detached
+    from tests.detachedstacks import Detached
 
 LISTENS = "{command: exec python3 -S -m http.server $PORT --bind $HOST, ready: {tcp: true}}"
 

@@ -20,7 +20,8 @@ from tests.stacks import SERVE, write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.integration.conftest import Stack, StartUp
+    from tests.integration.conftest import StartUp
+    from tests.runningstacks import Stack
 
 Repo = Callable[[int], list[Path]]
 Eventually = Callable[[Callable[[], object]], None]

@@ -14,6 +14,7 @@ import pytest
 
 from portweave.allocator.processes import started_at
 from portweave.supervisor.paths import live_stacks, stack_key
+from tests.stacks import SERVE
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Repo = Callable[[int], list[Path]]
 
-PROCFILE = f"web: {sys.executable} -m http.server $PORT --bind 127.0.0.1\n"
+PROCFILE = f"web: {SERVE}\n"
 
 # Holds the lock of a stack and writes its record, but does not hear SIGTERM.
 DEAF = """

@@ -56,7 +56,8 @@ class Session:
 
     def argv(self, *words: str) -> list[str]:
         # Only what is tested: other plugins have their own time and say.
-        quick = ["-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:timeout"]
+        others = ("cacheprovider", "hypothesispytest", "timeout", "anyio")
+        quick = ["-q", *(word for name in others for word in ("-p", f"no:{name}"))]
         return [sys.executable, "-m", "pytest", *quick, *words]
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:

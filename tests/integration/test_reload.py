@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.conftest import Cli
-    from tests.integration.conftest import Detached
+    from tests.detachedstacks import Detached
 
 
 def pids(detached: "Detached") -> dict[str, int]:

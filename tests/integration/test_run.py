@@ -1,43 +1,14 @@
-"""`portweave run` as a user meets it."""
+"""`portweave run` as a user meets it: the command, its environment, and what is said."""
 
-import json
 import os
 import signal
-import socket
 import subprocess
-import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Cli, Pool
-
-Repo = Callable[[int], list[Path]]
-
-TWO = {"services": {"web": {"envVar": "WEB_PORT"}, "api": {"envVar": "API_PORT"}}}
-ENV = (sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))")
-
-
-def define(root: Path, definitions: dict[str, object] | None = None) -> None:
-    (root / "portweave.config.json").write_text(json.dumps(definitions or TWO))
-
-
-def child_env(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
-    assert done.returncode == 0, done.stderr
-    env: dict[str, str] = json.loads(done.stdout)
-    return env
-
-
-@contextmanager
-def listening(port: int, address: str = "127.0.0.1") -> Generator[None]:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as server:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        server.bind((address, port))
-        server.listen()
-        yield
+from tests.runs import ENV, Repo, child_env, define
 
 
 def test_the_command_gets_the_ports_and_the_user_sees_them(
@@ -105,59 +76,6 @@ def test_verbose_says_where_everything_lies(cli: Cli, repo: Repo, home: Path) ->
     ]
 
 
-def test_worktrees_have_different_ports_and_keep_them(cli: Cli, repo: Repo) -> None:
-    roots = repo(2)
-    for root in roots:
-        define(root)
-    envs = [child_env(cli("run", *ENV, cwd=root)) for root in roots]
-    assert len({env[name] for env in envs for name in ("WEB_PORT", "API_PORT")}) == 6
-    assert len({env["PORTWEAVE_NAMESPACE"] for env in envs}) == 3
-    for root, env in zip(roots, envs, strict=True):
-        again = cli("run", *ENV, cwd=root)
-        assert child_env(again)["WEB_PORT"] == env["WEB_PORT"]
-        assert "reusing existing allocation:" in again.stderr
-
-
-def test_the_definitions_are_found_from_below(cli: Cli, repo: Repo) -> None:
-    (root,) = repo(0)
-    define(root)
-    below = root / "a" / "b"
-    below.mkdir(parents=True)
-    done = cli("run", "pwd", cwd=below)
-    assert done.stdout == f"{below}\n"
-    assert (root / ".portweave" / "current.env").exists()
-    assert not (below / ".portweave").exists()
-
-
-def test_outside_git_the_definitions_folder_is_the_root(cli: Cli, tmp_path: Path) -> None:
-    define(tmp_path)
-    below = tmp_path / "below"
-    below.mkdir()
-    env = child_env(cli("run", *ENV, cwd=below))
-    assert env["PORTWEAVE_WORKTREE"] == str(tmp_path)
-
-
-def test_a_procfile_is_enough(cli: Cli, repo: Repo, pool: Pool) -> None:
-    (root,) = repo(0)
-    (root / "Procfile").write_text("web: npm start\nmy-api: python api.py\n")
-    env = child_env(cli("run", *ENV, cwd=root))
-    assert (env["WEB_PORT"], env["MY_API_PORT"]) == (str(pool.start), str(pool.start + 1))
-
-
-def test_instances_have_ports_behind_the_first(cli: Cli, repo: Repo, pool: Pool) -> None:
-    (root,) = repo(0)
-    (root / "portweave.yaml").write_text(
-        "services:\n"
-        "  web: {command: x, scale: 2}\n"
-        "  api: {command: x}\n"
-        "  job: {command: x, port: false}\n"
-    )
-    done = cli("run", *ENV, cwd=root)
-    assert child_env(done)["API_PORT"] == str(pool.start + 2)
-    assert f"  web.2  → {pool.start + 1}     (PORT)\n" in done.stderr
-    assert "job" not in done.stderr
-
-
 def test_what_is_inherited_wins_over_the_file_and_the_file_over_the_computed(
     cli: Cli, repo: Repo
 ) -> None:
@@ -196,7 +114,7 @@ def test_what_an_outer_run_injected_is_nobodys_wish(cli: Cli, repo: Repo) -> Non
         "run",
         "sh",
         "-c",
-        f'cd "$1" && exec {" ".join(cli.argv)} run "$2" "$3" "$4"',
+        f'cd "$1" && shift && exec {" ".join(cli.argv)} run "$@"',
         "sh",
         roots[1],
         *ENV,
@@ -205,83 +123,6 @@ def test_what_an_outer_run_injected_is_nobodys_wish(cli: Cli, repo: Repo) -> Non
     env = child_env(nested)
     assert env["WEB_PORT"] == inner["WEB_PORT"] != outer["WEB_PORT"]
     assert env["PORTWEAVE_NAMESPACE"] == inner["PORTWEAVE_NAMESPACE"]
-
-
-def test_anonymous_ports_need_no_definitions(cli: Cli, repo: Repo, pool: Pool) -> None:
-    (root,) = repo(0)
-    env = child_env(cli("run", "--count", "3", "--", *ENV, cwd=root))
-    assert [env[f"PORT_{number}"] for number in (1, 2, 3)] == [
-        str(pool.start + number) for number in range(3)
-    ]
-
-
-def test_busy_ports_are_passed_over(cli: Cli, repo: Repo, pool: Pool) -> None:
-    (root,) = repo(0)
-    define(root)
-    with listening(pool.start + 1, "::1"), listening(pool.start + 3, "0.0.0.0"):  # noqa: S104
-        env = child_env(cli("run", *ENV, cwd=root))
-    assert env["WEB_PORT"] == str(pool.start + 4)
-
-
-def test_a_block_with_a_listener_grows_where_it_stands(cli: Cli, repo: Repo, pool: Pool) -> None:
-    (root,) = repo(0)
-    define(root)
-    cli("run", "true", cwd=root)
-    third = {"job": {"envVar": "JOB_PORT"}, **TWO["services"]}
-    define(root, {"services": third})
-    with listening(pool.start):
-        env = child_env(cli("run", *ENV, cwd=root))
-    ports = [int(env[name]) - pool.start for name in ("WEB_PORT", "API_PORT", "JOB_PORT")]
-    assert ports == [0, 1, 2]
-    fourth = {"db": {"envVar": "DB_PORT"}, **third}
-    define(root, {"services": fourth})
-    env = child_env(cli("run", *ENV, cwd=root))
-    assert int(env["DB_PORT"]) == pool.start + 3, "with nothing listening all of it moves"
-
-
-def test_a_stranger_in_the_block_is_named(
-    cli: Cli,
-    repo: Repo,
-    pool: Pool,
-    tmp_path: Path,
-    spawned: Callable[..., subprocess.Popen[bytes]],
-) -> None:
-    (root,) = repo(0)
-    define(root)
-    cli("run", "true", cwd=root)
-    program = (
-        "import socket, sys; s = socket.socket(); s.setsockopt(1, 2, 1);"
-        "s.bind(('127.0.0.1', int(sys.argv[1]))); s.listen(); print(flush=True); sys.stdin.read()"
-    )
-    words = [sys.executable, "-c", program, str(pool.start)]
-    stranger = spawned(words, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert stranger.stdout is not None
-    stranger.stdout.readline()
-    done = cli("run", "true", cwd=root)
-    first = done.stderr.splitlines()[0]
-    assert first.startswith(
-        f"[portweave] warning: port {pool.start} (web) is held by pid {stranger.pid} ({words[0]}"
-    )
-    mine = spawned(
-        [*words[:-1], str(pool.start + 1)], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert mine.stdout is not None
-    mine.stdout.readline()
-    assert cli("run", "true", cwd=root).stderr.count("warning") == 1, "our own is no stranger"
-
-
-def test_the_offset_pins_the_block_or_names_who_is_there(cli: Cli, repo: Repo, pool: Pool) -> None:
-    roots = repo(1)
-    for root in roots:
-        define(root)
-    env = child_env(cli("run", *ENV, cwd=roots[0], env={"PORTWEAVE_OFFSET": "4"}))
-    assert env["WEB_PORT"] == str(pool.start + 4)
-    refused = cli("run", "true", cwd=roots[1], env={"PORTWEAVE_OFFSET": "5"})
-    assert refused.returncode == 1
-    assert f"port {pool.start + 5} belongs to the worktree {roots[0]} (PW0203)" in refused.stderr
-    with listening(pool.start + 8):
-        refused = cli("run", "true", cwd=roots[1], env={"PORTWEAVE_OFFSET": "8"})
-    assert f"port {pool.start + 8} is in use by pid {os.getpid()} (" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -346,16 +187,6 @@ def test_errors_end_in_their_code(
     assert done.stdout == ""
     first = done.stderr.splitlines()[0]
     assert first == f"[portweave] error: {message.format(root=root)}"
-
-
-def test_a_bad_pool_is_said_and_left_aside(cli: Cli, repo: Repo) -> None:
-    (root,) = repo(0)
-    done = cli("run", "--count", "1", "true", cwd=root, env={"PORTWEAVE_POOL_RANGE": "80-90"})
-    assert done.stderr.splitlines()[0] == (
-        '[portweave] PORTWEAVE_POOL_RANGE="80-90" ignored — using default 30000-60000'
-        " (format: <start>-<end>, integers, start >= 1024, end > start)"
-    )
-    assert done.returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -477,16 +308,6 @@ def test_the_path_is_the_childs(cli: Cli, repo: Repo, tmp_path: Path) -> None:
     assert git_free.stdout == "found\n"
 
 
-def test_a_worktree_that_cannot_be_written_is_an_error(cli: Cli, repo: Repo) -> None:
-    (root,) = repo(0)
-    define(root)
-    (root / ".portweave").write_text("in the way")
-    done = cli("run", "true", cwd=root)
-    assert done.returncode == 1
-    assert "(PW0505)" in done.stderr
-    assert str(root / ".portweave") in done.stderr
-
-
 def test_a_bad_dotenv_is_named_without_its_value(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     define(root)
@@ -507,22 +328,6 @@ def test_a_dotenv_that_cannot_be_read_is_an_error(cli: Cli, repo: Repo) -> None:
     done = cli("run", "true", cwd=root)
     assert done.returncode == 1
     assert f"failed to read {root}/.env: Is a directory (PW0504)" in done.stderr
-
-
-def test_a_warm_run_writes_nothing(cli: Cli, repo: Repo, home: Path) -> None:
-    (root,) = repo(0)
-    define(root)
-    cli("run", "true", cwd=root)
-    paths = [
-        root / ".portweave" / "current.env",
-        root / ".portweave",
-        home / "config" / "portweave" / "registry.json",
-        home / "config" / "portweave",
-    ]
-    before = [path.stat().st_mtime_ns for path in paths]
-    cli("run", "true", cwd=root)
-    cli("show", cwd=root)
-    assert [path.stat().st_mtime_ns for path in paths] == before
 
 
 def test_nobody_needs_to_read_what_is_said(cli: Cli, repo: Repo) -> None:

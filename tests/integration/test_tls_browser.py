@@ -16,7 +16,7 @@ from tests.stacks import write
 
 if TYPE_CHECKING:
     from tests.browser import Browser
-    from tests.integration.conftest import Detached
+    from tests.detachedstacks import Detached
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 

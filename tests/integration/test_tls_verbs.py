@@ -18,7 +18,7 @@ from tests.streams import trusting
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.integration.conftest import Detached
+    from tests.detachedstacks import Detached
 
 SHOP = f"""
 services:

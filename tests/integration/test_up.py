@@ -13,7 +13,8 @@ from tests.stacks import SERVE, write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, Pool
-    from tests.integration.conftest import Stack, StartUp
+    from tests.integration.conftest import StartUp
+    from tests.runningstacks import Stack
 
 MakeRepo = Callable[[int], list[Path]]
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from tests.conftest import Cli
     from tests.integration.conftest import StartUp
 
-# `SERVE` answers with a list of the folder's files.
 SHOP = f"""
 services:
   web: {{command: "{SERVE}", scale: 2, hostname: Site_1}}

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.conftest import Cli, Pool
-    from tests.integration.conftest import Detached, StartUp
+    from tests.detachedstacks import Detached
+    from tests.integration.conftest import StartUp
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
 """What crosses on its way through the proxy: too much, too early, or when nobody expects it."""
 
-import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,55 +10,29 @@ import pytest
 from portweave.routes import RouteInfo
 from portweave.supervisor.proxy import exchange as exchange_module
 from portweave.supervisor.proxy.server import Advice, Standing
-from portweave.supervisor.quickloop import QuickLoop
-from tests.proxies import Caller, Proxy, Service, plain, raw, services
+from tests.proxies import Caller, Proxy, Service, plain, raw
 
 if TYPE_CHECKING:
     from portweave.supervisor.proxy.exchange import Target
 
+
 ASK = "GET /{} HTTP/1.1\r\nHost: a.localhost\r\n\r\n"
+
+
 UPGRADE = "GET / HTTP/1.1\r\nHost: a.localhost\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
+
+
 POST = "POST / HTTP/1.1\r\nHost: a.localhost\r\nContent-Length: {}\r\n\r\n"
+
+
 # What sockets keep on their way is less.
 MOST_BYTES = 24 << 20
-
-
-@pytest.fixture
-def service() -> Iterator[Callable[..., Service]]:
-    """Start services: `service(plain)`."""
-    yield from services()
-
-
-@pytest.fixture(params=[QuickLoop, asyncio.SelectorEventLoop])
-def proxy(request: pytest.FixtureRequest) -> Iterator[Callable[..., Proxy]]:
-    """Start proxies: `proxy(port)` has the route a.localhost."""
-    made: list[Proxy] = []
-
-    def start(port: int = 1, advice: Advice | None = None) -> Proxy:
-        routes = [RouteInfo("a.localhost", port)]
-        made.append(Proxy(routes, advice=advice, make_loop=request.param))
-        return made[-1]
-
-    yield start
-    for one in made:
-        one.close()
-
-
-def fill(caller: Caller, data: bytes) -> int:
-    """Send it again and again until the other side takes no more; how much it took."""
-    caller.socket.settimeout(0.3)
-    sent = 0
-    with contextlib.suppress(TimeoutError):
-        while sent < MOST_BYTES:
-            sent += caller.socket.send(data[sent % len(data) :])
-    caller.socket.settimeout(10)
-    return sent
 
 
 def test_who_takes_no_answers_is_given_no_more(proxy: Callable[..., Proxy]) -> None:
     ask = ASK.format("x" * 500).replace("a.localhost", "nobody.localhost").encode()
     with proxy().connect() as caller:
-        sent = fill(caller, ask)
+        sent = caller.fill(ask, MOST_BYTES)
         assert sent < MOST_BYTES
         for _ in range(100):
             assert b" 404 " in caller.answer()
@@ -84,7 +57,7 @@ def test_nor_is_the_next_answer_begun(
         is_blocked.set()
 
     # As many as fill what is on the way, so that one of them is the first that is too much.
-    with proxy(service(serve).port).connect() as caller:
+    with proxy(a=service(serve).port).connect() as caller:
         caller.send(ASK.format("") * 200 + ASK.format("large"))
         is_blocked.wait(2)
         assert sent < MOST_BYTES
@@ -110,7 +83,7 @@ def test_what_was_kept_goes_before_what_comes(
             caller.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         plain(caller, service)
 
-    between = proxy(service(serve).port)
+    between = proxy(a=service(serve).port)
     with between.connect() as caller:
         caller.send(ASK.format("first"))
         caller.answer()
@@ -132,23 +105,25 @@ def test_what_a_service_cannot_take_is_not_kept(
 ) -> None:
     """It comes up when more than a socket takes has been kept for it already."""
     monkeypatch.setattr(exchange_module, "HELD_BYTES", MOST_BYTES // 3)
-    is_up, go_on = threading.Event(), threading.Event()
+    has_come, go_on = threading.Event(), threading.Event()
 
     class Soon(Advice):
         async def ask(self, target: "Target") -> Standing:
-            return Standing(patience_s=0.0 if is_up.is_set() else 20.0)
+            # Until then it may be asked about the route that has just been replaced.
+            return Standing(patience_s=0.0 if has_come.is_set() else 20.0)
 
     def serve(caller: Caller, _: Service) -> None:
         caller.head()
+        has_come.set()
         go_on.wait(20)
 
-    between = proxy(advice=Soon())
+    between = proxy(advice=Soon(), a=1)
     with between.connect() as caller:
         caller.send(POST.format(10 * MOST_BYTES))
-        sent = fill(caller, bytes(1 << 16))
+        sent = caller.fill(bytes(1 << 16), MOST_BYTES)
         between.routes = [RouteInfo("a.localhost", service(serve).port)]
-        is_up.set()
-        assert sent + fill(caller, bytes(1 << 16)) < MOST_BYTES
+        assert has_come.wait(10)
+        assert sent + caller.fill(bytes(1 << 16), MOST_BYTES) < MOST_BYTES
         go_on.set()
         assert b" 502 " in caller.head()
 
@@ -165,7 +140,7 @@ def test_an_early_answer_comes_whole_though_more_is_asked(
         assert may_end.wait(10)
         caller.send(b"answer")
 
-    with proxy(service(serve).port).connect() as caller:
+    with proxy(a=service(serve).port).connect() as caller:
         caller.send(POST.format(5) + "he")
         assert b"Connection: close" in caller.head()
         caller.send("llo" + ASK.format("") * 3000)
@@ -186,7 +161,7 @@ def test_and_though_it_is_asked_a_moment_later(
         caller.send(b"answer")
         caller.rest()
 
-    with proxy(service(serve).port).connect() as caller:
+    with proxy(a=service(serve).port).connect() as caller:
         caller.send(POST.format(5) + "he")
         assert b"Connection: close" in caller.head()
         caller.send("llo")
@@ -213,7 +188,7 @@ def test_what_stands_behind_an_answer_does_not_spoil_it(
     service: Callable[..., Service], proxy: Callable[..., Proxy], method: str, answer: bytes
 ) -> None:
     behind = service(raw(answer, close=False))
-    with proxy(behind.port).connect() as caller:
+    with proxy(a=behind.port).connect() as caller:
         for _ in range(3):
             caller.send(ASK.format("").replace("GET", method))
             head = caller.head()
@@ -229,7 +204,7 @@ def test_half_an_answer_does_not_end_as_a_whole_one_does(
 ) -> None:
     """HTTP/1.0 has no other end of a body than that of the connection."""
     answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe"
-    found = proxy(service(raw(answer)).port).ask("GET / HTTP/1.0\r\nHost: a.localhost\r\n\r\n")
+    found = proxy(a=service(raw(answer)).port).ask("GET / HTTP/1.0\r\nHost: a.localhost\r\n\r\n")
     assert found.endswith(b"<reset>")
 
 

@@ -1,0 +1,171 @@
+"""Peers that misbehave, and crowds of them, at a hub's socket."""
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import stat
+from pathlib import Path
+
+from portweave import cluster
+from portweave.supervisor.calls import Hub
+from portweave.supervisor.core.callstate import Limits
+from tests.hubs import Raw, play, serving
+
+
+def test_one_who_does_not_read_stalls_nobody(place: str) -> None:
+    async def scene(_: Hub, path: str) -> None:
+        load = "x" * 100_000
+        async with serving(path, "b"), Raw(path) as stuck, cluster.connect(path, "a") as a:
+            await stuck.join("stuck")
+            stuck.stop_reading()
+            lost = [asyncio.ensure_future(a.request("stuck/x", load, timeout=3)) for _ in range(60)]
+            for number in range(100):
+                assert await a.request("b/echo", number, timeout=2) == number
+            refused = sum(task.done() for task in lost)
+            assert refused > 0
+            for task in lost:
+                task.cancel()
+            found = await asyncio.gather(*lost, return_exceptions=True)
+            assert sum(isinstance(one, cluster.Overloaded) for one in found) == refused
+
+    play(place, scene, limits=Limits(message_bytes=1_000_000, held_bytes=2_000_000))
+
+
+def test_one_who_floods_without_reading_is_not_read_any_more(place: str) -> None:
+    async def scene(hub: Hub, path: str) -> None:
+        async with serving(path, "b"), Raw(path) as flood, cluster.connect(path, "a") as a:
+            flood.stop_reading()
+            line = json.dumps({"id": "x", "method": "nobody", "params": []}).encode() + b"\n"
+            for _ in range(400):
+                flood.writer.write(line * 1000)
+                if flood.transport.get_write_buffer_size() > 20_000_000:
+                    break
+                await asyncio.sleep(0)
+            for number in range(20):
+                assert await a.request("b/echo", number, timeout=5) == number
+            held = sum(peer.held_bytes for peer in hub.calls.peers)
+            assert held < 10_000_000
+            assert flood.transport.get_write_buffer_size() > 0
+            # Once it reads, it is read, and gets all its answers.
+            flood.transport.resume_reading()
+            for _ in range(1000):
+                assert (await flood.receive())["error"]["data"]["type"] == "ConnectionNotFound"
+            flood.transport.abort()
+
+    play(place, scene)
+
+
+def test_any_bytes_hurt_only_those_who_send_them(place: str) -> None:
+    chance = random.Random(5)  # noqa: S311
+    words = [
+        b"\n", b"{", b"}", b"[", b"]", b'"', b'"id":1', b'"method":"b/echo"', b'"params":[', b",",
+        b'{"id":2,"method":"b/echo","params":[1]}\n', b'{"id":3,"result":[]}\n', b"\xff\x00",
+        b'{"id":4,"method":"$/hello","params":[{"name":"z"}]}\n', b'{"method":"$/ready"}\n',
+        b'{"method":"$/cancel","params":[2,3]}\n', b"[" * 3000 + b"\n", b"\xf0\x9f\n",
+        b'{"id":5,"method":"b/echo","params":' + b"[" * 900 + b"]" * 900 + b"}\n",
+        b'{"id":6,"method":"b/echo","params":["\\ud800"]}\n',
+    ]  # fmt: skip
+
+    async def abuse(path: str) -> None:
+        async with Raw(path) as peer:
+            for _ in range(chance.randrange(40)):
+                noise = chance.choice(words) if chance.random() < 0.8 else chance.randbytes(50)
+                peer.writer.write(noise)
+            if chance.random() < 0.3:
+                peer.writer.write_eof()
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(0.02):
+                    while await peer.reader.readline():
+                        pass
+
+    async def scene(hub: Hub, path: str) -> None:
+        async with serving(path, "b"), cluster.connect(path, "a") as a:
+            for _ in range(20):
+                await asyncio.gather(*(abuse(path) for _ in range(10)))
+                assert await a.request("b/echo", 1, timeout=5) == 1
+        # All that they have opened is closed again.
+        async with asyncio.timeout(5):
+            while hub.calls.peers:  # noqa: ASYNC110 (the hub tells nobody)
+                await asyncio.sleep(0.01)
+
+    play(place, scene, limits=Limits(message_bytes=65_536))
+
+
+def test_a_line_that_is_too_long_ends_that_connection(place: str) -> None:
+    async def scene(_: Hub, path: str) -> None:
+        async with serving(path, "b"), cluster.connect(path, "a") as a, Raw(path) as peer:
+            peer.writer.write(b"x" * 100_000)
+            answer = await peer.receive()
+            assert answer["error"]["data"]["type"] == "MessageTooLarge"
+            assert await peer.reader.read() == b""
+            assert await a.request("b/echo", 1) == 1
+
+    play(place, scene, limits=Limits(message_bytes=65_536))
+
+
+def test_a_thousand_connections(place: str) -> None:
+    async def scene(hub: Hub, path: str) -> None:
+        async with serving(path, "b") as b, contextlib.AsyncExitStack() as stack:
+            peers = [await stack.enter_async_context(Raw(path)) for _ in range(1000)]
+            for number, peer in enumerate(peers):
+                peer.send(id=number, method="b/echo", params=[number])
+            for number, peer in enumerate(peers):
+                assert (await peer.receive())["result"] == [number]
+            assert len(hub.calls.peers) == 1001
+            assert await b.request("b/echo", 1) == 1
+
+    play(place, scene)
+
+
+def test_a_shell_asks_without_a_word_of_who_it_is(place: str) -> None:
+    async def scene(_: Hub, path: str) -> None:
+        async with serving(path, "b"):
+            for end in (b"\n", b""):
+                async with Raw(path) as shell:
+                    line = {"jsonrpc": "2.0", "id": 1, "method": "/b/slow", "params": [0.05]}
+                    shell.writer.write(json.dumps(line).encode() + end)
+                    shell.writer.write_eof()
+                    answer = json.loads(await shell.reader.read())
+                    assert answer == {"jsonrpc": "2.0", "id": 1, "result": ["done"]}
+
+    play(place, scene)
+
+
+def test_the_socket_is_the_users_own(place: str) -> None:
+    async def scene(_: Hub, path: str) -> None:
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+
+    play(place, scene)
+    assert not Path(place).exists()
+
+
+def test_values_that_only_some_can_read_are_answered(place: str) -> None:
+    async def scene(_: Hub, path: str) -> None:
+        async with serving(path, "b"), Raw(path) as raw:
+            raw.writer.write(b'{"id":1,"method":"b/echo","params":[1e999]}\n')
+            assert (await raw.receive())["error"]["data"]["type"] == "NotSerializable"
+
+    play(place, scene)
+
+
+def test_who_has_nothing_to_ask_and_ends_is_closed(place: str) -> None:
+    async def scene(_: Hub, path: str) -> None:
+        async with Raw(path) as peer:
+            peer.writer.write_eof()
+            assert await peer.reader.read() == b""
+
+    play(place, scene)
+
+
+def test_time_runs_out_where_nothing_else_happens(place: str) -> None:
+    async def scene(hub: Hub, path: str) -> None:
+        hub.expect("mute", "mute")
+        async with Raw(path) as raw:
+            raw.send(id=1, method="mute/x", meta={"timeout_ms": 9000})
+            raw.send(id=2, method="mute/x", meta={"timeout_ms": 50})
+            answer = await raw.receive()
+            assert (answer["id"], answer["error"]["data"]["type"]) == (2, "RequestTimeout")
+
+    play(place, scene)

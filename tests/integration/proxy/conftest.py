@@ -1,0 +1,59 @@
+"""What tests of the proxy have in common: proxies in a thread, and services behind them."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from portweave.routes import RouteInfo
+from portweave.supervisor.proxy.server import Advice
+from portweave.supervisor.quickloop import QuickLoop
+from tests.proxies import Proxy, Service, services
+from tests.secureproxies import Secure
+
+
+@pytest.fixture
+def service() -> Iterator[Callable[..., Service]]:
+    """Start services: `service(plain)`."""
+    yield from services()
+
+
+@pytest.fixture(params=[QuickLoop, asyncio.SelectorEventLoop])
+def proxy(request: pytest.FixtureRequest) -> Iterator[Callable[..., Proxy]]:
+    """Start proxies: `proxy(a=service.port)` has the route a.localhost."""
+    made: list[Proxy] = []
+
+    def start(*, wildcard: bool = False, advice: Advice | None = None, **ports: int) -> Proxy:
+        made.append(
+            Proxy(routes_to(ports), wildcard=wildcard, advice=advice, make_loop=request.param)
+        )
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an authority that proxies share, as its keys take a while to make."""
+    return tmp_path_factory.mktemp("authority")
+
+
+@pytest.fixture
+def tls_proxy(authority: Path) -> Iterator[Callable[..., Secure]]:
+    """Start proxies that speak HTTPS: `tls_proxy(a=service.port)` has the route a.localhost."""
+    made: list[Secure] = []
+
+    def start(**ports: int) -> Secure:
+        made.append(Secure(authority, routes_to(ports)))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+def routes_to(ports: dict[str, int]) -> list[RouteInfo]:
+    return [RouteInfo(f"{name}.localhost", port) for name, port in ports.items()]

@@ -1,0 +1,135 @@
+"""What the proxy says itself, where no service answers as it should."""
+
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from portweave.routes import RouteInfo
+from portweave.supervisor.proxy.server import Advice, Standing
+from tests.proxies import Caller, Proxy, Service, raw
+
+
+def test_an_unknown_name_is_told_which_there_are(proxy: Callable[..., Proxy]) -> None:
+    between = proxy(a=1, b=2)
+    text = between.get("c.shop.localhost").decode()
+    assert text.startswith("HTTP/1.1 404 Not Found\r\n")
+    # As it is typed, and directly before what it speaks of.
+    assert "portweave alias c.shop PORT" in text
+    assert f"These are registered:\n  a.localhost  http://a.localhost:{between.port}\n" in text
+    assert f"http://b.localhost:{between.port}" in text
+    between.routes.append(RouteInfo("<script>.localhost", 3))
+    page = between.get("c.localhost", "/", "Accept: text/html,*/*").decode()
+    assert "Content-Security-Policy: default-src 'none'" in page
+    assert "text/html" in page
+    assert f'<a href="http://a.localhost:{between.port}">' in page
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize("host", ["evil.example", "a.localhost.evil.example", "192.168.0.1"])
+def test_a_stranger_is_told_nothing(proxy: Callable[..., Proxy], host: str) -> None:
+    answer = proxy(secret=1).get(host)
+    assert b" 404 " in answer
+    assert b"secret" not in answer
+
+
+@pytest.mark.parametrize("port", [1, 0, -1, 70000])
+def test_a_service_that_is_not_up_is_waited_for_by_the_page(
+    proxy: Callable[..., Proxy], port: int
+) -> None:
+    between = proxy(a=port)
+    assert b"HTTP/1.1 503 Service Unavailable\r\n" in between.get("a.localhost")
+    page = between.get("a.localhost", "/", "Accept: text/html")
+    assert b'http-equiv="refresh"' in page
+    with between.connect() as caller:
+        caller.send("HEAD / HTTP/1.1\r\nHost: a.localhost\r\nConnection: close\r\n\r\n")
+        assert caller.rest().endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("state", "title"),
+    [("starting", "is not up yet\n"), ("failed: exited with status 3", "is not up\n")],
+)
+def test_the_page_hopes_only_where_something_is_to_come(
+    proxy: Callable[..., Proxy], state: str, title: str
+) -> None:
+    class Knows(Advice):
+        async def ask(self, target: object) -> Standing:
+            return Standing(state)
+
+    assert f"a.localhost {title}".encode() in proxy(advice=Knows(), a=1).get("a.localhost")
+
+
+def test_routes_that_cannot_be_told_are_those_of_before(proxy: Callable[..., Proxy]) -> None:
+    between = proxy(a=1)
+    assert b" 503 " in between.get("a.localhost")
+    # So that who is asked for them raises.
+    del between.routes
+    assert b" 503 " in between.get("a.localhost")
+
+
+def test_a_service_that_is_being_restarted_is_waited_for(proxy: Callable[..., Proxy]) -> None:
+    class Soon(Advice):
+        async def ask(self, target: object) -> Standing:
+            return Standing(patience_s=10.0)
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    between = proxy(advice=Soon(), a=port)
+    with between.connect() as caller, socket.socket() as listener:
+        caller.send("GET / HTTP/1.1\r\nHost: a.localhost\r\nConnection: close\r\n\r\n")
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+        listener.settimeout(10)
+        taken, _ = listener.accept()
+        with Caller(taken=taken) as behind:
+            behind.head()
+            behind.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            assert b" 200 " in caller.rest()
+
+
+def test_a_service_on_another_port_is_named(proxy: Callable[..., Proxy]) -> None:
+    class Knows(Advice):
+        async def ask(self, target: object) -> Standing:
+            return Standing(ports=(5173,))
+
+    answer = proxy(advice=Knows(), a=1).get("a.localhost")
+    assert b"HTTP/1.1 502 Bad Gateway" in answer
+    assert b"it listens on 5173" in answer
+
+
+def test_who_asks_is_answered_although_nobody_can_be_asked_about_the_service(
+    proxy: Callable[..., Proxy],
+) -> None:
+    class Fails(Advice):
+        async def ask(self, target: object) -> Standing:
+            raise LookupError("no such thing")
+
+    between = proxy(advice=Fails(), a=1)
+    answer = between.get("a.localhost")
+    assert b"HTTP/1.1 503 Service Unavailable" in answer
+    assert b"it does not answer" in answer
+    told = between.take_errors()
+    assert told
+    assert "what is known of a.localhost could not be found out: LookupError" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"", "it has closed the connection"),
+        (b"SSH-2.0-OpenSSH\r\n", "its answer is not HTTP/1.1"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "not HTTP/1.1"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", "Transfer-Encoding"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 600_000, "too long"),
+    ],
+    ids=["nothing", "ssh", "lengths", "gzip", "flood"],
+)
+def test_a_broken_answer_is_told_of(
+    service: Callable[..., Service], proxy: Callable[..., Proxy], answer: bytes, words: str
+) -> None:
+    found = proxy(a=service(raw(answer)).port).get("a.localhost").decode()
+    assert found.startswith("HTTP/1.1 502 Bad Gateway")
+    assert words in found

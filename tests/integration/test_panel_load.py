@@ -1,0 +1,199 @@
+"""The panel's page in a real browser, with much to show, and for long."""
+
+import json
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser import WATCH_STATE
+from tests.conftest import Cli
+from tests.panels import wait_for_state
+from tests.stacks import write
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Pages, StartPanel, StartUp
+
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+
+def test_it_is_quick_with_fifty_worktrees(
+    panel: "StartPanel", project: Path, up: "StartUp", cli: Cli, pages: "Pages"
+) -> None:
+    """And with a log of which it keeps the end."""
+    services = "".join(f"  s{n}: {{command: sleep 1000}}\n" for n in range(10))
+    folders = [project.parent / f"tree-{number}" for number in range(50)]
+    entries: list[object] = []
+    for number, folder in enumerate(folders):
+        folder.mkdir()
+        write(folder, f"projectName: many\nservices:\n{services}")
+        key = {"gitCommonDir": None, "namespace": "main", "worktreeRoot": str(folder)}
+        ports = {f"s{n}": 40_000 + number * 10 + n for n in range(10)}
+        stamp = "2026-01-01T00:00:00.000Z"
+        entries.append({"key": key, "lastUsedAt": stamp, "namespace": "main", "ports": ports})
+    registry = Path(cli.environ["XDG_CONFIG_HOME"], "portweave", "registry.json")
+    registry.parent.mkdir(parents=True, exist_ok=True)
+    registry.write_text(json.dumps({"entries": entries, "version": 1}))
+    write(
+        project,
+        "services: {flood: {port: false, command: \"seq -f 'line %g of a long, long night' 400000;"
+        ' exec sleep 1000"}}',
+    )
+    up(project).wait_for("all ready")
+    page = pages()
+    page.go(panel().url)
+    page.wait("document.querySelectorAll('article').length === 51")
+    page.run(
+        "window.began = performance.now();"
+        "[...document.querySelectorAll('.bulk button')][0].click();"
+    )
+    page.wait("document.querySelectorAll('tr.service').length === 501")
+    drawn_ms = page.run(
+        "new Promise((done) => requestAnimationFrame(() => done(performance.now() - began)))"
+    )
+    assert drawn_ms < 3000
+    page.picture("panel-many")
+    # Each closes and opens again with what is told of it.
+    page.run("document.querySelector('main').scrollTop = 0")
+    page.press("Logs of flood")
+    page.wait_for_text("line 400000", within=".lines", timeout_s=60)
+    assert page.run("document.querySelectorAll('.line').length") <= 5000
+
+
+def test_many_stacks_that_run_are_watched_at_once(
+    panel: "StartPanel", project: Path, cli: Cli, pages: "Pages"
+) -> None:
+    """All are drawn, and a change in any of them soon after it happened."""
+    roots = [project.parent / f"tree-{number:02}" for number in range(12)]
+    ready = '"echo up; exec sleep 1000", port: false, restart: "no", ready: {log: up}'
+    for root in roots:
+        root.mkdir()
+        write(root, f"services: {{one: {{command: {ready}}}, two: {{command: {ready}}}}}")
+
+    def start(root: Path) -> int:
+        return cli("up", "--detach", cwd=root).returncode
+
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(start, roots)) == [0] * len(roots)
+    page = pages()
+    page.go(panel().url)
+    page.wait_for_text("12 stacks", within=".totals")
+    # So many are closed from the start.
+    assert page.run("document.querySelectorAll('tr.service').length") == 0
+    page.press("Open all")
+    page.wait("document.querySelectorAll('tr.service .word.good').length === 24")
+    page.picture("panel-twelve")
+    took_ms: list[float] = []
+    for root in roots[::4]:
+        (row,) = [row for row in services_of(cli, root) if row["name"] == "two"]
+        page.run(WATCH_STATE % (root, "two"))
+        killed_s = time.time()
+        os.kill(row["pid"], signal.SIGKILL)
+        took_ms.append(page.run("window.changed") - killed_s * 1e3)
+    page.wait_for_text("3 in trouble", within=".totals")
+    assert min(took_ms) < 500, took_ms
+
+
+def services_of(cli: Cli, root: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(cli("ps", "--json", cwd=root).stdout)["services"]
+    return found
+
+
+# The newest stream of each kind, so that what the panel would tell can be told by it.
+STREAMS = """
+    window.streams = {};
+    window.EventSource = class extends EventSource {
+        constructor(url) {
+            super(url);
+            streams[url.split("?")[0]] = this;
+        }
+    };
+    window.tell = (path, kind, data) =>
+        streams[path].dispatchEvent(new MessageEvent(kind, { data: JSON.stringify(data) }));
+"""
+
+
+# What happens in a stack in some hours: services come and go, fail and are back, and use more or
+# less; now and then the stack ends, and something is said.
+HOURS = """async (turns) => {
+    const { state, toast } = await import("/store.js");
+    const told = [...state.stacks.values()][0];
+    const path = "/api/v1/stream";
+    window.turn ||= 0;
+    for (const last = turn + turns; turn < last; window.turn++) {
+        const isWell = turn % 3 > 0;
+        const services = told.services.flatMap((row) => [row, { ...row, instance: 2 }])
+            .filter((row) => row.instance === 1 || turn % 5 === 0)
+            .map((row) => ({
+                ...row,
+                fullName: `${row.name}.${row.instance}-main`,
+                state: isWell ? "ready" : "backoff",
+                reason: isWell ? null : `it has ended ${turn} times`,
+                lastError: turn % 7 ? `Error: number ${turn}` : null,
+                restarts: turn,
+                samples: [[1e9 + turn * 2, turn % 100, 1e6 + turn]],
+            }));
+        tell(path, "stack", { ...told, services });
+        if (turn % 500 === 0) {
+            tell(path, "gone", { id: told.id });
+            tell(path, "stacks", { stacks: [{ ...told, services }] });
+            toast(`turn ${turn}`);
+        }
+        if (turn % 1000 === 0) await new Promise((done) => setTimeout(done, 0));
+    }
+    await new Promise((done) => setTimeout(done, 50));
+    return state.stacks.get(told.id).services[0].samples.length;
+}"""
+
+
+LINES = r"""async (count) => {
+    const line = (_, i) =>
+        [Date.now(), "web", i % 9 ? "out" : "err", `\u001b[3${i % 8}mline\u001b[0m ${i}`];
+    for (let at = 0; at < count; at += 500) {
+        tell("/api/v1/logs", "lines", Array.from({ length: 500 }, line));
+        if (at % 5000 === 0) await new Promise((done) => setTimeout(done, 60));
+    }
+    await new Promise((done) => setTimeout(done, 200));
+    return document.querySelectorAll(".line").length;
+}"""
+
+
+def test_left_open_over_night_it_keeps_no_more_than_in_the_evening(
+    panel: "StartPanel", shop: Path, pages: "Pages"
+) -> None:
+    page = pages()
+    page.prepare(STREAMS)
+    page.go(panel().url)
+    wait_for_state(page, "web", "ready")
+    page.send("Performance.enable")
+
+    def evening(turns: int, lines: int) -> None:
+        page.press("Logs of web", within="[data-service=web]")
+        page.wait_for_text("Serving HTTP", within=".lines")
+        assert page.run(f"({LINES})({lines})") <= 5000
+        assert page.run(f"({HOURS})({turns})") <= 150
+        page.press("Close", within=".drawer")
+        page.wait("!document.querySelector('.drawer')")
+
+    def kept() -> dict[str, float]:
+        page.run("document.querySelectorAll('.toast button').forEach((e) => e.click())")
+        page.wait("!document.querySelector('.toast')")
+        for _ in range(2):
+            page.send("HeapProfiler.collectGarbage")
+        metrics = page.send("Performance.getMetrics")["metrics"]
+        return {one["name"]: one["value"] for one in metrics}
+
+    # Until all that is bounded is full.
+    evening(1000, 10_000)
+    before = kept()
+    for _ in range(5):
+        evening(10_000, 20_000)
+    after = kept()
+    assert after["JSHeapUsedSize"] < before["JSHeapUsedSize"] + 1_000_000
+    assert after["Nodes"] < before["Nodes"] + 500
+    assert after["JSEventListeners"] < before["JSEventListeners"] + 50

@@ -1,0 +1,362 @@
+"""The panel over HTTP, with real stacks."""
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from portweave.errors import PanelForbiddenError
+from portweave.panel.actions import Actions
+from portweave.panel.worktrees import Known, Worktrees
+from portweave.supervisor.runs import Runs
+from tests.conftest import Cli
+from tests.panels import Panel
+from tests.stacks import IDLE, SERVE, write
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import StartPanel, StartUp
+    from tests.runningstacks import Stack
+
+
+STACK = f"""
+projectName: shop
+services:
+  web:
+    command: {SERVE}
+    environment:
+      API_KEY: sk-very-secret
+      DATABASE_URL: postgres://user:hunter22@db/shop
+  worker:
+    port: false
+    command: "echo it runs; echo 'fatal: sk-very-secret' >&2; exec sleep 1000"
+    environment:
+      API_KEY: sk-very-secret
+"""
+
+
+def started(up: "StartUp", project: Path) -> "Stack":
+    write(project, STACK)
+    stack = up(project)
+    stack.wait_for("all ready")
+    return stack
+
+
+def rows(panel: Panel, root: Path, seen: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The services of a stack, by instance, once they are as they should be."""
+    with panel.events("/api/v1/stream") as events:
+        found: dict[str, Any] = {}
+        for kind, data in events:
+            if kind == "hello":
+                ids = [panel.worktree(root)["id"]]
+                panel.post("/api/v1/open", {"stream": data["stream"], "worktrees": ids})
+            for stack in data["stacks"] if kind == "stacks" else [data] * (kind == "stack"):
+                if stack["worktreeRoot"] == str(root):
+                    found = {f"{row['name']}.{row['instance']}": row for row in stack["services"]}
+                    if found and seen(found):
+                        return found
+    raise AssertionError(found)
+
+
+@pytest.mark.slow
+def test_what_services_do_and_use_is_told_as_it_happens(
+    panel: "StartPanel", up: "StartUp", project: Path
+) -> None:
+    stack = started(up, project)
+    one = panel()
+
+    def is_measured(found: dict[str, Any]) -> bool:
+        return bool(found["web.1"]["samples"]) and bool(found["worker.1"]["lastError"])
+
+    found = rows(one, project, is_measured)
+    assert found["web.1"]["state"] == "ready"
+    assert found["web.1"]["rssBytes"] > 1_000_000
+    at_s, percent, rss_bytes = found["web.1"]["samples"][-1]
+    assert at_s > 1e9
+    assert percent >= 0
+    assert rss_bytes > 1_000_000
+    assert found["worker.1"]["lastError"].startswith("fatal: ")
+    states: set[str] = set()
+    with one.events("/api/v1/stream") as events:
+        for kind, data in events:
+            if kind == "hello":
+                stack.send(signal.SIGINT)
+            states |= {row["state"] for row in data["services"]} if kind == "stack" else set()
+            if kind == "gone":
+                break
+    assert states & {"stopping", "stopped"}
+    assert stack.wait() == 130
+
+
+@pytest.mark.slow
+def test_a_supervisor_that_is_killed_while_it_is_watched_is_gone(
+    panel: "StartPanel", up: "StartUp", project: Path
+) -> None:
+    stack = started(up, project)
+    one = panel()
+    rows(one, project, lambda found: found["web.1"]["state"] == "ready")
+    with one.events("/api/v1/stream") as events:
+        for kind, data in events:
+            if kind == "stacks" and data["stacks"]:
+                os.kill(data["stacks"][0]["supervisor"]["pid"], signal.SIGKILL)
+            if kind == "gone":
+                break
+    stack.wait()
+    assert one.get("/api/v1/worktrees")
+
+
+def test_services_are_stopped_started_restarted_and_scaled(
+    panel: "StartPanel", up: "StartUp", project: Path
+) -> None:
+    started(up, project)
+    one = panel()
+    where = one.worktree(project)["id"]
+
+    def act(action: str, service: str, **more: object) -> Any:
+        fields = {"worktree": where, "action": action, "service": service, **more}
+        return one.post("/api/v1/service", fields)
+
+    before = rows(one, project, lambda found: found["web.1"]["pid"])
+    act("stop", "web")
+    assert rows(one, project, lambda found: found["web.1"]["state"] == "stopped")
+    act("start", "web")
+    assert rows(one, project, lambda found: found["web.1"]["state"] == "ready")
+    act("restart", "worker")
+    old = before["worker.1"]["pid"]
+    assert rows(
+        one,
+        project,
+        lambda found: found["worker.1"]["state"] == "ready" and found["worker.1"]["pid"] != old,
+    )
+    one.post("/api/v1/scale", {"worktree": where, "service": "web", "count": 2})
+    assert rows(one, project, lambda found: found.get("web.2", {}).get("state") == "ready")
+    for fields, status in (
+        ({"action": "restart", "service": "nobody"}, 409),
+        ({"action": "kill", "service": "web"}, 400),
+        ({"action": "restart", "service": ""}, 400),
+        ({"action": "restart"}, 400),
+    ):
+        one.post("/api/v1/service", {"worktree": where, **fields}, status=status)
+    for count in (-1, 101, 1.5, True, "2", None):
+        wrong = {"worktree": where, "service": "web", "count": count}
+        one.post("/api/v1/scale", wrong, status=400)
+    refused = one.post(
+        "/api/v1/scale", {"worktree": where, "service": "nobody", "count": 1}, status=409
+    )
+    assert refused["code"] == "PW0608"
+    assert "nobody" in refused["error"]
+
+
+def test_no_secret_is_told_unasked(panel: "StartPanel", up: "StartUp", project: Path) -> None:
+    started(up, project)
+    one = panel()
+    where = one.worktree(project)["id"]
+    found = one.get(f"/api/v1/environment?worktree={where}&service=web")["environment"]
+    assert found["API_KEY"] == "***"
+    assert found["DATABASE_URL"] == "postgres://user:***@db/shop"
+    assert found["PORTWEAVE_SERVICE"] == "web-main"
+    # But to who asks for one of them, as only our own page can.
+    one_of = {"worktree": where, "service": "web", "name": "API_KEY"}
+    assert one.post("/api/v1/reveal", one_of) == {"value": "sk-very-secret"}
+    one.post("/api/v1/reveal", {**one_of, "name": "NO_KEY"}, status=404)
+    one.post("/api/v1/reveal", {**one_of, "name": None}, status=400)
+    one.post("/api/v1/reveal", {**one_of, "service": "nobody"}, status=409)
+    one.post("/api/v1/reveal", {**one_of, "worktree": "x"}, status=404)
+    told = one.get(f"/api/v1/why?worktree={where}&service=worker")
+    assert told["name"] == "worker"
+    assert "fatal: ***" in told["lastLines"]
+    assert one.send("GET", f"/api/v1/why?worktree={where}&service=nobody")[0] == 409
+
+
+def test_no_secret_is_told_where_another_user_could_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS, which does not tell whose a connection is."""
+    monkeypatch.setattr("portweave.supervisor.peer.IS_KNOWN", False)
+    actions = Actions({}, Worktrees({}))
+    nowhere = Known("x", None, "main", "/x", "", {}, None)
+    with pytest.raises(PanelForbiddenError):
+        anyio.run(actions.reveal, nowhere, "web", "API_KEY")
+
+
+def test_a_stack_is_started_stopped_and_pruned_from_the_page(
+    panel: "StartPanel", project: Path, cli: Cli
+) -> None:
+    write(project, STACK)
+    assert cli("run", "--", "true", cwd=project).returncode == 0
+    one = panel()
+    known = one.worktree(project)
+    assert known["canStart"]
+    where = known["id"]
+    one.post("/api/v1/service", {"worktree": where, "action": "stop", "service": "web"}, status=409)
+    one.post("/api/v1/stack", {"worktree": where, "action": "up"})
+    assert rows(one, project, lambda found: found["web.1"]["state"] == "ready")
+    key = {name: known[name] for name in ("gitCommonDir", "namespace", "worktreeRoot")}
+    refused = one.post("/api/prune", {"confirm": True, **key}, status=409)
+    assert refused["code"] == "PW0951"
+    one.post("/api/v1/stack", {"worktree": where, "action": "down"})
+    assert json.loads(cli("ls", "--json", cwd=project).stdout)["stacks"] == []
+    assert one.post("/api/prune", {"confirm": True, **key}) == {"removed": True}
+    assert one.post("/api/prune", {"confirm": True, **key}) == {"removed": False}
+    assert one.get("/api/v1/worktrees")["projects"] == []
+
+
+def test_a_stack_that_cannot_start_says_why(panel: "StartPanel", project: Path, cli: Cli) -> None:
+    write(project, STACK)
+    assert cli("run", "--", "true", cwd=project).returncode == 0
+    one = panel()
+    where = one.worktree(project)["id"]
+    write(project, "services: {web: {command: 'true', prot: 1}}")
+    refused = one.post("/api/v1/stack", {"worktree": where, "action": "up"}, status=409)
+    assert refused["code"] == "PW0608"
+    assert "prot" in refused["error"]
+    shutil.rmtree(project)
+    refused = one.post("/api/v1/stack", {"worktree": where, "action": "up"}, status=409)
+    assert "has gone" in refused["error"]
+
+
+@pytest.mark.slow
+def test_a_stack_is_started_again_as_it_was_started_last(
+    panel: "StartPanel", project: Path, cli: Cli
+) -> None:
+    """In another folder of the worktree, and with another definition file than the usual."""
+    app = project / "app"
+    app.mkdir()
+    write(project, "services: {usual: {command: exec sleep 1000, port: false}}")
+    write(app, "services: {other: {command: exec sleep 1000}}", "dev.yaml")
+    root = app
+    up = ("--config", "app/dev.yaml", "up", "--detach")
+    assert cli(*up, cwd=project).returncode == 0
+    assert cli("--config", "dev.yaml", "down", cwd=app).returncode == 0
+    one = panel()
+    known = one.worktree(root)
+    assert [service["name"] for service in known["services"]] == ["other"]
+    assert (known["problem"], known["canStart"]) == (None, True)
+    assert known["definitionFile"] == "dev.yaml"
+    one.post("/api/v1/stack", {"worktree": known["id"], "action": "up"})
+    assert rows(one, root, lambda found: found["other.1"]["state"] == "ready")
+    scale = {"worktree": known["id"], "service": "other", "count": 2}
+    one.post("/api/v1/scale", scale)
+    assert rows(one, root, lambda found: found.get("other.2", {}).get("state") == "ready")
+    one.post("/api/v1/stack", {"worktree": known["id"], "action": "down"})
+    assert json.loads(cli("ls", "--json", cwd=project).stdout)["stacks"] == []
+    # Where that file has gone, it is as if nothing were known.
+    (app / "dev.yaml").unlink()
+    known = one.worktree(root)
+    assert known["definitionFile"] is None
+    assert known["problem"].startswith("no definition file is in it")
+
+
+def test_a_stack_is_started_again_with_what_it_was_asked_for(
+    panel: "StartPanel", project: Path, cli: Cli
+) -> None:
+    services = f"""
+services:
+  web: {IDLE}
+  rests: {IDLE.removesuffix("}")}, profiles: [extra]}}
+  gone: {IDLE}
+"""
+    write(project, services)
+    asked = ("--profile", "extra", "--scale", "web=2", "--scale", "gone=2", "--timeout", "50")
+    assert cli("up", "-d", *asked, "--watch", cwd=project).returncode == 0
+    assert cli("down", cwd=project).returncode == 0
+    # What is no longer there is no longer asked for.
+    write(project, services.partition("  gone")[0])
+    one = panel()
+    known = one.worktree(project)
+    assert known["startOptions"] == "--profile=extra --scale=web=2 --watch --timeout=50000ms"
+    one.post("/api/v1/stack", {"worktree": known["id"], "action": "up"})
+    try:
+        found = json.loads(cli("ps", "--json", cwd=project).stdout)["services"]
+        states = {(row["name"], row["instance"]): row["state"] for row in found}
+        assert states == {("web", 1): "ready", ("web", 2): "ready", ("rests", 1): "ready"}
+    finally:
+        one.post("/api/v1/stack", {"worktree": known["id"], "action": "down"})
+
+
+def test_from_where_a_stack_was_started_is_only_taken_as_long_as_it_is_there(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "shop"
+    app = root / "app"
+    app.mkdir(parents=True)
+    write(app, "services: {web: {command: 'true'}}")
+    write(app, "services: {other: {command: 'true'}}", "dev.yaml")
+    worktrees = Worktrees({"HOME": str(tmp_path)})
+
+    def told(**origin: object) -> tuple[str, str | None]:
+        runs = Runs(str(root), "main")
+        runs.note_start(origin)
+        runs.flush()
+        return worktrees.started_from(str(root), "main")
+
+    assert worktrees.started_from(str(root), "main") == (str(root), None)
+    assert told(workingDir=str(app)) == (str(app), None)
+    assert told(workingDir=str(app), config="dev.yaml") == (str(app), f"{app}/dev.yaml")
+    assert told(workingDir=str(root), config="app/dev.yaml") == (str(root), f"{app}/dev.yaml")
+    assert told(workingDir="/", config=f"{app}/dev.yaml") == (str(root), f"{app}/dev.yaml")
+    # As of a stack that a program has made.
+    assert told(config="x") == (str(root), f"{app}/dev.yaml")
+    assert told(workingDir=f"{root}2", config="gone.yaml") == (str(root), None)
+    (root / ".portweave/runs/.started.json").write_text("[1]")
+    assert worktrees.started_from(str(root), "main") == (str(root), None)
+
+
+def lines_until(events: Iterator[tuple[str, Any]], last: str) -> list[str]:
+    found: list[str] = []
+    for kind, data in events:
+        found += [text for _, _, _, text in data] if kind == "lines" else []
+        if last in found:
+            return found
+    raise AssertionError(found)
+
+
+def test_a_log_is_followed_without_loss(panel: "StartPanel", up: "StartUp", project: Path) -> None:
+    write(
+        project,
+        """
+services:
+  noisy:
+    port: false
+    command: >-
+      i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line $i; done;
+      read x < go; while [ $i -lt 9000 ]; do i=$((i+1)); echo line $i; done; exec sleep 1000
+""",
+    )
+    os.mkfifo(project / "go")
+    up(project).wait_for("all ready")
+    one = panel()
+    where = one.worktree(project)["id"]
+    path = f"/api/v1/logs?worktree={where}&service=noisy&lines=100"
+    with one.events(path) as events, one.events(f"{path}&find=NE%201234") as few:
+        begun = lines_until(events, "line 3000")
+        assert begun == [f"line {n}" for n in range(2901, 3001)]
+        assert lines_until(few, "line 1234") == ["line 1234"]
+        (project / "go").write_text("now\n")
+        assert lines_until(events, "line 9000") == [f"line {n}" for n in range(3001, 9001)]
+    assert one.send("GET", f"/api/v1/logs?worktree={where}&lines=-1")[0] == 400
+    assert one.send("GET", "/api/v1/logs?worktree=none")[0] == 404
+
+
+def test_an_editor_is_started_without_a_shell(
+    panel: "StartPanel", project: Path, cli: Cli, eventually: Callable[[Callable[[], object]], None]
+) -> None:
+    write(project, STACK)
+    assert cli("run", "--", "true", cwd=project).returncode == 0
+    seen = project / "seen"
+    editor = project / "my editor"
+    editor.write_text(f'#!/bin/sh\nprintf "%s|" "$@" > {seen}.new; mv {seen}.new {seen}\n')
+    editor.chmod(0o755)
+    one = panel(PORTWEAVE_EDITOR=f"'{editor}' --wait '$(touch {project}/bad)'")
+    assert one.get("/api/v1/worktrees")["launch"]["editor"]
+    body = {"target": "editor", "worktreeRoot": str(project)}
+    assert one.post("/api/open", body) == {"launched": True}
+    eventually(seen.exists)
+    assert seen.read_text() == f"--wait|$(touch {project}/bad)|{project}|"
+    assert not (project / "bad").exists()
+    missing = panel(PORTWEAVE_EDITOR="no-such-editor")
+    answer = missing.post("/api/open", body)
+    assert answer == {"launched": False, "reason": "no-editor-found"}

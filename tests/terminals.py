@@ -1,0 +1,57 @@
+"""`portweave up` on a terminal of its own."""
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import termios
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+from tests.runningstacks import PATIENCE_S
+
+
+class Terminal:
+    """`portweave up` on a terminal of its own."""
+
+    def __init__(self, argv: list[str], cwd: Path, env: dict[str, str]) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+        self.process = subprocess.Popen(
+            argv, cwd=cwd, env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+        )
+        os.close(slave)
+        self.seen = b""
+
+    def wait_for(self, text: bytes) -> None:
+        """Read until `text` has been seen."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while text not in self.seen:
+            left_s = deadline_s - time.monotonic()
+            assert left_s > 0, f"no {text!r} in {self.seen!r}"
+            assert self.read(left_s), f"ended without {text!r}: {self.seen!r}"
+
+    def read(self, patience_s: float) -> bool:
+        """Read what there is; whether it goes on."""
+        if select.select([self.master], [], [], patience_s)[0]:
+            try:
+                data = os.read(self.master, 65_536)
+            except OSError:  # EIO: nobody has it open any more
+                return False
+            self.seen += data
+            return bool(data)
+        return True
+
+    def end(self) -> int:
+        """Read to the end, and return the exit status."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while self.process.poll() is None and time.monotonic() < deadline_s:
+            self.read(0.05)
+        while self.read(0.05) and select.select([self.master], [], [], 0)[0]:
+            pass
+        return self.process.wait(1)
