@@ -7,8 +7,6 @@ longest single grace and half a minute, all graces shrink in the same proportion
 What nobody knows is asked behind all the others, within the same time.
 """
 
-from portweave.supervisor.core.value import value
-
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -22,9 +20,10 @@ KILL_PATIENCE_S = 5.0
 NOBODY = ""
 
 
-@value
 class Ending:
     """How a service ends.
+
+    No `value`: who stops a stack waits for the guardian, which would import dataclasses for it.
 
     Attributes:
         grace_s: From its stop signal to SIGKILL.
@@ -32,9 +31,21 @@ class Ending:
         needs: Names of the services that it depends on.
     """
 
-    grace_s: float
-    stop_signal: int
-    needs: tuple[str, ...] = ()
+    __slots__ = ("grace_s", "needs", "stop_signal")
+
+    def __init__(self, grace_s: float, stop_signal: int, needs: tuple[str, ...] = ()) -> None:
+        self.grace_s = grace_s
+        self.stop_signal = stop_signal
+        self.needs = needs
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ending) and self._all() == other._all()
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def _all(self) -> tuple[float, int, tuple[str, ...]]:
+        return self.grace_s, self.stop_signal, self.needs
 
 
 class Farewell:
