@@ -1,9 +1,10 @@
 """What a request costs through the proxy, beside other proxies and beside none.
 
 `python benchmarks/proxy.py --wrk PATH --nginx PATH [--caddy PATH] [--portless PATH --node PATH]
-[--portweave PATH] [--seconds 3] [--rounds 3] [--connections 1,32] [--idle 10000]`
+[--portweave PATH] [--seconds 3] [--rounds 3] [--connections 1,32] [--idle 10000] [--differ]`
 
-The backend is nginx with a static answer of 13 bytes; contenders take turns, and each figure is a
+The backend is nginx with a static answer of 13 bytes, or with `--differ` one that is never the same
+to requests that are not either; contenders take turns, and each figure is a
 median of the rounds. Only ratios carry over to other machines. Needs Linux (/proc).
 """
 
@@ -24,6 +25,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NAME = "a.localhost"
+SAME = 'return 200 "hello, world\\n";'
+OTHER = "add_header X-Request-Id $request_id; return 200 $uri;"
+DIFFER = f"""
+local number = 0
+request = function()
+    number = number + 1
+    return wrk.format("GET", "/" .. number, {{["Host"] = "{NAME}"}})
+end
+"""
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
@@ -120,20 +130,26 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", default="1,32")
+    parser.add_argument(
+        "--differ", action="store_true", help="no two requests are the same, nor two answers"
+    )
     parser.add_argument("--idle", type=int, default=10_000, help="idle connections; 0 for none")
     options = parser.parse_args()
     if not options.wrk or not options.nginx:
         parser.error("it needs wrk and nginx")
     folder = Path(tempfile.mkdtemp(prefix="portweave-bench-"))
     contenders: list[Contender] = []
+    script = folder / "differ.lua"
+    script.write_text(DIFFER)
     try:
         start(options, folder, contenders)
         for count in map(int, options.connections.split(",")):
             rounds: dict[str, list[Round]] = {contender.name: [] for contender in contenders}
             for _ in range(options.rounds):
                 for contender in contenders:
+                    command = [options.wrk, *(["-s", str(script)] if options.differ else [])]
                     rounds[contender.name].append(
-                        measure(options.wrk, contender, count, options.seconds)
+                        measure(command, contender, count, options.seconds)
                     )
             show(count, rounds)
         if options.idle:
@@ -165,7 +181,7 @@ def start(options: argparse.Namespace, folder: Path, contenders: list[Contender]
 
     backend = add(
         "direct",
-        lambda port: nginx(options, folder, "backend", port, 'return 200 "hello, world\\n";'),
+        lambda port: nginx(options, folder, "backend", port, OTHER if options.differ else SAME),
     )
     routes = json.dumps([{"hostname": NAME, "port": backend, "pid": 0}])
     for state in ("portweave", "portless"):
@@ -229,12 +245,12 @@ def caddy(options: argparse.Namespace, folder: Path, port: int, backend: int) ->
     return [options.caddy, "run", "--config", str(path), "--adapter", "caddyfile"]
 
 
-def measure(wrk: str, contender: Contender, connections: int, seconds: int) -> Round:
+def measure(wrk: list[str], contender: Contender, connections: int, seconds: int) -> Round:
     """Let wrk ask for some seconds."""
     before_s = contender.cpu_s()
     url = f"http://127.0.0.1:{contender.port}/"
     done = subprocess.run(
-        [wrk, "-t1", f"-c{connections}", f"-d{seconds}", "--latency", "-H", f"Host: {NAME}", url],
+        [*wrk, "-t1", f"-c{connections}", f"-d{seconds}", "--latency", "-H", f"Host: {NAME}", url],
         capture_output=True,
         text=True,
         check=True,
