@@ -380,7 +380,7 @@ def test_stacks_that_begin_together_share_one_proxy(
             name = "shop" if root is roots[0] else f"{root.name}.shop"
             assert f"http://web.{name}.localhost:{web.port}\n" in said
             assert "PORTWEAVE_URL" not in said, "it listens where it was expected"
-            assert f"file-of-{root.name}<" in web.get(f"web.{name}.localhost")[1]
+            assert f"file-of-{root.name}" in web.get(f"web.{name}.localhost")[1].splitlines()
         assert len(web.names()) == len(roots)
     finally:
         cli("down", "--all", cwd=roots[0])
