@@ -16,6 +16,7 @@ from portweave.errors import (
     UsageError,
 )
 from portweave.launch import seconds_of
+from portweave.leftovers import finish_dead_stacks
 from portweave.supervisor.ending import end_stack, stopped_among
 from portweave.supervisor.paths import (
     is_held,
@@ -71,7 +72,10 @@ def run(args: Args) -> int:
             if args.text("stack") is not None:
                 raise
             stacks, where = [], error.message.partition("running ")[2]
-            # Whoever was killed may have left what nobody could end (`portweave.leftovers`).
+            # Who was still about to end when this command began may have ended by now.
+            for line in finish_dead_stacks(os.environ):
+                say(line)
+            # Whoever was killed may have left what nobody could end.
             if remains := stack_around(folder, os.path.realpath("."), os.environ, held=False):
                 raise ProcessesLeftError(
                     [f"what the stack {remains.project}/{remains.namespace} has left"]

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +101,31 @@ def test_down_after_a_kill_finds_nothing_left(
     assert "no stack is running" in detached("down").stderr
 
 
+def test_down_ends_what_has_been_killed_since_it_began(
+    detached: "Detached", project: Path, cli: "Cli"
+) -> None:
+    write(project, "services: {web: {command: sleep 1000, port: false, tty: false}}\n")
+    detached.up()
+    family = detached.look()
+    supervisor, guardian = detached.supervisor(), detached.guardian()
+    supervisor.suspend()
+    guardian.kill()
+    supervisor.kill()
+    # Without the look that each command begins with.
+    code = "from portweave.args import Args; from portweave.verbs import down; down.run(Args())"
+    done = subprocess.run(
+        [sys.executable, "-Ic", code],
+        cwd=project,
+        env=cli.env(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "1 process that it had left behind ended now" in done.stderr
+    assert "no stack is running" in done.stderr
+    assert not alive(family)
+
+
 @pytest.mark.slow
 def test_a_worktree_that_was_removed_stays_so(
     repo: Callable[[int], list[Path]], detached_at: "Callable[[Path], Detached]", cli: "Cli"
@@ -167,6 +194,7 @@ def test_without_all_of_its_state_it_is_found_all_the_same(
     assert not list((home / "state/portweave/stacks").glob("*.json"))
 
 
+@pytest.mark.slow
 def test_nobody_says_that_nothing_runs_where_its_state_cannot_be_put_back(
     detached: "Detached", project: Path, home: Path
 ) -> None:
@@ -202,6 +230,7 @@ def test_without_its_record_a_killed_stack_is_ended(
     assert [path.suffix for path in record.parent.iterdir()] == [".lock"]
 
 
+@pytest.mark.slow
 def test_without_its_socket_it_can_still_be_stopped(detached: "Detached", project: Path) -> None:
     write(project, PAIR)
     detached.up()

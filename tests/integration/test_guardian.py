@@ -122,6 +122,7 @@ def test_the_guardian_ends_dependents_before_what_they_depend_on(
     assert (project / "ends").read_text().splitlines() == ENDS
 
 
+@pytest.mark.slow
 def test_no_terminal_hangs_up_when_the_supervisor_is_killed(
     project: Path, detached: "Detached"
 ) -> None:

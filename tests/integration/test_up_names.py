@@ -149,6 +149,7 @@ def test_names_follow_the_instances(web: Web, cli: "Cli", project: Path) -> None
     assert web.names() == []
 
 
+@pytest.mark.slow
 def test_a_name_that_is_given_back_is_taken(
     web: Web, cli: "Cli", project: Path, eventually: Callable[..., None]
 ) -> None:

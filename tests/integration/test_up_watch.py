@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.stacks import write
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 SAY = f"{sys.executable} -u -c \"import sys, time; print(open('said').read()); time.sleep(99)\""
 
 
+@pytest.mark.slow
 def test_a_burst_of_changes_is_one_restart_and_what_git_ignores_is_none(
     repo: "Callable[[int], list[Path]]",
     up: "StartUp",

@@ -59,7 +59,7 @@ def test_nor_is_the_next_answer_begun(
     # As many as fill what is on the way, so that one of them is the first that is too much.
     with proxy(a=service(serve).port).connect() as caller:
         caller.send(ASK.format("") * 200 + ASK.format("large"))
-        is_blocked.wait(2)
+        is_blocked.wait(0.5)
         assert sent < MOST_BYTES
         for _ in range(200):
             assert caller.answer().endswith(bytes(9))
