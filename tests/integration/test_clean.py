@@ -143,6 +143,7 @@ def test_what_cannot_be_removed_is_told(folder: Path, cli: "Cli") -> None:
     assert f"{folder}/.portweave: " in done.stderr
 
 
+@pytest.mark.slow
 def test_a_running_stack_is_not_touched(
     folder: Path, home: Path, cli: "Cli", detached: "Detached", tmp_path: Path
 ) -> None:

@@ -140,6 +140,7 @@ def test_it_offers_files_where_a_file_is_meant(shell: StartShell, project: Path)
     assert folders in ({"folder"}, {"folder/"}, {"compopt -o dirnames"})
 
 
+@pytest.mark.slow
 def test_it_knows_what_runs(
     shell_of: Callable[[str, Path], Shell], cli: "Cli", project: Path, detached: "Detached"
 ) -> None:

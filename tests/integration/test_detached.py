@@ -252,6 +252,7 @@ def test_a_second_up_runs_a_job_that_is_done_once_more_only_where_it_is_named(
     assert "started job" in detached("start", "job").stderr
 
 
+@pytest.mark.slow
 def test_a_second_up_from_elsewhere_finds_nothing_defined_otherwise(
     detached: "Detached", project: Path
 ) -> None:

@@ -55,6 +55,7 @@ def test_it_ends_in_its_own_order_with_the_service_that_it_is(
     assert (inner / "ends").read_text().splitlines() == ENDS
 
 
+@pytest.mark.slow
 def test_so_it_does_when_the_outer_supervisor_is_killed(inner: Path, detached: "Detached") -> None:
     detached.look()
     guardian = detached.guardian()

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.conftest import Cli
     from tests.integration.conftest import StartUp
@@ -18,6 +20,7 @@ time.sleep(1000)
 """
 
 
+@pytest.mark.slow
 def test_each_keeps_its_own_logs_memory_and_variables(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:

@@ -40,6 +40,7 @@ sys.exit(asyncio.run(run(Work(stack, Options(tag="t"), 0.0))))
 """
 
 
+@pytest.mark.slow
 def test_what_cannot_be_ended_is_named(spawned: "Spawn", cli: "Cli", project: Path) -> None:
     process = spawned(
         [sys.executable, "-I", "-c", UNKILLABLE],

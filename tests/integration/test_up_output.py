@@ -96,6 +96,7 @@ def test_a_prompt_is_shown_while_its_line_is_open(project: Path, up: "StartUp") 
     assert stack.stop() == 130
 
 
+@pytest.mark.slow
 def test_output_that_is_left_in_the_pipe_at_the_end_is_shown(project: Path, up: "StartUp") -> None:
     write_program(
         project,
@@ -320,6 +321,7 @@ def test_colours_reach_a_pipe_as_they_are_wanted(
     assert stack.printed == shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "env"), [(("--no-color",), {}), ((), {"TERM": "dumb"})], ids=["refused", "dumb"]
 )

@@ -63,6 +63,7 @@ def test_a_burst_of_changes_is_one_restart_and_what_git_ignores_is_none(
     assert stack.stop() == 130
 
 
+@pytest.mark.slow
 def test_up_watch_looks_at_the_folders_of_services_that_do_not_say_what_to_watch(
     project: Path, up: "StartUp"
 ) -> None:

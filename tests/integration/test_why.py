@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.stacks import write
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ services:
 """
 
 
+@pytest.mark.slow
 def test_the_cause_the_culprit_and_what_has_changed_are_told(
     project: Path, up: "StartUp", cli: "Cli", git: "Git"
 ) -> None:
