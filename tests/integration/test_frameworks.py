@@ -52,7 +52,7 @@ def test_it_listens_on_its_port(
     stack = up(project, env=with_vite)
     stack.wait_for("site ready on")
     port = stack.port("SITE_PORT")
-    assert f"--port {port} --strictPort --host 127.0.0.1" in stack.printed
+    stack.wait_for(f"--port {port} --strictPort --host 127.0.0.1")
     assert stack.ask("SITE_PORT", "/")[0] == 200
     stack.stop()
 
