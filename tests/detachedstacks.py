@@ -84,6 +84,14 @@ class Detached:
         [child] = self.guardian().children()
         return child
 
+    def kill_both(self) -> None:
+        """Kill both, so that nobody is there to end the services."""
+        guardian, supervisor = self.guardian(), self.supervisor()
+        # One that is stopped cannot act between the two signals.
+        supervisor.suspend()
+        guardian.kill()
+        supervisor.kill()
+
     def look(self) -> list[psutil.Process]:
         """All processes of it, which are not to be left behind."""
         guardian = self.guardian()

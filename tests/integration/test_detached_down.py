@@ -89,9 +89,7 @@ def test_down_after_a_kill_finds_nothing_left(
     guardian, supervisor = detached.guardian(), detached.supervisor()
     services = [one for one in family if one.pid not in (guardian.pid, supervisor.pid)]
     if victim == "both":
-        supervisor.suspend()
-        guardian.kill()
-        supervisor.kill()
+        detached.kill_both()
         # Those with a terminal have been hung up on already.
         assert "no stack is running" in detached("down").stderr
     else:
@@ -107,10 +105,7 @@ def test_down_ends_what_has_been_killed_since_it_began(
     write(project, "services: {web: {command: sleep 1000, port: false, tty: false}}\n")
     detached.up()
     family = detached.look()
-    supervisor, guardian = detached.supervisor(), detached.guardian()
-    supervisor.suspend()
-    guardian.kill()
-    supervisor.kill()
+    detached.kill_both()
     # Without the look that each command begins with.
     code = "from portweave.args import Args; from portweave.verbs import down; down.run(Args())"
     done = subprocess.run(
@@ -218,10 +213,7 @@ def test_without_its_record_a_killed_stack_is_ended(
     write(project, "services: {web: {command: sleep 1000, port: false, tty: false}}\n")
     detached.up()
     family = detached.look()
-    guardian, supervisor = detached.guardian(), detached.supervisor()
-    supervisor.suspend()
-    guardian.kill()
-    supervisor.kill()
+    detached.kill_both()
     [record] = (home / "state/portweave/stacks").glob("*.json")
     record.unlink()
     record.with_suffix(".lock").unlink()
