@@ -138,7 +138,9 @@ def _dispatch(words: list[str], args: Args) -> int:
         verb = "version"
     if verb in ("", "help"):
         asked = args.flag("help") or verb == "help"
-        if words and words[0] in VERBS:
+        if words and words[0] not in VERBS:
+            raise _unknown(words[0])
+        if words:
             print(_verb_help(words[0]))
         else:
             print(_help(), file=sys.stdout if asked else sys.stderr)

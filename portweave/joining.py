@@ -184,7 +184,7 @@ def join(
         else:
             say(f"{where}, with all that was asked for")
         if _differs(change):
-            _hint_at_reload(client)
+            tell_newer(client)
         if timeout_s is None:
             _follow(client, names, plan, began_ns, plain=plain)
             return []
@@ -292,14 +292,21 @@ def _follow(
         raise
 
 
-def _hint_at_reload(client: Client) -> None:
-    """Tell what a reload would change: it plans with the stack's own variables, not with ours."""
+def tell_newer(client: Client) -> None:
+    """Tell whether the definition files and `.env` say otherwise by now, and what applies that.
+
+    They are planned with the stack's own variables, not with those of this shell.
+
+    Args:
+        client: Connected to the stack's supervisor.
+    """
     origin = client.call("/supervisor/origin")
-    if not is_object(origin):
+    if not is_object(origin) or "workingDir" not in origin:
         return
     try:
         plan = plan_parts(parts_of(origin), may_be_idle=True, dry_run=True)[2]
-    except PortweaveError:  # a reload will say why
+    except PortweaveError as error:
+        say(f"the definitions cannot be read any more, the stack goes on without: {error.message}")
         return
     answer = client.call("/supervisor/apply", as_json(plan), {"dryRun": True})
     if differing := _differs(answer.get("change") if is_object(answer) else None):

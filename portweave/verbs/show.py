@@ -42,6 +42,6 @@ def _show(args: Args) -> int:
         return 0
     folder = root.rpartition("/")[2]
     text = banner(folder, entry.namespace, project.rows(), entry.ports, reused=True)
-    # Without a newline at the end, as npm portweave prints it.
-    sys.stdout.write(text)
+    # npm portweave ends without a newline, and a prompt would stand behind the last port.
+    print(text)
     return 0

@@ -2,6 +2,7 @@
 
 from portweave.args import Args, Operands, Option
 from portweave.asking import STACK, act, names_of
+from portweave.verbs.restart import tell_newer_definitions
 
 OPTIONS = (STACK, Option("--no-deps", about="do not start what they depend on"))
 USAGE = "[--no-deps] [--json] [SERVICE …]"
@@ -15,7 +16,7 @@ what they depend on; without names all that `up` started. It does not wait until
 
 def run(args: Args) -> int:
     """Start them."""
-    return act(
+    status = act(
         args,
         "/supervisor/start",
         names_of(args),
@@ -23,3 +24,5 @@ def run(args: Args) -> int:
         did="started",
         nothing="all of that runs already",
     )
+    tell_newer_definitions(args)
+    return status

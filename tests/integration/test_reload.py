@@ -55,6 +55,20 @@ def test_scale_leaves_the_others_alone(detached: "Detached", project: Path) -> N
     assert list(detached.ps()) == ["zoo"]
 
 
+def test_a_restart_tells_of_what_is_defined_otherwise_by_now(
+    detached: "Detached", project: Path
+) -> None:
+    write(project, f"services: {{api: {IDLE}, zoo: {IDLE}}}\n")
+    detached.up()
+    assert "otherwise" not in detached("restart", "api").stderr
+    (project / ".env").write_text("GREETING=two\n")
+    for verb in ("restart", "start"):
+        said = detached(verb, "api").stderr
+        assert "defined otherwise by now: api, zoo; portweave reload applies it" in said
+    write(project, "services: {api: 3}\n")
+    assert "the definitions cannot be read any more" in detached("restart", "api").stderr
+
+
 @pytest.mark.slow
 def test_scaling_up_while_it_scales_down(detached: "Detached", project: Path) -> None:
     slow = "{command: 'trap \"\" TERM; echo up; sleep 99', port: false, ready: {log: up}, "

@@ -37,7 +37,7 @@ def test_show_prints_what_run_has_said(cli: Cli, repo: Repo, pool: Pool) -> None
         "[portweave] worktree: shop (namespace: main)\n"
         "[portweave] reusing existing allocation:\n"
         f"  web  → {pool.start}     (WEB_PORT)\n"
-        f"  api  → {pool.start + 1}     (API_PORT)"
+        f"  api  → {pool.start + 1}     (API_PORT)\n"
     )
 
 

@@ -33,7 +33,7 @@ def test_the_version_is_asked_for_before_and_after_a_verb(words: str, capsys: Ca
     assert __version__ in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", ["-h", "--help", "help", "help nothing"])
+@pytest.mark.parametrize("words", ["-h", "--help", "help"])
 def test_help_lists_all_commands_and_global_options(words: str, capsys: Capture) -> None:
     assert main(words.split()) == 0
     out = capsys.readouterr().out
@@ -41,6 +41,17 @@ def test_help_lists_all_commands_and_global_options(words: str, capsys: Capture)
         assert re.search(rf"^  {verb} +{re.escape(about)}$", out, re.MULTILINE)
     for option in GLOBAL_OPTIONS:
         assert option.flags[-1] in out
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"), [("restrat", "did you mean restart?"), ("qqq", "lists the commands")]
+)
+def test_help_of_what_is_no_command_is_an_error(word: str, hint: str, capsys: Capture) -> None:
+    assert main(["help", word]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"unknown command '{word}' (PW0601)" in captured.err
+    assert hint in captured.err
 
 
 def test_without_a_verb_help_goes_to_stderr_and_it_is_an_error(capsys: Capture) -> None:
