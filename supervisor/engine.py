@@ -51,9 +51,10 @@ class Engine:
         return [*self._left, *(text for one in self.services.values() for text in one.left)]
 
     def muster(self, plans: tuple[InstancePlan, ...], *, resident: bool) -> None:
-        """Make all instances; nobody is wanted yet."""
+        """Make all instances; none is wanted yet. A fleet that was closed before stays so."""
         self.services = {plan.name: self._make(plan) for plan in plans}
-        self.fleet, _ = fleets.muster(plans, frozenset(), 0.0, resident=resident)
+        closing = self.fleet.closing
+        self.fleet, _ = fleets.muster(plans, frozenset(), 0.0, resident=resident, closing=closing)
 
     def serve(self, tasks: Group) -> None:
         """Have the services carry out what they are ordered."""

@@ -200,11 +200,8 @@ class Stack:
         self.engine.muster(self.plan.instances, resident=self._options.detached)
         self._note_endings()
         self.engine.serve(tasks)
-        if self._ended_by is None:
-            self.engine.want(self.plan.wanted)
-        else:
-            # A signal was quicker, and there is nothing to start.
-            self.engine.close()
+        # Where a signal or a client was quicker the fleet is closed, and this starts nothing.
+        self.engine.want(self.plan.wanted)
         # After the first services have been spawned, for they do not need it to start.
         tasks.start(self._settle_in)
         tasks.start(Watcher(self.engine, self.view.say).run)
@@ -360,9 +357,6 @@ class Stack:
 
     def close(self) -> None:
         """Stop all, dependents first."""
-        if not self.engine.services:
-            # Nothing has been started yet, and nothing will be.
-            return
         self.engine.close()
         if not self.view.interactive and (line := stopping(self.engine.fleet)):
             # Behind what is still to be told.
@@ -471,7 +465,9 @@ class Stack:
         """Whether the end of one service is to end all."""
         lives, plans = self.engine.fleet.lives, self.engine.fleet.plans
         source = self._options.exit_code_from
-        if source is not None and lives[source].phase in (*ENDED, Phase.BLOCKED, Phase.COMPLETED):
+        if source is not None and (
+            source not in lives or lives[source].phase in (*ENDED, Phase.BLOCKED, Phase.COMPLETED)
+        ):
             return True
         return self._options.abort_on_exit and any(
             lives[name].phase in ENDED
@@ -495,7 +491,10 @@ class Stack:
             return 0
         source = self._options.exit_code_from
         if source is not None:
-            life = self.engine.fleet.lives[source]
+            life = self.engine.fleet.lives.get(source)
+            if life is None:
+                # It was taken out of the definitions, or scaled down.
+                return 0
             is_bad = life.phase in (Phase.FAILED, Phase.BLOCKED) or life.exit_status is None
             return life.exit_status or int(is_bad)
         if failed := fleets.failures(self.engine.fleet):

@@ -3,6 +3,9 @@
 Instances start the moment their own needs are met, never level by level, and stop when what depends
 on them has gone. `step` is the one door: an event for one instance, or for all, goes in, and what
 every instance has to do about it comes out.
+
+From every state `close` leads to the end: once each stop is answered `is_over` holds, in a fleet
+without instances at once. After it nothing is started, whatever is asked for.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping
@@ -61,6 +64,7 @@ def muster(
     now_s: float,
     *,
     resident: bool = False,
+    closing: bool = False,
 ) -> tuple[Fleet, Orders]:
     """A fleet in which `wanted` are to run, and what to do first."""
     fleet = Fleet(
@@ -68,6 +72,7 @@ def muster(
         {plan.name: Life() for plan in plans},
         frozenset(),
         resident=resident,
+        closing=closing,
     )
     return want(fleet, wanted, now_s)
 

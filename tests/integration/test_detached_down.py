@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -41,6 +42,23 @@ def test_down_kills_what_does_not_end_in_time(
     detached.down("-t", limit)
     # They have twenty seconds by their own definition.
     assert time.monotonic() - began_s < 5
+
+
+@pytest.mark.parametrize("number", [None, signal.SIGTERM], ids=["down", "sigterm"])
+def test_a_stack_whose_last_service_has_gone_can_be_ended(
+    detached: "Detached", project: Path, number: int | None
+) -> None:
+    write(project, f"services: {{web: {IDLE}}}\n")
+    detached.up()
+    detached("scale", "web=0")
+    assert detached.ps() == {}
+    if number is None:
+        detached.down("--timeout", "10")
+    else:
+        guardian = detached.guardian()
+        guardian.send_signal(number)
+        guardian.wait(10)
+        assert not detached.record()
 
 
 def test_down_shortens_the_end_of_what_is_being_stopped(

@@ -87,7 +87,7 @@ class Run:
 @st.composite
 def stacks(draw: st.DrawFn) -> tuple[InstancePlan, ...]:
     plans: list[InstancePlan] = []
-    for number, name in enumerate(NAMES[: draw(st.integers(1, len(NAMES)))]):
+    for number, name in enumerate(NAMES[: draw(st.integers(0, len(NAMES)))]):
         earlier: set[str] = set()
         if number:
             earlier = draw(st.sets(st.sampled_from(NAMES[:number]), min_size=1))
@@ -172,9 +172,10 @@ class Stack(RuleBasedStateMachine):
     @initialize(plans=stacks(), data=st.data())
     def begin(self, plans: tuple[InstancePlan, ...], data: st.DataObject) -> None:
         self.runs = {plan.name: Run() for plan in plans}
-        left_out = data.draw(st.none() | st.sampled_from([plan.name for plan in plans]))
-        wanted = frozenset(self.runs) - {left_out} or frozenset(self.runs)
-        self.take(muster(plans, wanted, 0))
+        left_out = data.draw(st.sets(st.sampled_from(NAMES), max_size=1))
+        wanted = frozenset(self.runs) - left_out or frozenset(self.runs)
+        resident, closing = data.draw(st.booleans()), data.draw(st.integers(0, 9)) == 0
+        self.take(muster(plans, wanted, 0, resident=resident, closing=closing))
 
     def one(self, index: int, names: list[str]) -> str:
         return names[index % len(names)]
@@ -239,28 +240,26 @@ class Stack(RuleBasedStateMachine):
         chosen = names & set(self.fleet.plans)
         if with_them:
             chosen = with_needs(self.fleet, chosen)
+        self.take(want(self.fleet, chosen, self.now_s))
+        # What is to go for good is not started any more.
+        lives = [self.fleet.lives[name] for name in chosen - self.fleet.dropped]
         if not self.fleet.closing:
-            self.take(want(self.fleet, chosen, self.now_s))
-            # What is to go for good is not started any more.
-            lives = [self.fleet.lives[name] for name in chosen - self.fleet.dropped]
             assert all(life.wanted or life.phase is Phase.COMPLETED for life in lives)
 
     @rule(names=st.sets(st.sampled_from(NAMES)))
     def the_user_stops(self, names: set[str]) -> None:
-        if not self.fleet.closing:
-            self.take(rest(self.fleet, names & set(self.fleet.plans), self.now_s))
+        self.take(rest(self.fleet, names & set(self.fleet.plans), self.now_s))
 
     @rule(names=st.sets(st.sampled_from(NAMES)))
     def the_user_restarts(self, names: set[str]) -> None:
-        if not self.fleet.closing:
-            self.take(restart(self.fleet, names & set(self.fleet.plans), self.now_s))
+        self.take(restart(self.fleet, names & set(self.fleet.plans), self.now_s))
 
     @rule(index=INDEX, again=st.booleans(), drop=st.booleans())
     def a_definition_changes(self, index: int, again: bool, drop: bool) -> None:
-        if self.fleet.closing or not self.fleet.plans:
+        if not self.fleet.plans:
             return
         name = self.one(index, sorted(self.fleet.plans))
-        if drop and len(self.fleet.plans) > 1:
+        if drop:
             plans = [plan for plan in self.fleet.plans.values() if plan.name != name]
             self.take(adopt(self.fleet, plans, again=(), dropped=[name], now_s=self.now_s))
             return
@@ -271,7 +270,12 @@ class Stack(RuleBasedStateMachine):
         changed = [name] if again else []
         self.take(adopt(self.fleet, plans, again=changed, dropped=(), now_s=self.now_s))
 
-    @precondition(lambda self: len(self.ordered() + self.alive()) > 2)
+    @rule()
+    def all_services_are_taken_out(self) -> None:
+        dropped = list(self.fleet.plans)
+        self.take(adopt(self.fleet, (), again=(), dropped=dropped, now_s=self.now_s))
+
+    @precondition(lambda self: len(self.ordered() + self.alive()) != 1)
     @rule()
     def the_user_ends_it(self) -> None:
         self.take(close(self.fleet, self.now_s))
@@ -304,7 +308,8 @@ class Stack(RuleBasedStateMachine):
         # This also says that no wait is left without somebody who can end it.
         rests = any(lives[name].phase is Phase.STOPPED for name in self.fleet.rested)
         still = not under_way and not due
-        assert is_over(self.fleet) == (still and (self.fleet.closing or not rests))
+        kept = self.fleet.resident or rests
+        assert is_over(self.fleet) == (still and (self.fleet.closing or not kept))
         if still:
             assert not self.fleet.leaving
             assert not self.fleet.dropped
@@ -328,8 +333,8 @@ class Stack(RuleBasedStateMachine):
             assert is_decided(self.fleet)
 
     def teardown(self) -> None:
-        """Stopping all comes to its end: every wait ends when each stop is answered."""
-        if not self.runs:
+        """From every state, the empty one included, `close` leads to the end."""
+        if not hasattr(self, "fleet"):
             return
         self.take(close(self.fleet, self.now_s))
         while not is_over(self.fleet):
