@@ -158,14 +158,7 @@ class Environments:
         if port is not None:
             own["PORT"] = str(port)
             forced["PORTWEAVE_URL"] = self.url(service, number, port)
-        default = {
-            # What a pipe is read by wants lines as they are written.
-            "PYTHONUNBUFFERED": "1",
-            "COMPOSE_PROJECT_NAME": compose_name(project.name, namespace),
-            **({} if self._names is None else self._names.variables),
-        }
-        return [
-            Layer("default", default),
+        layers = [
             *self._below,
             *self._of_service[service.name],
             *self._shared,
@@ -173,6 +166,21 @@ class Environments:
             Layer("environment", self._environment(service)),
             Layer("forced", forced),
         ]
+        default = {
+            # What a pipe is read by wants lines as they are written.
+            "PYTHONUNBUFFERED": "1",
+            "COMPOSE_PROJECT_NAME": compose_name(project.name, namespace),
+            **self._trusted(layers),
+        }
+        return [Layer("default", default), *layers]
+
+    def _trusted(self, layers: "Sequence[Layer]") -> dict[str, str]:
+        """The variables that make a service trust the proxy, and overrule none of these layers."""
+        if self._names is None or not self._names.variables:
+            return {}
+        from portweave.supervisor.proxy.cafiles import without_overruling
+
+        return without_overruling(self._names.variables, merged(layers))
 
     def url(self, service: "Service", number: int, port: int) -> str:
         """Where an instance is told that it is reached.

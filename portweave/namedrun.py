@@ -11,6 +11,7 @@ from portweave.labels import is_hostname
 from portweave.leases import take_lease
 from portweave.packagescripts import scripts_of
 from portweave.supervisor.core.frameworks import fit
+from portweave.supervisor.proxy.cafiles import without_overruling
 from portweave.supervisor.proxy.station import find_proxy, open_store, url_to_be
 from portweave.webnames import domain_of, hostname_of, trust_variables
 
@@ -83,7 +84,7 @@ def name_command(
     fitting = fit(words, lambda folder, name: scripts_of(os.path.join(cwd, folder)).get(name))
     if fitting is not None:
         words = [*words, *fitting.with_port(port)]
-    env = {name: text for name, text in trusted.items() if name not in environ}
+    env = without_overruling(trusted, environ)
     env |= {"PORT": str(port), "HOST": "127.0.0.1", "PORTWEAVE_URL": url}
     return Named(words, env, lines)
 

@@ -5,13 +5,14 @@ import os
 from portweave.allocator.naming import project_name
 from portweave.allocator.registry import load, registry_path
 from portweave.allocator.routenames import Place, domain, route_name
-from portweave.errors import PortweaveError, UsageError
+from portweave.errors import PortweaveError
 from portweave.supervisor.paths import live_stacks, read_record, stack_key, stacks_dir
 from portweave.supervisor.proxy.station import (
     find_proxy,
     open_store,
     port_to_be,
     state_folder,
+    wanted_port,
     wants_tls,
 )
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _HOST = "127.0.0.1"
 _NEVER = frozenset({"0", "false", "no", "off"})
-_LARGEST_PORT = 65535
 
 
 class Names:
@@ -129,21 +129,6 @@ def trust_variables(scheme: str, environ: "Mapping[str, str]") -> dict[str, str]
 def wants_names(environ: "Mapping[str, str]") -> bool:
     """Whether the user's environment allows a proxy: not with `PORTWEAVE_PROXY=0`."""
     return environ.get("PORTWEAVE_PROXY", "").lower() not in _NEVER
-
-
-def wanted_port(environ: "Mapping[str, str]") -> int | None:
-    """Where the proxy is to listen, as `PORTWEAVE_PROXY_PORT` says; None for 1355 or the next free.
-
-    Raises:
-        UsageError: It says something else.
-    """
-    text = environ.get("PORTWEAVE_PROXY_PORT", "")
-    if not text:
-        return None
-    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST_PORT))
-    if not is_number or not 0 < int(text) <= _LARGEST_PORT:
-        raise UsageError(f"PORTWEAVE_PROXY_PORT takes 1 to {_LARGEST_PORT}, received {text!r}")
-    return int(text)
 
 
 def proxy_words(environ: "Mapping[str, str]") -> list[str]:

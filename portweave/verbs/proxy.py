@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from portweave.allocator.routes import RouteStore
 
 OPTIONS = (
-    Option("-p", "--port", metavar="PORT", about="listen there, instead of 1355 or the next free"),
+    Option(
+        "-p", "--port", metavar="PORT", about="where to listen (else PORTWEAVE_PROXY_PORT, 1355)"
+    ),
     Option("--state-dir", metavar="DIR", values="folders", about="the folder of the routes"),
     Option("--wildcard", about="a name without a route is for its longest parent's"),
     Option("--tls", about="speak HTTPS, with certificates of a CA of your own (PORTWEAVE_TLS=1)"),
@@ -44,12 +46,13 @@ def run(args: Args) -> int:
             f"proxy does not know '{words[-1]}'" if words else "proxy start, stop, status or run?",
             hint=f"portweave proxy {USAGE}",
         )
-    from portweave.supervisor.proxy.station import make_folder, open_store
+    from portweave.supervisor.proxy.station import make_folder, open_store, wanted_port
 
     store = open_store(args.text("state_dir"), os.environ)
     port = port_from(args.text("port"))
     linger_s: float | None = None
     if words[0] in ("run", "start"):
+        port = wanted_port(os.environ) if port is None else port
         linger_s = _linger_from(args)
         make_folder(store)
     match words[0]:
@@ -119,7 +122,7 @@ def _start(store: "RouteStore", port: int | None, args: Args) -> int:
 
         open_authority(state_folder(store))
     command = words(
-        port=args.text("port"),
+        port=None if port is None else str(port),
         state_dir=args.text("state_dir"),
         wildcard=args.flag("wildcard"),
         tls=is_secure,

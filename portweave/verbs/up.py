@@ -83,7 +83,8 @@ PORTWEAVE_URL: http://NAME.PROJECT.localhost:1355, in a linked worktree
 http://NAME.WORKTREE.PROJECT.localhost:1355. The proxy that passes these on is started with the
 first stack, and ends 30 s after the last one. With --no-proxy, or PORTWEAVE_PROXY=0 in the
 environment, there is none, and the URL is http://127.0.0.1:PORT. With PORTWEAVE_TLS=1 it speaks
-HTTPS, and all these URLs begin so; services find its CA in NODE_EXTRA_CA_CERTS and SSL_CERT_FILE.
+HTTPS, and all these URLs begin so; services find its CA in NODE_EXTRA_CA_CERTS, SSL_CERT_FILE,
+CURL_CA_BUNDLE, REQUESTS_CA_BUNDLE and AWS_CA_BUNDLE.
 
 Exit status: 0 when all ended well, 1 when a service failed for good, 130 after Ctrl-C, 143 after
 SIGTERM, with --exit-code-from that of the service.

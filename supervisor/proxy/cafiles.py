@@ -10,7 +10,7 @@ from portweave.allocator.files import read_all, sync_folder, write_new
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 # Debian and Arch, Fedora, SUSE, macOS and Alpine: as Go's crypto/x509 looks for them.
 SYSTEM_ROOTS = (
@@ -20,6 +20,17 @@ SYSTEM_ROOTS = (
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+
+# Of OpenSSL, curl (curl(1), ENVIRONMENT), Python's requests (its documentation, SSL Cert
+# Verification) and the AWS programs: each reads its file in place of what it trusts otherwise.
+_BUNDLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE")
+# The variables that a program would read if the first were not set.
+_HIDES: "Mapping[str, tuple[str, ...]]" = {
+    "CURL_CA_BUNDLE": ("SSL_CERT_DIR", "SSL_CERT_FILE"),
+    "REQUESTS_CA_BUNDLE": ("CURL_CA_BUNDLE",),
+    "AWS_CA_BUNDLE": ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+}
+_SYSTEM_PATHS = frozenset({*SYSTEM_ROOTS, *map(os.path.dirname, SYSTEM_ROOTS)})
 
 
 def ca_path(folder: str) -> str:
@@ -65,12 +76,36 @@ def bundle(folder: str, candidates: "Sequence[str]" = SYSTEM_ROOTS) -> str | Non
 
 
 def variables(folder: str) -> dict[str, str]:
-    """What has programs trust the authority besides all else; nothing where there is none."""
+    """The variables that make programs trust the authority besides all else; by name.
+
+    Args:
+        folder: The state folder; without an authority in it there are none.
+    """
     own = ca_path(folder)
     if not os.path.isfile(own):
         return {}
     both = bundle(folder)
-    return {"NODE_EXTRA_CA_CERTS": own} | ({} if both is None else {"SSL_CERT_FILE": both})
+    return {"NODE_EXTRA_CA_CERTS": own} | ({} if both is None else dict.fromkeys(_BUNDLES, both))
+
+
+def without_overruling(
+    variables: "Mapping[str, str]", given: "Mapping[str, str]"
+) -> dict[str, str]:
+    """The variables of `variables` that leave in force what the user has set.
+
+    A program looks at several of these, and takes the first that is set.
+
+    Args:
+        variables: From `variables`.
+        given: The variables that the user has set. One that names the system's own roots hides
+            nothing: the bundle holds these.
+    """
+    own = {name for name, path in given.items() if path not in _SYSTEM_PATHS}
+    return {
+        name: path
+        for name, path in variables.items()
+        if name not in given and own.isdisjoint(_HIDES.get(name, ()))
+    }
 
 
 def save(path: str, data: bytes, mode: int) -> None:

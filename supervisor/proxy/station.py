@@ -15,13 +15,14 @@ from portweave.allocator.leases import state_dir
 from portweave.allocator.listeners import listening
 from portweave.allocator.processes import command_of, started_at
 from portweave.allocator.routes import RouteStore
-from portweave.errors import ProxyRunningError, StateUnwritableError
+from portweave.errors import ProxyRunningError, StateUnwritableError, UsageError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_PORT = 1355
+_LARGEST_PORT = 65535
 _PORTS_TRIED = 100
 _LOCK = "proxy.lock"
 _OWNER = "proxy.owner"
@@ -44,10 +45,29 @@ def wants_tls(environ: "Mapping[str, str]") -> bool:
     return environ.get("PORTWEAVE_TLS", "").lower() in _YES
 
 
+def wanted_port(environ: "Mapping[str, str]") -> int | None:
+    """Where the proxy is to listen, as `PORTWEAVE_PROXY_PORT` says; None for 1355 or the next free.
+
+    Raises:
+        UsageError: It says something else.
+    """
+    text = environ.get("PORTWEAVE_PROXY_PORT", "")
+    if not text:
+        return None
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST_PORT))
+    if not is_number or not 0 < int(text) <= _LARGEST_PORT:
+        raise UsageError(f"PORTWEAVE_PROXY_PORT takes 1 to {_LARGEST_PORT}, received {text!r}")
+    return int(text)
+
+
 def url_to_be(hostname: str, environ: "Mapping[str, str]") -> str:
-    """Where a name would be reached if a proxy were started now, and its usual port were free."""
+    """Where a name would be reached if a proxy were started now, and its first port were free.
+
+    Raises:
+        UsageError: The port that is wanted is none.
+    """
     scheme = "https" if wants_tls(environ) else "http"
-    return f"{scheme}://{hostname}:{DEFAULT_PORT}"
+    return f"{scheme}://{hostname}:{wanted_port(environ) or DEFAULT_PORT}"
 
 
 def open_store(folder: str | None, environ: "Mapping[str, str]") -> RouteStore:

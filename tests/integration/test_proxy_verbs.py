@@ -198,10 +198,13 @@ def test_start_status_and_stop(cli: "Cli", home: Path, tmp_path: Path) -> None:
         assert folder.stat().st_mode & 0o777 == 0o700
         again = cli("proxy", "start", cwd=tmp_path)
         assert f"runs already, and listens on http://127.0.0.1:{port} (pid {pid})" in again.stderr
-        assert cli("proxy", "start", "--port", str(port), cwd=tmp_path).returncode == 0
-        other = cli("proxy", "start", "--port", str(port + 1), cwd=tmp_path)
-        assert other.returncode == 1
-        assert f"(pid {pid}), and listens on port {port} (PW1105)" in other.stderr
+        wish = {"PORTWEAVE_PROXY_PORT": str(port + 1)}
+        for words, env in (((), wish), (("--port", str(port + 1)), {})):
+            other = cli("proxy", "start", *words, cwd=tmp_path, env=env)
+            assert other.returncode == 1
+            assert f"(pid {pid}), and listens on port {port} (PW1105)" in other.stderr
+        same = cli("proxy", "start", "--port", str(port), cwd=tmp_path, env=wish)
+        assert same.returncode == 0
         strange = cli("proxy", "start", "--linger", "abc", cwd=tmp_path)
         assert strange.returncode == 1
         assert "--linger" in strange.stderr

@@ -7,8 +7,8 @@ import pytest
 from portweave.allocator.worktree import Worktree
 from portweave.errors import UsageError
 from portweave.procfiles.model import Origin, Service
-from portweave.supervisor.proxy.station import url_to_be
-from portweave.webnames import Names, names_of, wanted_port
+from portweave.supervisor.proxy.station import url_to_be, wanted_port
+from portweave.webnames import Names, names_of
 
 WORKTREE = Worktree("/code/shop", "/code/shop/.git", "/code/shop", "main")
 
@@ -53,6 +53,8 @@ def test_the_user_may_choose_https(tmp_path: Path, text: str, scheme: str) -> No
     env = {"HOME": "/nowhere", "XDG_STATE_HOME": str(tmp_path), "PORTWEAVE_TLS": text}
     env["PORTWEAVE_PROXY_PORT"] = "4"
     assert names_of("shop", WORKTREE, env).scheme == scheme
+    assert url_to_be("a.localhost", env) == f"{scheme}://a.localhost:4"
+    del env["PORTWEAVE_PROXY_PORT"]
     assert url_to_be("a.localhost", env) == f"{scheme}://a.localhost:1355"
 
 

@@ -97,4 +97,37 @@ def test_variables(tmp_path: Path) -> None:
     open_authority(str(tmp_path))
     found = cafiles.variables(str(tmp_path))
     assert found["NODE_EXTRA_CA_CERTS"] == str(tmp_path / "ca.pem")
-    assert found.keys() <= {"NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"}
+    bundles = {name: path for name, path in found.items() if name != "NODE_EXTRA_CA_CERTS"}
+    names = {"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE"}
+    assert bundles.keys() in (set(), names)
+    assert set(bundles.values()) <= {str(tmp_path / "ca-bundle.pem")}
+
+
+@pytest.mark.parametrize(
+    ("given", "left_out"),
+    [
+        ({}, set[str]()),
+        ({"AWS_CA_BUNDLE": ""}, {"AWS_CA_BUNDLE"}),
+        # curl(1) reads SSL_CERT_FILE, and requests reads CURL_CA_BUNDLE, where its own is not set.
+        ({"SSL_CERT_FILE": "/mine.pem"}, {"SSL_CERT_FILE", "CURL_CA_BUNDLE"}),
+        ({"SSL_CERT_DIR": "/mine"}, {"CURL_CA_BUNDLE"}),
+        (
+            {"CURL_CA_BUNDLE": "/mine.pem"},
+            {"CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE"},
+        ),
+        ({"REQUESTS_CA_BUNDLE": "/mine.pem"}, {"REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE"}),
+        # The system's own roots are in the bundle.
+        (
+            {"SSL_CERT_DIR": "/etc/ssl/certs", "SSL_CERT_FILE": "/etc/ssl/cert.pem"},
+            {"SSL_CERT_FILE"},
+        ),
+        ({"NODE_EXTRA_CA_CERTS": "/mine.pem"}, {"NODE_EXTRA_CA_CERTS"}),
+    ],
+)
+def test_no_variable_hides_what_the_user_has_set(given: dict[str, str], left_out: set[str]) -> None:
+    names = {
+        *("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "CURL_CA_BUNDLE"),
+        *("REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE"),
+    }
+    variables = dict.fromkeys(names, "/ca.pem")
+    assert names - cafiles.without_overruling(variables, given).keys() == left_out
