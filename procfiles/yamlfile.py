@@ -18,6 +18,7 @@ from portweave.procfiles.tree import Document, Keys, Node, NodeValue, Number, pl
 # Far more than a stack has; a text of a few lines can ask for billions.
 MOST_NODES = 20_000
 MOST_LEVELS = 64
+_TOO_DEEP = f"nested more than {MOST_LEVELS} levels deep"
 
 # The one in C, where libyaml is there.
 _LOADER: type[yaml.BaseLoader] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -57,6 +58,9 @@ def parse(text: str, path: str, shown: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = error.problem or error.context or "not YAML"
+        if "nesting depth" in what:
+            # libyaml has a limit of its own and reads ahead of the events that it gives.
+            what = _TOO_DEEP
         hint = (
             "YAML is indented with blanks, not with tabs" if "tab" in what or "\\t" in what else ""
         )
@@ -105,7 +109,7 @@ class _RefusedError(Exception):
 
 
 def _too_deep(mark: _Mark) -> _RefusedError:
-    return _RefusedError(f"nested more than {MOST_LEVELS} levels deep", mark)
+    return _RefusedError(_TOO_DEEP, mark)
 
 
 class _Open:

@@ -181,8 +181,9 @@ def as_yaml(documents: Iterable[object], starts: str = "") -> str:
             del data
             return True
 
+    dump: Callable[..., str] = yaml.dump  # pyright: ignore[reportUnknownMemberType]
     return "".join(
-        starts + yaml.dump(one, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=_UNFOLDED)
+        starts + dump(one, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=_UNFOLDED)
         for one in documents
     )
 

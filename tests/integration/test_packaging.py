@@ -68,18 +68,11 @@ def test_a_wheel_built_from_the_source_archive_is_the_same(wheel: Path, tmp_path
 def test_it_lives_beside_a_package_called_supervisor(wheel: Path, tmp_path: Path) -> None:
     run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
     bin_dir = tmp_path / "venv" / "bin"
-    # Supervisor 4 needs pkg_resources, which setuptools has no more from version 81 on.
-    run(
-        bin_dir / "python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "supervisor",
-        "setuptools<81",
-        wheel,
-        cwd=tmp_path,
-    )
+    pip = (bin_dir / "python", "-m", "pip", "install", "--quiet")
+    for name in ("runtime", "supervisor"):
+        locked = REPOSITORY / "requirements" / f"{name}.txt"
+        run(*pip, "--require-hashes", "-r", locked, cwd=tmp_path)
+    run(*pip, "--no-deps", wheel, cwd=tmp_path)
     (tmp_path / "Procfile").write_text("web: echo hello from $PORTWEAVE_SERVICE\n")
     environ = {
         "PATH": "/usr/bin:/bin",

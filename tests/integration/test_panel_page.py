@@ -1,15 +1,14 @@
 """The panel's page in a real browser: what is seen of stacks, and done to them."""
 
 import json
-import os
 import signal
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.conftest import Cli
+from tests.lockedpackages import npm_packages
 from tests.panels import state_of, wait_for_state
 from tests.stacks import SERVE, write
 
@@ -21,30 +20,14 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 
-STRICT = bool(
-    {os.environ.get("CI", ""), os.environ.get("PORTWEAVE_TEST_STRICT", "")} & {"1", "true"}
-)
-
-
 CONFLICT = "Failed to load resource: the server responded with a status of 409 (Conflict)"
-
-
-AXE = "axe-core@4.10.3"
 
 
 @pytest.fixture(scope="session")
 def axe(pytestconfig: pytest.Config) -> str:
     """The script that looks for what screen readers and keyboards cannot use."""
-    assert pytestconfig.cache is not None
-    folder = pytestconfig.cache.mkdir(AXE.replace("@", "-"))
-    script = folder / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.exists():
-        argv = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), AXE]
-        try:
-            subprocess.run(argv, cwd=folder, capture_output=True, check=True, timeout=120)
-        except (OSError, subprocess.SubprocessError) as error:
-            (pytest.fail if STRICT else pytest.skip)(f"{AXE} cannot be had from npm: {error}")
-    return script.read_text()
+    folder = npm_packages(pytestconfig) / "node_modules" / "axe-core"
+    return (folder / "axe.min.js").read_text()
 
 
 def complaints(page: "Page", axe: str) -> list[str]:

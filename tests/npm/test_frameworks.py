@@ -1,48 +1,32 @@
 """The real frameworks listen where they are told, behind what really starts them."""
 
-import fcntl
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.npm.conftest import give_up, install
+from tests.lockedpackages import npm_packages, python_packages
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
 
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(300)]
 
-NPM = ("vite@7", "node@24")
-PYTHON = ("uvicorn", "django", "flask", "gunicorn")
-
 
 @pytest.fixture(scope="session")
 def vite(pytestconfig: pytest.Config) -> Path:
     """The folder that Vite and its node are installed in."""
-    return install(pytestconfig, NPM, "vite").parents[2]
+    return npm_packages(pytestconfig)
 
 
 @pytest.fixture(scope="session")
 def pythons(pytestconfig: pytest.Config) -> Path:
     """The folder of the commands of Python's frameworks."""
-    assert pytestconfig.cache is not None
-    folder = pytestconfig.cache.mkdir(f"python-{'-'.join(PYTHON)}")
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "bin/gunicorn").exists():
-            try:
-                subprocess.run([sys.executable, "-m", "venv", folder], check=True, timeout=100)
-                pip = [str(folder / "bin/python"), "-m", "pip", "install", "-q", *PYTHON]
-                subprocess.run(pip, check=True, timeout=200, capture_output=True)
-            except (subprocess.SubprocessError, OSError) as error:
-                give_up(str(error))
-    return folder / "bin"
+    return python_packages(pytestconfig, "frameworks")
 
 
 # `up` of tests/integration is not seen from here.

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from portweave.routes import HostnameError, RouteMapping, RouteStore, parse_hostname
-from tests.npm.conftest import install
+from tests.lockedpackages import npm_packages
 from tests.proxies import Caller, Service, plain
 
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(300)]
 
-PACKAGES = ("portless@0.15.6", "node@24")
 STORE = """
 import { RouteStore } from 'portless';
 const [dir, ...words] = process.argv.slice(2);
@@ -27,7 +26,7 @@ const store = new RouteStore(dir, { onWarning: (text) => console.error(text) });
 @pytest.fixture(scope="session")
 def portless(pytestconfig: pytest.Config) -> Path:
     """The folder that portless and its node are installed in."""
-    return install(pytestconfig, PACKAGES, "portless").parents[2]
+    return npm_packages(pytestconfig)
 
 
 class Node:
