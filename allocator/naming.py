@@ -5,6 +5,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAIN = "main"
+# Of a path's digest, at the end of the namespace of a linked worktree.
+HASH_DIGITS = 8
 BLANKS = " \t\n\r\v\f"
 LARGEST_OFFSET = 2**53 - 1
 
@@ -29,7 +31,12 @@ def namespace_of(root: str, main_root: str) -> str:
     """
     if root == main_root:
         return MAIN
-    return f"{slug(root.rpartition('/')[2])}-{path_digest(root)[:8]}"
+    return f"{slug(root.rpartition('/')[2])}-{path_digest(root)[:HASH_DIGITS]}"
+
+
+def is_own_namespace(namespace: str, root: str) -> bool:
+    """Whether a namespace is one that a worktree at `root` has by itself, without looking there."""
+    return namespace == MAIN or namespace.endswith(f"-{path_digest(root)[:HASH_DIGITS]}")
 
 
 def path_digest(text: str) -> str:

@@ -7,6 +7,7 @@ configuration, variables of git's) git is asked after all.
 
 import os
 
+from portweave.allocator.model import Key
 from portweave.allocator.naming import chosen_namespace, namespace_of
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -49,17 +50,30 @@ class Worktree:
         main_root: The root of the project's main worktree, or the repository itself where it has
             none.
         namespace: What tells it from the project's other worktrees.
+        registered: What the registry knows it by where its stack has run since before its folder
+            was moved to `root`; else None.
     """
 
-    __slots__ = ("git_common_dir", "main_root", "namespace", "root")
+    __slots__ = ("git_common_dir", "main_root", "namespace", "registered", "root")
 
     def __init__(
-        self, root: str, git_common_dir: str | None, main_root: str, namespace: str
+        self,
+        root: str,
+        git_common_dir: str | None,
+        main_root: str,
+        namespace: str,
+        registered: Key | None = None,
     ) -> None:
         self.root = root
         self.git_common_dir = git_common_dir
         self.main_root = main_root
         self.namespace = namespace
+        self.registered = registered
+
+    @property
+    def key(self) -> Key:
+        """What the registry knows it by; records of stacks too, by its root and namespace."""
+        return self.registered or Key(self.git_common_dir, self.namespace, self.root)
 
 
 class _UnsureError(Exception):

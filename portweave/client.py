@@ -11,6 +11,7 @@ from errno import ECONNREFUSED, ENOENT
 
 from portweave.allocator.jsontext import compact, is_list, is_object
 from portweave.allocator.processes import age_s
+from portweave.allocator.stackmarks import place_mark
 from portweave.errors import (
     NoStackError,
     OtherProtocolError,
@@ -296,7 +297,19 @@ def find_stack(args: "Args", environ: "Mapping[str, str]") -> StackRecord:
         record = moved[0] if moved else restored_around(folder, start, environ)
     if record is None:
         raise NoStackError(f"in {start}")
+    if record.place and place_mark(record.root) not in ("", record.place):
+        _tell_of_replaced(record)
     return record
+
+
+def _tell_of_replaced(record: StackRecord) -> None:
+    from sys import stderr
+
+    text = (
+        f"[portweave] {record.root} is another folder now than when the stack"
+        f" {record.project}/{record.namespace} began in it; portweave down stops that stack"
+    )
+    print(text, file=stderr)  # noqa: T201
 
 
 def all_stacks(environ: "Mapping[str, str]") -> list[StackRecord]:

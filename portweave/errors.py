@@ -506,21 +506,24 @@ class NothingToStartError(PortweaveError):
 
 
 class StackMovedError(PortweaveError):
-    """The folder of a running stack has been moved or removed."""
+    """The folder of a running stack has been moved, removed or replaced."""
 
     code = "PW0906"
 
-    def __init__(self, namespace: str, root: str, now: str) -> None:
+    def __init__(self, namespace: str, root: str, now: str, *, is_replaced: bool = False) -> None:
         where = f"which is {now} by now" if now else "which is there no longer"
+        if is_replaced:
+            where = (
+                f"which is {now} by now; another folder lies in its place"
+                if now
+                else "and another folder lies in its place by now"
+            )
+        stop = f"portweave down --stack {namespace} stops it"
+        start = "then portweave up -d starts one where the folder is"
         super().__init__(
             f"the stack {namespace} runs since its folder was {root}, {where}:"
             " nothing of it can be started there",
-            hint=(
-                f"portweave down --stack {namespace} stops it",
-                "then portweave up -d starts it where the folder is",
-            )
-            if now
-            else f"portweave down --stack {namespace} stops it",
+            hint=(stop, start) if now or is_replaced else stop,
             namespace=namespace,
             worktreeRoot=root,
             now=now or None,

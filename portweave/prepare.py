@@ -7,7 +7,7 @@ import os
 import time
 from _thread import get_ident
 
-from portweave.allocator.blocks import foresee, take
+from portweave.allocator.blocks import Taken, foresee, take
 from portweave.allocator.files import read_all
 from portweave.allocator.listeners import listening
 from portweave.allocator.model import Entry, Key
@@ -22,6 +22,7 @@ from portweave.errors import (
     PortOverrideError,
     UsageError,
 )
+from portweave.movedfolders import as_running, running_block
 from portweave.procfiles.expand import Values, expand
 from portweave.procfiles.load import anonymous, definitions_folder, load, read_env_file
 from portweave.procfiles.model import Definitions, Service
@@ -66,8 +67,7 @@ class Project:
     @property
     def key(self) -> Key:
         """What the registry knows the worktree by."""
-        worktree = self.worktree
-        return Key(worktree.git_common_dir, worktree.namespace, worktree.root)
+        return self.worktree.key
 
     @property
     def name(self) -> str:
@@ -223,6 +223,7 @@ def find_project(
         DefinitionsMissingError: There is no definition file.
         DefinitionsInvalidError: It cannot be understood; or `count` is above 100.
         RegistryUnwritableError: There is no home directory.
+        StackMovedError: Another worktree's stack runs since it lay where this one does.
     """
     offset = _offset(environ)
     worktree = locate(cwd, environ)
@@ -235,6 +236,7 @@ def find_project(
         definitions = load(os.path.realpath(cwd) if is_git else cwd, top, config)
         if not is_git:
             worktree = outside_git(os.path.dirname(definitions.paths[0]), environ)
+    worktree = as_running(worktree, environ)
     wanted = scale or {}
     return Project(
         worktree,
@@ -289,6 +291,7 @@ def prepare(
         RegistryDamagedError: The registry cannot be read.
         RegistryLockedError: Somebody else held it for too long.
         RegistryUnwritableError: It cannot be written.
+        StackMovedError: Its stack runs since it lay elsewhere, and lacks one of the ports.
     """
     environ, root = project.environ, project.worktree.root
     warnings: list[str] = []
@@ -301,7 +304,10 @@ def prepare(
     def is_running() -> bool:
         return _is_running(project.key, environ)
 
-    if dry_run:
+    if project.worktree.registered is not None:
+        entry = running_block(project.registry, project.worktree, names, environ)
+        taken = Taken(entry, reused=True)
+    elif dry_run:
         taken = foresee(project.registry, request, environ, is_running=is_running)
     else:
         taken = take(project.registry, request, environ, is_running=is_running)

@@ -351,10 +351,12 @@ def _allocation(prepared: "Prepared") -> Allocation:
 
 
 def _namespace(cwd: "Path | None", config_path: "Path | None") -> str:
+    from portweave.movedfolders import as_running
     from portweave.prepare import find_worktree
 
     config = None if config_path is None else os.fspath(config_path)
-    return find_worktree(_folder(cwd), config, dict(os.environ)).namespace
+    environ = dict(os.environ)
+    return as_running(find_worktree(_folder(cwd), config, environ), environ).namespace
 
 
 def _folder(cwd: "Path | None") -> str:

@@ -239,7 +239,7 @@ def url_of(
     proxy = find_proxy(store)
     if hostname is not None and proxy is not None:
         folder = stacks_dir(environ)
-        record = read_record(folder, stack_key(worktree.root, worktree.namespace))
+        record = read_record(folder, stack_key(worktree.key.worktree_root, worktree.namespace))
         owner = None if record is None else record.pid
         for route in store.load_routes():
             if route.port == port and (route.hostname == hostname or route.pid == owner):

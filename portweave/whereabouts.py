@@ -2,9 +2,9 @@
 
 import os
 
-from portweave.allocator.model import Key
 from portweave.allocator.registry import registry_path
 from portweave.errors import PortweaveError
+from portweave.movedfolders import as_running
 from portweave.prepare import find_worktree, working_dir
 from portweave.procfiles.load import definition_file
 from portweave.show import whereabouts
@@ -29,7 +29,7 @@ def lines_of(args: "Args", environ: "Mapping[str, str]") -> list[str]:
     config = args.text("config")
     try:
         cwd = working_dir()
-        worktree = find_worktree(cwd, config, environ)
+        worktree = as_running(find_worktree(cwd, config, environ), environ)
         registry = registry_path(environ)
     except PortweaveError:
         return []
@@ -40,5 +40,4 @@ def lines_of(args: "Args", environ: "Mapping[str, str]") -> list[str]:
     else:
         top = worktree.root if worktree.git_common_dir is not None else None
         file = definition_file(cwd, top) or "none"
-    key = Key(worktree.git_common_dir, worktree.namespace, worktree.root)
-    return whereabouts(file, registry, key)
+    return whereabouts(file, registry, worktree.key)

@@ -7,26 +7,14 @@ the same folder, wherever it lies (stat(2)).
 
 import os
 
-from portweave.allocator.naming import chosen_namespace
+from portweave.allocator.naming import chosen_namespace, is_own_namespace
+from portweave.allocator.stackmarks import place_mark
 from portweave.errors import StackMovedError
-from portweave.supervisor.paths import StackRecord, live_stacks
+from portweave.supervisor.paths import StackRecord, is_held, live_stacks, read_record, stack_key
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-def place_mark(folder: "str | int") -> str:
-    """Which folder it is, as text; empty for none.
-
-    Args:
-        folder: A path, or a descriptor.
-    """
-    try:
-        found = os.stat(folder)
-    except OSError:
-        return ""
-    return f"{found.st_dev}:{found.st_ino}"
 
 
 def moved_here(
@@ -42,12 +30,34 @@ def moved_here(
     Returns:
         It, and where the worktree is now; None where there is none.
     """
+    found: list[tuple[StackRecord, str]] = []
     for stack in live_stacks(folder):
         place = _where(stack, start)
         # Where it is still there, too, somebody has mounted it twice.
         if place and chosen_namespace(environ, place) in (None, stack.namespace) and is_gone(stack):
-            return stack, place
-    return None
+            found.append((stack, place))
+    # Of several with a namespace each, the one that needs no choice of the user's.
+    found.sort(
+        key=lambda one: (not is_own_namespace(one[0].namespace, one[0].root), one[0].namespace)
+    )
+    return found[0] if found else None
+
+
+def check_not_replaced(folder: str, root: str, namespace: str) -> None:
+    """Check that no stack runs on whose folder lay at `root` before another one did.
+
+    Args:
+        folder: From `stacks_dir`.
+        root: Of a worktree.
+        namespace: The worktree's.
+
+    Raises:
+        StackMovedError: One does: registry and names know it by this root.
+    """
+    key = stack_key(root, namespace)
+    stack = read_record(folder, key) if is_held(folder, key) else None
+    if stack is not None:
+        check_place(stack, root)
 
 
 def _where(stack: StackRecord, start: str) -> str:
@@ -73,7 +83,11 @@ def check_place(stack: StackRecord, start: str) -> None:
         StackMovedError: It is not.
     """
     if is_gone(stack):
-        raise StackMovedError(stack.namespace, stack.root, _where(stack, start))
+        raise _moved(stack.namespace, stack.root, _where(stack, start))
+
+
+def _moved(namespace: str, root: str, now: str) -> StackMovedError:
+    return StackMovedError(namespace, root, now, is_replaced=bool(place_mark(root)))
 
 
 def is_gone(stack: StackRecord) -> bool:
@@ -107,7 +121,7 @@ class Anchor:
         """
         if self._descriptor < 0 or place_mark(self._descriptor) == place_mark(self._root):
             return
-        raise StackMovedError(namespace, self._root, self._now())
+        raise _moved(namespace, self._root, self._now())
 
     def _now(self) -> str:
         """Where it is; empty where the system does not tell."""

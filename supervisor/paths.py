@@ -22,6 +22,7 @@ from portweave.allocator.jsontext import is_object, pretty
 from portweave.allocator.leases import state_dir
 from portweave.allocator.naming import chosen_namespace, path_digest
 from portweave.allocator.processes import started_at
+from portweave.allocator.stackmarks import KEY_DIGITS
 from portweave.errors import StackRunningError, StateUnwritableError
 from portweave.fastjson import loads
 
@@ -119,7 +120,7 @@ def readable(folder: str) -> str:
 
 def stack_key(root: str, namespace: str) -> str:
     """The name under which a stack's files lie: readable, and different for different worktrees."""
-    return f"{namespace}-{path_digest(root)[:12]}"
+    return f"{namespace}-{path_digest(root)[:KEY_DIGITS]}"
 
 
 class Hold:
@@ -366,7 +367,7 @@ def stack_around(
     names = _names(folder)
     place = start
     while True:
-        ending = f"-{path_digest(place)[:12]}"
+        ending = f"-{path_digest(place)[:KEY_DIGITS]}"
         chosen = chosen_namespace(environ, place)
         found = [
             namespace

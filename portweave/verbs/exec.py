@@ -35,6 +35,7 @@ def run(args: Args) -> int:
     for name in ("TERM", "COLORTERM", "COLUMNS", "LINES", "SHLVL", "SSH_AUTH_SOCK", "DISPLAY"):
         if name in os.environ:
             env[name] = os.environ[name]
+    folder = _folder_now(args, folder)
     try:
         os.chdir(folder)
     except OSError as error:
@@ -45,3 +46,20 @@ def run(args: Args) -> int:
         error.exit_status = 127 if error.errno_name in ("ENOENT", "ENOTDIR") else 126
         raise
     raise AssertionError("a command that was not found is an error")
+
+
+def _folder_now(args: Args, folder: str) -> str:
+    """The folder of a service, where its worktree was moved while the stack runs."""
+    if os.path.isdir(folder):
+        return folder
+    from portweave.supervisor.moves import moved_here
+    from portweave.supervisor.paths import stacks_dir
+
+    config = args.text("config")
+    start = os.path.realpath(os.path.dirname(config) if config else ".")
+    moved = moved_here(stacks_dir(os.environ), start, os.environ)
+    if moved is None or args.text("stack") is not None:
+        return folder
+    stack, place = moved
+    inside = os.path.relpath(folder, stack.root)
+    return folder if inside.startswith("..") else os.path.normpath(os.path.join(place, inside))

@@ -11,6 +11,7 @@ from portweave.client import named_as
 from portweave.errors import UsageError
 from portweave.logquery import Folder, Query, Source, find_sources, merged
 from portweave.logview import Follower, Printer
+from portweave.movedfolders import as_running
 from portweave.prepare import find_worktree, logs_dir, working_dir
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -214,13 +215,19 @@ def _refuse(args: Args, name: str, others: "Sequence[str]") -> None:
 
 
 def _own_folder(args: Args) -> str:
+    from portweave.allocator.naming import is_own_namespace
     from portweave.supervisor.paths import stack_around, stacks_dir
 
     environ = os.environ
     worktree = find_worktree(working_dir(), args.text("config"), environ)
     # Where only one of a namespace that was chosen runs, it is that one, as for other commands.
     live = stack_around(stacks_dir(environ), worktree.root, environ)
-    return logs_dir(worktree.root, worktree.namespace if live is None else live.namespace)
+    if live is not None:
+        return logs_dir(worktree.root, live.namespace)
+    key = as_running(worktree, environ).key
+    # The files of a stack that has no namespace of the user's choice move with the worktree.
+    is_own = is_own_namespace(key.namespace, key.worktree_root)
+    return logs_dir(worktree.root, worktree.namespace if is_own else key.namespace)
 
 
 def _named_folder(named: str) -> Folder:

@@ -11,6 +11,7 @@ from portweave.allocator.registry import registry_path
 from portweave.allocator.worktree import locate
 from portweave.args import Args, Option
 from portweave.errors import NoAllocationError, OffsetError, StackInUseError, UsageError
+from portweave.movedfolders import as_running
 from portweave.prepare import working_dir
 from portweave.procfiles.load import definitions_folder
 
@@ -40,10 +41,11 @@ def run(args: Args) -> int:
     except ValueError as error:
         raise OffsetError(str(error)) from None
     folder = os.path.normpath(os.path.join(working_dir(), args.text("path") or "."))
-    worktree = locate(folder, os.environ)
-    roots = {worktree.root}
-    if worktree.git_common_dir is None:
-        roots = {worktree.root, definitions_folder(worktree.root)}
+    worktree = as_running(locate(folder, os.environ), os.environ)
+    own = worktree.key
+    roots = {own.worktree_root}
+    if worktree.git_common_dir is None and worktree.registered is None:
+        roots.add(definitions_folder(worktree.root))
     gone = not os.path.isdir(folder)
 
     def belongs(key: Key) -> bool:
@@ -52,12 +54,12 @@ def run(args: Args) -> int:
             return key.worktree_root == folder
         return (
             key.worktree_root in roots
-            and key.git_common_dir == worktree.git_common_dir
-            and key.namespace == worktree.namespace
+            and key.git_common_dir == own.git_common_dir
+            and key.namespace == own.namespace
         )
 
     def is_its_stack(root: str, namespace: str) -> bool:
-        return root == folder if gone else root in roots and namespace == worktree.namespace
+        return root == folder if gone else root in roots and namespace == own.namespace
 
     timeout_s = _timeout(args.text("timeout"))
     _end_stacks(is_its_stack, force=args.flag("force"), timeout_s=timeout_s)

@@ -1,12 +1,11 @@
 """`portweave show`: the ports of this worktree."""
 
-import os
 import sys
 
-from portweave.allocator.blocks import find
 from portweave.args import Args, Option
 from portweave.chosen import project_here
 from portweave.errors import NoAllocationError, PortweaveError, UsageError
+from portweave.movedfolders import find_block
 from portweave.show import as_json, banner
 
 OPTIONS: tuple[Option, ...] = ()
@@ -28,7 +27,7 @@ def _show(args: Args) -> int:
     if args.operands:
         raise UsageError(f"unexpected argument '{args.operands[0]}'")
     project = project_here(args)
-    entry = find(project.registry, project.key, os.environ)
+    entry = find_block(project.registry, project.worktree, project.environ)
     if entry is None:
         if args.flag("json"):
             print('{"error":"no-allocation"}')

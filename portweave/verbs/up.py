@@ -262,8 +262,8 @@ class _Launch:
 
         from portweave import __version__
         from portweave.allocator.processes import started_at
+        from portweave.allocator.stackmarks import place_mark
         from portweave.prepare import logs_dir
-        from portweave.supervisor.moves import place_mark
         from portweave.supervisor.paths import StackRecord
         from portweave.supervisor.sockets import socket_path
         from portweave.supervisor.work import Options, Work

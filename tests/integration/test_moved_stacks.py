@@ -95,14 +95,62 @@ def test_a_moved_worktree_finds_its_stack(
     assert cli("down", cwd=root).returncode == 0
 
 
+def registry_of(home: Path) -> str:
+    return (home / "config/portweave/registry.json").read_text()
+
+
+@pytest.mark.parametrize("how", ["git", "mv"])
+def test_a_moved_worktree_has_the_ports_of_its_stack(
+    stack: "Detached", git: "Git", cli: "Cli", project: Path, home: Path, how: str
+) -> None:
+    before = rows_of(cli, stack.root)
+    port, namespace = before["web"]["port"], before["web"]["fullName"].removeprefix("web-")
+    # What the folder had before a stack ran is of no account.
+    root = moved(stack, git, project, how)
+    registry = registry_of(home)
+    assert cli("port", "web", cwd=root).stdout == f"{port}\n"
+    assert cli("url", "web", cwd=root).stdout.endswith((f":{port}\n", ":1355\n"))
+    assert f"WEB_PORT={port}\n" in cli("env", cwd=root).stdout
+    assert f"PORTWEAVE_NAMESPACE={namespace}\n" in cli("env", "web", cwd=root).stdout
+    ran = cli("run", "--", "env", cwd=root)
+    assert f"WEB_PORT={port}\n" in ran.stdout
+    assert "reusing existing allocation" in ran.stderr
+    assert json.loads(cli("show", "--json", cwd=root).stdout)["ports"]["web"] == port
+    assert cli("prune", cwd=root).returncode == 1
+    assert cli("exec", "web", "--", "pwd", cwd=root).stdout == f"{root}\n"
+    assert cli("wait", cwd=root).returncode == 0
+    assert cli("why", "web", cwd=root).returncode == 0
+    assert registry_of(home) == registry
+    # An older npm portweave drops what belongs to a folder that is gone.
+    (home / "config/portweave/registry.json").write_text('{"entries": [], "version": 1}')
+    assert cli("port", "web", cwd=root).stdout == f"{port}\n"
+    assert cli("down", cwd=root).returncode == 0
+    write(root, SERVICES)
+    assert cli("port", "web", cwd=root).returncode == 0
+
+
+def test_a_service_that_a_moved_stack_lacks_gets_no_port(
+    stack: "Detached", git: "Git", cli: "Cli", project: Path, home: Path
+) -> None:
+    root = moved(stack, git, project, "git")
+    registry = registry_of(home)
+    write(root, f"services: {{web: {IDLE}, new: {IDLE.replace('port: false, ', '')}}}\n")
+    refused = cli("port", "new", cwd=root)
+    assert "(PW0906)" in refused.stderr
+    assert registry_of(home) == registry
+
+
 def test_another_worktree_in_its_place_does_not_pass_for_it(
     stack: "Detached", git: "Git", cli: "Cli", project: Path
 ) -> None:
     family = stack.look()
     moved(stack, git, project, "git")
     git("worktree", "add", "-q", "-b", "other", stack.root, cwd=project)
-    refused = cli("up", "-d", cwd=stack.root)
-    assert "(PW0906)" in refused.stderr
+    for words in (("up", "-d"), ("port", "web"), ("run", "--", "true"), ("show",), ("env",)):
+        refused = cli(*words, cwd=stack.root)
+        assert "another folder lies in its place" in refused.stderr
+        assert "(PW0906)" in refused.stderr
+    assert "is another folder now" in cli("ps", cwd=stack.root).stderr
     assert all(process.is_running() for process in family)
     assert cli("down", cwd=stack.root).returncode == 0
     assert all(has_ended(process) for process in family)
