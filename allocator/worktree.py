@@ -7,6 +7,7 @@ configuration, variables of git's) git is asked after all.
 
 import os
 
+from portweave.allocator.gitlook import DROPPED_VARIABLES, GIT, look_environment
 from portweave.allocator.model import Key
 from portweave.allocator.naming import chosen_namespace, namespace_of
 
@@ -14,18 +15,6 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# git is asked about a folder, not about what a hook or a script has set up.
-DROPPED_VARIABLES = frozenset(
-    {
-        "GIT_CONFIG_GLOBAL",
-        "GIT_DIR",
-        "GIT_EXEC_PATH",
-        "GIT_INDEX_FILE",
-        "GIT_PREFIX",
-        "GIT_SSH_COMMAND",
-        "GIT_WORK_TREE",
-    }
-)
 # Variables that may change where git finds a repository, by their beginnings; and some that begin
 # so and do not.
 _TELLING_VARIABLES = (
@@ -235,14 +224,13 @@ def _check_core(name: str, value: str, root: str, git_dir: str, common_dir: str)
 
 def _ask(folder: str, environ: "Mapping[str, str]") -> tuple[str, str] | None:
     """What git says: the worktree's root and its repository; None where it knows of none."""
-    variables = {name: value for name, value in environ.items() if name not in DROPPED_VARIABLES}
     words = ("rev-parse", "--show-toplevel", "--path-format=absolute", "--git-common-dir")
     reader, writer = os.pipe()
     try:
         pid = os.posix_spawnp(
             "git",
-            ["git", "-C", folder, *words],
-            variables,
+            [*GIT, "-C", folder, *words],
+            look_environment(environ),
             file_actions=(
                 (os.POSIX_SPAWN_DUP2, writer, 1),
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

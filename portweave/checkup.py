@@ -7,13 +7,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from portweave.allocator import leases
+from portweave.allocator.gitlook import GIT, look_environment
 from portweave.allocator.hostsfile import unresolved
 from portweave.allocator.lock import holder_of
 from portweave.allocator.model import Entry
 from portweave.allocator.processes import command_of, read_bytes
 from portweave.allocator.registry import load, registry_path
 from portweave.allocator.routes import RouteStore
-from portweave.allocator.worktree import DROPPED_VARIABLES, Worktree, locate
+from portweave.allocator.worktree import Worktree, locate
 from portweave.errors import RegistryDamagedError, RegistryUnwritableError
 from portweave.findings import Finding, check_entries, check_pool
 from portweave.supervisor.paths import keys, stacks_dir
@@ -179,8 +180,8 @@ def _check_git(worktree: Worktree, folder: str, environ: Mapping[str, str]) -> l
 
 def _ask_git(folder: str, environ: Mapping[str, str]) -> str | None:
     """What git says against a folder; None where it takes it for a worktree."""
-    variables = {name: value for name, value in environ.items() if name not in DROPPED_VARIABLES}
-    argv = ["git", "-C", folder, "rev-parse", "--show-toplevel"]
+    variables = look_environment(environ)
+    argv = [*GIT, "-C", folder, "rev-parse", "--show-toplevel"]
     try:
         done = subprocess.run(argv, env=variables, capture_output=True, check=False)
     except OSError as error:

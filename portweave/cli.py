@@ -19,6 +19,7 @@ from portweave.errors import (
     StackUnreachableError,
     UsageError,
 )
+from portweave.escapes import EscapedStream
 from portweave.leftovers import finish_dead_stacks, finish_dying_stacks
 
 # What other programs of this kind call them.
@@ -33,11 +34,14 @@ def main(argv: list[str] | None = None) -> int:
         from portweave.completing import answer
 
         return answer(words[1:])
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
         # Whatever the locale is, what we print is UTF-8, and no name of a file can make printing
         # fail.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        if not isinstance(stream, EscapedStream):
+            setattr(sys, name, EscapedStream(stream))
     args = Args()
     words = sys.argv[1:] if argv is None else argv
     try:

@@ -8,14 +8,32 @@ exit status.
 This module is on the path of every command, so it imports nothing.
 """
 
+LONGEST_MESSAGE = 2000
+_MOST_HINTS = 50
+
+
+def shortened(text: str) -> str:
+    """A text of at most `LONGEST_MESSAGE` characters; one that is longer ends by saying so."""
+    if len(text) <= LONGEST_MESSAGE:
+        return text
+    mark = f" … ({len(text)} characters in all)"
+    return text[: LONGEST_MESSAGE - len(mark)] + mark
+
+
+def _bounded(hints: "tuple[str, ...]") -> "tuple[str, ...]":
+    shown = tuple(map(shortened, hints[:_MOST_HINTS]))
+    left_out = len(hints) - _MOST_HINTS
+    return (*shown, f"… and {left_out} more") if left_out > 0 else shown
+
 
 class PortweaveError(Exception):
     """An error with a code, a message that says what happened and where, and hints at the way out.
 
     Attributes:
         code: `PW` and four digits, stable for ever.
-        message: What happened, where (file, line, service, port, pid); may have several lines.
-        hints: What to do, or what was probably meant; one line each.
+        message: What happened, where (file, line, service, port, pid); may have several lines, and
+            at most `LONGEST_MESSAGE` characters.
+        hints: What to do, or what was probably meant; one line each, bounded likewise.
         facts: Further fields for `--json`, such as `file`, `line`, `column`, `path`, `service`,
             `pid`, `port`.
         exit_status: What the command ends with.
@@ -27,9 +45,10 @@ class PortweaveError(Exception):
     always_text = False
 
     def __init__(self, message: str, *, hint: str | tuple[str, ...] = (), **facts: object) -> None:
+        message = shortened(message)
         super().__init__(message)
         self.message = message
-        self.hints: tuple[str, ...] = (hint,) if isinstance(hint, str) else hint
+        self.hints: tuple[str, ...] = _bounded((hint,) if isinstance(hint, str) else hint)
         self.facts = facts
 
     def as_json(self) -> dict[str, object]:

@@ -458,7 +458,7 @@ def _write_current(root: str, text: str) -> None:
         # Several at once may come to a new worktree.
         os.makedirs(folder, 0o700, exist_ok=True)
         if not os.path.lexists(f"{folder}/.gitignore"):
-            _write(f"{folder}/.gitignore", b"*\n", 0o666)
+            _write(f"{folder}/.gitignore", b"*\n", 0o600)
         _write_changed(path, text.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise CurrentEnvError(path, error.strerror or str(error)) from error

@@ -176,7 +176,7 @@ def _check_template(
                 message = f'template references unknown metadata field "{field}"'
                 issues.add(keys, message, hint)
         elif name not in services:
-            near = nearest(name, list(services))
+            near = issues.nearest(name, list(services))
             hint = f"did you mean ${{{near}}}?" if near else ""
             if not near and escapes:
                 hint = f"only ports are put in; for the text itself write $${{{name}}}"
@@ -236,8 +236,7 @@ def _check_dependencies(service: Service, services: dict[str, Service], issues: 
         keys = ("services", service.name, "dependsOn", dependency.name)
         target = services.get(dependency.name)
         if target is None:
-            near = nearest(dependency.name, list(services))
-            hint = f"did you mean {near}?" if near else f"there are {', '.join(services)}"
+            hint = issues.meant(dependency.name, list(services))
             issues.add(keys[:3], f'unknown service "{dependency.name}"', hint)
         elif target.command is None and service.command is not None:
             issues.add(keys[:3], f'the service "{dependency.name}" has no command to start')

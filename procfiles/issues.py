@@ -1,8 +1,11 @@
 """What is wrong with definition files, collected, and put into one error."""
 
-from portweave.errors import DefinitionsInvalidError
+from portweave.errors import DefinitionsInvalidError, shortened
 from portweave.procfiles.model import Origin
 from portweave.procfiles.tree import Document, Keys, dotted
+
+# For how many problems it is looked what was meant: more are not read.
+_MOST_EXPLAINED = 10
 
 
 class Issue:
@@ -51,6 +54,28 @@ class Issues:
         """Add one; `notes` in place of `hint` where several keys are meant."""
         self.found.append(Issue(keys, message, notes or ((keys, hint),), origin))
 
+    def nearest(self, word: str, known: list[str]) -> str | None:
+        """What a word was meant to be, for the first problems: each look costs one at every name.
+
+        Args:
+            word: What was written.
+            known: The names that there are.
+        """
+        return nearest(word, known) if len(self.found) < _MOST_EXPLAINED else None
+
+    def meant(self, word: str, known: list[str]) -> str:
+        """A hint at which of the known names a word was meant to be, or at what names there are.
+
+        Args:
+            word: What was written.
+            known: The names that there are.
+        """
+        near = self.nearest(word, known)
+        if near is not None:
+            return f"did you mean {near}?"
+        more = f" and {len(known) - _MOST_EXPLAINED} more" if len(known) > _MOST_EXPLAINED else ""
+        return f"there are {', '.join(known[:_MOST_EXPLAINED])}{more}"
+
     def raise_found(self, document: Document | None, shown: dict[str, str]) -> None:
         """Raise what was found, if anything was.
 
@@ -78,7 +103,7 @@ class Issues:
                             "line": origin.line,
                             "column": origin.column,
                             "path": dotted(keys),
-                            "message": issue.message,
+                            "message": shortened(issue.message),
                         }
                     )
         first = {key: value for key, value in details[0].items() if key != "message"}

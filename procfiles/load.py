@@ -22,6 +22,8 @@ DOCUMENTS = ("portweave.config.json", "portweave.yaml", "portweave.yml")
 PROCFILES = ("Procfile.dev", "Procfile")
 LARGEST_BYTES = 1 << 20
 MOST_ANONYMOUS = 100
+# Editors on Windows begin a file of UTF-8 with it.
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 def load(cwd: str, top: str | None, explicit: str | None) -> Definitions:
@@ -141,7 +143,7 @@ def read_env_file(path: str, *, required: bool) -> dict[str, str]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DotenvError(path, line, "not UTF-8", hint="save the file as UTF-8") from None
-    return dotenv.parse(text, path)
+    return dotenv.parse(text.removeprefix(_BYTE_ORDER_MARK), path)
 
 
 def _missing(cwd: str, last: str) -> DefinitionsMissingError:
@@ -201,7 +203,7 @@ def _text(path: str, kind: str, shown: str) -> str:
             f"failed to read {path}: it has more than {LARGEST_BYTES} bytes", file=path
         )
     try:
-        return data.decode()
+        return data.decode().removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1

@@ -84,7 +84,7 @@ class Document:
         duplicates: The way to each key that an object has twice or more, with its origin.
     """
 
-    __slots__ = ("_find_root", "duplicates", "path", "shown", "value")
+    __slots__ = ("_find_root", "_root", "duplicates", "path", "shown", "value")
 
     def __init__(
         self,
@@ -99,6 +99,7 @@ class Document:
         self.value = value
         self.duplicates = duplicates
         self._find_root = find_root
+        self._root: Node | None = None
 
     def origin(self, keys: Keys) -> Origin:
         """Where the value at `keys` stands, or what is nearest to it from above.
@@ -108,7 +109,10 @@ class Document:
         return Origin(self.path, find=lambda: self._position(keys))
 
     def _position(self, keys: Keys) -> tuple[int, int]:
-        node = self._find_root()
+        if self._root is None:
+            # To find the places is to read the whole text again.
+            self._root = self._find_root()
+        node = self._root
         for key in keys:
             if isinstance(node.value, dict):
                 found = node.value.get(str(key)) or node.value.get(snake_case(str(key)))

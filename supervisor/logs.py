@@ -10,6 +10,7 @@ import select
 import time
 from collections.abc import Callable, Collection, Iterable
 
+from portweave.escapes import escaped
 from portweave.supervisor.core.lines import (
     NAME_COLOURS,
     LineSplitter,
@@ -155,19 +156,17 @@ class View:
 
     def say(self, text: str) -> None:
         """Show lines of portweave's own."""
-        lines = "".join(f"[portweave] {line}\n" for line in text.split("\n")).encode(
-            "utf-8", "backslashreplace"
-        )
-        self.print(lines)
+        self.print("".join(f"[portweave] {line}\n" for line in text.split("\n")))
 
-    def print(self, text: bytes) -> None:
-        """Show text of portweave's own as it is, to whoever reads what portweave says."""
+    def print(self, text: str) -> None:
+        """Show whole lines as they are, control characters escaped, to readers of our words."""
         if self._silent:
             return
+        data = escaped(text).encode("utf-8", "backslashreplace")
         if self._err is self._out:
-            self._put(text)
+            self._put(data)
         else:
-            self._err.put(text)
+            self._err.put(data)
 
     def status(self, text: str) -> None:
         """Keep `text` as the last line of the terminal; an empty one takes it away."""
@@ -177,7 +176,7 @@ class View:
             columns = os.get_terminal_size(1).columns or 80
         except OSError:  # it has been closed
             columns = 80
-        line = text[: columns - 1].encode("utf-8", "backslashreplace")
+        line = escaped(text)[: columns - 1].encode("utf-8", "backslashreplace")
         if line != self._status:
             self._end_open_line()
             self._out.put(_CLEAR_LINE + line)

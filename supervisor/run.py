@@ -194,7 +194,7 @@ class Stack:
         # Before anything is said or started: from here on a signal does not just end us.
         self._take_signals()
         if self._options.banner:
-            self.view.print(self._options.banner.encode("utf-8", "backslashreplace"))
+            self.view.print(self._options.banner)
         self.chronicle.note("stack started", pid=os.getpid(), version=self.version)
         await self._listen(tasks)
         self.engine.muster(self.plan.instances, resident=self._options.detached)

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable
 from functools import partial
 
+from portweave.allocator.gitlook import GIT, look_environment
 from portweave.supervisor.core.lifecycle import Phase
 from portweave.supervisor.core.watching import Pattern, concerned, pattern
 from portweave.supervisor.engine import Engine
@@ -145,11 +146,12 @@ def _ignored(paths: list[str]) -> set[str]:
             folder = os.path.dirname(folder)
         by_folder.setdefault(folder, []).append(path)
     for folder, inside in by_folder.items():
-        command = ["git", "-C", folder, "check-ignore", "-z", "--stdin"]
+        command = [*GIT, "-C", folder, "check-ignore", "-z", "--stdin"]
         try:
             done = subprocess.run(
                 command,
                 input=os.fsencode("\0".join(inside)),
+                env=look_environment(os.environ),
                 capture_output=True,
                 timeout=_GIT_PATIENCE_S,
                 check=False,

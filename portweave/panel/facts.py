@@ -15,7 +15,8 @@ from typing import Generic, TypeVar
 
 import anyio
 
-from portweave.allocator.worktree import DROPPED_VARIABLES
+from portweave.allocator.gitlook import GIT, look_environment, without_filters
+from portweave.panel.gitstatus import filtered, read_status
 from portweave.panel.npmshape import Facts
 from portweave.panel.requests import FIELDS, PullRequest, read_request
 
@@ -27,6 +28,10 @@ _GITHUB_S = 15.0
 _GITHUB_RESTS_S = 600.0
 _AT_ONCE = 4
 _MOST_KEPT = 1000
+_FILTER_KEYS = ("config", "-z", "--name-only", "--get-regexp", r"^filter\.")
+_FILTER_OF = ("check-attr", "-z", "--stdin", "filter")
+# In a submodule git would start another git, which runs what that repository says.
+_STATUS = ("status", "--porcelain=v2", "-z", "--branch", "--ignore-submodules=dirty")
 
 Found = TypeVar("Found")
 
@@ -78,10 +83,7 @@ class FactFinder:
 
     def __init__(self, environ: Mapping[str, str], *, github_s: float = _GITHUB_S) -> None:
         self._environ = {
-            **{name: text for name, text in environ.items() if name not in DROPPED_VARIABLES},
-            # Looking is to write nothing: git status would refresh the index.
-            "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_TERMINAL_PROMPT": "0",
+            **look_environment(environ),
             # Nobody is there whom gh could ask, or tell of a newer version of itself.
             "GH_PROMPT_DISABLED": "1",
             "GH_NO_UPDATE_NOTIFIER": "1",
@@ -169,29 +171,53 @@ class FactFinder:
 
     async def _git(self, root: str) -> tuple[str | None, bool | None]:
         """The branch, and whether nothing is changed: git-status(1), porcelain format version 2."""
-        # What a repository sets up for git to run is not run just because somebody looks.
-        words = ["git", "-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch"]
-        answer = await self._run(words, root, _GIT_S)
+        keys = await self._run([*GIT, *_FILTER_KEYS], root, _GIT_S)
+        # git-config(1): without such keys it fails.
+        environ = without_filters(self._environ, (keys or "").split("\0"))
+        answer = await self._run([*GIT, *_STATUS], root, _GIT_S, environ)
         if answer is None:
             return None, None
-        branch: str | None = None
-        clean = True
-        for line in answer.splitlines():
-            if line.startswith("# branch.head "):
-                branch = line.removeprefix("# branch.head ")
-            elif line and not line.startswith("#"):
-                clean = False
-        return None if branch == "(detached)" else branch, clean
+        status = read_status(answer)
+        changed = set(status.changed)
+        if keys and changed:
+            paths = "\0".join(status.changed).encode()
+            attributes = await self._run([*GIT, *_FILTER_OF], root, _GIT_S, environ, paths)
+            if attributes is None:
+                return status.branch, None
+            # Whether they differ their filter alone could tell, and it is not run.
+            changed -= filtered(attributes)
+        return status.branch, status.clean and not changed
 
-    async def _run(self, words: Sequence[str], folder: str, patience_s: float) -> str | None:
+    async def _run(
+        self,
+        words: Sequence[str],
+        folder: str,
+        patience_s: float,
+        environ: Mapping[str, str] | None = None,
+        read: bytes | None = None,
+    ) -> str | None:
         """What a command prints; None where it fails or takes too long."""
         try:
-            return await self._ran(words, folder, patience_s)
+            return await self._ran(words, folder, patience_s, environ, read)
         except (OSError, TimeoutError):
             return None
 
-    async def _ran(self, words: Sequence[str], folder: str, patience_s: float) -> str | None:
+    async def _ran(
+        self,
+        words: Sequence[str],
+        folder: str,
+        patience_s: float,
+        environ: Mapping[str, str] | None = None,
+        read: bytes | None = None,
+    ) -> str | None:
         """What a command prints; None where it fails.
+
+        Args:
+            words: The command.
+            folder: Where it runs.
+            patience_s: How long it may take.
+            environ: Its environment; None for the usual one.
+            read: What it reads; None for nothing.
 
         Raises:
             OSError: It cannot be started.
@@ -201,8 +227,8 @@ class FactFinder:
             done = await anyio.run_process(
                 words,
                 cwd=folder,
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
+                env=self._environ if environ is None else environ,
+                input=read or b"",
                 check=False,
                 stderr=subprocess.DEVNULL,
             )

@@ -8,6 +8,7 @@ from portweave.allocator.jsontext import compact, is_list, is_object, pretty
 from portweave.args import Args, Operands, Option
 from portweave.client import Client, find_stack
 from portweave.errors import ClusterError, OtherProtocolError, RemoteError, UsageError
+from portweave.escapes import write_data
 from portweave.fastjson import loads
 from portweave.supervisor.paths import PROTOCOL
 
@@ -67,7 +68,7 @@ def run(args: Args) -> int:
         sys.stdout.write(pretty({"schemaVersion": 1, "values": values}) + "\n")
         return 0
     for value in values:
-        sys.stdout.write(f"{value if isinstance(value, str) else compact(value)}\n")
+        write_data(f"{value if isinstance(value, str) else compact(value)}\n")
     return 0
 
 

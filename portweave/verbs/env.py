@@ -153,8 +153,11 @@ def _print(
         from portweave.envtext import as_dotenv
 
         text, left_out = as_dotenv(env)
-    # The bytes as they are: what is inherited need not be UTF-8.
-    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+    if sys.stdout.isatty():
+        sys.stdout.write(text)
+    else:
+        # The bytes as they are: what is inherited need not be UTF-8.
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
     sys.stdout.flush()
     if left_out:
         what = "no shell can set" if asked == "shell" else "a file of variables cannot hold"

@@ -6,6 +6,7 @@ from importlib import import_module
 
 from portweave.args import Args, Operands, Option
 from portweave.errors import ExportFileError, UsageError
+from portweave.escapes import write_data
 from portweave.launch import origin_of, project_of, wishes_of
 from portweave.prepare import prepare
 
@@ -107,7 +108,7 @@ def _image(text: str, names: set[str]) -> tuple[str, str]:
 def _print(exported: "Exported", form: str) -> None:
     for name, text in exported.files:
         # Where there are several, it says where each begins.
-        sys.stdout.write(f"# {name}\n{text}\n" if form == "systemd" else text)
+        write_data(f"# {name}\n{text}\n" if form == "systemd" else text)
     sys.stdout.flush()
 
 

@@ -2,6 +2,7 @@
 
 import os
 
+from portweave.allocator.gitlook import GIT, look_environment
 from portweave.allocator.jsontext import is_list, is_object, pretty
 from portweave.args import Args, Operands
 from portweave.asking import STACK, instance_of, names_of, rows_of
@@ -86,9 +87,15 @@ def _changed_files(folder: str, since: str) -> list[str]:
     from datetime import datetime
 
     since_s = datetime.fromisoformat(since).timestamp()
-    command = ["git", "-C", folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=10)
+        done = subprocess.run(
+            [*GIT, "-C", folder, *words],
+            env=look_environment(os.environ),
+            capture_output=True,
+            check=False,
+            timeout=10,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return []
     found: list[tuple[float, str]] = []

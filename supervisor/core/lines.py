@@ -7,6 +7,8 @@ is: a carriage return, a control character, an escape sequence, bytes that are n
 these is only made then: a command that shows plain lines is to cost no more than it must.
 """
 
+from portweave.escapes import escaped
+
 TYPE_CHECKING = False  # `typing` costs as much as `re`
 if TYPE_CHECKING:
     from collections import deque
@@ -247,7 +249,7 @@ NAME_COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 
 def name_label(name: str, width: int, colour: int | None) -> bytes:
     """A name as it stands before lines, as wide as the longest one."""
-    label = f"{name:<{width}} | "
+    label = f"{escaped(name):<{width}} | "
     return (label if colour is None else f"\x1b[{colour}m{label}\x1b[0m").encode()
 
 

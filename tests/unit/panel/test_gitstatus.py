@@ -1,0 +1,34 @@
+"""What git says of a worktree, as values."""
+
+import pytest
+
+from portweave.panel.gitstatus import Status, filtered, read_status
+
+HEAD = "# branch.oid 1234\0# branch.head main\0"
+ONE = "N... 100644 100644 100644 1234 1234"
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        pytest.param(HEAD, Status("main", True, ()), id="clean"),
+        pytest.param("# branch.head (detached)\0", Status(None, True, ()), id="no branch"),
+        pytest.param(f"{HEAD}1 .M {ONE} a b\0", Status("main", True, ("a b",)), id="content"),
+        pytest.param(f"{HEAD}1 M. {ONE} a\0", Status("main", False, ()), id="staged"),
+        pytest.param(f"{HEAD}1 .D {ONE} a\0", Status("main", False, ()), id="removed"),
+        pytest.param(f"{HEAD}? new\0", Status("main", False, ()), id="not known to git"),
+        pytest.param(f"{HEAD}u UU {ONE} 1 a\0", Status("main", False, ()), id="in conflict"),
+        pytest.param(
+            f"{HEAD}2 R. {ONE} R100 new\0? old\0", Status("main", False, ()), id="renamed"
+        ),
+        pytest.param(f"{HEAD}1 .M {ONE} a\nb\0", Status("main", True, ("a\nb",)), id="newline"),
+    ],
+)
+def test_what_differs_is_read(text: str, status: Status) -> None:
+    assert read_status(text) == status
+
+
+def test_paths_with_a_filter_are_told_from_others() -> None:
+    text = "a\0filter\0lfs\0b\0filter\0unspecified\0c\0filter\0unset\0d\0filter\0set\0"
+    assert filtered(text) == {"a"}
+    assert filtered("") == set()
