@@ -85,13 +85,21 @@ def sync_folder(path: str) -> None:
         os.close(descriptor)
 
 
-def make_folders(path: str) -> None:
-    """Make a folder and those above it, for its owner alone; existing ones keep their modes."""
+def make_folders(path: str, mode: int = 0o700) -> None:
+    """Make a folder and those above it; existing ones keep their modes.
+
+    Args:
+        path: Of the folder.
+        mode: Of each that is made, less what the umask takes away.
+
+    Raises:
+        OSError: One cannot be made.
+    """
     if os.path.isdir(path):
         return
-    make_folders(os.path.dirname(path))
+    make_folders(os.path.dirname(path), mode)
     try:
-        os.mkdir(path, 0o700)
+        os.mkdir(path, mode)
     except FileExistsError:
         if not os.path.isdir(path):
             raise

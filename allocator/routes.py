@@ -2,7 +2,7 @@
 
 Who changes it holds the lock and replaces the file as a whole; readers take no lock. Only while a
 proxy of portless's own runs on the folder it is written in place, because that proxy watches the
-inode: then a copy lies beside it, so that a kill half-way costs nothing. What cannot be read is
+inode. A copy of what was written last lies beside it (`routes.json.copy`). What cannot be read is
 never thrown away: what is whole in it, and the copy, are taken, and the damaged file is set aside.
 
 A pid is used again some day. When an owner began is kept beside the routes (`routes.owners`), since
@@ -12,7 +12,14 @@ others compare the routes byte for byte.
 import os
 import time
 
-from portweave.allocator.files import make_folders, read_all, remove_all, write_all, write_new
+from portweave.allocator.files import (
+    make_folders,
+    read_all,
+    remove_all,
+    replace,
+    write_all,
+    write_new,
+)
 from portweave.allocator.lock import FolderLock
 from portweave.allocator.owners import Owners, is_alive, signed_proxy
 from portweave.allocator.processes import started_at
@@ -93,10 +100,8 @@ class RouteStore:
         folder = self._beside(".")
         if not os.path.isdir(folder):
             parent = os.path.dirname(os.path.abspath(folder))
-            if self._dir_mode == PRIVATE_DIR_MODE:
-                make_folders(parent)
-            else:
-                os.makedirs(parent, exist_ok=True)
+            # Each with its own mode: the umask only takes rights away, and may be 0.
+            make_folders(parent, self._dir_mode)
             try:
                 os.mkdir(folder, self._dir_mode)
             except FileExistsError:
@@ -108,16 +113,44 @@ class RouteStore:
         """The routes whose owners live, in the order of the file.
 
         Args:
-            persist_cleanup: Whether those whose owners have ended are also taken out of the file.
-
-        Raises:
-            RouteLockError: They were to be taken out, and somebody else held the lock for too long.
+            persist_cleanup: Whether routes whose owners have ended are also removed from the file.
+                Where the lock is held, or the folder cannot be written, they stay in it.
         """
         routes = self.load_routes_raw()
         alive = self._alive(routes)
         if persist_cleanup and len(alive) < len(routes):
-            return self._change(lambda routes: routes)
+            try:
+                return self._change(lambda routes: routes, is_patient=False)
+            except (RouteLockError, OSError):
+                return alive
         return alive
+
+    def refresh_routes(
+        self, before: "Iterable[RouteMapping] | None"
+    ) -> tuple[list[RouteMapping], bool]:
+        """The routes whose owners live; a program that writes them is not waited for.
+
+        Args:
+            before: The routes of the last refresh; None at the first one.
+
+        Returns:
+            The routes, and whether the file was whole. Where it was not, entries that can still be
+            read come first, then those of `before`, or of the copy at the first refresh.
+        """
+        found: list[RouteMapping] = []
+        try:
+            return self._alive(routes_from(read_all(self._path))), True
+        except (FileNotFoundError, NotADirectoryError):
+            return [], True
+        except NotRoutesError as error:
+            found = salvage(error.data)
+        except OSError:
+            # Too many open files, or another program has taken the right to read it.
+            found = []
+        known: dict[str, RouteMapping] = {}
+        for route in self._alive([*found, *(self._copied() if before is None else before)]):
+            known.setdefault(route.hostname, route)
+        return list(known.values()), False
 
     def load_routes_raw(self) -> list[RouteMapping]:
         """All routes, in the order of the file, whether or not their owners live."""
@@ -219,9 +252,9 @@ class RouteStore:
             RouteLockError: Somebody else held the lock for too long, or it cannot be taken.
             OSError: The routes cannot be written.
         """
-        before = self.load_routes_raw()
-        after = self._change(lambda routes: routes)
-        return [route for route in before if route not in after]
+        dead: list[RouteMapping] = []
+        self._change(lambda routes: routes, dropped=dead)
+        return dead
 
     def _hand_over_all(self) -> None:
         """Under sudo, leave nothing beside the routes that their user could not open later."""
@@ -241,15 +274,28 @@ class RouteStore:
         *,
         adding: "Iterable[tuple[str, int]]" = (),
         always: bool = False,
+        dropped: list[RouteMapping] | None = None,
+        is_patient: bool = True,
     ) -> list[RouteMapping]:
-        """Replace the routes by what `change` makes of those whose owners live."""
+        """Replace the routes by what `change` makes of those whose owners live.
+
+        Args:
+            change: From the routes before to those after.
+            adding: (hostname, pid) pairs that are new.
+            always: Whether to write where nothing has changed, too.
+            dropped: Takes the routes whose owners have ended.
+            is_patient: Whether to wait for another holder of the lock.
+        """
         self.ensure_dir()
         until_s = time.monotonic() + _PATIENCE_S
         while True:
             try:
-                with _RouteLock(self._beside("routes.flock"), self._lock) as lock:
+                with self._locked(is_patient=is_patient) as lock:
                     before = self._load_for_change()
-                    after = change(self._alive(before))
+                    alive = self._alive(before)
+                    if dropped is not None:
+                        dropped[:] = [route for route in before if route not in alive]
+                    after = change(alive)
                     if adding:
                         self._owners.add(adding, after)
                     if adding or always or after != before:
@@ -265,6 +311,9 @@ class RouteStore:
                 if error.filename in (self._lock, self._beside("routes.flock")):
                     raise RouteLockError(self._lock, error.strerror or str(error)) from error
                 raise
+
+    def _locked(self, *, is_patient: bool) -> "_RouteLock":
+        return _RouteLock(self._beside("routes.flock"), self._lock, is_patient=is_patient)
 
     def _load_for_change(self) -> list[RouteMapping]:
         """All routes; where the file is damaged, it is set aside first."""
@@ -306,18 +355,24 @@ class RouteStore:
 
     def _rescue(self, damaged: bytes) -> list[RouteMapping]:
         """What the damaged file still has, and what else was in it when we wrote it last."""
-        found = {route.hostname: route for route in salvage(damaged)}
+        found = salvage(damaged)
+        # A dead entry does not hide a living one.
+        names = {route.hostname for route in self._alive(found)}
+        return [*(route for route in self._copied() if route.hostname not in names), *found]
+
+    def _copied(self) -> list[RouteMapping]:
+        """What we wrote last; nothing where that cannot be told."""
         try:
-            copy = routes_from(read_all(self._copy))
+            return routes_from(read_all(self._copy))
         except (OSError, NotRoutesError):
-            copy = []
-        return [*(route for route in copy if route.hostname not in found), *found.values()]
+            return []
 
     def _save(self, routes: list[RouteMapping], lock: FolderLock) -> None:
         data = text_of(routes)
         target = os.path.realpath(self._path)
         in_place = os.path.exists(target) and self._is_watched_by_inode()
-        sweep(self._path, time.time())
+        for path in (self._path, self._copy):
+            sweep(path, time.time())
         temporary = f"{target}.tmp.{os.getpid()}.{time.time_ns() // 1_000_000}"
         write_new(temporary, data)
         try:
@@ -330,7 +385,13 @@ class RouteStore:
         if in_place:
             _overwrite(target, data)
         else:
-            # What it held is older than what lies there now.
+            self._keep_copy(target, data)
+
+    def _keep_copy(self, target: str, data: bytes) -> None:
+        """Have the copy hold the same; without one where that fails, as it would be too old."""
+        try:
+            replace(self._copy, data, os.stat(target).st_mode & 0o777)
+        except OSError:
             _discard(self._copy)
 
     def _is_watched_by_inode(self) -> bool:
@@ -351,8 +412,14 @@ class _LostError(Exception):
 
 
 class _RouteLock(FolderLock):
-    def __init__(self, file: str, folder: str) -> None:
-        super().__init__(file, folder, queue_s=_PATIENCE_S, attempts=_ATTEMPTS, stale_s=_STALE_S)
+    def __init__(self, file: str, folder: str, *, is_patient: bool) -> None:
+        super().__init__(
+            file,
+            folder,
+            queue_s=_PATIENCE_S if is_patient else 0,
+            attempts=_ATTEMPTS if is_patient else 1,
+            stale_s=_STALE_S,
+        )
         self._folder_name = folder
 
     def check(self) -> None:

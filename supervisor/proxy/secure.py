@@ -107,7 +107,13 @@ class Identities:
         now = datetime.datetime.now(datetime.UTC)
         if stamp == self._stamp and not is_over(self._authority.certificate, now):
             return
-        self._authority = open_authority(self._folder)
+        try:
+            self._authority = open_authority(self._folder)
+        except PortweaveError:
+            # It is half-written, or unreadable for now: the next handshake looks again.
+            if is_over(self._authority.certificate, now):
+                raise
+            return
         self._stamp = self._look()
         self._known.clear()
         self._tell_services()

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 _RACY_S = 0.05
 # How long an owner may have ended before that is seen.
 _FRESH_S = 1.0
+# How soon to read a file again that another program has left half-written.
+_TORN_S = 0.05
 
 
 class Table:
     """Reads the routes when they may have changed: a look at the file costs a microsecond.
 
     Watching the file would miss who replaces it, and watching the folder costs more than looking.
+    While the file is damaged the routes of before stay, as long as their owners live.
 
     Attributes:
         moment: Tells moments apart where what comes at one is answered after one look; 0 for never.
@@ -37,6 +40,7 @@ class Table:
         self._seen: tuple[int, ...] | None = None
         self._until_s = 0.0
         self._routes: tuple[RouteMapping, ...] = ()
+        self._is_loaded = False
 
     def routes(self) -> "tuple[RouteMapping, ...]":
         """The routes whose owners live."""
@@ -46,17 +50,22 @@ class Table:
         self._looked = moment
         try:
             status = os.stat(self._path)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             self._seen = None
             self._routes = ()
             return ()
+        except OSError:
+            # It is there, and cannot be looked at for now.
+            return self._routes
         now_s = self._clock()
         seen = (status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns)
         if seen != self._seen or not now_s < self._until_s <= now_s + _FRESH_S:
             self._seen = seen
             is_racy = abs(now_s - status.st_mtime) < _RACY_S
-            self._until_s = now_s if is_racy else now_s + _FRESH_S
-            self._routes = tuple(self._store.load_routes())
+            before = self._routes if self._is_loaded else None
+            found, is_whole = self._store.refresh_routes(before)
+            self._routes, self._is_loaded = tuple(found), True
+            self._until_s = now_s if is_racy else now_s + (_FRESH_S if is_whole else _TORN_S)
         return self._routes
 
     def __len__(self) -> int:

@@ -1,5 +1,6 @@
 """The store of routes: the file, the lock, owners, and what other programs do to it."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -188,9 +189,83 @@ def test_what_is_whole_in_a_damaged_file_is_kept(folder: Path) -> None:
         store.add_route(name, 1, 0)
     path = folder / "routes.json"
     path.write_bytes(path.read_bytes()[:-20])
+    (folder / "routes.json.copy").unlink()
     assert [route.hostname for route in store.load_routes()] == ["a", "b"]
     store.add_route("d", 1, 0)
     assert [route.hostname for route in store.load_routes()] == ["a", "b", "d"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 30, 150])
+def test_what_another_program_left_half_written_costs_no_route(folder: Path, size: int) -> None:
+    store = RouteStore(folder)
+    for name in "abc":
+        store.add_route(name, 1, ME)
+    path = folder / "routes.json"
+    path.write_bytes(path.read_bytes()[:size])
+    os.utime(path, (0, 0))
+    assert {route.hostname for route in store.load_routes()} == set("abc")
+    store.add_route("d", 1, ME)
+    assert {route.hostname for route in store.load_routes()} == set("abcd")
+
+
+def test_a_dead_entry_of_a_damaged_file_hides_no_living_one(folder: Path, ended: int) -> None:
+    store = RouteStore(folder)
+    store.add_route("a", 1, ME)
+    (folder / "routes.json").write_text(f'[{{"hostname": "a", "port": 2, "pid": {ended}}}')
+    assert store.load_routes() == [RouteMapping("a", 1, ME)]
+
+
+@pytest.mark.parametrize("first", ["living", "dead"])
+def test_a_dead_duplicate_is_removed(folder: Path, ended: int, first: str) -> None:
+    store = RouteStore(folder)
+    folder.mkdir()
+    entries = [f'{{"hostname": "a", "port": 1, "pid": {pid}}}' for pid in (ME, ended)]
+    if first == "dead":
+        entries.reverse()
+    text = f"[{', '.join(entries)}]"
+    (folder / "routes.json").write_text(text)
+    assert store.load_routes(persist_cleanup=True) == [RouteMapping("a", 1, ME)]
+    assert store.load_routes_raw() == [RouteMapping("a", 1, ME)]
+    (folder / "routes.json").write_text(text)
+    assert store.prune_stale_routes() == [RouteMapping("a", 1, ended)]
+
+
+@pytest.mark.parametrize("kind", ["routes.lock", "routes.flock"])
+def test_a_held_lock_does_not_keep_a_reader_waiting(folder: Path, ended: int, kind: str) -> None:
+    store = RouteStore(folder)
+    store.add_route("a", 1, ME)
+    text = (
+        f'[{{"hostname": "b", "port": 1, "pid": {ended}}},{{"hostname":"a","port":1,"pid":{ME}}}]'
+    )
+    (folder / "routes.json").write_text(text)
+    began_s = time.monotonic()
+    with (folder / "routes.flock").open() as flock:
+        if kind == "routes.lock":
+            (folder / kind).mkdir()
+        else:
+            fcntl.flock(flock, fcntl.LOCK_EX)
+        assert store.load_routes(persist_cleanup=True) == [RouteMapping("a", 1, ME)]
+    assert time.monotonic() - began_s < 2
+    assert (folder / "routes.json").read_text() == text
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o027])
+@pytest.mark.parametrize("private", [False, True])
+def test_folders_are_never_wider_than_they_should_be(
+    folder: Path, *, mask: int, private: bool
+) -> None:
+    code = (
+        "import os, sys; from portweave.routes import RouteStore\n"
+        "os.umask(int(sys.argv[2]))\n"
+        f"RouteStore(sys.argv[1], private={private}).add_route('a', 1, 0)\n"
+    )
+    inner = folder / "x/y"
+    subprocess.run([sys.executable, "-Ic", code, str(inner), str(mask)], check=True)
+    most = 0o700 if private else 0o755
+    for path in (folder, folder / "x", inner):
+        assert path.stat().st_mode & 0o777 & ~most == 0, path
+    for path in inner.iterdir():
+        assert path.stat().st_mode & 0o777 & ~0o644 == 0, path
 
 
 def test_what_is_being_written_is_waited_for(folder: Path) -> None:

@@ -65,6 +65,21 @@ def test_another_authority_is_followed(tmp_path: Path) -> None:
         between.close()
 
 
+def test_an_authority_that_is_half_written_changes_nothing(tmp_path: Path) -> None:
+    between = Secure(tmp_path, [])
+    path = tmp_path / "ca.pem"
+    whole = path.read_bytes()
+    # What the client trusts is the whole one.
+    trusted = trusting(str(path))
+    try:
+        for text in (whole[:40], whole):
+            path.write_bytes(text)
+            with socket.create_connection(("127.0.0.1", between.port), 10) as plain:
+                trusted.wrap_socket(plain, server_hostname="a.localhost").close()
+    finally:
+        between.close()
+
+
 def hello() -> bytes:
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     context = ssl.create_default_context()
