@@ -67,9 +67,13 @@ class Cluster:
       `"package.module:function"`, path of a script, command (a list), or a mapping of own variables
       with one of these as `route`.
     - `count`: how many workers there are, from 0 (number of processors).
-    - `respawn`: whether who ends is started again (True); else the end of one ends all.
+    - `respawn`: True: what ends is started again, after pauses that grow, up to 10 times without
+      10 seconds of health between; False: the end of one ends all; or a mapping with `limit` (a
+      number of restarts, None for any), `pauses` (seconds, or a list: before the first restart, the
+      second and so on) or `never` (True: what has ended stays so, and the others go on) (True).
     - `env`: what it runs as (`PORTWEAVE_ENV`, `NODE_ENV`, or `development`).
-    - `module_root`: what paths are relative to (the working directory).
+    - `module_root`: what paths are relative to; processes run in the working directory all the same
+      (the working directory).
     - `case_sensitive_routing`, `exact`: as of `Router` (True, False).
     - `timeout`: seconds that a request may take which does not say so itself; None for any (30).
     - `max_concurrency`, `max_queue`: how many requests a connection handles at a time, and how many
@@ -151,7 +155,7 @@ class Cluster:
         """A path relative to the module root, made absolute."""
         from os.path import join, normpath
 
-        from portweave.clusterplan import module_root
+        from portweave.clusteroptions import module_root
 
         return normpath(join(module_root(self._options), *parts))
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, cast
 
-from portweave.calls.connection import DEFAULT_TIMEOUT_S, Connection
+from portweave.calls.connection import Connection
 from portweave.calls.joining import NAME, SOCKET, TOKEN, join
 from portweave.errors import ClusterError, ConfigError
 
@@ -50,38 +50,35 @@ def _run(main: Any) -> None:
 
 
 async def _serve(beginning: dict[str, Any]) -> None:
-    connection = Connection(os.environ[NAME])
+    connection = Connection(os.environ[NAME], **beginning["settings"])
     connection.key = beginning["key"]
+    connection.only_asks = beginning["only_asks"]
     async with join(os.environ[SOCKET], connection, os.environ[TOKEN]):
-        _configure(connection, beginning["own"])
-        work = find_setup(beginning)(connection)
-        gone = asyncio.ensure_future(connection.closed())
-        waiting: set[asyncio.Future[Any]] = {gone}
-        if connection.key is not None:
+        # Own variables win, whatever was written first.
+        connection.options = {**connection.options, **beginning["own"]}
+        work = find_setup(beginning, connection.options["module_root"])(connection)
+        if not connection.only_asks:
             if inspect.isawaitable(work):
                 await work
             connection.ready()
         elif inspect.isawaitable(work):
             # It asks for as long as it likes: it is there as soon as it has begun.
-            waiting.add(asyncio.ensure_future(work))
+            work = asyncio.ensure_future(work)
             await asyncio.sleep(0)
         _notify_ready()
-        done, left = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for one in left:
-            one.cancel()
-        for one in done:
-            one.result()
+        await _stay(connection, work if isinstance(work, asyncio.Future) else None)
 
 
-def _configure(connection: Connection, own: dict[str, Any]) -> None:
-    options = connection.options
-    connection.case_sensitive = bool(options.get("case_sensitive_routing", True))
-    connection.exact = bool(options.get("exact", False))
-    connection.max_concurrency = int(options.get("max_concurrency", connection.max_concurrency))
-    connection.max_queue = int(options.get("max_queue", connection.max_queue))
-    connection.timeout_s = options.get("timeout", DEFAULT_TIMEOUT_S)
-    # Own variables win, whatever was written first.
-    connection.options = {**options, **own}
+async def _stay(connection: Connection, work: "asyncio.Future[Any] | None") -> None:
+    """Stay until the hub has gone, or what a worker does has failed."""
+    gone = asyncio.ensure_future(connection.closed())
+    if work is not None:
+        await asyncio.wait((gone, work), return_when=asyncio.FIRST_COMPLETED)
+        if not gone.done():
+            work.result()
+        work.cancel()
+        await asyncio.wait((work,))
+    await gone
 
 
 def _notify_ready() -> None:
@@ -91,8 +88,12 @@ def _notify_ready() -> None:
             to.sendto(b"READY=1", path)
 
 
-def find_setup(beginning: dict[str, Any]) -> Setup:
+def find_setup(beginning: dict[str, Any], root: str) -> Setup:
     """The function that a connection is set up by.
+
+    Args:
+        beginning: What the process was told.
+        root: What a path that a script gives is relative to.
 
     Raises:
         ConfigError: There is none.
@@ -106,9 +107,9 @@ def find_setup(beginning: dict[str, Any]) -> Setup:
             for part in attribute.split("."):
                 found = getattr(found, part, None)
         case "main", str(qualified):
-            found = _in_main(beginning["main"], beginning["key"] or "worker", qualified)
+            found = _in_main(beginning["main"], beginning["key"], qualified)
         case _, target:
-            return _in_script(str(target), name)
+            return _in_script(str(target), name, root)
     if not callable(found):
         raise ConfigError(f"the connection {name!r} has no function at {beginning['target']}")
     return found
@@ -144,7 +145,7 @@ def _mapping(value: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def _in_script(path: str, name: str, depth: int = 0) -> Setup:
+def _in_script(path: str, name: str, root: str, depth: int = 0) -> Setup:
     """The `setup` or `run` of a script; a text there is the path of another script."""
     folder = os.path.dirname(path)
     if folder not in sys.path:
@@ -163,7 +164,7 @@ def _in_script(path: str, name: str, depth: int = 0) -> Setup:
     for attribute in ("setup", "run"):
         found: object = getattr(module, attribute, None)
         if isinstance(found, str) and depth < 10:
-            return _in_script(os.path.join(os.getcwd(), found), name, depth + 1)
+            return _in_script(os.path.join(root, found), name, root, depth + 1)
         if callable(found):
             return found
     raise ConfigError(

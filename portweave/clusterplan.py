@@ -11,16 +11,15 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, cast
 
-from portweave.calls.options import Options, check_number, check_words
+from portweave.calls.options import Options, check_name, check_number, check_words
+from portweave.clusteroptions import env_of, module_root, own_of, restart_of, settings_of
 from portweave.environment import inherited_environment
 from portweave.errors import ConfigError
 from portweave.supervisor.core.plan import (
     CallsPlan,
     InstancePlan,
     ReadyPlan,
-    RestartPolicy,
     StackPlan,
-    When,
 )
 from portweave.supervisor.core.value import value
 
@@ -30,8 +29,10 @@ _RESERVED = {"supervisor", "index"}
 NAMESPACE = "cluster"
 # What a child finds besides: how it is to begin.
 BEGINNING = "PORTWEAVE_CLUSTER"
-_RESTARTS = 10
+# A name is a part of file names, which have at most 255 bytes.
+_LONGEST_NAME_BYTES = 200
 _READY_WITHIN_S = 60.0
+_SETTINGS = ("case_sensitive", "exact", "max_concurrency", "max_queue", "timeout_s")
 
 
 @value
@@ -68,11 +69,6 @@ def declared(options: Options) -> list[Declared]:
     return _in_folder(os.path.join(root, os.fspath(cast("str", routes))))
 
 
-def module_root(options: Options) -> str:
-    """What paths are relative to: the working directory, if nothing else is said."""
-    return os.path.abspath(os.fspath(options.get("module_root") or os.getcwd()))
-
-
 def _in_folder(folder: str) -> list[Declared]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -103,7 +99,7 @@ def _declared(name: object, item: object, root: str) -> Declared:
     name = _checked(name)
     own: dict[str, object] = {}
     if isinstance(item, Mapping):
-        own = dict(cast("Mapping[str, object]", item))
+        own = own_of(cast("Mapping[object, object]", item))
         item = own.pop("route", f"routes/{name}")
     if isinstance(item, (list, tuple)):
         words = check_words(cast("list[object]", item), name)
@@ -131,11 +127,29 @@ def _script(path: str, name: str) -> str:
 
 
 def _checked(name: object) -> str:
-    if not isinstance(name, str) or not name or "/" in name or name.startswith("$"):
-        raise ConfigError(f"{name!r} cannot be the name of a connection: text without a slash")
-    if name in _RESERVED:
-        raise ConfigError(f"{name!r} cannot be the name of a connection: it is reserved")
-    return name
+    found = check_name(name)
+    if found in _RESERVED:
+        raise ConfigError(f"{found!r} cannot be the name of a connection: it is reserved")
+    if len(found.encode("utf-8", "surrogateescape")) > _LONGEST_NAME_BYTES:
+        raise ConfigError(f"the name of a connection is too long: {found[:40]!r}…")
+    return found
+
+
+def _check_apart(found: list[Declared], count: int) -> None:
+    """See that no connection has the name of another one's instance."""
+    names = {one.name for one in found}
+    for one in found:
+        for number in range(1, _instances(one, count) + 1):
+            if (taken := f"{one.name}.{number}") in names:
+                raise ConfigError(
+                    f"{taken!r} cannot be the name of a connection: it is an instance of"
+                    f" {one.name!r}",
+                    hint="give it another name",
+                )
+
+
+def _instances(one: Declared, count: int) -> int:
+    return count if one.name == WORKER else 1
 
 
 def _place_of(call: Callable[..., object], name: str) -> tuple[str, str]:
@@ -176,24 +190,27 @@ def make_plan(options: Options, environ: Mapping[str, str]) -> StackPlan:
     Raises:
         ConfigError: The options cannot be used.
     """
-    root = module_root(options)
-    count = check_number(options, "count", os.cpu_count() or 1, 0)
-    respawn = options.get("respawn", True)
+    root = os.getcwd()
+    count = check_number(options.get("count"), "count", os.cpu_count() or 1, 0)
+    settings = settings_of(options, {})
+    restart_of(options, {})
     found = declared(options)
+    _check_apart(found, count)
+    respawn = options.get("respawn")
     shared = {name: item for name, item in options.values.items() if name != "routes"}
     shared |= {
         "env": env_of(options, environ),
         "count": count,
-        "respawn": bool(respawn),
-        "module_root": root,
-        "case_sensitive_routing": bool(options.get("case_sensitive_routing", True)),
+        "respawn": True if respawn is None else respawn,
+        "module_root": module_root(options),
+        "case_sensitive_routing": settings.case_sensitive,
     }
     # The default first, then those with a name, then the workers, as they have ever been.
     order = {DEFAULT: 0, WORKER: 2}
     instances = [
-        _instance(one, number, root, environ, shared, respawn=bool(respawn))
+        _instance(one, number, root, environ, shared, options)
         for one in sorted(found, key=lambda one: order.get(one.name, 1))
-        for number in range(1, (count if one.name == WORKER else 1) + 1)
+        for number in range(1, _instances(one, count) + 1)
     ]
     if not instances:
         raise ConfigError("the cluster has no connections", hint="routes=… names them")
@@ -207,16 +224,14 @@ def make_plan(options: Options, environ: Mapping[str, str]) -> StackPlan:
             default=DEFAULT if any(one.name == DEFAULT for one in found) else None,
             silent=frozenset({WORKER}),
             options=_json_of(shared),
-            message_bytes=check_number(options, "max_message", 16 * 1024 * 1024, 1024),
-            queue=check_number(options, "max_queue", 1024, 1),
+            message_bytes=check_number(
+                options.get("max_message"), "max_message", 16 * 1024 * 1024, 1024
+            ),
+            concurrency=settings.max_concurrency,
+            queue=settings.max_queue,
+            timeout_s=settings.timeout_s,
         ),
     )
-
-
-def env_of(options: Options, environ: Mapping[str, str]) -> str:
-    """What the cluster runs as."""
-    said = options.get("env") or environ.get("PORTWEAVE_ENV") or environ.get("NODE_ENV")
-    return str(said or "development")
 
 
 def _instance(
@@ -225,12 +240,14 @@ def _instance(
     root: str,
     environ: Mapping[str, str],
     shared: Mapping[str, object],
-    *,
-    respawn: bool,
+    options: Options,
 ) -> InstancePlan:
     name = one.name if number == 1 else f"{one.name}.{number}"
+    settings = settings_of(options, one.own)
     beginning = {
-        "key": None if one.name == WORKER else one.name,
+        "key": one.name,
+        "only_asks": one.name == WORKER,
+        "settings": {name: getattr(settings, name) for name in _SETTINGS},
         "kind": one.kind,
         "target": one.target,
         "own": _json_of(one.own),
@@ -258,7 +275,7 @@ def _instance(
         environment=environment,
         # The connection says itself when its routes are declared; any other program need not.
         ready=ReadyPlan(notify=is_python, written=is_python, timeout_s=_READY_WITHIN_S),
-        restart=RestartPolicy(When.ALWAYS, _RESTARTS) if respawn else RestartPolicy(When.NO, None),
+        restart=restart_of(options, one.own),
     )
 
 

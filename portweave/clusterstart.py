@@ -2,8 +2,10 @@
 
 import os
 import pickle
+import sys
 import time
 from collections.abc import Mapping
+from types import TracebackType
 
 from portweave import __version__, colours
 from portweave.allocator.processes import started_at
@@ -24,9 +26,13 @@ def start(options: Options) -> int:
     Raises:
         ConfigError: The options cannot be used.
     """
-    work, hold, tag = _prepare(options, guarded=True)
+    work, hold, tag = _prepared(options, guarded=True)
     with hold:
-        return Supervisor(warm_up, supervise).start(pickle.dumps(work), hold, tag)
+        status = Supervisor(warm_up, supervise).start(pickle.dumps(work), hold, tag)
+        # What could not be ended is left to the next command, which finds it by its record.
+        if hold.read() is None:
+            hold.drop()
+        return status
 
 
 async def serve(options: Options) -> int:
@@ -37,12 +43,34 @@ async def serve(options: Options) -> int:
     """
     from portweave.supervisor.run import run
 
-    work, hold, _ = _prepare(options, guarded=False)
+    work, hold, _ = _prepared(options, guarded=False)
     with hold:
         try:
             return await run(work)
         finally:
-            hold.forget()
+            hold.drop()
+
+
+def _prepared(options: Options, *, guarded: bool) -> tuple[Work, Hold, str]:
+    try:
+        return _prepare(options, guarded=guarded)
+    except ConfigError as error:
+        _tell_in_words(error)
+        raise
+
+
+def _tell_in_words(error: ConfigError) -> None:
+    """Have a mistake in the options be told without a traceback, if the program catches nothing."""
+    otherwise = sys.excepthook
+
+    def tell(kind: type[BaseException], raised: BaseException, trace: TracebackType | None) -> None:
+        if raised is not error:
+            otherwise(kind, raised, trace)
+            return
+        sys.stderr.write(f"[portweave] error: {error.message} ({error.code})\n")
+        sys.stderr.writelines(f"[portweave] hint: {hint}\n" for hint in error.hints)
+
+    sys.excepthook = tell
 
 
 def _prepare(options: Options, *, guarded: bool) -> tuple[Work, Hold, str]:
@@ -59,6 +87,7 @@ def _prepare(options: Options, *, guarded: bool) -> tuple[Work, Hold, str]:
     pid, tag = os.getpid(), os.urandom(16).hex()
     path = socket_path(environ, folder, key)
     if not path:
+        hold.drop()
         hold.close()
         raise ConfigError(
             "there is no place for the hub's socket",
@@ -78,7 +107,7 @@ def _prepare(options: Options, *, guarded: bool) -> tuple[Work, Hold, str]:
         )
     )
     run_options = RunOptions(
-        abort_on_exit=not options.get("respawn", True),
+        abort_on_exit=options.get("respawn") is False,
         colour=colours.are_kept(environ, is_terminal=os.isatty(1)),
         coloured_names=colours.of_names(environ, is_terminal=os.isatty(1)),
         tag=tag,

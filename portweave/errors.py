@@ -744,6 +744,11 @@ class ClusterError(PortweaveError):
         self.fields = fields or {}
         self.connection = connection
 
+    def as_json(self) -> "dict[str, object]":
+        """As `PortweaveError.as_json`, with what the protocol tells of an error besides."""
+        told = {"type": self.type, "connection": self.connection, "fields": self.fields}
+        return {**super().as_json(), **told}
+
 
 class RouteNotFound(ClusterError):  # noqa: N818 (the names that the peers' protocol has)
     """The connection has no route for the path."""
@@ -754,7 +759,7 @@ class RouteNotFound(ClusterError):  # noqa: N818 (the names that the peers' prot
 
 
 class ConnectionNotFound(ClusterError):  # noqa: N818
-    """No connection has the name, and there is no default."""
+    """No connection has the name; or the address has none, and there is no default."""
 
     code = "PW1203"
     status = 404

@@ -49,11 +49,13 @@ class Meta(msgspec.Struct, gc=False):
         timeout_ms: What is left of the time for an answer; None for as long as it takes.
         traceparent: W3C Trace Context, section 3.2.
         asker: As `from`: name of the connection that asks; the hub puts it in.
+        to: Name of the connection that is asked, where the method is only a path.
     """
 
     timeout_ms: float | UnsetType | None = UNSET
     traceparent: str | UnsetType = UNSET
     asker: str | UnsetType = msgspec.field(name="from", default=UNSET)
+    to: str | UnsetType = UNSET
 
 
 class Message(msgspec.Struct, gc=False):
@@ -228,17 +230,26 @@ def notification(method: str, params: "Raw | bytes", meta: bytes = b"") -> bytes
 
 
 def passed_on(
-    number: int, method: bytes, params: "Raw | bytes", timeout_ms: float, trace: str, sender: bytes
+    number: int, method: bytes, params: "Raw | bytes", timeout_ms: float, trace: str, more: bytes
 ) -> bytes:
-    """A request as it is nearly always: with a time, and mostly with a trace."""
+    """A request as it is nearly always: with a time, and mostly with a trace.
+
+    Args:
+        number: Its id.
+        method: As it is written.
+        params: An array.
+        timeout_ms: What is left of the time for an answer.
+        trace: W3C Trace Context; empty for none.
+        more: From `sender_member` or `to_member`; empty for neither.
+    """
     left_ms = timeout_ms if timeout_ms > 1 else 1  # noqa: FURB136 (a call costs more)
     if trace:
         return (
             b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b,'
             b'"meta":{"timeout_ms":%d,"traceparent":%b%b}}\n'
-        ) % (number, method, params, left_ms, encode(trace), sender)
+        ) % (number, method, params, left_ms, encode(trace), more)
     return b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b,"meta":{"timeout_ms":%d%b}}\n' % (
-        number, method, params, left_ms, sender,
+        number, method, params, left_ms, more,
     )  # fmt: skip
 
 
@@ -247,23 +258,28 @@ def raw_notification(method: bytes, params: "Raw | bytes", meta: bytes) -> bytes
     return b'{"jsonrpc":"2.0","method":%b,"params":%b%b}\n' % (method, params, meta)
 
 
-def meta_member(timeout_ms: float | None, traceparent: str, sender: bytes = b"") -> bytes:
+def meta_member(timeout_ms: float | None, traceparent: str, more: bytes = b"") -> bytes:
     """The member `meta`, with the comma before it.
 
     Args:
         timeout_ms: What is left; None for any time.
         traceparent: Empty for none.
-        sender: From `sender_member`.
+        more: From `sender_member` or `to_member`; empty for neither.
     """
     time = b"null" if timeout_ms is None else b"%d" % max(timeout_ms, 1)
     if not traceparent:
-        return b',"meta":{"timeout_ms":%b%b}' % (time, sender)
-    return b',"meta":{"timeout_ms":%b,"traceparent":%b%b}' % (time, encode(traceparent), sender)
+        return b',"meta":{"timeout_ms":%b%b}' % (time, more)
+    return b',"meta":{"timeout_ms":%b,"traceparent":%b%b}' % (time, encode(traceparent), more)
 
 
 def sender_member(name: str) -> bytes:
     """The name of who asks, to be put into many a `meta`."""
     return b',"from":%b' % encode(name)
+
+
+def to_member(name: str) -> bytes:
+    """The name of the connection that is asked, to be put into a `meta`."""
+    return b',"to":%b' % encode(name)
 
 
 def key(number: int | str | None) -> bytes:

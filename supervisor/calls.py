@@ -28,6 +28,7 @@ from portweave.supervisor.core.callstate import (
     Limits,
     Peer,
 )
+from portweave.supervisor.hangups import Hangups
 from portweave.supervisor.quickloop import ACCEPTED_AT_ONCE, Express, QuickLoop, lengthen_queue
 
 log = logging.getLogger("portweave.calls")
@@ -76,6 +77,10 @@ class Hub:
         on_supervisor_call: Answers what is asked of `supervisor`.
         limits: Bounds.
         options: Told to who joins.
+
+    Attributes:
+        calls: What is decided.
+        hangups: Tells which askers that send no more are gone.
     """
 
     def __init__(
@@ -93,6 +98,7 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_s = float("inf")
+        self.hangups = Hangups()
 
     def connection(self) -> "HubConnection":
         """A protocol for one more connection."""
@@ -229,6 +235,7 @@ class Hub:
         for connection in list(self._connections.values()):
             connection.abort()
         self._connections.clear()
+        self.hangups.close()
 
     @contextlib.asynccontextmanager
     async def listen(self, path: str) -> AsyncGenerator[str]:
@@ -277,6 +284,7 @@ class HubConnection(Express):
         self._owed_bytes = hub.calls.limits.owed_bytes
         self._closing = False
         self._on_lost: Callable[[], None] | None = None
+        self._watched: int | None = None
 
     def take_over(
         self, transport: asyncio.Transport, data: bytes, on_lost: Callable[[], None]
@@ -324,10 +332,16 @@ class HubConnection(Express):
         # Who ends a line by ending all has sent it nevertheless.
         self.take(b"\n")
         self._hub.carry_out(self._calls.half_closed(self._peer, self._clock()))
+        if self._peer.asks and self.transport is not None:
+            # Nothing more is read from it, so its end is not noticed otherwise.
+            self._watched = self.transport.get_extra_info("socket").fileno()
+            self._hub.hangups.watch(self._watched, self.abort)
         return True
 
     def lost(self, error: Exception | None) -> None:
         """The connection is gone."""
+        if self._watched is not None:
+            self._hub.hangups.forget(self._watched)
         self._hub.closed(self._peer)
         if self._on_lost is not None:
             self._on_lost()

@@ -17,6 +17,7 @@ from functools import partial
 
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.errors import PortweaveError
+from portweave.supervisor.hangups import Hangups
 from portweave.supervisor.tasks import Group, Within
 
 LONGEST_LINE_BYTES = 16 << 20
@@ -84,6 +85,7 @@ class Listener:
         self._tasks = tasks
         self._server: asyncio.Server | None = None
         self._open: set[Connection] = set()
+        self._hangups: Hangups | None = None
 
     async def listen(self) -> None:
         """Begin to take connections.
@@ -120,7 +122,10 @@ class Listener:
 
     def _connect(self) -> "Connection":
         self._met()
-        connection = Connection(self._serve, self._tasks, self._open, self._take_over)
+        self._hangups = self._hangups or Hangups()
+        connection = Connection(
+            self._serve, self._tasks, self._open, self._take_over, self._hangups
+        )
         self._open.add(connection)
         return connection
 
@@ -138,6 +143,8 @@ class Listener:
                 await asyncio.sleep(0.001)
         for connection in list(self._open):
             connection.end()
+        if self._hangups is not None:
+            self._hangups.close()
 
 
 class Connection(asyncio.Protocol):
@@ -149,7 +156,10 @@ class Connection(asyncio.Protocol):
         tasks: Group,
         registry: "set[Connection]",
         take_over: TakeOver | None,
+        hangups: Hangups,
     ) -> None:
+        self._hangups = hangups
+        self._watched: int | None = None
         self._serve = serve
         self._take_over = take_over
         self._tasks = tasks
@@ -174,6 +184,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Give up what was done for the client."""
         self._transport = None
+        if self._watched is not None:
+            self._hangups.forget(self._watched)
         self._registry.discard(self)
         for request in self._requests.values():
             request.cancel()
@@ -200,6 +212,10 @@ class Connection(asyncio.Protocol):
                 self._hand_over(line).eof_received()
                 return True
             self._take_line(line)
+        if self._requests and self._transport is not None:
+            # Nothing more is read from it, so its end is not noticed otherwise.
+            self._watched = self._transport.get_extra_info("socket").fileno()
+            self._hangups.watch(self._watched, self._transport.abort)
         return bool(self._requests)
 
     def data_received(self, data: bytes) -> None:

@@ -82,7 +82,12 @@ class Exchange:
         hub = Hub(
             self._token_of,
             self._answer,
-            Limits(message_bytes=plan.message_bytes, queue=plan.queue),
+            Limits(
+                message_bytes=plan.message_bytes,
+                concurrency=plan.concurrency,
+                queue=plan.queue,
+                timeout_s=plan.timeout_s,
+            ),
             dict(plan.options),
         )
         for name, instance in self._engine.fleet.plans.items():

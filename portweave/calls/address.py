@@ -5,7 +5,7 @@ never an edge.
 """
 
 import re
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from portweave.errors import BadPath
 
@@ -34,9 +34,9 @@ def guarded(path: str) -> str:
     return f"/{path}" if path.startswith(OWN) else path
 
 
-def join(connection: str, path: str) -> str:
-    """The address of a path of a connection that is named apart."""
-    return f"{quote(connection, safe='')}/{path.removeprefix('/')}"
+def is_name(name: str) -> bool:
+    """Whether a text can be the name of a connection."""
+    return bool(name) and "/" not in name and not name.startswith("$") and name.isprintable()
 
 
 def normal(path: str) -> str:

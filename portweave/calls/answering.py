@@ -76,7 +76,8 @@ class Answering(Router):
             take(wire.values(message.params or wire.NOTHING))
         elif self._busy < self.max_concurrency:
             self._start(number, message, method)
-        elif len(self._queue) < self.max_queue:
+        # A handler that was cancelled counts until it has ended, which takes it a moment.
+        elif len(self._queue) < self.max_queue + len(self._cancelled):
             self._queue.append((number, message, method))
         elif number is not None:
             error = Overloaded(f"{self.name} has too much to do", connection=self.name)
@@ -240,7 +241,8 @@ class Answering(Router):
             failure.connection = self.name
         if not isinstance(error, ClusterError):
             text = "".join(traceback.format_exception(error))
-            if self.env != "test":
+            # What the asker can do better is expected.
+            if self.env != "test" and failure.status >= 500:
                 sys.stderr.write(text)
             if self.env != "production":
                 failure.traceback = text  # type: ignore[attr-defined]

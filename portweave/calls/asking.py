@@ -8,11 +8,11 @@ from math import inf
 from msgspec import Struct
 
 from portweave import wire
-from portweave.calls.address import join
+from portweave.calls.address import guarded
 from portweave.calls.link import Waiter
 from portweave.calls.session import Session, hub_gone
-from portweave.calls.trace import Spans, current
-from portweave.errors import ClusterError, RemoteError, RequestTimeout
+from portweave.calls.trace import Spans, current, read
+from portweave.errors import ClusterError, NotSerializable, RemoteError, RequestTimeout
 
 log = logging.getLogger("portweave.calls")
 
@@ -59,38 +59,52 @@ class Asking:
         self._traced = log.isEnabledFor(logging.DEBUG)
 
     def prepare(
-        self, path: str, load: tuple[object, ...], to: str | None, left_s: float | None
+        self,
+        path: str,
+        load: tuple[object, ...],
+        to: str | None,
+        left_s: float | None,
+        trace: str | None = None,
     ) -> tuple[int, bytes, str, float | None]:
-        """Number and line of a request, whom it asks, and how many seconds it has.
+        """Number and line of a request, what it asks, and how many seconds it has.
 
         Args:
             path: As of `Connection.request`.
             load: Values.
             to: Name of a connection, where `path` is only a path.
             left_s: How long it may take; within a handler not more than that has left.
+            trace: A `traceparent` that it is part of; by default that of the handler, or a new one.
 
         Raises:
             NotSerializable: JSON cannot hold the load.
-            TypeError: The path is no text.
+            TypeError: The path is no text, or the time is no number.
+            ValueError, OverflowError: The time is no number of seconds.
         """
-        address = _address(path, to)
-        params = wire.array(load)
+        path, more = _addressed(path, to)
+        params = _params(load)
         scope = current.get()
+        parent = "" if trace is None else read(trace)
         if scope is None:
-            trace = self._spans.child_of("")
+            trace = self._spans.child_of(parent)
         else:
-            trace = self._spans.child_of(scope.traceparent)
+            trace = self._spans.child_of(parent or scope.traceparent)
             if scope.due_s is not None:
                 rest_s = max(0.0, scope.due_s - self._session.link.time())
                 left_s = rest_s if left_s is None else min(left_s, rest_s)
         if self._traced:
-            log.debug("%s", dumps({"event": "ask", "path": address, "traceparent": trace}))
+            hop = {"event": "ask", "path": path if to is None else f"{to}/{path}"}
+            log.debug("%s", dumps({**hop, "traceparent": trace}))
         self._numbers = number = self._numbers + 1
         if left_s is None:
-            line = wire.request(number, address, params, wire.meta_member(None, trace))
+            line = wire.request(number, path, params, wire.meta_member(None, trace, more))
         else:
-            line = wire.passed_on(number, wire.encode(address), params, left_s * 1000, trace, b"")
-        return number, line, to or address, left_s
+            try:
+                left_ms = int(left_s * 1000.0)
+            except (TypeError, ValueError, OverflowError) as error:
+                text = f"timeout is a number of seconds, or None for any time, not {left_s!r}"
+                raise type(error)(text) from None
+            line = wire.passed_on(number, wire.encode(path), params, left_ms, trace, more)
+        return number, line, path if to is None else to, left_s
 
     async def call(
         self, number: int, line: bytes, asked: str, left_s: float | None
@@ -142,7 +156,12 @@ class Asking:
         return await self.call(self._numbers, line, "hub", None)
 
     async def notify(
-        self, path: str, load: tuple[object, ...], to: str | None, left_s: float | None
+        self,
+        path: str,
+        load: tuple[object, ...],
+        to: str | None,
+        left_s: float | None,
+        trace: str | None = None,
     ) -> None:
         """Send what is not answered; arguments as of `prepare`.
 
@@ -152,11 +171,12 @@ class Asking:
             NotSerializable: JSON cannot hold the load.
             TypeError: The path is no text.
         """
-        address = _address(path, to)
+        path, more = _addressed(path, to)
         scope = current.get()
-        trace = self._spans.child_of(scope.traceparent if scope is not None else "")
-        meta = wire.meta_member(None if left_s is None else left_s * 1000, trace)
-        await self._session.write(wire.notification(address, wire.array(load), meta))
+        parent = "" if trace is None else read(trace)
+        trace = self._spans.child_of(parent or (scope.traceparent if scope is not None else ""))
+        meta = wire.meta_member(None if left_s is None else left_s * 1000, trace, more)
+        await self._session.write(wire.notification(path, _params(load), meta))
 
     def _set_alarm(self, due_s: float) -> None:
         """Look at what is open at `due_s`.
@@ -195,7 +215,24 @@ class Asking:
                 ours.waiter.set_result(hub_gone())
 
 
-def _address(path: object, to: str | None) -> str:
+def _addressed(path: object, to: object) -> tuple[str, bytes]:
+    """The method of a request, and the member of its `meta` that names the connection."""
     if not isinstance(path, str):
         raise TypeError(f"the path of a request is text, not {path!r}")
-    return path if to is None else join(to, path)
+    if to is None:
+        return path, b""
+    if not isinstance(to, str):
+        raise TypeError(f"to is the name of a connection, not {to!r}")
+    return guarded(path), wire.to_member(to)
+
+
+def _params(load: tuple[object, ...]) -> bytes:
+    try:
+        return wire.array(load)
+    except NotSerializable:
+        if not any(map(callable, load)):
+            raise
+        raise NotSerializable(
+            "a request takes no callback: it returns the answer to who awaits it",
+            hint="value = await connection.request(path, …)",
+        ) from None

@@ -34,10 +34,17 @@ class BlockingConnection:
         """As `Connection.get`."""
         return self.connection.get(name, default)
 
-    def request(self, path: str, *load: object, to: str | None = None, timeout: Any = UNSET) -> Any:
+    def request(
+        self,
+        path: str,
+        *load: object,
+        to: str | None = None,
+        timeout: Any = UNSET,
+        trace: str | None = None,
+    ) -> Any:
         """As `Connection.request`."""
-        call = partial(self.connection.request, path, *load, to=to, timeout=timeout)
-        return self._portal.call(call)
+        ask = self.connection.request
+        return self._portal.call(partial(ask, path, *load, to=to, timeout=timeout, trace=trace))
 
     def request_many(
         self,
@@ -45,14 +52,19 @@ class BlockingConnection:
         *load: object,
         to: str | None = None,
         timeout: Any = UNSET,
+        trace: str | None = None,
     ) -> tuple[Any, ...]:
         """As `Connection.request_many`."""
-        call = partial(self.connection.request_many, path, *load, to=to, timeout=timeout)
-        return self._portal.call(call)
+        ask = self.connection.request_many
+        call = partial(ask, path, *load, to=to, timeout=timeout, trace=trace)
+        found: tuple[Any, ...] = self._portal.call(call)
+        return found
 
-    def notify(self, path: str, *load: object, to: str | None = None) -> None:
+    def notify(
+        self, path: str, *load: object, to: str | None = None, trace: str | None = None
+    ) -> None:
         """As `Connection.notify`."""
-        self._portal.call(partial(self.connection.notify, path, *load, to=to))
+        self._portal.call(partial(self.connection.notify, path, *load, to=to, trace=trace))
 
     def map_error(self, name: str, make: Callable[[RemoteError], Exception]) -> None:
         """As `Connection.map_error`."""

@@ -8,11 +8,17 @@ from portweave import wire
 from portweave.calls.answering import Answering
 from portweave.calls.asking import Asking
 from portweave.calls.link import Link
+from portweave.calls.options import (
+    CONCURRENCY,
+    QUEUE,
+    TIMEOUT_S,
+    check_name,
+    check_number,
+    check_seconds,
+)
 from portweave.calls.router import Router
 from portweave.calls.session import Session
-from portweave.errors import NotSerializable, RemoteError
-
-DEFAULT_TIMEOUT_S = 30.0
+from portweave.errors import ConfigError, NotSerializable, RemoteError
 
 
 class _Unset(Enum):
@@ -35,9 +41,13 @@ class Connection(Answering):
         max_queue: How many more may wait; what comes then is answered `Overloaded`.
         timeout_s: For requests that do not say how long they may take; None for any time.
 
+    Raises:
+        ConfigError: One of these cannot be used.
+
     Attributes:
         name: Under which others ask it; None for one that only asks.
-        key: The same; None in a worker of a cluster too.
+        key: The same; `worker` in each worker of a cluster.
+        only_asks: Whether it is a worker of a cluster, which declares no routes.
         options: What `cluster.init` was given, and this connection's own variables.
     """
 
@@ -47,21 +57,22 @@ class Connection(Answering):
         *,
         case_sensitive: bool = True,
         exact: bool = False,
-        max_concurrency: int = 64,
-        max_queue: int = 1024,
-        timeout_s: float | None = DEFAULT_TIMEOUT_S,
+        max_concurrency: int = CONCURRENCY,
+        max_queue: int = QUEUE,
+        timeout_s: float | None = TIMEOUT_S,
     ) -> None:
         session = Session()
         super().__init__(
-            name,
+            None if name is None else check_name(name),
             session,
             case_sensitive=case_sensitive,
             exact=exact,
-            max_concurrency=max_concurrency,
-            max_queue=max_queue,
+            max_concurrency=check_number(max_concurrency, "max_concurrency", CONCURRENCY, 1),
+            max_queue=check_number(max_queue, "max_queue", QUEUE, 0),
         )
         self.key = name
-        self.timeout_s = timeout_s
+        self.only_asks = False
+        self.timeout_s = check_seconds(timeout_s, "timeout_s")
         self._asking = Asking(session)
         self._reader = wire.LineReader(session.max_bytes + wire.SLACK_BYTES)
 
@@ -118,6 +129,7 @@ class Connection(Answering):
         *load: object,
         to: str | None = None,
         timeout: float | _Unset | None = UNSET,  # noqa: ASYNC109 (it travels with the request)
+        trace: str | None = None,
     ) -> Any:
         """Ask, and return the answer: the value, None for none, a tuple of several.
 
@@ -127,15 +139,18 @@ class Connection(Answering):
             to: Name of the connection, where `path` is to be only a path.
             timeout: Seconds; None for any time; the connection's own if left out. Within a handler,
                 not more than its own request has left.
+            trace: The `traceparent` (W3C Trace Context) of what this is part of; by default that of
+                the request that is handled. What is none begins a new trace.
 
         Raises:
             ClusterError: There is no (good) answer; its subclasses say why.
             Exception: What `map_error` has for it.
-            TypeError: The path is no text.
+            TypeError: The path is no text, or the time is no number.
+            ValueError, OverflowError: The time is no number of seconds.
         """
         asking = self._asking
         left_s = self.timeout_s if timeout is UNSET else timeout
-        found = wire.values(await asking.call(*asking.prepare(path, load, to, left_s)))
+        found = wire.values(await asking.call(*asking.prepare(path, load, to, left_s, trace)))
         if len(found) == 1:
             return found[0]
         return tuple(found) if found else None
@@ -146,13 +161,16 @@ class Connection(Answering):
         *load: object,
         to: str | None = None,
         timeout: float | _Unset | None = UNSET,  # noqa: ASYNC109
+        trace: str | None = None,
     ) -> tuple[Any, ...]:
         """Ask, and return all values of the answer, however many; else as `request`."""
         asking = self._asking
         left_s = self.timeout_s if timeout is UNSET else timeout
-        return tuple(wire.values(await asking.call(*asking.prepare(path, load, to, left_s))))
+        return tuple(wire.values(await asking.call(*asking.prepare(path, load, to, left_s, trace))))
 
-    async def notify(self, path: str, *load: object, to: str | None = None) -> None:
+    async def notify(
+        self, path: str, *load: object, to: str | None = None, trace: str | None = None
+    ) -> None:
         """Send what is not answered; whether anybody takes it is not told.
 
         Raises:
@@ -161,7 +179,7 @@ class Connection(Answering):
             NotSerializable: JSON cannot hold the load.
             TypeError: The path is no text.
         """
-        await self._asking.notify(path, load, to, self.timeout_s)
+        await self._asking.notify(path, load, to, self.timeout_s, trace)
 
     def ready(self) -> None:
         """Say that all routes are declared: from now on, and not before, others' calls come."""
@@ -177,6 +195,13 @@ class Connection(Answering):
         """Wait until the hub has gone."""
         await self._session.link.closed()
 
+    def _before_declaring(self) -> None:
+        if self.only_asks:
+            raise ConfigError(
+                f"{self.name} is a worker, which cannot be asked: it declares no routes",
+                hint="declare them in a connection with another name",
+            )
+
     # What the one who connects calls.
 
     async def join(self, link: Link, token: str | None) -> None:
@@ -188,6 +213,7 @@ class Connection(Answering):
         session = self._session
         session.link = link
         hello: dict[str, object] = {"name": self.name, "token": token, "protocol": 1}
+        hello |= {"max_concurrency": self.max_concurrency, "max_queue": self.max_queue}
         found = wire.values(await self._asking.hello(hello))
         told = cast("dict[str, Any]", found[0])
         session.max_bytes = int(told["max_message"])

@@ -4,8 +4,10 @@ The names of the original, `case sensitive routing`, stand for ours, `case_sensi
 """
 
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import Any, cast
 
+from portweave.calls.address import is_name
 from portweave.errors import ConfigError
 
 _SPELLINGS = {
@@ -17,7 +19,16 @@ _SPELLINGS = {
     "maxQueue": "max_queue",
     "maxMessage": "max_message",
 }
+# Where nothing else is said.
+TIMEOUT_S = 30.0
+CONCURRENCY = 64
+QUEUE = 1024
 _MISSING = object()
+
+
+def canonical(name: str) -> str:
+    """Our own spelling of an option."""
+    return _SPELLINGS.get(name, name)
 
 
 class Options:
@@ -34,7 +45,7 @@ class Options:
 
     def set(self, name: str, value: object, *, overwrite: bool = True) -> None:
         """Set one; mappings that a name with dots goes through are made."""
-        name = _SPELLINGS.get(name, name)
+        name = canonical(name)
         *path, last = name.split(".")
         place: dict[str, Any] = self.values
         for part in path:
@@ -48,7 +59,7 @@ class Options:
     def get(self, name: str, default: object = None) -> Any:
         """The value; `default` where there is none. A stored None is a value."""
         found: object = self.values
-        for part in _SPELLINGS.get(name, name).split("."):
+        for part in canonical(name).split("."):
             found = (
                 cast("dict[str, object]", found).get(part, _MISSING)
                 if isinstance(found, dict)
@@ -75,18 +86,66 @@ class Options:
         return not self.get(name)
 
 
-def check_number(options: Options, name: str, default: int, least: int) -> int:
+def check_number(found: object, name: str, default: int, least: int) -> int:
     """A whole number.
+
+    Args:
+        found: What an option is set to; None for the default.
+        name: Of the option.
+        default: Where nothing is said.
+        least: The smallest that is allowed.
 
     Raises:
         ConfigError: It is something else, or too small.
     """
-    found = options.get(name)
     if found is None:
         return default
     if not isinstance(found, int) or isinstance(found, bool) or found < least:
-        raise ConfigError(f"{name} is a number from {least} on, not {found!r}")
+        raise ConfigError(f"{name} is a whole number from {least} on, not {found!r}")
     return found
+
+
+def check_seconds(found: object, name: str) -> float | None:
+    """A time in seconds that is more than 0; None for any time.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if found is None or (is_seconds(found) and found):
+        return cast("float | None", found)
+    raise ConfigError(f"{name} is a number of seconds above 0, or None, not {found!r}")
+
+
+def is_seconds(found: object) -> bool:
+    """Whether a value is a number of seconds from 0 on."""
+    return isinstance(found, (int, float)) and not isinstance(found, bool) and 0 <= found < inf
+
+
+def check_flag(found: object, name: str, *, default: bool) -> bool:
+    """True or False; None for the default.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if found is None:
+        return default
+    if not isinstance(found, bool):
+        raise ConfigError(f"{name} is True or False, not {found!r}")
+    return found
+
+
+def check_name(name: object) -> str:
+    """The name of a connection.
+
+    Raises:
+        ConfigError: It cannot be one.
+    """
+    if not isinstance(name, str) or not is_name(name):
+        raise ConfigError(
+            f"{name!r} cannot be the name of a connection",
+            hint="a name is text without a slash and control characters, and does not begin with $",
+        )
+    return name
 
 
 def check_words(words: Iterable[object], name: str) -> tuple[str, ...]:

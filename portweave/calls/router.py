@@ -71,6 +71,7 @@ class Router(Routes):
         if _is_handler(path):
             handlers = (cast("Handlers", path), *handlers)
             path = ""
+        self._before_declaring()
         own = self.exact if exact is None else exact
         paths = cast("Path", path)
 
@@ -123,6 +124,7 @@ class Router(Routes):
             TypeError: A handler is no function.
             ValueError: The pattern cannot be read.
         """
+        self._before_declaring()
 
         def add(call: Call) -> None:
             _check(call)
@@ -152,6 +154,7 @@ class Router(Routes):
         Raises:
             TypeError: It is no function.
         """
+        self._before_declaring()
 
         def add(call: Call) -> None:
             _check(call)
@@ -165,6 +168,13 @@ class Router(Routes):
         if callback is not None:
             add(callback)
         return declare
+
+    def _before_declaring(self) -> None:
+        """See that routes may be declared.
+
+        Raises:
+            ConfigError: They may not.
+        """
 
     async def handle(self, req: Request) -> Any:
         """Answer a request.

@@ -5,6 +5,7 @@ it handles.
 """
 
 import random
+import re
 from contextvars import ContextVar
 from typing import Protocol
 
@@ -24,7 +25,29 @@ class Scope(Protocol):
     traceparent: str
 
 
+# Section 3.2: version, trace, span and flags; all zeros are no trace and no span.
+_TRACEPARENT = re.compile(
+    "(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+)
+
 current: ContextVar[Scope | None] = ContextVar("portweave_call", default=None)
+
+
+def read(text: object) -> str:
+    """A `traceparent` that a caller gives; empty where it is none, which begins a new trace.
+
+    Args:
+        text: Of a later version, what stands behind the flags is left away.
+
+    Raises:
+        TypeError: It is no text.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"trace is a traceparent, which is text, not {text!r}")
+    found = _TRACEPARENT.fullmatch(text)
+    if found is None or (text[:2] == "00" and len(text) > 55):
+        return ""
+    return text[:55]
 
 
 class Spans:

@@ -7,7 +7,7 @@ from typing import Any
 from portweave.calls.pattern import Key, Match, Pattern
 from portweave.calls.request import Request
 from portweave.calls.trace import current
-from portweave.errors import RouteNotFound
+from portweave.errors import ClusterError, RouteNotFound
 
 Call = Callable[..., Any]
 
@@ -69,17 +69,22 @@ class Next:
         """Run the rest of the chain, and return its answer.
 
         Args:
-            error: Given to the error handlers behind; `"route"` is the same as nothing.
+            error: Given to the error handlers behind; text is an error of that message, but
+                `"route"`, which is the same as nothing.
 
         Raises:
+            ClusterError: The text, where no error handler takes it.
             RouteNotFound: There is no handler left.
             RuntimeError: It was called before.
+            TypeError: It is neither text nor an exception.
         """
         if self._used:
             raise RuntimeError("next() was called twice by one handler")
         self._used = True
         if error is None or error == "route":
             return await self._walk.go(self._index)
+        if isinstance(error, str):
+            error = ClusterError(error, type="Error")
         if isinstance(error, Exception):
             return await self._walk.go(self._index, error)
         raise TypeError(f"next() takes an exception, not {error!r}")

@@ -47,8 +47,7 @@ class Asks:
         assert group is not None
         limits = self._limits
         if member is not None:
-            peer = member.peer
-            choices = [peer] if peer is not None and peer.ready else []
+            choices = [peer for peer in member.peers if peer.ready]
         else:
             choices = group.ready
         for offset in range(len(choices)):
@@ -65,17 +64,19 @@ class Asks:
             reason = member.gone if member else next(iter(group.members.values())).gone
             raise PeerDied(f"{who} {reason}", connection=who)
         size = len(memoryview(ask.params))
-        if len(group.waiting) >= limits.queue or group.waiting_bytes + size > limits.held_bytes:
+        # As many as one that is ready would take.
+        most = limits.concurrency + limits.queue
+        if len(group.waiting) >= most or group.waiting_bytes + size > limits.held_bytes:
             raise Overloaded(f"too much waits for {who}, which is not ready", connection=who)
         group.waiting[ask] = None
         group.waiting_bytes += size
 
     def _has_room(self, server: Peer, ask: Ask) -> bool:
-        limits = self._limits
-        if len(server.serves) >= limits.queue:
+        if len(server.serves) >= server.most:
             return False
         if not server.blocked:
             return True
+        limits = self._limits
         size = len(memoryview(ask.params))
         return len(server.held) < limits.asks and server.held_bytes + size <= limits.held_bytes
 

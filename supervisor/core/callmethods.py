@@ -4,9 +4,10 @@ from types import NoneType
 from typing import cast
 
 from portweave import wire
+from portweave.calls.address import is_name
 from portweave.errors import Cancelled, ClusterError, NameTaken
 from portweave.supervisor.core.callasks import Asks
-from portweave.supervisor.core.callnames import Names, is_name
+from portweave.supervisor.core.callnames import Names
 from portweave.supervisor.core.calloutbox import Outbox
 from portweave.supervisor.core.callstate import Limits, Peer
 
@@ -78,6 +79,11 @@ class OwnMethods:
         if peer.said_hello:
             refuse(peer, key, wire.INVALID_REQUEST, "there was a $/hello already")
             return
+        most = _most_of(told, self._limits)
+        if most is None:
+            text = "max_concurrency is a whole number from 1 on, max_queue from 0 on"
+            refuse(peer, key, wire.INVALID_PARAMS, text)
+            return
         if name is not None:
             if not isinstance(name, str) or not is_name(name):
                 text = "a name is text without a slash, and does not begin with $"
@@ -89,6 +95,7 @@ class OwnMethods:
                 self._outbox.send(peer, wire.failure(key, error), is_answer=True)
                 return
         peer.said_hello = True
+        peer.most = most
         result = {
             "protocol": PROTOCOL,
             "max_message": self._limits.message_bytes,
@@ -103,6 +110,15 @@ class OwnMethods:
         peer.ready = True
         member.group.ready.append(peer)
         self._asks.dispatch_waiting(member, now_s)
+
+
+def _most_of(told: dict[str, object], limits: Limits) -> int | None:
+    """How many requests a peer may be asked at a time, by what it says; None for no number."""
+    concurrency = told.get("max_concurrency", limits.concurrency)
+    queue = told.get("max_queue", limits.queue)
+    if type(concurrency) is not int or type(queue) is not int or concurrency < 1 or queue < 0:
+        return None
+    return concurrency + queue
 
 
 def _listed(params: "wire.Raw | bytes") -> list[object]:

@@ -22,12 +22,13 @@ class Names:
         token_of: What a process of a kept name was told; empty where none runs.
 
     Attributes:
-        routes: Of addresses that were read before: few are asked again and again. It is emptied
-            when a name comes or goes, and never replaced.
+        routes: Of addresses that were read before: few are asked again and again. An address whose
+            connection is named apart is kept under both. It is emptied when a name comes or goes,
+            and never replaced.
     """
 
     def __init__(self, token_of: Callable[[str], str]) -> None:
-        self.routes: dict[str, Route] = {}
+        self.routes: dict[object, Route] = {}
         self._token_of = token_of
         self._default: Group | None = None
         self._members: dict[str, Member] = {}
@@ -74,11 +75,11 @@ class Names:
             member = self._members[name] = group.members[name] = Member(name, group, kept=False)
             self._targets[name] = (group, None)
             self.routes.clear()
-        elif member.peer is not None:
+        elif not member.kept:
             raise NameTaken(f"the name {name!r} is joined already", connection=name)
         elif not self._is_own(member, token):
             raise NameTaken(f"the name {name!r} needs its own token", connection=name)
-        member.peer = peer
+        member.peers.append(peer)
         peer.member = member
         peer.sender = wire.sender_member(name)
 
@@ -98,31 +99,38 @@ class Names:
         }
         self.routes.clear()
 
-    def route(self, address: str) -> Route:
-        """Whom an address names, which is not the supervisor's; found in `routes` from now on.
+    def route(self, address: str, to: str | None = None) -> Route:
+        """What an address names, which is not the supervisor; found in `routes` from now on.
+
+        Args:
+            address: `connection/path`, or a path of the default group.
+            to: Name of the connection, where `address` is only a path.
 
         Raises:
-            ConnectionNotFound: Nobody has the name, and no group takes what names nobody.
+            BadPath: An escape is broken.
+            ConnectionNotFound: No connection has the name, and `to` was given or there is no
+                default group.
         """
         first, rest = split(address)
+        if to is not None:
+            first, rest = to, address.removeprefix("/")
         found = self._targets.get(first)
         if found is not None:
             route = *found, wire.encode(guarded(rest))
-        elif self._default is not None:
-            route = self._default, None, wire.encode(guarded(address.lstrip("/")))
+        elif (default := self._default) is not None and to in (None, default.name):
+            path = address.lstrip("/") if to is None else rest
+            route = default, None, wire.encode(guarded(path))
         else:
-            known = ", ".join(sorted(name for name in self._targets if "." not in name)[:20])
-            text = f"there is no connection {first!r}" + (f"; there are {known}" if known else "")
-            raise ConnectionNotFound(text, connection=first)
+            raise self._unknown(first)
         if len(self.routes) >= MOST_ROUTES:
             self.routes.clear()
-        self.routes[address] = route
+        self.routes[address if to is None else (to, address)] = route
         return route
 
-
-def is_name(name: str) -> bool:
-    """Whether a text can be a name."""
-    return bool(name) and "/" not in name and not name.startswith("$") and name.isprintable()
+    def _unknown(self, name: str) -> ConnectionNotFound:
+        known = ", ".join(sorted(name for name in self._targets if "." not in name)[:20])
+        text = f"there is no connection {name!r}" + (f"; there are {known}" if known else "")
+        return ConnectionNotFound(text, connection=name)
 
 
 def name_of(group: Group | None, member: Member | None) -> str:

@@ -2,8 +2,9 @@
 
 A star: every message goes by way of the hub, which reads of it only what it must. Theory:
 
-- A *group* is what an address names: a service, with its *members*, its instances. A member has a
-  peer (a connection) while one is joined under its name, and takes calls once that is ready.
+- A *group* is what an address names: a service, with its *members*, its instances. A member has the
+  *peers* (connections) that have joined under its name: those of all processes of the instance.
+  Peers that are ready take calls in turn.
 - An `Ask` is one request. It waits in its group until a member is ready, is then *held* for a peer
   that does not read, or is open there, and ends exactly once: answered, failed, timed out, taken
   back, or without anybody to tell. Asks without an answer (notifications) end when they are sent.
@@ -91,8 +92,7 @@ class Calls:
     def ended(self, name: str, now_s: float) -> list[Action]:
         """The process of a name has ended; another may come."""
         self._now_s = now_s
-        peer = self._names[name].peer
-        if peer is not None:
+        for peer in list(self._names[name].peers):
             self._outbox.do(Close(peer))
             self._leave(peer)
         return self._outbox.take()
@@ -115,7 +115,7 @@ class Calls:
 
     def opened(self) -> Peer:
         """Somebody has connected."""
-        peer = Peer()
+        peer = Peer(self.limits.concurrency + self.limits.queue)
         self.peers[peer] = None
         return peer
 
@@ -175,9 +175,12 @@ class Calls:
 
         What is done is what `feed` would do otherwise, in a third of the time.
         """
-        route = self._routes.get(message.method)  # type: ignore[arg-type]
         number, params, meta = message.id, message.params, message.meta
-        if route is None or type(number) is not int or params is wire.UNSET or meta is wire.UNSET:
+        if type(number) is not int or params is wire.UNSET or meta is wire.UNSET:
+            return False
+        to = meta.to
+        route = self._routes.get(message.method if to is wire.UNSET else (to, message.method))
+        if route is None:
             return False
         group, member, method = route
         timeout_ms = meta.timeout_ms
@@ -185,7 +188,7 @@ class Calls:
             return False
         server = group.ready[group.turn % len(group.ready)]
         asks, serves, limits = peer.asks, server.serves, self.limits
-        if server.blocked or server.held or len(serves) >= limits.queue:
+        if server.blocked or server.held or len(serves) >= server.most:
             return False
         if number in asks or len(asks) >= limits.asks:
             return False
@@ -303,7 +306,7 @@ class Calls:
         if timeout_ms is None:
             due_s = None
         elif timeout_ms is wire.UNSET:
-            due_s = now_s + self.limits.timeout_s
+            due_s = None if self.limits.timeout_s is None else now_s + self.limits.timeout_s
         else:
             due_s = now_s + timeout_ms / 1000
         number = None if message.id is wire.UNSET else message.id
@@ -318,23 +321,23 @@ class Calls:
         try:
             if len(peer.asks) > self.limits.asks:
                 raise Overloaded(f"more than {self.limits.asks} requests are open already")
-            self._address(ask, method)
+            self._address(ask, method, None if meta.to is wire.UNSET else meta.to)
         except ClusterError as error:
             self._asks.fail(ask, error)
             return
         if due_s is not None and key is not None and not ask.over:
             self._watch(peer, due_s)
 
-    def _address(self, ask: Ask, address: str) -> None:
-        route = self._routes.get(address)
+    def _address(self, ask: Ask, address: str, to: str | None) -> None:
+        route = self._routes.get(address if to is None else (to, address))
         if route is None:
-            first, rest = split(address)
+            first, rest = split(address) if to is None else (to, address.removeprefix("/"))
             if first == SUPERVISOR:
                 ask.path = rest
                 if ask.wanted:
                     self._outbox.do(AskSupervisor(ask))
                 return
-            route = self._names.route(address)
+            route = self._names.route(address, to)
         ask.group, ask.member, ask.method = route
         self._asks.dispatch(ask, self._now_s)
 
@@ -366,7 +369,7 @@ class Calls:
         if member is not None:
             if peer in member.group.ready:
                 member.group.ready.remove(peer)
-            member.peer = None
+            member.peers.remove(peer)
             peer.member = None
             if not member.kept:
                 member.gone = "has gone"

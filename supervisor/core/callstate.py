@@ -18,19 +18,21 @@ class Limits:
 
     Attributes:
         message_bytes: The longest line.
-        queue: Requests that one connection has open, or that wait for one group.
+        concurrency: Requests that one connection works on at a time, where it does not say.
+        queue: Requests that wait for one connection besides, where it does not say.
         asks: Requests that one connection may have open as the asker.
         held_bytes: What is held for one peer that does not read, or waits for one group.
         owed_bytes: Answers that one peer has not read, before it is not read any more.
-        timeout_s: For requests that do not say how long they may take.
+        timeout_s: For requests that do not say how long they may take; None for any time.
     """
 
     message_bytes: int = wire.MAX_MESSAGE_BYTES
+    concurrency: int = 64
     queue: int = 1024
     asks: int = 8192
     held_bytes: int = 4 * wire.MAX_MESSAGE_BYTES
     owed_bytes: int = 1024 * 1024
-    timeout_s: float = 30.0
+    timeout_s: float | None = 30.0
 
 
 @value
@@ -50,6 +52,9 @@ class Held:
 class Peer:
     """One connection to the hub.
 
+    Args:
+        most: As the attribute.
+
     Attributes:
         member: The name that it has joined under; None for one that only asks.
         ready: Whether it takes calls.
@@ -57,6 +62,7 @@ class Peer:
         ended: Whether it sends nothing more.
         asks: What it asks, by its own ids.
         serves: What it is asked, by ours.
+        most: How many requests it may be asked at a time: what it works on, and what waits.
         held: What is to be sent to it, in order, while it is blocked.
         held_bytes: Their size.
         owed_bytes: The size of those that are answers.
@@ -64,12 +70,13 @@ class Peer:
     """
 
     __slots__ = (
-        "asks", "blocked", "ended", "held", "held_bytes", "member", "next_due_s", "next_id",
-        "owed_bytes", "ready", "said_hello", "sender", "serves",
+        "asks", "blocked", "ended", "held", "held_bytes", "member", "most", "next_due_s",
+        "next_id", "owed_bytes", "ready", "said_hello", "sender", "serves",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1) -> None:
         self.member: Member | None = None
+        self.most = most
         self.sender = b""
         self.said_hello = False
         self.ready = False
@@ -90,20 +97,21 @@ class Peer:
 
 
 class Member:
-    """A name that a peer may join under.
+    """A name that peers may join under.
 
     Attributes:
-        kept: Whether the name is for a process of the supervisor's, who proves it by its token.
+        kept: Whether the name is for a service's processes, which prove it by their token.
+        peers: The connections that have joined: one, or one of each process of the service.
         gone: Why it will not come (again), in words; empty while it may.
     """
 
-    __slots__ = ("gone", "group", "kept", "name", "peer")
+    __slots__ = ("gone", "group", "kept", "name", "peers")
 
     def __init__(self, name: str, group: "Group", *, kept: bool) -> None:
         self.name = name
         self.group = group
         self.kept = kept
-        self.peer: Peer | None = None
+        self.peers: list[Peer] = []
         self.gone = ""
 
 

@@ -30,10 +30,13 @@ class RestartPolicy:
     Attributes:
         when: After which ends.
         limit: How many restarts without a reset are allowed; None for any number.
+        pauses_s: Before the first restart since a reset, the second and so on, the last of them
+            before all others; empty for pauses that grow.
     """
 
     when: When
     limit: int | None
+    pauses_s: tuple[float, ...] = ()
 
 
 @value
@@ -131,14 +134,18 @@ class CallsPlan:
         silent: Services that only ask.
         options: Told to whoever joins; values of JSON.
         message_bytes: The longest message.
-        queue: How many requests may wait for one service.
+        concurrency: How many requests a connection works on at a time that does not say so.
+        queue: How many requests may wait for such a connection besides.
+        timeout_s: For requests that do not say how long they may take; None for any time.
     """
 
     default: str | None = None
     silent: frozenset[str] = frozenset()
     options: Mapping[str, object] = field(default_factory=dict[str, object])
     message_bytes: int = 16 * 1024 * 1024
+    concurrency: int = 64
     queue: int = 1024
+    timeout_s: float | None = 30.0
 
 
 @value

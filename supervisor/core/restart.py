@@ -2,8 +2,8 @@
 
 The first exit since a reset costs no wait if the service had been ready for a second: it was a
 crash, not a false start. After that the wait doubles from 0.5 s to 30 s, with jitter so that
-services which crash together do not come back together. Time spent *ready* resets it; time merely
-spent alive does not, as a service may take minutes to fail.
+services which crash together do not come back together. A policy may have pauses of its own. Time
+spent *ready* resets it; time merely spent alive does not, as a service may take minutes to fail.
 """
 
 from portweave.supervisor.core.diagnosis import Cause
@@ -90,6 +90,9 @@ def after_exit(
     if policy.limit is not None and streak.restarts >= policy.limit:
         restarts = "1 restart" if streak.restarts == 1 else f"{streak.restarts} restarts"
         return GiveUp(f"{explain(status, cause)}; gave up after {restarts}")
+    if policy.pauses_s:
+        delay_s = policy.pauses_s[min(streak.restarts, len(policy.pauses_s) - 1)]
+        return RestartAt(now_s + delay_s, Streak(streak.restarts + 1, delay_s))
     if streak.restarts == 0 and ready_s >= HEALTHY_S:
         return RestartAt(now_s, Streak(1, 0.0))
     delay_s = min(LONGEST_DELAY_S, max(FIRST_DELAY_S, 2 * streak.delay_s))

@@ -65,7 +65,9 @@ class Machine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.now_s = 0.0
-        self.calls = Calls(lambda name: "t", Limits(queue=4, asks=6, held_bytes=2000))
+        self.calls = Calls(
+            lambda name: "t", Limits(concurrency=1, queue=3, asks=6, held_bytes=2000)
+        )
         for name in NAMES:
             self.calls.expect(name, name.partition(".")[0], number=2 if "." in name else 1)
         self.peers: list[Peer] = []
@@ -110,15 +112,16 @@ class Machine(RuleBasedStateMachine):
         name=st.sampled_from([*NAMES, "guest", "nobody"]),
         timeout_ms=st.sampled_from([10, 1000]),
         size=st.sampled_from([1, 800, 3000]),
+        apart=st.booleans(),
     )
-    def ask(self, index: int, name: str, timeout_ms: int, size: int) -> None:
+    def ask(self, index: int, name: str, timeout_ms: int, size: int, apart: bool) -> None:
         if index < len(self.peers) and not self.peers[index].ended:
             self.last += 1
             peer = self.peers[index]
             self.asked[peer, self.last] = 0
             self.send(
-                peer, id=self.last, method=f"{name}/x", params=["x" * size],
-                meta={"timeout_ms": timeout_ms},
+                peer, id=self.last, method="x" if apart else f"{name}/x", params=["x" * size],
+                meta={"timeout_ms": timeout_ms, **({"to": name} if apart else {})},
             )  # fmt: skip
 
     @rule(index=st.integers(0, 5), name=st.sampled_from(NAMES))

@@ -43,7 +43,7 @@ class Star:
     """A hub, and what each of its peers was sent."""
 
     def __init__(self, kind: type[Calls]) -> None:
-        self.calls = kind(lambda name: "t", Limits(queue=5, asks=3, held_bytes=3000))
+        self.calls = kind(lambda name: "t", Limits(concurrency=2, queue=3, asks=3, held_bytes=3000))
         for name in NAMES:
             self.calls.expect(name, name.partition(".")[0], number=2 if "." in name else 1)
         self.peers = [self.calls.opened() for _ in range(4)]
@@ -89,6 +89,7 @@ _METAS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "timeout_ms": _either(30_000, 0, 1, 1.5, 0.2, -3, None, "1", 10**9),
         "traceparent": _either("00-" + "a" * 32 + "-" + "b" * 16 + "-01", "", '"\\\u2028', 1),
         "from": _either("forged", 1),
+        "to": _either("api", "web", "nobody", "supervisor", "", 1),
         "more": st.just({"deep": [1]}),
     },
 )

@@ -18,6 +18,7 @@ from portweave.supervisor.control import (
     RefusedError,
     Stream,
 )
+from portweave.supervisor.hangups import Hangups
 from portweave.supervisor.tasks import Group
 
 pytestmark = pytest.mark.timeout(120)
@@ -86,7 +87,7 @@ def converse(data: bytes, cuts: list[int], *, half_close: bool) -> list[dict[str
         with ours, theirs:
             wire = Wire(ours)
             async with Group() as tasks:
-                connection = Connection(serve, tasks, set(), None)
+                connection = Connection(serve, tasks, set(), None, Hangups())
                 connection.connection_made(wire)
                 begin = 0
                 for end in [*sorted({cut % (len(data) + 1) for cut in cuts}), len(data)]:

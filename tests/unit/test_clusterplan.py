@@ -12,7 +12,7 @@ import pytest
 from portweave.calls.options import Options
 from portweave.clusterplan import BEGINNING, declared, make_plan
 from portweave.errors import ConfigError
-from portweave.supervisor.core.plan import When
+from portweave.supervisor.core.plan import RestartPolicy, When
 
 
 def local() -> Callable[[object], None]:
@@ -24,6 +24,31 @@ def local() -> Callable[[object], None]:
     return setup
 
 
+BAD_VALUES: dict[str, list[Any]] = {
+    "count": [True, 1.5, float("nan")],
+    "env": [7, b"test"],
+    "max_concurrency": [0, -1, "x", 1.5, True, float("inf")],
+    "max_queue": [-1, "x", True, 0.5],
+    "max_message": [0, 1023, "1 MiB"],
+    "timeout": ["5", -1, 0, float("nan"), float("inf"), True, [1]],
+    "case_sensitive_routing": ["no", 1],
+    "exact": ["yes"],
+    "respawn": [
+        {},
+        "no",
+        3,
+        [],
+        {"limits": 3},
+        {"limit": -1},
+        {"limit": "3"},
+        {"pauses": []},
+        {"pauses": [1, -1]},
+        {"pauses": "1"},
+        {"pauses": None},
+        {"never": "yes"},
+        {"never": True, "limit": 3},
+    ],
+}
 BAD: list[dict[str, Any]] = [
     {"routes": "missing"},
     {"routes": 7},
@@ -42,7 +67,29 @@ BAD: list[dict[str, Any]] = [
     {"routes": {"a": local()}},
     {"routes": {"a": ["x"]}, "count": -1},
     {"routes": {"a": ["x"]}, "count": "2"},
-    {"routes": {"a": ["x"]}, "max_queue": 0},
+    {"routes": {"a": ["x"], "a\n": ["x"]}},
+    {"routes": {"\x1b[31m": ["x"]}},
+    {"routes": {"$a": ["x"]}},
+    {"routes": {"x" * 201: ["x"]}},
+    {"routes": {"worker": ["x"], "worker.2": ["x"]}, "count": 2},
+    {"routes": {"a": ["x"], "a.1": ["x"]}},
+    {"routes": {"a": {"route": ["x"], 7: 1}}},
+    {"module_root": 7, "routes": {"a": ["x"]}},
+    *(
+        {"routes": {"a": ["x"]}, name: value}
+        for name, values in BAD_VALUES.items()
+        for value in values
+    ),
+    *(
+        {"routes": {"a": {"route": ["x"], name: value}}}
+        for name, value in {
+            "max_concurrency": 0,
+            "maxQueue": -1,
+            "timeout": "5",
+            "respawn": False,
+            "exact": 1,
+        }.items()
+    ),
 ]
 
 
@@ -123,6 +170,57 @@ def test_the_default_comes_first_and_the_workers_last() -> None:
     assert (plan.calls.default, plan.calls.silent) == ("route", {"worker"})
     assert plan_of(routes={"worker": command, "api": command}, count=0).wanted == {"api"}
     assert plan_of(routes={"api": command}).calls.default is None
+
+
+def test_a_connection_may_look_like_an_instance_of_none() -> None:
+    plan = plan_of(
+        routes={"worker.3": ["x"], "worker": ["x"], "api.2": ["x"], "api": ["x"]}, count=2
+    )
+    names = {"worker.3", "worker", "worker.2", "api.2", "api"}
+    assert {instance.name for instance in plan.instances} == names
+
+
+@pytest.mark.parametrize(
+    ("respawn", "policy"),
+    [
+        (True, RestartPolicy(When.ALWAYS, 10)),
+        (False, RestartPolicy(When.NO, None)),
+        ({"never": True}, RestartPolicy(When.NO, None)),
+        ({"never": False}, RestartPolicy(When.ALWAYS, 10)),
+        ({"limit": 0}, RestartPolicy(When.ALWAYS, 0)),
+        ({"limit": None}, RestartPolicy(When.ALWAYS, None)),
+        ({"limit": 3, "pauses": [0, 1.5]}, RestartPolicy(When.ALWAYS, 3, (0, 1.5))),
+        ({"pauses": 2}, RestartPolicy(When.ALWAYS, 10, (2,))),
+    ],
+)
+def test_respawn_is_a_policy(respawn: object, policy: RestartPolicy) -> None:
+    (instance,) = plan_of(routes={"api": ["x"]}, respawn=respawn).instances
+    assert instance.restart == policy
+    if respawn is not False:
+        own = {"route": ["x"], "respawn": respawn}
+        assert plan_of(routes={"api": own}, respawn=False).instances[0].restart == policy
+
+
+def test_what_is_said_of_one_connection_wins() -> None:
+    own = {"route": ["x"], "maxQueue": 0, "timeout": None, "exact": True}
+    plan = plan_of(routes={"api": own, "b": ["x"]}, max_queue=5, max_concurrency=2, timeout=7)
+    told = [json.loads(one.environment[BEGINNING])["settings"] for one in plan.instances]
+    shared = {"case_sensitive": True, "max_concurrency": 2}
+    assert told[0] == {**shared, "exact": True, "max_queue": 0, "timeout_s": None}
+    assert told[1] == {**shared, "exact": False, "max_queue": 5, "timeout_s": 7}
+    calls = plan.calls
+    assert (calls.queue, calls.concurrency, calls.timeout_s) == (5, 2, 7)
+
+
+def test_a_module_root_only_resolves_paths(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent.parent)
+    plan = plan_of(module_root=folder.parent.name)
+    assert {str(one.command) for one in plan.instances} == {
+        str(folder / name) for name in ("a.b.py", "api.py", "pack/__init__.py")
+    }
+    assert {one.working_dir for one in plan.instances} == {str(folder.parent.parent)}
+    assert plan.root == str(folder.parent.parent)
+    assert plan.calls.options["module_root"] == str(folder.parent)
 
 
 def test_documented_defaults() -> None:

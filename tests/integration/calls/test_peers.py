@@ -6,6 +6,7 @@ import json
 import os
 import random
 import stat
+import sys
 from pathlib import Path
 
 from portweave import cluster
@@ -167,5 +168,69 @@ def test_time_runs_out_where_nothing_else_happens(place: str) -> None:
             raw.send(id=2, method="mute/x", meta={"timeout_ms": 50})
             answer = await raw.receive()
             assert (answer["id"], answer["error"]["data"]["type"]) == (2, "RequestTimeout")
+
+    play(place, scene)
+
+
+def _slow_calls(b: cluster.Connection) -> tuple[asyncio.Semaphore, asyncio.Semaphore]:
+    """A route that never answers, and how many of its handlers have begun and were cancelled."""
+    began, cancelled = asyncio.Semaphore(0), asyncio.Semaphore(0)
+
+    @b.route("never")
+    async def never(req: cluster.Request) -> None:
+        began.release()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.release()
+
+    return began, cancelled
+
+
+_ASK = {"id": 1, "method": "b/never", "params": [], "meta": {"timeout_ms": None}}
+
+
+def test_the_handlers_of_an_asker_that_is_gone_are_cancelled(place: str) -> None:
+    async def scene(_: Hub, path: str) -> None:
+        async with (
+            serving(path, "b", max_concurrency=2, max_queue=0) as b,
+            cluster.connect(path, "a") as a,
+        ):
+            began, cancelled = _slow_calls(b)
+            # Twice: at once, and after it had said that it sends nothing more.
+            for ends_first in (False, True):
+                async with Raw(path) as asker:
+                    for number in (1, 2):
+                        asker.send(**{**_ASK, "id": number})
+                    if ends_first:
+                        asker.writer.write_eof()
+                    await began.acquire()
+                    await began.acquire()
+                    with contextlib.suppress(cluster.Overloaded):
+                        await a.request("b/echo", 1, timeout=5)
+                        raise AssertionError("both places were taken")
+                await cancelled.acquire()
+                await cancelled.acquire()
+                assert await a.request("b/echo", 1, timeout=5) == 1
+
+    play(place, scene)
+
+
+def test_handlers_end_with_the_process_that_asked(place: str) -> None:
+    code = (
+        "import socket, sys, time; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
+        "s.sendall(sys.argv[2].encode() + b'\\n'); s.shutdown(socket.SHUT_WR); time.sleep(60)"
+    )
+
+    async def scene(_: Hub, path: str) -> None:
+        async with serving(path, "b") as b:
+            began, cancelled = _slow_calls(b)
+            asker = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", code, path, json.dumps(_ASK)
+            )
+            await began.acquire()
+            asker.kill()
+            await asker.wait()
+            await cancelled.acquire()
 
     play(place, scene)

@@ -1,6 +1,6 @@
 import pytest
 
-from portweave.calls.address import guarded, join, normal, split, value
+from portweave.calls.address import guarded, is_name, normal, split, value
 from portweave.errors import BadPath
 
 
@@ -42,9 +42,9 @@ def test_a_path_never_looks_like_a_method_of_the_hub() -> None:
     assert guarded("x/$/cancel") == "x/$/cancel"
 
 
-def test_a_connection_that_is_named_apart_is_the_first_part() -> None:
-    assert join("api", "x/y") == "api/x/y"
-    assert split(join("sp ace/é", "/x")) == ("sp ace/é", "x")
+@pytest.mark.parametrize("name", ["", "a/b", "$a", "a\n", "\x00", "\x1b[31m", "a\u200b"])
+def test_not_every_text_is_a_name(name: str) -> None:
+    assert not is_name(name)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from portweave.calls.request import Reply, Request, as_failure
 from portweave.calls.router import Router
 from portweave.calls.walk import Next
-from portweave.errors import BadPath, PeerDied, RouteNotFound
+from portweave.errors import BadPath, ClusterError, PeerDied, RouteNotFound
 
 
 def ask(router: Router, path: str, *load: object) -> Any:
@@ -275,15 +275,20 @@ def test_a_handler_may_catch_what_the_rest_raises() -> None:
     assert ask(router, "x") == "caught"
 
 
-def test_next_takes_no_text_for_an_error() -> None:
+def test_next_takes_text_for_an_error_of_that_message() -> None:
     router = Router()
 
     @router.route("x")
     async def handler(req: Request, next: Next) -> object:
-        return await next("text")
+        return await next(req.load[0])
 
+    with pytest.raises(ClusterError, match="text") as caught:
+        ask(router, "x", "text")
+    assert (caught.value.type, caught.value.status) == ("Error", 500)
     with pytest.raises(TypeError, match="exception"):
-        ask(router, "x")
+        ask(router, "x", 7)
+    router.error(ClusterError, lambda error, req: f"caught {error}")
+    assert ask(router, "x", "text") == "caught text"
 
 
 def test_the_status_of_an_error_is_kept_where_it_is_one() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from portweave.errors import BadPath, ConnectionNotFound, NameTaken
-from portweave.supervisor.core.callnames import MOST_ROUTES, Names, is_name
+from portweave.supervisor.core.callnames import MOST_ROUTES, Names
 from portweave.supervisor.core.callstate import Peer
 
 
@@ -40,6 +40,35 @@ def test_an_address_names_somebody(
     found, one, asked = names.route(address)
     assert (found.name, one.name if one else None, asked) == (group, member, method)
     assert names.routes == {address: (found, one, asked)}
+
+
+@pytest.mark.parametrize(
+    ("to", "path", "group", "member", "method"),
+    [
+        ("api", "users/7", "api", None, b'"users/7"'),
+        ("api", "/users/7", "api", None, b'"users/7"'),
+        ("api", "", "api", None, b'""'),
+        ("api", "api/x", "api", None, b'"api/x"'),
+        ("api.2", "x", "api", "api.2", b'"x"'),
+        ("api", "$/hello", "api", None, b'"/$/hello"'),
+        ("web", "x", "web", None, b'"x"'),
+    ],
+)
+def test_a_connection_may_be_named_apart(
+    to: str, path: str, group: str, member: str | None, method: bytes
+) -> None:
+    names = shop()
+    found, one, asked = names.route(path, to)
+    assert (found.name, one.name if one else None, asked) == (group, member, method)
+    assert names.routes == {(to, path): (found, one, asked)}
+
+
+@pytest.mark.parametrize("to", ["", "other", "db", "API", "ap", "api/users", "%61pi", "web.2"])
+def test_what_is_named_apart_never_falls_to_the_default(to: str) -> None:
+    names = shop()
+    with pytest.raises(ConnectionNotFound, match="there are api, gone"):
+        names.route("x", to)
+    assert names.routes == {}
 
 
 @pytest.mark.parametrize(
@@ -89,14 +118,9 @@ def test_a_group_goes_with_its_last_name() -> None:
     names = shop()
     peer = Peer()
     names.join(peer, "api", "token of api")
-    assert (peer.name, names["api"].peer) == ("api", peer)
+    assert (peer.name, names["api"].peers) == ("api", [peer])
     names.drop(names["api"])
     assert names.route("api/x")[0].name == "api"
     assert names.route("api.1/x")[0].name == "web"
     names.drop(names["api.2"])
     assert names.route("api/x")[0].name == "web"
-
-
-@pytest.mark.parametrize("name", ["", "a/b", "$a", "a\n", "\x00"])
-def test_not_every_text_is_a_name(name: str) -> None:
-    assert not is_name(name)

@@ -290,13 +290,11 @@ def test_a_notification_is_passed_on_and_never_answered() -> None:
     assert star.take("x") == []
 
 
-def test_names_are_proved_by_their_token_and_held_by_one() -> None:
+def test_names_are_proved_by_their_token() -> None:
     star = Star("api", "other")
     star.join("api")
     star.open("x")
     hello = {"id": 1, "method": "$/hello"}
-    star.send("x", hello | {"params": [{"name": "api", "token": star.tokens["api"]}]})
-    assert star.failure("x") == (1, "NameTaken", 409)
     star.send("x", hello | {"params": [{"name": "other", "token": ""}]})
     assert star.failure("x") == (1, "NameTaken", 409)
     star.tokens["other"] = "t"
@@ -304,13 +302,94 @@ def test_names_are_proved_by_their_token_and_held_by_one() -> None:
     assert star.failure("x") == (1, "NameTaken", 409)
     star.send("x", hello | {"params": [{"name": "supervisor"}]})
     assert star.failure("x") == (1, "NameTaken", 409)
-    # Free again, with the same token, once the connection is closed.
-    star.leave("api")
+    # The token is that of all processes of the service.
     star.send("x", hello | {"params": [{"name": "api", "token": star.tokens["api"]}]})
     (answer,) = star.take("x")
     assert answer["result"] == [
         {"protocol": 1, "max_message": 16777216, "options": {"greeting": "hi"}}
     ]
+
+
+def test_processes_of_one_service_are_asked_in_turn() -> None:
+    star = Star("api", "api.2")
+    star.join("api", "api.2")
+    for name in ("api b", "api c"):
+        star.open(name)
+        hello = {"name": "api", "token": star.tokens["api"]}
+        star.send(name, {"id": 1, "method": "$/hello", "params": [hello]})
+    # One that does not serve is not asked, but may ask.
+    star.send("api b", {"method": "$/ready"})
+    assert [len(star.take(name)) for name in ("api b", "api c")] == [1, 1]
+    star.open("x")
+    for number in range(6):
+        star.ask("x", number, "api/x")
+    assert [len(star.take(name)) for name in ("api", "api.2", "api b")] == [2, 2, 2]
+    for number in range(10, 14):
+        star.ask("x", number, "api.1/x")
+    assert [len(star.take(name)) for name in ("api", "api.2", "api b")] == [2, 0, 2]
+    star.ask("api c", 1, "api.2/x")
+    assert star.take("api.2")[0]["meta"]["from"] == "api"
+    # What one of them had open fails with it; the others go on.
+    star.leave("api b")
+    assert {message["error"]["data"]["type"] for message in star.take("x")} == {"PeerDied"}
+    star.ask("x", 20, "api.1/x")
+    assert len(star.take("api")) == 1
+    # The end of the run is the end of all.
+    star.do(star.calls.ended("api", star.now_s))
+    assert star.closed == ["api", "api c"]
+
+
+def test_a_connection_named_apart_is_asked_or_nobody_is() -> None:
+    star = Star("api")
+    star.calls.expect("route", "route", default=True)
+    star.join("api", "route")
+    star.open("x")
+    for _ in range(2):
+        star.ask("x", 1, "/$/x", to="api", timeout_ms=2000)
+        (asked,) = star.take("api")
+        assert (asked["method"], asked["meta"]) == ("/$/x", {"timeout_ms": 2000})
+        star.send("api", {"id": asked["id"], "result": []})
+        assert star.take("x")[0]["result"] == []
+    star.ask("x", 1, "api/x", to="route")
+    assert star.take("route")[0]["method"] == "api/x"
+    star.ask("x", 2, "x", to="nobody")
+    assert star.failure("x") == (2, "ConnectionNotFound", 404)
+    star.ask("x", 3, "/ps", to="supervisor")
+    (asked_us,) = star.others
+    assert isinstance(asked_us, AskSupervisor)
+    assert asked_us.ask.path == "ps"
+
+
+@pytest.mark.parametrize(
+    ("own", "most"),
+    [
+        ({}, 3),
+        ({"max_queue": 0}, 2),
+        ({"max_concurrency": 5}, 6),
+        ({"max_concurrency": 1, "max_queue": 0}, 1),
+    ],
+)
+def test_what_a_connection_may_be_asked_goes_with_its_join(own: Message, most: int) -> None:
+    star = Star(limits=Limits(concurrency=2, queue=1))
+    star.open("b", "x")
+    star.send("b", {"id": 1, "method": "$/hello", "params": [{"name": "b", **own}]})
+    star.send("b", {"method": "$/ready"})
+    star.take("b")
+    for number in range(9):
+        star.ask("x", number, "b/x", timeout_ms=1000)
+    assert len(star.take("b")) == most
+    assert len(star.take("x")) == 9 - most
+
+
+@pytest.mark.parametrize(
+    "own",
+    [{"max_queue": -1}, {"max_concurrency": 0}, {"max_queue": "1"}, {"max_concurrency": True}],
+)
+def test_what_a_connection_may_be_asked_is_a_number(own: Message) -> None:
+    star = Star()
+    star.open("b")
+    star.send("b", {"id": 1, "method": "$/hello", "params": [{"name": "b", **own}]})
+    assert star.failure("b") == (1, "BadLine", 400)
 
 
 def test_a_stranger_may_have_a_free_name() -> None:
@@ -477,7 +556,7 @@ def test_what_is_taken_back_before_it_is_written_is_never_written() -> None:
 
 
 def test_one_who_is_stuck_refuses_beyond_a_limit_and_others_go_on() -> None:
-    star = Star("stuck", "api", limits=Limits(held_bytes=1000, queue=3, asks=10))
+    star = Star("stuck", "api", limits=Limits(held_bytes=1000, concurrency=1, queue=2, asks=10))
     star.join("stuck", "api")
     star.open("x")
     star.calls.blocked(star.peers["stuck"])
@@ -493,7 +572,7 @@ def test_one_who_is_stuck_refuses_beyond_a_limit_and_others_go_on() -> None:
 
 
 def test_another_instance_takes_what_a_full_one_cannot() -> None:
-    star = Star("web", "web.2", limits=Limits(queue=2))
+    star = Star("web", "web.2", limits=Limits(concurrency=1, queue=1))
     star.join("web", "web.2")
     star.open("x")
     for number in range(5):
@@ -503,7 +582,7 @@ def test_another_instance_takes_what_a_full_one_cannot() -> None:
 
 
 def test_too_much_that_waits_is_refused() -> None:
-    star = Star("api", limits=Limits(queue=2, held_bytes=100))
+    star = Star("api", limits=Limits(concurrency=1, queue=1, held_bytes=100))
     star.open("x")
     for number in range(3):
         star.ask("x", number, "api/x")

@@ -10,6 +10,7 @@ from portweave.supervisor.core.restart import GiveUp, Rest, RestartAt, Streak, a
 NO = RestartPolicy(When.NO, None)
 ON_FAILURE = RestartPolicy(When.ON_FAILURE, 10)
 ALWAYS = RestartPolicy(When.ALWAYS, None)
+PAUSES = RestartPolicy(When.ALWAYS, None, (0.1, 5))
 NOW_S = 100.0
 FRESH = Streak()
 
@@ -77,6 +78,14 @@ CASES: dict[str, tuple[RestartPolicy, Streak, int, float, RestartAt | Rest | Giv
     "always: without a limit": (
         *(ALWAYS, Streak(500, 0.5), 1, 0),
         RestartAt(NOW_S + 1, Streak(501, 1)),
+    ),
+    "pauses of its own: the first": (
+        *(PAUSES, FRESH, 1, 60),
+        RestartAt(NOW_S + 0.1, Streak(1, 0.1)),
+    ),
+    "pauses of its own: the last is that of all others": (
+        *(PAUSES, Streak(7, 5), 1, 0),
+        RestartAt(NOW_S + 5, Streak(8, 5)),
     ),
     "not found: another try cannot help": (
         *(ALWAYS, FRESH, 127, 0),

@@ -1,0 +1,152 @@
+"""What the options of a cluster say, checked: of the whole, and of each connection.
+
+A connection's own variables win over the cluster's options of the same names.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import cast
+
+from portweave.calls.options import (
+    CONCURRENCY,
+    QUEUE,
+    TIMEOUT_S,
+    Options,
+    canonical,
+    check_flag,
+    check_number,
+    check_seconds,
+    is_seconds,
+)
+from portweave.errors import ConfigError
+from portweave.supervisor.core.plan import RestartPolicy, When
+from portweave.supervisor.core.value import value
+
+_RESTARTS = 10
+_POLICY = ("limit", "pauses", "never")
+_UNSAID = object()
+
+
+@value
+class Settings:
+    """What a connection is set to; arguments of `Connection`.
+
+    Attributes:
+        case_sensitive: Whether paths that differ by case are different.
+        exact: Whether its routes take nothing below their paths.
+        max_concurrency: How many requests it works on at a time.
+        max_queue: How many more may wait.
+        timeout_s: For requests that do not say how long they may take; None for any time.
+    """
+
+    case_sensitive: bool
+    exact: bool
+    max_concurrency: int
+    max_queue: int
+    timeout_s: float | None
+
+
+def settings_of(options: Options, own: Mapping[str, object]) -> Settings:
+    """What a connection is set to.
+
+    Args:
+        options: The cluster's.
+        own: The connection's own variables; empty for one that has none.
+
+    Raises:
+        ConfigError: One of them cannot be used.
+    """
+
+    def said(name: str, default: object = None) -> object:
+        return own.get(name, options.get(name, default))
+
+    return Settings(
+        case_sensitive=check_flag(
+            said("case_sensitive_routing"), "case_sensitive_routing", default=True
+        ),
+        exact=check_flag(said("exact"), "exact", default=False),
+        max_concurrency=check_number(said("max_concurrency"), "max_concurrency", CONCURRENCY, 1),
+        max_queue=check_number(said("max_queue"), "max_queue", QUEUE, 0),
+        timeout_s=check_seconds(said("timeout", TIMEOUT_S), "timeout"),
+    )
+
+
+def restart_of(options: Options, own: Mapping[str, object]) -> RestartPolicy:
+    """When a connection's process is started again; arguments and errors as of `settings_of`."""
+    if "respawn" not in own:
+        return _policy(options.get("respawn"))
+    if own["respawn"] is False:
+        raise ConfigError(
+            "the end of one connection cannot end all: respawn=False is for the whole cluster",
+            hint="respawn={'never': True} leaves one connection as it has ended",
+        )
+    return _policy(own["respawn"])
+
+
+def _policy(said: object) -> RestartPolicy:
+    if said is None or said is True:
+        return RestartPolicy(When.ALWAYS, _RESTARTS)
+    if said is False:
+        return RestartPolicy(When.NO, None)
+    policy = cast("Mapping[str, object]", said) if isinstance(said, Mapping) else {}
+    if not policy or not set(policy) <= set(_POLICY):
+        raise ConfigError(
+            f"respawn is True, False or a policy, not {said!r}",
+            hint="a policy has limit, pauses or never: {'limit': 5, 'pauses': [0.1, 1, 10]}",
+        )
+    if check_flag(policy.get("never"), "never of respawn", default=False):
+        if len(policy) > 1:
+            raise ConfigError("respawn has never, so it has neither limit nor pauses")
+        return RestartPolicy(When.NO, None)
+    limit = policy.get("limit", _RESTARTS)
+    return RestartPolicy(
+        When.ALWAYS,
+        None if limit is None else check_number(limit, "limit of respawn", _RESTARTS, 0),
+        _pauses(policy.get("pauses", _UNSAID)),
+    )
+
+
+def _pauses(said: object) -> tuple[float, ...]:
+    if said is _UNSAID:
+        return ()
+    is_list = isinstance(said, (list, tuple))
+    found = tuple(cast("list[object]", said)) if is_list else (said,)
+    if not found or not all(map(is_seconds, found)):
+        raise ConfigError(f"pauses of respawn is a number of seconds, or a list, not {said!r}")
+    return cast("tuple[float, ...]", found)
+
+
+def env_of(options: Options, environ: Mapping[str, str]) -> str:
+    """What the cluster runs as.
+
+    Raises:
+        ConfigError: It is no text.
+    """
+    said = options.get("env")
+    if said is not None and not isinstance(said, str):
+        raise ConfigError(f"env is text, not {said!r}")
+    return said or environ.get("PORTWEAVE_ENV") or environ.get("NODE_ENV") or "development"
+
+
+def module_root(options: Options) -> str:
+    """What paths are relative to: the working directory, if nothing else is said.
+
+    Raises:
+        ConfigError: It is no path.
+    """
+    said = options.get("module_root")
+    if said is not None and not isinstance(said, (str, os.PathLike)):
+        raise ConfigError(f"module_root is the path of a folder, not {said!r}")
+    return os.path.abspath(os.fspath(cast("str", said or os.getcwd())))
+
+
+def own_of(variables: Mapping[object, object]) -> dict[str, object]:
+    """A connection's own variables, options by their own spelling.
+
+    Raises:
+        ConfigError: A name is no text.
+    """
+    for name in variables:
+        if not isinstance(name, str):
+            raise ConfigError(f"the name of a variable is text, not {name!r}")
+    return {canonical(str(name)): item for name, item in variables.items()}

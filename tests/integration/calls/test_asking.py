@@ -1,0 +1,119 @@
+"""What a request may be asked with, and by how many processes of one service."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from portweave import cluster
+from portweave.calls.joining import join
+from portweave.cluster import Request
+from portweave.supervisor.calls import Hub, SupervisorCall
+from tests.hubs import play, serving
+
+
+def test_processes_of_one_service_serve_beside_each_other(place: str) -> None:
+    async def scene(hub: Hub, path: str) -> None:
+        hub.expect("web", "web")
+        first, second = cluster.Connection("web"), cluster.Connection("web")
+        async with join(path, first, "t"), join(path, second, "t"), cluster.connect(path) as a:
+            assert await second.request("supervisor/x") is None
+            for number, one in enumerate((first, second)):
+                one.route("number", lambda req, number=number: number)
+                one.ready()
+            found = [await a.request("web/number") for _ in range(4)]
+            assert sorted(found) == [0, 0, 1, 1]
+
+    async def answer(call: SupervisorCall) -> list[object]:
+        assert call.asker == "web"
+        return []
+
+    play(place, scene, token_of=lambda name: "t", on_supervisor_call=answer)
+
+
+def test_a_request_is_part_of_the_trace_that_it_is_given(place: str) -> None:
+    trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+
+    async def scene(_: Hub, path: str) -> None:
+        async with serving(path, "b") as b, cluster.connect(path) as a:
+            b.route("trace", lambda req: req.traceparent)
+            seen: list[str] = []
+            heard = asyncio.Event()
+
+            @b.route("note")
+            def note(req: Request) -> None:
+                seen.append(req.traceparent)
+                heard.set()
+
+            found = await a.request("b/trace", trace=trace)
+            assert found[:36] == trace[:36]
+            assert found[36:52] != trace[36:52]
+            await a.notify("b/note", trace=trace)
+            await heard.wait()
+            assert seen[0][:36] == trace[:36]
+            # What is no trace begins a new one.
+            for odd in ("", "x", trace.upper(), "00-" + "0" * 32 + trace[35:], trace + "-x"):
+                assert (await a.request_many("b/trace", trace=odd))[0][:36] != trace[:36]
+            assert (await a.request("b/trace", trace="01" + trace[2:] + "-more"))[3:35] == "a" * 32
+            with pytest.raises(TypeError, match="traceparent"):
+                await a.request("b/trace", trace=7)  # type: ignore[arg-type]
+
+    play(place, scene)
+
+
+def test_a_connection_named_apart_is_asked_or_it_is_an_error(place: str) -> None:
+    async def scene(_: Hub, path: str) -> None:
+        async with serving(path, "b"), cluster.connect(path) as a:
+            assert await a.request("echo", 1, to="b") == 1
+            with pytest.raises(cluster.ConnectionNotFound) as caught:
+                await a.request("b/echo", to="nobody")
+            assert caught.value.connection == "nobody"
+            with pytest.raises(TypeError, match="name of a connection"):
+                await a.request("echo", to=7)  # type: ignore[arg-type]
+
+    play(place, scene)
+
+
+@pytest.mark.parametrize("timeout", ["5", float("nan"), float("inf"), [1]])
+def test_a_time_that_is_none_is_an_error(place: str, timeout: Any) -> None:
+    async def scene(_: Hub, path: str) -> None:
+        async with cluster.connect(path) as a:
+            with pytest.raises((TypeError, ValueError, OverflowError), match="number of seconds"):
+                await a.request("b/echo", timeout=timeout)
+
+    play(place, scene)
+
+
+def test_a_callback_is_an_error_that_tells_what_to_do(place: str) -> None:
+    async def scene(_: Hub, path: str) -> None:
+        async with serving(path, "b"), cluster.connect(path) as a:
+            for ask in (a.request, a.request_many, a.notify):
+                with pytest.raises(cluster.NotSerializable, match="takes no callback") as caught:
+                    await ask("b/echo", 1, print)
+                assert caught.value.hints == ("value = await connection.request(path, …)",)
+
+    play(place, scene)
+
+
+def test_only_errors_of_the_program_print_a_traceback(
+    place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class DeniedError(Exception):
+        status = 403
+
+    async def scene(_: Hub, path: str) -> None:
+        async with serving(path, "b") as b, cluster.connect(path) as a:
+            b.options["env"] = "development"
+
+            @b.route("denied")
+            def denied(req: Request) -> None:
+                raise DeniedError("no")
+
+            for address in ("b/denied", "b/nothing", "b/ask", "b/fail"):
+                with pytest.raises(cluster.ClusterError):
+                    await a.request(address, "nobody/x")
+
+    play(place, scene)
+    printed = capsys.readouterr().err
+    assert printed.count("Traceback") == 1
+    assert "LookupError: boom" in printed
