@@ -2,6 +2,10 @@
 
 import os
 
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 HAS_PROC = os.path.exists("/proc/self/stat")
 
 
@@ -122,6 +126,34 @@ def variable_of(pid: int, name: str) -> str:
         return psutil.Process(pid).environ().get(name, "")
     except psutil.Error:
         return ""
+
+
+def clear_variables(names: "Collection[str]") -> None:
+    """Have others no longer see variables that this process was started with (proc(5); Linux).
+
+    `os.environ` keeps them: it is a copy.
+    """
+    if not HAS_PROC or not any(name in os.environ for name in names):
+        return
+    # Of a process itself the kernel tells where they lie; behind the parentheses of the name is
+    # the third field.
+    fields = read_bytes("/proc/self/stat").rpartition(b")")[2].split()
+    place, end = int(fields[50 - 3]), int(fields[51 - 3])
+    cleared = frozenset(name.encode() for name in names)
+    try:
+        memory = os.open("/proc/self/mem", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:  # a hardened kernel
+        return
+    try:
+        for variable in os.pread(memory, end - place, place).split(b"\0"):
+            if variable.partition(b"=")[0] in cleared:
+                # Not nothing: two zeros in a row are taken for the end of them all.
+                os.pwrite(memory, b"_" * len(variable), place)
+            place += len(variable) + 1
+    except OSError:
+        return
+    finally:
+        os.close(memory)
 
 
 def read_bytes(path: str) -> bytes:

@@ -2,6 +2,6 @@
 
 import sys
 
-from portweave.cli import main
+from portweave.entry import main
 
 sys.exit(main())

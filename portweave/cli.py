@@ -20,10 +20,14 @@ from portweave.errors import (
     UsageError,
 )
 from portweave.escapes import EscapedStream
+from portweave.interrupts import let_in
 from portweave.leftovers import finish_dead_stacks, finish_dying_stacks
 
 # What other programs of this kind call them.
 _ELSEWHERE = {"status": "ps", "list": "ls", "get": "url", "quit": "down", "connect": "attach"}
+
+# Those that have something to undo when a signal ends them.
+_ORDERLY = ("attach", "top", "up")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     _open_missing()
     words = sys.argv[1:] if argv is None else argv
     if words[:1] == ["__complete"]:
+        let_in()
         from portweave.completing import answer
 
         return answer(words[1:])
@@ -138,6 +143,7 @@ def _dispatch(words: list[str], args: Args) -> int:
     words = parse(words, GLOBAL_OPTIONS, args, stop_at_operand=True)
     is_literal = words[:1] == ["--"]
     verb, *words = words[is_literal:] or [""]
+    let_in(orderly=verb in _ORDERLY)
     if args.flag("version"):
         verb = "version"
     if verb in ("", "help"):

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from types import TracebackType
 
 from portweave import __version__, colours
-from portweave.allocator.processes import started_at
+from portweave.allocator.processes import clear_variables, started_at
 from portweave.calls.options import Options
 from portweave.clusterplan import BEGINNING, make_plan
+from portweave.environment import MARKS
 from portweave.errors import ConfigError
 from portweave.supervisor.guardian import Supervisor
 from portweave.supervisor.paths import Hold, StackRecord, stack_key, stacks_dir
@@ -27,6 +28,8 @@ def start(options: Options) -> int:
         ConfigError: The options cannot be used.
     """
     work, hold, tag = _prepared(options, guarded=True)
+    # As for `up`.
+    clear_variables(MARKS)
     with hold:
         status = Supervisor(warm_up, supervise).start(pickle.dumps(work), hold, tag)
         # What could not be ended is left to the next command, which finds it by its record.

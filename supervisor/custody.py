@@ -20,6 +20,8 @@ _CHUNK_BYTES = 65_536
 _ENDS = 2
 _MOST = 65_536
 _RESERVE = 40
+# The view is held. No instance has a blank in its name.
+HELD = "view held"
 # recvmsg(2); elsewhere than on Linux what is started closes it by itself.
 _CLOSE_ON_EXEC: int = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
 
@@ -37,6 +39,15 @@ def hand_over(socket: _socket.socket, name: str, descriptors: "Sequence[int]") -
         socket.sendmsg([f"{name}\n".encode()], [rights])
     except OSError:
         # It has gone, or stands still: then it hears of the hang-up like any service.
+        return
+
+
+def tell(socket: _socket.socket, word: str) -> None:
+    """Tell the guardian a word that is no name of an instance, such as `HELD`."""
+    try:
+        socket.send(f"{word}\n".encode())
+    except OSError:
+        # It has gone, or stands still.
         return
 
 
@@ -66,6 +77,7 @@ class Custody:
         self._come: list[int] = []
         # By instance.
         self._kept: dict[str, list[int]] = {}
+        self._told: set[str] = set()
         socket.setblocking(False)
         fcntl.fcntl(socket.fileno(), fcntl.F_SETOWN, os.getpid())
         flags = fcntl.fcntl(socket.fileno(), fcntl.F_GETFL)
@@ -73,22 +85,35 @@ class Custody:
         # What has come before anybody was told.
         self.take()
 
-    def take(self) -> None:
-        """Take what has been handed over."""
+    def await_word(self, word: str, patience_s: float) -> None:
+        """Wait until a word is told, the other side has gone, or for some time."""
+        until_s = time.monotonic() + patience_s
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        self._told.discard(word)
+        while word not in self._told and (left_s := until_s - time.monotonic()) > 0:
+            if not poll.poll(left_s * 1000) or not self.take():
+                return
+
+    def take(self) -> bool:
+        """Take what has been handed over; whether the other side is still there."""
         space = _socket.CMSG_SPACE(_ENDS * array.array("i").itemsize)
         while True:
             try:
                 words, rights, _, _ = self._socket.recvmsg(_CHUNK_BYTES, space, _CLOSE_ON_EXEC)
             except OSError:
-                return
+                return True
             if not words:
-                return
+                return False
             for _, _, data in rights:
                 numbers = array.array("i")
                 numbers.frombytes(data[: len(data) - len(data) % numbers.itemsize])
                 self._come += numbers
             *names, self._words = (self._words + words).split(b"\n")
             for name in names:
+                if name == HELD.encode():
+                    self._told.add(HELD)
+                    continue
                 ends, self._come = self._come[:_ENDS], self._come[_ENDS:]
                 _close(self._kept.pop(name.decode(), ()))
                 if sum(map(len, self._kept.values())) + len(ends) > self._room:

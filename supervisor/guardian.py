@@ -7,8 +7,17 @@ and all that the journal names, dependents first, as the journal says. If the gu
 supervisor, who watches it, ends the stack. If both die at once, the journal is left to the next
 command (`portweave.leftovers`).
 
-What the keys of a terminal send reaches both, being of one group; what somebody sends to the
-guardian alone, it passes on.
+The guardian stays in the session and the group of its caller, so that a shell's job control, its
+hang-up and nohup(1) mean it. The supervisor has a session of its own: what kills the group, as
+timeout(1) and harnesses of tests do, does not reach it, and it ends the stack. It has no terminal
+to be signalled by, so the guardian passes each signal on, once, whoever has sent it.
+
+At SIGTSTP (Ctrl-Z) the guardian has the supervisor hold the view, and stops; the services go on.
+At SIGCONT the supervisor shows what has come meanwhile.
+
+Services without a terminal read from a pipe that stays open and silent, for programs such as
+watchers end at the end of their input. Guardian and supervisor hold its other end, so that it ends
+with the last of them.
 """
 
 import _socket
@@ -16,13 +25,14 @@ import os
 import sys
 from _socket import socket as Socket  # noqa: N812
 
-from portweave.supervisor.custody import Custody
+from portweave.interrupts import at_end
+from portweave.supervisor.custody import HELD, Custody
 from portweave.supervisor.starter import Starter
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from typing import NoReturn
 
     from portweave.supervisor.paths import Hold
@@ -34,7 +44,7 @@ else:
     # of what these have as numbers, and that takes longer than the fork.
     signal = __import__("_signal")
 
-_PASSED_ON = (
+PASSED_ON = (
     signal.SIGINT,
     signal.SIGTERM,
     signal.SIGHUP,
@@ -42,13 +52,14 @@ _PASSED_ON = (
     signal.SIGUSR1,
     signal.SIGUSR2,
     signal.SIGWINCH,
+    signal.SIGCONT,
 )
-_WATCHED = frozenset({*_PASSED_ON, signal.SIGCHLD, signal.SIGIO})
-# sigaction(2): sent by the kernel, as a terminal's signals are, to all processes of a group.
-_SI_KERNEL = 0x80
+WATCHED = frozenset({*PASSED_ON, signal.SIGCHLD, signal.SIGIO})
+# How long the supervisor may take to hold the view: a terminal that is held itself takes nothing.
+_HOLD_S = 1.0
 _SIZE_BYTES = 8
 _INT_BYTES = 4
-_MOST_DESCRIPTORS = 2
+_MOST_DESCRIPTORS = 4
 # recvmsg(2); elsewhere than on Linux what is started closes it by itself.
 _CLOSE_ON_EXEC: int = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
 
@@ -61,9 +72,9 @@ class Supervisor:
 
     Args:
         warm_up: Imports what the supervisor needs.
-        main: Runs a stack: takes what `start` was given, the descriptors of the lock and, where
-            there is one, of what wakes the one who becomes the proxy, and the socket to us; returns
-            the exit status.
+        main: Runs a stack: takes what `start` was given; the descriptors of the lock, of both ends
+            of the services' input and, where there is one, of what wakes the one who becomes the
+            proxy; and the socket to us. Returns the exit status.
     """
 
     def __init__(self, warm_up: "Callable[[], None]", main: "Main") -> None:
@@ -74,14 +85,14 @@ class Supervisor:
         # Whoever has it ignored has its children reaped by the kernel, and waits for ever.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         ours, theirs = _socket.socketpair()
-        self._inherited = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+        self._inherited = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
         self.pid = os.fork()
         if self.pid == 0:
             ours.close()
             _supervise(theirs, warm_up, main)
         theirs.close()
         self._socket = ours
-        # Until there is something to guard, Ctrl-C ends us as it ends any command.
+        # Until there is something to guard, a signal ends us as it ends any command.
         signal.pthread_sigmask(signal.SIG_SETMASK, self._inherited)
 
     def start(self, work: bytes, hold: "Hold", tag: str, proxy: tuple[str, ...] = ()) -> int:
@@ -96,16 +107,24 @@ class Supervisor:
         Returns:
             The child's exit status; 128+n after its death by signal n.
         """
-        signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+        stops = signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL
+        watched = WATCHED | {signal.SIGTSTP} if stops else WATCHED
+        signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+        # From here on the supervisor ends in order, and there is nothing to undo.
+        at_end(None)
         starter = Starter(proxy) if proxy else None
-        send(self._socket, work, hold.descriptor, *([starter.wake] if starter else ()))
+        # Our copy of the writing end stays open for as long as we live.
+        reading, writing = os.pipe()
+        wake = [starter.wake] if starter else []
+        send(self._socket, work, hold.descriptor, reading, writing, *wake)
+        os.close(reading)
         if starter is not None:
             starter.leave()
         from portweave.supervisor.tribe import become_subreaper
 
         become_subreaper()
         custody = Custody(self._socket)
-        status = _wait_for(self.pid, custody)
+        status = _wait_for(self.pid, custody, watched)
         if status < 0:
             _say(f"the supervisor was ended by signal {-status}; the guardian ends its services")
         custody.take()
@@ -154,12 +173,12 @@ def _supervise(inbox: Socket, warm_up: "Callable[[], None]", main: "Main") -> "N
     """The child's side; it does not return into what its parent was doing."""
     status = 1
     try:
+        os.setsid()
         warm_up()
-        # The right to run the stack, which comes with it, stays open by itself.
+        # The right to run the stack, which comes with it, stays open by itself. Signals stay
+        # blocked until the stack handles them.
         received = receive(inbox)
         if received is not None:
-            # Not even what we inherited: what is blocked here would be blocked in every service.
-            signal.pthread_sigmask(signal.SIG_SETMASK, ())
             work, descriptors = received
             inbox.setblocking(False)
             status = main(work, descriptors, inbox)
@@ -170,32 +189,41 @@ def _supervise(inbox: Socket, warm_up: "Callable[[], None]", main: "Main") -> "N
         os._exit(status)
 
 
-def _wait_for(child: int, custody: Custody) -> int:
-    """Wait until the supervisor has ended, and pass on what it does not get by itself.
+def _wait_for(child: int, custody: Custody, watched: "Collection[int]") -> int:
+    """Wait until the supervisor has ended, and pass on what was sent to us.
 
     Returns its exit status, -n after its death by signal n.
     """
     while True:
-        number, by_kernel = _next_signal()
+        number = _next_signal(watched)
         if number == signal.SIGIO:
             custody.take()
-            continue
-        if number != signal.SIGCHLD:
-            # Ctrl-C and Ctrl-\\ reach the whole group; a hang-up only the leader of the session.
-            if not by_kernel or number == signal.SIGHUP:
-                _signal(child, number)
-            continue
-        pid, status = os.waitpid(child, os.WNOHANG)
-        if pid:
-            return os.waitstatus_to_exitcode(status)
+        elif number == signal.SIGTSTP:
+            _stop(child, custody)
+        elif number != signal.SIGCHLD:
+            _signal(child, number)
+        else:
+            pid, status = os.waitpid(child, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
 
 
-def _next_signal() -> tuple[int, bool]:
+def _next_signal(watched: "Collection[int]") -> int:
     if hasattr(signal, "sigwaitinfo"):
-        info = signal.sigwaitinfo(_WATCHED)
-        return info.si_signo, info.si_code == _SI_KERNEL
-    # macOS does not tell who sent it: what comes twice is taken for one press by the supervisor.
-    return signal.sigwait(_WATCHED), False
+        return signal.sigwaitinfo(watched).si_signo
+    return signal.sigwait(watched)
+
+
+def _stop(child: int, custody: Custody) -> None:
+    """Have the view held, and stop until SIGCONT; a group without a shell is not stopped."""
+    _signal(child, signal.SIGTSTP)
+    custody.await_word(HELD, _HOLD_S)
+    # A second one that has come meanwhile is not to stop us twice.
+    if signal.SIGTSTP not in signal.sigpending():
+        os.kill(os.getpid(), signal.SIGTSTP)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTSTP,))
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTSTP,))
+    _signal(child, signal.SIGCONT)
 
 
 def _signal(pid: int, number: int) -> None:

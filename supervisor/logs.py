@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 
 from portweave.escapes import escaped
+from portweave.supervisor.core.heldoutput import HeldOutput
 from portweave.supervisor.core.lines import (
     NAME_COLOURS,
     LineSplitter,
@@ -34,6 +35,9 @@ _CLEAR_LINE = b"\r\x1b[K"
 # only if the rest does not come for a while.
 _TERMINAL_PATIENCE_S = 0.1
 _PIPE_PATIENCE_S = 0.25
+
+# Of what comes while the view is held.
+_HELD_BYTES = 1 << 20
 
 
 class Source:
@@ -74,6 +78,7 @@ class View:
         self._coloured_names = coloured_names
         self._open: Source | None = None
         self._status = b""
+        self._held: HeldOutput | None = None
         self.partial_patience_s = _TERMINAL_PATIENCE_S if self._out.terminal else _PIPE_PATIENCE_S
 
     def _source(self, name: str) -> Source:
@@ -116,13 +121,13 @@ class View:
         if self._silent:
             return
         wait_s = source.patience.earn(len(lines))
-        if self._out.full and not self._out.lagging:
+        if self._held is None and self._out.full and not self._out.lagging:
             began_s = time.monotonic()
             async with Within(wait_s):
                 await self._out.room()
             source.patience.spend(time.monotonic() - began_s)
             self._out.lagging = self._out.full
-        if self._out.lagging:
+        if self._held is None and self._out.lagging:
             source.skipped_lines += lines.count(b"\n")
             return
         self._tell_skipped(source)
@@ -138,7 +143,7 @@ class View:
 
     def show_part(self, source: Source, part: bytes) -> None:
         """Show the beginning of a line that does not end for now, such as a prompt."""
-        if self._out.full or self._out.lagging or self._silent:
+        if self._out.full or self._out.lagging or self._silent or self._held is not None:
             return
         tamed = self._tame(part)
         if self._open is source:
@@ -170,7 +175,7 @@ class View:
 
     def status(self, text: str) -> None:
         """Keep `text` as the last line of the terminal; an empty one takes it away."""
-        if not self.interactive:
+        if not self.interactive or self._held is not None:
             return
         try:
             columns = os.get_terminal_size(1).columns or 80
@@ -182,8 +187,32 @@ class View:
             self._out.put(_CLEAR_LINE + line)
             self._status = line
 
+    def hold(self) -> None:
+        """Show nothing more until `release`; what is still to be written makes `idle` false."""
+        if self._held is None:
+            self.status("")
+            self._end_open_line()
+            self._held = HeldOutput(_HELD_BYTES)
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that is shown on stdout has been written."""
+        return self._out.idle
+
+    def release(self) -> None:
+        """Show what has come since `hold`, the newest of it at least."""
+        if self._held is None:
+            return
+        skipped_lines, pieces = self._held.take()
+        self._held = None
+        if skipped_lines:
+            self.say(f"{skipped_lines:,} lines skipped: too much has come while this was stopped")
+        for piece in pieces:
+            self._put(piece)
+
     def close(self, patience_s: float = 1.0) -> None:
         """Write what is left, and end."""
+        self.release()
         self.status("")
         self._tell_all_skipped()
         self._end_open_line()
@@ -212,6 +241,9 @@ class View:
         return for_pipe(lines) if self._colour else without_colour(lines)
 
     def _put(self, *pieces: bytes, keep_open: bool = False) -> None:
+        if self._held is not None:
+            self._held.put(b"".join(pieces))
+            return
         if not keep_open:
             self._end_open_line()
         if self._status:

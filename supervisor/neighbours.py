@@ -9,7 +9,6 @@ their records, which name the guardians.
 from portweave.supervisor.paths import StackRecord, records
 from portweave.supervisor.tribe import (
     Seen,
-    children_now,
     children_of,
     descendants_now,
     look_at,
@@ -59,8 +58,8 @@ class Neighbours:
                 continue
             guardian = look_at(record.pid)
             if guardian is not None and guardian.start == start and not guardian.zombie:
-                # It and its supervisor are asked themselves.
-                found |= set(descendants_now(record.pid)) - set(children_now(record.pid))
+                # It is asked itself, and passes that on.
+                found |= set(descendants_now(record.pid))
         return found
 
     def without(self, processes: "Mapping[int, Seen]") -> "Mapping[int, Seen]":

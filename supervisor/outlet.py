@@ -55,6 +55,11 @@ class Outlet:
     def _half_empty(self) -> bool:
         return self._put_bytes - self._done_bytes < QUEUE_BYTES // 2
 
+    @property
+    def idle(self) -> bool:
+        """Whether all is written, as far as anybody reads."""
+        return self.broken or self._put_bytes == self._done_bytes
+
     def put(self, *pieces: bytes) -> None:
         """Have pieces written, one behind the other."""
         if not self.broken:

@@ -48,9 +48,18 @@ class NotSpawnedError(Exception):
 
 
 def spawn(
-    argv: tuple[str, ...], working_dir: str, environment: Mapping[str, str]
+    argv: tuple[str, ...],
+    working_dir: str,
+    environment: Mapping[str, str],
+    stdin: int | None = None,
 ) -> tuple["subprocess.Popen[bytes]", int, int]:
     """Start a command in a session of its own.
+
+    Args:
+        argv: What to execute; looked for in the PATH of `environment`.
+        working_dir: Where.
+        environment: All of it.
+        stdin: The reading end of the pipe that it reads from; None for /dev/null.
 
     Returns:
         The process, and the reading ends of its output and its error output, not blocking.
@@ -68,12 +77,15 @@ def spawn(
         os.close(out_read)
         os.close(out_write)
         raise not_spawned(error, argv[0], working_dir) from error
+    own: int | None = None
     try:
+        if stdin is not None:
+            own = _reopened(stdin)
         process = subprocess.Popen(
             argv,
             cwd=working_dir,
             env=dict(environment),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if own is None else own,
             stdout=out_write,
             stderr=err_write,
             start_new_session=True,
@@ -85,10 +97,25 @@ def spawn(
     finally:
         os.close(out_write)
         os.close(err_write)
+        if own is not None:
+            os.close(own)
     limit_descriptors(process.pid)
     os.set_blocking(out_read, False)
     os.set_blocking(err_read, False)
     return process, out_read, err_read
+
+
+def _reopened(pipe: int) -> int:
+    """A descriptor of a pipe for one program alone.
+
+    Node and others set their input not to block, which holds for all descriptors that are copies of
+    one (fcntl(2)). One that is opened anew is none (proc(5)); elsewhere than on Linux there are
+    only copies.
+    """
+    try:
+        return os.open(f"/proc/self/fd/{pipe}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return os.dup(pipe)
 
 
 def raise_descriptor_limit() -> None:

@@ -27,7 +27,7 @@ from portweave.supervisor.core.report import stopping
 from portweave.supervisor.core.secrets import hide
 from portweave.supervisor.core.status import Clock
 from portweave.supervisor.core.value import replace
-from portweave.supervisor.custody import hand_over
+from portweave.supervisor.custody import HELD, hand_over, tell
 from portweave.supervisor.engine import Engine, changes
 from portweave.supervisor.exchange import Exchange
 from portweave.supervisor.journal import JournalWriter
@@ -51,6 +51,9 @@ PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
 ONE_PRESS_S = 0.15
 # What only pays in the long run is done when most services have started.
 SETTLE_PAUSE_S = 0.2
+# How long the terminal may take for what was said before the view is held.
+HOLD_S = 0.5
+HOLD_PAUSE_S = 0.005
 REAP_PAUSE_S = 0.05
 # Between two looks whether our record is still there; whoever connects has us look at once.
 RECORD_PAUSE_S = 10.0
@@ -61,6 +64,7 @@ async def run(
     wake: int | None = None,
     guardian: Socket | None = None,
     lock: int | None = None,
+    stdin: int | None = None,
 ) -> int:
     """Run a stack until all of it has ended, or a signal ends it.
 
@@ -70,13 +74,15 @@ async def run(
         guardian: The socket to the guardian; None where there is none.
         lock: The descriptor of the lock that gives the right to run it; None where another process
             sees to the record.
+        stdin: The reading end of a pipe that services without a terminal read from; None for
+            /dev/null.
 
     Returns:
         The exit status: 0, 128+n after signal n, that of the service that was asked for, or 1 where
         a service has failed and nothing runs any more, or a process could not be ended.
     """
     raise_descriptor_limit()
-    stack = Stack(work, wake, guardian, lock)
+    stack = Stack(work, wake, guardian, lock, stdin)
     try:
         async with Group() as tasks:
             await stack.run(tasks)
@@ -102,6 +108,7 @@ class Stack:
         wake: int | None = None,
         guardian: Socket | None = None,
         lock: int | None = None,
+        stdin: int | None = None,
     ) -> None:
         plan, options = work.plan, work.options
         self.plan = plan
@@ -126,6 +133,7 @@ class Stack:
         self.announcer = None if naming is None else Announcer(naming, wake, say)
         self._options = options
         self._guardian = guardian
+        self._stdin = stdin
         self._hold: Hold | None = None
         if options.journal is not None and lock is not None:
             self._hold = Hold(*place_of(options.journal), lock)
@@ -168,6 +176,7 @@ class Stack:
             self._journal,
             self._socket,
             self._options.outlook,
+            self._stdin,
         )
         size = self.view.size()
         if size is not None:
@@ -225,6 +234,9 @@ class Stack:
         if self._listener is not None:
             await self._listener.close()
         await self._exchange.close()
+        if self._options.guardian == os.getppid():
+            # One that Ctrl-Z has stopped ends with us.
+            os.kill(os.getppid(), signal.SIGCONT)
 
     async def _listen(self, tasks: Group) -> None:
         """Let clients connect. Without it the stack runs all the same, and says what it lacks."""
@@ -332,10 +344,16 @@ class Stack:
     def _take_signals(self) -> None:
         # Who is started by nohup(1) does not end with the terminal.
         ending = [n for n in ENDING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
-        others = (signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH)
+        others = [signal.SIGQUIT, signal.SIGWINCH]
+        if self._guardian is not None:
+            others += [signal.SIGTSTP, signal.SIGCONT]
         loop = asyncio.get_running_loop()
         for number in (*ending, *PASSED_ON, *others):
             loop.add_signal_handler(number, self._take_signal, number)
+        if self._guardian is not None:
+            # They have been blocked until now. Not even what we inherited stays so, for it would
+            # be blocked in every service.
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     def _take_signal(self, number: int) -> None:
         if number in PASSED_ON:
@@ -348,12 +366,25 @@ class Stack:
         elif number == signal.SIGTSTP:
             # If we stopped, the services would wait for us as soon as their pipes are full.
             self.view.say("the services go on in the background; fg comes back to them")
+            self.view.hold()
+            self._tell_held(time.monotonic() + HOLD_S)
+        elif number == signal.SIGCONT:
+            self.view.release()
+            self._resize()
         elif self._ended_by is None:
             self._ended_by = number
             self._pressed_s = time.monotonic()
             self.close()
         elif number == signal.SIGINT and time.monotonic() - self._pressed_s > ONE_PRESS_S:
             self.kill()
+
+    def _tell_held(self, until_s: float) -> None:
+        """Tell the guardian, which stops then, that nothing more comes on the terminal."""
+        assert self._guardian is not None
+        if self.view.idle or time.monotonic() >= until_s:
+            tell(self._guardian, HELD)
+        else:
+            asyncio.get_running_loop().call_later(HOLD_PAUSE_S, self._tell_held, until_s)
 
     def close(self) -> None:
         """Stop all, dependents first."""

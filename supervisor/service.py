@@ -127,6 +127,7 @@ class Service:
         journal: Where starts and ends are noted.
         socket: Path of the control socket, which its processes are told; empty for none.
         outlook: Whether it has a terminal, and who sees its colours.
+        stdin: What it reads from without a terminal, unless it is meant to end; None for /dev/null.
 
     Attributes:
         plan: Of this run, or of the last one.
@@ -150,6 +151,7 @@ class Service:
         journal: JournalWriter | None,
         socket: str = "",
         outlook: Outlook = NO_OUTLOOK,
+        stdin: int | None = None,
     ) -> None:
         self.plan = plan
         self.last_lines = LastLines()
@@ -163,6 +165,7 @@ class Service:
         self.taps: set[Take] = set()
         self._open_relays = open_relays
         self._outlook = outlook
+        self._stdin = stdin
         self._terminals: list[int] = []
         self._terminal_size = DEFAULT_SIZE
         self._echoes = False
@@ -317,15 +320,16 @@ class Service:
     def _spawn(self, own: Mapping[str, str]) -> tuple[Process, int, int]:
         plan = self.plan
         environment = {**environment_for(plan, self._outlook), **own}
+        stdin = None if plan.oneshot else self._stdin
         if not has_terminal(plan, self._outlook):
-            return spawn(plan.argv, plan.working_dir, environment)
+            return spawn(plan.argv, plan.working_dir, environment, stdin)
         try:
             process, main, errors = spawn_on_terminal(
                 plan.argv, plan.working_dir, environment, self._terminal_size
             )
         except NoTerminalError:
             # Where there are none, or none are left, it runs without.
-            return spawn(plan.argv, plan.working_dir, environment)
+            return spawn(plan.argv, plan.working_dir, environment, stdin)
         self._terminals = [main, errors]
         if self._echoes:
             set_echo(main, on=True)

@@ -9,10 +9,11 @@ import _socket
 import os
 import sys
 
-from portweave.supervisor.guardian import Supervisor, receive, send
+from portweave.supervisor.guardian import WATCHED, Supervisor, receive, send
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
+    import asyncio
     import signal
     from collections.abc import Mapping
 
@@ -22,6 +23,7 @@ else:
     signal = __import__("_signal")
 
 _INBOX = 3
+_runner: "asyncio.Runner | None" = None
 # -P: what lies in the folder that we are called from is not ours to import.
 _COMMAND = ("-P", "-c", "from portweave.supervisor.start import guard; guard()")
 
@@ -52,11 +54,14 @@ def supervise(work: bytes, descriptors: list[int], guardian: _socket.socket) -> 
     from portweave.supervisor.quickloop import QuickLoop
     from portweave.supervisor.run import run as run_stack
 
-    lock, *wake = descriptors
+    lock, stdin, _, *wake = descriptors
     # From our own parent, by a socket that nobody else has.
-    with asyncio.Runner(loop_factory=QuickLoop) as runner:
-        stack = run_stack(pickle.loads(work), wake[0] if wake else None, guardian, lock)  # noqa: S301
-        return runner.run(stack)
+    given = pickle.loads(work)  # noqa: S301
+    # It is not closed: with its handlers gone, a signal would end us in the middle of our end, or
+    # the interpreter would tell of it. The process ends next.
+    global _runner
+    _runner = runner = asyncio.Runner(loop_factory=QuickLoop)
+    return runner.run(run_stack(given, wake[0] if wake else None, guardian, lock, stdin))
 
 
 class Detached:
@@ -84,7 +89,8 @@ class Detached:
             environ,
             file_actions=actions,
             setsid=True,
-            setsigmask=(),
+            # Until it handles them.
+            setsigmask=WATCHED,
             setsigdef=(
                 signal.SIGINT,
                 signal.SIGQUIT,

@@ -8,6 +8,8 @@ session of its own, asleep. A byte on its pipe makes it the proxy; the end of th
 
 import os
 
+from portweave.interrupts import hold_back
+
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     import signal
@@ -60,6 +62,9 @@ def _sleep(inbox: int, words: tuple[str, ...]) -> "NoReturn":
                 os.dup2(null, standard)
             os.close(null)
             os.chdir("/")
+            # What we were to undo, and how a signal ends us, is the guardian's.
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             if os.read(3, 1):
                 _become(words)
@@ -77,4 +82,6 @@ def _become(words: tuple[str, ...]) -> "NoReturn":
     os.dup2(log.descriptor, 2)
     # Its own end of the pipe stays open: that it is closed tells who waits that it has ended.
     os.set_inheritable(3, True)
+    # Until it handles them.
+    hold_back()
     os.execve(words[0], words, environment(os.environ))  # noqa: S606

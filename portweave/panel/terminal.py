@@ -11,6 +11,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from portweave.errors import PortweaveError
+from portweave.interrupts import at_end
 from portweave.panel.actions import Actions
 from portweave.panel.rows import (
     Line,
@@ -63,7 +64,11 @@ def run(environ: Mapping[str, str]) -> None:
     locale.setlocale(locale.LC_ALL, "")
     # Escape ends it: nobody waits a second for what might be the beginning of a key's name.
     curses.set_escdelay(25)
-    curses.wrapper(lambda window: anyio.run(_Top(window, environ).run))
+    at_end(curses.endwin)
+    try:
+        curses.wrapper(lambda window: anyio.run(_Top(window, environ).run))
+    finally:
+        at_end(None)
 
 
 class _Top:

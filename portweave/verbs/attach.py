@@ -12,6 +12,7 @@ from portweave.args import Args, Operands
 from portweave.asking import STACK, names_of, say
 from portweave.client import Client, find_stack
 from portweave.errors import OtherProtocolError, UsageError
+from portweave.interrupts import at_end
 from portweave.supervisor.paths import PROTOCOL
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -145,6 +146,7 @@ class _Session:
         import tty
 
         self._saved = termios.tcgetattr(0)
+        at_end(self.restore)
         # What has been typed already is his.
         tty.setraw(0, termios.TCSADRAIN)
         attributes = termios.tcgetattr(0)
@@ -159,6 +161,7 @@ class _Session:
 
             termios.tcsetattr(0, termios.TCSADRAIN, self._saved)
             self._saved = None
+            at_end(None)
             _write(b"\n")
 
     def _follow_size(self) -> int:

@@ -5,6 +5,7 @@ import sys
 
 from portweave.args import Args, Option
 from portweave.errors import UsageError
+from portweave.interrupts import Raised
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = ""
@@ -27,8 +28,9 @@ def run(args: Args) -> int:
     # Many times what any other command costs.
     from portweave.panel import terminal
 
-    try:
-        terminal.run(dict(os.environ))
-    except KeyboardInterrupt:
-        return 130
+    with Raised():
+        try:
+            terminal.run(dict(os.environ))
+        except KeyboardInterrupt:
+            return 130
     return 0

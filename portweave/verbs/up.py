@@ -8,6 +8,7 @@ import time
 from portweave import colours
 from portweave.args import Args, Operands, Option
 from portweave.errors import StackMovedError, StackRunningError, UsageError
+from portweave.interrupts import Raised, at_end
 from portweave.launch import (
     check_profiles,
     origin_of,
@@ -106,9 +107,13 @@ def run(args: Args) -> int:
         return _dry_run(project_of(origin), wishes_of(origin), args)
     if args.flag("detach"):
         return _run_detached(args, began_s)
+    from portweave.allocator.processes import clear_variables
+    from portweave.environment import MARKS
     from portweave.supervisor.guardian import Supervisor
     from portweave.supervisor.start import supervise, warm_up
 
+    # A look for marks is to find services only, also where we are started within one.
+    clear_variables(MARKS)
     supervisor = Supervisor(warm_up, supervise)
     try:
         origin = origin_of(args, os.environ)
@@ -147,6 +152,8 @@ def _run_detached(args: Args, began_s: float) -> int:
                 sys.stderr.write(stack.banner())
                 sys.stderr.flush()
                 proxy = stack.proxy()
+                # From here on it is the guardian's.
+                at_end(None)
                 guardian.start(work, stack.folder, stack.key, stack.tag, hold, proxy)
     except BaseException:
         guardian.dismiss()
@@ -285,6 +292,8 @@ class _Launch:
                 place=place_mark(plan.root),
             )
         )
+        # A signal that ends us now leaves no record behind.
+        at_end(hold.forget)
         args, source = self._args, self._args.text("exit_code_from")
         options = Options(
             abort_on_exit=args.flag("abort_on_exit") or source is not None,
@@ -350,15 +359,16 @@ class _Launch:
         record = record_of(self.folder, self.key)
         if record is None:
             raise StackRunningError(self.key, 0)
-        rows = join(
-            self._origin,
-            self._prepared,
-            self._plan,
-            self._started,
-            record,
-            timeout_s=None if follow else self._patience_s(),
-            plain=self._args.flag("no_color"),
-        )
+        with Raised():
+            rows = join(
+                self._origin,
+                self._prepared,
+                self._plan,
+                self._started,
+                record,
+                timeout_s=None if follow else self._patience_s(),
+                plain=self._args.flag("no_color"),
+            )
         return 0 if follow else self._show(rows)
 
     def await_ready(self) -> int:
@@ -366,7 +376,9 @@ class _Launch:
         from portweave.joining import await_ready
 
         names, timeout_s = self._started, self._patience_s()
-        return self._show(await_ready(self.folder, self.key, names, timeout_s))
+        with Raised():
+            rows = await_ready(self.folder, self.key, names, timeout_s)
+        return self._show(rows)
 
     def _patience_s(self) -> float:
         return patience_s(self._args, self._plan, self._started)

@@ -1,0 +1,33 @@
+"""What a view keeps while it is held: the newest, within a limit in bytes."""
+
+from collections import deque
+
+
+class HeldOutput:
+    """Pieces of output that are shown later.
+
+    Args:
+        most_bytes: How much is kept; of what is older only the lines are counted.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._pieces: deque[bytes] = deque()
+        self._skipped_lines = 0
+
+    def put(self, piece: bytes) -> None:
+        """Keep a piece, which is one or more whole lines."""
+        self._pieces.append(piece)
+        self._bytes += len(piece)
+        while self._bytes > self._most_bytes:
+            oldest = self._pieces.popleft()
+            self._bytes -= len(oldest)
+            self._skipped_lines += oldest.count(b"\n")
+
+    def take(self) -> tuple[int, list[bytes]]:
+        """Take all out: how many lines were skipped, and the pieces behind them."""
+        taken = self._skipped_lines, list(self._pieces)
+        self._pieces.clear()
+        self._bytes = self._skipped_lines = 0
+        return taken
