@@ -6,7 +6,7 @@ import time
 from portweave.allocator.files import is_locked, make_folders, sync_folder
 from portweave.allocator.model import Entry, Key
 from portweave.allocator.naming import path_digest
-from portweave.allocator.plan import Keep, Request, covers, entry_of, settle
+from portweave.allocator.plan import Keep, Request, adopted, covers, entry_of, settle
 from portweave.allocator.registry import load, load_again, store, sweep
 from portweave.errors import PinTakenError, RegistryLockedError, RegistryUnwritableError
 
@@ -28,11 +28,16 @@ class Taken:
         entry: Its block.
         reused: Whether it is as it was.
         unpinned: Whether it lies elsewhere than `PORTWEAVE_OFFSET` says, because it has a listener.
+        former: The repository that the folder's block belonged to until now; None where it is the
+            same, "" for a plain folder.
     """
 
-    __slots__ = ("entry", "reused", "unpinned")
+    __slots__ = ("entry", "former", "reused", "unpinned")
 
-    def __init__(self, entry: Entry, *, reused: bool, unpinned: bool = False) -> None:
+    def __init__(
+        self, entry: Entry, *, reused: bool, unpinned: bool = False, former: str | None = None
+    ) -> None:
+        self.former = former
         self.entry = entry
         self.reused = reused
         self.unpinned = unpinned
@@ -49,7 +54,7 @@ def find(path: str, key: Key, environ: "Mapping[str, str]") -> Entry | None:
     Raises:
         RegistryDamagedError: The registry cannot be read.
     """
-    entry = entry_of(load(path), key)
+    entry = entry_of(adopted(load(path), key)[0], key)
     if entry is not None:
         _note_use(path, entry, environ)
     return entry
@@ -91,13 +96,15 @@ def take(
     reclaim(environ)
 
     def change(entries: list[Entry]) -> tuple[list[Entry], Taken]:
+        key = request.key
+        entries, former = adopted(entries, key)
         in_use = _all if is_running() else listening
         step = settle(entries, request, listening=in_use, is_free=is_free)
         if isinstance(step, Keep):
-            return entries, Taken(step.entry, reused=True, unpinned=step.unpinned)
-        key = request.key
+            return entries, Taken(step.entry, reused=True, unpinned=step.unpinned, former=former)
         entry = Entry(key, _now(), key.namespace, step.ports)
-        return _replaced(entries, entry), Taken(entry, reused=False, unpinned=step.unpinned)
+        taken = Taken(entry, reused=False, unpinned=step.unpinned, former=former)
+        return _replaced(entries, entry), taken
 
     try:
         return update(path, change, environ, known=known)
@@ -131,7 +138,7 @@ def foresee(
     from portweave.allocator.listeners import listening
     from portweave.allocator.probe import is_free
 
-    entries = _still_there(load(path), environ)
+    entries = adopted(_still_there(load(path), environ), request.key)[0]
     in_use = _all if is_running() else listening
     step = settle(entries, request, listening=in_use, is_free=is_free)
     if isinstance(step, Keep):

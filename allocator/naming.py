@@ -13,15 +13,20 @@ LARGEST_OFFSET = 2**53 - 1
 _SLUG_LENGTH = 40
 _SLUG_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _DIGITS = frozenset("0123456789")
+_HEX = frozenset("0123456789abcdef")
 
 
-def slug(text: str) -> str:
-    """Make a name of lower-case ASCII letters, digits and dashes, of 1 to 40 characters.
+def slug(text: str, default: str = MAIN) -> str:
+    """Make a name of lower-case ASCII letters, digits and dashes, of at most 40 characters.
 
     It is cut after dashes at its ends have gone, so a long one may end in a dash.
+
+    Args:
+        text: Any.
+        default: The name where the text has neither letters nor digits of ASCII.
     """
     dashed = "".join(char if char in _SLUG_CHARACTERS else " " for char in text.lower())
-    return "-".join(dashed.split())[:_SLUG_LENGTH] or MAIN
+    return "-".join(dashed.split())[:_SLUG_LENGTH] or default
 
 
 def namespace_of(root: str, main_root: str) -> str:
@@ -32,6 +37,13 @@ def namespace_of(root: str, main_root: str) -> str:
     if root == main_root:
         return MAIN
     return f"{slug(root.rpartition('/')[2])}-{path_digest(root)[:HASH_DIGITS]}"
+
+
+def slug_of(namespace: str) -> str:
+    """A namespace without the hash at its end, where it has one."""
+    name, _, digits = namespace.rpartition("-")
+    is_hash = len(digits) == HASH_DIGITS and _HEX.issuperset(digits)
+    return name if name and is_hash else namespace
 
 
 def is_own_namespace(namespace: str, root: str) -> bool:

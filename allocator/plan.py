@@ -10,7 +10,7 @@ place where all fit, as npm portweave moves it.
 """
 
 from portweave.allocator.model import Entry, Key, Pool
-from portweave.allocator.naming import BLANKS, instance_name
+from portweave.allocator.naming import BLANKS, instance_name, is_own_namespace
 from portweave.errors import PinTakenError, PoolExhaustedError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -166,6 +166,46 @@ def entry_of(entries: "Iterable[Entry]", key: Key) -> Entry | None:
         if entry.key.worktree_root == root and entry.key == key:
             return entry
     return None
+
+
+def adopted(entries: "Sequence[Entry]", key: Key) -> "tuple[list[Entry], str | None]":
+    """The entries, with those of a worktree's folder made its own.
+
+    A folder belongs to one repository. An entry with another one is from before the repository was
+    moved, made, or replaced by another; the ports of the folder stay.
+
+    Args:
+        entries: The registry.
+        key: Of the worktree.
+
+    Returns:
+        The entries, and the repository of an adopted one: "" for a plain folder, None where none
+        was adopted.
+    """
+    root, common_dir = key.worktree_root, key.git_common_dir
+    if not any(_is_former(entry.key, key) for entry in entries):
+        return list(entries), None
+    known = {entry.key for entry in entries}
+    found: list[Entry] = []
+    former: str | None = None
+    for entry in entries:
+        if not _is_former(entry.key, key):
+            found.append(entry)
+            continue
+        namespace = entry.key.namespace
+        if is_own_namespace(namespace, root) and is_own_namespace(key.namespace, root):
+            namespace = key.namespace
+        renewed = Key(common_dir, namespace, root)
+        if renewed in known:
+            continue
+        known.add(renewed)
+        former = former or entry.key.git_common_dir or ""
+        found.append(Entry(renewed, entry.last_used_at, namespace, entry.ports))
+    return found, former
+
+
+def _is_former(key: Key, own: Key) -> bool:
+    return key.worktree_root == own.worktree_root and key.git_common_dir != own.git_common_dir
 
 
 def covers(entry: Entry, request: Request) -> bool:

@@ -7,6 +7,7 @@ configuration, variables of git's) git is asked after all.
 
 import os
 
+from portweave.allocator.gitlinks import check_link, common_dir_of, link_target
 from portweave.allocator.gitlook import DROPPED_VARIABLES, GIT, look_environment
 from portweave.allocator.model import Key
 from portweave.allocator.naming import chosen_namespace, namespace_of
@@ -79,12 +80,16 @@ def locate(folder: str, environ: "Mapping[str, str]") -> Worktree:
     Returns:
         The worktree; outside git (also: without git, in a bare repository, in a `.git` folder)
         the folder itself, as the only worktree of its project.
+
+    Raises:
+        BrokenWorktreeError: It lies in a worktree whose `.git` leads nowhere.
     """
     try:
         found = _read(folder, environ)
     except (_UnsureError, OSError, ValueError):
         found = _ask(folder, environ)
     if found is None:
+        check_link(folder)
         return outside_git(folder, environ)
     root, common_dir = found
     main_root = common_dir.removesuffix("/.git") or "/"
@@ -144,14 +149,11 @@ def _read(folder: str, environ: "Mapping[str, str]") -> tuple[str, str] | None:
     if user_id == 0 and "SUDO_UID" in environ:
         raise _UnsureError("SUDO_UID")
     is_folder = os.path.isdir(dot_git)
-    git_dir = os.path.realpath(dot_git) if is_folder else _linked_dir(root, dot_git)
+    git_dir = os.path.realpath(dot_git) if is_folder else _linked_dir(dot_git)
     # safe.directory of git-config(1) allows what belongs to others.
     if any(os.stat(path).st_uid != user_id for path in (root, dot_git, git_dir)):
         raise _UnsureError("owner")
-    try:
-        common_dir = os.path.realpath(os.path.join(git_dir, _line(f"{git_dir}/commondir")))
-    except FileNotFoundError:
-        common_dir = git_dir
+    common_dir = common_dir_of(git_dir)
     _check_repository(root, git_dir, common_dir)
     return root, common_dir
 
@@ -164,12 +166,12 @@ def _has_git(environ: "Mapping[str, str]") -> bool:
     )
 
 
-def _linked_dir(root: str, dot_git: str) -> str:
+def _linked_dir(dot_git: str) -> str:
     """What a `.git` file names."""
-    line = _line(dot_git)
-    if not line.startswith("gitdir: "):
+    target = link_target(dot_git)
+    if target is None:
         raise _UnsureError(dot_git)
-    return os.path.realpath(os.path.join(root, line.removeprefix("gitdir: ")))
+    return target
 
 
 def _line(path: str) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from portweave.allocator import leases
+from portweave.allocator.gitlinks import check_link
 from portweave.allocator.gitlook import GIT, look_environment
 from portweave.allocator.hostsfile import unresolved
 from portweave.allocator.lock import holder_of
@@ -14,8 +15,8 @@ from portweave.allocator.model import Entry
 from portweave.allocator.processes import command_of, read_bytes
 from portweave.allocator.registry import load, registry_path
 from portweave.allocator.routes import RouteStore
-from portweave.allocator.worktree import Worktree, locate
-from portweave.errors import RegistryDamagedError, RegistryUnwritableError
+from portweave.allocator.worktree import Worktree, locate, outside_git
+from portweave.errors import BrokenWorktreeError, RegistryDamagedError, RegistryUnwritableError
 from portweave.findings import Finding, check_entries, check_pool
 from portweave.supervisor.paths import keys, stacks_dir
 from portweave.supervisor.proxy.cafiles import ca_path
@@ -36,7 +37,7 @@ def check_all(environ: Mapping[str, str], folder: str) -> list[Finding]:
     except RegistryUnwritableError as error:
         return [Finding("PW0303", "error", error.message, "\n".join(error.hints))]
     entries, findings = _check_registry(path)
-    worktree = locate(folder, environ)
+    worktree = _located(folder, environ)
     findings += _check_lock(path)
     findings += check_pool(
         environ.get("PORTWEAVE_POOL_RANGE", ""), _ephemeral(), _reserved(), entries
@@ -53,7 +54,7 @@ def check_all(environ: Mapping[str, str], folder: str) -> list[Finding]:
 
 def roots_around(environ: Mapping[str, str], folder: str) -> list[str]:
     """The worktree that `folder` lies in, and those beside it in its repository."""
-    worktree = locate(folder, environ)
+    worktree = _located(folder, environ)
     found = [worktree.root, worktree.main_root]
     linked = f"{worktree.git_common_dir}/worktrees"
     if worktree.git_common_dir is not None and os.path.isdir(linked):
@@ -63,6 +64,14 @@ def roots_around(environ: Mapping[str, str], folder: str) -> list[str]:
             if line.endswith("/.git"):
                 found.append(line.removesuffix("/.git"))
     return [root for root in dict.fromkeys(found) if os.path.isdir(root)]
+
+
+def _located(folder: str, environ: Mapping[str, str]) -> Worktree:
+    """The worktree of a folder; the folder itself where the worktree's `.git` leads nowhere."""
+    try:
+        return locate(folder, environ)
+    except BrokenWorktreeError:
+        return outside_git(folder, environ)
 
 
 def _check_registry(path: str) -> tuple[Sequence[Entry], list[Finding]]:
@@ -167,6 +176,10 @@ def _check_git(worktree: Worktree, folder: str, environ: Mapping[str, str]) -> l
         ]
     if worktree.git_common_dir is not None or not (top := _repository(folder)):
         return []
+    try:
+        check_link(folder)
+    except BrokenWorktreeError as error:
+        return [Finding(error.code, "error", error.message, "\n".join(error.hints))]
     refusal = _ask_git(folder, environ)
     if refusal is None:
         return []

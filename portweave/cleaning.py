@@ -183,6 +183,15 @@ def of_blocks(environ: Mapping[str, str], root: str | None) -> Found:
         yield Leftover("block", place, f"its ports: {_ports(entry)}", partial(_quietly, give))
 
 
+def of_names(environ: Mapping[str, str]) -> Found:
+    """The names in URLs that projects and worktrees have."""
+    folder = leases.state_dir(environ)
+    own = [name for name in _names(folder) if name.startswith("names.")]
+    if own:
+        about = "which project has which name in URLs"
+        yield Leftover("names", f"{folder}/names.json", about, partial(_remove, _in(folder, own)))
+
+
 def of_stacks(environ: Mapping[str, str]) -> Found:
     """Stacks that were killed, locks that nobody holds, and sockets that nobody answers."""
     folder = stacks_dir(environ)

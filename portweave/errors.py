@@ -184,6 +184,24 @@ class StateUnwritableError(PortweaveError):
         )
 
 
+class BrokenWorktreeError(PortweaveError):
+    """The `.git` file of a worktree or a submodule leads to no repository."""
+
+    code = "PW0306"
+
+    def __init__(self, root: str, why: str, way_out: str = "repair") -> None:
+        hints = {
+            "repair": (
+                f"git -C MAIN worktree repair {root}",
+                "MAIN is the main worktree or the bare repository, wherever it lies now",
+            ),
+            "submodule": ("git submodule update --init  in the project above makes it anew",),
+        }
+        super().__init__(
+            f"{root}/.git leads nowhere: {why}", hint=hints.get(way_out, ()), worktreeRoot=root
+        )
+
+
 # PW04: the pool of ports
 
 

@@ -31,6 +31,7 @@ CODES = {
     "PW0405": "the pool reaches beyond the last port",
     "PW0210": "there is no git",
     "PW0211": "git refuses this folder",
+    "PW0306": "a worktree's `.git` leads nowhere",
     "PW0610": "several programs on PATH are called portweave",
     "PW1110": "the system does not resolve names that have a route",
     "PW1117": "this machine does not trust the proxy's certificates",

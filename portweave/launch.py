@@ -152,7 +152,7 @@ def plan_of(
     prepared = prepare(project, dry_run=dry_run)
     if not dry_run:
         write_own_current(prepared)
-    names = _names_of(project, origin)
+    names = _names_of(project, origin, keep=not dry_run)
     definitions = project.definitions
     origin["defined"] = {
         "files": list(definitions.paths),
@@ -163,7 +163,7 @@ def plan_of(
     return prepared, plan
 
 
-def _names_of(project: "Project", origin: "dict[str, object]") -> "Names | None":
+def _names_of(project: "Project", origin: "dict[str, object]", *, keep: bool) -> "Names | None":
     """What the services are called in URLs; None where the user wants no proxy."""
     from portweave.webnames import names_of, wants_names
 
@@ -172,7 +172,11 @@ def _names_of(project: "Project", origin: "dict[str, object]") -> "Names | None"
         return None
     settled = origin.get("names")
     names = names_of(
-        project.name, project.worktree, environ, settled if is_object(settled) else None
+        project.name,
+        project.worktree,
+        environ,
+        settled if is_object(settled) else None,
+        keep=keep,
     )
     origin["names"] = {
         "project": names.project,

@@ -1,16 +1,45 @@
 """A worktree whose stack runs since before its folder was moved: its names and ports stay."""
 
+import os
+
 from portweave.allocator.blocks import find
 from portweave.allocator.leases import state_dir
 from portweave.allocator.model import Entry, Key
 from portweave.allocator.registry import load, registry_path
 from portweave.allocator.stackmarks import is_unusual
-from portweave.allocator.worktree import Worktree
-from portweave.errors import StackMovedError
+from portweave.allocator.worktree import Worktree, locate
+from portweave.errors import BrokenWorktreeError, StackMovedError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from portweave.supervisor.paths import StackRecord
+
+
+def find_here(folder: str, environ: "Mapping[str, str]") -> Worktree:
+    """The worktree that a folder lies in; where its `.git` leads nowhere, that of its stack.
+
+    Args:
+        folder: Absolute.
+        environ: As of `locate`.
+
+    Raises:
+        BrokenWorktreeError: Its `.git` leads nowhere, and no stack of it runs.
+    """
+    try:
+        return locate(folder, environ)
+    except BrokenWorktreeError:
+        # What is needed here is seldom needed.
+        from portweave.supervisor.paths import stack_around, stacks_dir
+
+        stack = stack_around(stacks_dir(environ), os.path.realpath(folder), environ)
+        if stack is None:
+            raise
+    key = _key_of(stack, environ) or Key(None, stack.namespace, stack.root)
+    common_dir = key.git_common_dir
+    main_root = stack.root if common_dir is None else common_dir.removesuffix("/.git") or "/"
+    return Worktree(stack.root, common_dir, main_root, stack.namespace, key)
 
 
 def as_running(worktree: Worktree, environ: "Mapping[str, str]") -> Worktree:
@@ -27,6 +56,8 @@ def as_running(worktree: Worktree, environ: "Mapping[str, str]") -> Worktree:
         StackMovedError: Another worktree's stack runs since it lay where this one does.
     """
     root = worktree.root
+    if worktree.registered is not None:
+        return worktree
     stacks = f"{state_dir(environ)}/stacks"
     if not is_unusual(stacks, root):
         return worktree
@@ -39,15 +70,16 @@ def as_running(worktree: Worktree, environ: "Mapping[str, str]") -> Worktree:
         return worktree
     stack = moved[0]
     # A folder that was moved with its repository has another common folder by now.
-    key = next(
-        (
-            entry.key
-            for entry in load(registry_path(environ))
-            if entry.key.worktree_root == stack.root and entry.key.namespace == stack.namespace
-        ),
-        Key(worktree.git_common_dir, stack.namespace, stack.root),
-    )
+    key = _key_of(stack, environ) or Key(worktree.git_common_dir, stack.namespace, stack.root)
     return Worktree(root, worktree.git_common_dir, worktree.main_root, stack.namespace, key)
+
+
+def _key_of(stack: "StackRecord", environ: "Mapping[str, str]") -> Key | None:
+    """What the registry knows a stack by; None where it does not."""
+    for entry in load(registry_path(environ)):
+        if entry.key.worktree_root == stack.root and entry.key.namespace == stack.namespace:
+            return entry.key
+    return None
 
 
 def find_block(path: str, worktree: Worktree, environ: "Mapping[str, str]") -> Entry | None:

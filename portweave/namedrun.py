@@ -13,7 +13,7 @@ from portweave.packagescripts import scripts_of
 from portweave.supervisor.core.frameworks import fit
 from portweave.supervisor.proxy.cafiles import without_overruling
 from portweave.supervisor.proxy.station import find_proxy, open_store, url_to_be
-from portweave.webnames import domain_of, hostname_of, trust_variables
+from portweave.webnames import hostname_of, settled_names, trust_variables
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def name_command(
         PoolExhaustedError: There is no port for it.
         RouteConflictError: Another living process has the route.
         RouteLockError: The routes could not be locked.
+        StateUnwritableError: The name of the project cannot be kept.
         TlsMissingError: With HTTPS: the libraries for it are not installed.
     """
     hostname, port = _place(name, prepared, cwd, environ)
@@ -102,7 +103,7 @@ def _place(
         project = project_name(worktree.main_root)
     else:
         worktree, project = prepared.project.worktree, prepared.project.name
-    domain_name = domain_of(project, worktree, environ)
+    domain_name = settled_names(project, worktree, environ, keep=True).domain
     if prepared is not None:
         instance = prepared.project.instances().get(name)
         if instance is not None:

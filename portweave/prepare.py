@@ -14,7 +14,7 @@ from portweave.allocator.model import Entry, Key
 from portweave.allocator.naming import instance_name, offset_from, project_name
 from portweave.allocator.plan import Request, block_order, chosen_pool
 from portweave.allocator.registry import registry_path
-from portweave.allocator.worktree import Worktree, locate, outside_git, worktree_dir
+from portweave.allocator.worktree import Worktree, outside_git, worktree_dir
 from portweave.errors import (
     CurrentEnvError,
     DriftError,
@@ -22,7 +22,7 @@ from portweave.errors import (
     PortOverrideError,
     UsageError,
 )
-from portweave.movedfolders import as_running, running_block
+from portweave.movedfolders import as_running, find_here, running_block
 from portweave.procfiles.expand import Values, expand
 from portweave.procfiles.load import anonymous, definitions_folder, load, read_env_file
 from portweave.procfiles.model import Definitions, Service
@@ -219,6 +219,7 @@ def find_project(
         scale: How many instances there are of some services, other than the file says.
 
     Raises:
+        BrokenWorktreeError: The worktree's `.git` leads nowhere.
         OffsetError: `PORTWEAVE_OFFSET` is no offset.
         DefinitionsMissingError: There is no definition file.
         DefinitionsInvalidError: It cannot be understood; or `count` is above 100.
@@ -226,7 +227,7 @@ def find_project(
         StackMovedError: Another worktree's stack runs since it lay where this one does.
     """
     offset = _offset(environ)
-    worktree = locate(cwd, environ)
+    worktree = find_here(cwd, environ)
     is_git = worktree.git_common_dir is not None
     if count is not None:
         definitions = anonymous(count)
@@ -261,10 +262,11 @@ def find_worktree(cwd: str, config: str | None, environ: "Mapping[str, str]") ->
         environ: What is inherited.
 
     Raises:
+        BrokenWorktreeError: The worktree's `.git` leads nowhere.
         OffsetError: `PORTWEAVE_OFFSET` is no offset.
     """
     _offset(environ)
-    worktree = locate(cwd, environ)
+    worktree = find_here(cwd, environ)
     if worktree.git_common_dir is None:
         folder = definitions_folder(cwd) if config is None else os.path.join(cwd, config, "..")
         worktree = outside_git(os.path.normpath(folder), environ)
@@ -316,6 +318,11 @@ def prepare(
         warnings.append(
             f"PORTWEAVE_OFFSET={project.offset} is left aside: the block stands still while"
             " something listens in it"
+        )
+    if taken.former and os.path.isdir(taken.former):
+        warnings.append(
+            f"{root} was a worktree of {taken.former} before, and is one of"
+            f" {project.key.git_common_dir} now; it keeps the ports of the folder"
         )
     if taken.reused and look_for_strangers:
         warnings += _strangers(names, entry, root)

@@ -190,9 +190,9 @@ def _from_current(path: str, root: str, environ: Mapping[str, str]) -> Entry | N
     try:
         values = read_env_file(path, required=True)
         overridden = read_env_file(f"{root}/.env", required=False)
+        worktree = locate(root, environ)
     except PortweaveError:
         return None
-    worktree = locate(root, environ)
     namespace = values.pop("PORTWEAVE_NAMESPACE", "")
     if worktree.root != root or not namespace:
         return None

@@ -99,7 +99,7 @@ def make_plan(
         instances=tuple(instances),
         wanted=started,
         left_out=tuple(left_out),
-        warnings=tuple(prepared.warnings),
+        warnings=(*prepared.warnings, *([names.remark] if names and names.remark else [])),
     )
 
 

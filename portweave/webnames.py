@@ -2,10 +2,13 @@
 
 import os
 
-from portweave.allocator.naming import project_name
+from portweave.allocator.gitlinks import repository_of, worktree_slug
+from portweave.allocator.leases import state_dir
+from portweave.allocator.namefile import Book, now, read_claims
 from portweave.allocator.registry import load, registry_path
-from portweave.allocator.routenames import Place, domain, route_name
+from portweave.allocator.routenames import Claims, Place, Settled, route_name, settle
 from portweave.errors import PortweaveError
+from portweave.labels import label
 from portweave.supervisor.paths import live_stacks, read_record, stack_key, stacks_dir
 from portweave.supervisor.proxy.station import (
     find_proxy,
@@ -20,6 +23,7 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from portweave.allocator.model import Key
     from portweave.allocator.worktree import Worktree
     from portweave.procfiles.model import Service
 
@@ -36,9 +40,10 @@ class Names:
         port: Where the proxy listens, or will.
         scheme: What it speaks: `http` or `https`.
         variables: What has services trust its certificates, unless something else is said.
+        remark: What the user is to know of the names; empty for nothing.
     """
 
-    __slots__ = ("domain", "port", "project", "scheme", "variables")
+    __slots__ = ("domain", "port", "project", "remark", "scheme", "variables")
 
     def __init__(
         self,
@@ -47,7 +52,9 @@ class Names:
         port: int,
         scheme: str = "http",
         variables: "Mapping[str, str] | None" = None,
+        remark: str = "",
     ) -> None:
+        self.remark = remark
         self.project = project
         self.domain = domain
         self.port = port
@@ -70,6 +77,8 @@ def names_of(
     worktree: "Worktree",
     environ: "Mapping[str, str]",
     settled: "Mapping[str, object] | None" = None,
+    *,
+    keep: bool = False,
 ) -> Names:
     """The names of a worktree.
 
@@ -79,10 +88,13 @@ def names_of(
         environ: Says where registry and state lie, and which port is wanted.
         settled: What a stack that runs has been told: it keeps its names, whatever others have
             come since.
+        keep: Whether they are the worktree's own from now on; else they are those that it would
+            get.
 
     Raises:
         AuthorityError: With HTTPS: its certificates cannot be vouched for.
         RegistryDamagedError: The registry cannot be read.
+        StateUnwritableError: They cannot be kept.
         TlsMissingError: With HTTPS: the libraries for it are not installed.
         UsageError: The port that is wanted is none.
     """
@@ -96,8 +108,18 @@ def names_of(
     running = find_proxy(store)
     wished = "https" if wants_tls(environ) else "http"
     scheme = wished if running is None else running.scheme
-    domain_name = domain_of(project, worktree, environ)
-    return Names(project, domain_name, port, scheme, trust_variables(scheme, environ))
+    found = settled_names(project, worktree, environ, keep=keep)
+    trusted = trust_variables(scheme, environ)
+    return Names(project, found.domain, port, scheme, trusted, _remark(found, project))
+
+
+def _remark(found: Settled, project: str) -> str:
+    if found.holder is None:
+        return ""
+    return (
+        f"the name {label(project) or project} belongs to {found.holder}, which had it first; here"
+        f" it is {found.name} (projectName in the definition file gives another)"
+    )
 
 
 def trust_variables(scheme: str, environ: "Mapping[str, str]") -> dict[str, str]:
@@ -179,35 +201,51 @@ def ensure_proxy(environ: "Mapping[str, str]") -> None:
         print(f"[portweave] no proxy: {error}", file=stderr)  # noqa: T201
 
 
-def domain_of(project: str, worktree: "Worktree", environ: "Mapping[str, str]") -> str:
-    """What the names of a worktree's routes end in.
+def settled_names(
+    project: str, worktree: "Worktree", environ: "Mapping[str, str]", *, keep: bool
+) -> Settled:
+    """The names of a worktree: those that it has, or would get.
 
     Args:
         project: The project's name.
         worktree: The worktree.
         environ: Says where registry and state lie.
+        keep: Whether they are its own from now on.
 
     Raises:
         RegistryDamagedError: The registry cannot be read.
+        StateUnwritableError: They cannot be kept.
     """
-    place = Place(project, worktree.git_common_dir or worktree.root, worktree.namespace)
-    return domain(place, _others(environ, worktree.root))
+    folder = state_dir(environ)
+    place, others = place_of(worktree.key), _others(environ)
 
+    def find(claims: Claims) -> Settled:
+        return settle(claims, place, project, others, now())
 
-def _others(environ: "Mapping[str, str]", root: str) -> list[Place]:
-    """The machine's other worktrees: those that have ports, and still are."""
-    # A project's own name is only known of those that run.
-    named = {stack.root: stack.project for stack in live_stacks(stacks_dir(environ))}
-    found: list[Place] = []
-    for entry in load(registry_path(environ)):
-        key = entry.key
-        other = key.worktree_root
-        if other == root or not os.path.isdir(other):
-            continue
-        repository = key.git_common_dir or other
-        name = named.get(other) or project_name(repository.removesuffix("/.git"))
-        found.append(Place(name, repository, key.namespace))
+    found = find(read_claims(folder))
+    if keep and found.is_new:
+        with Book(folder) as book:
+            found = find(book.read())
+            if found.is_new:
+                book.write(found.claims)
     return found
+
+
+def place_of(key: "Key") -> Place:
+    """The worktree of a key of the registry, among all of the machine."""
+    root, common_dir, namespace = key.worktree_root, key.git_common_dir, key.namespace
+    slug = worktree_slug(root, common_dir, namespace)
+    return Place(repository_of(root, common_dir), root, namespace, slug)
+
+
+def _others(environ: "Mapping[str, str]") -> list[Place]:
+    """The worktrees that have ports and that exist, or whose stack runs."""
+    running = {stack.root for stack in live_stacks(stacks_dir(environ))}
+    return [
+        place_of(entry.key)
+        for entry in load(registry_path(environ))
+        if entry.key.worktree_root in running or os.path.isdir(entry.key.worktree_root)
+    ]
 
 
 def hostname_of(service: "Service", number: int, domain_name: str) -> str | None:
@@ -216,7 +254,7 @@ def hostname_of(service: "Service", number: int, domain_name: str) -> str | None
     Args:
         service: The service.
         number: Which of its instances, from 1.
-        domain_name: From `domain_of`.
+        domain_name: From `settled_names`.
     """
     if service.hostname is False or service.env_var is None:
         return None

@@ -13,6 +13,7 @@ from portweave.cleaning import (
     of_blocks,
     of_hosts,
     of_leases,
+    of_names,
     of_proxy,
     of_registry,
     of_stacks,
@@ -116,6 +117,7 @@ def _found(args: Args, root: str, *, is_all: bool) -> Found:
     yield from of_registry(environ)
     if args.flag("ports"):
         yield from of_blocks(environ, None)
+        yield from of_names(environ)
     # The trust first: without its certificate it could not be taken back.
     yield from of_trust(environ)
     yield from of_proxy(environ, os.path.abspath(routes_dir(environ)))

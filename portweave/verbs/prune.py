@@ -8,10 +8,9 @@ from portweave.allocator.leases import state_dir
 from portweave.allocator.model import Key
 from portweave.allocator.naming import offset_from
 from portweave.allocator.registry import registry_path
-from portweave.allocator.worktree import locate
 from portweave.args import Args, Option
 from portweave.errors import NoAllocationError, OffsetError, StackInUseError, UsageError
-from portweave.movedfolders import as_running
+from portweave.movedfolders import as_running, find_here
 from portweave.prepare import working_dir
 from portweave.procfiles.load import definitions_folder
 
@@ -41,7 +40,7 @@ def run(args: Args) -> int:
     except ValueError as error:
         raise OffsetError(str(error)) from None
     folder = os.path.normpath(os.path.join(working_dir(), args.text("path") or "."))
-    worktree = as_running(locate(folder, os.environ), os.environ)
+    worktree = as_running(find_here(folder, os.environ), os.environ)
     own = worktree.key
     roots = {own.worktree_root}
     if worktree.git_common_dir is None and worktree.registered is None:

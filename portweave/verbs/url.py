@@ -4,7 +4,7 @@ import os
 
 from portweave.args import Args, Operands, Option
 from portweave.chosen import Chosen, choose
-from portweave.webnames import domain_of, hostname_of, url_of
+from portweave.webnames import hostname_of, settled_names, url_of
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "SERVICE [--json]"
@@ -34,6 +34,6 @@ def run(args: Args) -> int:
 def url_of_chosen(chosen: Chosen) -> str:
     """Where an instance is reached now."""
     project = chosen.prepared.project
-    domain_name = domain_of(project.name, project.worktree, os.environ)
-    hostname = hostname_of(chosen.service, chosen.number, domain_name)
+    names = settled_names(project.name, project.worktree, os.environ, keep=False)
+    hostname = hostname_of(chosen.service, chosen.number, names.domain)
     return url_of(hostname, chosen.port, project.worktree, os.environ)

@@ -9,6 +9,7 @@ import pytest
 
 from portweave.allocator import worktree
 from portweave.allocator.naming import namespace_of
+from portweave.errors import BrokenWorktreeError
 from tests.conftest import Git
 
 DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_CONFIG_GLOBAL"}
@@ -236,8 +237,6 @@ ASKED = (
     beside_dot_bare,
     inside_git,
     empty_dot_git,
-    broken_dot_git,
-    nonsense_dot_git,
     core_worktree,
     core_bare,
     sparse,
@@ -254,6 +253,14 @@ def test_the_worktree_is_the_one_that_git_names(
 ) -> None:
     folder = layout(tmp_path.resolve(), git)
     check(folder, environ)
+
+
+@pytest.mark.parametrize("layout", [broken_dot_git, nonsense_dot_git])
+def test_one_that_git_finds_broken_is_an_error(
+    layout: Callable[[Path, Git], Path], tmp_path: Path, git: Git, environ: dict[str, str]
+) -> None:
+    with pytest.raises(BrokenWorktreeError):
+        worktree.locate(str(layout(tmp_path.resolve(), git)), environ)
 
 
 @pytest.mark.parametrize("layout", READ, ids=lambda layout: layout.__name__)

@@ -3,12 +3,14 @@ from collections.abc import Collection
 import pytest
 
 from portweave.allocator.model import Entry, Key, Pool
+from portweave.allocator.naming import path_digest
 from portweave.allocator.plan import (
     Keep,
     Place,
     Probe,
     Request,
     Watch,
+    adopted,
     block_order,
     decide,
     first_fit,
@@ -259,3 +261,42 @@ def test_each_step_asks_only_for_what_is_not_known() -> None:
     assert second.ports == (30001,)
     third = decide(mine, request, {30000: True, 30001: False})
     assert isinstance(third, Place)
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected", "former"),
+    [
+        # The repository was moved.
+        ([("/old/.git", "w-1")], [("/r/.git", "main")], "/old/.git"),
+        (
+            [("/old/.git", "main"), ("/old/.git", "demo")],
+            [("/r/.git", "main"), ("/r/.git", "demo")],
+            "/old/.git",
+        ),
+        # A plain folder became one.
+        ([(None, "main")], [("/r/.git", "main")], ""),
+        # What it has is its own already.
+        ([("/r/.git", "main"), ("/old/.git", "main")], [("/r/.git", "main")], None),
+        (
+            [("/r/.git", "main"), ("/r/.git", "demo")],
+            [("/r/.git", "main"), ("/r/.git", "demo")],
+            None,
+        ),
+    ],
+)
+def test_a_folder_has_one_repository(
+    keys: list[tuple[str | None, str]],
+    expected: list[tuple[str | None, str]],
+    former: str | None,
+) -> None:
+    """The namespace of a linked worktree there ends in the digest of its path."""
+    own = path_digest("/r")[:8]
+    made = [Key(common, name.replace("w-1", f"w-{own}"), "/r") for common, name in keys]
+    others = [entry({"b": 30009}, THERE)]
+    entries = [entry({"a": 30000 + n}, key) for n, key in enumerate(made)]
+    found, was = adopted([*entries, *others], HERE)
+    assert [(e.key.git_common_dir, e.key.namespace) for e in found[:-1]] == expected
+    assert found[-1:] == others
+    assert was == former
+    assert all(e.namespace == e.key.namespace for e in found)
+    assert found[0].ports == entries[0].ports

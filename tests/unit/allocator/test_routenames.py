@@ -1,58 +1,134 @@
 """Names of routes: `<hostname>[.<label>].<project>.localhost`."""
 
+from pathlib import Path
+
 import pytest
 
-from portweave.allocator.routenames import Place, domain, route_name, slug_of
+from portweave.allocator.namefile import Book, claims_from, read_claims, text_of
+from portweave.allocator.routenames import Claims, Place, route_name, settle
 
-SHOP = "/code/shop/.git"
-MAIN = Place("shop", SHOP, "main")
-FIX = Place("shop", SHOP, "fix-login-1a2b3c4d")
+SHOP, OTHER = "/code/shop/.git", "/other/shop/.git"
+MAIN = Place(SHOP, "/code/shop", "main")
+FIX = Place(SHOP, "/code/fix-login", "fix-login-1a2b3c4d", "fix-login")
+FIX_TOO = Place(SHOP, "/x/fix-login", "fix-login-00000000", "fix-login")
+NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+
+
+def settled(
+    *places: Place, project: str = "shop", claims: Claims | None = None
+) -> tuple[list[str], Claims]:
+    """The domains of places that come one after the other, and the names that are then given."""
+    claims = claims or Claims()
+    domains: list[str] = []
+    for index, place in enumerate(places):
+        found = settle(claims, place, project, places[: index + 1], NOW)
+        domains.append(found.domain)
+        claims = found.claims
+    return domains, claims
 
 
 @pytest.mark.parametrize(
-    ("place", "others", "name"),
+    ("places", "project", "names"),
     [
-        (MAIN, [], "shop.localhost"),
-        (MAIN, [MAIN, FIX], "shop.localhost"),
-        (FIX, [MAIN, FIX], "fix-login.shop.localhost"),
-        (Place("My_Shop", SHOP, "main"), [], "my-shop.localhost"),
-        (Place("ä", SHOP, "main"), [], "project.localhost"),
+        ([MAIN], "shop", ["shop.localhost"]),
+        ([MAIN, FIX], "shop", ["shop.localhost", "fix-login.shop.localhost"]),
+        ([MAIN], "My_Shop", ["my-shop.localhost"]),
+        ([MAIN], "\u00e4", ["project.localhost"]),
         # Another worktree of the project with this slug.
         (
-            FIX,
-            [MAIN, Place("shop", SHOP, "fix-login-00000000")],
-            "fix-login-1a2b3c4d.shop.localhost",
+            [FIX, FIX_TOO],
+            "shop",
+            ["fix-login.shop.localhost", "fix-login-00000000.shop.localhost"],
         ),
-        (
-            FIX,
-            [Place("shop", "/other/.git", "fix-login-00000000")],
-            "fix-login.shop-a55f.localhost",
-        ),
-        # A namespace that somebody chose.
-        (Place("shop", SHOP, "demo"), [MAIN], "demo.shop.localhost"),
         # Another repository with this name.
-        (MAIN, [Place("Shop", "/other/shop/.git", "main")], "shop-a55f.localhost"),
+        (
+            [Place(OTHER, "/other/shop", "main"), FIX],
+            "Shop",
+            ["shop.localhost", "fix-login.shop-a55f.localhost"],
+        ),
+        # A folder without a letter that can stand in a URL.
+        (
+            [Place(SHOP, "/code/\u529f\u80fd", "main-0a1b2c3d", "main-0a1b2c3d")],
+            "shop",
+            ["main-0a1b2c3d.shop.localhost"],
+        ),
+        # A name with a long beginning keeps its telling end.
+        (
+            [Place(OTHER, "/o", "main"), MAIN],
+            "x" * 80,
+            [f"{'x' * 63}.localhost", f"{'x' * 58}-a55f.localhost"],
+        ),
     ],
 )
-def test_a_worktree_has_a_domain(place: Place, others: list[Place], name: str) -> None:
-    assert domain(place, others) == name
+def test_worktrees_have_domains(places: list[Place], project: str, names: list[str]) -> None:
+    assert settled(*places, project=project)[0] == names
 
 
-def test_two_projects_of_one_name_have_two_domains() -> None:
-    other = Place("shop", "/other/shop/.git", "main")
-    assert domain(MAIN, [other]) != domain(other, [MAIN])
+def test_who_had_a_name_first_keeps_it_and_who_came_later_keeps_the_other() -> None:
+    places = [MAIN, FIX, Place(OTHER, "/other/shop", "main"), FIX_TOO]
+    domains, claims = settled(*places)
+    for place, domain in zip(places, domains, strict=True):
+        again = settle(claims, place, "shop", places, LATER)
+        assert (again.domain, again.is_new) == (domain, False)
+    second = settle(claims, places[2], "shop", places, LATER)
+    assert (second.holder, second.name) == (SHOP, domains[2].removesuffix(".localhost"))
+    assert settle(claims, MAIN, "shop", places, LATER).holder is None
 
 
-def test_a_long_name_keeps_its_telling_end() -> None:
-    place, other = Place("x" * 80, SHOP, "main"), Place("x" * 80, "/o", "main")
-    name = domain(place, [other])
-    assert name == f"{'x' * 58}-a55f.localhost"
+def test_a_name_is_free_when_the_registry_has_nothing_of_its_owner() -> None:
+    other = Place(OTHER, "/other/shop", "main")
+    domains, claims = settled(MAIN, other)
+    third = Place("/third/.git", "/third", "main")
+    # One worktree of the owner is enough to keep it.
+    assert settle(claims, third, "shop", [FIX, other, third], LATER).holder == SHOP
+    found = settle(claims, third, "shop", [other, third], LATER)
+    assert found.domain == "shop.localhost"
+    # The second keeps its name, although it could have the first one's now.
+    assert settle(found.claims, other, "shop", [other, third], LATER).domain == domains[1]
 
 
-def test_the_slug_is_what_stands_before_the_hash() -> None:
-    assert slug_of("fix-login-1a2b3c4d") == "fix-login"
-    assert slug_of("fix-login") == "fix-login"
-    assert slug_of("deadbeef") == "deadbeef"
+def test_a_suffix_that_somebody_has_is_not_given_again() -> None:
+    claims = settled(MAIN)[1]
+    other = Place(OTHER, "/other/shop", "main")
+    places = [MAIN, Place("/t", "/t", "main"), other]
+
+    def name(claims: Claims) -> str:
+        return settle(claims, other, "shop", places, NOW).name
+
+    plain = name(claims)
+    taken = settle(claims, places[1], plain, places, NOW)
+    assert name(taken.claims) not in (plain, "shop")
+
+
+def test_an_older_worktree_that_never_asked_has_its_label_left() -> None:
+    found = settle(Claims(), FIX_TOO, "shop", [FIX, FIX_TOO], NOW)
+    assert found.domain == "fix-login-00000000.shop.localhost"
+    assert settle(found.claims, FIX, "shop", [FIX, FIX_TOO], NOW).domain.startswith("fix-login.")
+
+
+def test_the_names_are_kept_in_a_file(tmp_path: Path) -> None:
+    folder = f"{tmp_path}/state"
+    claims = settled(MAIN, FIX)[1]
+    with Book(folder) as book:
+        assert text_of(book.read()) == text_of(Claims())
+        book.write(claims)
+    assert text_of(read_claims(folder)) == text_of(claims)
+    with open(f"{folder}/names.json", "w") as file:
+        file.write("{")
+    assert text_of(read_claims(folder)) == text_of(Claims())
+    with Book(folder) as book:
+        assert text_of(book.read()) == text_of(Claims())
+    with open(f"{folder}/names.json.damaged") as file:
+        assert file.read() == "{"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[], {}, {"projects": [], "worktrees": [{}]}, {"projects": [{"name": 1}], "worktrees": []}],
+)
+def test_what_is_no_file_of_names_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match=r"is no|not an object"):
+        claims_from(value)
 
 
 def test_an_instance_has_a_name() -> None:

@@ -1,0 +1,151 @@
+"""Where a `.git` leads, as gitrepository-layout(5) and git-worktree(1) say."""
+
+import os
+
+from portweave.allocator.files import read_all
+from portweave.allocator.naming import MAIN, is_own_namespace, slug, slug_of
+from portweave.errors import BrokenWorktreeError
+
+_LINK = "gitdir: "
+# A linked worktree's part of a repository, and a submodule's repository in there.
+_WORKTREES = "/worktrees/"
+_MODULES = "/modules/"
+
+
+def link_target(dot_git: str) -> str | None:
+    """The folder that a `.git` file names, absolute; None where the file names none.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    line = os.fsdecode(read_all(dot_git)).rstrip("\r\n")
+    if not line.startswith(_LINK):
+        return None
+    return os.path.realpath(os.path.join(os.path.dirname(dot_git), line.removeprefix(_LINK)))
+
+
+def check_link(folder: str) -> None:
+    """Check that the nearest `.git` file above a folder leads to a repository.
+
+    Args:
+        folder: Absolute.
+
+    Raises:
+        BrokenWorktreeError: It leads nowhere.
+    """
+    try:
+        root = _nearest(os.path.realpath(folder))
+        if root is None or not os.path.isfile(f"{root}/.git"):
+            return
+        target = link_target(f"{root}/.git")
+        if target is None:
+            raise BrokenWorktreeError(root, "it does not begin with 'gitdir: '")
+        if not _is_there(f"{target}/HEAD"):
+            raise BrokenWorktreeError(root, *_where(target))
+        common_dir = common_dir_of(target)
+        if not _is_there(f"{common_dir}/objects"):
+            raise BrokenWorktreeError(root, f"its repository {common_dir} does not exist", "repair")
+    except OSError:
+        # A folder that may not be read tells nothing.
+        return
+
+
+def _nearest(root: str) -> str | None:
+    """The first folder upwards that has a `.git`, on this file system; None for none."""
+    device = os.stat(root).st_dev
+    while not os.path.exists(f"{root.rstrip('/')}/.git"):
+        if root == "/":
+            return None
+        root = os.path.dirname(root)
+        if os.stat(root).st_dev != device:
+            return None
+    return root
+
+
+def _where(target: str) -> tuple[str, str]:
+    """What is wrong with a target that does not exist, and the kind of the way out."""
+    repository, is_linked, _ = target.rpartition(_WORKTREES)
+    if _MODULES in target.removeprefix(repository if is_linked else ""):
+        return f"the submodule's repository {target} does not exist", "submodule"
+    if not is_linked:
+        return f"its repository {target} does not exist", ""
+    if not _is_there(f"{repository}/HEAD"):
+        return f"its repository {repository} does not exist: it was moved or removed", "repair"
+    why = "it was pruned, or another repository lies where its own did"
+    return f"the repository {repository} does not know this worktree: {why}", "repair"
+
+
+def _is_there(path: str) -> bool:
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def common_dir_of(git_dir: str) -> str:
+    """The repository of a worktree's git folder: itself, but for a linked worktree."""
+    try:
+        line = os.fsdecode(read_all(f"{git_dir}/commondir")).rstrip("\r\n")
+    except FileNotFoundError:
+        return git_dir
+    return os.path.realpath(os.path.join(git_dir, line))
+
+
+def repository_of(root: str, common_dir: str | None) -> str:
+    """What all worktrees of a project share, as an absolute path.
+
+    That is the repository. For a folder around a bare repository, which is no worktree, it is that
+    one; for a submodule it is the one in the main worktree of the project above.
+
+    Args:
+        root: The worktree's.
+        common_dir: Its repository; None outside git.
+    """
+    if common_dir is not None:
+        above, is_linked, rest = common_dir.partition(_WORKTREES)
+        _, is_module, module = rest.partition(_MODULES)
+        return f"{above}{_MODULES}{module}" if is_linked and is_module else common_dir
+    folder = root.rstrip("/")
+    for name in (".git", ".bare", f"{os.path.basename(folder)}.git"):
+        path = os.path.realpath(f"{folder}/{name}")
+        if name == ".git" and os.path.isfile(path):
+            try:
+                path = link_target(path) or path
+            except OSError:
+                continue
+        if os.path.isfile(f"{path}/HEAD") and os.path.isdir(f"{path}/objects"):
+            return path
+    return root
+
+
+def worktree_slug(root: str, common_dir: str | None, namespace: str) -> str:
+    """What tells a worktree from its project's others in a URL; empty for the main one.
+
+    Args:
+        root: The worktree's; absolute.
+        common_dir: Its repository; None outside git.
+        namespace: The worktree's.
+    """
+    if namespace == MAIN:
+        return ""
+    if not is_own_namespace(namespace, root):
+        return slug_of(namespace)
+    _, is_linked, rest = (common_dir or "").partition(_WORKTREES)
+    worktree, is_module, _ = rest.partition(_MODULES)
+    if is_linked and is_module:
+        # A submodule in a linked worktree: it is that one that tells it from the others.
+        return slug(worktree)
+    if _has_own_repository(root):
+        return ""
+    is_named = slug(os.path.basename(root), default="") != ""
+    return slug_of(namespace) if is_named else namespace
+
+
+def _has_own_repository(root: str) -> bool:
+    """Whether the `.git` of a worktree leads to all of a repository, as a submodule's does."""
+    try:
+        git_dir = link_target(f"{root.rstrip('/')}/.git")
+    except OSError:
+        return False
+    return git_dir is not None and common_dir_of(git_dir) == git_dir

@@ -1,0 +1,156 @@
+"""The names that are given out, as the file `names.json` of the state folder.
+
+Readers take no lock, for the file is only ever replaced as a whole. A writer holds a lock on
+`names.lock` beside it, which the kernel frees when the process ends (flock(2)).
+"""
+
+import fcntl
+import os
+import time
+
+from portweave.allocator.files import make_folders, read_all, replace
+from portweave.allocator.jsontext import is_list, is_object, pretty
+from portweave.allocator.routenames import Claims, LabelClaim, ProjectClaim
+from portweave.errors import StateUnwritableError
+from portweave.fastjson import loads
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+_NAME = "names.json"
+
+
+def read_claims(folder: str) -> Claims:
+    """The names that are given out; none where there is no file, or a damaged one.
+
+    Args:
+        folder: The state folder.
+    """
+    try:
+        return claims_from(loads(read_all(f"{folder}/{_NAME}").decode()))
+    except (OSError, ValueError):
+        return Claims()
+
+
+class Book:
+    """The right to give names out, from `with` until its end.
+
+    Args:
+        folder: The state folder; made if missing.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._lock = -1
+
+    def __enter__(self) -> "Self":
+        """Wait for the lock.
+
+        Raises:
+            StateUnwritableError: The folder cannot be used.
+        """
+        try:
+            make_folders(self._folder)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+            self._lock = os.open(f"{self._folder}/names.lock", flags, 0o600)
+        except OSError as error:
+            raise StateUnwritableError(self._folder, error.strerror or str(error)) from error
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: "TracebackType | None",
+    ) -> None:
+        """Let others."""
+        os.close(self._lock)
+
+    def read(self) -> Claims:
+        """The names that are given out; a damaged file is set aside as `names.json.damaged`."""
+        path = f"{self._folder}/{_NAME}"
+        try:
+            return claims_from(loads(read_all(path).decode()))
+        except FileNotFoundError:
+            return Claims()
+        except (OSError, ValueError):
+            os.replace(path, f"{path}.damaged")
+            return Claims()
+
+    def write(self, claims: Claims) -> None:
+        """Keep these.
+
+        Raises:
+            StateUnwritableError: They cannot be written.
+        """
+        try:
+            replace(f"{self._folder}/{_NAME}", text_of(claims).encode("utf-8", "surrogateescape"))
+        except OSError as error:
+            raise StateUnwritableError(self._folder, error.strerror or str(error)) from error
+
+
+def now() -> str:
+    """The time, ISO 8601, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def text_of(claims: Claims) -> str:
+    """The text of `names.json`."""
+    fields = {
+        "schemaVersion": 1,
+        "projects": [
+            {"repository": c.repository, "wanted": c.wanted, "name": c.name, "since": c.since}
+            for c in claims.projects
+        ],
+        "worktrees": [
+            {
+                "repository": repository,
+                "worktreeRoot": root,
+                "namespace": namespace,
+                "label": claim.label,
+                "since": claim.since,
+            }
+            for claim in claims.labels
+            for repository, root, namespace in (claim.identity,)
+        ],
+    }
+    return pretty(fields) + "\n"
+
+
+def claims_from(value: object) -> Claims:
+    """The names of the value that the file holds.
+
+    Raises:
+        ValueError: It holds something else.
+    """
+    if not is_object(value):
+        raise ValueError("not an object")
+    projects = [
+        ProjectClaim(*_texts(row, "repository", "wanted", "name", "since"))
+        for row in _rows(value, "projects")
+    ]
+    labels: list[LabelClaim] = []
+    for row in _rows(value, "worktrees"):
+        repository, root, namespace, label, since = _texts(
+            row, "repository", "worktreeRoot", "namespace", "label", "since"
+        )
+        labels.append(LabelClaim((repository, root, namespace), label, since))
+    return Claims(projects, labels)
+
+
+def _rows(value: "dict[str, object]", name: str) -> "list[object]":
+    rows = value.get(name)
+    if not is_list(rows):
+        raise ValueError(f"{name} is no list")
+    return rows
+
+
+def _texts(row: object, *names: str) -> list[str]:
+    texts = [row.get(name) for name in names] if is_object(row) else []
+    found = [text for text in texts if isinstance(text, str)]
+    if len(found) != len(names):
+        raise ValueError(f"{row!r} is no claim")
+    return found
