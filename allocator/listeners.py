@@ -31,14 +31,16 @@ class Listener:
         port: Its port, on whichever address.
         user_id: Whose it is.
         inode: What a process's descriptor of it is called by: `socket:[inode]`.
+        queue: How many connections wait to be accepted.
     """
 
-    __slots__ = ("inode", "port", "user_id")
+    __slots__ = ("inode", "port", "queue", "user_id")
 
-    def __init__(self, port: int, user_id: int, inode: int) -> None:
+    def __init__(self, port: int, user_id: int, inode: int, queue: int = 0) -> None:
         self.port = port
         self.user_id = user_id
         self.inode = inode
+        self.queue = queue
 
 
 def listening(ports: "Collection[int]") -> frozenset[int]:
@@ -93,11 +95,12 @@ def _asked(family: int) -> "Iterator[Listener]":
                     return
                 if kind == _NLMSG_ERROR or length < _HEADER_BYTES:
                     raise OSError("sock_diag refused")
-                # struct inet_diag_msg: four bytes, the port in network order, ..., user, inode.
+                # struct inet_diag_msg: four bytes, the port in network order, ..., the queue (of
+                # a listener: what waits for accept(2)), another one, user, inode.
                 message = start + _HEADER_BYTES
                 port = int.from_bytes(answer[message + 4 : message + 6], "big")
                 user_id, inode = _number(answer, message + 64), _number(answer, message + 68)
-                yield Listener(port, user_id, inode)
+                yield Listener(port, user_id, inode, _number(answer, message + 56))
                 start += (length + 3) & ~3
     finally:
         link.close()
@@ -119,5 +122,7 @@ def _read() -> list[Listener]:
             fields = line.split()
             if b" 0A " in line and fields[3] == b"0A":
                 port = int(fields[1].rpartition(b":")[2], 16)
-                found.append(Listener(port, int(fields[7]), int(fields[9])))
+                # The second of the two queues is that of accept(2).
+                queue = int(fields[4].rpartition(b":")[2], 16)
+                found.append(Listener(port, int(fields[7]), int(fields[9]), queue))
     return found

@@ -100,8 +100,13 @@ def listening_ports(pids: "Collection[int]") -> set[int]:
     """The ports that processes listen on."""
     if not HAS_PROC:
         return _listening_ports_slowly(pids)
-    targets = {target for _, target in _open_sockets(map(str, pids))}
-    return {s.port for s in sockets() if f"socket:[{s.inode}]" in targets} if targets else set()
+    held = held_sockets(pids)
+    return {socket.port for socket in sockets() if socket.inode in held} if held else set()
+
+
+def held_sockets(pids: "Iterable[int]") -> set[int]:
+    """The inodes of the sockets that processes hold open (Linux, proc(5))."""
+    return {int(target[8:-1]) for _, target in _open_sockets(map(str, pids))}
 
 
 def _listening_ports_slowly(pids: "Collection[int]") -> set[int]:

@@ -2,7 +2,7 @@
 
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from os.path import join
 
@@ -14,6 +14,7 @@ from portweave.prepare import Prepared
 from portweave.procfiles.expand import expand
 from portweave.procfiles.graph import needed
 from portweave.procfiles.model import Definitions, Service
+from portweave.scriptfile import beginning_of
 from portweave.supervisor.core.command import shell_argv
 from portweave.supervisor.core.frameworks import Fitting, fit
 from portweave.supervisor.core.plan import (
@@ -25,6 +26,7 @@ from portweave.supervisor.core.plan import (
     StackPlan,
     When,
 )
+from portweave.supervisor.core.scripts import MOST_BYTES, mentions
 from portweave.supervisor.core.value import value
 from portweave.webnames import Names, hostname_of
 
@@ -229,11 +231,13 @@ class _Maker:
         if service.framework is False or service.oneshot:
             return None
         name = service.framework if isinstance(service.framework, str) else None
+        return fit(service.command, self._script_of(service), name)
 
+    def _script_of(self, service: Service) -> Callable[[str, str], str | None]:
         def script_of(folder: str, script: str) -> str | None:
             return self._scripts_of(join(service.working_dir, folder)).get(script)
 
-        return fit(service.command, script_of, name)
+        return script_of
 
     def _scripts_of(self, folder: str) -> dict[str, str]:
         if folder not in self._scripts:
@@ -244,9 +248,11 @@ class _Maker:
         ready = service.ready
         if ready is None:
             timeout_s = self._wishes.timeout_s
-            is_to = is_known or _is_to_listen(service, text)
-            listens = port is not None and not service.oneshot and is_to
-            return ReadyPlan(tcp=port if listens else None, timeout_s=timeout_s)
+            if port is None or service.oneshot:
+                return ReadyPlan(timeout_s=timeout_s)
+            if is_known or _is_to_listen(service, text):
+                return ReadyPlan(tcp=port, timeout_s=timeout_s)
+            return ReadyPlan(timeout_s=timeout_s, guessed=self._reads_port(service))
         http = ready.http
         if http is not None:
             http = expand(http, self._values, escapes=True)
@@ -259,9 +265,19 @@ class _Maker:
             log=ready.log,
             notify=ready.notify,
             interval_s=ready.interval_s,
+            calm_s=ready.calm_s,
             timeout_s=self._wishes.timeout_s if ready.timeout_s is None else ready.timeout_s,
             written=True,
         )
+
+    def _reads_port(self, service: Service) -> bool:
+        """Whether the script file that a service runs mentions its port's variable."""
+        assert service.command is not None
+
+        def read(path: str) -> bytes | None:
+            return beginning_of(join(service.working_dir, path), MOST_BYTES)
+
+        return mentions(service.command, _port_names(service), read, self._script_of(service))
 
     def _restart(self, service: Service) -> RestartPolicy:
         if self._wishes.restart is not None and not service.oneshot:
@@ -298,5 +314,10 @@ def _is_to_listen(service: Service, text: str) -> bool:
     """Whether a service is expected to listen on its port although nothing was said of it."""
     if service.name == "web":
         return True
-    names = ["PORT", *([re.escape(service.env_var)] if service.env_var else [])]
+    names = map(re.escape, _port_names(service))
     return re.search(rf"\b(?:{'|'.join(names)})\b", text) is not None
+
+
+def _port_names(service: Service) -> list[str]:
+    """The variables in which a service finds its own port."""
+    return ["PORT", *([service.env_var] if service.env_var else [])]

@@ -49,6 +49,7 @@ def _ready(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
         ready.notify = boolean(known["notify"], (*keys, "notify"), issues)
     if "interval" in known:
         ready.interval_s = _duration(known["interval"], (*keys, "interval"), issues)
+        ready.calm_s = ready.interval_s
     if "timeout" in known:
         ready.timeout_s = _duration(known["timeout"], (*keys, "timeout"), issues)
     if not any(key in known for key in words.PROBES):

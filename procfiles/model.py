@@ -92,11 +92,12 @@ class Ready:
         exec: A command (text for a shell, or a list) that exits 0.
         log: A regular expression searched in each line of this run, without escape sequences.
         notify: Whether the service says so itself (sd_notify(3)).
-        interval_s: The longest pause between two probes.
+        interval_s: The longest pause between two probes until it is ready.
+        calm_s: The pause between two probes once it is ready; the same where `interval` is written.
         timeout_s: How long it may take; None for the command line's `--timeout`.
     """
 
-    __slots__ = ("exec", "http", "interval_s", "log", "notify", "tcp", "timeout_s")
+    __slots__ = ("calm_s", "exec", "http", "interval_s", "log", "notify", "tcp", "timeout_s")
 
     def __init__(
         self,
@@ -107,6 +108,7 @@ class Ready:
         log: str | None = None,
         notify: bool = False,
         interval_s: float = 2.0,
+        calm_s: float = 30.0,
         timeout_s: float | None = None,
     ) -> None:
         self.http = http
@@ -115,6 +117,7 @@ class Ready:
         self.log = log
         self.notify = notify
         self.interval_s = interval_s
+        self.calm_s = calm_s
         self.timeout_s = timeout_s
 
 

@@ -12,7 +12,7 @@ from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.core.report import is_decided, phrase, summary
 from portweave.supervisor.core.secrets import hide
 from portweave.supervisor.core.status import Clock, change, rfc3339
-from portweave.supervisor.engine import Engine, changes
+from portweave.supervisor.engine import Engine, reportable
 from portweave.supervisor.eventlog import EventLog
 from portweave.supervisor.logs import View
 from portweave.supervisor.runs import Runs
@@ -86,7 +86,7 @@ class Chronicle:
 
     def tell(self, before: Fleet, after: Fleet, clock: Clock) -> None:
         """Tell what has changed, at the moment that the clock shows."""
-        for plan, old, new in changes(before, after):
+        for plan, old, new in reportable(before, after):
             said = phrase(plan, old, new, clock.now_s, verbose=self._verbose)
             text = hide(said, plan.environment)
             event = change(plan, old, new, clock, text)

@@ -173,10 +173,20 @@ class Engine:
 
 def changes(before: Fleet, after: Fleet) -> list[tuple[InstancePlan, Life, Life]]:
     """The instances that are in another phase than they were: plan, life before, life after."""
-    found: list[tuple[InstancePlan, Life, Life]] = []
-    for name, plan in {**before.plans, **after.plans}.items():
-        old = before.lives.get(name, _NO_LIFE)
-        new = after.lives.get(name, _NO_LIFE)
-        if old.phase is not new.phase:
-            found.append((plan, old, new))
-    return found
+    return [found for found in _pairs(before, after) if found[1].phase is not found[2].phase]
+
+
+def reportable(before: Fleet, after: Fleet) -> list[tuple[InstancePlan, Life, Life]]:
+    """The same, and those of which users are to know something else than before."""
+    return [
+        (plan, old, new)
+        for plan, old, new in _pairs(before, after)
+        if (old.phase, old.quiet, old.elsewhere) != (new.phase, new.quiet, new.elsewhere)
+    ]
+
+
+def _pairs(before: Fleet, after: Fleet) -> list[tuple[InstancePlan, Life, Life]]:
+    return [
+        (plan, before.lives.get(name, _NO_LIFE), after.lives.get(name, _NO_LIFE))
+        for name, plan in {**before.plans, **after.plans}.items()
+    ]

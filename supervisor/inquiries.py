@@ -50,6 +50,10 @@ class Inquiries:
         if name is None:
             return None
         life = fleet.lives[name]
+        readiness = self._host.engine.services[name].readiness
+        if readiness is not None:
+            # A request by its name has failed.
+            readiness.doubt()
         found = await self._listens(name) if life.phase in ANSWERING else []
         others = [other for other in found if other != port]
         again = fleet.leaving.get(name, False)

@@ -1,37 +1,58 @@
 """When a run of an instance is ready, and whether it stays so: asks, listens, and tells."""
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Callable
 
 from portweave.allocator.probe import is_unheard, listening_ports
-from portweave.supervisor.census import Census
+from portweave.supervisor.core.health import (
+    Health,
+    after_answer,
+    after_doubt,
+    after_finding,
+    begin,
+)
+from portweave.supervisor.core.idleness import LATEST_S
+from portweave.supervisor.core.idleness import LOOK_S as IDLE_LOOK_S
 from portweave.supervisor.core.lifecycle import (
     BecameLate,
     BecameReady,
     BecameUnhealthy,
     Event,
+    ListensElsewhere,
     Said,
 )
 from portweave.supervisor.core.lines import plain_text
+from portweave.supervisor.core.listening import Heard, after_look, judge_listener
 from portweave.supervisor.core.notice import Notice
 from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.core.printed import Printed, error_in
 from portweave.supervisor.core.ready import (
-    LATER_S,
+    NO_LISTENER,
     SETTLED_S,
+    SOUGHT_AFTER_OUTPUT_S,
+    SOUGHT_S,
     Answer,
     Failed,
-    Health,
     Passed,
-    after_answer,
     combine,
     elsewhere,
+    expecting,
     next_pause_s,
 )
+from portweave.supervisor.listening import Watched
+from portweave.supervisor.observers import Observers
 from portweave.supervisor.probes import ask_command, ask_http, ask_port
-from portweave.supervisor.tasks import Within
+from portweave.supervisor.tasks import Group, Within
 from portweave.supervisor.tribe import TAG, Tribe, descendants_now
+
+# Errors among what is printed are looked for together, so often at the most.
+SCAN_S = 0.1
+# What is printed so soon behind a probe may be about the probe.
+AFTERMATH_S = 0.2
+_SCANNED_BYTES = 8192
 
 
 class Readiness:
@@ -40,34 +61,70 @@ class Readiness:
     Args:
         plan: The instance's.
         send: Takes events.
-        census: Tells what processes there are.
+        observers: The looks that the stack's services share.
 
     Attributes:
         pending: Why it is not ready, as its probes said last; empty once it is.
+        printed: What it has printed last.
+        elsewhere: Ports that it listens on while it lacks its own, by the last look.
     """
 
-    def __init__(self, plan: InstancePlan, send: Callable[[Event], None], census: Census) -> None:
+    def __init__(
+        self, plan: InstancePlan, send: Callable[[Event], None], observers: Observers
+    ) -> None:
         self._plan = plan
         self._send = send
-        self._census = census
+        self._observers = observers
+        has_listened = plan.port is not None and observers.listened.has(plan)
+        self._ready = expecting(plan.ready, plan.port, has_listened=has_listened)
         self._pattern = None if plan.ready.log is None else re.compile(plan.ready.log)
         self.pending = ""
+        self.printed = Printed()
+        self.elsewhere: tuple[int, ...] = ()
         self._matched = False
         self._said_ready = False
         self._status = ""
         self._late_at_s = 0.0
         # Whether it was said to be ready without a listener.
         self._is_unheard = False
-        # Set when something has come that may make it ready at once.
+        # Set when something has come that may make it ready at once, or that raises doubt.
         self._news = asyncio.Event()
+        self._watched: Watched | None = None
+        self._heard = Heard()
+        self._health = begin(math.inf, 0.0)
+        self._is_stable = False
+        # Whether it is remembered that its command listens.
+        self._is_kept = False
+        self._fresh = b""
+        self._scan_at: asyncio.TimerHandle | None = None
+        self._deaf_until_s = 0.0
 
     def take_lines(self, lines: bytes) -> None:
         """Take whole lines that it has printed."""
+        now_s = time.monotonic()
+        self.printed.feed(lines, now_s)
+        if self._is_unheard and self._watched is not None:
+            self._observers.listeners.seek(self._watched, now_s + SOUGHT_AFTER_OUTPUT_S)
+        if self._is_stable and now_s >= self._deaf_until_s and not math.isinf(self._health.pause_s):
+            self._fresh = (self._fresh + lines[-_SCANNED_BYTES:])[-_SCANNED_BYTES:]
+            if self._scan_at is None:
+                self._scan_at = asyncio.get_running_loop().call_later(SCAN_S, self._scan)
         if self._pattern is None or self._matched:
             return
         if any(self._pattern.search(plain_text(line)) for line in lines.split(b"\n")):
             self._matched = True
             self._news.set()
+
+    def _scan(self) -> None:
+        self._scan_at = None
+        lines, self._fresh = self._fresh, b""
+        if error_in(lines):
+            self.doubt()
+
+    def doubt(self) -> None:
+        """Ask the probes soon: a request has failed, or an error was printed."""
+        self._health = after_doubt(self._health, time.monotonic())
+        self._news.set()
 
     def take_notice(self, notice: Notice) -> None:
         """Take what it says of itself."""
@@ -82,18 +139,77 @@ class Readiness:
             self._said_ready = True
         self._news.set()
 
+    def take_look(self, queue: int | None, now_s: float) -> None:
+        """Take a look at its port, which has had its listener."""
+        self._heard = after_look(self._heard, queue, now_s)
+        if queue is not None:
+            self._take_listener()
+        self._take_finding(now_s)
+
+    def take_elsewhere(self, ports: tuple[int, ...]) -> None:
+        """Take the ports that it listens on while it lacks its own."""
+        if ports == self.elsewhere:
+            return
+        self.elsewhere = ports
+        self._send(ListensElsewhere(ports))
+        self._news.set()
+        if self._is_unheard:
+            self._send(Said(self._without_listener()))
+
+    def _take_finding(self, now_s: float) -> None:
+        if not self._is_stable or self._watched is None:
+            return
+        error = self.printed.error() if self._heard != Heard() else ""
+        finding = judge_listener(self._heard, self._watched.port, error, now_s)
+        if finding != self._health.finding:
+            self._settle_health(after_finding(self._health, finding, now_s))
+            self._news.set()
+
+    def _settle_health(self, health: Health) -> None:
+        """Take over how it is now, and tell what has changed."""
+        before, self._health = self._health, health
+        if (before.reason, before.is_quiet) == (health.reason, health.is_quiet):
+            return
+        if health.reason:
+            self._send(BecameUnhealthy(health.reason, quiet=health.is_quiet))
+        elif before.reason:
+            self._send(BecameReady(self._status))
+
     async def watch(self, tribe: Tribe) -> None:
         """Find out when it is ready, and whether it stays so, until cancelled."""
-        await self._become_ready(tribe)
-        if self._plan.ready.written and self._plan.ready.probes:
-            await self._keep_asking(tribe)
+        port = self._ready.tcp if self._ready.tcp is not None else self._plan.port
+        listeners = self._observers.listeners
+        if port is not None and not self._plan.oneshot:
+            self._watched = Watched(port, tribe, self)
+            listeners.add(self._watched)
+            listeners.seek(self._watched, math.inf)
+        try:
+            await self._watch(tribe)
+        finally:
+            if self._watched is not None:
+                listeners.discard(self._watched)
+            if self._scan_at is not None:
+                self._scan_at.cancel()
+
+    async def _watch(self, tribe: Tribe) -> None:
+        ready = self._ready
+        if ready.probes or ready.log is not None or ready.notify:
+            await self._become_ready(tribe)
+        elif self._plan.oneshot:
+            return
+        elif self._plan.port is None:
+            await asyncio.sleep(SETTLED_S)
+            self._send(BecameReady())
+        else:
+            await self._come_to_rest(tribe)
+        is_asked = ready.written and ready.probes
+        now_s = time.monotonic()
+        self._health = begin(ready.calm_s if is_asked else math.inf, now_s)
+        self._is_stable = True
+        await self._stay_ready(tribe)
 
     async def _become_ready(self, tribe: Tribe) -> None:
-        ready = self._plan.ready
-        if not ready.probes and ready.log is None and not ready.notify:
-            if not self._plan.oneshot:
-                await self._settle(tribe)
-            return
+        ready = self._ready
         self._late_at_s = max(self._late_at_s, time.monotonic() + ready.timeout_s)
         late = False
         pause_s: float | None = None
@@ -105,6 +221,10 @@ class Readiness:
                 break
             self.pending = answer.reason
             if time.monotonic() >= self._late_at_s and not late:
+                if ready.guessed:
+                    self._observers.listened.drop(self._plan)
+                    self._go_on_unheard()
+                    return
                 late = True
                 reason = f"not ready after {ready.timeout_s:g} s: {answer.reason}"
                 self._send(BecameLate(reason, fatal=ready.written))
@@ -114,50 +234,71 @@ class Readiness:
                 await self._news.wait()
                 self._news = asyncio.Event()
         self.pending = ""
+        if ready.tcp is not None or self._listens(tribe):
+            self._take_own_listener()
+        else:
+            self._seek_until(SOUGHT_S)
         self._send(BecameReady(self._status))
 
-    async def _settle(self, tribe: Tribe) -> None:
-        """Take it for ready when it has lived for a while, and tell where it listens."""
-        await asyncio.sleep(SETTLED_S)
-        note = await self._listening(tribe)
-        self._is_unheard = bool(note)
-        self._send(BecameReady(note))
-        for pause_s in LATER_S:
-            if not note or self._plan.port is None:
-                return
-            await asyncio.sleep(pause_s)
-            before, note = note, await self._listening(tribe)
-            if note != before:
-                self._tell(note)
+    async def _come_to_rest(self, tribe: Tribe) -> None:
+        """Take it for ready when it listens, or has come to rest."""
+        began_s = time.monotonic()
+        rested = self._observers.idleness.until_rested
+        pause_s: float | None = None
+        async with Group() as tasks:
+            resting = tasks.start(rested, self._plan.name, tribe, began_s)
+            while not (heard := self._listens(tribe)):
+                left_s = began_s + LATEST_S - time.monotonic()
+                if resting.done() or left_s <= 0:
+                    break
+                pause_s = next_pause_s(pause_s, IDLE_LOOK_S)
+                await asyncio.wait((resting,), timeout=min(pause_s, left_s))
+            tasks.cancel()
+        if heard:
+            self._take_own_listener()
+            self._send(BecameReady())
+        else:
+            self._go_on_unheard()
 
-    async def _listening(self, tribe: Tribe) -> str:
-        """What is to be told of where it listens; nothing where it does on its own port."""
-        none = "no listener"
+    def _go_on_unheard(self) -> None:
+        """Say that it is ready without a listener, and look for that a while longer."""
+        self.pending = ""
+        self._is_unheard = True
+        self._seek_until(SOUGHT_S)
+        self._send(BecameReady(self._without_listener()))
+
+    def _seek_until(self, time_s: float) -> None:
+        if self._watched is not None:
+            self._watched.sought_until_s = time.monotonic() + time_s
+
+    def _take_own_listener(self) -> None:
+        if self._watched is not None:
+            self._observers.listeners.heard(self._watched)
+            self._seek_until(0.0)
+        self._take_listener()
+
+    def _take_listener(self) -> None:
+        """Its port has a listener of its own."""
+        if not (self._is_kept or self._ready.written or self._plan.ready.probes):
+            self._is_kept = True
+            self._observers.listened.keep(self._plan)
+        if self._is_unheard:
+            self._is_unheard = False
+            self._send(Said(""))
+
+    def _without_listener(self) -> str:
+        """What is told of a run that is ready without a listener on its port."""
         port = self._plan.port
-        if port is None:
-            return none
-        if self._listens(tribe):
-            return ""
-        try:
-            members = tribe.members(await self._census.take())
-            ports = sorted(listening_ports([member.pid for member in members]))
-            return elsewhere(Failed(none), port, ports).reason
-        except OSError:
-            return none
+        assert port is not None
+        return elsewhere(Failed(NO_LISTENER), port, self.elsewhere).reason
 
     def look_again(self, tribe: Tribe) -> None:
         """Take it back that it has no listener, where it has one by now.
 
-        Nothing waits for that listener: whether it came late is looked at when somebody asks.
+        Whether it came late is looked at for some seconds, and when somebody asks.
         """
         if self._is_unheard and self._listens(tribe):
-            self._tell("")
-
-    def _tell(self, note: str) -> None:
-        # Somebody who has asked meanwhile may have found it.
-        if self._is_unheard:
-            self._is_unheard = bool(note)
-            self._send(Said(note))
+            self._take_own_listener()
 
     def _listens(self, tribe: Tribe) -> bool:
         port = self._plan.port
@@ -170,16 +311,19 @@ class Readiness:
         except OSError:  # such as no descriptor left to look with
             return False
 
-    async def _keep_asking(self, tribe: Tribe) -> None:
-        health = Health()
+    async def _stay_ready(self, tribe: Tribe) -> None:
         while True:
-            await asyncio.sleep(self._plan.ready.interval_s)
+            left_s = self._health.ask_at_s - time.monotonic()
+            if left_s > 0:
+                async with Within(None if math.isinf(left_s) else left_s):
+                    await self._news.wait()
+                self._news = asyncio.Event()
+                continue
+            self._deaf_until_s = math.inf
             answer = await self._ask(tribe)
-            before, health = health, after_answer(health, answer)
-            if health.healthy and not before.healthy:
-                self._send(BecameReady(self._status))
-            elif before.healthy and not health.healthy and isinstance(answer, Failed):
-                self._send(BecameUnhealthy(answer.reason))
+            now_s = time.monotonic()
+            self._deaf_until_s = now_s + AFTERMATH_S
+            self._settle_health(after_answer(self._health, answer, now_s))
 
     async def _ask(self, tribe: Tribe) -> Answer:
         try:
@@ -189,7 +333,7 @@ class Readiness:
             return Failed(f"cannot be asked: {error.strerror or error}")
 
     async def _ask_all(self, tribe: Tribe) -> Answer:
-        ready = self._plan.ready
+        ready = self._ready
         answers: list[Answer] = []
         if self._pattern is not None and not self._matched:
             answers.append(Failed(f"no line matches {self._pattern.pattern!r}"))
@@ -199,23 +343,20 @@ class Readiness:
         if ready.tcp is not None:
             answer = ask_port(ready.tcp, tribe.has)
             if isinstance(answer, Failed) and ready.tcp == self._plan.port:
-                answer = elsewhere(answer, ready.tcp, await self._ports_of(tribe))
+                answer = elsewhere(answer, ready.tcp, self.elsewhere)
             answers.append(answer)
         if ready.http is not None and not _has_failed(answers):
-            answers.append(await ask_http(ready.http, self._plan.port, tribe.has))
+            answer = await ask_http(ready.http, self._plan.port, tribe.has)
+            if isinstance(answer, Failed) and self._plan.port is not None:
+                answer = elsewhere(answer, self._plan.port, self.elsewhere)
+            answers.append(answer)
         if ready.exec is not None and not _has_failed(answers):
             environment = {**self._plan.environment, TAG: tribe.tag}
+            census = self._observers.census
             answers.append(
-                await ask_command(ready.exec, self._plan.working_dir, environment, self._census)
+                await ask_command(ready.exec, self._plan.working_dir, environment, census)
             )
         return combine(answers)
-
-    async def _ports_of(self, tribe: Tribe) -> list[int]:
-        """The ports that its processes listen on; a look that is not taken while it starts up."""
-        if time.monotonic() < self._late_at_s - self._plan.ready.timeout_s + SETTLED_S:
-            return []
-        members = tribe.members(await self._census.take())
-        return sorted(listening_ports([member.pid for member in members]))
 
 
 def _has_failed(answers: list[Answer]) -> bool:

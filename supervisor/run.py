@@ -31,10 +31,12 @@ from portweave.supervisor.custody import HELD, hand_over, tell
 from portweave.supervisor.engine import Engine, changes
 from portweave.supervisor.exchange import Exchange
 from portweave.supervisor.journal import JournalWriter
+from portweave.supervisor.listened import Listened
 from portweave.supervisor.logfile import LogFolder
 from portweave.supervisor.logs import View, keep_blocks
 from portweave.supervisor.moves import Anchor
 from portweave.supervisor.neighbours import Neighbours
+from portweave.supervisor.observers import Observers
 from portweave.supervisor.paths import Hold, note_ports, place_of
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import find_remains
@@ -124,6 +126,8 @@ class Stack:
         )
         folder = os.path.dirname(options.journal or "")
         self.census = Census(Neighbours(folder, options.guardian or os.getpid()))
+        listened = f"{os.path.dirname(folder)}/listened" if folder else ""
+        self._observers = Observers(self.census, Listened(listened, plan.project))
         self.finished = asyncio.Event()
         self.left: list[str] = []
         self.engine = Engine(self._make_service, self._after_change, self.view.say)
@@ -171,7 +175,7 @@ class Stack:
             plan,
             self.engine.take,
             self._open_relays,
-            self.census,
+            self._observers,
             self._options.tag,
             self._journal,
             self._socket,
@@ -208,6 +212,7 @@ class Stack:
         await self._listen(tasks)
         self.engine.muster(self.plan.instances, resident=self._options.detached)
         self._note_endings()
+        self._observers.serve(tasks)
         self.engine.serve(tasks)
         # Where a signal or a client was quicker the fleet is closed, and this starts nothing.
         self.engine.want(self.plan.wanted)

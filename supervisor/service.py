@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from portweave.supervisor.census import Census
 from portweave.supervisor.core.diagnosis import Cause, diagnose
 from portweave.supervisor.core.farewell import KILL_PATIENCE_S
 from portweave.supervisor.core.lifecycle import (
@@ -32,6 +31,7 @@ from portweave.supervisor.core.outlook import Outlook, environment_for, has_term
 from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.journal import JournalWriter
 from portweave.supervisor.notify import NotifySocket
+from portweave.supervisor.observers import Observers
 from portweave.supervisor.probes import foreign_listener
 from portweave.supervisor.process import (
     NotSpawnedError,
@@ -121,7 +121,7 @@ class Service:
         plan: What to run.
         tell: Takes each event.
         open_relays: Makes what reads its streams.
-        census: Tells what processes there are.
+        observers: The looks that the stack's services share.
         tag: What marks the stack's processes; the instance and the number of the run are put behind
             it.
         journal: Where starts and ends are noted.
@@ -146,7 +146,7 @@ class Service:
         plan: InstancePlan,
         tell: Callable[[str, Event], None],
         open_relays: OpenRelays,
-        census: Census,
+        observers: Observers,
         tag: str,
         journal: JournalWriter | None,
         socket: str = "",
@@ -169,7 +169,8 @@ class Service:
         self._terminals: list[int] = []
         self._terminal_size = DEFAULT_SIZE
         self._echoes = False
-        self._census = census
+        self._observers = observers
+        self._census = observers.census
         self._tag = f"{tag}.{plan.name}"
         self._journal = journal
         self._runs = 0
@@ -343,7 +344,7 @@ class Service:
         tribe: Tribe,
         notify: NotifySocket | None,
     ) -> Exited:
-        readiness = self.readiness = Readiness(self.plan, self._send, self._census)
+        readiness = self.readiness = Readiness(self.plan, self._send, self._observers)
 
         def take_lines(lines: bytes) -> None:
             self.last_lines.feed(lines)

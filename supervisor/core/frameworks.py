@@ -171,7 +171,7 @@ def _last(text: str, folder: Folder) -> tuple[list[str] | None, Folder]:
 
 
 def _fit(words: list[str], folder: Folder, scripts: Scripts, depth: int) -> Fitting | None:
-    words = _program(words)
+    words = program_of(words)
     if not words or depth > _DEEPEST:
         return None
     program = words[0].rpartition("/")[2]
@@ -184,8 +184,8 @@ def _fit(words: list[str], folder: Folder, scripts: Scripts, depth: int) -> Fitt
     return Fitting(framework.name, _lacking(framework, rest))
 
 
-def _program(words: list[str]) -> list[str]:
-    """The words from the program on, without what only starts it."""
+def program_of(words: list[str]) -> list[str]:
+    """The words of a command from the program on, without what only starts it."""
     while words:
         head = words[0].rpartition("/")[2]
         if "=" in words[0] and words[0].partition("=")[0].isidentifier():

@@ -58,6 +58,8 @@ class Life:
         exit_status: Of the last run; 128+n for signal n.
         reason: Why it is where it is, in words; empty where that needs none.
         failure: Why it is being stopped although it was to run; it has failed once it is gone.
+        quiet: Whether it is too early to tell users that it is unhealthy.
+        elsewhere: Ports that it listens on while it lacks its own.
     """
 
     phase: Phase = Phase.STOPPED
@@ -70,6 +72,8 @@ class Life:
     exit_status: int | None = None
     reason: str = ""
     failure: str = ""
+    quiet: bool = False
+    elsewhere: tuple[int, ...] = ()
 
 
 # Events.
@@ -140,9 +144,22 @@ class BecameLate:
 
 @value
 class BecameUnhealthy:
-    """Its probes fail, though they had passed."""
+    """Its probes fail, or its port has no listener any more.
+
+    Attributes:
+        reason: Why, in words.
+        quiet: Whether it is too early to tell users.
+    """
 
     reason: str
+    quiet: bool = False
+
+
+@value
+class ListensElsewhere:
+    """It lacks a listener on its own port, and listens on these; none where that is over."""
+
+    ports: tuple[int, ...]
 
 
 @value
@@ -185,6 +202,7 @@ Event = (
     | BecameReady
     | BecameLate
     | BecameUnhealthy
+    | ListensElsewhere
     | Said
     | Exited
     | BackoffEnded
@@ -260,18 +278,22 @@ def step(plan: InstancePlan, life: Life, event: Event, now_s: float) -> Step:
             return replace(life, phase=Phase.FAILED, exit_status=status, reason=reason), ()
         case BecameReady(note), Phase.STARTING | Phase.UNHEALTHY:
             since_s = now_s if life.ready_s is None else life.ready_s
-            return replace(life, phase=Phase.READY, ready_s=since_s, reason=note), ()
+            return replace(life, phase=Phase.READY, ready_s=since_s, reason=note, quiet=False), ()
         case BecameLate(reason, fatal), Phase.STARTING:
             if fatal:
                 return replace(life, phase=Phase.STOPPING, failure=reason, reason=reason), (Stop(),)
             return replace(life, phase=Phase.UNHEALTHY, reason=reason), ()
-        case BecameUnhealthy(reason), Phase.READY | Phase.UNHEALTHY:
-            return replace(life, phase=Phase.UNHEALTHY, reason=reason), ()
+        case BecameUnhealthy(reason, quiet), Phase.READY | Phase.UNHEALTHY:
+            # What users have been told stays told.
+            quiet = quiet and (life.phase is Phase.READY or life.quiet)
+            return replace(life, phase=Phase.UNHEALTHY, reason=reason, quiet=quiet), ()
+        case ListensElsewhere(ports), Phase.STARTING | Phase.READY | Phase.UNHEALTHY:
+            return replace(life, elsewhere=ports), ()
         case Said(text), Phase.STARTING | Phase.READY:
             return replace(life, reason=text), ()
         case Said(), _:
             return life, ()
-        case BecameReady() | BecameLate() | BecameUnhealthy(), _:
+        case BecameReady() | BecameLate() | BecameUnhealthy() | ListensElsewhere(), _:
             # A probe's answer may come when the phase has moved on: it says nothing any more.
             return life, ()
         case Exited() as end, phase if phase in ALIVE:
@@ -285,11 +307,22 @@ def step(plan: InstancePlan, life: Life, event: Event, now_s: float) -> Step:
 
 
 def _start(life: Life, now_s: float) -> Life:
-    return replace(life, phase=Phase.STARTING, started_s=now_s, ready_s=None, pid=None, reason="")
+    return replace(
+        life,
+        phase=Phase.STARTING,
+        started_s=now_s,
+        ready_s=None,
+        pid=None,
+        reason="",
+        quiet=False,
+        elsewhere=(),
+    )
 
 
 def _ended(plan: InstancePlan, life: Life, event: Exited, now_s: float) -> Step:
-    life = replace(life, pid=None, exit_status=event.status, reason=event.note)
+    life = replace(
+        life, pid=None, exit_status=event.status, reason=event.note, quiet=False, elsewhere=()
+    )
     if life.failure:
         return replace(life, phase=Phase.FAILED, reason=life.failure, failure=""), ()
     if not life.wanted:

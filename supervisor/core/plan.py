@@ -57,10 +57,13 @@ class ReadyPlan:
         exec: A command that exits 0.
         log: A pattern found in a line of this run.
         notify: Whether it says so itself (sd_notify(3)).
-        interval_s: The longest pause between two probes.
+        interval_s: The longest pause between two probes until it is ready.
+        calm_s: The pause between two probes once it is ready, while nothing happens.
         timeout_s: How long it may take.
         written: Whether the user asked for it; if not, it was inferred, and being late is no
             failure.
+        guessed: Whether it is guessed, from the script that it runs, that it listens on its port:
+            without a listener it is ready at the timeout all the same.
     """
 
     http: str | None = None
@@ -69,8 +72,10 @@ class ReadyPlan:
     log: str | None = None
     notify: bool = False
     interval_s: float = 2.0
+    calm_s: float = 30.0
     timeout_s: float = 60.0
     written: bool = False
+    guessed: bool = False
 
     @property
     def probes(self) -> bool:

@@ -1,20 +1,23 @@
 """Is it up: how often to ask, and what several answers come to.
 
 Asking starts fast and slows down, so that a service which is up in 80 ms is seen at once and one
-that takes a minute costs little. All probes must pass; a service without any is up when it has
-lived for a second.
+that takes a minute costs little. All probes must pass. How a service without any way to tell is
+judged stands in `core.idleness`.
 """
 
-from portweave.supervisor.core.value import value
+from portweave.supervisor.core.plan import ReadyPlan
+from portweave.supervisor.core.value import replace, value
 
 FIRST_PAUSE_S = 0.02
 GROWTH = 1.5
-# A service without any way to tell is taken as ready when it has lived this long.
+# A service without a port and without any way to tell is taken as ready when it has lived this
+# long.
 SETTLED_S = 1.0
-# Where it does not listen by then it is looked at again after these times, and whenever somebody
-# asks; not for ever, as nothing is to wake up where nothing happens.
-LATER_S = (1.0, 2.0, 4.0)
-UNHEALTHY_AFTER = 3
+NO_LISTENER = "no listener"
+# How long a service that is ready without a listener is looked for one; and the same after it has
+# printed something. Not for ever, as nothing is to wake up where nothing happens.
+SOUGHT_S = 8.0
+SOUGHT_AFTER_OUTPUT_S = 3.0
 
 
 @value
@@ -39,30 +42,21 @@ def next_pause_s(pause_s: float | None, interval_s: float) -> float:
     return min(pause_s * GROWTH, interval_s)
 
 
-@value
-class Health:
-    """How the probes of a service that has been ready go on.
+def expecting(ready: ReadyPlan, port: int | None, *, has_listened: bool) -> ReadyPlan:
+    """How it is known that a run is up, guesses and earlier runs taken into account.
 
-    Attributes:
-        failures: Bad answers in a row.
-        healthy: What it is taken for.
+    Args:
+        ready: As it was planned.
+        port: The instance's; None without one.
+        has_listened: Whether an earlier run of the same command has listened on its port.
     """
-
-    failures: int = 0
-    healthy: bool = True
-
-
-def after_answer(health: Health, answer: Answer) -> Health:
-    """The health after one more answer: three bad ones are ill health, one good one ends it."""
-    match answer:
-        case Passed():
-            return Health()
-        case Failed():
-            failures = health.failures + 1
-            return Health(failures, health.healthy and failures < UNHEALTHY_AFTER)
+    is_told = ready.probes or ready.log is not None or ready.notify
+    if is_told or port is None or not (ready.guessed or has_listened):
+        return ready
+    return replace(ready, tcp=port, guessed=True)
 
 
-def elsewhere(answer: Failed, port: int, ports: list[int]) -> Failed:
+def elsewhere(answer: Failed, port: int, ports: tuple[int, ...]) -> Failed:
     """A bad answer about a port, with where the service listens instead."""
     others = [str(other) for other in ports if other != port]
     if not others:

@@ -11,12 +11,18 @@ def phrase(plan: InstancePlan, before: Life, after: Life, now_s: float, *, verbo
     name = plan.name
     lived_s = 0.0 if after.started_s is None else now_s - after.started_s
     match before.phase, after.phase:
+        case Phase.UNHEALTHY, Phase.UNHEALTHY if before.quiet and not after.quiet:
+            return f"{name} is {after.phase}: {after.reason}"
         case old, new if old is new:
+            return _elsewhere(plan, before, after)
+        case _, Phase.UNHEALTHY if after.quiet:
             return ""
         case Phase.BACKOFF, Phase.STARTING:
             return f"{name} starts again (restart {after.restarts})"
         case _, Phase.STARTING:
             return f"{name} starts: {plan.command}" if verbose else ""
+        case Phase.UNHEALTHY, Phase.READY if before.quiet:
+            return ""
         case Phase.UNHEALTHY, Phase.READY:
             return f"{name} is ready again" if before.ready_s else _ready(plan, after, lived_s)
         case _, Phase.READY:
@@ -46,6 +52,14 @@ def _ready(plan: InstancePlan, life: Life, lived_s: float) -> str:
     where = f" on {plan.port}" if plan.port is not None and not life.reason else ""
     note = f", {life.reason}" if life.reason else ""
     return f"{plan.name} ready{where} ({lived_s:.1f} s{note})"
+
+
+def _elsewhere(plan: InstancePlan, before: Life, after: Life) -> str:
+    """What is told of a service that listens, but not on its own port."""
+    if not after.elsewhere or after.elsewhere == before.elsewhere:
+        return ""
+    ports = ", ".join(map(str, after.elsewhere))
+    return f"{plan.name} listens on port {ports}, not on its own, {plan.port}"
 
 
 def _noted(life: Life) -> str:

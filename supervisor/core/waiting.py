@@ -44,9 +44,6 @@ def judge(goal: Goal, life: Life, *, last: bool = False) -> Verdict:
     match life.phase:
         case Phase.READY | Phase.COMPLETED:
             return Verdict.COME
-        case Phase.UNHEALTHY:
-            # It had been ready; or it is late, and nobody knows whether it will ever be.
-            return Verdict.IN_VAIN if life.ready_s is None else Verdict.COME
         case phase if phase in DONE:
             return Verdict.IN_VAIN
         case _:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from portweave.supervisor.core.ready import LATER_S
+from portweave.supervisor.core.ready import SOUGHT_S
 from tests.stacks import CHAIN, ENDS, RELUCTANT, SERVE, STUBBORN, write
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ def test_an_idle_stack_costs_next_to_nothing(project: Path, up: "StartUp") -> No
     stack.wait_for("all ready in")
     both = [psutil.Process(stack.process.pid), supervisor_of(stack)]
     # Until then it looks who has left the parents, or listens late, and opens its own log.
-    time.sleep(sum(LATER_S) + 1)
+    time.sleep(SOUGHT_S + 1)
     before = [process.num_ctx_switches().voluntary for process in both]
     # Nothing is to happen: that is what is measured.
     time.sleep(4)

@@ -52,14 +52,14 @@ def test_readiness_is_found_out(project: Path, up: "StartUp", ready: str, prepar
     assert stack.stop() == 130
 
 
-# Finds its port where no look at the command tells.
+# Finds its port where no look at the command, or at its script, tells.
 QUIET = """
 import http.server, os, sys, time
 while not os.path.exists(sys.argv[1]):
     time.sleep(0.02)
 if sys.argv[2:] and os.fork():
     os.wait()
-address = ("127.0.0.1", int(os.environ["PORT"]))
+address = ("127.0.0.1", int(os.environ["PO" "RT"]))
 http.server.HTTPServer(address, http.server.SimpleHTTPRequestHandler).serve_forever()
 """
 
@@ -183,7 +183,7 @@ LISTEN_LATER = """
 import os, socket, sys, time
 while not os.path.exists("now"):
     time.sleep(0.02)
-with socket.create_server(("127.0.0.1", int(os.environ["PORT"]) * (sys.argv[1] == "own"))):
+with socket.create_server(("127.0.0.1", int(os.environ["PO" "RT"]) * (sys.argv[1] == "own"))):
     time.sleep(1000)
 """
 

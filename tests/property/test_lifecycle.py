@@ -18,6 +18,7 @@ from portweave.supervisor.core.lifecycle import (
     Exited,
     Kill,
     Life,
+    ListensElsewhere,
     NeedsFailed,
     NeedsMet,
     NeedsPending,
@@ -126,7 +127,12 @@ class OneLife(RuleBasedStateMachine):
         event=st.sampled_from(
             [
                 *(BecameReady(), BecameReady("no listener"), BecameUnhealthy("answers 500")),
-                *(BecameLate("late", fatal=False), BecameLate("late", fatal=True)),
+                *(BecameUnhealthy("gone", quiet=True), ListensElsewhere((1,))),
+                *(
+                    ListensElsewhere(()),
+                    BecameLate("late", fatal=False),
+                    BecameLate("late", fatal=True),
+                ),
             ]
         )
     )

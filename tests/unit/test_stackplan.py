@@ -1,6 +1,7 @@
 """Definitions, ports and variables in, a plan of instances out."""
 
 from collections.abc import Mapping
+from os import mkfifo
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,7 @@ def service(
     profiles: tuple[str, ...] = (),
     stop_signal: str = "SIGTERM",
     discovery_env: Mapping[str, str] | None = None,
+    working_dir: str = "",
 ) -> Service:
     return Service(
         name,
@@ -67,7 +69,7 @@ def service(
         command=command,
         env_var=f"{name.upper()}_PORT" if port else None,
         discovery_env=tuple((discovery_env or {}).items()),
-        working_dir=f"{ROOT}/{name}",
+        working_dir=working_dir or f"{ROOT}/{name}",
         environment=tuple((environment or {}).items()),
         env_files=env_files,
         depends_on=tuple(Dependency(*need) for need in (needs or {}).items()),
@@ -376,6 +378,24 @@ def test_what_is_written_about_readiness_holds() -> None:
         timeout_s=5,
         written=True,
     )
+
+
+def test_a_written_interval_holds_when_it_is_ready_too() -> None:
+    ready = Ready(tcp=True, interval_s=5, calm_s=5)
+    found = only(plan_of(service("web", ready=ready))).ready
+    assert (found.interval_s, found.calm_s) == (5, 5)
+
+
+def test_a_script_that_reads_its_port_is_guessed_to_listen(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("port = os.environ['PORT']\n")
+    (tmp_path / "job.py").write_text("port = os.environ['REPORT']\n")
+    (tmp_path / "big.py").write_text("#" * 256_000 + "PORT")
+    mkfifo(tmp_path / "fifo.py")
+    names = ("app", "job", "big", "fifo", "missing")
+    services = [service(n, f"python3 {n}.py", working_dir=str(tmp_path)) for n in names]
+    plans = plan_of(*services).instances
+    assert [plan.name for plan in plans if plan.ready.guessed] == ["app"]
+    assert {plan.ready.tcp for plan in plans} == {None}
 
 
 def test_a_url_stays_and_a_path_is_on_the_instances_own_port() -> None:

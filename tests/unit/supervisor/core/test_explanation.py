@@ -57,7 +57,7 @@ def test_a_need_that_takes_no_part_is_nobodys_fault() -> None:
 TOLD: dict[str, tuple[Life, Cause | None, str, bool, str, str]] = {
     "ready": (Life(Phase.READY), None, "", False, "none", "it is ready"),
     "ready on another port": (
-        Life(Phase.READY, reason=elsewhere(Failed("no listener"), 7, [7, 8]).reason),
+        Life(Phase.READY, reason=elsewhere(Failed("no listener"), 7, (7, 8)).reason),
         *(None, "", False),
         *("wrong port", "it was given 7, listens on 8"),
     ),

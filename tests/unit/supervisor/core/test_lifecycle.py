@@ -13,6 +13,7 @@ from portweave.supervisor.core.lifecycle import (
     ImpossibleEventError,
     Kill,
     Life,
+    ListensElsewhere,
     NeedsFailed,
     NeedsMet,
     NeedsPending,
@@ -266,6 +267,16 @@ HISTORIES: dict[str, tuple[InstancePlan, list[Line], str]] = {
         ],
         "",
     ),
+    "without its listener: told when it is no reload, and not taken back": (
+        plan(),
+        [
+            *ready(),
+            (9, BecameUnhealthy("gone", quiet=True), Phase.UNHEALTHY, ()),
+            (16, BecameUnhealthy("gone"), Phase.UNHEALTHY, ()),
+            (17, BecameUnhealthy("gone for good", quiet=True), Phase.UNHEALTHY, ()),
+        ],
+        "gone for good",
+    ),
     "what a probe says too late is not heard": (
         plan(),
         [
@@ -274,6 +285,7 @@ HISTORIES: dict[str, tuple[InstancePlan, list[Line], str]] = {
             (1, BecameLate("late", fatal=True), Phase.READY, ()),
             (1, Unwanted(), Phase.STOPPING, (Stop(),)),
             (1, BecameUnhealthy("answers 500"), Phase.STOPPING, ()),
+            (1, ListensElsewhere((3000,)), Phase.STOPPING, ()),
             (2, Exited(143), Phase.STOPPED, ()),
             (2, BecameReady(), Phase.STOPPED, ()),
         ],
@@ -332,6 +344,25 @@ def test_ill_health_does_not_begin_the_ready_time_anew() -> None:
     assert after(plan(), lines).ready_s == 1
 
 
+def test_what_is_too_early_to_tell_is_told_once_and_stays_told() -> None:
+    lines: list[Line] = [*ready(), (9, BecameUnhealthy("gone", quiet=True), Phase.UNHEALTHY, ())]
+    assert after(plan(), lines).quiet
+    lines.append((16, BecameUnhealthy("gone"), Phase.UNHEALTHY, ()))
+    assert not after(plan(), lines).quiet
+    lines.append((17, BecameUnhealthy("gone", quiet=True), Phase.UNHEALTHY, ()))
+    assert not after(plan(), lines).quiet
+    lines.append((18, BecameReady(), Phase.READY, ()))
+    lines.append((19, BecameUnhealthy("gone", quiet=True), Phase.UNHEALTHY, ()))
+    assert after(plan(), lines).quiet
+
+
+def test_the_ports_that_it_listens_on_instead_are_those_of_this_run() -> None:
+    lines: list[Line] = [*started(), (1, ListensElsewhere((3000,)), Phase.STARTING, ())]
+    assert after(plan(), lines).elsewhere == (3000,)
+    lines.append((2, Exited(1), Phase.BACKOFF, ()))
+    assert after(plan(ON_FAILURE), lines).elsewhere == ()
+
+
 def test_who_is_late_is_ready_from_the_moment_it_is() -> None:
     lines: list[Line] = [
         *started(),
@@ -379,7 +410,7 @@ def test_every_event_has_an_answer_in_every_phase() -> None:
     events: list[Event] = [
         *(Wanted(), Unwanted(), NeedsMet(), NeedsFailed("x"), NeedsPending("x"), Spawned(1)),
         *(NotSpawned(None, "x"), BecameReady(), BecameLate("x", fatal=True)),
-        *(BecameUnhealthy("x"), Exited(0), Exited(1), BackoffEnded()),
+        *(BecameUnhealthy("x"), ListensElsewhere(()), Exited(0), Exited(1), BackoffEnded()),
     ]
     for phase in Phase:
         for event in events:

@@ -2,15 +2,16 @@
 
 import pytest
 
+from portweave.supervisor.core.plan import ReadyPlan
 from portweave.supervisor.core.ready import (
     Answer,
     Failed,
-    Health,
     Passed,
-    after_answer,
     combine,
+    expecting,
     next_pause_s,
 )
+from portweave.supervisor.core.value import replace
 
 BAD = Failed("answers 500")
 
@@ -29,28 +30,27 @@ def test_a_short_interval_holds_from_the_first_pause_on() -> None:
     assert next_pause_s(0.01, 0.01) == 0.01
 
 
+ASKED = ReadyPlan(tcp=1)
+LOGGED = ReadyPlan(log="up")
+PLAIN = ReadyPlan()
+GUESSED = ReadyPlan(guessed=True)
+
+
 @pytest.mark.parametrize(
-    ("answers", "healthy"),
+    ("ready", "port", "has_listened", "expected"),
     [
-        pytest.param([Passed()], [True], id="well"),
-        pytest.param([BAD, BAD], [True, True], id="two bad ones"),
-        pytest.param([BAD, BAD, BAD], [True, True, False], id="three bad ones"),
-        pytest.param([BAD, BAD, Passed(), BAD, BAD], [True] * 5, id="a good one ends the counting"),
-        pytest.param(
-            [BAD, BAD, BAD, BAD, Passed(), BAD],
-            [True, True, False, False, True, True],
-            id="one good one ends ill health",
-        ),
+        pytest.param(PLAIN, 7, False, PLAIN, id="nothing tells"),
+        pytest.param(PLAIN, 7, True, replace(GUESSED, tcp=7), id="it has listened before"),
+        pytest.param(GUESSED, 7, False, replace(GUESSED, tcp=7), id="its script reads the port"),
+        pytest.param(PLAIN, None, True, PLAIN, id="no port"),
+        pytest.param(ASKED, 7, True, ASKED, id="it is asked anyway"),
+        pytest.param(LOGGED, 7, True, LOGGED, id="its log tells"),
     ],
 )
-def test_three_bad_answers_in_a_row_are_ill_health(
-    answers: list[Answer], healthy: list[bool]
+def test_a_listener_is_guessed_where_nothing_else_tells(
+    ready: ReadyPlan, port: int | None, has_listened: bool, expected: ReadyPlan
 ) -> None:
-    health, found = Health(), list[bool]()
-    for answer in answers:
-        health = after_answer(health, answer)
-        found.append(health.healthy)
-    assert found == healthy
+    assert expecting(ready, port, has_listened=has_listened) == expected
 
 
 @pytest.mark.parametrize(

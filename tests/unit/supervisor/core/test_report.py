@@ -44,6 +44,27 @@ CHANGES: dict[str, tuple[Life, Life, str]] = {
         replace(RUN, phase=Phase.UNHEALTHY, reason="answers 500"),
         "web is unhealthy: answers 500",
     ),
+    "perhaps a reload": (
+        replace(RUN, phase=Phase.READY),
+        replace(RUN, phase=Phase.UNHEALTHY, reason="nothing listens", quiet=True),
+        "",
+    ),
+    "no reload": (
+        replace(RUN, phase=Phase.UNHEALTHY, reason="nothing listens", quiet=True),
+        replace(RUN, phase=Phase.UNHEALTHY, reason="nothing listens"),
+        "web is unhealthy: nothing listens",
+    ),
+    "ready again after a reload": (
+        replace(RUN, phase=Phase.UNHEALTHY, ready_s=11, quiet=True),
+        replace(RUN, phase=Phase.READY, ready_s=11),
+        "",
+    ),
+    "listens elsewhere": (
+        RUN,
+        replace(RUN, elsewhere=(3001, 3002)),
+        "web listens on port 3001, 3002, not on its own, 3000",
+    ),
+    "listens elsewhere no longer": (replace(RUN, elsewhere=(3001,)), RUN, ""),
     "blocked": (
         Life(Phase.WAITING),
         Life(Phase.BLOCKED, reason="db is failed"),

@@ -13,7 +13,7 @@ VERDICTS: dict[Phase, tuple[Verdict, Verdict]] = {
     Phase.WAITING: (PENDING, PENDING),
     Phase.STARTING: (PENDING, PENDING),
     Phase.READY: (COME, PENDING),
-    Phase.UNHEALTHY: (IN_VAIN, PENDING),
+    Phase.UNHEALTHY: (PENDING, PENDING),
     Phase.BACKOFF: (PENDING, PENDING),
     Phase.STOPPING: (PENDING, PENDING),
     Phase.STOPPED: (IN_VAIN, COME),
@@ -37,9 +37,9 @@ def test_the_end_of_what_was_not_ready_in_time_is_not_waited_for() -> None:
     assert judge(Goal.READY, Life(phase=Phase.STOPPING), last=True) is PENDING
 
 
-def test_who_has_been_ready_and_is_ill_now_was_ready() -> None:
+def test_what_has_been_ready_and_is_unhealthy_is_not_ready() -> None:
     ill = Life(phase=Phase.UNHEALTHY, ready_s=1.0)
-    assert judge(Goal.READY, ill) is COME
+    assert judge(Goal.READY, ill) is PENDING
 
 
 @pytest.mark.parametrize(

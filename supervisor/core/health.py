@@ -1,0 +1,105 @@
+"""How a service goes on that has been ready: what its probes and its listener come to.
+
+Probes are asked rarely while nothing happens, and at once when something makes them doubtful: the
+listener is lost or comes back, a request by name failed, an error was printed. Such questions out
+of turn have a pause between them, which doubles while the answer stays the same.
+"""
+
+import math
+
+from portweave.supervisor.core.listening import WELL, Finding
+from portweave.supervisor.core.ready import Answer, Failed
+from portweave.supervisor.core.value import replace, value
+
+UNHEALTHY_AFTER = 3
+# Between a bad answer and the next question, until the service is held to be unhealthy.
+AGAIN_S = 1.0
+FIRST_GAP_S = 1.0
+LONGEST_GAP_S = 30.0
+
+
+@value
+class Health:
+    """One run since it was ready.
+
+    Attributes:
+        pause_s: Between two questions while nothing happens; infinite where there are no probes.
+        ask_at_s: When to ask next.
+        failures: Bad answers in a row.
+        complaint: The last bad answer, once there were enough of them; empty before.
+        finding: What is wrong with its listener.
+        gap_s: The shortest time from one answer to a question out of turn.
+        answered_s: When the last answer came.
+        is_out_of_turn: Whether the next question is one.
+    """
+
+    pause_s: float = math.inf
+    ask_at_s: float = math.inf
+    failures: int = 0
+    complaint: str = ""
+    finding: Finding = WELL
+    gap_s: float = FIRST_GAP_S
+    answered_s: float = -math.inf
+    is_out_of_turn: bool = False
+
+    @property
+    def reason(self) -> str:
+        """Why it is unhealthy; empty while it is not."""
+        return self.finding.reason or self.complaint
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it is too early to tell users of that: it may be a reload."""
+        return self.finding.is_quiet
+
+
+def begin(pause_s: float, now_s: float) -> Health:
+    """The health of a run that has just become ready.
+
+    Args:
+        pause_s: Between two questions; infinite where there is nothing to ask.
+        now_s: The time.
+    """
+    return Health(pause_s, now_s + pause_s)
+
+
+def after_answer(health: Health, answer: Answer, now_s: float) -> Health:
+    """The health after one more answer: three bad ones are ill health, one good one ends it."""
+    failures = health.failures + 1 if isinstance(answer, Failed) else 0
+    complaint = ""
+    if isinstance(answer, Failed) and failures >= UNHEALTHY_AFTER:
+        complaint = answer.reason
+    is_checked_again = 0 < failures < UNHEALTHY_AFTER
+    is_change = is_checked_again or bool(complaint) != bool(health.complaint)
+    gap_s = health.gap_s
+    if is_change:
+        gap_s = FIRST_GAP_S
+    elif health.is_out_of_turn:
+        gap_s = min(gap_s * 2, LONGEST_GAP_S)
+    return replace(
+        health,
+        ask_at_s=now_s + (min(AGAIN_S, health.pause_s) if is_checked_again else health.pause_s),
+        failures=failures,
+        complaint=complaint,
+        gap_s=gap_s,
+        answered_s=now_s,
+        is_out_of_turn=False,
+    )
+
+
+def after_doubt(health: Health, now_s: float) -> Health:
+    """The health when something has made it doubtful: the next question comes out of turn."""
+    at_s = max(now_s, health.answered_s + health.gap_s)
+    if math.isinf(health.pause_s) or at_s >= health.ask_at_s:
+        return health
+    return replace(health, ask_at_s=at_s, is_out_of_turn=True)
+
+
+def after_finding(health: Health, finding: Finding, now_s: float) -> Health:
+    """The health after a look at the listener; its loss and its return raise doubt."""
+    is_lost = bool(finding.reason) and not health.finding.reason
+    is_back = finding == WELL and health.finding != WELL
+    health = replace(health, finding=finding)
+    if not (is_lost or is_back):
+        return health
+    return after_doubt(replace(health, gap_s=FIRST_GAP_S), now_s)

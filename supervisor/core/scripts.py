@@ -1,0 +1,139 @@
+"""Which script file a command runs, and whether that file mentions a variable.
+
+The script is the first argument that is a regular file, behind interpreters and package runners. It
+is not followed further: what it includes or starts itself is not looked at.
+"""
+
+import posixpath
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from portweave.supervisor.core.frameworks import program_of
+from portweave.supervisor.core.runners import RUNNERS, called
+
+# How much of a script is looked at.
+MOST_BYTES = 256_000
+_DEEPEST = 5
+_SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
+# What `bun`, `deno` and `uv run` run without more.
+_SCRIPTS = (".js", ".ts", ".mjs", ".cjs", ".jsx", ".tsx", ".py")
+# Options of interpreters and watchers that take a value, which may be a file but is no script.
+_TAKE_VALUE = frozenset(
+    {
+        *("-r", "--require", "--import", "--loader", "--experimental-loader", "--preload"),
+        *("--env-file", "--env-file-if-exists", "-C", "--conditions", "--watch-path", "-W", "-X"),
+        *("-I", "-d", "-c", "--config", "--import-map", "-P", "--project", "--tsconfig", "-e"),
+        *("--ext", "-w", "--watch-file", "-t", "-x", "--exec", "-i", "--ignore"),
+    }
+)
+Read = Callable[[str], bytes | None]
+Scripts = Callable[[str, str], str | None]
+
+
+def mentions(
+    command: str | Sequence[str], names: Collection[str], read: Read, scripts: Scripts
+) -> bool:
+    """Whether the script file of a command mentions one of some variables, as a whole word.
+
+    A script of a package.json that is run on the way counts too.
+
+    Args:
+        command: Text for a shell, or words.
+        names: Of the variables.
+        read: The beginning of a regular file that is text, by its path relative to where the
+            command starts; None where there is no such file.
+        scripts: The text of a script of a package.json, by its folder and name.
+    """
+    pattern = re.compile(rb"\b(?:%b)\b" % b"|".join(re.escape(n.encode()) for n in names))
+    texts = _Search(read, scripts).texts(command, "", 0)
+    return any(pattern.search(text) is not None for text in texts)
+
+
+class _Search:
+    """Finds the scripts of a command."""
+
+    def __init__(self, read: Read, scripts: Scripts) -> None:
+        self._read = read
+        self._scripts = scripts
+
+    def texts(self, command: str | Sequence[str], folder: str, depth: int) -> Iterator[bytes]:
+        """The scripts that a command runs in a folder."""
+        if depth > _DEEPEST:
+            return
+        if isinstance(command, str):
+            simple = _simple_commands(command, folder)
+        else:
+            simple = [(list(command), folder)]
+        for words, place in simple:
+            program = program_of(words)
+            name = posixpath.basename(program[0]) if program else ""
+            if name in _SHELLS and (text := _text_of(program[1:])) is not None:
+                yield from self.texts(text, place, depth + 1)
+            elif name in RUNNERS:
+                yield from self._behind_runner(name, program[1:], place, depth)
+            elif program:
+                yield from self._files(program, place)
+
+    def _behind_runner(
+        self, runner: str, words: list[str], folder: str, depth: int
+    ) -> Iterator[bytes]:
+        call = called(runner, words, folder)
+        if call is None or call[2] is None:
+            return
+        script, given, place = call[0], call[1], call[2]
+        text = self._scripts(place, script)
+        if text is not None:
+            yield text.encode("utf-8", "replace")
+            yield from self.texts(text, place, depth + 1)
+        elif runner != "npm":
+            # What is no script is a program of the package's, or a file.
+            yield from self.texts([script, *given], place, depth + 1)
+
+    def _files(self, words: list[str], folder: str) -> Iterator[bytes]:
+        """The program, where it is a script itself, and the first argument that is a file."""
+        program, *arguments = words
+        if "/" in program or program.endswith(_SCRIPTS):
+            text = self._read(posixpath.join(folder, program))
+            if text is not None:
+                yield text
+        is_value = False
+        for word in arguments:
+            if is_value or word.startswith("-"):
+                is_value = not is_value and word in _TAKE_VALUE
+                continue
+            text = self._read(posixpath.join(folder, word))
+            if text is not None:
+                yield text
+                return
+
+
+def _simple_commands(text: str, folder: str) -> list[tuple[list[str], str]]:
+    """The simple commands of a shell's text, with the folders that `cd` leads to."""
+    import shlex  # where there may be something to find
+
+    try:
+        lexer = shlex.shlex(text.strip(), posix=True, punctuation_chars="();<>|&\n")
+        lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t", True, ""
+        tokens = list(lexer)
+    except ValueError:
+        return []
+    found: list[tuple[list[str], str]] = []
+    words: list[str] = []
+    for token in [*tokens, ";"]:
+        if token.strip("();|&\n{}"):
+            words.append(token)
+            continue
+        if words[:1] == ["cd"] and len(words) == 2:
+            folder = posixpath.join(folder, words[1])
+        elif words:
+            found.append((words, folder))
+        words = []
+    return found
+
+
+def _text_of(words: list[str]) -> str | None:
+    """The text that a shell is given by `-c`; None where it is given none."""
+    for index, word in enumerate(words[:-1]):
+        if word.startswith("-") and not word.startswith("--") and word.endswith("c"):
+            return words[index + 1]
+    return None

@@ -1,0 +1,129 @@
+"""Looks four times a second, for the whole stack, how busy its starting services are.
+
+Nothing is looked at unless a service waits for its verdict.
+"""
+
+import asyncio
+import os
+import time
+
+from portweave.allocator.processes import HAS_PROC, read_bytes
+from portweave.supervisor.census import Census
+from portweave.supervisor.core.idleness import LOOK_S, Sample, has_come_to_rest, with_sample
+from portweave.supervisor.tribe import Tribe
+from portweave.supervisor.usage import owners
+
+_NANOSECONDS = 1e9
+# Running or runnable, and waiting for a disk: proc(5).
+_BUSY = frozenset({b"R", b"D"})
+
+
+class _Waiting:
+    def __init__(self, tribe: Tribe, began_s: float) -> None:
+        self.tribe = tribe
+        self.samples: tuple[Sample, ...] = (Sample(began_s),)
+        self.rested = asyncio.Event()
+
+
+class IdleWatch:
+    """Tells when services have come to rest after their start.
+
+    Args:
+        census: Tells what processes there are.
+    """
+
+    def __init__(self, census: Census) -> None:
+        self._census = census
+        self._waiting: dict[str, _Waiting] = {}
+        self._news = asyncio.Event()
+        self._newest_s = 0.0
+
+    async def until_rested(self, name: str, tribe: Tribe, began_s: float) -> None:
+        """Wait until a run has come to rest.
+
+        Args:
+            name: Of the instance.
+            tribe: Its processes.
+            began_s: When the run began.
+        """
+        waiting = self._waiting[name] = _Waiting(tribe, began_s)
+        self._newest_s = time.monotonic()
+        self._news.set()
+        try:
+            await waiting.rested.wait()
+        finally:
+            if self._waiting.get(name) is waiting:
+                del self._waiting[name]
+
+    async def run(self) -> None:
+        """Look, until cancelled."""
+        while True:
+            self._news = asyncio.Event()
+            if not self._waiting:
+                await self._news.wait()
+                await self._gather()
+            else:
+                await asyncio.sleep(LOOK_S)
+            if self._waiting:
+                await self._look()
+
+    async def _gather(self) -> None:
+        """Wait for the first look, behind the last one of those that start together."""
+        latest_s = time.monotonic() + LOOK_S
+        at_s = self._newest_s + LOOK_S
+        while (left_s := at_s - time.monotonic()) > 0:
+            await asyncio.sleep(left_s)
+            at_s = min(self._newest_s + LOOK_S, latest_s + LOOK_S)
+
+    async def _look(self) -> None:
+        tribes = {name: waiting.tribe for name, waiting in self._waiting.items()}
+        found = owners(tribes, await self._census.take(), zombies=True)
+        pids: dict[str, list[int]] = {name: [] for name in tribes}
+        for pid, name in found.items():
+            pids[name].append(pid)
+        for name, waiting in list(self._waiting.items()):
+            if tribes.get(name) is waiting.tribe:
+                waiting.samples = with_sample(waiting.samples, _sample(pids[name]))
+                if has_come_to_rest(waiting.samples):
+                    waiting.rested.set()
+
+
+def _sample(pids: list[int]) -> Sample:
+    if not HAS_PROC:
+        return _sample_by_psutil(pids)
+    ticks, is_busy = 0, False
+    waited_s: dict[int, float] = {}
+    for pid in pids:
+        # proc(5): the name, in parentheses, may hold anything.
+        fields = read_bytes(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        if fields:
+            ticks += sum(int(field) for field in fields[11:15])
+            is_busy = is_busy or fields[0] in _BUSY
+            waited_s |= _waits(pid)
+    return Sample(time.monotonic(), ticks / os.sysconf("SC_CLK_TCK"), waited_s, is_busy)
+
+
+def _waits(pid: int) -> dict[int, float]:
+    """How long each thread of a process has waited for a processor (proc(5), schedstat)."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:  # it has ended meanwhile
+        return {}
+    found: dict[int, float] = {}
+    for thread in threads:
+        fields = read_bytes(f"/proc/{pid}/task/{thread}/schedstat").split()
+        if len(fields) > 1:
+            found[int(thread)] = int(fields[1]) / _NANOSECONDS
+    return found
+
+
+def _sample_by_psutil(pids: list[int]) -> Sample:
+    import psutil
+
+    cpu_s = 0.0
+    for pid in pids:
+        try:
+            cpu_s += sum(psutil.Process(pid).cpu_times()[:4])
+        except psutil.Error:
+            continue
+    return Sample(time.monotonic(), cpu_s)

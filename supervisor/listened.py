@@ -1,0 +1,74 @@
+"""Remembers which commands have listened on their port, in earlier runs and in earlier stacks.
+
+A file without content for each project, service and command, in the state folder.
+"""
+
+import os
+import time
+
+from portweave.allocator.files import make_own_folder
+from portweave.supervisor.core.plan import InstancePlan
+
+# A command that has not run for so long is forgotten.
+_KEPT_S = 180 * 24 * 3600.0
+
+
+class Listened:
+    """What is remembered of one project's services.
+
+    Args:
+        folder: Where; empty to remember nothing on disk.
+        project: Name of the project.
+    """
+
+    def __init__(self, folder: str, project: str) -> None:
+        self._folder = folder
+        self._project = project
+        self._known: dict[str, bool] = {}
+
+    def has(self, plan: InstancePlan) -> bool:
+        """Whether an earlier run of an instance's command has listened on its port."""
+        name = self._name(plan)
+        if name not in self._known:
+            self._known[name] = bool(self._folder) and os.path.exists(f"{self._folder}/{name}")
+        return self._known[name]
+
+    def keep(self, plan: InstancePlan) -> None:
+        """Remember that one has."""
+        name = self._name(plan)
+        if self._known.get(name):
+            return
+        self._known[name] = True
+        if self._folder:
+            try:
+                make_own_folder(self._folder)
+                self._drop_old()
+                with open(os.open(f"{self._folder}/{name}", os.O_CREAT | os.O_WRONLY, 0o600), "w"):
+                    os.utime(f"{self._folder}/{name}")
+            except OSError:
+                # It only helps to guess.
+                return
+
+    def drop(self, plan: InstancePlan) -> None:
+        """Remember it no longer: a run has not listened in time."""
+        name = self._name(plan)
+        self._known[name] = False
+        if self._folder:
+            try:
+                os.unlink(f"{self._folder}/{name}")
+            except OSError:
+                return
+
+    def _drop_old(self) -> None:
+        oldest_s = time.time() - _KEPT_S
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                if entry.stat(follow_symlinks=False).st_mtime < oldest_s:
+                    os.unlink(entry.path)
+
+    def _name(self, plan: InstancePlan) -> str:
+        # No start is to wait for it.
+        from hashlib import sha256
+
+        parts = "\0".join((self._project, plan.service, plan.command))
+        return sha256(parts.encode("utf-8", "surrogateescape")).hexdigest()[:32]

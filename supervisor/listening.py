@@ -1,0 +1,175 @@
+"""Looks once a second, for the whole stack, where its services listen.
+
+One dump of the listening sockets (sock_diag(7)) tells whether each still has its listener. Which
+process holds a socket is looked up only when the socket is new. Nothing is looked at while no
+service listens and none is expected to.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Collection, Iterable
+from typing import Protocol
+
+from portweave.allocator.listeners import Listener, sockets
+from portweave.allocator.probe import held_sockets, listening_ports
+from portweave.allocator.processes import HAS_PROC
+from portweave.supervisor.census import Census
+from portweave.supervisor.core.listening import LOOK_S, without_debuggers
+from portweave.supervisor.tribe import Tribe, descendants_now
+
+
+class Report(Protocol):
+    """Takes what was found of one run."""
+
+    def take_look(self, queue: int | None, now_s: float) -> None:
+        """Take a look at a port that had a listener of the run.
+
+        Args:
+            queue: How many connections wait for the listener; None where it is not there.
+            now_s: The time.
+        """
+
+    def take_elsewhere(self, ports: tuple[int, ...]) -> None:
+        """Take the ports that the run listens on while it lacks its own; none once it has that."""
+
+
+class Watched:
+    """One run whose port is looked at.
+
+    Args:
+        port: Where it is to listen.
+        tribe: Its processes.
+        report: Takes what is found.
+
+    Attributes:
+        port: As given.
+        tribe: As given.
+        report: As given.
+        has_listened: Whether the port has had its listener.
+        sought_until_s: Until when its listener is waited for, or looked for elsewhere.
+        own: Inodes of sockets on the port that are known to be its own.
+        elsewhere: The same of its other sockets, with their ports.
+    """
+
+    def __init__(self, port: int, tribe: Tribe, report: Report) -> None:
+        self.port = port
+        self.tribe = tribe
+        self.report = report
+        self.has_listened = False
+        self.sought_until_s = 0.0
+        self.own: frozenset[int] = frozenset()
+        self.elsewhere: dict[int, int] = {}
+
+
+class ListenerWatch:
+    """The listeners of a stack's services.
+
+    Args:
+        census: Tells what processes there are.
+    """
+
+    def __init__(self, census: Census) -> None:
+        self._census = census
+        self._watched: set[Watched] = set()
+        self._known: frozenset[int] = frozenset()
+        self._news = asyncio.Event()
+
+    def add(self, watched: Watched) -> None:
+        """Look at a run's port from now on."""
+        self._watched.add(watched)
+
+    def discard(self, watched: Watched) -> None:
+        """Look at it no longer."""
+        self._watched.discard(watched)
+
+    def heard(self, watched: Watched) -> None:
+        """Know that a run listens on its port: somebody else has looked."""
+        watched.has_listened = True
+        self._news.set()
+
+    def seek(self, watched: Watched, until_s: float) -> None:
+        """Look for a run's listener, on its port and elsewhere, until a time."""
+        watched.sought_until_s = max(watched.sought_until_s, until_s)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Look, until cancelled."""
+        while True:
+            self._news = asyncio.Event()
+            if not self._is_needed(time.monotonic()):
+                await self._news.wait()
+            await asyncio.sleep(LOOK_S)
+            try:
+                await self._look()
+            except OSError:  # such as no descriptor left to look with: the next look may have one
+                continue
+
+    def _is_needed(self, now_s: float) -> bool:
+        return any(one.has_listened or one.sought_until_s > now_s for one in self._watched)
+
+    async def _look(self) -> None:
+        if HAS_PROC:
+            found = sockets()
+            await self._compare(found)
+            return
+        # Elsewhere each process tells its own ports.
+        for one in list(self._watched):
+            members = one.tribe.members(await self._census.take())
+            ports = listening_ports([member.pid for member in members])
+            others = () if one.port in ports else without_debuggers(ports)
+            self._report(one, 0 if one.port in ports else None, others)
+
+    async def _compare(self, found: Collection[Listener]) -> None:
+        """Compare all listening sockets with what is known of each run."""
+        on_port: dict[int, list[Listener]] = {}
+        for socket in found:
+            on_port.setdefault(socket.port, []).append(socket)
+        inodes = frozenset(socket.inode for socket in found)
+        new = [socket for socket in found if socket.inode not in self._known]
+        self._known = inodes
+        for one in list(self._watched):
+            there = on_port.get(one.port, [])
+            one.own &= inodes
+            if there and not one.own:
+                one.own = await self._own(one, there)
+            if not one.own:
+                self._look_elsewhere(one, inodes, new)
+            queue = max((s.queue for s in there if s.inode in one.own), default=0)
+            ports = () if one.own else without_debuggers(one.elsewhere.values())
+            self._report(one, queue if one.own else None, ports)
+
+    async def _own(self, one: Watched, there: Iterable[Listener]) -> frozenset[int]:
+        """The sockets on a run's port that are its own."""
+        me = os.getuid()
+        # A process of another user cannot be looked into: it is taken for the service's own.
+        foreign = frozenset(socket.inode for socket in there if me and socket.user_id != me)
+        mine = {socket.inode for socket in there} - foreign
+        found = mine & held_sockets(_near(one.tribe)) if mine else set[int]()
+        if mine and not found:
+            members = one.tribe.members(await self._census.take())
+            found = mine & held_sockets(member.pid for member in members)
+        return foreign | found
+
+    def _look_elsewhere(
+        self, one: Watched, inodes: Collection[int], new: Collection[Listener]
+    ) -> None:
+        one.elsewhere = {i: port for i, port in one.elsewhere.items() if i in inodes}
+        others = {socket.inode: socket.port for socket in new if socket.port != one.port}
+        if others:
+            held = held_sockets(_near(one.tribe))
+            one.elsewhere |= {i: port for i, port in others.items() if i in held}
+
+    def _report(self, one: Watched, queue: int | None, elsewhere: tuple[int, ...]) -> None:
+        if one not in self._watched:  # its run has ended meanwhile
+            return
+        now_s = time.monotonic()
+        one.has_listened = one.has_listened or queue is not None
+        if one.has_listened:
+            one.report.take_look(queue, now_s)
+        one.report.take_elsewhere(elsewhere)
+
+
+def _near(tribe: Tribe) -> list[int]:
+    """The leader and what descends from it, which nearly always is all there is."""
+    return [tribe.leader, *descendants_now(tribe.leader)]

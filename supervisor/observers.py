@@ -1,0 +1,33 @@
+"""What the services of a stack share to see how they are: few looks for all of them."""
+
+from portweave.supervisor.census import Census
+from portweave.supervisor.idleness import IdleWatch
+from portweave.supervisor.listened import Listened
+from portweave.supervisor.listening import ListenerWatch
+from portweave.supervisor.tasks import Group
+
+
+class Observers:
+    """The looks of one stack.
+
+    Args:
+        census: Tells what processes there are.
+        listened: Remembers which commands have listened on their port.
+
+    Attributes:
+        census: As given.
+        listened: As given.
+        listeners: Tells where services listen.
+        idleness: Tells when services have come to rest after their start.
+    """
+
+    def __init__(self, census: Census, listened: Listened) -> None:
+        self.census = census
+        self.listened = listened
+        self.listeners = ListenerWatch(census)
+        self.idleness = IdleWatch(census)
+
+    def serve(self, tasks: Group) -> None:
+        """Look, for as long as the tasks run."""
+        tasks.start(self.listeners.run)
+        tasks.start(self.idleness.run)

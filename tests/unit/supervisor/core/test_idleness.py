@@ -1,0 +1,54 @@
+"""Whether a service that tells nothing of itself has come to rest after its start."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from portweave.supervisor.core.idleness import Sample, has_come_to_rest, with_sample
+
+# For each quarter of a second: processor time used, time waited for one, and whether it runs then.
+# Then after how many of them it has come to rest; None for not at all.
+Quarters = Sequence[tuple[float, float, bool]]
+STARTS: dict[str, tuple[Quarters, int | None]] = {
+    "it sleeps": ([(0, 0, False)] * 5, 4),
+    "less than a second": ([(0, 0, False)] * 3, None),
+    "it works at first": ([(0.2, 0, False)] + [(0, 0, False)] * 8, 5),
+    "it works on and on": ([(0.2, 0, False)] * 40, None),
+    "a little work is none": ([(0.012, 0, False)] * 4, 4),
+    "it gets no processor": ([(0, 0.2, False)] * 40, None),
+    "it gets one now and then": ([(0.01, 0.03, False)] * 40, None),
+    "it waits for the first turn of all": ([(0, 0, True)] * 40, None),
+    "it is about to run at the end": ([(0, 0, False)] * 3 + [(0, 0, True), (0, 0, False)], 5),
+    "an orphan has ended": (
+        [(0.2, 0, False)] + [(0, 0, False)] * 3 + [(-0.2, 0, False)] + [(0, 0, False)] * 5,
+        9,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STARTS)
+def test_it_has_come_to_rest_after_a_quiet_second(case: str) -> None:
+    quarters, expected = STARTS[case]
+    cpu_s = waited_s = 0.0
+    samples: tuple[Sample, ...] = (Sample(100.0),)
+    for number, (used_s, more_s, is_busy) in enumerate(quarters, 1):
+        cpu_s, waited_s = cpu_s + used_s, waited_s + more_s
+        sample = Sample(100 + number / 4, cpu_s, {1: waited_s}, is_busy)
+        samples = with_sample(samples, sample)
+        assert len(samples) <= 6
+        if has_come_to_rest(samples):
+            assert number == expected
+            return
+    assert expected is None
+
+
+def test_what_threads_had_waited_that_have_ended_counts_for_nothing() -> None:
+    start = Sample(0.0, 0.0, {1: 0.0, 2: 5.0})
+    assert has_come_to_rest((start, Sample(1.0, 0.0, {1: 0.01})))
+    # A new one has waited for as long as it has lived.
+    assert not has_come_to_rest((start, Sample(1.0, 0.0, {1: 0.0, 3: 0.5})))
+
+
+def test_a_late_look_is_judged_by_the_time_that_has_passed() -> None:
+    assert has_come_to_rest((Sample(0.0), Sample(4.0, 0.19)))
+    assert not has_come_to_rest((Sample(0.0), Sample(4.0, 0.21)))

@@ -1,0 +1,59 @@
+"""Whether a service's port still has its listener, by one look a second."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from portweave.supervisor.core.listening import (
+    WELL,
+    Finding,
+    Heard,
+    after_look,
+    judge_listener,
+    without_debuggers,
+)
+
+ERROR = "SyntaxError: invalid syntax"
+GONE = "nothing of it listens on port 7 any more"
+STUCK = f"it accepts no connection on port 7; it printed: {ERROR}"
+EARLY = Finding("", is_quiet=True)
+RELOADS = Finding(GONE, is_quiet=True)
+
+# What each look finds, a second apart: how many connections wait, or None without a listener. Then
+# the error that was printed last, and what is found in the end.
+Looks = Sequence[int | None]
+LOOKS: dict[str, tuple[Looks, str, Finding]] = {
+    "it listens": ([0, 0, 0], "", WELL),
+    "an error of a server that listens": ([0, 0, 0], ERROR, WELL),
+    "one look without": ([0, None], "", EARLY),
+    "two looks without": ([None, None], ERROR, EARLY),
+    "three looks without": ([None, None, None], "", RELOADS),
+    "three looks without, and an error": (
+        [None, None, None],
+        ERROR,
+        Finding(f"{GONE}; it printed: {ERROR}"),
+    ),
+    "not three in a row": ([None, None, 0, None, None], "", EARLY),
+    "back again": ([None, None, None, None, 0], ERROR, WELL),
+    "ten seconds without are ten looks": ([None] * 10, "", RELOADS),
+    "no reload takes so long": ([None] * 11, "", Finding(GONE)),
+    "connections wait for nine seconds": ([1] * 10, ERROR, WELL),
+    "connections wait for ten seconds": ([1] * 11, ERROR, Finding(STUCK)),
+    "connections wait, and no error was printed": ([3] * 60, "", WELL),
+    "they were accepted meanwhile": ([1] * 8 + [0] + [1] * 8, ERROR, WELL),
+    "they are accepted again": ([1] * 20 + [0], ERROR, WELL),
+    "they waited, and then it was gone": ([1] * 20 + [None], ERROR, EARLY),
+}
+
+
+@pytest.mark.parametrize("case", LOOKS)
+def test_looks_come_to_a_finding(case: str) -> None:
+    looks, error, expected = LOOKS[case]
+    heard = Heard()
+    for now_s, queue in enumerate(looks, 100):
+        heard = after_look(heard, queue, now_s)
+    assert judge_listener(heard, 7, error, 99 + len(looks)) == expected
+
+
+def test_where_debuggers_listen_tells_nothing() -> None:
+    assert without_debuggers([9229, 3000, 5678, 3000, 80]) == (80, 3000)

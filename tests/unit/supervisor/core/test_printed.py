@@ -1,0 +1,51 @@
+"""What a run has printed last, and whether that tells of an error."""
+
+import pytest
+
+from portweave.supervisor.core.printed import Printed, error_in
+
+PYTHON = b"""Traceback (most recent call last):
+  File "/w/app.py", line 3, in <module>
+    import missing
+ModuleNotFoundError: No module named 'missing'
+"""
+NODE = b"""/w/app.js:1
+broken(
+SyntaxError: Unexpected end of input
+    at wrapSafe (node:internal/modules/cjs/loader:1486:18)
+
+Node.js v22.11.0
+Failed running 'app.js'
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "error"),
+    [
+        (PYTHON, "ModuleNotFoundError: No module named 'missing'"),
+        (NODE, "SyntaxError: Unexpected end of input"),
+        (b"\x1b[31merror\x1b[0m: cannot compile\n", "error: cannot compile"),
+        (b"[nodemon] app crashed\nbuild failed\n", "build failed"),
+        (b"GET /errors 200\nlistening on 3000\n", ""),
+        (b"", ""),
+    ],
+    ids=["python", "node", "colours", "unnamed", "none", "nothing"],
+)
+def test_the_line_that_names_the_error_is_found(lines: bytes, error: str) -> None:
+    assert error_in(lines) == error
+
+
+def test_an_error_is_the_last_word_until_something_else_is_printed_later() -> None:
+    printed = Printed()
+    printed.feed(b"KeyError: 'x'\n", 10.0)
+    printed.feed(b"waiting for changes\n", 11.0)
+    assert printed.error() == "KeyError: 'x'"
+    printed.feed(b"GET / 200\n", 14.0)
+    assert printed.error() == ""
+
+
+def test_of_a_flood_only_the_end_is_kept() -> None:
+    printed = Printed()
+    printed.feed(b"KeyError: 'x'\n" + b"line\n" * 100_000, 10.0)
+    assert printed.error() == ""
+    assert len(printed._lines) < 20_000
