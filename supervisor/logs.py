@@ -22,6 +22,7 @@ from portweave.supervisor.core.lines import (
     without_colour,
 )
 from portweave.supervisor.core.patience import Patience
+from portweave.supervisor.core.screenclear import BlankLines
 from portweave.supervisor.outlet import Outlet
 from portweave.supervisor.tasks import Within, until_readable
 
@@ -38,15 +39,18 @@ _PIPE_PATIENCE_S = 0.25
 
 # Of what comes while the view is held.
 _HELD_BYTES = 1 << 20
+# Of each instance, while the reader is too slow: its last words.
+_LAST_WORDS_BYTES = 16 << 10
 
 
 class Source:
     """One stream of one instance, as the view knows it."""
 
-    def __init__(self, prefix: bytes) -> None:
+    def __init__(self, prefix: bytes, skipped: HeldOutput) -> None:
         self.prefix = prefix
         self.patience = Patience()
-        self.skipped_lines = 0
+        self.blank_lines = BlankLines()
+        self.skipped = skipped
 
 
 class View:
@@ -70,7 +74,8 @@ class View:
         self._silent = silent
         self._names = list(names)
         self._width = max(map(len, self._names), default=0)
-        self._sources: set[Source] = set()
+        # What a slow reader has not been given, by instance, with the prefix of its lines.
+        self._skipped: dict[str, tuple[bytes, HeldOutput]] = {}
         self._out = Outlet(1, self._tell_all_skipped)
         # Where both are one terminal or one pipe, one thread keeps the order.
         self._err = self._out if _same_file(1, 2) else Outlet(2, lambda: None)
@@ -88,14 +93,18 @@ class View:
             self._width = max(self._width, len(name))
         colour = NAME_COLOURS[self._names.index(name) % len(NAME_COLOURS)]
         shown = colour if self._coloured_names else None
-        source = Source(name_label(name, self._width, shown))
-        self._sources.add(source)
-        return source
+        prefix = name_label(name, self._width, shown)
+        _, skipped = self._skipped.get(name, (prefix, None))
+        skipped = skipped or HeldOutput(_LAST_WORDS_BYTES)
+        self._skipped[name] = prefix, skipped
+        return Source(prefix, skipped)
 
     def forget(self, source: Source) -> None:
         """Take a stream as ended."""
-        self._tell_skipped(source)
-        self._sources.discard(source)
+        if not self._silent and not self._out.lagging:
+            self._tell_skipped(source.prefix, source.skipped)
+            if blank := source.blank_lines.close():
+                self._put(*with_prefix(source.prefix, blank))
 
     def relay(
         self,
@@ -120,6 +129,12 @@ class View:
         """Show whole lines; wait a bounded time for the reader, then skip them."""
         if self._silent:
             return
+        if self._out.terminal:
+            # The end of a line whose beginning is on the screen is no blank line.
+            begun = lines.index(b"\n") + 1 if self._open is source else 0
+            lines = lines[:begun] + source.blank_lines.feed(lines[begun:])
+            if not lines:
+                return
         wait_s = source.patience.earn(len(lines))
         if self._held is None and self._out.full and not self._out.lagging:
             began_s = time.monotonic()
@@ -128,9 +143,9 @@ class View:
             source.patience.spend(time.monotonic() - began_s)
             self._out.lagging = self._out.full
         if self._held is None and self._out.lagging:
-            source.skipped_lines += lines.count(b"\n")
+            source.skipped.put(lines)
             return
-        self._tell_skipped(source)
+        self._tell_skipped(source.prefix, source.skipped)
         tamed = self._tame(lines)
         if self._open is source:
             # The rest of a line whose beginning is on the screen.
@@ -145,6 +160,8 @@ class View:
         """Show the beginning of a line that does not end for now, such as a prompt."""
         if self._out.full or self._out.lagging or self._silent or self._held is not None:
             return
+        if blank := source.blank_lines.before(part):
+            self._put(*with_prefix(source.prefix, blank))
         tamed = self._tame(part)
         if self._open is source:
             self._go_on(source, part, tamed)
@@ -257,14 +274,16 @@ class View:
             self._open = None
 
     def _tell_all_skipped(self) -> None:
-        for source in self._sources:
-            self._tell_skipped(source)
+        for prefix, skipped in self._skipped.values():
+            self._tell_skipped(prefix, skipped)
 
-    def _tell_skipped(self, source: Source) -> None:
-        if source.skipped_lines:
-            text = f"{source.skipped_lines:,} lines skipped: the reader of this output was too slow"
-            source.skipped_lines = 0
-            self._put(*with_prefix(source.prefix, f"[{text}]\n".encode()))
+    def _tell_skipped(self, prefix: bytes, skipped: HeldOutput) -> None:
+        lines, last_words = skipped.take()
+        if lines:
+            text = f"[{lines:,} lines skipped: the reader of this output was too slow]\n"
+            self._put(*with_prefix(prefix, text.encode()))
+        for piece in last_words:
+            self._put(*with_prefix(prefix, self._tame(piece)))
 
 
 class Relay:

@@ -10,12 +10,19 @@ import contextlib
 import os
 import select
 import threading
+import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 QUEUE_BYTES = 2 << 20
 # As many pieces as one writev(2) may take everywhere.
 _BATCH = 512
+# As much as one write may hold: a slow terminal takes it piece by piece, and that is seen.
+_PIECE_BYTES = 64 << 10
+# How long a reader that takes something all the time may hold up the end.
+LONGEST_END_S = 5.0
+# How much of the end is shown where the reader is slower than that.
+_LAST_WORDS_BYTES = 16 << 10
 
 
 class Outlet:
@@ -73,22 +80,48 @@ class Outlet:
             if self.full:
                 await self._room.wait()
 
-    def close(self, patience_s: float) -> None:
-        """Write what is left; give up where the reader takes nothing for `patience_s`."""
+    def close(self, patience_s: float, longest_s: float = LONGEST_END_S) -> None:
+        """Write what is left.
+
+        A reader that takes nothing for `patience_s` is given up. For one that takes something all
+        the time, but too slowly, the middle of what is left is dropped after `longest_s`, and a
+        line says so.
+        """
         self._queue.put(None)
+        deadline_s = time.monotonic() + longest_s
         before = -1
         while self._thread.is_alive() and before != self._done_bytes:
             before = self._done_bytes
             self._thread.join(patience_s)
+            if time.monotonic() >= deadline_s:
+                self._keep_last_words()
+                deadline_s = float("inf")
+
+    def _keep_last_words(self) -> None:
+        """Drop what waits, but for its last lines."""
+        waiting = b""
+        with contextlib.suppress(Empty):
+            while (pieces := self._queue.get_nowait()) is not None:
+                waiting += b"".join(pieces)
+        begin = waiting.rfind(b"\n", 0, -_LAST_WORDS_BYTES) + 1
+        if begin:
+            lines = waiting.count(b"\n", 0, begin)
+            mark = f"[portweave] {lines:,} lines dropped: the reader of this output was too slow\n"
+            self._put_bytes -= begin - len(mark)
+            waiting = mark.encode() + waiting[begin:]
+        self._queue.put((waiting,))
+        self._queue.put(None)
 
     def _write_all(self) -> None:
         ended = False
         while not ended:
             pieces: list[bytes] = []
+            size = 0
             item = self._queue.get()
             while item is not None:
                 pieces += item
-                if len(pieces) >= _BATCH - 8:
+                size += sum(map(len, item))
+                if size >= _PIECE_BYTES or len(pieces) >= _BATCH - 8:
                     break
                 try:
                     item = self._queue.get_nowait()
@@ -96,35 +129,43 @@ class Outlet:
                     break
             ended = item is None
             try:
-                self._write(pieces)
+                self._write(pieces, size)
             except OSError:
                 # Nobody reads any more (EPIPE, EIO): the services go on.
                 self.broken = ended = True
-            waited_for = self._room is not None and not self.full
-            if self.broken or waited_for or (self.lagging and self._half_empty):
-                with contextlib.suppress(RuntimeError):
-                    self._loop.call_soon_threadsafe(self._tell_room)
+                self._tell()
 
-    def _write(self, pieces: list[bytes]) -> None:
-        size = sum(map(len, pieces))
-        if not size:
-            return
-        try:
-            written = os.writev(self._fd, pieces)
-        except BlockingIOError:
-            written = 0
-        self._done_bytes += written
-        if written < size:
+    def _write(self, pieces: list[bytes], size: int) -> None:
+        if size <= _PIECE_BYTES and size:
+            try:
+                written = os.writev(self._fd, pieces)
+            except BlockingIOError:
+                written = 0
+            self._count(written)
+            if written == size:
+                return
             rest = memoryview(b"".join(pieces))[written:]
-            while rest:
-                try:
-                    written = os.write(self._fd, rest)
-                except BlockingIOError:
-                    # Somebody who shares it with us, as Node does, has made it so.
-                    _wait_until_writable(self._fd)
-                    continue
-                self._done_bytes += written
-                rest = rest[written:]
+        else:
+            rest = memoryview(b"".join(pieces))
+        while rest:
+            try:
+                written = os.write(self._fd, rest[:_PIECE_BYTES])
+            except BlockingIOError:
+                # Somebody who shares it with us, as Node does, has made it so.
+                _wait_until_writable(self._fd)
+                continue
+            self._count(written)
+            rest = rest[written:]
+
+    def _count(self, written: int) -> None:
+        self._done_bytes += written
+        self._tell()
+
+    def _tell(self) -> None:
+        waited_for = self._room is not None and not self.full
+        if self.broken or waited_for or (self.lagging and self._half_empty):
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._tell_room)
 
     def _tell_room(self) -> None:
         if self._room is not None:

@@ -22,8 +22,12 @@ class HeldOutput:
         self._bytes += len(piece)
         while self._bytes > self._most_bytes:
             oldest = self._pieces.popleft()
-            self._bytes -= len(oldest)
-            self._skipped_lines += oldest.count(b"\n")
+            # The end of a piece is kept, from the beginning of a line.
+            cut = oldest.find(b"\n", self._bytes - self._most_bytes - 1) + 1 or len(oldest)
+            if cut < len(oldest):
+                self._pieces.appendleft(oldest[cut:])
+            self._bytes -= cut
+            self._skipped_lines += oldest.count(b"\n", 0, cut)
 
     def take(self) -> tuple[int, list[bytes]]:
         """Take all out: how many lines were skipped, and the pieces behind them."""

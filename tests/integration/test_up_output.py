@@ -1,5 +1,6 @@
 """What `portweave up` shows of what services print, on a pipe and on a terminal."""
 
+import contextlib
 import os
 import re
 import select
@@ -341,3 +342,37 @@ def test_a_second_up_shows_colours_no_more_than_the_first_does(
     assert one.end() == 130
     assert b"\x1b[3" not in one.seen
     assert stack.stop() == 130
+
+
+LOUD = """
+import sys
+for n in range(60_000): print(f"{n:099d}")
+1 / 0
+"""
+
+
+@pytest.mark.slow
+def test_a_slow_terminal_gets_the_last_words(project: Path, terminal: "StartTerminal") -> None:
+    write_program(project, LOUD)
+    shown = terminal(project, "--restart", "no")
+    # 0.8 MB/s, without ever standing still, until the terminal is closed (EIO).
+    with contextlib.suppress(OSError):
+        while data := os.read(shown.master, 4096):
+            shown.seen += data
+            select.select([], [], [], 0.005)
+    assert shown.end() == 1
+    assert b"lines skipped: the reader of this output was too slow]" in shown.seen
+    assert b"ZeroDivisionError: division by zero" in shown.seen
+    assert b"[portweave] api failed" in shown.seen
+    assert b"059999\r\n" in shown.seen
+
+
+def test_lines_that_clear_the_screen_push_nothing_away(
+    project: Path, terminal: "StartTerminal"
+) -> None:
+    write_program(project, r"print('\n' * 40 + '\x1b[1;1H\x1b[0J', end=''); print('VITE'); input()")
+    shown = terminal(project)
+    shown.wait_for(b"VITE\r\n")
+    assert b"api | \r\n" not in shown.seen
+    shown.process.send_signal(signal.SIGINT)
+    assert shown.end() == 130

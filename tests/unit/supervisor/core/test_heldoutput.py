@@ -1,0 +1,36 @@
+"""What is held is the newest, from the beginning of a line, and all else is counted."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portweave.supervisor.core.heldoutput import HeldOutput
+
+
+@pytest.mark.parametrize(
+    ("pieces", "skipped_lines", "kept"),
+    [
+        pytest.param([b"a\n", b"b\n"], 0, b"a\nb\n", id="all"),
+        pytest.param([b"1234567\n", b"89\n"], 1, b"89\n", id="a piece of one line goes whole"),
+        pytest.param([b"a\nb\nc\nd\ne\nf\n"], 2, b"c\nd\ne\nf\n", id="the end of a large piece"),
+        pytest.param([b"x" * 20 + b"\n"], 1, b"", id="a line that is too long"),
+    ],
+)
+def test_the_newest_is_kept(pieces: list[bytes], skipped_lines: int, kept: bytes) -> None:
+    held = HeldOutput(8)
+    for piece in pieces:
+        held.put(piece)
+    lines, left = held.take()
+    assert (lines, b"".join(left)) == (skipped_lines, kept)
+    assert held.take() == (0, [])
+
+
+@given(st.lists(st.lists(st.binary(max_size=6).map(lambda b: b.replace(b"\n", b"") + b"\n"))))
+def test_each_line_is_kept_or_counted(pieces: list[list[bytes]]) -> None:
+    held = HeldOutput(16)
+    for piece in pieces:
+        held.put(b"".join(piece))
+    skipped_lines, left = held.take()
+    lines = [line for piece in pieces for line in piece]
+    assert b"".join(left) == b"".join(lines[skipped_lines:])
+    assert sum(map(len, left)) <= 16
