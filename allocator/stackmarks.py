@@ -8,8 +8,13 @@ import os
 from portweave.allocator.files import read_all
 from portweave.allocator.naming import path_digest
 
-# How the key of a stack's files ends: `stack_key` of `portweave.supervisor.paths`.
+# How the key of a stack's files ends.
 KEY_DIGITS = 12
+
+
+def stack_key(root: str, namespace: str) -> str:
+    """The name under which a stack's files lie: readable, and different for different worktrees."""
+    return f"{namespace}-{path_digest(root)[:KEY_DIGITS]}"
 
 
 def place_mark(folder: "str | int") -> str:

@@ -281,12 +281,22 @@ def find_stack(args: "Args", environ: "Mapping[str, str]") -> StackRecord:
         StateUnwritableError: Whether one does cannot be told.
         UsageError: `--stack` fits several.
     """
-    folder = readable(stacks_dir(environ))
-    named = args.text("stack")
-    if named is not None:
-        return named_as(all_stacks(environ), named)
     config = args.text("config")
     start = os.path.realpath(os.path.dirname(config) if config else ".")
+    return stack_at(args.text("stack"), start, environ)
+
+
+def stack_at(named: str | None, start: str, environ: "Mapping[str, str]") -> StackRecord:
+    """The live stack that is named, or the one of a worktree; errors as of `find_stack`.
+
+    Args:
+        named: As `[PROJECT/]NAMESPACE`; None for that of the worktree.
+        start: Where in the worktree to look; an absolute path without links.
+        environ: Says where the records lie.
+    """
+    folder = readable(stacks_dir(environ))
+    if named is not None:
+        return named_as(all_stacks(environ), named)
     record = stack_around(folder, start, environ)
     if record is None:
         # Only where somebody would be told that there is none.

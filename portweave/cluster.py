@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from portweave.calls.connection import Connection
-from portweave.calls.joining import connect
 from portweave.calls.options import Options
 from portweave.calls.request import Reply, Request
 from portweave.calls.router import Router
 from portweave.calls.walk import Next
+from portweave.clusterjoin import connect
 from portweave.errors import (
     BadPath,
     Cancelled,

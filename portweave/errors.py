@@ -857,7 +857,7 @@ class Cancelled(ClusterError):  # noqa: N818
 
 
 class ConfigError(ClusterError):
-    """A cluster cannot be started as it is described."""
+    """An option or a name of a cluster, or of a connection, cannot be used."""
 
     code = "PW1213"
 

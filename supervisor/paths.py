@@ -23,6 +23,7 @@ from portweave.allocator.leases import state_dir
 from portweave.allocator.naming import chosen_namespace, path_digest
 from portweave.allocator.processes import started_at
 from portweave.allocator.stackmarks import KEY_DIGITS
+from portweave.allocator.stackmarks import stack_key as stack_key
 from portweave.errors import StackRunningError, StateUnwritableError
 from portweave.fastjson import loads
 
@@ -116,11 +117,6 @@ def readable(folder: str) -> str:
     if os.path.lexists(folder) and not os.access(folder, os.R_OK | os.X_OK):
         raise StateUnwritableError(folder, os.strerror(EACCES), "read")
     return folder
-
-
-def stack_key(root: str, namespace: str) -> str:
-    """The name under which a stack's files lie: readable, and different for different worktrees."""
-    return f"{namespace}-{path_digest(root)[:KEY_DIGITS]}"
 
 
 class Hold:

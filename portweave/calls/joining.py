@@ -2,9 +2,8 @@
 
 import asyncio
 import contextlib
-import os
 from collections.abc import AsyncGenerator, Generator
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING
 
 from portweave.calls.connection import Connection
 from portweave.calls.link import Link, open_link
@@ -14,72 +13,6 @@ if TYPE_CHECKING:
     from portweave.calls.blocking import BlockingConnection
 
 SOCKET, NAME, TOKEN = "PORTWEAVE_SOCKET", "PORTWEAVE_NAME", "PORTWEAVE_TOKEN"
-
-
-@overload
-def connect(
-    socket: str | None = None,
-    name: str | None = None,
-    *,
-    sync: Literal[False] = False,
-    **options: Any,
-) -> contextlib.AbstractAsyncContextManager[Connection]: ...
-
-
-@overload
-def connect(
-    socket: str | None = None,
-    name: str | None = None,
-    *,
-    sync: Literal[True],
-    **options: Any,
-) -> "contextlib.AbstractContextManager[BlockingConnection]": ...
-
-
-def connect(
-    socket: str | None = None,
-    name: str | None = None,
-    *,
-    sync: bool = False,
-    **options: Any,
-) -> """(
-    contextlib.AbstractAsyncContextManager[Connection]
-    | contextlib.AbstractContextManager[BlockingConnection]
-)""":
-    """Join the hub for as long as a context lasts.
-
-    Args:
-        socket: Path of the hub's socket; by default that of the supervisor that started us.
-        name: A free name of your own; by default the one that the supervisor has for us.
-        sync: Whether to give a connection that blocks: `with connect(sync=True) as connection:`.
-        options: As of `Connection`.
-
-    Raises:
-        HubUnreachable: When entered: there is no hub.
-        NameTaken: When entered: the name is not free.
-    """
-    path, own_name, token = whereabouts(socket, name)
-    if sync:
-        return _blocking(path, own_name, token, options)
-    return join(path, Connection(own_name, **options), token)
-
-
-def whereabouts(socket: str | None, name: str | None) -> tuple[str, str | None, str | None]:
-    """Where the hub is, and who we are.
-
-    Raises:
-        HubUnreachable: Nobody has told us where it is.
-    """
-    path = socket or os.environ.get(SOCKET)
-    if not path:
-        raise HubUnreachable(
-            f"no hub to join: {SOCKET} is not set",
-            hint="portweave sets it for each service that it starts; connect(socket, name) names"
-            " the hub by hand",
-        )
-    if socket is None and name is None:
-        return path, os.environ.get(NAME), os.environ.get(TOKEN)
-    return path, name, None
 
 
 @contextlib.asynccontextmanager
@@ -116,14 +49,16 @@ def _open_link(path: str, connection: Connection) -> contextlib.AbstractAsyncCon
 
 
 @contextlib.contextmanager
-def _blocking(
-    path: str, name: str | None, token: str | None, options: dict[str, Any]
+def join_blocking(
+    path: str, connection: Connection, token: str | None
 ) -> "Generator[BlockingConnection]":
+    """The same for programs that block: the connection lives in a thread of its own."""
     from anyio.from_thread import start_blocking_portal
 
     from portweave.calls.blocking import BlockingConnection
 
-    with start_blocking_portal() as portal:
-        connection = Connection(name, **options)
-        with portal.wrap_async_context_manager(join(path, connection, token)):
-            yield BlockingConnection(connection, portal)
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(join(path, connection, token)),
+    ):
+        yield BlockingConnection(connection, portal)

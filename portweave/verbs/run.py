@@ -3,12 +3,15 @@
 import os
 
 from portweave.allocator.files import write_all
+from portweave.allocator.leases import state_dir
+from portweave.allocator.stackmarks import stack_key
 from portweave.args import Args, Operands, Option
 from portweave.become import execute
 from portweave.environment import undo_coercion
 from portweave.errors import DefinitionsMissingError, UsageError
 from portweave.prepare import Prepared, check_selection, find_project, prepare, working_dir
 from portweave.show import banner, whereabouts
+from portweave.supervisor.sockets import socket_path
 
 OPTIONS = (
     Option("--name", metavar="NAME", about="give it a port of its own in PORT, and a route"),
@@ -18,7 +21,8 @@ USAGE = "[options] [--] COMMAND [ARGUMENT …]"
 OPERANDS = Operands("command", command=True)
 HELP = """
 Run COMMAND with the ports of this worktree in its environment, and write them to
-.portweave/current.env. The worktree gets its ports on first use and keeps them.
+.portweave/current.env. The worktree gets its ports on first use and keeps them. PORTWEAVE_SOCKET
+tells COMMAND where it can call the services of the worktree's stack (portweave.cluster.connect).
 
 With --name, COMMAND also finds a port in PORT, and http://NAME.PROJECT.localhost:1355 leads there
 while it lives: of the service NAME its own, of any other name one that it gives back at its end. No
@@ -133,7 +137,24 @@ def _environment(prepared: Prepared) -> dict[str, str]:
     env = {**prepared.env, **environ}
     for name, value in prepared.env.items():
         env[name] = prepared.inherited.get(name, value)
+    _join_calls(env, prepared)
     # So that a portweave inside the command can tell what it inherits from this one.
     env["PORTWEAVE_WORKTREE"] = prepared.project.worktree.root
     undo_coercion(env)
     return env
+
+
+def _join_calls(env: dict[str, str], prepared: Prepared) -> None:
+    """Have the command find the hub of its worktree's stack, whether that runs by now or not."""
+    key, environ = prepared.project.key, prepared.project.environ
+    is_ours = environ.get("PORTWEAVE_WORKTREE") in (None, key.worktree_root)
+    is_ours = is_ours and environ.get("PORTWEAVE_NAMESPACE") in (None, key.namespace)
+    if is_ours and environ.get("PORTWEAVE_SOCKET"):
+        return
+    # What proves a name proves it to the hub of another stack.
+    for name in ("PORTWEAVE_NAME", "PORTWEAVE_TOKEN", "PORTWEAVE_SOCKET"):
+        env.pop(name, None)
+    folder = f"{state_dir(environ)}/stacks"
+    path = socket_path(environ, folder, stack_key(key.worktree_root, key.namespace))
+    if path:
+        env["PORTWEAVE_SOCKET"] = path

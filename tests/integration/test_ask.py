@@ -1,6 +1,10 @@
 """`portweave ask`, and the services of a stack that call each other."""
 
 import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,10 +32,18 @@ async def main():
         connection.route("die", lambda req: os._exit(3))
         @connection.route("fail")
         def fail(req):
-            raise LookupError("boom")
+            error = LookupError("boom")
+            error.fields = {"a": [1]}
+            raise error
+        counts = {"began": 0, "ended": 0}
+        connection.route("counts", lambda req: counts)
         @connection.route("slow")
         async def slow(req):
-            await asyncio.sleep(1000)
+            counts["began"] += 1
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                counts["ended"] += 1
         await connection.serve()
 
 asyncio.run(main())
@@ -69,6 +81,13 @@ def test_ask(stack: Path, cli: "Cli") -> None:
     ):
         done = cli("ask", *arguments, cwd=stack)
         assert (done.returncode, words in done.stderr) == (status, True), done.stderr
+    done = cli("ask", "--json", "api/fail", cwd=stack)
+    error = json.loads(done.stdout)["error"]
+    assert error == {
+        "code": "PW1205", "message": "LookupError: boom", "status": 500, "type": "LookupError",
+        "connection": error["connection"], "fields": {"a": [1]},
+    }  # fmt: skip
+    assert error["connection"] in {"api", "api.2"}
     assert "Traceback" in cli("ask", "--verbose", "api/fail", cwd=stack).stderr
 
 
@@ -80,3 +99,105 @@ def test_a_service_that_is_started_again_is_waited_for(stack: Path, cli: "Cli") 
     assert cli("ask", "api.2/name", cwd=stack).returncode == 69
     assert cli("start", "api.2", cwd=stack).returncode == 0
     assert cli("ask", "api.2/name", cwd=stack).stdout == "api.2\n"
+
+
+def test_what_a_killed_ask_wanted_is_cancelled(
+    stack: Path, cli: "Cli", eventually: Callable[[Callable[[], object]], None]
+) -> None:
+    for number, ends_it in enumerate((signal.SIGINT, signal.SIGKILL), start=1):
+        asking = subprocess.Popen(
+            [*cli.argv, "ask", "api.2/slow", "--timeout", "1000"],
+            cwd=stack, env=cli.environ, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+        def counts(which: str, number: int = number) -> bool:
+            found = json.loads(cli("ask", "api.2/counts", cwd=stack).stdout)
+            return bool(found[which] == number)
+
+        eventually(lambda: counts("began"))
+        asking.send_signal(ends_it)
+        asking.wait()
+        eventually(lambda: counts("ended"))
+
+
+JOINED = """
+import asyncio
+from portweave import cluster
+
+async def main():
+    async with cluster.connect() as connection:
+        print(connection.name, await connection.request("api.2/echo", 1))
+    async with cluster.connect(stack="main", name="guest") as guest:
+        print(guest.name, await guest.request("api.2/name"))
+    with cluster.connect(sync=True) as blocking:
+        print(blocking.name)
+    try:
+        cluster.connect(stack="other")
+    except cluster.HubUnreachable as error:
+        print(error)
+
+asyncio.run(main())
+"""
+
+
+def test_any_program_of_the_worktree_joins_its_stack(stack: Path, cli: "Cli") -> None:
+    (stack / "inner").mkdir()
+    program = [sys.executable, "-c", JOINED]
+    expected = "None 1\nguest api.2\nNone\nno hub to join: no stack is running as other\n"
+    started = subprocess.run(
+        program, cwd=stack / "inner", env=cli.environ, capture_output=True, text=True, check=False
+    )
+    assert started.stdout == expected, started.stderr
+    for verb in (["run"], ["exec", "api"]):
+        done = cli(*verb, "--", *program, cwd=stack)
+        assert done.stdout == expected, done.stderr
+    assert cli("down", cwd=stack).returncode == 0
+    done = cli("run", "--", *program, cwd=stack)
+    assert "HubUnreachable: no hub to join: no stack is running in" in done.stderr
+
+
+SECOND = """
+import asyncio
+from portweave import cluster
+
+async def main():
+    async with cluster.connect() as connection:
+        connection.route("who", lambda req: ["second", req.asker])
+        print(await connection.request("supervisor/ps") is not None, flush=True)
+        await connection.serve()
+
+asyncio.run(main())
+"""
+FIRST = """
+import asyncio, subprocess, sys
+from portweave import cluster
+
+async def main():
+    async with cluster.connect() as connection:
+        connection.route("who", lambda req: ["first", req.asker])
+        second = subprocess.Popen([sys.executable, "second.py"])
+        connection.route("kill", lambda req: second.kill())
+        await connection.serve()
+
+asyncio.run(main())
+"""
+
+
+def test_a_second_process_of_a_service_serves_beside_the_first(
+    project: Path, up: StartUp, cli: "Cli"
+) -> None:
+    (project / "Procfile").write_text("jobs: python3 first.py\n")
+    (project / "first.py").write_text(FIRST)
+    (project / "second.py").write_text(SECOND)
+    up(project).wait_for("True")
+
+    def who(count: int) -> set[str]:
+        answers = [cli("ask", "jobs.1/who", cwd=project).stdout for _ in range(count)]
+        return {json.loads(answer)[0] for answer in answers if answer}
+
+    while who(2) != {"first", "second"}:
+        pass
+    while cli("ask", "jobs/kill", cwd=project).returncode:
+        pass  # the second one has no such route
+    while who(3) != {"first"}:
+        pass

@@ -1,5 +1,6 @@
 """Clusters that programs start, with real processes."""
 
+import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -157,3 +158,87 @@ def test_sigkill_of_the_program_leaves_nothing(
     # Nobody is left to tell when the supervisor, who ends the others, has ended himself.
     eventually(lambda: all(has_ended(process) for process in family))
     assert stack.marked() == []
+
+
+WORKERS = """
+from portweave import cluster
+
+def api(connection):
+    connection.route("x", lambda req: req.asker)
+
+async def run(connection):
+    print("key", connection.key, connection.name, await connection.request("api/x"), flush=True)
+    try:
+        connection.route("own", print)
+    except cluster.ConfigError as error:
+        print("refused", connection.name, error.message, flush=True)
+
+hub = cluster.init(routes={"api": api, "worker": run}, count=2)
+if __name__ == "__main__":
+    hub.start()
+"""
+
+
+def test_a_worker_only_asks_and_stays_when_it_has_done_its_work(
+    start: Start, cli: "Cli", tmp_path: Path, environ: dict[str, str]
+) -> None:
+    stack = start(WORKERS)
+    stack.wait_for("all ready")
+    for name in ("worker", "worker.2"):
+        stack.wait_for(f"refused {name} ")
+        told = stack.lines_of(name)
+        assert told[0] == f"key worker {name} {name}"
+        assert "cannot be asked" in told[1]
+    # What they would do next takes no time: by the second answer it would have been done.
+    for _ in range(2):
+        rows = json.loads(cli("ps", "--json", cwd=tmp_path).stdout)["services"]
+        assert {(row["state"], row["restarts"]) for row in rows} == {("ready", 0)}
+    folder = Path(environ["XDG_STATE_HOME"]) / "portweave/stacks"
+    assert list(folder.iterdir())
+    assert stack.stop(signal.SIGTERM) == 143
+    # Each cluster has a name of its own, so what it left would never be used again.
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("call", ["hub.start()", "asyncio.run(hub.serve())"])
+def test_a_mistake_in_the_options_is_told_without_a_traceback(start: Start, call: str) -> None:
+    stack = start(
+        f"""
+import asyncio
+from portweave import cluster
+hub = cluster.init(routes={{"api": ["true"]}}, respawn="no")
+{call}
+"""
+    )
+    assert stack.wait() == 1
+    assert stack.said == (
+        "[portweave] error: respawn is True, False or a policy, not 'no' (PW1213)\n"
+        "[portweave] hint: a policy has limit, pauses or never:"
+        " {'limit': 5, 'pauses': [0.1, 1, 10]}\n"
+    )
+
+
+@pytest.mark.slow
+def test_what_is_never_started_again_leaves_the_others_alone(start: Start) -> None:
+    stack = start(
+        """
+import os
+from portweave import cluster
+
+def once(connection):
+    os._exit(3)
+
+def api(connection): ...
+
+hub = cluster.init(
+    routes={"once": {"route": once, "respawn": {"never": True}},
+            "twice": {"route": once, "respawn": {"limit": 1, "pauses": 0}}, "api": api},
+)
+if __name__ == "__main__":
+    hub.start()
+"""
+    )
+    stack.wait_for("once failed: exited with status 3")
+    stack.wait_for("gave up after 1 restart")
+    stack.wait_for("api ready")
+    assert stack.stop(signal.SIGTERM) == 143

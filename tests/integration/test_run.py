@@ -37,6 +37,24 @@ def test_the_command_gets_the_ports_and_the_user_sees_them(
     assert (folder / "current.env").stat().st_mode & 0o777 == 0o600
 
 
+def test_the_command_finds_the_hub_of_its_worktree_only(cli: Cli, repo: Repo) -> None:
+    (root,) = repo(0)
+    define(root)
+    env = child_env(cli("run", "--", *ENV, cwd=root))
+    assert env["PORTWEAVE_SOCKET"].endswith(".sock")
+    told = {"PORTWEAVE_SOCKET": "/s", "PORTWEAVE_NAME": "web", "PORTWEAVE_TOKEN": "t"}
+    outer = {**told, "PORTWEAVE_WORKTREE": "/elsewhere", "PORTWEAVE_NAMESPACE": "main"}
+    inner = {**told, "PORTWEAVE_WORKTREE": str(root), "PORTWEAVE_NAMESPACE": "main"}
+    for given, expected in (
+        (outer, {"PORTWEAVE_SOCKET": env["PORTWEAVE_SOCKET"]}),
+        ({"PORTWEAVE_NAME": "web"}, {"PORTWEAVE_SOCKET": env["PORTWEAVE_SOCKET"]}),
+        (inner, told),
+        (told, told),
+    ):
+        found = child_env(cli("run", "--", *ENV, cwd=root, env=given))
+        assert {name: found[name] for name in told if name in found} == expected
+
+
 @pytest.mark.parametrize(
     ("words", "file"),
     [

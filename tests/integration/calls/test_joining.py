@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,10 +25,15 @@ def test_a_name_that_is_taken_is_told(place: str) -> None:
     play(place, scene)
 
 
-def test_without_a_hub_it_is_told(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_hub_it_is_told(
+    place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("PORTWEAVE_SOCKET", raising=False)
-    with pytest.raises(cluster.HubUnreachable, match="PORTWEAVE_SOCKET"):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(cluster.HubUnreachable, match="no stack is running in") as caught:
         cluster.connect()
+    assert caught.value.hints[0] == "portweave up -d starts the stack of this worktree"
 
     async def join() -> None:
         async with cluster.connect(place):
@@ -34,6 +41,23 @@ def test_without_a_hub_it_is_told(place: str, monkeypatch: pytest.MonkeyPatch) -
 
     with pytest.raises(cluster.HubUnreachable, match="no hub listens"):
         asyncio.run(join())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_concurrency": 0},
+        {"max_queue": -1},
+        {"timeout_s": "5"},
+        {"name": ""},
+        {"name": "a\n"},
+        {"name": "a/b"},
+        {"stack": "main"},
+    ],
+)
+def test_what_a_connection_cannot_be_is_told_before_it_joins(options: dict[str, Any]) -> None:
+    with pytest.raises(cluster.ConfigError):
+        cluster.connect("socket", **options)
 
 
 def test_a_blocking_program_joins_too(place: str) -> None:

@@ -1,0 +1,120 @@
+"""Join a hub from any program: a service's own, that of a stack, or one that is named by hand."""
+
+import os
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from portweave.calls.connection import Connection
+from portweave.calls.joining import NAME, SOCKET, TOKEN, join, join_blocking
+from portweave.errors import (
+    ConfigError,
+    HubUnreachable,
+    NoStackError,
+    StackUnreachableError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from portweave.calls.blocking import BlockingConnection
+
+
+@overload
+def connect(
+    socket: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+    *,
+    stack: str | None = None,
+    sync: Literal[False] = False,
+    **options: Any,
+) -> AbstractAsyncContextManager[Connection]: ...
+
+
+@overload
+def connect(
+    socket: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+    *,
+    stack: str | None = None,
+    sync: Literal[True],
+    **options: Any,
+) -> "AbstractContextManager[BlockingConnection]": ...
+
+
+def connect(
+    socket: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+    *,
+    stack: str | None = None,
+    sync: bool = False,
+    **options: Any,
+) -> """(
+    AbstractAsyncContextManager[Connection] | AbstractContextManager[BlockingConnection]
+)""":
+    """Join the hub for as long as a context lasts.
+
+    Without `socket` and `stack` it is the hub of the stack or cluster that started this process;
+    if none did, that of the stack of the worktree that the working directory lies in.
+
+    Args:
+        socket: Path of the hub's socket.
+        name: A free name of your own. By default a process that portweave started has the name of
+            its service, beside the service's other processes, and any other has none: it only asks.
+        stack: The stack, as `[PROJECT/]NAMESPACE`.
+        sync: Whether to give a connection that blocks: `with connect(sync=True) as connection:`.
+        options: As of `Connection`.
+
+    Raises:
+        ConfigError: The name or an option cannot be used, or there are two hubs to join.
+        HubUnreachable: There is no hub; of one that does not listen, when entered.
+        NameTaken: When entered: the name is not free.
+        PortweaveError: Which stack it is cannot be told.
+    """
+    if socket is not None and stack is not None:
+        raise ConfigError("connect joins one hub: give it a socket or a stack")
+    path, own_name, token = _whereabouts(socket, name, stack, os.environ)
+    connection = Connection(own_name, **options)
+    if sync:
+        return join_blocking(path, connection, token)
+    return join(path, connection, token)
+
+
+def _whereabouts(
+    socket: str | os.PathLike[str] | None,
+    name: str | None,
+    stack: str | None,
+    environ: "Mapping[str, str]",
+) -> tuple[str, str | None, str | None]:
+    """Path of the hub's socket, our name there, and what proves it."""
+    if socket is not None:
+        return os.fspath(socket), name, None
+    path = environ.get(SOCKET)
+    if stack is None and path:
+        own_name, token = environ.get(NAME), environ.get(TOKEN)
+        if own_name and name in (None, own_name):
+            return path, own_name, token
+        # `portweave run` tells where a stack listens, whether it runs or not.
+        if own_name or os.path.exists(path):
+            return path, name, None
+    return _socket_of(stack, environ), name, None
+
+
+def _socket_of(stack: str | None, environ: "Mapping[str, str]") -> str:
+    from portweave.client import Client, stack_at
+
+    try:
+        record = stack_at(stack, os.path.realpath("."), environ)
+        # One that has just begun may not listen yet: this waits for it.
+        Client(record).close()
+    except (NoStackError, StackUnreachableError) as error:
+        raise HubUnreachable(
+            f"no hub to join: {error.message}",
+            hint=(
+                "portweave up -d starts the stack of this worktree",
+                "connect(stack='PROJECT/NAMESPACE') names another, connect(socket) any hub",
+            ),
+        ) from None
+    except UsageError as error:
+        raise ConfigError(error.message, hint=error.hints) from None
+    return record.socket
