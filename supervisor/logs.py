@@ -204,12 +204,20 @@ class View:
             self._out.put(_CLEAR_LINE + line)
             self._status = line
 
-    def hold(self) -> None:
-        """Show nothing more until `release`; what is still to be written makes `idle` false."""
-        if self._held is None:
-            self.status("")
-            self._end_open_line()
-            self._held = HeldOutput(_HELD_BYTES)
+    def hold(self, text: str) -> None:
+        """Say a last thing, and show nothing more until `release`.
+
+        What waits for the reader is shown then, too. What is being written makes `idle` false.
+        """
+        if self._held is not None:
+            return
+        waiting = self._out.take_back()
+        self.status("")
+        self._end_open_line()
+        self.say(text)
+        self._held = HeldOutput(_HELD_BYTES)
+        for piece in waiting:
+            self._held.put(piece)
 
     @property
     def idle(self) -> bool:

@@ -73,6 +73,16 @@ class Outlet:
             self._put_bytes += sum(map(len, pieces))
             self._queue.put(pieces)
 
+    def take_back(self) -> list[bytes]:
+        """Take out what has been put in and is not being written yet."""
+        taken: list[bytes] = []
+        with contextlib.suppress(Empty):
+            while (pieces := self._queue.get_nowait()) is not None:
+                taken += pieces
+        self._put_bytes -= sum(map(len, taken))
+        self._loop.call_soon(self._tell_room)
+        return taken
+
     async def room(self) -> None:
         """Wait until the queue is no longer full."""
         while self.full and not self.broken:

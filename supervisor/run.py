@@ -370,8 +370,7 @@ class Stack:
             self.chronicle.tell_states()
         elif number == signal.SIGTSTP:
             # If we stopped, the services would wait for us as soon as their pipes are full.
-            self.view.say("the services go on in the background; fg comes back to them")
-            self.view.hold()
+            self.view.hold("the services go on in the background; fg comes back to them")
             self._tell_held(time.monotonic() + HOLD_S)
         elif number == signal.SIGCONT:
             self.view.release()
