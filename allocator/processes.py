@@ -29,19 +29,6 @@ def started_at(pid: int) -> str | None:
         return None
 
 
-def age_s(start: str) -> float:
-    """How many seconds ago a process began, of which `started_at` told; 0 if that is not known."""
-    import time
-
-    try:
-        if not HAS_PROC:
-            return max(0.0, time.time() - float(start))
-        began_s = int(start) / os.sysconf("SC_CLK_TCK")
-    except ValueError:
-        return 0.0
-    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - began_s)
-
-
 def parent_of(pid: int) -> int:
     """A process's parent; 0 where there is none, or it cannot be seen."""
     if HAS_PROC:

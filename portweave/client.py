@@ -7,15 +7,15 @@ nothing is imported that the question does not need.
 import _socket
 import os
 import time
-from errno import ECONNREFUSED, ENOENT
+from errno import ECONNREFUSED, ECONNRESET, ENOENT
 
 from portweave.allocator.jsontext import compact, is_list, is_object
-from portweave.allocator.processes import age_s
 from portweave.allocator.stackmarks import place_mark
 from portweave.errors import (
     NoStackError,
     OtherProtocolError,
     PortweaveError,
+    StackGoneError,
     StackStandsStillError,
     StackUnreachableError,
     SupervisorError,
@@ -25,12 +25,16 @@ from portweave.fastjson import loads
 from portweave.supervisor.paths import (
     PROTOCOL,
     StackRecord,
+    is_held,
     is_same,
     live_stacks,
+    read_record,
     readable,
     stack_around,
+    stack_key,
     stacks_dir,
 )
+from portweave.supervisor.sockets import listener_at
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -48,55 +52,67 @@ if TYPE_CHECKING:
     N = TypeVar("N", bound=Named)
 
 _CHUNK_BYTES = 65_536
-# A supervisor listens before it starts anything; what it has to do before takes a moment.
-_LISTENS_S = 3.0
-_PAUSE_S = 0.005
-# One that lives answers at once, or says every few seconds what it waits for.
+_FIRST_PAUSE_S = 0.005
+_LONGEST_PAUSE_S = 0.1
+# One that lives answers at once, or says every few seconds what it waits for. On a busy machine it
+# may take a while to listen, and it looks every few seconds whether its socket is still there.
 PATIENCE_S = 15.0
+# Why nobody can connect for now, connect(2); the rest does not pass by itself.
+_PASSES = {
+    ENOENT: "its control socket is not there; it is starting, or puts the socket back",
+    ECONNREFUSED: "nothing listens on its control socket yet; it is starting, or ending",
+    ECONNRESET: "it is ending",
+}
+_BUSY = "it is busy: too many clients wait for it"
+_SILENT = "it is busy: it has said nothing for {:g} s"
 
 
 class Client:
     """A connection to a supervisor.
 
     Args:
-        record: Of its stack; one that has just begun is waited for.
-        listens_s: The age to which that is so.
+        record: Of its stack.
+        patience_s: How long one that lives is waited for: it may be starting, be busy, or be about
+            to put its socket back.
 
     Raises:
+        StackGoneError: It has ended.
         StackUnreachableError: It does not answer.
     """
 
-    def __init__(self, record: StackRecord, listens_s: float = _LISTENS_S) -> None:
+    def __init__(self, record: StackRecord, patience_s: float = PATIENCE_S) -> None:
         self.record = record
-        self._listens_s = listens_s
         self._last_id = 0
         self._rest = b""
         self._lines: list[bytes] = []
         if not record.socket:
             raise self._unreachable("it has no control socket")
-        self._socket = self._connect()
+        self._socket = self._connect(patience_s)
 
-    def _connect(self) -> _socket.socket:
-        until_s = time.monotonic() + PATIENCE_S
+    def _connect(self, patience_s: float) -> _socket.socket:
+        until_s = time.monotonic() + patience_s
+        pause_s = _FIRST_PAUSE_S
         while True:
             connecting = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-            connecting.settimeout(PATIENCE_S)
+            connecting.settimeout(patience_s)
             try:
                 connecting.connect(self.record.socket)
-            except BlockingIOError:
-                # Too many wait to be let in, connect(2): soon, unless it stands still.
+            except (BlockingIOError, TimeoutError):
                 connecting.close()
-                if time.monotonic() >= until_s:
-                    raise self._silent() from None
-                time.sleep(_PAUSE_S)
+                why = _BUSY
             except OSError as error:
                 connecting.close()
-                is_early = age_s(self.record.start) < self._listens_s and is_same(self.record)
-                if error.errno not in (ENOENT, ECONNREFUSED) or not is_early:
+                why = _PASSES.get(error.errno or 0, "")
+                if not why:
                     raise self._unreachable(error.strerror or str(error)) from error
-                time.sleep(_PAUSE_S)
             else:
                 return connecting
+            if not is_same(self.record):
+                raise StackGoneError(self.record.namespace, self.record.pid)
+            if time.monotonic() >= until_s:
+                raise self._silent(why)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def call(
         self,
@@ -176,6 +192,8 @@ class Client:
         self._socket.settimeout(PATIENCE_S)
         try:
             self._socket.sendall(compact(fields).encode("utf-8", "surrogateescape") + b"\n")
+        except ConnectionError:
+            raise StackGoneError(self.record.namespace, self.record.pid) from None
         except OSError as error:
             raise self._unreachable(error.strerror or str(error)) from error
         return self._last_id
@@ -234,21 +252,23 @@ class Client:
             except BlockingIOError:
                 raise
             except TimeoutError:
-                raise self._silent() from None
+                raise self._silent(_SILENT.format(self._socket.gettimeout())) from None
+            except ConnectionError:
+                data = b""
             except OSError as error:
                 raise self._unreachable(error.strerror or str(error)) from error
             if not data:
-                raise self._unreachable("it has ended")
+                raise StackGoneError(self.record.namespace, self.record.pid)
             *self._lines, self._rest = (self._rest + data).split(b"\n")
         message = loads(self._lines.pop(0).decode("utf-8", "surrogateescape"))
         return message if is_object(message) else {}
 
-    def _silent(self) -> PortweaveError:
+    def _silent(self, why: str) -> PortweaveError:
         from portweave.supervisor.ending import stopped_among
 
         if asleep := stopped_among(self.record.pid):
             return StackStandsStillError(self.record.namespace, asleep)
-        return self._unreachable("it is silent")
+        return self._unreachable(why)
 
     def _unreachable(self, why: str) -> StackUnreachableError:
         return StackUnreachableError(self.record.namespace, self.record.pid, why)
@@ -297,7 +317,7 @@ def stack_at(named: str | None, start: str, environ: "Mapping[str, str]") -> Sta
     folder = readable(stacks_dir(environ))
     if named is not None:
         return named_as(all_stacks(environ), named)
-    record = stack_around(folder, start, environ)
+    record = settled(folder, stack_around(folder, start, environ))
     if record is None:
         # Only where somebody would be told that there is none.
         from portweave.supervisor.knocking import restored_around
@@ -320,6 +340,35 @@ def _tell_of_replaced(record: StackRecord) -> None:
         f" {record.project}/{record.namespace} began in it; portweave down stops that stack"
     )
     print(text, file=stderr)  # noqa: T201
+
+
+def settled(
+    folder: str, record: StackRecord | None, patience_s: float = PATIENCE_S
+) -> StackRecord | None:
+    """The record of the process that runs a stack now, where another one's still lies there.
+
+    A process that takes the right to run a stack writes its record a moment later. A process that
+    ends what is left of a killed stack gives that right up soon.
+
+    Args:
+        folder: From `stacks_dir`.
+        record: Of a stack that is held.
+        patience_s: How long that moment may take.
+
+    Returns:
+        The record; None where nothing runs the stack any more.
+    """
+    if record is None or is_same(record):
+        return record
+    key = stack_key(record.root, record.namespace)
+    until_s = time.monotonic() + patience_s
+    while is_held(folder, key):
+        found = read_record(folder, key) or record
+        # A supervisor whose guardian was killed still answers.
+        if is_same(found) or time.monotonic() >= until_s or listener_at(found.socket) is not None:
+            return found
+        time.sleep(_FIRST_PAUSE_S)
+    return None
 
 
 def all_stacks(environ: "Mapping[str, str]") -> list[StackRecord]:

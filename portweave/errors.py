@@ -427,7 +427,7 @@ class StackRunningError(PortweaveError):
         super().__init__(
             f"the stack {namespace} of this worktree is running already"
             + (f" (pid {pid})" if pid else ", and its record cannot be read"),
-            hint="stop it with Ctrl-C in its terminal" + (f", or with: kill {pid}" if pid else ""),
+            hint=("portweave up without these options attaches to it", "portweave down stops it"),
             namespace=namespace,
             pid=pid,
         )
@@ -583,14 +583,29 @@ class NoStackError(PortweaveError):
 
 
 class StackUnreachableError(PortweaveError):
-    """A stack runs, but does not answer."""
+    """A stack runs, but does not answer within the time that a command waits for it."""
 
     code = "PW1002"
 
     def __init__(self, namespace: str, pid: int, why: str) -> None:
         super().__init__(
             f"the stack {namespace} runs (pid {pid}), but does not answer: {why}",
-            hint=f"kill {pid} stops it",
+            hint=("try again in a moment", "portweave logs shows what its services do meanwhile"),
+            namespace=namespace,
+            pid=pid,
+        )
+
+
+class StackGoneError(StackUnreachableError):
+    """A stack has ended since the command found it."""
+
+    code = "PW1012"
+
+    def __init__(self, namespace: str, pid: int) -> None:
+        PortweaveError.__init__(
+            self,
+            f"the stack {namespace} (pid {pid}) has just ended",
+            hint="portweave up -d starts it again",
             namespace=namespace,
             pid=pid,
         )
@@ -605,10 +620,7 @@ class RecordLostError(PortweaveError):
         super().__init__(
             f"the stack {key} runs (pid {pid}), but its record was removed from {folder},"
             " and it cannot put it back",
-            hint=(
-                f"see that {folder} can be written, then try again",
-                *((f"kill {pid} stops it",) if pid else ()),
-            ),
+            hint=f"see that {folder} can be written, then try again",
             pid=pid,
             folder=folder,
         )

@@ -12,10 +12,13 @@ from portweave.client import PATIENCE_S, Client
 from portweave.errors import (
     NotReadyError,
     PortweaveError,
+    StackGoneError,
+    StackStoppingError,
     StackUnreachableError,
+    SupervisorError,
     WaitTimeoutError,
 )
-from portweave.launch import as_json, environ_of, plan_of, proxy_port, wishes_of
+from portweave.launch import EndedError, as_json, environ_of, plan_of, proxy_port, wishes_of
 from portweave.moment import parse
 from portweave.parts import (
     files_of,
@@ -28,7 +31,7 @@ from portweave.parts import (
     whole_of,
     without,
 )
-from portweave.supervisor.paths import StackRecord, is_held, read_record, stacks_dir
+from portweave.supervisor.paths import StackRecord, is_held, is_same, read_record, stacks_dir
 from portweave.webnames import ensure_proxy
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -38,8 +41,6 @@ if TYPE_CHECKING:
     from portweave.prepare import Prepared
     from portweave.supervisor.core.plan import StackPlan
 
-# Between taking the right to run a stack and telling who has it there is a moment.
-_TELLS_S = 5.0
 # The supervisor gives a proxy that starts no longer than this.
 _NAMES_S = 10.0
 _PAUSE_S = 0.005
@@ -82,14 +83,29 @@ def _noted(row: "Mapping[str, object]") -> str:
     return f" ({', '.join(notes)})" if notes else ""
 
 
-def record_of(folder: str, key: str) -> StackRecord | None:
-    """The record of a stack that somebody runs, or is about to run; None if nobody does."""
-    until_s = time.monotonic() + _TELLS_S
-    while (record := read_record(folder, key)) is None:
-        if not is_held(folder, key) or time.monotonic() >= until_s:
+def record_of(folder: str, key: str, patience_s: float) -> StackRecord | None:
+    """The record of a stack that runs, or is about to run; None if none does.
+
+    Args:
+        folder: Where the records of stacks lie.
+        key: The stack's.
+        patience_s: How long to wait for the record of the process that holds the stack, or for the
+            end of what a killed stack has left.
+
+    Raises:
+        StackUnreachableError: Neither has come by then.
+    """
+    until_s = time.monotonic() + patience_s
+    while True:
+        record = read_record(folder, key)
+        if record is not None and is_same(record):
+            return record
+        if not is_held(folder, key):
             return None
+        if time.monotonic() >= until_s:
+            pid = record.pid if record is not None else 0
+            raise StackUnreachableError(key, pid, "what is left of the last run is being ended")
         time.sleep(_PAUSE_S)
-    return record
 
 
 def await_ready(
@@ -113,11 +129,11 @@ def await_ready(
     """
     began_s = time.monotonic()
     try:
-        record = record_of(folder, key)
+        record = record_of(folder, key, timeout_s)
         if record is None:
-            raise StackUnreachableError(key, 0, "it has ended before it began")
+            raise StackGoneError(key, 0)
         # On a busy machine what has just been started may take long to listen.
-        client = Client(record, PATIENCE_S)
+        client = Client(record, timeout_s)
         try:
             rows = _await(client, names, timeout_s)
         finally:
@@ -135,9 +151,11 @@ def join(
     prepared: "Prepared",
     plan: "StackPlan",
     names: "Sequence[str]",
-    record: StackRecord,
     *,
-    timeout_s: float | None,
+    folder: str,
+    key: str,
+    timeout_s: float,
+    follows: bool,
     plain: bool = False,
 ) -> "list[dict[str, object]]":
     """Start in a running stack what is missing of `names`; then follow it, or wait for them.
@@ -147,20 +165,35 @@ def join(
         prepared: The worktree with its ports.
         plan: Planned from that.
         names: Of the instances that are to run.
-        record: Of the stack.
-        timeout_s: How long to wait for them; None to show what they print until the stack ends.
+        folder: Where the records of stacks lie.
+        key: The stack's.
+        timeout_s: How long to wait for the stack, and for them.
+        follows: Whether to show what they print until the stack ends instead.
         plain: Whether the command line refuses colours.
 
     Returns:
         The instances, as rows of `ps`; none where it was followed.
 
     Raises:
+        EndedError: The stack has ended before anything was started in it.
         PortweaveError: As of `await_ready`.
     """
-    client, began_ns = Client(record), time.time_ns()
+    began_ns = time.time_ns()
+    client = _reached(folder, key, timeout_s)
+    record = client.record
+
+    def ask(method: str, *params: object) -> object:
+        try:
+            return client.call(method, *params)
+        except (StackGoneError, SupervisorError) as error:
+            if error.code not in (StackGoneError.code, StackStoppingError.code):
+                raise
+            _await_end(folder, key, timeout_s, error)
+            raise EndedError from None
+
     try:
         while True:
-            kept = client.call("/supervisor/origin")
+            kept = ask("/supervisor/origin")
             theirs = parts_of(kept) if is_object(kept) else []
             origin, prepared, plan = _with_names_of(theirs, origin, prepared, plan)
             if proxy_port(origin) is not None:
@@ -170,7 +203,7 @@ def join(
             if theirs and (whole := _with_wishes(theirs, origin, missing)):
                 wishes["origin"] = whole
             warnings = _check_ports(missing, prepared, record)
-            answer = client.call("/supervisor/apply", as_json(missing), wishes)
+            answer = ask("/supervisor/apply", as_json(missing), wishes)
             # Somebody else may have joined at this moment.
             if not is_stale(answer):
                 break
@@ -185,12 +218,40 @@ def join(
             say(f"{where}, with all that was asked for")
         if _differs(change):
             tell_newer(client)
-        if timeout_s is None:
+        if follows:
             _follow(client, names, plan, began_ns, plain=plain)
             return []
         return _await(client, names, timeout_s)
     finally:
         client.close()
+
+
+def _reached(folder: str, key: str, timeout_s: float) -> Client:
+    """A connection to the stack.
+
+    Raises:
+        EndedError: It has ended.
+        StackUnreachableError: It does not answer in time.
+    """
+    try:
+        record = record_of(folder, key, timeout_s)
+        if record is None:
+            raise EndedError
+        return Client(record, timeout_s)
+    except StackGoneError as error:
+        _await_end(folder, key, timeout_s, error)
+        raise EndedError from None
+
+
+def _await_end(folder: str, key: str, timeout_s: float, error: PortweaveError) -> None:
+    """Wait until nothing runs the stack; raise the error where that takes too long."""
+    until_s = time.monotonic() + timeout_s
+    if is_held(folder, key):
+        say("the stack is being stopped; it is started again when it has ended")
+    while is_held(folder, key):
+        if time.monotonic() >= until_s:
+            raise error
+        time.sleep(_PAUSE_S)
 
 
 def _with_names_of(

@@ -22,6 +22,10 @@ _POLICIES = ("no", "on-failure", "always")
 DEFAULT_TIMEOUT_S = 60.0
 
 
+class EndedError(Exception):
+    """A stack has ended before anything was started in it: it can be run anew."""
+
+
 def origin_of(args: "Args", environ: "Mapping[str, str]") -> dict[str, object]:
     """What `up` was asked for.
 

@@ -13,11 +13,14 @@ import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from errno import EACCES
 from functools import partial
 
+from portweave.allocator.files import make_folders
 from portweave.allocator.jsontext import is_list, is_object
 from portweave.errors import PortweaveError
 from portweave.supervisor.hangups import Hangups
+from portweave.supervisor.sockets import is_private
 from portweave.supervisor.tasks import Group, Within
 
 LONGEST_LINE_BYTES = 16 << 20
@@ -25,8 +28,6 @@ LONGEST_LINE_BYTES = 16 << 20
 MOST_WAITING_BYTES = 1 << 20
 # Of one connection at once.
 MOST_REQUESTS = 256
-# Between two looks whether the socket is still there.
-LOOK_PAUSE_S = 30.0
 # From the end of the stack: for what is still to be answered.
 LAST_ANSWERS_S = 0.5
 # JSON-RPC 2.0, section 5.1.
@@ -84,6 +85,8 @@ class Listener:
         self._serve = serve
         self._tasks = tasks
         self._server: asyncio.Server | None = None
+        self._bound: tuple[int, int] | None = None
+        self._is_closed = False
         self._open: set[Connection] = set()
         self._hangups: Hangups | None = None
 
@@ -99,6 +102,7 @@ class Listener:
         try:
             listening.bind(self._path)
             os.chmod(self._path, 0o600)
+            self._bound = _file_at(self._path)
             listening.setblocking(False)
         except OSError:
             listening.close()
@@ -108,17 +112,25 @@ class Listener:
             self._server.close()
         self._server = await loop.create_unix_server(self._connect, sock=listening, backlog=128)
 
-    async def keep(self) -> None:
-        """Listen again where somebody has removed the socket, until cancelled.
+    async def restore(self) -> bool:
+        """Listen again where the socket does not lie at its path any more.
 
         A session's runtime folder goes when its user logs out, though a detached stack does not.
+
+        Returns:
+            Whether that was so, and is done.
+
+        Raises:
+            OSError: There cannot be a socket now.
         """
-        while True:
-            await asyncio.sleep(LOOK_PAUSE_S)
-            if self._server is not None and not os.path.lexists(self._path):  # noqa: ASYNC240
-                with contextlib.suppress(OSError):
-                    os.makedirs(os.path.dirname(self._path), 0o700, exist_ok=True)
-                    await self.listen()
+        if self._is_closed or (self._bound is not None and _file_at(self._path) == self._bound):
+            return False
+        folder = os.path.dirname(self._path)
+        make_folders(os.path.dirname(folder))
+        if not is_private(folder):
+            raise PermissionError(EACCES, "not a folder of the user's alone", folder)
+        await self.listen()
+        return True
 
     def _connect(self) -> "Connection":
         self._met()
@@ -131,12 +143,14 @@ class Listener:
 
     async def close(self) -> None:
         """Take no more connections, answer those that are open, and remove the socket."""
+        self._is_closed = True
         if self._server is None:
             return
         self._server.close()
         self._server = None
-        with contextlib.suppress(OSError):
-            os.unlink(self._path)
+        if _file_at(self._path) == self._bound:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
         async with Within(LAST_ANSWERS_S):
             # A few turns of the loop.
             while any(connection.is_busy for connection in self._open):  # noqa: ASYNC110
@@ -352,6 +366,15 @@ class Connection(asyncio.Protocol):
         """Send what is waiting, and close."""
         if self._transport is not None:
             self._transport.close()
+
+
+def _file_at(path: str) -> tuple[int, int] | None:
+    """Which file lies at a path; None for none."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_call(line: bytes) -> bool:

@@ -57,8 +57,9 @@ SETTLE_PAUSE_S = 0.2
 HOLD_S = 0.5
 HOLD_PAUSE_S = 0.005
 REAP_PAUSE_S = 0.05
-# Between two looks whether our record is still there; whoever connects has us look at once.
-RECORD_PAUSE_S = 10.0
+# Between two looks whether record and socket are still there. Clients wait longer for a socket; a
+# client that connects has us look at the record at once.
+LOOK_PAUSE_S = 5.0
 
 
 async def run(
@@ -153,6 +154,7 @@ class Stack:
         )
         self._socket = options.socket
         self._listener: Listener | None = None
+        self._socket_lost = ""
         self.anchor = Anchor(plan.root)
         self._commands = Commands(self)
         self._exchange = Exchange(self.engine, plan.calls, self._commands.serve)
@@ -258,16 +260,14 @@ class Stack:
             await listener.listen()
         except OSError as error:
             why = f"cannot listen on {self._socket}: {error.strerror or error}"
-            self.view.say(f"{why}; ps, restart and the like will not reach this stack")
-            self._socket = ""
-        else:
-            self._listener = listener
-            tasks.start(listener.keep)
+            self.view.say(f"{why}; until it can, ps, restart and the like do not reach this stack")
+        self._listener = listener
 
     async def _keep_record(self) -> None:
         while True:
-            await asyncio.sleep(RECORD_PAUSE_S)
+            await asyncio.sleep(LOOK_PAUSE_S)
             self._restore_record()
+            await self._restore_socket()
 
     def _restore_record(self) -> None:
         """Have others find us again where somebody has removed the folder of our state."""
@@ -280,6 +280,20 @@ class Stack:
             self.chronicle.note("record not restored", error=str(error))
         else:
             self.chronicle.note("record restored")
+
+    async def _restore_socket(self) -> None:
+        """Have others reach us again where the folder of our socket was removed."""
+        if self._listener is None:
+            return
+        try:
+            if await self._listener.restore():
+                self.chronicle.note("socket restored")
+            self._socket_lost = ""
+        except OSError as error:
+            # Such as while no user is logged in; the next look may find a place for it.
+            if self._socket_lost != str(error):
+                self.chronicle.note("socket not restored", error=str(error))
+            self._socket_lost = str(error)
 
     async def _kill_when_cancelled(self) -> None:
         """An error of our own ends the services too: their tasks wait for them, shielded."""

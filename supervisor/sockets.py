@@ -1,17 +1,20 @@
 """Where a stack's control socket lies, and who listens there.
 
 In the session's runtime folder, which is emptied by whoever emptied the machine's memory, and under
-a short name, as the address of a socket has at most 104 bytes (unix(4)).
+a short name, as the address of a socket has at most 104 bytes (unix(4)). Without such a folder it
+lies in one of the user's in /tmp. Where another user has made that, it lies in the state folder,
+and where the path of that is too long, in a new folder in /tmp, which the stack's record tells.
 """
 
 import os
 import sys
 
+from portweave.allocator.leases import state_dir
 from portweave.allocator.naming import path_digest
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 LONGEST_SOCKET_BYTES = 103
 _SUFFIX = ".sock"
@@ -27,11 +30,46 @@ def socket_path(environ: "Mapping[str, str]", folder: str, key: str) -> str:
         key: From `stack_key`.
     """
     name = _name(folder, key)
-    for place in _places(environ):
+    for place in _all_places(environ):
         path = f"{place}/{name}"
-        if len(os.fsencode(path)) <= LONGEST_SOCKET_BYTES and _is_private(place, os.getuid()):
+        if len(os.fsencode(path)) <= LONGEST_SOCKET_BYTES and is_private(place):
             return path
-    return ""
+    try:
+        return f"{_make_place()}/{name}"
+    except OSError:
+        return ""
+
+
+def squatters(environ: "Mapping[str, str]", socket: str) -> list[str]:
+    """What to tell of another user's folders where a socket would have lain, a line each.
+
+    Args:
+        environ: As of `socket_path`.
+        socket: Its answer.
+    """
+    told: list[str] = []
+    for place in _places(environ):
+        if socket.startswith(f"{place}/"):
+            break
+        try:
+            owner = os.lstat(place).st_uid
+        except OSError:
+            continue
+        if owner != os.getuid():
+            told.append(
+                f"warning: {place} belongs to {_user(owner)}:"
+                f" this stack's control socket is {socket or 'nowhere'} instead"
+            )
+    return told
+
+
+def _user(uid: int) -> str:
+    import pwd
+
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+    except KeyError:
+        return f"uid {uid}"
 
 
 def sockets_of(environ: "Mapping[str, str]", folder: str, key: str) -> list[str]:
@@ -39,7 +77,7 @@ def sockets_of(environ: "Mapping[str, str]", folder: str, key: str) -> list[str]
     name = _name(folder, key)
     return [
         f"{place}/{name}"
-        for place in _places(environ)
+        for place in _all_places(environ)
         if _is_own_folder(place) and os.path.lexists(f"{place}/{name}")
     ]
 
@@ -49,16 +87,45 @@ def _name(folder: str, key: str) -> str:
 
 
 def _places(environ: "Mapping[str, str]") -> list[str]:
+    """The folders that a socket may lie in, the best first."""
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     # XDG Base Directory Specification: what is not absolute is to be ignored.
     places = [f"{runtime}/portweave"] if runtime.startswith("/") else []
-    return [*places, f"/tmp/portweave-{os.getuid()}"]  # noqa: S108 - checked where it is used
+    return [*places, _shared(), f"{state_dir(environ)}/sockets"]
+
+
+def _shared() -> str:
+    return f"/tmp/portweave-{os.getuid()}"  # noqa: S108 - checked where it is used
+
+
+def _all_places(environ: "Mapping[str, str]") -> "Iterator[str]":
+    """The same, and behind them the folders that were made because no other could be used."""
+    yield from _places(environ)
+    folder, _, name = _shared().rpartition("/")
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for found in names:
+        if found.startswith(f"{name}-"):
+            yield f"{folder}/{found}"
+
+
+def _make_place() -> str:
+    """Make such a folder, with a name that cannot have been taken before: mkdtemp(3).
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    place = f"{_shared()}-{os.urandom(6).hex()}"
+    os.mkdir(place, 0o700)
+    return place
 
 
 def all_sockets(environ: "Mapping[str, str]") -> list[str]:
     """Where control sockets of the user's stacks lie, or were left, of all state folders."""
     found: list[str] = []
-    for place in _places(environ):
+    for place in _all_places(environ):
         if _is_own_folder(place):
             found += [f"{place}/{name}" for name in os.listdir(place) if name.endswith(_SUFFIX)]
     return found
@@ -94,7 +161,8 @@ def listener_at(socket: str) -> int | None:
         connecting.close()
 
 
-def _is_private(folder: str, uid: int) -> bool:
+def is_private(folder: str) -> bool:
+    """Whether a folder is the user's alone, and can be written; it is made if it is missing."""
     try:
         os.mkdir(folder, 0o700)
     except FileExistsError:
@@ -102,11 +170,9 @@ def _is_private(folder: str, uid: int) -> bool:
     except OSError:
         return False
     try:
-        found = os.lstat(folder)
-        # S_IFDIR: a link to a folder is not one.
-        if found.st_mode & 0o170000 != 0o040000 or found.st_uid != uid:
+        if not _is_own_folder(folder):
             return False
-        if found.st_mode & 0o777 != 0o700:
+        if os.lstat(folder).st_mode & 0o777 != 0o700:
             os.chmod(folder, 0o700)
         # It may lie on a disk that is mounted for reading alone.
         return os.access(folder, os.W_OK)

@@ -45,6 +45,8 @@ is alive. A stack that runs in the foreground of another terminal ends there too
 Exit status: 0 when nothing is left, also when nothing was running; 1, naming them, when processes
 could not be ended.
 """
+# How long its socket is waited for: without it there are signals.
+_REACHED_S = 3.0
 # For one that can only be signalled: it does not tell how it goes on.
 _PATIENCE_S = 30.0
 # From its last word to the end of its guardian.
@@ -138,7 +140,7 @@ class _Ending:
         self._client: Client | None = None
         self._asked = 0
         try:
-            self._client = Client(record)
+            self._client = Client(record, _REACHED_S)
             self._asked = self._client.send("/supervisor/down", grace_s)
         except StackUnreachableError:
             # It may have no socket any more, but who runs it still listens to signals.

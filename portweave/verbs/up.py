@@ -10,6 +10,7 @@ from portweave.args import Args, Operands, Option
 from portweave.errors import StackMovedError, StackRunningError, UsageError
 from portweave.interrupts import Raised, at_end
 from portweave.launch import (
+    EndedError,
     check_profiles,
     origin_of,
     patience_s,
@@ -105,8 +106,16 @@ def run(args: Args) -> int:
     if args.flag("dry_run"):
         origin = origin_of(args, os.environ)
         return _dry_run(project_of(origin), wishes_of(origin), args)
-    if args.flag("detach"):
-        return _run_detached(args, began_s)
+    start = _run_detached if args.flag("detach") else _run_attached
+    while True:
+        try:
+            return start(args, began_s)
+        except EndedError:
+            # The stack that was to be joined was about to end, and has.
+            continue
+
+
+def _run_attached(args: Args, began_s: float) -> int:
     from portweave.allocator.processes import clear_variables
     from portweave.environment import MARKS
     from portweave.supervisor.guardian import Supervisor
@@ -237,6 +246,10 @@ class _Launch:
             hold = Hold(self.folder, self.key)
         except StackRunningError:
             if self._args.text("exit_code_from") or self._args.flag("abort_on_exit"):
+                from portweave.joining import record_of
+
+                if record_of(self.folder, self.key, self._patience_s()) is None:
+                    raise EndedError from None
                 raise
             self._settle()
             return None
@@ -271,12 +284,14 @@ class _Launch:
         from portweave.allocator.processes import started_at
         from portweave.allocator.stackmarks import place_mark
         from portweave.prepare import logs_dir
+        from portweave.supervisor.core.value import replace
         from portweave.supervisor.paths import StackRecord
-        from portweave.supervisor.sockets import socket_path
+        from portweave.supervisor.sockets import socket_path, squatters
         from portweave.supervisor.work import Options, Work
 
-        plan = self._plan
         socket = socket_path(self._environ, self.folder, self.key)
+        warnings = squatters(self._environ, socket)
+        plan = self._plan = replace(self._plan, warnings=(*self._plan.warnings, *warnings))
         hold.write(
             StackRecord(
                 pid=guardian,
@@ -354,19 +369,18 @@ class _Launch:
 
     def join(self, *, follow: bool) -> int:
         """Start what is missing in the stack that runs; attach to it, or return."""
-        from portweave.joining import join, record_of
+        from portweave.joining import join
 
-        record = record_of(self.folder, self.key)
-        if record is None:
-            raise StackRunningError(self.key, 0)
         with Raised():
             rows = join(
                 self._origin,
                 self._prepared,
                 self._plan,
                 self._started,
-                record,
-                timeout_s=None if follow else self._patience_s(),
+                folder=self.folder,
+                key=self.key,
+                timeout_s=self._patience_s(),
+                follows=follow,
                 plain=self._args.flag("no_color"),
             )
         return 0 if follow else self._show(rows)

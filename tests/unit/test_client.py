@@ -1,18 +1,19 @@
-"""How long a supervisor that does not listen yet is waited for."""
+"""How a supervisor is reached, and what is said where it is not."""
 
 import os
 import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from portweave.allocator.processes import started_at
 from portweave.client import Client
-from portweave.errors import StackUnreachableError
+from portweave.errors import StackGoneError, StackUnreachableError
 from portweave.supervisor.paths import StackRecord
 
 
@@ -34,15 +35,7 @@ def record() -> Iterator[StackRecord]:
     shutil.rmtree(folder)
 
 
-def test_one_that_has_just_begun_may_take_its_time(
-    record: StackRecord, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def age_s(_start: str) -> float:
-        return 5.0
-
-    monkeypatch.setattr("portweave.client.age_s", age_s)
-    with pytest.raises(StackUnreachableError):
-        Client(record)
+def test_one_that_lives_is_waited_for(record: StackRecord) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
 
         def listen() -> None:
@@ -53,3 +46,66 @@ def test_one_that_has_just_begun_may_take_its_time(
         late.start()
         Client(record, 10.0).close()
         late.join()
+
+
+def bind(path: str) -> None:
+    """Leave a socket behind at which nothing listens."""
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(path)
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [
+        pytest.param(lambda _: None, "its control socket is not there", id="no socket"),
+        pytest.param(bind, "nothing listens on its control socket", id="nothing listens"),
+        pytest.param(os.mkdir, "nothing listens on its control socket", id="a folder"),
+    ],
+)
+def test_why_it_cannot_be_reached_is_named_and_no_end_of_it_is_advised(
+    record: StackRecord, before: Callable[[str], None], reason: str
+) -> None:
+    before(record.socket)
+    with pytest.raises(StackUnreachableError, match=reason) as caught:
+        Client(record, 0.02)
+    assert caught.value.code == "PW1002"
+    assert "kill" not in "".join(caught.value.hints)
+
+
+def test_one_that_takes_no_more_in_is_called_busy(record: StackRecord) -> None:
+    with socket.socket(socket.AF_UNIX) as listening, ExitStack() as waiting:
+        listening.bind(record.socket)
+        # listen(2): with this backlog one connection waits.
+        listening.listen(0)
+        waiting.enter_context(closing(Client(record)))
+        with pytest.raises(StackUnreachableError, match="it is busy: too many clients wait"):
+            Client(record, 0.02)
+
+
+def test_one_that_is_silent_is_called_busy(record: StackRecord) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(record.socket)
+        listening.listen()
+        client = Client(record)
+        with pytest.raises(StackUnreachableError, match="busy: it has said nothing for"):
+            client.call("/supervisor/ps", patience_s=0.02)
+        client.close()
+
+
+def test_one_that_has_ended_is_not_waited_for(record: StackRecord) -> None:
+    record.start = "1"
+    with pytest.raises(StackGoneError, match="has just ended") as caught:
+        Client(record)
+    assert caught.value.code == "PW1012"
+
+
+def test_one_that_ends_instead_of_answering_has_ended(record: StackRecord) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(record.socket)
+        listening.listen()
+        client = Client(record)
+        asked = client.send("/supervisor/ps")
+        listening.accept()[0].close()
+        with pytest.raises(StackGoneError):
+            client.answer(asked)
+        client.close()

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pwd
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from portweave.allocator.processes import age_s, started_at
+from portweave.allocator.processes import started_at
 from portweave.cli import main
 from portweave.client import named_as
 from portweave.errors import NoStackError, StackRunningError, StateUnwritableError, UsageError
+from portweave.supervisor import sockets
 from portweave.supervisor.neighbours import Neighbours
 from portweave.supervisor.paths import (
     Hold,
@@ -25,7 +27,13 @@ from portweave.supervisor.paths import (
     stack_around,
     stack_key,
 )
-from portweave.supervisor.sockets import LONGEST_SOCKET_BYTES, socket_path
+from portweave.supervisor.sockets import (
+    LONGEST_SOCKET_BYTES,
+    all_sockets,
+    socket_path,
+    sockets_of,
+    squatters,
+)
 from portweave.supervisor.tribe import Seen
 
 Live = Callable[..., StackRecord]
@@ -233,6 +241,63 @@ def test_a_folder_of_somebody_else_is_not_used(
     assert not found.startswith(str(tmp_path))
 
 
+@pytest.fixture
+def short() -> Iterator[str]:
+    """A folder with a short path."""
+    with tempfile.TemporaryDirectory(prefix="pw-") as name:
+        yield name
+
+
+def test_where_the_shared_folder_is_another_users_it_lies_with_the_state(
+    short: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    squatted = f"{short}/squatted"
+    monkeypatch.setattr(sockets, "_shared", lambda: squatted)
+    # A file of that name stands in for a folder that is not ours.
+    Path(squatted).touch()
+    environ = {"XDG_STATE_HOME": short}
+    folder = f"{short}/portweave/stacks"
+    Path(short, "portweave").mkdir()
+    found = socket_path(environ, folder, "main-1234")
+    assert Path(found).parent == Path(short, "portweave/sockets")
+    assert sockets_of(environ, folder, "main-1234") == []
+    Path(found).touch()
+    assert sockets_of(environ, folder, "main-1234") == [found]
+
+
+def test_where_that_path_is_too_long_it_lies_in_a_new_folder_which_is_found_again(
+    short: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    squatted = f"{short}/squatted"
+    monkeypatch.setattr(sockets, "_shared", lambda: squatted)
+    Path(squatted).touch()
+    state = Path(short, "long" * 30)
+    (state / "portweave").mkdir(parents=True)
+    environ = {"XDG_STATE_HOME": str(state)}
+    first = Path(socket_path(environ, "/state", "main-1234"))
+    assert first.parent.parent == Path(short)
+    assert first.parent.stat().st_mode & 0o777 == 0o700
+    # There is one of them for all stacks.
+    assert Path(socket_path(environ, "/state", "main-5678")).parent == first.parent
+    first.touch()
+    assert list(all_sockets(environ)) == [str(first)]
+
+
+def test_the_user_who_has_a_folder_is_named(short: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Path(short, "portweave")
+    place.mkdir()
+    environ = {"XDG_RUNTIME_DIR": short}
+    assert squatters(environ, f"{place}/a.sock") == []
+    owner = place.stat().st_uid
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)
+    [warning] = squatters(environ, f"{sockets._shared()}/a.sock")
+    user = pwd.getpwuid(owner).pw_name
+    assert warning == (
+        f"warning: {place} belongs to {user} (uid {owner}):"
+        f" this stack's control socket is {sockets._shared()}/a.sock instead"
+    )
+
+
 def test_a_folder_that_its_owner_may_not_write_is_mended_or_passed_over(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
@@ -276,14 +341,6 @@ def test_a_link_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "portweave").symlink_to(tmp_path / "away")
     found = socket_path({"XDG_RUNTIME_DIR": str(tmp_path)}, "/state", "main-1234")
     assert not found.startswith(str(tmp_path))
-
-
-def test_ages() -> None:
-    start = started_at(os.getpid())
-    assert start is not None
-    assert 0 <= age_s(start) < 3600 * 24
-    assert age_s("") == age_s("nonsense") == 0.0
-    assert (started_at(1) is None) or age_s(started_at(1) or "") >= age_s(start)
 
 
 def seen(pid: int, parent: int, start: float = 5.0) -> Seen:
