@@ -11,14 +11,12 @@ from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-import httptools
-
 from portweave.supervisor.core import pages
 from portweave.supervisor.core.headcache import HEAD_END, MOST_BYTES, HeadCache
-from portweave.supervisor.core.heads import From, Refusal, Request, read_request
+from portweave.supervisor.core.heads import From, Refusal, Request
 from portweave.supervisor.peer import is_own
 from portweave.supervisor.proxy.exchange import Exchange
-from portweave.supervisor.proxy.wire import HEAD_BYTES, MOST_FIELDS, TooManyFieldsError
+from portweave.supervisor.proxy.requestparser import RequestError, RequestParser
 from portweave.supervisor.quickloop import Express
 
 if TYPE_CHECKING:
@@ -89,9 +87,7 @@ class Client(Express):
         "_came",
         "_desk",
         "_exchange",
-        "_fields",
         "_hall",
-        "_is_between",
         "_is_full",
         "_is_own",
         "_origin",
@@ -99,9 +95,6 @@ class Client(Express):
         "_phase",
         "_requests",
         "_rest",
-        "_skips_head",
-        "_unparsed",
-        "_url",
         "_waiting",
         "since_s",
     )
@@ -113,19 +106,13 @@ class Client(Express):
         self._requests = hall.requests
         self.since_s = 0.0
         # Made for the first request: many connections never send one.
-        self._parser: httptools.HttpRequestParser | None = None
+        self._parser: RequestParser | None = None
         self._phase = Phase.REQUESTS
         self._exchange: Exchange | None = None
         # Exchanges whose turn has not come.
         self._waiting: deque[Exchange] | None = None
-        self._url = b""
-        self._fields: Fields = []
-        self._unparsed = 0
-        # Whether the next byte is the first one of a message.
-        self._is_between = True
         # Behind a request to change the protocol: a request, or that protocol.
         self._rest: bytes | None = None
-        self._skips_head = False
         # Whether too much waits to be sent.
         self._is_full = False
         self._came: From | None = None
@@ -171,8 +158,8 @@ class Client(Express):
             if waited_s > LINGER_S:
                 # What is still to be sent is.
                 self.close()
-        elif self._unparsed and waited_s > HEAD_S:
-            self._refuse(408, "it took too long to arrive")
+        elif self._parser is not None and self._parser.is_waiting and waited_s > HEAD_S:
+            self._refuse(Refusal(408, "it took too long to arrive"))
             self._advance()
         elif waited_s > IDLE_S:
             self.close()
@@ -206,47 +193,34 @@ class Client(Express):
     def _parse(self, data: bytes) -> None:
         parser = self._parser
         if parser is None:
-            parser = self._parser = httptools.HttpRequestParser(self)
-        is_first = self._is_between and self._exchange is None
-        if not self._unparsed and self._exchange is None:
+            parser = self._parser = RequestParser(self)
+        is_first = parser.is_between and self._exchange is None
+        if self._exchange is None and not parser.is_waiting:
             self.since_s = time.monotonic()
-        self._unparsed += len(data)
-        while True:
-            try:
-                parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                self._parser = None
-                again = self._take_upgrade(data[upgrade.args[0] :])
-                if again is not None:
-                    self._parser = parser = httptools.HttpRequestParser(self)
-                    data, is_first = again, False
-                    continue
-            except httptools.HttpParserInvalidMethodError:
-                self._refuse(501, "its method is not known")
-            except httptools.HttpParserCallbackError as error:
-                if not isinstance(error.__context__, TooManyFieldsError):
-                    raise
-                self._refuse(431, "its head is too long")
-            except (httptools.HttpParserError, httptools.HttpParserInvalidURLError) as error:
-                self._refuse(400, f"it is not HTTP/1.1 ({error})")
-            else:
-                if self._unparsed > HEAD_BYTES:
-                    self._refuse(431, "its head is too long")
-                elif is_first:
-                    self._keep(data)
-            break
+        try:
+            rest = parser.feed(data)
+            while rest is not None:
+                is_first = False
+                rest = self._take_change(parser, rest)
+        except RequestError as error:
+            self._refuse(error.refusal)
+        else:
+            if is_first:
+                self._keep(data)
         self._advance()
 
     def _recall(self, data: bytes) -> Request | None:
         """A request that is known."""
-        if self._is_between and self._exchange is None and len(data) <= MOST_BYTES:
+        parser = self._parser
+        is_between = parser is None or parser.is_between
+        if is_between and self._exchange is None and len(data) <= MOST_BYTES:
             return self._requests.find((self._origin or self._find_origin(), data))
         return None
 
     def _keep(self, data: bytes) -> None:
         """Know this request from now on, if it is a plain one, and nothing is behind its head."""
         exchange = self._exchange
-        if exchange is None or not exchange.is_plain or not self._is_between:
+        if exchange is None or not exchange.is_plain or self._rest is not None:
             return
         if data.find(HEAD_END) == len(data) - len(HEAD_END) and len(data) <= MOST_BYTES:
             assert isinstance(exchange.request, Request)
@@ -261,7 +235,6 @@ class Client(Express):
         rest, self._rest = self._rest, None
         if rest is not None and self.transport is not None:
             self._parser = None
-            self._is_between = True
             self.resume()
             self._parse(rest)
 
@@ -296,53 +269,17 @@ class Client(Express):
 
     # What the parser calls. It may be several requests ahead.
 
-    def on_message_begin(self) -> None:
-        """A message begins."""
-        self._url = b""
-        self._fields = []
-        self._is_between = False
-
-    def on_url(self, url: bytes) -> None:
-        """A piece of the target."""
-        self._url += url
-
-    def on_header(self, name: bytes, text: bytes) -> None:
-        """A field of a head, or behind a body."""
-        fields = self._fields
-        if len(fields) >= MOST_FIELDS:
-            raise TooManyFieldsError
-        fields.append((name, text))
-
-    def on_headers_complete(self) -> None:
-        """The head is complete."""
-        parser = self._parser
-        assert parser is not None
-        fields, self._fields = self._fields, []
-        self._unparsed = 0
-        if self._skips_head:
-            self._skips_head = False
-            return
-        request = read_request(
-            parser.get_method(),
-            self._url,
-            fields,
-            parser.get_http_version(),
-            self.came,
-            keep_alive=parser.should_keep_alive(),
-        )
+    def begin_request(self, request: Request | Refusal) -> None:
+        """The head of a request has come."""
         self._add(Exchange(self, self._desk, request))
 
-    def on_body(self, data: bytes) -> None:
-        """A piece of the body."""
-        self._unparsed = 0
+    def take_body(self, data: bytes) -> None:
+        """A piece of its body has come."""
         self._newest().take_request_body(data)
 
-    def on_message_complete(self) -> None:
-        """The message is complete."""
-        self._unparsed = 0
-        self._is_between = True
-        fields, self._fields = self._fields, []
-        self._newest().end_request(fields)
+    def end_request(self, trailers: "Fields") -> None:
+        """All of it has come."""
+        self._newest().end_request(trailers)
 
     def _add(self, exchange: Exchange) -> None:
         if self._exchange is None:
@@ -357,31 +294,30 @@ class Client(Express):
         assert exchange is not None
         return exchange
 
-    def _take_upgrade(self, rest: bytes) -> bytes | None:
+    def _take_change(self, parser: RequestParser, rest: bytes) -> bytes | None:
         """A request that asks for another protocol has come, and what stands behind it.
 
-        Returns:
-            What another parser is to read; None where the service is to answer first.
+        Raises:
+            RequestError: What stands there is to be its body, and is none.
         """
         newest = self._newest()
         head = newest.as_plain()
-        if head is None:
-            newest.end_request([])
-            self._rest = rest
-            return None
-        # It is one of HTTP after all: the parser, which stops there, reads its body from here.
-        self._skips_head = True
-        return head + rest
+        if head is not None:
+            # It is one of HTTP after all.
+            return parser.go_on(head, rest)
+        newest.end_request([])
+        self._rest = rest
+        return None
 
-    def _refuse(self, status: int, why: str) -> None:
+    def _refuse(self, refusal: Refusal) -> None:
         """Take no further request: what comes from now on is not understood."""
         self._parser = None
         newest = self._waiting[-1] if self._waiting else self._exchange
         if newest is not None and not newest.is_request_complete:
             # Its body is damaged.
-            newest.refuse(Refusal(status, why))
+            newest.refuse(refusal)
         else:
-            self._add(Exchange(self, self._desk, Refusal(status, why)))
+            self._add(Exchange(self, self._desk, refusal))
         self._rest = self._rest or b""
 
     def _advance(self) -> None:

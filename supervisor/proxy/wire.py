@@ -9,8 +9,15 @@ HELD_BYTES = 1 << 18
 MOST_FIELDS = 1000
 
 
-class TooManyFieldsError(ValueError):
+class HeadTooLongError(ValueError):
+    """A head has more bytes than anybody needs."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a head has more than {HEAD_BYTES} bytes")
+
+
+class TooManyFieldsError(HeadTooLongError):
     """A head has more fields than anybody needs."""
 
     def __init__(self) -> None:
-        super().__init__(f"a head has more than {MOST_FIELDS} fields")
+        ValueError.__init__(self, f"a head has more than {MOST_FIELDS} fields")
