@@ -79,10 +79,12 @@ class Refusal:
     Attributes:
         status: As 400.
         why: What is wrong with it, in words.
+        is_head: Whether it is one by HEAD, to which an answer has no body.
     """
 
     status: int
     why: str
+    is_head: bool = False
 
 
 class Request:

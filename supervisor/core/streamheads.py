@@ -9,9 +9,9 @@ from base64 import b64encode
 from collections.abc import Iterable
 from hashlib import sha1
 
+from portweave.supervisor.core.headlimits import TOO_LONG
 from portweave.supervisor.core.heads import Fields, From, Refusal, Request, read_request
 
-MOST_FIELDS = 1000
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TARGET = re.compile(rb"[\x21-\x7e\x80-\xff]+")
 _NOT_TEXT = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -34,6 +34,14 @@ def read_stream(
         key: For the handshake of a WebSocket (RFC 6455, section 4.1), should it ask for one.
         has_body: Whether more than the head comes.
     """
+    fields = list(fields)
+    found = _read_stream(fields, came, key, has_body=has_body)
+    if isinstance(found, Refusal) and (b":method", b"HEAD") in fields:
+        return Refusal(found.status, found.why, is_head=True)
+    return found
+
+
+def _read_stream(fields: Fields, came: From, key: bytes, *, has_body: bool) -> Request | Refusal:
     pseudo: dict[bytes, bytes] = {}
     passed: Fields = []
     for name, text in fields:
@@ -41,10 +49,10 @@ def read_stream(
             pseudo[name] = text
         elif not _is_field(name, text):
             return Refusal(400, "a field of its head is not one")
+        elif name == TOO_LONG:
+            return Refusal(431, "its head is too long")
         elif name not in _OF_CONNECTIONS:
             passed.append((name, text))
-    if len(passed) > MOST_FIELDS:
-        return Refusal(431, "its head is too long")
     method, path = pseudo.get(b":method", b""), pseudo.get(b":path", b"")
     if not _TOKEN.fullmatch(method):
         return Refusal(400, "its method is not one")
@@ -72,9 +80,12 @@ def read_stream(
     return read_request(method, path, passed, "1.1", came, keep_alive=True)
 
 
-def read_trailers(fields: Iterable[tuple[bytes, bytes]]) -> Fields:
+def read_trailers(fields: Iterable[tuple[bytes, bytes]]) -> Fields | Refusal:
     """Those of the fields behind a body that may be passed on."""
-    return [(name, text) for name, text in fields if _is_field(name, text)][:MOST_FIELDS]
+    found = [(name, text) for name, text in fields if _is_field(name, text)]
+    if any(name == TOO_LONG for name, _ in found):
+        return Refusal(431, "what stands behind its body is too long")
+    return found
 
 
 def _is_field(name: bytes, text: bytes) -> bool:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import httptools
 
 from portweave.supervisor.core.headcache import HEAD_END, MOST_BYTES, HeadCache, Whole
-from portweave.supervisor.proxy.wire import ANSWER_HEAD_BYTES, MOST_FIELDS, TooManyFieldsError
+from portweave.supervisor.core.headlimits import MOST_FIELDS
+from portweave.supervisor.proxy.wire import ANSWER_HEAD_BYTES, TooManyFieldsError
 from portweave.supervisor.quickloop import Express
 
 if TYPE_CHECKING:

@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 import httptools
 
 from portweave.supervisor.core.headcache import HEAD_END
+from portweave.supervisor.core.headlimits import HEAD_BYTES, MOST_FIELDS
 from portweave.supervisor.core.heads import Framing, Refusal, Request, read_request
 from portweave.supervisor.core.requeststart import STAND_IN, read_method
-from portweave.supervisor.proxy.wire import (
-    HEAD_BYTES,
-    MOST_FIELDS,
-    HeadTooLongError,
-    TooManyFieldsError,
-)
+from portweave.supervisor.proxy.wire import HeadTooLongError, TooManyFieldsError
 
 if TYPE_CHECKING:
     from portweave.supervisor.core.heads import Fields, From

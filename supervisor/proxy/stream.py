@@ -156,6 +156,12 @@ class Stream:
             self.exchange.end_request(trailers)
             self.exchange.advance()
 
+    def refuse_end(self, refusal: Refusal) -> None:
+        """What stands behind the request's body cannot be passed on."""
+        self.is_asked = True
+        if not self.is_over:
+            self.exchange.refuse(refusal)
+
     def send_some(self, h2: "H2Connection") -> int | None:
         """Send as much as fits into one frame; how much that was, None where there is no room.
 
@@ -248,6 +254,8 @@ class Stream:
         html, body_wanted = False, True
         if isinstance(request, Request):
             html, body_wanted = request.wants_html, request.method != b"HEAD"
+        else:
+            body_wanted = not request.is_head
         answer = pages.render(page, html=html, body_wanted=body_wanted)
         head, end, body = answer.partition(b"\r\n\r\n")
         self.send_head(stream_head(head + end))

@@ -32,12 +32,13 @@ from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
 from portweave.supervisor.core.bucket import Bucket
-from portweave.supervisor.core.heads import From
+from portweave.supervisor.core.headlimits import HEAD_BYTES, MOST_FIELDS
+from portweave.supervisor.core.heads import From, Refusal
 from portweave.supervisor.core.streamheads import read_stream, read_trailers
 from portweave.supervisor.peer import is_own
 from portweave.supervisor.proxy.client import IDLE_S
+from portweave.supervisor.proxy.headdecoder import HeadDecoder
 from portweave.supervisor.proxy.stream import Stream
-from portweave.supervisor.proxy.wire import HEAD_BYTES
 from portweave.supervisor.quickloop import READ_BYTES, shared_buffer
 
 if TYPE_CHECKING:
@@ -72,12 +73,14 @@ class Streams(asyncio.BufferedProtocol):
         self._hall = hall
         self._transport: asyncio.Transport | None = None
         self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding=False))
+        self._h2.decoder = HeadDecoder()
         self._h2.local_settings = Settings(
             client=False,
             initial_values={
                 SettingCodes.MAX_CONCURRENT_STREAMS: MOST_STREAMS,
                 SettingCodes.INITIAL_WINDOW_SIZE: STREAM_BYTES,
-                SettingCodes.MAX_HEADER_LIST_SIZE: HEAD_BYTES,
+                # By this measure a field counts 32 bytes more: RFC 9113, section 6.5.2.
+                SettingCodes.MAX_HEADER_LIST_SIZE: HEAD_BYTES + 32 * MOST_FIELDS,
                 SettingCodes.ENABLE_CONNECT_PROTOCOL: 1,
             },
         )
@@ -186,9 +189,7 @@ class Streams(asyncio.BufferedProtocol):
             case RequestReceived():
                 self._take_request(event)
             case TrailersReceived():
-                stream = self._streams.get(event.stream_id or 0)
-                if stream is not None:
-                    stream.take_end(read_trailers(_pairs(event.headers)))
+                self._take_trailers(event)
             case StreamEnded():
                 stream = self._streams.get(event.stream_id or 0)
                 if stream is not None:
@@ -226,6 +227,16 @@ class Streams(asyncio.BufferedProtocol):
         if not has_body or stream.is_tunnel_to_be:
             stream.exchange.end_request([])
         stream.exchange.advance()
+
+    def _take_trailers(self, event: TrailersReceived) -> None:
+        stream = self._streams.get(event.stream_id or 0)
+        if stream is None:
+            return
+        trailers = read_trailers(_pairs(event.headers))
+        if isinstance(trailers, Refusal):
+            stream.refuse_end(trailers)
+        else:
+            stream.take_end(trailers)
 
     def _take_data(self, event: DataReceived) -> None:
         number, length = event.stream_id or 0, event.flow_controlled_length or 0

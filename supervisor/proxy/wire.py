@@ -1,12 +1,11 @@
 """What both sides of the proxy share: limits."""
 
-# The longest head, and the longest run of bytes that are no body within one.
-HEAD_BYTES = 1 << 16
+from portweave.supervisor.core.headlimits import HEAD_BYTES, MOST_FIELDS
+
+# The longest head of an answer, and the longest run of bytes that are no body within one.
 ANSWER_HEAD_BYTES = 1 << 18
 # What is kept of a body, or of a protocol that is to follow, until it can be passed on.
 HELD_BYTES = 1 << 18
-# How many fields a head, or what stands behind a body, may have.
-MOST_FIELDS = 1000
 
 
 class HeadTooLongError(ValueError):

@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Callable
 
+import pytest
 from h2.errors import ErrorCodes
 
+from portweave.supervisor.core.headlimits import HEAD_BYTES
 from portweave.supervisor.proxy.stream import HIGH_BYTES
-from tests.proxies import Caller, Held, Service
+from tests.proxies import Caller, Held, Proxy, Service, Silent
 from tests.secureproxies import Secure
 
 
@@ -143,3 +145,55 @@ def test_a_client_may_not_have_too_many_streams(
     with tls_proxy(a=service(serve).port).streams() as caller:
         caller.h2.remote_settings.max_concurrent_streams = 1000
         assert caller.overdo(caller.ask, 200) != 0
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("count", [17, 220])
+def test_a_long_head_is_refused_on_its_stream(
+    service: Callable[..., Service], tls_proxy: Callable[..., Secure], method: str, count: int
+) -> None:
+    behind = service()
+    with tls_proxy(a=behind.port).streams() as caller:
+        before = caller.ask("/1", ("x-known", "to the table"))
+        body = b"hello" if method == "POST" else None
+        fields = [("x-long", "a" * 4000)] * count
+        long = caller.ask("/2", *fields, ("x-late", "1"), method=method, body=body)
+        found = caller.answer(long)
+        assert (found.status, bool(found.body)) == (431, method != "HEAD")
+        assert caller.answer(before).status == 200
+        # The table of heads is in step: this one refers to what the long one has put there.
+        after = caller.answer(caller.ask("/3", ("x-known", "to the table"), ("x-late", "1")))
+        assert b"\r\nx-known: to the table\r\nx-late: 1\r\n" in after.body
+    assert len(behind.seen) == 2
+
+
+def test_what_stands_behind_a_body_may_be_too_long(
+    service: Callable[..., Service], tls_proxy: Callable[..., Secure]
+) -> None:
+    silent = Silent()
+    with tls_proxy(a=service(silent).port, b=service().port).streams() as caller:
+        trailers = {f"x-{n}": "7" * 4000 for n in range(17)}
+        long = caller.ask(method="POST", body=b"hello", trailers=trailers)
+        assert caller.answer(long).status == 431
+        assert silent.is_over.wait(10)
+        assert caller.end is None
+
+
+def test_the_limits_of_heads_are_the_same_on_all_ways_in(
+    service: Callable[..., Service], tls_proxy: Callable[..., Secure], proxy: Callable[..., Proxy]
+) -> None:
+    behind = service()
+    secure, plain = tls_proxy(a=behind.port), proxy(a=behind.port)
+    fields = [(f"x-{n}", "a" * 4000) for n in range(16)]
+    head = "GET / HTTP/1.1\r\nhost: a.localhost\r\n"
+    head += "".join(f"{name}: {text}\r\n" for name, text in fields)
+    for size, status in ((HEAD_BYTES, 200), (HEAD_BYTES + 1, 431)):
+        last = "a" * (size - len(head) - len("x: \r\n\r\n"))
+        for caller in (plain.connect(), secure.secure()):
+            with caller:
+                caller.send(f"{head}x: {last}\r\n\r\n")
+                assert caller.answer().startswith(f"HTTP/1.1 {status} ".encode())
+        for streams in (secure.streams(),):
+            with streams:
+                number = streams.ask("/", *fields, ("x", last))
+                assert streams.answer(number).status == status

@@ -2,6 +2,7 @@
 
 import pytest
 
+from portweave.supervisor.core.headlimits import TOO_LONG
 from portweave.supervisor.core.heads import From, Refusal, Request, request_head
 from portweave.supervisor.core.streamheads import (
     is_agreed,
@@ -92,13 +93,20 @@ def test_a_websocket_is_asked_for_by_connect() -> None:
         ([*GET[:2], (b":authority", b"a.localhost\r\nX: y"), PATH], 400),
         ([*GET[:2], PATH], 400),
         ([*GET, PATH, (b"content-length", b"1"), (b"content-length", b"2")], 400),
-        ([*GET, PATH, *[(b"x", b"y")] * 1001], 431),
+        ([*GET, PATH, (TOO_LONG, b"1")], 431),
     ],
 )
 def test_what_is_no_request_is_refused(fields: list[tuple[bytes, bytes]], status: int) -> None:
     refusal = read(*fields, has_body=True)
     assert isinstance(refusal, Refusal)
     assert refusal.status == status
+    assert not refusal.is_head
+
+
+def test_a_refused_head_has_an_answer_without_a_body() -> None:
+    refusal = read((b":method", b"HEAD"), *GET[1:], (b":path", b"x"))
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.is_head) == (400, True)
 
 
 def test_what_belongs_to_a_connection_is_not_passed_on() -> None:

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from portweave.supervisor.core.headlimits import HEAD_BYTES, MOST_FIELDS
 from portweave.supervisor.core.heads import Fields, From, Refusal, Request
 from portweave.supervisor.proxy.requestparser import RequestError, RequestParser
-from portweave.supervisor.proxy.wire import HEAD_BYTES, MOST_FIELDS
 
 CAME = From(b"127.0.0.1", b"http")
 
