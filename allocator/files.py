@@ -106,19 +106,41 @@ def make_folders(path: str, mode: int = 0o700) -> None:
 
 
 def make_own_folder(path: str) -> None:
-    """Make a folder of a worktree's `.portweave`, and that; never the worktree itself.
+    """Make a folder of a worktree's `.portweave`, and that, with its `.gitignore`.
 
-    It may have been removed or moved while its stack runs: who made its folders again would be in
-    the way of the next `git worktree add`.
+    The worktree itself is never made. It may have been removed or moved while its stack runs, and
+    a folder in its place would be in the way of the next `git worktree add`.
 
     Raises:
         OSError: It cannot be made, as where there is no worktree any more.
     """
-    for folder in (os.path.dirname(path), path):
+    root, own, below = path.rpartition("/.portweave")
+    if not own or below[:1] not in ("", "/"):
+        folders = [os.path.dirname(path), path]
+        ignoring = ""
+    else:
+        ignoring = f"{root}/.portweave"
+        names = below.split("/")
+        folders = [ignoring + "/".join(names[:count]) for count in range(1, len(names) + 1)]
+    for folder in folders:
         try:
             os.mkdir(folder, 0o700)
         except FileExistsError:
             continue
+    if ignoring and not os.path.lexists(f"{ignoring}/.gitignore"):
+        # `git clean -fdx` takes it away, and git would see the logs that come back.
+        _write_ignore(f"{ignoring}/.gitignore")
+
+
+def _write_ignore(path: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return
+    try:
+        os.write(descriptor, b"*\n")
+    finally:
+        os.close(descriptor)
 
 
 def remove_all(path: str) -> None:

@@ -136,11 +136,14 @@ def await_ready(
         client = Client(record, timeout_s)
         try:
             rows = _await(client, names, timeout_s)
+            warnings = client.call("/supervisor/warnings")
         finally:
             client.close()
     except KeyboardInterrupt:
         say("the stack goes on starting; portweave down stops it")
         raise
+    for warning in warnings if is_list(warnings) else ():
+        say(str(warning))
     took_s = time.monotonic() - began_s
     say(f"all ready in {took_s:.1f} s; portweave logs -f shows what they print, down stops them")
     return rows

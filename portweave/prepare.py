@@ -8,7 +8,7 @@ import time
 from _thread import get_ident
 
 from portweave.allocator.blocks import Taken, foresee, take
-from portweave.allocator.files import read_all
+from portweave.allocator.files import make_own_folder, read_all
 from portweave.allocator.listeners import listening
 from portweave.allocator.model import Entry, Key
 from portweave.allocator.naming import instance_name, offset_from, project_name
@@ -445,13 +445,11 @@ def write_own_current(prepared: Prepared) -> None:
     """
     root = prepared.project.worktree.root
     folder = worktree_dir(root, prepared.entry.namespace)
-    above = os.path.dirname(folder)
-    if above == root.rstrip("/"):
+    if os.path.dirname(folder) == root.rstrip("/"):
         return
     path = f"{folder}/current.env"
     try:
-        for made in (above, folder):
-            os.makedirs(made, 0o700, exist_ok=True)
+        make_own_folder(folder)
         _write_changed(path, current_env(prepared.env).encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise CurrentEnvError(path, error.strerror or str(error)) from error
@@ -462,10 +460,7 @@ def _write_current(root: str, text: str) -> None:
     folder = f"{root.rstrip('/')}/.portweave"
     path = f"{folder}/current.env"
     try:
-        # Several at once may come to a new worktree.
-        os.makedirs(folder, 0o700, exist_ok=True)
-        if not os.path.lexists(f"{folder}/.gitignore"):
-            _write(f"{folder}/.gitignore", b"*\n", 0o600)
+        make_own_folder(folder)
         _write_changed(path, text.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise CurrentEnvError(path, error.strerror or str(error)) from error

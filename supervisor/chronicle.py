@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 
 from portweave.supervisor.core.diagnosis import Cause
@@ -24,6 +25,8 @@ EVENTS_PAUSE_S = 1.0
 # What is noted for a later `why` is written when the next run has been started.
 NOTES_PAUSE_S = 0.1
 
+_MOST_WARNINGS = 20
+
 # Takes an event as clients see it.
 Sink = Callable[[dict[str, object]], None]
 
@@ -38,6 +41,7 @@ class Chronicle:
 
     Attributes:
         runs: What is remembered of runs.
+        warnings: The newest of what was told to be wrong with logs, names and the watch.
     """
 
     def __init__(self, work: Work, view: View, engine: Engine) -> None:
@@ -51,6 +55,7 @@ class Chronicle:
         self._events = EventLog(work.options.logs) if work.options.logs is not None else None
         self._sinks: set[Sink] = set()
         self._told_summary = False
+        self.warnings: deque[str] = deque(maxlen=_MOST_WARNINGS)
 
     async def open_events(self) -> None:
         """Begin to write the event log, with what has come to be meanwhile."""
@@ -76,13 +81,21 @@ class Chronicle:
 
     def warn_of_logs(self, text: str) -> None:
         """Tell what is wrong with the logs."""
-        self._view.say(text)
-        self.note("logs disturbed", reason=text)
+        self._warn("logs disturbed", text)
 
     def warn_of_names(self, text: str) -> None:
         """Tell what is wrong with the names."""
+        self._warn("names disturbed", text)
+
+    def warn_of_watch(self, text: str) -> None:
+        """Tell what is wrong with the watch of files."""
+        self._warn("watch disturbed", text)
+
+    def _warn(self, event: str, text: str) -> None:
         self._view.say(text)
-        self.note("names disturbed", reason=text)
+        self.note(event, reason=text)
+        if text not in self.warnings:
+            self.warnings.append(text)
 
     def tell(self, before: Fleet, after: Fleet, clock: Clock) -> None:
         """Tell what has changed, at the moment that the clock shows."""

@@ -43,6 +43,8 @@ STILL_THERE_S = 5.0
 _FOR_ALL = frozenset(
     {"SIGTERM", "SIGINT", "SIGQUIT", "SIGKILL", "SIGABRT", "SIGSTOP", "SIGTSTP", "SIGCONT"}
 )
+# Causes beside which a loop of restarts by `watch` is what matters.
+_GOES_WELL = ("none", "not ready", "stopping")
 
 
 class Host(Protocol):
@@ -114,6 +116,7 @@ class Commands:
             "origin": self._origin,
             "environment": self._environment,
             "apply": self._apply,
+            "warnings": self._warnings,
             "why": self._why,
             "at": self._at,
             "names": self._named,
@@ -292,6 +295,9 @@ class Commands:
     async def _origin(self, _params: list[object], _stream: Stream) -> list[object]:
         return [{"changes": 0, **self._host.origin}]
 
+    async def _warnings(self, _params: list[object], _stream: Stream) -> list[object]:
+        return [list(self._host.chronicle.warnings)]
+
     async def _why(self, params: list[object], _stream: Stream) -> list[object]:
         self._look_again()
         return [[self._explanation(name) for name in self._names(params, 0)]]
@@ -308,6 +314,8 @@ class Commands:
         pending = service.readiness.pending if service.readiness is not None else ""
         now_s = time.monotonic()
         cause = explain(guilty, life, last, pending, now_s, rested=guilty in fleet.rested)
+        if service.watch_trouble is not None and cause.kind in _GOES_WELL:
+            cause = service.watch_trouble
         good = self._host.chronicle.runs.read(guilty).get("good")
         return {
             **self._row(name, fleet.lives[name]),

@@ -67,6 +67,10 @@ class EventLog:
     def _put(self, line: str) -> None:
         data = line.encode("utf-8", "backslashreplace") + b"\n"
         try:
+            if self._file >= 0 and os.fstat(self._file).st_nlink == 0:
+                # It was removed, as by `git clean`.
+                os.close(self._file)
+                self._file = -1
             if self._file < 0:
                 make_own_folder(os.path.dirname(self._path))
                 self._file = os.open(self._path, _FLAGS, 0o600)

@@ -220,7 +220,9 @@ class Stack:
         self.engine.want(self.plan.wanted)
         # After the first services have been spawned, for they do not need it to start.
         tasks.start(self._settle_in)
-        tasks.start(Watcher(self.engine, self.view.say).run)
+        tasks.start(
+            Watcher(self.engine, self.plan.root, self.view.say, self.chronicle.warn_of_watch).run
+        )
         tasks.start(self.chronicle.open_events)
         tasks.start(self._keep_record)
         if self.announcer is not None:

@@ -138,6 +138,7 @@ class Service:
         readiness: Of this run, or of the last one.
         last_end: Why a run last ended that was not to end so, and its last lines.
         left: Processes that could not be ended, in words.
+        watch_trouble: What is wrong with its restarts by `watch`; None for nothing.
         taps: Whoever wants each chunk that it prints, as it is read.
     """
 
@@ -161,6 +162,7 @@ class Service:
         self.readiness: Readiness | None = None
         self.last_end: tuple[Cause, list[str]] | None = None
         self.left: tuple[str, ...] = ()
+        self.watch_trouble: Cause | None = None
         self._tell = tell
         self.taps: set[Take] = set()
         self._open_relays = open_relays

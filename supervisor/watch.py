@@ -1,18 +1,27 @@
 """Restart services when their files change.
 
 The kernel tells of changes by way of watchfiles, which gathers a burst into one batch. What git
-ignores is left out: git itself is asked, as it alone knows all of its rules.
+ignores is left out: git itself is asked, as it alone knows all of its rules. A folder below with a
+`.git` of its own is another repository or worktree, and is left out too.
 """
 
 import asyncio
 import os
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from portweave.allocator.gitlook import GIT, look_environment
+from portweave.supervisor.core.diagnosis import Cause
 from portweave.supervisor.core.lifecycle import Phase
-from portweave.supervisor.core.watching import Pattern, concerned, pattern
+from portweave.supervisor.core.watching import (
+    LoopGuard,
+    Pattern,
+    concerned,
+    outside_repositories,
+    pattern,
+)
 from portweave.supervisor.engine import Engine
 from portweave.supervisor.tasks import Group, forever, in_thread
 
@@ -29,12 +38,22 @@ class Watcher:
 
     Args:
         engine: Its instances.
-        say: Tells the user.
+        root: Of the worktree; paths are told relative to it.
+        say: Tells what happens.
+        warn: Tells what is wrong with the watch.
     """
 
-    def __init__(self, engine: Engine, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, engine: Engine, root: str, say: Callable[[str], None], warn: Callable[[str], None]
+    ) -> None:
         self._engine = engine
+        self._root = root
         self._say = say
+        self._warn = warn
+        self._guards: dict[str, LoopGuard] = {}
+        # Folders with a `.git` of their own, also those that have been removed since.
+        self._repositories: set[str] = set()
+        self._waiting: set[str] = set()
         self._changed: set[str] = set()
         self._some_changed = asyncio.Event()
 
@@ -59,8 +78,10 @@ class Watcher:
     async def _follow(self, watches: Watches) -> None:
         folders, files, missing = _sorted_out({p.base for _, ps in watches for p in ps})
         for base in missing:
-            self._say(f"watch: there is no {base}; nothing is restarted for it")
+            self._warn(f"watch: there is no {base}; nothing is restarted for it")
         self._changed.clear()
+        self._waiting.clear()
+        self._repositories = await in_thread(partial(_worktrees_below, folders))
         stop = asyncio.Event()
         async with Group() as tasks:
             tasks.start(_set_at_end, stop)
@@ -74,7 +95,7 @@ class Watcher:
                 await asyncio.sleep(QUIET_MS / 1000)
                 changed, self._changed = self._changed, set()
                 self._some_changed = asyncio.Event()
-                await self._take(watches, changed)
+                await self._take(watches, changed, tasks)
 
     async def _gather(self, bases: list[str], deep: bool, stop: asyncio.Event) -> None:
         from watchfiles import awatch  # pyright: ignore[reportUnknownVariableType]
@@ -93,11 +114,18 @@ class Watcher:
                 self._changed |= {path for _, path in batch}
                 self._some_changed.set()
         except (OSError, RuntimeError) as error:
-            self._say(f"watch: cannot watch {', '.join(bases)}: {error}")
+            self._warn(f"watch: cannot watch {', '.join(bases)}: {error}")
 
-    async def _take(self, watches: Watches, paths: set[str]) -> None:
-        if not concerned(watches, paths):
+    async def _take(self, watches: Watches, paths: set[str], tasks: Group) -> None:
+        concerns = concerned(watches, paths)
+        if not concerns:
             return
+        bases = {p.base for _, patterns in watches for p in patterns}
+        # A file is watched by its folder.
+        bases |= {os.path.dirname(base) for base in bases}
+        some = {path for its in concerns.values() for path in its}
+        self._repositories |= await in_thread(partial(_repositories, some, bases))
+        paths = outside_repositories(paths, self._repositories)
         ignored = await in_thread(partial(_ignored, sorted(paths)))
         found = concerned(watches, paths - ignored)
         lives = self._engine.fleet.lives
@@ -107,8 +135,51 @@ class Watcher:
             return
         what, *others = sorted({path for name in chosen for path in found[name]})
         more = f" and {len(others)} more" if others else ""
-        self._say(f"{os.path.basename(what)}{more} changed; restarts {', '.join(chosen)}")
-        self._engine.restart(name for name in chosen if lives[name].phase is not Phase.WAITING)
+        changed = f"{self._shown(what)}{more} changed"
+        now = [name for name in chosen if not self._pause_s(name)]
+        if now:
+            self._say(f"{changed}; restarts {', '.join(now)}")
+            self._restart(now, found)
+        for name in chosen:
+            if name not in now and name not in self._waiting:
+                self._waiting.add(name)
+                self._say(f"{changed}; restarts {name} in {self._pause_s(name):g} s")
+                tasks.start(self._restart_later, name, found)
+
+    async def _restart_later(self, name: str, found: dict[str, list[str]]) -> None:
+        await asyncio.sleep(self._pause_s(name))
+        self._waiting.discard(name)
+        lives = self._engine.fleet.lives
+        if name in lives and lives[name].wanted and not self._engine.fleet.closing:
+            self._restart([name], found)
+
+    def _pause_s(self, name: str) -> float:
+        return self._guards[name].pause_s if name in self._guards else 0.0
+
+    def _restart(self, names: list[str], found: dict[str, list[str]]) -> None:
+        """Restart instances for what has changed, and tell of those that do so for ever."""
+        lives = self._engine.fleet.lives
+        for name in names:
+            guard = self._guards.setdefault(name, LoopGuard())
+            was_loop = bool(guard.path)
+            guard.take(found[name], time.monotonic())
+            service = self._engine.services[name]
+            trouble = _loop(name, self._shown(guard.path)) if guard.path else None
+            service.watch_trouble = trouble
+            if trouble is not None and not was_loop:
+                self._warn(f"watch: {trouble.text}; {trouble.hint}")
+        self._engine.restart(name for name in names if lives[name].phase is not Phase.WAITING)
+
+    def _shown(self, path: str) -> str:
+        return path.removeprefix(f"{self._root.rstrip('/')}/")
+
+
+def _loop(name: str, path: str) -> Cause:
+    return Cause(
+        "watch loop",
+        f"{path} changes again and again, each time that {name} has started: a loop",
+        f"if {name} writes {path} itself, leave it out of `watch`, or have git ignore it",
+    )
 
 
 async def _set_at_end(event: asyncio.Event) -> None:
@@ -159,4 +230,40 @@ def _ignored(paths: list[str]) -> set[str]:
         except (OSError, subprocess.TimeoutExpired):
             continue
         found |= {path for path in os.fsdecode(done.stdout).split("\0") if path}
+    return found
+
+
+def _repositories(paths: Iterable[str], bases: set[str]) -> set[str]:
+    """Folders with a `.git` of their own, below what is watched and above what has changed."""
+    found: set[str] = set()
+    looked: set[str] = set()
+    for path in paths:
+        folder = os.path.dirname(path)
+        while folder not in looked and folder not in bases and folder != "/":
+            looked.add(folder)
+            if os.path.lexists(f"{folder}/.git"):
+                found.add(folder)
+            folder = os.path.dirname(folder)
+    return found
+
+
+def _worktrees_below(folders: list[str]) -> set[str]:
+    """Linked worktrees that git knows below folders: those may be removed before they change."""
+    found: set[str] = set()
+    for folder in folders:
+        command = [*GIT, "-C", folder, "worktree", "list", "--porcelain"]
+        try:
+            done = subprocess.run(
+                command,
+                env=look_environment(os.environ),
+                capture_output=True,
+                timeout=_GIT_PATIENCE_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        for line in os.fsdecode(done.stdout).splitlines():
+            path = line.removeprefix("worktree ")
+            if path != line and path.startswith(f"{folder.rstrip('/')}/"):
+                found.add(path)
     return found

@@ -76,3 +76,63 @@ def concerned(
         for name, patterns in watches
     }
     return {name: its for name, its in found.items() if its}
+
+
+# So many restarts in a row, each for the same file within this time of the one before, are a loop.
+LOOP_RESTARTS = 4
+LOOP_S = 10.0
+# A loop is slowed down from here on: a user that saves a file often does not come so far.
+_SLOWED_RESTARTS = 8
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
+
+
+class LoopGuard:
+    """Recognises a service that writes into what it watches, by its restarts.
+
+    Attributes:
+        path: The file that each of the last restarts was for; empty where there is no loop.
+        restarts: How many in a row were for the same file.
+        pause_s: How long the next restart should wait.
+    """
+
+    def __init__(self) -> None:
+        self.path = ""
+        self.restarts = 0
+        self._paths: frozenset[str] = frozenset()
+        self._last_s = float("-inf")
+
+    @property
+    def pause_s(self) -> float:
+        """How long the next restart is to wait."""
+        excess = self.restarts - _SLOWED_RESTARTS
+        return 0.0 if excess < 0 else min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(excess, 10))
+
+    def take(self, paths: Iterable[str], now_s: float) -> None:
+        """Count a restart.
+
+        Args:
+            paths: What has changed.
+            now_s: When the restart happens, in seconds of a monotonic clock.
+        """
+        changed = frozenset(paths)
+        again = self._paths & changed if now_s - self._last_s <= LOOP_S else frozenset[str]()
+        self.restarts = self.restarts + 1 if again else 1
+        self._paths = again or changed
+        self._last_s = now_s
+        self.path = min(self._paths) if self.restarts >= LOOP_RESTARTS else ""
+
+
+def outside_repositories(paths: Iterable[str], repositories: Iterable[str]) -> set[str]:
+    """Those paths that do not lie in a folder of another repository or worktree.
+
+    Args:
+        paths: Absolute.
+        repositories: Folders with a `.git` of their own.
+    """
+    folders = {folder.rstrip("/") for folder in repositories}
+    return {
+        path
+        for path in paths
+        if not any(path == folder or path.startswith(f"{folder}/") for folder in folders)
+    }

@@ -11,7 +11,7 @@ from tests.stacks import write
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import Cli
+    from tests.conftest import Cli, Git
     from tests.integration.conftest import StartUp
 
 SAY = f"{sys.executable} -u -c \"import sys, time; print(open('said').read()); time.sleep(99)\""
@@ -82,3 +82,53 @@ def test_a_path_that_is_not_there_is_told(project: Path, up: "StartUp") -> None:
     stack = up(project)
     stack.wait_for(f"watch: there is no {project}/nosuch")
     assert stack.stop() == 130
+
+
+@pytest.mark.slow
+def test_a_file_of_a_worktree_within_restarts_nothing(
+    repo: "Callable[[int], list[Path]]", git: "Git", up: "StartUp"
+) -> None:
+    [root] = repo(0)
+    write(root, "services: {web: {command: sleep 99, port: false, watch: ['**/*.py']}}")
+    git("worktree", "add", "-q", ".claude/worktrees/old", "-b", "old", cwd=root)
+    inner = root / ".claude/worktrees/old"
+    (inner / "old.py").write_text("")
+    stack = up(root)
+    stack.wait_for("all ready")
+    # The watch begins behind the start; until then nothing is seen.
+    (root / "first.py").write_text("")
+    stack.wait_for("first.py changed; restarts web")
+    (inner / "new.py").write_text("")
+    git("worktree", "add", "-q", ".claude/worktrees/new", "-b", "new", cwd=root)
+    (root / ".claude/worktrees/new/new.py").write_text("")
+    git("worktree", "remove", "--force", ".claude/worktrees/old", cwd=root)
+    (root / "last.py").write_text("")
+    stack.wait_for("last.py changed; restarts web")
+    assert stack.said.count("restarts web") == 2
+    assert stack.stop() == 130
+
+
+@pytest.mark.slow
+def test_a_service_that_writes_what_it_watches_is_told_with_the_file(
+    project: Path, up: "StartUp", cli: "Cli"
+) -> None:
+    (project / "data").mkdir()
+    command = "sleep 0.3; date +%N > data/state; sleep 99"
+    write(project, f"services: {{web: {{command: '{command}', port: false, watch: [data]}}}}")
+    stack = up(project)
+    stack.wait_for("data/state changes again and again")
+    assert "data/state changes again and again" in cli("why", "web", cwd=project).stdout
+    stack.wait_for("data/state changed; restarts web in 0.5 s")
+    assert stack.stop() == 130
+
+
+def test_a_path_that_is_not_there_is_told_by_up_in_the_background(
+    project: Path, cli: "Cli"
+) -> None:
+    write(project, "services: {web: {command: sleep 99, port: false, watch: nosuch}}")
+    done = cli("up", "--detach", cwd=project)
+    try:
+        assert done.returncode == 0
+        assert f"watch: there is no {project}/nosuch" in done.stderr
+    finally:
+        assert cli("down", cwd=project).returncode == 0

@@ -17,7 +17,7 @@ import pytest
 from portweave.supervisor.logfile import LogFolder
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.conftest import Cli, Git
     from tests.integration.conftest import StartUp
 from tests.logfiles import PATIENCE_S, Follower, Spawn, logs_of, write_services
 
@@ -49,6 +49,27 @@ def test_after_all_of_ours_are_killed_the_file_has_what_was_read(
     assert up(project).wait() == 0
     assert cli("logs", "--no-prefix", "-n", "1", cwd=project).stdout == "again\n"
     assert log.read_text() == kept + "again\n"
+
+
+def test_logs_that_git_clean_removed_come_back_hidden_from_git(
+    repo: Callable[[int], list[Path]],
+    git: "Git",
+    up: "StartUp",
+    cli: "Cli",
+    eventually: Callable[[Callable[[], object]], None],
+) -> None:
+    [root] = repo(0)
+    write_services(root, api="import time\nwhile True:\n    print(1)\n    time.sleep(0.02)")
+    git("add", "-A", cwd=root)
+    stack = up(root)
+    stack.wait_for("all ready")
+    git("clean", "-fdxq", cwd=root)
+    # What ran meanwhile may have made a file in the very moment.
+    eventually((logs_of(root) / "api.log").exists)
+    assert (root / ".portweave/.gitignore").read_text() == "*\n"
+    assert ".portweave" not in git("status", "--porcelain", cwd=root)
+    assert cli("run", "--", "true", cwd=root).returncode == 0
+    assert stack.stop() == 130
 
 
 @pytest.mark.slow

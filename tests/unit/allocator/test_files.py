@@ -2,11 +2,12 @@
 
 import fcntl
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from portweave.allocator.files import is_locked, replace, write_all, write_new
+from portweave.allocator.files import is_locked, make_own_folder, replace, write_all, write_new
 
 
 def test_all_is_written_however_little_the_system_takes_at_once(
@@ -58,3 +59,31 @@ def test_a_lock_is_seen_while_somebody_holds_it(tmp_path: Path) -> None:
         fcntl.flock(holder, fcntl.LOCK_EX)
         assert is_locked(str(path))
     assert not is_locked(str(path))
+
+
+@pytest.mark.parametrize("below", ["", "/logs", "/namespaces/other/logs"])
+def test_a_folder_of_portweave_is_made_with_what_hides_it_from_git(
+    tmp_path: Path, below: str
+) -> None:
+    make_own_folder(f"{tmp_path}/.portweave{below}")
+    assert Path(f"{tmp_path}/.portweave{below}").is_dir()
+    ignore = tmp_path / ".portweave/.gitignore"
+    assert ignore.read_text() == "*\n"
+    assert stat.S_IMODE(ignore.stat().st_mode) == 0o600
+    ignore.unlink()
+    make_own_folder(f"{tmp_path}/.portweave{below}")
+    assert ignore.exists()
+    ignore.write_text("mine\n")
+    make_own_folder(f"{tmp_path}/.portweave{below}")
+    assert ignore.read_text() == "mine\n"
+
+
+def test_a_worktree_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        make_own_folder(f"{tmp_path}/gone/.portweave/logs")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_elsewhere_get_no_file(tmp_path: Path) -> None:
+    make_own_folder(f"{tmp_path}/.portweave-state/listened")
+    assert [path.name for path in tmp_path.rglob("*")] == [".portweave-state", "listened"]

@@ -2,7 +2,13 @@
 
 import pytest
 
-from portweave.supervisor.core.watching import concerned, is_litter, pattern
+from portweave.supervisor.core.watching import (
+    LoopGuard,
+    concerned,
+    is_litter,
+    outside_repositories,
+    pattern,
+)
 
 FITS = {
     "a file": ("/code/app.py", "/code/app.py", True),
@@ -59,3 +65,33 @@ def test_those_are_named_whose_business_it_is() -> None:
         "web": ["/code/web/a.js"],
         "api": ["/code/shared/b.json"],
     }
+
+
+# Times of restarts and what each was for; the file of the loop, and how long the next one waits.
+@pytest.mark.parametrize(
+    ("restarts", "path", "pause_s"),
+    [
+        pytest.param([(0, "a")], "", 0, id="the first"),
+        pytest.param([(0, "a"), (1, "a"), (2, "a")], "", 0, id="a user that saves often"),
+        pytest.param([(n, "a") for n in range(4)], "a", 0, id="a loop"),
+        pytest.param([(0, "ab"), (1, "bc"), (2, "b"), (3, "bd")], "b", 0, id="what all have"),
+        pytest.param([(n, "abcd"[n]) for n in range(4)], "", 0, id="a file each"),
+        pytest.param([(20 * n, "a") for n in range(9)], "", 0, id="now and then"),
+        pytest.param([(n, "a") for n in range(8)], "a", 0.5, id="slowed down"),
+        pytest.param([(n, "a") for n in range(10)], "a", 2.0, id="slowed down more"),
+        pytest.param([(n, "a") for n in range(60)], "a", 30.0, id="never longer"),
+        pytest.param([*((n, "a") for n in range(9)), (9, "b")], "", 0, id="over"),
+    ],
+)
+def test_a_service_that_writes_what_it_watches_is_recognised(
+    restarts: list[tuple[float, str]], path: str, pause_s: float
+) -> None:
+    guard = LoopGuard()
+    for at_s, paths in restarts:
+        guard.take(paths, at_s)
+    assert (guard.path, guard.pause_s) == (path, pause_s)
+
+
+def test_what_lies_in_another_repository_is_left_out() -> None:
+    changed = {"/code/a", "/code/inner/b", "/code/inner", "/code/inner2/c"}
+    assert outside_repositories(changed, {"/code/inner"}) == {"/code/a", "/code/inner2/c"}
