@@ -13,6 +13,7 @@ from portweave.allocator.model import Holder
 from portweave.allocator.processes import (
     HAS_PROC,
     command_of,
+    threads_of,
     variable_of,
     working_dir_of,
 )
@@ -138,13 +139,17 @@ def _open_sockets(names: "Iterable[str]") -> "list[tuple[int, str]]":
     for name in names:
         if not name.isdigit():
             continue
+        folder = f"/proc/{name}/fd"
         try:
-            descriptors = os.listdir(f"/proc/{name}/fd")
+            descriptors = os.listdir(folder)
+            if not descriptors and (threads := threads_of(int(name))):
+                folder = f"{threads[0]}/fd"
+                descriptors = os.listdir(folder)
         except OSError:  # gone, or another user's
             continue
         for descriptor in descriptors:
             try:
-                target = os.readlink(f"/proc/{name}/fd/{descriptor}")
+                target = os.readlink(f"{folder}/{descriptor}")
             except OSError:
                 continue
             if target.startswith("socket:"):

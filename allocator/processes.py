@@ -18,8 +18,9 @@ def started_at(pid: int) -> str | None:
         stat = read_bytes(f"/proc/{pid}/stat")
         # The command stands in parentheses, and may hold any character.
         fields = stat[stat.rfind(b")") + 2 :].split()
-        # A zombie (or a dead one that is being removed) does nothing any more.
-        alive = len(fields) > 19 and fields[0] not in {b"Z", b"X"}
+        # A zombie (or a dead one that is being removed) does nothing any more. State Z with more
+        # than one thread (field 20) is a process whose main thread alone has ended.
+        alive = len(fields) > 19 and (fields[0] not in {b"Z", b"X"} or int(fields[17]) > 1)
         return fields[19].decode() if alive else None
     import psutil
 
@@ -46,7 +47,7 @@ def parent_of(pid: int) -> int:
 def words_of(pid: int) -> tuple[str, ...]:
     """A process's words; none where they cannot be seen."""
     if HAS_PROC:
-        words = read_bytes(f"/proc/{pid}/cmdline")
+        words = read_through(pid, "cmdline")
         return tuple(os.fsdecode(word) for word in words.split(b"\0")[:-1])
     import psutil
 
@@ -59,7 +60,7 @@ def words_of(pid: int) -> tuple[str, ...]:
 def command_of(pid: int) -> str:
     """A process's words joined by blanks; empty where they cannot be seen."""
     if HAS_PROC:
-        words = read_bytes(f"/proc/{pid}/cmdline") or read_bytes(f"/proc/{pid}/comm").strip()
+        words = read_through(pid, "cmdline") or read_bytes(f"/proc/{pid}/comm").strip()
         return words.rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "backslashreplace")
     import psutil
 
@@ -103,7 +104,7 @@ def variable_of(pid: int, name: str) -> str:
     """A variable that a process was started with; empty where it is not set or cannot be seen."""
     if HAS_PROC:
         prefix = name.encode() + b"="
-        for variable in read_bytes(f"/proc/{pid}/environ").split(b"\0"):
+        for variable in read_through(pid, "environ").split(b"\0"):
             if variable.startswith(prefix):
                 return os.fsdecode(variable[len(prefix) :])
         return ""
@@ -141,6 +142,28 @@ def clear_variables(names: "Collection[str]") -> None:
         return
     finally:
         os.close(memory)
+
+
+def read_through(pid: int, name: str) -> bytes:
+    """What a file of a process in /proc says, of which a thread has one as well, as `environ`.
+
+    Where the main thread has ended the process's own file is empty, and a thread's is not.
+    """
+    text = read_bytes(f"/proc/{pid}/{name}")
+    return text or b"".join(read_bytes(f"{folder}/{name}") for folder in threads_of(pid)[:1])
+
+
+def threads_of(pid: int) -> list[str]:
+    """The folders in /proc of the threads of a process whose main thread has ended."""
+    stat = read_bytes(f"/proc/{pid}/stat")
+    fields = stat[stat.rfind(b")") + 2 :].split()
+    if len(fields) < 18 or fields[0] != b"Z" or int(fields[17]) < 2:
+        return []
+    try:
+        names = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+    return [f"/proc/{pid}/task/{name}" for name in names if name != str(pid)]
 
 
 def read_bytes(path: str) -> bytes:

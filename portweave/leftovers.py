@@ -11,7 +11,9 @@ from portweave.allocator.leases import state_dir
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from portweave.supervisor.tribe import Seen
 
 # Who was killed with a full memory takes a while to be gone.
 _DYING_S = 0.5
@@ -43,11 +45,14 @@ def finish_dying_stacks(environ: "Mapping[str, str]") -> list[str]:
 
 
 def _finish(folder: str, key: str) -> str:
+    import time
+
     from portweave.errors import StackRunningError
-    from portweave.supervisor.journal import read_journal
+    from portweave.supervisor.journal import note_met, read_journal
     from portweave.supervisor.neighbours import Neighbours
     from portweave.supervisor.paths import Hold
-    from portweave.supervisor.remains import end_all, find_remains
+    from portweave.supervisor.remains import Ends, end_all, find_elsewhere
+    from portweave.supervisor.tribe import key_of
 
     try:
         hold = Hold(folder, key)
@@ -60,12 +65,17 @@ def _finish(folder: str, key: str) -> str:
         tag, pid = (record.tag, record.pid) if record is not None else ("", 0)
         journal = read_journal(hold.journal)
         neighbours = Neighbours(folder, pid)
-        found, left = end_all(
-            lambda seen: find_remains(journal.claims, tag, None, neighbours.without(seen)),
-            journal,
-            tag,
-            neighbours.entrusted,
-        )
+        ends = Ends()
+        find = find_elsewhere(journal.claims, tag, neighbours)
+        known = {(claim.pid, claim.start) for claim in journal.claims}
+
+        def note(new: "Sequence[Seen]") -> None:
+            # If we are killed as well, the next command goes on from there.
+            note_met(hold.journal, [seen for seen in new if key_of(seen) not in known])
+
+        for pause_s in end_all(find, journal, tag, neighbours.entrusted, ends, note=note):
+            time.sleep(pause_s)
+        found, left = ends.met, ends.left
         name = key if record is None else f"{record.project}/{record.namespace} ({record.root})"
         if left:
             pids = ", ".join(str(seen.pid) for seen in left)

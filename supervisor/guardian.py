@@ -32,10 +32,13 @@ from portweave.supervisor.starter import Starter
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Sequence
     from typing import NoReturn
 
+    from portweave.supervisor.neighbours import Neighbours
+    from portweave.supervisor.own_children import OwnChildren
     from portweave.supervisor.paths import Hold
+    from portweave.supervisor.remains import Ends
     from portweave.supervisor.tribe import Seen
 
     Main = Callable[[bytes, list[int], Socket], int]
@@ -84,6 +87,7 @@ class Supervisor:
                 stream.flush()
         # Whoever has it ignored has its children reaped by the kernel, and waits for ever.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._foreign = _children()
         ours, theirs = _socket.socketpair()
         self._inherited = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
         self.pid = os.fork()
@@ -120,21 +124,29 @@ class Supervisor:
         os.close(reading)
         if starter is not None:
             starter.leave()
+        from portweave.supervisor.neighbours import Neighbours
+        from portweave.supervisor.own_children import OwnChildren
+        from portweave.supervisor.remains import spared_by
         from portweave.supervisor.tribe import become_subreaper
 
         become_subreaper()
+        neighbours = Neighbours(os.path.dirname(hold.journal), os.getpid())
+        spare = {self.pid}
+        own = OwnChildren(spare, lambda: spared_by(neighbours), self._foreign)
         custody = Custody(self._socket)
-        status = _wait_for(self.pid, custody, watched)
+        status = _wait_for(self.pid, custody, own, watched)
         if status < 0:
             _say(f"the supervisor was ended by signal {-status}; the guardian ends its services")
         custody.take()
-        found, left = _clean_up(hold, tag, custody)
-        if left:
-            _say(f"could not be ended: {', '.join(f'pid {seen.pid}' for seen in left)}")
+        spare.clear()
+        ends = _clean_up(hold, tag, custody, own, neighbours)
+        if ends.left:
+            _say(f"could not be ended: {', '.join(f'pid {seen.pid}' for seen in ends.left)}")
             return 1
         hold.forget()
         if status < 0:
-            _say(f"{len(found)} process{'es' if len(found) != 1 else ''} ended, nothing is left")
+            count = len(ends.met)
+            _say(f"{count} process{'es' if count != 1 else ''} ended, nothing is left")
         return status if status >= 0 else 128 - status
 
     def dismiss(self) -> None:
@@ -142,6 +154,15 @@ class Supervisor:
         self._socket.close()
         _signal(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
+
+
+def _children() -> list[int]:
+    """Pids of the children that this process has; none where the kernel does not tell (proc(5))."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
+            return [int(pid) for pid in file.read().split()]
+    except OSError:
+        return []
 
 
 def send(socket: Socket, work: bytes, *descriptors: int) -> None:
@@ -189,13 +210,14 @@ def _supervise(inbox: Socket, warm_up: "Callable[[], None]", main: "Main") -> "N
         os._exit(status)
 
 
-def _wait_for(child: int, custody: Custody, watched: "Collection[int]") -> int:
+def _wait_for(child: int, custody: Custody, own: "OwnChildren", watched: "Collection[int]") -> int:
     """Wait until the supervisor has ended, and pass on what was sent to us.
 
     Returns its exit status, -n after its death by signal n.
     """
     while True:
         number = _next_signal(watched)
+        own.note_foreign(child)
         if number == signal.SIGIO:
             custody.take()
         elif number == signal.SIGTSTP:
@@ -233,21 +255,24 @@ def _signal(pid: int, number: int) -> None:
         return
 
 
-def _clean_up(hold: "Hold", tag: str, custody: Custody) -> "tuple[list[Seen], list[Seen]]":
-    from portweave.supervisor.journal import read_journal
-    from portweave.supervisor.neighbours import Neighbours
-    from portweave.supervisor.remains import end_all, find_remains
+def _clean_up(
+    hold: "Hold", tag: str, custody: Custody, own: "OwnChildren", neighbours: "Neighbours"
+) -> "Ends":
+    from portweave.supervisor.journal import note_met, read_journal
+    from portweave.supervisor.remains import Ends, end_all, find_below
 
     journal = read_journal(hold.journal)
-    claims = journal.claims
-    me = os.getpid()
-    neighbours = Neighbours(os.path.dirname(hold.journal), me)
+    find = find_below(own, journal.claims, tag, neighbours)
+    known = {(claim.pid, claim.start) for claim in journal.claims}
+    ends = Ends()
 
-    def find(processes: "Mapping[int, Seen]") -> "list[Seen]":
-        processes = neighbours.without(processes)
-        return find_remains(claims, "", me, processes) or find_remains(claims, tag, me, processes)
+    def note(new: "Sequence[Seen]") -> None:
+        # If we are killed as well, the next command goes on from there.
+        note_met(hold.journal, [seen for seen in new if (seen.pid, seen.start) not in known])
 
-    return end_all(find, journal, tag, neighbours.entrusted, custody.read_for)
+    for pause_s in end_all(find, journal, tag, neighbours.entrusted, ends, own=own, note=note):
+        custody.read_for(pause_s)
+    return ends
 
 
 def _say(text: str) -> None:

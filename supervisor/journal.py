@@ -8,7 +8,7 @@ service (`-` for a name). `- PID` is its end.
 import os
 
 from portweave.supervisor.core.farewell import NOBODY, Ending
-from portweave.supervisor.tribe import look_at
+from portweave.supervisor.tribe import Seen, look_at
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -88,8 +88,16 @@ class JournalWriter:
         """Note a leader, right after its start, or, without a name, what has left its service."""
         seen = look_at(pid)
         start = seen.start if seen else 0.0
-        self._claims[pid] = f"+ {pid} {start!r} {name or _NAMELESS}\n"
+        self._claims[pid] = _started(pid, start, name)
         self._append(self._claims[pid])
+
+    def met(self, processes: "Sequence[Seen]") -> None:
+        """Note processes that have left their service, or carry no mark of it."""
+        lines = {seen.pid: _started(seen.pid, seen.start) for seen in processes}
+        new = [line for pid, line in lines.items() if self._claims.get(pid) != line]
+        if new:
+            self._claims |= lines
+            self._append("".join(new))
 
     def ended(self, pid: int) -> None:
         """Note that nothing of a leader's is left, before its number can be used again."""
@@ -102,6 +110,25 @@ class JournalWriter:
         except OSError:
             # A full disk. Without the line its processes are still found by descent and by tag.
             return
+
+
+def note_met(path: str, processes: "Sequence[Seen]") -> None:
+    """Note more processes in the journal of a dead supervisor, for whoever ends them next."""
+    text = "".join(_started(seen.pid, seen.start) for seen in processes)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    except OSError:  # it was removed
+        return
+    try:
+        os.write(descriptor, text.encode())
+    except OSError:  # a full disk
+        return
+    finally:
+        os.close(descriptor)
+
+
+def _started(pid: int, start: float, name: str = NOBODY) -> str:
+    return f"+ {pid} {start!r} {name or _NAMELESS}\n"
 
 
 def _open(path: str) -> int:

@@ -19,7 +19,7 @@ from portweave.supervisor.core.lines import plain_text
 from portweave.supervisor.core.ready import Answer, Failed, Passed
 from portweave.supervisor.process import NotSpawnedError, Process, reap, spawn, wait_for_exit
 from portweave.supervisor.tasks import Group, Within, finish, in_thread, until_readable
-from portweave.supervisor.tribe import TAG, Tribe, signal_each, signal_group
+from portweave.supervisor.tribe import PROBE, TAG, Tribe, signal_each, signal_group
 
 HTTP_TIMEOUT_S = 5.0
 EXEC_TIMEOUT_S = 10.0
@@ -160,7 +160,7 @@ async def ask_command(
         environment: All of it; its mark is the service's, with `.probe` behind it.
         census: Tells what processes there are.
     """
-    tag = f"{environment[TAG]}.probe"
+    tag = environment[TAG] + PROBE
     try:
         process, *fds = spawn(argv, working_dir, {**environment, TAG: tag})
     except NotSpawnedError as error:

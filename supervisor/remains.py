@@ -1,10 +1,10 @@
-"""End what a stack has left behind when nobody was there to end it.
+"""End what a stack has left behind when its supervisor is not there to end it.
 
 Which processes were started stands in the stack's journal (`portweave.supervisor.journal`). After
 the supervisor's death its guardian reads it, or, if that has died too, the next command on the
 machine. A process is taken for the stack's own if it is one that the journal names and that is
-still the same, if it carries the stack's tag, if it descends from the guardian, or if it belongs to
-the session or the group of one of these.
+still the same, if it carries the stack's tag, if it descends from one of its own, or if it belongs
+to the session or the group of one of these; and, for a subreaper, whatever was handed to it.
 """
 
 import os
@@ -13,11 +13,16 @@ import time
 
 from portweave.allocator.leases import state_dir
 from portweave.allocator.owners import signed_proxy
-from portweave.supervisor.core.farewell import NOBODY, Farewell
+from portweave.supervisor.core.farewell import KILL_PATIENCE_S, NOBODY, Farewell
+from portweave.supervisor.core.proof import Look, is_gone
+from portweave.supervisor.own_children import OwnChildren, reap
+from portweave.supervisor.stop_signals import StopSignals
 from portweave.supervisor.tribe import (
     Seen,
+    children_now,
     children_of,
-    reap_strays,
+    key_of,
+    look_at,
     signal_each,
     snapshot,
     tag_of,
@@ -26,35 +31,38 @@ from portweave.supervisor.tribe import (
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 
     from portweave.supervisor.journal import Claim, Journal
+    from portweave.supervisor.neighbours import Neighbours
+
+    # The living processes of a stack, and what that look proves.
+    Find = Callable[[], tuple[list[Seen], Look]]
 
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.1
+# While a shell waits for its program to end.
+_HOLDING_PAUSE_S = 0.02
 
 
 def find_remains(
-    claims: "Sequence[Claim]", tag: str, root: int | None, processes: "Mapping[int, Seen]"
+    claims: "Sequence[Claim]", tag: str, processes: "Mapping[int, Seen]"
 ) -> list[Seen]:
     """The living processes of a stack.
 
     Args:
         claims: From the journal.
         tag: What its processes' marks begin with; empty for none.
-        root: A process whose descendants are all the stack's; None for none.
         processes: A snapshot.
     """
     me = os.getpid()
-    processes = _without_proxy(processes)
-    children = children_of(processes)
+    proxy = proxy_of_user()
+    processes = {p.pid: p for p in processes.values() if proxy.get(p.pid) != p.start}
     own = {
         claim.pid: processes[claim.pid]
         for claim in claims
         if claim.pid in processes and processes[claim.pid].start == claim.start
     }
-    if root is not None:
-        own |= {seen.pid: seen for seen in with_descendants(children.get(root, ()), children, me)}
     if tag:
         own |= {
             seen.pid: seen
@@ -69,71 +77,184 @@ def find_remains(
         for seen in processes.values()
         if seen.pid in own or seen.session in opened or seen.group in opened
     ]
-    return [seen for seen in with_descendants(roots, children, me) if not seen.zombie]
+    found = with_descendants(roots, children_of(processes), me)
+    return [seen for seen in found if not seen.zombie]
 
 
-def _without_proxy(processes: "Mapping[int, Seen]") -> "Mapping[int, Seen]":
-    """All but the user's proxy: whoever started it, it is for the stacks of all worktrees.
+def proxy_of_user() -> dict[int, float]:
+    """Pid and start of the user's proxy, which is for the stacks of all worktrees.
 
     One that a service has started, as an inner `up` does, is handed to us like any other process.
     """
-    pid, start = signed_proxy(f"{state_dir(os.environ)}/proxy/proxy.owner") or (0, "0")
-    if pid not in processes or processes[pid].start != float(start):
-        return processes
-    return {other: seen for other, seen in processes.items() if other != pid}
+    signed = signed_proxy(f"{state_dir(os.environ)}/proxy/proxy.owner")
+    return {signed[0]: float(signed[1])} if signed else {}
+
+
+def spared_by(neighbours: "Neighbours") -> "dict[int, float]":
+    """Pid and start of what lives on when a stack ends: detached stacks within it, the proxy."""
+    return neighbours.guardians() | proxy_of_user()
+
+
+def find_elsewhere(claims: "Sequence[Claim]", tag: str, neighbours: "Neighbours") -> "Find":
+    """Find a stack's processes among all processes: they are no children of ours."""
+
+    def find() -> tuple[list[Seen], Look]:
+        try:
+            found = find_remains(claims, tag, neighbours.without(snapshot()))
+        except OSError:  # no descriptor is left to look with; what ends gives some back
+            return [], Look(present=False, passed=True)
+        return found, Look(present=bool(found), complete=False)
+
+    return find
+
+
+def find_below(
+    own: OwnChildren, claims: "Sequence[Claim]", tag: str, neighbours: "Neighbours"
+) -> "Find":
+    """Find a stack's processes among our children, and what descends from them.
+
+    Once there are none, a tag or the journal may still tell of one that is elsewhere.
+    """
+    elsewhere = find_elsewhere(claims, tag, neighbours)
+
+    def find() -> tuple[list[Seen], Look]:
+        try:
+            children = own.listed()
+        except OSError:
+            return [], Look(present=False, passed=True)
+        if children is None:
+            return elsewhere()
+        found = tree_of(children, neighbours.guardians() if children else {})
+        passed = False
+        for seen in children:
+            if seen.zombie:
+                passed = True
+                reap(seen.pid)
+        if not found and not passed:
+            found, look = elsewhere()
+            found = [seen for seen in found if not own.is_foreign(seen)]
+            passed = look.passed
+        return found, Look(present=bool(found), passed=passed)
+
+    return find
+
+
+def tree_of(roots: "Iterable[Seen]", spared: "Collection[int]") -> list[Seen]:
+    """Living processes and what descends from them at this moment, parents first."""
+    found: dict[int, Seen] = {}
+    queue = list(roots)
+    while queue:
+        seen = queue.pop(0)
+        if seen.zombie or seen.pid in found or seen.pid in spared:
+            continue
+        found[seen.pid] = seen
+        queue += [child for pid in children_now(seen.pid) if (child := look_at(pid))]
+    return list(found.values())
+
+
+class Ends:
+    """The end of the processes of a stack, as far as it has come.
+
+    Attributes:
+        met: All that were found.
+        left: Those that could not be ended.
+        hurried: Whether everything is to be killed at once.
+    """
+
+    def __init__(self) -> None:
+        self.met: list[Seen] = []
+        self.left: list[Seen] = []
+        self.hurried = False
 
 
 def end_all(
-    find: "Callable[[Mapping[int, Seen]], list[Seen]]",
+    find: "Find",
     journal: "Journal",
     tag: str,
     spared: "Callable[[], Collection[int]]",
-    pause: "Callable[[float], None]" = time.sleep,
-) -> tuple[list[Seen], list[Seen]]:
+    ends: Ends,
+    *,
+    own: OwnChildren | None = None,
+    note: "Callable[[Sequence[Seen]], None]" = lambda _: None,
+) -> "Generator[float, None, None]":
     """Ask processes to end, those of dependents first, and kill those that do not.
 
     Args:
-        find: Finds them in a snapshot.
+        find: Finds them. What was found once is ended even if it is not found any more.
         journal: Tells whose they are, what asks each service, how long it is given, and what it
             depends on.
         tag: What their marks begin with; empty for none.
-        spared: Tells what is not to be asked, for somebody else does; it is killed all the same.
-        pause: Waits for some seconds.
+        spared: Tells what is not to be asked, for another guardian does; it is killed all the same.
+        ends: Gets what becomes of it.
+        own: Our children, where the processes are below us.
+        note: Takes those that are new.
 
-    Returns:
-        All that were found, and those that could not be ended.
+    Yields:
+        How many seconds to wait before the next look.
     """
     owners = Owners(journal, tag)
     farewell = Farewell(journal.endings)
-    told: set[int] = set()
-    met: dict[int, Seen] = {}
+    signals: dict[str, StopSignals] = {}
+    met: dict[tuple[int, float], Seen] = {}
+    before: Look | None = None
+    began_s = time.monotonic()
     pause_s = _FIRST_PAUSE_S
     while True:
-        processes = snapshot()
-        reap_strays(processes, ())
-        found = find(processes)
-        if not found:
-            return list(met.values()), []
+        found, look = find()
+        found, is_hunted = _with_met(found, met)
+        look.present |= is_hunted
+        if is_gone(before, look):
+            return
+        before = look
+        if new := [seen for seen in found if key_of(seen) not in met]:
+            met |= {key_of(seen): seen for seen in new}
+            ends.met += new
+            note(new)
+            pause_s = _FIRST_PAUSE_S
         left_alone = spared()
-        met |= {seen.pid: seen for seen in found if seen.pid not in met}
         by_owner = owners.sort(found)
         now_s = time.monotonic()
         farewell.ask(by_owner.keys(), now_s)
+        if not by_owner:
+            # A second look proves it, or another child is met.
+            if now_s >= began_s + farewell.longest_s + KILL_PATIENCE_S:
+                return
+            yield 0.0
+            continue
         if all(farewell.is_lost(name, now_s) for name in by_owner):
-            return list(met.values()), found
+            ends.left = found
+            return
+        is_due = [name for name in by_owner if ends.hurried or farewell.is_due(name, now_s)]
         for name, members in by_owner.items():
-            if farewell.is_due(name, now_s):
+            if name in is_due:
                 signal_each(members, signal.SIGKILL)
             elif farewell.is_asked(name):
-                new = [s for s in members if s.pid not in told and s.pid not in left_alone]
-                ending = journal.endings.get(name)
-                signal_each(new, ending.stop_signal if ending else signal.SIGTERM)
-                # What is stopped does not act on a signal until it goes on.
-                signal_each(new, signal.SIGCONT)
-                told |= {seen.pid for seen in new}
-                pause_s = min(pause_s, _FIRST_PAUSE_S) if new else pause_s
-        pause(pause_s)
-        pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+                asking = signals.get(name)
+                if asking is None:
+                    ending = journal.endings.get(name)
+                    number = ending.stop_signal if ending else signal.SIGTERM
+                    asking = signals[name] = StopSignals(owners.leader(name), number)
+                asking.send([seen for seen in members if seen.pid not in left_alone])
+        if own is not None and len(is_due) == len(by_owner):
+            own.kill()
+        yield pause_s
+        longest_s = _LONGEST_PAUSE_S
+        if is_due or any(asking.holds for asking in signals.values()):
+            longest_s = _HOLDING_PAUSE_S
+        pause_s = min(pause_s * 1.5, longest_s)
+
+
+def _with_met(
+    found: list[Seen], met: "Mapping[tuple[int, float], Seen]"
+) -> tuple[list[Seen], bool]:
+    """What was found, and what was met before and lives; whether there is any of the latter."""
+    there = {seen.pid for seen in found}
+    hunted = [
+        seen
+        for pid, start in met
+        if pid not in there and (seen := look_at(pid)) and seen.start == start and not seen.zombie
+    ]
+    return found + hunted, bool(hunted)
 
 
 class Owners:
@@ -150,6 +271,12 @@ class Owners:
         self._leaders = {claim.pid: claim.name for claim in journal.claims}
         # pid -> start, and whose it is.
         self._known: dict[int, tuple[float, str]] = {}
+
+    def leader(self, name: str) -> int:
+        """Pid of the leader of a service; 0 for none."""
+        if name == NOBODY:
+            return 0
+        return next((pid for pid, leads in self._leaders.items() if leads == name), 0)
 
     def sort(self, processes: list[Seen]) -> dict[str, list[Seen]]:
         """Processes by service; under `NOBODY` those that nothing tells of."""

@@ -18,7 +18,7 @@ from portweave.supervisor.commands import Commands
 from portweave.supervisor.control import Listener
 from portweave.supervisor.core import diagnosis
 from portweave.supervisor.core import fleet as fleets
-from portweave.supervisor.core.farewell import KILL_PATIENCE_S, STRAY_GRACE_S, Ending
+from portweave.supervisor.core.farewell import Ending
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import Kill, Phase
 from portweave.supervisor.core.logindex import ERR, OUT
@@ -30,7 +30,7 @@ from portweave.supervisor.core.value import replace
 from portweave.supervisor.custody import HELD, hand_over, tell
 from portweave.supervisor.engine import Engine, changes
 from portweave.supervisor.exchange import Exchange
-from portweave.supervisor.journal import JournalWriter
+from portweave.supervisor.journal import Journal, JournalWriter
 from portweave.supervisor.listened import Listened
 from portweave.supervisor.logfile import LogFolder
 from portweave.supervisor.logs import View, keep_blocks
@@ -39,11 +39,11 @@ from portweave.supervisor.neighbours import Neighbours
 from portweave.supervisor.observers import Observers
 from portweave.supervisor.paths import Hold, note_ports, place_of
 from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
-from portweave.supervisor.remains import find_remains
+from portweave.supervisor.remains import Ends, end_all, find_below
 from portweave.supervisor.service import Relay, Service, Take
 from portweave.supervisor.strays import Strays
 from portweave.supervisor.tasks import Group, forever
-from portweave.supervisor.tribe import describe, reap_own_strays, signal_each
+from portweave.supervisor.tribe import describe
 from portweave.supervisor.watch import Watcher
 from portweave.supervisor.work import Work
 
@@ -150,7 +150,9 @@ class Stack:
         self._record_of = options.journal
         self._journal = JournalWriter(options.journal) if options.journal is not None else None
         self._noted_strays = (
-            Strays(self._journal, self._leaders, self.census) if self._journal else None
+            Strays(self._journal, self._leaders, self.census, options.tag)
+            if self._journal
+            else None
         )
         self._socket = options.socket
         self._listener: Listener | None = None
@@ -270,6 +272,8 @@ class Stack:
             await asyncio.sleep(LOOK_PAUSE_S)
             self._restore_record()
             await self._restore_socket()
+            if self._noted_strays is not None:
+                self._noted_strays.look()
 
     def _restore_record(self) -> None:
         """Have others find us again where somebody has removed the folder of our state."""
@@ -322,24 +326,14 @@ class Stack:
 
     async def _end_strays(self) -> None:
         """End what has left its service's session, its parents and its mark behind."""
-        me = os.getpid()
-        told: set[int] = set()
-        kill_at_s = time.monotonic() + STRAY_GRACE_S
-        while True:
-            found = find_remains([], self._options.tag, me, await self.census.take())
-            if not found:
-                return
-            now_s = time.monotonic()
-            if now_s >= kill_at_s + KILL_PATIENCE_S:
-                self._strays = [describe(seen) for seen in found]
-                return
-            new = [seen for seen in found if seen.pid not in told]
-            signal_each(new, signal.SIGTERM)
-            signal_each(new, signal.SIGCONT)
-            told |= {seen.pid for seen in new}
-            if now_s >= kill_at_s or self._killing:
-                signal_each(found, signal.SIGKILL)
-            await asyncio.sleep(0.01)
+        neighbours, own, tag = self.census.neighbours, self.census.own, self._options.tag
+        find = find_below(own, (), tag, neighbours)
+        ends = Ends()
+        journal = Journal((), {})
+        for pause_s in end_all(find, journal, tag, neighbours.entrusted, ends, own=own):
+            await asyncio.sleep(pause_s)
+            ends.hurried = self._killing
+        self._strays = [describe(seen) for seen in ends.left]
 
     async def _settle_in(self) -> None:
         # What was handed to us and ends is reaped then, not only when a service ends.
@@ -360,7 +354,7 @@ class Stack:
 
     def _reap(self) -> None:
         self._reaping = None
-        reap_own_strays(self.census.spare)
+        self.census.own.reap()
 
     def _take_signals(self) -> None:
         # Who is started by nohup(1) does not end with the terminal.

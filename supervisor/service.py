@@ -5,6 +5,7 @@ It decides nothing: it gets actions from the fleet and tells it events.
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import time
@@ -29,6 +30,7 @@ from portweave.supervisor.core.lines import LastLines
 from portweave.supervisor.core.notice import Notice
 from portweave.supervisor.core.outlook import Outlook, environment_for, has_terminal
 from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.core.proof import Look, is_gone
 from portweave.supervisor.journal import JournalWriter
 from portweave.supervisor.notify import NotifySocket
 from portweave.supervisor.observers import Observers
@@ -43,13 +45,28 @@ from portweave.supervisor.process import (
     wait_for_exit,
 )
 from portweave.supervisor.readiness import Readiness
+from portweave.supervisor.stop_signals import StopSignals
 from portweave.supervisor.tasks import Group, Within, finish
 from portweave.supervisor.terminal import NoTerminalError, resize, set_echo, spawn_on_terminal
-from portweave.supervisor.tribe import TAG, Seen, Tribe, describe, signal_each, signal_group
+from portweave.supervisor.tribe import (
+    TAG,
+    Seen,
+    Tribe,
+    describe,
+    signal_each,
+    signal_group,
+    tag_of,
+)
 
 # What a survivor holds open is not waited for: an exit comes from wait(2), not from the end of a
 # pipe.
 DRAIN_S = 0.2
+# Between two looks at what is ending.
+FIRST_PAUSE_S = 0.003
+HELD_PAUSE_S = 0.02
+LONGEST_PAUSE_S = 0.1
+# How long children of ours that belong to no known service can keep a service from its end.
+UNKNOWN_S = 1.0
 # Rows and columns of a terminal that nobody looks at.
 DEFAULT_SIZE = (24, 80)
 NO_OUTLOOK = Outlook()
@@ -308,6 +325,7 @@ class Service:
     ) -> Exited:
         """Watch a run until nothing of it is left; how it ended."""
         tribe = self.tribe = Tribe(process.pid, tag)
+        self._census.tribes[tag] = tribe
         try:
             event = await self._watch(run, process, fds, tribe, notify)
         except Exception as error:
@@ -315,6 +333,7 @@ class Service:
             signal_group(process.pid, signal.SIGKILL)
             signal_each(tribe.members(await self._census.take()), signal.SIGKILL)
             event = Exited(reap(process), note=f"could not be watched: {_innermost(error)}")
+        del self._census.tribes[tag]
         self._census.spare -= {process.pid, self.leader}
         self.leader = None
         self.token = ""
@@ -403,61 +422,55 @@ class Service:
             await wait_for_end_of(self.leader)
         run.tell(exited=True)
 
-    def _untold(self, members: Sequence[Seen], told: Collection[int]) -> list[Seen]:
-        """Those that have not been asked to end, and that nobody else is to ask."""
-        spared = self._census.neighbours.entrusted()
-        return [seen for seen in members if seen.pid not in told and seen.pid not in spared]
-
     async def _end(self, run: Run, tribe: Tribe) -> str:
         """See to it that nothing of a run is left; tell what it had left behind by itself."""
-        told: set[int] = set()
-        note = ""
-        if run.stop:
-            tribe.note(self._census.neighbours.guardians())
-            signal_group(tribe.leader, self.plan.stop_signal)
-            # Once is enough: to many programs a second signal means to end at once.
-            others = self._untold(tribe.others(), told)
-            apart = [seen for seen in others if seen.group != tribe.leader]
-            signal_each(apart, self.plan.stop_signal)
-            # What is stopped does not act on a signal until it goes on.
-            signal_group(tribe.leader, signal.SIGCONT)
-            signal_each(apart, signal.SIGCONT)
-            told = {tribe.leader, *(seen.pid for seen in others)}
+        signals = StopSignals(tribe.leader, self.plan.stop_signal, owned=True)
         began_s = time.monotonic()
-        while run.stop and not (run.exited or run.kill):
-            left_s = began_s + self.plan.stop_grace_s - time.monotonic()
-            if left_s <= 0:
-                break
-            async with Within(left_s):
-                await run.news()
-        pause_s = 0.005
+        empty_s = math.inf
+        before: Look | None = None
+        note = ""
+        pause_s = FIRST_PAUSE_S
         while True:
-            if run.exited and self._census.strays() == []:
+            kill_at_s = began_s + self.plan.stop_grace_s
+            is_due = run.kill or time.monotonic() >= kill_at_s
+            members, look = await self._census.look(tribe, kill=is_due)
+            now_s = time.monotonic()
+            empty_s = math.inf if members or look.passed else min(empty_s, now_s)
+            # Children that belong to no known service come and go: the end of the stack ends them.
+            is_over = is_gone(before, look) or now_s >= empty_s + UNKNOWN_S
+            if run.exited and is_over:
                 self.left = ()
                 return note
-            processes = await self._census.take()
-            members = tribe.members(processes) or tribe.members(processes, tags=True)
-            if not members and run.exited:
-                self.left = ()
-                return note
-            if run.exited and not run.stop and not note:
+            before = look
+            if run.exited and not run.stop and members and not note:
                 note = (
                     f"left {_named(members)} behind, stopped now: it has to stay in the foreground"
                 )
-            now_s, kill_at_s = time.monotonic(), began_s + self.plan.stop_grace_s
-            if run.kill or now_s >= kill_at_s:
+            if is_due:
                 signal_each(members, signal.SIGKILL)
                 if now_s >= kill_at_s + KILL_PATIENCE_S:
                     self.left = tuple(_named([member]) for member in members)
                     return f"could not be ended: {_named(members)}"
+                wait_s = pause_s
             else:
-                untold = self._untold(members, told)
-                signal_each(untold, self.plan.stop_signal)
-                signal_each(untold, signal.SIGCONT)
-                told |= {member.pid for member in untold}
-            async with Within(pause_s):
-                await run.news()
-            pause_s = min(pause_s * 1.5, 0.1)
+                self._ask(signals, members, tribe)
+                # Nothing is to be looked for until the leader ends, unless a shell is held back.
+                waits = run.exited or signals.holds
+                wait_s = pause_s if waits else kill_at_s - now_s
+            if members or not run.exited:
+                async with Within(min(wait_s, max(kill_at_s - now_s, pause_s))):
+                    await run.news()
+                pause_s = min(pause_s * 1.5, HELD_PAUSE_S if signals.holds else LONGEST_PAUSE_S)
+            else:
+                # The second look is to follow at once.
+                await asyncio.sleep(0)
+
+    def _ask(self, signals: StopSignals, members: Sequence[Seen], tribe: Tribe) -> None:
+        """Send stop signals; note what only we can tell is ours, for whoever goes on without us."""
+        spared = self._census.neighbours.entrusted()
+        if self._journal is not None:
+            self._journal.met([seen for seen in members if tag_of(seen.pid) != tribe.tag])
+        signals.send([seen for seen in members if seen.pid not in spared])
 
 
 def _innermost(error: BaseException) -> BaseException:

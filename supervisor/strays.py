@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from portweave.supervisor.census import Census
 from portweave.supervisor.journal import JournalWriter
 from portweave.supervisor.tasks import Within
-from portweave.supervisor.tribe import descendants_now, look_at
+from portweave.supervisor.tribe import descendants_now, look_at, tag_of
 
 # After the last start of a service.
 _PAUSES_S = (0.1, 0.1, 0.2, 0.4, 0.8, 1.6)
@@ -26,15 +26,20 @@ class Strays:
         journal: Where they are noted.
         leaders: The leaders of all services that run.
         census: Tells which of our children are no strays, and which stacks live on without us.
+        tag: What the marks of the stack's processes begin with.
     """
 
     def __init__(
-        self, journal: JournalWriter, leaders: Callable[[], Iterable[int]], census: Census
+        self,
+        journal: JournalWriter,
+        leaders: Callable[[], Iterable[int]],
+        census: Census,
+        tag: str,
     ) -> None:
         self._journal = journal
         self._leaders = leaders
         self._census = census
-        self._noted: dict[int, float] = {}
+        self._tag = tag
         self._started = asyncio.Event()
 
     def started(self) -> None:
@@ -56,15 +61,16 @@ class Strays:
     def look(self) -> None:
         """Note those that are there now."""
         others = self._census.neighbours.guardians()
-        strays = [pid for pid in self._census.strays() or () if pid not in others]
-        roots = (*strays, *self._leaders())
+        handed = self._census.strays() or []
+        roots = (*(seen.pid for seen in handed), *self._leaders())
         below = [pid for root in roots for pid in descendants_now(root, others)]
-        met: dict[int, float] = {}
-        for pid in (*strays, *below):
+        found = {seen.pid: seen for seen in handed}
+        for pid in below:
             seen = look_at(pid)
-            if seen is None or seen.zombie or not (pid in strays or seen.session == pid):
-                continue
-            met[pid] = seen.start
-            if self._noted.get(pid) != seen.start:
-                self._journal.started(pid)
-        self._noted = met
+            # Its session may end before it, and then tells nothing any more.
+            if seen and not seen.zombie and (seen.session == pid or not self._is_marked(pid)):
+                found[pid] = seen
+        self._journal.met(list(found.values()))
+
+    def _is_marked(self, pid: int) -> bool:
+        return tag_of(pid).startswith(f"{self._tag}.")

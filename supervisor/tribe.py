@@ -15,9 +15,11 @@ from portweave.allocator.processes import HAS_PROC, command_of, read_bytes, vari
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
 TAG = "PORTWEAVE_INVOCATION"
+# Behind the tag of a service, of the commands that ask whether it is ready.
+PROBE = ".probe"
 _PR_SET_CHILD_SUBREAPER = 36
 _is_subreaper = False
 
@@ -31,7 +33,8 @@ class Seen:
         group: Its group's.
         session: Its session's.
         start: When it began, in units of the system's own.
-        zombie: Whether it has ended and waits to be reaped.
+        zombie: Whether it has ended and waits to be reaped. A process whose main thread has ended
+            (pthread_exit(3)) is none: its state is Z, and it has more than one thread.
     """
 
     __slots__ = ("group", "parent", "pid", "session", "start", "zombie")
@@ -62,27 +65,9 @@ def become_subreaper() -> None:
         _is_subreaper = ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
-def strays_now(spare: "Collection[int]") -> list[int] | None:
-    """Living children of ours that have no owner, because they have lost their parents.
-
-    What descends from a child of ours that has ended is a child of ours, or descends from one, and
-    nobody but us takes children off that list. To look there costs a hundredth of what a look at
-    all processes does.
-
-    Args:
-        spare: Pids of children that have one.
-
-    Returns:
-        Their pids; None where the kernel does not hand them to us, or does not tell.
-    """
-    me = os.getpid()
-    if not (_is_subreaper and os.path.exists(f"/proc/self/task/{me}/children")):
-        return None
-    found = [pid for pid in children_now(me) if pid not in spare]
-    if not found:
-        return found
-    reap_own_strays(spare)
-    return [pid for pid in children_now(me) if pid not in spare]
+def is_subreaper() -> bool:
+    """Whether `become_subreaper` has made this process one."""
+    return _is_subreaper
 
 
 def snapshot() -> dict[int, Seen]:
@@ -117,7 +102,7 @@ def _parse_stat(stat: bytes) -> Seen:
         group=int(fields[2]),
         session=int(fields[3]),
         start=float(fields[19]),
-        zombie=fields[0] in (b"Z", b"X"),
+        zombie=fields[0] in (b"Z", b"X") and int(fields[17]) <= 1,
     )
 
 
@@ -144,6 +129,11 @@ def _snapshot_psutil() -> dict[int, Seen]:
 def tag_of(pid: int) -> str:
     """The tag in a process's environment, empty where there is none or it cannot be read."""
     return variable_of(pid, TAG)
+
+
+def key_of(process: Seen) -> tuple[int, float]:
+    """Pid and start time, which tell a process from any other."""
+    return process.pid, process.start
 
 
 def descendants_now(pid: int, spare: "Container[int]" = ()) -> list[int]:
@@ -217,25 +207,45 @@ class Tribe:
         # pid -> start time of what was seen once.
         self._known: dict[int, float] = {}
 
-    def note(self, spare: "Container[int]" = ()) -> None:
-        """Remember what descends from the leader now, before a signal cuts the links.
-
-        Args:
-            spare: Pids that are somebody else's, with all that descends from them.
-        """
-        for pid in descendants_now(self.leader, spare):
-            if seen := look_at(pid):
-                self._remember(seen)
-
     def adopt(self, pid: int) -> None:
         """Remember a process, and the session and group that it has opened."""
         if seen := look_at(pid):
             self._remember(seen)
 
-    def others(self) -> list[Seen]:
-        """What was noted besides the leader and is still there."""
-        found = (look_at(pid) for pid in self._known if pid != self.leader)
-        return [seen for seen in found if seen and self._known[seen.pid] == seen.start]
+    def knows(self, process: Seen) -> bool:
+        """Whether a process is one of its own by what was seen of it, or by session or group."""
+        return self._is_ours(process)
+
+    def below(self, roots: "Iterable[Seen]", spared: "Callable[[], Container[int]]") -> list[Seen]:
+        """Its living processes: what descends from its leader, or from roots that are its own.
+
+        Those that were seen once and live elsewhere are among them.
+
+        Args:
+            roots: Processes of its own besides the leader.
+            spared: Tells pids that are left out, with all that descends from them. It is asked only
+                where there is more than the leader.
+        """
+        met = [seen for pid in self._known if (seen := look_at(pid))]
+        # A number that has gone may be used again.
+        met = [seen for seen in met if self._known[seen.pid] == seen.start]
+        self._known = {seen.pid: seen.start for seen in met}
+        leader = look_at(self.leader)
+        queue = [*met, *roots, *([leader] if leader else [])]
+        left_out: Container[int] | None = None
+        found: dict[int, Seen] = {}
+        while queue:
+            seen = queue.pop()
+            if seen.pid in found or seen.zombie:
+                continue
+            if seen.pid != self.leader:
+                left_out = spared() if left_out is None else left_out
+                if seen.pid in left_out:
+                    continue
+            found[seen.pid] = seen
+            self._remember(seen)
+            queue += [child for pid in children_now(seen.pid) if (child := look_at(pid))]
+        return list(found.values())
 
     def members(self, processes: "Mapping[int, Seen]", *, tags: bool = False) -> list[Seen]:
         """Its processes that are alive; zombies are not.
@@ -325,27 +335,3 @@ def _signal_one(process: Seen, number: int) -> None:
             signal.pidfd_send_signal(pidfd, number)
     finally:
         os.close(pidfd)
-
-
-def reap_own_strays(spare: "Iterable[int]") -> None:
-    """Reap children that were handed to us and have ended, looking at our children only."""
-    for pid in children_now(os.getpid()):
-        seen = look_at(pid) if pid not in spare else None
-        if seen is not None and seen.zombie:
-            reap_strays({pid: seen}, ())
-
-
-def reap_strays(processes: "Mapping[int, Seen]", spare: "Iterable[int]") -> None:
-    """Reap children that were handed to us and have ended.
-
-    Args:
-        processes: A snapshot.
-        spare: Pids of children that somebody else reaps.
-    """
-    me = os.getpid()
-    for process in processes.values():
-        if process.parent == me and process.zombie and process.pid not in spare:
-            try:
-                os.waitpid(process.pid, os.WNOHANG)
-            except ChildProcessError:
-                continue

@@ -53,6 +53,9 @@ class Farewell:
 
     Args:
         endings: By service; also of those that have ended, by way of which others are needed.
+
+    Attributes:
+        longest_s: The longest grace of a service.
     """
 
     def __init__(self, endings: "Mapping[str, Ending]") -> None:
@@ -63,7 +66,7 @@ class Farewell:
             for name in endings
         }
         graces = {name: ending.grace_s for name, ending in endings.items()}
-        longest_s = max(graces.values(), default=STRAY_GRACE_S)
+        self.longest_s = longest_s = max(graces.values(), default=STRAY_GRACE_S)
         chain_s = self._longest_chain(graces)
         share = min(1.0, (longest_s + LONGER_S) / chain_s) if chain_s > 0 else 1.0
         self._graces = {name: grace_s * share for name, grace_s in graces.items()}

@@ -22,15 +22,18 @@ Spawn = Callable[..., "subprocess.Popen[str]"]
 
 
 UNKILLABLE = """
-import asyncio, os, sys
-from portweave.supervisor import run as stacks, service
+import asyncio, os, signal, sys
+from portweave.supervisor import remains, service
+from portweave.supervisor.core import farewell
 from portweave.supervisor.core.plan import InstancePlan, StackPlan
 from portweave.supervisor.run import run
 from portweave.supervisor.work import Options, Work
 
 # As if the process hung in the kernel: no signal gets through.
-service.signal_group = service.signal_each = stacks.signal_each = lambda *_: None
-service.KILL_PATIENCE_S = stacks.KILL_PATIENCE_S = stacks.STRAY_GRACE_S = 0.1
+os.kill = os.killpg = signal.pidfd_send_signal = lambda *_: None
+for module in (service, remains, farewell):
+    module.KILL_PATIENCE_S = 0.1
+farewell.STRAY_GRACE_S = 0.1
 plan = InstancePlan(
     "stuck", "stuck", 1, "stuck-main", ("sleep", "1000"), "sleep 1000", "/", dict(os.environ),
     stop_grace_s=0.1,
