@@ -23,7 +23,7 @@ else:
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _are_held = False
-_undo: "Callable[[], None] | None" = None
+_at_end: "list[Callable[[], None]]" = []
 
 
 def hold_back() -> None:
@@ -52,17 +52,21 @@ def let_in(*, orderly: bool = False) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
-def at_end(undo: "Callable[[], None] | None") -> None:
-    """Have something undone before a signal ends the command; None for nothing."""
-    global _undo
-    _undo = undo
+def at_end(undo: "Callable[[], None]") -> None:
+    """Have something undone, after what was named before, when a signal ends the command."""
+    _at_end.append(undo)
+
+
+def drop_ends() -> None:
+    """Have nothing undone any more."""
+    _at_end.clear()
 
 
 def leave(number: int, _frame: "FrameType | None" = None) -> None:
     """End at once, with the exit status 128+n."""
     try:
-        if _undo is not None:
-            _undo()
+        for undo in tuple(_at_end):
+            undo()
     finally:
         os._exit(128 + number)
 

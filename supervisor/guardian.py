@@ -25,7 +25,7 @@ import os
 import sys
 from _socket import socket as Socket  # noqa: N812
 
-from portweave.interrupts import at_end
+from portweave.interrupts import drop_ends
 from portweave.supervisor.custody import HELD, Custody
 from portweave.supervisor.starter import Starter
 
@@ -115,7 +115,7 @@ class Supervisor:
         watched = WATCHED | {signal.SIGTSTP} if stops else WATCHED
         signal.pthread_sigmask(signal.SIG_BLOCK, watched)
         # From here on the supervisor ends in order, and there is nothing to undo.
-        at_end(None)
+        drop_ends()
         starter = Starter(proxy) if proxy else None
         # Our copy of the writing end stays open for as long as we live.
         reading, writing = os.pipe()
@@ -151,6 +151,7 @@ class Supervisor:
 
     def dismiss(self) -> None:
         """There is nothing to run: end the child."""
+        drop_ends()
         self._socket.close()
         _signal(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)

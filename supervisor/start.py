@@ -9,6 +9,7 @@ import _socket
 import os
 import sys
 
+from portweave.interrupts import drop_ends
 from portweave.supervisor.guardian import WATCHED, Supervisor, receive, send
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -117,6 +118,7 @@ class Detached:
 
     def dismiss(self) -> None:
         """There is nothing to run: it ends."""
+        drop_ends()
         self._socket.close()
         try:
             os.waitpid(self.pid, 0)

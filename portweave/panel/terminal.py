@@ -11,7 +11,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from portweave.errors import PortweaveError
-from portweave.interrupts import at_end
+from portweave.interrupts import at_end, drop_ends
 from portweave.panel.actions import Actions
 from portweave.panel.rows import (
     Line,
@@ -68,7 +68,7 @@ def run(environ: Mapping[str, str]) -> None:
     try:
         curses.wrapper(lambda window: anyio.run(_Top(window, environ).run))
     finally:
-        at_end(None)
+        drop_ends()
 
 
 class _Top:

@@ -12,7 +12,7 @@ from portweave.args import Args, Operands
 from portweave.asking import STACK, names_of, say
 from portweave.client import Client, find_stack
 from portweave.errors import OtherProtocolError, UsageError
-from portweave.interrupts import at_end
+from portweave.interrupts import at_end, drop_ends
 from portweave.supervisor.paths import PROTOCOL
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -161,7 +161,7 @@ class _Session:
 
             termios.tcsetattr(0, termios.TCSADRAIN, self._saved)
             self._saved = None
-            at_end(None)
+            drop_ends()
             _write(b"\n")
 
     def _follow_size(self) -> int:

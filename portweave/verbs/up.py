@@ -8,7 +8,7 @@ import time
 from portweave import colours
 from portweave.args import Args, Operands, Option
 from portweave.errors import StackMovedError, StackRunningError, UsageError
-from portweave.interrupts import Raised, at_end
+from portweave.interrupts import Raised, at_end, drop_ends
 from portweave.launch import (
     EndedError,
     check_profiles,
@@ -124,6 +124,7 @@ def _run_attached(args: Args, began_s: float) -> int:
     # A look for marks is to find services only, also where we are started within one.
     clear_variables(MARKS)
     supervisor = Supervisor(warm_up, supervise)
+    at_end(supervisor.dismiss)
     try:
         origin = origin_of(args, os.environ)
         _refuse_moved(origin)
@@ -150,6 +151,7 @@ def _run_detached(args: Args, began_s: float) -> int:
             raise UsageError(f"--{flag} needs a stack in the foreground, not --detach")
     clean = {name: value for name, value in os.environ.items() if name not in MARKS}
     guardian = Detached(clean)
+    at_end(guardian.dismiss)
     try:
         origin = origin_of(args, os.environ)
         _refuse_moved(origin)
@@ -162,7 +164,7 @@ def _run_detached(args: Args, began_s: float) -> int:
                 sys.stderr.flush()
                 proxy = stack.proxy()
                 # From here on it is the guardian's.
-                at_end(None)
+                drop_ends()
                 guardian.start(work, stack.folder, stack.key, stack.tag, hold, proxy)
     except BaseException:
         guardian.dismiss()

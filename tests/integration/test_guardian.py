@@ -174,9 +174,12 @@ def test_a_stubborn_dependent_does_not_take_the_time_of_what_it_depends_on(
     assert (project / "ends").read_text().splitlines() == ENDS[-2:]
 
 
-def test_when_the_guardian_is_killed_the_supervisor_ends_the_stack(stack: "Stack") -> None:
+@pytest.mark.parametrize("kill", [os.kill, os.killpg], ids=["alone", "group"])
+def test_when_the_guardian_is_killed_the_supervisor_ends_the_stack(
+    stack: "Stack", kill: Callable[[int, int], None]
+) -> None:
     processes = everything(stack)
-    stack.process.kill()
+    kill(stack.process.pid, signal.SIGKILL)
     wait_until_gone(processes, 2.5)
     stack.process.wait()
     stack.wait_for("the guardian of this stack was killed; the stack stops")
@@ -213,13 +216,6 @@ def test_signals_to_the_guardian_reach_the_supervisor(stack: "Stack") -> None:
     stack.send(signal.SIGQUIT)
     stack.wait_for("web: ready pid ")
     assert stack.stop(signal.SIGTERM) == 143
-
-
-def test_ctrl_z_does_not_hold_the_services_up(stack: "Stack") -> None:
-    supervisor_of(stack).send_signal(signal.SIGTSTP)
-    stack.wait_for("the services go on in the background")
-    assert supervisor_of(stack).status() != psutil.STATUS_STOPPED
-    assert stack.stop() == 130
 
 
 def test_a_closed_terminal_ends_the_stack(project: Path, cli: "Cli") -> None:

@@ -35,7 +35,7 @@ def services_of(stack: "Detached") -> list[psutil.Process]:
     return [process for process in found if "slow.py" in process.cmdline()]
 
 
-def test_its_services_carry_the_marks_of_their_own_stack_alone(
+def test_its_services_carry_the_marks_of_their_own_stack_alone_and_its_guardian_none(
     inner: Path, detached: "Detached"
 ) -> None:
     [shell] = detached.supervisor().children()
@@ -45,6 +45,12 @@ def test_its_services_carry_the_marks_of_their_own_stack_alone(
         environ, outer = process.environ(), shell.environ()
         assert environ["PORTWEAVE_WORKTREE"] == str(inner)
         assert not [name for name in MARKS if environ[name] == outer[name]]
+    guardian = next(one for one in shell.children() if "up" in one.cmdline())
+    for process in (guardian, *guardian.children()):
+        environ = process.environ()
+        assert not MARKS & environ.keys()
+        # All else is there still.
+        assert environ["XDG_STATE_HOME"] == shell.environ()["XDG_STATE_HOME"]
     detached.down()
 
 
