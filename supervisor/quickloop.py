@@ -329,6 +329,16 @@ class Express(asyncio.BufferedProtocol):
             if not self._has_ended:
                 transport.resume_reading()
 
+    def hand_over(self) -> asyncio.Transport:
+        """Give up the transport: the caller sets another protocol on it."""
+        transport = self.transport
+        assert transport is not None
+        if self._is_direct:
+            self._leave()
+            transport.resume_reading()
+        self.transport = self._quick = None
+        return transport
+
     def close(self) -> None:
         """End it when all is sent."""
         self._leave()

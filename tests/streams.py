@@ -58,7 +58,7 @@ class StreamCaller:
 
     Args:
         port: Of the proxy.
-        context: From `trusting`.
+        context: From `trusting`; None for HTTP/2 without TLS.
         reads: Whether it opens its windows again for what has come.
 
     Attributes:
@@ -67,11 +67,19 @@ class StreamCaller:
     """
 
     def __init__(
-        self, port: int, context: ssl.SSLContext, host: str = "a.localhost", *, reads: bool = True
+        self,
+        port: int,
+        context: ssl.SSLContext | None,
+        host: str = "a.localhost",
+        *,
+        reads: bool = True,
     ) -> None:
-        plain = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
-        self.socket = context.wrap_socket(plain, server_hostname=host)
-        assert self.socket.selected_alpn_protocol() == "h2"
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+        self._scheme = "http"
+        if context is not None:
+            secure = context.wrap_socket(self.socket, server_hostname=host)
+            assert secure.selected_alpn_protocol() == "h2"
+            self.socket, self._scheme = secure, "https"
         self.h2 = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
         self.h2.initiate_connection()
         self.answers: dict[int, Answer] = {}
@@ -101,7 +109,7 @@ class StreamCaller:
     ) -> int:
         """Send a request; its stream."""
         number = self.h2.get_next_available_stream_id()
-        head = [(":method", method), (":scheme", "https"), (":authority", self._host)]
+        head = [(":method", method), (":scheme", self._scheme), (":authority", self._host)]
         is_last = body is None and end and not trailers
         self.h2.send_headers(number, [*head, (":path", path), *fields], end_stream=is_last)
         self.answers[number] = Answer()

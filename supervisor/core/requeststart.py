@@ -13,6 +13,10 @@ STAND_IN = b"POST"
 # These the parser surely knows; to it, CONNECT is not like the others.
 _KNOWN = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT"})
 _LONGEST_KNOWN = 7
+# RFC 9113, sections 6.5, 6.8 and 7: an empty SETTINGS frame; type and flags of GOAWAY; a code.
+_SETTINGS = b"\0\0\0\x04\0\0\0\0\0"
+_GOAWAY = b"\x07\0"
+_HTTP_1_1_REQUIRED = 0xD
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]*")
 
 
@@ -51,3 +55,9 @@ def is_preface(data: bytes) -> bool | None:
     if not data.startswith(PREFACE[: len(data)]):
         return False
     return len(data) >= len(PREFACE) or None
+
+
+def goaway(why: str) -> bytes:
+    """What tells a client that HTTP/2 is not spoken here, with the reason as debug data."""
+    payload = bytes(4) + _HTTP_1_1_REQUIRED.to_bytes(4, "big") + why.encode()
+    return _SETTINGS + len(payload).to_bytes(3, "big") + _GOAWAY + bytes(4) + payload

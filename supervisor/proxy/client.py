@@ -7,6 +7,7 @@ client sends ahead is kept until its turn comes.
 
 import asyncio
 import time
+from abc import abstractmethod
 from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from portweave.supervisor.core import pages
 from portweave.supervisor.core.headcache import HEAD_END, MOST_BYTES, HeadCache
 from portweave.supervisor.core.heads import From, Refusal, Request
+from portweave.supervisor.core.requeststart import goaway, is_preface
 from portweave.supervisor.peer import is_own
 from portweave.supervisor.proxy.exchange import Exchange
 from portweave.supervisor.proxy.requestparser import RequestError, RequestParser
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 HEAD_S = 30.0
 IDLE_S = 120.0
 LINGER_S = 3.0
+NO_HTTP_2 = "this proxy speaks HTTP/2 once it has the library for it: pip install 'portweave[tls]'"
 
 
 class Phase(Enum):
@@ -49,6 +52,14 @@ class Guest(Protocol):
 
     def abort(self) -> None:
         """End it at once."""
+
+
+class StreamGuest(asyncio.BufferedProtocol):
+    """A client that speaks HTTP/2."""
+
+    @abstractmethod
+    def feed(self, data: bytes) -> None:
+        """Take what has come."""
 
 
 class Hall(Protocol):
@@ -75,6 +86,10 @@ class Hall(Protocol):
     def leave(self, client: Guest) -> None:
         """A client has gone."""
 
+    def new_streams(self) -> StreamGuest | None:
+        """A client that turns out to speak HTTP/2; None where the library for it is missing."""
+        ...
+
 
 class Client(Express):
     """One connection of a client.
@@ -87,6 +102,7 @@ class Client(Express):
         "_came",
         "_desk",
         "_exchange",
+        "_first",
         "_hall",
         "_is_full",
         "_is_own",
@@ -105,6 +121,8 @@ class Client(Express):
         self._desk = hall.desk
         self._requests = hall.requests
         self.since_s = 0.0
+        # Its first bytes, until they tell whether it speaks HTTP/2; None from then on.
+        self._first: bytes | None = b""
         # Made for the first request: many connections never send one.
         self._parser: RequestParser | None = None
         self._phase = Phase.REQUESTS
@@ -158,7 +176,7 @@ class Client(Express):
             if waited_s > LINGER_S:
                 # What is still to be sent is.
                 self.close()
-        elif self._parser is not None and self._parser.is_waiting and waited_s > HEAD_S:
+        elif waited_s > HEAD_S and (self._first or (self._parser and self._parser.is_waiting)):
             self._refuse(Refusal(408, "it took too long to arrive"))
             self._advance()
         elif waited_s > IDLE_S:
@@ -175,10 +193,14 @@ class Client(Express):
         """Take what has come."""
         if self._phase is Phase.REQUESTS:
             if self._rest is None:
-                request = self._recall(data)
+                request = None if self._first else self._recall(data)
                 if request is None:
-                    self._parse(data)
+                    if self._first is None:
+                        self._parse(data)
+                    else:
+                        self._take_first(self._first + data)
                     return
+                self._first = None
                 self._exchange = exchange = Exchange(self, self._desk, request)
                 exchange.is_request_complete = True
                 self._advance()
@@ -189,6 +211,30 @@ class Client(Express):
         elif self._phase is Phase.TUNNEL:
             assert self._exchange is not None
             self._exchange.take_tunnel_bytes(data)
+
+    def _take_first(self, data: bytes) -> None:
+        """Take the first bytes of the connection; HTTP/2 within TLS is agreed on otherwise."""
+        is_http_2 = is_preface(data)
+        if is_http_2 is not False and self.came.scheme == b"http":
+            self._first = data
+            if is_http_2:
+                self._speak_streams(data)
+            return
+        self._first = None
+        self._parse(data)
+
+    def _speak_streams(self, data: bytes) -> None:
+        """Have the connection speak HTTP/2: RFC 9113, section 3.3."""
+        streams = self._hall.new_streams()
+        if streams is None:
+            self.write(goaway(NO_HTTP_2))
+            self.close()
+            return
+        transport = self.hand_over()
+        self._hall.leave(self)
+        transport.set_protocol(streams)
+        streams.connection_made(transport)
+        streams.feed(data)
 
     def _parse(self, data: bytes) -> None:
         parser = self._parser

@@ -15,7 +15,7 @@ from portweave.supervisor.core.heads import Request
 from portweave.supervisor.core.hosts import Directory, is_our_concern
 from portweave.supervisor.core.value import value
 from portweave.supervisor.proxy.backend import Pool
-from portweave.supervisor.proxy.client import Client
+from portweave.supervisor.proxy.client import NO_HTTP_2, Client
 from portweave.supervisor.proxy.exchange import Target
 from portweave.supervisor.quickloop import ACCEPTED_AT_ONCE, BACKLOG, lengthen_queue
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from portweave.supervisor.core.pages import Page
-    from portweave.supervisor.proxy.client import Guest
+    from portweave.supervisor.proxy.client import Guest, StreamGuest
     from portweave.supervisor.proxy.door import Door
     from portweave.supervisor.proxy.exchange import Desk
     from portweave.supervisor.proxy.secure import Identities
@@ -232,6 +232,17 @@ class ProxyServer:
         self._clients.discard(client)
         if self._nobody is not None and not self._clients:
             self._nobody.set()
+
+    def new_streams(self) -> "StreamGuest | None":
+        """A client that turns out to speak HTTP/2; None where the library for it is missing."""
+        try:
+            # Only here: most proxies never need it.
+            from portweave.supervisor.proxy.streams import Streams
+        except ModuleNotFoundError:
+            if self._on_error is not None:
+                self._on_error(NO_HTTP_2)
+            return None
+        return Streams(self)
 
     def _sweep(self) -> None:
         """End what waits for too long; nothing wakes up where nobody is connected."""

@@ -36,7 +36,7 @@ from portweave.supervisor.core.headlimits import HEAD_BYTES, MOST_FIELDS
 from portweave.supervisor.core.heads import From, Refusal
 from portweave.supervisor.core.streamheads import read_stream, read_trailers
 from portweave.supervisor.peer import is_own
-from portweave.supervisor.proxy.client import IDLE_S
+from portweave.supervisor.proxy.client import IDLE_S, StreamGuest
 from portweave.supervisor.proxy.headdecoder import HeadDecoder
 from portweave.supervisor.proxy.stream import Stream
 from portweave.supervisor.quickloop import READ_BYTES, shared_buffer
@@ -60,7 +60,7 @@ RESETS = (1000, 100.0)
 CONTROLS = (1000, 100.0)
 
 
-class Streams(asyncio.BufferedProtocol):
+class Streams(StreamGuest):
     """One connection of a client that speaks HTTP/2.
 
     Attributes:
@@ -135,7 +135,8 @@ class Streams(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
         self.since_s = time.monotonic()
         peer = transport.get_extra_info("peername")
-        self._came = From(peer[0].encode(), b"https")
+        is_secure = transport.get_extra_info("sslcontext") is not None
+        self._came = From(peer[0].encode(), b"https" if is_secure else b"http")
         self._hall.enter(self)
         self._h2.initiate_connection()
         self._h2.increment_flow_control_window(CONNECTION_BYTES - (1 << 16) + 1)
@@ -147,10 +148,14 @@ class Streams(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what has come."""
+        self.feed(bytes(self._buffer[:nbytes]))
+
+    def feed(self, data: bytes) -> None:
+        """Take what has come."""
         if self._transport is None or self._transport.is_closing():
             return
         try:
-            events = self._h2.receive_data(bytes(self._buffer[:nbytes]))
+            events = self._h2.receive_data(data)
             for event in events:
                 self._take(event)
         except H2Error:

@@ -77,6 +77,9 @@ class Hall:
     def leave(self, client: Guest) -> None:
         self.guests.discard(client)
 
+    def new_streams(self) -> None:
+        return None
+
     def find(self, request: Request) -> Target | None:
         return None
 

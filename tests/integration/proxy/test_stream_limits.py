@@ -10,6 +10,7 @@ from portweave.supervisor.core.headlimits import HEAD_BYTES
 from portweave.supervisor.proxy.stream import HIGH_BYTES
 from tests.proxies import Caller, Held, Proxy, Service, Silent
 from tests.secureproxies import Secure
+from tests.streams import StreamCaller
 
 
 def test_who_reads_slowly_has_the_service_wait(
@@ -193,7 +194,7 @@ def test_the_limits_of_heads_are_the_same_on_all_ways_in(
             with caller:
                 caller.send(f"{head}x: {last}\r\n\r\n")
                 assert caller.answer().startswith(f"HTTP/1.1 {status} ".encode())
-        for streams in (secure.streams(),):
+        for streams in (secure.streams(), StreamCaller(plain.port, None)):
             with streams:
                 number = streams.ask("/", *fields, ("x", last))
                 assert streams.answer(number).status == status

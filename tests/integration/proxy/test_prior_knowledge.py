@@ -1,0 +1,90 @@
+"""HTTP/2 without TLS: a client that knows that it is spoken, and begins with it."""
+
+import sys
+from collections.abc import Callable
+
+import pytest
+from h2.connection import H2Connection
+from h2.events import ConnectionTerminated
+
+from portweave.supervisor.core.requeststart import PREFACE
+from tests.proxies import Proxy, Service
+from tests.secureproxies import Secure
+from tests.streams import StreamCaller
+
+HEAD = "GET /1 HTTP/1.1\r\nHost: a.localhost\r\n\r\n"
+
+
+def test_a_client_may_begin_with_http_2(
+    service: Callable[..., Service], proxy: Callable[..., Proxy]
+) -> None:
+    a, b = service(), service()
+    between = proxy(a=a.port, b=b.port)
+    with StreamCaller(between.port, None) as one, StreamCaller(between.port, None, "b.localhost"):
+        numbers = [one.ask(f"/{n}", method="POST", body=b"x" * n) for n in range(1, 9)]
+        for n, number in enumerate(numbers, 1):
+            found = one.answer(number)
+            assert found.status == 200
+            assert f"POST /{n} HTTP/1.1\r\nHost: a.localhost\r\n".encode() in found.body
+            assert b"X-Forwarded-Proto: http\r\n" in found.body
+    assert b" 200 " in between.get("a.localhost")
+
+
+@pytest.mark.parametrize("size", [1, 3, 23, 24, 25])
+def test_http_2_is_told_however_its_bytes_come(
+    service: Callable[..., Service], proxy: Callable[..., Proxy], size: int
+) -> None:
+    between = proxy(a=service().port)
+    client = H2Connection()
+    client.initiate_connection()
+    fields = {":method": "GET", ":scheme": "http", ":authority": "a.localhost", ":path": "/"}
+    client.send_headers(1, list(fields.items()), end_stream=True)
+    data = client.data_to_send()
+    with between.connect() as caller:
+        for at in range(0, len(data), size):
+            with between.stopped():
+                caller.send(data[at : at + size])
+        found = b""
+        while b"GET / HTTP/1.1" not in found:
+            found += caller.exactly(1)
+
+
+def test_a_request_comes_before_it_nowhere(
+    service: Callable[..., Service], proxy: Callable[..., Proxy]
+) -> None:
+    between = proxy(a=service().port)
+    for _ in range(2):
+        # The second time the first request is known, and not read again.
+        with between.connect() as caller:
+            caller.send(HEAD)
+            caller.answer()
+            caller.send(PREFACE)
+            assert caller.rest().startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 505 "))
+
+
+def test_within_tls_it_is_agreed_on(tls_proxy: Callable[..., Secure]) -> None:
+    between = tls_proxy()
+    with between.secure() as caller:
+        caller.send(PREFACE)
+        assert caller.rest().startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 505 "))
+    # Without TLS, a proxy that speaks HTTPS sends a client there.
+    with StreamCaller(between.port, None) as plain:
+        found = plain.answer(plain.ask("/x"))
+        assert found.status == 307
+        assert found.fields["location"].startswith("https://a.localhost")
+
+
+def test_where_the_library_is_missing_the_client_is_told_which(
+    proxy: Callable[..., Proxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "portweave.supervisor.proxy.streams", None)
+    client = H2Connection()
+    client.initiate_connection()
+    with proxy().connect() as caller:
+        caller.send(client.data_to_send())
+        (end,) = [
+            event
+            for event in client.receive_data(caller.rest())
+            if isinstance(event, ConnectionTerminated)
+        ]
+    assert b"portweave[tls]" in (end.additional_data or b"")
