@@ -39,7 +39,9 @@ def names_of(args: Args, *, at_least_one: str = "") -> list[str]:
     return list(args.operands)
 
 
-def act(args: Args, method: str, *params: object, did: str, nothing: str) -> int:
+def act(
+    args: Args, method: str, *params: object, did: str, nothing: str, quiet: bool = False
+) -> int:
     """Ask a supervisor to do something with services, and tell of those that it is done with.
 
     Args:
@@ -48,8 +50,11 @@ def act(args: Args, method: str, *params: object, did: str, nothing: str) -> int
         params: Its parameters.
         did: In words, such as `restarted`.
         nothing: What is told where there was nothing to do.
+        quiet: Whether no JSON is written yet: there is more to do.
     """
     rows = rows_of(ask(args, os.environ, method, *params))
+    if args.flag("json") and quiet:
+        return 0
     if args.flag("json"):
         sys.stdout.write(pretty({"schemaVersion": 1, "services": rows}) + "\n")
     elif rows:

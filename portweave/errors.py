@@ -694,7 +694,10 @@ class WaitTimeoutError(PortweaveError):
         what = "ready" if goal == "ready" else "at an end"
         super().__init__(
             f"not {what} after {timeout_s:g} s: {'; '.join(states)}",
-            hint="portweave ps shows where they stand; --timeout gives them longer",
+            hint=(
+                "portweave ps shows where they stand; portweave wait waits on,"
+                " and --timeout gives them longer"
+            ),
         )
 
 
@@ -703,8 +706,13 @@ class NotReadyError(PortweaveError):
 
     code = "PW1007"
 
-    def __init__(self, states: "list[str]", last_lines: "list[str]") -> None:
-        super().__init__("\n  ".join([f"not ready: {'; '.join(states)}", *last_lines]))
+    def __init__(self, states: "list[str]", last_lines: "list[str]", starting: "list[str]") -> None:
+        super().__init__(
+            "\n  ".join([f"not ready: {'; '.join(states)}", *last_lines]),
+            hint=f"portweave wait {' '.join(starting)} waits for what goes on starting"
+            if starting
+            else (),
+        )
 
 
 class NoTerminalError(PortweaveError):

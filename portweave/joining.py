@@ -109,7 +109,7 @@ def record_of(folder: str, key: str, patience_s: float) -> StackRecord | None:
 
 
 def await_ready(
-    folder: str, key: str, names: "Sequence[str]", timeout_s: float
+    folder: str, key: str, names: "Sequence[str]", timeout_s: float, *, fail_fast: bool
 ) -> "list[dict[str, object]]":
     """Wait until the instances of a stack that has just been started are ready.
 
@@ -118,6 +118,7 @@ def await_ready(
         key: The stack's.
         names: Of the instances.
         timeout_s: For how long.
+        fail_fast: Whether to return as soon as one cannot become ready.
 
     Returns:
         The instances, as rows of `ps`.
@@ -135,7 +136,7 @@ def await_ready(
         # On a busy machine what has just been started may take long to listen.
         client = Client(record, timeout_s)
         try:
-            rows = _await(client, names, timeout_s)
+            rows = _await(client, names, timeout_s, fail_fast=fail_fast)
             warnings = client.call("/supervisor/warnings")
         finally:
             client.close()
@@ -159,6 +160,7 @@ def join(
     key: str,
     timeout_s: float,
     follows: bool,
+    fail_fast: bool = False,
     plain: bool = False,
 ) -> "list[dict[str, object]]":
     """Start in a running stack what is missing of `names`; then follow it, or wait for them.
@@ -172,6 +174,7 @@ def join(
         key: The stack's.
         timeout_s: How long to wait for the stack, and for them.
         follows: Whether to show what they print until the stack ends instead.
+        fail_fast: Whether to return as soon as one of those that are waited for cannot come.
         plain: Whether the command line refuses colours.
 
     Returns:
@@ -224,7 +227,7 @@ def join(
         if follows:
             _follow(client, names, plan, began_ns, plain=plain)
             return []
-        return _await(client, names, timeout_s)
+        return _await(client, names, timeout_s, fail_fast=fail_fast)
     finally:
         client.close()
 
@@ -388,7 +391,9 @@ def _differs(change: object) -> list[str]:
     return differing
 
 
-def _await(client: Client, names: "Sequence[str]", timeout_s: float) -> "list[dict[str, object]]":
+def _await(
+    client: Client, names: "Sequence[str]", timeout_s: float, *, fail_fast: bool
+) -> "list[dict[str, object]]":
     progress = Progress()
     client.send("/supervisor/events")
     answer = client.call(
@@ -396,6 +401,7 @@ def _await(client: Client, names: "Sequence[str]", timeout_s: float) -> "list[di
         list(names),
         "ready",
         timeout_s + _VERDICT_S,
+        not fail_fast,
         each=progress.take,
         patience_s=timeout_s + PATIENCE_S,
     )
@@ -443,4 +449,5 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
     for row in vain:
         last = row.get("lastLines")
         lines += [f"{instance_of(row)} | {line}" for line in (last if is_list(last) else [])]
-    raise NotReadyError(states, lines)
+    starting = [instance_of(row) for row in missing if row.get("verdict") == "pending"]
+    raise NotReadyError(states, lines, starting)

@@ -25,7 +25,7 @@ from portweave.supervisor.core.lifecycle import Life
 from portweave.supervisor.core.plan import InstancePlan, StackPlan
 from portweave.supervisor.core.report import stopping
 from portweave.supervisor.core.status import Clock, row
-from portweave.supervisor.core.waiting import Goal, Verdict, describe, judge
+from portweave.supervisor.core.waiting import Goal, Verdict, describe, is_settled, judge
 from portweave.supervisor.engine import Engine
 from portweave.supervisor.inquiries import Inquiries
 from portweave.supervisor.moves import Anchor
@@ -213,22 +213,28 @@ class Commands:
             raise RefusedError(INVALID_PARAMS, "wait takes `ready` or `exit`") from None
         limit = params[2] if len(params) > 2 else None
         timeout_s = float(limit) if isinstance(limit, (int, float)) else None
+        over_all = len(params) > 3 and params[3] is True
         async with Within(timeout_s):
-            while not self._is_settled(goal, names):
-                if self._is_settled(goal, names, last=True):
+            while not self._is_settled(goal, names, over_all=over_all):
+                if self._is_settled(goal, names, over_all=over_all, last=True):
                     # One was late, and is being stopped for that: it may take its time.
                     async with Within(ENDS_S):
-                        while not self._is_settled(goal, names):
+                        while not self._is_settled(goal, names, over_all=over_all):
                             await self._engine.news()
                     break
                 await self._engine.news()
         return [[self._outcome(goal, name) for name in names]]
 
-    def _is_settled(self, goal: Goal, names: list[str], *, last: bool = False) -> bool:
+    def _is_settled(
+        self, goal: Goal, names: list[str], *, over_all: bool, last: bool = False
+    ) -> bool:
         """Whether there is nothing more to wait for."""
-        verdicts = {self._verdict(goal, name, last=last) for name in names}
-        # What one cannot have is known at once, however long the others take.
-        return Verdict.PENDING not in verdicts or Verdict.IN_VAIN in verdicts
+        lives = self._engine.fleet.lives
+        stands = [
+            (self._verdict(goal, name, last=last), lives[name].phase if name in lives else None)
+            for name in names
+        ]
+        return is_settled(stands, over_all=over_all)
 
     def _verdict(self, goal: Goal, name: str, *, last: bool = False) -> Verdict:
         life = self._engine.fleet.lives.get(name)

@@ -97,18 +97,20 @@ class ListenerWatch:
         """Look, until cancelled."""
         while True:
             self._news = asyncio.Event()
-            if not self._is_needed(time.monotonic()):
+            if not self.is_needed(time.monotonic()):
                 await self._news.wait()
             await asyncio.sleep(LOOK_S)
             try:
-                await self._look()
+                await self.look()
             except OSError:  # such as no descriptor left to look with: the next look may have one
                 continue
 
-    def _is_needed(self, now_s: float) -> bool:
+    def is_needed(self, now_s: float) -> bool:
+        """Whether there is a listener to look at, or for."""
         return any(one.has_listened or one.sought_until_s > now_s for one in self._watched)
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Look once."""
         if HAS_PROC:
             found = sockets()
             await self._compare(found)

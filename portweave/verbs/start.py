@@ -1,22 +1,23 @@
 """`portweave start`: start services of a running stack."""
 
 from portweave.args import Args, Operands, Option
-from portweave.asking import STACK, act, names_of
-from portweave.verbs.restart import tell_newer_definitions
+from portweave.asking import STACK, names_of
+from portweave.verbs.restart import act_and_wait
+from portweave.verbs.wait import WAIT
 
-OPTIONS = (STACK, Option("--no-deps", about="do not start what they depend on"))
-USAGE = "[--no-deps] [--json] [SERVICE …]"
+OPTIONS = (STACK, Option("--no-deps", about="do not start what they depend on"), *WAIT)
+USAGE = "[--no-deps] [--wait [--timeout SECONDS]] [--json] [SERVICE …]"
 OPERANDS = Operands("idle", many=True)
 HELP = """
 Start services of the running stack that were stopped, have ended, or were not started by `up`, and
-what they depend on; without names all that `up` started. It does not wait until they are ready:
-`portweave wait` does.
+what they depend on; without names all that `up` started. With --wait it returns when they are
+ready, with the exit status of `portweave wait`.
 """
 
 
 def run(args: Args) -> int:
     """Start them."""
-    status = act(
+    return act_and_wait(
         args,
         "/supervisor/start",
         names_of(args),
@@ -24,5 +25,3 @@ def run(args: Args) -> int:
         did="started",
         nothing="all of that runs already",
     )
-    tell_newer_definitions(args)
-    return status

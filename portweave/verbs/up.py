@@ -67,6 +67,7 @@ OPTIONS = (
         values="services",
         about="exit as this service does, when one ends",
     ),
+    Option("--fail-fast", about="with -d: return as soon as a service cannot become ready"),
     Option("--dry-run", about="say what would be started, and in which order"),
 )
 USAGE = "[options] [SERVICE …]"
@@ -74,9 +75,11 @@ OPERANDS = Operands("services", many=True)
 HELP = """
 Start the services of this worktree, or those that are named and what they depend on; show what
 they print; stop them all on Ctrl-C, dependents first. A second Ctrl-C kills them. With -d the stack
-goes on without a terminal, until portweave down. --timeout then bounds the whole wait: what is not
-ready by then goes on starting, is named, and the exit status is 124. Without it services may take
-as long as their definitions say, one after the other.
+goes on without a terminal, until portweave down. It returns when each service is ready or cannot
+become ready; with --fail-fast when the first cannot, while the others go on starting. --timeout
+bounds the whole wait: what is not ready by then goes on starting, is named, and the exit status is
+124. Without it services may take as long as their definitions say, one after the other.
+portweave wait waits on.
 
 Where the stack runs already, start what is missing and follow it; Ctrl-C then ends the following.
 
@@ -106,6 +109,11 @@ def run(args: Args) -> int:
     if args.flag("dry_run"):
         origin = origin_of(args, os.environ)
         return _dry_run(project_of(origin), wishes_of(origin), args)
+    if args.flag("fail_fast") and not args.flag("detach"):
+        raise UsageError(
+            "--fail-fast needs --detach",
+            hint="--abort-on-exit stops a stack in the foreground when one service ends",
+        )
     start = _run_detached if args.flag("detach") else _run_attached
     while True:
         try:
@@ -383,6 +391,7 @@ class _Launch:
                 key=self.key,
                 timeout_s=self._patience_s(),
                 follows=follow,
+                fail_fast=self._args.flag("fail_fast"),
                 plain=self._args.flag("no_color"),
             )
         return 0 if follow else self._show(rows)
@@ -392,8 +401,9 @@ class _Launch:
         from portweave.joining import await_ready
 
         names, timeout_s = self._started, self._patience_s()
+        fail_fast = self._args.flag("fail_fast")
         with Raised():
-            rows = await_ready(self.folder, self.key, names, timeout_s)
+            rows = await_ready(self.folder, self.key, names, timeout_s, fail_fast=fail_fast)
         return self._show(rows)
 
     def _patience_s(self) -> float:

@@ -21,11 +21,17 @@ OPTIONS = (
     ),
     Option("--timeout", metavar="SECONDS", about="for how long (60)"),
 )
+# Of the commands that wait until what they have started is ready.
+WAIT = (
+    Option("--wait", about="return when they are ready"),
+    Option("--timeout", metavar="SECONDS", about="for how long to wait (60)"),
+)
 USAGE = "[--for ready|exit] [--timeout SECONDS] [--json] [SERVICE …]"
 OPERANDS = Operands("stacked", many=True)
 HELP = """
 Wait until services of the running stack are ready (one that is meant to end: have completed), or
-until they have ended and will not be started again; without names, all that were started.
+until they have ended and will not be started again; without names, all that were started. One that
+is unhealthy is not ready: it is waited for.
 
 Exit status: 0 when it has come, 1 when it cannot come (a service failed, or is blocked by one that
 did), 124 when it has not come in time.
@@ -37,12 +43,28 @@ def run(args: Args) -> int:
     goal = args.text("goal") or "ready"
     if goal not in ("ready", "exit"):
         raise UsageError(f"--for takes ready or exit, received {goal!r}")
-    timeout_s = seconds_of(args.text("timeout"))
+    await_goal(args, names_of(args), goal, seconds_of(args.text("timeout")))
+    return 0
+
+
+def await_goal(args: Args, names: object, goal: str, timeout_s: float) -> None:
+    """Wait for services, and tell where they stand then.
+
+    Args:
+        args: What was given.
+        names: The services; none for all that were started.
+        goal: `ready` or `exit`.
+        timeout_s: For how long.
+
+    Raises:
+        NotReadyError: It cannot come.
+        WaitTimeoutError: It has not come in time.
+    """
     answer = ask(
         args,
         os.environ,
         "/supervisor/wait",
-        names_of(args),
+        names,
         goal,
         timeout_s,
         patience_s=timeout_s + PATIENCE_S,
@@ -54,4 +76,3 @@ def run(args: Args) -> int:
     else:
         for row in rows:
             say(f"{instance_of(row)} is {row.get('text')}")
-    return 0

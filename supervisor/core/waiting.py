@@ -1,5 +1,6 @@
 """What clients wait for: has it come, can it still come, or can it not."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from portweave.supervisor.core.exits import describe_exit
@@ -48,6 +49,23 @@ def judge(goal: Goal, life: Life, *, last: bool = False) -> Verdict:
             return Verdict.IN_VAIN
         case _:
             return Verdict.IN_VAIN if last and life.failure else Verdict.PENDING
+
+
+def is_settled(stands: Iterable[tuple[Verdict, Phase | None]], *, over_all: bool) -> bool:
+    """Whether there is nothing more to wait for.
+
+    Args:
+        stands: Of each instance its verdict and its phase; None for one that was removed.
+        over_all: Whether the others are waited for where one cannot come. An unhealthy one then is
+            not: it may never be well again.
+    """
+    stands = list(stands)
+    pending = [phase for verdict, phase in stands if verdict is Verdict.PENDING]
+    if not pending:
+        return True
+    if all(verdict is not Verdict.IN_VAIN for verdict, _ in stands):
+        return False
+    return not over_all or all(phase is Phase.UNHEALTHY for phase in pending)
 
 
 def describe(life: Life, pending: str = "") -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from portweave.supervisor.core.lifecycle import Life, Phase
 from portweave.supervisor.core.value import replace
-from portweave.supervisor.core.waiting import Goal, Verdict, describe, judge
+from portweave.supervisor.core.waiting import Goal, Verdict, describe, is_settled, judge
 
 COME, PENDING, IN_VAIN = Verdict.COME, Verdict.PENDING, Verdict.IN_VAIN
 
@@ -35,6 +35,34 @@ def test_the_end_of_what_was_not_ready_in_time_is_not_waited_for() -> None:
     assert judge(Goal.READY, late) is PENDING
     assert judge(Goal.READY, late, last=True) is IN_VAIN
     assert judge(Goal.READY, Life(phase=Phase.STOPPING), last=True) is PENDING
+
+
+PENDING_START = (PENDING, Phase.STARTING)
+PENDING_ILL = (PENDING, Phase.UNHEALTHY)
+READY = (COME, Phase.READY)
+FAILED = (IN_VAIN, Phase.FAILED)
+REMOVED = (IN_VAIN, None)
+
+
+@pytest.mark.parametrize(
+    ("stands", "at_first", "over_all"),
+    [
+        pytest.param([], True, True, id="nothing to wait for"),
+        pytest.param([READY, READY], True, True, id="all are ready"),
+        pytest.param([READY, PENDING_START], False, False, id="one starts"),
+        pytest.param([READY, PENDING_ILL], False, False, id="one is unhealthy"),
+        pytest.param([FAILED, PENDING_START], True, False, id="one failed, one starts"),
+        pytest.param([FAILED, PENDING_START, PENDING_ILL], True, False, id="and one is unhealthy"),
+        pytest.param([FAILED, PENDING_ILL], True, True, id="one failed, one is unhealthy"),
+        pytest.param([FAILED, READY], True, True, id="one failed, one is ready"),
+        pytest.param([REMOVED, PENDING_START], True, False, id="one was removed"),
+    ],
+)
+def test_a_wait_is_over_when_nothing_can_change_it(
+    stands: list[tuple[Verdict, Phase | None]], at_first: bool, over_all: bool
+) -> None:
+    assert is_settled(stands, over_all=False) == at_first
+    assert is_settled(stands, over_all=True) == over_all
 
 
 def test_what_has_been_ready_and_is_unhealthy_is_not_ready() -> None:

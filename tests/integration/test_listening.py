@@ -1,0 +1,129 @@
+"""Where services listen, by looks at the sockets of this machine."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from portweave.supervisor.census import Census
+from portweave.supervisor.listening import ListenerWatch, Watched
+from portweave.supervisor.neighbours import Neighbours
+from portweave.supervisor.tribe import Tribe
+
+
+class Notes:
+    """What was found, look by look."""
+
+    def __init__(self) -> None:
+        self.queues: list[int | None] = []
+        self.elsewhere: list[tuple[int, ...]] = []
+
+    def take_look(self, queue: int | None, now_s: float) -> None:
+        assert now_s
+        self.queues.append(queue)
+
+    def take_elsewhere(self, ports: tuple[int, ...]) -> None:
+        self.elsewhere.append(ports)
+
+
+def listen(port: int = 0) -> socket.socket:
+    return socket.create_server(("127.0.0.1", port))
+
+
+def port_of(listener: socket.socket) -> int:
+    port: int = listener.getsockname()[1]
+    return port
+
+
+def watch_of(port: int, leader: int, notes: Notes) -> tuple[ListenerWatch, Watched]:
+    watch = ListenerWatch(Census(Neighbours("", os.getpid())))
+    watched = Watched(port, Tribe(leader, "no tag"), notes)
+    watch.add(watched)
+    return watch, watched
+
+
+def test_a_listener_is_seen_while_it_is_there_and_so_is_its_queue() -> None:
+    async def look() -> None:
+        notes = Notes()
+        with listen() as first:
+            port = port_of(first)
+            watch, _ = watch_of(port, os.getpid(), notes)
+            await watch.look()
+            with socket.create_connection(("127.0.0.1", port)):
+                await watch.look()
+        await watch.look()
+        with listen(port):
+            await watch.look()
+        assert notes.queues == [0, 1, None, 0]
+        assert notes.elsewhere[0] == ()
+
+    asyncio.run(look())
+
+
+def test_the_listener_of_another_program_is_not_the_services() -> None:
+    notes = Notes()
+
+    async def look(port: int, pid: int) -> None:
+        watch, watched = watch_of(port, pid, notes)
+        await watch.look()
+        assert not watched.has_listened
+        # Somebody else has seen the service's own there.
+        watch.heard(watched)
+        await watch.look()
+
+    with listen() as strange, subprocess.Popen([sys.executable, "-c", SLEEPS]) as service:
+        asyncio.run(look(port_of(strange), service.pid))
+        service.kill()
+    assert notes.queues == [None]
+    assert notes.elsewhere == [(), ()]
+
+
+SLEEPS = "import time; time.sleep(100)"
+LISTENS = (
+    "import socket, time; s = socket.create_server(('127.0.0.1', 0));"
+    "print(s.getsockname()[1], flush=True); time.sleep(100)"
+)
+
+
+@pytest.mark.parametrize("command", ["exec {}", "{}; true"], ids=["leader", "child"])
+def test_it_is_told_where_a_service_listens_instead(command: str) -> None:
+    notes = Notes()
+    with listen() as first:
+        port = port_of(first)
+    argv = ["/bin/sh", "-c", command.format(f'{sys.executable} -c "{LISTENS}"')]
+
+    async def look(service: "subprocess.Popen[str]") -> None:
+        watch, _ = watch_of(port, service.pid, notes)
+        await watch.look()
+        await watch.look()
+        os.killpg(service.pid, signal.SIGKILL)
+        service.wait()
+        await watch.look()
+
+    with (
+        listen(),
+        subprocess.Popen(
+            argv, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ) as service,
+    ):
+        assert service.stdout is not None
+        other = int(service.stdout.readline())
+        asyncio.run(look(service))
+    assert notes.elsewhere == [(other,), (other,), ()]
+    assert not notes.queues
+
+
+def test_nothing_is_looked_at_where_nothing_is_expected() -> None:
+    watch, watched = watch_of(1, os.getpid(), Notes())
+    assert not watch.is_needed(0.0)
+    watch.seek(watched, 5.0)
+    assert watch.is_needed(4.0)
+    assert not watch.is_needed(5.0)
+    watch.heard(watched)
+    assert watch.is_needed(5.0)
+    watch.discard(watched)
+    assert not watch.is_needed(5.0)
