@@ -1093,6 +1093,23 @@ class NoTrustStoreError(PortweaveError):
         )
 
 
+class NoLinkError(PortweaveError):
+    """A service has a port, but no URL, because it does not speak HTTP as far as is known."""
+
+    code = "PW1118"
+
+    def __init__(self, service: str, why: str, port: int) -> None:
+        super().__init__(
+            f"{service} has no URL: {why}",
+            hint=(
+                f"portweave port {service} prints its port ({port})",
+                "the key hostname in its definition gives it a name",
+            ),
+            service=service,
+            port=port,
+        )
+
+
 # PW13: export
 
 

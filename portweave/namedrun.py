@@ -9,10 +9,11 @@ from portweave.allocator.worktree import locate
 from portweave.errors import HostnameError
 from portweave.labels import is_hostname
 from portweave.leases import take_lease
-from portweave.packagescripts import scripts_of
-from portweave.supervisor.core.frameworks import fit
+from portweave.packagescripts import PackageFiles
+from portweave.supervisor.core.fitting import Fitting, fit
 from portweave.supervisor.proxy.cafiles import without_overruling
 from portweave.supervisor.proxy.station import find_proxy, open_store, url_to_be
+from portweave.weblinks import why_no_link
 from portweave.webnames import hostname_of, settled_names, trust_variables
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -82,10 +83,11 @@ def name_command(
     lines = [f"[portweave] {url} → {port}"]
     if proxy is None:
         lines.append("[portweave] no proxy runs: portweave proxy start")
-    fitting = fit(words, lambda folder, name: scripts_of(os.path.join(cwd, folder)).get(name))
-    if fitting is not None:
-        words = [*words, *fitting.with_port(port)]
+    fitting = fit(words, PackageFiles(cwd), secure=url.startswith("https:"))
     env = without_overruling(trusted, environ)
+    if isinstance(fitting, Fitting):
+        words = [*words, *fitting.with_port(port)]
+        env |= {name: text for name, text in fitting.env if name not in environ}
     env |= {"PORT": str(port), "HOST": "127.0.0.1", "PORTWEAVE_URL": url}
     return Named(words, env, lines)
 
@@ -109,6 +111,9 @@ def _place(
         if instance is not None:
             service, number = instance
             hostname = hostname_of(service, number, domain_name)
+            if why_no_link(service):
+                # It has none by itself, but is asked for one here.
+                hostname = route_name(service.name, number, domain_name)
             if hostname is not None:
                 is_first = number == 1
                 port = prepared.effective_port(service) if is_first else prepared.ports[name]

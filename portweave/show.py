@@ -78,7 +78,7 @@ def stack_banner(
         project: The project's name.
         folder: The name of the worktree's folder.
         namespace: The worktree's.
-        rows: Name, port and URL of each instance; both are None for one without a port.
+        rows: Name, port and URL of each instance; None for what it does not have.
         notes: Further lines.
         reused: Whether the worktree had its ports before.
     """
@@ -88,7 +88,9 @@ def stack_banner(
         f"[portweave] {project}, worktree: {folder} (namespace: {namespace})",
         f"[portweave] {'reusing existing allocation:' if reused else 'allocated:'}",
         *(
-            f"  {name:<{width}}→ {port}     {url}" if port else f"  {name:<{width}}  (no port)"
+            f"  {name:<{width}}→ {port}     {url or ''}".rstrip()
+            if port
+            else f"  {name:<{width}}  (no port)"
             for name, port, url in rows
         ),
         *(f"[portweave] {note}" for note in notes),

@@ -2,21 +2,21 @@
 
 import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from os.path import join
 
 from portweave.allocator.naming import full_name, instance_name
 from portweave.errors import NothingToStartError, UsageError
 from portweave.layers import HOST, Environments, merged
-from portweave.packagescripts import scripts_of
+from portweave.packagescripts import PackageFiles
 from portweave.prepare import Prepared
 from portweave.procfiles.expand import expand
 from portweave.procfiles.graph import needed
 from portweave.procfiles.model import Definitions, Service
 from portweave.scriptfile import beginning_of
 from portweave.supervisor.core.command import shell_argv
-from portweave.supervisor.core.frameworks import Fitting, fit
+from portweave.supervisor.core.fitting import Fitting, Several, fit
 from portweave.supervisor.core.plan import (
     Condition,
     InstancePlan,
@@ -28,6 +28,7 @@ from portweave.supervisor.core.plan import (
 )
 from portweave.supervisor.core.scripts import MOST_BYTES, mentions
 from portweave.supervisor.core.value import value
+from portweave.weblinks import why_no_link
 from portweave.webnames import Names, hostname_of
 
 # A bare `on-failure` gives up after this many restarts without a reset.
@@ -101,8 +102,27 @@ def make_plan(
         instances=tuple(instances),
         wanted=started,
         left_out=tuple(left_out),
-        warnings=(*prepared.warnings, *([names.remark] if names and names.remark else [])),
+        warnings=(*prepared.warnings, *_remarks(names), *maker.remarks()),
     )
+
+
+def _remarks(names: Names | None) -> list[str]:
+    return [names.remark] if names is not None and names.remark else []
+
+
+def _as_services(service: Service, several: Several) -> list[str]:
+    """That a command starts several apps, and what to write instead, in the form of its file."""
+    kind = service.origin.path.rpartition(".")[2]
+    names = ", ".join(name for name, _ in several.apps)
+    lines = [f"{service.name} starts several apps ({names}) on one port: write one service per app"]
+    for name, command in several.apps:
+        if kind == "json":
+            lines.append(f'  "{name}": {{"command": "{command}"}},')
+        elif kind in ("yaml", "yml"):
+            lines.append(f"  {name}: {{command: {command}}}")
+        else:
+            lines.append(f"  {name}: {command}")
+    return lines
 
 
 def select(definitions: Definitions, wishes: Wishes) -> tuple[set[str], list[tuple[str, str]]]:
@@ -170,8 +190,9 @@ class _Maker:
         self._ports = prepared.effective_ports()
         self._names = names
         self._environments = Environments(prepared, environ, names)
-        # By folder: read once, and only where a command runs one.
-        self._scripts: dict[str, dict[str, str]] = {}
+        # By folder: read once, and only where a command runs a script.
+        self._packages: dict[str, PackageFiles] = {}
+        self._fittings: dict[str, Fitting | Several | None] = {}
         self._values = self._environments.values
 
     def instances(self, service: Service) -> list[InstancePlan]:
@@ -199,9 +220,14 @@ class _Maker:
             argv=_argv(command),
             command=text,
             working_dir=service.working_dir,
-            environment=merged(self._environments.layers(service, number, port)),
+            environment={
+                **dict(fitting.env if fitting is not None else ()),
+                **merged(self._environments.layers(service, number, port)),
+            },
             port=port,
-            url=None if port is None else self._environments.url(service, number, port),
+            url=None
+            if port is None or why_no_link(service)
+            else self._environments.url(service, number, port),
             hostname=self._hostname(service, number),
             needs=self._needs(service),
             ready=self._ready(service, text, port, is_known=fitting is not None),
@@ -225,24 +251,34 @@ class _Maker:
             for number in range(1, self._count(self._services[dependency.name]) + 1)
         )
 
+    def remarks(self) -> list[str]:
+        """What the user is to know of the instances that were made, a line each."""
+        found: list[str] = []
+        for name, fitting in self._fittings.items():
+            if isinstance(fitting, Several):
+                found += _as_services(self._services[name], fitting)
+        return found
+
     def _fitting(self, service: Service) -> Fitting | None:
         """What the command's framework needs to listen on its port."""
+        if service.name not in self._fittings:
+            self._fittings[service.name] = self._fit(service)
+        found = self._fittings[service.name]
+        return found if isinstance(found, Fitting) else None
+
+    def _fit(self, service: Service) -> Fitting | Several | None:
         assert service.command is not None
         if service.framework is False or service.oneshot:
             return None
         name = service.framework if isinstance(service.framework, str) else None
-        return fit(service.command, self._script_of(service), name)
+        secure = self._names is not None and self._names.scheme == "https"
+        return fit(service.command, self._packages_of(service), name, secure=secure)
 
-    def _script_of(self, service: Service) -> Callable[[str, str], str | None]:
-        def script_of(folder: str, script: str) -> str | None:
-            return self._scripts_of(join(service.working_dir, folder)).get(script)
-
-        return script_of
-
-    def _scripts_of(self, folder: str) -> dict[str, str]:
-        if folder not in self._scripts:
-            self._scripts[folder] = scripts_of(folder)
-        return self._scripts[folder]
+    def _packages_of(self, service: Service) -> PackageFiles:
+        folder = service.working_dir
+        if folder not in self._packages:
+            self._packages[folder] = PackageFiles(folder)
+        return self._packages[folder]
 
     def _ready(self, service: Service, text: str, port: int | None, *, is_known: bool) -> ReadyPlan:
         ready = service.ready
@@ -277,7 +313,9 @@ class _Maker:
         def read(path: str) -> bytes | None:
             return beginning_of(join(service.working_dir, path), MOST_BYTES)
 
-        return mentions(service.command, _port_names(service), read, self._script_of(service))
+        return mentions(
+            service.command, _port_names(service), read, self._packages_of(service).script
+        )
 
     def _restart(self, service: Service) -> RestartPolicy:
         if self._wishes.restart is not None and not service.oneshot:

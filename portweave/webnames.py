@@ -18,6 +18,7 @@ from portweave.supervisor.proxy.station import (
     wanted_port,
     wants_tls,
 )
+from portweave.weblinks import why_no_link
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -256,7 +257,7 @@ def hostname_of(service: "Service", number: int, domain_name: str) -> str | None
         number: Which of its instances, from 1.
         domain_name: From `settled_names`.
     """
-    if service.hostname is False or service.env_var is None:
+    if service.hostname is False or service.env_var is None or why_no_link(service):
         return None
     own = service.hostname if isinstance(service.hostname, str) else service.name
     return route_name(own, number, domain_name)

@@ -66,14 +66,15 @@ class Announcer:
             self._news.set()
 
     def url(self, plan: InstancePlan) -> str | None:
-        """Where an instance is reached now; None without a port."""
+        """Where an instance is reached now; None without a port, or where it has no link."""
         if plan.hostname is not None and plan.hostname in self.announced.names:
             from portweave.supervisor.registering import url_of
 
             url = url_of(plan.hostname, self.naming)
             if url is not None:
                 return url
-        return None if plan.port is None else f"http://127.0.0.1:{plan.port}"
+        is_linked = plan.port is not None and plan.url is not None
+        return f"http://127.0.0.1:{plan.port}" if is_linked else None
 
     async def run(self) -> None:
         """Register what is wanted, until it is closed."""

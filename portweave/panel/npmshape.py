@@ -10,6 +10,7 @@ from portweave.panel.requests import PullRequest
 from portweave.procfiles.expand import Values, expand, placeholders
 from portweave.procfiles.model import Definitions
 from portweave.supervisor.core.value import value
+from portweave.weblinks import why_no_link
 
 _SCHEMES = frozenset({"http", "https", "ws", "wss"})
 _NO_REPOSITORY = "(no repo)"
@@ -217,7 +218,8 @@ def services_of(
         if service.name not in ports:
             raise DriftError(service.name)
         port, own = ports[service.name], links[service.name]
-        found.append(Service(service.name, service.env_var or "", port, _with_page(own, port)))
+        shown = tuple(own) if why_no_link(service) else _with_page(own, port)
+        found.append(Service(service.name, service.env_var or "", port, shown))
     return tuple(found)
 
 

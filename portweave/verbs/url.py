@@ -4,6 +4,8 @@ import os
 
 from portweave.args import Args, Operands, Option
 from portweave.chosen import Chosen, choose
+from portweave.errors import NoLinkError
+from portweave.weblinks import why_no_link
 from portweave.webnames import hostname_of, settled_names, url_of
 
 OPTIONS: tuple[Option, ...] = ()
@@ -11,7 +13,8 @@ USAGE = "SERVICE [--json]"
 OPERANDS = Operands("services")
 HELP = """
 Print the URL of SERVICE (web, or web.2): by its name where a proxy runs and has a route to it, else
-by its port.
+by its port. A service that does not speak HTTP has none (PW1118): one that is known, as postgres
+is, or whose only probe is tcp or exec; unless its definition has a hostname.
 
 The worktree gets its ports on first use, as with `run`; here nothing is said of it.
 """
@@ -32,7 +35,13 @@ def run(args: Args) -> int:
 
 
 def url_of_chosen(chosen: Chosen) -> str:
-    """Where an instance is reached now."""
+    """Where an instance is reached now.
+
+    Raises:
+        NoLinkError: It does not speak HTTP, as far as is known.
+    """
+    if why := why_no_link(chosen.service):
+        raise NoLinkError(chosen.name, why, chosen.port)
     project = chosen.prepared.project
     names = settled_names(project.name, project.worktree, os.environ, keep=False)
     hostname = hostname_of(chosen.service, chosen.number, names.domain)

@@ -97,7 +97,8 @@ class InstancePlan:
         working_dir: Absolute.
         environment: All of it, but for what each start adds.
         port: None for a service without one.
-        url: Where it is reached, as it is told itself; None without a port.
+        url: Where it is reached, as it is told itself; None without a port, or where it does not
+            speak HTTP.
         hostname: Name of its route; None where it has none.
         needs: What has to be there first.
         ready: How it is known that it is up.

@@ -2,69 +2,216 @@
 
 import posixpath
 
-RUNNERS = ("npm", "pnpm", "yarn", "bun")
-# Their options that name the folder of the package, and those that name it in another way.
+from portweave.supervisor.core.value import value
+
+# Package managers, and what runs tasks of a workspace's packages.
+RUNNERS = ("npm", "pnpm", "yarn", "bun", "turbo", "nx")
+# Their options that name the folder of the package, and those that name the package.
 _FOLDER_OPTIONS = frozenset({"--prefix", "-C", "--dir", "--cwd"})
-_PACKAGE_OPTIONS = frozenset({"-w", "--workspace", "-F", "--filter"})
+_PACKAGE_OPTIONS = frozenset({"--workspace", "-F", "--filter"})
 _MANY_PACKAGES = frozenset({"-r", "--recursive", "-ws", "--workspaces"})
+# Their other options whose value is the next word.
+_VALUE_OPTIONS = frozenset(
+    {
+        *("--loglevel", "--reporter", "--workspace-concurrency", "--concurrency", "--output-logs"),
+        *("--log-order", "--log-prefix", "--ui", "--env-mode", "--cache-dir", "--elide-lines"),
+    }
+)
 # What npm runs without `run`; of the others any word may be a script.
 _NPM_SHORT = frozenset({"start", "test"})
+_EXECUTED = frozenset({"exec", "x", "dlx"})
+# Commands of turbo and nx that run no task of one package.
+_OTHER_COMMANDS = frozenset(
+    {
+        *("affected", "build", "daemon", "format", "gen", "generate", "graph", "info", "init"),
+        *("link", "list", "login", "logout", "ls", "migrate", "prune", "report", "reset", "show"),
+    }
+)
 # Where a command runs; None where only the shell knows.
 Folder = str | None
 
 
-def called(runner: str, words: list[str], folder: Folder) -> tuple[str, list[str], Folder] | None:
+@value
+class Call:
     """What a package manager is to run.
+
+    Attributes:
+        script: The script, or a program of the package's.
+        given: The words that go to it.
+        folder: Where it runs, or where its package is looked for.
+        packages: The packages that are named.
+        is_every: Whether it runs in all packages that have the script.
+        is_program: Whether it is a program in any case.
+    """
+
+    script: str
+    given: tuple[str, ...]
+    folder: Folder
+    packages: tuple[str, ...] = ()
+    is_every: bool = False
+    is_program: bool = False
+
+
+@value
+class _Options:
+    """The options of a runner.
+
+    Attributes:
+        folder: Of the package.
+        packages: Those that are named.
+        is_every: Whether the script runs in all packages.
+    """
+
+    folder: Folder
+    packages: tuple[str, ...] = ()
+    is_every: bool = False
+
+
+def called(runner: str, words: list[str], folder: Folder) -> Call | None:
+    """What a package manager is to run; None where it runs no script.
 
     Args:
         runner: Its name.
         words: Those behind it.
         folder: Where it runs.
-
-    Returns:
-        The script, the words that go to it, and the folder of its package; None where it runs none,
-        or one of a package that is named otherwise than by its folder.
     """
-    return _npm_call(words, folder) if runner == "npm" else _call(words, folder)
+    match runner:
+        case "npm":
+            return _npm_call(words, folder)
+        case "turbo":
+            return _turbo_call(words, folder)
+        case "nx":
+            return _nx_call(words, folder)
+        case "yarn" if words[:1] == ["workspace"]:
+            return _of_package(_call(words[2:], folder), words[1]) if len(words) > 2 else None
+        case "yarn" if words[:1] == ["workspaces"]:
+            behind = words[2:] if words[1:2] in (["run"], ["foreach"]) else []
+            call = _call(behind, folder)
+            return None if call is None else _changed(call, is_every=True)
+        case _:
+            return _call(words, folder, is_pnpm=runner == "pnpm")
 
 
-def _npm_call(words: list[str], folder: Folder) -> tuple[str, list[str], Folder] | None:
+def _of_package(call: Call | None, name: str) -> Call | None:
+    return None if call is None else _changed(call, packages=(*call.packages, name))
+
+
+def _changed(
+    call: Call, *, packages: tuple[str, ...] | None = None, is_every: bool | None = None
+) -> Call:
+    return Call(
+        call.script,
+        call.given,
+        call.folder,
+        call.packages if packages is None else packages,
+        call.is_every if is_every is None else is_every,
+        call.is_program,
+    )
+
+
+def _npm_call(words: list[str], folder: Folder) -> Call | None:
     end = words.index("--") if "--" in words else len(words)
-    operands, folder, is_elsewhere = _read_options(words[:end], folder, is_all=True)
-    if is_elsewhere or not operands:
+    operands, options = _read_options(words[:end], folder, is_all=True, short="-w")
+    rest = words[end:]
+    if not operands:
         return None
+    if operands[0] in _EXECUTED:
+        # Behind `--`, too, as in `npm exec -w web -- vite`.
+        program = [*operands[1:], *rest[1:]]
+        return _made(program, options, is_program=True)
     if operands[0] in ("run", "run-script"):
         operands = operands[1:]
     elif operands[0] not in _NPM_SHORT:
         return None
-    return (operands[0], operands[1:] + words[end:], folder) if operands else None
+    return _made([*operands, *rest], options) if operands else None
 
 
-def _call(words: list[str], folder: Folder) -> tuple[str, list[str], Folder] | None:
+def _call(words: list[str], folder: Folder, *, is_pnpm: bool = False) -> Call | None:
     # Those of pnpm, yarn and bun end where the script is named.
-    words, folder, is_elsewhere = _read_options(words, folder, is_all=False)
+    words, options = _read_options(words, folder, is_all=False)
+    is_program = False
     if words[:1] in (["run"], ["run-script"]):
-        words, folder, is_as_well = _read_options(words[1:], folder, is_all=False)
-        is_elsewhere = is_elsewhere or is_as_well
-    return None if is_elsewhere or not words else (words[0], words[1:], folder)
+        words, options = _read_options(words[1:], options.folder, is_all=False, before=options)
+    elif is_pnpm and words[:1] == ["exec"]:
+        words, is_program = words[1:], True
+    return _made(words, options, is_program=is_program) if words else None
+
+
+def _turbo_call(words: list[str], folder: Folder) -> Call | None:
+    """A call of turbo, of one task: `turbo [run|watch] TASK [options] [-- ARGUMENT ...]`."""
+    end = words.index("--") if "--" in words else len(words)
+    operands, options = _read_options(words[:end], folder, is_all=True)
+    if operands[:1] in (["run"], ["watch"]):
+        operands = operands[1:]
+    if len(operands) != 1 or operands[0] in _OTHER_COMMANDS:
+        return None
+    # Without a package it runs the task in all below the folder.
+    return _made([*operands, *words[end:]], options, is_every=not options.packages)
+
+
+def _nx_call(words: list[str], folder: Folder) -> Call | None:
+    """A call of nx: `nx TARGET PROJECT`, `nx run PROJECT:TARGET`, `nx run-many -t TARGET`."""
+    operands = [word for word in words if not word.startswith("-")]
+    if operands[:1] == ["run"] and len(operands) > 1:
+        package, _, target = operands[1].partition(":")
+        target = target.partition(":")[0]
+    elif operands[:1] == ["run-many"]:
+        targets = _values(words, ("-t", "--target", "--targets"))
+        named = [name for text in _values(words, ("-p", "--projects")) for name in text.split(",")]
+        if len(targets) != 1:
+            return None
+        return Call(targets[0], (), folder, tuple(named), is_every=not named)
+    elif len(operands) > 1 and operands[0] not in _OTHER_COMMANDS:
+        target, package = operands[:2]
+    else:
+        return None
+    given = tuple(words[words.index(operands[1]) + 1 :])
+    return Call(target, given, folder, (package,)) if target else None
+
+
+def _values(words: list[str], options: tuple[str, ...]) -> list[str]:
+    found: list[str] = []
+    for index, word in enumerate(words):
+        option, is_joined, text = word.partition("=")
+        if option in options:
+            found.append(text if is_joined else "".join(words[index + 1 : index + 2]))
+    return found
+
+
+def _made(
+    words: list[str], options: _Options, *, is_every: bool = False, is_program: bool = False
+) -> Call | None:
+    if not words:
+        return None
+    every = options.is_every or is_every
+    given = tuple(words[1:])
+    return Call(words[0], given, options.folder, options.packages, every, is_program)
 
 
 def _read_options(
-    words: list[str], folder: Folder, *, is_all: bool
-) -> tuple[list[str], Folder, bool]:
+    words: list[str],
+    folder: Folder,
+    *,
+    is_all: bool,
+    short: str = "-F",
+    before: _Options | None = None,
+) -> tuple[list[str], _Options]:
     """Take the options of a runner out of its words.
 
     Args:
         words: Those behind the runner.
         folder: Where it runs.
         is_all: Whether options may stand behind operands, too.
+        short: The short option that names a package.
+        before: Options that were read before.
 
     Returns:
         The operands, and what stands behind the first unless all options are the runner's; the
-        folder of the package; whether the script is that of a package that is named, or of several.
+        options.
     """
     operands: list[str] = []
-    is_elsewhere = False
+    packages = [] if before is None else list(before.packages)
+    is_every = before is not None and before.is_every
     position = 0
     while position < len(words):
         word = words[position]
@@ -72,16 +219,20 @@ def _read_options(
         if not word.startswith("-"):
             operands.append(word)
             if not is_all:
-                return operands + words[position:], folder, is_elsewhere
+                operands += words[position:]
+                break
             continue
         option, is_joined, text = word.partition("=")
-        if option in _FOLDER_OPTIONS | _PACKAGE_OPTIONS and not is_joined:
+        names_package = option in _PACKAGE_OPTIONS or option == short
+        if (names_package or option in _FOLDER_OPTIONS | _VALUE_OPTIONS) and not is_joined:
             text = words[position] if position < len(words) else ""
             position += 1
         if option in _FOLDER_OPTIONS:
             folder = _entered(folder, text)
-        is_elsewhere = is_elsewhere or option in _PACKAGE_OPTIONS | _MANY_PACKAGES
-    return operands, folder, is_elsewhere
+        elif names_package:
+            packages.append(text)
+        is_every = is_every or option in _MANY_PACKAGES
+    return operands, _Options(folder, tuple(packages), is_every)
 
 
 def _entered(folder: Folder, name: str) -> Folder:

@@ -8,7 +8,7 @@ import posixpath
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from portweave.supervisor.core.frameworks import program_of
+from portweave.supervisor.core.fitting import program_of
 from portweave.supervisor.core.runners import RUNNERS, called
 
 # How much of a script is looked at.
@@ -78,16 +78,16 @@ class _Search:
         self, runner: str, words: list[str], folder: str, depth: int
     ) -> Iterator[bytes]:
         call = called(runner, words, folder)
-        if call is None or call[2] is None:
+        if call is None or call.folder is None or call.packages or call.is_every:
             return
-        script, given, place = call[0], call[1], call[2]
-        text = self._scripts(place, script)
+        place = call.folder
+        text = None if call.is_program else self._scripts(place, call.script)
         if text is not None:
             yield text.encode("utf-8", "replace")
             yield from self.texts(text, place, depth + 1)
-        elif runner != "npm":
+        elif call.is_program or runner not in ("npm", "turbo", "nx"):
             # What is no script is a program of the package's, or a file.
-            yield from self.texts([script, *given], place, depth + 1)
+            yield from self.texts([call.script, *call.given], place, depth + 1)
 
     def _files(self, words: list[str], folder: str) -> Iterator[bytes]:
         """The program, where it is a script itself, and the first argument that is a file."""

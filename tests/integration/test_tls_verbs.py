@@ -130,9 +130,9 @@ def test_a_command_has_https(web: Web, cli: "Cli", tmp_path: Path) -> None:
     env = {**web.env, "NODE_EXTRA_CA_CERTS": "/mine.pem"}
     done = cli("run", "--name", "shop.x", "--", "env", cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr
-    assert "https://shop.x.localhost:1355 → " in done.stderr
+    assert f"https://shop.x.localhost:{web.port} → " in done.stderr
     lines = done.stdout.splitlines()
-    assert "PORTWEAVE_URL=https://shop.x.localhost:1355" in lines
+    assert f"PORTWEAVE_URL=https://shop.x.localhost:{web.port}" in lines
     assert "NODE_EXTRA_CA_CERTS=/mine.pem" in lines
 
 

@@ -169,11 +169,18 @@ def test_a_name_that_is_given_back_is_taken(
 
 
 def test_without_a_proxy_there_are_ports(web: Web, cli: "Cli", project: Path) -> None:
-    write(project, f"services: {{web: {{command: '{SERVE}'}}}}")
+    queue = f"{{command: '{SERVE}', ready: {{tcp: true}}}}"
+    write(project, f"services: {{web: {{command: '{SERVE}'}}, queue: {queue}}}")
     done = cli("up", "-d", "--no-proxy", cwd=project, env=web.env)
     try:
-        port = cli("port", "web", cwd=project).stdout.strip()
+        port, other = (cli("port", name, cwd=project).stdout.strip() for name in ("web", "queue"))
         assert f"http://127.0.0.1:{port}\n" in done.stderr
+        # What is only known to listen has no link; what it is told itself is its port.
+        assert f"queue  → {other}\n" in done.stderr
+        rows = json.loads(cli("ps", "--json", cwd=project).stdout)["services"]
+        assert [row["url"] for row in rows] == [f"http://127.0.0.1:{port}", None]
+        told = cli("exec", "queue", "--", "printenv", "PORTWEAVE_URL", cwd=project).stdout
+        assert told == f"http://127.0.0.1:{other}\n"
         # Nor does a later start of it make one.
         cli("scale", "web=2", cwd=project, env=web.env)
         assert (web.names(), find_proxy(web.store)) == ([], None)
@@ -181,7 +188,9 @@ def test_without_a_proxy_there_are_ports(web: Web, cli: "Cli", project: Path) ->
         write(project, f"services: {{web: {{command: '{SERVE}'}}, api: {{command: '{SERVE}'}}}}")
         assert cli("up", "-d", cwd=project, env=web.env).returncode == 0
         rows = json.loads(cli("ps", "--json", cwd=project).stdout)["services"]
-        assert [row["url"] for row in rows] == [f"http://127.0.0.1:{r['port']}" for r in rows]
+        named = {row["name"]: row for row in rows}
+        for name in ("web", "api"):
+            assert named[name]["url"] == f"http://127.0.0.1:{named[name]['port']}"
         api = cli("exec", "api", "--", "printenv", "PORTWEAVE_URL", cwd=project).stdout.strip()
         assert api == next(row["url"] for row in rows if row["name"] == "api")
     finally:
@@ -213,7 +222,7 @@ services:
   slow: {{command: "{python} 0.5"}}
   other: {{command: "{python} 0 {elsewhere}"}}
   bad: {{command: "echo $PORT; exit 3", restart: "no"}}
-  after: {{command: "{python} 0", dependsOn: [other], ready: {{tcp: true}}}}
+  after: {{command: "{python} 0", dependsOn: [other], ready: {{tcp: true}}, hostname: after}}
 """,
     )
     stack = up(project, env=web.env)

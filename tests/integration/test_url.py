@@ -19,6 +19,8 @@ services:
   web: {command: "true", scale: 2, hostname: Site_1}
   db: {command: "true", hostname: false}
   job: {command: "true", port: false}
+  cache: {command: "redis-server --port $PORT"}
+  queue: {command: "true", ready: {exec: "true"}}
 """
 
 
@@ -50,7 +52,13 @@ def test_with_a_route_it_is_the_name(
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(("url",), "PW0601"), (("url", "job"), "PW0601"), (("open", "web", "x"), "PW0601")],
+    [
+        (("url",), "PW0601"),
+        (("url", "job"), "PW0601"),
+        (("open", "web", "x"), "PW0601"),
+        (("url", "cache"), "it runs redis-server, which does not speak HTTP (PW1118)"),
+        (("open", "queue"), "its only probe is exec, which does not tell of HTTP (PW1118)"),
+    ],
 )
 def test_what_has_no_url_is_told(
     cli: "Cli", project: Path, words: tuple[str, ...], code: str

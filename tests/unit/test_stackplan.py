@@ -242,7 +242,9 @@ def test_a_port_that_the_user_chose_is_followed_and_templates_keep_the_allocated
     chosen = {"WEB_PORT": "4000"}
     environ, dotenv = (chosen, {}) if source == "environ" else ({}, chosen)
     found = only(plan_of(web, environ=environ, dotenv=dotenv))
-    assert (found.port, found.ready.tcp, found.url) == (4000, 4000, "http://127.0.0.1:4000")
+    # Of what is only asked for its port nobody knows that it speaks HTTP.
+    assert (found.port, found.ready.tcp, found.url) == (4000, 4000, None)
+    assert found.environment["PORTWEAVE_URL"] == "http://127.0.0.1:4000"
     assert found.environment["PORT"] == found.environment["WEB_PORT"] == "4000"
     assert found.environment["ALLOCATED"] == "30000"
 

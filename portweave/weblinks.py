@@ -1,0 +1,33 @@
+"""Which services are reached by a browser: the others get no name in a URL, and no link."""
+
+from portweave.supervisor.core.nonweb import known_server
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from portweave.procfiles.model import Ready, Service
+
+
+def why_no_link(service: "Service") -> str | None:
+    """Why a service with a port has no name in a URL by itself, in words; None where it has one.
+
+    A hostname that is written gives a name to any service; so does a framework that is written.
+
+    Args:
+        service: The service.
+    """
+    if isinstance(service.hostname, str) or isinstance(service.framework, str):
+        return None
+    program = None if service.command is None else known_server(service.command)
+    if program is not None:
+        return f"it runs {program}, which does not speak HTTP"
+    probe = _only_probe(service.ready)
+    return None if probe is None else f"its only probe is {probe}, which does not tell of HTTP"
+
+
+def _only_probe(ready: "Ready | None") -> str | None:
+    """`tcp` or `exec`, where nothing else says that a service is up."""
+    if ready is None or ready.http is not None or ready.log is not None or ready.notify:
+        return None
+    if ready.tcp:
+        return "tcp"
+    return "exec" if ready.exec is not None else None

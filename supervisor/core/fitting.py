@@ -1,0 +1,267 @@
+"""What has a command listen on its port, where it does not read `PORT` by itself.
+
+A command in words in, the words that are to stand behind it out. Its program is looked for behind
+what starts programs (npx, uv run, bundle exec and so on) and, where the caller knows packages,
+behind npm run, pnpm, yarn, bun, turbo and nx: in the folder that `cd` or they themselves say, and
+in the package of a workspace that they name.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from portweave.supervisor.core.frameworks import (
+    FRAMEWORKS,
+    PORT,
+    Framework,
+    framework_of,
+    lacking,
+    variables,
+)
+from portweave.supervisor.core.packages import NO_PACKAGES, Package, Packages, around, selected
+from portweave.supervisor.core.runners import RUNNERS, Call, Folder, called, last_command
+from portweave.supervisor.core.value import value
+
+# What starts other programs, by its words; with the options of it that take a value.
+_STARTERS: Mapping[tuple[str, ...], frozenset[str]] = {
+    ("npx",): frozenset({"-p", "--package", "-w", "--workspace", "--prefix"}),
+    ("bunx",): frozenset({"-p", "--package"}),
+    ("pnpx",): frozenset({"--package"}),
+    ("npm", "exec"): frozenset({"-p", "--package", "-w", "--workspace", "--prefix"}),
+    ("npm", "x"): frozenset({"-p", "--package", "-w", "--workspace", "--prefix"}),
+    ("pnpm", "exec"): frozenset(),
+    ("pnpm", "dlx"): frozenset({"--package"}),
+    ("yarn", "exec"): frozenset(),
+    ("yarn", "dlx"): frozenset({"-p", "--package"}),
+    ("bun", "x"): frozenset({"-p", "--package"}),
+    ("uv", "run"): frozenset(
+        {
+            *("--with", "--with-editable", "--with-requirements", "--python", "-p", "--extra"),
+            *("--group", "--only-group", "--no-group", "--env-file", "--directory", "--project"),
+            *("--package", "--index", "--index-url", "-i", "--cache-dir", "--no-extra"),
+        }
+    ),
+    ("poetry", "run"): frozenset(),
+    ("pipenv", "run"): frozenset(),
+    ("pdm", "run"): frozenset(),
+    ("rye", "run"): frozenset(),
+    ("hatch", "run"): frozenset(),
+    ("bundle", "exec"): frozenset({"--gemfile"}),
+    ("env",): frozenset({"-u", "--unset", "-C", "--chdir"}),
+    ("cross-env",): frozenset(),
+    ("dotenv",): frozenset({"-e", "-f"}),
+    ("exec",): frozenset(),
+    ("nice",): frozenset({"-n"}),
+    ("time",): frozenset(),
+    ("corepack",): frozenset(),
+}
+_MENTIONED = (*FRAMEWORKS, *RUNNERS, "manage.py")
+_DEEPEST = 5
+
+
+@value
+class Fitting:
+    """What a command is, and what it lacks.
+
+    Attributes:
+        framework: Its name.
+        words: To be put behind the command; `{port}` stands for the port.
+        env: Variables that it needs, unless they are set.
+    """
+
+    framework: str
+    words: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = ()
+
+    def with_port(self, port: int) -> tuple[str, ...]:
+        """The words for an instance."""
+        return tuple(word.replace(PORT, str(port)) for word in self.words)
+
+
+@value
+class Several:
+    """A command that starts servers of several packages, which one port is not enough for.
+
+    Attributes:
+        apps: The name of a service for each package, and its command.
+    """
+
+    apps: tuple[tuple[str, str], ...]
+
+
+def fit(
+    command: str | Sequence[str],
+    packages: Packages = NO_PACKAGES,
+    name: str | None = None,
+    *,
+    secure: bool = False,
+) -> Fitting | Several | None:
+    """Recognise the framework of a command.
+
+    Args:
+        command: Text for a shell, or words.
+        packages: The packages that it may run scripts of.
+        name: What the command is, where that is said; the words then go behind it as it is.
+        secure: Whether browsers reach it by HTTPS.
+
+    Returns:
+        None where it is none of them, or where nothing can be put behind the command.
+    """
+    folder: Folder = ""
+    words: list[str] | None
+    if isinstance(command, str):
+        words, folder = _last(command, folder)
+    else:
+        words = list(command)
+    if name is not None:
+        framework = FRAMEWORKS.get(name)
+        if not words:
+            # What is said to be one may be a script of the user's own.
+            words = command.split() if isinstance(command, str) else list(command)
+        return None if framework is None else _fitting(framework, words, secure=secure)
+    if words is None:
+        return None
+    return _Search(packages, secure=secure).fit(words, folder, 0)
+
+
+def _fitting(framework: Framework, words: list[str], *, secure: bool) -> Fitting:
+    needed = lacking(framework, words, secure=secure)
+    return Fitting(framework.name, needed, variables(framework, secure=secure))
+
+
+def _last(text: str, folder: Folder) -> tuple[list[str] | None, Folder]:
+    """The last command of a text, and where it runs; none where no framework can be in it."""
+    if not any(word in text for word in _MENTIONED):
+        return None, folder
+    return last_command(text, folder)
+
+
+class _Search:
+    """Looks for the framework of a command, through the scripts of packages.
+
+    Args:
+        packages: The packages.
+        secure: Whether browsers reach it by HTTPS.
+    """
+
+    def __init__(self, packages: Packages, *, secure: bool) -> None:
+        self._packages = packages
+        self._secure = secure
+
+    def fit(self, words: list[str], folder: Folder, depth: int) -> Fitting | Several | None:
+        """The framework of a command.
+
+        Args:
+            words: Of the command.
+            folder: Where it runs.
+            depth: How many scripts it stands in.
+        """
+        words = program_of(words)
+        if not words or depth > _DEEPEST:
+            return None
+        program = words[0].rpartition("/")[2].partition("@")[0]
+        if program in RUNNERS:
+            call = called(program, words[1:], folder)
+            return None if call is None else self._behind(program, call, depth)
+        found = framework_of(program, words[1:])
+        if found is None:
+            return None
+        framework, rest = found
+        return _fitting(framework, rest, secure=self._secure)
+
+    def _behind(self, runner: str, call: Call, depth: int) -> Fitting | Several | None:
+        if call.folder is None:
+            return None
+        if not call.packages and not call.is_every:
+            text = None if call.is_program else self._packages.script(call.folder, call.script)
+            return self._run(runner, call, call.folder, text, depth)
+        place = self._packages.path(call.folder)
+        members = self._packages.members(call.folder)
+        meant = selected(members, call.packages, place) if call.packages else list(members)
+        if call.is_every and runner == "turbo":
+            meant = around(members, place)
+        if call.is_program:
+            return (
+                self._run(runner, call, meant[0].folder, None, depth) if len(meant) == 1 else None
+            )
+        with_script = [package for package in meant if call.script in package.scripts]
+        if runner == "yarn" and len(meant) == 1 and not with_script:
+            return self._run(runner, call, meant[0].folder, None, depth)
+        meant = with_script
+        if len(meant) == 1:
+            package = meant[0]
+            return self._run(runner, call, package.folder, package.scripts[call.script], depth)
+        found = [
+            self._run(runner, call, package.folder, package.scripts[call.script], depth)
+            for package in meant
+        ]
+        if not any(found):
+            return None
+        return Several(tuple(_app(runner, package, call.script) for package in meant))
+
+    def _run(
+        self, runner: str, call: Call, folder: str, text: str | None, depth: int
+    ) -> Fitting | Several | None:
+        """What a script, or a program, of a package needs, as the runner's words."""
+        given = list(call.given)
+        if text is None:
+            # What is no script is a program of the package's, but with those of scripts alone.
+            if not call.is_program and runner in ("npm", "turbo", "nx"):
+                return None
+            return self.fit([call.script, *given], folder, depth + 1)
+        inner, inner_folder = _last(text, folder)
+        if inner is None:
+            return None
+        has_dashes = "--" in given
+        given = [word for word in given if word != "--"]
+        found = self.fit(inner + given, inner_folder, depth + 1)
+        if not isinstance(found, Fitting) or not found.words:
+            return found
+        # npm and turbo read options up to `--`, the others pass all on that stands behind the
+        # script's name.
+        between = ("--",) if runner in ("npm", "turbo") and not has_dashes else ()
+        return Fitting(found.framework, between + found.words, found.env)
+
+
+def _app(runner: str, package: Package, script: str) -> tuple[str, str]:
+    """The name of a service for a package, and the command that runs its script alone."""
+    name = package.name
+    commands = {
+        "npm": f"npm run {script} -w {name}",
+        "pnpm": f"pnpm --filter {name} {script}",
+        "yarn": f"yarn workspace {name} {script}",
+        "bun": f"bun run --filter {name} {script}",
+        "turbo": f"npx turbo run {script} --filter={name}",
+        "nx": f"npx nx run {name}:{script}",
+    }
+    letters = (
+        char if char.isascii() and char.isalnum() else "-" for char in name.rpartition("/")[2]
+    )
+    return "".join(letters).strip("-").lower() or "app", commands[runner]
+
+
+def program_of(words: list[str]) -> list[str]:
+    """The words from the program on, without what only starts it."""
+    while words:
+        head = words[0].rpartition("/")[2]
+        if "=" in words[0] and words[0].partition("=")[0].isidentifier():
+            words = words[1:]
+            continue
+        for size in (2, 1):
+            takes = _STARTERS.get((head, *words[1:size]))
+            if takes is not None and len(words) >= size:
+                words = _behind_options(words[size:], takes)
+                break
+        else:
+            return words
+    return words
+
+
+def _behind_options(words: list[str], takes: frozenset[str]) -> list[str]:
+    position = 0
+    while position < len(words) and words[position].startswith("-"):
+        word = words[position]
+        position += 1
+        if word == "--":
+            break
+        if word in takes:
+            position += 1
+    return words[position:]

@@ -1,0 +1,98 @@
+"""Programs that do not speak HTTP on their port: a name in a URL would lead nowhere."""
+
+import shlex
+from collections.abc import Sequence
+
+from portweave.supervisor.core.fitting import program_of
+
+_OPERATORS = "();<>|&\n"
+# As their packages call them.
+_PROGRAMS = frozenset(
+    {
+        *("postgres", "postmaster", "pg_ctl", "pg_ctlcluster", "pgbouncer", "pgpool"),
+        *("redis-server", "redis-sentinel", "valkey-server", "keydb-server", "dragonfly"),
+        *("mysqld", "mysqld_safe", "mariadbd", "mariadbd-safe", "mongod", "mongos"),
+        *("memcached", "nats-server", "gnatsd", "mosquitto", "beanstalkd", "rabbitmq-server"),
+        *("kafka-server-start", "kafka-server-start.sh", "redpanda", "cassandra"),
+        *("zookeeper-server-start", "zookeeper-server-start.sh", "zkServer.sh"),
+        *("slapd", "sshd", "dnsmasq", "etcd", "tigerbeetle"),
+    }
+)
+# Images of containers, without registry, owner and tag.
+_IMAGES = frozenset(
+    {
+        *("postgres", "postgresql", "postgis", "pgvector", "timescaledb", "pgbouncer", "redis"),
+        *("redis-stack-server", "valkey", "keydb", "dragonfly", "mysql", "mysql-server"),
+        *("mariadb", "mongo", "mongodb", "mongodb-community-server", "memcached", "nats"),
+        *("eclipse-mosquitto", "beanstalkd", "rabbitmq", "kafka", "cp-kafka", "redpanda"),
+        *("zookeeper", "cp-zookeeper", "cassandra", "scylla", "openldap", "etcd"),
+    }
+)
+_CONTAINERS = frozenset({"docker", "podman", "nerdctl"})
+# Options of `docker run` without a value: docker-run(1).
+_SWITCHES = frozenset(
+    {
+        *("--rm", "--detach", "--interactive", "--tty", "--init", "--privileged", "--read-only"),
+        *("--publish-all", "--no-healthcheck", "--oom-kill-disable", "--quiet", "--sig-proxy"),
+        *("--disable-content-trust", "--replace"),
+    }
+)
+
+
+def known_server(command: str | Sequence[str]) -> str | None:
+    """The program of a command that is known not to speak HTTP; None where it has none.
+
+    Args:
+        command: Text for a shell, or words.
+    """
+    if not isinstance(command, str):
+        return _known(list(command))
+    for words in _commands(command):
+        if found := _known(words):
+            return found
+    return None
+
+
+def _known(words: list[str]) -> str | None:
+    words = program_of(words)
+    if not words:
+        return None
+    name = words[0].rpartition("/")[2]
+    if name in _CONTAINERS:
+        return _image(words[1:])
+    return name if name in _PROGRAMS else None
+
+
+def _image(words: list[str]) -> str | None:
+    """The image of `docker run [options] IMAGE`, where it is a known one."""
+    if words[:1] == ["container"]:
+        words = words[1:]
+    if words[:1] != ["run"]:
+        return None
+    position = 1
+    while position < len(words) and words[position].startswith("-"):
+        word = words[position]
+        is_bundle = not word.startswith("--") and set(word[1:]) <= set("ditPq")
+        position += 1 if word in _SWITCHES or "=" in word or is_bundle else 2
+    image = words[position] if position < len(words) else ""
+    name = image.rpartition("/")[2].partition("@")[0].partition(":")[0]
+    return name if name in _IMAGES else None
+
+
+def _commands(text: str) -> list[list[str]]:
+    """The simple commands of a shell's text, but for those in the background before another."""
+    try:
+        lexer = shlex.shlex(text.strip(), posix=True, punctuation_chars=_OPERATORS)
+        lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t", True, ""
+        tokens = list(lexer)
+    except ValueError:
+        return []
+    found: list[list[str]] = [[]]
+    for index, part in enumerate(tokens):
+        if part.strip(_OPERATORS):
+            found[-1].append(part)
+        elif part == "&" and index + 1 < len(tokens):
+            found[-1] = []
+        elif part[0] not in "<>":
+            found.append([])
+    return [words for words in found if words]
