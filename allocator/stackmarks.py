@@ -10,6 +10,8 @@ from portweave.allocator.naming import path_digest
 
 # How the key of a stack's files ends.
 KEY_DIGITS = 12
+# What the key of a cluster's begins with; the number of its process follows.
+CLUSTER = "cluster-"
 
 
 def stack_key(root: str, namespace: str) -> str:

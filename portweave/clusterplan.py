@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, cast
 
+from portweave.allocator.stackmarks import CLUSTER
 from portweave.calls.options import Options, check_name, check_number, check_words
 from portweave.clusteroptions import env_of, module_root, own_of, restart_of, settings_of
 from portweave.environment import inherited_environment
@@ -26,7 +27,6 @@ from portweave.supervisor.core.value import value
 DEFAULT, WORKER = "route", "worker"
 # The address of the supervisor; and what the original takes for a folder's own script.
 _RESERVED = {"supervisor", "index"}
-NAMESPACE = "cluster"
 # What a child finds besides: how it is to begin.
 BEGINNING = "PORTWEAVE_CLUSTER"
 # A name is a part of file names, which have at most 255 bytes.
@@ -136,9 +136,14 @@ def _checked(name: object) -> str:
 
 
 def _check_apart(found: list[Declared], count: int) -> None:
-    """See that no connection has the name of another one's instance."""
-    names = {one.name for one in found}
+    """See that no connection has the name of another one, or of its instance."""
+    names = {one.name: one for one in found}
     for one in found:
+        if names[one.name] is not one:
+            raise ConfigError(
+                f"two connections have the name {one.name!r}: {one.target} and"
+                f" {names[one.name].target}"
+            )
         for number in range(1, _instances(one, count) + 1):
             if (taken := f"{one.name}.{number}") in names:
                 raise ConfigError(
@@ -216,7 +221,7 @@ def make_plan(options: Options, environ: Mapping[str, str]) -> StackPlan:
         raise ConfigError("the cluster has no connections", hint="routes=… names them")
     return StackPlan(
         project=os.path.basename(root) or "cluster",
-        namespace=f"{NAMESPACE}-{os.getpid()}",
+        namespace=f"{CLUSTER}{os.getpid()}",
         root=root,
         instances=tuple(instances),
         wanted=frozenset(instance.name for instance in instances),
@@ -268,7 +273,7 @@ def _instance(
         name=name,
         service=one.name,
         number=number,
-        full_name=f"{name}-{NAMESPACE}",
+        full_name=f"{name}-cluster",
         argv=argv,
         command=one.target if isinstance(one.target, str) else " ".join(one.target),
         working_dir=root,

@@ -8,6 +8,7 @@ folder; only where there is something in it is more imported.
 import os
 
 from portweave.allocator.leases import state_dir
+from portweave.allocator.stackmarks import CLUSTER
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -80,7 +81,11 @@ def _finish(folder: str, key: str) -> str:
         if left:
             pids = ", ".join(str(seen.pid) for seen in left)
             return f"the stack {name} was killed, and cannot be ended wholly: pid {pids} remains"
-        hold.forget()
+        if key.startswith(CLUSTER):
+            # The next cluster has another name, so nothing would ever use this lock again.
+            hold.drop()
+        else:
+            hold.forget()
     if not found:
         return ""
     what = f"{len(found)} process{'es' if len(found) != 1 else ''}"

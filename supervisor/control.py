@@ -389,6 +389,8 @@ def _is_call(line: bytes) -> bool:
         return False
     if method == "$/hello":
         return bool(message.get("params"))
+    if is_object(meta := message.get("meta")) and "to" in meta:
+        return True
     name = method.lstrip("/").partition("/")[0]
     return not (method.startswith("$/") or name == "supervisor")
 

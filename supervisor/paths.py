@@ -233,7 +233,9 @@ class Hold:
     def drop(self) -> None:
         """Take the lock's own file away too, while we hold it; see `forget`."""
         self.forget()
-        os.unlink(self._lock)
+        # Where it was removed, another one may lie there by now.
+        if _is_in_place(self.descriptor, self._lock):
+            os.unlink(self._lock)
 
     def close(self) -> None:
         """Give the right up."""

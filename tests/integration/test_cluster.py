@@ -148,7 +148,11 @@ if __name__ == "__main__":
 
 
 def test_sigkill_of_the_program_leaves_nothing(
-    start: Start, eventually: Callable[[Callable[[], object]], None]
+    start: Start,
+    eventually: Callable[[Callable[[], object]], None],
+    cli: "Cli",
+    tmp_path: Path,
+    environ: dict[str, str],
 ) -> None:
     stack = start(FUNCTIONS)
     stack.wait_for("came back")
@@ -158,6 +162,9 @@ def test_sigkill_of_the_program_leaves_nothing(
     # Nobody is left to tell when the supervisor, who ends the others, has ended himself.
     eventually(lambda: all(has_ended(process) for process in family))
     assert stack.marked() == []
+    # The next command takes the files away.
+    assert cli("ls", cwd=tmp_path).returncode == 0
+    assert list((Path(environ["XDG_STATE_HOME"]) / "portweave/stacks").iterdir()) == []
 
 
 WORKERS = """

@@ -297,3 +297,34 @@ def test_another_user_is_not_let_in() -> None:
     with tempfile.TemporaryDirectory(prefix="pw-") as folder:
         os.chmod(folder, 0o777)  # noqa: S103
         asyncio.run(check(f"{folder}/control.sock"))
+
+
+@pytest.mark.parametrize("ends_first", [True, False])
+def test_what_a_client_that_is_gone_waits_for_is_cancelled(
+    tmp_path: Path, ends_first: bool
+) -> None:
+    async def check(path: str) -> None:
+        began, ended = asyncio.Event(), asyncio.Event()
+
+        async def serve(method: str, params: list[object], stream: Stream) -> list[object]:
+            began.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+            return []
+
+        async with Group() as tasks:
+            listener = Listener(path, serve, tasks)
+            await listener.listen()
+            _, writer = await asyncio.open_unix_connection(path)
+            writer.write(b'{"id":1,"method":"/supervisor/wait","params":[]}\n')
+            if ends_first:
+                writer.write_eof()
+            await began.wait()
+            assert not ended.is_set()
+            writer.transport.abort()
+            await ended.wait()
+            await listener.close()
+
+    asyncio.run(asyncio.wait_for(check(str(tmp_path / "s")), 10))

@@ -152,6 +152,13 @@ def test_a_mapping_says_it_in_many_ways(folder: Path) -> None:
     }
 
 
+def test_a_folder_may_not_have_two_connections_of_one_name(folder: Path) -> None:
+    (folder / "api").mkdir()
+    (folder / "api/__init__.py").touch()
+    with pytest.raises(ConfigError, match="two connections have the name 'api'"):
+        plan_of(module_root=str(folder.parent))
+
+
 @pytest.mark.parametrize("options", BAD)
 def test_what_cannot_be_started_is_refused(tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
