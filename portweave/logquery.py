@@ -57,14 +57,16 @@ class Folder:
         path: Where they lie; it need not exist.
         project: Name of the project; only told where several are shown.
         namespace: Of the worktree; likewise.
+        since_ns: From when on its lines are wanted where the query does not say; None for all.
     """
 
-    __slots__ = ("namespace", "path", "project")
+    __slots__ = ("namespace", "path", "project", "since_ns")
 
     def __init__(self, path: str, project: str = "", namespace: str = "") -> None:
         self.path = path
         self.project = project
         self.namespace = namespace
+        self.since_ns: int | None = None
 
 
 class Source:
@@ -115,8 +117,9 @@ class Source:
             if follow and not query.run:
                 # Also when another one begins.
                 self.run = None
-        if query.since_ns is not None:
-            place = _later(place, log.since(query.since_ns))
+        since_ns = self.folder.since_ns if query.since_ns is None else query.since_ns
+        if since_ns is not None:
+            place = _later(place, log.since(since_ns))
         if query.last is not None and query.grep is None:
             end = log.end if query.until_ns is None else log.since(query.until_ns + 1)
             if self.run is not None:
@@ -132,6 +135,12 @@ class Source:
             place, begun = Place(*query.after[log.instance]), False
         self.reading = Reading(log, place, begun=begun, unended=unended)
         return self.reading
+
+    @property
+    def is_older(self) -> bool:
+        """Whether all that is kept of it was printed before what is wanted of its folder."""
+        since_ns = self.folder.since_ns
+        return since_ns is not None and _order(self.log.since(since_ns)) >= _order(self.log.end)
 
     def blocks(self, query: Query, *, follow: bool) -> "Iterator[Block]":
         """What there is and was not read yet; without `follow`, to the very last byte."""
@@ -176,6 +185,21 @@ def _earlier(one: Place, other: Place) -> Place:
 
 def _order(place: Place) -> tuple[int, int]:
     return place.segment, place.record
+
+
+def started_ns(folder: Folder) -> int | None:
+    """When the stack of a folder was started last, since the epoch; None where it is not known."""
+    from portweave.allocator.jsontext import is_object
+    from portweave.fastjson import loads
+
+    path = f"{folder.path.removesuffix('/logs')}/runs/.started.json"
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            found = loads(file.read())
+    except (OSError, ValueError):
+        return None
+    at_ns = found.get("startedNs") if is_object(found) else None
+    return at_ns if isinstance(at_ns, int) else None
 
 
 def find_sources(

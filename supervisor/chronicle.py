@@ -47,6 +47,7 @@ class Chronicle:
     def __init__(self, work: Work, view: View, engine: Engine) -> None:
         self.runs = Runs(work.plan.root, work.plan.namespace)
         self.runs.note_start(work.origin)
+        asyncio.get_running_loop().call_later(NOTES_PAUSE_S, self.runs.flush)
         self._whose = {"project": work.plan.project, "namespace": work.plan.namespace}
         self._verbose = work.options.verbose
         self._began_s = work.began_s

@@ -6,6 +6,7 @@ enough to tell which have changed, and nothing to read a secret from.
 """
 
 import os
+import time
 from collections.abc import Mapping
 
 from portweave.allocator.files import make_own_folder, replace
@@ -92,7 +93,12 @@ class Runs:
             if isinstance(config, str):
                 named = os.path.normpath(os.path.join(folder, config))
             wishes = {name: origin[name] for name in _WISHES if name in origin}
-            self._unwritten[_STARTED] = {"workingDir": folder, "config": named, **wishes}
+            self._unwritten[_STARTED] = {
+                "startedNs": time.time_ns(),
+                "workingDir": folder,
+                "config": named,
+                **wishes,
+            }
 
     def flush(self) -> None:
         """Write what has been noted."""

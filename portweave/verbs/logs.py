@@ -9,7 +9,7 @@ from portweave.args import Args, Operands, Option
 from portweave.asking import STACK
 from portweave.client import named_as
 from portweave.errors import UsageError
-from portweave.logquery import Folder, Query, Source, find_sources, merged
+from portweave.logquery import Folder, Query, Source, find_sources, merged, started_ns
 from portweave.logview import Follower, Printer
 from portweave.movedfolders import as_running
 from portweave.prepare import find_worktree, logs_dir, working_dir
@@ -28,8 +28,8 @@ OPTIONS = (
     Option(
         "--run",
         metavar="N",
-        values=("last",),
-        about="one run of each service: its number, or `last`",
+        values=("last", "all"),
+        about="one run of each service: its number, or `last`; `all`: of earlier stacks too",
     ),
     Option(
         "--stream",
@@ -52,9 +52,9 @@ OPTIONS = (
 USAGE = "[options] [SERVICE …]"
 OPERANDS = Operands("logged", many=True)
 HELP = """
-Print what the services of this worktree have printed, or of those that are named (web stands for
-web.2, too), in order of time; all that is kept, unless -n, --since or --run ask for less. The
-stack need not run: logs stay for 14 days, 50 MiB of each service.
+Print what the services of this worktree have printed since the stack was started last, or those
+that are named (web stands for web.2, too), in order of time. --run all, --since and --until reach
+back to earlier stacks. The stack need not run: logs stay for 14 days, 50 MiB of each service.
 
 --brief tells, of the newest run of each service, the first errors with the lines around them, then
 the newest lines, each kind of line once with a count, in at most so many tokens of about four
@@ -91,8 +91,14 @@ def run(args: Args) -> int:
     elif not args.flag("all"):
         here = Folder(_own_folder(args))
 
+    of_this_stack = not any(args.flag(name) for name in ("run", "since", "until", "after"))
+
     def find_folders() -> "Sequence[Folder]":
-        return [here] if here is not None else list(_all_folders())
+        folders = [here] if here is not None else list(_all_folders())
+        if of_this_stack:
+            for folder in folders:
+                folder.since_ns = started_ns(folder)
+        return folders
 
     sources = [source for folder in find_folders() for source in find_sources(folder, names)]
     if here is not None and stack is None:
@@ -101,7 +107,7 @@ def run(args: Args) -> int:
         from portweave.logbrief import tell
 
         _refuse(args, "brief", ("follow", "lines", "all"))
-        if query.run is None and query.since_ns is None:
+        if query.run is None and query.since_ns is None and args.text("run") != "all":
             query.run = 0
         budget = _number(args, "budget", "--budget")
         print(tell(sources, query, 2000 if budget is None else budget, as_json=args.flag("json")))
@@ -111,6 +117,11 @@ def run(args: Args) -> int:
     else:
         if not sources and not names:
             print("[portweave] there are no logs yet: portweave up writes them", file=sys.stderr)
+        new = [source for source in sources if not source.is_older]
+        if sources and not new:
+            text = "nothing was printed since the stack was started last; --run all shows more"
+            print(f"[portweave] {text}", file=sys.stderr)
+        sources = new
         printer.name(sources)
         for source, block in merged(sources, query):
             printer.show(source, block)
@@ -161,10 +172,12 @@ def _stream(text: str | None) -> int | None:
 
 
 def _run_number(text: str | None) -> int | None:
-    if text is None or text == "last":
-        return None if text is None else 0
+    if text is None or text == "all":
+        return None
+    if text == "last":
+        return 0
     if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) < 1 << 32):
-        raise UsageError(f"--run takes a number from 1, or `last`, received {text!r}")
+        raise UsageError(f"--run takes a number from 1, `last` or `all`, received {text!r}")
     return int(text)
 
 

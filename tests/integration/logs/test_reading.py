@@ -70,10 +70,31 @@ def test_runs_are_counted_over_restarts_of_the_stack(
     write_services(project, api="import os; print(os.environ['ROUND'])")
     for number in (1, 2, 3):
         assert up(project, env={"ROUND": f"round {number}"}).wait() == 0
-    assert cli("logs", cwd=project).stdout == "".join(f"api | round {n}\n" for n in (1, 2, 3))
+    every = cli("logs", "--run", "all", cwd=project).stdout
+    assert every == "".join(f"api | round {n}\n" for n in (1, 2, 3))
     assert cli("logs", "--run", "last", cwd=project).stdout == "api | round 3\n"
     assert cli("logs", "--run", "2", cwd=project).stdout == "api | round 2\n"
     assert cli("logs", "--run", "9", cwd=project).stdout == ""
+
+
+def test_what_is_shown_is_of_the_newest_stack_with_all_its_restarts(
+    project: Path, up: "StartUp", cli: "Cli"
+) -> None:
+    write_services(project, api="print('before')", old="print('old')")
+    assert up(project).wait() == 0
+    write_services(
+        project,
+        api="import os\nprint('try')\nif os.path.exists('again'): raise SystemExit\n"
+        "open('again', 'w').close()\nraise SystemExit(1)",
+    )
+    assert up(project).wait() == 0
+    assert cli("logs", cwd=project).stdout == "api | try\napi | try\n"
+    assert cli("logs", "-n", "9", "--no-prefix", cwd=project).stdout == "try\ntry\n"
+    hidden = cli("logs", "old", cwd=project)
+    assert (hidden.stdout, hidden.returncode) == ("", 0)
+    assert "--run all shows more" in hidden.stderr
+    assert cli("logs", "old", "--run", "all", cwd=project).stdout == "old | old\n"
+    assert "api | before" in cli("logs", "--since", "1h", cwd=project).stdout
 
 
 def test_times_select_lines(project: Path, cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +143,7 @@ def test_searching_shows_lines_and_what_is_around_them(
         (("--since", "soon"), "--since takes a time, received 'soon'"),
         (("-n", "many"), "-n takes a number, received 'many'"),
         (("--stream", "in"), "--stream takes out or err, received 'in'"),
-        (("--run", "0"), "--run takes a number from 1, or `last`, received '0'"),
+        (("--run", "0"), "--run takes a number from 1, `last` or `all`, received '0'"),
         (("--grep", "("), "--grep takes a regular expression: "),
         (("-i",), "-i goes with --grep"),
         (("--after", "x"), "--after goes with --brief"),
