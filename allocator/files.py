@@ -4,16 +4,20 @@
 """
 
 import os
+from errno import EINVAL
 
 
 def read_all(path: str) -> bytes:
     """The bytes of a file.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: It cannot be read, or is no file: reading a named pipe may never end.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
+        # stat(2): S_IFIFO, S_IFCHR, S_IFSOCK.
+        if os.fstat(descriptor).st_mode & 0o170000 in (0o010000, 0o020000, 0o140000):
+            raise OSError(EINVAL, "it is not a file", path)
         pieces: list[bytes] = []
         while piece := os.read(descriptor, 1 << 18):
             pieces.append(piece)

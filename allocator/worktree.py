@@ -176,7 +176,7 @@ def _linked_dir(dot_git: str) -> str:
 
 def _line(path: str) -> str:
     # Not by open(): its text layer costs more than the reading.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         data = os.read(descriptor, 1 << 16)
     finally:

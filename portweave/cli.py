@@ -26,6 +26,8 @@ from portweave.leftovers import finish_dead_stacks, finish_dying_stacks
 # What other programs of this kind call them.
 _ELSEWHERE = {"status": "ps", "list": "ls", "get": "url", "quit": "down", "connect": "attach"}
 
+# The reader of our output has gone, or its disk is full.
+_OUTPUT_FAILS = (EPIPE, ENOSPC, EIO)
 # Those that have something to undo when a signal ends them.
 _ORDERLY = ("attach", "top", "up")
 
@@ -52,31 +54,21 @@ def main(argv: list[str] | None = None) -> int:
     try:
         try:
             status = _dispatch(words, args)
-        except FileNotFoundError:
-            if _has_folder():
-                raise
-            error = UsageError("there is no working directory: it has been removed")
-            status = report(error, as_json=args.flag("json"))
         except PortweaveError as error:
-            if isinstance(error, StackUnreachableError):
-                # It was killed, perhaps in this very moment.
-                for line in finish_dying_stacks(os.environ):
-                    print(f"[portweave] {line}", file=sys.stderr, flush=True)
-            as_json = args.flag("json") or _asks_for_json(words)
-            status = report(error, as_json=as_json and not error.always_text)
-            # What `run` could not start it has said this of before.
-            if args.flag("verbose") and not isinstance(error, SpawnError):
-                from portweave.whereabouts import lines_of
-
-                for line in lines_of(args, os.environ):
-                    print(line, file=sys.stderr, flush=True)
+            status = _tell(error, words, args)
+        except Exception as fault:
+            if isinstance(fault, OSError) and fault.errno in _OUTPUT_FAILS:
+                raise
+            status = _tell(_in_words(fault), words, args)
+            if args.flag("verbose"):
+                sys.excepthook(type(fault), fault, fault.__traceback__)
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
     except KeyboardInterrupt:
         return 130
     except OSError as error:
-        if error.errno not in (EPIPE, ENOSPC, EIO):
+        if error.errno not in _OUTPUT_FAILS:
             raise
         # The reader has gone, or the disk is full: nothing more can be printed, and the interpreter
         # must not try at exit.
@@ -86,6 +78,31 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(1, 2)
         return 1
     return status
+
+
+def _tell(error: PortweaveError, words: list[str], args: Args) -> int:
+    """Print an error, and what belongs to it; return the exit status it asks for."""
+    if isinstance(error, StackUnreachableError):
+        # It was killed, perhaps in this very moment.
+        for line in finish_dying_stacks(os.environ):
+            print(f"[portweave] {line}", file=sys.stderr, flush=True)
+    as_json = args.flag("json") or _asks_for_json(words)
+    status = report(error, as_json=as_json and not error.always_text)
+    # What `run` could not start it has said this of before.
+    if args.flag("verbose") and not isinstance(error, SpawnError):
+        from portweave.whereabouts import lines_of
+
+        for line in lines_of(args, os.environ):
+            print(line, file=sys.stderr, flush=True)
+    return status
+
+
+def _in_words(fault: Exception) -> PortweaveError:
+    if isinstance(fault, FileNotFoundError) and not _has_folder():
+        return UsageError("there is no working directory: it has been removed")
+    from portweave.faults import in_words
+
+    return in_words(fault)
 
 
 def _tell_unwritten(error: OSError) -> None:

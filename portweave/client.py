@@ -423,8 +423,18 @@ def ask(
     *params: object,
     each: "Callable[[object], None] | None" = None,
     patience_s: float | None = PATIENCE_S,
+    reach_s: float = PATIENCE_S,
 ) -> object:
     """Ask the supervisor of the stack that a command is about; see `Client.call`.
+
+    Args:
+        args: What was given.
+        environ: Says where the records lie.
+        method: As of `Client.call`, with `params`, `each` and `patience_s`.
+        params: Of the method.
+        each: Takes what comes before the answer.
+        patience_s: How long the supervisor may be silent.
+        reach_s: How long a connection to it may take.
 
     Raises:
         OtherProtocolError: It was started by a portweave that does not understand this.
@@ -432,7 +442,7 @@ def ask(
     record = find_stack(args, environ)
     if record.protocol != PROTOCOL:
         raise OtherProtocolError(record.namespace, record.version)
-    client = Client(record)
+    client = Client(record, reach_s)
     try:
         return client.call(method, *params, each=each, patience_s=patience_s)
     finally:

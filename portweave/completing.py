@@ -95,7 +95,9 @@ class _Line:
         from portweave.client import ask
 
         try:
-            found = ask(self.args, os.environ, "/supervisor/ps", patience_s=_SILENCE_S)
+            found = ask(
+                self.args, os.environ, "/supervisor/ps", patience_s=_SILENCE_S, reach_s=_SILENCE_S
+            )
         except PortweaveError:
             return []
         rows = found.get("services") if is_object(found) else None

@@ -291,6 +291,38 @@ class DriftError(PortweaveError):
         )
 
 
+class SystemRefusedError(PortweaveError):
+    """The system refuses what portweave needs: a file, a folder, memory.
+
+    Args:
+        why: What the system says.
+        path: Of the file or folder; None where it is about none.
+    """
+
+    code = "PW0506"
+
+    def __init__(self, why: str, path: str | None, *, hint: str | tuple[str, ...] = ()) -> None:
+        what = f"{path}: {why}" if path else why
+        super().__init__(f"the system refuses it: {what}", hint=hint, file=path)
+
+
+class UnforeseenError(PortweaveError):
+    """Portweave has a fault of its own.
+
+    Args:
+        kind: Name of the exception.
+        said: What it says.
+    """
+
+    code = "PW0507"
+
+    def __init__(self, kind: str, said: str) -> None:
+        super().__init__(
+            f"portweave has a fault: {kind}: {said}",
+            hint="--verbose shows where; please report it with that",
+        )
+
+
 # PW06: command line
 
 

@@ -2,6 +2,7 @@
 
 # pathlib costs more than all of this, so that paths are text here.
 import os
+from errno import EINVAL, ETIMEDOUT
 
 from portweave.errors import (
     DefinitionsInvalidError,
@@ -22,6 +23,18 @@ DOCUMENTS = ("portweave.config.json", "portweave.yaml", "portweave.yml")
 PROCFILES = ("Procfile.dev", "Procfile")
 LARGEST_BYTES = 1 << 20
 MOST_ANONYMOUS = 100
+# stat(2): what has another type than a file.
+_TYPE_BITS = 0o170000
+_KINDS = {
+    0o010000: "a named pipe",
+    0o020000: "a device",
+    0o040000: "a folder",
+    0o060000: "a device",
+    0o140000: "a socket",
+}
+# As in `-f <(command)`, and `-f /dev/stdin`.
+_OWN_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
+_PIPE_PATIENCE_MS = 10_000
 # Editors on Windows begin a file of UTF-8 with it.
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -218,10 +231,38 @@ def _text(path: str, kind: str, shown: str) -> str:
 
 
 def _read(path: str) -> bytes:
-    """The bytes of a file, and no more than one above the limit of them."""
-    with open(path, "rb", buffering=0) as file:
+    """The bytes of a file, and no more than one above the limit of them.
+
+    Raises:
+        OSError: It cannot be read, or is no file: reading a named pipe may never end.
+    """
+    found = os.stat(path)
+    kind = _KINDS.get(found.st_mode & _TYPE_BITS)
+    is_empty = found.st_rdev != 0 and found.st_rdev == os.stat(os.devnull).st_rdev
+    is_ours = path.startswith(_OWN_DESCRIPTORS)
+    if kind is not None and not is_empty and not is_ours:
+        raise OSError(EINVAL, f"it is {kind}, not a file")
+    # Should it have become a pipe meanwhile, opening it waits for nothing: open(2).
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
         data = b""
         # A pipe gives what it has; only an empty read is its end.
-        while len(data) <= LARGEST_BYTES and (chunk := file.read(LARGEST_BYTES + 1 - len(data))):
+        while len(data) <= LARGEST_BYTES and (chunk := _piece(descriptor, len(data))):
             data += chunk
         return data
+    finally:
+        os.close(descriptor)
+
+
+def _piece(descriptor: int, taken: int) -> bytes:
+    """The next bytes, which a pipe that a shell has made for us may not have yet."""
+    try:
+        return os.read(descriptor, LARGEST_BYTES + 1 - taken)
+    except BlockingIOError:
+        import select
+
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        if not poll.poll(_PIPE_PATIENCE_MS):
+            raise TimeoutError(ETIMEDOUT, "nothing has come from it") from None
+        return os.read(descriptor, LARGEST_BYTES + 1 - taken)

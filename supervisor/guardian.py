@@ -204,8 +204,11 @@ def _supervise(inbox: Socket, warm_up: "Callable[[], None]", main: "Main") -> "N
             work, descriptors = received
             inbox.setblocking(False)
             status = main(work, descriptors, inbox)
-    except BaseException as error:
-        sys.excepthook(type(error), error, error.__traceback__)
+    except BaseException as fault:
+        from portweave.faults import in_words
+
+        error = in_words(fault)
+        _say(f"error: {error.message} ({error.code})")
     finally:
         # Threads that wait for a reader must not keep us, and what is at exit is the parent's.
         os._exit(status)

@@ -14,6 +14,10 @@ from portweave.supervisor.core.exits import NOT_EXECUTABLE, NOT_FOUND
 from portweave.supervisor.tasks import in_thread, until_readable
 
 MOST_DESCRIPTORS = 65_536
+# Two ends of pipes, two files of its log, and what tells of its end.
+_SERVICE_DESCRIPTORS = 5
+# Sockets, files and modules of portweave's own, with room for a few clients and probes.
+_OWN_DESCRIPTORS = 32
 # How often it is looked for a process that is not ours, where the system tells of none.
 _LOOK_S = 5.0
 _inherited_limit: tuple[int, int] | None = None
@@ -119,7 +123,7 @@ def _reopened(pipe: int) -> int:
 
 
 def raise_descriptor_limit() -> None:
-    """Allow ourselves as many descriptors as we may have: a service takes seven of them.
+    """Allow ourselves as many descriptors as we may have: a service takes several of them.
 
     What we start keeps the limit that we were started with.
     """
@@ -131,6 +135,22 @@ def raise_descriptor_limit() -> None:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             _inherited_limit = (soft, hard)
+
+
+def check_room(running: int) -> None:
+    """See that there are descriptors for one more service, and for what portweave itself does.
+
+    Args:
+        running: How many services run.
+
+    Raises:
+        NotSpawnedError: There are not: a service that is started cannot be watched then.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = _OWN_DESCRIPTORS + (running + 1) * _SERVICE_DESCRIPTORS
+    if limit != resource.RLIM_INFINITY and needed > limit:
+        why = f"Too many open files: {needed} are needed, {limit} are allowed (ulimit -n)"
+        raise NotSpawnedError(None, f"cannot be started: {why}")
 
 
 def limit_descriptors(pid: int) -> None:

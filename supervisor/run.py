@@ -10,7 +10,8 @@ from _socket import socket as Socket  # noqa: N812
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-from portweave.errors import PortweaveError, ProcessesLeftError, ServiceFailedError
+from portweave.errors import ProcessesLeftError, ServiceFailedError
+from portweave.faults import in_words
 from portweave.supervisor.announce import Announcer
 from portweave.supervisor.census import Census
 from portweave.supervisor.chronicle import Chronicle
@@ -91,7 +92,8 @@ async def run(
             await stack.run(tasks)
             tasks.cancel()
         return stack.outcome()
-    except PortweaveError as error:
+    except Exception as fault:
+        error = in_words(fault)
         # By way of the view: a reader that stands still is not to hold us up at the very end.
         stack.view.say(f"error: {error.message} ({error.code})")
         for hint in error.hints:

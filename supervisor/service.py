@@ -38,6 +38,7 @@ from portweave.supervisor.probes import foreign_listener
 from portweave.supervisor.process import (
     NotSpawnedError,
     Process,
+    check_room,
     reap,
     reap_adopted,
     spawn,
@@ -296,6 +297,7 @@ class Service:
             self.token = os.urandom(16).hex()
             own |= {"PORTWEAVE_SOCKET": self._socket, "PORTWEAVE_TOKEN": self.token}
         try:
+            check_room(len(self._census.spare))
             if port is not None and (holder := foreign_listener(port)):
                 self._send(NotSpawned(None, f"its port {port} is held by {holder}"))
                 return

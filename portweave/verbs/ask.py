@@ -6,7 +6,7 @@ import sys
 from portweave import errors
 from portweave.allocator.jsontext import compact, is_list, is_object, pretty
 from portweave.args import Args, Operands, Option
-from portweave.client import Client, find_stack
+from portweave.client import PATIENCE_S, Client, find_stack
 from portweave.errors import ClusterError, OtherProtocolError, RemoteError, UsageError
 from portweave.escapes import write_data
 from portweave.fastjson import loads
@@ -49,7 +49,8 @@ def run(args: Args) -> int:
     record = find_stack(args, os.environ)
     if record.protocol != PROTOCOL:
         raise OtherProtocolError(record.namespace, record.version)
-    client = Client(record)
+    given = args.text("timeout") is not None
+    client = Client(record, timeout_s if given else PATIENCE_S)
     try:
         message = client.exchange(
             # A slash before it: an address is no method of the hub's own.

@@ -32,7 +32,6 @@ completed, failed, blocked (a dependency failed).
 On a pipe there is no heading, and a tab stands between two fields.
 """
 _HEADING = ("NAME", "STATE", "PID", "PORT", "SINCE", "RESTARTS", "CPU", "MEMORY", "REASON")
-_PATIENCE_S = 10.0
 
 
 def run(args: Args) -> int:
@@ -66,7 +65,7 @@ def run(args: Args) -> int:
 def _ask(record: "StackRecord") -> "dict[str, object]":
     client = Client(record)
     try:
-        answer = client.call("/supervisor/ps", patience_s=_PATIENCE_S)
+        answer = client.call("/supervisor/ps")
     finally:
         client.close()
     return answer if is_object(answer) else {}

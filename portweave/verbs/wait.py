@@ -68,6 +68,7 @@ def await_goal(args: Args, names: object, goal: str, timeout_s: float) -> None:
         goal,
         timeout_s,
         patience_s=timeout_s + PATIENCE_S,
+        reach_s=PATIENCE_S if args.text("timeout") is None else timeout_s,
     )
     rows = rows_of(answer)
     check(rows, goal, timeout_s)

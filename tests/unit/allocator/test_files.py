@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from portweave.allocator.files import is_locked, make_own_folder, replace, write_all, write_new
+from portweave.allocator.files import (
+    is_locked,
+    make_own_folder,
+    read_all,
+    replace,
+    write_all,
+    write_new,
+)
 
 
 def test_all_is_written_however_little_the_system_takes_at_once(
@@ -87,3 +94,9 @@ def test_a_worktree_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
 def test_folders_elsewhere_get_no_file(tmp_path: Path) -> None:
     make_own_folder(f"{tmp_path}/.portweave-state/listened")
     assert [path.name for path in tmp_path.rglob("*")] == [".portweave-state", "listened"]
+
+
+def test_a_named_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="it is not a file"):
+        read_all(str(tmp_path / "pipe"))

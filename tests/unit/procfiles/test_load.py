@@ -1,12 +1,15 @@
 """Definition files from disk."""
 
 import json
+import os
+import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from portweave.errors import LONGEST_MESSAGE, DefinitionsInvalidError
+from portweave.errors import LONGEST_MESSAGE, DefinitionsInvalidError, EnvFileError
 from portweave.procfiles.load import load, read_env_file
 
 MANY = 1000
@@ -60,3 +63,53 @@ def test_many_mistakes_take_no_longer_than_one_and_fill_no_screen(
     assert len(caught.value.message) <= LONGEST_MESSAGE
     # A look at every name for each of them takes half a minute.
     assert time.process_time() - began_s < 3
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def listener(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        # unix(7): a path has at most 108 bytes.
+        os.chdir(path.parent)
+        left.bind(path.name)
+
+
+@pytest.mark.parametrize("name", ["Procfile", "portweave.yaml", "portweave.config.json", ".env"])
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [(pipe, "a named pipe"), (listener, "a socket"), (Path.mkdir, "a folder")],
+)
+def test_what_is_no_file_is_refused_at_once(
+    name: str,
+    make: Callable[[Path], None],
+    kind: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / name)
+
+    def read() -> object:
+        if name == ".env":
+            return read_env_file(str(tmp_path / name), required=False)
+        return load(str(tmp_path), None, None)
+
+    with pytest.raises((DefinitionsInvalidError, EnvFileError), match=f"it is {kind}, not a file"):
+        read()
+
+
+def test_the_null_device_is_an_empty_file_of_variables(tmp_path: Path) -> None:
+    (tmp_path / ".env").symlink_to(os.devnull)
+    assert read_env_file(str(tmp_path / ".env"), required=True) == {}
+
+
+def test_a_pipe_that_a_shell_has_made_is_read(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"A=1\n")
+    os.close(writer)
+    try:
+        assert read_env_file(f"/dev/fd/{reader}", required=True) == {"A": "1"}
+    finally:
+        os.close(reader)
