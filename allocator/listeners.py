@@ -66,17 +66,33 @@ def answers(family: int, address: str, port: int) -> bool:
 def sockets() -> list[Listener]:
     """All listening TCP sockets of this Linux machine."""
     try:
-        return [
-            listener
-            for family in (_socket.AF_INET, _socket.AF_INET6)
-            for listener in _asked(family)
-        ]
+        return _of_both_families(1 << _TCP_LISTEN)
     except OSError:  # a kernel, or a container, without it
-        return _read()
+        return [found for state, found in _read() if state == _TCP_LISTEN]
 
 
-def _asked(family: int) -> "Iterator[Listener]":
-    body = bytes((family, _socket.IPPROTO_TCP, 0, 0)) + _native(1 << _TCP_LISTEN) + bytes(48)
+def connected(ports: "Collection[int]") -> frozenset[int]:
+    """Which of these ports a connection has on this side, open or just closed (TIME_WAIT).
+
+    A server that does not set SO_REUSEADDR cannot listen on such a port: socket(7). Where that
+    cannot be told, none has.
+    """
+    if not ports or not HAS_PROC:
+        return frozenset()
+    try:
+        found = _of_both_families(0xFFFF & ~(1 << _TCP_LISTEN))
+    except OSError:
+        found = [one for state, one in _read() if state != _TCP_LISTEN]
+    return frozenset(one.port for one in found if one.port in ports)
+
+
+def _of_both_families(states: int) -> list[Listener]:
+    families = (_socket.AF_INET, _socket.AF_INET6)
+    return [found for family in families for found in _asked(family, states)]
+
+
+def _asked(family: int, states: int) -> "Iterator[Listener]":
+    body = bytes((family, _socket.IPPROTO_TCP, 0, 0)) + _native(states) + bytes(48)
     header = (
         _native(_HEADER_BYTES + len(body))
         + _native(_SOCK_DIAG_BY_FAMILY, 2)
@@ -114,15 +130,16 @@ def _number(data: bytes, start: int, size: int = 4) -> int:
     return int.from_bytes(data[start : start + size], sys.byteorder)
 
 
-def _read() -> list[Listener]:
-    """The same from proc(5), /proc/net/tcp."""
-    found: list[Listener] = []
+def _read() -> "list[tuple[int, Listener]]":
+    """The same from proc(5), /proc/net/tcp: each with its state."""
+    found: list[tuple[int, Listener]] = []
     for path in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in read_bytes(path).split(b"\n"):
             fields = line.split()
-            if b" 0A " in line and fields[3] == b"0A":
+            if len(fields) > 9 and fields[0] != b"sl":
                 port = int(fields[1].rpartition(b":")[2], 16)
                 # The second of the two queues is that of accept(2).
                 queue = int(fields[4].rpartition(b":")[2], 16)
-                found.append(Listener(port, int(fields[7]), int(fields[9]), queue))
+                listener = Listener(port, int(fields[7]), int(fields[9]), queue)
+                found.append((int(fields[3], 16), listener))
     return found

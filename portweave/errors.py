@@ -722,14 +722,23 @@ class WaitTimeoutError(PortweaveError):
     code = "PW1006"
     exit_status = 124
 
-    def __init__(self, goal: str, states: "list[str]", timeout_s: float) -> None:
+    def __init__(
+        self,
+        goal: str,
+        states: "list[str]",
+        timeout_s: float,
+        last_lines: "list[str] | tuple[()]" = (),
+        *,
+        hints: tuple[str, ...] = (),
+    ) -> None:
         what = "ready" if goal == "ready" else "at an end"
+        longer = (
+            "portweave ps shows where they stand; portweave wait waits on,"
+            " and --timeout gives them longer"
+        )
         super().__init__(
-            f"not {what} after {timeout_s:g} s: {'; '.join(states)}",
-            hint=(
-                "portweave ps shows where they stand; portweave wait waits on,"
-                " and --timeout gives them longer"
-            ),
+            "\n  ".join([f"not {what} after {timeout_s:g} s: {'; '.join(states)}", *last_lines]),
+            hint=hints or longer,
         )
 
 
@@ -738,13 +747,19 @@ class NotReadyError(PortweaveError):
 
     code = "PW1007"
 
-    def __init__(self, states: "list[str]", last_lines: "list[str]", starting: "list[str]") -> None:
-        super().__init__(
-            "\n  ".join([f"not ready: {'; '.join(states)}", *last_lines]),
-            hint=f"portweave wait {' '.join(starting)} waits for what goes on starting"
-            if starting
-            else (),
-        )
+    def __init__(
+        self,
+        states: "list[str]",
+        last_lines: "list[str]",
+        starting: "list[str]",
+        *,
+        hints: tuple[str, ...] = (),
+    ) -> None:
+        message = "\n  ".join([f"not ready: {'; '.join(states)}", *last_lines])
+        if starting:
+            waits = f"portweave wait {' '.join(starting)} waits for what goes on starting"
+            hints = (*hints, waits)
+        super().__init__(message, hint=hints)
 
 
 class NoTerminalError(PortweaveError):

@@ -46,6 +46,7 @@ _NAMES_S = 10.0
 _PAUSE_S = 0.005
 # What is not ready in time is found out by the supervisor at the same moment: its verdict says why.
 _VERDICT_S = 1.0
+_MOST_HINTS = 3
 
 
 class Progress:
@@ -443,11 +444,23 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
         return
     states = [f"{instance_of(row)} is {row.get('text')}" for row in missing]
     vain = [row for row in missing if row.get("verdict") == "in vain"]
-    if not vain:
-        raise WaitTimeoutError(goal, states, timeout_s)
     lines: list[str] = []
-    for row in vain:
+    for row in vain or missing:
         last = row.get("lastLines")
         lines += [f"{instance_of(row)} | {line}" for line in (last if is_list(last) else [])]
-    starting = [instance_of(row) for row in missing if row.get("verdict") == "pending"]
-    raise NotReadyError(states, lines, starting)
+    if vain:
+        starting = [instance_of(row) for row in missing if row.get("verdict") == "pending"]
+        raise NotReadyError(states, lines, starting, hints=_hints(vain))
+    failing = [row for row in missing if row.get("crashes")]
+    hints = _hints(failing)
+    if failing:
+        name = instance_of(failing[0])
+        hints = (*hints, f"portweave why {name} says more; it is started again until it gives up")
+    raise WaitTimeoutError(goal, states, timeout_s, lines if goal == "ready" else (), hints=hints)
+
+
+def _hints(rows: "Sequence[Mapping[str, object]]") -> tuple[str, ...]:
+    """What to do about services that are not ready, each thing once."""
+    causes = [cause for row in rows if is_object(cause := row.get("cause"))]
+    found = [str(hint) for cause in causes if (hint := cause.get("hint"))]
+    return tuple(dict.fromkeys(found))[:_MOST_HINTS]

@@ -5,8 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from portweave.supervisor.core.diagnosis import Cause
-from portweave.supervisor.core.explanation import as_json
+from portweave.supervisor.core.cause import Cause, as_json
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import Life, Phase
 from portweave.supervisor.core.plan import InstancePlan
@@ -129,10 +128,11 @@ class Chronicle:
         if life.phase in (Phase.READY, Phase.COMPLETED):
             self.runs.note_good(plan, str(event["time"]))
         elif life.phase in (Phase.FAILED, Phase.BACKOFF):
-            last = self._engine.services[plan.name].last_end
-            cause, lines = last or (Cause("not started", life.reason), [])
+            cause = self._engine.services[plan.name].last_end
+            cause = cause or Cause("not started", life.reason)
             end = {"at": event["time"], "exitCode": life.exit_status, "reason": life.reason}
-            self.runs.note_end(plan.name, {**end, "cause": as_json(cause), "lastLines": lines})
+            told = {"cause": as_json(cause), "lastLines": list(cause.lines)}
+            self.runs.note_end(plan.name, {**end, **told})
         else:
             return
         asyncio.get_running_loop().call_later(NOTES_PAUSE_S, self.runs.flush)
@@ -142,7 +142,10 @@ class Chronicle:
             # The live line tells who is left.
             return
         if life.phase is Phase.FAILED:
-            lines = self._engine.services[plan.name].last_lines.lines(LAST_LINES)
+            service = self._engine.services[plan.name]
+            cause = service.last_end
+            is_told = cause is not None and cause.text in life.reason
+            lines = cause.lines if cause and is_told else service.last_lines.lines(LAST_LINES)
             text += "".join(f"\n  {plan.name} | {line}" for line in lines)
         if text:
             self._view.say(text)

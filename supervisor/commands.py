@@ -19,7 +19,9 @@ from portweave.supervisor.attaching import Attaching
 from portweave.supervisor.census import Census
 from portweave.supervisor.chronicle import Chronicle
 from portweave.supervisor.control import INVALID_PARAMS, NO_METHOD, RefusedError, Stream
-from portweave.supervisor.core.explanation import as_json, culprit, explain
+from portweave.supervisor.core.cause import Cause, as_json
+from portweave.supervisor.core.crash_loop import crashes
+from portweave.supervisor.core.explanation import Output, culprit, explain
 from portweave.supervisor.core.fleet import is_going
 from portweave.supervisor.core.lifecycle import Life
 from portweave.supervisor.core.plan import InstancePlan, StackPlan
@@ -81,6 +83,9 @@ class Host(Protocol):
 
     def url(self, plan: InstancePlan) -> str | None:
         """Where an instance is reached now; None without a port."""
+
+    def log_trouble(self, name: str) -> str:
+        """Why the log of an instance lacks bytes, in words; empty where it has them all."""
 
     def end(self, grace_s: float | None) -> None:
         """Stop all because a client asked for it."""
@@ -199,10 +204,12 @@ class Commands:
             if service is None or service.leader is None:
                 continue
             sent.append(name)
-            if signal.Signals(number).name in _FOR_ALL:
-                await service.signal_all(number)
+            signal_name = signal.Signals(number).name
+            by = f"portweave kill has sent it {signal_name}"
+            if signal_name in _FOR_ALL:
+                await service.signal_all(number, by)
             else:
-                service.send_signal(number)
+                service.send_signal(number, by)
         return [self._rows(sent)]
 
     async def _wait(self, params: list[object], _stream: Stream) -> list[object]:
@@ -249,7 +256,8 @@ class Commands:
         life = self._engine.fleet.lives.get(name)
         service = self._engine.services.get(name)
         come = verdict is Verdict.COME
-        lines = [] if come or service is None else service.last_lines.lines(LAST_LINES)
+        cause = None if come or life is None else self._cause(name, life)
+        now_s = time.monotonic()
         known = {} if life is None else self._row(name, life)
         readiness = None if service is None else service.readiness
         pending = "" if readiness is None else readiness.pending
@@ -257,8 +265,10 @@ class Commands:
             "name": name,
             **known,
             "verdict": str(verdict),
-            "text": "removed" if life is None else describe(life, pending),
-            "lastLines": list(lines),
+            "text": "removed" if life is None else describe(life, now_s, pending),
+            "crashes": 0 if life is None else crashes(life, now_s),
+            "cause": None if cause is None else dict(as_json(cause)),
+            "lastLines": [] if cause is None else list(cause.lines),
         }
 
     def _row(self, name: str, life: Life) -> dict[str, object]:
@@ -312,27 +322,36 @@ class Commands:
         fleet = self._engine.fleet
         chain = culprit(fleet, name)
         guilty = chain[-1]
-        service = self._engine.services[guilty]
         life, plan = fleet.lives[guilty], fleet.plans[guilty]
-        last, lines = service.last_end or (None, [])
-        if life.pid is not None or not lines:
-            lines = service.last_lines.lines()
-        pending = service.readiness.pending if service.readiness is not None else ""
-        now_s = time.monotonic()
-        cause = explain(guilty, life, last, pending, now_s, rested=guilty in fleet.rested)
-        if service.watch_trouble is not None and cause.kind in _GOES_WELL:
-            cause = service.watch_trouble
+        cause = self._cause(guilty, life)
+        trouble = self._engine.services[guilty].watch_trouble
+        if trouble is not None and cause.kind in _GOES_WELL:
+            cause = trouble
         good = self._host.chronicle.runs.read(guilty).get("good")
         return {
             **self._row(name, fleet.lives[name]),
             "chain": chain,
             "culprit": self._row(guilty, life),
             "cause": dict(as_json(cause)),
-            "lastLines": list(lines),
+            "lastLines": list(cause.lines),
             "lastGoodAt": good.get("at") if is_object(good) else None,
             "differences": list(differences(plan, good)) if is_object(good) else [],
             "workingDir": plan.working_dir,
         }
+
+    def _cause(self, name: str, life: Life) -> Cause:
+        """What is wrong with an instance, if it is not held up by another one."""
+        # What recognises errors takes a while to import, and most stacks are never asked.
+        from portweave.supervisor.core.printed_error import find_error
+
+        fleet, service = self._engine.fleet, self._engine.services[name]
+        plan = fleet.plans[name]
+        lines = service.last_lines.lines()
+        error = find_error(lines, plan.working_dir) if life.pid is not None else None
+        printed = Output(error, tuple(lines[-LAST_LINES:]), self._host.log_trouble(name))
+        pending = service.readiness.pending if service.readiness is not None else ""
+        is_rested, now_s = name in fleet.rested, time.monotonic()
+        return explain(plan, life, service.last_end, pending, printed, now_s, rested=is_rested)
 
     async def _at(self, params: list[object], _stream: Stream) -> list[object]:
         return [await self._inquiries.at(params[0] if params else None)]

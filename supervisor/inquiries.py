@@ -60,7 +60,7 @@ class Inquiries:
         return {
             "name": name,
             "state": str(life.phase),
-            "text": describe(life),
+            "text": describe(life, time.monotonic()),
             "patienceS": patience_s(life, again=again, elsewhere=bool(others)),
             "listens": others,
             "ageS": None if life.started_s is None else time.monotonic() - life.started_s,

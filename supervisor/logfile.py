@@ -160,6 +160,12 @@ class LogFile:
         except OSError as error:
             self._drop(len(rest), error, now_ns)
 
+    def trouble(self) -> str:
+        """Why bytes are missing at its end, and how many, in words; empty where none are."""
+        if not self._retry_ns:
+            return ""
+        return f"{self._dropped_bytes:,} bytes could not be written: {self._dropped_why}"
+
     def close(self) -> None:
         """Close the files; a run that printed nothing is noted too."""
         self._note_start()

@@ -17,7 +17,6 @@ from portweave.supervisor.census import Census
 from portweave.supervisor.chronicle import Chronicle
 from portweave.supervisor.commands import Commands
 from portweave.supervisor.control import Listener
-from portweave.supervisor.core import diagnosis
 from portweave.supervisor.core import fleet as fleets
 from portweave.supervisor.core.farewell import Ending
 from portweave.supervisor.core.fleet import Fleet
@@ -341,6 +340,9 @@ class Stack:
         # What was handed to us and ends is reaped then, not only when a service ends.
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._reap_soon)
         await asyncio.sleep(SETTLE_PAUSE_S)
+        # Neither a start nor a restart waits for that.
+        from portweave.supervisor.core import diagnosis
+
         diagnosis.prepare()
         gc.freeze()
         gc.enable()
@@ -375,7 +377,7 @@ class Stack:
     def _take_signal(self, number: int) -> None:
         if number in PASSED_ON:
             for service in self.engine.services.values():
-                service.send_signal(number)
+                service.send_signal(number, f"up has passed {signal.Signals(number).name} on to it")
         elif number == signal.SIGWINCH:
             self._resize()
         elif number == signal.SIGQUIT:
@@ -430,6 +432,10 @@ class Stack:
         """End all at once."""
         self._killing = True
         self.engine.kill()
+
+    def log_trouble(self, name: str) -> str:
+        """Why the log of an instance lacks bytes, in words; empty where it has them all."""
+        return "" if self._logs is None else self._logs.log(name).trouble()
 
     def end(self, grace_s: float | None) -> None:
         """Stop all because a client asked for it."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from portweave.supervisor.core.diagnosis import Cause, diagnose
+from portweave.supervisor.core.cause import Cause
 from portweave.supervisor.core.farewell import KILL_PATIENCE_S
 from portweave.supervisor.core.lifecycle import (
     Action,
@@ -32,6 +32,7 @@ from portweave.supervisor.core.outlook import Outlook, environment_for, has_term
 from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.core.proof import Look, is_gone
 from portweave.supervisor.journal import JournalWriter
+from portweave.supervisor.memory_kills import memory_kills
 from portweave.supervisor.notify import NotifySocket
 from portweave.supervisor.observers import Observers
 from portweave.supervisor.probes import foreign_listener
@@ -71,6 +72,7 @@ UNKNOWN_S = 1.0
 # Rows and columns of a terminal that nobody looks at.
 DEFAULT_SIZE = (24, 80)
 NO_OUTLOOK = Outlook()
+_ASK_TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 
 class Relay(Protocol):
@@ -117,6 +119,8 @@ class Run:
         self.stop = False
         self.kill = False
         self.exited = False
+        self.signal: tuple[int, float, str] | None = None
+        self.memory_kills = memory_kills()
         self._news = asyncio.Event()
 
     def tell(self, *, stop: bool = False, kill: bool = False, exited: bool = False) -> None:
@@ -154,7 +158,7 @@ class Service:
         tribe: All processes of this run, or of the last one.
         token: By which a process of this run proves whose it is; empty where none runs.
         readiness: Of this run, or of the last one.
-        last_end: Why a run last ended that was not to end so, and its last lines.
+        last_end: Why a run last ended that was not asked to end.
         left: Processes that could not be ended, in words.
         watch_trouble: What is wrong with its restarts by `watch`; None for nothing.
         taps: Whoever wants each chunk that it prints, as it is read.
@@ -178,7 +182,7 @@ class Service:
         self.tribe: Tribe | None = None
         self.token = ""
         self.readiness: Readiness | None = None
-        self.last_end: tuple[Cause, list[str]] | None = None
+        self.last_end: Cause | None = None
         self.left: tuple[str, ...] = ()
         self.watch_trouble: Cause | None = None
         self._tell = tell
@@ -262,16 +266,23 @@ class Service:
         self._terminal_size = size
         resize(self._terminals, size)
 
-    def send_signal(self, number: int) -> None:
-        """Signal the leader, if there is one."""
+    def send_signal(self, number: int, by: str) -> None:
+        """Signal the leader, if there is one.
+
+        Args:
+            number: Of the signal.
+            by: What sends it, in words, for a later `why`.
+        """
         if self.leader is not None:
+            self._run.signal = (number, time.monotonic(), by)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.leader, number)
 
-    async def signal_all(self, number: int) -> int:
-        """Signal each of its processes; how many there are."""
+    async def signal_all(self, number: int, by: str) -> int:
+        """Signal each of its processes; how many there are. Arguments as of `send_signal`."""
         if self.leader is None or self.tribe is None:
             return 0
+        self._run.signal = (number, time.monotonic(), by)
         members = self.tribe.members(await self._census.take())
         signal_each(members, number)
         return len(members)
@@ -410,12 +421,37 @@ class Service:
             status = reap_adopted(self.leader, status)
         # One byte of chance spreads waits well enough, and `random` takes a while to import.
         jitter = 0.8 + 0.4 * os.urandom(1)[0] / 255
-        if not status or run.stop:
+        if run.stop:
             return Exited(status, jitter, note)
-        lines = self.last_lines.lines()
-        cause = diagnose(status, lines, self.plan.port)
-        self.last_end = (cause, lines)
-        return Exited(status, jitter, note, cause)
+        cause = self.last_end = self._cause(run, status, note)
+        # Of an end that is in order nothing is told but what is not expected.
+        told = "" if status or (cause.kind == "ended" and not cause.hint) else cause.text
+        return Exited(status, jitter, note or told, cause)
+
+    def _cause(self, run: Run, status: int, left_behind: str) -> Cause:
+        # What recognises errors takes a while to import, and most services never fail.
+        from portweave.supervisor.core.diagnosis import End, diagnose
+
+        plan = self.plan
+        end = End(
+            status,
+            tuple(self.last_lines.lines()),
+            plan.command,
+            plan.working_dir,
+            _signalled(run, status, plan.stop_grace_s),
+            status == 128 + signal.SIGKILL and memory_kills() > run.memory_kills,
+            "" if self.left else left_behind,
+        )
+        cause = diagnose(end)
+        if cause.kind != "port in use":
+            return cause
+        from portweave.supervisor.core.port_in_use import port_cause, ports_meant
+        from portweave.supervisor.port_use import port_uses
+
+        own = () if plan.port is None else (plan.port,)
+        ports = (*ports_meant(end.lines, plan.command), *own)
+        uses = port_uses(ports, plan.environment.get("PORTWEAVE_WORKTREE", ""))
+        return port_cause(uses, plan.port, plan.command, cause)
 
     async def _wait_for_exit(self, run: Run, process: Process) -> None:
         await wait_for_exit(process)
@@ -473,6 +509,16 @@ class Service:
         if self._journal is not None:
             self._journal.met([seen for seen in members if tag_of(seen.pid) != tribe.tag])
         signals.send([seen for seen in members if seen.pid not in spared])
+
+
+def _signalled(run: Run, status: int, grace_s: float) -> str:
+    """What has sent a run the signal that it ended of; empty where that was not portweave."""
+    if run.signal is None:
+        return ""
+    number, sent_s, by = run.signal
+    # A program that catches it ends with a status of its own.
+    is_soon = number in _ASK_TO_END and time.monotonic() - sent_s < grace_s
+    return by if status == 128 + number or is_soon else ""
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from portweave.allocator.gitlook import GIT, look_environment
-from portweave.supervisor.core.diagnosis import Cause
+from portweave.supervisor.core.cause import Cause
 from portweave.supervisor.core.lifecycle import Phase
 from portweave.supervisor.core.watching import (
     LoopGuard,

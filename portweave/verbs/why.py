@@ -23,7 +23,6 @@ dependency, …) and what to do, its last lines, and what differs from its last 
 waits for another service, it is that one that is looked at. When nothing runs, it tells how the
 service last ended.
 """
-_MOST_LINES = 10
 _MOST_FILES = 5
 
 
@@ -122,15 +121,21 @@ def _text(row: "Mapping[str, object]") -> str:
             lines.append(f"  {names[-1]} is {culprit.get('state')}")
     if cause.get("kind") == "none":
         return "\n".join([*lines, f"  {cause.get('text')}"])
-    lines.append(f"  {cause.get('kind')}: {cause.get('text')}")
+    lines.append(f"  {_told(str(cause.get('kind')), str(cause.get('text')))}")
     if cause.get("hint"):
         lines.append(f"  hint: {cause.get('hint')}")
     last = row.get("lastLines")
     if is_list(last) and last:
         lines += ["", "last lines:"]
-        lines += [f"  {names[-1] if names else ''} | {line}" for line in last[-_MOST_LINES:]]
+        lines += [f"  {names[-1] if names else ''} | {line}" for line in last]
     lines += _since(row)
     return "\n".join(lines)
+
+
+def _told(kind: str, text: str) -> str:
+    """A cause with its kind before it, unless the text says the same."""
+    words = text.lower().replace(" ", "")
+    return text if all(word in words for word in kind.split()) else f"{kind}: {text}"
 
 
 def _since(row: "Mapping[str, object]") -> list[str]:

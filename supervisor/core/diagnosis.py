@@ -5,57 +5,90 @@ other. Some causes are there again at each start, so trying for long cannot help
 """
 
 import re
-from collections.abc import Sequence
 from functools import cache
 
-from portweave.supervisor.core.exits import NOT_EXECUTABLE, NOT_FOUND, describe_exit
-from portweave.supervisor.core.value import value
+from portweave.supervisor.core.background import background_hint, watcher_cause
+from portweave.supervisor.core.cause import Cause
+from portweave.supervisor.core.exits import describe_exit
+from portweave.supervisor.core.port_in_use import IN_USE
+from portweave.supervisor.core.printed_error import PrintedError, find_error
+from portweave.supervisor.core.shell_cause import shell_cause
+from portweave.supervisor.core.value import replace, value
 
-_SIGKILL, _SIGABRT = 128 + 9, 128 + 6
+_SIGKILL = 128 + 9
+# Where no error is recognised, so many of the last lines are looked through.
+_LAST_LINES = 12
 
 
 @value
-class Cause:
-    """Why it ended.
+class End:
+    """How a run ended, and what is known of that.
 
     Attributes:
-        kind: The class: `port in use`, `missing command`, `missing module`, `missing file`,
-            `syntax error`, `out of memory`, `killed`, `permission`, `connection refused`, `crash`.
-        text: In words; names what is missing or in the way, where it is known.
-        hint: What to do; empty where nobody knows.
-        hopeless: Whether the next start would end the same way.
-    """
-
-    kind: str
-    text: str
-    hint: str = ""
-    hopeless: bool = False
-
-
-def diagnose(status: int, lines: Sequence[str], port: int | None = None) -> Cause:
-    """Why a run ended.
-
-    Args:
         status: Of its leader; 128+n for signal n.
         lines: The last ones that it printed, as plain text.
-        port: Its own; None for a service without one.
+        command: What was run.
+        folder: Where it ran.
+        signalled: What sent it the signal that it ended of, in words, where portweave did.
+        out_of_memory: Whether the kernel has killed for want of memory while it ran.
+        left_behind: That processes outlived its leader, in words: `left … behind`.
     """
-    if status in (NOT_FOUND, NOT_EXECUTABLE):
-        return _of_shell(status, lines)
-    text = "\n".join(lines)
+
+    status: int
+    lines: tuple[str, ...] = ()
+    command: str = ""
+    folder: str = ""
+    signalled: str = ""
+    out_of_memory: bool = False
+    left_behind: str = ""
+
+
+def diagnose(end: End) -> Cause:
+    """Why a run ended."""
+    if end.signalled:
+        return Cause("killed", end.signalled)
+    last = end.lines[-_LAST_LINES:]
+    if end.left_behind and end.status == 0:
+        text = f"its program went into the background: it {end.left_behind}"
+        return Cause("background", text, background_hint(end.command), lines=last)
+    if end.status == 0:
+        ended = "it has ended with status 0, and is not started again"
+        return watcher_cause(end.command) or Cause("ended", ended, lines=last)
+    cause = shell_cause(end.status, last, end.command)
+    if cause is not None:
+        return cause
+    error = find_error(end.lines, end.folder)
+    cause = _recognised(end, error)
+    return cause if cause.lines else replace(cause, lines=error.excerpt if error else last)
+
+
+def _recognised(end: End, error: PrintedError | None) -> Cause:
+    text = "\n".join(error.lines if error is not None else end.lines[-_LAST_LINES:])
+    place = error.place if error is not None else ""
+    where = f" ({place})" if place else ""
+    if missing := _missing_script(text, end.folder):
+        return replace(missing, text=missing.text + where, place=place)
     for kind, pattern, hint, hopeless in _PATTERNS:
         match = _compiled(pattern).search(text)
         if match is not None:
             what = next((group for group in match.groups() if group), "").strip(" '\"`:,.")
-            return Cause(kind, _words(kind, what, port), hint.format(what=what or "it"), hopeless)
-    if status == _SIGKILL:
+            words = error.message if kind == "syntax error" and error else _words(kind, what)
+            return Cause(kind, words + where, hint.format(what=what or "it"), hopeless, place)
+    if end.status == _SIGKILL and end.out_of_memory:
+        return Cause(
+            "out of memory",
+            "the kernel has killed a process for want of memory while it ran, and it ended of"
+            " SIGKILL",
+            "give it more memory, or a smaller limit to itself",
+        )
+    if end.status == _SIGKILL:
         return Cause(
             "killed",
-            "it was killed by SIGKILL, and not by portweave: by the kernel for want of memory, or "
-            "by somebody",
-            "journalctl -k, or dmesg, tells whether the kernel did it",
+            "it was killed by SIGKILL, and not by portweave",
+            "look for what sends SIGKILL: another program, or a user",
         )
-    return Cause("crash", describe_exit(status))
+    how = describe_exit(end.status)
+    return Cause("crash", how if error is None else f"{how}: {error.message}{where}", place=place)
 
 
 def prepare() -> None:
@@ -69,71 +102,85 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.MULTILINE)
 
 
-def _of_shell(status: int, lines: Sequence[str]) -> Cause:
-    missing = ""
-    for line in reversed(lines):
-        match = re.search(_SHELL, line)
-        if match is not None:
-            missing = match[1] or match[2] or ""
-            break
-    what = f"{missing.strip()}: " if missing else ""
-    if status == NOT_FOUND:
-        hint = "install it, or check PATH and the command's spelling"
-        return Cause("missing command", f"{what}command not found", hint, hopeless=True)
-    return Cause(
-        "permission", f"{what}not executable", "chmod +x, or check its first line", hopeless=True
-    )
+def _missing_script(text: str, folder: str) -> Cause | None:
+    """That the file is not there that a command names, or a file that another one asks for."""
+    match = _compiled(_SCRIPT).search(text)
+    if match is not None:
+        name = next(group for group in match.groups() if group)
+        place = name if name.startswith("/") or not folder else f"{name} in {folder}"
+        hint = f"check the path; relative ones begin at workingDir, {folder or 'its folder'}"
+        return Cause("missing file", f"there is no file {place}", hint, hopeless=True)
+    match = _compiled(_REQUIRED).search(text)
+    if match is None:
+        return None
+    by = _compiled(_REQUIRED_BY).search(text)
+    name = match[1].removeprefix("file://")
+    if by is None:
+        hint = f"check the path; relative ones begin at workingDir, {folder or 'its folder'}"
+        return Cause("missing file", f"there is no file {name}", hint, hopeless=True)
+    asks = f"there is no file {name}, which {by[1] or by[2]} asks for"
+    return Cause("missing file", asks, "check the path that it asks for", hopeless=True)
 
 
-def _words(kind: str, what: str, port: int | None) -> str:
+def _words(kind: str, what: str) -> str:
     match kind:
         case "port in use":
-            where = what or (str(port) if port is not None else "")
-            return f"the port {where} is in use".replace("  ", " ")
+            return "the port that it asks for is in use"
         case "missing module":
             return f"the module {what} is not installed" if what else "a module is not installed"
         case "missing file":
             return f"there is no file {what}" if what else "a file is missing"
-        case "syntax error":
-            return f"syntax error: {what}" if what else "a syntax error"
+        case "missing script":
+            return f"there is no script {what} in package.json"
         case "connection refused":
             return f"nothing answers at {what}" if what else "what it connects to does not answer"
         case "missing variable":
             return f"the variable {what} is not set"
         case "permission":
             return f"permission denied: {what}" if what else "permission denied"
+        case "syntax error":
+            return what
         case _:
             return kind
 
 
-# dash and bash: `sh: 1: foo: not found`, `bash: foo: command not found`, `sh: foo: Permission …`.
-_SHELL = r"(?:^|: )([^:\s]+): (?:command )?not found|(?:^|: )([^:]+): Permission denied"
+# Runtimes that do not find the file that the command names.
+_SCRIPT = (
+    r"can't open file '([^'\n]+)'|^ruby: No such file or directory -- (\S+)"
+    r"|Could not open input file: (\S+)|Unable to access jarfile (\S+)"
+    r"|^stat (\S+\.go): no such file"
+    r"|^(?:/\S+/)?(?:ba|da|z)?sh: (?:\d+: )?(?:cannot open )?(\S+): No such file"
+    r"|Module not found \"file://(/[^\"\n]+)\""
+)
+# Node: a path, and not the name of a package.
+_REQUIRED = r"Cannot find module '((?:file://)?\.{0,2}/[^'\n]+)'"
+_REQUIRED_BY = r"imported from (/\S+\.\w+)|^- (?!\S*imaginaryUncacheable)(/\S+)$"
 
 _PATTERNS: tuple[tuple[str, str, str, bool], ...] = (
-    (
-        "port in use",
-        (
-            r"EADDRINUSE[^\n]*?(?::(\d{2,5})\b|$)"
-            r"|[Aa]ddress already in use[^\n]*?(?::(\d{2,5})\b|$)"
-            r"|[Pp]ort (\d{2,5}) is (?:already )?(?:in use|taken|allocated)|Only one usage of each"
-        ),
-        "portweave doctor names who has it; the command should listen on $PORT",
-        True,
-    ),
+    # Its hint, and whether it is hopeless, is told by what has the port.
+    ("port in use", IN_USE, "have it listen on $PORT", False),
     (
         "missing module",
         (
-            r"ModuleNotFoundError: No module named ([^\n]+)"
+            r"No module named ([^\n]+)"
             r"|Cannot find (?:module|package) ('[^'\n]+')"
-            r"|cannot load such file -- (\S+)|ERR_MODULE_NOT_FOUND"
+            r"|cannot load such file -- (\S+)|Could not import module (\S+)"
+            r"|cannot find (?:module|package) providing package (\S+)"
+            r"|Could not resolve \"([^\"\n]+)\"|ERR_MODULE_NOT_FOUND"
         ),
         "install the project's dependencies in this worktree",
         True,
     ),
     (
+        "missing script",
+        r"Missing script: (\S+)|Script not found (\S+)|find a script named (\S+)",
+        "check package.json, and the service's workingDir",
+        True,
+    ),
+    (
         "syntax error",
         r"((?:Syntax|Indentation|Tab)Error: [^\n]+)|(syntax error[^\n]*)|Parse error: ([^\n]+)",
-        "the lines above name the place",
+        "mend the file",
         True,
     ),
     (
@@ -144,7 +191,10 @@ _PATTERNS: tuple[tuple[str, str, str, bool], ...] = (
     ),
     (
         "missing variable",
-        r"^KeyError: '([A-Z][A-Z0-9_]+)'|environment variable [\"'`]?([A-Z][A-Z0-9_]+)",
+        (
+            r"^KeyError: '([A-Z][A-Z0-9_]+)'|environment variable [\"'`]?([A-Z][A-Z0-9_]+)"
+            r"|key not found: \"([A-Z][A-Z0-9_]+)\""
+        ),
         "portweave env SERVICE --explain {what} shows where it would come from",
         False,
     ),
@@ -158,7 +208,7 @@ _PATTERNS: tuple[tuple[str, str, str, bool], ...] = (
         "missing file",
         (
             r"No such file or directory: ('[^'\n]+')|ENOENT[^\n]*?('[^'\n]+')"
-            r"|can't open file ('[^'\n]+')|([^\s:]+): No such file or directory"
+            r"|([^\s:]+): No such file or directory|open (\S+): no such file or directory"
         ),
         "check the path, and the service's workingDir",
         False,

@@ -1,13 +1,20 @@
 """What is wrong with an instance, and whose fault it is: what `portweave why` tells."""
 
-from collections.abc import Mapping
-
-from portweave.supervisor.core.diagnosis import Cause
+from portweave.supervisor.core.cause import Cause
+from portweave.supervisor.core.crash_loop import crashes, told_crashes
+from portweave.supervisor.core.exits import NOT_EXECUTABLE, NOT_FOUND
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import Life, Phase
-from portweave.supervisor.core.ready import is_elsewhere
-from portweave.supervisor.core.restart import has_recovered
+from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.core.ready import NO_LISTENER, is_elsewhere
+from portweave.supervisor.core.value import replace, value
 
+TYPE_CHECKING = False  # what finds errors takes a while to import
+if TYPE_CHECKING:
+    from portweave.supervisor.core.printed_error import PrintedError
+
+# Exit statuses of what could not be started.
+_NOT_RUN = (None, NOT_EXECUTABLE, NOT_FOUND)
 _NEEDS = (Phase.BLOCKED, Phase.WAITING)
 
 
@@ -30,57 +37,122 @@ def culprit(fleet: Fleet, name: str) -> list[str]:
     return chain
 
 
+@value
+class Output:
+    """What an instance's run that goes on has printed.
+
+    Attributes:
+        error: The last error of it; None where it has printed none.
+        lines: Its last lines.
+        dropped: Why its log lacks lines; empty where it has them all.
+    """
+
+    error: "PrintedError | None" = None
+    lines: tuple[str, ...] = ()
+    dropped: str = ""
+
+
 def explain(
-    name: str, life: Life, last: Cause | None, pending: str, now_s: float, *, rested: bool
+    plan: InstancePlan,
+    life: Life,
+    last: Cause | None,
+    pending: str,
+    printed: Output,
+    now_s: float,
+    *,
+    rested: bool,
 ) -> Cause:
     """What is wrong with an instance that is not held up by another one.
 
     Args:
-        name: Its name.
+        plan: Its plan.
         life: Where it stands.
         last: Why its last run ended that was not to end so; None where there was none.
         pending: What its probes answered last; empty where they were not asked, or pass.
+        printed: What its present run has printed.
         now_s: The time, by the clock of `life`.
         rested: Whether the user has stopped it.
     """
+    start = f"portweave start {plan.name} starts it"
     match life.phase:
         case Phase.READY:
-            ready_s = now_s - life.ready_s if life.ready_s is not None else 0.0
-            streak = life.streak
-            if last is not None and streak.restarts > 1 and not has_recovered(streak, ready_s):
-                text = f"{last.text}, {streak.restarts} times in a row; for now it is ready again"
-                return Cause(last.kind, text, last.hint)
-            if is_elsewhere(life.reason):
-                hint = "have it read PORT; `framework` names one that portweave can tell"
-                return Cause("wrong port", f"it was {life.reason}", hint)
-            text = "nothing is wrong: it is ready"
-            if life.restarts and last is not None:
-                text += f", after {life.restarts} restarts; the last: {last.text}"
-            return Cause("none", text)
+            return _ready(plan, life, last, printed, now_s)
         case Phase.COMPLETED:
             return Cause("none", "nothing is wrong: it has completed, as it was meant to")
         case Phase.STOPPED if rested:
-            hint = f"portweave start {name} starts it"
-            return Cause("stopped by user", "it was stopped by portweave stop", hint)
+            return Cause("stopped by user", "portweave stop has stopped it", start)
         case Phase.STOPPED:
-            hint = f"portweave start {name} starts it"
-            return Cause("not started", "it has not been started in this stack", hint)
+            return Cause("not started", "it has not been started in this stack", start)
         case Phase.EXITED:
-            hint = f"restart: always starts it again; portweave start {name} does so once"
-            return Cause("ended", "it has ended with status 0, and is not started again", hint)
+            return _exited(plan, life, last)
         case Phase.STARTING | Phase.UNHEALTHY:
-            reason = life.reason if life.phase is Phase.UNHEALTHY else pending
-            kind = "not ready" if life.ready_s is None else "unhealthy"
-            return Cause(kind, reason or "it is on its way", "its log may tell more")
+            return _not_ready(life, last, pending, printed, now_s)
         case Phase.STOPPING:
-            return Cause("stopping", "it is being stopped")
-        case _ if last is not None:
+            return Cause("stopping", life.failure or "it is being stopped", lines=printed.lines)
+        case Phase.BACKOFF if last is not None and crashes(life, now_s) > 1:
+            return replace(last, text=told_crashes(life, now_s))
+        case _ if last is not None and last.text in life.reason:
             return last
         case _:
-            # What could not even be started.
-            return Cause("not started", life.reason or str(life.phase))
+            # What could not even be started, or was not ready in time.
+            lines = printed.error.excerpt if printed.error else printed.lines
+            kind = "not started" if life.exit_status in _NOT_RUN else "not ready"
+            return Cause(kind, life.reason or str(life.phase), lines=lines)
 
 
-def as_json(cause: Cause) -> Mapping[str, object]:
-    """A cause as a value of JSON."""
-    return {"kind": cause.kind, "text": cause.text, "hint": cause.hint or None}
+def _ready(
+    plan: InstancePlan, life: Life, last: Cause | None, printed: Output, now_s: float
+) -> Cause:
+    if last is not None and (told := told_crashes(life, now_s)):
+        return replace(last, text=f"{told}; for now it is ready again")
+    if is_elsewhere(life.reason):
+        hint = "have it read PORT; `framework` names one that portweave can tell"
+        return Cause("wrong port", f"it was {life.reason}", hint)
+    if plan.port is not None and life.reason == NO_LISTENER:
+        return Cause(
+            "no listener",
+            f"it runs, but nothing of it listens on its port {plan.port}",
+            "have it listen on $PORT, or say `port: false` where it is not to listen",
+            lines=printed.error.excerpt if printed.error else printed.lines,
+        )
+    if (error := printed.error) is not None and error.is_last:
+        text = f"it is ready, but it has printed an error last: {_told(error)}"
+        return Cause("error", text, lines=error.excerpt)
+    if printed.dropped:
+        return Cause("log", f"it is ready, but its log is not complete: {printed.dropped}")
+    text = "nothing is wrong: it is ready"
+    if life.restarts and last is not None:
+        times = "1 restart" if life.restarts == 1 else f"{life.restarts} restarts"
+        text += f", after {times}; the last: {last.text}"
+    return Cause("none", text)
+
+
+def _exited(plan: InstancePlan, life: Life, last: Cause | None) -> Cause:
+    again = f"restart: always starts it again; portweave start {plan.name} does so once"
+    if last is None:
+        text = "it has ended with status 0, and is not started again"
+        return Cause("ended", text, again)
+    if last.kind == "killed":
+        return replace(
+            last, text=f"{last.text}; it ended with status {life.exit_status}", hint=again
+        )
+    return last if last.hint else replace(last, hint=again)
+
+
+def _not_ready(
+    life: Life, last: Cause | None, pending: str, printed: Output, now_s: float
+) -> Cause:
+    why = life.reason or pending
+    if last is not None and (told := told_crashes(life, now_s)):
+        text = f"{told}; it runs again" + (f", and is not ready: {why}" if why else "")
+        return replace(last, text=text)
+    kind = "not ready" if life.ready_s is None else "unhealthy"
+    if (error := printed.error) is not None:
+        text = f"{why or 'it is not ready yet'}; it has printed an error: {_told(error)}"
+        return Cause(kind, text, lines=error.excerpt)
+    text = why or "it was started, and is not ready yet"
+    return Cause(kind, text, "its log may tell more", lines=printed.lines)
+
+
+def _told(error: "PrintedError") -> str:
+    return f"{error.message} ({error.place})" if error.place else error.message

@@ -8,7 +8,7 @@ instance is left, not when its leader ends: a leader's exit is not the service's
 
 from enum import StrEnum
 
-from portweave.supervisor.core.diagnosis import Cause
+from portweave.supervisor.core.cause import Cause
 from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.core.restart import (
     GiveUp,
@@ -60,6 +60,7 @@ class Life:
         failure: Why it is being stopped although it was to run; it has failed once it is gone.
         quiet: Whether it is too early to tell users that it is unhealthy.
         elsewhere: Ports that it listens on while it lacks its own.
+        crash: How its last run ended that was started again because of that; empty before that.
     """
 
     phase: Phase = Phase.STOPPED
@@ -74,6 +75,7 @@ class Life:
     failure: str = ""
     quiet: bool = False
     elsewhere: tuple[int, ...] = ()
+    crash: str = ""
 
 
 # Events.
@@ -250,7 +252,13 @@ def step(plan: InstancePlan, life: Life, event: Event, now_s: float) -> Step:
     match event, life.phase:
         case Wanted(), phase if phase in DONE:
             fresh = replace(
-                life, phase=Phase.WAITING, wanted=True, streak=NO_STREAK, reason="", failure=""
+                life,
+                phase=Phase.WAITING,
+                wanted=True,
+                streak=NO_STREAK,
+                reason="",
+                failure="",
+                crash="",
             )
             return fresh, ()
         case Wanted(), _:
@@ -331,7 +339,12 @@ def _ended(plan: InstancePlan, life: Life, event: Exited, now_s: float) -> Step:
         # Wanted again while it was being stopped: a restart that the user asked for. What it needs
         # may be stopping too, so it waits like any other.
         return replace(
-            life, phase=Phase.WAITING, restarts=life.restarts + 1, streak=NO_STREAK, reason=""
+            life,
+            phase=Phase.WAITING,
+            restarts=life.restarts + 1,
+            streak=NO_STREAK,
+            reason="",
+            crash="",
         ), ()
     if plan.oneshot and event.status == 0:
         return replace(life, phase=Phase.COMPLETED), ()
@@ -346,7 +359,7 @@ def _ended(plan: InstancePlan, life: Life, event: Exited, now_s: float) -> Step:
             return replace(life, phase=Phase.FAILED, reason=_joined(reason, event.note)), ()
         case RestartAt(at_s, streak):
             reason = _joined(explain(event.status, cause), event.note)
-            life = replace(life, phase=Phase.BACKOFF, streak=streak, reason=reason)
+            life = replace(life, phase=Phase.BACKOFF, streak=streak, reason=reason, crash=reason)
             return life, (WaitUntil(at_s),)
 
 

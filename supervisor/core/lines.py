@@ -89,7 +89,7 @@ class LastLines:
         longest_bytes: Where a line is cut.
     """
 
-    def __init__(self, count: int = 20, longest_bytes: int = 2000) -> None:
+    def __init__(self, count: int = 80, longest_bytes: int = 1000) -> None:
         self._count = count
         self._longest_bytes = longest_bytes
         self._chunks: deque[bytes] = deque()

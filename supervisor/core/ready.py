@@ -13,6 +13,7 @@ GROWTH = 1.5
 # A service without a port and without any way to tell is taken as ready when it has lived this
 # long.
 SETTLED_S = 1.0
+# What is said of a service that has a port and does not listen on it.
 NO_LISTENER = "no listener"
 # How long a service that is ready without a listener is looked for one; and the same after it has
 # printed something. Not for ever, as nothing is to wake up where nothing happens.

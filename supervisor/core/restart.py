@@ -6,7 +6,7 @@ services which crash together do not come back together. A policy may have pause
 spent *ready* resets it; time merely spent alive does not, as a service may take minutes to fail.
 """
 
-from portweave.supervisor.core.diagnosis import Cause
+from portweave.supervisor.core.cause import Cause
 from portweave.supervisor.core.exits import SHELL_FAULTS, describe_exit
 from portweave.supervisor.core.plan import RestartPolicy, When
 from portweave.supervisor.core.value import value
@@ -101,7 +101,9 @@ def after_exit(
 
 def explain(status: int, cause: Cause | None) -> str:
     """An exit status in words, and why, where more is known than that."""
-    how = describe_exit(status)
-    if cause is None or cause.kind == "crash" or status in SHELL_FAULTS:
-        return how
+    if cause is None:
+        return describe_exit(status)
+    if cause.kind == "crash":
+        return cause.text
+    how = f"exited with status {status}" if status in SHELL_FAULTS else describe_exit(status)
     return f"{how}: {cause.text}"

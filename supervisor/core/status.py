@@ -2,6 +2,7 @@
 
 from time import gmtime, strftime  # the calendar, no clock; `datetime` takes a while to import
 
+from portweave.supervisor.core.crash_loop import reason_of
 from portweave.supervisor.core.lifecycle import Life
 from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.core.value import value
@@ -75,7 +76,7 @@ def row(
         "cpuPercent": percent if is_alive else None,
         "cpuSeconds": round(usage.cpu_s, 2) if usage is not None and is_alive else None,
         "rssBytes": usage.rss_bytes if usage is not None and is_alive else None,
-        "reason": life.reason or None,
+        "reason": reason_of(life, clock.now_s) or None,
     }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
+from portweave.supervisor.core.crash_loop import reason_of
 from portweave.supervisor.core.exits import describe_exit
 from portweave.supervisor.core.lifecycle import DONE, Life, Phase
 
@@ -68,14 +69,15 @@ def is_settled(stands: Iterable[tuple[Verdict, Phase | None]], *, over_all: bool
     return not over_all or all(phase is Phase.UNHEALTHY for phase in pending)
 
 
-def describe(life: Life, pending: str = "") -> str:
+def describe(life: Life, now_s: float, pending: str = "") -> str:
     """Where an instance stands and why, in words: `backoff: exited with status 3`.
 
     Args:
         life: Where it stands.
+        now_s: The time, by the clock of `life`.
         pending: Why it is not ready, as its probes said last.
     """
-    reason = life.reason or (pending if life.phase is Phase.STARTING else "")
+    reason = reason_of(life, now_s, pending)
     if not reason and life.phase in DONE and life.exit_status is not None:
         reason = describe_exit(life.exit_status)
     return f"{life.phase}: {reason}" if reason else str(life.phase)

@@ -1,30 +1,15 @@
 """Why a service ended, from what real programs print."""
 
+import re
+
 import pytest
 
-from portweave.supervisor.core.diagnosis import diagnose
+from portweave.supervisor.core.diagnosis import End, diagnose
+from portweave.supervisor.core.restart import explain
 
-NODE_PORT = "Error: listen EADDRINUSE: address already in use 127.0.0.1:3000"
 NODE_FILE = "Error: ENOENT: no such file or directory, open 'data.json'"
 NODE_HEAP = "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"
 SEEN: dict[str, tuple[int, list[str], str, str]] = {
-    "node: port": (1, [NODE_PORT], "port in use", "the port 3000 is in use"),
-    "python: port": (
-        1,
-        ["OSError: [Errno 98] Address already in use"],
-        *("port in use", "the port 4000 is in use"),
-    ),
-    "vite: port": (
-        1,
-        ["Error: Port 5173 is already in use"],
-        "port in use",
-        "the port 5173 is in use",
-    ),
-    "go: port": (
-        1,
-        ["listen tcp :8080: bind: address already in use"],
-        *("port in use", "the port 4000 is in use"),
-    ),
     "python: module": (
         1,
         ["ModuleNotFoundError: No module named 'flask'"],
@@ -33,7 +18,7 @@ SEEN: dict[str, tuple[int, list[str], str, str]] = {
     "node: module": (
         1,
         ["Error: Cannot find module 'express'", "Require stack:", "- /code/app.js"],
-        *("missing module", "the module express is not installed"),
+        *("missing module", "the module express is not installed (app.js)"),
     ),
     "ruby: module": (
         1,
@@ -43,7 +28,7 @@ SEEN: dict[str, tuple[int, list[str], str, str]] = {
     "python: syntax": (
         1,
         ["    def (:", "SyntaxError: invalid syntax"],
-        *("syntax error", "syntax error: SyntaxError: invalid syntax"),
+        *("syntax error", "SyntaxError: invalid syntax"),
     ),
     "shell: not found": (
         127,
@@ -54,6 +39,41 @@ SEEN: dict[str, tuple[int, list[str], str, str]] = {
         127,
         ["bash: line 1: nosuch: command not found"],
         *("missing command", "nosuch: command not found"),
+    ),
+    "node: script": (
+        1,
+        ["Error: Cannot find module '/code/missing.js'", "    at Module._load (node:internal/x:1)"],
+        *("missing file", "there is no file /code/missing.js"),
+    ),
+    "node: relative": (
+        1,
+        [
+            "Error: Cannot find module './lib'",
+            "Require stack:",
+            "- /code/app.js",
+            "    at f (/x:1:1)",
+        ],
+        *("missing file", "there is no file ./lib, which /code/app.js asks for (/x:1)"),
+    ),
+    "ruby: script": (
+        1,
+        ["ruby: No such file or directory -- missing.rb (LoadError)"],
+        *("missing file", "there is no file missing.rb in /code"),
+    ),
+    "sh: script": (
+        2,
+        ["/bin/sh: 0: cannot open run.sh: No such file"],
+        *("missing file", "there is no file run.sh in /code"),
+    ),
+    "npm: script": (
+        1,
+        ['npm error Missing script: "dev"'],
+        *("missing script", "there is no script dev in package.json"),
+    ),
+    "python: error": (
+        1,
+        ['  File "/code/app.py", line 3, in f', "    f()", "ValueError: bad"],
+        *("crash", "exited with status 1: ValueError: bad (app.py:3)"),
     ),
     "shell: not executable": (
         126,
@@ -86,23 +106,89 @@ SEEN: dict[str, tuple[int, list[str], str, str]] = {
 @pytest.mark.parametrize("name", SEEN)
 def test_what_programs_print_is_understood(name: str) -> None:
     status, lines, kind, text = SEEN[name]
-    cause = diagnose(status, lines, 4000)
+    cause = diagnose(End(status, tuple(lines), folder="/code"))
     assert (cause.kind, cause.text) == (kind, text)
     assert cause.hint or kind == "crash"
 
 
+@pytest.mark.parametrize("name", SEEN)
+def test_nothing_is_said_twice(name: str) -> None:
+    status, lines, *_ = SEEN[name]
+    cause = diagnose(End(status, tuple(lines), folder="/code"))
+    for text in (cause.text, explain(status, cause)):
+        assert not re.search(r"\b([\w ]{4,}): \1\b", text, re.IGNORECASE)
+
+
+# What dash says -> what of bash's syntax it means.
+BASH: list[tuple[str, str, str]] = [
+    ("source .venv/bin/activate && x", "/bin/sh: 1: source: not found", "`source`"),
+    ("[[ -f x ]] && y", "/bin/sh: 1: [[: not found", "`[[`"),
+    ("cat <(echo x)", '/bin/sh: 1: Syntax error: "(" unexpected', "`<( )`"),
+    ("a=(1 2); echo", '/bin/sh: 1: Syntax error: "(" unexpected', "an array"),
+    ("echo ${a[0]}", "/bin/sh: 1: Bad substitution", "an array"),
+    ("echo ${a^^}", "/bin/sh: 1: Bad substitution", "this form of ${ }"),
+    ("set -euo pipefail; x", "/bin/sh: 1: set: Illegal option -o pipefail", "`set -o pipefail`"),
+    ("cat <<< x", "/bin/sh: 1: Syntax error: redirection unexpected", "`<<<`"),
+    ("function f { x; }; f", '/bin/sh: 1: Syntax error: "}" unexpected', "`function`"),
+    ("for ((;;)); do x; done", "/bin/sh: 1: Syntax error: Bad for loop variable", "`for (( ))`"),
+    ("declare -A x", "/bin/sh: 1: declare: not found", "`declare`"),
+    ("x |& cat", '/bin/sh: 1: Syntax error: "&" unexpected', "`|&`"),
+]
+
+
+@pytest.mark.parametrize(("command", "line", "name"), BASH)
+def test_syntax_of_bash_is_told_as_such(command: str, line: str, name: str) -> None:
+    cause = diagnose(End(2, (line,), command))
+    assert cause.kind == "shell syntax"
+    assert cause.text.startswith(f"{name} is syntax of bash")
+    assert "bash -c" in cause.hint
+    assert "install" not in cause.hint
+
+
 def test_a_kill_that_is_not_ours_is_told_as_one() -> None:
-    cause = diagnose(137, ["working"])
+    cause = diagnose(End(137, ("working",)))
     assert cause.kind == "killed"
-    assert "memory" in cause.text
+    assert "not by portweave" in cause.text
+    assert "memory" not in cause.text + cause.hint
+
+
+def test_want_of_memory_is_told_where_the_kernel_has_killed_for_it() -> None:
+    assert diagnose(End(137, out_of_memory=True)).kind == "out of memory"
+
+
+def test_a_kill_of_ours_is_told_as_ours() -> None:
+    cause = diagnose(End(137, signalled="portweave kill has sent it SIGKILL", out_of_memory=True))
+    assert (cause.kind, cause.text) == ("killed", "portweave kill has sent it SIGKILL")
+
+
+def test_a_program_that_goes_into_the_background_is_told_what_keeps_it() -> None:
+    cause = diagnose(End(0, command="nginx -c x.conf", left_behind="left pid 7 (nginx) behind"))
+    assert cause.kind == "background"
+    assert "left pid 7 (nginx) behind" in cause.text
+    assert "daemon off" in cause.hint
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ("esbuild a.js --watch", "--watch=forever"),
+        ("tsc --watch </dev/null", "closes its standard input"),
+        ("yes | nodemon --watch x", "closes its standard input"),
+        ("rollup -w", "standard input is closed"),
+    ],
+)
+def test_a_watcher_that_ends_is_told_of_its_input(command: str, text: str) -> None:
+    cause = diagnose(End(0, command=command))
+    assert cause.kind == "ended"
+    assert text in cause.text + cause.hint
 
 
 @pytest.mark.parametrize(
     ("name", "hopeless"),
     [
-        ("node: port", True),
         ("python: module", True),
         ("python: syntax", True),
+        ("python: script", True),
         ("shell: not found", True),
         ("node: refused", False),
         ("node: file", False),
@@ -111,4 +197,4 @@ def test_a_kill_that_is_not_ours_is_told_as_one() -> None:
 )
 def test_what_comes_again_at_each_start_is_hopeless(name: str, hopeless: bool) -> None:
     status, lines, *_ = SEEN[name]
-    assert diagnose(status, lines, 4000).hopeless is hopeless
+    assert diagnose(End(status, tuple(lines))).hopeless is hopeless

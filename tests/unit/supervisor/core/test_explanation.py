@@ -2,13 +2,15 @@
 
 import pytest
 
-from portweave.supervisor.core.diagnosis import Cause
-from portweave.supervisor.core.explanation import culprit, explain
+from portweave.supervisor.core.cause import Cause
+from portweave.supervisor.core.explanation import Output, culprit, explain
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import Life, Phase
 from portweave.supervisor.core.plan import Condition, InstancePlan, Need
+from portweave.supervisor.core.printed_error import find_error
 from portweave.supervisor.core.ready import Failed, elsewhere
 from portweave.supervisor.core.restart import Streak
+from portweave.supervisor.core.value import replace
 
 CRASH = Cause("crash", "exited with status 3")
 
@@ -54,48 +56,96 @@ def test_a_need_that_takes_no_part_is_nobodys_fault() -> None:
     assert culprit(fleet(loose=Phase.WAITING), "loose") == ["loose"]
 
 
-TOLD: dict[str, tuple[Life, Cause | None, str, bool, str, str]] = {
-    "ready": (Life(Phase.READY), None, "", False, "none", "it is ready"),
+SERVER = replace(plan("web"), port=3000)
+PRINTED = find_error(["Traceback (most recent call last):", '  File "a.py", line 2', "KeyError: 1"])
+LOOP = Life(restarts=5, streak=Streak(3, 2.0), ready_s=91.0, crash="exited with status 3")
+TIMES = "it crashed 3 times in a row, the last: exited with status 3"
+NOTHING = Output()
+# Life, its last end, what its probes said, what it has printed; the kind and words of the text.
+TOLD: dict[str, tuple[Life, Cause | None, str, Output, str, str]] = {
+    "ready": (Life(Phase.READY), None, "", NOTHING, "none", "it is ready"),
     "ready on another port": (
         Life(Phase.READY, reason=elsewhere(Failed("no listener"), 7, (7, 8)).reason),
-        *(None, "", False),
+        *(None, "", NOTHING),
         *("wrong port", "it was given 7, listens on 8"),
+    ),
+    "ready without a listener": (
+        Life(Phase.READY, reason="no listener"),
+        *(None, "", NOTHING),
+        *("no listener", "nothing of it listens on its port 3000"),
+    ),
+    "ready, with an error last": (
+        Life(Phase.READY),
+        *(None, "", Output(PRINTED)),
+        *("error", "it has printed an error last: KeyError: 1 (a.py:2)"),
+    ),
+    "ready, its log is dropped": (
+        Life(Phase.READY),
+        *(None, "", Output(dropped="7 bytes could not be written: no space")),
+        *("log", "its log is not complete: 7 bytes"),
     ),
     "ready after crashes": (
         Life(Phase.READY, restarts=2),
-        *(CRASH, "", False),
+        *(CRASH, "", NOTHING),
         *("none", "after 2 restarts; the last: exited with status 3"),
     ),
     "crashing again and again": (
-        Life(Phase.READY, restarts=5, streak=Streak(3, 2.0), ready_s=91.0),
-        *(CRASH, "", False),
-        *("crash", "exited with status 3, 3 times in a row; for now it is ready again"),
+        replace(LOOP, phase=Phase.READY),
+        *(CRASH, "", NOTHING),
+        *("crash", f"{TIMES}; for now it is ready again"),
     ),
     "crashed again and again, and has recovered": (
-        Life(Phase.READY, restarts=3, streak=Streak(3, 2.0), ready_s=90.0),
-        *(CRASH, "", False),
+        replace(LOOP, phase=Phase.READY, ready_s=90.0),
+        *(CRASH, "", NOTHING),
         *("none", "nothing is wrong"),
     ),
-    "completed": (Life(Phase.COMPLETED), None, "", False, "none", "as it was meant to"),
-    "stopped by the user": (Life(), None, "", True, "stopped by user", "portweave stop"),
-    "never started": (Life(), None, "", False, "not started", "has not been started"),
-    "ended well": (Life(Phase.EXITED), None, "", False, "ended", "status 0"),
+    "crashed, and starts": (
+        replace(LOOP, phase=Phase.STARTING, ready_s=None),
+        *(CRASH, "no listener", NOTHING),
+        *("crash", f"{TIMES}; it runs again, and is not ready: no listener"),
+    ),
+    "completed": (Life(Phase.COMPLETED), None, "", NOTHING, "none", "as it was meant to"),
+    "never started": (Life(), None, "", NOTHING, "not started", "has not been started"),
+    "ended well": (Life(Phase.EXITED), None, "", NOTHING, "ended", "status 0"),
+    "went into the background": (
+        Life(Phase.EXITED, reason="left pid 7 behind"),
+        *(Cause("background", "it left pid 7 behind", "foreground"), "", NOTHING),
+        *("background", "it left pid 7 behind"),
+    ),
     "on its way": (
         Life(Phase.STARTING),
-        *(None, "nothing of it listens on port 3000", False),
+        *(None, "nothing of it listens on port 3000", NOTHING),
         *("not ready", "nothing of it listens on port 3000"),
+    ),
+    "on its way, with an error": (
+        Life(Phase.STARTING),
+        *(None, "no listener", Output(PRINTED)),
+        *("not ready", "no listener; it has printed an error: KeyError: 1 (a.py:2)"),
     ),
     "unhealthy": (
         Life(Phase.UNHEALTHY, reason="/ answers 500", ready_s=1.0),
-        *(None, "", False),
+        *(None, "", NOTHING),
         *("unhealthy", "/ answers 500"),
     ),
-    "stopping": (Life(Phase.STOPPING), None, "", False, "stopping", "is being stopped"),
-    "failed": (Life(Phase.FAILED), CRASH, "", False, "crash", "exited with status 3"),
-    "between two tries": (Life(Phase.BACKOFF), CRASH, "", False, "crash", "status 3"),
+    "stopping": (Life(Phase.STOPPING), None, "", NOTHING, "stopping", "is being stopped"),
+    "failed": (
+        Life(Phase.FAILED, reason="exited with status 3; gave up after 2 restarts"),
+        *(CRASH, "", NOTHING),
+        *("crash", "exited with status 3"),
+    ),
+    "failed in time": (
+        Life(Phase.FAILED, exit_status=143, reason="not ready after 3 s: no listener"),
+        *(CRASH, "", NOTHING),
+        *("not ready", "not ready after 3 s: no listener"),
+    ),
+    "between two tries": (
+        replace(LOOP, phase=Phase.BACKOFF, reason="exited with status 3"),
+        *(CRASH, "", NOTHING),
+        *("crash", TIMES),
+    ),
     "could not be started": (
         Life(Phase.FAILED, reason="its port 3000 is held by pid 1 (x)"),
-        *(None, "", False),
+        *(None, "", NOTHING),
         *("not started", "its port 3000 is held by pid 1 (x)"),
     ),
 }
@@ -103,7 +153,12 @@ TOLD: dict[str, tuple[Life, Cause | None, str, bool, str, str]] = {
 
 @pytest.mark.parametrize("name", TOLD)
 def test_what_is_wrong_is_said(name: str) -> None:
-    life, last, pending, rested, kind, text = TOLD[name]
-    cause = explain("web", life, last, pending, 100.0, rested=rested)
+    life, last, pending, printed, kind, text = TOLD[name]
+    cause = explain(SERVER, life, last, pending, printed, 100.0, rested=False)
     assert cause.kind == kind
     assert text in cause.text
+
+
+def test_what_the_user_has_stopped_is_told_as_that() -> None:
+    cause = explain(SERVER, Life(), None, "", NOTHING, 100.0, rested=True)
+    assert (cause.kind, cause.text) == ("stopped by user", "portweave stop has stopped it")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portweave.supervisor.core.diagnosis import Cause
+from portweave.supervisor.core.cause import Cause
 from portweave.supervisor.core.exits import describe_exit
 from portweave.supervisor.core.plan import RestartPolicy, When
 from portweave.supervisor.core.restart import GiveUp, Rest, RestartAt, Streak, after_exit

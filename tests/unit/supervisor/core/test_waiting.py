@@ -83,11 +83,13 @@ def test_what_has_been_ready_and_is_unhealthy_is_not_ready() -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_where_it_stands_in_words(life: Life, text: str) -> None:
-    assert describe(life) == text
-    assert describe(replace(life, restarts=3)) == text
+    assert describe(life, 0.0) == text
+    assert describe(replace(life, restarts=3), 0.0) == text
 
 
 def test_what_its_probes_said_last_tells_why_it_is_not_ready() -> None:
-    assert describe(Life(phase=Phase.STARTING), "nobody listens") == "starting: nobody listens"
-    assert describe(Life(phase=Phase.STARTING, reason="loads"), "no answer") == "starting: loads"
-    assert describe(Life(phase=Phase.BACKOFF), "nobody listens") == "backoff"
+    assert describe(Life(phase=Phase.STARTING), 0.0, "nobody listens") == "starting: nobody listens"
+    assert (
+        describe(Life(phase=Phase.STARTING, reason="loads"), 0.0, "no answer") == "starting: loads"
+    )
+    assert describe(Life(phase=Phase.BACKOFF), 0.0, "nobody listens") == "backoff"

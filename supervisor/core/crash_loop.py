@@ -1,0 +1,50 @@
+"""Crashes in a row: what is told of an instance that was started again because it had crashed."""
+
+from portweave.supervisor.core.lifecycle import Life, Phase
+from portweave.supervisor.core.restart import has_recovered
+
+
+def crashes(life: Life, now_s: float) -> int:
+    """How many crashes in a row an instance has not recovered from.
+
+    Args:
+        life: Where it stands.
+        now_s: The time, by the clock of `life`.
+    """
+    if not life.crash:
+        return 0
+    is_ready = life.phase is Phase.READY and life.ready_s is not None
+    if is_ready and has_recovered(life.streak, now_s - (life.ready_s or 0.0)):
+        return 0
+    return life.streak.restarts
+
+
+def told_crashes(life: Life, now_s: float) -> str:
+    """The last crash and the number of them in words; empty where there is none to tell of."""
+    match crashes(life, now_s):
+        case 0:
+            return ""
+        case 1:
+            return f"it crashed: {life.crash}"
+        case count:
+            return f"it crashed {count} times in a row, the last: {life.crash}"
+
+
+def reason_of(life: Life, now_s: float, pending: str = "") -> str:
+    """Why an instance is where it is, in words, with the crashes that led there.
+
+    Args:
+        life: Where it stands.
+        now_s: The time, by the clock of `life`.
+        pending: Why it is not ready, as its probes said last.
+    """
+    match life.phase:
+        case Phase.STARTING:
+            told = (told_crashes(life, now_s), life.reason or pending)
+        case Phase.READY | Phase.UNHEALTHY if crashes(life, now_s) > 1:
+            told = (told_crashes(life, now_s), life.reason)
+        case Phase.BACKOFF if crashes(life, now_s) > 1:
+            return told_crashes(life, now_s)
+        case _:
+            return life.reason
+    return "; ".join(text for text in told if text)

@@ -1,0 +1,117 @@
+"""Which port a message means that says a port is in use, and what is told of that."""
+
+import re
+from collections.abc import Sequence
+
+from portweave.supervisor.core.cause import Cause
+from portweave.supervisor.core.fixed_port import fixed_ports
+from portweave.supervisor.core.value import replace, value
+
+# Node, Python, Go, Ruby, Java, Rust, nginx, gunicorn, Spring, Flask, Docker, .NET, Erlang, Windows.
+IN_USE = (
+    r"EADDRINUSE|AddrInUse|[Aa]ddress (?:is )?(?:already )?in use|eaddrinuse|[Cc]onnection in use"
+    r"|[Pp]ort (?:\d{2,5} )?(?:is |was )?(?:already )?(?:in use|taken|allocated|occupied)"
+    r"|Is port \d{2,5} in use|Only one usage of each socket address"
+)
+_SAYS_IN_USE = re.compile(IN_USE)
+_NAMED = (
+    re.compile(r"\b[Pp]ort['\"]?(?: is| was| number|=|:)?\s*['\"(]?(\d{2,5})\b"),
+    # An address before it: 127.0.0.1:3000, [::1]:3000, :::3000, *:3000, tcp :8080, //host:5000.
+    re.compile(r"(?:[\d.]{7,}|localhost|[\]*]|::1?|tcp\d? |//[\w.-]+|(?:^|\s)):(\d{2,5})\b"),
+    # As Python shows an address.
+    re.compile(r"\('[^']*', (\d{2,5})[,)]"),
+    re.compile(r"\.listen\(\s*(\d{2,5})\b"),
+)
+_NEAR_LINES = 3
+
+
+@value
+class PortUse:
+    """What has a port now.
+
+    Attributes:
+        port: The port.
+        holder: What listens on it, in words; empty where nothing does.
+        pid: Of that; None where it is not known.
+        is_passing: Whether a connection has it, which was closed or goes out from it.
+    """
+
+    port: int
+    holder: str = ""
+    pid: int | None = None
+    is_passing: bool = False
+
+
+def ports_meant(lines: Sequence[str], command: str) -> tuple[int, ...]:
+    """The ports that a message about a port in use may mean; none where nothing names one.
+
+    Args:
+        lines: Of the error.
+        command: What was run: it is looked through where the message has no number.
+    """
+    for number in range(len(lines) - 1, -1, -1):
+        line = lines[number]
+        if not _SAYS_IN_USE.search(line):
+            continue
+        near = lines[max(0, number - _NEAR_LINES) : number + 2 * _NEAR_LINES]
+        for text in (line, *near):
+            for pattern in _NAMED:
+                if match := pattern.search(text):
+                    return (int(match[1]),)
+    for line in lines:
+        # The line of the program that a trace shows: `app.listen(3000)`.
+        if match := _NAMED[-1].search(line):
+            return (int(match[1]),)
+    return tuple(fixed.port for fixed in fixed_ports(command))
+
+
+def port_cause(uses: Sequence[PortUse], own: int | None, command: str, cause: Cause) -> Cause:
+    """Why a service ended whose port was in use.
+
+    Args:
+        uses: The ports that its message may mean, and its own behind them.
+        own: Its own port.
+        command: What was run.
+        cause: What its message says, without what has the port.
+    """
+    place = cause.place
+    where = f" ({place})" if place else ""
+    held = next((use for use in uses if use.holder), None)
+    if held is not None:
+        text = f"port {held.port} is in use by {held.holder}{where}"
+        hint = _way_out(held, own, command, place)
+        return replace(cause, text=text, hint=hint, hopeless=True)
+    passing = next((use for use in uses if use.is_passing), None)
+    if passing is not None:
+        text = (
+            f"port {passing.port} has no listener: a connection that was closed, or that goes out"
+            f" from it, keeps it for up to a minute{where}"
+        )
+        hint = "it is tried again until then; a server that sets SO_REUSEADDR need not wait"
+        return replace(cause, text=text, hint=hint)
+    meant = [use.port for use in uses if use.port != own]
+    if meant:
+        text = f"port {meant[0]} was in use; nothing listens on it now{where}"
+        return replace(cause, text=text, hint=_listen_on(own, command, meant[0], place))
+    text = f"the port that it asks for was in use, and it does not say which{where}"
+    if own is not None:
+        text += f"; its own, {own}, is free"
+    return replace(cause, text=text, hint=_listen_on(own, command, None, place))
+
+
+def _way_out(held: PortUse, own: int | None, command: str, place: str) -> str:
+    if held.port != own:
+        return _listen_on(own, command, held.port, place)
+    if held.pid is None:
+        return "end that program: its user, or root, can"
+    return f"kill {held.pid} ends that program; then portweave restart"
+
+
+def _listen_on(own: int | None, command: str, port: int | None, place: str) -> str:
+    if own is None:
+        return "give the service a port: have it listen on $PORT"
+    for fixed in fixed_ports(command):
+        if fixed.port == port:
+            return f"have it listen on its own port, {own}: {fixed.edit}"
+    where = f" at {place}" if place else ""
+    return f"have it listen on its own port, {own}, which is in PORT{where}"

@@ -1,0 +1,209 @@
+"""The last error among printed lines: its message, its place in the project, and an excerpt.
+
+Each runtime prints errors in a form of its own, so there is a reader for each. A reader finds the
+lines of the last error of its form. The excerpt begins where the error begins. It leaves out the
+frames of the runtime, and of libraries where there is a frame of the project.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from portweave.supervisor.core.brief import tells_error
+from portweave.supervisor.core.error_readers import (
+    GO_FRAME,
+    JAVA_RUNTIME,
+    NATIVE_FRAME,
+    NODE_FRAME,
+    PYTHON_FRAME,
+    READERS,
+    RUBY_FROM,
+    RUNTIME,
+    Found,
+    Place,
+    margin_of,
+)
+from portweave.supervisor.core.value import value
+
+EXCERPT_LINES = 12
+_LONGEST_MESSAGE = 300
+# So many lines may stand behind an error that counts as printed last.
+_BEHIND_LINES = 3
+
+
+@value
+class PrintedError:
+    """An error that a service has printed.
+
+    Attributes:
+        message: Its own words, on one line.
+        place: `path:line` in the project, as it is printed; empty where it names none.
+        excerpt: Its lines without the frames of the runtime, 12 at most.
+        is_last: Whether nothing of weight was printed behind it.
+        lines: All of its lines, and some before a message that stands alone.
+    """
+
+    message: str
+    place: str
+    excerpt: tuple[str, ...]
+    is_last: bool
+    lines: tuple[str, ...]
+
+
+def find_error(lines: Sequence[str], folder: str = "") -> PrintedError | None:
+    """The last error that lines tell of; None where they tell of none.
+
+    Args:
+        lines: Plain text, the newest last.
+        folder: Places in it are told relative to it.
+    """
+    found = max(
+        (one for read in READERS if (one := read(lines)) is not None),
+        key=lambda one: one.end,
+        default=None,
+    )
+    simple = _simple(lines)
+    if found is None or (simple is not None and simple.head > found.end + 2 * EXCERPT_LINES):
+        found = simple
+    if found is None:
+        return None
+    place = _best(found.places)
+    if place is not None and _LIBRARY.search(place.path) and "Cannot find" in found.message:
+        # It is the loader's own place, and tells of nothing in the project.
+        place = None
+    behind = [line for line in lines[found.end + 1 :] if re.match(r"[^\s}|#\d]", line)]
+    first = found.begin if found is not simple else max(0, found.head - EXCERPT_LINES)
+    return PrintedError(
+        message=" ".join(found.message.split())[:_LONGEST_MESSAGE],
+        place="" if place is None else _shown(place, folder),
+        excerpt=_excerpt(lines, found, place),
+        is_last=sum(not _is_noise(line) for line in behind) <= _BEHIND_LINES,
+        lines=tuple(lines[first:]),
+    )
+
+
+_LIBRARY = re.compile(
+    r"/node_modules/|/site-packages/|/dist-packages/|/\.?venv/|/gems/|/vendor/|/pkg/mod/"
+    r"|/\.cargo/registry/|/bundler/|^\(?(?:org\.springframework|org\.apache)\b"
+)
+
+
+def _best(places: Sequence[Place]) -> Place | None:
+    own = [place for place in places if not RUNTIME.search(place.path)]
+    return next(
+        (place for place in own if not _LIBRARY.search(place.path)), own[0] if own else None
+    )
+
+
+def _shown(place: Place, folder: str) -> str:
+    path = place.path.removeprefix("file://")
+    inside = f"{folder.rstrip('/')}/"
+    path = path.removeprefix(inside) if folder else path
+    path = path.removeprefix("./")
+    return f"{path}:{place.line}" if place.line else path
+
+
+def _excerpt(lines: Sequence[str], found: Found, place: Place | None) -> tuple[str, ...]:
+    """The lines of an error that are worth showing; where some are left out, a mark stands."""
+    has_own = place is not None and not _LIBRARY.search(place.path)
+    dropped = set(_dropped(lines, found, libraries=has_own))
+    numbers = [
+        n
+        for n in range(found.begin, len(lines))
+        if n not in dropped and lines[n].strip() and not _is_noise(lines[n])
+    ]
+    anchors = [found.begin, found.head, *([] if place is None else [place.at, place.at + 1])]
+    near = sorted(numbers, key=lambda n: min(abs(n - anchor) for anchor in anchors))
+    kept = sorted(near[:EXCERPT_LINES])
+    return tuple(lines[n].rstrip() for n in kept)
+
+
+def _dropped(lines: Sequence[str], found: Found, *, libraries: bool) -> Iterator[int]:
+    """The numbers of lines that are frames of a runtime, or of a library."""
+    for number in range(found.begin, found.end + 1):
+        path = _frame_path(lines[number])
+        if path is None:
+            continue
+        if not (RUNTIME.search(path) or (libraries and _LIBRARY.search(path))):
+            continue
+        yield number
+        if PYTHON_FRAME.search(lines[number]):
+            # Behind a frame of Python stand the line of the program, and marks below it.
+            margin = margin_of(lines[number])
+            for below in range(number + 1, min(number + 4, found.end + 1)):
+                if not lines[below].startswith(f"{margin}    "):
+                    break
+                yield below
+        elif _is_second_of_two(lines, number):
+            yield number - 1
+
+
+def _is_second_of_two(lines: Sequence[str], number: int) -> bool:
+    """Whether a frame has two lines, as in Go and Rust, of which this is the one with the file."""
+    if GO_FRAME.match(lines[number]):
+        return True
+    is_rust = re.match(r"\s+at /", lines[number]) and re.match(r"\s+\d+: ", lines[number - 1])
+    return is_rust is not None
+
+
+def _frame_path(line: str) -> str | None:
+    """The file of a line that is a frame; None where it is none."""
+    if match := PYTHON_FRAME.match(line):
+        return match["path"]
+    if match := NODE_FRAME.match(line):
+        return match["path"] or match["own"]
+    if JAVA_RUNTIME.match(line):
+        return "<java>"
+    if (match := GO_FRAME.match(line)) or (match := RUBY_FROM.match(line)):
+        return match["path"]
+    return "<native>" if NATIVE_FRAME.match(line) else None
+
+
+# What package managers and watchers say behind the error of what they run, and the like.
+_NOISE = re.compile(
+    r"^Node\.js v\d|^npm (?:ERR!|error|warn|WARN)|ELIFECYCLE|^error Command failed with exit code"
+    r"|^error: script .* exited with code|^make(?:\[\d+\])?: \*\*\*|^exit status \d+$"
+    r"|^\[nodemon\]|^Failed running |^note: (?:run with|Some details)|^For more information about"
+    r"|^error: (?:could not compile|aborting due to)|^error: compilation failed|^\d+ errors?$"
+    r"|^info Visit https://yarnpkg|Waiting for file changes|Watching for file changes",
+    re.IGNORECASE,
+)
+
+
+def _is_noise(line: str) -> bool:
+    return _NOISE.search(line) is not None
+
+
+_ANY_PLACE = re.compile(r"(?P<path>[\w./@+-]*\w\.[A-Za-z]\w{0,4}):(?P<line>\d+)\b")
+_CANNOT = re.compile(
+    r"\b(?:can(?:no|')t|cannot|could ?n[o']t|unable to|address already in use|not found|not set"
+    r"|refused|denied|is required|missing|invalid)\b",
+    re.IGNORECASE,
+)
+_NO_ERROR = re.compile(r"\b(?:no|0|without) (?:error|exception|failed)", re.IGNORECASE)
+
+
+def _simple(lines: Sequence[str]) -> Found | None:
+    """The last line that tells of an error; what is not noise comes first."""
+    told = [n for n, line in enumerate(lines) if tells_error(line) and not _NO_ERROR.search(line)]
+    # What says only that something cannot be is believed where it is printed last.
+    told = (
+        told
+        or [
+            n
+            for n in range(len(lines) - 1, len(lines) - 4, -1)
+            if n >= 0 and _CANNOT.search(lines[n])
+        ][:1]
+    )
+    if not told:
+        return None
+    own = [n for n in told if not _is_noise(lines[n])]
+    head = (own or told)[-1]
+    match = _ANY_PLACE.search(lines[head])
+    is_place = match is not None and not re.match(r"[\d.]+$", match["path"])
+    places = (Place(head, match["path"], match["line"]),) if match and is_place else ()
+    return Found(head, head, head, _without_stamp(lines[head]), places)
+
+
+def _without_stamp(line: str) -> str:
+    """A line without the time that it begins with."""
+    return re.sub(r"^[\[(]?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d\S*[\])]?\s+", "", line.strip())

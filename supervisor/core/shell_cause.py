@@ -1,0 +1,85 @@
+"""Why a command ended that its shell could not run: not found, not executable, or bash's syntax."""
+
+import re
+from collections.abc import Sequence
+
+from portweave.supervisor.core.cause import Cause
+from portweave.supervisor.core.exits import NOT_EXECUTABLE, NOT_FOUND
+
+# What dash(1) says of words that only bash has: POSIX.1-2017, Shell Command Language.
+_BASH_WORDS = (
+    r"source|\[\[|shopt|declare|typeset|function|pushd|popd|dirs|let|mapfile|readarray|disown"
+    r"|complete|compgen|coproc|select|enable"
+)
+_BASH_WORD = re.compile(rf"(?:^|: )\d+: ({_BASH_WORDS}): not found$")
+# What it says of the rest of bash's syntax; what the command has, if that matters; its name.
+_BASH_SYNTAX: tuple[tuple[str, str, str], ...] = (
+    (r"Illegal option -o pipefail", "", "set -o pipefail"),
+    (r'Syntax error: "\(" unexpected', r"[<>]\(", "<( )"),
+    (r"Syntax error: redirection unexpected", r"[<>]\(", "<( )"),
+    (r"Syntax error: redirection unexpected", "", "<<<"),
+    (r'Syntax error: "\(" unexpected', r"\w\+?=\(", "an array"),
+    (r"Bad substitution", r"\$\{\w+\[", "an array"),
+    (r"Bad substitution", "", "this form of ${ }"),
+    (r"Bad for loop variable", "", "for (( ))"),
+    (r'Syntax error: "\}" unexpected', r"\bfunction\s", "function"),
+    (r'Syntax error: "&" unexpected', r"\|&", "|&"),
+    (r": unexpected operator$", r"==", "== in [ ]"),
+    (r"trap: ERR: bad trap", "", "trap … ERR"),
+    (r"(local|export|wait|exec|read): (?:Illegal option )?-\w+", "", "an option of this builtin"),
+)
+_INSTEAD = {"source": "write `.` for `source`, or ", "[[": "write [ ] for [[ ]], or "}
+# dash and bash: `sh: 1: foo: not found`, `bash: foo: command not found`, `sh: foo: Permission …`.
+_SHELL = r"(?:^|: )([^:\s]+): (?:command )?not found|(?:^|: )([^:]+): Permission denied"
+
+
+def shell_cause(status: int, lines: Sequence[str], command: str) -> Cause | None:
+    """Why a shell could not run a command; None where it could.
+
+    Args:
+        status: The exit status.
+        lines: The last ones that were printed.
+        command: What was run.
+    """
+    if (bash := _bash_syntax(lines, command)) is not None:
+        name, line = bash
+        return Cause(
+            "shell syntax",
+            f"{name} is syntax of bash, and /bin/sh, which runs the command, has no such thing",
+            f"{_INSTEAD.get(name.strip('`'), '')}run the whole command by bash: bash -c '…'",
+            hopeless=True,
+            lines=(line,),
+        )
+    if status not in (NOT_FOUND, NOT_EXECUTABLE):
+        return None
+    missing = ""
+    shown: tuple[str, ...] = ()
+    for line in reversed(lines):
+        match = re.search(_SHELL, line)
+        if match is not None:
+            missing, shown = (match[1] or match[2] or "").strip(), (line,)
+            break
+    what = f"{missing}: " if missing else ""
+    if status == NOT_FOUND:
+        hint = "install it, or check PATH and the command's spelling"
+        return Cause("missing command", f"{what}command not found", hint, True, lines=shown)
+    return Cause(
+        "permission",
+        f"{what}not executable",
+        "chmod +x, or check its first line",
+        True,
+        lines=shown,
+    )
+
+
+def _bash_syntax(lines: Sequence[str], command: str) -> tuple[str, str] | None:
+    """What of bash's a command has, by what its shell said last; and the line that says so."""
+    for line in reversed(lines[-3:]):
+        if match := _BASH_WORD.search(line):
+            return f"`{match[1]}`", line
+        if not re.search(r"(?:^|: )\d+: |bad trap", line):
+            continue
+        for said, has, name in _BASH_SYNTAX:
+            if re.search(said, line) and re.search(has, command):
+                return f"`{name}`" if name[0] not in "at" or name[:4] == "trap" else name, line
+    return None

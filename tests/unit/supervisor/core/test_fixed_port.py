@@ -1,0 +1,62 @@
+"""Ports that a command or a program has as numbers of its own."""
+
+import pytest
+
+from portweave.supervisor.core.fixed_port import fixed_in_program, fixed_ports
+
+
+@pytest.mark.parametrize(
+    ("command", "port", "edit"),
+    [
+        ("next dev -p 3000", 3000, "write `-p $PORT` for `-p 3000`"),
+        ("next dev -p3000", 3000, "write `-p$PORT` for `-p3000`"),
+        ("vite --port=3000", 3000, "write `--port=$PORT` for `--port=3000`"),
+        ("vite --port 3000 --open", 3000, "write `--port $PORT` for `--port 3000`"),
+        ("uvicorn a:app --host 0.0.0.0 --port 8000", 8000, "`--port $PORT`"),
+        ("gunicorn -b 127.0.0.1:8000 a", 8000, "write `-b 127.0.0.1:$PORT`"),
+        ("gunicorn --bind=:8000 a", 8000, "write `--bind=:$PORT`"),
+        ("php -S localhost:8000", 8000, "write `-S localhost:$PORT`"),
+        ("python3 -m http.server 8000", 8000, "write `http.server $PORT`"),
+        ("manage.py runserver 0.0.0.0:8000", 8000, "write `runserver 0.0.0.0:$PORT`"),
+        ("java -Dserver.port=8080 -jar a", 8080, "`-Dserver.port=$PORT`"),
+        ("java -jar a --server.port=8080", 8080, "`--server.port=$PORT`"),
+        ("node -e 'h.listen(3000)'", 3000, "write `.listen($PORT`"),
+        ("PORT=3000 node x", 3000, "leave out `PORT=3000`"),
+    ],
+)
+def test_a_number_in_a_command_is_found(command: str, port: int, edit: str) -> None:
+    (fixed,) = fixed_ports(command)
+    assert fixed.port == port
+    assert edit in fixed.edit
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "next dev -p $PORT",
+        "vite",
+        "ssh -p 2222 host",
+        "psql -p 5432",
+        "mkdir -p 755",
+        "node server.js 3000",
+        "x --port 70000",
+        "x --port 1.5",
+        "x --export=3000",
+    ],
+)
+def test_what_is_no_port_of_its_own_is_left(command: str) -> None:
+    assert fixed_ports(command) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "edit"),
+    [
+        ("a.js", "a.js:2 has 3000: write process.env.PORT"),
+        ("a.tsx", "a.tsx:2 has 3000: write process.env.PORT"),
+        ("a.py", 'a.py:2 has 3000: write int(os.environ["PORT"])'),
+        ("a.conf", "a.conf:2 has 3000: write the variable PORT"),
+    ],
+)
+def test_a_number_in_a_program_is_told_with_what_to_write(path: str, edit: str) -> None:
+    assert fixed_in_program(path, "x = 13000\nlisten(3000)\n", 3000) == edit
+    assert fixed_in_program(path, "x = 13000\n", 3000) == ""
