@@ -25,6 +25,7 @@ DRAIN_S = 1.5
 # How often one that was started for stacks looks whether there are any.
 LOOK_S = 5.0
 GARBAGE_OBJECTS = 20_000
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def serve(
@@ -117,10 +118,10 @@ class _House:
         if isinstance(loop, QuickLoop):
             quick = loop.quick
             self._table.moment = lambda: quick.moment
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # Who is started by nohup(1) does not end with the terminal.
-            if signal.getsignal(number) != signal.SIG_IGN:
-                loop.add_signal_handler(number, over.set)
+        # Who is started by nohup(1) does not end with the terminal.
+        ending = [n for n in _ENDING if signal.getsignal(n) != signal.SIG_IGN]
+        for number in ending:
+            loop.add_signal_handler(number, over.set)
         found = await listen(self._server, candidate_ports(port))
         self._post.sign(found, secure=self._is_secure)
         say(found)
@@ -134,6 +135,8 @@ class _House:
         else:
             await self._wait(over, linger_s)
         await self._server.close(DRAIN_S)
+        if over.is_set():
+            _ignore(ending, loop)
         return over.is_set()
 
     async def _wait(self, over: asyncio.Event, linger_s: float) -> None:
@@ -146,6 +149,15 @@ class _House:
             except TimeoutError:
                 if live_stacks(self._stacks):
                     last_s = time.monotonic()
+
+
+def _ignore(signals: list[signal.Signals], loop: asyncio.AbstractEventLoop) -> None:
+    """Have further signals do nothing: without the loop's handlers they would end our end."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    for number in signals:
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 
 
 async def listen(server: ProxyServer, ports: list[int]) -> int:

@@ -165,8 +165,15 @@ def test_it_ends_soon_although_somebody_is_connected(proxy: Runner, number: int)
     port = proxy("--port", "0")
     with Caller(port) as idle:
         began_s = time.monotonic()
-        assert proxy.stop(number) == 0
+        [process] = proxy.processes
+        # Further signals do not disturb the end.
+        while process.poll() is None:
+            process.send_signal(number)
+            time.sleep(0.002)
         assert time.monotonic() - began_s < 2
+        assert process.returncode == 0
+        assert process.stderr is not None
+        assert "Exception" not in process.stderr.read()
         assert idle.rest() == b""
 
 

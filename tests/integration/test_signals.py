@@ -146,6 +146,22 @@ def test_the_supervisor_has_a_session_of_its_own_and_the_guardian_that_of_its_ca
     assert not any(blocked_by(one.pid) for one in (supervisor, *supervisor.children()))
 
 
+def test_signals_that_go_on_do_not_disturb_the_end(project: Path, up: "StartUp") -> None:
+    write(project, PAIR)
+    stack = up(project)
+    stack.wait_for("all ready in")
+    supervisor = psutil.Process(stack.process.pid).children()[0]
+    while stack.process.poll() is None:
+        stack.send(signal.SIGTERM)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            # Also past the guardian, which no longer passes on at the very end.
+            supervisor.terminate()
+        time.sleep(0.001)
+    assert stack.wait() == 143
+    assert "Exception" not in stack.said
+    assert "ended by signal" not in stack.said
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_it_is_planned_ends_it_in_silence(
     project: Path, cli: "Cli", number: int, eventually: Callable[..., None]
