@@ -30,9 +30,11 @@ KEPT = (
 PORTWEAVE = [sys.executable, "-Im", "portweave"]
 
 
-# An example that is slow because the machine is busy says nothing.
-settings.register_profile("unhurried", settings(), deadline=None)
-settings.load_profile("unhurried")
+# An example that is slow because the machine is busy says nothing. The everyday tests try few
+# examples; `make slow` tries many.
+settings.register_profile("everyday", deadline=None, max_examples=40)
+settings.register_profile("thorough", deadline=None, max_examples=300)
+settings.load_profile("everyday")
 
 
 def pytest_collection_finish() -> None:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from portweave import wire
@@ -138,7 +138,6 @@ _STEPS = st.tuples(
 
 
 @given(st.lists(_STEPS, max_size=20))
-@settings(max_examples=80, deadline=None)
 def test_the_short_way_and_the_long_one_lead_to_the_same(
     steps: list[tuple[str, int, list[bytes], float]],
 ) -> None:

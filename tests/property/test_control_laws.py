@@ -23,7 +23,7 @@ from portweave.supervisor.tasks import Group
 
 pytestmark = pytest.mark.timeout(120)
 # A loop for each example takes a while to begin.
-SETTINGS = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 class Wire(asyncio.Transport):

@@ -45,7 +45,6 @@ def test_a_shell_that_evaluates_it_has_the_values(shell: str, env: dict[str, byt
     assert found == env
 
 
-@settings(max_examples=150)
 @given(env=st.dictionaries(NAMES, TEXTS, max_size=6))
 def test_a_file_reads_back_and_what_it_cannot_hold_is_named(env: dict[str, str]) -> None:
     text, left_out = as_dotenv(env)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -348,4 +347,3 @@ class Stack(RuleBasedStateMachine):
 
 
 test_stack = Stack.TestCase
-test_stack.settings = settings(max_examples=100)

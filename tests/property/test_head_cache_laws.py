@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portweave.routes import RouteInfo
@@ -185,7 +185,6 @@ STEPS = st.lists(
 AGAIN = [(True, GET), (False, OK + b"ok")]
 
 
-@settings(max_examples=150, deadline=None)
 @given(STEPS)
 @example([*AGAIN, (True, H2C), (False, OK + b"ok"), (True, b"POST / HTTP/1.1\r\n\r\n")])
 @example([*AGAIN, (True, GET + GET[:1]), (False, OK + b"ok"), (True, GET)])

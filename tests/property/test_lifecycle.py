@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -192,4 +191,3 @@ class OneLife(RuleBasedStateMachine):
 
 
 test_one_life = OneLife.TestCase
-test_one_life.settings = settings(max_examples=100)

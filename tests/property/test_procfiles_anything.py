@@ -131,7 +131,6 @@ def build(text: str) -> object:
 
 
 @given(document=DOCUMENTS)
-@settings(max_examples=150, deadline=None)
 def test_any_document_is_definitions_or_a_coded_error(document: object) -> None:
     text = json.dumps(document)
     check(lambda: build(text))

@@ -85,7 +85,7 @@ def only_parser_refuses(document: dict[str, Any]) -> bool:
 
 
 @given(document=DOCUMENTS)
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @example(document={"services": {"one": {"command": "x", "ready": {"tcp": 3.0}}}})
 def test_the_schema_accepts_what_the_parser_accepts(document: dict[str, Any]) -> None:
     errors = schema_errors(document)
@@ -96,7 +96,6 @@ def test_the_schema_accepts_what_the_parser_accepts(document: dict[str, Any]) ->
 
 
 @given(key=spelled(keys.SERVICE), value=SMALL | READY)
-@settings(max_examples=200, deadline=None)
 def test_the_schema_and_the_parser_agree_on_each_key(key: str, value: object) -> None:
     document = {"services": {"one": {"command": "x", key: value}}}
     errors = schema_errors(document)
