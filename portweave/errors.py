@@ -1090,6 +1090,20 @@ class ProxySchemeError(PortweaveError):
         )
 
 
+class ProxyAccessError(PortweaveError):
+    """All users were to be served, and the proxy that runs already serves its own alone."""
+
+    code = "PW1120"
+
+    def __init__(self, folder: str, pid: int) -> None:
+        super().__init__(
+            f"the proxy that runs for {folder} (pid {pid}) serves its own user alone",
+            hint="portweave proxy stop, then portweave proxy start --any-user",
+            path=folder,
+            pid=pid,
+        )
+
+
 class AuthorityError(PortweaveError):
     """The local certificate authority cannot be used."""
 

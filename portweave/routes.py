@@ -57,6 +57,7 @@ def create_proxy_server(
     wildcard: bool = False,
     on_error: "Callable[[str], object] | None" = None,
     tls: "bool | str | os.PathLike[str]" = False,
+    any_user: bool = False,
 ) -> "ProxyServer":
     """A proxy that does not listen yet; use it in an event loop of asyncio.
 
@@ -70,6 +71,8 @@ def create_proxy_server(
             `get_routes` has raised: then the routes of before hold.
         tls: Whether it speaks HTTPS too, by the CA of the user's own proxy; or the state folder of
             another CA. Either is made where it is missing, `ca.pem` in it is what clients trust.
+        any_user: Whether other users of this machine are served too, where the kernel tells whose a
+            connection is (Linux); a program of root's serves all.
 
     Returns:
         The proxy: `async with server: await server.listen(port, host="127.0.0.1")`, or
@@ -88,6 +91,7 @@ def create_proxy_server(
         wildcard=wildcard or not strict,
         on_error=on_error,
         identities=_identities(tls),
+        any_user=any_user,
     )
 
 

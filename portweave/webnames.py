@@ -16,6 +16,7 @@ from portweave.supervisor.proxy.station import (
     port_to_be,
     state_folder,
     wanted_port,
+    wants_any_user,
     wants_tls,
 )
 from portweave.weblinks import why_no_link
@@ -170,6 +171,15 @@ def proxy_words(environ: "Mapping[str, str]") -> list[str]:
                 " PORTWEAVE_TLS says: portweave proxy stop, then portweave proxy start --tls"
             )
             print(text, file=stderr)  # noqa: T201
+        if wants_any_user(environ) and not running.any_user:
+            from sys import stderr
+
+            text = (
+                f"[portweave] the proxy that runs (pid {running.pid}) serves its own user alone,"
+                " whatever PORTWEAVE_PROXY_ANY_USER says: portweave proxy stop, then portweave"
+                " proxy start --any-user"
+            )
+            print(text, file=stderr)  # noqa: T201
         return []
     from portweave.supervisor.proxy.command import words
 
@@ -178,6 +188,7 @@ def proxy_words(environ: "Mapping[str, str]") -> list[str]:
     return words(
         port=None if port is None else str(port),
         tls=wants_tls(environ),
+        any_user=wants_any_user(environ),
         for_stacks=True,
         linger=linger,
     )

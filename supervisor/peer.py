@@ -37,15 +37,33 @@ def is_own(client: End, server: End) -> bool:
         client: The end of the one who has connected.
         server: Ours.
     """
-    if not IS_KNOWN:
-        return True
+    return not IS_KNOWN or user_of(client, server) in (os.getuid(), _ROOT)
+
+
+def is_stranger(client: End, server: End) -> bool:
+    """Whether a loopback connection surely comes from another user, who is not root.
+
+    Args:
+        client: The end of the one who has connected.
+        server: Ours.
+    """
+    return IS_KNOWN and user_of(client, server) not in (None, os.getuid(), _ROOT)
+
+
+def user_of(client: End, server: End) -> int | None:
+    """The user that a connection on this machine comes from; None where none is found.
+
+    Args:
+        client: The end of the one who has connected.
+        server: Ours.
+    """
     try:
-        user_id = _asked(client, server)
+        return _asked(client, server)
     except OSError:  # a kernel, or a container, without it
         user_id = user_in_table(read_bytes("/proc/net/tcp"), client, server)
         if user_id is None:
             user_id = user_in_table(read_bytes("/proc/net/tcp6"), client, server)
-    return user_id in (os.getuid(), _ROOT)
+        return user_id
 
 
 def _asked(client: End, server: End) -> int | None:
@@ -94,8 +112,8 @@ def user_in_table(table: bytes, client: End, server: End) -> int | None:
 
 
 def _owner(user_id: int, inode: int) -> int | None:
-    # A socket that was closed belongs to nobody; the kernel calls that user 0.
-    return user_id if inode else None
+    # A socket that was closed has no owner: many kernels then say user 0, some the user it had.
+    return user_id if inode or user_id else None
 
 
 def _in_table(end: End) -> bytes:

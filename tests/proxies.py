@@ -100,12 +100,17 @@ class Proxy:
         wildcard: bool = False,
         advice: Advice | None = None,
         identities: Identities | None = None,
+        any_user: bool = False,
         make_loop: Callable[[], asyncio.AbstractEventLoop] = QuickLoop,
     ) -> None:
         self.routes = routes
         self._loop = Loop(make_loop)
         self.server = ProxyServer(
-            lambda: self.routes, wildcard=wildcard, advice=advice, identities=identities
+            lambda: self.routes,
+            wildcard=wildcard,
+            advice=advice,
+            identities=identities,
+            any_user=any_user,
         )
         self.port = asyncio.run_coroutine_threadsafe(self.server.listen(0), self._loop.loop).result(
             PATIENCE_S

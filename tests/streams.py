@@ -60,6 +60,7 @@ class StreamCaller:
         port: Of the proxy.
         context: From `trusting`; None for HTTP/2 without TLS.
         reads: Whether it opens its windows again for what has come.
+        taken: A connection that there is.
 
     Attributes:
         answers: By stream.
@@ -73,8 +74,9 @@ class StreamCaller:
         host: str = "a.localhost",
         *,
         reads: bool = True,
+        taken: socket.socket | None = None,
     ) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+        self.socket = taken or socket.create_connection(("127.0.0.1", port), PATIENCE_S)
         self._scheme = "http"
         if context is not None:
             secure = context.wrap_socket(self.socket, server_hostname=host)

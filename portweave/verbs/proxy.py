@@ -4,7 +4,7 @@ import os
 import sys
 
 from portweave.args import Args, Operands, Option
-from portweave.errors import ProxyRunningError, ProxySchemeError, UsageError
+from portweave.errors import ProxyAccessError, ProxyRunningError, ProxySchemeError, UsageError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ OPTIONS = (
     Option("--state-dir", metavar="DIR", values="folders", about="the folder of the routes"),
     Option("--wildcard", about="a name without a route is for its longest parent's"),
     Option("--tls", about="speak HTTPS, with certificates of a CA of your own (PORTWEAVE_TLS=1)"),
+    Option(
+        "--any-user", about="serve other users of this machine too (PORTWEAVE_PROXY_ANY_USER=1)"
+    ),
     Option("--for-stacks", about="end when the last stack of this machine has gone for a while"),
     Option("--linger", metavar="SECONDS", about="for how long it has gone then (30)"),
 )
@@ -33,6 +36,10 @@ in it are followed at once, whichever program changes them, portless included.
 --tls has it speak HTTPS on the same port, HTTP/2 and HTTP/1.1; plain requests are sent there. Until
 `portweave trust` browsers warn of its certificates. PORTWEAVE_TLS=1 in the environment has
 `portweave up` start it so.
+
+Other users of this machine are refused, root excepted, and learn no names; on Linux alone, where
+the kernel tells whose a connection is. --any-user serves them, and so does a proxy of root's;
+PORTWEAVE_PROXY_ANY_USER=1 in the environment has `portweave up` start it so.
 """
 _ACTIONS = ("start", "stop", "status", "run")
 _LARGEST_PORT = 65535
@@ -103,6 +110,7 @@ def _run(store: "RouteStore", port: int | None, linger_s: float | None, args: Ar
         port,
         wildcard=args.flag("wildcard"),
         tls=_wants_tls(args),
+        any_user=_wants_any_user(args),
         stacks=stacks_dir(os.environ),
         linger_s=linger_s,
         say=say,
@@ -114,7 +122,7 @@ def _start(store: "RouteStore", port: int | None, args: Args) -> int:
     from portweave.supervisor.proxy.command import words
     from portweave.supervisor.proxy.start import start
 
-    is_secure = _wants_tls(args)
+    is_secure, any_user = _wants_tls(args), _wants_any_user(args)
     if is_secure:
         # Here, where somebody reads what may be wrong with it.
         from portweave.supervisor.proxy.authority import open_authority
@@ -126,12 +134,15 @@ def _start(store: "RouteStore", port: int | None, args: Args) -> int:
         state_dir=args.text("state_dir"),
         wildcard=args.flag("wildcard"),
         tls=is_secure,
+        any_user=any_user,
         for_stacks=args.flag("for_stacks"),
         linger=args.text("linger"),
     )
     running, is_new = start(store, command, os.environ)
     if is_secure and running.scheme == "http":
         raise ProxySchemeError(store.dir, running.pid)
+    if any_user and not running.any_user:
+        raise ProxyAccessError(store.dir, running.pid)
     if port and running.port != port:
         raise ProxyRunningError(store.dir, running.pid, running.port)
     how = "listens" if is_new else "runs already, and listens"
@@ -144,6 +155,12 @@ def _wants_tls(args: Args) -> bool:
     from portweave.supervisor.proxy.station import wants_tls
 
     return args.flag("tls") or wants_tls(os.environ)
+
+
+def _wants_any_user(args: Args) -> bool:
+    from portweave.supervisor.proxy.station import wants_any_user
+
+    return args.flag("any_user") or wants_any_user(os.environ)
 
 
 def _stop(store: "RouteStore") -> int:
@@ -169,6 +186,7 @@ def _status(store: "RouteStore", *, as_json: bool) -> int:
             "pid": running and running.pid,
             "port": running and running.port,
             "tls": running is not None and running.scheme == "https",
+            "anyUser": running is not None and running.any_user,
             "url": running and running.url("127.0.0.1"),
             "stateDir": store.dir,
             "routes": routes,

@@ -166,6 +166,19 @@ def not_yours(name: str) -> Page:
     )
 
 
+def other_user() -> Page:
+    """A request of another user of this machine; it learns of no route."""
+    return Page(
+        403,
+        "This proxy serves its own user alone",
+        (
+            "Another user of this machine has started it.",
+            "portweave proxy start starts your own; it prints where that listens.",
+            "portweave proxy start --any-user starts one that serves all users.",
+        ),
+    )
+
+
 def not_up(name: str, port: int, state: str, service: str = "") -> Page:
     """A host whose service does not answer; `service` as its stack calls it."""
     more = (f"portweave why {service} tells more.",) if service else ()

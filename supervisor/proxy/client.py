@@ -86,7 +86,11 @@ class Hall(Protocol):
     def leave(self, client: Guest) -> None:
         """A client has gone."""
 
-    def new_streams(self) -> StreamGuest | None:
+    def is_stranger(self, transport: asyncio.BaseTransport) -> bool:
+        """Whether a connection comes from another user, whom the proxy does not serve."""
+        ...
+
+    def new_streams(self, *, is_stranger: bool) -> StreamGuest | None:
         """A client that turns out to speak HTTP/2; None where the library for it is missing."""
         ...
 
@@ -94,8 +98,14 @@ class Hall(Protocol):
 class Client(Express):
     """One connection of a client.
 
+    Args:
+        hall: Where clients are known.
+        is_stranger: Whether it is of another user, whom the proxy does not serve; None where that
+            is still to be asked.
+
     Attributes:
         since_s: When it last began to be idle, a head, or a farewell.
+        is_stranger: As given, or as the kernel has told.
     """
 
     __slots__ = (
@@ -104,6 +114,7 @@ class Client(Express):
         "_exchange",
         "_first",
         "_hall",
+        "_is_asked",
         "_is_full",
         "_is_own",
         "_origin",
@@ -112,12 +123,15 @@ class Client(Express):
         "_requests",
         "_rest",
         "_waiting",
+        "is_stranger",
         "since_s",
     )
 
-    def __init__(self, hall: Hall) -> None:
+    def __init__(self, hall: Hall, *, is_stranger: bool | None = None) -> None:
         super().__init__()
         self._hall = hall
+        self._is_asked = is_stranger is not None
+        self.is_stranger = bool(is_stranger)
         self._desk = hall.desk
         self._requests = hall.requests
         self.since_s = 0.0
@@ -141,6 +155,9 @@ class Client(Express):
         """Begin: it is connected."""
         super().connection_made(transport)
         self.since_s = time.monotonic()
+        if not self._is_asked:
+            # Now: a client that has gone later on has no owner.
+            self.is_stranger = self._hall.is_stranger(transport)
         self._hall.enter(self)
 
     @property
@@ -225,7 +242,7 @@ class Client(Express):
 
     def _speak_streams(self, data: bytes) -> None:
         """Have the connection speak HTTP/2: RFC 9113, section 3.3."""
-        streams = self._hall.new_streams()
+        streams = self._hall.new_streams(is_stranger=self.is_stranger)
         if streams is None:
             self.write(goaway(NO_HTTP_2))
             self.close()

@@ -28,6 +28,7 @@ def words(
     state_dir: str | None = None,
     wildcard: bool = False,
     tls: bool = False,
+    any_user: bool = False,
     for_stacks: bool = False,
     linger: str | None = None,
 ) -> list[str]:
@@ -38,6 +39,7 @@ def words(
         state_dir: The folder, where it is not the user's own.
         wildcard: As on the command line.
         tls: Whether it speaks HTTPS.
+        any_user: Whether it serves other users of this machine, too.
         for_stacks: Whether it ends when the last stack has been gone for a while.
         linger: For how long, as on the command line.
     """
@@ -46,6 +48,7 @@ def words(
     found += ["--state-dir", os.path.abspath(state_dir)] if state_dir is not None else []
     found += ["--wildcard"] if wildcard else []
     found += ["--tls"] if tls else []
+    found += ["--any-user"] if any_user else []
     found += ["--for-stacks"] if for_stacks else []
     found += ["--linger", linger] if linger else []
     return found

@@ -33,11 +33,13 @@ class Door:
     Args:
         hall: Where they are known.
         context: For those that speak TLS.
+        common: For those of other users: by a certificate they would learn of a name.
     """
 
-    def __init__(self, hall: "Hall", context: "ssl.SSLContext") -> None:
+    def __init__(self, hall: "Hall", context: "ssl.SSLContext", common: "ssl.SSLContext") -> None:
         self.hall = hall
         self.context = context
+        self.common = common
         self._secure: set[Handshake] = set()
 
     def greet(self) -> "Greeter":
@@ -67,12 +69,13 @@ class Door:
 class Greeter(asyncio.BufferedProtocol):
     """A connection that has not said anything yet."""
 
-    __slots__ = ("_buffer", "_door", "_since_s", "_transport")
+    __slots__ = ("_buffer", "_door", "_is_stranger", "_since_s", "_transport")
 
     def __init__(self, door: Door) -> None:
         self._buffer = shared_buffer()
         self._door = door
         self._since_s = 0.0
+        self._is_stranger = False
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -80,6 +83,7 @@ class Greeter(asyncio.BufferedProtocol):
         # Not all loops derive theirs from it.
         self._transport = cast("asyncio.Transport", transport)
         self._since_s = time.monotonic()
+        self._is_stranger = self._door.hall.is_stranger(transport)
         self._door.hall.enter(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -93,12 +97,12 @@ class Greeter(asyncio.BufferedProtocol):
             return
         self._door.hall.leave(self)
         if self._buffer[0] != _HANDSHAKE:
-            client = Client(self._door.hall)
+            client = Client(self._door.hall, is_stranger=self._is_stranger)
             transport.set_protocol(client)
             client.connection_made(transport)
             client.buffer_updated(nbytes)
             return
-        handshake = Handshake(self._door)
+        handshake = Handshake(self._door, is_stranger=self._is_stranger)
         if not self._door.add(handshake):
             transport.abort()
             return
@@ -142,12 +146,12 @@ class Handshake(SSLProtocol):
 
     max_size = 1 << 14
 
-    def __init__(self, door: Door) -> None:
-        self._chooser = _Chooser(door.hall)
+    def __init__(self, door: Door, *, is_stranger: bool) -> None:
+        self._chooser = _Chooser(door.hall, is_stranger=is_stranger)
         super().__init__(
             asyncio.get_running_loop(),
             self._chooser,
-            door.context,
+            door.common if is_stranger else door.context,
             None,  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
             server_side=True,
             ssl_handshake_timeout=HANDSHAKE_S,
@@ -198,8 +202,9 @@ class Handshake(SSLProtocol):
 class _Chooser(asyncio.Protocol):
     """Has a connection that TLS is ready on speak what was agreed."""
 
-    def __init__(self, hall: "Hall") -> None:
+    def __init__(self, hall: "Hall", *, is_stranger: bool) -> None:
         self._hall = hall
+        self._is_stranger = is_stranger
         self.chosen: Client | Streams | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -207,6 +212,7 @@ class _Chooser(asyncio.Protocol):
         transport = cast("asyncio.Transport", transport)
         connection: ssl.SSLObject = transport.get_extra_info("ssl_object")
         is_second = connection.selected_alpn_protocol() == "h2"
-        self.chosen = chosen = Streams(self._hall) if is_second else Client(self._hall)
+        kind = Streams if is_second else Client
+        self.chosen = chosen = kind(self._hall, is_stranger=self._is_stranger)
         transport.set_protocol(chosen)
         chosen.connection_made(transport)

@@ -107,6 +107,11 @@ class Customer(Protocol):
         """Whether it is of this user."""
         ...
 
+    @property
+    def is_stranger(self) -> bool:
+        """Whether it is of another user, whom the proxy does not serve."""
+        ...
+
     def write(self, data: bytes) -> None:
         """Send to it."""
 
@@ -256,6 +261,9 @@ class Exchange:
         request = self.request
         if isinstance(request, Refusal):
             self._say(pages.refused(request.status, request.why), keep_alive=False)
+            return
+        if self._client.is_stranger:
+            self._say(pages.other_user(), keep_alive=False)
             return
         if request.hops > MOST_HOPS:
             self._say(pages.loop(request.name, request.hops - 1))

@@ -56,6 +56,7 @@ class Identities:
 
     Attributes:
         context: What connections begin with.
+        common: The same with the common certificate for every name.
         is_ours: Tells whether a name is one to make a certificate for.
 
     Raises:
@@ -72,6 +73,7 @@ class Identities:
         self.is_ours: Callable[[str], bool] = lambda _name: False
         self.context = self._make(COMMON, self._authority).context
         self.context.sni_callback = self._choose
+        self.common = self._make(COMMON, self._authority).context
         self._tell_services()
 
     def __len__(self) -> int:

@@ -34,6 +34,7 @@ def serve(
     *,
     wildcard: bool,
     tls: bool,
+    any_user: bool,
     stacks: str,
     linger_s: float | None,
     say: Callable[[int], object],
@@ -45,6 +46,7 @@ def serve(
         port: Where to listen; None for 1355, or the next one that is free.
         wildcard: Whether a host without a route is for that of its longest parent.
         tls: Whether it speaks HTTPS.
+        any_user: Whether other users of this machine are served, too.
         stacks: Where the records of stacks lie.
         linger_s: How long after the last stack it is to end; None for never.
         say: Called with the port when it listens.
@@ -63,7 +65,7 @@ def serve(
         post.close()
         raise
     while True:
-        house = _House(store, post, stacks, identities, wildcard=wildcard)
+        house = _House(store, post, stacks, identities, wildcard=wildcard, any_user=any_user)
         try:
             with asyncio.Runner(loop_factory=QuickLoop) as runner:
                 was_asked = runner.run(house.serve(port, linger_s, say))
@@ -100,13 +102,18 @@ class _House:
         identities: "Identities | None",
         *,
         wildcard: bool,
+        any_user: bool,
     ) -> None:
         self._post = post
         self._is_secure = identities is not None
         self._stacks = stacks
         self._table = table = Table(store)
         self._server = ProxyServer(
-            table.routes, wildcard=wildcard, advice=Stacks(table, stacks), identities=identities
+            table.routes,
+            wildcard=wildcard,
+            advice=Stacks(table, stacks),
+            identities=identities,
+            any_user=any_user,
         )
 
     async def serve(
@@ -123,7 +130,7 @@ class _House:
         for number in ending:
             loop.add_signal_handler(number, over.set)
         found = await listen(self._server, candidate_ports(port))
-        self._post.sign(found, secure=self._is_secure)
+        self._post.sign(found, secure=self._is_secure, any_user=self._server.serves_all)
         say(found)
         # What is there now stays: to look through it again and again would cost every request.
         gc.collect()

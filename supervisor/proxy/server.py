@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Self
 
 from portweave.errors import ProxyPortError
+from portweave.supervisor import peer
 from portweave.supervisor.core import pages
 from portweave.supervisor.core.headcache import HeadCache
 from portweave.supervisor.core.heads import Request
@@ -80,11 +81,13 @@ class ProxyServer:
         on_error: Takes a line about each service that did not answer properly, and where
             `get_routes` has raised: then the routes of before hold.
         identities: The certificates of one that speaks HTTPS; None for plain HTTP.
+        any_user: Whether other users of this machine are served, too; those of root's are.
 
     Attributes:
         pool: Connections to services.
         requests: Heads that came lately.
         is_draining: Whether it is being closed.
+        serves_all: Whether all users of this machine are served.
         ports: Those that it listens on.
     """
 
@@ -98,7 +101,9 @@ class ProxyServer:
         advice: Advice | None = None,
         on_error: Callable[[str], object] | None = None,
         identities: "Identities | None" = None,
+        any_user: bool = False,
     ) -> None:
+        self.serves_all = any_user or os.getuid() == 0
         self.pool = Pool()
         self.requests: HeadCache[tuple[bytes, bytes], Request] = HeadCache()
         self.is_draining = False
@@ -118,7 +123,7 @@ class ProxyServer:
             from portweave.supervisor.proxy import door
 
             identities.is_ours = self._is_ours
-            self._door = door.Door(self, identities.context)
+            self._door = door.Door(self, identities.context, identities.common)
         self._servers: list[asyncio.Server] = []
         self._clients: set[Guest] = set()
         self._work: set[asyncio.Task[None]] = set()
@@ -233,7 +238,15 @@ class ProxyServer:
         if self._nobody is not None and not self._clients:
             self._nobody.set()
 
-    def new_streams(self) -> "StreamGuest | None":
+    def is_stranger(self, transport: asyncio.BaseTransport) -> bool:
+        """Whether a connection comes from another user, whom the proxy does not serve."""
+        if self.serves_all:
+            return False
+        client, server = map(transport.get_extra_info, ("peername", "sockname"))
+        # Without a name it has ended by now.
+        return bool(client and server) and peer.is_stranger(client, server)
+
+    def new_streams(self, *, is_stranger: bool) -> "StreamGuest | None":
         """A client that turns out to speak HTTP/2; None where the library for it is missing."""
         try:
             # Only here: most proxies never need it.
@@ -242,7 +255,7 @@ class ProxyServer:
             if self._on_error is not None:
                 self._on_error(NO_HTTP_2)
             return None
-        return Streams(self)
+        return Streams(self, is_stranger=is_stranger)
 
     def _sweep(self) -> None:
         """End what waits for too long; nothing wakes up where nobody is connected."""

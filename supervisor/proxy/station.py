@@ -2,7 +2,7 @@
 
 A proxy holds a lock on `proxy.lock` for as long as it lives. `proxy.pid`, `proxy.port` and
 `proxy.tls`, which is there where it speaks HTTPS, are those that portless has; `proxy.owner` says
-when that process began, and that it is ours.
+when that process began, and that it is ours. `proxy.any-user` is there where it serves all users.
 """
 
 import fcntl
@@ -27,6 +27,7 @@ _PORTS_TRIED = 100
 _LOCK = "proxy.lock"
 _OWNER = "proxy.owner"
 _TLS = "proxy.tls"
+_ANY_USER = "proxy.any-user"
 # Other users may ask where the proxy is.
 _MODE = 0o644
 _YES = frozenset({"1", "true", "yes", "on"})
@@ -58,6 +59,11 @@ def wanted_port(environ: "Mapping[str, str]") -> int | None:
     if not is_number or not 0 < int(text) <= _LARGEST_PORT:
         raise UsageError(f"PORTWEAVE_PROXY_PORT takes 1 to {_LARGEST_PORT}, received {text!r}")
     return int(text)
+
+
+def wants_any_user(environ: "Mapping[str, str]") -> bool:
+    """Whether the proxy is to serve other users: by `PORTWEAVE_PROXY_ANY_USER=1`."""
+    return environ.get("PORTWEAVE_PROXY_ANY_USER", "").lower() in _YES
 
 
 def url_to_be(hostname: str, environ: "Mapping[str, str]") -> str:
@@ -110,11 +116,15 @@ class Running:
         port: Where it listens.
         scheme: What it speaks: `http` or `https`.
         is_ours: Whether it is one of portweave's.
+        any_user: Whether it serves other users of this machine, too.
     """
 
-    __slots__ = ("is_ours", "pid", "port", "scheme")
+    __slots__ = ("any_user", "is_ours", "pid", "port", "scheme")
 
-    def __init__(self, pid: int, port: int, scheme: str, *, is_ours: bool) -> None:
+    def __init__(
+        self, pid: int, port: int, scheme: str, *, is_ours: bool, any_user: bool = False
+    ) -> None:
+        self.any_user = any_user
         self.scheme = scheme
         self.pid = pid
         self.port = port
@@ -135,9 +145,12 @@ def find_proxy(store: RouteStore) -> Running | None:
     pid, port = _number(store.pid_path), _number(store.port_file_path)
     if not pid or not port or started_at(pid) is None:
         return None
-    marker = f"{os.path.dirname(store.pid_path)}/{_TLS}"
-    scheme = "https" if os.path.exists(marker) else "http"
-    return Running(pid, port, scheme, is_ours=store.has_our_proxy(pid))
+    folder = os.path.dirname(store.pid_path)
+    scheme = "https" if os.path.exists(f"{folder}/{_TLS}") else "http"
+    is_ours = store.has_our_proxy(pid)
+    # Portless asks nobody who it is.
+    any_user = not is_ours or os.path.exists(f"{folder}/{_ANY_USER}")
+    return Running(pid, port, scheme, is_ours=is_ours, any_user=any_user)
 
 
 def signed_pid(store: RouteStore) -> int:
@@ -204,6 +217,7 @@ class Post:
         self._store = store
         folder = os.path.dirname(store.pid_path)
         self._owner, self._tls = f"{folder}/{_OWNER}", f"{folder}/{_TLS}"
+        self._any_user = f"{folder}/{_ANY_USER}"
         self._lock = os.open(_lock_path(store), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         other: int | None = None
         try:
@@ -222,21 +236,23 @@ class Post:
             os.close(self._lock)
             raise ProxyRunningError(store.dir, other)
 
-    def sign(self, port: int, *, secure: bool = False) -> None:
+    def sign(self, port: int, *, secure: bool = False, any_user: bool = False) -> None:
         """Tell others who and where we are.
 
         Args:
             port: Where we listen.
             secure: Whether we speak HTTPS.
+            any_user: Whether we serve other users of this machine, too.
 
         Raises:
             OSError: It cannot be written.
         """
         pid = os.getpid()
-        if secure:
-            replace(self._tls, b"1", _MODE)
-        elif os.path.lexists(self._tls):
-            os.unlink(self._tls)
+        for path, is_so in ((self._tls, secure), (self._any_user, any_user)):
+            if is_so:
+                replace(path, b"1", _MODE)
+            elif os.path.lexists(path):
+                os.unlink(path)
         replace(self._owner, f"{pid} {started_at(pid)}\n".encode(), _MODE)
         replace(self._store.port_file_path, str(port).encode(), _MODE)
         # The last one: who finds it finds the others.
@@ -245,7 +261,8 @@ class Post:
     def close(self) -> None:
         """Give it up; what another one has signed since is left alone."""
         if _number(self._store.pid_path) == os.getpid():
-            for path in (self._store.pid_path, self._store.port_file_path, self._owner, self._tls):
+            signed = (self._store.pid_path, self._store.port_file_path, self._owner)
+            for path in (*signed, self._tls, self._any_user):
                 try:
                     os.unlink(path)
                 except OSError:

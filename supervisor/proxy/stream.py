@@ -33,6 +33,11 @@ class Connection(Protocol):
         ...
 
     @property
+    def is_stranger(self) -> bool:
+        """Whether it is of another user, whom the proxy does not serve."""
+        ...
+
+    @property
     def desk(self) -> "Desk":
         """Where requests find their service."""
         ...
@@ -107,6 +112,11 @@ class Stream:
     def is_own(self) -> bool:
         """Whether it is of this user."""
         return self._connection.is_own
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether it is of another user, whom the proxy does not serve."""
+        return self._connection.is_stranger
 
     # What the connection calls.
 

@@ -63,12 +63,18 @@ CONTROLS = (1000, 100.0)
 class Streams(StreamGuest):
     """One connection of a client that speaks HTTP/2.
 
+    Args:
+        hall: Where clients are known.
+        is_stranger: Whether it is of another user, whom the proxy does not serve.
+
     Attributes:
         since_s: When it last began to be idle.
+        is_stranger: As given.
     """
 
-    def __init__(self, hall: "Hall") -> None:
+    def __init__(self, hall: "Hall", *, is_stranger: bool = False) -> None:
         self.since_s = 0.0
+        self.is_stranger = is_stranger
         self._buffer = shared_buffer()
         self._hall = hall
         self._transport: asyncio.Transport | None = None

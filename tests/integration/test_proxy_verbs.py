@@ -16,8 +16,11 @@ from unittest.mock import Mock
 import psutil
 import pytest
 
+from portweave.errors import ProxyAccessError
 from portweave.routes import RouteStore
 from portweave.supervisor.proxy import start as starting
+from portweave.supervisor.proxy.station import Post, open_store
+from portweave.webnames import proxy_words
 from tests.proxies import Caller, Service, plain
 
 if TYPE_CHECKING:
@@ -390,3 +393,43 @@ def test_it_goes_on_when_it_has_run_out_of_descriptors(proxy: Runner, folder: Pa
     assert proxy.stop() == 0
     # It is told of, but not a thousand times a second.
     assert process.stderr.read().count("Too many open files") < 100
+
+
+def test_a_proxy_for_its_user_alone_is_not_taken_for_one_for_all(
+    proxy: Runner, cli: "Cli", folder: Path, tmp_path: Path
+) -> None:
+    proxy("--port", "0", "--any-user")
+    of_folder = ("--state-dir", folder)
+    assert cli("proxy", "start", "--any-user", *of_folder, cwd=tmp_path).returncode == 0
+    status = json.loads(cli("proxy", "status", "--json", *of_folder, cwd=tmp_path).stdout)
+    assert status["anyUser"] is True
+    # As one that another user than root has started without it.
+    (folder / "proxy.any-user").unlink()
+    status = json.loads(cli("proxy", "status", "--json", *of_folder, cwd=tmp_path).stdout)
+    assert status["anyUser"] is False
+    for env in ({}, {"PORTWEAVE_PROXY_ANY_USER": "1"}):
+        flags = () if env else ("--any-user",)
+        done = cli("proxy", "start", *flags, *of_folder, cwd=tmp_path, env=env)
+        assert done.returncode == 1
+        assert ProxyAccessError.code in done.stderr
+    assert proxy.stop() == 0
+    assert not (folder / "proxy.any-user").exists()
+
+
+def test_the_proxy_of_stacks_serves_all_users_where_that_is_wished(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ = {"XDG_STATE_HOME": str(tmp_path), "PORTWEAVE_PROXY_ANY_USER": "1"}
+    assert "--any-user" in proxy_words(environ)
+    assert "--any-user" not in proxy_words({"XDG_STATE_HOME": str(tmp_path)})
+    store = open_store(None, environ)
+    post = Post(store)
+    try:
+        post.sign(1355)
+        assert proxy_words(environ) == []
+        assert "proxy start --any-user" in capsys.readouterr().err
+        post.sign(1355, any_user=True)
+        assert proxy_words(environ) == []
+        assert capsys.readouterr().err == ""
+    finally:
+        post.close()

@@ -77,7 +77,10 @@ class Hall:
     def leave(self, client: Guest) -> None:
         self.guests.discard(client)
 
-    def new_streams(self) -> None:
+    def is_stranger(self, transport: object) -> bool:
+        return False
+
+    def new_streams(self, *, is_stranger: bool) -> None:
         return None
 
     def find(self, request: Request) -> Target | None:
