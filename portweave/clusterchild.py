@@ -57,16 +57,17 @@ async def _serve(beginning: dict[str, Any]) -> None:
         # Own variables win, whatever was written first.
         connection.options = {**connection.options, **beginning["own"]}
         work = find_setup(beginning, connection.options["module_root"])(connection)
+        running: asyncio.Future[Any] | None = None
         if not connection.only_asks:
             if inspect.isawaitable(work):
                 await work
             connection.ready()
         elif inspect.isawaitable(work):
             # It asks for as long as it likes: it is there as soon as it has begun.
-            work = asyncio.ensure_future(work)
+            running = asyncio.ensure_future(work)
             await asyncio.sleep(0)
         _notify_ready()
-        await _stay(connection, work if isinstance(work, asyncio.Future) else None)
+        await _stay(connection, running)
 
 
 async def _stay(connection: Connection, work: "asyncio.Future[Any] | None") -> None:

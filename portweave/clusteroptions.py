@@ -88,7 +88,9 @@ def _policy(said: object) -> RestartPolicy:
         return RestartPolicy(When.ALWAYS, _RESTARTS)
     if said is False:
         return RestartPolicy(When.NO, None)
-    policy = cast("Mapping[str, object]", said) if isinstance(said, Mapping) else {}
+    policy: Mapping[str, object] = {}
+    if isinstance(said, Mapping):
+        policy = cast("Mapping[str, object]", said)
     if not policy or not set(policy) <= set(_POLICY):
         raise ConfigError(
             f"respawn is True, False or a policy, not {said!r}",

@@ -334,8 +334,8 @@ class HubConnection(Express):
         self._hub.carry_out(self._calls.half_closed(self._peer, self._clock()))
         if self._peer.asks and self.transport is not None:
             # Nothing more is read from it, so its end is not noticed otherwise.
-            self._watched = self.transport.get_extra_info("socket").fileno()
-            self._hub.hangups.watch(self._watched, self.abort)
+            self._watched = descriptor = self.transport.get_extra_info("socket").fileno()
+            self._hub.hangups.watch(descriptor, self.abort)
         return True
 
     def lost(self, error: Exception | None) -> None:

@@ -228,8 +228,8 @@ class Connection(asyncio.Protocol):
             self._take_line(line)
         if self._requests and self._transport is not None:
             # Nothing more is read from it, so its end is not noticed otherwise.
-            self._watched = self._transport.get_extra_info("socket").fileno()
-            self._hangups.watch(self._watched, self._transport.abort)
+            self._watched = descriptor = self._transport.get_extra_info("socket").fileno()
+            self._hangups.watch(descriptor, self._transport.abort)
         return bool(self._requests)
 
     def data_received(self, data: bytes) -> None:

@@ -233,6 +233,6 @@ def _params(load: tuple[object, ...]) -> bytes:
         if not any(map(callable, load)):
             raise
         raise NotSerializable(
-            "a request takes no callback: it returns the answer to who awaits it",
+            "a request takes no callback: await it for its answer",
             hint="value = await connection.request(path, …)",
         ) from None

@@ -4,7 +4,6 @@ The names of the original, `case sensitive routing`, stand for ours, `case_sensi
 """
 
 from collections.abc import Iterable, Mapping
-from math import inf
 from typing import Any, cast
 
 from portweave.calls.address import is_name
@@ -23,6 +22,8 @@ _SPELLINGS = {
 TIMEOUT_S = 30.0
 CONCURRENCY = 64
 QUEUE = 1024
+# More is a mistake: some 30 years.
+MOST_S = 1e9
 _MISSING = object()
 
 
@@ -118,7 +119,7 @@ def check_seconds(found: object, name: str) -> float | None:
 
 def is_seconds(found: object) -> bool:
     """Whether a value is a number of seconds from 0 on."""
-    return isinstance(found, (int, float)) and not isinstance(found, bool) and 0 <= found < inf
+    return type(found) in (int, float) and 0 <= cast("float", found) <= MOST_S
 
 
 def check_flag(found: object, name: str, *, default: bool) -> bool:

@@ -84,8 +84,8 @@ class Next:
         if error is None or error == "route":
             return await self._walk.go(self._index)
         if isinstance(error, str):
-            error = ClusterError(error, type="Error")
-        if isinstance(error, Exception):
+            return await self._walk.go(self._index, ClusterError(error, type="Error"))
+        if isinstance(error, Exception):  # pyright: ignore[reportUnnecessaryIsInstance]
             return await self._walk.go(self._index, error)
         raise TypeError(f"next() takes an exception, not {error!r}")
 

@@ -30,7 +30,7 @@ BAD_VALUES: dict[str, list[Any]] = {
     "max_concurrency": [0, -1, "x", 1.5, True, float("inf")],
     "max_queue": [-1, "x", True, 0.5],
     "max_message": [0, 1023, "1 MiB"],
-    "timeout": ["5", -1, 0, float("nan"), float("inf"), True, [1]],
+    "timeout": ["5", -1, 0, 10**400, float("nan"), float("inf"), True, [1]],
     "case_sensitive_routing": ["no", 1],
     "exact": ["yes"],
     "respawn": [

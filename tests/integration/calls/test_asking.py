@@ -18,17 +18,21 @@ def test_processes_of_one_service_serve_beside_each_other(place: str) -> None:
         first, second = cluster.Connection("web"), cluster.Connection("web")
         async with join(path, first, "t"), join(path, second, "t"), cluster.connect(path) as a:
             assert await second.request("supervisor/x") is None
-            for number, one in enumerate((first, second)):
-                one.route("number", lambda req, number=number: number)
-                one.ready()
+            first.route("number", lambda req: 1)
+            second.route("number", lambda req: 2)
+            first.ready()
+            second.ready()
             found = [await a.request("web/number") for _ in range(4)]
-            assert sorted(found) == [0, 0, 1, 1]
+            assert sorted(found) == [1, 1, 2, 2]
 
     async def answer(call: SupervisorCall) -> list[object]:
         assert call.asker == "web"
         return []
 
-    play(place, scene, token_of=lambda name: "t", on_supervisor_call=answer)
+    def token_of(name: str) -> str:
+        return "t"
+
+    play(place, scene, token_of=token_of, on_supervisor_call=answer)
 
 
 def test_a_request_is_part_of_the_trace_that_it_is_given(place: str) -> None:

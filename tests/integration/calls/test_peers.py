@@ -8,6 +8,7 @@ import random
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 from portweave import cluster
 from portweave.supervisor.calls import Hub
@@ -187,7 +188,7 @@ def _slow_calls(b: cluster.Connection) -> tuple[asyncio.Semaphore, asyncio.Semap
     return began, cancelled
 
 
-_ASK = {"id": 1, "method": "b/never", "params": [], "meta": {"timeout_ms": None}}
+_ASK: dict[str, Any] = {"id": 1, "method": "b/never", "params": [], "meta": {"timeout_ms": None}}
 
 
 def test_the_handlers_of_an_asker_that_is_gone_are_cancelled(place: str) -> None:
