@@ -51,6 +51,25 @@ class PackageFiles:
         """The absolute path of a folder."""
         return os.path.normpath(os.path.join(self._base, folder))
 
+    def is_classic_yarn(self, folder: str) -> bool:
+        """Whether the yarn of a folder is version 1: nothing from there upwards tells of another.
+
+        Others have a `.yarnrc.yml`, or a `packageManager` in package.json (yarnpkg.com).
+        """
+        path = self.path(folder)
+        while True:
+            if os.path.exists(f"{path}/.yarnrc.yml"):
+                return False
+            try:
+                manager = str(_read(f"{path}/package.json").get("packageManager", ""))
+            except OSError:
+                manager = ""
+            if manager:
+                return not manager.startswith("yarn@") or manager.startswith("yarn@1.")
+            if path in ("/", "") or os.path.lexists(f"{path}/.git"):
+                return True
+            path = os.path.dirname(path)
+
     def script(self, folder: str, name: str) -> str | None:
         """The text of a script of the nearest package.json from a folder upwards."""
         path = self.path(folder)

@@ -216,8 +216,13 @@ class _Search:
         if not isinstance(found, Fitting) or not found.words:
             return found
         # npm and turbo read options up to `--`, the others pass all on that stands behind the
-        # script's name.
-        between = ("--",) if runner in ("npm", "turbo") and not has_dashes else ()
+        # script's name; but yarn 1 takes the first `--` away.
+        is_needed = runner in ("npm", "turbo") or (
+            runner == "yarn"
+            and found.words[0] == "--"
+            and self._packages.is_classic_yarn(call.folder or folder)
+        )
+        between = ("--",) if is_needed and not has_dashes else ()
         return Fitting(found.framework, between + found.words, found.env)
 
 

@@ -41,6 +41,10 @@ class Packages(Protocol):
         """The absolute path of a folder."""
         ...
 
+    def is_classic_yarn(self, folder: str) -> bool:
+        """Whether the yarn of a folder is version 1, which takes the first `--` away."""
+        ...
+
 
 class NoPackages:
     """Knows of none."""
@@ -58,6 +62,11 @@ class NoPackages:
     def path(self, folder: str) -> str:
         """As it is."""
         return folder
+
+    def is_classic_yarn(self, folder: str) -> bool:
+        """Yes, as nothing tells of another."""
+        del folder
+        return True
 
 
 NO_PACKAGES = NoPackages()

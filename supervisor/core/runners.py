@@ -82,31 +82,25 @@ def called(runner: str, words: list[str], folder: Folder) -> Call | None:
             return _turbo_call(words, folder)
         case "nx":
             return _nx_call(words, folder)
-        case "yarn" if words[:1] == ["workspace"]:
-            return _of_package(_call(words[2:], folder), words[1]) if len(words) > 2 else None
-        case "yarn" if words[:1] == ["workspaces"]:
-            behind = words[2:] if words[1:2] in (["run"], ["foreach"]) else []
-            call = _call(behind, folder)
-            return None if call is None else _changed(call, is_every=True)
+        case "yarn":
+            return _yarn_call(words, folder)
         case _:
             return _call(words, folder, is_pnpm=runner == "pnpm")
 
 
-def _of_package(call: Call | None, name: str) -> Call | None:
-    return None if call is None else _changed(call, packages=(*call.packages, name))
-
-
-def _changed(
-    call: Call, *, packages: tuple[str, ...] | None = None, is_every: bool | None = None
-) -> Call:
-    return Call(
-        call.script,
-        call.given,
-        call.folder,
-        call.packages if packages is None else packages,
-        call.is_every if is_every is None else is_every,
-        call.is_program,
-    )
+def _yarn_call(words: list[str], folder: Folder) -> Call | None:
+    """A call of yarn: `yarn workspace NAME SCRIPT`, `yarn workspaces run SCRIPT`, or as pnpm."""
+    words, options = _read_options(words, folder, is_all=False)
+    match words:
+        case ["workspace", name, *behind]:
+            named = _Options(options.folder, (name,))
+            return _call(behind, options.folder, before=named)
+        case ["workspaces", "run" | "foreach", *behind]:
+            return _call(behind, options.folder, before=_Options(options.folder, is_every=True))
+        case ["workspace" | "workspaces", *_]:
+            return None
+        case _:
+            return _call(words, options.folder, before=options)
 
 
 def _npm_call(words: list[str], folder: Folder) -> Call | None:
@@ -126,9 +120,11 @@ def _npm_call(words: list[str], folder: Folder) -> Call | None:
     return _made([*operands, *rest], options) if operands else None
 
 
-def _call(words: list[str], folder: Folder, *, is_pnpm: bool = False) -> Call | None:
+def _call(
+    words: list[str], folder: Folder, *, is_pnpm: bool = False, before: _Options | None = None
+) -> Call | None:
     # Those of pnpm, yarn and bun end where the script is named.
-    words, options = _read_options(words, folder, is_all=False)
+    words, options = _read_options(words, folder, is_all=False, before=before)
     is_program = False
     if words[:1] in (["run"], ["run-script"]):
         words, options = _read_options(words[1:], options.folder, is_all=False, before=options)

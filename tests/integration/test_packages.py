@@ -76,3 +76,21 @@ def test_a_file_that_says_nothing_makes_no_workspace(tmp_path: Path, name: str, 
     (tmp_path / name).write_text(text)
     assert not PackageFiles(str(tmp_path)).members("")
     assert PackageFiles(str(tmp_path)).script("", "dev") is None
+
+
+@pytest.mark.parametrize(
+    ("manager", "has_rc", "is_classic"),
+    [
+        ("", False, True),
+        ("yarn@1.22.22", False, True),
+        ("yarn@4.1.0", False, False),
+        ("", True, False),
+    ],
+)
+def test_the_version_of_yarn_is_told_by_files(
+    workspace: Path, manager: str, has_rc: bool, is_classic: bool
+) -> None:
+    package(workspace, name="root", **({"packageManager": manager} if manager else {}))
+    if has_rc:
+        (workspace / ".yarnrc.yml").touch()
+    assert PackageFiles(str(workspace)).is_classic_yarn("apps/web") is is_classic

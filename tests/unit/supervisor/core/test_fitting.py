@@ -43,6 +43,9 @@ class Files:
     def path(self, folder: str) -> str:
         return posixpath.normpath(posixpath.join("/ws", folder))
 
+    def is_classic_yarn(self, folder: str) -> bool:
+        return folder == ""
+
 
 WEB = Package(
     "@shop/web", "/ws/apps/web", {"dev": "vite", "start": "vite preview"}, frozenset({"ui"})
@@ -190,6 +193,9 @@ def test_other_commands_are_left_alone(command: str) -> None:
         ("npm exec -w web -- vite", VITE),
         ("yarn workspace @shop/web dev", VITE),
         ("yarn workspace admin run dev", NEXT),
+        ("yarn --silent workspace admin dev", NEXT),
+        ("yarn one", f"-- -- {VITE}"),
+        ("cd apps && yarn one", f"-- {VITE}"),
         ("yarn workspace web vite preview", VITE),
         ("yarn workspaces foreach -A run docs", "--port 7 --host 127.0.0.1"),
         ("bun --filter admin dev", NEXT),
@@ -207,7 +213,8 @@ def test_other_commands_are_left_alone(command: str) -> None:
     ],
 )
 def test_a_package_of_a_workspace_is_told_where_to_listen(command: str, words: str) -> None:
-    scripts = {"": {"one": "turbo dev --filter=web", "dev": "rails s"}}
+    one = {"one": "turbo dev --filter=web", "dev": "rails s"}
+    scripts = {"": one, "apps": one}
     found = fit(command, Files(WEB, ADMIN, UI, scripts=scripts))
     if not words:
         assert found is None
