@@ -279,7 +279,8 @@ def _kind(program: str) -> str:
 
 def _check_names(environ: Mapping[str, str]) -> list[Finding]:
     """Whether programs other than browsers find the names of routes; no resolver is asked."""
-    names = [route.hostname for route in RouteStore(routes_dir(environ)).load_routes()]
+    routes = RouteStore(routes_dir(environ)).load_routes()
+    names = [route.hostname for route in routes if "*" not in route.hostname]
     hosts, nsswitch = (read_bytes(f"/etc/{name}").decode("utf-8", "replace") for name in _RESOLVING)
     lost = unresolved(names, hosts, nsswitch)
     if not lost:

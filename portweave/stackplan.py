@@ -229,6 +229,7 @@ class _Maker:
             if port is None or why_no_link(service)
             else self._environments.url(service, number, port),
             hostname=self._hostname(service, number),
+            wildcard=service.wildcard,
             needs=self._needs(service),
             ready=self._ready(service, text, port, is_known=fitting is not None),
             restart=self._restart(service),

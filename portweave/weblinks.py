@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 def why_no_link(service: "Service") -> str | None:
     """Why a service with a port has no name in a URL by itself, in words; None where it has one.
 
-    A hostname that is written gives a name to any service; so does a framework that is written.
+    What is written gives a name to any service: a hostname, wildcard, or a framework.
 
     Args:
         service: The service.
     """
-    if isinstance(service.hostname, str) or isinstance(service.framework, str):
+    if isinstance(service.hostname, str) or isinstance(service.framework, str) or service.wildcard:
         return None
     program = None if service.command is None else known_server(service.command)
     if program is not None:

@@ -24,6 +24,7 @@ SERVICE = (
     "resources",
     "profiles",
     "hostname",
+    "wildcard",
     "tty",
 )
 READY = ("http", "tcp", "exec", "log", "notify", "interval", "timeout")

@@ -206,6 +206,10 @@ def _hostname(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
         issues.add(keys, "hostname must be a name or false")
 
 
+def _wildcard(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
+    draft.service.wildcard = boolean(value, keys, issues)
+
+
 def _tty(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
     if value == "auto":
         return
@@ -235,5 +239,6 @@ READERS: "tuple[tuple[str, Reader], ...]" = (
     ("resources", _reserved),
     ("profiles", _profiles),
     ("hostname", _hostname),
+    ("wildcard", _wildcard),
     ("tty", _tty),
 )

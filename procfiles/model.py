@@ -164,6 +164,7 @@ class Service:
         profiles: It is only started when one of these is asked for; empty for always.
         framework: True to recognise it, False not to, or its name.
         hostname: Name of its route; None for the service's name, False for none.
+        wildcard: Whether the names below that one are for it too.
         watch: Paths or globs whose change restarts it.
         tty: `auto`, `true` or `false`.
     """
@@ -190,6 +191,7 @@ class Service:
         "stop_signal",
         "tty",
         "watch",
+        "wildcard",
         "working_dir",
     )
 
@@ -216,6 +218,7 @@ class Service:
         profiles: tuple[str, ...] = (),
         framework: bool | str = True,
         hostname: str | bool | None = None,
+        wildcard: bool = False,
         watch: tuple[str, ...] = (),
         tty: str = "auto",
     ) -> None:
@@ -239,6 +242,7 @@ class Service:
         self.profiles = profiles
         self.framework = framework
         self.hostname = hostname
+        self.wildcard = wildcard
         self.watch = watch
         self.tty = tty
 

@@ -188,6 +188,10 @@ def _service() -> Schema:
             "The name of its route, its own by default; false: the service has no route.",
             {"anyOf": [{"const": False}, {"type": "string", "pattern": _HOSTNAME}]},
         ),
+        "wildcard": _said(
+            "The names below that of its route are for it too, as tenant.web.shop.localhost.",
+            {"type": "boolean"},
+        ),
         "watch": _said(
             "A change of these restarts it.",
             {"anyOf": [_FILLED, {"type": "array", "items": _FILLED}]},

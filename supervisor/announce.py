@@ -7,6 +7,7 @@ from functools import partial
 
 from portweave.supervisor.core.announced import NOTHING, Announced
 from portweave.supervisor.core.fleet import Fleet
+from portweave.supervisor.core.hosts import ANY
 from portweave.supervisor.core.plan import InstancePlan
 from portweave.supervisor.tasks import Within, in_thread
 from portweave.supervisor.work import Naming
@@ -54,11 +55,10 @@ class Announcer:
             return
         self._plans, self._dropped = fleet.plans, fleet.dropped
         wanted = {
-            plan.hostname: plan.port
+            hostname: plan.port
             for plan in fleet.plans.values()
-            if plan.hostname is not None
-            and plan.port is not None
-            and plan.name not in fleet.dropped
+            for hostname in _hostnames(plan)
+            if plan.port is not None and plan.name not in fleet.dropped
         }
         if wanted != self._wanted:
             self._wanted = wanted
@@ -141,6 +141,13 @@ class Announcer:
             if text not in self._told:
                 self._told.add(text)
                 self._say(text)
+
+
+def _hostnames(plan: InstancePlan) -> tuple[str, ...]:
+    """The hostnames of an instance's routes."""
+    if plan.hostname is None:
+        return ()
+    return (plan.hostname, f"{ANY}{plan.hostname}") if plan.wildcard else (plan.hostname,)
 
 
 def _register(routes: Mapping[str, int], naming: Naming, wake: int | None) -> Announced:

@@ -38,7 +38,10 @@ def run(args: Args) -> int:
         raise UsageError("--write and --remove are mutually exclusive")
     path = args.text("hosts_file") or _FILE
     names = [
-        route.hostname for route in open_store(args.text("state_dir"), os.environ).load_routes()
+        route.hostname
+        for route in open_store(args.text("state_dir"), os.environ).load_routes()
+        # A file of hosts knows no name for all below another one.
+        if "*" not in route.hostname
     ]
     if not (write or remove):
         print(block(names), end="")

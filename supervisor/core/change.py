@@ -8,7 +8,16 @@ from portweave.supervisor.core.value import value
 
 # They say what is done later on, so they hold at once without a new start.
 _HOT = frozenset(
-    {"hostname", "needs", "restart", "stop_signal", "stop_grace_s", "variables", "watch"}
+    {
+        "hostname",
+        "needs",
+        "restart",
+        "stop_signal",
+        "stop_grace_s",
+        "variables",
+        "watch",
+        "wildcard",
+    }
 )
 # Another way to write the same, or told by what it consists of.
 _SILENT = frozenset({"command", "full_name", "url"})

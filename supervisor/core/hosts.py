@@ -9,6 +9,8 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 LONGEST = 253 + 1 + 6
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=%")
 _HEX = frozenset("0123456789abcdef:.")
+# How the hostname of a route begins that is for all names below another one.
+ANY = "*."
 
 
 class Named(Protocol):
@@ -54,6 +56,8 @@ def normal(host: bytes) -> tuple[str, str] | None:
 class Directory(Generic[Route]):
     """Routes by the hosts that they are for.
 
+    A route `*.b.localhost` is for all names below `b.localhost` that have none of their own.
+
     Args:
         routes: The first one of a name counts.
         wildcard: Whether `a.b.localhost` is also for the route `b.localhost`; the longest counts.
@@ -64,13 +68,17 @@ class Directory(Generic[Route]):
         self._by_name: dict[str, Route] = {}
         for route in routes:
             self._by_name.setdefault(route.hostname.lower(), route)
+        self._looks_above = wildcard or any(name.startswith(ANY) for name in self._by_name)
 
     def find(self, name: str) -> Route | None:
         """The route of a host, whose name is from `normal`; None where there is none."""
         found = self._by_name.get(name)
-        while found is None and self._wildcard and name:
+        while found is None and self._looks_above and name:
             name = name.partition(".")[2]
-            found = self._by_name.get(name) if name else None
+            if name:
+                found = self._by_name.get(f"{ANY}{name}")
+                if found is None and self._wildcard:
+                    found = self._by_name.get(name)
         return found
 
 

@@ -100,6 +100,7 @@ class InstancePlan:
         url: Where it is reached, as it is told itself; None without a port, or where it does not
             speak HTTP.
         hostname: Name of its route; None where it has none.
+        wildcard: Whether the names below that one are for it too.
         needs: What has to be there first.
         ready: How it is known that it is up.
         restart: When it is started again.
@@ -121,6 +122,7 @@ class InstancePlan:
     port: int | None = None
     url: str | None = None
     hostname: str | None = None
+    wildcard: bool = False
     needs: tuple[Need, ...] = ()
     ready: ReadyPlan = ReadyPlan()
     restart: RestartPolicy = RestartPolicy(When.ON_FAILURE, 10)

@@ -13,7 +13,7 @@ from portweave.supervisor import peer
 from portweave.supervisor.core import pages
 from portweave.supervisor.core.headcache import HeadCache
 from portweave.supervisor.core.heads import Request
-from portweave.supervisor.core.hosts import Directory, is_our_concern
+from portweave.supervisor.core.hosts import ANY, Directory, is_our_concern
 from portweave.supervisor.core.value import value
 from portweave.supervisor.proxy.backend import Pool
 from portweave.supervisor.proxy.client import NO_HTTP_2, Client
@@ -300,7 +300,7 @@ class ProxyServer:
         is_secure = self._identities is not None
         if is_secure and request.proto != b"https" and self._is_ours(request.name):
             return pages.secured(request.host.decode("latin-1"), request.target, port)
-        hosts = [route.hostname for route in self._look()]
+        hosts = [r.hostname for r in self._look() if not r.hostname.startswith(ANY)]
         return pages.unknown(
             request.name,
             hosts,

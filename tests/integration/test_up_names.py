@@ -136,14 +136,16 @@ def test_names_follow_the_instances(web: Web, cli: "Cli", project: Path) -> None
             "web.shop.localhost",
         ]
         cli("scale", "web=1", cwd=project, env=web.env)
-        write(project, f"services: {{web: {{command: '{SERVE}'}}, api: {{command: '{SERVE}'}}}}")
+        many = f"{{command: '{SERVE}', wildcard: true}}"
+        write(project, f"services: {{web: {many}, api: {{command: '{SERVE}'}}}}")
         # The proxy has gone: whoever changes the stack sees to it that there is one.
         stop(web.store)
         done = cli("reload", cwd=project, env=web.env)
         assert "web restarts" not in done.stderr
         cli("wait", cwd=project)
-        assert web.names() == ["api.shop.localhost", "web.shop.localhost"]
-        assert web.get("api.shop.localhost")[0] == 200
+        assert web.names() == ["*.web.shop.localhost", "api.shop.localhost", "web.shop.localhost"]
+        for host, status in (("api", 200), ("a.web", 200), ("a.api", 404)):
+            assert web.get(f"{host}.shop.localhost")[0] == status
     finally:
         cli("down", cwd=project)
     assert web.names() == []

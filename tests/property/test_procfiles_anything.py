@@ -58,7 +58,17 @@ KEYS = st.sampled_from(
     [
         *("command", "workingDir", "working_dir", "environment", "envFile", "env_file", "restart"),
         *("dependsOn", "depends_on", "ready", "stopSignal", "stopGracePeriod", "scale", "port"),
-        *("envVar", "env_var", "group", "discoveryEnv", "oneshot", "profiles", "hostname", "tty"),
+        *(
+            "envVar",
+            "env_var",
+            "group",
+            "discoveryEnv",
+            "oneshot",
+            "profiles",
+            "hostname",
+            "wildcard",
+            "tty",
+        ),
         *("framework", "watch", "notify", "http", "tcp", "exec", "log", "interval", "timeout"),
         *("preferred", "path", "required", "x-note", "scope", "api", "web", "A", "services", ""),
     ]

@@ -252,6 +252,7 @@ services:
     profiles: [dev]
     framework: false
     hostname: false
+    wildcard: true
     tty: false
     envVar: THE_PORT
     group: backend
@@ -297,6 +298,7 @@ x-anything: {a: [1]}
     assert (service.restart.policy, service.restart.limit) == ("on-failure", 3)
     assert (service.stop_signal, service.stop_grace_s, service.scale) == ("SIGINT", 0.0, 3)
     assert (service.profiles, service.framework, service.hostname) == (("dev",), False, False)
+    assert service.wildcard
     assert (service.tty, service.env_var, service.group) == ("false", "THE_PORT", "backend")
     assert db.environment == (("X", "a=b"), ("Y", None), ("Z", ""))
     assert db.restart is not None
@@ -413,6 +415,7 @@ x-anything: {a: [1]}
             'api.hostname: "-shop" cannot stand in a host name',
         ),
         ({"hostname": True}, "api.hostname: hostname must be a name or false"),
+        ({"wildcard": "web"}, f"api.wildcard: {EXPECTED} boolean, received string"),
         ({"tty": "yes"}, "api.tty: tty must be auto, true or false"),
         ({"scope": 1}, "api.scope: scope is reserved and does not exist yet"),
         ({"hooks": None}, "api.hooks: hooks is reserved and does not exist yet"),

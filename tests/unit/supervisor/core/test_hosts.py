@@ -48,6 +48,25 @@ def test_the_first_route_of_a_name_is_taken_in_any_case() -> None:
     assert Directory([RouteInfo("", 4)], wildcard=True).find("a.") is None
 
 
+def test_a_route_may_be_for_all_names_below_another_one() -> None:
+    names = (
+        "web.localhost",
+        "*.web.localhost",
+        "api.localhost",
+        "x.web.localhost",
+        "*.b.web.localhost",
+    )
+    web, below, _api, own, deeper = routes = [RouteInfo(name, n) for n, name in enumerate(names, 1)]
+    found = Directory(routes, wildcard=False)
+    assert found.find("web.localhost") is web
+    assert found.find("a.web.localhost") is below
+    assert found.find("a.x.web.localhost") is below
+    assert found.find("x.web.localhost") is own
+    assert found.find("a.b.web.localhost") is deeper
+    assert found.find("a.api.localhost") is None
+    assert Directory(routes, wildcard=True).find("a.api.localhost") is routes[2]
+
+
 @pytest.mark.parametrize(
     ("name", "ours"),
     [
