@@ -85,15 +85,16 @@ class Custody:
         # What has come before anybody was told.
         self.take()
 
-    def await_word(self, word: str, patience_s: float) -> None:
-        """Wait until a word is told, the other side has gone, or for some time."""
+    def await_word(self, word: str, patience_s: float) -> bool:
+        """Wait for a word, but not for ever; whether the other side is still there."""
         until_s = time.monotonic() + patience_s
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         self._told.discard(word)
         while word not in self._told and (left_s := until_s - time.monotonic()) > 0:
-            if not poll.poll(left_s * 1000) or not self.take():
-                return
+            if poll.poll(left_s * 1000) and not self.take():
+                return False
+        return True
 
     def take(self) -> bool:
         """Take what has been handed over; whether the other side is still there."""

@@ -25,7 +25,7 @@ import os
 import sys
 from _socket import socket as Socket  # noqa: N812
 
-from portweave.interrupts import drop_ends
+from portweave.interrupts import ENDING, drop_ends
 from portweave.supervisor.custody import HELD, Custody
 from portweave.supervisor.starter import Starter
 
@@ -228,6 +228,9 @@ def _wait_for(child: int, custody: Custody, own: "OwnChildren", watched: "Collec
             _stop(child, custody)
         elif number != signal.SIGCHLD:
             _signal(child, number)
+            if number in ENDING:
+                # What is stopped does not act on a signal until it goes on.
+                _signal(child, signal.SIGCONT)
         else:
             pid, status = os.waitpid(child, os.WNOHANG)
             if pid:
@@ -243,7 +246,9 @@ def _next_signal(watched: "Collection[int]") -> int:
 def _stop(child: int, custody: Custody) -> None:
     """Have the view held, and stop until SIGCONT; a group without a shell is not stopped."""
     _signal(child, signal.SIGTSTP)
-    custody.await_word(HELD, _HOLD_S)
+    if not custody.await_word(HELD, _HOLD_S):
+        # There is something to end.
+        return
     # A second one that has come meanwhile is not to stop us twice.
     if signal.SIGTSTP not in signal.sigpending():
         os.kill(os.getpid(), signal.SIGTSTP)
