@@ -64,10 +64,11 @@ def find_remains(
         if claim.pid in processes and processes[claim.pid].start == claim.start
     }
     if tag:
+        # The youngest first: those may soon be other ones.
         own |= {
-            seen.pid: seen
-            for seen in processes.values()
-            if seen.pid not in own and tag_of(seen.pid).startswith(f"{tag}.")
+            pid: processes[pid]
+            for pid in sorted(processes, key=lambda pid: -processes[pid].start)
+            if pid not in own and tag_of(pid).startswith(f"{tag}.")
         }
     own.pop(me, None)
     # Sessions and groups that were opened by one of its own: never ours, whatever a member joined.

@@ -21,6 +21,8 @@ TAG = "PORTWEAVE_INVOCATION"
 # Behind the tag of a service, of the commands that ask whether it is ready.
 PROBE = ".probe"
 _PR_SET_CHILD_SUBREAPER = 36
+# On a machine that starts processes all the time a listing is never the last one.
+_MOST_LISTINGS = 20
 _is_subreaper = False
 
 
@@ -84,10 +86,20 @@ def look_at(pid: int) -> Seen | None:
 
 
 def _snapshot_proc() -> dict[int, Seen]:
+    """All processes at the moment of the last listing.
+
+    What forks and ends between a listing and the reading has a new number in the next listing.
+    """
     seen: dict[int, Seen] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (process := look_at(int(name))):
-            seen[process.pid] = process
+    listed: set[str] = set()
+    for _ in range(_MOST_LISTINGS):
+        new = {name for name in os.listdir("/proc") if name.isdigit()} - listed
+        if not new:
+            break
+        listed |= new
+        for name in new:
+            if process := look_at(int(name)):
+                seen[process.pid] = process
     return seen
 
 

@@ -8,6 +8,7 @@ Flags, carried out in this order:
 
     die         end after 0.3 s
     ignore      ignore TERM, HUP and INT
+    subreaper   be handed what its descendants leave behind
     rename      take another name (comm)
     scrub       overwrite the memory where arguments and environment stand
     family      have three children
@@ -17,6 +18,9 @@ Flags, carried out in this order:
     child-port  have a child that listens on PORT
     pipe        leave a child that holds the output, and end
     wander      have a process that goes on in a child of its own, every 50 ms
+    hop         the same every 5 ms, and now and then in a session of its own
+    threadless  have a child in a session of its own whose main thread ends, and another one not
+    user        have a child in a session of its own that becomes another user, where it may
     port        listen on PORT
     closed      close all descriptors
     bear        on TERM, have a child that ignores TERM, then end
@@ -24,10 +28,13 @@ Flags, carried out in this order:
     stopped     stop (SIGSTOP)
 """
 
+import ctypes
+import itertools
 import os
 import signal
 import socket
 import sys
+import threading
 import time
 
 
@@ -62,6 +69,10 @@ class Nasty:
         """Do not end when asked."""
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
+
+    def be_subreaper(self) -> None:
+        """Take in those that lose their parents (prctl(2), PR_SET_CHILD_SUBREAPER)."""
+        libc().prctl(36, 1, 0, 0, 0)
 
     def be_rename(self) -> None:
         """Take the name of a thread of the kernel's."""
@@ -136,6 +147,34 @@ class Nasty:
             if self._fork():
                 os._exit(0)
 
+    def be_hop(self) -> None:
+        """Never be the same process for a moment, nor in one session for long."""
+        if self._fork():
+            return
+        for hop in itertools.count():
+            time.sleep(0.005)
+            if self._fork():
+                os._exit(0)
+            if hop % 3 == 0:
+                os.setsid()
+
+    def be_threadless(self) -> None:
+        """Have a child that is in state Z, and lives (pthread_exit(3))."""
+        if self._fork():
+            return
+        os.setsid()
+        threading.Thread(target=self._stay).start()
+        # The call that ends one thread, not the process (_exit(2)).
+        libc().syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
+
+    def be_user(self) -> None:
+        """Have a child that becomes another user, as a server does that root starts."""
+        if not self._fork():
+            os.setsid()
+            if os.getuid() == 0:
+                os.setuid(65534)
+            self._stay()
+
     def be_closed(self) -> None:
         """Hold nothing open."""
         os.closerange(0, 256)
@@ -194,9 +233,14 @@ class Nasty:
             time.sleep(1000)
 
 
+def libc() -> ctypes.CDLL:
+    """The functions of the C library."""
+    return ctypes.CDLL(None)
+
+
 ORDER = (
-    *("ignore", "rename", "scrub", "family", "apart", "daemon", "bare", "child-port", "pipe"),
-    *("wander", "port", "closed", "bear", "flood", "stopped"),
+    *("ignore", "subreaper", "rename", "scrub", "family", "apart", "daemon", "bare", "child-port"),
+    *("pipe", "wander", "hop", "threadless", "user", "port", "closed", "bear", "flood", "stopped"),
 )
 FLAGS = ("die", *ORDER)
 

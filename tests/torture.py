@@ -32,10 +32,12 @@ VICTIMS = (
     *("TERM to the guardian", "TERM to the supervisor", "INT to the group", "HUP to the group"),
     *("the terminal", "a frozen supervisor", "a frozen guardian", "a frozen service"),
     *("the guardian of a frozen supervisor", "the supervisor of a frozen guardian"),
+    *("the group", "some of ten up", "nothing of an empty stack", "half of an empty stack"),
 )
 CLIENTS = (("ps",), ("restart",), ("stop",), ("events",), ("logs", "-f"), ("wait",), ("reload",))
 # What carries neither mark nor parents can be told only once it has been noted.
-_TRACELESS = frozenset({"bare", "scrub"})
+_TRACELESS = frozenset({"bare", "scrub", "threadless", "user"})
+_RESTLESS = frozenset({"wander", "hop", "pipe", "die", "bear"})
 
 
 class Round:
@@ -56,17 +58,20 @@ class Round:
         self.mode = self._choose_mode()
         self.wait_s = chance.choice((chance.uniform(0, 0.4), chance.uniform(0, 2.5)))
         self.services = self._choose_services()
+        # One process for each core that does nothing but work.
+        self.busy = chance.random() < 0.5
         self.story: list[str] = []
         self.command: subprocess.Popen[bytes] | None = None
+        self.clients: list[subprocess.Popen[bytes]] = []
         self.own: list[psutil.Process] = []
         self._master = -1
 
     def _choose_mode(self) -> str:
-        if self.victim == "the client of up -d":
+        if self.victim in ("the client of up -d", "some of ten up"):
             return "detached"
         if self.victim == "the terminal":
             return "terminal"
-        if self.victim.endswith("to the group"):
+        if self.victim.endswith("the group"):
             return "foreground"
         return self.chance.choice(MODES)
 
@@ -77,18 +82,20 @@ class Round:
             if self.victim.startswith("both") and _TRACELESS.intersection(flags):
                 self.wait_s = max(self.wait_s, SETTLED_S)
                 # Nobody can follow what has no mark and never stays.
-                flags = [flag for flag in flags if flag not in ("wander", "pipe", "die", "bear")]
+                flags = [flag for flag in flags if flag not in _RESTLESS]
             services[f"s{number}"] = flags
         return services
 
     def __str__(self) -> str:
         services = "\n".join(f"  {name}: {' '.join(f)}" for name, f in self.services.items())
         story = "\n".join(self.story)
-        return f"{self.mode}, {self.wait_s:.3f} s, then {self.victim}\n{services}\n{story}"
+        cores = "busy cores" if self.busy else "idle cores"
+        return f"{self.mode}, {cores}, {self.wait_s:.3f} s, then {self.victim}\n{services}\n{story}"
 
     def run(self) -> None:
         """Start it, kill, and see what is left."""
         self._define()
+        workers = [self._work() for _ in range(os.cpu_count() or 1)] if self.busy else []
         try:
             self._start()
             time.sleep(self.wait_s)
@@ -97,7 +104,13 @@ class Round:
             self._see_nothing_left()
             self._see_state()
         finally:
+            for process in (*workers, *self.clients):
+                process.kill()
+                process.wait()
             self._end()
+
+    def _work(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-I", "-S", "-c", "while True: pass"])
 
     def _define(self) -> None:
         lines = ["services:"]
@@ -228,8 +241,38 @@ class Round:
                 self._freeze(supervisor, lambda: self._send(guardian, signal.SIGKILL))
             case "the supervisor of a frozen guardian":
                 self._freeze(guardian, lambda: self._send(supervisor, signal.SIGKILL))
+            case "the group":
+                assert self.command is not None
+                self.story.append("SIGKILL to the group")
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self.command.pid, signal.SIGKILL)
+            case "some of ten up":
+                self._start_more()
+                self._portweave("down")
+            case "nothing of an empty stack":
+                self._empty()
+                self._stop()
+            case "half of an empty stack":
+                self._empty()
+                self._send(self.chance.choice((supervisor, guardian)) or guardian, signal.SIGKILL)
             case other:
                 raise AssertionError(other)
+
+    def _start_more(self) -> None:
+        """Nine more, while the first may still be starting; some are killed."""
+        clients = [self._spawn_client("up", "-d", "--timeout", "5") for _ in range(9)]
+        self.clients += clients
+        time.sleep(self.chance.uniform(0, 0.4))
+        for client in self.chance.sample(clients, 3):
+            client.kill()
+        for client in clients:
+            client.wait(60)
+        self.story.append(f"nine up -d -> {[client.returncode for client in clients]}")
+
+    def _empty(self) -> None:
+        """Scale all services to none."""
+        self._await_record()
+        self._portweave("scale", *(f"{name}=0" for name in self.services), statuses=(0, 1))
 
     def _stop(self) -> None:
         """Stop it as a user does."""
@@ -266,8 +309,8 @@ class Round:
                 found.append(psutil.Process(pid))
         return found
 
-    def _cut_short(self, *words: str) -> None:
-        client = subprocess.Popen(
+    def _spawn_client(self, *words: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             [*self.cli.argv, *words],
             cwd=self.root,
             env=self.cli.env(),
@@ -275,6 +318,9 @@ class Round:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+    def _cut_short(self, *words: str) -> None:
+        client = self._spawn_client(*words)
         time.sleep(self.chance.uniform(0, 0.4))
         client.kill()
         client.wait()
@@ -396,7 +442,9 @@ def is_alive(pid: int, start: str) -> bool:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return False
-    return fields[0] not in (b"Z", b"X") and fields[19].decode() == start
+    # State Z with more than one thread is a process whose main thread alone has ended.
+    is_zombie = fields[0] in (b"Z", b"X") and int(fields[17]) < 2
+    return not is_zombie and fields[19].decode() == start
 
 
 def is_running(process: psutil.Process) -> bool:
