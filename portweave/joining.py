@@ -47,6 +47,8 @@ _PAUSE_S = 0.005
 # What is not ready in time is found out by the supervisor at the same moment: its verdict says why.
 _VERDICT_S = 1.0
 _MOST_HINTS = 3
+# Kinds of causes that more time may help against.
+_MAY_COME = ("none", "not ready", "unhealthy", "stopping", "not started")
 
 
 class Progress:
@@ -451,12 +453,17 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
     if vain:
         starting = [instance_of(row) for row in missing if row.get("verdict") == "pending"]
         raise NotReadyError(states, lines, starting, hints=_hints(vain))
-    failing = [row for row in missing if row.get("crashes")]
+    failing = [row for row in missing if row.get("crashes") or _kind(row) not in _MAY_COME]
     hints = _hints(failing)
     if failing:
         name = instance_of(failing[0])
-        hints = (*hints, f"portweave why {name} says more; it is started again until it gives up")
+        hints = (*hints, f"portweave why {name} says more")
     raise WaitTimeoutError(goal, states, timeout_s, lines if goal == "ready" else (), hints=hints)
+
+
+def _kind(row: "Mapping[str, object]") -> str:
+    cause = row.get("cause")
+    return str(cause.get("kind")) if is_object(cause) else "none"
 
 
 def _hints(rows: "Sequence[Mapping[str, object]]") -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from portweave.procfiles.model import Definitions, Service
 from portweave.scriptfile import beginning_of
 from portweave.supervisor.core.command import shell_argv
 from portweave.supervisor.core.fitting import Fitting, Several, fit
+from portweave.supervisor.core.fixed_port import FixedPort
 from portweave.supervisor.core.plan import (
     Condition,
     InstancePlan,
@@ -238,6 +239,7 @@ class _Maker:
             stop_signal=signal.Signals[service.stop_signal],
             stop_grace_s=service.stop_grace_s,
             watch=service.watch or ((service.working_dir,) if self._wishes.watch else ()),
+            fixed_ports=self._fixed_ports(service, text, port),
         )
 
     def _hostname(self, service: Service, number: int) -> str | None:
@@ -274,6 +276,16 @@ class _Maker:
         name = service.framework if isinstance(service.framework, str) else None
         secure = self._names is not None and self._names.scheme == "https"
         return fit(service.command, self._packages_of(service), name, secure=secure)
+
+    def _fixed_ports(self, service: Service, text: str, port: int | None) -> tuple[FixedPort, ...]:
+        """The ports that a service has as numbers, where its command does not read its own."""
+        if port is None:
+            return ()
+        from portweave.fixedports import fixed_ports_of, mentions_port
+
+        if mentions_port(service, text):
+            return ()
+        return fixed_ports_of(service, self._packages_of(service))
 
     def _packages_of(self, service: Service) -> PackageFiles:
         folder = service.working_dir

@@ -348,6 +348,7 @@ class Commands:
         plan = fleet.plans[name]
         lines = service.last_lines.lines()
         error = find_error(lines, plan.working_dir) if life.pid is not None else None
+        lines = [line for line in lines if line.strip()]
         printed = Output(error, tuple(lines[-LAST_LINES:]), self._host.log_trouble(name))
         pending = service.readiness.pending if service.readiness is not None else ""
         is_rested, now_s = name in fleet.rested, time.monotonic()

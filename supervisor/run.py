@@ -42,7 +42,7 @@ from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import Ends, end_all, find_below
 from portweave.supervisor.service import Relay, Service, Take
 from portweave.supervisor.strays import Strays
-from portweave.supervisor.tasks import Group, forever
+from portweave.supervisor.tasks import Group, forever, in_thread
 from portweave.supervisor.tribe import describe
 from portweave.supervisor.watch import Watcher
 from portweave.supervisor.work import Work
@@ -341,9 +341,7 @@ class Stack:
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._reap_soon)
         await asyncio.sleep(SETTLE_PAUSE_S)
         # Neither a start nor a restart waits for that.
-        from portweave.supervisor.core import diagnosis
-
-        diagnosis.prepare()
+        await in_thread(_prepare_diagnosis)
         gc.freeze()
         gc.enable()
         keep_blocks()
@@ -563,3 +561,10 @@ ENDED = (Phase.EXITED, Phase.FAILED)
 
 def _has_started(before: Fleet, after: Fleet) -> bool:
     return any(life.phase is Phase.STARTING for _, _, life in changes(before, after))
+
+
+def _prepare_diagnosis() -> None:
+    """Import what recognises errors: dozens of patterns, which take a while to compile."""
+    from portweave.supervisor.core import diagnosis
+
+    diagnosis.prepare()

@@ -449,9 +449,9 @@ class Service:
         from portweave.supervisor.port_use import port_uses
 
         own = () if plan.port is None else (plan.port,)
-        ports = (*ports_meant(end.lines, plan.command), *own)
+        ports = (*ports_meant(end.lines, plan.fixed_ports), *own)
         uses = port_uses(ports, plan.environment.get("PORTWEAVE_WORKTREE", ""))
-        return port_cause(uses, plan.port, plan.command, cause)
+        return port_cause(uses, plan.port, plan.fixed_ports, cause)
 
     async def _wait_for_exit(self, run: Run, process: Process) -> None:
         await wait_for_exit(process)

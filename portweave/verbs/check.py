@@ -5,7 +5,9 @@ import os
 
 from portweave.allocator.worktree import locate
 from portweave.args import Args, Option
+from portweave.asking import say
 from portweave.errors import UsageError
+from portweave.fixedports import warnings_of
 from portweave.procfiles.load import load, read_env_file
 from portweave.procfiles.model import Definitions, EnvFile, Ready, Service
 
@@ -13,7 +15,8 @@ OPTIONS: tuple[Option, ...] = ()
 USAGE = "[--json]"
 HELP = """
 Read the definition files and the files of variables, say what is wrong with them, and start
-nothing. With --json: all services with all that is known of them.
+nothing. With --json: all services with all that is known of them. A command that has a port as a
+number, which is the same in every worktree, is a warning, with the edit to make.
 """
 
 
@@ -26,10 +29,15 @@ def run(args: Args) -> int:
     cwd = os.getcwd()
     definitions, root = read(args, "check", cwd)
     _check_env_files(definitions, root)
+    warnings = warnings_of(definitions)
     if args.flag("json"):
-        print(json.dumps(_as_json(definitions), indent=2, ensure_ascii=False))
+        told = [{"service": name, "message": what, "hint": edit} for name, what, edit in warnings]
+        found = {**_as_json(definitions), "warnings": told}
+        print(json.dumps(found, indent=2, ensure_ascii=False))
     else:
-        print(_as_text(definitions, cwd))
+        for name, what, edit in warnings:
+            say(f"warning: {name}: {what}: {edit}")
+        print(_as_text(definitions, cwd, len(warnings)))
     return 0
 
 
@@ -55,10 +63,11 @@ def _check_env_files(definitions: Definitions, root: str) -> None:
         read_env_file(file.path, required=file.required)
 
 
-def _as_text(definitions: Definitions, cwd: str) -> str:
+def _as_text(definitions: Definitions, cwd: str, warnings: int) -> str:
     names = ", ".join(os.path.relpath(path, cwd) for path in definitions.paths)
     count = len(definitions.services)
-    lines = [f"{names}: {count} service{'s' if count != 1 else ''}, nothing wrong"]
+    found = f"{warnings} warning{'s' if warnings != 1 else ''}" if warnings else "nothing wrong"
+    lines = [f"{names}: {count} service{'s' if count != 1 else ''}, {found}"]
     for service in definitions.services:
         command = service.command
         if isinstance(command, tuple):

@@ -20,7 +20,7 @@ _HOT = frozenset(
     }
 )
 # Another way to write the same, or told by what it consists of.
-_SILENT = frozenset({"command", "full_name", "url"})
+_SILENT = frozenset({"command", "fixed_ports", "full_name", "url"})
 _NAMES = {
     "argv": "command",
     "working_dir": "workingDir",

@@ -3,6 +3,7 @@
 from portweave.supervisor.core.cause import Cause
 from portweave.supervisor.core.crash_loop import crashes, told_crashes
 from portweave.supervisor.core.exits import NOT_EXECUTABLE, NOT_FOUND
+from portweave.supervisor.core.fixed_port import edit_of
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import Life, Phase
 from portweave.supervisor.core.plan import InstancePlan
@@ -86,7 +87,7 @@ def explain(
         case Phase.EXITED:
             return _exited(plan, life, last)
         case Phase.STARTING | Phase.UNHEALTHY:
-            return _not_ready(life, last, pending, printed, now_s)
+            return _not_ready(plan, life, last, pending, printed, now_s)
         case Phase.STOPPING:
             return Cause("stopping", life.failure or "it is being stopped", lines=printed.lines)
         case Phase.BACKOFF if last is not None and crashes(life, now_s) > 1:
@@ -106,8 +107,7 @@ def _ready(
     if last is not None and (told := told_crashes(life, now_s)):
         return replace(last, text=f"{told}; for now it is ready again")
     if is_elsewhere(life.reason):
-        hint = "have it read PORT; `framework` names one that portweave can tell"
-        return Cause("wrong port", f"it was {life.reason}", hint)
+        return Cause("wrong port", f"it was {life.reason}", _elsewhere_hint(plan, life))
     if plan.port is not None and life.reason == NO_LISTENER:
         return Cause(
             "no listener",
@@ -139,13 +139,27 @@ def _exited(plan: InstancePlan, life: Life, last: Cause | None) -> Cause:
     return last if last.hint else replace(last, hint=again)
 
 
+def _elsewhere_hint(plan: InstancePlan, life: Life) -> str:
+    edit = edit_of(plan.fixed_ports, life.elsewhere)
+    return edit or "have it read PORT; `framework` names one that portweave can tell"
+
+
 def _not_ready(
-    life: Life, last: Cause | None, pending: str, printed: Output, now_s: float
+    plan: InstancePlan,
+    life: Life,
+    last: Cause | None,
+    pending: str,
+    printed: Output,
+    now_s: float,
 ) -> Cause:
     why = life.reason or pending
     if last is not None and (told := told_crashes(life, now_s)):
         text = f"{told}; it runs again" + (f", and is not ready: {why}" if why else "")
         return replace(last, text=text)
+    if life.elsewhere:
+        ports = ", ".join(map(str, life.elsewhere))
+        text = f"it was given port {plan.port}, and listens on {ports}"
+        return Cause("wrong port", text, _elsewhere_hint(plan, life), lines=printed.lines)
     kind = "not ready" if life.ready_s is None else "unhealthy"
     if (error := printed.error) is not None:
         text = f"{why or 'it is not ready yet'}; it has printed an error: {_told(error)}"

@@ -1,53 +1,8 @@
-"""Ports that a command, or a line of a program, has as numbers of its own.
+"""A port that a command, or a program, has as a number of its own."""
 
-Each worktree has ports of its own, in `PORT`. A number in a command is the same in all of them.
-"""
-
-import re
+from collections.abc import Collection, Iterable
 
 from portweave.supervisor.core.value import value
-
-_NUMBER = r"(?P<port>\d{2,5})(?![\d.])"
-_FIXED = tuple(
-    re.compile(text)
-    for text in (
-        (
-            r"(?<![\w-])(?:-p|-P|--(?:[\w.]+[-.])?port|--[a-z]+Port|-D[\w.]+\.port)"
-            rf"(?:=|\s+|(?<=-p)){_NUMBER}"
-        ),
-        (
-            r"(?<![\w-])(?:-b|-l|-a|-S|--bind|--listen|--addr|--address|--http|--host|--socket"
-            rf"|--[\w.-]+-address)(?:=|\s+)(?:\w+://)?[\w.*\[\]-]*:{_NUMBER}"
-        ),
-        rf"\bhttp\.server\s+{_NUMBER}",
-        rf"\brunserver\s+(?:[\w.\[\]]*:)?{_NUMBER}",
-        rf"\.listen\(\s*{_NUMBER}",
-        rf"(?:^|\s)PORT=['\"]?{_NUMBER}",
-    )
-)
-# They connect to a port, or mean something else by these options.
-_CLIENTS = re.compile(
-    r"(?:^|[\s;&|(/])(?:ssh|scp|sftp|psql|pg_isready|redis-cli|mysql|mysqladmin|mongosh|curl|wget|nc"
-    r"|telnet|wait-for-it(?:\.sh)?|wait-on|wait-port|mkdir|cargo|grep)(?=\s)"
-)
-# How programs read a variable, by the ending of their file.
-_READS = {
-    "js": "process.env.PORT",
-    "py": 'int(os.environ["PORT"])',
-    "rb": 'ENV["PORT"]',
-    "go": 'os.Getenv("PORT")',
-    "rs": 'std::env::var("PORT")',
-    "java": 'System.getenv("PORT")',
-    "php": 'getenv("PORT")',
-    "ex": 'System.get_env("PORT")',
-    "pl": "$ENV{PORT}",
-}
-_SAME = {
-    **dict.fromkeys(("mjs", "cjs", "ts", "mts", "cts", "jsx", "tsx"), "js"),
-    "exs": "ex",
-    "kt": "java",
-    "pm": "pl",
-}
 
 
 @value
@@ -58,39 +13,15 @@ class FixedPort:
         port: The number.
         text: Where it stands, such as `-p 3000`.
         edit: What to write, in words.
+        listens: Whether it is certain that a server listens on it.
     """
 
     port: int
     text: str
     edit: str
+    listens: bool = True
 
 
-def fixed_ports(command: str) -> tuple[FixedPort, ...]:
-    """The ports that a command has as numbers, in their order."""
-    if _CLIENTS.search(command):
-        return ()
-    found: dict[int, FixedPort] = {}
-    for pattern in _FIXED:
-        for match in pattern.finditer(command):
-            text = match[0].strip()
-            is_variable = text.startswith("PORT=")
-            new = text[: text.rindex(match["port"])] + "$PORT"
-            edit = f"leave out `{text}`" if is_variable else f"write `{new}` for `{text}`"
-            found.setdefault(match.start(), FixedPort(int(match["port"]), text, edit))
-    return tuple(found[start] for start in sorted(found) if found[start].port < 65536)
-
-
-def fixed_in_program(path: str, text: str, port: int) -> str:
-    """Where a program has a port as a number, and the edit to make; empty where it has not.
-
-    Args:
-        path: Of its file, for the message.
-        text: Of the file.
-        port: The number.
-    """
-    ending = path.rpartition(".")[2].lower()
-    reads = _READS.get(_SAME.get(ending, ending), "the variable PORT")
-    for number, line in enumerate(text.splitlines(), 1):
-        if re.search(rf"(?<![\w.]){port}(?![\w.])", line):
-            return f"{path}:{number} has {port}: write {reads}"
-    return ""
+def edit_of(fixed: Iterable[FixedPort], ports: Collection[int]) -> str:
+    """The edit that takes away the first of these numbers that is written; empty for none."""
+    return next((one.edit for one in fixed if one.port in ports), "")

@@ -4,6 +4,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import field
 from enum import StrEnum
 
+from portweave.supervisor.core.fixed_port import FixedPort
 from portweave.supervisor.core.value import value
 
 
@@ -109,6 +110,7 @@ class InstancePlan:
         stop_signal: The signal that asks it to end.
         stop_grace_s: From that signal to SIGKILL.
         watch: Absolute paths and globs whose change restarts it.
+        fixed_ports: Ports that its command and scripts have as numbers.
     """
 
     name: str
@@ -131,6 +133,7 @@ class InstancePlan:
     stop_signal: int = 15
     stop_grace_s: float = 10.0
     watch: tuple[str, ...] = ()
+    fixed_ports: tuple[FixedPort, ...] = ()
 
 
 @value

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from portweave.supervisor.core.cause import Cause
-from portweave.supervisor.core.fixed_port import fixed_ports
+from portweave.supervisor.core.fixed_port import FixedPort, edit_of
 from portweave.supervisor.core.value import replace, value
 
 # Node, Python, Go, Ruby, Java, Rust, nginx, gunicorn, Spring, Flask, Docker, .NET, Erlang, Windows.
@@ -42,12 +42,12 @@ class PortUse:
     is_passing: bool = False
 
 
-def ports_meant(lines: Sequence[str], command: str) -> tuple[int, ...]:
+def ports_meant(lines: Sequence[str], fixed: Sequence[FixedPort]) -> tuple[int, ...]:
     """The ports that a message about a port in use may mean; none where nothing names one.
 
     Args:
         lines: Of the error.
-        command: What was run: it is looked through where the message has no number.
+        fixed: Ports that what was run has as numbers: meant where the message has none.
     """
     for number in range(len(lines) - 1, -1, -1):
         line = lines[number]
@@ -62,16 +62,18 @@ def ports_meant(lines: Sequence[str], command: str) -> tuple[int, ...]:
         # The line of the program that a trace shows: `app.listen(3000)`.
         if match := _NAMED[-1].search(line):
             return (int(match[1]),)
-    return tuple(fixed.port for fixed in fixed_ports(command))
+    return tuple(one.port for one in fixed if one.listens)
 
 
-def port_cause(uses: Sequence[PortUse], own: int | None, command: str, cause: Cause) -> Cause:
+def port_cause(
+    uses: Sequence[PortUse], own: int | None, fixed: Sequence[FixedPort], cause: Cause
+) -> Cause:
     """Why a service ended whose port was in use.
 
     Args:
         uses: The ports that its message may mean, and its own behind them.
         own: Its own port.
-        command: What was run.
+        fixed: Ports that what was run has as numbers.
         cause: What its message says, without what has the port.
     """
     place = cause.place
@@ -79,7 +81,7 @@ def port_cause(uses: Sequence[PortUse], own: int | None, command: str, cause: Ca
     held = next((use for use in uses if use.holder), None)
     if held is not None:
         text = f"port {held.port} is in use by {held.holder}{where}"
-        hint = _way_out(held, own, command, place)
+        hint = _way_out(held, own, fixed, place)
         return replace(cause, text=text, hint=hint, hopeless=True)
     passing = next((use for use in uses if use.is_passing), None)
     if passing is not None:
@@ -92,26 +94,25 @@ def port_cause(uses: Sequence[PortUse], own: int | None, command: str, cause: Ca
     meant = [use.port for use in uses if use.port != own]
     if meant:
         text = f"port {meant[0]} was in use; nothing listens on it now{where}"
-        return replace(cause, text=text, hint=_listen_on(own, command, meant[0], place))
+        return replace(cause, text=text, hint=_listen_on(own, fixed, meant[0], place))
     text = f"the port that it asks for was in use, and it does not say which{where}"
     if own is not None:
         text += f"; its own, {own}, is free"
-    return replace(cause, text=text, hint=_listen_on(own, command, None, place))
+    return replace(cause, text=text, hint=_listen_on(own, fixed, None, place))
 
 
-def _way_out(held: PortUse, own: int | None, command: str, place: str) -> str:
+def _way_out(held: PortUse, own: int | None, fixed: Sequence[FixedPort], place: str) -> str:
     if held.port != own:
-        return _listen_on(own, command, held.port, place)
+        return _listen_on(own, fixed, held.port, place)
     if held.pid is None:
         return "end that program: its user, or root, can"
     return f"kill {held.pid} ends that program; then portweave restart"
 
 
-def _listen_on(own: int | None, command: str, port: int | None, place: str) -> str:
+def _listen_on(own: int | None, fixed: Sequence[FixedPort], port: int | None, place: str) -> str:
     if own is None:
         return "give the service a port: have it listen on $PORT"
-    for fixed in fixed_ports(command):
-        if fixed.port == port:
-            return f"have it listen on its own port, {own}: {fixed.edit}"
+    if edit := edit_of(fixed, () if port is None else (port,)):
+        return f"have it listen on its own port, {own}: {edit}"
     where = f" at {place}" if place else ""
     return f"have it listen on its own port, {own}, which is in PORT{where}"

@@ -1,6 +1,7 @@
 """What is told about a change of an instance, in short phrases."""
 
 from portweave.supervisor.core.exits import describe_exit
+from portweave.supervisor.core.fixed_port import edit_of
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import ALIVE, DONE, Life, Phase
 from portweave.supervisor.core.plan import InstancePlan
@@ -59,7 +60,9 @@ def _elsewhere(plan: InstancePlan, before: Life, after: Life) -> str:
     if not after.elsewhere or after.elsewhere == before.elsewhere:
         return ""
     ports = ", ".join(map(str, after.elsewhere))
-    return f"{plan.name} listens on port {ports}, not on its own, {plan.port}"
+    edit = edit_of(plan.fixed_ports, after.elsewhere)
+    told = f"{plan.name} listens on port {ports}, not on its own, {plan.port}"
+    return f"{told}: {edit}" if edit else told
 
 
 def _noted(life: Life) -> str:

@@ -14,6 +14,8 @@ from portweave.supervisor.core.runners import RUNNERS, called
 # How much of a script is looked at.
 MOST_BYTES = 256_000
 _DEEPEST = 5
+# What the name of a script of a package.json begins with.
+PACKAGE_SCRIPT = "package.json: "
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
 # What `bun`, `deno` and `uv run` run without more.
 _SCRIPTS = (".js", ".ts", ".mjs", ".cjs", ".jsx", ".tsx", ".py")
@@ -45,8 +47,18 @@ def mentions(
         scripts: The text of a script of a package.json, by its folder and name.
     """
     pattern = re.compile(rb"\b(?:%b)\b" % b"|".join(re.escape(n.encode()) for n in names))
-    texts = _Search(read, scripts).texts(command, "", 0)
-    return any(pattern.search(text) is not None for text in texts)
+    texts = script_texts(command, read, scripts)
+    return any(pattern.search(text) is not None for _, text in texts)
+
+
+def script_texts(
+    command: str | Sequence[str], read: Read, scripts: Scripts
+) -> Iterator[tuple[str, bytes]]:
+    """The scripts that a command runs: the path of a file, or the name of a script, and its text.
+
+    Arguments as of `mentions`.
+    """
+    yield from _Search(read, scripts).texts(command, "", 0)
 
 
 class _Search:
@@ -56,7 +68,9 @@ class _Search:
         self._read = read
         self._scripts = scripts
 
-    def texts(self, command: str | Sequence[str], folder: str, depth: int) -> Iterator[bytes]:
+    def texts(
+        self, command: str | Sequence[str], folder: str, depth: int
+    ) -> Iterator[tuple[str, bytes]]:
         """The scripts that a command runs in a folder."""
         if depth > _DEEPEST:
             return
@@ -76,34 +90,36 @@ class _Search:
 
     def _behind_runner(
         self, runner: str, words: list[str], folder: str, depth: int
-    ) -> Iterator[bytes]:
+    ) -> Iterator[tuple[str, bytes]]:
         call = called(runner, words, folder)
         if call is None or call.folder is None or call.packages or call.is_every:
             return
         place = call.folder
         text = None if call.is_program else self._scripts(place, call.script)
         if text is not None:
-            yield text.encode("utf-8", "replace")
+            yield f"{PACKAGE_SCRIPT}{call.script}", text.encode("utf-8", "replace")
             yield from self.texts(text, place, depth + 1)
         elif call.is_program or runner not in ("npm", "turbo", "nx"):
             # What is no script is a program of the package's, or a file.
             yield from self.texts([call.script, *call.given], place, depth + 1)
 
-    def _files(self, words: list[str], folder: str) -> Iterator[bytes]:
+    def _files(self, words: list[str], folder: str) -> Iterator[tuple[str, bytes]]:
         """The program, where it is a script itself, and the first argument that is a file."""
         program, *arguments = words
         if "/" in program or program.endswith(_SCRIPTS):
-            text = self._read(posixpath.join(folder, program))
+            path = posixpath.join(folder, program)
+            text = self._read(path)
             if text is not None:
-                yield text
+                yield path, text
         is_value = False
         for word in arguments:
             if is_value or word.startswith("-"):
                 is_value = not is_value and word in _TAKE_VALUE
                 continue
-            text = self._read(posixpath.join(folder, word))
+            path = posixpath.join(folder, word)
+            text = self._read(path)
             if text is not None:
-                yield text
+                yield path, text
                 return
 
 

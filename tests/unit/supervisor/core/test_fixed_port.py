@@ -2,7 +2,8 @@
 
 import pytest
 
-from portweave.supervisor.core.fixed_port import fixed_in_program, fixed_ports
+from portweave.supervisor.core.fixed_port import edit_of
+from portweave.supervisor.core.fixed_port_search import fixed_in_program, fixed_ports
 
 
 @pytest.mark.parametrize(
@@ -48,15 +49,24 @@ def test_what_is_no_port_of_its_own_is_left(command: str) -> None:
     assert fixed_ports(command) == ()
 
 
+PROGRAM = """import x from 13000
+const port = process.env.PORT || 3000
+server.listen(3000)
+const database = { port: 5432 }
+"""
+
+
 @pytest.mark.parametrize(
     ("path", "edit"),
     [
-        ("a.js", "a.js:2 has 3000: write process.env.PORT"),
-        ("a.tsx", "a.tsx:2 has 3000: write process.env.PORT"),
-        ("a.py", 'a.py:2 has 3000: write int(os.environ["PORT"])'),
-        ("a.conf", "a.conf:2 has 3000: write the variable PORT"),
+        ("a.js", "write process.env.PORT for 3000 at a.js:3"),
+        ("a.tsx", "write process.env.PORT for 3000 at a.tsx:3"),
+        ("a.py", 'write int(os.environ["PORT"]) for 3000 at a.py:3'),
+        ("a.conf", "write the variable PORT for 3000 at a.conf:3"),
     ],
 )
 def test_a_number_in_a_program_is_told_with_what_to_write(path: str, edit: str) -> None:
-    assert fixed_in_program(path, "x = 13000\nlisten(3000)\n", 3000) == edit
-    assert fixed_in_program(path, "x = 13000\n", 3000) == ""
+    found = fixed_in_program(path, PROGRAM)
+    assert [(one.port, one.listens) for one in found] == [(3000, True), (5432, False)]
+    assert edit_of(found, (3000, 9)) == edit
+    assert edit_of(found, (3001,)) == ""

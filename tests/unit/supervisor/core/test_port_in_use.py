@@ -4,6 +4,7 @@ import pytest
 
 from portweave.supervisor.core.cause import Cause
 from portweave.supervisor.core.diagnosis import End, diagnose
+from portweave.supervisor.core.fixed_port_search import fixed_ports
 from portweave.supervisor.core.port_in_use import PortUse, port_cause, ports_meant
 
 MESSAGES: list[tuple[str, int]] = [
@@ -28,7 +29,7 @@ MESSAGES: list[tuple[str, int]] = [
 
 @pytest.mark.parametrize(("message", "port"), MESSAGES)
 def test_the_port_that_a_message_names_is_meant(message: str, port: int) -> None:
-    assert ports_meant(["starting on port 1", "", "", "", message], "x") == (port,)
+    assert ports_meant(["starting on port 1", "", "", "", message], ()) == (port,)
     assert diagnose(End(1, (message,))).kind == "port in use"
 
 
@@ -38,7 +39,7 @@ NUMBERLESS: list[tuple[list[str], str, tuple[int, ...]]] = [
     (["OSError: [Errno 98] Address already in use"], "python3 -m http.server 8000", (8000,)),
     (["Error: That port is already in use."], "manage.py runserver 0.0.0.0:8000", (8000,)),
     (["java.net.BindException: Address already in use"], "java -Dserver.port=8080 -jar x", (8080,)),
-    (["Os { code: 98, kind: AddrInUse }"], "cargo run -- --port=3000", ()),
+    (["Os { code: 98, kind: AddrInUse }"], "./serve --port=3000", (3000,)),
     (["    code: 'EADDRINUSE',", "    syscall: 'listen',", "    port: 3001"], "node x", (3001,)),
     (["    app.listen(3002)", "OSError: [Errno 48] Address already in use"], "x", (3002,)),
 ]
@@ -48,7 +49,7 @@ NUMBERLESS: list[tuple[list[str], str, tuple[int, ...]]] = [
 def test_where_it_names_none_it_is_looked_for(
     lines: list[str], command: str, ports: tuple[int, ...]
 ) -> None:
-    assert ports_meant(lines, command) == ports
+    assert ports_meant(lines, fixed_ports(command)) == ports
 
 
 SAID = Cause("port in use", "the port is in use", place="app.py:3")
@@ -70,7 +71,7 @@ FREE = PortUse(4000)
 def test_what_has_the_port_now_is_told(
     uses: list[PortUse], text: str, hint: str, hopeless: bool
 ) -> None:
-    cause = port_cause(uses, 4000, "node x", SAID)
+    cause = port_cause(uses, 4000, (), SAID)
     assert text in cause.text
     assert hint in cause.hint
     assert cause.hopeless is hopeless
@@ -78,5 +79,5 @@ def test_what_has_the_port_now_is_told(
 
 
 def test_the_edit_of_the_command_is_told() -> None:
-    cause = port_cause([HELD, FREE], 4000, "next dev -p 3000", SAID)
+    cause = port_cause([HELD, FREE], 4000, fixed_ports("next dev -p 3000"), SAID)
     assert "write `-p $PORT` for `-p 3000`" in cause.hint

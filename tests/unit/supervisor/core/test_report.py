@@ -2,6 +2,7 @@
 
 import pytest
 
+from portweave.supervisor.core.fixed_port import FixedPort
 from portweave.supervisor.core.fleet import Fleet
 from portweave.supervisor.core.lifecycle import Life, Phase
 from portweave.supervisor.core.plan import InstancePlan
@@ -97,6 +98,13 @@ CHANGES: dict[str, tuple[Life, Life, str]] = {
     ),
     "stopped before it ran": (Life(Phase.WAITING), Life(Phase.STOPPED), ""),
 }
+
+
+def test_what_listens_elsewhere_is_told_the_edit_to_make() -> None:
+    plan = replace(PLAN, fixed_ports=(FixedPort(4000, "-p 4000", "write `-p $PORT`"),))
+    before, after = Life(Phase.READY), Life(Phase.READY, elsewhere=(4000,))
+    told = phrase(plan, before, after, 1.0, verbose=False)
+    assert told.endswith("not on its own, 3000: write `-p $PORT`")
 
 
 @pytest.mark.parametrize("name", CHANGES)
