@@ -325,7 +325,7 @@ def prepare(
             f" {project.key.git_common_dir} now; it keeps the ports of the folder"
         )
     if taken.reused and look_for_strangers:
-        warnings += _strangers(names, entry, root)
+        warnings += _strangers(names, entry, project.key.worktree_root)
     computed = project.computed(entry)
     dotenv = read_env_file(f"{root}/.env", required=False)
     env = {name: dotenv.get(name, value) for name, value in computed.items()}

@@ -119,7 +119,7 @@ def _layers(prepared: Prepared, instance: str | None) -> "list[Layer]":
     project = prepared.project
     names = None
     if port is not None and wants_names(project.environ):
-        names = names_of(project.name, project.worktree, project.environ)
+        names = names_of(project.name, project.worktree, project.environ, keep=True)
     return Environments(prepared, project.environ, names).layers(service, number, port)
 
 

@@ -115,6 +115,7 @@ def test_a_moved_worktree_has_the_ports_of_its_stack(
     ran = cli("run", "--", "env", cwd=root)
     assert f"WEB_PORT={port}\n" in ran.stdout
     assert "reusing existing allocation" in ran.stderr
+    assert "does not belong" not in ran.stderr
     assert json.loads(cli("show", "--json", cwd=root).stdout)["ports"]["web"] == port
     assert cli("prune", cwd=root).returncode == 1
     assert cli("exec", "web", "--", "pwd", cwd=root).stdout == f"{root}\n"
