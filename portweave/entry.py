@@ -1,9 +1,8 @@
 """The `portweave` command: holds signals back before anything else is imported."""
 
-import _signal
-
 # Here, not by `interrupts.hold_back`: to import that would take a while, too.
-_signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP))
+signal = __import__("_signal")
+signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 
 from portweave.interrupts import hold_back  # noqa: E402 - see above
 
