@@ -157,25 +157,22 @@ class Client:
                 # What cannot be read cannot be answered by its number.
                 return _value_of(message)
 
-    def exchange(
-        self,
-        address: str,
-        load: "list[object]",
-        meta: "Mapping[str, object]",
-        patience_s: float,
-    ) -> "Mapping[str, object]":
-        """Call a service; the message that answers, be it values or an error.
+    def has_news(self, within_s: float) -> bool:
+        """Whether the supervisor sends something within a time."""
+        from select import select
+
+        return bool(self._lines or select([self._socket], [], [], within_s)[0])
+
+    def reply(self, asked: int, patience_s: float) -> "Mapping[str, object]":
+        """The message that answers a call of `send` to a service, be it values or an error.
 
         Args:
-            address: As `/api/users/7`.
-            load: Values of JSON.
-            meta: What travels besides, such as `timeout_ms`.
+            asked: The request.
             patience_s: How long the answer may take.
 
         Raises:
             StackUnreachableError: The supervisor has gone, or is silent for too long.
         """
-        asked = self.send(address, *load, meta=meta)
         self._socket.settimeout(patience_s)
         while (message := self._next_message()).get("id") != asked:
             continue

@@ -84,6 +84,9 @@ class Host(Protocol):
     def url(self, plan: InstancePlan) -> str | None:
         """Where an instance is reached now; None without a port."""
 
+    def has_joined(self, name: str) -> bool:
+        """Whether the program of an instance takes part in the calls."""
+
     def log_trouble(self, name: str) -> str:
         """Why the log of an instance lacks bytes, in words; empty where it has them all."""
 
@@ -125,6 +128,7 @@ class Commands:
             "why": self._why,
             "at": self._at,
             "names": self._named,
+            "joined": self._joined,
             "attach": self._attach,
             "type": self._type,
             "resize": self._resize,
@@ -359,6 +363,15 @@ class Commands:
 
     async def _named(self, _params: list[object], _stream: Stream) -> list[object]:
         return [await self._inquiries.names()]
+
+    async def _joined(self, params: list[object], _stream: Stream) -> list[object]:
+        lives = self._engine.fleet.lives
+        return [
+            [
+                {**self._row(name, lives[name]), "joined": self._host.has_joined(name)}
+                for name in self._names(params, 0)
+            ]
+        ]
 
     async def _attach(self, params: list[object], stream: Stream) -> list[object]:
         name = self._name(params)

@@ -68,6 +68,10 @@ class Exchange:
                 continue
             self._follow(self._hub, name, life.phase)
 
+    def has_joined(self, name: str) -> bool:
+        """Whether a program has joined under the name of an instance."""
+        return self._hub is not None and self._hub.calls.has_joined(name)
+
     async def close(self) -> None:
         """End all connections."""
         if self._hub is not None:

@@ -431,6 +431,10 @@ class Stack:
         self._killing = True
         self.engine.kill()
 
+    def has_joined(self, name: str) -> bool:
+        """Whether the program of an instance takes part in the calls."""
+        return self._exchange.has_joined(name)
+
     def log_trouble(self, name: str) -> str:
         """Why the log of an instance lacks bytes, in words; empty where it has them all."""
         return "" if self._logs is None else self._logs.log(name).trouble()

@@ -6,8 +6,16 @@ import sys
 from portweave import errors
 from portweave.allocator.jsontext import compact, is_list, is_object, pretty
 from portweave.args import Args, Operands, Option
+from portweave.asking import rows_of
 from portweave.client import PATIENCE_S, Client, find_stack
-from portweave.errors import ClusterError, OtherProtocolError, RemoteError, UsageError
+from portweave.errors import (
+    ClusterError,
+    ConnectionNotFound,
+    OtherProtocolError,
+    RemoteError,
+    SupervisorError,
+    UsageError,
+)
 from portweave.escapes import write_data
 from portweave.fastjson import loads
 from portweave.supervisor.paths import PROTOCOL
@@ -15,6 +23,8 @@ from portweave.supervisor.paths import PROTOCOL
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from portweave.supervisor.paths import StackRecord
 
 OPTIONS = (
     Option("--timeout", metavar="SECONDS", about="how long the answer may take (30)"),
@@ -38,6 +48,8 @@ for all else.
 _DEFAULT_TIMEOUT_S = 30.0
 # The hub tells when the time is up. This much later it is taken for dead.
 _GRACE_S = 5.0
+# A program that is ready and joins does so within this time of a call.
+_JOINS_S = 2.0
 
 
 def run(args: Args) -> int:
@@ -52,13 +64,15 @@ def run(args: Args) -> int:
     given = args.text("timeout") is not None
     client = Client(record, timeout_s if given else PATIENCE_S)
     try:
-        message = client.exchange(
+        asked = client.send(
             # A slash before it: an address is no method of the hub's own.
             f"/{address.lstrip('/')}",
-            [_value(text) for text in texts],
-            {"timeout_ms": int(timeout_s * 1000)},
-            patience_s=timeout_s + _GRACE_S,
+            *(_value(text) for text in texts),
+            meta={"timeout_ms": int(timeout_s * 1000)},
         )
+        if timeout_s > _JOINS_S and not client.has_news(_JOINS_S):
+            _refuse_unjoined(record, address.lstrip("/").partition("/")[0])
+        message = client.reply(asked, timeout_s + _GRACE_S)
     finally:
         client.close()
     error, values = message.get("error"), message.get("result")
@@ -71,6 +85,34 @@ def run(args: Args) -> int:
     for value in values:
         write_data(f"{value if isinstance(value, str) else compact(value)}\n")
     return 0
+
+
+def _refuse_unjoined(record: "StackRecord", name: str) -> None:
+    """See that a service which does not answer has joined, or may still do so.
+
+    Raises:
+        ConnectionNotFound: It is ready, and its program takes no calls.
+    """
+    client = Client(record)
+    try:
+        answer = client.call("/supervisor/joined", [name])
+    except SupervisorError:
+        # It is no service, or the supervisor is of a version that does not tell.
+        return
+    finally:
+        client.close()
+    rows = rows_of(answer)
+    if any(row.get("joined") or row.get("state") != "ready" for row in rows):
+        return
+    url = next((str(row["url"]) for row in rows if row.get("url")), "")
+    raise ConnectionNotFound(
+        f"{name} is ready, but its program has not joined the stack, so it takes no calls",
+        hint=(
+            *((f"it is reached over HTTP at {url}",) if url else ()),
+            "portweave.cluster.connect has a program join; docs/calls.md tells of other languages",
+        ),
+        connection=name,
+    )
 
 
 def _seconds(text: str | None) -> float:

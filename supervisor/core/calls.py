@@ -79,6 +79,10 @@ class Calls:
         """
         self._names.keep(name, group, number=number, askable=askable, default=default)
 
+    def has_joined(self, name: str) -> bool:
+        """Whether a process has joined under a name that is kept or joined."""
+        return bool(self._names[name].peers)
+
     def coming(self, name: str) -> None:
         """A process of a name has been started, or will be."""
         self._names[name].gone = ""

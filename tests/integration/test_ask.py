@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from tests.integration.conftest import StartUp
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
+    from tests.detachedstacks import Detached
 
 YAML = """
 services:
@@ -48,6 +50,18 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+def test_a_ready_service_that_does_not_join_is_told_with_its_url(
+    detached: "Detached", project: Path
+) -> None:
+    (project / "Procfile").write_text("web: python3 -m http.server $PORT --bind 127.0.0.1\n")
+    detached.up()
+    began_s = time.monotonic()
+    said = detached("ask", "web/users", status=68).stderr
+    assert time.monotonic() - began_s < 10
+    assert "web is ready, but its program has not joined the stack" in said
+    assert f"it is reached over HTTP at {detached.ps()['web']['url']}" in said
 
 
 @pytest.fixture
