@@ -1,5 +1,7 @@
 """What a stack costs that does nothing: memory, and how often its supervisor wakes up.
 
+Services sleep, or (second pair of rows) each listens on its port.
+
 `python benchmarks/idle.py [--services 20] [--seconds 20] [--portweave PATH]`
 
 Memory is the proportional set size of supervisor and guardian together (proc(5), smaps_rollup):
@@ -18,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
+LISTEN = 'import os, signal, socket; s = socket.create_server(("127.0.0.1", int(os.environ["PORT"]))); signal.pause()'  # noqa: E501
+COMMANDS = {"sleeping": "sleep 100000", "listening": f"{sys.executable} -ISc '{LISTEN}'"}
 # By then nothing of the start is going on any more.
 SETTLED_S = 9.0
 
@@ -32,12 +36,13 @@ def main() -> None:
     parser.add_argument("--portweave", default=str(Path(sys.executable).with_name("portweave")))
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="portweave-bench-"))
-    for detached in (False, True):
-        root = folder / ("detached" if detached else "foreground")
-        root.mkdir()
-        lines = [f"s{n}: sleep 100000\n" for n in range(1, options.services + 1)]
-        (root / "Procfile").write_text("".join(lines))
-        measure(options.portweave, root, options.seconds, detached=detached)
+    for kind, command in COMMANDS.items():
+        for detached in (False, True):
+            root = folder / f"{kind}, {'detached' if detached else 'foreground'}"
+            root.mkdir()
+            lines = [f"s{n}: {command}\n" for n in range(1, options.services + 1)]
+            (root / "Procfile").write_text("".join(lines))
+            measure(options.portweave, root, options.seconds, detached=detached)
     shutil.rmtree(folder)
 
 

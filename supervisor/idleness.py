@@ -6,6 +6,7 @@ Nothing is looked at unless a service waits for its verdict.
 import asyncio
 import os
 import time
+from contextlib import suppress
 
 from portweave.allocator.processes import HAS_PROC, read_bytes
 from portweave.supervisor.census import Census
@@ -65,7 +66,8 @@ class IdleWatch:
             else:
                 await asyncio.sleep(LOOK_S)
             if self._waiting:
-                await self._look()
+                with suppress(OSError):  # such as no descriptor left to look with
+                    await self._look()
 
     async def _gather(self) -> None:
         """Wait for the first look, behind the last one of those that start together."""

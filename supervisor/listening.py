@@ -16,6 +16,7 @@ from portweave.allocator.probe import held_sockets, listening_ports
 from portweave.allocator.processes import HAS_PROC
 from portweave.supervisor.census import Census
 from portweave.supervisor.core.listening import LOOK_S, without_debuggers
+from portweave.supervisor.tasks import until_next
 from portweave.supervisor.tribe import Tribe, descendants_now
 
 
@@ -99,7 +100,7 @@ class ListenerWatch:
             self._news = asyncio.Event()
             if not self.is_needed(time.monotonic()):
                 await self._news.wait()
-            await asyncio.sleep(LOOK_S)
+            await until_next(LOOK_S)
             try:
                 await self.look()
             except OSError:  # such as no descriptor left to look with: the next look may have one

@@ -247,8 +247,9 @@ class Readiness:
         pause_s: float | None = None
         async with Group() as tasks:
             resting = tasks.start(rested, self._plan.name, tribe, began_s)
+            latest_s = began_s + max(LATEST_S, self._ready.timeout_s)
             while not (heard := self._listens(tribe)):
-                left_s = began_s + LATEST_S - time.monotonic()
+                left_s = latest_s - time.monotonic()
                 if resting.done() or left_s <= 0:
                     break
                 pause_s = next_pause_s(pause_s, IDLE_LOOK_S)

@@ -42,7 +42,7 @@ from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
 from portweave.supervisor.remains import Ends, end_all, find_below
 from portweave.supervisor.service import Relay, Service, Take
 from portweave.supervisor.strays import Strays
-from portweave.supervisor.tasks import Group, forever, in_thread
+from portweave.supervisor.tasks import Group, forever, in_thread, until_next
 from portweave.supervisor.tribe import describe
 from portweave.supervisor.watch import Watcher
 from portweave.supervisor.work import Work
@@ -270,7 +270,7 @@ class Stack:
 
     async def _keep_record(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_PAUSE_S)
+            await until_next(LOOK_PAUSE_S)
             self._restore_record()
             await self._restore_socket()
             if self._noted_strays is not None:

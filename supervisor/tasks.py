@@ -91,6 +91,16 @@ async def forever() -> None:
     await asyncio.get_running_loop().create_future()
 
 
+async def until_next(period_s: float) -> None:
+    """Sleep until the next multiple of a period on the clock of the loop.
+
+    Tasks that wake up periodically do so together then: one wake-up of the process, not several.
+    """
+    left_s = period_s - asyncio.get_running_loop().time() % period_s
+    # A timer may be early by its resolution, and is not to come twice.
+    await asyncio.sleep(left_s if left_s > period_s / 10 else left_s + period_s)
+
+
 async def until_readable(fd: int) -> None:
     """Wait until there is something to read, or nobody writes any more."""
     loop = asyncio.get_running_loop()

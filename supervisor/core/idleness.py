@@ -13,7 +13,8 @@ LOOK_S = 0.25
 WINDOW_S = 1.0
 # Of a processor.
 MOST_SHARE = 0.05
-# A service that does not come to rest counts as ready then.
+# A service that does not come to rest counts as ready then; what it waits for a processor is not
+# counted.
 LATEST_S = 10.0
 
 
@@ -35,12 +36,15 @@ class Sample:
 
 
 def has_come_to_rest(samples: tuple[Sample, ...]) -> bool:
-    """Whether the last second before the newest sample was a quiet one.
+    """Whether the last second before the newest sample was a quiet one, or none is to come.
 
     Args:
         samples: Oldest first; the first is of the start of the run.
     """
     newest = samples[-1]
+    starved_s = max((newest.waited_s or {}).values(), default=0.0)
+    if newest.at_s - samples[0].at_s - starved_s >= LATEST_S:
+        return True
     before = [one for one in samples if newest.at_s - one.at_s >= WINDOW_S]
     if not before or newest.is_busy:
         return False
@@ -58,5 +62,6 @@ def has_come_to_rest(samples: tuple[Sample, ...]) -> bool:
 
 def with_sample(samples: tuple[Sample, ...], sample: Sample) -> tuple[Sample, ...]:
     """Samples with one more, and without those that no later one is compared with."""
-    old = [one for one in samples if sample.at_s - one.at_s >= WINDOW_S]
-    return (*(one for one in samples if one not in old[:-1]), sample)
+    begin, *others = samples
+    old = [one for one in others if sample.at_s - one.at_s >= WINDOW_S]
+    return (begin, *others[max(0, len(old) - 1) :], sample)
