@@ -7,6 +7,7 @@ import os
 import time
 
 from portweave.allocator.files import make_own_folder
+from portweave.allocator.naming import path_digest
 from portweave.supervisor.core.plan import InstancePlan
 
 # A command that has not run for so long is forgotten.
@@ -25,6 +26,8 @@ class Listened:
         self._folder = folder
         self._project = project
         self._known: dict[str, bool] = {}
+        # Those that this stack has seen to listen: written once.
+        self._kept: set[str] = set()
 
     def has(self, plan: InstancePlan) -> bool:
         """Whether an earlier run of an instance's command has listened on its port."""
@@ -36,8 +39,9 @@ class Listened:
     def keep(self, plan: InstancePlan) -> None:
         """Remember that one has."""
         name = self._name(plan)
-        if self._known.get(name):
+        if name in self._kept:
             return
+        self._kept.add(name)
         self._known[name] = True
         if self._folder:
             try:
@@ -53,6 +57,7 @@ class Listened:
         """Remember it no longer: a run has not listened in time."""
         name = self._name(plan)
         self._known[name] = False
+        self._kept.discard(name)
         if self._folder:
             try:
                 os.unlink(f"{self._folder}/{name}")
@@ -67,8 +72,4 @@ class Listened:
                     os.unlink(entry.path)
 
     def _name(self, plan: InstancePlan) -> str:
-        # No start is to wait for it.
-        from hashlib import sha256
-
-        parts = "\0".join((self._project, plan.service, plan.command))
-        return sha256(parts.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        return path_digest("\0".join((self._project, plan.service, plan.command)))

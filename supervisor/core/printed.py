@@ -2,7 +2,6 @@
 
 import re
 
-from portweave.supervisor.core.brief import tells_error
 from portweave.supervisor.core.lines import plain_text
 
 # Output after a longer silence is about something else.
@@ -10,7 +9,7 @@ SILENCE_S = 2.0
 _KEPT_BYTES = 16_384
 _LONGEST = 200
 # The line that names the error, among those that only speak of one: `SyntaxError: invalid syntax`.
-_NAMED = re.compile(r"^\W{0,3}(?:[\w.:]*(?:error|exception)\b|panic|fatal)[^:]*:", re.IGNORECASE)
+_NAMED = r"(?i)\W{0,3}(?:[\w.:]*(?:error|exception)\b|panic|fatal)[^:]*:"
 
 
 class Printed:
@@ -33,8 +32,11 @@ class Printed:
 
 def error_in(lines: bytes) -> str:
     """The line that tells of an error: the last one that names it; empty where none does."""
+    # Its patterns take a while to compile, and no start is to wait for them.
+    from portweave.supervisor.core.brief import tells_error
+
     texts = [plain_text(line).strip() for line in lines.split(b"\n")]
     errors = [text for text in texts if tells_error(text)]
-    named = [text for text in errors if _NAMED.match(text)]
+    named = [text for text in errors if re.match(_NAMED, text)]
     found = (named or errors or [""])[-1]
     return found if len(found) <= _LONGEST else f"{found[: _LONGEST - 1]}…"
