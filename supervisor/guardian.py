@@ -113,7 +113,9 @@ class Supervisor:
         """
         stops = signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL
         watched = WATCHED | {signal.SIGTSTP} if stops else WATCHED
-        signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+        # With the last of them blocked we may write to the terminal from the background, too, and
+        # are not stopped for it (termios(3)).
+        signal.pthread_sigmask(signal.SIG_BLOCK, watched | {signal.SIGTTOU})
         # From here on the supervisor ends in order, and there is nothing to undo.
         drop_ends()
         starter = Starter(proxy) if proxy else None

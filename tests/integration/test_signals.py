@@ -142,6 +142,8 @@ def test_the_supervisor_has_a_session_of_its_own_and_the_guardian_that_of_its_ca
     assert os.getsid(supervisor.pid) == supervisor.pid
     assert os.getsid(job.process.pid) == os.getsid(0)
     assert os.getpgid(job.process.pid) == job.process.pid
+    # Whatever it says from the background is to be written.
+    assert blocked_by(job.process.pid) & 1 << signal.SIGTTOU - 1
     # What is blocked at the start is blocked in no service.
     assert not any(blocked_by(one.pid) for one in (supervisor, *supervisor.children()))
 
