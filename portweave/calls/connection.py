@@ -182,12 +182,21 @@ class Connection(Answering):
         await self._asking.notify(path, load, to, self.timeout_s, trace)
 
     def ready(self) -> None:
-        """Say that all routes are declared: from now on, and not before, others' calls come."""
+        """Say that all routes are declared: from now on, and not before, others' calls come.
+
+        Raises:
+            ConfigError: It has routes, and no name that others could ask it by.
+        """
+        if self.name is None and self.steps:
+            raise ConfigError(
+                "a connection without a name cannot be asked, so its routes are of no use",
+                hint="connect(name='…') takes a free name; portweave up gives a service its own",
+            )
         if not self._session.lost:
             self._session.link.write(wire.notification("$/ready", wire.NOTHING))
 
     async def serve(self) -> None:
-        """Be ready, and answer until the hub has gone."""
+        """Be ready, and answer until the hub has gone; errors as of `ready`."""
         self.ready()
         await self._session.link.closed()
 

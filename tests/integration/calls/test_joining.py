@@ -60,6 +60,17 @@ def test_what_a_connection_cannot_be_is_told_before_it_joins(options: dict[str, 
         cluster.connect("socket", **options)
 
 
+def test_routes_without_a_name_are_an_error(place: str) -> None:
+    async def scene(_: Hub, path: str) -> None:
+        async with cluster.connect(path) as connection:
+            connection.ready()
+            connection.route("x", print)
+            with pytest.raises(cluster.ConfigError, match="without a name"):
+                await connection.serve()
+
+    play(place, scene)
+
+
 def test_a_blocking_program_joins_too(place: str) -> None:
     def program(path: str) -> list[object]:
         with cluster.connect(path, "script", sync=True) as script:
