@@ -485,9 +485,16 @@ class ServiceFailedError(PortweaveError):
 
     code = "PW0903"
 
-    def __init__(self, service: str, reason: str, others: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, service: str, reason: str, others: tuple[str, ...] = (), *, hint: str = ""
+    ) -> None:
         also = f"; also failed or blocked: {', '.join(others)}" if others else ""
-        super().__init__(f"{service} failed: {reason}{also}", service=service, reason=reason)
+        super().__init__(
+            f"{service} failed: {reason}{also}",
+            hint=hint or (),
+            service=service,
+            reason=reason,
+        )
 
 
 class ProcessesLeftError(PortweaveError):

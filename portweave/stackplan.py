@@ -100,6 +100,7 @@ def make_plan(
         project=project.name,
         namespace=prepared.entry.namespace,
         root=project.worktree.root,
+        main_root=project.worktree.main_root,
         instances=tuple(instances),
         wanted=started,
         left_out=tuple(left_out),

@@ -147,5 +147,7 @@ class Chronicle:
             is_told = cause is not None and cause.text in life.reason
             lines = cause.lines if cause and is_told else service.last_lines.lines(LAST_LINES)
             text += "".join(f"\n  {plan.name} | {line}" for line in lines)
+            if cause and is_told and cause.hint:
+                text += f"\n  hint: {hide(cause.hint, plan.environment)}"
         if text:
             self._view.say(text)

@@ -186,6 +186,7 @@ class Stack:
             self._socket,
             self._options.outlook,
             self._stdin,
+            self.plan.main_root,
         )
         size = self.view.size()
         if size is not None:
@@ -556,7 +557,10 @@ class Stack:
             name = failed[0]
             environment = self.engine.fleet.plans[name].environment
             reason = hide(self.engine.fleet.lives[name].reason, environment)
-            raise ServiceFailedError(name, reason, others=tuple(failed[1:]))
+            cause = self.engine.services[name].last_end
+            is_told = cause is None or not cause.hint or cause.hint in reason
+            hint = "" if cause is None or is_told else hide(cause.hint, environment)
+            raise ServiceFailedError(name, reason, others=tuple(failed[1:]), hint=hint)
         return 0
 
 
@@ -569,6 +573,7 @@ def _has_started(before: Fleet, after: Fleet) -> bool:
 
 def _prepare_diagnosis() -> None:
     """Import what recognises errors: dozens of patterns, which take a while to compile."""
+    import portweave.supervisor.end_cause  # noqa: F401 - it is all that there is to do
     from portweave.supervisor.core import diagnosis
 
     diagnosis.prepare()

@@ -150,6 +150,7 @@ class Service:
         socket: Path of the control socket, which its processes are told; empty for none.
         outlook: Whether it has a terminal, and who sees its colours.
         stdin: What it reads from without a terminal, unless it is meant to end; None for /dev/null.
+        main_root: The root of the project's main worktree; empty where that is not known.
 
     Attributes:
         plan: Of this run, or of the last one.
@@ -175,6 +176,7 @@ class Service:
         socket: str = "",
         outlook: Outlook = NO_OUTLOOK,
         stdin: int | None = None,
+        main_root: str = "",
     ) -> None:
         self.plan = plan
         self.last_lines = LastLines()
@@ -190,6 +192,7 @@ class Service:
         self._open_relays = open_relays
         self._outlook = outlook
         self._stdin = stdin
+        self._main_root = main_root
         self._terminals: list[int] = []
         self._terminal_size = DEFAULT_SIZE
         self._echoes = False
@@ -429,8 +432,9 @@ class Service:
         return Exited(status, jitter, note or told, cause)
 
     def _cause(self, run: Run, status: int, left_behind: str) -> Cause:
-        # What recognises errors takes a while to import, and most services never fail.
-        from portweave.supervisor.core.diagnosis import End, diagnose
+        # Most services never fail, and it takes a while to import.
+        from portweave.supervisor.core.diagnosis import End
+        from portweave.supervisor.end_cause import cause_of
 
         plan = self.plan
         end = End(
@@ -442,16 +446,7 @@ class Service:
             status == 128 + signal.SIGKILL and memory_kills() > run.memory_kills,
             "" if self.left else left_behind,
         )
-        cause = diagnose(end)
-        if cause.kind != "port in use":
-            return cause
-        from portweave.supervisor.core.port_in_use import port_cause, ports_meant
-        from portweave.supervisor.port_use import port_uses
-
-        own = () if plan.port is None else (plan.port,)
-        ports = (*ports_meant(end.lines, plan.fixed_ports), *own)
-        uses = port_uses(ports, plan.environment.get("PORTWEAVE_WORKTREE", ""))
-        return port_cause(uses, plan.port, plan.fixed_ports, cause)
+        return cause_of(end, plan, self._main_root)
 
     async def _wait_for_exit(self, run: Run, process: Process) -> None:
         await wait_for_exit(process)

@@ -172,6 +172,7 @@ class StackPlan:
         left_out: (service, why) of those that are not started by themselves.
         warnings: Told once at the start.
         calls: What the hub of calls is to know.
+        main_root: The root of the project's main worktree; empty where that is not known.
     """
 
     project: str
@@ -182,6 +183,7 @@ class StackPlan:
     left_out: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     calls: CallsPlan = CallsPlan()
+    main_root: str = ""
 
 
 def time_to_ready_s(instances: Iterable[InstancePlan], names: Container[str]) -> float:

@@ -84,7 +84,7 @@ def after_exit(
         return GiveUp(f"{explain(status, cause)}; starting it again cannot help")
     if ready_s == 0 and streak.restarts and cause is not None and cause.hopeless:
         # Once may have been chance.
-        return GiveUp(f"{explain(status, cause)}, again; {cause.hint}")
+        return GiveUp(f"{explain(status, cause)}, again; another start cannot help")
     if has_recovered(streak, ready_s):
         streak = Streak()
     if policy.limit is not None and streak.restarts >= policy.limit:

@@ -50,7 +50,7 @@ def test_it_returns_when_all_is_ready(detached: "Detached", project: Path) -> No
     ("service", "said"),
     [
         ("{command: 'echo oh no; exit 3', port: false, restart: 'no'}", "exited with status 3"),
-        ("{command: no-such-command, port: false}", "127 (command not found)"),
+        ("{command: no-such-command, port: false}", "127: no-such-command: command not found"),
         (
             "{command: 'echo oh no; sleep 99', port: false, ready: {tcp: 1, timeout: 300ms}}",
             "not ready after 0.3 s: ",
@@ -99,7 +99,7 @@ def test_a_time_limit_is_for_all_together(detached: "Detached", project: Path) -
         # Also the second one, which finds the stack running.
         said = detached("up", "-d", "--timeout", "0.2", status=124).stderr
         assert "not ready after 0.2 s: api is starting: no line matches 'never'; zoo is" in said
-        assert "zoo is waiting: waits for api to be ready (PW1006)" in said
+        assert "zoo is waiting: waits for api to be ready" in said
     assert [row["state"] for row in detached.ps().values()] == ["ready", "starting", "waiting"]
 
 

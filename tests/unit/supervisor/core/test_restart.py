@@ -146,7 +146,7 @@ def test_what_a_new_start_cannot_help_is_tried_twice_and_explained() -> None:
     assert isinstance(first, RestartAt)
     second = after_exit(ON_FAILURE, first.streak, 1, 0.0, 1.0, NOW_S, cause=HOPELESS)
     assert second == GiveUp(
-        "exited with status 1: the port 3000 is in use, again; find out who has it"
+        "exited with status 1: the port 3000 is in use, again; another start cannot help"
     )
 
 

@@ -1,0 +1,50 @@
+"""Why a run ended: what its end tells, and what has its port or is lacking in the worktree now.
+
+What recognises errors takes a while to import, so this module is imported with the first end.
+"""
+
+import os
+
+from portweave.supervisor.core.cause import Cause
+from portweave.supervisor.core.diagnosis import End, diagnose
+from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.core.port_in_use import port_cause, ports_meant
+from portweave.supervisor.core.uncarried import told_uncarried, uncarried
+from portweave.supervisor.core.value import replace
+from portweave.supervisor.port_use import port_uses
+
+# What a lacking file or folder may be the reason of.
+_MAY_LACK = (
+    "crash",
+    "missing command",
+    "missing file",
+    "missing module",
+    "missing script",
+    "missing variable",
+    "connection refused",
+)
+# For these what is lacking says all that there is to do.
+_LACKS = ("missing command", "missing module")
+
+
+def cause_of(end: End, plan: InstancePlan, main_root: str) -> Cause:
+    """Why a run ended.
+
+    Args:
+        end: What is known of its end.
+        plan: Of the run.
+        main_root: The root of the project's main worktree; empty where that is not known.
+    """
+    cause = diagnose(end)
+    root = plan.environment.get("PORTWEAVE_WORKTREE", "")
+    if cause.kind == "port in use":
+        own = () if plan.port is None else (plan.port,)
+        uses = port_uses((*ports_meant(end.lines, plan.fixed_ports), *own), root)
+        return port_cause(uses, plan.port, plan.fixed_ports, cause)
+    if cause.kind not in _MAY_LACK or not root or not main_root:
+        return cause
+    lacking = told_uncarried(uncarried(root, main_root, plan.working_dir, os.path.lexists))
+    if not lacking:
+        return cause
+    hint = lacking if cause.kind in _LACKS or not cause.hint else f"{lacking}; {cause.hint}"
+    return replace(cause, hint=hint)

@@ -1,0 +1,55 @@
+"""What a worktree lacks because git does not carry it."""
+
+import pytest
+
+from portweave.supervisor.core.uncarried import Uncarried, told_uncarried, uncarried
+
+MAIN = {"/shop/node_modules", "/shop/.venv", "/shop/.env", "/shop/vendor", "/shop/api/node_modules"}
+
+
+@pytest.mark.parametrize(
+    ("files", "folder", "found"),
+    [
+        (
+            {"/red/package-lock.json"},
+            "/red",
+            [("node_modules", "npm ci"), (".venv", "python3 -m venv .venv"),
+             (".env", "cp /shop/.env /red/.env")],
+        ),
+        (
+            {"/red/pnpm-lock.yaml", "/red/.venv", "/red/.env"},
+            "/red",
+            [("node_modules", "pnpm install")],
+        ),
+        ({"/red/uv.lock", "/red/.env"}, "/red", [(".venv", "uv sync")]),
+        (
+            {"/red/requirements.txt", "/red/.env"},
+            "/red",
+            [(".venv", "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt")],
+        ),
+        ({"/red/Gemfile", "/red/.env", "/red/.venv"}, "/red", [("vendor", "bundle install")]),
+        (
+            {"/red/api/package.json", "/red/.env", "/red/.venv", "/red/node_modules"},
+            "/red/api",
+            [("api/node_modules", "cd /red/api && npm install")],
+        ),
+        ({"/red/.env", "/red/.venv"}, "/elsewhere", []),
+    ],
+)  # fmt: skip
+def test_what_is_lacking_is_found_with_its_command(
+    files: set[str], folder: str, found: list[tuple[str, str]]
+) -> None:
+    lacking = uncarried("/red", "/shop", folder, (files | MAIN).__contains__)
+    assert [(one.name, one.command) for one in lacking] == found
+
+
+def test_the_main_worktree_lacks_nothing() -> None:
+    assert uncarried("/shop", "/shop", "/shop", lambda _: False) == ()
+
+
+def test_it_is_told_in_one_line() -> None:
+    found = (Uncarried("node_modules", "npm ci"), Uncarried(".env", "cp a b"))
+    assert told_uncarried(found) == (
+        "git does not carry node_modules, .env from the main worktree to this one: npm ci; cp a b"
+    )
+    assert told_uncarried(()) == ""
