@@ -57,6 +57,7 @@ FRAMEWORKS = (
     "vinext",
     "webpack",
     "webpack-dev-server",
+    "react-scripts",
     "vue-cli-service",
     "uvicorn",
     "fastapi",

@@ -70,6 +70,11 @@ FRAMEWORKS: Mapping[str, Framework] = {
             "webpack-dev-server", _PORT, port_flags=("--port",), host_flags=("--host",),
             commands=("", "serve"), secure=_PAGE_SOCKET,
         ),
+        # It reads PORT and HOST; 0 stands for the port of the page: create-react-app.dev, Advanced
+        # Configuration.
+        Framework(
+            "react-scripts", (), (), (), (), ("start",), secure_env=(("WDS_SOCKET_PORT", "0"),),
+        ),
         # It has no such option; by this variable it has the client do the same.
         Framework(
             "vue-cli-service", _PORT, port_flags=("--port",), host_flags=("--host",),

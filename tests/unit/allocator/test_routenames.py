@@ -1,5 +1,6 @@
 """Names of routes: `<hostname>[.<label>].<project>.localhost`."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -123,12 +124,17 @@ def test_the_names_are_kept_in_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "value",
-    [[], {}, {"projects": [], "worktrees": [{}]}, {"projects": [{"name": 1}], "worktrees": []}],
+    "text",
+    [
+        "[]",
+        "{}",
+        '{"projects": [], "worktrees": [{}]}',
+        '{"projects": [{"name": 1}], "worktrees": []}',
+    ],
 )
-def test_what_is_no_file_of_names_is_refused(value: object) -> None:
+def test_what_is_no_file_of_names_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no|not an object"):
-        claims_from(value)
+        claims_from(json.loads(text))
 
 
 def test_an_instance_has_a_name() -> None:

@@ -296,6 +296,7 @@ def test_filters_mean_packages(selectors: list[str], names: list[str]) -> None:
     [
         ("webpack serve", f"{BOTH} --client-web-socket-url auto://0.0.0.0:0/ws", ()),
         ("webpack serve --client-web-socket-url ws://x", BOTH, ()),
+        ("react-scripts start", "", (("WDS_SOCKET_PORT", "0"),)),
         ("vue-cli-service serve", BOTH, (("CODESANDBOX_SSE", "1"),)),
         ("vite", VITE, ()),
     ],
