@@ -1,5 +1,6 @@
 """Definitions, ports and variables in, a plan of instances out."""
 
+import json
 from collections.abc import Mapping
 from os import mkfifo
 from pathlib import Path
@@ -534,3 +535,45 @@ def test_services_are_told_their_names() -> None:
     ]
     # What asks whether it is up goes by the port.
     assert plan.instances[0].ready.tcp == plan.instances[0].port
+
+
+@pytest.mark.parametrize(
+    ("file", "lines"),
+    [
+        ("Procfile", ["  one: npm run dev -w one", "  two: npm run dev -w @x/two"]),
+        (
+            "portweave.yml",
+            ["  one: {command: npm run dev -w one}", "  two: {command: npm run dev -w @x/two}"],
+        ),
+        (
+            "portweave.config.json",
+            [
+                '  "one": {"command": "npm run dev -w one"},',
+                '  "two": {"command": "npm run dev -w @x/two"},',
+            ],
+        ),
+    ],
+)
+def test_of_several_apps_on_one_port_it_is_told_what_to_write(
+    tmp_path: Path, file: str, lines: list[str]
+) -> None:
+    (tmp_path / "package.json").write_text('{"workspaces": ["one", "two"]}')
+    for folder, name in (("one", "one"), ("two", "@x/two")):
+        (tmp_path / folder).mkdir()
+        text = json.dumps({"name": name, "scripts": {"dev": "vite"}})
+        (tmp_path / folder / "package.json").write_text(text)
+    web = service("web", "npm run dev --workspaces", working_dir=str(tmp_path), scale=2)
+    web.origin = Origin(f"{tmp_path}/{file}")
+    warnings = plan_of(web).warnings
+    assert warnings[-2:] == tuple(lines)
+    assert warnings[-3].startswith("web starts several apps (one, two) on one port")
+    assert len(warnings) == 4
+
+
+def test_a_framework_behind_https_has_its_variable_unless_it_is_set() -> None:
+    names = Names("shop", "shop.localhost", 1355, "https")
+    vue = service("web", "vue-cli-service serve")
+    assert only(plan_of(vue, names=names)).environment["CODESANDBOX_SSE"] == "1"
+    given = only(plan_of(vue, names=names, environ={"CODESANDBOX_SSE": "0"})).environment
+    assert given["CODESANDBOX_SSE"] == "0"
+    assert "CODESANDBOX_SSE" not in only(plan_of(vue)).environment
