@@ -88,9 +88,10 @@ class Holder:
         user_id: Whose it is; None where that is unknown.
         working_dir: Where it runs; empty where that is not ours to see.
         worktree: The worktree that portweave started it for; empty where there is none.
+        service: Full name of the service that it is of; empty where it is of none.
     """
 
-    __slots__ = ("command", "pid", "user_id", "working_dir", "worktree")
+    __slots__ = ("command", "pid", "service", "user_id", "working_dir", "worktree")
 
     def __init__(
         self,
@@ -100,12 +101,25 @@ class Holder:
         user_id: int | None = None,
         working_dir: str = "",
         worktree: str = "",
+        service: str = "",
     ) -> None:
         self.pid = pid
         self.command = command
         self.user_id = user_id
         self.working_dir = working_dir
         self.worktree = worktree
+        self.service = service
+
+    def seen_from(self, root: str) -> str:
+        """It in words: the service that it is of, of this stack or of another, and its process.
+
+        Args:
+            root: Of the worktree that asks.
+        """
+        if not (self.service and self.worktree):
+            return str(self)
+        where = "this stack" if self.worktree == root else f"the worktree {self.worktree}"
+        return f"{self.service} of {where}, {self}"
 
     def belongs_to(self, root: str) -> bool:
         """Whether it was started for the worktree at `root`, or at least runs inside of it."""

@@ -130,6 +130,7 @@ def _holder(pid: int, user_id: int | None) -> Holder:
         user_id=user_id,
         working_dir=working_dir_of(pid),
         worktree=variable_of(pid, "PORTWEAVE_WORKTREE"),
+        service=variable_of(pid, "PORTWEAVE_SERVICE"),
     )
 
 

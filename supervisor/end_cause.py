@@ -39,7 +39,7 @@ def cause_of(end: End, plan: InstancePlan, main_root: str) -> Cause:
     root = plan.environment.get("PORTWEAVE_WORKTREE", "")
     if cause.kind == "port in use":
         own = () if plan.port is None else (plan.port,)
-        uses = port_uses((*ports_meant(end.lines, plan.fixed_ports), *own), root)
+        uses = port_uses((*ports_meant(end.lines, plan.fixed_ports, plan.command), *own), root)
         return port_cause(uses, plan.port, plan.fixed_ports, cause)
     if cause.kind not in _MAY_LACK or not root or not main_root:
         return cause

@@ -28,10 +28,15 @@ KEPT_BYTES = 4096
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def foreign_listener(port: int) -> str | None:
-    """Who listens on a port that a service is about to use, in words; None if it is free."""
+def foreign_listener(port: int, root: str) -> str | None:
+    """What listens on a port that a service is about to use, in words; None if it is free.
+
+    Args:
+        port: The port.
+        root: Of the service's worktree.
+    """
     holder = None if is_unheard(port) else listener(port)
-    return None if holder is None else str(holder)
+    return None if holder is None else holder.seen_from(root)
 
 
 def ask_port(port: int, is_member: Callable[[int], bool]) -> Answer:

@@ -305,6 +305,7 @@ class Service:
         self.last_lines.clear()
         tag = f"{self._tag}.{self._runs}"
         port = self.plan.port
+        root = self.plan.environment.get("PORTWEAVE_WORKTREE", "")
         own = {TAG: tag}
         notify: NotifySocket | None = None
         if self._socket:
@@ -312,7 +313,7 @@ class Service:
             own |= {"PORTWEAVE_SOCKET": self._socket, "PORTWEAVE_TOKEN": self.token}
         try:
             check_room(len(self._census.spare))
-            if port is not None and (holder := foreign_listener(port)):
+            if port is not None and (holder := foreign_listener(port, root)):
                 self._send(NotSpawned(None, f"its port {port} is held by {holder}"))
                 return
             if self.plan.ready.notify:

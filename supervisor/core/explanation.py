@@ -98,7 +98,9 @@ def explain(
             # What could not even be started, or was not ready in time.
             lines = printed.error.excerpt if printed.error else printed.lines
             kind = "not started" if life.exit_status in _NOT_RUN else "not ready"
-            return Cause(kind, life.reason or str(life.phase), lines=lines)
+            is_held = kind == "not started" and " is held by " in life.reason
+            hint = f"end that program, then portweave restart {plan.name}" if is_held else ""
+            return Cause(kind, life.reason or str(life.phase), hint, lines=lines)
 
 
 def _ready(
@@ -140,7 +142,7 @@ def _exited(plan: InstancePlan, life: Life, last: Cause | None) -> Cause:
 
 
 def _elsewhere_hint(plan: InstancePlan, life: Life) -> str:
-    edit = edit_of(plan.fixed_ports, life.elsewhere)
+    edit = edit_of(plan.fixed_ports, life.elsewhere, plan.command)
     return edit or "have it read PORT; `framework` names one that portweave can tell"
 
 

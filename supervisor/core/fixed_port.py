@@ -1,5 +1,6 @@
 """A port that a command, or a program, has as a number of its own."""
 
+import re
 from collections.abc import Collection, Iterable
 
 from portweave.supervisor.core.value import value
@@ -22,6 +23,15 @@ class FixedPort:
     listens: bool = True
 
 
-def edit_of(fixed: Iterable[FixedPort], ports: Collection[int]) -> str:
-    """The edit that takes away the first of these numbers that is written; empty for none."""
-    return next((one.edit for one in fixed if one.port in ports), "")
+def edit_of(fixed: Iterable[FixedPort], ports: Collection[int], command: str) -> str:
+    """The edit that takes away the first of these numbers that is written; empty for none.
+
+    Args:
+        fixed: Numbers that are certain to be ports.
+        ports: The numbers.
+        command: It may have one of them where nothing says that it is a port.
+    """
+    edit = next((one.edit for one in fixed if one.port in ports), "")
+    words = re.findall(r"[\w.]+", command)
+    plain = (f"write $PORT for {port} in the command" for port in ports if str(port) in words)
+    return edit or next(plain, "")

@@ -42,12 +42,13 @@ class PortUse:
     is_passing: bool = False
 
 
-def ports_meant(lines: Sequence[str], fixed: Sequence[FixedPort]) -> tuple[int, ...]:
+def ports_meant(lines: Sequence[str], fixed: Sequence[FixedPort], command: str) -> tuple[int, ...]:
     """The ports that a message about a port in use may mean; none where nothing names one.
 
     Args:
         lines: Of the error.
         fixed: Ports that what was run has as numbers: meant where the message has none.
+        command: What was run: other numbers in it may be meant too.
     """
     for number in range(len(lines) - 1, -1, -1):
         line = lines[number]
@@ -62,7 +63,9 @@ def ports_meant(lines: Sequence[str], fixed: Sequence[FixedPort]) -> tuple[int, 
         # The line of the program that a trace shows: `app.listen(3000)`.
         if match := _NAMED[-1].search(line):
             return (int(match[1]),)
-    return tuple(one.port for one in fixed if one.listens)
+    plain = (int(word) for word in re.findall(r"(?<![\w.])\d{4,5}(?![\w.])", command))
+    named = (*(one.port for one in fixed if one.listens), *(n for n in plain if n < 65536))
+    return tuple(dict.fromkeys(named))
 
 
 def port_cause(
@@ -112,7 +115,7 @@ def _way_out(held: PortUse, own: int | None, fixed: Sequence[FixedPort], place: 
 def _listen_on(own: int | None, fixed: Sequence[FixedPort], port: int | None, place: str) -> str:
     if own is None:
         return "give the service a port: have it listen on $PORT"
-    if edit := edit_of(fixed, () if port is None else (port,)):
+    if edit := edit_of(fixed, () if port is None else (port,), ""):
         return f"have it listen on its own port, {own}: {edit}"
     where = f" at {place}" if place else ""
     return f"have it listen on its own port, {own}, which is in PORT{where}"

@@ -60,7 +60,7 @@ def _elsewhere(plan: InstancePlan, before: Life, after: Life) -> str:
     if not after.elsewhere or after.elsewhere == before.elsewhere:
         return ""
     ports = ", ".join(map(str, after.elsewhere))
-    edit = edit_of(plan.fixed_ports, after.elsewhere)
+    edit = edit_of(plan.fixed_ports, after.elsewhere, plan.command)
     told = f"{plan.name} listens on port {ports}, not on its own, {plan.port}"
     return f"{told}: {edit}" if edit else told
 

@@ -11,6 +11,7 @@ from tests.stacks import write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, Git
+    from tests.detachedstacks import Detached
     from tests.integration.conftest import StartUp
 
 STACK = f"""
@@ -64,3 +65,58 @@ def test_of_what_is_not_known_nothing_is_told(project: Path, cli: "Cli") -> None
     assert refused.returncode == 1
     assert "nothing is known of api (PW1001)" in refused.stderr
     assert cli("why", cwd=project).returncode == 1
+
+
+SERVERS = """
+import os, socket, sys, time
+kind, port = sys.argv[1], int(sys.argv[2])
+if kind == "daemon":
+    if os.fork():
+        sys.exit(0)
+    os.setsid()
+    time.sleep(1000)
+listener = socket.socket()
+listener.bind(("127.0.0.1", port))
+listener.listen()
+print("listening", flush=True)
+time.sleep(1000)
+"""
+
+
+@pytest.mark.slow
+def test_who_has_ended_a_service_and_what_has_its_port_is_told(
+    detached: "Detached", project: Path
+) -> None:
+    (project / "server.py").write_text(SERVERS)
+    (project / "Procfile").write_text(
+        "holder: python3 server.py hold $PORT\n"
+        "victim: exec sleep 1000\n"
+        "daemon: python3 server.py daemon 1\n"
+        "bash: source .venv/bin/activate\n"
+    )
+    detached("up", "-d", status=1)
+    detached("wait", "holder")
+    port = detached.ps()["holder"]["port"]
+    with (project / "Procfile").open("a") as file:
+        file.write(f"clash: sleep 0.2; python3 server.py clash {port}\nelse: python3 other.py\n")
+    (project / "other.py").write_text(
+        f"import http.server as h\nh.HTTPServer(('127.0.0.1', {port + 90}), None).serve_forever()\n"
+    )
+    detached("kill", "victim")
+    detached("reload")
+    detached("wait", "--for", "exit", "clash", "bash", "daemon")
+
+    def why(name: str) -> dict[str, str]:
+        row = json.loads(detached("why", "--json", name).stdout)["services"][0]
+        cause: dict[str, str] = row["cause"]
+        return cause
+
+    assert why("victim")["kind"] == "killed"
+    assert "portweave kill has sent it SIGKILL" in why("victim")["text"]
+    assert why("daemon")["kind"] == "background"
+    assert why("bash")["text"].startswith("`source` is syntax of bash")
+    clash = why("clash")
+    assert f"port {port} is in use by holder-main of this stack, pid " in clash["text"]
+    assert "(server.py:10)" in clash["text"]
+    detached("wait", "else", status=None)
+    assert f"for {port + 90} at other.py:2" in why("else")["hint"]

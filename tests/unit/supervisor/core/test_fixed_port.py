@@ -68,5 +68,6 @@ const database = { port: 5432 }
 def test_a_number_in_a_program_is_told_with_what_to_write(path: str, edit: str) -> None:
     found = fixed_in_program(path, PROGRAM)
     assert [(one.port, one.listens) for one in found] == [(3000, True), (5432, False)]
-    assert edit_of(found, (3000, 9)) == edit
-    assert edit_of(found, (3001,)) == ""
+    assert edit_of(found, (3000, 9), "") == edit
+    assert edit_of(found, (3001,), "node a.js") == ""
+    assert edit_of(found, (3001,), "node a.js 3001") == "write $PORT for 3001 in the command"

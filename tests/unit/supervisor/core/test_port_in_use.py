@@ -29,13 +29,14 @@ MESSAGES: list[tuple[str, int]] = [
 
 @pytest.mark.parametrize(("message", "port"), MESSAGES)
 def test_the_port_that_a_message_names_is_meant(message: str, port: int) -> None:
-    assert ports_meant(["starting on port 1", "", "", "", message], ()) == (port,)
+    assert ports_meant(["starting on port 1", "", "", "", message], (), "x") == (port,)
     assert diagnose(End(1, (message,))).kind == "port in use"
 
 
 # Without a number in it: what stands near it, in the trace, or in the command.
 NUMBERLESS: list[tuple[list[str], str, tuple[int, ...]]] = [
     (["OSError: [Errno 98] Address already in use"], "python3 s.py", ()),
+    (["OSError: [Errno 98] Address already in use"], "python3 s.py 4005 a4006", (4005,)),
     (["OSError: [Errno 98] Address already in use"], "python3 -m http.server 8000", (8000,)),
     (["Error: That port is already in use."], "manage.py runserver 0.0.0.0:8000", (8000,)),
     (["java.net.BindException: Address already in use"], "java -Dserver.port=8080 -jar x", (8080,)),
@@ -49,7 +50,7 @@ NUMBERLESS: list[tuple[list[str], str, tuple[int, ...]]] = [
 def test_where_it_names_none_it_is_looked_for(
     lines: list[str], command: str, ports: tuple[int, ...]
 ) -> None:
-    assert ports_meant(lines, fixed_ports(command)) == ports
+    assert ports_meant(lines, fixed_ports(command), command) == ports
 
 
 SAID = Cause("port in use", "the port is in use", place="app.py:3")
