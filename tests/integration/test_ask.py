@@ -115,6 +115,7 @@ def test_a_service_that_is_started_again_is_waited_for(stack: Path, cli: "Cli") 
     assert cli("ask", "api.2/name", cwd=stack).stdout == "api.2\n"
 
 
+@pytest.mark.slow
 def test_what_a_killed_ask_wanted_is_cancelled(
     stack: Path, cli: "Cli", eventually: Callable[[Callable[[], object]], None]
 ) -> None:
@@ -197,6 +198,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_of_a_service_serves_beside_the_first(
     project: Path, up: StartUp, cli: "Cli"
 ) -> None:
