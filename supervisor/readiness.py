@@ -79,7 +79,7 @@ class Readiness:
         self._ready = expecting(plan.ready, plan.port, has_listened=has_listened)
         self._pattern = None if plan.ready.log is None else re.compile(plan.ready.log)
         self.pending = ""
-        self.printed = Printed()
+        self.printed = Printed(plan.working_dir)
         self.elsewhere: tuple[int, ...] = ()
         self._matched = False
         self._said_ready = False
@@ -118,7 +118,7 @@ class Readiness:
     def _scan(self) -> None:
         self._scan_at = None
         lines, self._fresh = self._fresh, b""
-        if error_in(lines):
+        if error_in(lines, self._plan.working_dir):
             self.doubt()
 
     def doubt(self) -> None:

@@ -164,7 +164,9 @@ def _not_ready(
         return Cause("wrong port", text, _elsewhere_hint(plan, life), lines=printed.lines)
     kind = "not ready" if life.ready_s is None else "unhealthy"
     if (error := printed.error) is not None:
-        text = f"{why or 'it is not ready yet'}; it has printed an error: {_told(error)}"
+        text = why or "it is not ready yet"
+        if error.message not in text:
+            text += f"; it has printed an error: {_told(error)}"
         return Cause(kind, text, lines=error.excerpt)
     text = why or "it was started, and is not ready yet"
     return Cause(kind, text, "its log may tell more", lines=printed.lines)

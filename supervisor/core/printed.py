@@ -1,21 +1,22 @@
 """What a run has printed last, and whether that tells of an error."""
 
-import re
-
 from portweave.supervisor.core.lines import plain_text
 
 # Output after a longer silence is about something else.
 SILENCE_S = 2.0
 _KEPT_BYTES = 16_384
 _LONGEST = 200
-# The line that names the error, among those that only speak of one: `SyntaxError: invalid syntax`.
-_NAMED = r"(?i)\W{0,3}(?:[\w.:]*(?:error|exception)\b|panic|fatal)[^:]*:"
 
 
 class Printed:
-    """The lines that a run has printed last, without a silence between them."""
+    """The lines that a run has printed last, without a silence between them.
 
-    def __init__(self) -> None:
+    Args:
+        folder: Places in it are told relative to it.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
         self._lines = b""
         self._last_s = 0.0
 
@@ -26,17 +27,24 @@ class Printed:
         self._last_s = now_s
 
     def error(self) -> str:
-        """The line that tells of an error; empty where none of them does."""
-        return error_in(self._lines)
+        """The error that they tell of, with its place; empty where they tell of none."""
+        return error_in(self._lines, self._folder)
 
 
-def error_in(lines: bytes) -> str:
-    """The line that tells of an error: the last one that names it; empty where none does."""
+def error_in(lines: bytes, folder: str) -> str:
+    """The last error that lines tell of, with its place; empty where they tell of none.
+
+    Args:
+        lines: Whole lines.
+        folder: Places in it are told relative to it.
+    """
     # Its patterns take a while to compile, and no start is to wait for them.
-    from portweave.supervisor.core.brief import tells_error
+    from portweave.supervisor.core.printed_error import find_error
 
-    texts = [plain_text(line).strip() for line in lines.split(b"\n")]
-    errors = [text for text in texts if tells_error(text)]
-    named = [text for text in errors if re.match(_NAMED, text)]
-    found = (named or errors or [""])[-1]
-    return found if len(found) <= _LONGEST else f"{found[: _LONGEST - 1]}…"
+    found = find_error([plain_text(line) for line in lines.split(b"\n")], folder)
+    if found is None:
+        return ""
+    message = found.message
+    if len(message) > _LONGEST:
+        message = f"{message[: _LONGEST - 1]}…"
+    return f"{message} ({found.place})" if found.place else message

