@@ -73,6 +73,7 @@ def _dotenv_line(name: str, value: str) -> str | None:
         return f"{name}={value}"
     from portweave.errors import DotenvError
     from portweave.procfiles.dotenv import parse
+    from portweave.procfiles.overrides import read
 
     try:
         value.encode()
@@ -82,7 +83,8 @@ def _dotenv_line(name: str, value: str) -> str | None:
     # value, the reader itself knows best.
     for line in (f"{name}='{value}'", f'{name}="{value}"'):
         try:
-            if parse(line, "") == {name: value}:
+            # Whether or not it is the variable of a port.
+            if parse(line).values == read(line, "", {name}) == {name: value}:
                 return line
         except DotenvError:
             continue

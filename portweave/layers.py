@@ -11,7 +11,7 @@ from portweave.allocator.naming import full_name, instance_name
 from portweave.environment import MARKS, inherited_environment
 from portweave.prepare import Prepared
 from portweave.procfiles.expand import Values, expand
-from portweave.procfiles.load import read_env_file
+from portweave.procfiles.load import read_env_file, unread_lines
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class Environments:
 
     Attributes:
         values: What placeholders stand for.
+        warnings: What is to be told of the files that were read, one line each.
 
     Raises:
         DotenvError: A line of an `envFile` is malformed.
@@ -119,9 +120,10 @@ class Environments:
             git_common_dir=worktree.git_common_dir,
             worktree_root=worktree.root,
         )
+        self.warnings: list[str] = []
         self._below = [
             Layer("inherited", self._inherited),
-            Layer(".env", _own(prepared.dotenv)),
+            self._file(".env", f"{worktree.root.rstrip('/')}/.env", required=False),
             *self._files(prepared.project.definitions.env_files),
         ]
         self._shared = [
@@ -205,12 +207,21 @@ class Environments:
     def _files(self, files: "Sequence[EnvFile]") -> list[Layer]:
         root = self._prepared.project.worktree.root.rstrip("/")
         return [
-            Layer(
-                f"envFile {file.path.removeprefix(f'{root}/')}",
-                _own(read_env_file(file.path, required=file.required)),
+            self._file(
+                f"envFile {file.path.removeprefix(f'{root}/')}", file.path, required=file.required
             )
             for file in files
         ]
+
+    def _file(self, source: str, path: str, *, required: bool) -> Layer:
+        computed = self._prepared.computed
+        found = read_env_file(path, required=required, names=computed.keys())
+        self.warnings += unread_lines(source.removeprefix("envFile "), found.unread)
+        values = _own(found.values)
+        if source == ".env":
+            # What is computed is read from it by a rule of its own.
+            values = {name: value for name, value in values.items() if name not in computed}
+        return Layer(source, values)
 
 
 def compose_name(project: str, namespace: str) -> str:

@@ -24,7 +24,7 @@ from portweave.errors import (
 )
 from portweave.movedfolders import as_running, find_here, running_block
 from portweave.procfiles.expand import Values, expand
-from portweave.procfiles.load import anonymous, definitions_folder, load, read_env_file
+from portweave.procfiles.load import anonymous, definitions_folder, load, read_overrides
 from portweave.procfiles.model import Definitions, Service
 from portweave.show import current_env
 
@@ -133,7 +133,7 @@ class Prepared:
         entry: Its block; `entry.ports` has further names where services have gone.
         reused: Whether it had all of it before.
         computed: What all services share, before anything overrides it.
-        dotenv: All of the root's `.env`.
+        dotenv: What the root's `.env` says of these.
         env: What all services share: computed, and overridden by `.env`.
         inherited: The variables among these that the user has set outside; they win.
         warnings: What the user should know, one line each.
@@ -327,7 +327,7 @@ def prepare(
     if taken.reused and look_for_strangers:
         warnings += _strangers(names, entry, project.key.worktree_root)
     computed = project.computed(entry)
-    dotenv = read_env_file(f"{root}/.env", required=False)
+    dotenv = read_overrides(f"{root}/.env", computed.keys())
     env = {name: dotenv.get(name, value) for name, value in computed.items()}
     env["PORTWEAVE_NAMESPACE"] = entry.namespace
     if not dry_run:

@@ -188,8 +188,8 @@ def _from_worktree(root: str, environ: Mapping[str, str]) -> Iterator[Entry]:
 
 def _from_current(path: str, root: str, environ: Mapping[str, str]) -> Entry | None:
     try:
-        values = read_env_file(path, required=True)
-        overridden = read_env_file(f"{root}/.env", required=False)
+        values = read_env_file(path, required=True).values
+        overridden = read_env_file(f"{root}/.env", required=False).values
         worktree = locate(root, environ)
     except PortweaveError:
         return None

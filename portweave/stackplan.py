@@ -104,7 +104,12 @@ def make_plan(
         instances=tuple(instances),
         wanted=started,
         left_out=tuple(left_out),
-        warnings=(*prepared.warnings, *_remarks(names), *maker.remarks()),
+        warnings=(
+            *prepared.warnings,
+            *maker.file_warnings(),
+            *_remarks(names),
+            *maker.remarks(),
+        ),
     )
 
 
@@ -196,6 +201,10 @@ class _Maker:
         self._packages: dict[str, PackageFiles] = {}
         self._fittings: dict[str, Fitting | Several | None] = {}
         self._values = self._environments.values
+
+    def file_warnings(self) -> list[str]:
+        """What is to be told of the files of variables, each once."""
+        return list(dict.fromkeys(self._environments.warnings))
 
     def instances(self, service: Service) -> list[InstancePlan]:
         """The instances of one service."""

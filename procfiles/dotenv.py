@@ -1,126 +1,78 @@
-"""Files of variables: text in, variables out.
+r"""Files of variables as npm's dotenv reads them, and python-dotenv where both agree.
 
-What npm portweave accepts means here what it means there. Besides, `export NAME=…`, blanks around
-`=`, quoted values with a comment behind them, and quoted values over several lines are accepted.
-Nothing is expanded.
+`NAME=value` or `NAME: value`, `export` before it or not. A value in quotes (`'`, `"` or a
+backquote) may have several lines, and a comment behind it; in double quotes `\n` and `\r` are a
+newline and a carriage return. Unlike with npm's, `#` begins a comment in a bare value only behind a
+blank. Nothing is expanded. (https://github.com/motdotla/dotenv, "Rules")
 """
 
-from portweave.errors import DotenvError
+import re
 
-# What JavaScript takes for white space; `str.strip()` has another idea of it.
+# What JavaScript takes for white space; Python has another idea of it.
 BLANKS = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
-_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
-_NAME = _LETTERS | frozenset("0123456789")
+_BLANK = f"[{BLANKS}]"
+_ASSIGNMENT = re.compile(
+    rf"(?:export{_BLANK}+)?([A-Za-z0-9_.-]+)(?:{_BLANK}*=|:{_BLANK}+?)"
+    rf"({_BLANK}*'(?:\\'|[^'])*'|{_BLANK}*\"(?:\\\"|[^\"])*\"|{_BLANK}*`(?:\\`|[^`])*`"
+    rf"|(?:[^#\n]|(?<!{_BLANK})#)+)?"
+    rf"{_BLANK}*(?:#[^\n]*)?(?=\n|\Z)",
+)
+_QUOTES = ("'", '"', "`")
 
 
-def parse(text: str, path: str) -> dict[str, str]:
-    """Read the variables of a file, in file order; of several with one name the last wins.
+class Variables:
+    """What a file of variables says.
+
+    Attributes:
+        values: By name, in the order of the file; of several with one name the last.
+        unread: The numbers of the lines that mean nothing, from 1.
+    """
+
+    __slots__ = ("unread", "values")
+
+    def __init__(self, values: dict[str, str], unread: tuple[int, ...]) -> None:
+        self.values = values
+        self.unread = unread
+
+
+def parse(text: str) -> Variables:
+    """Read the variables of a file.
 
     Args:
-        text: The text.
-        path: The file's, for messages.
-
-    Raises:
-        DotenvError: A line is no comment, not blank and no `NAME=value`, or a value has a NUL.
+        text: The text, without a byte order mark.
     """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     values: dict[str, str] = {}
-    lines = text.split("\n")
-    number = 0
-    while number < len(lines):
-        line = lines[number].strip(BLANKS)
-        number += 1
+    unread: list[int] = []
+    number, counted, position = 1, 0, 0
+    while position < len(text):
+        end = text.find("\n", position)
+        end = len(text) if end < 0 else end
+        line = text[position:end].lstrip(BLANKS)
         if not line or line[0] == "#":
+            position = end + 1
             continue
-        assignment = _split(line)
-        if assignment is None:
-            raise DotenvError(path, number, _words(line), hint="NAME=value, or # and a comment")
-        name, value = assignment
-        if value[:1] in ('"', "'"):
-            end = _closing_line(lines, number, value)
-            if end is not None:
-                first = lines[number - 1].rstrip("\r")
-                start = first.index(value[0], first.index("=")) + 1
-                inside = [first[start:], *(line.rstrip("\r") for line in lines[number:end])]
-                last = lines[end].rstrip("\r")
-                value = "\n".join([*inside, last[: last.index(value[0])]])
-                number = end + 1
-            else:
-                value = _quoted(value)
+        found = _ASSIGNMENT.match(text, end - len(line))
+        number, counted = number + text.count("\n", counted, position), position
+        value = None if found is None else _value(found[2] or "")
+        if found is None or value is None:
+            unread.append(number)
+            position = end + 1
         else:
-            value = _without_comment(value)
-        if "\0" in value:
-            raise DotenvError(path, number, f"{name}: NUL in a value")
-        values[name] = value
-    return values
+            values[found[1]] = value
+            position = max(end, found.end()) + 1
+    return Variables(values, tuple(unread))
 
 
-def _words(line: str) -> str:
-    """What to call a line that is not understood, without its value."""
-    name = line.partition("=")[0].removeprefix("export ").strip(BLANKS)
-    return name if name and _NAME.issuperset(name) and "=" in line else "no NAME=value"
-
-
-def _split(line: str) -> tuple[str, str] | None:
-    """Name and value of a line, None where it is no assignment."""
-    name, equals, value = line.partition("=")
-    if not equals or "\r" in line or "\u2028" in line or "\u2029" in line:
-        return None
-    bare = name.rstrip(" \t")
-    if bare[:7] in ("export ", "export\t"):
-        bare = bare[7:].lstrip(" \t")
-    if bare != name:
-        # npm portweave keeps blanks behind `=`; where it would have refused the line, they go.
-        value = value.lstrip(" \t")
-    if not bare or bare[0] not in _LETTERS or not _NAME.issuperset(bare):
-        return None
-    return bare, value
-
-
-def _quoted(value: str) -> str:
-    """The value of what begins with a quote, on one line."""
-    quote = value[0]
-    if len(value) > 1 and value[-1] == quote:
-        return value[1:-1]
-    end = value.find(quote, 1)
-    if end > 0:
-        behind = value[end + 1 :]
-        if behind[0] in BLANKS and behind.lstrip(BLANKS)[:1] == "#":
-            return value[1:end]
-    return _without_comment(value)
-
-
-def _without_comment(value: str) -> str:
-    start = value.find("#", 1)
-    while start > 0:
-        if value[start - 1] in BLANKS:
-            return value[:start].rstrip(BLANKS)
-        start = value.find("#", start + 1)
-    return value
-
-
-def _closing_line(lines: list[str], number: int, value: str) -> int | None:
-    """The index of the line on which the quote that opens `value` closes; None: not a later one.
-
-    Args:
-        lines: All lines.
-        number: The index of the one behind that of `value`.
-        value: From the quote on.
-    """
-    quote = value[0]
-    if quote in value[1:]:
-        return None
-    # Where every line up to there has a meaning of its own, npm portweave reads them so, and takes
-    # the quote for a part of the value.
-    is_one_value = False
-    for index in range(number, len(lines)):
-        line = lines[index].strip(BLANKS)
-        is_one_value = is_one_value or bool(line and line[0] != "#" and _split(line) is None)
-        before, found, behind = line.partition(quote)
-        del before
-        if found:
-            behind = behind.strip(BLANKS)
-            return index if is_one_value and (not behind or behind[0] == "#") else None
-    return None
+def _value(written: str) -> str | None:
+    """A value as it is meant; None where no environment can hold it."""
+    value = written.strip(BLANKS)
+    quote = value[:1]
+    if len(value) > 1 and quote in _QUOTES and value[-1] == quote:
+        value = value[1:-1]
+    if quote == '"':
+        value = value.replace("\\n", "\n").replace("\\r", "\r")
+    return None if "\0" in value else value

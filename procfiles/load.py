@@ -15,6 +15,10 @@ from portweave.procfiles.model import Definitions, Origin, Service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
+
+    from portweave.procfiles.dotenv import Variables
     from portweave.procfiles.procfile import Process
     from portweave.procfiles.tree import Document
 
@@ -23,17 +27,18 @@ DOCUMENTS = ("portweave.config.json", "portweave.yaml", "portweave.yml")
 PROCFILES = ("Procfile.dev", "Procfile")
 LARGEST_BYTES = 1 << 20
 MOST_ANONYMOUS = 100
+# How many lines of a file are named that cannot be read.
+_MOST_LINES = 10
 # stat(2): what has another type than a file.
 _TYPE_BITS = 0o170000
 _KINDS = {
     0o010000: "a named pipe",
     0o020000: "a device",
-    0o040000: "a folder",
     0o060000: "a device",
     0o140000: "a socket",
 }
-# As in `-f <(command)`, and `-f /dev/stdin`.
-_OWN_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
+# As in `-f <(command)`, and `-f /dev/stdin`: proc(5).
+_OPEN_FILES = ("/dev/fd/", "/dev/stdin", "/proc/")
 _PIPE_PATIENCE_MS = 10_000
 # Editors on Windows begin a file of UTF-8 with it.
 _BYTE_ORDER_MARK = "\ufeff"
@@ -123,20 +128,53 @@ def anonymous(count: int) -> Definitions:
     return Definitions((), tuple(services))
 
 
-def read_env_file(path: str, *, required: bool) -> dict[str, str]:
-    """Read a file of variables; an empty dict where it is missing and may be.
+def read_overrides(path: str, names: "AbstractSet[str]") -> dict[str, str]:
+    """What a file of variables says of some that are computed; nothing where it is missing.
+
+    Args:
+        path: Absolute.
+        names: Of the variables.
+
+    Raises:
+        EnvFileError: It cannot be read.
+        DotenvError: A line that would hold one of them is malformed, or the file is not UTF-8.
+    """
+    text = _variables(path, required=False)
+    if not text:
+        return {}
+    # Only here: a worktree without such a file has no use for the parser.
+    from portweave.procfiles import overrides
+
+    return overrides.read(text, path, names)
+
+
+def read_env_file(
+    path: str, *, required: bool, names: "AbstractSet[str]" = frozenset()
+) -> "Variables":
+    """Read a file of variables; none where it is missing and may be.
 
     Args:
         path: Absolute.
         required: Whether it is an error that it is missing.
+        names: Of the variables of which a malformed line is an error.
 
     Raises:
         EnvFileError: It is missing, or cannot be read.
-        DotenvError: A line is malformed, or not UTF-8.
+        DotenvError: A line that would hold one of `names` is malformed, or the file is not UTF-8.
     """
-    # Only here: a worktree without such a file has no use for the parser.
     from portweave.procfiles import dotenv
 
+    text = _variables(path, required=required)
+    found = dotenv.parse(text)
+    if found.unread:
+        from portweave.procfiles import overrides
+
+        overrides.read(text, path, names)
+    return found
+
+
+def _variables(path: str, *, required: bool) -> str:
+    """The text of a file of variables."""
     try:
         data = _read(path)
     except FileNotFoundError:
@@ -146,17 +184,31 @@ def read_env_file(path: str, *, required: bool) -> dict[str, str]:
                 "there is no such file",
                 hint="where it may be missing: envFile: {path: …, required: false}",
             ) from None
-        return {}
+        return ""
     except OSError as error:
         raise EnvFileError(path, error.strerror or str(error)) from error
     if len(data) > LARGEST_BYTES:
         raise EnvFileError(path, f"it has more than {LARGEST_BYTES} bytes")
     try:
-        text = data.decode()
+        return data.decode().removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DotenvError(path, line, "not UTF-8", hint="save the file as UTF-8") from None
-    return dotenv.parse(text.removeprefix(_BYTE_ORDER_MARK), path)
+
+
+def unread_lines(path: str, unread: "Sequence[int]") -> list[str]:
+    """What to tell of the lines of a file of variables that mean nothing; one line, or none.
+
+    Args:
+        path: The file's, for people.
+        unread: Their numbers.
+    """
+    if not unread:
+        return []
+    shown = ", ".join(map(str, unread[:_MOST_LINES]))
+    more = f" and {len(unread) - _MOST_LINES} more" if len(unread) > _MOST_LINES else ""
+    what = f"lines {shown}{more} are" if len(unread) > 1 else f"line {shown} is"
+    return [f"warning: {path}: {what} left out: not NAME=value, and no comment"]
 
 
 def _missing(cwd: str, last: str) -> DefinitionsMissingError:
@@ -239,8 +291,8 @@ def _read(path: str) -> bytes:
     found = os.stat(path)
     kind = _KINDS.get(found.st_mode & _TYPE_BITS)
     is_empty = found.st_rdev != 0 and found.st_rdev == os.stat(os.devnull).st_rdev
-    is_ours = path.startswith(_OWN_DESCRIPTORS)
-    if kind is not None and not is_empty and not is_ours:
+    is_handed_on = path.startswith(_OPEN_FILES)
+    if kind is not None and not is_empty and not is_handed_on:
         raise OSError(EINVAL, f"it is {kind}, not a file")
     # Should it have become a pipe meanwhile, opening it waits for nothing: open(2).
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

@@ -105,7 +105,7 @@ class _Maker:
         for path, required in files:
             # One that may be missing, and is, says nothing.
             if required or os.path.exists(path):
-                held |= read_env_file(path, required=required)
+                held |= read_env_file(path, required=required).values
                 found.append(VariableFile(path, required, _has_exports(path)))
         image = self._images.get(service.name, "")
         return Unit(

@@ -8,7 +8,7 @@ from portweave.args import Args, Option
 from portweave.asking import say
 from portweave.errors import UsageError
 from portweave.fixedports import warnings_of
-from portweave.procfiles.load import load, read_env_file
+from portweave.procfiles.load import load, read_env_file, unread_lines
 from portweave.procfiles.model import Definitions, EnvFile, Ready, Service
 
 OPTIONS: tuple[Option, ...] = ()
@@ -28,16 +28,21 @@ def run(args: Args) -> int:
         )
     cwd = os.getcwd()
     definitions, root = read(args, "check", cwd)
-    _check_env_files(definitions, root)
+    lines = _check_env_files(definitions, root)
     warnings = warnings_of(definitions)
     if args.flag("json"):
-        told = [{"service": name, "message": what, "hint": edit} for name, what, edit in warnings]
+        told: list[dict[str, str | None]] = [
+            {"service": name, "message": what, "hint": edit} for name, what, edit in warnings
+        ]
+        told += [{"service": None, "message": line, "hint": None} for line in lines]
         found = {**_as_json(definitions), "warnings": told}
         print(json.dumps(found, indent=2, ensure_ascii=False))
     else:
+        for line in lines:
+            say(line)
         for name, what, edit in warnings:
             say(f"warning: {name}: {what}: {edit}")
-        print(_as_text(definitions, cwd, len(warnings)))
+        print(_as_text(definitions, cwd, len(warnings) + len(lines)))
     return 0
 
 
@@ -55,12 +60,21 @@ def read(args: Args, verb: str, cwd: str) -> tuple[Definitions, str]:
     return definitions, worktree.root if is_git else os.path.dirname(definitions.paths[0])
 
 
-def _check_env_files(definitions: Definitions, root: str) -> None:
+def _check_env_files(definitions: Definitions, root: str) -> list[str]:
+    """Read the files of variables; what is to be told of them, one line each."""
     files = [EnvFile(os.path.join(root, ".env"), required=False), *definitions.env_files]
+    computed: set[str] = set()
     for service in definitions.services:
         files += service.env_files
+        computed |= {name for name, _ in service.discovery_env}
+        if service.env_var is not None:
+            computed.add(service.env_var)
+    told: dict[str, None] = {}
     for file in files:
-        read_env_file(file.path, required=file.required)
+        found = read_env_file(file.path, required=file.required, names=computed)
+        shown = file.path.removeprefix(f"{root.rstrip('/')}/")
+        told |= dict.fromkeys(unread_lines(shown, found.unread))
+    return list(told)
 
 
 def _as_text(definitions: Definitions, cwd: str, warnings: int) -> str:

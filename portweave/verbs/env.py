@@ -120,7 +120,11 @@ def _layers(prepared: Prepared, instance: str | None) -> "list[Layer]":
     names = None
     if port is not None and wants_names(project.environ):
         names = names_of(project.name, project.worktree, project.environ, keep=True)
-    return Environments(prepared, project.environ, names).layers(service, number, port)
+    environments = Environments(prepared, project.environ, names)
+    layers = environments.layers(service, number, port)
+    for warning in environments.warnings:
+        print(f"[portweave] {warning}", file=sys.stderr)
+    return layers
 
 
 def _print(

@@ -142,7 +142,7 @@ BROKEN: dict[str, tuple[dict[str, bytes], str, str]] = {
         "PW0102",
         "line 1 of the Procfile too",
     ),
-    "a bad .env": ({"Procfile": b"a: x", ".env": b"A=1\nhunter2"}, "PW0502", "env line 2"),
+    "a bad .env": ({"Procfile": b"a: x", ".env": b"B=1\nA_PORT hunter2"}, "PW0502", "env line 2"),
     "no UTF-8 in .env": ({"Procfile": b"a: x", ".env": b"A=\xff"}, "PW0502", "env line 1"),
     "a missing env file": (
         {"portweave.yaml": b"services: {a: {command: x, envFile: no.env}}"},
@@ -181,6 +181,15 @@ def test_an_env_file_that_cannot_be_read_is_a_coded_error(cli: Cli, project: Pat
     # Nothing is said of `envFile`: it is not meant.
     where = project / ".env"
     assert done.stderr == f"[portweave] error: failed to read {where}: Is a directory (PW0504)\n"
+
+
+def test_a_line_that_cannot_be_read_is_a_warning_with_its_number(cli: Cli, project: Path) -> None:
+    project.joinpath("Procfile").write_text("a: x\n")
+    project.joinpath(".env").write_text("A=1\n?? hunter2\nB=2\n")
+    done = cli("check", cwd=project)
+    assert done.returncode == 0
+    assert "warning: .env: line 2 is left out" in done.stderr
+    assert "hunter2" not in done.stderr
 
 
 def test_the_file_is_found_by_walking_up(cli: Cli, project: Path) -> None:

@@ -72,7 +72,7 @@ def test_it_prints_what_all_share_in_three_formats(cli: Cli, root: Path, pool: P
     }
     done = cli("env", cwd=root)
     assert (done.returncode, done.stderr) == (0, "")
-    assert parse(done.stdout, "") == expected
+    assert parse(done.stdout).values == expected
     assert cli("env", "--format", "dotenv", cwd=root).stdout == done.stdout
     assert as_map(cli("env", "--format", "json", cwd=root).stdout) == expected
     assert json.loads(cli("env", "--json", cwd=root).stdout) == {
@@ -92,7 +92,7 @@ def test_it_gives_a_new_worktree_its_ports_and_says_nothing(cli: Cli, repo: Repo
     done = cli("env", cwd=linked)
     assert (done.returncode, done.stderr) == (0, "")
     current = (linked / ".portweave" / "current.env").read_text()
-    assert parse(done.stdout, "") == parse(current, "") | {"PORTWEAVE_WORKTREE": str(linked)}
+    assert parse(done.stdout).values == parse(current).values | {"PORTWEAVE_WORKTREE": str(linked)}
 
 
 def test_what_is_inherited_does_not_change_what_all_share(cli: Cli, root: Path) -> None:

@@ -329,7 +329,7 @@ def test_the_path_is_the_childs(cli: Cli, repo: Repo, tmp_path: Path) -> None:
 def test_a_bad_dotenv_is_named_without_its_value(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     define(root)
-    (root / ".env").write_text("GOOD=1\nSECRET hunter2\n")
+    (root / ".env").write_text("GOOD=1\nWEB_PORT hunter2\n")
     done = cli("run", "true", cwd=root)
     assert done.returncode == 1
     assert "malformed .env line 2" in done.stderr

@@ -1,25 +1,34 @@
 """Laws of files of variables."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from portweave.errors import DotenvError
-from portweave.procfiles.dotenv import BLANKS, parse
+from portweave.procfiles import dotenv
+from portweave.procfiles.dotenv import BLANKS
+from portweave.procfiles.overrides import read
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True)
-LINES = st.lists(
-    st.sampled_from(["A", "B1", "=", " ", '"', "'", "#", " #", "x", "export ", "\t", "é", "\r"]),
-    max_size=10,
-).map("".join)
+WORDS = ["A", "B1", "=", ": ", " ", '"', "'", "`", "\\", "\\n", "x", "export ", "\t", "é", "\r"]
+LINES = st.lists(st.sampled_from([*WORDS, "#", " #"]), max_size=10).map("".join)
+TEXTS = st.lists(LINES, max_size=5).map("\n".join)
+WITHOUT_HASH = st.lists(st.sampled_from([*WORDS, "\n"]), max_size=25).map("".join)
 
 _SPACE = "[" + re.escape(BLANKS) + "]"
 _LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=([^\r\u2028\u2029]*)")
+# As it stands in npm's dotenv 16, lib/main.js, but for what JavaScript calls white space.
+_NPM = re.compile(
+    r"^\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)(\s*'(?:\\'|[^'])*'|\s*\"(?:\\\"|[^\"])*\""
+    r"|\s*`(?:\\`|[^`])*`|[^#\r\n]+)?\s*(?:#.*)?(?:$|$)".replace(r"\s", _SPACE),
+    re.MULTILINE | re.ASCII,
+)
 
 
-def npm(text: str) -> dict[str, str] | None:
+def npm_portweave(text: str) -> dict[str, str] | None:
     """What npm portweave reads, by the description of its grammar; None for an error."""
     values: dict[str, str] = {}
     for raw in text.split("\n"):
@@ -37,12 +46,25 @@ def npm(text: str) -> dict[str, str] | None:
     return values
 
 
-@given(text=st.lists(LINES, max_size=5).map("\n".join))
-def test_what_npm_portweave_accepts_means_the_same(text: str) -> None:
-    expected = npm(text)
+def npm_dotenv(text: str) -> dict[str, str]:
+    """What npm's dotenv reads."""
+    values: dict[str, str] = {}
+    for match in _NPM.finditer(re.sub(r"\r\n?", "\n", text)):
+        value = (match[2] or "").strip(BLANKS)
+        quote = value[:1]
+        value = re.sub(r"^(['\"`])([\s\S]*)\1$", r"\2", value, flags=re.MULTILINE)
+        if quote == '"':
+            value = value.replace("\\n", "\n").replace("\\r", "\r")
+        values[match[1]] = value
+    return values
+
+
+@given(text=TEXTS)
+def test_what_npm_portweave_accepts_means_the_same_for_ports(text: str) -> None:
+    expected = npm_portweave(text)
     if expected is None:
         return
-    found = parse(text, "/p/.env")
+    found = read(text, "/p/.env", expected.keys())
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         # But for the one thing that is accepted besides: a comment behind a quoted value.
@@ -50,20 +72,38 @@ def test_what_npm_portweave_accepts_means_the_same(text: str) -> None:
             assert found[name] == value
 
 
+@given(text=WITHOUT_HASH)
+def test_without_comments_all_is_as_with_npm_dotenv(text: str) -> None:
+    assert dotenv.parse(text).values == npm_dotenv(text)
+
+
+@given(text=st.text())
+def test_each_line_is_read_or_counted(text: str) -> None:
+    found = dotenv.parse(text)
+    lines = re.sub(r"\r\n?", "\n", text).split("\n")
+    assert all(lines[number - 1].strip(BLANKS) for number in found.unread)
+    assert list(found.unread) == sorted(set(found.unread))
+
+
 @given(values=st.dictionaries(NAMES, st.text(st.characters(codec="utf-8"), max_size=20)))
 def test_what_is_written_in_quotes_reads_back(values: dict[str, str]) -> None:
-    kept = {
-        name: value for name, value in values.items() if not set(value) & set("'\r\n\0\u2028\u2029")
-    }
+    kept = {name: value for name, value in values.items() if not set(value) & set("'\r\0\\")}
     text = "".join(f"{name}='{value}'\n" for name, value in kept.items())
-    assert parse(text, "/p/.env") == kept
+    assert dotenv.parse(text).values == kept
 
 
 @given(
     secret=st.text(st.sampled_from("0123456789"), min_size=8, max_size=12), number=st.integers(0, 3)
 )
 def test_a_value_is_never_printed(secret: str, number: int) -> None:
-    line = ["{}", "A B={}", "1={}", "A={}\r{}"][number].format(secret, secret)
+    line = ["A {}", "A B={}", "A: {}", "A={}\r{}"][number].format(secret, secret)
     with pytest.raises(DotenvError) as caught:
-        parse(line, "/p/.env")
+        read(line, "/p/.env", {"A"})
     assert secret not in str(caught.value.as_json())
+
+
+@pytest.mark.parametrize("piece", ["\n", "A\n", 'A="\n', "A='\\'", " ", "A=\n\n", "export\n", "#"])
+def test_a_long_file_takes_no_longer_than_its_length(piece: str) -> None:
+    began_s = time.process_time()
+    dotenv.parse(piece * 20_000)
+    assert time.process_time() - began_s < 2

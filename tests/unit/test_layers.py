@@ -5,6 +5,7 @@ from portweave.allocator.worktree import Worktree
 from portweave.layers import Environments, Layer, compose_name, merged, origins, shared_layers
 from portweave.prepare import Prepared, Project
 from portweave.procfiles.model import Definitions, Origin, Service
+from tests.dotenvs import holding
 
 ROOT = "/code/shop"
 HERE = Origin(f"{ROOT}/portweave.yaml")
@@ -55,7 +56,8 @@ def layers_of(
     environ: dict[str, str] | None = None,
 ) -> list[Layer]:
     given = prepared(dotenv=dotenv, environ=environ)
-    return Environments(given, environ or {}).layers(service, number, port)
+    with holding(dotenv or {}):
+        return Environments(given, environ or {}).layers(service, number, port)
 
 
 def test_the_highest_layer_holds_and_the_others_are_hidden() -> None:

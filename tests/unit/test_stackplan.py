@@ -39,6 +39,7 @@ from portweave.supervisor.core.plan import (
     When,
 )
 from portweave.webnames import Names
+from tests.dotenvs import holding
 
 ROOT = "/code/shop"
 HERE = Origin("/code/shop/portweave.yaml")
@@ -125,7 +126,8 @@ def plan_of(
         inherited={name: environ[name] for name in computed if name in environ},
         warnings=["take care"],
     )
-    return make_plan(prepared, wishes, environ, names)
+    with holding(dotenv):
+        return make_plan(prepared, wishes, environ, names)
 
 
 def only(plan: StackPlan) -> InstancePlan:

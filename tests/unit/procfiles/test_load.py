@@ -31,7 +31,7 @@ def test_a_byte_order_mark_is_no_part_of_a_definition(name: str, text: str, tmp_
 
 def test_a_byte_order_mark_is_no_part_of_a_file_of_variables(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("A=1\n", encoding="utf-8-sig")
-    assert read_env_file(str(tmp_path / ".env"), required=True) == {"A": "1"}
+    assert read_env_file(str(tmp_path / ".env"), required=True).values == {"A": "1"}
 
 
 def test_the_places_of_many_services_are_found_in_one_look(tmp_path: Path) -> None:
@@ -79,7 +79,11 @@ def listener(path: Path) -> None:
 @pytest.mark.parametrize("name", ["Procfile", "portweave.yaml", "portweave.config.json", ".env"])
 @pytest.mark.parametrize(
     ("make", "kind"),
-    [(pipe, "a named pipe"), (listener, "a socket"), (Path.mkdir, "a folder")],
+    [
+        (pipe, "it is a named pipe, not a file"),
+        (listener, "it is a socket, not a file"),
+        (Path.mkdir, "Is a directory"),
+    ],
 )
 def test_what_is_no_file_is_refused_at_once(
     name: str,
@@ -96,13 +100,13 @@ def test_what_is_no_file_is_refused_at_once(
             return read_env_file(str(tmp_path / name), required=False)
         return load(str(tmp_path), None, None)
 
-    with pytest.raises((DefinitionsInvalidError, EnvFileError), match=f"it is {kind}, not a file"):
+    with pytest.raises((DefinitionsInvalidError, EnvFileError), match=kind):
         read()
 
 
 def test_the_null_device_is_an_empty_file_of_variables(tmp_path: Path) -> None:
     (tmp_path / ".env").symlink_to(os.devnull)
-    assert read_env_file(str(tmp_path / ".env"), required=True) == {}
+    assert read_env_file(str(tmp_path / ".env"), required=True).values == {}
 
 
 def test_a_pipe_that_a_shell_has_made_is_read(tmp_path: Path) -> None:
@@ -110,6 +114,6 @@ def test_a_pipe_that_a_shell_has_made_is_read(tmp_path: Path) -> None:
     os.write(writer, b"A=1\n")
     os.close(writer)
     try:
-        assert read_env_file(f"/dev/fd/{reader}", required=True) == {"A": "1"}
+        assert read_env_file(f"/dev/fd/{reader}", required=True).values == {"A": "1"}
     finally:
         os.close(reader)

@@ -1,0 +1,25 @@
+"""A worktree's `.env` without a worktree."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from portweave import layers
+from portweave.procfiles.dotenv import Variables
+from portweave.procfiles.load import read_env_file
+
+
+@contextmanager
+def holding(values: Mapping[str, str]) -> Iterator[None]:
+    """Have the `.env` of every worktree hold these variables."""
+
+    def read(path: str, **options: Any) -> Variables:
+        if path.endswith("/.env"):
+            return Variables(dict(values), ())
+        return read_env_file(path, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layers, "read_env_file", read)
+        yield
