@@ -10,8 +10,10 @@ from portweave.allocator import leases
 from portweave.allocator.gitlinks import check_link
 from portweave.allocator.gitlook import GIT, look_environment
 from portweave.allocator.hostsfile import unresolved
+from portweave.allocator.listeners import listening
 from portweave.allocator.lock import holder_of
 from portweave.allocator.model import Entry
+from portweave.allocator.probe import listeners
 from portweave.allocator.processes import command_of, read_bytes
 from portweave.allocator.registry import load, registry_path
 from portweave.allocator.routes import RouteStore
@@ -42,6 +44,7 @@ def check_all(environ: Mapping[str, str], folder: str) -> list[Finding]:
     findings += check_pool(
         environ.get("PORTWEAVE_POOL_RANGE", ""), _ephemeral(), _reserved(), entries
     )
+    findings += _check_held(entries, worktree)
     findings += _check_git(worktree, folder, environ)
     findings += _check_stacks(environ)
     findings += _check_leases(environ)
@@ -227,6 +230,28 @@ def _check_stacks(environ: Mapping[str, str]) -> Iterator[Finding]:
             "--fix ends what is left of it, and removes the record",
             "stacks",
         )
+
+
+def _check_held(entries: Sequence[Entry], worktree: Worktree) -> list[Finding]:
+    """The ports of this worktree's blocks that something else listens on."""
+    ports = {
+        port: name
+        for entry in entries
+        if entry.key.worktree_root == worktree.key.worktree_root
+        for name, port in entry.ports.items()
+    }
+    root = worktree.root
+    return [
+        Finding(
+            "PW0920",
+            "warning",
+            f"port {port}, which is that of {ports[port]}, is held by {holder.seen_from(root)}",
+            "end that program, or have it use another port"
+            + (f": kill {holder.pid} ends it" if holder.pid is not None else ""),
+        )
+        for port, holder in sorted(listeners(listening(list(ports))).items())
+        if not holder.belongs_to(root)
+    ]
 
 
 def _check_leases(environ: Mapping[str, str]) -> list[Finding]:

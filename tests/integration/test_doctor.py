@@ -34,6 +34,29 @@ def folder(home: Path) -> Path:
     return path
 
 
+def test_another_program_on_a_port_of_the_worktree_is_named(
+    cli: Cli, repo: Repo, tmp_path: Path
+) -> None:
+    (root,) = repo(0)
+    cli(*RUN, cwd=root)
+    port = json.loads(cli("show", "--json", "--count", "2", cwd=root).stdout)["ports"]["port-1"]
+    code = f"import socket; s = socket.create_server(('127.0.0.1', {port})); print(flush=True)"
+    argv = [sys.executable, "-c", f"{code}; input()"]
+    with subprocess.Popen(
+        argv, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as stranger:
+        assert stranger.stdout is not None
+        stranger.stdout.readline()
+        found = find(cli, root)["PW0920"]
+        stranger.communicate(b"\n")
+    assert found["severity"] == "warning"
+    assert (
+        f"port {port}, which is that of port-1, is held by pid {stranger.pid} (" in found["message"]
+    )
+    assert f"kill {stranger.pid}" in found["remedy"]
+    assert "PW0920" not in find(cli, root)
+
+
 def find(
     cli: Cli, cwd: Path, *args: str, env: dict[str, str | None] | None = None
 ) -> dict[str, dict[str, Any]]:
