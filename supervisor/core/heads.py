@@ -104,6 +104,7 @@ class Request:
         wants_html: Whether a page is shown to somebody.
         hops: How often a proxy of ours has passed it on, this time included.
         proto: How the client, or an outer proxy's, has asked: `http` or `https`.
+        is_grpc: Whether it is a call of gRPC, which is spoken by HTTP/2 alone.
         text: The head as a service gets it, once it has been written.
     """
 
@@ -112,6 +113,7 @@ class Request:
         "head",
         "hops",
         "host",
+        "is_grpc",
         "is_old",
         "keep_alive",
         "length",
@@ -138,6 +140,7 @@ class Request:
         self.wants_html = False
         self.hops = 1
         self.proto = b""
+        self.is_grpc = False
         self.text = b""
 
     @property

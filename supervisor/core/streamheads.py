@@ -10,7 +10,15 @@ from collections.abc import Iterable
 from hashlib import sha1
 
 from portweave.supervisor.core.headlimits import TOO_LONG
-from portweave.supervisor.core.heads import Fields, From, Refusal, Request, read_request
+from portweave.supervisor.core.heads import (
+    Fields,
+    Framing,
+    From,
+    NotAnAnswerError,
+    Refusal,
+    Request,
+    read_request,
+)
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TARGET = re.compile(rb"[\x21-\x7e\x80-\xff]+")
@@ -36,9 +44,18 @@ def read_stream(
     """
     fields = list(fields)
     found = _read_stream(fields, came, key, has_body=has_body)
-    if isinstance(found, Refusal) and (b":method", b"HEAD") in fields:
+    if isinstance(found, Request):
+        found.is_grpc = any(map(_is_of_grpc, fields))
+    elif (b":method", b"HEAD") in fields:
         return Refusal(found.status, found.why, is_head=True)
     return found
+
+
+def _is_of_grpc(field: tuple[bytes, bytes]) -> bool:
+    """Whether it is the content type of gRPC; that of gRPC-Web is for HTTP/1.1 too."""
+    name, text = field
+    kind = text.partition(b";")[0].strip().lower()
+    return name == b"content-type" and kind.partition(b"+")[0] == b"application/grpc"
 
 
 def _read_stream(fields: Fields, came: From, key: bytes, *, has_body: bool) -> Request | Refusal:
@@ -128,3 +145,45 @@ def stream_trailers(lines: bytes) -> list[tuple[bytes, bytes]]:
         name, _, text = line.partition(b":")
         found.append((name.lower(), text.strip(b" \t")))
     return found
+
+
+def stream_request(request: Request) -> Fields:
+    """The head of a request as a service gets it that speaks HTTP/2.
+
+    Args:
+        request: One that asks for no other protocol.
+    """
+    found = [
+        (b":method", request.method),
+        (b":scheme", b"http"),
+        (b":authority", request.host),
+        (b":path", request.target),
+    ]
+    for line in b"".join(request.head).split(b"\r\n")[:-1]:
+        name, _, text = line.partition(b":")
+        name = name.lower()
+        if name not in _OF_CONNECTIONS:
+            found.append((name, text.strip(b" \t")))
+    if request.framing is Framing.LENGTH:
+        found.append((b"content-length", request.length))
+    return found
+
+
+def read_stream_answer(fields: Iterable[tuple[bytes, bytes]]) -> tuple[int, Fields]:
+    """The status and the fields of a service's answer by HTTP/2.
+
+    Raises:
+        NotAnAnswerError: A line of HTTP/1.1 could not carry it.
+    """
+    status = b""
+    found: Fields = []
+    for name, text in fields:
+        if name == b":status":
+            status = text
+        elif not _is_field(name, text):
+            raise NotAnAnswerError("a field of its head is not one")
+        elif name not in _OF_CONNECTIONS:
+            found.append((name, text))
+    if len(status) != 3 or not status.isdigit():
+        raise NotAnAnswerError("its status is not one")
+    return int(status), found

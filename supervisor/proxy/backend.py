@@ -1,25 +1,28 @@
 """The service's side: a connection to it, and those that wait for the next request."""
 
-import asyncio
-import socket
-import time
 from typing import TYPE_CHECKING, Protocol
 
 import httptools
 
+from portweave.supervisor.core.goaways import is_settings
 from portweave.supervisor.core.headcache import HEAD_END, MOST_BYTES, HeadCache, Whole
 from portweave.supervisor.core.headlimits import MOST_FIELDS
+from portweave.supervisor.core.heads import (
+    Framing,
+    Request,
+    chunk,
+    request_head,
+    trailer_lines,
+)
 from portweave.supervisor.proxy.wire import ANSWER_HEAD_BYTES, TooManyFieldsError
 from portweave.supervisor.quickloop import Express
 
 if TYPE_CHECKING:
     from portweave.supervisor.core.heads import Fields
 
-CONNECT_S = 10.0
-# Shorter than servers keep theirs (Node and uvicorn: 5 s).
-IDLE_S = 4.0
-MOST_IDLE_PER_PORT = 256
-ADDRESSES = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+
+class NoStreamsError(Exception):
+    """A service does not speak HTTP/2."""
 
 
 class Asker(Protocol):
@@ -73,6 +76,26 @@ class Asker(Protocol):
         """The service takes more again."""
 
 
+class Keeper(Protocol):
+    """Keeps connections that wait for the next request."""
+
+    @property
+    def answers(self) -> HeadCache[bytes, Whole]:
+        """Heads that came lately, of answers to plain requests."""
+        ...
+
+    @property
+    def only_streams(self) -> set[int]:
+        """Ports whose services have answered HTTP/1.1 by HTTP/2."""
+        ...
+
+    def put(self, backend: "Backend") -> None:
+        """Keep a connection for the next request."""
+
+    def forget(self, backend: "Backend") -> None:
+        """A connection has ended."""
+
+
 class Backend(Express):
     """One connection to a service.
 
@@ -101,7 +124,7 @@ class Backend(Express):
         "used",
     )
 
-    def __init__(self, port: int, pool: "Pool") -> None:
+    def __init__(self, port: int, pool: Keeper) -> None:
         super().__init__()
         self.port = port
         self.pool = pool
@@ -125,6 +148,27 @@ class Backend(Express):
         """Whether it can take a request."""
         return self.transport is not None and not self.transport.is_closing()
 
+    def send(
+        self, request: Request, pieces: list[bytes], *, is_first: bool, trailers: "Fields | None"
+    ) -> None:
+        """Send a request, or some of it.
+
+        Args:
+            request: It.
+            pieces: Of its body.
+            is_first: Whether its head is to be sent.
+            trailers: What stands behind the body; None where more comes.
+        """
+        if request.framing is Framing.CHUNKED:
+            pieces = [chunk(piece) for piece in pieces]
+            if trailers is not None:
+                pieces.append(trailer_lines(trailers))
+        if is_first:
+            pieces = [request_head(request), *pieces]
+        elif not pieces:
+            return
+        self.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
     def abort(self) -> None:
         """End it at once."""
         self.asker = None
@@ -147,7 +191,8 @@ class Backend(Express):
         if self._tunnel:
             asker.take_tunnel(data)
             return
-        is_first, self._is_fresh = self._is_fresh and asker.is_plain, False
+        is_new, self._is_fresh = self._is_fresh, False
+        is_first = is_new and asker.is_plain
         if is_first:
             end = data.find(HEAD_END) + len(HEAD_END)
             known = self.pool.answers.find(data[:end])
@@ -165,7 +210,11 @@ class Backend(Express):
             return
         except httptools.HttpParserError as error:
             if not self._ended:
-                self._give_up(_why(error))
+                if is_new and is_settings(data):
+                    self.pool.only_streams.add(self.port)
+                    self._give_up("it speaks HTTP/2 alone")
+                else:
+                    self._give_up(_why(error))
                 return
             # It stands behind a whole answer, which counts; the connection does not any more.
             self._keep_alive = False
@@ -305,97 +354,3 @@ def _why(error: httptools.HttpParserError) -> str:
     if isinstance(error, httptools.HttpParserCallbackError):
         return str(error.__context__ or error)
     return f"its answer is not HTTP/1.1 ({error})"
-
-
-class Pool:
-    """Connections to services that wait for the next request.
-
-    Attributes:
-        answers: Heads that came lately, of answers to plain requests.
-    """
-
-    def __init__(self) -> None:
-        self.answers: HeadCache[bytes, Whole] = HeadCache()
-        self._idle: dict[int, list[Backend]] = {}
-        # Which of the loopback addresses a service was last found on.
-        self._family: dict[int, int] = {}
-        self._is_closed = False
-
-    def __len__(self) -> int:
-        return sum(map(len, self._idle.values()))
-
-    def take(self, port: int) -> Backend | None:
-        """A connection that waits, None where there is none."""
-        idle = self._idle.get(port)
-        while idle:
-            backend = idle.pop()
-            if backend.is_open:
-                return backend
-        return None
-
-    def put(self, backend: Backend) -> None:
-        """Keep a connection for the next request."""
-        idle = self._idle.setdefault(backend.port, [])
-        if self._is_closed or len(idle) >= MOST_IDLE_PER_PORT:
-            backend.close()
-            return
-        backend.idle_since_s = time.monotonic()
-        idle.append(backend)
-
-    def forget(self, backend: Backend) -> None:
-        """A connection has ended."""
-        idle = self._idle.get(backend.port)
-        if idle and backend in idle:
-            idle.remove(backend)
-
-    def sweep(self, now_s: float) -> None:
-        """End what has waited for too long."""
-        for port, idle in list(self._idle.items()):
-            old = [backend for backend in idle if now_s - backend.idle_since_s > IDLE_S]
-            for backend in old:
-                idle.remove(backend)
-                backend.close()
-            if not idle:
-                del self._idle[port]
-
-    def close(self) -> None:
-        """End all that wait."""
-        self._is_closed = True
-        for idle in self._idle.values():
-            for backend in list(idle):
-                backend.close()
-        self._idle.clear()
-
-    async def connect(self, port: int) -> Backend:
-        """A new connection to what listens on a port of either loopback address.
-
-        Raises:
-            OSError: Nobody does, or he does not take connections for ten seconds.
-        """
-        loop = asyncio.get_running_loop()
-        first = self._family.get(port, 0)
-        error: OSError | None = None
-        for index in (first, 1 - first):
-            family, address = ADDRESSES[index]
-            try:
-                connection = socket.socket(family, socket.SOCK_STREAM)
-            except OSError as refusal:
-                error = error or refusal
-                continue
-            connection.setblocking(False)
-            try:
-                async with asyncio.timeout(CONNECT_S):
-                    await loop.sock_connect(connection, (address, port))
-                    _, backend = await loop.create_connection(
-                        lambda: Backend(port, self), sock=connection
-                    )
-            except OSError as refusal:
-                connection.close()
-                error = error or refusal
-                continue
-            except BaseException:
-                connection.close()
-                raise
-            self._family[port] = index
-            return backend
-        raise error or OSError("no address")

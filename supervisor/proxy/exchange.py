@@ -19,15 +19,16 @@ from portweave.supervisor.core.heads import (
     chunk,
     interim_head,
     read_answer,
-    request_head,
     trailer_lines,
 )
+from portweave.supervisor.proxy.backend import Asker, NoStreamsError
 from portweave.supervisor.proxy.wire import HELD_BYTES
 
 if TYPE_CHECKING:
     from portweave.supervisor.core.pages import Page
-    from portweave.supervisor.proxy.backend import Backend, Pool
+    from portweave.supervisor.proxy.pool import Pool
 
+ONLY_HTTP_2 = "it speaks HTTP/2 alone, for which this proxy has no library"
 # How soon to try again where a service is expected to be back.
 RETRY_S = 0.03
 # A request that its service dies of again and again is answered in the end.
@@ -99,6 +100,39 @@ class Desk(Protocol):
         ...
 
 
+class Upstream(Protocol):
+    """A connection to a service, or a stream of one, that works on a request."""
+
+    asker: Asker | None
+    used: bool
+
+    def send(
+        self, request: Request, pieces: list[bytes], *, is_first: bool, trailers: Fields | None
+    ) -> None:
+        """Send a request, or some of it; `trailers` are None where more comes."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of another protocol."""
+
+    def write_end(self) -> None:
+        """Send no more of them."""
+
+    def expect_tunnel(self) -> None:
+        """From the next byte behind this head on it is another protocol."""
+
+    def pause(self) -> None:
+        """Read no more for now."""
+
+    def resume(self) -> None:
+        """Read on."""
+
+    def close(self) -> None:
+        """End it when all is sent."""
+
+    def abort(self) -> None:
+        """End it at once."""
+
+
 class Customer(Protocol):
     """The client as its exchanges see it."""
 
@@ -159,11 +193,13 @@ class Exchange:
         "_held_bytes",
         "_is_ended",
         "_is_over",
+        "_is_told",
         "_is_tunnel",
         "_out",
         "_retries",
         "_sent_s",
         "_target",
+        "_trailers",
         "_tunnel_ends",
         "_was_idle",
         "is_begun",
@@ -177,11 +213,14 @@ class Exchange:
         self._client = client
         self._desk = desk
         self._target: Target | None = None
-        self._backend: Backend | None = None
+        self._backend: Upstream | None = None
         self._cancel: Callable[[], object] | None = None
         # Of the request: what could not be passed on yet.
         self._held: list[bytes] = []
         self._held_bytes = 0
+        self._trailers: Fields = []
+        # Whether the service has been told of its end.
+        self._is_told = False
         # Of the answer: what came at once.
         self._out: list[bytes] = []
         self._answer: Answer | None = None
@@ -205,15 +244,13 @@ class Exchange:
         # An empty chunk would be the end of the body, which an empty frame of HTTP/2 is not.
         if self._is_over or not data or isinstance(self.request, Refusal):
             return
-        piece = chunk(data) if self.request.framing is Framing.CHUNKED else data
-        self._held.append(piece)
-        self._held_bytes += len(piece)
+        self._held.append(data)
+        self._held_bytes += len(data)
 
     def end_request(self, trailers: Fields) -> None:
         """The request has come to its end."""
         self.is_request_complete = True
-        if isinstance(self.request, Request) and self.request.framing is Framing.CHUNKED:
-            self._held.append(trailer_lines(trailers))
+        self._trailers = trailers
 
     def as_plain(self) -> bytes | None:
         """Where a change of protocol is not to be: a head for a parser that reads the body."""
@@ -252,8 +289,8 @@ class Exchange:
         if not self.is_begun:
             self.is_begun = True
             self._begin()
-        elif self._held and self._backend is not None and not self._is_tunnel:
-            self._pass_on(b"")
+        elif self._backend is not None and not self._is_tunnel and self._has_more:
+            self._pass_on(is_first=False)
         elif self._held_bytes > HELD_BYTES:
             self._client.pause()
 
@@ -276,7 +313,12 @@ class Exchange:
             # The panel would take all that come from here for its own user.
             self._say(pages.not_yours(request.name))
             return
-        if self._is_repeatable():
+        if self._goes_by_streams(target):
+            stream = self._desk.pool.take_stream(target.port)
+            if stream is not None:
+                self._send(stream)
+                return
+        elif self._is_repeatable():
             # A connection that waits may be closed at this very moment.
             backend = self._desk.pool.take(target.port)
             if backend is not None:
@@ -284,6 +326,31 @@ class Exchange:
                 self._send(backend)
                 return
         self._cancel = self._desk.spawn(self._connect(target))
+
+    def _goes_by_streams(self, target: Target) -> bool:
+        """Whether the service is asked by HTTP/2: a call of gRPC, or one that speaks nothing else.
+
+        All else goes by HTTP/1.1, which most services speak best.
+        """
+        request = self.request
+        assert isinstance(request, Request)
+        only = target.port in self._desk.pool.only_streams
+        return (request.is_grpc or only) and not request.upgrade
+
+    async def _open(self, target: Target) -> "Upstream":
+        """A connection, or a stream of one.
+
+        Raises:
+            ModuleNotFoundError: The library for HTTP/2 is needed, and not installed.
+            OSError: Nothing listens there.
+        """
+        if self._goes_by_streams(target):
+            try:
+                return await self._desk.pool.open_stream(target.port)
+            except NoStreamsError:
+                # It answers for itself that it does not speak gRPC.
+                pass
+        return await self._desk.pool.connect(target.port)
 
     def _is_repeatable(self) -> bool:
         """Whether it may be sent twice: RFC 9110, section 9.2.2."""
@@ -301,7 +368,11 @@ class Exchange:
         began_s = seen_s = time.monotonic()
         while True:
             try:
-                backend = await self._desk.pool.connect(target.port)
+                backend = await self._open(target)
+            except ModuleNotFoundError:
+                self._cancel = None
+                self._break(target, f"{ONLY_HTTP_2}: pip install 'portweave[tls]'")
+                return
             except (OSError, OverflowError):
                 standing = await self._desk.ask(target)
                 now_s = time.monotonic()
@@ -340,7 +411,7 @@ class Exchange:
         self._desk.report(target, why)
         self._say(pages.broken(target.hostname, target.port, why))
 
-    def _send(self, backend: "Backend") -> None:
+    def _send(self, backend: "Upstream") -> None:
         assert isinstance(self.request, Request)
         self._backend = backend
         self._sent_s = time.monotonic()
@@ -348,15 +419,19 @@ class Exchange:
         if not self.is_request_complete:
             self._client.resume()
         # It may be more than the service can take: then the client has to wait again.
-        self._pass_on(request_head(self.request))
+        self._pass_on(is_first=True)
 
-    def _pass_on(self, head: bytes) -> None:
+    @property
+    def _has_more(self) -> bool:
+        return bool(self._held) or (self.is_request_complete and not self._is_told)
+
+    def _pass_on(self, *, is_first: bool) -> None:
         assert self._backend is not None
-        if self._held:
-            head += b"".join(self._held)
-            self._held.clear()
-            self._held_bytes = 0
-        self._backend.write(head)
+        assert isinstance(self.request, Request)
+        pieces, self._held, self._held_bytes = self._held, [], 0
+        self._is_told = self.is_request_complete
+        trailers = self._trailers if self._is_told else None
+        self._backend.send(self.request, pieces, is_first=is_first, trailers=trailers)
 
     def hold(self) -> None:
         """The service takes no more for now."""
@@ -459,6 +534,10 @@ class Exchange:
                 self._break(self._target, why)
                 return
             self._retries += 1
+            if self._retries == 1 and self._goes_by_streams(self._target):
+                # As it has found out by now.
+                self._cancel = self._desk.spawn(self._connect(self._target))
+                return
             # One that had waited may have been closed for no other reason than that.
             was_idle = self._was_idle and backend is not None and backend.used
             self._was_idle = False

@@ -15,9 +15,9 @@ from portweave.supervisor.core.headcache import HeadCache
 from portweave.supervisor.core.heads import Request
 from portweave.supervisor.core.hosts import ANY, Directory, is_our_concern
 from portweave.supervisor.core.value import value
-from portweave.supervisor.proxy.backend import Pool
 from portweave.supervisor.proxy.client import NO_HTTP_2, Client
 from portweave.supervisor.proxy.exchange import Target
+from portweave.supervisor.proxy.pool import Pool
 from portweave.supervisor.quickloop import ACCEPTED_AT_ONCE, BACKLOG, lengthen_queue
 
 if TYPE_CHECKING:

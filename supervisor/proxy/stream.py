@@ -4,7 +4,6 @@ A body is passed on as it comes: the stream's window is opened again when the se
 what came, and the service is read from no further while the client takes nothing.
 """
 
-from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from h2.errors import ErrorCodes
@@ -12,16 +11,13 @@ from h2.errors import ErrorCodes
 from portweave.supervisor.core import pages
 from portweave.supervisor.core.heads import Refusal, Request
 from portweave.supervisor.core.streamheads import stream_head
+from portweave.supervisor.proxy.outbox import HIGH_BYTES, LOW_BYTES, Outbox
 from portweave.supervisor.proxy.streamexchange import StreamExchange, StreamFields
 
 if TYPE_CHECKING:
     from h2.connection import H2Connection
 
     from portweave.supervisor.proxy.exchange import Desk
-
-# How much of an answer waits for its client before the service has to, and until how little.
-HIGH_BYTES = 1 << 17
-LOW_BYTES = 1 << 15
 
 
 class Connection(Protocol):
@@ -45,8 +41,8 @@ class Connection(Protocol):
     def give_back(self, number: int, length: int) -> None:
         """Open the windows again for what was taken."""
 
-    def send_head(self, stream: "Stream", fields: StreamFields) -> bool:
-        """Send a head; whether the stream takes one."""
+    def send_head(self, stream: "Stream", fields: StreamFields, *, is_all: bool) -> bool:
+        """Send a head, with nothing behind it if `is_all`; whether the stream takes one."""
         ...
 
     def queue(self, stream: "Stream") -> None:
@@ -73,15 +69,10 @@ class Stream:
     __slots__ = (
         "_connection",
         "_early",
-        "_has_ended",
         "_holds_service",
-        "_is_begun",
-        "_is_ended",
         "_is_paused",
         "_is_tunnel",
-        "_pending",
-        "_pending_bytes",
-        "_trailers",
+        "_out",
         "_unread",
         "exchange",
         "is_asked",
@@ -97,11 +88,8 @@ class Stream:
         self.is_asked = self.is_queued = self.is_over = False
         self._connection = connection
         # Of the answer: what the client's window has no room for yet.
-        self._pending: deque[bytes] = deque()
-        self._pending_bytes = 0
-        self._trailers: StreamFields = []
-        self._is_begun = self._is_ended = self._has_ended = self._is_tunnel = False
-        self._holds_service = self._is_paused = False
+        self._out = Outbox(number)
+        self._is_tunnel = self._holds_service = self._is_paused = False
         # Of the request: how much was taken and not yet passed on, and what came before a
         # WebSocket was agreed to.
         self._unread = 0
@@ -129,7 +117,7 @@ class Stream:
     @property
     def has_news(self) -> bool:
         """Whether there is something to send."""
-        return self._is_begun and (bool(self._pending) or self._is_ended)
+        return self._out.has_news
 
     def take_data(self, data: bytes, length: int) -> None:
         """A piece of the request's body, or of what a WebSocket says.
@@ -178,39 +166,19 @@ class Stream:
         Raises:
             ProtocolError: The stream is closed.
         """
-        size = 0
-        if self._pending:
-            room = min(h2.local_flow_control_window(self.number), h2.max_outbound_frame_size)
-            if room <= 0:
-                return None
-            piece = self._pending.popleft()
-            if len(piece) > room:
-                self._pending.appendleft(piece[room:])
-                piece = piece[:room]
-            size = len(piece)
-            self._pending_bytes -= size
-            is_last = self._is_ended and not self._pending and not self._trailers
-            h2.send_data(self.number, piece, end_stream=is_last)
-            if self._holds_service and self._pending_bytes <= LOW_BYTES:
-                self._holds_service = False
-                self.exchange.let_service_go_on()
-            if not is_last:
-                return size
-        elif self._trailers:
-            h2.send_headers(self.number, self._trailers, end_stream=True)
-        else:
-            h2.end_stream(self.number)
-        self._is_ended, self._has_ended = False, True
-        if self.is_over:
+        size = self._out.send_some(h2)
+        if self._holds_service and self._out.waiting_bytes <= LOW_BYTES:
+            self._holds_service = False
+            self.exchange.let_service_go_on()
+        if self._out.has_ended and self.is_over:
             self._connection.forget(self)
         return size
 
     def drop(self) -> None:
         """It has come to an end."""
         self.is_over = True
-        self._pending.clear()
+        self._out.clear()
         self._early.clear()
-        self._is_ended = False
         self._open_window()
         self.exchange.abandon()
 
@@ -221,22 +189,22 @@ class Stream:
 
     # What the exchange calls.
 
-    def send_head(self, fields: StreamFields) -> None:
-        """Send a head: of the answer, or before it."""
-        if self._connection.send_head(self, fields):
-            self._is_begun = True
+    def send_head(self, fields: StreamFields, *, is_all: bool = False) -> None:
+        """Send a head, of the answer or before it; `is_all` where nothing stands behind it."""
+        if self._connection.send_head(self, fields, is_all=is_all):
+            self._out.is_begun = True
+            self._out.has_ended = is_all
 
     def send_trailers(self, fields: StreamFields) -> None:
         """What is to stand behind the body."""
-        self._trailers = fields
+        self._out.add_trailers(fields)
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body."""
         if self.is_over or not data:
             return
-        self._pending.append(data)
-        self._pending_bytes += len(data)
-        if self._pending_bytes > HIGH_BYTES and not self._holds_service:
+        self._out.write(data)
+        if self._out.waiting_bytes > HIGH_BYTES and not self._holds_service:
             self._holds_service = True
             self.exchange.hold_service()
         self._connection.queue(self)
@@ -283,7 +251,7 @@ class Stream:
 
     def end_tunnel(self) -> None:
         """The service has no more to say in it."""
-        self._is_ended = True
+        self._out.end()
         self._connection.queue(self)
 
     def end_exchange(self, *, keep_alive: bool, read_all: bool) -> None:
@@ -291,8 +259,8 @@ class Stream:
         if self.is_over:
             return
         self.is_over = True
-        if self._has_ended:
+        if self._out.has_ended:
             self._connection.forget(self)
             return
-        self._is_ended = True
+        self._out.end()
         self._connection.queue(self)

@@ -23,8 +23,8 @@ StreamFields = list[tuple[bytes, bytes]]
 class StreamCustomer(Customer, Protocol):
     """A stream as its exchange sees it."""
 
-    def send_head(self, fields: StreamFields) -> None:
-        """Send a head: of the answer, or before it."""
+    def send_head(self, fields: StreamFields, *, is_all: bool = False) -> None:
+        """Send a head, of the answer or before it; `is_all` where nothing stands behind it."""
 
     def send_trailers(self, fields: StreamFields) -> None:
         """What is to stand behind the body."""
@@ -40,7 +40,7 @@ class StreamExchange(Exchange):
         key: Of the WebSocket, should it ask for one.
     """
 
-    __slots__ = ("_key", "_stream")
+    __slots__ = ("_fields", "_has_trailers", "_key", "_stream")
 
     def __init__(
         self, stream: StreamCustomer, desk: "Desk", request: Request | Refusal, key: bytes
@@ -48,11 +48,23 @@ class StreamExchange(Exchange):
         super().__init__(stream, desk, request)
         self._stream = stream
         self._key = key
+        # The head of the answer, until all that came with it has been taken.
+        self._fields: StreamFields | None = None
+        self._has_trailers = False
 
     @property
     def is_holding(self) -> bool:
         """Whether something of the request could not be passed on yet."""
         return bool(self._held)
+
+    def take_news(self) -> None:
+        """All that came at once has been taken."""
+        fields, self._fields = self._fields, None
+        if fields is not None:
+            # An answer that has nothing but a head says so with it, as gRPC wants it.
+            is_all = self._is_ended and not self._out and not self._has_trailers
+            self._stream.send_head(fields, is_all=is_all)
+        super().take_news()
 
     @property
     def is_plain(self) -> bool:
@@ -83,7 +95,7 @@ class StreamExchange(Exchange):
             raise ValueError(f"it has answered a WebSocket's request with {status}")
         answer = read_answer(self.request, status, reason, fields, closing=False)
         self._answer = answer
-        self._stream.send_head(stream_head(answer.head))
+        self._fields = stream_head(answer.head)
         return answer.source is Framing.NONE
 
     def take_body(self, data: bytes) -> None:
@@ -93,5 +105,6 @@ class StreamExchange(Exchange):
     def take_end(self, trailers: Fields) -> None:
         """The answer is complete."""
         if trailers:
+            self._has_trailers = True
             self._stream.send_trailers(stream_trailers(trailer_lines(trailers)))
         self._is_ended = True

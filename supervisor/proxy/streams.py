@@ -9,8 +9,7 @@ import contextlib
 import os
 import time
 from base64 import b64encode
-from collections import deque
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -38,29 +37,23 @@ from portweave.supervisor.core.streamheads import read_stream, read_trailers
 from portweave.supervisor.peer import is_own
 from portweave.supervisor.proxy.client import IDLE_S, StreamGuest
 from portweave.supervisor.proxy.headdecoder import HeadDecoder
+from portweave.supervisor.proxy.multiplex import MOST_STREAMS, STREAM_BYTES, Multiplex, pairs
 from portweave.supervisor.proxy.stream import Stream
-from portweave.supervisor.quickloop import READ_BYTES, shared_buffer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from h2.events import Event
 
     from portweave.supervisor.proxy.client import Hall
     from portweave.supervisor.proxy.exchange import Desk
     from portweave.supervisor.proxy.streamexchange import StreamFields
 
-MOST_STREAMS = 128
-# What a client may send ahead on one stream, and on all: one that stands still stops no other.
-STREAM_BYTES = 1 << 17
-CONNECTION_BYTES = MOST_STREAMS * STREAM_BYTES
 # A page that is left cancels all that it had asked for; who cancels and asks on and on only makes
 # work (CVE-2023-44487). Likewise who sends nothing but what has to be answered.
 RESETS = (1000, 100.0)
 CONTROLS = (1000, 100.0)
 
 
-class Streams(StreamGuest):
+class Streams(Multiplex, StreamGuest):
     """One connection of a client that speaks HTTP/2.
 
     Args:
@@ -73,14 +66,12 @@ class Streams(StreamGuest):
     """
 
     def __init__(self, hall: "Hall", *, is_stranger: bool = False) -> None:
+        super().__init__(H2Connection(H2Configuration(client_side=False, header_encoding=False)))
         self.since_s = 0.0
         self.is_stranger = is_stranger
-        self._buffer = shared_buffer()
         self._hall = hall
-        self._transport: asyncio.Transport | None = None
-        self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding=False))
-        self._h2.decoder = HeadDecoder()
-        self._h2.local_settings = Settings(
+        self.h2.decoder = HeadDecoder()
+        self.h2.local_settings = Settings(
             client=False,
             initial_values={
                 SettingCodes.MAX_CONCURRENT_STREAMS: MOST_STREAMS,
@@ -91,9 +82,7 @@ class Streams(StreamGuest):
             },
         )
         self._streams: dict[int, Stream] = {}
-        # Those that have something to send, in turn.
-        self._line: deque[Stream] = deque()
-        self._is_full = self._is_due = self._is_leaving = False
+        self._is_leaving = False
         self._resets, self._controls = Bucket(*RESETS), Bucket(*CONTROLS)
         self._came: From | None = None
         self._is_own: bool | None = None
@@ -102,8 +91,8 @@ class Streams(StreamGuest):
     def is_own(self) -> bool:
         """Whether it is of this user, or of root; asked for once, and only where it matters."""
         if self._is_own is None:
-            assert self._transport is not None
-            ends = map(self._transport.get_extra_info, ("peername", "sockname"))
+            assert self.transport is not None
+            ends = map(self.transport.get_extra_info, ("peername", "sockname"))
             self._is_own = is_own(*ends)
         return self._is_own
 
@@ -128,70 +117,39 @@ class Streams(StreamGuest):
         for stream in [one for one in self._streams.values() if one.is_tunnel_to_be]:
             self.reset(stream, ErrorCodes.CANCEL)
 
-    def abort(self) -> None:
-        """End it at once."""
-        if self._transport is not None:
-            self._transport.abort()
-
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: it is connected."""
-        # Not all loops derive theirs from it.
-        self._transport = cast("asyncio.Transport", transport)
         self.since_s = time.monotonic()
         peer = transport.get_extra_info("peername")
         is_secure = transport.get_extra_info("sslcontext") is not None
         self._came = From(peer[0].encode(), b"https" if is_secure else b"http")
         self._hall.enter(self)
-        self._h2.initiate_connection()
-        self._h2.increment_flow_control_window(CONNECTION_BYTES - (1 << 16) + 1)
-        self._push()
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to put what comes."""
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Take what has come."""
-        self.feed(bytes(self._buffer[:nbytes]))
+        super().connection_made(transport)
 
     def feed(self, data: bytes) -> None:
         """Take what has come."""
-        if self._transport is None or self._transport.is_closing():
+        if self.transport is None or self.transport.is_closing():
             return
         try:
-            events = self._h2.receive_data(data)
+            events = self.h2.receive_data(data)
             for event in events:
                 self._take(event)
         except H2Error:
             # The library has written why.
-            self._push()
+            self.push()
             self._end()
             return
-        self._plan_push()
-
-    def eof_received(self) -> bool:
-        """The other side sends no more."""
-        return False
+        self.plan_push()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
-        self._transport = None
+        super().connection_lost(exc)
         self._hall.leave(self)
         for stream in list(self._streams.values()):
             stream.drop()
         self._streams.clear()
-        self._line.clear()
-
-    def pause_writing(self) -> None:
-        """Too much waits to be sent."""
-        self._is_full = True
-
-    def resume_writing(self) -> None:
-        """What waited has been sent."""
-        self._is_full = False
-        self._plan_push()
 
     def _take(self, event: "Event") -> None:
         match event:
@@ -226,12 +184,12 @@ class Streams(StreamGuest):
     def _take_request(self, event: RequestReceived) -> None:
         number = event.stream_id or 0
         if self._is_leaving or self._hall.is_draining:
-            self._h2.reset_stream(number, ErrorCodes.REFUSED_STREAM)
+            self.h2.reset_stream(number, ErrorCodes.REFUSED_STREAM)
             return
         assert self._came is not None
         key = b64encode(os.urandom(16))
         has_body = event.stream_ended is None
-        request = read_stream(_pairs(event.headers), self._came, key, has_body=has_body)
+        request = read_stream(pairs(event.headers), self._came, key, has_body=has_body)
         stream = self._streams[number] = Stream(self, number, request, key)
         if not has_body:
             stream.is_asked = True
@@ -243,7 +201,7 @@ class Streams(StreamGuest):
         stream = self._streams.get(event.stream_id or 0)
         if stream is None:
             return
-        trailers = read_trailers(_pairs(event.headers))
+        trailers = read_trailers(pairs(event.headers))
         if isinstance(trailers, Refusal):
             stream.refuse_end(trailers)
         else:
@@ -267,18 +225,18 @@ class Streams(StreamGuest):
             ProtocolError: It does.
         """
         if not bucket.add(time.monotonic()):
-            self._h2.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
+            self.h2.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
             raise ProtocolError
 
     def _leave(self) -> None:
         """Take no further request, and end when those under way have: RFC 9113, section 6.8."""
-        if self._is_leaving or self._transport is None:
+        if self._is_leaving or self.transport is None:
             return
-        self._push()
+        self.push()
         self._is_leaving = True
-        farewell = GoAwayFrame(0, last_stream_id=self._h2.highest_inbound_stream_id)
+        farewell = GoAwayFrame(0, last_stream_id=self.h2.highest_inbound_stream_id)
         # The library would end at once all that is under way.
-        self._transport.write(farewell.serialize())
+        self.transport.write(farewell.serialize())
         self._leave_if_idle()
 
     def _leave_if_idle(self) -> None:
@@ -288,43 +246,33 @@ class Streams(StreamGuest):
     def _end(self) -> None:
         for stream in list(self._streams.values()):
             self._remove(stream)
-        if self._transport is not None:
-            self._transport.close()
+        if self.transport is not None:
+            self.transport.close()
 
     # What streams call.
 
-    def give_back(self, number: int, length: int) -> None:
-        """Open the windows again for what was taken."""
-        if length:
-            try:
-                self._h2.acknowledge_received_data(length, number)
-            except ProtocolError:
-                return
-            self._plan_push()
-
-    def send_head(self, stream: Stream, fields: "StreamFields") -> bool:
-        """Send a head; whether the stream takes one."""
+    def send_head(self, stream: Stream, fields: "StreamFields", *, is_all: bool) -> bool:
+        """Send a head, with nothing behind it if `is_all`; whether the stream takes one."""
         if stream.is_over:
             return False
         try:
-            self._h2.send_headers(stream.number, fields)
+            self.h2.send_headers(stream.number, fields, end_stream=is_all)
         except ProtocolError:
             self.reset(stream, ErrorCodes.INTERNAL_ERROR)
             return False
-        self._plan_push()
+        self.plan_push()
         return True
 
-    def queue(self, stream: Stream) -> None:
-        """A stream may have something to send."""
-        if stream.has_news and not stream.is_queued:
-            stream.is_queued = True
-            self._line.append(stream)
-            self._plan_push()
+    def reset_stream(self, number: int, code: ErrorCodes) -> None:
+        """End a stream at once."""
+        stream = self._streams.get(number)
+        if stream is not None:
+            self.reset(stream, code)
 
     def reset(self, stream: Stream, code: ErrorCodes) -> None:
         """End a stream at once."""
         with contextlib.suppress(ProtocolError):
-            self._h2.reset_stream(stream.number, code)
+            self.h2.reset_stream(stream.number, code)
         self._remove(stream)
 
     def forget(self, stream: Stream) -> None:
@@ -337,47 +285,10 @@ class Streams(StreamGuest):
     def _remove(self, stream: Stream) -> None:
         self._streams.pop(stream.number, None)
         stream.drop()
-        self._plan_push()
+        self.plan_push()
         if not self._streams:
             self.since_s = time.monotonic()
 
-    def _plan_push(self) -> None:
-        """Send soon, all that comes at once in one piece."""
-        if not self._is_due and self._transport is not None:
-            self._is_due = True
-            asyncio.get_running_loop().call_soon(self._push)
-
-    def _push(self) -> None:
-        self._is_due = False
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        line, unsent = self._line, 0
-        while line and not self._is_full:
-            stream = line.popleft()
-            stream.is_queued = False
-            if not stream.has_news:
-                continue
-            try:
-                size = stream.send_some(self._h2)
-            except ProtocolError:
-                self.reset(stream, ErrorCodes.INTERNAL_ERROR)
-                continue
-            if size is not None:
-                self.queue(stream)
-                unsent += size
-            if unsent > READ_BYTES:
-                unsent = 0
-                transport.write(self._h2.data_to_send())
-        data = self._h2.data_to_send()
-        if data:
-            transport.write(data)
+    def pushed(self) -> None:
+        """All that there was to send has been sent, as far as it could be."""
         self._leave_if_idle()
-
-
-def _pairs(headers: "Iterable[tuple[bytes | str, bytes | str]]") -> "StreamFields":
-    return [(_bytes(name), _bytes(text)) for name, text in headers]
-
-
-def _bytes(text: bytes | str) -> bytes:
-    return text if isinstance(text, bytes) else text.encode()

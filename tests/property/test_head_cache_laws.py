@@ -12,8 +12,9 @@ from portweave.routes import RouteInfo
 from portweave.supervisor.core.headcache import HEAD_END, MOST_HEADS, HeadCache
 from portweave.supervisor.proxy import exchange, requestparser
 from portweave.supervisor.proxy import server as proxy
-from portweave.supervisor.proxy.backend import Backend, Pool
+from portweave.supervisor.proxy.backend import Backend
 from portweave.supervisor.proxy.client import Client
+from portweave.supervisor.proxy.pool import Pool
 from portweave.supervisor.proxy.server import ProxyServer
 
 GET = b"GET / HTTP/1.1\r\nHost: a.localhost\r\n\r\n"

@@ -25,9 +25,9 @@ from portweave.supervisor.core import pages
 from portweave.supervisor.core.headcache import HeadCache
 from portweave.supervisor.core.heads import Request
 from portweave.supervisor.core.pages import Page
-from portweave.supervisor.proxy.backend import Pool
 from portweave.supervisor.proxy.client import Guest
 from portweave.supervisor.proxy.exchange import Target
+from portweave.supervisor.proxy.pool import Pool
 from portweave.supervisor.proxy.server import UNKNOWN, Standing
 from portweave.supervisor.proxy.streams import Streams
 

@@ -7,7 +7,7 @@ import pytest
 from h2.errors import ErrorCodes
 
 from portweave.supervisor.core.headlimits import HEAD_BYTES
-from portweave.supervisor.proxy.stream import HIGH_BYTES
+from portweave.supervisor.proxy.outbox import HIGH_BYTES
 from tests.proxies import Caller, Held, Proxy, Service, Silent
 from tests.secureproxies import Secure
 from tests.streams import StreamCaller

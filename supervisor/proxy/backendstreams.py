@@ -1,0 +1,428 @@
+"""The service's side of HTTP/2, without TLS: a connection to a service, shared by requests.
+
+Services that speak it so are those of gRPC; a client knows that they do (RFC 9113, section 3.3).
+"""
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import (
+    DataReceived,
+    InformationalResponseReceived,
+    RemoteSettingsChanged,
+    ResponseReceived,
+    StreamEnded,
+    StreamReset,
+    TrailersReceived,
+    WindowUpdated,
+)
+from h2.exceptions import H2Error, ProtocolError
+from h2.settings import SettingCodes, Settings
+
+from portweave.supervisor.core.goaways import FIRST_BYTES, GoawayFilter, is_settings
+from portweave.supervisor.core.heads import NotAnAnswerError, Refusal, Request, trailer_lines
+from portweave.supervisor.core.streamheads import (
+    read_stream_answer,
+    read_trailers,
+    stream_request,
+    stream_trailers,
+)
+from portweave.supervisor.proxy.backend import Asker, NoStreamsError
+from portweave.supervisor.proxy.multiplex import STREAM_BYTES, Multiplex, pairs
+from portweave.supervisor.proxy.outbox import HIGH_BYTES, LOW_BYTES, Outbox
+from portweave.supervisor.proxy.wire import ANSWER_HEAD_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from h2.events import Event
+
+    from portweave.supervisor.core.goaways import Goaway
+    from portweave.supervisor.core.heads import Fields
+
+# How long a service may take to show that it speaks HTTP/2, and a connection may be idle.
+SETTINGS_S = 5.0
+IDLE_S = 60.0
+
+
+class BackendStream:
+    """A request on such a connection; its exchange takes it for a connection of its own.
+
+    Attributes:
+        number: The stream's; 0 before the head has been sent.
+        asker: Whose request it works on; None when that is over.
+        used: Never: a stream is for one request.
+        is_queued: Whether it stands in line for sending.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_is_answered",
+        "_is_bodiless",
+        "_is_holding",
+        "_is_paused",
+        "_out",
+        "_unread",
+        "asker",
+        "is_queued",
+        "number",
+        "used",
+    )
+
+    def __init__(self, connection: "BackendStreams") -> None:
+        self._connection = connection
+        self._out = Outbox(0)
+        self._is_answered = self._is_bodiless = self._is_holding = self._is_paused = False
+        # Of the answer: how much was taken while the client takes nothing.
+        self._unread = 0
+        self.number = 0
+        self.asker: Asker | None = None
+        self.used = self.is_queued = False
+
+    # What the exchange calls.
+
+    def send(
+        self, request: Request, pieces: "list[bytes]", *, is_first: bool, trailers: "Fields | None"
+    ) -> None:
+        """Send a request, or some of it; `trailers` are None where more comes."""
+        if is_first:
+            is_all = trailers is not None and not pieces and not trailers
+            try:
+                number = self._connection.begin(self, stream_request(request), is_all=is_all)
+            except H2Error as error:
+                # The exchange is not done with sending yet.
+                why = f"the request could not be sent ({error})"
+                asyncio.get_running_loop().call_soon(self.fail, why)
+                return
+            self.number, self._out = number, Outbox(number)
+            self._out.is_begun, self._out.has_ended = True, is_all
+        for piece in pieces:
+            self._out.write(piece)
+        if trailers:
+            self._out.add_trailers(stream_trailers(trailer_lines(trailers)))
+        if trailers is not None:
+            self._out.end()
+        self._connection.queue(self)
+        if self._out.waiting_bytes > HIGH_BYTES and self.asker is not None:
+            self._is_holding = True
+            self.asker.hold()
+
+    def write(self, data: bytes) -> None:
+        """Nothing: there is no other protocol here."""
+
+    def write_end(self) -> None:
+        """Nothing, likewise."""
+
+    def expect_tunnel(self) -> None:
+        """There is no other protocol here.
+
+        Raises:
+            NotAnAnswerError: Always.
+        """
+        raise NotAnAnswerError("it has changed the protocol, and nobody asked for that")
+
+    def pause(self) -> None:
+        """Open the window no further for now."""
+        self._is_paused = True
+
+    def resume(self) -> None:
+        """Open it again."""
+        self._is_paused = False
+        length, self._unread = self._unread, 0
+        self._connection.give_back(self.number, length)
+
+    def close(self) -> None:
+        """End it: nobody needs the rest."""
+        self.abort()
+
+    def abort(self) -> None:
+        """End it at once."""
+        self.asker = None
+        self._out.clear()
+        self.resume()
+        self._connection.forget(self, ErrorCodes.CANCEL)
+
+    # What the connection calls.
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to send."""
+        return self._out.has_news
+
+    def send_some(self, h2: H2Connection) -> int | None:
+        """Send as much as fits into one frame; how much that was, None where there is no room.
+
+        Raises:
+            ProtocolError: The stream is closed.
+        """
+        size = self._out.send_some(h2)
+        if self._is_holding and self._out.waiting_bytes <= LOW_BYTES:
+            self._is_holding = False
+            if self.asker is not None:
+                self.asker.go_on()
+        return size
+
+    def take(self, event: "Event") -> None:
+        """Take what has come.
+
+        Raises:
+            ValueError: It is no answer.
+        """
+        asker = self.asker
+        assert asker is not None
+        match event:
+            case InformationalResponseReceived():
+                asker.take_interim(*_head(event))
+            case ResponseReceived():
+                self._is_answered = True
+                self._is_bodiless = asker.take_head(*_head(event))
+            case DataReceived():
+                self._take_data(event, asker)
+            case TrailersReceived():
+                trailers = read_trailers(pairs(event.headers))
+                if isinstance(trailers, Refusal):
+                    raise NotAnAnswerError(trailers.why)
+                self._end(asker, trailers)
+            case StreamEnded():
+                # Trailers have been the end.
+                if self.asker is not None and self._is_answered:
+                    self._end(asker, [])
+            case _:
+                pass
+
+    def _take_data(self, event: DataReceived, asker: Asker) -> None:
+        length = event.flow_controlled_length or 0
+        if event.data and not self._is_bodiless:
+            asker.take_body(event.data)
+        if self._is_paused:
+            self._unread += length
+        else:
+            self._connection.give_back(self.number, length)
+
+    def _end(self, asker: Asker, trailers: "Fields") -> None:
+        asker.take_end(trailers)
+        self.asker = None
+        self._connection.end(self, asker, is_sent=self._out.has_ended)
+        self._out.clear()
+
+    def fail(self, why: str) -> None:
+        """It has come to an end that is none."""
+        asker, self.asker = self.asker, None
+        self._out.clear()
+        if asker is not None:
+            asker.take_failure(why, clean=False)
+
+
+def _head(event: InformationalResponseReceived | ResponseReceived) -> "tuple[int, bytes, Fields]":
+    status, fields = read_stream_answer(pairs(event.headers))
+    return status, b"", fields
+
+
+class BackendStreams(Multiplex):
+    """One connection.
+
+    Args:
+        forget: Called with it when it takes no more requests.
+    """
+
+    def __init__(self, forget: "Callable[[BackendStreams], None]") -> None:
+        super().__init__(H2Connection(H2Configuration(client_side=True, header_encoding=False)))
+        self.h2.local_settings = Settings(
+            client=True,
+            initial_values={
+                SettingCodes.ENABLE_PUSH: 0,
+                SettingCodes.INITIAL_WINDOW_SIZE: STREAM_BYTES,
+                SettingCodes.MAX_HEADER_LIST_SIZE: ANSWER_HEAD_BYTES,
+            },
+        )
+        self.h2.decoder.max_header_list_size = ANSWER_HEAD_BYTES
+        self._forget = forget
+        self._filter = GoawayFilter()
+        self._streams: dict[int, BackendStream] = {}
+        # Those whose answers have come to their end, and those that something has come on.
+        self._ended: list[Asker] = []
+        self._touched: dict[int, BackendStream] = {}
+        self._is_ready = asyncio.get_running_loop().create_future()
+        self._first = b""
+        self._is_leaving = False
+        self._since_s = time.monotonic()
+
+    # What the pool calls.
+
+    async def first_stream(self) -> BackendStream:
+        """A stream, as soon as the service has shown that it speaks HTTP/2.
+
+        Raises:
+            NoStreamsError: It does not.
+        """
+        try:
+            async with asyncio.timeout(SETTINGS_S):
+                await self._is_ready
+        except TimeoutError as error:
+            raise NoStreamsError from error
+        stream = self.open_stream()
+        if stream is None:
+            raise NoStreamsError
+        return stream
+
+    def open_stream(self) -> BackendStream | None:
+        """A stream, None where there is no room for one."""
+        most = self.h2.remote_settings.max_concurrent_streams
+        transport = self.transport
+        is_open = transport is not None and not transport.is_closing() and not self._is_leaving
+        if not is_open or len(self._streams) >= most:
+            return None
+        return BackendStream(self)
+
+    def leave(self) -> None:
+        """Take no more requests, and end when those under way have."""
+        self._is_leaving = True
+        self._forget(self)
+        self._rest()
+
+    def check_time(self, now_s: float) -> None:
+        """End it where it has been idle for too long."""
+        if not self._streams and now_s - self._since_s > IDLE_S:
+            self.leave()
+
+    # What streams call.
+
+    def begin(self, stream: BackendStream, fields: "Fields", *, is_all: bool) -> int:
+        """Send a head, with nothing behind it if `is_all`; the stream's number.
+
+        Raises:
+            H2Error: It cannot be sent.
+        """
+        number = self.h2.get_next_available_stream_id()
+        self.h2.send_headers(number, fields, end_stream=is_all)
+        self._streams[number] = stream
+        self.plan_push()
+        return number
+
+    def end(self, stream: BackendStream, asker: Asker, *, is_sent: bool) -> None:
+        """The answer on a stream is complete; `is_sent`: and so is its request."""
+        if not is_sent:
+            # Nobody needs the rest of it: RFC 9113, section 8.1.
+            with suppress(ProtocolError):
+                self.h2.reset_stream(stream.number, ErrorCodes.CANCEL)
+        self._streams.pop(stream.number, None)
+        self._touched.pop(stream.number, None)
+        self._ended.append(asker)
+
+    def forget(self, stream: BackendStream, code: ErrorCodes) -> None:
+        """Nobody needs what is still to come on a stream."""
+        if self._streams.pop(stream.number, None) is not None:
+            with suppress(ProtocolError):
+                self.h2.reset_stream(stream.number, code)
+            self.plan_push()
+        self._touched.pop(stream.number, None)
+        self._rest()
+
+    def reset_stream(self, number: int, code: ErrorCodes) -> None:
+        """End a stream at once."""
+        stream = self._streams.get(number)
+        if stream is not None:
+            self.forget(stream, code)
+            stream.fail("the request could not be sent to its end")
+
+    # What the event loop calls.
+
+    def feed(self, data: bytes) -> None:
+        """Take what has come."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        if not self._is_ready.done():
+            self._first = (self._first + data)[:FIRST_BYTES]
+            is_enough = len(self._first) == FIRST_BYTES
+            if self._first[:1] != b"\0" or (is_enough and not is_settings(self._first)):
+                self._fail("its answer is not HTTP/2")
+                return
+        passed, goaways = self._filter.feed(data)
+        try:
+            for event in self.h2.receive_data(passed) if passed else ():
+                self._take(event)
+        except H2Error as error:
+            self._fail(f"its answer is not HTTP/2 ({error})")
+            return
+        for goaway in goaways:
+            self._take_goaway(goaway)
+        self._tell()
+        self.plan_push()
+        self._rest()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        super().connection_lost(exc)
+        self._fail(
+            "it has closed the connection" if exc is None else f"the connection broke ({exc})"
+        )
+
+    def _take(self, event: "Event") -> None:
+        number = getattr(event, "stream_id", None) or 0
+        stream = self._streams.get(number)
+        match event:
+            case RemoteSettingsChanged():
+                if not self._is_ready.done():
+                    self._is_ready.set_result(None)
+                self._queue_all()
+            case WindowUpdated():
+                self._queue_all()
+            case StreamReset() if stream is not None:
+                self._streams.pop(number)
+                self._touched.pop(number, None)
+                code = int(event.error_code or 0)
+                stream.fail(f"it was asked by HTTP/2, and has reset the request (code {code})")
+            case DataReceived() if stream is None:
+                self.give_back(number, event.flow_controlled_length or 0)
+            case _ if stream is not None:
+                self._touched[number] = stream
+                try:
+                    stream.take(event)
+                except ValueError as error:
+                    self.forget(stream, ErrorCodes.PROTOCOL_ERROR)
+                    stream.fail(str(error))
+            case _:
+                pass
+
+    def _queue_all(self) -> None:
+        for stream in self._streams.values():
+            self.queue(stream)
+
+    def _tell(self) -> None:
+        """All that came at once has been taken."""
+        ended, self._ended = self._ended, []
+        touched, self._touched = self._touched, {}
+        for asker in [*ended, *(one.asker for one in touched.values() if one.asker is not None)]:
+            asker.take_news()
+
+    def _take_goaway(self, goaway: "Goaway") -> None:
+        self.leave()
+        for number, stream in list(self._streams.items()):
+            if number > goaway.last_stream:
+                del self._streams[number]
+                stream.fail("it takes no more requests on this connection")
+
+    def _rest(self) -> None:
+        if not self._streams:
+            self._since_s = time.monotonic()
+            if self._is_leaving and self.transport is not None:
+                self.push()
+                self.transport.close()
+
+    def _fail(self, why: str) -> None:
+        self._is_leaving = True
+        self._forget(self)
+        if not self._is_ready.done():
+            self._is_ready.set_exception(NoStreamsError())
+        streams, self._streams, self._touched = self._streams, {}, {}
+        for asker in self._ended:
+            asker.take_news()
+        self._ended = []
+        for stream in streams.values():
+            stream.fail(why)
+        self.abort()
