@@ -57,7 +57,7 @@ PASSED_ON = (
     signal.SIGWINCH,
     signal.SIGCONT,
 )
-WATCHED = frozenset({*PASSED_ON, signal.SIGCHLD, signal.SIGIO})
+WATCHED = frozenset({*PASSED_ON, signal.SIGTSTP, signal.SIGCHLD, signal.SIGIO})
 # How long the supervisor may take to hold the view: a terminal that is held itself takes nothing.
 _HOLD_S = 1.0
 _SIZE_BYTES = 8
@@ -112,7 +112,7 @@ class Supervisor:
             The child's exit status; 128+n after its death by signal n.
         """
         stops = signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL
-        watched = WATCHED | {signal.SIGTSTP} if stops else WATCHED
+        watched = WATCHED if stops else WATCHED - {signal.SIGTSTP}
         # With the last of them blocked we may write to the terminal from the background, too, and
         # are not stopped for it (termios(3)).
         signal.pthread_sigmask(signal.SIG_BLOCK, watched | {signal.SIGTTOU})
@@ -198,6 +198,11 @@ def _supervise(inbox: Socket, warm_up: "Callable[[], None]", main: "Main") -> "N
     status = 1
     try:
         os.setsid()
+        if signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
+            # Ctrl-Z has reached us, too, if we were in its group a moment ago; what ends it will
+            # not. To ignore a signal drops one that waits (sigaction(2)).
+            signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         warm_up()
         # The right to run the stack, which comes with it, stays open by itself. Signals stay
         # blocked until the stack handles them.
