@@ -447,12 +447,14 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
     states = [f"{instance_of(row)} is {row.get('text')}" for row in missing]
     vain = [row for row in missing if row.get("verdict") == "in vain"]
     lines: list[str] = []
-    for row in vain or missing:
+    # What crashes again and again tells as much as what has failed for good.
+    told = [row for row in missing if row in vain or row.get("crashes")] or missing
+    for row in told:
         last = row.get("lastLines")
         lines += [f"{instance_of(row)} | {line}" for line in (last if is_list(last) else [])]
     if vain:
-        starting = [instance_of(row) for row in missing if row.get("verdict") == "pending"]
-        raise NotReadyError(states, lines, starting, hints=_hints(vain))
+        starting = [instance_of(row) for row in missing if row not in told]
+        raise NotReadyError(states, lines, starting, hints=_hints(told))
     failing = [row for row in missing if row.get("crashes") or _kind(row) not in _MAY_COME]
     failing = failing if goal == "ready" else []
     hints = _hints(failing)

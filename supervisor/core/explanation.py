@@ -110,14 +110,16 @@ def _ready(
         return replace(last, text=f"{told}; for now it is ready again")
     if is_elsewhere(life.reason):
         return Cause("wrong port", f"it was {life.reason}", _elsewhere_hint(plan, life))
+    error = printed.error
     if plan.port is not None and life.reason == NO_LISTENER:
+        said = f"; it has printed an error: {_told(error)}" if error else ""
         return Cause(
             "no listener",
-            f"it runs, but nothing of it listens on its port {plan.port}",
+            f"it runs, but nothing of it listens on its port {plan.port}{said}",
             "have it listen on $PORT, or say `port: false` where it is not to listen",
-            lines=printed.error.excerpt if printed.error else printed.lines,
+            lines=error.excerpt if error else printed.lines,
         )
-    if (error := printed.error) is not None and error.is_last:
+    if error is not None and error.is_last:
         text = f"it is ready, but it has printed an error last: {_told(error)}"
         return Cause("error", text, lines=error.excerpt)
     if printed.dropped:

@@ -74,6 +74,11 @@ TOLD: dict[str, tuple[Life, Cause | None, str, Output, str, str]] = {
         *(None, "", NOTHING),
         *("no listener", "nothing of it listens on its port 3000"),
     ),
+    "ready without a listener, with an error": (
+        Life(Phase.READY, reason="no listener"),
+        *(None, "", Output(PRINTED)),
+        *("no listener", "its port 3000; it has printed an error: KeyError: 1 (a.py:2)"),
+    ),
     "ready, with an error last": (
         Life(Phase.READY),
         *(None, "", Output(PRINTED)),
