@@ -1,49 +1,40 @@
-"""What a wait that did not come to its end tells."""
-
-from typing import Any
+"""What is told of services that a stack in the background has."""
 
 import pytest
 
-from portweave.errors import NotReadyError, WaitTimeoutError
-from portweave.joining import check
+from portweave.joining import Progress
+
+ROW = {
+    "name": "web",
+    "instance": 1,
+    "fullName": "web-main",
+    "state": "ready",
+    "port": 30000,
+    "startedAt": "2026-01-31T12:00:00.000Z",
+    "readyAt": "2026-01-31T12:00:01.250Z",
+    "reason": None,
+}
 
 
-def row(name: str, verdict: str, kind: str = "none", hint: str = "", crashes: int = 0) -> Any:
-    return {
-        "name": name,
-        "verdict": verdict,
-        "text": "backoff",
-        "crashes": crashes,
-        "cause": {"kind": kind, "text": "", "hint": hint},
-        "lastLines": [f"{name} printed this"],
-    }
+@pytest.mark.parametrize(
+    ("differing", "told"),
+    [
+        ({}, "web ready on 30000 (1.2 s)"),
+        ({"reason": "no listener"}, "web ready (1.2 s, no listener)"),
+        ({"port": None}, "web ready (1.2 s)"),
+        ({"state": "completed", "readyAt": None, "port": None}, "web completed"),
+        ({"state": "starting", "readyAt": None}, ""),
+    ],
+)
+def test_who_was_quicker_than_we_could_listen_is_told_of_too(
+    capsys: pytest.CaptureFixture[str], differing: dict[str, object], told: str
+) -> None:
+    Progress().tell_rest([ROW | differing])
+    assert capsys.readouterr().err.removeprefix("[portweave] ").rstrip("\n") == told
 
 
-LOOP = row("web", "pending", "crash", "set SECRET", crashes=4)
-
-
-def test_a_crash_loop_is_told_with_its_lines_and_no_advice_to_wait() -> None:
-    with pytest.raises(WaitTimeoutError) as caught:
-        check([LOOP, row("db", "come")], "ready", 12.0)
-    assert "web | web printed this" in caught.value.message
-    assert caught.value.hints == ("set SECRET", "portweave why web says more")
-
-
-def test_what_is_only_late_may_be_given_longer() -> None:
-    with pytest.raises(WaitTimeoutError) as caught:
-        check([row("web", "pending", "not ready")], "ready", 12.0)
-    assert "--timeout gives them longer" in "".join(caught.value.hints)
-
-
-def test_beside_a_failure_nobody_is_told_to_wait_for_a_crash_loop() -> None:
-    failed = row("api", "in vain", "missing module", "npm ci")
-    with pytest.raises(NotReadyError) as caught:
-        check([failed, LOOP, row("slow", "pending", "not ready")], "ready", 12.0)
-    assert "api | api printed this" in caught.value.message
-    assert "web | web printed this" in caught.value.message
-    assert "slow printed" not in caught.value.message
-    assert caught.value.hints == (
-        "npm ci",
-        "set SECRET",
-        "portweave wait slow waits for what goes on starting",
-    )
+def test_nobody_is_told_of_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress()
+    progress.take({"fullName": "web-main", "state": "ready", "text": "web ready on 30000 (1.2 s)"})
+    progress.tell_rest([ROW])
+    assert capsys.readouterr().err.count("web ready") == 1

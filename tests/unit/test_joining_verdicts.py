@@ -1,0 +1,49 @@
+"""What a wait tells that did not come to its end."""
+
+from typing import Any
+
+import pytest
+
+from portweave.errors import NotReadyError, WaitTimeoutError
+from portweave.joining import check
+
+
+def row(name: str, verdict: str, kind: str = "none", hint: str = "", crashes: int = 0) -> Any:
+    return {
+        "name": name,
+        "verdict": verdict,
+        "text": "backoff",
+        "crashes": crashes,
+        "cause": {"kind": kind, "text": "", "hint": hint},
+        "lastLines": [f"{name} printed this"],
+    }
+
+
+LOOP = row("web", "pending", "crash", "set SECRET", crashes=4)
+
+
+def test_a_crash_loop_is_told_with_its_lines_and_no_advice_to_wait() -> None:
+    with pytest.raises(WaitTimeoutError) as caught:
+        check([LOOP, row("db", "come")], "ready", 12.0)
+    assert "web | web printed this" in caught.value.message
+    assert caught.value.hints == ("set SECRET", "portweave why web says more")
+
+
+def test_what_is_only_late_may_be_given_longer() -> None:
+    with pytest.raises(WaitTimeoutError) as caught:
+        check([row("web", "pending", "not ready")], "ready", 12.0)
+    assert "--timeout gives them longer" in "".join(caught.value.hints)
+
+
+def test_beside_a_failure_nobody_is_told_to_wait_for_a_crash_loop() -> None:
+    failed = row("api", "in vain", "missing module", "npm ci")
+    with pytest.raises(NotReadyError) as caught:
+        check([failed, LOOP, row("slow", "pending", "not ready")], "ready", 12.0)
+    assert "api | api printed this" in caught.value.message
+    assert "web | web printed this" in caught.value.message
+    assert "slow printed" not in caught.value.message
+    assert caught.value.hints == (
+        "npm ci",
+        "set SECRET",
+        "portweave wait slow waits for what goes on starting",
+    )
