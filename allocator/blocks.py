@@ -54,7 +54,7 @@ def find(path: str, key: Key, environ: "Mapping[str, str]") -> Entry | None:
     Raises:
         RegistryDamagedError: The registry cannot be read.
     """
-    entry = entry_of(adopted(load(path), key)[0], key)
+    entry = entry_of(_adopted(load(path), key, environ)[0], key)
     if entry is not None:
         _note_use(path, entry, environ)
     return entry
@@ -97,7 +97,7 @@ def take(
 
     def change(entries: list[Entry]) -> tuple[list[Entry], Taken]:
         key = request.key
-        entries, former = adopted(entries, key)
+        entries, former = _adopted(entries, key, environ)
         in_use = _all if is_running() else listening
         step = settle(entries, request, listening=in_use, is_free=is_free)
         if isinstance(step, Keep):
@@ -138,7 +138,7 @@ def foresee(
     from portweave.allocator.listeners import listening
     from portweave.allocator.probe import is_free
 
-    entries = adopted(_still_there(load(path), environ), request.key)[0]
+    entries = _adopted(_still_there(load(path), environ), request.key, environ)[0]
     in_use = _all if is_running() else listening
     step = settle(entries, request, listening=in_use, is_free=is_free)
     if isinstance(step, Keep):
@@ -171,6 +171,25 @@ def has_moved(
     Lock(path, environ).await_others()
     now = entry_of(load(path), entry.key)
     return now is None or any(now.ports.get(name) != entry.ports[name] for name in names)
+
+
+def _adopted(
+    entries: list[Entry], key: Key, environ: "Mapping[str, str]"
+) -> tuple[list[Entry], str | None]:
+    """The entries with those of the worktree's folder made its own; see `plan.adopted`.
+
+    While a stack of the folder runs, no entry gets another namespace: that of the stack tells whose
+    the ports are.
+    """
+    found, former = adopted(entries, key)
+    root = key.worktree_root
+    if former is None or not _runs(root, environ):
+        return found, former
+    before, after = (
+        sorted(entry.key.namespace for entry in some if entry.key.worktree_root == root)
+        for some in (entries, found)
+    )
+    return (found, former) if before == after else (entries, None)
 
 
 def _still_there(entries: list[Entry], environ: "Mapping[str, str]") -> list[Entry]:

@@ -69,6 +69,22 @@ def test_a_repaired_worktree_keeps_its_block(
     assert [entry["key"]["gitCommonDir"] for entry in entries()] == [f"{main}/.git"]
 
 
+def test_a_running_stack_keeps_its_block_where_the_folder_becomes_another_worktree(
+    cli: Cli, git: Git, tmp_path: Path
+) -> None:
+    main, tree = repository(tmp_path / "shop", git), tmp_path / "wt"
+    git("worktree", "add", "-q", tree, cwd=main)
+    assert cli("up", "-d", cwd=tree).returncode == 0
+    try:
+        port = cli("port", "web", cwd=tree).stdout
+        (programs := tmp_path / "programs").mkdir()
+        # Without git the folder is a project of its own: another namespace, so another stack.
+        assert cli("port", "web", cwd=tree, env={"PATH": str(programs)}).stdout != port
+        assert cli("port", "web", cwd=tree).stdout == port
+    finally:
+        cli("down", cwd=tree)
+
+
 def test_a_worktree_of_another_repository_in_its_place_is_told(
     cli: Cli, git: Git, tmp_path: Path, entries: Callable[[], list[dict[str, Any]]]
 ) -> None:

@@ -189,10 +189,12 @@ def test_without_git_a_folder_is_all_there_is(cli: Cli, git: Git, tmp_path: Path
         (programs / name).symlink_to(found)
     entry, _ = run(cli, main, PATH=str(programs))
     assert entry["key"]["gitCommonDir"] is None
-    # Once there is a git, it is another key: the old block stays, and is not given out.
+    # Once there is a git, it is another key, and the folder keeps its block.
     other, reused = run(cli, main)
-    assert not reused
-    assert port(other) != port(entry)
+    assert reused
+    assert other["key"]["gitCommonDir"] == str(main / ".git")
+    assert port(other) == port(entry)
+    assert len(entries(cli)) == 1
 
 
 @needs_root
