@@ -144,6 +144,9 @@ class Readiness:
         self._heard = after_look(self._heard, queue, now_s)
         if queue is not None:
             self._take_listener()
+            if not self._is_stable:
+                # It may be ready now: the next question need not wait.
+                self._news.set()
         self._take_finding(now_s)
 
     def take_elsewhere(self, ports: tuple[int, ...]) -> None:

@@ -17,7 +17,7 @@ SETTLED_S = 1.0
 NO_LISTENER = "no listener"
 # How long a service that is ready without a listener is looked for one; and the same after it has
 # printed something. Not for ever, as nothing is to wake up where nothing happens.
-SOUGHT_S = 8.0
+SOUGHT_S = 6.0
 SOUGHT_AFTER_OUTPUT_S = 3.0
 
 
