@@ -93,11 +93,15 @@ class JournalWriter:
 
     def met(self, processes: "Sequence[Seen]") -> None:
         """Note processes that have left their service, or carry no mark of it."""
-        lines = {seen.pid: _started(seen.pid, seen.start) for seen in processes}
-        new = [line for pid, line in lines.items() if self._claims.get(pid) != line]
+        new = {
+            seen.pid: _started(seen.pid, seen.start)
+            for seen in processes
+            # A leader stays one.
+            if not self._claims.get(seen.pid, "").startswith(f"+ {seen.pid} {seen.start!r} ")
+        }
         if new:
-            self._claims |= lines
-            self._append("".join(new))
+            self._claims |= new
+            self._append("".join(new.values()))
 
     def ended(self, pid: int) -> None:
         """Note that nothing of a leader's is left, before its number can be used again."""

@@ -68,7 +68,7 @@ FIRST_PAUSE_S = 0.003
 HELD_PAUSE_S = 0.02
 LONGEST_PAUSE_S = 0.1
 # How long children of ours that belong to no known service can keep a service from its end.
-UNKNOWN_S = 1.0
+UNKNOWN_S = 0.1
 # Rows and columns of a terminal that nobody looks at.
 DEFAULT_SIZE = (24, 80)
 NO_OUTLOOK = Outlook()

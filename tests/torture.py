@@ -25,6 +25,8 @@ GRACE_S = 0.5
 WITHIN_S = GRACE_S + 1 + 1.5
 # From here on the supervisor has noted who has left whom.
 SETTLED_S = 2.0
+# How long that may take on a loaded machine.
+NOTED_S = 15.0
 MODES = ("foreground", "terminal", "detached")
 VICTIMS = (
     *("supervisor", "guardian", "both", "both, stopped first", "service", "services"),
@@ -100,6 +102,8 @@ class Round:
             self._start()
             time.sleep(self.wait_s)
             self._find_own()
+            if self.victim.startswith("both"):
+                self._await_notes()
             self._kill()
             self._see_nothing_left()
             self._see_state()
@@ -171,6 +175,25 @@ class Round:
         while self.command.poll() is None and self._recorded() is None:
             assert time.monotonic() < until_s, "it did not begin"
             time.sleep(0.001)
+
+    def _await_notes(self) -> None:
+        """Wait until the supervisor has noted what carries no mark: only then it can be told."""
+        folder = Path(self.cli.environ["XDG_STATE_HOME"], "portweave/stacks")
+        until_s = time.monotonic() + NOTED_S
+        while True:
+            noted = {
+                line.split()[1]
+                for path in folder.glob("*.journal")
+                for line in path.read_text().splitlines()
+                if line.startswith("+ ")
+            }
+            marked = set(self._marked())
+            there = [pid for pid, start in self._entered() if is_alive(pid, start)]
+            missing = [pid for pid in there if pid not in marked and str(pid) not in noted]
+            if not missing or not self.own[1:]:
+                return
+            assert time.monotonic() < until_s, f"not noted: {missing}"
+            time.sleep(0.02)
 
     def _recorded(self) -> int | None:
         folder = Path(self.cli.environ["XDG_STATE_HOME"], "portweave/stacks")

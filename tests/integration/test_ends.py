@@ -152,7 +152,8 @@ def test_nothing_is_left_of_what_is_hard_to_find(hard: Path, detached: "Detached
 
 
 @needs_proc
-def test_a_restart_leaves_nothing_of_one_service_beside_others(
+@pytest.mark.slow
+def test_a_stop_leaves_nothing_of_one_service_beside_others(
     hard: Path, detached: "Detached"
 ) -> None:
     detached.up()
@@ -248,7 +249,7 @@ def beside(project: Path, cli: "Cli") -> Iterator[Stack]:
 
 
 @needs_proc
-@pytest.mark.parametrize("victim", ["nothing", "supervisor"])
+@pytest.mark.parametrize("victim", ["nothing", pytest.param("supervisor", marks=pytest.mark.slow)])
 def test_what_was_there_before_is_neither_ended_nor_waited_for(
     project: Path, beside: Stack, victim: str, eventually: Callable[..., None]
 ) -> None:

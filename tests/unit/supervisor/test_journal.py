@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from portweave.supervisor.core.farewell import NOBODY, Ending
-from portweave.supervisor.journal import JournalWriter, read_journal
-from portweave.supervisor.tribe import look_at
+from portweave.supervisor.journal import JournalWriter, note_met, read_journal
+from portweave.supervisor.tribe import Seen, look_at
 
 
 @pytest.fixture
@@ -32,6 +32,29 @@ def test_what_is_noted_is_read(path: str) -> None:
         (os.getppid(), NOBODY),
     ]
     assert found.claims[0].start == own.start
+
+
+def test_what_is_met_is_noted_once_and_a_leader_stays_one(path: str) -> None:
+    journal = JournalWriter(path)
+    own, parent = look_at(os.getpid()), look_at(os.getppid())
+    assert own is not None
+    assert parent is not None
+    journal.started(own.pid, "web")
+    journal.met([own, parent])
+    journal.met([parent])
+    assert Path(path).read_text().count("\n") == 2
+    note_met(path, [Seen(12, 1, 12, 12, 3.0, zombie=False)])
+    found = [(claim.pid, claim.start, claim.name) for claim in read_journal(path).claims]
+    assert found == [
+        (own.pid, own.start, "web"),
+        (parent.pid, parent.start, NOBODY),
+        (12, 3.0, NOBODY),
+    ]
+
+
+def test_nothing_is_noted_where_the_journal_was_removed(path: str) -> None:
+    note_met(path, [Seen(12, 1, 12, 12, 3.0, zombie=False)])
+    assert not Path(path).exists()
 
 
 def test_a_later_plan_holds(path: str) -> None:
