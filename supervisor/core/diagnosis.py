@@ -15,7 +15,8 @@ from portweave.supervisor.core.printed_error import PrintedError, find_error
 from portweave.supervisor.core.shell_cause import shell_cause
 from portweave.supervisor.core.value import replace, value
 
-_SIGKILL = 128 + 9
+_SIGNALS = 128
+_SIGKILL = _SIGNALS + 9
 # Where no error is recognised, so many of the last lines are looked through.
 _LAST_LINES = 12
 
@@ -63,7 +64,9 @@ def diagnose(end: End) -> Cause:
 
 
 def _recognised(end: End, error: PrintedError | None) -> Cause:
-    text = "\n".join(error.lines if error is not None else end.lines[-_LAST_LINES:])
+    # Of what a signal has ended, and has printed no error, the last lines tell nothing.
+    last = () if end.status > _SIGNALS else end.lines[-_LAST_LINES:]
+    text = "\n".join(last if error is None else error.lines)
     place = error.place if error is not None else ""
     where = f" ({place})" if place else ""
     if missing := _missing_script(text, end.folder):

@@ -338,4 +338,13 @@ def _compiler(lines: Sequence[str]) -> Found | None:
     return Found(one.begin, one.head, max(one.end, found[-1].end), one.message, one.places)
 
 
-READERS: tuple[Reader, ...] = (_java, _python, _node, _ruby, _go, _rust, _compiler)
+# Each with texts of which an error of its form has one: a search for these costs next to nothing.
+READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
+    (("\tat ", "    at "), _java),
+    (('  File "',), _python),
+    (("    at ", "Error"), _node),
+    ((":in ",), _ruby),
+    (("panic: ", "fatal error: "), _go),
+    (("panicked",), _rust),
+    (("rror", "ERROR", ".go:", "** (", " line "), _compiler),
+)

@@ -56,8 +56,10 @@ def find_error(lines: Sequence[str], folder: str = "") -> PrintedError | None:
         lines: Plain text, the newest last.
         folder: Places in it are told relative to it.
     """
+    text = "\n".join(lines)
+    readers = [read for marks, read in READERS if any(mark in text for mark in marks)]
     found = max(
-        (one for read in READERS if (one := read(lines)) is not None),
+        (one for read in readers if (one := read(lines)) is not None),
         key=lambda one: one.end,
         default=None,
     )
@@ -184,7 +186,8 @@ _NO_ERROR = re.compile(r"\b(?:no|0|without) (?:error|exception|failed)", re.IGNO
 
 def _simple(lines: Sequence[str]) -> Found | None:
     """The last line that tells of an error; what is not noise comes first."""
-    told = [n for n, line in enumerate(lines) if tells_error(line) and not _NO_ERROR.search(line)]
+    suspect = enumerate(lines) if tells_error("\n".join(lines)) else ()
+    told = [n for n, line in suspect if tells_error(line) and not _NO_ERROR.search(line)]
     # What says only that something cannot be is believed where it is printed last.
     told = (
         told
