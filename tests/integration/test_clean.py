@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portweave.allocator.hostsfile import with_block
+from portweave.allocator.namefile import Book
 from portweave.allocator.processes import started_at
+from portweave.allocator.routenames import Claims
 from portweave.errors import NotRemovedError, RemovalUnaskedError, StacksRunningError
 from portweave.supervisor.paths import Hold, StackRecord, is_held, stack_key
 from portweave.supervisor.sockets import socket_path
@@ -99,10 +101,15 @@ def test_a_dry_run_and_nobody_to_ask_change_nothing(
     dry = cli("clean", "--all", "--ports", "--dry-run", "--json", cwd=folder)
     found = json.loads(dry.stdout)
     assert (dry.returncode, found["schemaVersion"], found["dryRun"]) == (0, 1, True)
-    assert [(one["kind"], one["path"]) for one in found["removed"]] == [
-        ("worktree", f"{folder}/.portweave"),
-        ("block", str(folder)),
-    ]
+    names = home / "state/portweave/names.json"
+    expected = [("worktree", f"{folder}/.portweave"), ("block", str(folder))]
+    assert [(one["kind"], one["path"]) for one in found["removed"]] == expected
+    with Book(str(names.parent)) as book:
+        book.write(Claims())
+    before = tree(folder), tree(home)
+    dry = cli("clean", "--all", "--ports", "--dry-run", "--json", cwd=folder)
+    found = json.loads(dry.stdout)["removed"]
+    assert ("names", str(names)) in [(one["kind"], one["path"]) for one in found]
     unasked = cli("clean", cwd=folder)
     assert unasked.returncode == 1
     assert RemovalUnaskedError.code in unasked.stderr
