@@ -25,8 +25,7 @@ def in_words(error: BaseException) -> PortweaveError:
     Args:
         error: What was raised; of a group, the first in it is told.
     """
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    error = _first_in(error)
     if isinstance(error, PortweaveError):
         return error
     if isinstance(error, OSError) and error.errno is not None:
@@ -37,3 +36,11 @@ def in_words(error: BaseException) -> PortweaveError:
     if isinstance(error, MemoryError):
         return SystemRefusedError("there is no memory left", None)
     return UnforeseenError(type(error).__name__, str(error))
+
+
+def _first_in(error: BaseException) -> BaseException:
+    """What stands first in a group of groups; else the error itself."""
+    while isinstance(error, BaseExceptionGroup):
+        members: tuple[BaseException, ...] = error.exceptions  # pyright: ignore
+        error = members[0]
+    return error

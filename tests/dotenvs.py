@@ -1,6 +1,6 @@
 """A worktree's `.env` without a worktree."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from portweave.procfiles.load import read_env_file
 
 
 @contextmanager
-def holding(values: Mapping[str, str]) -> Iterator[None]:
+def holding(values: Mapping[str, str]) -> Generator[None]:
     """Have the `.env` of every worktree hold these variables."""
 
     def read(path: str, **options: Any) -> Variables:

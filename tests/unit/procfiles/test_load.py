@@ -47,15 +47,14 @@ def test_the_places_of_many_services_are_found_in_one_look(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "needs",
     [
-        pytest.param(lambda n: f"service-{(n + 1) % MANY}", id="a cycle of all"),
-        pytest.param(lambda n: f"servise-{n}", id="names that nothing has"),
+        pytest.param([f"service-{(n + 1) % MANY}" for n in range(MANY)], id="a cycle of all"),
+        pytest.param([f"servise-{n}" for n in range(MANY)], id="names that nothing has"),
     ],
 )
 def test_many_mistakes_take_no_longer_than_one_and_fill_no_screen(
-    needs: "object", tmp_path: Path
+    needs: list[str], tmp_path: Path
 ) -> None:
-    assert callable(needs)
-    services = {f"service-{n}": {"command": "x", "dependsOn": [needs(n)]} for n in range(MANY)}
+    services = {f"service-{n}": {"command": "x", "dependsOn": [needs[n]]} for n in range(MANY)}
     (tmp_path / "portweave.config.json").write_text(json.dumps({"services": services}))
     began_s = time.process_time()
     with pytest.raises(DefinitionsInvalidError) as caught:

@@ -290,11 +290,11 @@ def test_the_user_who_has_a_folder_is_named(short: str, monkeypatch: pytest.Monk
     assert squatters(environ, f"{place}/a.sock") == []
     owner = place.stat().st_uid
     monkeypatch.setattr(os, "getuid", lambda: 54_321)
-    [warning] = squatters(environ, f"{sockets._shared()}/a.sock")
+    [warning] = squatters(environ, f"{short}/elsewhere/a.sock")
     user = pwd.getpwuid(owner).pw_name
     assert warning == (
         f"warning: {place} belongs to {user} (uid {owner}):"
-        f" this stack's control socket is {sockets._shared()}/a.sock instead"
+        f" this stack's control socket is {short}/elsewhere/a.sock instead"
     )
 
 

@@ -14,7 +14,10 @@ from portweave.supervisor.process import NotSpawnedError, check_room
 def test_a_service_is_started_only_where_its_descriptors_fit(
     limit: int, running: int, fits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+    def getrlimit(_resource: int) -> tuple[int, int]:
+        return limit, limit
+
+    monkeypatch.setattr(resource, "getrlimit", getrlimit)
     if fits:
         check_room(running)
     else:
