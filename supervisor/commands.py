@@ -86,9 +86,11 @@ class Host(Protocol):
 
     def has_joined(self, name: str) -> bool:
         """Whether the program of an instance takes part in the calls."""
+        ...
 
     def log_trouble(self, name: str) -> str:
         """Why the log of an instance lacks bytes, in words; empty where it has them all."""
+        ...
 
     def end(self, grace_s: float | None) -> None:
         """Stop all because a client asked for it."""

@@ -5,6 +5,7 @@ What recognises errors takes a while to import, so this module is imported with 
 
 import os
 
+from portweave.supervisor.core import diagnosis
 from portweave.supervisor.core.cause import Cause
 from portweave.supervisor.core.diagnosis import End, diagnose
 from portweave.supervisor.core.plan import InstancePlan
@@ -25,6 +26,11 @@ _MAY_LACK = (
 )
 # For these what is lacking says all that there is to do.
 _LACKS = ("missing command", "missing module")
+
+
+def prepare() -> None:
+    """Compile what ends are recognised by."""
+    diagnosis.prepare()
 
 
 def cause_of(end: End, plan: InstancePlan, main_root: str) -> Cause:

@@ -573,7 +573,6 @@ def _has_started(before: Fleet, after: Fleet) -> bool:
 
 def _prepare_diagnosis() -> None:
     """Import what recognises errors: dozens of patterns, which take a while to compile."""
-    import portweave.supervisor.end_cause  # noqa: F401 - it is all that there is to do
-    from portweave.supervisor.core import diagnosis
+    from portweave.supervisor import end_cause
 
-    diagnosis.prepare()
+    end_cause.prepare()
