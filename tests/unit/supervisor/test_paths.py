@@ -284,17 +284,18 @@ def test_where_that_path_is_too_long_it_lies_in_a_new_folder_which_is_found_agai
 
 
 def test_the_user_who_has_a_folder_is_named(short: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = Path(short, "portweave")
+    place, next_best = Path(short, "portweave"), f"{short}/next"
     place.mkdir()
+    monkeypatch.setattr(sockets, "_shared", lambda: next_best)
     environ = {"XDG_RUNTIME_DIR": short}
     assert squatters(environ, f"{place}/a.sock") == []
     owner = place.stat().st_uid
     monkeypatch.setattr(os, "getuid", lambda: 54_321)
-    [warning] = squatters(environ, f"{short}/elsewhere/a.sock")
     user = pwd.getpwuid(owner).pw_name
+    [warning] = squatters(environ, f"{next_best}/a.sock")
     assert warning == (
         f"warning: {place} belongs to {user} (uid {owner}):"
-        f" this stack's control socket is {short}/elsewhere/a.sock instead"
+        f" this stack's control socket is {next_best}/a.sock instead"
     )
 
 
