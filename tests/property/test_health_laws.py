@@ -1,0 +1,51 @@
+"""Laws of how a service goes on that has been ready, whatever happens in whichever order."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from portweave.supervisor.core.health import (
+    AGAIN_S,
+    UNHEALTHY_AFTER,
+    after_answer,
+    after_doubt,
+    after_finding,
+    begin,
+)
+from portweave.supervisor.core.listening import WELL, Finding
+from portweave.supervisor.core.ready import Answer, Failed, Passed
+
+PAUSE_S = 30.0
+FINDINGS = (WELL, Finding("", is_quiet=True), Finding("gone", is_quiet=True), Finding("gone"))
+# What happens, and how long after the last one; an answer comes to the next question.
+HAPPENINGS = st.lists(
+    st.tuples(
+        st.one_of(
+            st.sampled_from([Passed(), Failed("answers 500"), None]), st.sampled_from(FINDINGS)
+        ),
+        st.floats(0, 20),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=100)
+@given(HAPPENINGS)
+def test_it_is_asked_in_time_and_not_too_often_and_one_cause_of_ill_health_is_enough(
+    happenings: list[tuple[Answer | Finding | None, float]],
+) -> None:
+    health, now_s, answered_s = begin(PAUSE_S, 0.0), 0.0, -AGAIN_S
+    bad_in_a_row = 0
+    for what, later_s in happenings:
+        if isinstance(what, (Passed, Failed)):
+            now_s = max(now_s, health.ask_at_s)
+            assert now_s >= answered_s + AGAIN_S
+            health, answered_s = after_answer(health, what, now_s), now_s
+            bad_in_a_row = bad_in_a_row + 1 if isinstance(what, Failed) else 0
+        else:
+            now_s += later_s
+            health = (
+                after_doubt(health, now_s) if what is None else after_finding(health, what, now_s)
+            )
+        assert health.ask_at_s <= max(answered_s, 0.0) + PAUSE_S
+        is_ill = bad_in_a_row >= UNHEALTHY_AFTER or bool(health.finding.reason)
+        assert bool(health.reason) == is_ill
