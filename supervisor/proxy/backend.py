@@ -159,6 +159,9 @@ class Backend(Express):
             is_first: Whether its head is to be sent.
             trailers: What stands behind the body; None where more comes.
         """
+        if is_first and not pieces and request.framing is Framing.NONE:
+            self.write(request.text or request_head(request))
+            return
         if request.framing is Framing.CHUNKED:
             pieces = [chunk(piece) for piece in pieces]
             if trailers is not None:

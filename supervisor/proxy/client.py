@@ -256,9 +256,9 @@ class Client(Express):
     def _parse(self, data: bytes) -> None:
         parser = self._parser
         if parser is None:
-            parser = self._parser = RequestParser(self)
+            parser = self._parser = RequestParser(self, self.came)
         is_first = parser.is_between and self._exchange is None
-        if self._exchange is None and not parser.is_waiting:
+        if is_first:
             self.since_s = time.monotonic()
         try:
             rest = parser.feed(data)
@@ -334,7 +334,11 @@ class Client(Express):
 
     def begin_request(self, request: Request | Refusal) -> None:
         """The head of a request has come."""
-        self._add(Exchange(self, self._desk, request))
+        exchange = Exchange(self, self._desk, request)
+        if self._exchange is None:
+            self._exchange = exchange
+        else:
+            self._add(exchange)
 
     def take_body(self, data: bytes) -> None:
         """A piece of its body has come."""
@@ -342,7 +346,9 @@ class Client(Express):
 
     def end_request(self, trailers: "Fields") -> None:
         """All of it has come."""
-        self._newest().end_request(trailers)
+        exchange = self._waiting[-1] if self._waiting else self._exchange
+        assert exchange is not None
+        exchange.end_request(trailers)
 
     def _add(self, exchange: Exchange) -> None:
         if self._exchange is None:

@@ -313,14 +313,16 @@ class Exchange:
             # The panel would take all that come from here for its own user.
             self._say(pages.not_yours(request.name))
             return
-        if self._goes_by_streams(target):
-            stream = self._desk.pool.take_stream(target.port)
+        pool = self._desk.pool
+        # Most often there is nothing to find out.
+        if (request.is_grpc or pool.only_streams) and self._goes_by_streams(target):
+            stream = pool.take_stream(target.port)
             if stream is not None:
                 self._send(stream)
                 return
         elif self._is_repeatable():
             # A connection that waits may be closed at this very moment.
-            backend = self._desk.pool.take(target.port)
+            backend = pool.take(target.port)
             if backend is not None:
                 self._was_idle = True
                 self._send(backend)

@@ -19,13 +19,11 @@ if TYPE_CHECKING:
     from portweave.supervisor.core.heads import Fields, From
 
 
+_USUAL = b"GET "
+
+
 class Taker(Protocol):
     """Takes what was read; it may be several requests ahead."""
-
-    @property
-    def came(self) -> "From":
-        """Where the requests come from."""
-        ...
 
     def begin_request(self, request: Request | Refusal) -> None:
         """The head of a request has come."""
@@ -54,6 +52,7 @@ class RequestParser:
 
     Args:
         taker: Takes them.
+        came: Where they come from.
 
     Attributes:
         is_between: Whether the next byte is the first one of a request.
@@ -61,6 +60,7 @@ class RequestParser:
 
     __slots__ = (
         "_body_bytes",
+        "_came",
         "_fields",
         "_is_change",
         "_method",
@@ -74,8 +74,9 @@ class RequestParser:
         "is_between",
     )
 
-    def __init__(self, taker: Taker) -> None:
+    def __init__(self, taker: Taker, came: "From") -> None:
         self._taker = taker
+        self._came = came
         self._parser = httptools.HttpRequestParser(self)
         self.is_between = True
         # Of a method, what has come.
@@ -110,7 +111,11 @@ class RequestParser:
             data, self._start = self._start + data, b""
             self.is_between = True
         while data:
-            if self.is_between:
+            size = len(data)
+            if self.is_between and data[:4] == _USUAL and data.find(HEAD_END) == size - 4:
+                # Most are so: one that is whole, with nothing behind it.
+                self._method = b""
+            elif self.is_between:
                 begun = read_method(data)
                 if begun is None:
                     if len(data) > HEAD_BYTES:
@@ -121,7 +126,9 @@ class RequestParser:
                 if self._method:
                     # Its own length counts.
                     self._unparsed += len(self._method) - len(STAND_IN)
-            size = self._next_size(data)
+                size = self._next_size(data)
+            else:
+                size = self._next_size(data)
             behind = b""
             if size < len(data):
                 data, behind = data[:size], data[size:]
@@ -140,7 +147,10 @@ class RequestParser:
                 raise RequestError(400, f"it is not HTTP/1.1 ({error})") from error
             if self._unparsed > HEAD_BYTES:
                 raise RequestError(431, "its head is too long")
-            self._tail = b"" if self.is_between else (self._tail + data)[-3:]
+            if self.is_between:
+                self._tail = b""
+            else:
+                self._tail = (self._tail + data)[-3:]
             data = behind
         return None
 
@@ -215,7 +225,7 @@ class RequestParser:
             self._url,
             fields,
             parser.get_http_version(),
-            self._taker.came,
+            self._came,
             keep_alive=parser.should_keep_alive(),
         )
         if isinstance(request, Request) and request.framing is Framing.LENGTH:

@@ -15,7 +15,6 @@ CAME = From(b"127.0.0.1", b"http")
 class Notes:
     """What was read: (method, target, body, trailers), or the status of a refusal."""
 
-    came: From = CAME
     found: list[list[object]] = field(default_factory=list)
     whole: int = 0
 
@@ -38,7 +37,7 @@ class Notes:
 def read(data: bytes, size: int) -> tuple[list[list[object]], int | None]:
     """All that was read, and by which status reading came to its end."""
     notes = Notes()
-    parser = RequestParser(notes)
+    parser = RequestParser(notes, CAME)
     try:
         for at in range(0, len(data), size):
             assert parser.feed(data[at : at + size]) is None
@@ -111,7 +110,7 @@ def test_a_head_has_as_many_fields_as_it_may_have(size: int) -> None:
 
 def test_a_change_of_protocol_is_told_before_its_body_is_read() -> None:
     notes = Notes()
-    parser = RequestParser(notes)
+    parser = RequestParser(notes, CAME)
     head = b"POST / HTTP/1.1\r\n" + HOST + b"Connection: upgrade\r\nUpgrade: x\r\n" + LENGTH % 4
     assert (
         parser.feed(head + b"bodyBAN /2 HTTP/1.1\r\n" + HOST) == b"bodyBAN /2 HTTP/1.1\r\n" + HOST
