@@ -235,10 +235,13 @@ def test_a_folder_of_somebody_else_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 54_321)
+    monkeypatch.setattr(sockets, "_shared", lambda: f"{tmp_path}/shared")
     place = tmp_path / "portweave"
     place.mkdir()
-    found = socket_path({"XDG_RUNTIME_DIR": str(tmp_path)}, "/state", "main-1234")
-    assert not found.startswith(str(tmp_path))
+    environ = {"XDG_RUNTIME_DIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
+    found = socket_path(environ, "/state", "main-1234")
+    # All folders here are another user's: it is a new one.
+    assert found.startswith(f"{tmp_path}/shared-")
 
 
 @pytest.fixture
