@@ -70,7 +70,9 @@ class OwnChildren:
         if not _is_told():
             return None
         found = self._listed()
-        spared = self._spared() if found else {}
+        if not found:
+            return found
+        spared = self._spared()
         return [seen for seen in found if spared.get(seen.pid) != seen.start]
 
     def kill(self) -> None:
