@@ -84,6 +84,7 @@ time.sleep(1000)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(90)
 def test_who_has_ended_a_service_and_what_has_its_port_is_told(
     detached: "Detached", project: Path
 ) -> None:
