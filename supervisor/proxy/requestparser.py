@@ -80,7 +80,7 @@ class RequestParser:
         self._parser = httptools.HttpRequestParser(self)
         self.is_between = True
         # Of a method, what has come.
-        self._start = b""
+        self._start: bytes = b""
         self._method = b""
         self._url = b""
         self._fields: Fields = []

@@ -23,6 +23,7 @@ class Greeter:
     """A gRPC server whose messages are bytes.
 
     Attributes:
+        server: It.
         port: Where it listens.
         cancelled: Set when a caller has given up.
         metadata: What the last call came with.
@@ -32,7 +33,7 @@ class Greeter:
         self.cancelled = threading.Event()
         self.go_on = threading.Event()
         self.metadata: dict[str, str | bytes] = {}
-        self._server = grpc.server(ThreadPoolExecutor(8))
+        self.server = grpc.server(ThreadPoolExecutor(8))
         handlers = {
             "Once": grpc.unary_unary_rpc_method_handler(self.once),
             "Many": grpc.unary_stream_rpc_method_handler(self.many),
@@ -42,13 +43,13 @@ class Greeter:
             "Hang": grpc.unary_stream_rpc_method_handler(self.hang),
         }
         generic = grpc.method_handlers_generic_handler("test.Greeter", handlers)
-        self._server.add_generic_rpc_handlers((generic,))
-        self.port: int = self._server.add_insecure_port("127.0.0.1:0")
-        self._server.start()
+        self.server.add_generic_rpc_handlers((generic,))
+        self.port: int = self.server.add_insecure_port("127.0.0.1:0")
+        self.server.start()
 
     def close(self, grace_s: float | None = None) -> Any:
         self.go_on.set()
-        return self._server.stop(grace_s)
+        return self.server.stop(grace_s)
 
     def once(self, request: bytes, context: Any) -> bytes:
         self.metadata = dict(context.invocation_metadata())
@@ -195,9 +196,12 @@ def test_a_deadline_ends_the_call(channel: Any, greeter: Greeter) -> None:
 
 def test_calls_share_a_connection(channel: Any) -> None:
     echo = channel.stream_stream("/test.Greeter/Echo")
+
+    def talk(n: int) -> list[bytes]:
+        return list(echo(iter([b"%d" % n] * 50), timeout=PATIENCE_S))
+
     with ThreadPoolExecutor(6) as pool:
-        found = pool.map(lambda n: list(echo(iter([b"%d" % n] * 50), timeout=PATIENCE_S)), range(6))
-        assert list(found) == [[b"%d" % n] * 50 for n in range(6)]
+        assert list(pool.map(talk, range(6))) == [[b"%d" % n] * 50 for n in range(6)]
 
 
 def test_a_server_that_says_farewell_still_answers(
@@ -206,7 +210,7 @@ def test_a_server_that_says_farewell_still_answers(
     with plain_channel(proxy_alone(a=greeter.port).port) as channel:
         call = channel.unary_stream("/test.Greeter/Hang")(b"", timeout=PATIENCE_S)
         assert next(call) == b"begun"
-        stopping = greeter._server.stop(PATIENCE_S)
+        stopping = greeter.server.stop(PATIENCE_S)
         greeter.go_on.set()
         assert list(call) == []
         assert call.code() == grpc.StatusCode.OK

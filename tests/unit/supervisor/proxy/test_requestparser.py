@@ -15,7 +15,7 @@ CAME = From(b"127.0.0.1", b"http")
 class Notes:
     """What was read: (method, target, body, trailers), or the status of a refusal."""
 
-    found: list[list[object]] = field(default_factory=list)
+    found: list[list[object]] = field(default_factory=list[list[object]])
     whole: int = 0
 
     def begin_request(self, request: Request | Refusal) -> None:
@@ -60,7 +60,7 @@ MANY = (
     b"POST /6 HTTP/1.1\r\n" + HOST + LENGTH % 0,
     b"brew /7 HTTP/1.1\r\n" + HOST + LENGTH % 3 + b"BAN",
 )
-FOUND = [
+FOUND: list[list[object]] = [
     [b"BAN", b"/1", b"", []],
     [b"VERSION-CONTROL", b"/2", b"\r\n\r\nBAN ", []],
     [b"PURGE", b"/3", b"\r\n\r\nBAN ", []],
