@@ -432,11 +432,14 @@ class Round:
         for process in self.own:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        for _ in range(5):
-            for pid, start in self._entered():
-                if is_alive(pid, start):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+        entered = self._entered()
+        # One that goes on in new processes ends where it cannot enter itself any more.
+        self.roll.unlink()
+        self.roll.mkdir()
+        for pid, start in entered:
+            if is_alive(pid, start):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         for pid in self._marked():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
