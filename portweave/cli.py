@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         if not isinstance(stream, EscapedStream):
-            setattr(sys, name, EscapedStream(stream))
+            setattr(sys, name, EscapedStream(getattr(sys, name)))
     args = Args()
     words = sys.argv[1:] if argv is None else argv
     try:

@@ -181,7 +181,8 @@ def as_yaml(documents: Iterable[object], starts: str = "") -> str:
             del data
             return True
 
-    dump: Callable[..., str] = yaml.dump  # pyright: ignore[reportUnknownMemberType]
+    # The stubs leave a parameter's type unknown.
+    dump: Callable[..., str] = yaml.dump  # pyright: ignore
     return "".join(
         starts + dump(one, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=_UNFOLDED)
         for one in documents

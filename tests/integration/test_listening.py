@@ -1,6 +1,7 @@
 """Where services listen, by looks at the sockets of this machine."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -102,6 +103,10 @@ def test_it_is_told_where_a_service_listens_instead(command: str) -> None:
         await watch.look()
         os.killpg(service.pid, signal.SIGKILL)
         service.wait()
+        with contextlib.suppress(ConnectionRefusedError):
+            # What is killed may take a moment to go.
+            while True:
+                socket.create_connection(("127.0.0.1", notes.elsewhere[0][0])).close()
         await watch.look()
 
     with (

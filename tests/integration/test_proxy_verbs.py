@@ -104,8 +104,8 @@ def test_changes_of_the_routes_are_seen_at_once(
     assert status_of(port, "a.localhost") == 404
     other.rename(path)
     assert status_of(port, "a.localhost") == 200
-    path.write_text("[")
-    assert status_of(port, "a.localhost") == 404
+    path.write_text("[")  # another program is writing it
+    assert status_of(port, "a.localhost") == 200
 
 
 def test_a_route_goes_with_its_owner(

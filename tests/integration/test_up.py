@@ -201,7 +201,7 @@ def test_a_crash_is_followed_by_restarts_and_in_the_end_by_failure(
         ("no-such-program --x", "exited with status 127: no-such-program: command not found"),
         ("[no-such-program]", "command not found: no-such-program"),
         ("[./plain]", "not executable: ./plain"),
-        ("./plain", "exited with status 126 (not executable)"),
+        ("./plain", "exited with status 126: ./plain: not executable"),
         ("[./]", "not executable: ./"),
     ],
     ids=["text missing", "list missing", "list plain file", "text plain file", "list folder"],

@@ -135,7 +135,7 @@ def test_who_listens_elsewhere_is_told_where(project: Path, up: "StartUp") -> No
         "ready: {tcp: true, timeout: 1500ms}}}",
     )
     stack = up(project)
-    stack.wait_for("listens on")
+    stack.wait_for("given ")
     elsewhere = stack.lines_of("web")[0].split()[1]
     assert f"given {stack.port('WEB_PORT')}, listens on {elsewhere}" in stack.said
     assert stack.wait() == 1
