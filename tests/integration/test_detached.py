@@ -288,20 +288,25 @@ def test_of_two_at_once_one_runs_it_and_both_wait(detached: "Detached", project:
 
 
 def test_a_block_that_moves_before_the_stack_is_its_own_is_followed(
-    detached: "Detached", project: Path
+    detached: "Detached", project: Path, eventually: "Callable[[Callable[[], object]], None]"
 ) -> None:
+    reading, writing = os.pipe()
+    late = f"/proc/{os.getpid()}/fd/{reading}"
     service = f"{{command: '{SERVE}', ready: {{tcp: true}}"
-    write(project, f"services: {{web: {service}, envFile: late.env}}}}\n")
+    write(project, f"services: {{web: {service}, envFile: {late}}}}}\n")
     write(project, f"services: {{web: {service}}}, api: {service}}}}}\n", "more.yaml")
-    late = project / "late.env"
-    os.mkfifo(late)
     first = detached.beside("up", "-d")
-    # It has its ports by the time that it reads this file.
-    with late.open("w"):
-        env = detached("env", "-f", "more.yaml", "--format", "json").stdout
-        (project / "done").write_text("")
-        (project / "done").replace(late)
+    pipe = os.readlink(late)
+
+    def reads() -> bool:
+        return any(pipe == os.readlink(path) for path in Path(f"/proc/{first.pid}/fd").iterdir())
+
+    # It has its ports by the time that it reads this file, and waits there.
+    eventually(reads)
+    env = detached("env", "-f", "more.yaml", "--format", "json").stdout
+    os.close(writing)
     said, _ = first.communicate(timeout=30)
+    os.close(reading)
     assert first.returncode == 0, said
     detached.look()
     row = detached.ps()["web"]
