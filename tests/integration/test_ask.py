@@ -105,6 +105,7 @@ def test_ask(stack: Path, cli: "Cli") -> None:
     assert "Traceback" in cli("ask", "--verbose", "api/fail", cwd=stack).stderr
 
 
+@pytest.mark.slow
 def test_a_service_that_is_started_again_is_waited_for(stack: Path, cli: "Cli") -> None:
     assert cli("stop", "api.2", cwd=stack).returncode == 0
     assert cli("ask", "api/die", cwd=stack).returncode == 69
@@ -155,6 +156,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_any_program_of_the_worktree_joins_its_stack(stack: Path, cli: "Cli") -> None:
     (stack / "inner").mkdir()
     program = [sys.executable, "-c", JOINED]

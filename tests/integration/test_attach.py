@@ -128,6 +128,7 @@ def test_who_is_not_there_cannot_be_attached_to(prompting: Path, cli: "Cli") -> 
     assert cli("attach", "ask", "mute", cwd=prompting).returncode == 1
 
 
+@pytest.mark.slow
 def test_a_second_up_starts_what_is_missing_and_its_ctrl_c_ends_it_alone(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:

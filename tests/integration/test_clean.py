@@ -270,6 +270,7 @@ def test_routes_of_what_runs_stay(folder: Path, home: Path, cli: "Cli") -> None:
     assert [route.hostname for route in store.load_routes()] == ["mine.localhost"]
 
 
+@pytest.mark.slow
 def test_its_own_proxy_is_ended(folder: Path, home: Path, cli: "Cli", pool: object) -> None:
     started = cli("proxy", "start", "--port", str(pool).partition("-")[0], cwd=folder)
     assert started.returncode == 0, started.stderr
@@ -303,6 +304,7 @@ def test_the_system_is_asked_for_apart(
     assert ((folder / ".portweave").exists(), path.read_text() != "") == (worktree, hosts)
 
 
+@pytest.mark.slow
 def test_the_ca_stays_while_it_is_trusted(
     folder: Path, home: Path, cli: "Cli", tmp_path: Path, need: Callable[[str], None]
 ) -> None:

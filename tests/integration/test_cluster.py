@@ -68,6 +68,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_functions_of_the_main_script_are_found_again(start: Start) -> None:
     stack = start(FUNCTIONS)
     stack.wait_for("came back")
@@ -75,6 +76,7 @@ def test_functions_of_the_main_script_are_found_again(start: Start) -> None:
     assert stack.stop(signal.SIGINT) == 130
 
 
+@pytest.mark.slow
 def test_what_a_program_has_started_is_not_planned_anew(
     start: Start, cli: "Cli", tmp_path: Path
 ) -> None:
@@ -87,6 +89,7 @@ def test_what_a_program_has_started_is_not_planned_anew(
     assert stack.stop(signal.SIGINT) == 130
 
 
+@pytest.mark.slow
 def test_without_respawn_the_end_of_one_ends_all(start: Start) -> None:
     text = FUNCTIONS.replace("count=1", "count=1, respawn=False")
     stack = start(text)

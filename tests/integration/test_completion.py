@@ -49,18 +49,15 @@ def shell_of(
         one.end()
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(
+    params=["bash", *(pytest.param(name, marks=pytest.mark.slow) for name in ("zsh", "fish"))]
+)
 def shell(request: pytest.FixtureRequest, shell_of: Callable[[str, Path], Shell]) -> StartShell:
     """The same with each shell: `shell(root)`."""
     name: str = request.param
     return lambda cwd: shell_of(name, cwd)
 
 
-@pytest.mark.parametrize(
-    "shell",
-    ["bash", *(pytest.param(name, marks=pytest.mark.slow) for name in ("zsh", "fish"))],
-    indirect=True,
-)
 def test_it_offers_every_verb_and_each_of_its_options(shell: StartShell, project: Path) -> None:
     lines = ["portweave ", "portweave -", *(f"portweave {verb} -" for verb in VERBS)]
     verbs, before, *behind = shell(project).complete(*lines)

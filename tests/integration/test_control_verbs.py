@@ -99,6 +99,7 @@ def test_ps_is_for_people_on_a_terminal_and_for_programs_on_a_pipe(
     assert row["readyAt"] >= row["startedAt"]
 
 
+@pytest.mark.slow
 def test_wrong_words_are_explained(detached: "Detached", project: Path, tmp_path: Path) -> None:
     write(project, f"services: {{web: {IDLE}}}\n")
     for verb in ("ps", "start", "stop", "restart", "kill x", "wait", "reload", "scale web=2"):
@@ -141,6 +142,7 @@ def test_wrong_words_are_explained(detached: "Detached", project: Path, tmp_path
     detached("ps", "--stack", "toys/main", cwd=elsewhere, status=1)
 
 
+@pytest.mark.slow
 def test_a_stack_that_runs_keeps_its_ports_although_nothing_listens_there(
     detached_at: "Callable[[Path], Detached]", repo: Callable[[int], list[Path]]
 ) -> None:
@@ -169,6 +171,7 @@ def test_a_stack_that_runs_keeps_its_ports_although_nothing_listens_there(
     assert list(one.record()["ports"]) == ["api"]
 
 
+@pytest.mark.slow
 def test_several_stacks_are_told_apart_by_their_names(
     detached_at: "Callable[[Path], Detached]",
     repo: Callable[[int], list[Path]],

@@ -90,6 +90,7 @@ def test_a_wait_that_ends_too_early_tells_what_is_lacking(
     eventually(lambda: lacking in cli("wait", "--timeout", "0.01", cwd=project).stderr)
 
 
+@pytest.mark.slow
 def test_a_time_limit_is_for_all_together(detached: "Detached", project: Path) -> None:
     late = "{command: 'echo up; exec sleep 99', port: false, ready: {log: never, timeout: 60s}}"
     web = IDLE.replace("{log: up}", "{log: up, timeout: 60s}")
@@ -197,6 +198,7 @@ def test_it_keeps_nothing_open_that_its_caller_had(
     detached.down()
 
 
+@pytest.mark.slow
 def test_a_parent_that_ignores_its_children_is_no_harm(
     project: Path, up: "StartUp", cli: "Cli", detached: "Detached"
 ) -> None:
@@ -237,6 +239,7 @@ def test_a_second_up_starts_what_is_missing(detached: "Detached", project: Path)
     assert detached.ps()["api"]["pid"] == rows["api"]["pid"]
 
 
+@pytest.mark.slow
 def test_a_second_up_runs_a_job_that_is_done_once_more_only_where_it_is_named(
     detached: "Detached", project: Path
 ) -> None:
@@ -314,6 +317,7 @@ def test_a_block_that_moves_before_the_stack_is_its_own_is_followed(
     assert detached.record()["ports"] == {"web": row["port"]}
 
 
+@pytest.mark.slow
 def test_a_stack_in_a_stack_lives_on(
     detached: "Detached", detached_at: "Callable[[Path], Detached]", tmp_path: Path, project: Path
 ) -> None:

@@ -86,6 +86,7 @@ def test_down_while_it_starts(
     assert "not ready: " in said or "(PW1012)" in said
 
 
+@pytest.mark.slow
 def test_down_as_early_as_it_can_come(detached: "Detached", project: Path) -> None:
     write(project, PAIR)
     for _ in range(3):
@@ -157,6 +158,7 @@ def test_a_worktree_that_was_removed_stays_so(
     assert not linked.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", ["garbage", "record", "lock"])
 def test_with_damaged_state_it_is_still_found(
     detached: "Detached", project: Path, home: Path, damaged: str
@@ -177,6 +179,7 @@ def test_with_damaged_state_it_is_still_found(
     assert not record.exists()
 
 
+@pytest.mark.slow
 def test_without_all_of_its_state_it_is_found_all_the_same(
     detached: "Detached", project: Path, home: Path
 ) -> None:

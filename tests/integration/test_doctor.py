@@ -96,6 +96,7 @@ DAMAGES: dict[str, Callable[[str], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
 @pytest.mark.parametrize("has_backup", [True, False])
 def test_a_damaged_registry_is_rebuilt_from_what_is_left(
@@ -329,6 +330,7 @@ def test_it_takes_no_operand(cli: Cli, tmp_path: Path) -> None:
     assert "unexpected argument 'now' (PW0601)" in done.stderr
 
 
+@pytest.mark.slow
 def test_it_repairs_while_others_allocate(
     cli: Cli, repo: Repo, folder: Path, pool: Pool, spawned: Spawned
 ) -> None:

@@ -100,6 +100,7 @@ def test_what_is_inherited_does_not_change_what_all_share(cli: Cli, root: Path) 
     assert cli("env", cwd=root, env={"WEB_PORT": "1", "API_URL": "x"}).stdout == plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("instance", ["web", "web.2", "api", "job"])
 def test_a_service_s_variables_are_those_that_up_gives(
     cli: Cli, root: Path, up: "StartUp", instance: str

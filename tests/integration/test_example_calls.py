@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.integration.conftest import EXAMPLES, StartUp
 from tests.runningstacks import Stack
 
@@ -40,6 +42,7 @@ def test_services_in_python_node_and_shell_call_each_other(
     assert stack.stop() == 130
 
 
+@pytest.mark.slow
 def test_a_program_starts_its_own_connections(tmp_path: Path, environ: dict[str, str]) -> None:
     root = tmp_path / "calls"
     shutil.copytree(EXAMPLES / "calls", root, ignore=shutil.ignore_patterns("__pycache__"))

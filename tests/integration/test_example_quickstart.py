@@ -34,6 +34,7 @@ def heading(stack: "Stack") -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_three_worktrees_run_side_by_side_with_their_own_names_and_jobs(
     example: Callable[..., list[Path]],
     up: "StartUp",

@@ -167,6 +167,7 @@ def test_a_warm_run_does_not_look_at_leases(cli: Cli, repo: Repo, home: Path) ->
     assert not record.parent.exists()
 
 
+@pytest.mark.slow
 def test_many_ask_at_once_and_none_shares_a_port(cli: Cli, tmp_path: Path) -> None:
     environ = cli.env({"PORTWEAVE_POOL_RANGE": str(take_ports(100))})
     argv = [*cli.argv, "lease", "--count", "4"]

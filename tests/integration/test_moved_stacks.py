@@ -62,6 +62,7 @@ def pids(rows: dict[str, dict[str, Any]]) -> list[int]:
     return [row["pid"] for row in rows.values()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["git", "mv"])
 def test_a_moved_worktree_finds_its_stack(
     stack: "Detached", git: "Git", cli: "Cli", project: Path, how: str

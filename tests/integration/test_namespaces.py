@@ -67,6 +67,7 @@ def test_each_keeps_its_own_logs_memory_and_variables(
         assert (folder / "runs/app.json").exists()
 
 
+@pytest.mark.slow
 def test_a_rebuilt_registry_has_the_blocks_of_both(project: Path, cli: "Cli") -> None:
     (project / "Procfile").write_text("app: true\n")
     ports: list[str] = []

@@ -105,6 +105,7 @@ def test_it_is_reached_by_its_name_and_as_safe_there(
     assert ask(proxy_port, f"GET / HTTP/1.1\r\n{host}")[0] == 404
 
 
+@pytest.mark.slow
 def test_the_first_panel_has_the_name_until_it_ends(
     panel: "StartPanel", proxy_port: int, cli: "Cli", tmp_path: Path
 ) -> None:
@@ -120,6 +121,7 @@ def test_the_first_panel_has_the_name_until_it_ends(
     assert third.said == f"[portweave] panel: http://{HOST}:{proxy_port}/\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["ended", "killed"])
 def test_when_the_first_panel_ends_another_has_the_name(
     panel: "StartPanel", proxy_port: int, cli: "Cli", tmp_path: Path, how: str
@@ -222,6 +224,7 @@ def test_another_user_of_this_machine_is_refused_by_the_proxy(
     assert "portweave panel starts your own" in answer
 
 
+@pytest.mark.slow
 @AS_OTHER
 def test_another_user_is_refused_over_http_2_too(
     panel: "StartPanel", cli: "Cli", need: Callable[..., None]

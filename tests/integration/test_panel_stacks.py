@@ -182,6 +182,7 @@ def test_no_secret_is_told_where_another_user_could_ask(monkeypatch: pytest.Monk
         anyio.run(actions.reveal, nowhere, "web", "API_KEY")
 
 
+@pytest.mark.slow
 def test_a_stack_is_started_stopped_and_pruned_from_the_page(
     panel: "StartPanel", project: Path, cli: Cli
 ) -> None:
@@ -204,6 +205,7 @@ def test_a_stack_is_started_stopped_and_pruned_from_the_page(
     assert one.get("/api/v1/worktrees")["projects"] == []
 
 
+@pytest.mark.slow
 def test_a_stack_that_cannot_start_says_why(panel: "StartPanel", project: Path, cli: Cli) -> None:
     write(project, STACK)
     assert cli("run", "--", "true", cwd=project).returncode == 0
@@ -250,6 +252,7 @@ def test_a_stack_is_started_again_as_it_was_started_last(
     assert known["problem"].startswith("no definition file is in it")
 
 
+@pytest.mark.slow
 def test_a_stack_is_started_again_with_what_it_was_asked_for(
     panel: "StartPanel", project: Path, cli: Cli
 ) -> None:
@@ -314,6 +317,7 @@ def lines_until(events: Iterator[tuple[str, Any]], last: str) -> list[str]:
     raise AssertionError(found)
 
 
+@pytest.mark.slow
 def test_a_log_is_followed_without_loss(panel: "StartPanel", up: "StartUp", project: Path) -> None:
     write(
         project,
@@ -341,6 +345,7 @@ services:
     assert one.send("GET", "/api/v1/logs?worktree=none")[0] == 404
 
 
+@pytest.mark.slow
 def test_an_editor_is_started_without_a_shell(
     panel: "StartPanel", project: Path, cli: Cli, eventually: Callable[[Callable[[], object]], None]
 ) -> None:

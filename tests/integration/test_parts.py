@@ -55,6 +55,7 @@ def test_all_that_up_has_started_belongs_to_it(
     assert states(both) == {"api": "ready", "db": "ready", "web": "ready"}
 
 
+@pytest.mark.slow
 def test_each_file_says_what_becomes_of_its_own(
     both: "Detached", folders: tuple[Path, Path]
 ) -> None:
@@ -74,6 +75,7 @@ def test_each_file_says_what_becomes_of_its_own(
     assert "unchanged: api, db" in said
 
 
+@pytest.mark.slow
 def test_services_of_each_can_be_scaled_from_anywhere(
     both: "Detached", folders: tuple[Path, Path], project: Path
 ) -> None:
@@ -95,6 +97,7 @@ def test_services_of_each_can_be_scaled_from_anywhere(
     assert "[portweave] web.3 stops\n" in both("reload", cwd=b).stderr
 
 
+@pytest.mark.slow
 def test_what_several_add_at_once_is_all_kept(
     detached: "Detached", folders: tuple[Path, Path], project: Path
 ) -> None:
@@ -112,6 +115,7 @@ def test_what_several_add_at_once_is_all_kept(
     assert "nothing has changed" in detached("reload").stderr
 
 
+@pytest.mark.slow
 def test_a_file_that_is_named_is_the_stacks_alone(
     both: "Detached", project: Path, eventually: Callable[..., None]
 ) -> None:
@@ -121,6 +125,7 @@ def test_a_file_that_is_named_is_the_stacks_alone(
     assert "nothing has changed" in both("reload").stderr
 
 
+@pytest.mark.slow
 def test_two_that_say_the_same_port_do_not_run_together(
     detached: "Detached", folders: tuple[Path, Path], project: Path, cli: "Cli"
 ) -> None:

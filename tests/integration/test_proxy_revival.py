@@ -50,6 +50,7 @@ def status_of(port: int, host: str) -> int:
         return int(caller.rest().split()[1])
 
 
+@pytest.mark.slow
 def test_a_killed_proxy_comes_back_and_outlives_the_stack_that_started_it(
     store: RouteStore, repo: Repo, up: "StartUp", eventually: Eventually
 ) -> None:

@@ -73,6 +73,7 @@ def blocks(home: Path) -> int:
     return len(json.loads(text)["entries"])
 
 
+@pytest.mark.slow
 def test_a_running_stack_keeps_its_ports_until_it_is_stopped_by_force(
     cli: "Cli", repo: Repo, home: Path, up: "StartUp"
 ) -> None:

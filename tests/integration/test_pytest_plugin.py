@@ -88,6 +88,7 @@ def session(repo: Repo, cli: Cli) -> Session:
     return Session(root, cli)
 
 
+@pytest.mark.slow
 def test_a_session_has_ports_apart_from_the_stack_s(session: Session, cli: Cli, pool: Pool) -> None:
     cli("run", "true", cwd=session.root)
     stack = [pool.start, pool.start + 1, pool.start + 2]
@@ -124,6 +125,7 @@ def test_each_xdist_worker_has_its_own(session: Session) -> None:
     assert session.leases() == []
 
 
+@pytest.mark.slow
 def test_a_killed_session_leaves_nothing(session: Session, pool: Pool) -> None:
     (session.root / "test_it.py").write_text(
         "import os, signal\n"
@@ -137,6 +139,7 @@ def test_a_killed_session_leaves_nothing(session: Session, pool: Pool) -> None:
     assert session.seen()[0]["ports"]["web"] == pool.start, "the ports are taken again"
 
 
+@pytest.mark.slow
 def test_who_does_not_use_it_pays_and_leaves_nothing(session: Session, home: Path) -> None:
     (session.root / "test_it.py").write_text(
         "import sys\n"
@@ -177,6 +180,7 @@ def test_a_definition_file_may_be_named(session: Session) -> None:
     assert list(session.seen()[0]["ports"]) == ["db"]
 
 
+@pytest.mark.slow
 def test_services_without_ports_need_no_lease(session: Session) -> None:
     (session.root / "portweave.yaml").write_text("services: {q: {command: y, port: false}}")
     assert session().returncode == 0

@@ -116,6 +116,7 @@ asyncio.run(ask())
     assert python(root, cli, "-c", code) == "{'namespace': 'main'}\n"
 
 
+@pytest.mark.slow
 def test_the_pytest_recipe_passes(root: Path, cli: Cli) -> None:
     words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_health.py"]
     assert "1 passed" in python(root, cli, *words, stand_ins=False)

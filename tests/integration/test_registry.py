@@ -269,6 +269,7 @@ def test_a_warm_run_waits_for_nobody(cli: Cli, repo: Repo, folder: Path) -> None
         assert cli("show", "--count", "2", cwd=root).returncode == 0
 
 
+@pytest.mark.slow
 def test_many_worktrees_at_once_have_ports_of_their_own(cli: Cli, repo: Repo, folder: Path) -> None:
     roots = repo(29)
     pool: Pool = take_ports(100)

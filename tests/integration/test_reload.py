@@ -27,6 +27,7 @@ def change(detached: "Detached", *words: str) -> dict[str, Any]:
     return {kind: names for kind, names in found.items() if names and kind != "unchanged"}
 
 
+@pytest.mark.slow
 def test_scale_leaves_the_others_alone(detached: "Detached", project: Path) -> None:
     write(project, f"services: {{web: {{command: {SERVE}}}, api: {IDLE}, zoo: {IDLE}}}\n")
     detached.up()
@@ -124,6 +125,7 @@ def test_reload_applies_what_differs_and_nothing_else(detached: "Detached", proj
     assert [row["name"] for row in started] == ["same", "hot", "env", "new"]
 
 
+@pytest.mark.slow
 def test_a_dry_run_takes_no_ports_and_tells_which_it_would(
     detached: "Detached", project: Path, cli: "Cli"
 ) -> None:
@@ -151,6 +153,7 @@ def test_a_dry_run_takes_no_ports_and_tells_which_it_would(
     assert detached.ps()["api"]["port"] == port + 1
 
 
+@pytest.mark.slow
 def test_what_was_stopped_stays_so(detached: "Detached", project: Path) -> None:
     write(project, f"services: {{web: {IDLE}, api: {IDLE}}}\n")
     detached.up()
@@ -163,6 +166,7 @@ def test_what_was_stopped_stays_so(detached: "Detached", project: Path) -> None:
     assert detached("exec", "api", "--", "sh", "-c", "echo $A").stdout == "b\n"
 
 
+@pytest.mark.slow
 def test_wrong_definitions_change_nothing(
     detached: "Detached", project: Path, tmp_path: Path
 ) -> None:
@@ -215,6 +219,7 @@ def held(detached_at: "Callable[[Path], Detached]", tmp_path: Path) -> int:
     return port
 
 
+@pytest.mark.slow
 def test_a_port_that_a_variable_says_by_now_is_nobody_elses(
     detached: "Detached", project: Path, held: int
 ) -> None:

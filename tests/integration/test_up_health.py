@@ -229,6 +229,7 @@ def test_up_waits_for_a_verdict_over_all_services(
     detached.down()
 
 
+@pytest.mark.slow
 def test_up_that_fails_fast_says_how_to_wait_on(project: Path, detached: "Detached") -> None:
     write(project, VERDICT)
     said = detached("up", "-d", "--fail-fast", status=1).stderr
@@ -246,6 +247,7 @@ def test_up_in_the_foreground_does_not_fail_fast(project: Path, detached: "Detac
     assert "--fail-fast needs --detach" in detached("up", "--fail-fast", status=1).stderr
 
 
+@pytest.mark.slow
 def test_restart_and_start_wait_where_they_are_told_to(project: Path, detached: "Detached") -> None:
     write(project, VERDICT)
     (project / "on").touch()

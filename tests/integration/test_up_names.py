@@ -170,6 +170,7 @@ def test_a_name_that_is_given_back_is_taken(
         cli("down", cwd=project)
 
 
+@pytest.mark.slow
 def test_without_a_proxy_there_are_ports(web: Web, cli: "Cli", project: Path) -> None:
     queue = f"{{command: '{SERVE}', ready: {{tcp: true}}}}"
     write(project, f"services: {{web: {{command: '{SERVE}'}}, queue: {queue}}}")
@@ -248,6 +249,7 @@ services:
     assert stack.stop() == 130
 
 
+@pytest.mark.slow
 def test_names_go_when_all_is_killed(
     web: Web, cli: "Cli", project: Path, eventually: Callable[[Callable[[], object]], None]
 ) -> None:

@@ -101,6 +101,7 @@ server.serve_forever()
 """
 
 
+@pytest.mark.slow
 def test_a_server_with_a_certificate_of_its_own_is_found_ready(
     project: Path, up: "StartUp"
 ) -> None:

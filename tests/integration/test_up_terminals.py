@@ -144,6 +144,7 @@ def test_colours_and_the_last_state_of_a_progress_bar_come_through(
     assert b"\x1b[?1049h" not in one.seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "reason"),
     [

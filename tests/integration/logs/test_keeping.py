@@ -117,6 +117,7 @@ def test_following_goes_on_after_the_folder_was_removed(
     assert stack.stop() == 130
 
 
+@pytest.mark.slow
 def test_old_segments_go(project: Path, up: "StartUp", cli: "Cli") -> None:
     (project / "big.py").write_text(
         "line = b'x' * 99 + b'\\n'\nimport os\nfor n in range(1100):\n    rest = line * 600\n"

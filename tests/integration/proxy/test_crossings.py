@@ -29,6 +29,7 @@ POST = "POST / HTTP/1.1\r\nHost: a.localhost\r\nContent-Length: {}\r\n\r\n"
 MOST_BYTES = 24 << 20
 
 
+@pytest.mark.slow
 def test_who_takes_no_answers_is_given_no_more(proxy: Callable[..., Proxy]) -> None:
     ask = ASK.format("x" * 500).replace("a.localhost", "nobody.localhost").encode()
     with proxy().connect() as caller:

@@ -217,6 +217,7 @@ def test_a_server_that_says_farewell_still_answers(
         stopping.wait(PATIENCE_S)
 
 
+@pytest.mark.slow
 def test_a_slow_reader_has_the_server_wait(channel: Any) -> None:
     call = channel.unary_stream("/test.Greeter/Many")(b"64", timeout=PATIENCE_S)
     assert next(call) == MEGABYTE
