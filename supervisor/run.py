@@ -59,7 +59,7 @@ HOLD_PAUSE_S = 0.005
 REAP_PAUSE_S = 0.05
 # Between two looks whether record and socket are still there. Clients wait longer for a socket; a
 # client that connects has us look at the record at once.
-LOOK_PAUSE_S = 5.0
+LOOK_PAUSE_S = 10.0
 
 
 async def run(
