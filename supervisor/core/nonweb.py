@@ -89,7 +89,8 @@ def _commands(text: str) -> list[list[str]]:
         return []
     found: list[list[str]] = [[]]
     for index, part in enumerate(tokens):
-        if part.strip(_OPERATORS):
+        # An empty word is one that was quoted.
+        if not part or part.strip(_OPERATORS):
             found[-1].append(part)
         elif part == "&" and index + 1 < len(tokens):
             found[-1] = []

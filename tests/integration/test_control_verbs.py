@@ -397,7 +397,7 @@ def test_a_stack_that_stops_takes_nothing_new(
     detached.up()
     going = detached.beside("down", "-t", "5s")
     eventually(lambda: detached.ps()["web"]["state"] == "stopping")
-    for words in ("restart web", "start api", "scale web=2", "reload", "up -d"):
+    for words in ("restart web", "start api", "scale web=2", "reload"):
         refused = detached(*words.split(), status=1)
         assert "the stack main is being stopped (PW1005)" in refused.stderr, words
     detached("down", "-t", "0")

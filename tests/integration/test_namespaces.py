@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 OTHER = {"PORTWEAVE_NAMESPACE": "Second"}
 PROGRAM = """
-import os, time
+import os, socket, time
+listener = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
 print("this is", os.environ["PORTWEAVE_NAMESPACE"], os.environ["PORT"], flush=True)
 time.sleep(1000)
 """

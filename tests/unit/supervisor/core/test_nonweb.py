@@ -9,6 +9,8 @@ from portweave.supervisor.core.nonweb import known_server
     ("command", "program"),
     [
         ("postgres -D data -p $PORT", "postgres"),
+        ("postgres -c listen_addresses='' -c unix_socket_directories=''", "postgres"),
+        ("'' postgres", None),
         ("/usr/lib/postgresql/16/bin/postgres -D data", "postgres"),
         ("exec redis-server --port $PORT", "redis-server"),
         ("A=1 nice -n 5 valkey-server", "valkey-server"),

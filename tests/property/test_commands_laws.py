@@ -1,0 +1,78 @@
+"""Whatever a command's text is, what looks into it finds something or nothing, and never fails."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portweave.supervisor.core.fitting import fit
+from portweave.supervisor.core.nonweb import known_server
+from portweave.supervisor.core.port_in_use import ports_meant
+from portweave.supervisor.core.scripts import mentions
+
+WORDS = st.sampled_from(
+    [
+        "''",
+        '""',
+        "'",
+        '"',
+        "a",
+        "cd",
+        "npm",
+        "run",
+        "-w",
+        "--workspace",
+        "=",
+        "pnpm",
+        "--filter",
+        "-F",
+        "yarn",
+        "workspace",
+        "turbo",
+        "nx",
+        "bun",
+        "exec",
+        "env",
+        "A=1",
+        "node",
+        "python3",
+        "-m",
+        "-c",
+        "'x.js'",
+        ";",
+        "&&",
+        "|",
+        "&",
+        "(",
+        ")",
+        "<",
+        ">",
+        "\n",
+        "$PORT",
+        "-p",
+        "3000",
+        "--port=3000",
+        "docker",
+        "-it",
+        "timeout",
+        "5",
+        "nice",
+        "sh",
+        "uvicorn",
+        "vite",
+        "\\",
+        "#",
+        "--",
+        "`",
+        "é",
+    ]
+)
+TEXTS = st.lists(WORDS, max_size=7).map(" ".join) | st.text(max_size=20)
+COMMANDS = TEXTS | st.lists(WORDS, max_size=6)
+
+
+@given(COMMANDS)
+def test_any_command_is_looked_into(command: str | list[str]) -> None:
+    known_server(command)
+    fit(command)
+    mentions(command, {"PORT"}, lambda _: b"PORT", lambda _, __: None)
+    text = command if isinstance(command, str) else " ".join(command)
+    ports_meant([f"EADDRINUSE {text}", "address already in use"], (), text)
