@@ -63,15 +63,12 @@ def test_a_follower_that_never_reads_is_told_what_it_has_missed(
     detached.down()
 
 
-@pytest.mark.parametrize("who", ["supervisor", "guardian"])
-def test_one_that_stands_still_is_named(detached: "Detached", project: Path, who: str) -> None:
+def test_a_supervisor_that_stands_still_is_named(detached: "Detached", project: Path) -> None:
     write(project, f"services: {{web: {IDLE}}}\n")
     detached.up()
-    process = detached.supervisor() if who == "supervisor" else detached.guardian()
+    process = detached.supervisor()
     process.send_signal(signal.SIGSTOP)
-    commands = [["down"]]
-    if who == "supervisor":
-        commands += [["ps"], ["start", "web"], ["wait", "--timeout", "1"], ["reload"]]
+    commands = [["down"], ["ps"], ["start", "web"], ["wait", "--timeout", "1"], ["reload"]]
     waiting = [detached.beside(*words) for words in commands]
     for words, command in zip(commands, waiting, strict=True):
         _, said = command.communicate(timeout=60)
@@ -80,3 +77,11 @@ def test_one_that_stands_still_is_named(detached: "Detached", project: Path, who
         assert f"kill -CONT {process.pid} lets it go on" in said, words
     process.send_signal(signal.SIGCONT)
     detached("down")
+
+
+def test_a_guardian_that_stands_still_is_woken_by_down(detached: "Detached", project: Path) -> None:
+    write(project, f"services: {{web: {IDLE}}}\n")
+    detached.up()
+    detached.guardian().send_signal(signal.SIGSTOP)
+    detached("down")
+    assert not detached.record()

@@ -48,7 +48,9 @@ def talk(connection):
 with serve(talk, "127.0.0.1", int(os.environ["PORT"]), process_request=answer) as server:
     server.serve_forever()
 """
-SHOP = f'services: {{web: {{command: ["{sys.executable}", server.py], ready: {{tcp: true}}}}}}\n'
+COMMAND = f'["{sys.executable}", server.py]'
+# With a probe by TCP alone it would have no name.
+SHOP = f"services: {{web: {{command: {COMMAND}, ready: {{tcp: true}}, hostname: web}}}}\n"
 
 
 @pytest.fixture
