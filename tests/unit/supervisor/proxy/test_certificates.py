@@ -69,8 +69,8 @@ def test_what_is_no_authority_is_refused() -> None:
     for certificate, secret, why in (
         (pem_of(leaf), pem_of(key), "not of an authority"),
         (pem_of(AUTHORITY.certificate), pem_of(key), "do not belong together"),
-        (b"nonsense", pem_of(key), "PEM"),
-        (pem_of(AUTHORITY.certificate), b"nonsense", "PEM"),
+        (b"nonsense", pem_of(key), "PEM|deserialize"),
+        (pem_of(AUTHORITY.certificate), b"nonsense", "PEM|deserialize"),
         (pem_of(AUTHORITY.certificate), _ed25519(), "unknown kind"),
     ):
         with pytest.raises(ValueError, match=why):
