@@ -5,9 +5,8 @@ import signal
 from collections.abc import Mapping
 
 from portweave.supervisor.core.proof import Look
-from portweave.supervisor.neighbours import Neighbours
+from portweave.supervisor.neighbours import Neighbours, spared_by
 from portweave.supervisor.own_children import OwnChildren, reap
-from portweave.supervisor.remains import spared_by
 from portweave.supervisor.tasks import finish
 from portweave.supervisor.tribe import (
     PROBE,

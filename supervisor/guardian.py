@@ -126,9 +126,8 @@ class Supervisor:
         os.close(reading)
         if starter is not None:
             starter.leave()
-        from portweave.supervisor.neighbours import Neighbours
+        from portweave.supervisor.neighbours import Neighbours, spared_by
         from portweave.supervisor.own_children import OwnChildren
-        from portweave.supervisor.remains import spared_by
         from portweave.supervisor.tribe import become_subreaper
 
         become_subreaper()

@@ -11,8 +11,8 @@ from contextlib import suppress
 from portweave.allocator.processes import HAS_PROC, read_bytes
 from portweave.supervisor.census import Census
 from portweave.supervisor.core.idleness import LOOK_S, Sample, has_come_to_rest, with_sample
+from portweave.supervisor.owners import owners
 from portweave.supervisor.tribe import Tribe
-from portweave.supervisor.usage import owners
 
 _NANOSECONDS = 1e9
 # Running or runnable, and waiting for a disk: proc(5).

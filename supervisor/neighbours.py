@@ -6,6 +6,10 @@ own services are for its own guardian to end, who knows in which order and by wh
 their records, which name the guardians.
 """
 
+import os
+
+from portweave.allocator.leases import state_dir
+from portweave.allocator.owners import signed_proxy
 from portweave.supervisor.paths import StackRecord, records
 from portweave.supervisor.tribe import (
     Seen,
@@ -74,3 +78,17 @@ class Neighbours:
             return processes
         theirs = {p.pid for p in with_descendants(roots, children_of(processes), self._own)}
         return {pid: seen for pid, seen in processes.items() if pid not in theirs}
+
+
+def proxy_of_user() -> dict[int, float]:
+    """Pid and start of the user's proxy, which is for the stacks of all worktrees.
+
+    One that a service has started, as an inner `up` does, is handed to us like any other process.
+    """
+    signed = signed_proxy(f"{state_dir(os.environ)}/proxy/proxy.owner")
+    return {signed[0]: float(signed[1])} if signed else {}
+
+
+def spared_by(neighbours: Neighbours) -> "dict[int, float]":
+    """Pid and start of what lives on when a stack ends: detached stacks within it, the proxy."""
+    return neighbours.guardians() | proxy_of_user()

@@ -11,10 +11,9 @@ import os
 import signal
 import time
 
-from portweave.allocator.leases import state_dir
-from portweave.allocator.owners import signed_proxy
 from portweave.supervisor.core.farewell import KILL_PATIENCE_S, NOBODY, Farewell
 from portweave.supervisor.core.proof import Look, is_gone
+from portweave.supervisor.neighbours import proxy_of_user
 from portweave.supervisor.own_children import OwnChildren, reap
 from portweave.supervisor.stop_signals import StopSignals
 from portweave.supervisor.tribe import (
@@ -80,20 +79,6 @@ def find_remains(
     ]
     found = with_descendants(roots, children_of(processes), me)
     return [seen for seen in found if not seen.zombie]
-
-
-def proxy_of_user() -> dict[int, float]:
-    """Pid and start of the user's proxy, which is for the stacks of all worktrees.
-
-    One that a service has started, as an inner `up` does, is handed to us like any other process.
-    """
-    signed = signed_proxy(f"{state_dir(os.environ)}/proxy/proxy.owner")
-    return {signed[0]: float(signed[1])} if signed else {}
-
-
-def spared_by(neighbours: "Neighbours") -> "dict[int, float]":
-    """Pid and start of what lives on when a stack ends: detached stacks within it, the proxy."""
-    return neighbours.guardians() | proxy_of_user()
 
 
 def find_elsewhere(claims: "Sequence[Claim]", tag: str, neighbours: "Neighbours") -> "Find":

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from portweave.allocator.processes import HAS_PROC, read_bytes
 from portweave.supervisor.core.status import Usage
+from portweave.supervisor.owners import owners
 from portweave.supervisor.tribe import Seen, Tribe
 
 
@@ -21,39 +22,6 @@ def measure(tribes: Mapping[str, Tribe], processes: Mapping[int, Seen]) -> dict[
         before = found[name]
         found[name] = Usage(before.cpu_s + cpu_s, before.rss_bytes + rss_bytes)
     return found
-
-
-def owners(
-    tribes: Mapping[str, Tribe], processes: Mapping[int, Seen], *, zombies: bool = False
-) -> dict[int, str]:
-    """The tribe of each process that has one; one look at each, however many tribes.
-
-    Args:
-        tribes: Runs of instances, by name.
-        processes: A snapshot.
-        zombies: Whether those that have ended and are not reaped yet are meant too.
-    """
-    by_session = {session: name for name, tribe in tribes.items() for session in tribe.sessions}
-    by_group = {group: name for name, tribe in tribes.items() for group in tribe.groups}
-    found: dict[int, str | None] = {os.getpid(): None}
-    for seen in processes.values():
-        chain: list[int] = []
-        owner: str | None = None
-        at: Seen | None = seen
-        while at is not None and at.pid not in found and at.pid not in chain:
-            chain.append(at.pid)
-            owner = by_session.get(at.session) or by_group.get(at.group)
-            if owner is not None:
-                break
-            at = processes.get(at.parent)
-        else:
-            owner = None if at is None else found.get(at.pid)
-        found.update(dict.fromkeys(chain, owner))
-    return {
-        pid: name
-        for pid, name in found.items()
-        if name is not None and (zombies or not processes[pid].zombie)
-    }
 
 
 def _usage_of(pid: int) -> tuple[float, int]:
