@@ -3,6 +3,7 @@
 import fcntl
 import gc
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,15 @@ PORTWEAVE = [sys.executable, "-Im", "portweave"]
 settings.register_profile("everyday", deadline=None, max_examples=40)
 settings.register_profile("thorough", deadline=None, max_examples=300)
 settings.load_profile("everyday")
+
+
+def pytest_configure() -> None:
+    """Have the processes of tests end by SIGINT, also where a script runs the tests by `&`.
+
+    There the shell has it ignored, and all processes would inherit that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
