@@ -18,9 +18,15 @@ from portweave.allocator.processes import command_of, read_bytes
 from portweave.allocator.registry import load, registry_path
 from portweave.allocator.routes import RouteStore
 from portweave.allocator.worktree import Worktree, locate, outside_git
-from portweave.errors import BrokenWorktreeError, RegistryDamagedError, RegistryUnwritableError
-from portweave.findings import Finding, check_entries, check_pool
+from portweave.errors import (
+    BrokenWorktreeError,
+    RegistryDamagedError,
+    RegistryUnwritableError,
+    TlsMissingError,
+)
+from portweave.findings import Finding, Severity, check_entries, check_pool
 from portweave.supervisor.paths import keys, stacks_dir
+from portweave.supervisor.proxy.authority import check_libraries
 from portweave.supervisor.proxy.cafiles import ca_path
 from portweave.supervisor.proxy.station import find_proxy, routes_dir, state_folder, wants_tls
 from portweave.trusting import is_trusted_by_system
@@ -50,6 +56,7 @@ def check_all(environ: Mapping[str, str], folder: str) -> list[Finding]:
     findings += _check_leases(environ)
     findings += _check_path(environ)
     findings += _check_names(environ)
+    findings += _check_libraries(environ)
     findings += _check_trust(environ)
     findings += _check_folders(path, leases.state_dir(environ), worktree)
     return findings
@@ -319,6 +326,16 @@ def _check_names(environ: Mapping[str, str]) -> list[Finding]:
             "portweave hosts --write adds them to /etc/hosts; or use the ports",
         )
     ]
+
+
+def _check_libraries(environ: Mapping[str, str]) -> list[Finding]:
+    """Whether what HTTPS, HTTP/2 and gRPC need is installed."""
+    try:
+        check_libraries()
+    except TlsMissingError as error:
+        severity: Severity = "error" if wants_tls(environ) else "note"
+        return [Finding(error.code, severity, error.message, error.hints[0])]
+    return []
 
 
 def _check_trust(environ: Mapping[str, str]) -> list[Finding]:

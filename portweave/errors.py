@@ -1072,13 +1072,13 @@ class HostsUnwritableError(PortweaveError):
 
 
 class TlsMissingError(PortweaveError):
-    """HTTPS was asked for, and the libraries for it are not installed."""
+    """The libraries for HTTPS, HTTP/2 and gRPC are not installed."""
 
     code = "PW1111"
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            f"HTTPS needs more than is installed: {why}",
+            f"HTTPS, HTTP/2 and gRPC by name need more than is installed: {why}",
             hint="pip install 'portweave[tls]', into the environment that portweave lies in",
         )
 

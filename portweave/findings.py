@@ -34,6 +34,7 @@ CODES = {
     "PW0306": "a worktree's `.git` leads nowhere",
     "PW0610": "several programs on PATH are called portweave",
     "PW1110": "the system does not resolve names that have a route",
+    "PW1111": "the libraries for HTTPS, HTTP/2 and gRPC are not installed",
     "PW1117": "this machine does not trust the proxy's certificates",
     "PW0920": "another program listens on a port of this worktree",
     "PW0953": "the record of a stack that nobody runs any more",

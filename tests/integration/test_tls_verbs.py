@@ -96,9 +96,12 @@ def test_what_is_missing_is_told(web: Web, cli: "Cli", tmp_path: Path) -> None:
     argv, cli.argv = cli.argv, [word if word != "-Im" else "-m" for word in cli.argv]
     path = f"{tmp_path}:{Path(__file__).parents[2]}"
     done = cli("proxy", "start", "--tls", cwd=tmp_path, env={"PYTHONPATH": path})
+    looked = cli("doctor", cwd=tmp_path, env={"PYTHONPATH": path})
     cli.argv = argv
     assert TlsMissingError.code in done.stderr, done.stderr
     assert "pip install 'portweave[tls]'" in done.stderr
+    assert f"note {TlsMissingError.code}: " in looked.stdout
+    assert "pip install 'portweave[tls]'" in looked.stdout
 
 
 def test_a_stack_has_https(web: Web, detached: "Detached", project: Path) -> None:
