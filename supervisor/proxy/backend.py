@@ -60,8 +60,14 @@ class Asker(Protocol):
     def take_news(self) -> None:
         """All that came at once has been taken."""
 
-    def take_failure(self, why: str, *, clean: bool) -> None:
-        """The connection has ended; `clean` if by a proper end of what it sent."""
+    def take_failure(self, why: str, *, clean: bool, is_unread: bool = False) -> None:
+        """The connection has ended.
+
+        Args:
+            why: In words.
+            clean: Whether that was a proper end of what the service sent.
+            is_unread: Whether the service has not acted on the request for sure.
+        """
 
     def take_tunnel(self, data: bytes) -> None:
         """Bytes of the protocol that was changed to."""
@@ -215,7 +221,8 @@ class Backend(Express):
             if not self._ended:
                 if is_new and is_settings(data):
                     self.pool.only_streams.add(self.port)
-                    self._give_up("it speaks HTTP/2 alone")
+                    # To it, HTTP/1.1 is not even a request: RFC 9113, section 3.4.
+                    self._give_up("it speaks HTTP/2 alone", is_unread=True)
                 else:
                     self._give_up(_why(error))
                 return
@@ -330,11 +337,11 @@ class Backend(Express):
         """From the next byte behind this head on it is another protocol."""
         self._tunnel = True
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, why: str, *, is_unread: bool = False) -> None:
         asker, self.asker = self.asker, None
         self.abort()
         if asker is not None:
-            asker.take_failure(why, clean=False)
+            asker.take_failure(why, clean=False, is_unread=is_unread)
 
     def _finish(self) -> None:
         """The exchange is over on this side: keep the connection, or end it."""

@@ -210,12 +210,12 @@ class BackendStream:
         self._connection.end(self, asker, is_sent=self._out.has_ended)
         self._out.clear()
 
-    def fail(self, why: str) -> None:
-        """It has come to an end that is none."""
+    def fail(self, why: str, *, is_unread: bool = False) -> None:
+        """It has come to an end that is none; `is_unread` as of `Asker.take_failure`."""
         asker, self.asker = self.asker, None
         self._out.clear()
         if asker is not None:
-            asker.take_failure(why, clean=False)
+            asker.take_failure(why, clean=False, is_unread=is_unread)
 
 
 def _head(event: InformationalResponseReceived | ResponseReceived) -> "tuple[int, bytes, Fields]":
@@ -376,7 +376,9 @@ class BackendStreams(Multiplex):
                 self._streams.pop(number)
                 self._touched.pop(number, None)
                 code = int(event.error_code or 0)
-                stream.fail(f"it was asked by HTTP/2, and has reset the request (code {code})")
+                why = f"it was asked by HTTP/2, and has reset the request (code {code})"
+                # RFC 9113, section 8.7
+                stream.fail(why, is_unread=code == ErrorCodes.REFUSED_STREAM)
             case DataReceived() if stream is None:
                 self.give_back(number, event.flow_controlled_length or 0)
             case _ if stream is not None:
@@ -405,7 +407,7 @@ class BackendStreams(Multiplex):
         for number, stream in list(self._streams.items()):
             if number > goaway.last_stream:
                 del self._streams[number]
-                stream.fail("it takes no more requests on this connection")
+                stream.fail("it takes no more requests on this connection", is_unread=True)
 
     def _rest(self) -> None:
         if not self._streams:

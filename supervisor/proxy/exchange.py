@@ -197,6 +197,8 @@ class Exchange:
         "_is_tunnel",
         "_out",
         "_retries",
+        "_sent",
+        "_sent_bytes",
         "_sent_s",
         "_target",
         "_trailers",
@@ -219,6 +221,9 @@ class Exchange:
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._trailers: Fields = []
+        # What was passed on of a short one, until there is an answer: it may have to be sent again.
+        self._sent: list[bytes] = []
+        self._sent_bytes = 0
         # Whether the service has been told of its end.
         self._is_told = False
         # Of the answer: what came at once.
@@ -364,6 +369,13 @@ class Exchange:
             and request.method in SAFE
         )
 
+    @property
+    def _is_whole(self) -> bool:
+        """Whether all that has come of the request is still there."""
+        request = self.request
+        is_kept = self._sent_bytes <= HELD_BYTES
+        return is_kept and isinstance(request, Request) and not request.upgrade
+
     async def _connect(self, target: Target) -> None:
         """Connect to the service, or wait for it as long as it is expected to be back."""
         assert isinstance(self.request, Request)
@@ -430,7 +442,14 @@ class Exchange:
     def _pass_on(self, *, is_first: bool) -> None:
         assert self._backend is not None
         assert isinstance(self.request, Request)
-        pieces, self._held, self._held_bytes = self._held, [], 0
+        pieces, sent_bytes = self._held, self._held_bytes
+        self._held, self._held_bytes = [], 0
+        if pieces and self._answer is None:
+            self._sent_bytes += sent_bytes
+            if self._sent_bytes <= HELD_BYTES:
+                self._sent += pieces
+            else:
+                self._sent.clear()
         self._is_told = self.is_request_complete
         trailers = self._trailers if self._is_told else None
         self._backend.send(self.request, pieces, is_first=is_first, trailers=trailers)
@@ -466,6 +485,7 @@ class Exchange:
         self._answer = read_answer(
             self.request, status, reason, fields, closing=not self.is_request_complete
         )
+        self._sent = []
         self._out.append(self._answer.head)
         return self._answer.source is Framing.NONE
 
@@ -522,8 +542,8 @@ class Exchange:
         self._backend = None
         self._client.end_exchange(keep_alive=answer.keep_alive, read_all=read_all)
 
-    def take_failure(self, why: str, *, clean: bool) -> None:
-        """The service's connection has ended."""
+    def take_failure(self, why: str, *, clean: bool, is_unread: bool = False) -> None:
+        """The service's connection has ended; arguments as of `Asker.take_failure`."""
         backend, self._backend = self._backend, None
         if self._is_over:
             return
@@ -532,12 +552,15 @@ class Exchange:
             self._client.end_exchange(keep_alive=False, read_all=True)
         elif self._answer is None:
             assert self._target is not None
-            if not self._is_repeatable() or self._out or self._retries == MOST_RETRIES:
+            may_repeat = self._is_whole if is_unread else self._is_repeatable()
+            if not may_repeat or self._out or self._retries == MOST_RETRIES:
                 self._break(self._target, why)
                 return
             self._retries += 1
-            if self._retries == 1 and self._goes_by_streams(self._target):
-                # As it has found out by now.
+            if is_unread:
+                self._held, self._sent = [*self._sent, *self._held], []
+                self._held_bytes += self._sent_bytes
+                self._sent_bytes = 0
                 self._cancel = self._desk.spawn(self._connect(self._target))
                 return
             # One that had waited may have been closed for no other reason than that.

@@ -95,6 +95,7 @@ class StreamExchange(Exchange):
             raise ValueError(f"it has answered a WebSocket's request with {status}")
         answer = read_answer(self.request, status, reason, fields, closing=False)
         self._answer = answer
+        self._sent = []
         self._fields = stream_head(answer.head)
         return answer.source is Framing.NONE
 

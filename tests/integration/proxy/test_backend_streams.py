@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.errors import ErrorCodes
 from h2.events import (
     DataReceived,
     Event,
@@ -85,7 +86,7 @@ class Streaming:
                 h2.send_headers(number, head)
             case _:
                 h2.send_headers(number, head)
-                h2.send_data(number, body or path)
+                h2.send_data(number, (body or path)[:16_384])
                 h2.send_headers(number, [(b"x-last", b"8")], end_stream=True)
 
 
@@ -144,6 +145,52 @@ def test_other_requests_go_by_it_too_where_nothing_else_is_spoken(
         assert caller.head().startswith(b"HTTP/1.1 200 ")
     with StreamCaller(between.port, None) as streams:
         assert streams.answer(streams.ask("/y")).body == b"/y"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Content-Length: 0\r\n\r\n",
+        "Content-Length: 4\r\n\r\nbody",
+        f"Content-Length: 200000\r\n\r\n{'x' * 200_000}",
+        "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nx-end: 7\r\n\r\n",
+    ],
+    ids=["empty", "short", "long", "chunked"],
+)
+def test_even_the_first_request_may_have_a_body(
+    service: Callable[..., Service], proxy: Callable[..., Proxy], body: str
+) -> None:
+    streaming = Streaming()
+    between = proxy(a=service(streaming).port)
+    with between.connect() as caller:
+        caller.send(f"POST /x HTTP/1.1\r\nHost: a.localhost\r\n{body}")
+        assert caller.head().startswith(b"HTTP/1.1 200 ")
+        answer = caller.until(b"x-last: 8\r\n\r\n")
+    assert b"x" * 16_384 in answer or b"body" in answer or b"/x" in answer
+    assert (b"x-end" in answer) == ("x-end" in body)
+    assert len(streaming.heads) == 1
+
+
+def test_a_request_that_the_service_has_not_looked_at_is_sent_again(
+    service: Callable[..., Service], proxy: Callable[..., Proxy]
+) -> None:
+    """RFC 9113, section 8.7: of another kind than those that are safe, too."""
+
+    class Refusing(Streaming):
+        def answer(self, h2: H2Connection, number: int, path: bytes, body: bytes) -> None:
+            if len(self.heads) == 1:
+                h2.reset_stream(number, ErrorCodes.REFUSED_STREAM)
+            elif path == b"/again":
+                h2.reset_stream(number, ErrorCodes.CANCEL)
+            else:
+                super().answer(h2, number, path, body)
+
+    streaming = Refusing()
+    between = proxy(a=service(streaming).port)
+    with StreamCaller(between.port, None) as caller:
+        assert caller.answer(caller.ask("/", GRPC, method="POST", body=b"hello")).body == b"hello"
+        assert caller.answer(caller.ask("/again", GRPC, method="POST", body=b"x")).status == 502
+    assert len(streaming.heads) == 3
 
 
 def test_what_http_1_cannot_carry_is_no_answer(
