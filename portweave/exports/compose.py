@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from shlex import join, quote
 
 from portweave.exports.model import (
+    MERGE,
     Exported,
     Stack,
     Unit,
@@ -36,17 +37,28 @@ def export(stack: Stack) -> Exported:
     labels = labels_of((unit.name for unit in stack.units), label_of, _LONGEST)
     units = {unit.name: unit for unit in stack.units}
     notes = [*stack.notes]
+    # Each service has the ports of all others: a thousand services would need a million lines.
+    shared: dict[str, object] = {}
+    if len(stack.units) > 1:
+        shared |= _plain_texts(stack.units[0].kept_defaults())
     services: dict[str, object] = {}
     for unit in stack.units:
-        services[labels[unit.name]] = _service(unit, stack, labels, units)
+        services[labels[unit.name]] = _service(unit, stack, labels, units, shared)
         notes += _notes(unit, stack, units)
-    document = {"name": compose_name(stack.project, stack.namespace), "services": services}
+    document: dict[str, object] = {"name": compose_name(stack.project, stack.namespace)}
+    if shared:
+        document["x-variables"] = shared
+    document["services"] = services
     told = gather(notes)
-    return Exported(((FILE, header(FORM, told) + as_yaml([document])),), told)
+    return Exported(((FILE, header(FORM, told) + as_yaml([document], shared=shared)),), told)
 
 
 def _service(
-    unit: Unit, stack: Stack, labels: Mapping[str, str], units: Mapping[str, Unit]
+    unit: Unit,
+    stack: Stack,
+    labels: Mapping[str, str],
+    units: Mapping[str, Unit],
+    shared: dict[str, object],
 ) -> dict[str, object]:
     fields: dict[str, object] = {}
     if unit.image:
@@ -56,7 +68,10 @@ def _service(
     else:
         fields["image"] = image_of(unit, stack)
     fields["command"] = [_plain(word) for word in unit.argv]
-    variables: dict[str, str | None] = {n: _plain(t) for n, t in unit.variables().items()}
+    variables: dict[str, object] = {**_plain_texts(unit.kept_defaults())}
+    if shared and variables == shared:
+        variables = {MERGE: shared}
+    variables |= _plain_texts(unit.settled)
     # Without a value it is the one that whoever starts it has.
     variables |= dict.fromkeys(unit.passed)
     if variables:
@@ -163,6 +178,10 @@ def _relative(path: str, place: str) -> str:
     relative = os.path.relpath(path, place)
     is_plain = relative in (".", "..") or relative.startswith("../")
     return relative if is_plain else f"./{relative}"
+
+
+def _plain_texts(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: _plain(text) for name, text in variables.items()}
 
 
 def _plain(text: str) -> str:

@@ -84,10 +84,13 @@ class Unit:
     image: str = ""
     left_out: tuple[str, ...] = ()
 
+    def kept_defaults(self) -> dict[str, str]:
+        """The defaults that no file overrides."""
+        return {name: text for name, text in self.defaults.items() if name not in self.in_files}
+
     def variables(self) -> dict[str, str]:
         """What is to be set where that wins over files: all but what a file says otherwise."""
-        found = {name: text for name, text in self.defaults.items() if name not in self.in_files}
-        return found | dict(self.settled)
+        return self.kept_defaults() | dict(self.settled)
 
 
 @value
@@ -165,21 +168,39 @@ def header(form: str, notes: Iterable[str]) -> str:
     return "\n".join([*lines, *(f"# - {note}" for note in told)]) + "\n"
 
 
-def as_yaml(documents: Iterable[object], starts: str = "") -> str:
+class MergeKey(str):
+    """The key under which a mapping takes over another one's pairs (yaml.org/type/merge)."""
+
+    __slots__ = ()
+
+
+MERGE = MergeKey("<<")
+
+
+def as_yaml(
+    documents: Iterable[object], starts: str = "", shared: dict[str, object] | None = None
+) -> str:
     """Values as YAML documents.
 
     Args:
         documents: Of dicts, lists, texts, numbers, booleans and None.
         starts: What stands before each.
+        shared: Is written once; where it occurs again, an alias stands for it.
     """
     import yaml
 
-    class Dumper(yaml.SafeDumper):
-        """Writes what occurs twice twice: anchors are for people who write them."""
+    # The writer in C takes a third of the time; not every PyYAML has it.
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+        """Writes what occurs twice twice, but for what is shared."""
 
         def ignore_aliases(self, data: object) -> bool:
-            del data
-            return True
+            return data is not shared
+
+        def represent_data(self, data: object) -> yaml.Node:
+            if isinstance(data, MergeKey):
+                return yaml.ScalarNode("tag:yaml.org,2002:merge", str(data))
+            represent: Callable[[object], yaml.Node] = super().represent_data  # pyright: ignore
+            return represent(data)
 
     # The stubs leave a parameter's type unknown.
     dump: Callable[..., str] = yaml.dump  # pyright: ignore

@@ -16,7 +16,7 @@ def services_of(*units: Unit, **changes: object) -> dict[str, Any]:
     [(name, text)] = export(stack(*units, **changes)).files
     assert name == "compose.yaml"
     document = yaml.safe_load(text)
-    assert set(document) == {"name", "services"}
+    assert set(document) - {"x-variables"} == {"name", "services"}
     return document["services"]  # type: ignore[no-any-return]
 
 
@@ -165,6 +165,25 @@ def test_every_text_reads_back(text: str) -> None:
     found = services_of(unit(settled={"X": text}, argv=("run", text)))["web"]
     assert found["environment"]["X"] == text.replace("$", "$$")
     assert found["command"][1] == text.replace("$", "$$")
+
+
+def test_variables_of_all_services_are_written_once() -> None:
+    defaults = {f"S{number}_PORT": "30001" for number in range(50)} | {"PRICE": "$5"}
+    own = unit("own", defaults=defaults, in_files=frozenset({"S1_PORT"}))
+    units = (*(unit(f"web.{n}", defaults=defaults) for n in range(2, 52)), own)
+    [(_, text)] = export(stack(*units)).files
+    assert text.count("S1_PORT") == 1
+    found = {name: one["environment"] for name, one in services_of(*units).items()}
+    assert (
+        found["web-2"]
+        == found["web-51"]
+        == {
+            **defaults,
+            **unit().settled,
+            "PRICE": "$$5",
+        }
+    )
+    assert found["own"].keys() == found["web-2"].keys() - {"S1_PORT"}
 
 
 def test_two_that_would_have_one_name_are_refused() -> None:
