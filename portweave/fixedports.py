@@ -1,24 +1,30 @@
-"""Ports that the command of a service, or the scripts that it runs, have as numbers."""
+"""Ports that the command of a service, or the scripts that it runs, have as numbers.
 
-import re
+The search costs a third of `portweave check`. Most commands mention their variable: for those
+nothing of it is imported.
+"""
+
 from os.path import join
 
-from portweave.packagescripts import PackageFiles
-from portweave.procfiles.model import Definitions, Service
-from portweave.scriptfile import beginning_of
-from portweave.supervisor.core.fixed_port import FixedPort
-from portweave.supervisor.core.fixed_port_search import fixed_in_program, fixed_ports
-from portweave.supervisor.core.scripts import MOST_BYTES, PACKAGE_SCRIPT, script_texts
-from portweave.supervisor.core.value import replace
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from portweave.packagescripts import PackageFiles
+    from portweave.procfiles.model import Definitions, Service
+    from portweave.supervisor.core.fixed_port import FixedPort
 
 
-def fixed_ports_of(service: Service, packages: PackageFiles) -> tuple[FixedPort, ...]:
+def fixed_ports_of(service: "Service", packages: "PackageFiles") -> "tuple[FixedPort, ...]":
     """The ports that a service has as numbers, those of its command first.
 
     Args:
         service: It has a command.
         packages: Of the folder that it runs in.
     """
+    from portweave.scriptfile import beginning_of
+    from portweave.supervisor.core.fixed_port_search import fixed_in_program, fixed_ports
+    from portweave.supervisor.core.scripts import MOST_BYTES, PACKAGE_SCRIPT, script_texts
+    from portweave.supervisor.core.value import replace
+
     assert service.command is not None
     command = service.command
 
@@ -36,13 +42,13 @@ def fixed_ports_of(service: Service, packages: PackageFiles) -> tuple[FixedPort,
     return tuple(found)
 
 
-def mentions_port(service: Service, text: str) -> bool:
+def mentions_port(service: "Service", text: str) -> bool:
     """Whether a command mentions a variable in which a service finds its own port."""
-    names = ("PORT", *((service.env_var,) if service.env_var else ()))
-    return re.search(rf"\b(?:{'|'.join(map(re.escape, names))})\b", text) is not None
+    words = "".join(char if char.isalnum() or char == "_" else " " for char in text).split()
+    return "PORT" in words or service.env_var in words
 
 
-def warnings_of(definitions: Definitions) -> list[tuple[str, str, str]]:
+def warnings_of(definitions: "Definitions") -> list[tuple[str, str, str]]:
     """Of each service that has a port as a number, instead of its own: name, warning, and edit."""
     found: list[tuple[str, str, str]] = []
     packages: dict[str, PackageFiles] = {}
@@ -54,8 +60,10 @@ def warnings_of(definitions: Definitions) -> list[tuple[str, str, str]]:
         # Where it assigns the variable itself, the number counts all the same.
         if mentions_port(service, text.replace("PORT=", "")):
             continue
+        from portweave import packagescripts
+
         folder = service.working_dir
-        packages.setdefault(folder, PackageFiles(folder))
+        packages.setdefault(folder, packagescripts.PackageFiles(folder))
         for fixed in fixed_ports_of(service, packages[folder]):
             if fixed.listens:
                 what = f"`{fixed.text}` is the same port, {fixed.port}, in every worktree"

@@ -199,8 +199,7 @@ def as_yaml(
         def represent_data(self, data: object) -> yaml.Node:
             if isinstance(data, MergeKey):
                 return yaml.ScalarNode("tag:yaml.org,2002:merge", str(data))
-            represent: Callable[[object], yaml.Node] = super().represent_data  # pyright: ignore
-            return represent(data)
+            return super().represent_data(data)  # type: ignore[no-any-return]
 
     # The stubs leave a parameter's type unknown.
     dump: Callable[..., str] = yaml.dump  # pyright: ignore

@@ -1,6 +1,5 @@
 """`portweave check`: validate the definition files without starting anything."""
 
-import json
 import os
 
 from portweave.allocator.worktree import locate
@@ -31,6 +30,8 @@ def run(args: Args) -> int:
     lines = _check_env_files(definitions, root)
     warnings = warnings_of(definitions)
     if args.flag("json"):
+        import json  # takes longer than to check a Procfile
+
         told: list[dict[str, str | None]] = [
             {"service": name, "message": what, "hint": edit} for name, what, edit in warnings
         ]

@@ -304,13 +304,18 @@ def test_wrong_usage_is_a_coded_error(cli: Cli, project: Path, arguments: list[s
 def test_nothing_heavy_is_imported_for_json_and_procfiles(project: Path) -> None:
     heavy = {"re", "json", "dataclasses", "enum", "typing", "pathlib", "shlex", "collections"}
     script = (
-        "import sys; from portweave.procfiles.load import load; load(sys.argv[1], None, None);"
-        "print(*sys.modules)"
+        "import sys; from portweave.procfiles.load import load;"
+        "from portweave.fixedports import warnings_of;"
+        "warnings_of(load(sys.argv[1], None, None)); print(*sys.modules)"
     )
-    service = '{"command": "x", "dependsOn": ["b"], "ready": {"log": "up on", "interval": "1s"}}'
+    service = (
+        '{"command": "x $A_PORT", "dependsOn": ["b"], "ready": {"log": "up on", "interval": "1s"}}'
+    )
     files = {
-        "portweave.config.json": '{"services": {"a": ' + service + ', "b": {"command": "y"}}}',
-        "Procfile": "web: x",
+        "portweave.config.json": '{"services": {"a": '
+        + service
+        + ', "b": {"command": "y ${PORT}"}}}',
+        "Procfile": "web: x $PORT",
     }
     root = Path(__file__).parents[2]
     for name, text in files.items():
