@@ -25,6 +25,7 @@ import os
 import sys
 from _socket import socket as Socket  # noqa: N812
 
+from portweave.escapes import escaped
 from portweave.interrupts import ENDING, drop_ends
 from portweave.supervisor.custody import HELD, Custody
 from portweave.supervisor.starter import Starter
@@ -298,6 +299,6 @@ def _say(text: str) -> None:
     poll.register(2, select.POLLOUT)
     try:
         if poll.poll(1000):
-            os.write(2, f"[portweave] {text}\n".encode())
+            os.write(2, f"[portweave] {escaped(text)}\n".encode("utf-8", "backslashreplace"))
     except OSError:
         return

@@ -9,6 +9,7 @@ from portweave.args import Args, Operands, Option
 from portweave.become import execute
 from portweave.environment import undo_coercion
 from portweave.errors import DefinitionsMissingError, UsageError
+from portweave.escapes import escaped
 from portweave.prepare import Prepared, check_selection, find_project, prepare, working_dir
 from portweave.show import banner, whereabouts
 from portweave.supervisor.sockets import socket_path
@@ -126,7 +127,7 @@ def _banner(prepared: Prepared, words: list[str], *, verbose: bool) -> str:
 def _say(text: str) -> None:
     """Write to stderr at once; a command runs whether or not anybody reads this."""
     try:
-        write_all(2, text.encode("utf-8", "surrogateescape"))
+        write_all(2, escaped(text).encode("utf-8", "surrogateescape"))
     except OSError:
         return
 

@@ -37,6 +37,13 @@ def test_the_command_gets_the_ports_and_the_user_sees_them(
     assert (folder / "current.env").stat().st_mode & 0o777 == 0o600
 
 
+def test_control_characters_are_shown_and_not_obeyed(cli: Cli, repo: Repo) -> None:
+    (root,) = repo(0)
+    define(root)
+    done = cli("run", "--", "true", "\x1b]0;X\x07", cwd=root)
+    assert done.stderr.splitlines()[-1] == r"[portweave] launching: true \x1b]0;X\x07"
+
+
 def test_the_command_finds_the_hub_of_its_worktree_only(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     define(root)
