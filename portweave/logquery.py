@@ -58,15 +58,17 @@ class Folder:
         project: Name of the project; only told where several are shown.
         namespace: Of the worktree; likewise.
         since_ns: From when on its lines are wanted where the query does not say; None for all.
+        removed: Services whose lines are only wanted by name.
     """
 
-    __slots__ = ("namespace", "path", "project", "since_ns")
+    __slots__ = ("namespace", "path", "project", "removed", "since_ns")
 
     def __init__(self, path: str, project: str = "", namespace: str = "") -> None:
         self.path = path
         self.project = project
         self.namespace = namespace
         self.since_ns: int | None = None
+        self.removed: frozenset[str] = frozenset()
 
 
 class Source:
@@ -92,11 +94,8 @@ class Source:
     )
 
     def __init__(self, folder: Folder, instance: str) -> None:
-        service, dot, number = instance.rpartition(".")
-        is_scaled = bool(dot) and number.isdigit()
         self.folder = folder
-        self.service = service if is_scaled else instance
-        self.number = int(number) if is_scaled else 1
+        self.service, self.number = _parts(instance)
         where = f"{folder.project}/{folder.namespace} " if folder.namespace else ""
         self.name = where + instance
         self.log = Log(folder.path, instance)
@@ -160,6 +159,12 @@ class Source:
         return _within(self, query, self.reading.pending())
 
 
+def _parts(instance: str) -> tuple[str, int]:
+    """The service of an instance, and its number, from 1."""
+    service, dot, number = instance.rpartition(".")
+    return (service, int(number)) if dot and number.isdigit() else (instance, 1)
+
+
 def _within(source: Source, query: Query, blocks: "Iterable[Block]") -> "Iterator[Block]":
     for block in blocks:
         if source.run is not None and block.run > source.run:
@@ -187,9 +192,12 @@ def _order(place: Place) -> tuple[int, int]:
     return place.segment, place.record
 
 
-def started_ns(folder: Folder) -> int | None:
-    """When the stack of a folder was started last, since the epoch; None where it is not known."""
-    from portweave.allocator.jsontext import is_object
+def select_last(folder: Folder) -> None:
+    """Select what the stack that was started last has printed, without services it has no more.
+
+    Nothing is selected where it is not known when that was.
+    """
+    from portweave.allocator.jsontext import is_list, is_object
     from portweave.fastjson import loads
 
     path = f"{folder.path.removesuffix('/logs')}/runs/.started.json"
@@ -197,23 +205,32 @@ def started_ns(folder: Folder) -> int | None:
         with open(path, encoding="utf-8", errors="replace") as file:
             found = loads(file.read())
     except (OSError, ValueError):
-        return None
-    at_ns = found.get("startedNs") if is_object(found) else None
-    return at_ns if isinstance(at_ns, int) else None
+        return
+    if not is_object(found):
+        return
+    at_ns, removed = found.get("startedNs"), found.get("removed")
+    folder.since_ns = at_ns if isinstance(at_ns, int) else None
+    folder.removed = frozenset(map(str, removed)) if is_list(removed) else frozenset()
 
 
 def find_sources(
     folder: Folder, names: "Sequence[str]", *, known: "Collection[str]" = ()
 ) -> list[Source]:
-    """The instances of some names, or all, but for those that are known.
+    """The instances of some names, or all that the folder does not except, but those known.
 
     A service's name stands for all of its instances.
     """
+
+    def is_wanted(instance: str) -> bool:
+        service, _ = _parts(instance)
+        if not names:
+            return service not in folder.removed
+        return instance in names or service in names
+
     return [
         Source(folder, instance)
         for instance in instances(folder.path)
-        if instance not in known
-        and (not names or instance in names or instance.rpartition(".")[0] in names)
+        if instance not in known and is_wanted(instance)
     ]
 
 

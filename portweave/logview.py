@@ -216,7 +216,10 @@ class Follower:
         if now_s - self._asked_s >= _FOLDERS_PAUSE_S:
             self._asked_s = now_s
             for folder in self._find_folders():
-                self._folders.setdefault(folder.path, folder)
+                known = self._folders.setdefault(folder.path, folder)
+                if known.removed != folder.removed:
+                    known.removed = folder.removed
+                    self._changed.pop(folder.path, None)
         for folder in self._folders.values():
             try:
                 changed_ns = os.stat(folder.path).st_mtime_ns

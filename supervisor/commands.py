@@ -95,8 +95,16 @@ class Host(Protocol):
     def end(self, grace_s: float | None) -> None:
         """Stop all because a client asked for it."""
 
-    def take_over(self, origin: Mapping[str, object], wanted: frozenset[str]) -> None:
-        """Keep what the stack was planned from last, and what that starts by itself."""
+    def take_over(
+        self, origin: Mapping[str, object], wanted: frozenset[str], removed: frozenset[str]
+    ) -> None:
+        """Keep what the stack was planned from last, and what that starts by itself.
+
+        Args:
+            origin: What it was planned from.
+            wanted: Names of the instances that start by themselves.
+            removed: The services that it had and has no more.
+        """
 
 
 Method = Callable[[list[object], Stream], Awaitable[list[object]]]
@@ -114,6 +122,8 @@ class Commands:
         self._engine = host.engine
         self._attaching = Attaching(host.engine)
         self._inquiries = Inquiries(host)
+        # Services that the definitions had when the stack began, or later, and have no more.
+        self._removed: frozenset[str] = frozenset()
         self._methods: dict[str, Method] = {
             "ps": self._ps,
             "start": self._start,
@@ -443,7 +453,10 @@ class Commands:
                 # The plan may be of one definition file among several.
                 wanted = self._host.plan.wanted | (wanted & set(change.added))
             count = changes if isinstance(changes, int) else 0
-            self._host.take_over({**origin, "changes": count + 1}, wanted)
+            if not is_list(only):  # a service without instances is one all the same
+                self._removed |= {plan.service for plan in old.values()}
+                self._removed -= {plan.service for plan in plans}
+            self._host.take_over({**origin, "changes": count + 1}, wanted, self._removed)
         start = wishes.get("start")
         names = [str(name) for name in start] if is_list(start) else []
         new = wishes.get("startNew")

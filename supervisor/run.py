@@ -466,10 +466,14 @@ class Stack:
         except OSError as error:  # they are in the registry all the same
             self.chronicle.note("ports not noted", error=str(error))
 
-    def take_over(self, origin: Mapping[str, object], wanted: frozenset[str]) -> None:
+    def take_over(
+        self, origin: Mapping[str, object], wanted: frozenset[str], removed: frozenset[str]
+    ) -> None:
         """Keep what the stack was planned from last, and what that starts by itself."""
         self.origin = origin
-        self.chronicle.runs.note_start(origin)
+        self.chronicle.runs.note_start(origin, removed)
+        # `logs`, which may be the next command, goes by it.
+        self.chronicle.runs.flush()
         self.plan = replace(self.plan, wanted=wanted)
 
     def _note_endings(self, longest_s: float = math.inf) -> None:

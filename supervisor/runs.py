@@ -7,7 +7,7 @@ enough to tell which have changed, and nothing to read a secret from.
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from portweave.allocator.files import make_own_folder, replace
 from portweave.allocator.jsontext import is_list, is_object
@@ -56,6 +56,7 @@ class Runs:
 
     def __init__(self, root: str, namespace: str) -> None:
         self._folder = f"{worktree_dir(root, namespace)}/runs"
+        self._began_ns = time.time_ns()
         # What is noted is written by `flush`: a restart does not wait for a disk.
         self._unwritten: dict[str, dict[str, object]] = {}
 
@@ -81,11 +82,12 @@ class Runs:
         """Remember how a run ended that was not to end so."""
         self._unwritten[name] = {**self.read(name), "end": dict(end)}
 
-    def note_start(self, origin: Mapping[str, object]) -> None:
+    def note_start(self, origin: Mapping[str, object], removed: Iterable[str] = ()) -> None:
         """Remember how the stack was started.
 
         Args:
             origin: What the stack's plan was made from.
+            removed: The services that it had and has no more.
         """
         folder, config = origin.get("workingDir"), origin.get("config")
         if isinstance(folder, str):
@@ -94,7 +96,8 @@ class Runs:
                 named = os.path.normpath(os.path.join(folder, config))
             wishes = {name: origin[name] for name in _WISHES if name in origin}
             self._unwritten[_STARTED] = {
-                "startedNs": time.time_ns(),
+                "startedNs": self._began_ns,
+                "removed": sorted(removed),
                 "workingDir": folder,
                 "config": named,
                 **wishes,

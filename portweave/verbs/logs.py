@@ -9,7 +9,7 @@ from portweave.args import Args, Operands, Option
 from portweave.asking import STACK
 from portweave.client import named_as
 from portweave.errors import UsageError
-from portweave.logquery import Folder, Query, Source, find_sources, merged, started_ns
+from portweave.logquery import Folder, Query, Source, find_sources, merged, select_last
 from portweave.logview import Follower, Printer
 from portweave.movedfolders import as_running
 from portweave.prepare import find_worktree, logs_dir, working_dir
@@ -53,8 +53,8 @@ USAGE = "[options] [SERVICE …]"
 OPERANDS = Operands("logged", many=True)
 HELP = """
 Print what the services of this worktree have printed since the stack was started last, or those
-that are named (web stands for web.2, too), in order of time. --run all, --since and --until reach
-back to earlier stacks. The stack need not run: logs stay for 14 days, 50 MiB of each service.
+that are named (web stands for web.2, too), in order of time. A service that reload has removed is
+only shown when it is named. --run all, --since and --until show all, also of earlier stacks. The stack need not run: logs stay for 14 days, 50 MiB of each service.
 
 --brief tells, of the newest run of each service, the first errors with the lines around them, then
 the newest lines, each kind of line once with a count, in at most so many tokens of about four
@@ -84,24 +84,25 @@ def run(args: Args) -> int:
         as_json=args.flag("json"),
     )
     stack = args.text("stack")
-    here: Folder | None = None
+    here = ""
     if stack is not None:
         _refuse(args, "stack", ("all",))
         here = _named_folder(stack)
     elif not args.flag("all"):
-        here = Folder(_own_folder(args))
+        here = _own_folder(args)
 
     of_this_stack = not any(args.flag(name) for name in ("run", "since", "until", "after"))
 
     def find_folders() -> "Sequence[Folder]":
-        folders = [here] if here is not None else list(_all_folders())
+        folders = [Folder(here)] if here else list(_all_folders())
         if of_this_stack:
             for folder in folders:
-                folder.since_ns = started_ns(folder)
+                select_last(folder)
         return folders
 
-    sources = [source for folder in find_folders() for source in find_sources(folder, names)]
-    if here is not None and stack is None:
+    folders = find_folders()
+    sources = [source for folder in folders for source in find_sources(folder, names)]
+    if here and stack is None:
         _check_names(args, sources)
     if args.flag("brief"):
         from portweave.logbrief import tell
@@ -115,10 +116,11 @@ def run(args: Args) -> int:
     if args.flag("follow"):
         Follower(find_folders, names, query, printer).run()
     else:
-        if not sources and not names:
+        are_left_out = any(folder.removed for folder in folders)
+        if not (sources or names or are_left_out):
             print("[portweave] there are no logs yet: portweave up writes them", file=sys.stderr)
         new = [source for source in sources if not source.is_older]
-        if sources and not new:
+        if (sources or are_left_out) and not new:
             text = "nothing was printed since the stack was started last; --run all shows more"
             print(f"[portweave] {text}", file=sys.stderr)
         sources = new
@@ -243,16 +245,14 @@ def _own_folder(args: Args) -> str:
     return logs_dir(worktree.root, worktree.namespace if is_own else key.namespace)
 
 
-def _named_folder(named: str) -> Folder:
-    """The logs of another worktree, whether or not its stack runs.
+def _named_folder(named: str) -> str:
+    """Where the logs of another worktree lie, whether or not its stack runs.
 
     Raises:
         NoStackError: There is none of that name.
         UsageError: Several have it.
     """
-    found = named_as(list(_all_folders()), named)
-    # Without a project and a namespace it is shown as this worktree's own is.
-    return Folder(found.path)
+    return named_as(list(_all_folders()), named).path
 
 
 def _all_folders() -> "Iterator[Folder]":

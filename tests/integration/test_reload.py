@@ -119,6 +119,12 @@ def test_reload_applies_what_differs_and_nothing_else(detached: "Detached", proj
     assert after["env"]["pid"] != before["env"]
     assert detached("exec", "env", "--", "sh", "-c", "echo $COLOUR").stdout == "red\n"
     assert "nothing has changed" in detached("reload").stderr
+    # The logs are still those from the start on, without the service that is no more.
+    logged = detached("logs").stdout
+    assert "same | up" in logged
+    assert "gone" not in logged
+    assert detached("logs", "gone").stdout == "gone | up\n"
+    assert "gone | up" in detached("logs", "--run", "all").stdout
     # What is started without names is what the definitions say by now.
     detached("stop")
     started = json.loads(detached("start", "--json").stdout)["services"]
