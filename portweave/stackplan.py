@@ -180,6 +180,23 @@ def _why_left_out(service: Service) -> str:
     return f"it needs --profile {service.profiles[0]}"
 
 
+def fitting_of(
+    service: Service, packages: PackageFiles, names: Names | None
+) -> Fitting | Several | None:
+    """What the framework of a service needs to listen on its port; None where it has none.
+
+    Args:
+        service: It has a port.
+        packages: Of the folder that it runs in.
+        names: What the services are called in URLs; None where they have ports alone.
+    """
+    if service.command is None or service.framework is False or service.oneshot:
+        return None
+    name = service.framework if isinstance(service.framework, str) else None
+    secure = names is not None and names.scheme == "https"
+    return fit(service.command, packages, name, secure=secure)
+
+
 class _Maker:
     """Makes the instances of services."""
 
@@ -275,17 +292,10 @@ class _Maker:
     def _fitting(self, service: Service) -> Fitting | None:
         """What the command's framework needs to listen on its port."""
         if service.name not in self._fittings:
-            self._fittings[service.name] = self._fit(service)
+            packages = self._packages_of(service)
+            self._fittings[service.name] = fitting_of(service, packages, self._names)
         found = self._fittings[service.name]
         return found if isinstance(found, Fitting) else None
-
-    def _fit(self, service: Service) -> Fitting | Several | None:
-        assert service.command is not None
-        if service.framework is False or service.oneshot:
-            return None
-        name = service.framework if isinstance(service.framework, str) else None
-        secure = self._names is not None and self._names.scheme == "https"
-        return fit(service.command, self._packages_of(service), name, secure=secure)
 
     def _fixed_ports(self, service: Service, text: str, port: int | None) -> tuple[FixedPort, ...]:
         """The ports that a service has as numbers, where its command does not read its own."""

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from portweave.layers import Layer
+    from portweave.procfiles.model import Service
+    from portweave.webnames import Names
 
 OPTIONS = (
     Option(
@@ -107,7 +109,7 @@ def _shared(prepared: Prepared) -> dict[str, str]:
 
 
 def _layers(prepared: Prepared, instance: str | None) -> "list[Layer]":
-    from portweave.layers import Environments, shared_layers
+    from portweave.layers import Environments, Layer, shared_layers
     from portweave.webnames import names_of, wants_names
 
     if instance is None:
@@ -121,10 +123,25 @@ def _layers(prepared: Prepared, instance: str | None) -> "list[Layer]":
     if port is not None and wants_names(project.environ):
         names = names_of(project.name, project.worktree, project.environ, keep=True)
     environments = Environments(prepared, project.environ, names)
-    layers = environments.layers(service, number, port)
+    layers = [
+        Layer("framework", _of_framework(service, names)),
+        *environments.layers(service, number, port),
+    ]
     for warning in environments.warnings:
         print(f"[portweave] {warning}", file=sys.stderr)
     return layers
+
+
+def _of_framework(service: "Service", names: "Names | None") -> dict[str, str]:
+    """The variables that a service's framework needs: behind HTTPS alone there are any."""
+    if names is None or names.scheme != "https":
+        return {}
+    from portweave.packagescripts import PackageFiles
+    from portweave.stackplan import fitting_of
+    from portweave.supervisor.core.fitting import Fitting
+
+    found = fitting_of(service, PackageFiles(service.working_dir), names)
+    return dict(found.env) if isinstance(found, Fitting) else {}
 
 
 def _print(

@@ -24,6 +24,7 @@ SHOP = f"""
 services:
   web: {{command: "env; {SERVE}"}}
   job: {{command: "env; sleep 1000", port: false}}
+  spa: {{command: "vue-cli-service serve", profiles: [spa]}}
 """
 
 
@@ -121,6 +122,7 @@ def test_a_stack_has_https(web: Web, detached: "Detached", project: Path) -> Non
     done = detached("env", "web", "--explain", "NODE_EXTRA_CA_CERTS", env=web.env)
     assert str(own) in done.stdout
     assert "default" in done.stdout
+    assert "CODESANDBOX_SSE=1\n" in detached("env", "spa", env=web.env).stdout
     mine = {**web.env, "NODE_EXTRA_CA_CERTS": "/mine.pem"}
     done = detached("env", "web", "--explain", "NODE_EXTRA_CA_CERTS", env=mine)
     assert "/mine.pem" in done.stdout.splitlines()[0]
