@@ -359,6 +359,7 @@ class Commands:
         """What is wrong with an instance, if it is not held up by another one."""
         # What recognises errors takes a while to import, and most stacks are never asked.
         from portweave.supervisor.core.printed_error import find_error
+        from portweave.supervisor.end_cause import with_lacks
 
         fleet, service = self._engine.fleet, self._engine.services[name]
         plan = fleet.plans[name]
@@ -368,7 +369,10 @@ class Commands:
         printed = Output(error, tuple(lines[-LAST_LINES:]), self._host.log_trouble(name))
         pending = service.readiness.pending if service.readiness is not None else ""
         is_rested, now_s = name in fleet.rested, time.monotonic()
-        return explain(plan, life, service.last_end, pending, printed, now_s, rested=is_rested)
+        cause = explain(plan, life, service.last_end, pending, printed, now_s, rested=is_rested)
+        # All others have it since the end of the run.
+        is_late = cause.kind in ("not ready", "unhealthy")
+        return with_lacks(cause, plan, self._host.plan.main_root) if is_late else cause
 
     async def _at(self, params: list[object], _stream: Stream) -> list[object]:
         return [await self._inquiries.at(params[0] if params else None)]

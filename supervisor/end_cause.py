@@ -23,6 +23,8 @@ _MAY_LACK = (
     "missing script",
     "missing variable",
     "connection refused",
+    "not ready",
+    "unhealthy",
 )
 # For these what is lacking says all that there is to do.
 _LACKS = ("missing command", "missing module")
@@ -46,7 +48,19 @@ def cause_of(end: End, plan: InstancePlan, main_root: str) -> Cause:
     if cause.kind == "port in use":
         own = () if plan.port is None else (plan.port,)
         uses = port_uses((*ports_meant(end.lines, plan.fixed_ports, plan.command), *own), root)
-        return port_cause(uses, plan.port, plan.fixed_ports, cause)
+        return port_cause(uses, plan.port, plan.fixed_ports, plan.command, cause)
+    return with_lacks(cause, plan, main_root)
+
+
+def with_lacks(cause: Cause, plan: InstancePlan, main_root: str) -> Cause:
+    """A cause with what its worktree lacks, where that may be the reason.
+
+    Args:
+        cause: Without it.
+        plan: Of the run.
+        main_root: As for `cause_of`.
+    """
+    root = plan.environment.get("PORTWEAVE_WORKTREE", "")
     if cause.kind not in _MAY_LACK or not root or not main_root:
         return cause
     lacking = told_uncarried(uncarried(root, main_root, plan.working_dir, os.path.lexists))

@@ -117,7 +117,7 @@ def _missing_script(text: str, folder: str) -> Cause | None:
     if match is None:
         return None
     by = _compiled(_REQUIRED_BY).search(text)
-    name = match[1].removeprefix("file://")
+    name = (match["node"] or match["ruby"]).removeprefix("file://")
     if by is None:
         hint = f"check the path; relative ones begin at workingDir, {folder or 'its folder'}"
         return Cause("missing file", f"there is no file {name}", hint, hopeless=True)
@@ -150,13 +150,17 @@ def _words(kind: str, what: str) -> str:
 # Runtimes that do not find the file that the command names.
 _SCRIPT = (
     r"can't open file '([^'\n]+)'|^ruby: No such file or directory -- (\S+)"
-    r"|Could not open input file: (\S+)|Unable to access jarfile (\S+)"
+    r"|Could not open input file: (\S+)|Failed opening required '([^'\n]+)'"
+    r"|Unable to access jarfile (\S+)"
     r"|^stat (\S+\.go): no such file"
-    r"|^(?:/\S+/)?(?:ba|da|z)?sh: (?:\d+: )?(?:cannot open )?(\S+): No such file"
+    r"|^(?:/\S+/)?(?:ba|da|z)?sh: (?:\d+: )?(?:\.: )?(?:cannot open )?(\S+): No such file"
     r"|Module not found \"file://(/[^\"\n]+)\""
 )
-# Node: a path, and not the name of a package.
-_REQUIRED = r"Cannot find module '((?:file://)?\.{0,2}/[^'\n]+)'"
+# Node and Ruby: a path, and not the name of a package.
+_REQUIRED = (
+    r"Cannot find module '(?P<node>(?:file://)?\.{0,2}/[^'\n]+)'"
+    r"|cannot load such file -- (?P<ruby>/\S+)"
+)
 _REQUIRED_BY = r"imported from (/\S+\.\w+)|^- (?!\S*imaginaryUncacheable)(/\S+)$"
 
 _PATTERNS: tuple[tuple[str, str, str, bool], ...] = (
@@ -168,8 +172,10 @@ _PATTERNS: tuple[tuple[str, str, str, bool], ...] = (
             r"No module named ([^\n]+)"
             r"|Cannot find (?:module|package) ('[^'\n]+')"
             r"|cannot load such file -- (\S+)|Could not import module (\S+)"
-            r"|cannot find (?:module|package) providing package (\S+)"
-            r"|Could not resolve \"([^\"\n]+)\"|ERR_MODULE_NOT_FOUND"
+            r"|(?:cannot find (?:module|package) providing|no required module provides)"
+            r" package ([^\s;]+)"
+            r"|Can't locate \S+ in @INC \(you may need to install the (\S+) module"
+            r"|Could not resolve \"([^\"\n]+)\"|ERR_MODULE_NOT_FOUND(?!\]: Cannot find)"
         ),
         "install the project's dependencies in this worktree",
         True,
@@ -182,7 +188,10 @@ _PATTERNS: tuple[tuple[str, str, str, bool], ...] = (
     ),
     (
         "syntax error",
-        r"((?:Syntax|Indentation|Tab)Error: [^\n]+)|(syntax error[^\n]*)|Parse error: ([^\n]+)",
+        (
+            r"((?:Syntax|Indentation|Tab)Error: [^\n]+)|([Ss]yntax error[^\n]*)"
+            r"|Parse error: ([^\n]+)"
+        ),
         "mend the file",
         True,
     ),

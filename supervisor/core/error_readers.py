@@ -44,7 +44,7 @@ Reader = Callable[[Sequence[str]], Found | None]
 
 # What a frame of the runtime itself lies in.
 RUNTIME = re.compile(
-    r"^node:|^internal/|/lib/python\d|^<|^internal:|/rustc/|/usr/(?:local/)?(?:lib/)?go[-\d.]*/"
+    r"^node:|^\[eval\]|^internal/|/lib/python\d|^<|^internal:|/rustc/|/usr/(?:local/)?(?:lib/)?go[-\d.]*/"
     r"|/libexec/src/|/usr/lib/ruby/|/lib/ruby/\d|/bin/[\w.-]+$"
 )
 JAVA_RUNTIME = re.compile(r"^\s+at (?:[\w.]+/)?(?:java|javax|jdk|sun|com\.sun|kotlin|scala)\.")
@@ -132,6 +132,9 @@ def _node(lines: Sequence[str]) -> Found | None:
     frames = [n for n, line in enumerate(lines) if NODE_FRAME.match(line)]
     heads = [n for n, line in enumerate(lines) if _NODE_HEAD.match(line)]
     head = next((n for n in reversed(heads) if _is_thrown(lines, n, frames)), None)
+    value = _thrown_value(lines)
+    if value is not None and (head is None or head < value):
+        head = value
     if head is None:
         return None
     begin, places = head, list[Place]()
@@ -158,6 +161,14 @@ def _node(lines: Sequence[str]) -> Found | None:
     return Found(begin, head, end, _REJECTED.sub("", message), tuple(places))
 
 
+def _thrown_value(lines: Sequence[str]) -> int | None:
+    """The line of what was thrown and is no error: it stands below the mark in the program."""
+    for number in range(len(lines) - 1, 1, -1):
+        if re.match(r"\s*\^+$", lines[number]) and _SOURCE_LINE.match(lines[number - 2]):
+            return next((n for n in range(number + 1, len(lines)) if lines[n].strip()), None)
+    return None
+
+
 def _is_thrown(lines: Sequence[str], head: int, frames: Sequence[int]) -> bool:
     """Whether a frame stands soon behind a message, or the line of the program before it."""
     if any(head < frame <= head + 8 for frame in frames):
@@ -171,8 +182,12 @@ def _is_thrown(lines: Sequence[str], head: int, frames: Sequence[int]) -> bool:
 # Java and what runs on the same machine: Throwable.printStackTrace.
 
 _JAVA_FRAME = re.compile(r"^\s+at [\w.$/<>@-]+\((?:(?P<path>[\w$]+\.\w+):(?P<line>\d+)|[\w .]+)\)$")
+# A class without a package is told from other words only by what stands before it.
 _JAVA_HEAD = re.compile(
-    r'^(?:Exception in thread "[^"]*" |Caused by: )?(?P<message>(?:[a-z_]\w*\.)+[A-Z][\w$]*\b.*)$'
+    r"^(?:"
+    r'(?:Exception in thread "[^"]*" |Caused by: )(?P<thrown>[A-Za-z_][\w$.]*\b.*)'
+    r"|(?P<message>(?:[a-z_]\w*\.)+[A-Z][\w$]*\b.*)"
+    r")$"
 )
 
 
@@ -196,7 +211,7 @@ def _java(lines: Sequence[str]) -> Found | None:
         and not JAVA_RUNTIME.match(lines[n])
     ]
     match = _JAVA_HEAD.match(lines[root])
-    message = "" if match is None else _without_package(match["message"])
+    message = "" if match is None else _without_package(match["thrown"] or match["message"])
     return Found(begin, root, last, message, tuple(places))
 
 
@@ -342,7 +357,7 @@ def _compiler(lines: Sequence[str]) -> Found | None:
 READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("\tat ", "    at "), _java),
     (('  File "',), _python),
-    (("    at ", "Error"), _node),
+    (("    at ", "Error", "Node.js v"), _node),
     ((":in ",), _ruby),
     (("panic: ", "fatal error: "), _go),
     (("panicked",), _rust),

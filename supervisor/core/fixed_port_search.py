@@ -19,7 +19,7 @@ _FIXED = tuple(
             r"(?<![\w-])(?:-b|-l|-a|-S|--bind|--listen|--addr|--address|--http|--host|--socket"
             rf"|--[\w.-]+-address)(?:=|\s+)(?:\w+://)?[\w.*\[\]-]*:{_NUMBER}"
         ),
-        rf"\bhttp\.server\s+{_NUMBER}",
+        rf"\bhttp\.server(?:\s+-\S+(?:\s+(?!\d+(?:\s|$))[^-\s]\S*)?)*\s+{_NUMBER}",
         rf"\brunserver\s+(?:[\w.\[\]]*:)?{_NUMBER}",
         rf"\.listen\(\s*{_NUMBER}",
         rf"(?:^|\s)PORT=['\"]?{_NUMBER}",

@@ -69,7 +69,11 @@ def ports_meant(lines: Sequence[str], fixed: Sequence[FixedPort], command: str) 
 
 
 def port_cause(
-    uses: Sequence[PortUse], own: int | None, fixed: Sequence[FixedPort], cause: Cause
+    uses: Sequence[PortUse],
+    own: int | None,
+    fixed: Sequence[FixedPort],
+    command: str,
+    cause: Cause,
 ) -> Cause:
     """Why a service ended whose port was in use.
 
@@ -77,6 +81,7 @@ def port_cause(
         uses: The ports that its message may mean, and its own behind them.
         own: Its own port.
         fixed: Ports that what was run has as numbers.
+        command: What was run: it may have the port where nothing says that it is one.
         cause: What its message says, without what has the port.
     """
     place = cause.place
@@ -84,7 +89,7 @@ def port_cause(
     held = next((use for use in uses if use.holder), None)
     if held is not None:
         text = f"port {held.port} is in use by {held.holder}{where}"
-        hint = _way_out(held, own, fixed, place)
+        hint = _way_out(held, own, fixed, command, place)
         return replace(cause, text=text, hint=hint, hopeless=True)
     passing = next((use for use in uses if use.is_passing), None)
     if passing is not None:
@@ -97,25 +102,29 @@ def port_cause(
     meant = [use.port for use in uses if use.port != own]
     if meant:
         text = f"port {meant[0]} was in use; nothing listens on it now{where}"
-        return replace(cause, text=text, hint=_listen_on(own, fixed, meant[0], place))
+        return replace(cause, text=text, hint=_listen_on(own, fixed, command, meant[0], place))
     text = f"the port that it asks for was in use, and it does not say which{where}"
     if own is not None:
         text += f"; its own, {own}, is free"
-    return replace(cause, text=text, hint=_listen_on(own, fixed, None, place))
+    return replace(cause, text=text, hint=_listen_on(own, fixed, command, None, place))
 
 
-def _way_out(held: PortUse, own: int | None, fixed: Sequence[FixedPort], place: str) -> str:
+def _way_out(
+    held: PortUse, own: int | None, fixed: Sequence[FixedPort], command: str, place: str
+) -> str:
     if held.port != own:
-        return _listen_on(own, fixed, held.port, place)
+        return _listen_on(own, fixed, command, held.port, place)
     if held.pid is None:
         return "end that program: its user, or root, can"
     return f"kill {held.pid} ends that program; then portweave restart"
 
 
-def _listen_on(own: int | None, fixed: Sequence[FixedPort], port: int | None, place: str) -> str:
+def _listen_on(
+    own: int | None, fixed: Sequence[FixedPort], command: str, port: int | None, place: str
+) -> str:
     if own is None:
         return "give the service a port: have it listen on $PORT"
-    if edit := edit_of(fixed, () if port is None else (port,), ""):
+    if edit := edit_of(fixed, () if port is None else (port,), command):
         return f"have it listen on its own port, {own}: {edit}"
     where = f" at {place}" if place else ""
     return f"have it listen on its own port, {own}, which is in PORT{where}"

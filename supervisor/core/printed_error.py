@@ -162,8 +162,9 @@ def _frame_path(line: str) -> str | None:
 
 # What package managers and watchers say behind the error of what they run, and the like.
 _NOISE = re.compile(
-    r"^Node\.js v\d|^npm (?:ERR!|error|warn|WARN)|ELIFECYCLE|^error Command failed with exit code"
-    r"|^error: script .* exited with code|^make(?:\[\d+\])?: \*\*\*|^exit status \d+$"
+    r"^Node\.js v\d|^\(Use `node --trace-|^npm (?:ERR!|error|warn|WARN)|ELIFECYCLE"
+    r"|^error Command failed with exit code|^error: script .* exited with code"
+    r"|^make(?:\[\d+\])?: \*\*\*|^exit status \d+$"
     r"|^\[nodemon\]|^Failed running |^note: (?:run with|Some details)|^For more information about"
     r"|^error: (?:could not compile|aborting due to)|^error: compilation failed|^\d+ errors?$"
     r"|^info Visit https://yarnpkg|Waiting for file changes|Watching for file changes",

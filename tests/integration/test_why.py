@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,18 @@ def test_the_cause_the_culprit_and_what_has_changed_are_told(
     after = cli("why", "api", cwd=project).stdout
     assert "missing module: the module nosuch is not installed" in after
     assert "No module named 'nosuch'" in after
+
+
+def test_of_what_is_not_ready_it_is_told_what_git_does_not_carry(
+    repo: "Callable[[int], list[Path]]", up: "StartUp", cli: "Cli"
+) -> None:
+    main, linked = repo(1)
+    (main / ".env").write_text("TOKEN=1\n")
+    write(linked, "services: {api: {command: echo up; sleep 99, port: false, ready: {log: on}}}\n")
+    up(linked).wait_for("| up")
+    told = cli("why", "api", cwd=linked).stdout
+    assert "not ready: no line matches 'on'" in told
+    assert f"git does not carry .env from the main worktree to this one: cp {main}/.env" in told
 
 
 def test_of_what_is_not_known_nothing_is_told(project: Path, cli: "Cli") -> None:

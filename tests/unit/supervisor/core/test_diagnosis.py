@@ -30,6 +30,50 @@ SEEN: dict[str, tuple[int, list[str], str, str]] = {
         ["    def (:", "SyntaxError: invalid syntax"],
         *("syntax error", "SyntaxError: invalid syntax"),
     ),
+    "node: ESM package": (
+        1,
+        [
+            "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'express' imported from /code/a.mjs",
+            "    at packageResolve (node:internal/modules/esm/resolve:854:9)",
+        ],
+        *("missing module", "the module express is not installed (a.mjs)"),
+    ),
+    "go: package": (
+        1,
+        ["main.go:2:8: no required module provides package github.com/x/y; to add it:"],
+        *("missing module", "the module github.com/x/y is not installed (main.go:2)"),
+    ),
+    "perl: module": (
+        2,
+        ["Can't locate X/Y.pm in @INC (you may need to install the X::Y module) at a.pl line 1."],
+        *("missing module", "the module X::Y is not installed (a.pl:1)"),
+    ),
+    "ruby: relative": (
+        1,
+        [
+            "app.rb:1:in `require_relative': cannot load such file -- /code/lib (LoadError)",
+            "\tfrom app.rb:1:in `<main>'",
+        ],
+        *("missing file", "there is no file /code/lib (app.rb:1)"),
+    ),
+    "php: required": (
+        255,
+        ["PHP Fatal error:  Failed opening required 'db.php' (include_path='.') in /code/a.php:1"],
+        *("missing file", "there is no file db.php in /code (a.php:1)"),
+    ),
+    "sh: sourced": (
+        2,
+        ["/bin/sh: 1: .: cannot open .venv/bin/activate: No such file"],
+        *("missing file", "there is no file .venv/bin/activate in /code"),
+    ),
+    "sh: syntax": (
+        2,
+        ['run.sh: 3: Syntax error: end of file unexpected (expecting "fi")'],
+        *(
+            "syntax error",
+            'run.sh: 3: Syntax error: end of file unexpected (expecting "fi")',
+        ),
+    ),
     "shell: not found": (
         127,
         ["/bin/sh: 1: nosuch: not found"],

@@ -18,6 +18,8 @@ from portweave.supervisor.core.fixed_port_search import fixed_in_program, fixed_
         ("gunicorn --bind=:8000 a", 8000, "write `--bind=:$PORT`"),
         ("php -S localhost:8000", 8000, "write `-S localhost:$PORT`"),
         ("python3 -m http.server 8000", 8000, "write `http.server $PORT`"),
+        ("python3 -m http.server -b ::1 8000", 8000, "write `http.server -b ::1 $PORT`"),
+        ("python3 -m http.server --bind=:: -d . 8000", 8000, "http.server --bind=:: -d . $PORT`"),
         ("manage.py runserver 0.0.0.0:8000", 8000, "write `runserver 0.0.0.0:$PORT`"),
         ("java -Dserver.port=8080 -jar a", 8080, "`-Dserver.port=$PORT`"),
         ("java -jar a --server.port=8080", 8080, "`--server.port=$PORT`"),

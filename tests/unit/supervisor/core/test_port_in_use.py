@@ -72,7 +72,7 @@ FREE = PortUse(4000)
 def test_what_has_the_port_now_is_told(
     uses: list[PortUse], text: str, hint: str, hopeless: bool
 ) -> None:
-    cause = port_cause(uses, 4000, (), SAID)
+    cause = port_cause(uses, 4000, (), "", SAID)
     assert text in cause.text
     assert hint in cause.hint
     assert cause.hopeless is hopeless
@@ -80,5 +80,7 @@ def test_what_has_the_port_now_is_told(
 
 
 def test_the_edit_of_the_command_is_told() -> None:
-    cause = port_cause([HELD, FREE], 4000, fixed_ports("next dev -p 3000"), SAID)
+    cause = port_cause([HELD, FREE], 4000, fixed_ports("next dev -p 3000"), "", SAID)
     assert "write `-p $PORT` for `-p 3000`" in cause.hint
+    plain = port_cause([HELD, FREE], 4000, (), f"./serve {HELD.port}", SAID)
+    assert f"write $PORT for {HELD.port} in the command" in plain.hint
