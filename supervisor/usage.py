@@ -33,7 +33,21 @@ def _usage_of(pid: int) -> tuple[float, int]:
     if not fields:
         return 0.0, 0
     ticks = sum(int(field) for field in fields[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK"), int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+    pages = int(fields[21])
+    if fields[0] == b"Z" and int(fields[17]) > 1:
+        # Its first thread has ended, and that one's memory is what is told of the process.
+        pages = _pages_of_threads(pid)
+    return ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _pages_of_threads(pid: int) -> int:
+    """Resident pages of a process, as the threads of it tell that have not ended."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:  # it has ended meanwhile
+        return 0
+    told = [read_bytes(f"/proc/{pid}/task/{thread}/stat") for thread in threads]
+    return max((int(text.rpartition(b")")[2].split()[21]) for text in told if text), default=0)
 
 
 def _usage_by_psutil(pid: int) -> tuple[float, int]:

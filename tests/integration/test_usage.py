@@ -1,0 +1,34 @@
+"""What processes use, as the kernel tells it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from portweave.allocator.processes import HAS_PROC
+from portweave.supervisor.tribe import Tribe, snapshot
+from portweave.supervisor.usage import measure
+
+# Its first thread ends alone (_exit(2)), and another one prints a line once that is seen.
+THREADLESS = """
+import ctypes, os, threading, time
+def stay():
+    while ") Z " not in open("/proc/self/stat").read():
+        time.sleep(0.01)
+    print("first thread ended", flush=True)
+    input()
+threading.Thread(target=stay).start()
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
+"""
+
+
+@pytest.mark.skipif(not HAS_PROC, reason="elsewhere no process goes on without its first thread")
+def test_a_leader_whose_first_thread_has_ended_uses_memory_all_the_same() -> None:
+    argv = [sys.executable, "-c", THREADLESS]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"first thread ended\n"
+        used = measure({"web": Tribe(process.pid, "")}, snapshot())["web"]
+        process.kill()
+    assert used.rss_bytes > 1_000_000
