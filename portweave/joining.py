@@ -458,10 +458,19 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
     failing = [row for row in missing if row.get("crashes") or _kind(row) not in _MAY_COME]
     failing = failing if goal == "ready" else []
     hints = _hints(failing)
+    if goal == "ready":
+        states = [_without_late(text) for text in states]
     if failing:
         name = instance_of(failing[0])
         hints = (*hints, f"portweave why {name} says more")
     raise WaitTimeoutError(goal, states, timeout_s, lines if goal == "ready" else (), hints=hints)
+
+
+def _without_late(text: str) -> str:
+    """Where an instance stands, without that it is not ready: the message begins with that."""
+    state, _, rest = text.partition(": not ready after ")
+    reason = rest.partition(" s: ")[2]
+    return f"{state}: {reason}" if reason else text
 
 
 def _kind(row: "Mapping[str, object]") -> str:

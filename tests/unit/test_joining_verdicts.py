@@ -35,6 +35,15 @@ def test_what_is_only_late_may_be_given_longer() -> None:
     assert "--timeout gives them longer" in "".join(caught.value.hints)
 
 
+def test_that_a_service_is_late_is_said_once() -> None:
+    late = {**row("web", "pending"), "text": "unhealthy: not ready after 3 s: nothing listens"}
+    with pytest.raises(WaitTimeoutError) as caught:
+        check([late], "ready", 12.0)
+    assert caught.value.message.startswith(
+        "not ready after 12 s: web is unhealthy: nothing listens\n"
+    )
+
+
 def test_beside_a_failure_nobody_is_told_to_wait_for_a_crash_loop() -> None:
     failed = row("api", "in vain", "missing module", "npm ci")
     with pytest.raises(NotReadyError) as caught:
