@@ -117,8 +117,16 @@ def _remarks(names: Names | None) -> list[str]:
     return [names.remark] if names is not None and names.remark else []
 
 
-def _as_services(service: Service, several: Several) -> list[str]:
-    """That a command starts several apps, and what to write instead, in the form of its file."""
+def as_services(service: Service, several: Several) -> list[str]:
+    """That a command starts several apps, and what to write instead, in the form of its file.
+
+    Args:
+        service: It has the command.
+        several: The apps that it starts.
+
+    Returns:
+        The first line tells of it; a line for each app follows.
+    """
     kind = service.origin.path.rpartition(".")[2]
     names = ", ".join(name for name, _ in several.apps)
     lines = [f"{service.name} starts several apps ({names}) on one port: write one service per app"]
@@ -286,7 +294,7 @@ class _Maker:
         found: list[str] = []
         for name, fitting in self._fittings.items():
             if isinstance(fitting, Several):
-                found += _as_services(self._services[name], fitting)
+                found += as_services(self._services[name], fitting)
         return found
 
     def _fitting(self, service: Service) -> Fitting | None:

@@ -7,15 +7,18 @@ from portweave.args import Args, Option
 from portweave.asking import say
 from portweave.errors import UsageError
 from portweave.fixedports import warnings_of
+from portweave.packagescripts import PackageFiles
 from portweave.procfiles.load import load, read_env_file, unread_lines
 from portweave.procfiles.model import Definitions, EnvFile, Ready, Service
+from portweave.supervisor.core.fitting import Several, fit
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "[--json]"
 HELP = """
 Read the definition files and the files of variables, say what is wrong with them, and start
 nothing. With --json: all services with all that is known of them. A command that has a port as a
-number, which is the same in every worktree, is a warning, with the edit to make.
+number, which is the same in every worktree, is a warning, with the edit to make. So is one that
+starts several apps on one port, with the services to write instead.
 """
 
 
@@ -29,11 +32,16 @@ def run(args: Args) -> int:
     definitions, root = read(args, "check", cwd)
     lines = _check_env_files(definitions, root)
     warnings = warnings_of(definitions)
+    several = _several_apps(definitions)
     if args.flag("json"):
         import json  # takes longer than to check a Procfile
 
         told: list[dict[str, str | None]] = [
             {"service": name, "message": what, "hint": edit} for name, what, edit in warnings
+        ]
+        told += [
+            {"service": name, "message": text, "hint": "\n".join(services)}
+            for name, (text, *services) in several
         ]
         told += [{"service": None, "message": line, "hint": None} for line in lines]
         found = {**_as_json(definitions), "warnings": told}
@@ -43,7 +51,11 @@ def run(args: Args) -> int:
             say(line)
         for name, what, edit in warnings:
             say(f"warning: {name}: {what}: {edit}")
-        print(_as_text(definitions, cwd, len(warnings) + len(lines)))
+        for _, (text, *services) in several:
+            say(f"warning: {text}")
+            for line in services:
+                say(line)
+        print(_as_text(definitions, cwd, len(warnings) + len(several) + len(lines)))
     return 0
 
 
@@ -59,6 +71,25 @@ def read(args: Args, verb: str, cwd: str) -> tuple[Definitions, str]:
     is_git = worktree.git_common_dir is not None
     definitions = load(cwd, worktree.root if is_git else None, args.text("config"))
     return definitions, worktree.root if is_git else os.path.dirname(definitions.paths[0])
+
+
+def _several_apps(definitions: Definitions) -> list[tuple[str, list[str]]]:
+    """Each service whose command starts several apps on its port, with what is told of it."""
+    found: list[tuple[str, list[str]]] = []
+    packages: dict[str, PackageFiles] = {}
+    for service in definitions.services:
+        if service.command is None or service.env_var is None or service.oneshot:
+            continue
+        if service.framework is False:
+            continue
+        folder = service.working_dir
+        known = service.framework if isinstance(service.framework, str) else None
+        fitting = fit(service.command, packages.setdefault(folder, PackageFiles(folder)), known)
+        if isinstance(fitting, Several):
+            from portweave.stackplan import as_services
+
+            found.append((service.name, as_services(service, fitting)))
+    return found
 
 
 def _check_env_files(definitions: Definitions, root: str) -> list[str]:

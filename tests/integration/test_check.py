@@ -55,24 +55,34 @@ def test_check_as_data_has_every_service_in_file_order(cli: Cli, project: Path) 
     assert found["services"][2]["envVar"] is None
 
 
-def test_a_port_that_is_a_number_is_a_warning_with_the_edit(cli: Cli, project: Path) -> None:
+def test_one_port_for_all_worktrees_or_for_several_apps_is_a_warning_with_the_edit(
+    cli: Cli, project: Path
+) -> None:
     project.joinpath("app.js").write_text("x\nhttp.createServer().listen(3000)\n")
-    project.joinpath("package.json").write_text('{"scripts": {"dev": "next dev -p 3001"}}')
+    scripts = {"scripts": {"dev": "next dev -p 3001"}, "workspaces": ["one", "two"]}
+    project.joinpath("package.json").write_text(json.dumps(scripts))
     project.joinpath("Procfile").write_text(
         "app: node app.js\nnext: npm run dev\nphp: php -S 127.0.0.1:3002\n"
-        "own: node app.js $PORT\nplain: ./serve\n"
+        "own: node app.js $PORT\nplain: ./serve\nmany: npm run dev --workspaces\n"
     )
+    for name in ("one", "two"):
+        (project / name).mkdir()
+        text = json.dumps({"name": name, "scripts": {"dev": "vite"}})
+        (project / name / "package.json").write_text(text)
     done = cli("check", "--json", cwd=project)
     assert done.returncode == 0
     assert [(one["service"], one["hint"]) for one in json.loads(done.stdout)["warnings"]] == [
         ("app", "write process.env.PORT for 3000 at app.js:2"),
         ("next", "write `-p $PORT` for `-p 3001` in the script dev of package.json"),
         ("php", "write `-S 127.0.0.1:$PORT` for `-S 127.0.0.1:3002`"),
+        ("many", "  one: npm run dev -w one\n  two: npm run dev -w two"),
     ]
     told = cli("check", cwd=project)
     assert told.returncode == 0
     assert "warning: php: `-S 127.0.0.1:3002` is the same port, 3002, in every" in told.stderr
-    assert "5 services, 3 warnings" in told.stdout
+    assert "warning: many starts several apps (one, two) on one port: write one" in told.stderr
+    assert "  two: npm run dev -w two\n" in told.stderr
+    assert "6 services, 4 warnings" in told.stdout
 
 
 def test_an_error_is_printed_with_place_and_hint(cli: Cli, project: Path) -> None:

@@ -28,6 +28,7 @@ while True:
     await_file(True)
     port = 0 if os.path.exists("elsewhere") else int(os.environ[sys.argv[1]])
     with socket.create_server(("127.0.0.1", port)):
+        open("listens", "w").close()
         await_file(False)
     if os.path.exists("error"):
         print("SyntaxError: invalid syntax", flush=True)
@@ -133,12 +134,13 @@ def test_a_lost_listener_without_an_error_is_told_when_it_can_be_no_reload(
     assert stack.stop() == 130
 
 
-def test_a_port_other_than_its_own_is_told(server: Path, up: "StartUp") -> None:
+def test_a_port_other_than_its_own_is_told_within_two_seconds(server: Path, up: "StartUp") -> None:
     write(server, READS, "Procfile")
     (server / "elsewhere").touch()
     (server / "on").touch()
     stack = up(server)
     stack.wait_for("app listens on port")
+    assert time.time() - (server / "listens").stat().st_mtime < 2
     assert stack.stop() == 130
 
 
