@@ -96,6 +96,39 @@ def is_gone(stack: StackRecord) -> bool:
     return not mark or bool(stack.place and stack.place != mark)
 
 
+def place_now(stack: StackRecord) -> str:
+    """Where the folder of a live stack lies; empty where it does not exist, or nothing tells."""
+    if not is_gone(stack):
+        return stack.root
+    from portweave.supervisor.tribe import children_now
+
+    # The supervisor is a child of the process in the record.
+    for pid in children_now(stack.pid):
+        folder = f"/proc/{pid}/fd"
+        try:
+            links = [f"{folder}/{name}" for name in os.listdir(folder)]
+        except OSError:  # a setuid program of the user's shell
+            continue
+        for link in links:
+            if stack.place and place_mark(link) == stack.place:
+                return _target(link)
+    return ""
+
+
+def _target(link: str) -> str:
+    """Where an open folder lies; empty where the system does not tell.
+
+    Args:
+        link: Of its descriptor, proc(5).
+    """
+    try:
+        found = os.readlink(link)
+    except OSError:
+        return ""
+    # Of one that was removed it is a path that leads nowhere.
+    return found if place_mark(found) == place_mark(link) else ""
+
+
 class Anchor:
     """A supervisor's hold on the folder of its stack.
 
@@ -121,13 +154,5 @@ class Anchor:
         """
         if self._descriptor < 0 or place_mark(self._descriptor) == place_mark(self._root):
             return
-        raise _moved(namespace, self._root, self._now())
-
-    def _now(self) -> str:
-        """Where it is; empty where the system does not tell."""
-        try:
-            found = os.readlink(f"/proc/self/fd/{self._descriptor}")
-        except OSError:
-            return ""
-        # Of one that was removed it is a path that leads nowhere.
-        return found if place_mark(found) == place_mark(self._descriptor) else ""
+        now = _target(f"/proc/self/fd/{self._descriptor}")
+        raise _moved(namespace, self._root, now)

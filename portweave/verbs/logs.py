@@ -54,7 +54,8 @@ OPERANDS = Operands("logged", many=True)
 HELP = """
 Print what the services of this worktree have printed since the stack was started last, or those
 that are named (web stands for web.2, too), in order of time. A service that reload has removed is
-only shown when it is named. --run all, --since and --until show all, also of earlier stacks. The stack need not run: logs stay for 14 days, 50 MiB of each service.
+only shown when it is named. --run all, --since and --until show all, also of earlier stacks. The
+stack need not run: logs stay for 14 days, 50 MiB of each service.
 
 --brief tells, of the newest run of each service, the first errors with the lines around them, then
 the newest lines, each kind of line once with a count, in at most so many tokens of about four
@@ -118,7 +119,11 @@ def run(args: Args) -> int:
     else:
         are_left_out = any(folder.removed for folder in folders)
         if not (sources or names or are_left_out):
-            print("[portweave] there are no logs yet: portweave up writes them", file=sys.stderr)
+            text = "there are no logs yet: portweave up writes them"
+            root = here.rpartition("/.portweave/")[0]
+            if here and not os.path.isdir(root):
+                text = f"the folder {root} was moved or removed; its logs were in it"
+            print(f"[portweave] {text}", file=sys.stderr)
         new = [source for source in sources if not source.is_older]
         if (sources or are_left_out) and not new:
             text = "nothing was printed since the stack was started last; --run all shows more"
@@ -259,6 +264,8 @@ def _all_folders() -> "Iterator[Folder]":
     from portweave.allocator.leases import leases_dir
     from portweave.allocator.naming import project_name
     from portweave.allocator.registry import load, registry_path
+    from portweave.allocator.worktree import own_namespace
+    from portweave.supervisor.moves import place_now
     from portweave.supervisor.paths import live_stacks, stacks_dir
 
     seen: set[str] = set()
@@ -266,6 +273,9 @@ def _all_folders() -> "Iterator[Folder]":
         path = logs_dir(stack.root, stack.namespace)
         if path not in seen:
             seen.add(path)
+            if (now := place_now(stack)) not in ("", stack.root):
+                chosen = logs_dir(now, stack.namespace)
+                path = chosen if os.path.isdir(chosen) else logs_dir(now, own_namespace(now))
             yield Folder(path, stack.project, stack.namespace)
     leases = leases_dir(os.environ)
     for entry in load(registry_path(os.environ)):

@@ -109,6 +109,8 @@ def test_a_moved_worktree_has_the_ports_of_its_stack(
     # What the folder had before a stack ran is of no account.
     root = moved(stack, git, project, how)
     registry = registry_of(home)
+    logged = cli("logs", "web", "--stack", namespace, cwd=project)
+    assert logged.stdout == cli("logs", "web", cwd=root).stdout == "web | up\n"
     assert cli("port", "web", cwd=root).stdout == f"{port}\n"
     assert cli("url", "web", cwd=root).stdout.endswith((f":{port}\n", ":1355\n"))
     assert f"PORTWEAVE_NAMESPACE={namespace}\n" in cli("env", "web", cwd=root).stdout
@@ -162,6 +164,8 @@ def test_a_removed_worktree_keeps_its_ports_until_its_stack_has_ended(
     shutil.rmtree(stack.root)
     port = before["web"]["port"]
     assert f"={port}\n" not in cli("run", "--", "env", cwd=project).stdout
+    lost = cli("logs", "--stack", "shop/linked", cwd=project).stderr
+    assert f"the folder {stack.root} was moved or removed" in lost
     refused = cli("restart", "--stack", "shop/linked", cwd=project)
     assert f"its folder was {stack.root}, which is there no longer" in refused.stderr
     assert pids(rows_of(cli, project, "--stack", "shop/linked")) == pids(before)
