@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from os.path import join
 
+from portweave.allocator.jsontext import quote
 from portweave.allocator.naming import full_name, instance_name
 from portweave.errors import NothingToStartError, UsageError
 from portweave.layers import HOST, Environments, merged
@@ -132,9 +133,10 @@ def as_services(service: Service, several: Several) -> list[str]:
     lines = [f"{service.name} starts several apps ({names}) on one port: write one service per app"]
     for name, command in several.apps:
         if kind == "json":
-            lines.append(f'  "{name}": {{"command": "{command}"}},')
+            lines.append(f'  "{name}": {{"command": {quote(command)}}},')
         elif kind in ("yaml", "yml"):
-            lines.append(f"  {name}: {{command: {command}}}")
+            is_plain = not any(char in command for char in "\"'#,:{}[]")
+            lines.append(f"  {name}: {{command: {command if is_plain else quote(command)}}}")
         else:
             lines.append(f"  {name}: {command}")
     return lines

@@ -6,6 +6,7 @@ behind npm run, pnpm, yarn, bun, turbo and nx: in the folder that `cd` or they t
 in the package of a workspace that they name.
 """
 
+import posixpath
 from collections.abc import Mapping, Sequence
 
 from portweave.supervisor.core.frameworks import (
@@ -17,6 +18,7 @@ from portweave.supervisor.core.frameworks import (
     variables,
 )
 from portweave.supervisor.core.packages import NO_PACKAGES, Package, Packages, around, selected
+from portweave.supervisor.core.parallel import PARALLEL, started_at_once
 from portweave.supervisor.core.runners import RUNNERS, Call, Folder, called, last_command
 from portweave.supervisor.core.value import value
 
@@ -53,7 +55,7 @@ _STARTERS: Mapping[tuple[str, ...], frozenset[str]] = {
     ("time",): frozenset(),
     ("corepack",): frozenset(),
 }
-_MENTIONED = (*FRAMEWORKS, *RUNNERS, "manage.py")
+_MENTIONED = (*FRAMEWORKS, *RUNNERS, *PARALLEL, "manage.py")
 _DEEPEST = 5
 
 
@@ -161,6 +163,8 @@ class _Search:
         if program in RUNNERS:
             call = called(program, words[1:], folder)
             return None if call is None else self._behind(program, call, depth)
+        if program in PARALLEL:
+            return self._at_once(started_at_once(program, words[1:]), folder, depth)
         found = framework_of(program, words[1:])
         if found is None:
             return None
@@ -196,6 +200,32 @@ class _Search:
         if not any(found):
             return None
         return Several(tuple(_app(runner, package, call.script) for package in meant))
+
+    def _at_once(self, commands: list[str], folder: Folder, depth: int) -> Several | None:
+        """What starts several commands passes no words on, so each is a service of its own."""
+        apps: dict[str, str] = {}
+        is_server = False
+        for text in commands:
+            words, place = last_command(text, folder)
+            words = program_of(words or [])
+            if not words or place is None:
+                return None
+            program = words[0].rpartition("/")[2]
+            call = called(program, words[1:], place) if program in RUNNERS else None
+            is_framework = self.fit(words, place, depth + 1) is not None
+            is_server |= is_framework
+            # Outside the scripts of a package its programs are found by npx.
+            is_bare = is_framework and call is None and text.startswith(program)
+            label = _label(program if call is None else (*call.packages, call.script)[0])
+            name = label if label not in apps else f"{label}-{len(apps) + 1}"
+            apps[name] = f"{self._way_to(folder)}{'npx ' if is_bare else ''}{text}"
+        return Several(tuple(apps.items())) if is_server else None
+
+    def _way_to(self, folder: Folder) -> str:
+        """What a command that is to run in a folder begins with."""
+        if not folder:
+            return ""
+        return f"cd {posixpath.relpath(self._packages.path(folder), self._packages.path(''))} && "
 
     def _run(
         self, runner: str, call: Call, folder: str, text: str | None, depth: int
@@ -237,10 +267,15 @@ def _app(runner: str, package: Package, script: str) -> tuple[str, str]:
         "turbo": f"npx turbo run {script} --filter={name}",
         "nx": f"npx nx run {name}:{script}",
     }
+    return _label(name), commands[runner]
+
+
+def _label(name: str) -> str:
+    """The name of a service for a package."""
     letters = (
         char if char.isascii() and char.isalnum() else "-" for char in name.rpartition("/")[2]
     )
-    return "".join(letters).strip("-").lower() or "app", commands[runner]
+    return "".join(letters).strip("-").lower() or "app"
 
 
 def program_of(words: list[str]) -> list[str]:

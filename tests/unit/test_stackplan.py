@@ -6,6 +6,7 @@ from os import mkfifo
 from pathlib import Path
 
 import pytest
+import yaml
 
 from portweave.allocator.model import Entry, Key
 from portweave.allocator.naming import instance_name
@@ -570,6 +571,15 @@ def test_of_several_apps_on_one_port_it_is_told_what_to_write(
     assert warnings[-2:] == tuple(lines)
     assert warnings[-3].startswith("web starts several apps (one, two) on one port")
     assert len(warnings) == 4
+
+
+@pytest.mark.parametrize("file", ["portweave.yml", "portweave.config.json"])
+def test_a_command_that_is_to_be_written_reads_back(tmp_path: Path, file: str) -> None:
+    web = service("web", "concurrently \"vite --mode 'a: b'\"", working_dir=str(tmp_path))
+    web.origin = Origin(f"{tmp_path}/{file}")
+    line = plan_of(web).warnings[-1].strip(" ,")
+    text = line if file.endswith("yml") else f"{{{line}}}"
+    assert yaml.safe_load(text) == {"vite": {"command": "npx vite --mode 'a: b'"}}
 
 
 def test_a_framework_behind_https_has_its_variable_unless_it_is_set() -> None:

@@ -245,6 +245,39 @@ def test_of_several_apps_behind_one_command_it_is_told_how_each_is_a_service(
 
 
 @pytest.mark.parametrize(
+    ("command", "apps"),
+    [
+        (
+            "npx concurrently -n a,b 'npm:one' 'npm -w admin run dev'",
+            {"one": "npm run one", "admin": "npm -w admin run dev"},
+        ),
+        (
+            "npm run two",
+            {"vite": "npx vite", "tsc": "tsc -w", "vite-3": "PORT=1 vite x/"},
+        ),
+        ("cd apps && npm run two", {"vite": "cd apps && npx vite", "node": "cd apps && node x"}),
+        ("run-p one 'two'", {"one": "npm run one", "two": "npm run two"}),
+        ("npm-run-all clean -p one two -s end", {"one": "npm run one", "two": "npm run two"}),
+        ("npm-run-all one two", {}),
+        ("run-p 'dev:*'", {}),
+        ("concurrently 'node a' 'node b'", {}),
+        ("concurrently 'vite | cat'", {}),
+        ("concurrently", {}),
+    ],
+)
+def test_commands_that_are_started_at_once_are_services_of_their_own(
+    command: str, apps: dict[str, str]
+) -> None:
+    one = {"one": "turbo dev --filter=web"}
+    scripts = {
+        "": {**one, "two": "concurrently vite 'tsc -w' 'PORT=1 vite x/'"},
+        "apps": {"two": "concurrently -c blue vite 'node x'"},
+    }
+    found = fit(command, Files(WEB, ADMIN, scripts=scripts))
+    assert found == (Several(tuple(apps.items())) if apps else None)
+
+
+@pytest.mark.parametrize(
     "command",
     [
         *(
