@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 
 from portweave.escapes import escaped
-from portweave.supervisor.core.heldoutput import HeldOutput
+from portweave.supervisor.core.heldoutput import CLEAR_LINE, HeldOutput
 from portweave.supervisor.core.lines import (
     NAME_COLOURS,
     LineSplitter,
@@ -31,7 +31,6 @@ CHUNK_BYTES = 65_536
 # How many chunks of one stream are taken before others have their turn: a turn costs as much as a
 # chunk.
 _TURNS = 4
-_CLEAR_LINE = b"\r\x1b[K"
 # A terminal shows a prompt soon. Whoever reads a pipe wants whole lines, and gets a part of one
 # only if the rest does not come for a while.
 _TERMINAL_PATIENCE_S = 0.1
@@ -101,7 +100,10 @@ class View:
 
     def forget(self, source: Source) -> None:
         """Take a stream as ended."""
-        if not self._silent and not self._out.lagging:
+        if self._silent:
+            return
+        # Its last words, before what portweave says of its end.
+        if not (self._out.lagging and self._out.overfull):
             self._tell_skipped(source.prefix, source.skipped)
             if blank := source.blank_lines.close():
                 self._put(*with_prefix(source.prefix, blank))
@@ -172,7 +174,7 @@ class View:
     def _go_on(self, source: Source, raw: bytes, tamed: bytes) -> None:
         """Show more of a line that is open: behind what is there, or in its place."""
         if self._out.terminal and b"\r" in raw.rstrip(b"\r"):
-            self._put(_CLEAR_LINE, source.prefix, tamed, keep_open=True)
+            self._put(CLEAR_LINE, source.prefix, tamed, keep_open=True)
         else:
             self._put(tamed, keep_open=True)
 
@@ -201,7 +203,7 @@ class View:
         line = escaped(text)[: columns - 1].encode("utf-8", "backslashreplace")
         if line != self._status:
             self._end_open_line()
-            self._out.put(_CLEAR_LINE + line)
+            self._out.put(CLEAR_LINE + line)
             self._status = line
 
     def hold(self, text: str) -> None:
@@ -272,7 +274,7 @@ class View:
         if not keep_open:
             self._end_open_line()
         if self._status:
-            self._out.put(_CLEAR_LINE, *pieces, self._status)
+            self._out.put(CLEAR_LINE, *pieces, self._status)
         else:
             self._out.put(*pieces)
 

@@ -14,7 +14,11 @@ import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
+from portweave.supervisor.core.heldoutput import last_words
+
 QUEUE_BYTES = 2 << 20
+# What is put in all the same, such as last words, has room up to here.
+_MOST_BYTES = 4 << 20
 # As many pieces as one writev(2) may take everywhere.
 _BATCH = 512
 # As much as one write may hold: a slow terminal takes it piece by piece, and that is seen.
@@ -57,6 +61,11 @@ class Outlet:
     def full(self) -> bool:
         """Whether nothing more should be put in."""
         return self._put_bytes - self._done_bytes >= QUEUE_BYTES
+
+    @property
+    def overfull(self) -> bool:
+        """Whether not even last words should be put in."""
+        return self._put_bytes - self._done_bytes >= _MOST_BYTES
 
     @property
     def _half_empty(self) -> bool:
@@ -108,18 +117,14 @@ class Outlet:
                 deadline_s = float("inf")
 
     def _keep_last_words(self) -> None:
-        """Drop what waits, but for its last lines."""
+        """Drop what waits, but for its last lines, and portweave's own before them."""
         waiting = b""
         with contextlib.suppress(Empty):
             while (pieces := self._queue.get_nowait()) is not None:
                 waiting += b"".join(pieces)
-        begin = waiting.rfind(b"\n", 0, -_LAST_WORDS_BYTES) + 1
-        if begin:
-            lines = waiting.count(b"\n", 0, begin)
-            mark = f"[portweave] {lines:,} lines dropped: the reader of this output was too slow\n"
-            self._put_bytes -= begin - len(mark)
-            waiting = mark.encode() + waiting[begin:]
-        self._queue.put((waiting,))
+        kept = last_words(waiting, _LAST_WORDS_BYTES)
+        self._put_bytes -= len(waiting) - len(kept)
+        self._queue.put((kept,))
         self._queue.put(None)
 
     def _write_all(self) -> None:

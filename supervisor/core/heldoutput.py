@@ -2,6 +2,11 @@
 
 from collections import deque
 
+# Overwrites the last line of a terminal.
+CLEAR_LINE = b"\r\x1b[K"
+_OWN = b"[portweave] "
+_OWN_LINES = 100
+
 
 class HeldOutput:
     """Pieces of output that are shown later.
@@ -35,3 +40,21 @@ class HeldOutput:
         self._pieces.clear()
         self._bytes = self._skipped_lines = 0
         return taken
+
+
+def last_words(waiting: bytes, most_bytes: int) -> bytes:
+    """What is shown of output that nobody waits for: its end, and portweave's own lines before it.
+
+    Args:
+        waiting: Lines of services and of portweave.
+        most_bytes: How much of the end is kept.
+    """
+    begin = waiting.rfind(b"\n", 0, -most_bytes) + 1
+    if not begin:
+        return waiting
+    lines = waiting[: begin - 1].split(b"\n")
+    # What stands before was a status, which the line has overwritten.
+    shown = [line.rpartition(CLEAR_LINE)[2] for line in lines]
+    own = [line + b"\n" for line in shown if line.startswith(_OWN)]
+    text = f"{len(lines) - len(own):,} lines dropped: the reader of this output was too slow\n"
+    return _OWN + text.encode() + b"".join(own[-_OWN_LINES:]) + waiting[begin:]

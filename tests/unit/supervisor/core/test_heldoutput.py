@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portweave.supervisor.core.heldoutput import HeldOutput
+from portweave.supervisor.core.heldoutput import CLEAR_LINE, HeldOutput, last_words
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,21 @@ def test_each_line_is_kept_or_counted(pieces: list[list[bytes]]) -> None:
     lines = [line for piece in pieces for line in piece]
     assert b"".join(left) == b"".join(lines[skipped_lines:])
     assert sum(map(len, left)) <= 16
+
+
+def test_portweaves_own_lines_are_kept_before_the_end() -> None:
+    status = b"[portweave] stopping a"
+    waiting = (
+        b"a | 1\n[portweave] a failed\na | 2\n"
+        + status
+        + CLEAR_LINE
+        + b"a | 3\n"
+        + status
+        + CLEAR_LINE
+        + b"[portweave] a stopped\na | last\na | words\n"
+    )
+    assert last_words(waiting, 18) == (
+        b"[portweave] 3 lines dropped: the reader of this output was too slow\n"
+        b"[portweave] a failed\n[portweave] a stopped\na | last\na | words\n"
+    )
+    assert last_words(waiting, 1000) == waiting
