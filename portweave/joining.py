@@ -455,7 +455,7 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
     if vain:
         starting = [instance_of(row) for row in missing if row not in told]
         raise NotReadyError(states, lines, starting, hints=_hints(told))
-    failing = [row for row in missing if row.get("crashes") or _kind(row) not in _MAY_COME]
+    failing = [row for row in missing if row.get("crashes") or not _may_come(row)]
     failing = failing if goal == "ready" else []
     hints = _hints(failing)
     if goal == "ready":
@@ -471,6 +471,12 @@ def _without_late(text: str) -> str:
     state, _, rest = text.partition(": not ready after ")
     reason = rest.partition(" s: ")[2]
     return f"{state}: {reason}" if reason else text
+
+
+def _may_come(row: "Mapping[str, object]") -> bool:
+    """Whether more time may help: not against an error that it has printed, with its place."""
+    cause = row.get("cause")
+    return _kind(row) in _MAY_COME and not (is_object(cause) and cause.get("place"))
 
 
 def _kind(row: "Mapping[str, object]") -> str:

@@ -26,7 +26,7 @@ from portweave.supervisor.core.fleet import is_going
 from portweave.supervisor.core.lifecycle import Life
 from portweave.supervisor.core.plan import InstancePlan, StackPlan
 from portweave.supervisor.core.report import stopping
-from portweave.supervisor.core.status import Clock, row
+from portweave.supervisor.core.status import Clock, Usage, row
 from portweave.supervisor.core.waiting import Goal, Verdict, describe, is_settled, judge
 from portweave.supervisor.engine import Engine
 from portweave.supervisor.inquiries import Inquiries
@@ -188,8 +188,8 @@ class Commands:
                     "version": self._host.version,
                 },
                 "services": [
-                    row(plan, fleet.lives[name], self._host.url(plan), clock, usage.get(name))
-                    for name, plan in fleet.plans.items()
+                    self._row(name, fleet.lives[name], clock, usage.get(name))
+                    for name in fleet.plans
                 ],
             }
         ]
@@ -270,26 +270,32 @@ class Commands:
     def _outcome(self, goal: Goal, name: str) -> dict[str, object]:
         verdict = self._verdict(goal, name, last=True)
         life = self._engine.fleet.lives.get(name)
-        service = self._engine.services.get(name)
         come = verdict is Verdict.COME
         cause = None if come or life is None else self._cause(name, life)
         now_s = time.monotonic()
         known = {} if life is None else self._row(name, life)
-        readiness = None if service is None else service.readiness
-        pending = "" if readiness is None else readiness.pending
         return {
             "name": name,
             **known,
             "verdict": str(verdict),
-            "text": "removed" if life is None else describe(life, now_s, pending),
+            "text": "removed" if life is None else describe(life, now_s, self._pending(name)),
             "crashes": 0 if life is None else crashes(life, now_s),
             "cause": None if cause is None else dict(as_json(cause)),
             "lastLines": [] if cause is None else list(cause.lines),
         }
 
-    def _row(self, name: str, life: Life) -> dict[str, object]:
+    def _row(
+        self, name: str, life: Life, clock: Clock | None = None, usage: Usage | None = None
+    ) -> dict[str, object]:
         plan = self._engine.fleet.plans[name]
-        return row(plan, life, self._host.url(plan), _clock(), None)
+        url = self._host.url(plan)
+        return row(plan, life, url, clock or _clock(), usage, self._pending(name))
+
+    def _pending(self, name: str) -> str:
+        """Why an instance is not ready, as its probes said last."""
+        service = self._engine.services.get(name)
+        readiness = None if service is None else service.readiness
+        return "" if readiness is None else readiness.pending
 
     async def _until_gone(self, names: list[str], stream: Stream) -> list[object]:
         while staying := [name for name in names if is_going(self._engine.fleet, name)]:
@@ -367,7 +373,7 @@ class Commands:
         error = find_error(lines, plan.working_dir) if life.pid is not None else None
         lines = [line for line in lines if line.strip()]
         printed = Output(error, tuple(lines[-LAST_LINES:]), self._host.log_trouble(name))
-        pending = service.readiness.pending if service.readiness is not None else ""
+        pending = self._pending(name)
         is_rested, now_s = name in fleet.rested, time.monotonic()
         cause = explain(plan, life, service.last_end, pending, printed, now_s, rested=is_rested)
         # All others have it since the end of the run.

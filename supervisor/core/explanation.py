@@ -169,7 +169,7 @@ def _not_ready(
         text = why or "it is not ready yet"
         if error.message not in text:
             text += f"; it has printed an error: {_told(error)}"
-        return Cause(kind, text, lines=error.excerpt)
+        return Cause(kind, text, place=error.place, lines=error.excerpt)
     text = why or "it was started, and is not ready yet"
     return Cause(kind, text, "its log may tell more", lines=printed.lines)
 

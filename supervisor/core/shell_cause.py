@@ -19,6 +19,7 @@ _BASH_SYNTAX: tuple[tuple[str, str, str], ...] = (
     (r"Syntax error: redirection unexpected", r"[<>]\(", "<( )"),
     (r"Syntax error: redirection unexpected", "", "<<<"),
     (r'Syntax error: "\(" unexpected', r"\w\+?=\(", "an array"),
+    (r'Syntax error: "\(" unexpected', r"\bfunction\s", "function"),
     (r"Bad substitution", r"\$\{\w+\[", "an array"),
     (r"Bad substitution", "", "this form of ${ }"),
     (r"Bad for loop variable", "", "for (( ))"),
@@ -26,11 +27,20 @@ _BASH_SYNTAX: tuple[tuple[str, str, str], ...] = (
     (r'Syntax error: "&" unexpected', r"\|&", "|&"),
     (r": unexpected operator$", r"==", "== in [ ]"),
     (r"trap: ERR: bad trap", "", "trap … ERR"),
-    (r"(local|export|wait|exec|read): (?:Illegal option )?-\w+", "", "an option of this builtin"),
+    (
+        r"(local|export|wait|exec|read|printf): (?:Illegal option )?-\w+",
+        "",
+        "an option of this builtin",
+    ),
 )
 _INSTEAD = {"source": "write `.` for `source`, or ", "[[": "write [ ] for [[ ]], or "}
 # dash and bash: `sh: 1: foo: not found`, `bash: foo: command not found`, `sh: foo: Permission …`.
 _SHELL = r"(?:^|: )([^:\s]+): (?:command )?not found|(?:^|: )([^:]+): Permission denied"
+# What env(1) says, which stands in the first line of many scripts.
+_ENV = r"^(?:/usr/bin/)?env: \W?([^\s'\"\u2019]+)\W?: (?:No such file|Permission denied)"
+_SYNTAX = re.compile(r"^(?:/\S+/)?(?:da|ba)?sh: (?:-c: )?(?:line )?\d+: ([Ss]yntax error.*)$")
+# `.` of POSIX looks for a name without a slash on PATH, not in the folder.
+_SOURCED = re.compile(r"(?:^|: )\.: ([^\s:/]+): (?:file )?not found$")
 
 
 def shell_cause(status: int, lines: Sequence[str], command: str) -> Cause | None:
@@ -50,18 +60,39 @@ def shell_cause(status: int, lines: Sequence[str], command: str) -> Cause | None
             hopeless=True,
             lines=(line,),
         )
+    line = lines[-1] if lines else ""
+    if match := _SYNTAX.match(line):
+        return Cause(
+            "syntax error",
+            f"the shell does not understand the command: {match[1]}",
+            "mend the command",
+            hopeless=True,
+            lines=(line,),
+        )
+    if match := _SOURCED.search(line):
+        return Cause(
+            "missing file",
+            f"`.` of /bin/sh looks for {match[1]} on PATH, and there is no such file",
+            f"write `. ./{match[1]}`",
+            hopeless=True,
+            lines=(line,),
+        )
     if status not in (NOT_FOUND, NOT_EXECUTABLE):
         return None
     missing = ""
     shown: tuple[str, ...] = ()
     for line in reversed(lines):
-        match = re.search(_SHELL, line)
+        match = re.search(f"{_SHELL}|{_ENV}", line)
         if match is not None:
-            missing, shown = (match[1] or match[2] or "").strip(), (line,)
+            missing, shown = (match[1] or match[2] or match[3] or "").strip(), (line,)
             break
     what = f"{missing}: " if missing else ""
     if status == NOT_FOUND:
         hint = "install it, or check PATH and the command's spelling"
+        if "/" in missing:
+            hint = (
+                "check the path, which begins at workingDir, and what the file's first line names"
+            )
         return Cause("missing command", f"{what}command not found", hint, True, lines=shown)
     return Cause(
         "permission",

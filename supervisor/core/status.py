@@ -47,7 +47,12 @@ def rfc3339(wall_s: float) -> str:
 
 
 def row(
-    plan: InstancePlan, life: Life, url: str | None, clock: Clock, usage: Usage | None
+    plan: InstancePlan,
+    life: Life,
+    url: str | None,
+    clock: Clock,
+    usage: Usage | None,
+    pending: str = "",
 ) -> dict[str, object]:
     """An instance as an object of `ps --json`.
 
@@ -57,6 +62,7 @@ def row(
         url: Where it is reached now.
         clock: Now.
         usage: Of its processes; None where none is alive.
+        pending: Why it is not ready, as its probes said last.
     """
     lived_s = 0.0 if life.started_s is None else clock.now_s - life.started_s
     is_alive = life.pid is not None
@@ -76,7 +82,7 @@ def row(
         "cpuPercent": percent if is_alive else None,
         "cpuSeconds": round(usage.cpu_s, 2) if usage is not None and is_alive else None,
         "rssBytes": usage.rss_bytes if usage is not None and is_alive else None,
-        "reason": reason_of(life, clock.now_s) or None,
+        "reason": reason_of(life, clock.now_s, pending) or None,
     }
 
 

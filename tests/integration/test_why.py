@@ -69,6 +69,7 @@ def test_of_what_is_not_ready_it_is_told_what_git_does_not_carry(
     up(linked).wait_for("| up")
     told = cli("why", "api", cwd=linked).stdout
     assert "not ready: no line matches 'on'" in told
+    assert "no line matches 'on'" in cli("ps", cwd=linked).stdout
     assert f"git does not carry .env from the main worktree to this one: cp {main}/.env" in told
 
 

@@ -35,6 +35,14 @@ def test_what_is_only_late_may_be_given_longer() -> None:
     assert "--timeout gives them longer" in "".join(caught.value.hints)
 
 
+def test_beside_a_printed_error_nobody_is_told_to_wait() -> None:
+    broken = row("web", "pending", "unhealthy")
+    broken["cause"]["place"] = "app.js:3"
+    with pytest.raises(WaitTimeoutError) as caught:
+        check([broken], "ready", 12.0)
+    assert caught.value.hints == ("portweave why web says more",)
+
+
 def test_that_a_service_is_late_is_said_once() -> None:
     late = {**row("web", "pending"), "text": "unhealthy: not ready after 3 s: nothing listens"}
     with pytest.raises(WaitTimeoutError) as caught:

@@ -79,6 +79,24 @@ SEEN: dict[str, tuple[int, list[str], str, str]] = {
         ["/bin/sh: 1: nosuch: not found"],
         *("missing command", "nosuch: command not found"),
     ),
+    "env: not found": (
+        127,
+        ["/usr/bin/env: \u2018node\u2019: No such file or directory"],
+        *("missing command", "node: command not found"),
+    ),
+    "sh: the command": (
+        2,
+        ['/bin/sh: 1: Syntax error: "do" unexpected'],
+        *(
+            "syntax error",
+            'the shell does not understand the command: Syntax error: "do" unexpected',
+        ),
+    ),
+    "sh: sourced by name": (
+        2,
+        ["/bin/sh: 1: .: .env: not found"],
+        *("missing file", "`.` of /bin/sh looks for .env on PATH, and there is no such file"),
+    ),
     "bash: not found": (
         127,
         ["bash: line 1: nosuch: command not found"],
@@ -174,6 +192,8 @@ BASH: list[tuple[str, str, str]] = [
     ("set -euo pipefail; x", "/bin/sh: 1: set: Illegal option -o pipefail", "`set -o pipefail`"),
     ("cat <<< x", "/bin/sh: 1: Syntax error: redirection unexpected", "`<<<`"),
     ("function f { x; }; f", '/bin/sh: 1: Syntax error: "}" unexpected', "`function`"),
+    ("function f() { x; }; f", '/bin/sh: 1: Syntax error: "(" unexpected', "`function`"),
+    ("printf -v x y", "/bin/sh: 1: printf: Illegal option -v", "an option of this builtin"),
     ("for ((;;)); do x; done", "/bin/sh: 1: Syntax error: Bad for loop variable", "`for (( ))`"),
     ("declare -A x", "/bin/sh: 1: declare: not found", "`declare`"),
     ("x |& cat", '/bin/sh: 1: Syntax error: "&" unexpected', "`|&`"),

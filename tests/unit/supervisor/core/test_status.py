@@ -62,6 +62,12 @@ def test_one_that_has_ended() -> None:
         assert found[key] is None, key
 
 
+def test_of_one_that_starts_it_is_told_what_it_lacks() -> None:
+    starting = Life(phase=Phase.STARTING, pid=7, started_s=90.0)
+    assert row(PLAN, starting, PLAN.url, CLOCK, None, "no listener")["reason"] == "no listener"
+    assert row(PLAN, RUNS, PLAN.url, CLOCK, None, "asked again")["reason"] == "no listener"
+
+
 def test_one_that_never_ran() -> None:
     found = row(PLAN, Life(), PLAN.url, CLOCK, None)
     assert found["state"] == "stopped"
