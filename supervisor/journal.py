@@ -2,11 +2,13 @@
 
 Lines of words. `= NAME GRACE SIGNAL NEED…` says how a service ends, and what it depends on; a later
 one holds. `+ PID START NAME` is the start of a leader, or the sight of a process that has left its
-service (`-` for a name). `- PID` is its end.
+service (`-` for a name). `- PID` is its end. `@ BOOT` is the boot since which starts are counted: after
+another one a number and a start may be those of a stranger.
 """
 
 import os
 
+from portweave.allocator.processes import read_bytes
 from portweave.supervisor.core.farewell import NOBODY, Ending
 from portweave.supervisor.tribe import Seen, look_at
 
@@ -81,7 +83,7 @@ class JournalWriter:
             " ".join(("=", name, repr(ending.grace_s), str(ending.stop_signal), *ending.needs))
             for name, ending in endings.items()
         ]
-        self._plan = "".join(f"{line}\n" for line in lines)
+        self._plan = "".join(f"{line}\n" for line in (f"@ {_boot()}", *lines))
         self._append(self._plan)
 
     def started(self, pid: int, name: str = NOBODY) -> None:
@@ -135,6 +137,11 @@ def _started(pid: int, start: float, name: str = NOBODY) -> str:
     return f"+ {pid} {start!r} {name or _NAMELESS}\n"
 
 
+def _boot() -> str:
+    """What tells this boot of the machine from others (random(4)); a dash where nothing does."""
+    return read_bytes("/proc/sys/kernel/random/boot_id").decode().strip() or _NAMELESS
+
+
 def _open(path: str) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
     return os.open(path, flags, 0o600)
@@ -149,6 +156,7 @@ def read_journal(path: str) -> Journal:
         return Journal((), {})
     claims: dict[int, Claim] = {}
     endings: dict[str, Ending] = {}
+    is_of_this_boot = True
     for line in lines:
         try:
             sign, *fields = line.decode().split()
@@ -162,6 +170,8 @@ def read_journal(path: str) -> Journal:
                 )
             elif sign == "-":
                 claims.pop(int(fields[0]), None)
+            elif sign == "@":
+                is_of_this_boot = fields == [_boot()]
         except (IndexError, ValueError):
             continue
-    return Journal(tuple(claims.values()), endings)
+    return Journal(tuple(claims.values()) if is_of_this_boot else (), endings)

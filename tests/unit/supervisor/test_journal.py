@@ -52,6 +52,21 @@ def test_what_is_met_is_noted_once_and_a_leader_stays_one(path: str) -> None:
     ]
 
 
+def test_after_another_boot_a_number_and_a_start_name_nobody(path: str) -> None:
+    journal = JournalWriter(path)
+    journal.plan({"web": Ending(1.0, 15)})
+    journal.started(os.getpid(), "web")
+    os.unlink(path)
+    journal.restore()
+    first, rest = Path(path).read_text().split("\n", 1)
+    assert first.startswith("@ ")
+    assert len(read_journal(path).claims) == 1
+    Path(path).write_text(f"@ 0e8bd0fb-0000-4000-8000-000000000000\n{rest}")
+    found = read_journal(path)
+    assert not found.claims
+    assert set(found.endings) == {"web"}
+
+
 def test_nothing_is_noted_where_the_journal_was_removed(path: str) -> None:
     note_met(path, [Seen(12, 1, 12, 12, 3.0, zombie=False)])
     assert not Path(path).exists()
