@@ -2,8 +2,8 @@
 
 Lines of words. `= NAME GRACE SIGNAL NEED…` says how a service ends, and what it depends on; a later
 one holds. `+ PID START NAME` is the start of a leader, or the sight of a process that has left its
-service (`-` for a name). `- PID` is its end. `@ BOOT` is the boot since which starts are counted: after
-another one a number and a start may be those of a stranger.
+service (`-` for a name). `- PID` is its end. `@ BOOT` is the boot since which starts are counted:
+after another one a number and a start may be those of a stranger.
 """
 
 import os
