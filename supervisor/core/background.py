@@ -22,6 +22,7 @@ _FOREGROUND: tuple[tuple[str, str], ...] = (
 )
 _WATCHES = re.compile(r"(?<![\w-])(?:--watch|-w|watch)(?![\w-])")
 _INPUT_ENDS = re.compile(r"<\s*/dev/null|(?<!\|)\|(?![|&])|(?<![>&<|])&(?![&>])")
+_JOB = re.compile(r"(?<![>&<|])&(?=\s|$|[;)])")
 _OUTLIVES_INPUT = (
     (r"\besbuild\b", "--watch=forever"),
     (r"\btailwind", "--watch=always"),
@@ -34,6 +35,17 @@ def background_hint(command: str) -> str:
         if re.search(pattern, command):
             return f"keep it in the foreground: {words}"
     return "keep it in the foreground: look for an option such as --foreground or --no-daemon"
+
+
+def job_cause(command: str) -> Cause | None:
+    """Why a shell ended with status 0 that has jobs of its own; None where the command has none."""
+    if not _JOB.search(command) or re.search(r"\bwait\b", command):
+        return None
+    return Cause(
+        "background",
+        "its shell has ended with status 0, and with it what `&` has put into the background",
+        "leave out the `&`, or write `wait` at the end of the command",
+    )
 
 
 def watcher_cause(command: str) -> Cause | None:

@@ -7,7 +7,7 @@ other. Some causes are there again at each start, so trying for long cannot help
 import re
 from functools import cache
 
-from portweave.supervisor.core.background import background_hint, watcher_cause
+from portweave.supervisor.core.background import background_hint, job_cause, watcher_cause
 from portweave.supervisor.core.cause import Cause
 from portweave.supervisor.core.exits import describe_exit
 from portweave.supervisor.core.port_in_use import IN_USE
@@ -54,7 +54,8 @@ def diagnose(end: End) -> Cause:
         return Cause("background", text, background_hint(end.command), lines=last)
     if end.status == 0:
         ended = "it has ended with status 0, and is not started again"
-        return watcher_cause(end.command) or Cause("ended", ended, lines=last)
+        cause = watcher_cause(end.command) or job_cause(end.command)
+        return cause or Cause("ended", ended, lines=last)
     cause = shell_cause(end.status, last, end.command)
     if cause is not None:
         return cause

@@ -225,6 +225,18 @@ def test_a_kill_of_ours_is_told_as_ours() -> None:
     assert (cause.kind, cause.text) == ("killed", "portweave kill has sent it SIGKILL")
 
 
+@pytest.mark.parametrize("command", ["node x &", "node x & sleep 1", "(redis &); echo up"])
+def test_a_shell_that_ends_before_its_jobs_is_told_as_such(command: str) -> None:
+    cause = diagnose(End(0, (), command))
+    assert cause.kind == "background"
+    assert "restart" not in cause.hint
+
+
+@pytest.mark.parametrize("command", ["a && b", "a 2>&1", "a &> log", "a & b & wait", "x '?a&b'"])
+def test_what_has_no_jobs_left_has_just_ended(command: str) -> None:
+    assert diagnose(End(0, (), command)).kind == "ended"
+
+
 def test_a_program_that_goes_into_the_background_is_told_what_keeps_it() -> None:
     cause = diagnose(End(0, command="nginx -c x.conf", left_behind="left pid 7 (nginx) behind"))
     assert cause.kind == "background"
