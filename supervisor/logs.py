@@ -83,6 +83,8 @@ class View:
         self._open: Source | None = None
         self._status = b""
         self._held: HeldOutput | None = None
+        # Of our own words, where they have an output of their own.
+        self._held_words = HeldOutput(_HELD_BYTES)
         self.partial_patience_s = _TERMINAL_PATIENCE_S if self._out.terminal else _PIPE_PATIENCE_S
 
     def _source(self, name: str) -> Source:
@@ -189,6 +191,8 @@ class View:
         data = escaped(text).encode("utf-8", "backslashreplace")
         if self._err is self._out:
             self._put(data)
+        elif self._held is not None:
+            self._held_words.put(data)
         else:
             self._err.put(data)
 
@@ -236,6 +240,8 @@ class View:
             self.say(f"{skipped_lines:,} lines skipped: too much has come while this was stopped")
         for piece in pieces:
             self._put(piece)
+        for words in self._held_words.take()[1]:
+            self._err.put(words)
 
     def close(self, patience_s: float = 1.0) -> None:
         """Write what is left, and end."""

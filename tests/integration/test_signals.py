@@ -27,15 +27,15 @@ TICKS = "i=0; while :; do echo tick $i; echo $i > ticks; i=$((i+1)); sleep 0.05;
 class Job:
     """`portweave up` in a group of its own in our session, as a shell starts a job."""
 
-    def __init__(self, cli: "Cli", root: Path, *words: str) -> None:
+    def __init__(self, cli: "Cli", root: Path, stderr: int = subprocess.STDOUT) -> None:
         self.seen = b""
         self.process = subprocess.Popen(
-            [*cli.argv, "up", "--no-color", *words],
+            [*cli.argv, "up", "--no-color"],
             cwd=root,
             env=cli.environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             process_group=0,
         )
         assert self.process.stdout is not None
@@ -70,12 +70,12 @@ class Job:
 
 
 @pytest.fixture
-def start_job(cli: "Cli", project: Path) -> Iterator[Callable[[], Job]]:
+def start_job(cli: "Cli", project: Path) -> Iterator[Callable[..., Job]]:
     """Start `up` as a job of ours."""
     jobs: list[Job] = []
 
-    def start() -> Job:
-        jobs.append(Job(cli, project))
+    def start(stderr: int = subprocess.STDOUT) -> Job:
+        jobs.append(Job(cli, project, stderr))
         return jobs[-1]
 
     yield start
@@ -100,6 +100,23 @@ def test_ctrl_z_holds_the_view_and_the_services_go_on(
     eventually(lambda: b"a | tick %d\n" % (last + 5) in job.read()[len(shown) :])
     job.process.send_signal(signal.SIGINT)
     assert job.process.wait(PATIENCE_S) == 130
+
+
+def test_ctrl_z_holds_what_portweave_says_on_another_output(
+    project: Path, start_job: Callable[..., Job], cli: "Cli", eventually: Callable[..., None]
+) -> None:
+    write(project, f"services: {{a: {IDLE}}}\n")
+    said = project / "said"
+    with said.open("wb") as file:
+        job = start_job(file.fileno())
+    eventually(lambda: "all ready in" in said.read_text())
+    job.process.send_signal(signal.SIGTSTP)
+    job.wait_until_stopped()
+    shown = said.read_text()
+    assert cli("restart", "--wait", cwd=project).returncode == 0
+    assert said.read_text() == shown
+    job.process.send_signal(signal.SIGCONT)
+    eventually(lambda: "a ready" in said.read_text()[len(shown) :])
 
 
 def test_down_ends_a_stack_that_ctrl_z_has_stopped(
