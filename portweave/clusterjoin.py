@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from portweave.calls.connection import Connection
 from portweave.calls.joining import NAME, SOCKET, TOKEN, join, join_blocking
+from portweave.calls.options import check_text
 from portweave.errors import (
     ConfigError,
     HubUnreachable,
@@ -73,6 +74,8 @@ def connect(
     """
     if socket is not None and stack is not None:
         raise ConfigError("connect joins one hub: give it a socket or a stack")
+    if stack is not None and not check_text(stack, "stack", "[PROJECT/]NAMESPACE"):
+        raise ConfigError("stack is [PROJECT/]NAMESPACE, not an empty text")
     path, own_name, token = _whereabouts(socket, name, stack, os.environ)
     connection = Connection(own_name, **options)
     if sync:

@@ -16,6 +16,7 @@ from portweave.calls.options import (
     check_flag,
     check_number,
     check_seconds,
+    check_text,
     is_seconds,
 )
 from portweave.errors import ConfigError
@@ -125,7 +126,7 @@ def env_of(options: Options, environ: Mapping[str, str]) -> str:
         ConfigError: It is no text.
     """
     said = options.get("env")
-    if said is not None and not isinstance(said, str):
+    if said is not None and (not isinstance(said, str) or "\0" in said):
         raise ConfigError(f"env is text, not {said!r}")
     return said or environ.get("PORTWEAVE_ENV") or environ.get("NODE_ENV") or "development"
 
@@ -137,9 +138,8 @@ def module_root(options: Options) -> str:
         ConfigError: It is no path.
     """
     said = options.get("module_root")
-    if said is not None and not isinstance(said, (str, os.PathLike)):
-        raise ConfigError(f"module_root is the path of a folder, not {said!r}")
-    return os.path.abspath(os.fspath(cast("str", said or os.getcwd())))
+    said = "" if said is None else check_text(said, "module_root", "the path of a folder")
+    return os.path.abspath(said or os.getcwd())
 
 
 def own_of(variables: Mapping[object, object]) -> dict[str, object]:

@@ -9,10 +9,11 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, cast
 
 from portweave.allocator.stackmarks import CLUSTER
-from portweave.calls.options import Options, check_name, check_number, check_words
+from portweave.calls.options import Options, check_name, check_number, check_text, check_words
 from portweave.clusteroptions import env_of, module_root, own_of, restart_of, settings_of
 from portweave.environment import inherited_environment
 from portweave.errors import ConfigError
@@ -31,6 +32,8 @@ _RESERVED = {"supervisor", "index"}
 BEGINNING = "PORTWEAVE_CLUSTER"
 # A name is a part of file names, which have at most 255 bytes.
 _LONGEST_NAME_BYTES = 200
+# More is a mistake.
+_MOST_WORKERS = 10_000
 _READY_WITHIN_S = 60.0
 _SETTINGS = ("case_sensitive", "exact", "max_concurrency", "max_queue", "timeout_s")
 
@@ -64,9 +67,10 @@ def declared(options: Options) -> list[Declared]:
     if isinstance(routes, Mapping):
         items = cast("Mapping[object, object]", routes)
         return [_declared(name, item, root) for name, item in items.items()]
-    if not isinstance(routes, (str, os.PathLike)):
-        raise ConfigError(f"routes is a folder or a mapping, not {routes!r}")
-    return _in_folder(os.path.join(root, os.fspath(cast("str", routes))))
+    folder = check_text(routes, "routes", "a folder or a mapping")
+    if not folder:
+        raise ConfigError("routes is a folder or a mapping, not an empty text")
+    return _in_folder(os.path.join(root, folder))
 
 
 def _in_folder(folder: str) -> list[Declared]:
@@ -114,9 +118,20 @@ def _declared(name: object, item: object, root: str) -> Declared:
             hint="a function, 'package.module:setup', a script's path, a command list, or a mapping"
             " with one of these as 'route'",
         )
+    item = check_text(item, f"what {name!r} is declared as", "a path")
     if ":" in item and "/" not in item and not item.endswith(".py"):
-        return Declared(name, "import", item, own)
+        return Declared(name, "import", _importable(item, name), own)
     return Declared(name, "script", _script(os.path.join(root, item), name), own)
+
+
+def _importable(target: str, name: str) -> str:
+    """A `package.module:function` whose package is there; it is not run here."""
+    package = target.partition(":")[0].partition(".")[0]
+    if not package or find_spec(package) is None:
+        raise ConfigError(
+            f"the connection {name!r} is declared as {target!r}: there is no module {package!r}"
+        )
+    return target
 
 
 def _script(path: str, name: str) -> str:
@@ -196,7 +211,7 @@ def make_plan(options: Options, environ: Mapping[str, str]) -> StackPlan:
         ConfigError: The options cannot be used.
     """
     root = os.getcwd()
-    count = check_number(options.get("count"), "count", os.cpu_count() or 1, 0)
+    count = check_number(options.get("count"), "count", os.cpu_count() or 1, 0, _MOST_WORKERS)
     settings = settings_of(options, {})
     restart_of(options, {})
     found = declared(options)

@@ -3,6 +3,7 @@
 The names of the original, `case sensitive routing`, stand for ours, `case_sensitive_routing`.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ CONCURRENCY = 64
 QUEUE = 1024
 # More is a mistake: some 30 years.
 MOST_S = 1e9
+MOST_NUMBER = 2**31 - 1
 _MISSING = object()
 
 
@@ -87,7 +89,9 @@ class Options:
         return not self.get(name)
 
 
-def check_number(found: object, name: str, default: int, least: int) -> int:
+def check_number(
+    found: object, name: str, default: int, least: int, most: int = MOST_NUMBER
+) -> int:
     """A whole number.
 
     Args:
@@ -95,15 +99,35 @@ def check_number(found: object, name: str, default: int, least: int) -> int:
         name: Of the option.
         default: Where nothing is said.
         least: The smallest that is allowed.
+        most: The largest.
 
     Raises:
-        ConfigError: It is something else, or too small.
+        ConfigError: It is something else, too small or too large.
     """
     if found is None:
         return default
     if not isinstance(found, int) or isinstance(found, bool) or found < least:
         raise ConfigError(f"{name} is a whole number from {least} on, not {found!r}")
+    if found > most:
+        raise ConfigError(f"{name} is at most {most}, not {found!r}")
     return found
+
+
+def check_text(found: object, name: str, what: str) -> str:
+    """A text that another program can be told, or a path.
+
+    Args:
+        found: What an option is set to.
+        name: Of the option.
+        what: It is, in words.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    text = os.fspath(cast("str", found)) if isinstance(found, (str, os.PathLike)) else None
+    if not isinstance(text, str) or "\0" in text:
+        raise ConfigError(f"{name} is {what}, not {found!r}")
+    return text
 
 
 def check_seconds(found: object, name: str) -> float | None:
@@ -156,6 +180,8 @@ def check_words(words: Iterable[object], name: str) -> tuple[str, ...]:
         ConfigError: It is something else, or empty.
     """
     found = tuple(words)
-    if not found or not all(isinstance(word, str) for word in found):
+    if not found or not all(isinstance(word, str) and "\0" not in word for word in found):
         raise ConfigError(f"the command of {name} is a list of texts")
+    if not found[0]:
+        raise ConfigError(f"the command of {name} begins with an empty text")
     return cast("tuple[str, ...]", found)

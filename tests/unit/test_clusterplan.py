@@ -25,9 +25,9 @@ def local() -> Callable[[object], None]:
 
 
 BAD_VALUES: dict[str, list[Any]] = {
-    "count": [True, 1.5, float("nan")],
-    "env": [7, b"test"],
-    "max_concurrency": [0, -1, "x", 1.5, True, float("inf")],
+    "count": [True, 1.5, float("nan"), 10**30],
+    "env": [7, b"test", "te\0st"],
+    "max_concurrency": [0, -1, "x", 1.5, True, float("inf"), 10**30],
     "max_queue": [-1, "x", True, 0.5],
     "max_message": [0, 1023, "1 MiB"],
     "timeout": ["5", -1, 0, 10**400, float("nan"), float("inf"), True, [1]],
@@ -58,6 +58,13 @@ BAD: list[dict[str, Any]] = [
     {"routes": {"a": "missing.py"}},
     {"routes": {"a": []}},
     {"routes": {"a": [1]}},
+    {"routes": {"a": [""]}},
+    {"routes": {"a": ["x\0"]}},
+    {"routes": {"a": "x\0.py"}},
+    {"routes": {"a": "nowhere_at_all:setup"}},
+    {"routes": {"a": ":setup"}},
+    {"routes": ""},
+    {"routes": "routes\0"},
     {"routes": {"a": {}}},
     {"routes": {"a/b": ["x"]}},
     {"routes": {"": ["x"]}},
@@ -75,6 +82,7 @@ BAD: list[dict[str, Any]] = [
     {"routes": {"a": ["x"], "a.1": ["x"]}},
     {"routes": {"a": {"route": ["x"], 7: 1}}},
     {"module_root": 7, "routes": {"a": ["x"]}},
+    {"module_root": "x\0", "routes": {"a": ["x"]}},
     *(
         {"routes": {"a": ["x"]}, name: value}
         for name, values in BAD_VALUES.items()
@@ -128,7 +136,7 @@ def test_a_mapping_says_it_in_many_ways(folder: Path) -> None:
     routes: dict[str, object] = {
         "a": "routes/api.py",
         "b": "routes/api",
-        "c": "package.module:setup",
+        "c": "json.decoder:setup",
         "d": ["node", "api.js"],
         "e": {"route": "routes/pack", "own": 1},
         "api": {"own": 2},
@@ -142,7 +150,7 @@ def test_a_mapping_says_it_in_many_ways(folder: Path) -> None:
     assert found == {
         "a": ("script", api, {}),
         "b": ("script", api, {}),
-        "c": ("import", "package.module:setup", {}),
+        "c": ("import", "json.decoder:setup", {}),
         "d": ("command", ("node", "api.js"), {}),
         "e": ("script", str(folder / "pack/__init__.py"), {"own": 1}),
         "api": ("script", api, {"own": 2}),

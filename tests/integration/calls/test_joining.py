@@ -60,6 +60,12 @@ def test_what_a_connection_cannot_be_is_told_before_it_joins(options: dict[str, 
         cluster.connect("socket", **options)
 
 
+@pytest.mark.parametrize("stack", ["", 7])
+def test_what_names_no_stack_is_told(stack: Any) -> None:
+    with pytest.raises(cluster.ConfigError, match="PROJECT/"):
+        cluster.connect(stack=stack)
+
+
 def test_routes_without_a_name_are_an_error(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         async with cluster.connect(path) as connection:
