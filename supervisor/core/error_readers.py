@@ -119,9 +119,9 @@ NODE_FRAME = re.compile(
     r"(?:(?P<path>[^()\s][^()]*?):(?P<line>\d+):\d+|(?P<own>node:[^()\s]+))\)?(?: \{)?$"
 )
 _NODE_HEAD = re.compile(
-    r"^(?:Uncaught |error: )?[A-Za-z_$][\w$.]*(?: \[\w+\])?(?:: .+)$|^\w*Error$"
+    r"^(?:Uncaught |error: | ?\u2a2f )?[A-Za-z_$][\w$.]*(?: \[\w+\])?(?:: .+)$|^\w*Error$"
 )
-_REJECTED = re.compile(r"^error: |(?<=Rejection: )This error .* with the reason ")
+_REJECTED = re.compile(r"^(?:error: | ?\u2a2f )|(?<=Rejection: )This error .* with the reason ")
 _SOURCE_LINE = re.compile(
     r"^(?P<path>(?:file://)?(?:/|\w:\\|\.{0,2}/)[^:]*|node:[\w/]+):(?P<line>\d+)$"
 )
@@ -301,6 +301,9 @@ _COMPILER_LINES = tuple(
         r"^(?P<path>\S+?):(?P<line>\d+):\d+ - error (?P<message>.+)$",
         r"^(?P<path>\S+?):(?P<line>\d+):(?:\d+:)? (?:fatal )?(?:error|ERROR): (?P<message>.+)$",
         r"^(?P<path>\S+\.go):(?P<line>\d+):\d+: (?P<message>.+)$",
+        # Maven, and Gradle with Kotlin.
+        r"^\[ERROR\] (?P<path>/\S+?):\[(?P<line>\d+),\d+\] (?P<message>.+)$",
+        r"^e: (?P<path>(?:file://)?/\S+?):(?P<line>\d+):\d+:? (?P<message>.+)$",
         r"^(?P<path>\S+?):(?P<line>\d+): (?P<message>syntax errors? ?.*)$",
         (
             r"^(?:PHP )?(?:Fatal|Parse) error: +(?:Uncaught )?(?P<message>.+) in (?P<path>/\S+)"
@@ -314,11 +317,15 @@ _BELOW_HEADS = tuple(
     for text in (
         r"^error(?:\[\w+\])?: (?P<message>.+)$",
         r"^(?:\S+ )?\[ERROR\] (?P<message>.+)$",
+        r"^.*\[vite\] (?:\(\w+\) )?[\w -]+ error: (?P<message>.+)$",
         r"^\*\* \((?P<message>[\w.]+\) .+)$",
     )
 )
+# Next.js: the message stands below.
+_ABOVE_PLACE = re.compile(r"^ ?\u2a2f (?P<path>\./\S+?):(?P<line>\d+):\d+$")
 _BELOW_PLACE = re.compile(
-    r"^\s+(?:--> |└─ |\([\w .-]+\) )?(?P<path>[\w./@+-]*\w\.\w+):(?P<line>\d+)(?::\d+)?(?::.*)?$"
+    r"^\s+(?:--> |└─ |File: |\([\w .-]+\) )?"
+    r"(?P<path>[\w./@+-]*\w\.\w+):(?P<line>\d+)(?::\d+)?(?::.*)?$"
 )
 
 
@@ -336,6 +343,10 @@ def _compiler(lines: Sequence[str]) -> Found | None:
         if (compiled := _compiled(line)) is not None:
             message, path, at = compiled
             found.append(Found(number, number, number, message, (Place(number, path, at),)))
+        elif (match := _ABOVE_PLACE.match(line)) and number + 1 < len(lines):
+            above = (Place(number, match["path"], match["line"]),)
+            message = lines[number + 1].strip()
+            found.append(Found(number, number + 1, number + 1, message, above))
         elif match := next((m for p in _BELOW_HEADS if (m := p.match(line))), None):
             for below in range(number + 1, min(number + 5, len(lines))):
                 if place := _BELOW_PLACE.match(lines[below]):
@@ -361,5 +372,5 @@ READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     ((":in ",), _ruby),
     (("panic: ", "fatal error: "), _go),
     (("panicked",), _rust),
-    (("rror", "ERROR", ".go:", "** (", " line "), _compiler),
+    (("rror", "ERROR", ".go:", "** (", " line ", "e: file:", "\u2a2f "), _compiler),
 )

@@ -56,6 +56,46 @@ def find_error(lines: Sequence[str], folder: str = "") -> PrintedError | None:
         lines: Plain text, the newest last.
         folder: Places in it are told relative to it.
     """
+    found = _found(lines)
+    if found is None:
+        return None
+    told = _told(lines, found, folder)
+    if not told.place and (own := _without_prefix(lines, found.error.begin)):
+        inner = _found(own)
+        better = None if inner is None else _told(own, inner, folder)
+        if better is not None and better.place:
+            return better
+    return told
+
+
+@value
+class _Last:
+    """The last error among lines, and whether it is one line that was found by its words."""
+
+    error: Found
+    is_alone: bool
+
+
+# What programs that run others put before each line: concurrently, turbo, pnpm -r, docker compose,
+# pm2, foreman; and the time.
+_TIME = re.compile(r"^[\[(]?(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?Z?[\])]? ")
+_PREFIX = re.compile(
+    r"^(?:\[[^\]\s]{1,40}\]|[\w@/.-]+:[\w:-]+:|[\w@/.-]+ [\w:-]+:|(?:\d+\|)?[\w@/.-]+\s*\||│) "
+)
+
+
+def _without_prefix(lines: Sequence[str], begin: int) -> list[str]:
+    """The lines that begin as one of them does, without that; none where it begins plainly."""
+    plain = [_TIME.sub("", line) for line in lines]
+    match = _PREFIX.match(plain[begin])
+    prefix = match[0] if match is not None else ""
+    if not prefix:
+        return plain if plain[begin] != lines[begin] else []
+    mark = prefix.rstrip()
+    return [line[len(prefix) :] for line in plain if line.startswith(mark)]
+
+
+def _found(lines: Sequence[str]) -> _Last | None:
     text = "\n".join(lines)
     readers = [read for marks, read in READERS if any(mark in text for mark in marks)]
     found = max(
@@ -65,15 +105,18 @@ def find_error(lines: Sequence[str], folder: str = "") -> PrintedError | None:
     )
     simple = _simple(lines)
     if found is None or (simple is not None and simple.head > found.end + 2 * EXCERPT_LINES):
-        found = simple
-    if found is None:
-        return None
+        return None if simple is None else _Last(simple, is_alone=True)
+    return _Last(found, is_alone=False)
+
+
+def _told(lines: Sequence[str], last: _Last, folder: str) -> PrintedError:
+    found = last.error
     place = _best(found.places)
     if place is not None and _LIBRARY.search(place.path) and "Cannot find" in found.message:
         # It is the loader's own place, and tells of nothing in the project.
         place = None
     behind = [line for line in lines[found.end + 1 :] if re.match(r"[^\s}|#\d]", line)]
-    first = found.begin if found is not simple else max(0, found.head - EXCERPT_LINES)
+    first = max(0, found.head - EXCERPT_LINES) if last.is_alone else found.begin
     return PrintedError(
         message=" ".join(found.message.split())[:_LONGEST_MESSAGE],
         place="" if place is None else _shown(place, folder),

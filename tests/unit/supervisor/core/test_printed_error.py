@@ -26,6 +26,22 @@ TOLD: dict[str, tuple[str, str, str]] = {
     "go: gor": ("panic: in goroutine", "gor.go:2", "panic: "),
     "java: Boom": ("IllegalStateException: no db", "Boom.java:2", 'Exception in thread "main"'),
     "java: compiled": ("IllegalStateException: no db", "Boom.java:2", "Exception in thread"),
+    "java: maven": ("cannot find symbol", "src/main/java/App.java:5", "[ERROR] /code/app/src"),
+    "kotlin: gradle": ("Unresolved reference: foo", "src/main/kotlin/App.kt:5", "e: file:///code"),
+    "vite: resolve": (
+        'Failed to resolve import "./nope" from "src/main.ts". Does the file exist?',
+        *("src/main.ts:1", "5:10:11 PM [vite]"),
+    ),
+    "next: parse": (
+        "Parsing ecmascript source code failed",
+        "app/page.tsx:5",
+        " \u2a2f ./app/page.tsx",
+    ),
+    "next: render": (
+        "Error: DATABASE_URL missing",
+        "app/page.tsx:3",
+        " \u2a2f Error: DATABASE_URL",
+    ),
     "java: Plain": ("Plain$ConfigException: no DB_URL", "Plain.java:1", "Exception in thread"),
     "java: Bad": ("';' expected", "Bad.java:3", "Bad.java:3: error"),
     "java: Port": ("BindException: Address already in use", "Port.java:2", "Exception in"),
@@ -150,3 +166,24 @@ def test_any_piece_of_an_output_can_be_read(name: str) -> None:
     for first in range(len(lines)):
         find_error(lines[first:])
         find_error(lines[:first])
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        *("[0] ", "[api] ", "web:dev: ", "@x/web:dev: ", "apps/web dev: ", "api-1  | "),
+        *("0|app  | ", "12:00:01 ", "12:00:01 web.1  | ", "2026-01-01T10:00:00.000Z "),
+    ],
+)
+@pytest.mark.parametrize("name", ["node: boom.js", "py: boom", "go: boom"])
+def test_what_programs_that_run_others_put_before_each_line_is_left_out(
+    prefix: str, name: str
+) -> None:
+    lines = [f"{prefix}{line}".rstrip() for line in OUTPUTS[name]]
+    # Another program prints between them.
+    between = [text for line in lines for text in (line, "[other] working")]
+    for printed in (lines, lines if prefix[:2].isdigit() else between):
+        error = find_error(printed, "/code/app")
+        assert error is not None
+        assert (error.message, error.place) == TOLD[name][:2]
+        assert error.is_last
