@@ -5,13 +5,14 @@ import gc
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.forks import FORKS, PORTWEAVE, may_fork
 
 # Outside the ephemeral ports of Linux and macOS, and outside portweave's own pool.
 FIRST_PORT, LAST_PORT = 20000, 30000
@@ -27,8 +28,6 @@ KEPT = (
     "COVERAGE_PROCESS_START",
     "COVERAGE_PROCESS_CONFIG",
 )
-
-PORTWEAVE = [sys.executable, "-Im", "portweave"]
 
 
 # An example that is slow because the machine is busy says nothing. The everyday tests try few
@@ -120,11 +119,14 @@ class Cli:
     Attributes:
         argv: The words before the arguments.
         environ: Its environment, unless a call adds to it.
+        may_fork: Whether it may do without an interpreter of its own, as a child of another process
+            than ours.
     """
 
     def __init__(self, environ: dict[str, str]) -> None:
         self.argv = list(PORTWEAVE)
         self.environ = environ
+        self.may_fork = True
 
     def __call__(
         self,
@@ -135,8 +137,11 @@ class Cli:
         stdin: str = "",
     ) -> subprocess.CompletedProcess[str]:
         """Run it to its end; `env` adds variables, and removes those that are None."""
+        words = [str(word) for word in args]
+        if self.may_fork and may_fork(self.argv, self.env(env)):
+            return FORKS.run(words, stdin, timeout_s, cwd=cwd, env=self.env(env))
         return subprocess.run(
-            [*self.argv, *map(str, args)],
+            [*self.argv, *words],
             cwd=cwd,
             env=self.env(env),
             input=stdin,

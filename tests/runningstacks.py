@@ -13,6 +13,8 @@ from typing import IO
 import psutil
 import pytest
 
+from tests.forks import start
+
 PATIENCE_S = 20.0
 
 
@@ -26,16 +28,8 @@ class Stack:
 
     def __init__(self, argv: list[str], *, cwd: Path, root: Path, env: dict[str, str]) -> None:
         self.root = root
-        self.process = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # Ctrl-C of the one who runs the tests is the test's to pass on.
-            start_new_session=True,
-        )
+        # Ctrl-C of the one who runs the tests is the test's to pass on.
+        self.process = start(argv, cwd=cwd, env=env)
         # All that was ever seen of it, for the end: who has lost his parents is not found again.
         self._seen: dict[int, psutil.Process] = {}
         self._news = threading.Condition()

@@ -43,6 +43,7 @@ def listed(cli: Cli, cwd: Path) -> list[dict[str, Any]]:
 def test_a_lease_is_an_entry_like_any_other(
     cli: Cli, tmp_path: Path, home: Path, pool: Pool
 ) -> None:
+    cli.may_fork = False
     lease = take(cli, tmp_path, "--count", "3", "--ttl", "10m")
     assert list(lease) == ["schemaVersion", "id", "ports", "start", "expiresAt", "owner"]
     assert lease["ports"] == list(range(pool.start, pool.start + 3))

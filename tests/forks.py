@@ -1,0 +1,317 @@
+"""The `portweave` command without the start of an interpreter, which is most of what it costs.
+
+A process that has imported portweave forks for each command. So a command still is a process, with
+a working directory, variables, streams and signals of its own.
+"""
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import selectors
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+PORTWEAVE = [sys.executable, "-Im", "portweave"]
+STATUS = struct.Struct("i")
+# What a pipe takes without a reader.
+PIPE_BYTES = 65_536
+# The first two are for each process to import, and the others few need.
+NOT_IMPORTED = ("__main__", "entry", "pytest_plugin", "calls", "panel", "supervisor.proxy")
+
+
+class Forked:
+    """A command, with what the tests use of `subprocess.Popen`.
+
+    Attributes:
+        pid: Its number.
+        returncode: Its exit status, once it is known here.
+        stdout: The end of a pipe for what it prints, where there is one.
+        stderr: The same for what it says.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        (self.pid,) = STATUS.unpack(connection.recv(STATUS.size))
+        self.returncode: int | None = None
+        self.stdout: FileIO | None = None
+        self.stderr: FileIO | None = None
+        self._lock = threading.Lock()
+
+    def poll(self) -> int | None:
+        """Its exit status, or None where it runs."""
+        return self._look(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; its exit status.
+
+        Raises:
+            TimeoutExpired: It runs on.
+        """
+        status = self._look(timeout)
+        if status is None:
+            raise subprocess.TimeoutExpired("portweave", timeout or 0)
+        return status
+
+    def _look(self, timeout_s: float | None) -> int | None:
+        with self._lock:
+            if self.returncode is None:
+                self._connection.settimeout(timeout_s)
+                with contextlib.suppress(TimeoutError, BlockingIOError):
+                    (self.returncode,) = STATUS.unpack(self._connection.recv(STATUS.size))
+                    self._connection.close()
+            return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Signal it, where it runs."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill it."""
+        self.send_signal(signal.SIGKILL)
+
+
+class Forks:
+    """The process that forks, which is started with the first command."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+
+    def start(
+        self,
+        words: Sequence[str],
+        streams: Sequence[int],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        new_session: bool = False,
+    ) -> Forked:
+        """Start a command.
+
+        Args:
+            words: Its arguments.
+            streams: The descriptors that it gets as its standard streams.
+            cwd: Its working directory.
+            env: Its variables.
+            new_session: Whether it leads a session of its own.
+        """
+        asked = {"words": words, "cwd": str(cwd), "env": dict(env), "new_session": new_session}
+        mine, theirs = socket.socketpair()
+        with self._lock, theirs:
+            if self._socket is None:
+                self._socket = self._begin()
+            socket.send_fds(self._socket, [b"."], [theirs.fileno(), *streams])
+        mine.sendall(json.dumps(asked).encode())
+        mine.shutdown(socket.SHUT_WR)
+        return Forked(mine)
+
+    def _begin(self) -> socket.socket:
+        mine, theirs = socket.socketpair()
+        with theirs:
+            server = subprocess.Popen(
+                [sys.executable, "-I", __file__], stdin=theirs.fileno(), stdout=subprocess.DEVNULL
+            )
+
+        def end() -> None:
+            mine.close()
+            server.wait()
+
+        atexit.register(end)
+        return mine
+
+    def run(
+        self,
+        words: Sequence[str],
+        stdin: str,
+        timeout_s: float,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, and until no other process has its output open.
+
+        Raises:
+            TimeoutExpired: It takes too long, and has been killed.
+        """
+        until_s = time.monotonic() + timeout_s
+        text = stdin.encode()
+        assert len(text) <= PIPE_BYTES, "nothing reads it yet"
+        with contextlib.ExitStack() as opened:
+
+            def pipe() -> tuple[FileIO, FileIO]:
+                read, write = os.pipe()
+                return opened.enter_context(FileIO(read)), opened.enter_context(FileIO(write, "w"))
+
+            (theirs, given), (printed, theirs_printed), (said, theirs_said) = pipe(), pipe(), pipe()
+            given.write(text)
+            given.close()
+            streams = (theirs, theirs_printed, theirs_said)
+            numbers = [one.fileno() for one in streams]
+            process = self.start(words, numbers, cwd=cwd, env=env)
+            for one in streams:
+                one.close()
+            got = {printed: bytearray(), said: bytearray()}
+            with selectors.DefaultSelector() as selector:
+                for one in got:
+                    selector.register(one, selectors.EVENT_READ, got[one])
+                while selector.get_map():
+                    ready = selector.select(max(0.0, until_s - time.monotonic()))
+                    if not ready:
+                        process.kill()
+                        raise subprocess.TimeoutExpired(
+                            list(words), timeout_s, bytes(got[printed]), bytes(got[said])
+                        )
+                    for key, _ in ready:
+                        data = os.read(key.fd, PIPE_BYTES)
+                        key.data.extend(data)
+                        if not data:
+                            selector.unregister(key.fileobj)
+            status = process.wait(max(0.0, until_s - time.monotonic()))
+        texts = [bytes(one).decode("utf-8", "surrogateescape") for one in got.values()]
+        return subprocess.CompletedProcess(list(words), status, *texts)
+
+
+FORKS = Forks()
+
+
+def may_fork(argv: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Whether a command is as good without an interpreter of its own."""
+    # What an interpreter is started with shows in it; the last one shows others what it is.
+    its_own = ("LC_", "LANG", "COVERAGE", "PYTHON", "PORTWEAVE_WORKTREE")
+    return (
+        sys.platform == "linux"
+        and list(argv[: len(PORTWEAVE)]) == PORTWEAVE
+        and all(env[name] == os.environ.get(name) for name in env if name.startswith(its_own))
+        and not any(name.startswith(("COVERAGE", "PYTHON")) for name in env)
+    )
+
+
+def start(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]
+) -> "subprocess.Popen[bytes] | Forked":
+    """Start a command in a session of its own, with pipes for what it prints and says."""
+    if not may_fork(argv, env):
+        return subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    (printed, theirs_printed), (said, theirs_said) = os.pipe(), os.pipe()
+    with FileIO(os.devnull) as null, FileIO(theirs_printed, "w"), FileIO(theirs_said, "w"):
+        streams = (null.fileno(), theirs_printed, theirs_said)
+        words = argv[len(PORTWEAVE) :]
+        process = FORKS.start(words, streams, cwd=cwd, env=env, new_session=True)
+    process.stdout, process.stderr = FileIO(printed), FileIO(said)
+    return process
+
+
+def serve() -> int:
+    """Fork for each command; the exit status, in such a fork that of the command."""
+    # As the supervisor does, which has no use for OpenSSL.
+    sys.modules["ssl"] = None  # type: ignore[assignment]  # pyright: ignore
+    importlib.import_module("asyncio")
+    del sys.modules["ssl"]
+    import portweave
+
+    import_below(portweave.__path__, "portweave.")
+    gc.collect()
+    gc.freeze()
+    requests = socket.socket(fileno=os.dup(0))
+    selector = selectors.DefaultSelector()
+    selector.register(requests, selectors.EVENT_READ)
+    while True:
+        for key, _ in selector.select():
+            if key.data is not None:
+                selector.unregister(key.fd)
+                os.close(key.fd)
+                tell(*key.data)
+                continue
+            _, descriptors, _, _ = socket.recv_fds(requests, 1, 4)
+            if not descriptors:
+                return 0
+            connection, *streams = descriptors
+            talk = socket.socket(fileno=connection)
+            with talk.makefile() as reader:
+                asked = json.load(reader)
+            pid = os.fork()
+            if pid == 0:
+                selector.close()
+                requests.close()
+                talk.close()
+                return become(asked, streams)
+            for one in streams:
+                os.close(one)
+            talk.sendall(STATUS.pack(pid))
+            selector.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, talk))
+
+
+def tell(pid: int, talk: socket.socket) -> None:
+    """Tell of the end of a command."""
+    _, status = os.waitpid(pid, 0)
+    # It may have been given up.
+    with talk, contextlib.suppress(BrokenPipeError):
+        talk.sendall(STATUS.pack(os.waitstatus_to_exitcode(status)))
+
+
+def import_below(folders: Sequence[str], prefix: str) -> None:
+    """Import the modules of a package, and of those in it."""
+    for _, name, is_package in pkgutil.iter_modules(folders, prefix):
+        if name.removeprefix("portweave.") not in NOT_IMPORTED:
+            module = importlib.import_module(name)
+            if is_package:
+                import_below(module.__path__, f"{name}.")
+
+
+def become(asked: dict[str, Any], streams: Sequence[int]) -> int:
+    """Be the command that is asked for; its exit status."""
+    for number, one in enumerate(streams):
+        os.dup2(one, number)
+    os.closerange(len(streams), os.sysconf("SC_OPEN_MAX"))
+    # Those that are there take files of another kind to be behind them.
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        old = getattr(sys, name)
+        buffering = 1 if name == "stderr" else -1
+        new = open(  # noqa: SIM115 - for as long as the process lives
+            number, mode, buffering, old.encoding, old.errors, closefd=False
+        )
+        setattr(sys, name, new)
+        setattr(sys, f"__{name}__", new)
+    if asked["new_session"]:
+        os.setsid()
+    os.chdir(asked["cwd"])
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    time.tzset()
+    sys.argv[1:] = asked["words"]
+    from portweave.entry import main
+
+    return main()
+
+
+if __name__ == "__main__":
+    status = serve()
+    # The end of an interpreter would have all memory copied that it has in common with the others.
+    os._exit(status)

@@ -1,0 +1,37 @@
+"""Each verb with an interpreter of its own, which most tests do without."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portweave.commandline import VERBS
+from tests.stacks import IDLE, SERVE, write
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+    from tests.detachedstacks import Detached
+
+# Begun on a terminal, or in the background, by the tests of theirs.
+ELSEWHERE = {"ask", "attach", "hosts", "panel", "proxy", "top", "trust"}
+LINES = [
+    *("up -d", "ps", "wait", "show", "env", "port web", "url web", "open web", "logs"),
+    *("restart api", "stop api", "start api", "kill -s WINCH api", "scale api=2", "reload"),
+    *("exec web -- true", "run -- true", "why web", "ls", "routes", "alias other 5432"),
+    *("check", "graph", "schema", "export compose", "completion bash", "version", "lease"),
+    *("doctor", "down", "prune", "clean --yes"),
+]
+
+
+@pytest.mark.timeout(60)
+def test_each_verb_works_with_an_interpreter_of_its_own(
+    detached: "Detached", cli: "Cli", project: Path
+) -> None:
+    cli.may_fork = False
+    write(project, f"services: {{web: {{command: {SERVE}}}, api: {IDLE}}}")
+    for line in LINES:
+        done = detached(*line.split(), env={"BROWSER": "echo"})
+        assert "Traceback" not in done.stderr
+        assert done.stdout or done.stderr or line.endswith(" -- true"), line
+    assert "PW1001" in detached("events", status=1).stderr
+    assert {"events", *(line.split()[0] for line in LINES)} == VERBS.keys() - ELSEWHERE
