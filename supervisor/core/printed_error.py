@@ -219,7 +219,8 @@ def _is_noise(line: str) -> bool:
     return _NOISE.search(line) is not None
 
 
-_ANY_PLACE = re.compile(r"(?P<path>[\w./@+-]*\w\.[A-Za-z]\w{0,4}):(?P<line>\d+)\b")
+# It begins where a word does: in the middle of a long one nothing is to be tried.
+_ANY_PLACE = re.compile(r"(?<![\w./@+-])(?P<path>[\w./@+-]*\w\.[A-Za-z]\w{0,4}):(?P<line>\d+)\b")
 _CANNOT = re.compile(
     r"\b(?:can(?:no|')t|cannot|could ?n[o']t|unable to|address already in use|not found|not set"
     r"|refused|denied|is required|missing|invalid)\b",

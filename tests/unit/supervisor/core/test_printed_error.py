@@ -187,3 +187,10 @@ def test_what_programs_that_run_others_put_before_each_line_is_left_out(
         assert error is not None
         assert (error.message, error.place) == TOLD[name][:2]
         assert error.is_last
+
+
+def test_a_long_word_is_looked_through_at_once() -> None:
+    # Tried anew at each of its characters it takes a minute, and the supervisor waits.
+    error = find_error([f"{'a' * 60_000} Error: x"])
+    assert error is not None
+    assert error.place == ""
