@@ -221,7 +221,9 @@ _PATTERNS: tuple[tuple[str, str, str, bool], ...] = (
         "missing file",
         (
             r"No such file or directory: ('[^'\n]+')|ENOENT[^\n]*?('[^'\n]+')"
-            r"|([^\s:]+): No such file or directory|open (\S+): no such file or directory"
+            # From the beginning of a word alone: a long one takes its square otherwise.
+            r"|(?<![^\s:])([^\s:]+): No such file or directory"
+            r"|open (\S+): no such file or directory"
         ),
         "check the path, and the service's workingDir",
         False,

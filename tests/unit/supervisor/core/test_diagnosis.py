@@ -209,6 +209,11 @@ def test_syntax_of_bash_is_told_as_such(command: str, line: str, name: str) -> N
     assert "install" not in cause.hint
 
 
+def test_a_long_word_is_looked_through_at_once() -> None:
+    # Tried anew at each of its characters it takes minutes, and the supervisor waits.
+    assert diagnose(End(1, ("a" * 60_000,))).kind == "crash"
+
+
 def test_a_kill_that_is_not_ours_is_told_as_one() -> None:
     cause = diagnose(End(137, ("working",)))
     assert cause.kind == "killed"
