@@ -8,6 +8,7 @@ after another one a number and a start may be those of a stranger.
 
 import os
 
+from portweave.allocator.files import read_all
 from portweave.allocator.processes import read_bytes
 from portweave.supervisor.core.farewell import NOBODY, Ending
 from portweave.supervisor.tribe import Seen, look_at
@@ -150,8 +151,7 @@ def _open(path: str) -> int:
 def read_journal(path: str) -> Journal:
     """What a journal says; a torn last line is left out, and so is what is no line of one."""
     try:
-        with open(path, "rb") as file:
-            lines = file.read().split(b"\n")[:-1]
+        lines = read_all(path).split(b"\n")[:-1]
     except OSError:
         return Journal((), {})
     claims: dict[int, Claim] = {}

@@ -88,6 +88,10 @@ def test_what_is_damaged_is_left_out(path: str) -> None:
     assert [claim.pid for claim in found.claims] == [12]
 
 
-def test_there_may_be_none(path: str) -> None:
+@pytest.mark.parametrize("pipe", [False, True])
+def test_there_may_be_none(path: str, *, pipe: bool) -> None:
+    if pipe:
+        # Whoever opens one for reading waits for a writer.
+        os.mkfifo(path)
     found = read_journal(path)
     assert (list(found.claims), dict(found.endings)) == ([], {})
