@@ -22,7 +22,7 @@ import time
 from collections.abc import Mapping, Sequence
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 PORTWEAVE = [sys.executable, "-Im", "portweave"]
 STATUS = struct.Struct("i")
@@ -46,8 +46,8 @@ class Forked:
         self._connection = connection
         (self.pid,) = STATUS.unpack(connection.recv(STATUS.size))
         self.returncode: int | None = None
-        self.stdout: FileIO | None = None
-        self.stderr: FileIO | None = None
+        self.stdout: IO[bytes] | None = None
+        self.stderr: IO[bytes] | None = None
         self._lock = threading.Lock()
 
     def poll(self) -> int | None:
@@ -224,7 +224,7 @@ def start(
         streams = (null.fileno(), theirs_printed, theirs_said)
         words = argv[len(PORTWEAVE) :]
         process = FORKS.start(words, streams, cwd=cwd, env=env, new_session=True)
-    process.stdout, process.stderr = FileIO(printed), FileIO(said)
+    process.stdout, process.stderr = os.fdopen(printed, "rb"), os.fdopen(said, "rb")
     return process
 
 
@@ -256,6 +256,10 @@ def serve() -> int:
             talk = socket.socket(fileno=connection)
             with talk.makefile() as reader:
                 asked = json.load(reader)
+            if asked["words"][:1] == ["panel"]:
+                import portweave.panel
+
+                import_below(portweave.panel.__path__, "portweave.panel.")
             pid = os.fork()
             if pid == 0:
                 selector.close()

@@ -3,13 +3,14 @@
 import http.client
 import json
 import re
-import subprocess
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.conftest import Cli
+from tests.forks import start
 from tests.stacks import SERVE
 
 if TYPE_CHECKING:
@@ -42,25 +43,23 @@ class Panel:
         process: The command itself.
         port: On which it listens.
         token: What its page has for changes.
+        stderr: What it says from its start on.
         said: What it tells at its start beside its address.
     """
 
     def __init__(self, cli: Cli, cwd: Path, *args: str, **env: str) -> None:
-        self.process = subprocess.Popen(
-            [*cli.argv, "panel", *(args or ("--port", "0"))],
-            cwd=cwd,
-            env=cli.env(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        argv = [*cli.argv, "panel", *(args or ("--port", "0"))]
+        self.process = start(argv, cwd=cwd, env=cli.env(env))
+        assert self.process.stdout is not None
+        # It prints nothing.
+        self.process.stdout.close()
         assert self.process.stderr is not None
-        said = self.process.stderr.readline()
+        self.stderr = TextIOWrapper(self.process.stderr, "utf-8")
+        said = self.stderr.readline()
         found = re.fullmatch(r"\[portweave\] panel: http://127\.0\.0\.1:(\d+)/\n", said)
-        assert found, said + self.process.stderr.read()
+        assert found, said + self.stderr.read()
         self.said = ""
-        while (line := self.process.stderr.readline()) != "[portweave] press Ctrl-C to stop\n":
+        while (line := self.stderr.readline()) != "[portweave] press Ctrl-C to stop\n":
             assert line, self.said
             self.said += line
         self.port = int(found[1])
@@ -138,19 +137,17 @@ class Panel:
         """Have it end without another word."""
         self.process.kill()
         self.process.wait(PATIENCE_S)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+        self.stderr.close()
 
     def end(self) -> None:
         """Stop it, and see that it ends as it should; nothing where that was done."""
-        assert self.process.stderr is not None
-        if self.process.stderr.closed:
+        if self.stderr.closed:
             return
         if self.process.poll() is None:
             self.process.terminate()
         status = self.process.wait(PATIENCE_S)
-        said = self.process.stderr.read()
-        self.process.stderr.close()
+        said = self.stderr.read()
+        self.stderr.close()
         assert (status, said) == (0, ""), f"{status}: {said}"
 
 

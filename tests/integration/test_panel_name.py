@@ -132,8 +132,7 @@ def test_when_the_first_panel_ends_another_has_the_name(
         first.end()
     else:
         first.kill()
-    assert second.process.stderr is not None
-    assert second.process.stderr.readline() == f"[portweave] panel: http://{HOST}:{proxy_port}/\n"
+    assert second.stderr.readline() == f"[portweave] panel: http://{HOST}:{proxy_port}/\n"
     assert routes(cli, tmp_path) == [HOST]
     get = f"GET / HTTP/1.1\r\nHost: {HOST}:{proxy_port}"
     status, page = ask(proxy_port, get)
