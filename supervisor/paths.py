@@ -114,7 +114,13 @@ def readable(folder: str) -> str:
     Raises:
         StateUnwritableError: It cannot be read: nobody can tell whether something does.
     """
-    if os.path.lexists(folder) and not os.access(folder, os.R_OK | os.X_OK):
+    try:
+        os.lstat(folder)
+    except PermissionError as error:  # of a folder around it
+        raise StateUnwritableError(folder, os.strerror(EACCES), "read") from error
+    except OSError:
+        return folder
+    if not os.access(folder, os.R_OK | os.X_OK):
         raise StateUnwritableError(folder, os.strerror(EACCES), "read")
     return folder
 

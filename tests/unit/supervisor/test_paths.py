@@ -339,6 +339,14 @@ def test_nothing_is_said_of_stacks_that_cannot_be_seen(
         assert main(words) == 1
         assert "stacks: Permission denied (PW0305)" in capsys.readouterr().err
 
+    def lstat(path: str) -> object:
+        raise PermissionError(13, "Permission denied", path)
+
+    # As where the folder around it is of another user, after `sudo portweave up` say.
+    monkeypatch.setattr(os, "lstat", lstat)
+    with pytest.raises(StateUnwritableError):
+        readable(folder)
+
 
 def test_a_link_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "away").mkdir()
