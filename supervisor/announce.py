@@ -47,6 +47,9 @@ class Announcer:
         self._dropped: frozenset[str] = frozenset()
         self._wanted: dict[str, int] = {}
         self._news = asyncio.Event()
+        # The file of all routes as it was last, and whether another program has changed it since.
+        self._seen: tuple[int, int, int] | None = (0, 0, 0)
+        self._is_doubtful = False
         self._run: asyncio.Task[None] | None = None
 
     def take(self, fleet: Fleet) -> None:
@@ -63,6 +66,13 @@ class Announcer:
         if wanted != self._wanted:
             self._wanted = wanted
             self.settled = asyncio.Event()
+            self._news.set()
+
+    def look(self) -> None:
+        """See whether another program has changed the routes, which may have lost ours with it."""
+        found = _mark(f"{self.naming.folder}/routes.json")
+        if found != self._seen:
+            self._seen, self._is_doubtful = found, True
             self._news.set()
 
     def url(self, plan: InstancePlan) -> str | None:
@@ -83,7 +93,8 @@ class Announcer:
         registered: dict[str, int] = {}
         while True:
             self._news = asyncio.Event()
-            if self._wanted != registered:
+            is_doubtful, self._is_doubtful = self._is_doubtful, False
+            if self._wanted != registered or (is_doubtful and await self._is_any_lost()):
                 registered = self._wanted
                 await self._register(registered)
             if self._wanted == registered:
@@ -108,6 +119,13 @@ class Announcer:
         from portweave.supervisor.registering import is_any_free
 
         return await in_thread(partial(is_any_free, taken, self.naming))
+
+    async def _is_any_lost(self) -> bool:
+        if not self.announced.names:
+            return False
+        from portweave.supervisor.registering import is_any_lost
+
+        return await in_thread(partial(is_any_lost, self.announced.names, self.naming))
 
     async def close(self) -> None:
         """Take the names away."""
@@ -141,6 +159,15 @@ class Announcer:
             if text not in self._told:
                 self._told.add(text)
                 self._say(text)
+
+
+def _mark(path: str) -> tuple[int, int, int] | None:
+    """What tells one state of a file from another; None where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _hostnames(plan: InstancePlan) -> tuple[str, ...]:

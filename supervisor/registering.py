@@ -52,6 +52,12 @@ def is_any_free(taken: frozenset[str], naming: Naming) -> bool:
     return not taken <= {route.hostname for route in routes}
 
 
+def is_any_lost(names: frozenset[str], naming: Naming) -> bool:
+    """Whether one of our names has no route of ours any more; takes no lock."""
+    routes = RouteStore(naming.folder, private=True).load_routes()
+    return not names <= {route.hostname for route in routes if route.pid == naming.owner}
+
+
 def url_of(hostname: str, naming: Naming) -> str | None:
     """Where a name that is registered is reached now; None where no proxy runs."""
     proxy = find_proxy(RouteStore(naming.folder, private=True))

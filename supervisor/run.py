@@ -274,6 +274,8 @@ class Stack:
             await until_next(LOOK_PAUSE_S)
             self._restore_record()
             await self._restore_socket()
+            if self.announcer is not None:
+                self.announcer.look()
             if self._noted_strays is not None:
                 self._noted_strays.look()
 

@@ -1,25 +1,30 @@
 """A stack's names: registered with a proxy that ends when no stack is left."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from portweave.allocator.processes import started_at
 from portweave.routes import RouteMapping, RouteStore
+from portweave.supervisor.announce import Announcer
 from portweave.supervisor.paths import Hold, StackRecord
 from portweave.supervisor.proxy.start import stop
 from portweave.supervisor.registering import register
 from portweave.supervisor.starter import Starter
+from portweave.supervisor.tasks import Group
 from portweave.supervisor.work import Naming
 from portweave.webnames import wants_names
 
 if TYPE_CHECKING:
+    from portweave.supervisor.core.fleet import Fleet
     from tests.conftest import Cli
 
 ME = os.getpid()
@@ -55,6 +60,37 @@ def test_names_come_and_go(store: RouteStore) -> None:
     assert store.load_routes() == [alias, RouteMapping("api.shop.localhost", 4, ME)]
     assert register({}, naming, None).warnings == ()
     assert store.load_routes() == [alias]
+
+
+@pytest.mark.parametrize(
+    "left", [None, "[]", '[{"hostname": "other.localhost", "port": 7, "pid": 0}]']
+)
+def test_names_that_another_program_has_lost_come_back(store: RouteStore, left: str | None) -> None:
+    plan = SimpleNamespace(name="web", hostname="web.shop.localhost", port=3, wildcard=False)
+    fleet = cast("Fleet", SimpleNamespace(plans={"web": plan}, dropped=frozenset[str]()))
+    mine = RouteMapping("web.shop.localhost", 3, ME)
+
+    def lose() -> None:
+        file = Path(store.get_routes_path())
+        file.unlink()
+        if left is not None:
+            file.write_text(left)
+
+    async def scene() -> None:
+        announcer = Announcer(Naming(store.dir, ME, 1355), None, lambda _: None)
+        announcer.take(fleet)
+        async with Group() as tasks:
+            tasks.start(announcer.run)
+            await announcer.registered.wait()
+            lose()
+            assert mine not in store.load_routes()
+            announcer.look()
+            while mine not in store.load_routes():  # noqa: ASYNC110 (another thread writes it)
+                await asyncio.sleep(0.01)
+            await announcer.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 10))
+    assert len(store.load_routes()) == ("other" in (left or ""))
 
 
 def test_a_stack_goes_on_without_names(store: RouteStore) -> None:
