@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from portweave.supervisor.core.fitting import program_of
+from portweave.supervisor.core.scripts import SHELLS, text_of
 
 _OPERATORS = "();<>|&\n"
 # As their packages call them.
@@ -60,6 +61,8 @@ def _known(words: list[str]) -> str | None:
     name = words[0].rpartition("/")[2]
     if name in _CONTAINERS:
         return _image(words[1:])
+    if name in SHELLS and (text := text_of(words[1:])) is not None:
+        return known_server(text)
     return name if name in _PROGRAMS else None
 
 

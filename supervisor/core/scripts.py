@@ -16,7 +16,7 @@ MOST_BYTES = 256_000
 _DEEPEST = 5
 # What the name of a script of a package.json begins with.
 PACKAGE_SCRIPT = "package.json: "
-_SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
+SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
 # What `bun`, `deno` and `uv run` run without more.
 _SCRIPTS = (".js", ".ts", ".mjs", ".cjs", ".jsx", ".tsx", ".py")
 # Options of interpreters and watchers that take a value, which may be a file but is no script.
@@ -81,7 +81,7 @@ class _Search:
         for words, place in simple:
             program = program_of(words)
             name = posixpath.basename(program[0]) if program else ""
-            if name in _SHELLS and (text := _text_of(program[1:])) is not None:
+            if name in SHELLS and (text := text_of(program[1:])) is not None:
                 yield from self.texts(text, place, depth + 1)
             elif name in RUNNERS:
                 yield from self._behind_runner(name, program[1:], place, depth)
@@ -147,7 +147,7 @@ def _simple_commands(text: str, folder: str) -> list[tuple[list[str], str]]:
     return found
 
 
-def _text_of(words: list[str]) -> str | None:
+def text_of(words: list[str]) -> str | None:
     """The text that a shell is given by `-c`; None where it is given none."""
     for index, word in enumerate(words[:-1]):
         if word.startswith("-") and not word.startswith("--") and word.endswith("c"):

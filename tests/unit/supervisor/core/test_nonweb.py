@@ -21,6 +21,8 @@ from portweave.supervisor.core.nonweb import known_server
         ("docker run --rm -it -p $PORT:5432 -e A=b --name db postgres:16", "postgres"),
         ("docker run --init --publish=1:2 docker.io/valkey/valkey:8@sha256:1", "valkey"),
         ("podman container run redis", "redis"),
+        ("bash -lc 'cd x && redis-server --port $PORT'", "redis-server"),
+        ("sh -c 'node web.js'", None),
         ("redis-server & node web.js", None),
         ("node redis-server.js", None),
         ("docker run --name postgres web", None),
