@@ -18,6 +18,8 @@ STACK = Option(
     values="stacks",
     about="the stack of another worktree (see ls)",
 )
+# In a message; logs have all of it.
+_LONGEST_LINE = 500
 
 
 def names_of(args: Args, *, at_least_one: str = "") -> list[str]:
@@ -84,3 +86,9 @@ def say(text: str) -> None:
 def cells(values: "Sequence[object]") -> tuple[str, ...]:
     """Values as fields of a table; `-` for those that are not there."""
     return tuple("-" if value is None or value == "" else str(value) for value in values)
+
+
+def shown_line(line: object) -> str:
+    """A line that a service has printed, cut: that of a bundle has hundreds of kilobytes."""
+    text = str(line)
+    return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 1]}…"

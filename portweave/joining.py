@@ -6,7 +6,7 @@ import time
 
 from portweave import colours
 from portweave.allocator.jsontext import is_list, is_object
-from portweave.asking import instance_of, say
+from portweave.asking import instance_of, say, shown_line
 from portweave.claims import check_claims
 from portweave.client import PATIENCE_S, Client
 from portweave.errors import (
@@ -451,7 +451,9 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
     told = [row for row in missing if row in vain or row.get("crashes")] or missing
     for row in told:
         last = row.get("lastLines")
-        lines += [f"{instance_of(row)} | {line}" for line in (last if is_list(last) else [])]
+        lines += [
+            f"{instance_of(row)} | {shown_line(line)}" for line in (last if is_list(last) else [])
+        ]
     if vain:
         starting = [instance_of(row) for row in missing if row not in told]
         raise NotReadyError(states, lines, starting, hints=_hints(told))

@@ -5,7 +5,7 @@ import os
 from portweave.allocator.gitlook import GIT, look_environment
 from portweave.allocator.jsontext import is_list, is_object, pretty
 from portweave.args import Args, Operands
-from portweave.asking import STACK, instance_of, names_of, rows_of
+from portweave.asking import STACK, instance_of, names_of, rows_of, shown_line
 from portweave.client import ask
 from portweave.errors import NoStackError
 from portweave.verbs.ps import age
@@ -127,7 +127,7 @@ def _text(row: "Mapping[str, object]") -> str:
     last = row.get("lastLines")
     if is_list(last) and last:
         lines += ["", "last lines:"]
-        lines += [f"  {names[-1] if names else ''} | {line}" for line in last]
+        lines += [f"  {names[-1] if names else ''} | {shown_line(line)}" for line in last]
     lines += _since(row)
     return "\n".join(lines)
 

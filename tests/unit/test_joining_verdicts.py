@@ -29,6 +29,14 @@ def test_a_crash_loop_is_told_with_its_lines_and_no_advice_to_wait() -> None:
     assert caught.value.hints == ("set SECRET", "portweave why web says more")
 
 
+def test_a_long_line_is_cut() -> None:
+    long = {**LOOP, "lastLines": ["x" * 100_000]}
+    with pytest.raises(WaitTimeoutError) as caught:
+        check([long], "ready", 12.0)
+    assert len(caught.value.message) < 1000
+    assert caught.value.message.endswith("x…")
+
+
 def test_what_is_only_late_may_be_given_longer() -> None:
     with pytest.raises(WaitTimeoutError) as caught:
         check([row("web", "pending", "not ready")], "ready", 12.0)
