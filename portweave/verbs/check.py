@@ -36,12 +36,10 @@ def run(args: Args) -> int:
     if args.flag("json"):
         import json  # takes longer than to check a Procfile
 
+        all_apps = [(name, text, "\n".join(services)) for name, (text, *services) in several]
         told: list[dict[str, str | None]] = [
-            {"service": name, "message": what, "hint": edit} for name, what, edit in warnings
-        ]
-        told += [
-            {"service": name, "message": text, "hint": "\n".join(services)}
-            for name, (text, *services) in several
+            {"service": name, "message": what, "hint": edit}
+            for name, what, edit in (*warnings, *all_apps)
         ]
         told += [{"service": None, "message": line, "hint": None} for line in lines]
         found = {**_as_json(definitions), "warnings": told}
