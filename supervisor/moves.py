@@ -14,7 +14,7 @@ from portweave.supervisor.paths import StackRecord, is_held, live_stacks, read_r
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 def moved_here(
@@ -96,14 +96,16 @@ def is_gone(stack: StackRecord) -> bool:
     return not mark or bool(stack.place and stack.place != mark)
 
 
-def place_now(stack: StackRecord) -> str:
-    """Where the folder of a live stack lies; empty where it does not exist, or nothing tells."""
+def place_now(stack: StackRecord, supervisors: "Iterable[int]") -> str:
+    """Where the folder of a live stack lies; empty where it does not exist, or nothing tells.
+
+    Args:
+        stack: The stack.
+        supervisors: Pids that may be its supervisor's: the children of the process in the record.
+    """
     if not is_gone(stack):
         return stack.root
-    from portweave.supervisor.tribe import children_now
-
-    # The supervisor is a child of the process in the record.
-    for pid in children_now(stack.pid):
+    for pid in supervisors:
         folder = f"/proc/{pid}/fd"
         try:
             links = [f"{folder}/{name}" for name in os.listdir(folder)]

@@ -3,7 +3,6 @@
 The names of the original, `case sensitive routing`, stand for ours, `case_sensitive_routing`.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
@@ -124,7 +123,8 @@ def check_text(found: object, name: str, what: str) -> str:
     Raises:
         ConfigError: It is something else.
     """
-    text = os.fspath(cast("str", found)) if isinstance(found, (str, os.PathLike)) else None
+    as_path = getattr(type(found), "__fspath__", None)
+    text = as_path(found) if as_path else found
     if not isinstance(text, str) or "\0" in text:
         raise ConfigError(f"{name} is {what}, not {found!r}")
     return text

@@ -267,13 +267,14 @@ def _all_folders() -> "Iterator[Folder]":
     from portweave.allocator.worktree import own_namespace
     from portweave.supervisor.moves import place_now
     from portweave.supervisor.paths import live_stacks, stacks_dir
+    from portweave.supervisor.tribe import children_now
 
     seen: set[str] = set()
     for stack in live_stacks(stacks_dir(os.environ)):
         path = logs_dir(stack.root, stack.namespace)
         if path not in seen:
             seen.add(path)
-            if (now := place_now(stack)) not in ("", stack.root):
+            if (now := place_now(stack, children_now(stack.pid))) not in ("", stack.root):
                 chosen = logs_dir(now, stack.namespace)
                 path = chosen if os.path.isdir(chosen) else logs_dir(now, own_namespace(now))
             yield Folder(path, stack.project, stack.namespace)
