@@ -151,6 +151,7 @@ def test_so_does_the_next_command_when_both_are_killed(
     stack.process.kill()
     supervisor.kill()
     stack.process.wait()
+    supervisor.wait(10)
     assert "3 processes that it had left behind ended now" in cli("show", cwd=project).stderr
     told = (project / "ends").read_text().splitlines()
     # Nobody is left who could listen.

@@ -112,6 +112,7 @@ def test_ctrl_z_holds_what_portweave_says_on_another_output(
     eventually(lambda: "all ready in" in said.read_text())
     job.process.send_signal(signal.SIGTSTP)
     job.wait_until_stopped()
+    eventually(lambda: "fg comes back to them" in said.read_text())
     shown = said.read_text()
     assert cli("restart", "--wait", cwd=project).returncode == 0
     assert said.read_text() == shown
