@@ -2,9 +2,9 @@
 
 import os
 
-from portweave.allocator.files import read_all
 from portweave.allocator.naming import MAIN, is_own_namespace, slug, slug_of
 from portweave.errors import BrokenWorktreeError
+from portweave.system.files import read_all
 
 _LINK = "gitdir: "
 # A linked worktree's part of a repository, and a submodule's repository in there.

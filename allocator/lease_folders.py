@@ -9,10 +9,18 @@ whose it is has been removed in part, and is over.
 import os
 import time
 
-from portweave.allocator.files import make_folders, read_all, remove_all, write_new
-from portweave.allocator.jsontext import is_object, pretty
-from portweave.allocator.processes import started_at
-from portweave.fastjson import loads
+from portweave.encoding.json_read import loads
+from portweave.encoding.json_write import (
+    is_object,
+    pretty,
+)
+from portweave.system.files import (
+    make_folders,
+    read_all,
+    remove_all,
+    write_new,
+)
+from portweave.system.processes import started_at
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

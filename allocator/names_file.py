@@ -8,11 +8,23 @@ import fcntl
 import os
 import time
 
-from portweave.allocator.files import make_folders, read_all, replace
-from portweave.allocator.jsontext import is_list, is_object, pretty
-from portweave.allocator.routenames import Claims, LabelClaim, ProjectClaim
+from portweave.allocator.names.route_names import (
+    Claims,
+    LabelClaim,
+    ProjectClaim,
+)
+from portweave.encoding.json_read import loads
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+    pretty,
+)
 from portweave.errors import StateUnwritableError
-from portweave.fastjson import loads
+from portweave.system.files import (
+    make_folders,
+    read_all,
+    replace,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

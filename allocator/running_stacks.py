@@ -5,8 +5,8 @@ Most commands look here once, so this costs a read for each record, and imports 
 
 import os
 
-from portweave.allocator.files import read_all
 from portweave.allocator.naming import path_digest
+from portweave.system.files import read_all
 
 # How the key of a stack's files ends.
 KEY_DIGITS = 12

@@ -7,10 +7,18 @@ configuration, variables of git's) git is asked after all.
 
 import os
 
-from portweave.allocator.gitlinks import check_link, common_dir_of, link_target
-from portweave.allocator.gitlook import DROPPED_VARIABLES, GIT, look_environment
-from portweave.allocator.model import Key
+from portweave.allocator.git_links import (
+    check_link,
+    common_dir_of,
+    link_target,
+)
+from portweave.allocator.git_queries import (
+    DROPPED_VARIABLES,
+    GIT,
+    look_environment,
+)
 from portweave.allocator.naming import chosen_namespace, namespace_of
+from portweave.allocator.ports.model import Key
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

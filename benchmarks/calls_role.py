@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from portweave import cluster
-from portweave.supervisor.quickloop import QuickLoop
+from portweave.system.fast_loop import QuickLoop
 
 
 async def hub(path: str) -> None:
     """Pass on."""
-    from portweave.supervisor.calls import Hub
+    from portweave.supervisor.calls.hub import Hub
 
     async with Hub().listen(path):
         print("ready", flush=True)

@@ -17,8 +17,11 @@ from pathlib import Path
 
 from startup import environment
 
-from portweave.supervisor import logfile
-from portweave.supervisor.core.logindex import ERR, OUT
+from portweave.supervisor.logs import writer
+from portweave.supervisor.logs.index import (
+    ERR,
+    OUT,
+)
 
 BARE = "python -I -S -c pass"
 LINES = 640
@@ -49,8 +52,8 @@ def main() -> None:
 
 def write(path: Path, services: int, size_bytes: int) -> None:
     """Have services print so much in all."""
-    logfile.SEGMENT_BYTES = size_bytes // services // 4
-    logs = logfile.LogFolder(str(path), print)
+    writer.SEGMENT_BYTES = size_bytes // services // 4
+    logs = writer.LogFolder(str(path), print)
     each = [logs.log(f"s{n}") for n in range(services)]
     for log in each:
         log.begin()

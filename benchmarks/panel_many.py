@@ -25,7 +25,11 @@ from startup import environment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.browser import WATCH_STATE, Browser, Page
+from tests.support.browser import (
+    WATCH_STATE,
+    Browser,
+    Page,
+)
 
 SERVICES = """
 services:

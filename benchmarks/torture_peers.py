@@ -2,8 +2,8 @@
 
 `python benchmarks/torture_peers.py [--write docs/torture.md] [--peers FOLDER] [--only TOOL …]`
 
-Each case is one service of `tests/nasty.py`, started by each tool, which is then stopped as its
-manual says, or killed (SIGKILL). What is alive a few seconds later, and
+Each case is one service of `tests/support/misbehaving_services.py`, started by each tool, which is
+then stopped as its manual says, or killed (SIGKILL). What is alive a few seconds later, and
 whether the port is still held, makes the table. Each tool has the settings that its manual offers
 for ending whole groups or trees, and a grace of one second where that can be set. Tools that are
 missing are installed into a folder of their own, from PyPI and npm; what cannot be installed is
@@ -30,7 +30,7 @@ from pathlib import Path
 
 from startup import environment
 
-NASTY = Path(__file__).resolve().parents[1] / "tests" / "nasty.py"
+NASTY = Path(__file__).resolve().parents[1] / "tests" / "support" / "misbehaving_services.py"
 BEGIN, END = "<!-- begin: make torture-peers -->", "<!-- end -->"
 CASES = {
     "plain": "port",

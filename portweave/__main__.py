@@ -2,6 +2,6 @@
 
 import sys
 
-from portweave.entry import main
+from portweave.cli.entry import main
 
 sys.exit(main())

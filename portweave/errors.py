@@ -2,8 +2,8 @@
 
 The codes PW0101 to PW0802 that npm portweave has keep their meanings and texts; ours continue each
 family and add PW09 supervision, PW10 control socket, PW11 routes and proxy, PW12 calls, PW13
-export. A code is never used for two things. `portweave.cli` alone turns an error into text and an
-exit status.
+export. A code is never used for two things. `portweave.cli.main` alone turns an error into text and
+an exit status.
 
 This module is on the path of every command, so it imports nothing.
 """

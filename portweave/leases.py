@@ -15,15 +15,29 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from portweave.allocator import leases
-from portweave.allocator.blocks import give_back, take
-from portweave.allocator.files import remove_all
-from portweave.allocator.model import Key
-from portweave.allocator.plan import Request, chosen_pool
-from portweave.allocator.processes import command_of, executable_of, parent_of, started_at
-from portweave.allocator.registry import load, registry_path
+from portweave.allocator import lease_folders
+from portweave.allocator.ports.assign import (
+    Request,
+    chosen_pool,
+)
+from portweave.allocator.ports.blocks import (
+    give_back,
+    take,
+)
+from portweave.allocator.ports.model import Key
+from portweave.allocator.ports.registry import (
+    load,
+    registry_path,
+)
 from portweave.errors import LeaseUnknownError, StateUnwritableError, UsageError
 from portweave.procfiles.load import anonymous
+from portweave.system.files import remove_all
+from portweave.system.processes import (
+    command_of,
+    executable_of,
+    parent_of,
+    started_at,
+)
 
 TTL_S = 30 * 60.0
 _PREFIX = "lease-"
@@ -93,10 +107,10 @@ def take_lease(
         raise UsageError(f"there is no process {pid} that could own a lease")
     pool, _ = chosen_pool(environ.get("PORTWEAVE_POOL_RANGE", ""))
     lease_id = f"{_PREFIX}{os.urandom(4).hex()}"
-    terms = leases.Terms(lease_id, time.time() + ttl_s, pid, start)
-    folder = leases.leases_dir(environ)
+    terms = lease_folders.Terms(lease_id, time.time() + ttl_s, pid, start)
+    folder = lease_folders.leases_dir(environ)
     try:
-        root = leases.make(folder, terms)
+        root = lease_folders.make(folder, terms)
     except OSError as error:
         raise StateUnwritableError(folder, error.strerror or str(error)) from error
     try:
@@ -119,7 +133,7 @@ def release(lease_id: str, environ: Mapping[str, str] | None = None) -> None:
         StateUnwritableError: The lease's folder cannot be removed.
     """
     environ = os.environ if environ is None else environ
-    root = f"{leases.leases_dir(environ)}/{lease_id}"
+    root = f"{lease_folders.leases_dir(environ)}/{lease_id}"
     if not _is_id(lease_id) or not os.path.isdir(root):
         raise LeaseUnknownError(lease_id)
     try:
@@ -139,7 +153,7 @@ def holding(environ: Mapping[str, str] | None = None) -> list[Lease]:
         RegistryDamagedError: The registry cannot be read.
     """
     environ = os.environ if environ is None else environ
-    folder = leases.leases_dir(environ)
+    folder = lease_folders.leases_dir(environ)
     ports = {entry.key.worktree_root: entry.ports for entry in load(registry_path(environ))}
     found = [
         Lease(
@@ -148,7 +162,7 @@ def holding(environ: Mapping[str, str] | None = None) -> list[Lease]:
             terms.expires_s,
             terms.owner_pid,
         )
-        for terms in leases.look(folder, time.time())[0]
+        for terms in lease_folders.look(folder, time.time())[0]
         # One without a block is being taken, or given back, at this moment.
         if (root := f"{folder}/{terms.lease_id}") in ports
     ]

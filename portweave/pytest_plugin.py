@@ -83,7 +83,7 @@ def _portweave_block(
 
 
 def _take(config: pytest.Config) -> "tuple[Lease | None, dict[str, int], dict[str, str]]":
-    from portweave.allocator.model import Entry
+    from portweave.allocator.ports.model import Entry
     from portweave.leases import take_lease
     from portweave.runtime import find_services
 

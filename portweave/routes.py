@@ -6,15 +6,18 @@ is imported when it is asked for.
 
 import os
 
-from portweave.allocator.hostnames import parse_hostname
-from portweave.allocator.routes import (
+from portweave.allocator.names.hostnames import parse_hostname
+from portweave.allocator.names.route_file import (
+    RouteInfo,
+    RouteMapping,
+)
+from portweave.allocator.names.route_store import (
     DIR_MODE,
     FILE_MODE,
     SYSTEM_DIR_MODE,
     SYSTEM_FILE_MODE,
     RouteStore,
 )
-from portweave.allocator.routetext import RouteInfo, RouteMapping
 from portweave.errors import (
     AuthorityError,
     HostnameError,
@@ -27,8 +30,8 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from portweave.supervisor.proxy.secure import Identities
-    from portweave.supervisor.proxy.server import ProxyServer
+    from portweave.supervisor.proxy.http.proxy_server import ProxyServer
+    from portweave.supervisor.proxy.tls.contexts import Identities
 
 __all__ = [
     "DIR_MODE",
@@ -82,7 +85,7 @@ def create_proxy_server(
         AuthorityError: With `tls`: the CA cannot be used.
         TlsMissingError: With `tls`: the libraries for it are not installed.
     """
-    from portweave.supervisor.proxy.server import ProxyServer
+    from portweave.supervisor.proxy.http.proxy_server import ProxyServer
 
     return ProxyServer(
         get_routes,
@@ -98,11 +101,14 @@ def create_proxy_server(
 def _identities(tls: "bool | str | os.PathLike[str]") -> "Identities | None":
     if tls is False:
         return None
-    from portweave.supervisor.proxy.authority import check_libraries
+    from portweave.supervisor.proxy.tls.authority import check_libraries
 
     check_libraries()
-    from portweave.supervisor.proxy.secure import Identities
-    from portweave.supervisor.proxy.station import open_store, state_folder
+    from portweave.supervisor.proxy.process.proxy_files import (
+        open_store,
+        state_folder,
+    )
+    from portweave.supervisor.proxy.tls.contexts import Identities
 
     store = open_store(None if tls is True else os.fspath(tls), os.environ)
     try:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from typing import Generic, Literal, NoReturn, TypeAlias, TypeVar
 
     from portweave.errors import PortweaveError
-    from portweave.prepare import Prepared, Project
+    from portweave.planning.allocation import (
+        Prepared,
+        Project,
+    )
 
     T = TypeVar("T")
     T_co = TypeVar("T_co", covariant=True)
@@ -297,7 +300,7 @@ def _answer(work: "Callable[[], T]") -> "Result[T]":
 
 
 def _prepared(cwd: "Path | None", config_path: "Path | None", count: int | None) -> "Prepared":
-    from portweave.prepare import prepare
+    from portweave.planning.allocation import prepare
 
     prepared = prepare(find_services(_folder(cwd), config_path, count))
     if prepared.warnings:
@@ -321,7 +324,7 @@ def find_services(cwd: str, config_path: "Path | None", count: int | None) -> "P
         PortweaveError: As `find_project`; and where there is neither.
     """
     from portweave.errors import DefinitionsMissingError, NoServicesError
-    from portweave.prepare import find_project
+    from portweave.planning.allocation import find_project
 
     environ = dict(os.environ)
     config = None if config_path is None else os.fspath(config_path)
@@ -351,8 +354,8 @@ def _allocation(prepared: "Prepared") -> Allocation:
 
 
 def _namespace(cwd: "Path | None", config_path: "Path | None") -> str:
-    from portweave.movedfolders import as_running
-    from portweave.prepare import find_worktree
+    from portweave.planning.allocation import find_worktree
+    from portweave.planning.moved_stacks import as_running
 
     config = None if config_path is None else os.fspath(config_path)
     environ = dict(os.environ)
@@ -360,7 +363,7 @@ def _namespace(cwd: "Path | None", config_path: "Path | None") -> str:
 
 
 def _folder(cwd: "Path | None") -> str:
-    from portweave.prepare import working_dir
+    from portweave.planning.allocation import working_dir
 
     # Without the process's own folder, which may have gone, where it is not needed.
     path = "" if cwd is None else os.fspath(cwd)

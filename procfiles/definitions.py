@@ -2,8 +2,8 @@
 
 import posixpath
 
+from portweave.encoding.host_labels import instance_host
 from portweave.errors import DefinitionsInvalidError
-from portweave.labels import instance_host
 from portweave.procfiles.expand import FIELDS, placeholders, split
 from portweave.procfiles.issues import Issues, nearest
 from portweave.procfiles.model import Definitions, Dependency, EnvFile, Service

@@ -1,7 +1,7 @@
 """A definition file in JSON: text in, document out."""
 
+from portweave.encoding.json_read import loads
 from portweave.errors import DefinitionsInvalidError
-from portweave.fastjson import loads
 from portweave.procfiles.model import Origin
 from portweave.procfiles.tree import Document, Keys, Node, NodeValue, Number, Value
 

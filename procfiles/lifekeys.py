@@ -1,6 +1,6 @@
 """The keys that say how a service lives: when it is up, started again and stopped, how many."""
 
-from portweave.labels import is_hostname
+from portweave.encoding.host_labels import is_hostname
 from portweave.procfiles import keys as words
 from portweave.procfiles.fields import (
     Draft,
@@ -96,7 +96,7 @@ def _pattern(value: Value, keys: Keys, issues: Issues) -> str | None:
 
 
 def _duration(value: Value, keys: Keys, issues: Issues, *, may_be_zero: bool = False) -> float:
-    from portweave.procfiles import duration
+    from portweave.encoding import duration
 
     if isinstance(value, Number):
         seconds = value.real() if 0 <= value.real() <= duration.LONGEST_S else None

@@ -10,42 +10,81 @@ from _socket import socket as Socket  # noqa: N812
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
+from portweave.encoding.value import replace
 from portweave.errors import ProcessesLeftError, ServiceFailedError
-from portweave.faults import in_words
-from portweave.supervisor.announce import Announcer
-from portweave.supervisor.census import Census
-from portweave.supervisor.chronicle import Chronicle
-from portweave.supervisor.commands import Commands
-from portweave.supervisor.control import Listener
-from portweave.supervisor.core import fleet as fleets
-from portweave.supervisor.core.farewell import Ending
-from portweave.supervisor.core.fleet import Fleet
-from portweave.supervisor.core.lifecycle import Kill, Phase
-from portweave.supervisor.core.logindex import ERR, OUT
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.report import stopping
-from portweave.supervisor.core.secrets import hide
-from portweave.supervisor.core.status import Clock
-from portweave.supervisor.core.value import replace
-from portweave.supervisor.custody import HELD, hand_over, tell
-from portweave.supervisor.engine import Engine, changes
-from portweave.supervisor.exchange import Exchange
-from portweave.supervisor.journal import Journal, JournalWriter
-from portweave.supervisor.listened import Listened
-from portweave.supervisor.logfile import LogFolder
-from portweave.supervisor.logs import View, keep_blocks
-from portweave.supervisor.moves import Anchor
-from portweave.supervisor.neighbours import Neighbours
-from portweave.supervisor.observers import Observers
-from portweave.supervisor.paths import Hold, note_ports, place_of
-from portweave.supervisor.process import raise_descriptor_limit, wait_for_end_of
-from portweave.supervisor.remains import Ends, end_all, find_below
-from portweave.supervisor.service import Relay, Service, Take
-from portweave.supervisor.strays import Strays
-from portweave.supervisor.tasks import Group, forever, in_thread, until_next
-from portweave.supervisor.tribe import describe
-from portweave.supervisor.watch import Watcher
-from portweave.supervisor.work import Work
+from portweave.supervisor.control.call_gateway import Exchange
+from portweave.supervisor.control.commands import Commands
+from portweave.supervisor.control.server import Listener
+from portweave.supervisor.logs.index import (
+    ERR,
+    OUT,
+)
+from portweave.supervisor.logs.output_relay import (
+    View,
+    keep_blocks,
+)
+from portweave.supervisor.logs.writer import LogFolder
+from portweave.supervisor.processes.nested_stacks import Neighbours
+from portweave.supervisor.processes.orphans import Strays
+from portweave.supervisor.processes.process_tree import describe
+from portweave.supervisor.processes.shutdown_order import Ending
+from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.processes.spawn import (
+    raise_descriptor_limit,
+    wait_for_end_of,
+)
+from portweave.supervisor.processes.started_journal import (
+    Journal,
+    JournalWriter,
+)
+from portweave.supervisor.proxy.announce.announcer import Announcer
+from portweave.supervisor.registry.moved_folder import Anchor
+from portweave.supervisor.registry.stack_records import (
+    Hold,
+    note_ports,
+    place_of,
+)
+from portweave.supervisor.reporting.redact import hide
+from portweave.supervisor.reporting.reporter import Chronicle
+from portweave.supervisor.reporting.state_messages import stopping
+from portweave.supervisor.reporting.status_rows import Clock
+from portweave.supervisor.services import fleet as fleets
+from portweave.supervisor.services.engine import (
+    Engine,
+    changes,
+)
+from portweave.supervisor.services.file_watcher import Watcher
+from portweave.supervisor.services.fleet import Fleet
+from portweave.supervisor.services.lifecycle import (
+    Kill,
+    Phase,
+)
+from portweave.supervisor.services.listened_commands import Listened
+from portweave.supervisor.services.observers import Observers
+from portweave.supervisor.services.plan import InstancePlan
+from portweave.supervisor.services.service import (
+    Relay,
+    Service,
+    Take,
+)
+from portweave.supervisor.services.work_order import Work
+from portweave.supervisor.shutdown.held_streams import (
+    HELD,
+    hand_over,
+    tell,
+)
+from portweave.supervisor.shutdown.reap_stack import (
+    Ends,
+    end_all,
+    find_below,
+)
+from portweave.system.faults import in_words
+from portweave.system.tasks import (
+    Group,
+    forever,
+    in_thread,
+    until_next,
+)
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
@@ -324,7 +363,7 @@ class Stack:
         """See to it that a proxy which is killed comes back."""
         await announcer.registered.wait()
         # No start waits for it.
-        from portweave.supervisor.proxywatch import ProxyWatch
+        from portweave.supervisor.proxy.announce.watchdog import ProxyWatch
 
         await ProxyWatch(announcer, self.census.spare, self.chronicle.warn_of_names).run()
 
@@ -579,6 +618,6 @@ def _has_started(before: Fleet, after: Fleet) -> bool:
 
 def _prepare_diagnosis() -> None:
     """Import what recognises errors: dozens of patterns, which take a while to compile."""
-    from portweave.supervisor import end_cause
+    from portweave.supervisor.services import end_cause
 
     end_cause.prepare()

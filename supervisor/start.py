@@ -9,8 +9,13 @@ import _socket
 import os
 import sys
 
-from portweave.interrupts import drop_ends
-from portweave.supervisor.guardian import WATCHED, Supervisor, receive, send
+from portweave.supervisor.shutdown.guardian import (
+    WATCHED,
+    Supervisor,
+    receive,
+    send,
+)
+from portweave.system.interrupts import drop_ends
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import Mapping
 
-    from portweave.supervisor.paths import Hold
+    from portweave.supervisor.registry.stack_records import Hold
 else:
     # `signal` makes enumerations of what this has as numbers.
     signal = __import__("_signal")
@@ -39,9 +44,9 @@ def warm_up() -> None:
         sys.modules["ssl"] = None  # type: ignore[assignment]  # pyright: ignore
         import_module("asyncio")
         del sys.modules["ssl"]
-    for name in ("pickle", "portweave.supervisor.quickloop", "portweave.supervisor.run"):
+    for name in ("pickle", "portweave.system.fast_loop", "portweave.supervisor.stack"):
         import_module(name)
-    from portweave.supervisor.tribe import become_subreaper
+    from portweave.supervisor.processes.process_tree import become_subreaper
 
     # Before there is any service: whatever one leaves behind is handed to us from the beginning.
     become_subreaper()
@@ -52,8 +57,8 @@ def supervise(work: bytes, descriptors: list[int], guardian: _socket.socket) -> 
     import asyncio
     import pickle
 
-    from portweave.supervisor.quickloop import QuickLoop
-    from portweave.supervisor.run import run as run_stack
+    from portweave.supervisor.stack import run as run_stack
+    from portweave.system.fast_loop import QuickLoop
 
     lock, stdin, _, *wake = descriptors
     # From our own parent, by a socket that nobody else has.
@@ -129,7 +134,7 @@ class Detached:
 
 def guard() -> None:
     """Be a detached guardian: wait for a stack to run, and run it."""
-    from portweave.supervisor.paths import Hold
+    from portweave.supervisor.registry.stack_records import Hold
 
     # What else the caller had open, such as a lock or the pipe of a shell, is not ours to keep.
     os.closerange(_INBOX + 1, os.sysconf("SC_OPEN_MAX"))

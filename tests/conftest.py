@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.forks import FORKS, PORTWEAVE, may_fork
+from tests.support.forks import (
+    FORKS,
+    PORTWEAVE,
+    may_fork,
+)
 
 # Outside the ephemeral ports of Linux and macOS, and outside portweave's own pool.
 FIRST_PORT, LAST_PORT = 20000, 30000

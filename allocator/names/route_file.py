@@ -1,8 +1,15 @@
 """The file of routes as text: a JSON array, byte for byte as portless writes it."""
 
-from portweave.allocator.jsnumber import number_from, number_text
-from portweave.allocator.jsontext import is_list, is_object, quote
-from portweave.fastjson import loads
+from portweave.encoding.js_number import (
+    number_from,
+    number_text,
+)
+from portweave.encoding.json_read import loads
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+    quote,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

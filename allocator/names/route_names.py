@@ -5,7 +5,11 @@ until the registry has no entry of theirs. So nothing that comes later changes a
 """
 
 from portweave.allocator.naming import path_digest
-from portweave.labels import LONGEST, instance_host, label
+from portweave.encoding.host_labels import (
+    LONGEST,
+    instance_host,
+    label,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

@@ -2,14 +2,20 @@
 
 import os
 
-from portweave.allocator.files import read_all, write_new
-from portweave.allocator.processes import HAS_PROC, started_at
+from portweave.system.files import (
+    read_all,
+    write_new,
+)
+from portweave.system.processes import (
+    HAS_PROC,
+    started_at,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from portweave.allocator.routetext import RouteMapping
+    from portweave.allocator.names.route_file import RouteMapping
 
 _LARGEST_PID = 2**31 - 1
 

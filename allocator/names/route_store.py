@@ -12,7 +12,21 @@ others compare the routes byte for byte.
 import os
 import time
 
-from portweave.allocator.files import (
+from portweave.allocator.names.route_file import (
+    NotRoutesError,
+    RouteMapping,
+    routes_from,
+    salvage,
+    text_of,
+)
+from portweave.allocator.names.route_owners import (
+    Owners,
+    is_alive,
+    signed_proxy,
+)
+from portweave.allocator.ports.registry import sweep
+from portweave.errors import PortweaveError, RouteConflictError, RouteLockError
+from portweave.system.files import (
     make_folders,
     read_all,
     remove_all,
@@ -20,18 +34,8 @@ from portweave.allocator.files import (
     write_all,
     write_new,
 )
-from portweave.allocator.lock import FolderLock
-from portweave.allocator.owners import Owners, is_alive, signed_proxy
-from portweave.allocator.processes import started_at
-from portweave.allocator.registry import sweep
-from portweave.allocator.routetext import (
-    NotRoutesError,
-    RouteMapping,
-    routes_from,
-    salvage,
-    text_of,
-)
-from portweave.errors import PortweaveError, RouteConflictError, RouteLockError
+from portweave.system.processes import started_at
+from portweave.system.registry_lock import FolderLock
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

@@ -9,8 +9,12 @@ missing, a block with a listener stands still and is added to; one without moves
 place where all fit, as npm portweave moves it.
 """
 
-from portweave.allocator.model import Entry, Key, Pool
 from portweave.allocator.naming import BLANKS, instance_name, is_own_namespace
+from portweave.allocator.ports.model import (
+    Entry,
+    Key,
+    Pool,
+)
 from portweave.errors import PinTakenError, PoolExhaustedError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work

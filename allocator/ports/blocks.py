@@ -3,12 +3,31 @@
 import os
 import time
 
-from portweave.allocator.files import is_locked, make_folders, sync_folder
-from portweave.allocator.model import Entry, Key
 from portweave.allocator.naming import path_digest
-from portweave.allocator.plan import Keep, Request, adopted, covers, entry_of, settle
-from portweave.allocator.registry import load, load_again, store, sweep
+from portweave.allocator.ports.assign import (
+    Keep,
+    Request,
+    adopted,
+    covers,
+    entry_of,
+    settle,
+)
+from portweave.allocator.ports.model import (
+    Entry,
+    Key,
+)
+from portweave.allocator.ports.registry import (
+    load,
+    load_again,
+    store,
+    sweep,
+)
 from portweave.errors import PinTakenError, RegistryLockedError, RegistryUnwritableError
+from portweave.system.files import (
+    is_locked,
+    make_folders,
+    sync_folder,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -89,9 +108,12 @@ def take(
         _note_use(path, entry, environ)
         return Taken(entry, reused=True)
     # Leases and sockets are needed only where ports are given out.
-    from portweave.allocator.leases import reclaim
-    from portweave.allocator.listeners import listening
-    from portweave.allocator.probe import is_free, listener
+    from portweave.allocator.lease_folders import reclaim
+    from portweave.allocator.ports.port_check import (
+        is_free,
+        listener,
+    )
+    from portweave.system.listeners import listening
 
     reclaim(environ)
 
@@ -135,8 +157,8 @@ def foresee(
         PoolExhaustedError: There is no room for the block.
         RegistryDamagedError: The registry cannot be read.
     """
-    from portweave.allocator.listeners import listening
-    from portweave.allocator.probe import is_free
+    from portweave.allocator.ports.port_check import is_free
+    from portweave.system.listeners import listening
 
     entries = _adopted(_still_there(load(path), environ), request.key, environ)[0]
     in_use = _all if is_running() else listening
@@ -166,7 +188,7 @@ def has_moved(
         RegistryDamagedError: The registry cannot be read.
         RegistryLockedError: Somebody held it for too long.
     """
-    from portweave.allocator.lock import Lock
+    from portweave.system.registry_lock import Lock
 
     Lock(path, environ).await_others()
     now = entry_of(load(path), entry.key)
@@ -203,7 +225,7 @@ def _still_there(entries: list[Entry], environ: "Mapping[str, str]") -> list[Ent
 
 def _runs(root: str, environ: "Mapping[str, str]") -> bool:
     """Whether somebody runs a stack of a worktree, as the locks of stacks tell."""
-    from portweave.allocator.leases import state_dir
+    from portweave.allocator.lease_folders import state_dir
 
     folder = f"{state_dir(environ)}/stacks"
     ending = f"-{path_digest(root)[:12]}.lock"
@@ -285,7 +307,7 @@ def update(
         RegistryLockedError: Somebody else held it for too long.
         RegistryUnwritableError: It cannot be written.
     """
-    from portweave.allocator.lock import Lock
+    from portweave.system.registry_lock import Lock
 
     try:
         make_folders(os.path.dirname(path))

@@ -8,9 +8,14 @@ import errno
 import os
 from _socket import socket as Socket  # noqa: N812
 
-from portweave.allocator.listeners import LOOPBACK, answers, listening, sockets
-from portweave.allocator.model import Holder
-from portweave.allocator.processes import (
+from portweave.allocator.ports.model import Holder
+from portweave.system.listeners import (
+    LOOPBACK,
+    answers,
+    listening,
+    sockets,
+)
+from portweave.system.processes import (
     HAS_PROC,
     command_of,
     threads_of,

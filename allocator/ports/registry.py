@@ -6,11 +6,18 @@ Readers take no lock: the file is only ever replaced as a whole.
 import os
 import time
 
-from portweave.allocator.entries import entries_from, text_of
-from portweave.allocator.files import read_all, remove_all, write_new
-from portweave.allocator.model import Entry
+from portweave.allocator.ports.model import Entry
+from portweave.allocator.ports.registry_file import (
+    entries_from,
+    text_of,
+)
+from portweave.encoding.json_read import loads
 from portweave.errors import RegistryDamagedError, RegistryUnwritableError
-from portweave.fastjson import loads
+from portweave.system.files import (
+    read_all,
+    remove_all,
+    write_new,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

@@ -4,8 +4,16 @@ Times are ISO 8601 texts, and are compared as texts: all that either tool writes
 `2026-01-31T12:34:56.789Z`.
 """
 
-from portweave.allocator.jsontext import code_units, is_list, is_object, quote
-from portweave.allocator.model import Entry, Key
+from portweave.allocator.ports.model import (
+    Entry,
+    Key,
+)
+from portweave.encoding.json_write import (
+    code_units,
+    is_list,
+    is_object,
+    quote,
+)
 
 _TIME_SHAPE = "0000-00-00T00:00:00.000Z"
 _ZEROS = str.maketrans("123456789", "000000000")

@@ -1,11 +1,11 @@
 """What the command line is made of: the verbs, their groups, and the options of all of them.
 
-The options of a verb itself are in its module, `portweave.verbs.<verb>`.
+The options of a verb itself are in its module, `portweave.cli.verbs.<verb>`.
 """
 
-from portweave.args import Option
+from portweave.arguments.args import Option
 
-# Verb -> what it does, in the order of the help text. The module is portweave.verbs.<verb>.
+# Verb -> what it does, in the order of the help text. The module is portweave.cli.verbs.<verb>.
 VERBS = {
     "up": "start the stack, show its logs, stop it all on Ctrl-C",
     "down": "stop the stack, and see that nothing of it is left",

@@ -9,12 +9,12 @@ from contextvars import Context, copy_context
 from json import dumps
 from typing import Any
 
-from portweave import wire
 from portweave.calls.request import Reply, Request, as_failure
 from portweave.calls.router import Router
 from portweave.calls.session import Session
 from portweave.calls.trace import current
 from portweave.calls.walk import Direct
+from portweave.encoding import jsonrpc
 from portweave.errors import ClusterError, MessageTooLarge, NotSerializable, Overloaded
 
 log = logging.getLogger("portweave.calls")
@@ -54,7 +54,7 @@ class Answering(Router):
         self._handled: dict[int, Callable[[], object]] = {}
         self._cancelled: set[int] = set()
         self._busy = 0
-        self._queue: deque[tuple[int | None, wire.Message, str]] = deque()
+        self._queue: deque[tuple[int | None, jsonrpc.Message, str]] = deque()
         self._traced = log.isEnabledFor(logging.DEBUG)
         self._heard: dict[str, Callable[[list[Any]], None]] = {}
 
@@ -67,13 +67,13 @@ class Answering(Router):
         """Have a function take the values of the hub's own notifications of one name."""
         self._heard[method] = take
 
-    def _take_request(self, message: wire.Message, method: str) -> None:
+    def _take_request(self, message: jsonrpc.Message, method: str) -> None:
         number = message.id if isinstance(message.id, int) else None
         if method == "$/cancel":
-            for item in wire.values(message.params or wire.NOTHING):
+            for item in jsonrpc.values(message.params or jsonrpc.NOTHING):
                 self._cancel(item)
         elif take := self._heard.get(method) if number is None else None:
-            take(wire.values(message.params or wire.NOTHING))
+            take(jsonrpc.values(message.params or jsonrpc.NOTHING))
         elif self._busy < self.max_concurrency:
             self._start(number, message, method)
         # A handler that was cancelled counts until it has ended, which takes it a moment.
@@ -81,7 +81,7 @@ class Answering(Router):
             self._queue.append((number, message, method))
         elif number is not None:
             error = Overloaded(f"{self.name} has too much to do", connection=self.name)
-            self._session.link.write(wire.failure(b"%d" % number, error))
+            self._session.link.write(jsonrpc.failure(b"%d" % number, error))
 
     def _cancel(self, number: object) -> None:
         for entry in self._queue:
@@ -99,7 +99,7 @@ class Answering(Router):
             self._cancelled.add(number)
             cancel()
 
-    def _start(self, number: int | None, message: wire.Message, path: str) -> None:
+    def _start(self, number: int | None, message: jsonrpc.Message, path: str) -> None:
         if number is not None and self._session.link.in_task is not None:
             direct = self.direct(path)
             if direct is not None:
@@ -119,7 +119,7 @@ class Answering(Router):
             self._handled[number] = cancel
 
     def _serve_directly(
-        self, number: int, message: wire.Message, path: str, direct: Direct
+        self, number: int, message: jsonrpc.Message, path: str, direct: Direct
     ) -> None:
         """Have a plain function answer, here and now: what is made for a task costs more than it.
 
@@ -149,7 +149,7 @@ class Answering(Router):
         if self._traced:
             self._log_answer(req, began_s)
 
-    async def _serve(self, number: int | None, message: wire.Message, path: str) -> None:
+    async def _serve(self, number: int | None, message: jsonrpc.Message, path: str) -> None:
         began_s = self._session.link.time()
         try:
             req = self._request(number, message, path, began_s)
@@ -162,7 +162,7 @@ class Answering(Router):
         await self._finish(number, req, self.handle(req), began_s)
 
     def _request(
-        self, number: int | None, message: wire.Message, path: str, now_s: float
+        self, number: int | None, message: jsonrpc.Message, path: str, now_s: float
     ) -> Request:
         """What somebody asks, as its handlers see it.
 
@@ -174,7 +174,7 @@ class Answering(Router):
         left_s = timeout_ms / 1000 if isinstance(timeout_ms, (int, float)) else None
         req = Request(
             path,
-            wire.values(message.params or wire.NOTHING),
+            jsonrpc.values(message.params or jsonrpc.NOTHING),
             asker=meta.asker or None,
             traceparent=meta.traceparent or "",
             timeout_s=left_s,
@@ -253,16 +253,16 @@ class Answering(Router):
             return
         if reply.failure is not None:
             text = getattr(reply.failure, "traceback", "")
-            line = wire.failure(wire.key(number), _whole(reply.failure), text)
+            line = jsonrpc.failure(jsonrpc.key(number), _whole(reply.failure), text)
         else:
             try:
-                line = wire.int_answer(number, wire.array(reply.values))
+                line = jsonrpc.int_answer(number, jsonrpc.array(reply.values))
             except NotSerializable as error:
                 error.connection = self.name
-                line = wire.failure(wire.key(number), error)
+                line = jsonrpc.failure(jsonrpc.key(number), error)
         if len(line) > self._session.max_bytes:
             text = f"the answer has {len(line)} bytes, the hub takes {self._session.max_bytes}"
-            line = wire.failure(wire.key(number), MessageTooLarge(text, connection=self.name))
+            line = jsonrpc.failure(jsonrpc.key(number), MessageTooLarge(text, connection=self.name))
         self._session.link.write(line, now=self._busy <= 1)
 
 
@@ -275,7 +275,7 @@ def _too_early() -> None:
     """Cancel what runs at this very moment, without a task."""
 
 
-_NO_META = wire.Meta()
+_NO_META = jsonrpc.Meta()
 
 
 def _whole(failure: ClusterError) -> ClusterError:
@@ -283,7 +283,7 @@ def _whole(failure: ClusterError) -> ClusterError:
     kept: dict[str, object] = {}
     for name, item in failure.fields.items():
         try:
-            wire.array([item])
+            jsonrpc.array([item])
         except NotSerializable:
             continue
         kept[str(name)] = item

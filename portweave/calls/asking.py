@@ -7,11 +7,11 @@ from math import inf
 
 from msgspec import Struct
 
-from portweave import wire
 from portweave.calls.address import guarded
 from portweave.calls.link import Waiter
 from portweave.calls.session import Session, hub_gone
 from portweave.calls.trace import Spans, current, read
+from portweave.encoding import jsonrpc
 from portweave.errors import ClusterError, NotSerializable, RemoteError, RequestTimeout
 
 log = logging.getLogger("portweave.calls")
@@ -96,19 +96,19 @@ class Asking:
             log.debug("%s", dumps({**hop, "traceparent": trace}))
         self._numbers = number = self._numbers + 1
         if left_s is None:
-            line = wire.request(number, path, params, wire.meta_member(None, trace, more))
+            line = jsonrpc.request(number, path, params, jsonrpc.meta_member(None, trace, more))
         else:
             try:
                 left_ms = int(left_s * 1000.0)
             except (TypeError, ValueError, OverflowError) as error:
                 text = f"timeout is a number of seconds, or None for any time, not {left_s!r}"
                 raise type(error)(text) from None
-            line = wire.passed_on(number, wire.encode(path), params, left_ms, trace, more)
+            line = jsonrpc.passed_on(number, jsonrpc.encode(path), params, left_ms, trace, more)
         return number, line, path if to is None else to, left_s
 
     async def call(
         self, number: int, line: bytes, asked: str, left_s: float | None
-    ) -> "wire.Raw | bytes":
+    ) -> "jsonrpc.Raw | bytes":
         """Send what `prepare` has made, and wait for the values of its answer.
 
         Raises:
@@ -132,27 +132,27 @@ class Asking:
             answer = await waiter
         except BaseException:
             if self.open.pop(number, None) is not None and not session.lost:
-                link.write(wire.notification("$/cancel", b"[%d]" % number))
+                link.write(jsonrpc.notification("$/cancel", b"[%d]" % number))
             raise
         if isinstance(answer, ClusterError):
             raise answer
-        message: wire.Message = answer
-        if message.result is not wire.UNSET:
+        message: jsonrpc.Message = answer
+        if message.result is not jsonrpc.UNSET:
             return message.result
-        assert message.error is not wire.UNSET
-        error = wire.decode_error(message.error, asked.lstrip("/").partition("/")[0])
+        assert message.error is not jsonrpc.UNSET
+        error = jsonrpc.decode_error(message.error, asked.lstrip("/").partition("/")[0])
         if isinstance(error, RemoteError) and (make := self.mapped.get(error.type)):
             raise make(error) from error
         raise error
 
-    async def hello(self, wishes: dict[str, object]) -> "wire.Raw | bytes":
+    async def hello(self, wishes: dict[str, object]) -> "jsonrpc.Raw | bytes":
         """Say hello, and wait for the values of the hub's answer.
 
         Raises:
             ClusterError: The hub does not want us.
         """
         self._numbers += 1
-        line = wire.request(self._numbers, "$/hello", wire.array([wishes]), b"")
+        line = jsonrpc.request(self._numbers, "$/hello", jsonrpc.array([wishes]), b"")
         return await self.call(self._numbers, line, "hub", None)
 
     async def notify(
@@ -175,8 +175,8 @@ class Asking:
         scope = current.get()
         parent = "" if trace is None else read(trace)
         trace = self._spans.child_of(parent or (scope.traceparent if scope is not None else ""))
-        meta = wire.meta_member(None if left_s is None else left_s * 1000, trace, more)
-        await self._session.write(wire.notification(path, _params(load), meta))
+        meta = jsonrpc.meta_member(None if left_s is None else left_s * 1000, trace, more)
+        await self._session.write(jsonrpc.notification(path, _params(load), meta))
 
     def _set_alarm(self, due_s: float) -> None:
         """Look at what is open at `due_s`.
@@ -223,12 +223,12 @@ def _addressed(path: object, to: object) -> tuple[str, bytes]:
         return path, b""
     if not isinstance(to, str):
         raise TypeError(f"to is the name of a connection, not {to!r}")
-    return guarded(path), wire.to_member(to)
+    return guarded(path), jsonrpc.to_member(to)
 
 
 def _params(load: tuple[object, ...]) -> bytes:
     try:
-        return wire.array(load)
+        return jsonrpc.array(load)
     except NotSerializable:
         if not any(map(callable, load)):
             raise

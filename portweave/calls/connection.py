@@ -4,7 +4,6 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, cast
 
-from portweave import wire
 from portweave.calls.answering import Answering
 from portweave.calls.asking import Asking
 from portweave.calls.link import Link
@@ -18,6 +17,7 @@ from portweave.calls.options import (
 )
 from portweave.calls.router import Router
 from portweave.calls.session import Session
+from portweave.encoding import jsonrpc
 from portweave.errors import ConfigError, NotSerializable, RemoteError
 
 
@@ -74,7 +74,7 @@ class Connection(Answering):
         self.only_asks = False
         self.timeout_s = check_seconds(timeout_s, "timeout_s")
         self._asking = Asking(session)
-        self._reader = wire.LineReader(session.max_bytes + wire.SLACK_BYTES)
+        self._reader = jsonrpc.LineReader(session.max_bytes + jsonrpc.SLACK_BYTES)
 
     # What users call.
 
@@ -150,7 +150,7 @@ class Connection(Answering):
         """
         asking = self._asking
         left_s = self.timeout_s if timeout is UNSET else timeout
-        found = wire.values(await asking.call(*asking.prepare(path, load, to, left_s, trace)))
+        found = jsonrpc.values(await asking.call(*asking.prepare(path, load, to, left_s, trace)))
         if len(found) == 1:
             return found[0]
         return tuple(found) if found else None
@@ -166,7 +166,9 @@ class Connection(Answering):
         """Ask, and return all values of the answer, however many; else as `request`."""
         asking = self._asking
         left_s = self.timeout_s if timeout is UNSET else timeout
-        return tuple(wire.values(await asking.call(*asking.prepare(path, load, to, left_s, trace))))
+        return tuple(
+            jsonrpc.values(await asking.call(*asking.prepare(path, load, to, left_s, trace)))
+        )
 
     async def notify(
         self, path: str, *load: object, to: str | None = None, trace: str | None = None
@@ -193,7 +195,7 @@ class Connection(Answering):
                 hint="connect(name='…') takes a free name; portweave up gives a service its own",
             )
         if not self._session.lost:
-            self._session.link.write(wire.notification("$/ready", wire.NOTHING))
+            self._session.link.write(jsonrpc.notification("$/ready", jsonrpc.NOTHING))
 
     async def serve(self) -> None:
         """Be ready, and answer until the hub has gone; errors as of `ready`."""
@@ -223,10 +225,10 @@ class Connection(Answering):
         session.link = link
         hello: dict[str, object] = {"name": self.name, "token": token, "protocol": 1}
         hello |= {"max_concurrency": self.max_concurrency, "max_queue": self.max_queue}
-        found = wire.values(await self._asking.hello(hello))
+        found = jsonrpc.values(await self._asking.hello(hello))
         told = cast("dict[str, Any]", found[0])
         session.max_bytes = int(told["max_message"])
-        self._reader = wire.LineReader(session.max_bytes + wire.SLACK_BYTES)
+        self._reader = jsonrpc.LineReader(session.max_bytes + jsonrpc.SLACK_BYTES)
         self.options = {**told["options"], **self.options}
 
     async def close(self) -> None:
@@ -241,12 +243,12 @@ class Connection(Answering):
         """Take bytes of the hub's."""
         for line in self._reader.feed(data):
             try:
-                message = wire.decode(line)
-            except wire.BadLineError as error:
+                message = jsonrpc.decode(line)
+            except jsonrpc.BadLineError as error:
                 self._take_bad_line(line, str(error))
                 continue
             method = message.method
-            if method is wire.UNSET:
+            if method is jsonrpc.UNSET:
                 number = message.id
                 ours = self._asking.open.pop(number, None) if isinstance(number, int) else None
                 if ours is not None and not ours.waiter.done():
@@ -258,12 +260,12 @@ class Connection(Answering):
 
     def _take_bad_line(self, line: bytes, why: str) -> None:
         """A line that the hub could read and we cannot: it is nested deeper than our stack."""
-        if (found := wire.head(line)) is None:
+        if (found := jsonrpc.head(line)) is None:
             return
         number, is_request = found
         error = NotSerializable(f"{self.name or 'the asker'} cannot read the message: {why}")
         if is_request:
-            self._session.link.write(wire.failure(b"%d" % number, error))
+            self._session.link.write(jsonrpc.failure(b"%d" % number, error))
         elif (ours := self._asking.open.pop(number, None)) is not None and not ours.waiter.done():
             ours.waiter.set_result(error)
 

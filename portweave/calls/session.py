@@ -1,7 +1,7 @@
 """What a connection has of the hub, whoever asks or answers on it."""
 
-from portweave import wire
 from portweave.calls.link import Link
+from portweave.encoding import jsonrpc
 from portweave.errors import HubUnreachable, MessageTooLarge
 
 
@@ -18,7 +18,7 @@ class Session:
 
     def __init__(self) -> None:
         self.link: Link
-        self.max_bytes = wire.MAX_MESSAGE_BYTES
+        self.max_bytes = jsonrpc.MAX_MESSAGE_BYTES
         self.lost = False
 
     def check(self, line: bytes) -> None:

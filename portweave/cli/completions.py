@@ -7,8 +7,14 @@ says nothing but names, takes a second and a half at most, and starts, ends and 
 import os
 from importlib import import_module
 
-from portweave.args import Args, parse
-from portweave.commandline import GLOBAL_OPTIONS, VERBS
+from portweave.arguments.args import (
+    Args,
+    parse,
+)
+from portweave.arguments.global_options import (
+    GLOBAL_OPTIONS,
+    VERBS,
+)
 from portweave.errors import PortweaveError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -28,7 +34,8 @@ def answer(words: list[str]) -> int:
     """Print the names of a kind, a line each: the name, a tab, and what it is.
 
     Args:
-        words: The kind, one of `portweave.args.NAME_KINDS`, and the words of the command line
+        words: The kind, one of `portweave.arguments.args.NAME_KINDS`, and the words of the command
+        line
             before the one that is completed, without the program's. Whatever is wrong with them,
             no name is printed.
     """
@@ -75,7 +82,7 @@ class _Line:
             options = GLOBAL_OPTIONS
             # Few have one, and most of the time is what verbs import.
             if verb in VERBS and any(word.startswith("-") for word in rest):
-                options += import_module(f"portweave.verbs.{verb}").OPTIONS
+                options += import_module(f"portweave.cli.verbs.{verb}").OPTIONS
             parse(rest, options, args)
         except PortweaveError:
             # The last option still lacks its value, which may be what is asked for.
@@ -84,15 +91,18 @@ class _Line:
 
     def instances(self) -> list[str]:
         """The instances that the definition file speaks of."""
-        from portweave.chosen import project_here
+        from portweave.planning.selection import project_here
 
         return list(project_here(self.args).instances())
 
     def rows(self) -> list[tuple[str, str]]:
         """The instances of the live stack, each with its state; none where none runs."""
-        from portweave.allocator.jsontext import is_list, is_object
-        from portweave.asking import instance_of
-        from portweave.client import ask
+        from portweave.client.client import ask
+        from portweave.client.verb_queries import instance_of
+        from portweave.encoding.json_write import (
+            is_list,
+            is_object,
+        )
 
         try:
             found = ask(
@@ -130,7 +140,10 @@ def _idle(line: _Line) -> "Names":
 
 
 def _logged(line: _Line) -> "Iterator[tuple[str, str]]":
-    from portweave.prepare import find_worktree, logs_dir
+    from portweave.planning.allocation import (
+        find_worktree,
+        logs_dir,
+    )
 
     if line.args.flag("stack"):
         yield from line.rows()
@@ -166,7 +179,10 @@ def _addresses(line: _Line) -> "Names":
 
 
 def _stacks(line: _Line) -> "Names":
-    from portweave.supervisor.paths import live_stacks, stacks_dir
+    from portweave.supervisor.registry.stack_records import (
+        live_stacks,
+        stacks_dir,
+    )
 
     del line  # they are the machine's
     found = live_stacks(stacks_dir(os.environ))
@@ -174,7 +190,7 @@ def _stacks(line: _Line) -> "Names":
 
 
 def _profiles(line: _Line) -> "Names":
-    from portweave.prepare import find_project
+    from portweave.planning.allocation import find_project
 
     project = find_project(
         os.getcwd(), config=line.args.text("config"), count=None, environ=os.environ
@@ -189,8 +205,8 @@ def _profiles(line: _Line) -> "Names":
 
 
 def _aliases(line: _Line) -> "Names":
-    from portweave.allocator.routes import RouteStore
-    from portweave.supervisor.proxy.station import routes_dir
+    from portweave.allocator.names.route_store import RouteStore
+    from portweave.supervisor.proxy.process.proxy_files import routes_dir
 
     routes = RouteStore(line.args.text("state_dir") or routes_dir(os.environ)).load_routes()
     return [(route.hostname, f"port {route.port}") for route in routes if route.pid == 0]

@@ -2,7 +2,7 @@
 
 import sys
 
-from portweave.interrupts import Raised
+from portweave.system.interrupts import Raised
 
 
 def agrees() -> bool:

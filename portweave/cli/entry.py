@@ -4,10 +4,10 @@
 signal = __import__("_signal")
 signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 
-from portweave.interrupts import hold_back  # noqa: E402 - see above
+from portweave.system.interrupts import hold_back  # noqa: E402 - see above
 
 hold_back()
 
-from portweave.cli import main  # noqa: E402 - see above
+from portweave.cli.main import main  # noqa: E402 - see above
 
 __all__ = ["main"]

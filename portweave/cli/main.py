@@ -10,8 +10,18 @@ from errno import EIO, ENOSPC, EPIPE
 from importlib import import_module
 from io import TextIOWrapper
 
-from portweave.args import Args, Option, parse
-from portweave.commandline import GLOBAL_OPTIONS, GROUPS, PURE_VERBS, VERBS
+from portweave.arguments.args import (
+    Args,
+    Option,
+    parse,
+)
+from portweave.arguments.global_options import (
+    GLOBAL_OPTIONS,
+    GROUPS,
+    PURE_VERBS,
+    VERBS,
+)
+from portweave.encoding.terminal_escapes import EscapedStream
 from portweave.errors import (
     OutputError,
     PortweaveError,
@@ -19,9 +29,11 @@ from portweave.errors import (
     StackUnreachableError,
     UsageError,
 )
-from portweave.escapes import EscapedStream
-from portweave.interrupts import let_in
-from portweave.leftovers import finish_dead_stacks, finish_dying_stacks
+from portweave.maintenance.dead_stacks import (
+    finish_dead_stacks,
+    finish_dying_stacks,
+)
+from portweave.system.interrupts import let_in
 
 # What other programs of this kind call them.
 _ELSEWHERE = {"status": "ps", "list": "ls", "get": "url", "quit": "down", "connect": "attach"}
@@ -38,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     if words[:1] == ["__complete"]:
         let_in()
-        from portweave.completing import answer
+        from portweave.cli.completions import answer
 
         return answer(words[1:])
     for name in ("stdout", "stderr"):
@@ -90,7 +102,7 @@ def _tell(error: PortweaveError, words: list[str], args: Args) -> int:
     status = report(error, as_json=as_json and not error.always_text)
     # What `run` could not start it has said this of before.
     if args.flag("verbose") and not isinstance(error, SpawnError):
-        from portweave.whereabouts import lines_of
+        from portweave.cli.search_trace import lines_of
 
         for line in lines_of(args, os.environ):
             print(line, file=sys.stderr, flush=True)
@@ -100,7 +112,7 @@ def _tell(error: PortweaveError, words: list[str], args: Args) -> int:
 def _in_words(fault: Exception) -> PortweaveError:
     if isinstance(fault, FileNotFoundError) and not _has_folder():
         return UsageError("there is no working directory: it has been removed")
-    from portweave.faults import in_words
+    from portweave.system.faults import in_words
 
     return in_words(fault)
 
@@ -174,7 +186,7 @@ def _dispatch(words: list[str], args: Args) -> int:
         return 0 if asked else 1
     if verb not in VERBS:
         raise _unknown(verb)
-    module = import_module(f"portweave.verbs.{verb}")
+    module = import_module(f"portweave.cli.verbs.{verb}")
     # The words behind `run` and its options are the command's own; behind a `--` before it, all.
     if verb == "run" and is_literal:
         args.rest = words
@@ -228,7 +240,7 @@ def _help() -> str:
 
 
 def _verb_help(verb: str) -> str:
-    module = import_module(f"portweave.verbs.{verb}")
+    module = import_module(f"portweave.cli.verbs.{verb}")
     taken = {flag for option in module.OPTIONS for flag in option.flags}
     own = ["", "Options:", *_option_lines(module.OPTIONS)] if module.OPTIONS else []
     return "\n".join(

@@ -2,25 +2,36 @@
 
 import os
 
-from portweave.allocator.hostnames import parse_hostname
+from portweave.allocator.names.hostnames import parse_hostname
+from portweave.allocator.names.route_names import route_name
 from portweave.allocator.naming import project_name
-from portweave.allocator.routenames import route_name
 from portweave.allocator.worktree import locate
+from portweave.encoding.host_labels import is_hostname
 from portweave.errors import HostnameError
-from portweave.labels import is_hostname
 from portweave.leases import take_lease
-from portweave.packagescripts import PackageFiles
-from portweave.supervisor.core.fitting import Fitting, fit
-from portweave.supervisor.proxy.cafiles import without_overruling
-from portweave.supervisor.proxy.station import find_proxy, open_store, url_to_be
-from portweave.weblinks import why_no_link
-from portweave.webnames import hostname_of, settled_names, trust_variables
+from portweave.planning.package_scripts import PackageFiles
+from portweave.planning.port_arguments import (
+    Fitting,
+    fit,
+)
+from portweave.planning.url_names import (
+    hostname_of,
+    settled_names,
+    trust_variables,
+)
+from portweave.planning.web_services import why_no_link
+from portweave.supervisor.proxy.process.proxy_files import (
+    find_proxy,
+    open_store,
+    url_to_be,
+)
+from portweave.supervisor.proxy.tls.ca_files import without_overruling
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from portweave.prepare import Prepared
+    from portweave.planning.allocation import Prepared
 
 # A lease ends with its owner; this is for one that is not seen to end.
 _DAY_S = 24 * 3600.0

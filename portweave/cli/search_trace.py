@@ -2,18 +2,21 @@
 
 import os
 
-from portweave.allocator.registry import registry_path
+from portweave.allocator.ports.registry import registry_path
 from portweave.errors import PortweaveError
-from portweave.movedfolders import as_running
-from portweave.prepare import find_worktree, working_dir
+from portweave.planning.allocation import (
+    find_worktree,
+    working_dir,
+)
+from portweave.planning.allocation_text import whereabouts
+from portweave.planning.moved_stacks import as_running
 from portweave.procfiles.load import definition_file
-from portweave.show import whereabouts
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from portweave.args import Args
+    from portweave.arguments.args import Args
 
 
 def lines_of(args: "Args", environ: "Mapping[str, str]") -> list[str]:

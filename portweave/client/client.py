@@ -9,8 +9,13 @@ import os
 import time
 from errno import ECONNREFUSED, ECONNRESET, ENOENT
 
-from portweave.allocator.jsontext import compact, is_list, is_object
-from portweave.allocator.stackmarks import place_mark
+from portweave.allocator.running_stacks import place_mark
+from portweave.encoding.json_read import loads
+from portweave.encoding.json_write import (
+    compact,
+    is_list,
+    is_object,
+)
 from portweave.errors import (
     NoStackError,
     OtherProtocolError,
@@ -21,8 +26,8 @@ from portweave.errors import (
     SupervisorError,
     UsageError,
 )
-from portweave.fastjson import loads
-from portweave.supervisor.paths import (
+from portweave.supervisor.registry.socket_paths import listener_at
+from portweave.supervisor.registry.stack_records import (
     PROTOCOL,
     StackRecord,
     is_held,
@@ -34,14 +39,13 @@ from portweave.supervisor.paths import (
     stack_key,
     stacks_dir,
 )
-from portweave.supervisor.sockets import listener_at
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Protocol, TypeVar
 
-    from portweave.args import Args
+    from portweave.arguments.args import Args
 
     class Named(Protocol):
         """What has a project and a namespace."""
@@ -261,7 +265,7 @@ class Client:
         return message if is_object(message) else {}
 
     def _silent(self, why: str) -> PortweaveError:
-        from portweave.supervisor.ending import stopped_among
+        from portweave.supervisor.shutdown.stop_stack import stopped_among
 
         if asleep := stopped_among(self.record.pid):
             return StackStandsStillError(self.record.namespace, asleep)
@@ -317,8 +321,8 @@ def stack_at(named: str | None, start: str, environ: "Mapping[str, str]") -> Sta
     record = settled(folder, stack_around(folder, start, environ))
     if record is None:
         # Only where somebody would be told that there is none.
-        from portweave.supervisor.knocking import restored_around
-        from portweave.supervisor.moves import moved_here
+        from portweave.supervisor.registry.moved_folder import moved_here
+        from portweave.supervisor.registry.record_recovery import restored_around
 
         moved = moved_here(folder, start, environ)
         record = moved[0] if moved else restored_around(folder, start, environ)
@@ -377,7 +381,7 @@ def all_stacks(environ: "Mapping[str, str]") -> list[StackRecord]:
     folder = readable(stacks_dir(environ))
     found = live_stacks(folder)
     if not found:
-        from portweave.supervisor.knocking import all_restored
+        from portweave.supervisor.registry.record_recovery import all_restored
 
         found = all_restored(folder, environ)
     return found

@@ -4,11 +4,21 @@ import os
 import sys
 import time
 
-from portweave import colours
-from portweave.allocator.jsontext import is_list, is_object
-from portweave.asking import instance_of, say, shown_line
-from portweave.claims import check_claims
-from portweave.client import PATIENCE_S, Client
+from portweave.client.client import (
+    PATIENCE_S,
+    Client,
+)
+from portweave.client.verb_queries import (
+    instance_of,
+    say,
+    shown_line,
+)
+from portweave.encoding import colours
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+)
+from portweave.encoding.timestamps import parse
 from portweave.errors import (
     NotReadyError,
     PortweaveError,
@@ -18,9 +28,7 @@ from portweave.errors import (
     SupervisorError,
     WaitTimeoutError,
 )
-from portweave.launch import EndedError, as_json, environ_of, plan_of, proxy_port, wishes_of
-from portweave.moment import parse
-from portweave.parts import (
+from portweave.planning.definition_set import (
     files_of,
     is_stale,
     part_like,
@@ -31,15 +39,30 @@ from portweave.parts import (
     whole_of,
     without,
 )
-from portweave.supervisor.paths import StackRecord, is_held, is_same, read_record, stacks_dir
-from portweave.webnames import ensure_proxy
+from portweave.planning.port_conflicts import check_claims
+from portweave.planning.stack_request import (
+    EndedError,
+    as_json,
+    environ_of,
+    plan_of,
+    proxy_port,
+    wishes_of,
+)
+from portweave.planning.url_names import ensure_proxy
+from portweave.supervisor.registry.stack_records import (
+    StackRecord,
+    is_held,
+    is_same,
+    read_record,
+    stacks_dir,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from portweave.prepare import Prepared
-    from portweave.supervisor.core.plan import StackPlan
+    from portweave.planning.allocation import Prepared
+    from portweave.supervisor.services.plan import StackPlan
 
 # The supervisor gives a proxy that starts no longer than this.
 _NAMES_S = 10.0
@@ -330,9 +353,15 @@ def _follow(
     client: Client, names: "Sequence[str]", plan: "StackPlan", began_ns: int, *, plain: bool
 ) -> None:
     """Show what the instances print, and what happens to them, until the stack has ended."""
-    from portweave.logquery import Folder, Query
-    from portweave.logview import Follower, Printer
-    from portweave.prepare import logs_dir
+    from portweave.logreading.query import (
+        Folder,
+        Query,
+    )
+    from portweave.logreading.view import (
+        Follower,
+        Printer,
+    )
+    from portweave.planning.allocation import logs_dir
 
     progress = Progress()
     client.send("/supervisor/events")

@@ -2,26 +2,46 @@
 
 import os
 
-from portweave.allocator.jsontext import is_list, is_object
-from portweave.asking import say
-from portweave.claims import check_claims
-from portweave.client import Client, find_stack
+from portweave.client.client import (
+    Client,
+    find_stack,
+)
+from portweave.client.join_stack import await_names
+from portweave.client.verb_queries import say
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+)
 from portweave.errors import OtherProtocolError, UsageError
-from portweave.joining import await_names
-from portweave.launch import as_json, environ_of, proxy_port
-from portweave.parts import is_stale, part_at, parts_of, plan_parts, set_scale, whole_of
-from portweave.supervisor.moves import check_place
-from portweave.supervisor.paths import PROTOCOL, stacks_dir
-from portweave.webnames import ensure_proxy
+from portweave.planning.definition_set import (
+    is_stale,
+    part_at,
+    parts_of,
+    plan_parts,
+    set_scale,
+    whole_of,
+)
+from portweave.planning.port_conflicts import check_claims
+from portweave.planning.stack_request import (
+    as_json,
+    environ_of,
+    proxy_port,
+)
+from portweave.planning.url_names import ensure_proxy
+from portweave.supervisor.registry.moved_folder import check_place
+from portweave.supervisor.registry.stack_records import (
+    PROTOCOL,
+    stacks_dir,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from portweave.args import Args
-    from portweave.prepare import Prepared
-    from portweave.supervisor.core.plan import StackPlan
-    from portweave.supervisor.paths import StackRecord
+    from portweave.arguments.args import Args
+    from portweave.planning.allocation import Prepared
+    from portweave.supervisor.registry.stack_records import StackRecord
+    from portweave.supervisor.services.plan import StackPlan
 
 # What of an origin is not of one part of it.
 _OF_THE_STACK = frozenset({"names", "noProxy", "changes"})

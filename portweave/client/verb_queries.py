@@ -3,9 +3,16 @@
 import os
 import sys
 
-from portweave.allocator.jsontext import is_list, is_object, pretty
-from portweave.args import Args, Option
-from portweave.client import ask
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
+from portweave.client.client import ask
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+    pretty,
+)
 from portweave.errors import UsageError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work

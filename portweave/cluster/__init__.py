@@ -13,7 +13,7 @@ from portweave.calls.options import Options
 from portweave.calls.request import Reply, Request
 from portweave.calls.router import Router
 from portweave.calls.walk import Next
-from portweave.clusterjoin import connect
+from portweave.cluster.join import connect
 from portweave.errors import (
     BadPath,
     Cancelled,
@@ -155,7 +155,7 @@ class Cluster:
         """A path relative to the module root, made absolute."""
         from os.path import join, normpath
 
-        from portweave.clusteroptions import module_root
+        from portweave.cluster.option_checks import module_root
 
         return normpath(join(module_root(self._options), *parts))
 
@@ -169,7 +169,7 @@ class Cluster:
         if self._started:
             return
         self._started = True
-        from portweave.clusterstart import start
+        from portweave.cluster.start import start
 
         status = start(self._options)
         if status:
@@ -186,7 +186,7 @@ class Cluster:
         if self._started:
             return 0
         self._started = True
-        from portweave.clusterstart import serve
+        from portweave.cluster.start import serve
 
         return await serve(self._options)
 

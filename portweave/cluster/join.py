@@ -104,7 +104,10 @@ def _whereabouts(
 
 
 def _socket_of(stack: str | None, environ: "Mapping[str, str]") -> str:
-    from portweave.client import Client, stack_at
+    from portweave.client.client import (
+        Client,
+        stack_at,
+    )
 
     try:
         record = stack_at(stack, os.path.realpath("."), environ)

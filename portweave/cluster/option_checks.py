@@ -19,9 +19,12 @@ from portweave.calls.options import (
     check_text,
     is_seconds,
 )
+from portweave.encoding.value import value
 from portweave.errors import ConfigError
-from portweave.supervisor.core.plan import RestartPolicy, When
-from portweave.supervisor.core.value import value
+from portweave.supervisor.services.plan import (
+    RestartPolicy,
+    When,
+)
 
 _RESTARTS = 10
 _POLICY = ("limit", "pauses", "never")

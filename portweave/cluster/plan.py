@@ -12,18 +12,24 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, cast
 
-from portweave.allocator.stackmarks import CLUSTER
+from portweave.allocator.running_stacks import CLUSTER
 from portweave.calls.options import Options, check_name, check_number, check_text, check_words
-from portweave.clusteroptions import env_of, module_root, own_of, restart_of, settings_of
-from portweave.environment import inherited_environment
+from portweave.cluster.option_checks import (
+    env_of,
+    module_root,
+    own_of,
+    restart_of,
+    settings_of,
+)
+from portweave.encoding.value import value
 from portweave.errors import ConfigError
-from portweave.supervisor.core.plan import (
+from portweave.supervisor.services.plan import (
     CallsPlan,
     InstancePlan,
     ReadyPlan,
     StackPlan,
 )
-from portweave.supervisor.core.value import value
+from portweave.system.clean_environment import inherited_environment
 
 DEFAULT, WORKER = "route", "worker"
 # The address of the supervisor; and what the original takes for a folder's own script.
@@ -275,7 +281,7 @@ def _instance(
         "main": _main_script(),
     }
     is_python = one.kind != "command"
-    argv = (sys.executable, "-m", "portweave.clusterchild") if is_python else tuple(one.target)
+    argv = (sys.executable, "-m", "portweave.cluster.child") if is_python else tuple(one.target)
     environment = {
         **inherited_environment(environ),
         "PYTHONUNBUFFERED": "1",

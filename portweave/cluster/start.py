@@ -7,18 +7,30 @@ import time
 from collections.abc import Mapping
 from types import TracebackType
 
-from portweave import __version__, colours
-from portweave.allocator.processes import clear_variables, started_at
+from portweave import __version__
 from portweave.calls.options import Options
-from portweave.clusterplan import BEGINNING, make_plan
-from portweave.environment import MARKS
+from portweave.cluster.plan import (
+    BEGINNING,
+    make_plan,
+)
+from portweave.encoding import colours
 from portweave.errors import ConfigError
-from portweave.supervisor.guardian import Supervisor
-from portweave.supervisor.paths import Hold, StackRecord, stack_key, stacks_dir
-from portweave.supervisor.sockets import socket_path
+from portweave.supervisor.registry.socket_paths import socket_path
+from portweave.supervisor.registry.stack_records import (
+    Hold,
+    StackRecord,
+    stack_key,
+    stacks_dir,
+)
+from portweave.supervisor.services.work_order import Options as RunOptions
+from portweave.supervisor.services.work_order import Work
+from portweave.supervisor.shutdown.guardian import Supervisor
 from portweave.supervisor.start import supervise, warm_up
-from portweave.supervisor.work import Options as RunOptions
-from portweave.supervisor.work import Work
+from portweave.system.clean_environment import MARKS
+from portweave.system.processes import (
+    clear_variables,
+    started_at,
+)
 
 
 def start(options: Options) -> int:
@@ -44,7 +56,7 @@ async def serve(options: Options) -> int:
     Raises:
         ConfigError: The options cannot be used.
     """
-    from portweave.supervisor.run import run
+    from portweave.supervisor.stack import run
 
     work, hold, _ = _prepared(options, guarded=False)
     with hold:

@@ -2,7 +2,7 @@
 
 import time
 
-from portweave.procfiles.duration import parse as parse_duration
+from portweave.encoding.duration import parse as parse_duration
 
 _DAY_S = 24 * 3600.0
 _LATEST_S = 253_402_300_800.0  # the year 10000

@@ -15,8 +15,11 @@ from portweave.exports.model import (
     label_of,
     labels_of,
 )
-from portweave.layers import compose_name
-from portweave.supervisor.core.plan import Condition, When
+from portweave.planning.environment_layers import compose_name
+from portweave.supervisor.services.plan import (
+    Condition,
+    When,
+)
 
 FORM = "compose"
 FILE = "compose.yaml"

@@ -23,8 +23,11 @@ from portweave.exports.model import (
     unread,
     whole_seconds,
 )
-from portweave.layers import compose_name
-from portweave.supervisor.core.plan import Condition, When
+from portweave.planning.environment_layers import compose_name
+from portweave.supervisor.services.plan import (
+    Condition,
+    When,
+)
 
 FORM = "kubernetes"
 # RFC 1035, section 2.3.4; and what has the name of a Service in a variable's.

@@ -8,9 +8,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
+from portweave.encoding.value import value
 from portweave.errors import ExportNameError
-from portweave.supervisor.core.plan import Need, ReadyPlan, RestartPolicy
-from portweave.supervisor.core.value import value
+from portweave.supervisor.services.plan import (
+    Need,
+    ReadyPlan,
+    RestartPolicy,
+)
 
 # No line is broken: commands are to be read, and copied.
 _UNFOLDED = 1_000_000

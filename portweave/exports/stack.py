@@ -7,14 +7,17 @@ from collections.abc import Callable, Mapping
 
 from portweave.allocator.naming import full_name
 from portweave.exports.model import Stack, Unit, VariableFile, label_of
-from portweave.layers import HOST
-from portweave.prepare import Prepared
+from portweave.planning.allocation import Prepared
+from portweave.planning.environment_layers import HOST
+from portweave.planning.stack_plan import (
+    Wishes,
+    make_plan,
+)
 from portweave.procfiles.expand import Values, expand
 from portweave.procfiles.load import read_env_file
 from portweave.procfiles.model import Service
-from portweave.stackplan import Wishes, make_plan
-from portweave.supervisor.core.command import shell_argv
-from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.services.plan import InstancePlan
+from portweave.supervisor.services.shell_command import shell_argv
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a container, which only publishes on loopback
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost)(:\$\{([^}]+)\})")

@@ -9,7 +9,10 @@ from collections.abc import Iterator, Mapping
 from shlex import join, quote
 
 from portweave.exports.model import Exported, Stack, Unit, gather, header, labels_of, unread
-from portweave.supervisor.core.plan import Condition, When
+from portweave.supervisor.services.plan import (
+    Condition,
+    When,
+)
 
 FORM = "systemd"
 _PAUSE_S = 0.2

@@ -1,15 +1,27 @@
 """Lines of the logs of several instances, in order of time."""
 
-from portweave.supervisor.core.logindex import ERR, NOTE, OUT
-from portweave.supervisor.core.logjoin import Block
-from portweave.supervisor.logreader import Log, Place, Reading, instances
+from portweave.supervisor.logs.index import (
+    ERR,
+    NOTE,
+    OUT,
+)
+from portweave.supervisor.logs.line_joiner import Block
+from portweave.supervisor.logs.reader import (
+    Log,
+    Place,
+    Reading,
+    instances,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from portweave.supervisor.core.logfilter import Around, Grep
+    from portweave.supervisor.logs.filters import (
+        Around,
+        Grep,
+    )
 else:
     # The package around it costs twenty times as much.
     from _collections import deque
@@ -197,8 +209,11 @@ def select_last(folder: Folder) -> None:
 
     Nothing is selected where it is not known when that was.
     """
-    from portweave.allocator.jsontext import is_list, is_object
-    from portweave.fastjson import loads
+    from portweave.encoding.json_read import loads
+    from portweave.encoding.json_write import (
+        is_list,
+        is_object,
+    )
 
     path = f"{folder.path.removesuffix('/logs')}/runs/.started.json"
     try:

@@ -1,9 +1,13 @@
 """Logs for readers in a hurry: what matters in them, in few words."""
 
-from portweave.logquery import Query, Source, merged
-from portweave.supervisor.core.brief import Briefer
-from portweave.supervisor.core.lines import plain_text
-from portweave.supervisor.core.logcursor import pack
+from portweave.logreading.query import (
+    Query,
+    Source,
+    merged,
+)
+from portweave.supervisor.logs.cursor import pack
+from portweave.supervisor.logs.line_splitter import plain_text
+from portweave.supervisor.logs.summary import Briefer
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

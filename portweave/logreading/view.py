@@ -3,10 +3,24 @@
 import os
 import time
 
-from portweave.allocator.files import write_all
-from portweave.logquery import Folder, Query, Source, find_sources, merged
-from portweave.moment import local, rfc3339
-from portweave.supervisor.core.lines import (
+from portweave.encoding.timestamps import (
+    local,
+    rfc3339,
+)
+from portweave.logreading.query import (
+    Folder,
+    Query,
+    Source,
+    find_sources,
+    merged,
+)
+from portweave.supervisor.logs.index import (
+    ERR,
+    NOTE,
+    OUT,
+)
+from portweave.supervisor.logs.line_joiner import Block
+from portweave.supervisor.logs.line_splitter import (
     NAME_COLOURS,
     for_pipe,
     for_terminal,
@@ -15,8 +29,7 @@ from portweave.supervisor.core.lines import (
     with_prefix,
     without_colour,
 )
-from portweave.supervisor.core.logindex import ERR, NOTE, OUT
-from portweave.supervisor.core.logjoin import Block
+from portweave.system.files import write_all
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -131,7 +144,7 @@ class Printer:
 
 
 def _objects(source: Source, block: Block) -> "Iterator[str]":
-    from portweave.allocator.jsontext import quote
+    from portweave.encoding.json_write import quote
 
     folder = source.folder
     where = ""

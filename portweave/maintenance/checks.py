@@ -6,17 +6,20 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from portweave.allocator import leases
-from portweave.allocator.gitlinks import check_link
-from portweave.allocator.gitlook import GIT, look_environment
-from portweave.allocator.hostsfile import unresolved
-from portweave.allocator.listeners import listening
-from portweave.allocator.lock import holder_of
-from portweave.allocator.model import Entry
-from portweave.allocator.probe import listeners
-from portweave.allocator.processes import command_of, read_bytes
-from portweave.allocator.registry import load, registry_path
-from portweave.allocator.routes import RouteStore
+from portweave.allocator import lease_folders
+from portweave.allocator.git_links import check_link
+from portweave.allocator.git_queries import (
+    GIT,
+    look_environment,
+)
+from portweave.allocator.names.hosts_file import unresolved
+from portweave.allocator.names.route_store import RouteStore
+from portweave.allocator.ports.model import Entry
+from portweave.allocator.ports.port_check import listeners
+from portweave.allocator.ports.registry import (
+    load,
+    registry_path,
+)
 from portweave.allocator.worktree import Worktree, locate, outside_git
 from portweave.errors import (
     BrokenWorktreeError,
@@ -24,12 +27,31 @@ from portweave.errors import (
     RegistryUnwritableError,
     TlsMissingError,
 )
-from portweave.findings import Finding, Severity, check_entries, check_pool
-from portweave.supervisor.paths import keys, stacks_dir
-from portweave.supervisor.proxy.authority import check_libraries
-from portweave.supervisor.proxy.cafiles import ca_path
-from portweave.supervisor.proxy.station import find_proxy, routes_dir, state_folder, wants_tls
-from portweave.trusting import is_trusted_by_system
+from portweave.maintenance.findings import (
+    Finding,
+    Severity,
+    check_entries,
+    check_pool,
+)
+from portweave.maintenance.trust import is_trusted_by_system
+from portweave.supervisor.proxy.process.proxy_files import (
+    find_proxy,
+    routes_dir,
+    state_folder,
+    wants_tls,
+)
+from portweave.supervisor.proxy.tls.authority import check_libraries
+from portweave.supervisor.proxy.tls.ca_files import ca_path
+from portweave.supervisor.registry.stack_records import (
+    keys,
+    stacks_dir,
+)
+from portweave.system.listeners import listening
+from portweave.system.processes import (
+    command_of,
+    read_bytes,
+)
+from portweave.system.registry_lock import holder_of
 
 # A lock that is held for longer than this is held by something that is stuck, or gone.
 _LOCK_S = 2.0
@@ -58,7 +80,7 @@ def check_all(environ: Mapping[str, str], folder: str) -> list[Finding]:
     findings += _check_names(environ)
     findings += _check_libraries(environ)
     findings += _check_trust(environ)
-    findings += _check_folders(path, leases.state_dir(environ), worktree)
+    findings += _check_folders(path, lease_folders.state_dir(environ), worktree)
     return findings
 
 
@@ -262,7 +284,7 @@ def _check_held(entries: Sequence[Entry], worktree: Worktree) -> list[Finding]:
 
 
 def _check_leases(environ: Mapping[str, str]) -> list[Finding]:
-    over = leases.look(leases.leases_dir(environ), time.time())[1]
+    over = lease_folders.look(lease_folders.leases_dir(environ), time.time())[1]
     if not over:
         return []
     names = ", ".join(sorted(map(os.path.basename, over))[:5])

@@ -13,19 +13,37 @@ from errno import ECONNREFUSED, ENOENT, ENOTDIR, ENOTEMPTY
 from functools import partial
 from socket import AF_UNIX, SOCK_STREAM, socket
 
-from portweave.allocator import leases
-from portweave.allocator.blocks import give_back, update
-from portweave.allocator.files import remove_all
-from portweave.allocator.hostsfile import without_block
-from portweave.allocator.listeners import listening
-from portweave.allocator.model import Entry, Key
-from portweave.allocator.registry import load, registry_path
-from portweave.allocator.routes import RouteStore
+from portweave.allocator import lease_folders
+from portweave.allocator.names.hosts_file import without_block
+from portweave.allocator.names.route_store import RouteStore
+from portweave.allocator.ports.blocks import (
+    give_back,
+    update,
+)
+from portweave.allocator.ports.model import (
+    Entry,
+    Key,
+)
+from portweave.allocator.ports.registry import (
+    load,
+    registry_path,
+)
+from portweave.encoding.value import value
 from portweave.errors import StackRunningError
-from portweave.leftovers import finish_dead_stacks
-from portweave.supervisor.core.trust import steps
-from portweave.supervisor.core.value import value
-from portweave.supervisor.paths import (
+from portweave.maintenance.dead_stacks import finish_dead_stacks
+from portweave.maintenance.trust import (
+    do,
+    look,
+)
+from portweave.supervisor.proxy.process.proxy_files import (
+    find_proxy,
+    routes_dir,
+)
+from portweave.supervisor.proxy.process.start_proxy import stop
+from portweave.supervisor.proxy.tls.ca_files import ca_path
+from portweave.supervisor.proxy.tls.trust_stores import steps
+from portweave.supervisor.registry.socket_paths import sockets_of
+from portweave.supervisor.registry.stack_records import (
     Hold,
     StackRecord,
     is_held,
@@ -34,12 +52,12 @@ from portweave.supervisor.paths import (
     read_record,
     stacks_dir,
 )
-from portweave.supervisor.proxy.cafiles import ca_path
-from portweave.supervisor.proxy.start import stop
-from portweave.supervisor.proxy.station import find_proxy, routes_dir
-from portweave.supervisor.sockets import sockets_of
-from portweave.systemfile import read, replace
-from portweave.trusting import do, look
+from portweave.system.files import remove_all
+from portweave.system.listeners import listening
+from portweave.system.system_file import (
+    read,
+    replace,
+)
 
 # What lies in `.portweave/`, and in its folders.
 _WORKTREE_FILES = {
@@ -99,7 +117,7 @@ def running(environ: Mapping[str, str], root: str | None) -> list[StackRecord]:
 
 def worktrees(environ: Mapping[str, str], root: str) -> list[str]:
     """The roots of a worktree, and of all that have ports."""
-    held = f"{leases.leases_dir(environ)}/"
+    held = f"{lease_folders.leases_dir(environ)}/"
     roots = [entry.key.worktree_root for entry in load(registry_path(environ))]
     return [place for place in dict.fromkeys([root, *roots]) if not place.startswith(held)]
 
@@ -152,7 +170,7 @@ def _places(folder: str) -> dict[str, re.Pattern[str]]:
 def of_registry(environ: Mapping[str, str]) -> Found:
     """Blocks of worktrees that are gone, and what was set aside."""
     path = registry_path(environ)
-    held = f"{leases.leases_dir(environ)}/"
+    held = f"{lease_folders.leases_dir(environ)}/"
     for entry in load(path):
         root = entry.key.worktree_root
         if not os.path.isdir(root) and not root.startswith(held):
@@ -170,7 +188,7 @@ def of_registry(environ: Mapping[str, str]) -> Found:
 def of_blocks(environ: Mapping[str, str], root: str | None) -> Found:
     """The ports of a worktree, or, for None, of all; npm portweave's among them."""
     path = registry_path(environ)
-    held = f"{leases.leases_dir(environ)}/"
+    held = f"{lease_folders.leases_dir(environ)}/"
     for entry in load(path):
         place = entry.key.worktree_root
         if root not in (None, place) or place.startswith(held) or not os.path.isdir(place):
@@ -185,7 +203,7 @@ def of_blocks(environ: Mapping[str, str], root: str | None) -> Found:
 
 def of_names(environ: Mapping[str, str]) -> Found:
     """The names in URLs that projects and worktrees have."""
-    folder = leases.state_dir(environ)
+    folder = lease_folders.state_dir(environ)
     own = [name for name in _names(folder) if name.startswith("names.")]
     if own:
         about = "which project has which name in URLs"
@@ -217,7 +235,7 @@ def of_stacks(environ: Mapping[str, str]) -> Found:
 
 def of_leases(environ: Mapping[str, str]) -> Found:
     """Leases that are over."""
-    holding, over = leases.look(leases.leases_dir(environ), time.time())
+    holding, over = lease_folders.look(lease_folders.leases_dir(environ), time.time())
     for path in over:
         about = "a lease that is over, with its ports"
         yield Leftover("lease", path, about, partial(_reclaim, environ))
@@ -287,8 +305,13 @@ def drop_empty(environ: Mapping[str, str]) -> None:
 
     That of the sockets stays: a stack with another state folder may be about to use it.
     """
-    state = leases.state_dir(environ)
-    for folder in (stacks_dir(environ), leases.leases_dir(environ), routes_dir(environ), state):
+    state = lease_folders.state_dir(environ)
+    for folder in (
+        stacks_dir(environ),
+        lease_folders.leases_dir(environ),
+        routes_dir(environ),
+        state,
+    ):
         _drop(folder)
 
 
@@ -355,7 +378,7 @@ def _drop_lock(folder: str, key: str) -> None:
 
 
 def _reclaim(environ: Mapping[str, str]) -> None:
-    leases.reclaim(environ)
+    lease_folders.reclaim(environ)
     update(registry_path(environ), _same, environ)
 
 

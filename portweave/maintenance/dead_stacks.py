@@ -7,14 +7,14 @@ folder; only where there is something in it is more imported.
 
 import os
 
-from portweave.allocator.leases import state_dir
-from portweave.allocator.stackmarks import CLUSTER
+from portweave.allocator.lease_folders import state_dir
+from portweave.allocator.running_stacks import CLUSTER
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from portweave.supervisor.tribe import Seen
+    from portweave.supervisor.processes.process_tree import Seen
 
 # Who was killed with a full memory takes a while to be gone.
 _DYING_S = 0.5
@@ -29,7 +29,7 @@ def finish_dead_stacks(environ: "Mapping[str, str]") -> list[str]:
             return []
     except OSError:
         return []
-    from portweave.supervisor.paths import keys
+    from portweave.supervisor.registry.stack_records import keys
 
     told = [_finish(folder, key) for key in keys(folder, held=False)]
     return [line for line in told if line]
@@ -49,11 +49,18 @@ def _finish(folder: str, key: str) -> str:
     import time
 
     from portweave.errors import StackRunningError
-    from portweave.supervisor.journal import note_met, read_journal
-    from portweave.supervisor.neighbours import Neighbours
-    from portweave.supervisor.paths import Hold
-    from portweave.supervisor.remains import Ends, end_all, find_elsewhere
-    from portweave.supervisor.tribe import key_of
+    from portweave.supervisor.processes.nested_stacks import Neighbours
+    from portweave.supervisor.processes.process_tree import key_of
+    from portweave.supervisor.processes.started_journal import (
+        note_met,
+        read_journal,
+    )
+    from portweave.supervisor.registry.stack_records import Hold
+    from portweave.supervisor.shutdown.reap_stack import (
+        Ends,
+        end_all,
+        find_elsewhere,
+    )
 
     try:
         hold = Hold(folder, key)

@@ -8,8 +8,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from portweave.allocator.model import Entry, Pool
-from portweave.allocator.plan import chosen_pool
+from portweave.allocator.ports.assign import chosen_pool
+from portweave.allocator.ports.model import (
+    Entry,
+    Pool,
+)
 
 Severity = Literal["error", "warning", "note"]
 

@@ -12,18 +12,32 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from glob import escape, glob
 
-from portweave.allocator.blocks import update
-from portweave.allocator.entries import entry_from
-from portweave.allocator.files import read_all, remove_all, sync_folder, write_new
-from portweave.allocator.jsontext import is_list, is_object
-from portweave.allocator.lock import Lock
-from portweave.allocator.model import Entry, Key
-from portweave.allocator.registry import load, store
+from portweave.allocator.ports.blocks import update
+from portweave.allocator.ports.model import (
+    Entry,
+    Key,
+)
+from portweave.allocator.ports.registry import (
+    load,
+    store,
+)
+from portweave.allocator.ports.registry_file import entry_from
 from portweave.allocator.worktree import locate
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+)
 from portweave.errors import PortweaveError, RegistryDamagedError, RegistryUnwritableError
-from portweave.findings import shared_ports
+from portweave.maintenance.findings import shared_ports
 from portweave.procfiles.load import load as load_definitions
 from portweave.procfiles.load import read_env_file
+from portweave.system.files import (
+    read_all,
+    remove_all,
+    sync_folder,
+    write_new,
+)
+from portweave.system.registry_lock import Lock
 
 _ENTRY = re.compile(r'\{\s*"key"\s*:')
 _ROOT = re.compile(r'"worktreeRoot"\s*:\s*("(?:[^"\\\n]|\\.)*")')

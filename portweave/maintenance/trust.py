@@ -7,9 +7,13 @@ from glob import escape, glob
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from portweave.allocator.files import read_all
+from portweave.encoding.value import replace
 from portweave.errors import TrustFailedError
-from portweave.supervisor.core.trust import (
+from portweave.supervisor.proxy.tls.ca_files import (
+    ca_path,
+    system_roots,
+)
+from portweave.supervisor.proxy.tls.trust_stores import (
     DATABASES,
     FOLDERS,
     PROGRAMS,
@@ -19,8 +23,7 @@ from portweave.supervisor.core.trust import (
     copy_of,
     store_of,
 )
-from portweave.supervisor.core.value import replace
-from portweave.supervisor.proxy.cafiles import ca_path, system_roots
+from portweave.system.files import read_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,14 +12,16 @@ from collections.abc import Mapping
 import anyio
 from anyio import to_thread
 
-from portweave.allocator.blocks import give_back
-from portweave.allocator.jsontext import is_list, is_object
-from portweave.allocator.model import Key
-from portweave.allocator.registry import registry_path
+from portweave.allocator.ports.blocks import give_back
+from portweave.allocator.ports.model import Key
+from portweave.allocator.ports.registry import registry_path
 from portweave.allocator.worktree import locate
-from portweave.asking import rows_of
-from portweave.client import Client
-from portweave.environment import inherited_environment
+from portweave.client.client import Client
+from portweave.client.verb_queries import rows_of
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+)
 from portweave.errors import (
     CommandFailedError,
     NoStackError,
@@ -28,9 +30,16 @@ from portweave.errors import (
     StackInUseError,
 )
 from portweave.panel.worktrees import Known, Worktrees
-from portweave.supervisor import peer
-from portweave.supervisor.core.secrets import hide, masked
-from portweave.supervisor.paths import PROTOCOL, StackRecord
+from portweave.supervisor.registry.stack_records import (
+    PROTOCOL,
+    StackRecord,
+)
+from portweave.supervisor.reporting.redact import (
+    hide,
+    masked,
+)
+from portweave.system import peer_credentials
+from portweave.system.clean_environment import inherited_environment
 
 # A service has its grace to stop, and more than one may wait for others.
 _PATIENCE_S = 120.0
@@ -80,7 +89,7 @@ class Actions:
             "workingDir": fields.get("workingDir"),
             "environment": {name: shown[name] for name in sorted(shown)},
             "hidden": sorted(name for name in shown if shown[name] != texts[name]),
-            "canReveal": peer.IS_KNOWN,
+            "canReveal": peer_credentials.IS_KNOWN,
         }
 
     async def reveal(self, known: Known, service: str, name: str) -> str | None:
@@ -89,7 +98,7 @@ class Actions:
         Raises:
             PanelForbiddenError: Another user of this machine could be the one who asks.
         """
-        if not peer.IS_KNOWN:
+        if not peer_credentials.IS_KNOWN:
             raise PanelForbiddenError
         return (await self._environment(known, service))[1].get(name)
 

@@ -15,7 +15,11 @@ from typing import Generic, TypeVar
 
 import anyio
 
-from portweave.allocator.gitlook import GIT, look_environment, without_filters
+from portweave.allocator.git_queries import (
+    GIT,
+    look_environment,
+    without_filters,
+)
 from portweave.panel.gitstatus import filtered, read_status
 from portweave.panel.npmshape import Facts
 from portweave.panel.requests import FIELDS, PullRequest, read_request

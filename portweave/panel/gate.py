@@ -14,8 +14,8 @@ server on this machine would be sent it.
 
 import hmac
 
-from portweave.allocator.hostnames import PANEL_HOST
-from portweave.supervisor.core.value import value
+from portweave.allocator.names.hostnames import PANEL_HOST
+from portweave.encoding.value import value
 
 _LOCAL = ("127.0.0.1", "localhost")
 _OWN_SITES = frozenset({"same-origin", "none"})

@@ -1,6 +1,6 @@
 """What git says of a worktree, as values: git-status(1), porcelain version 2; git-check-attr(1)."""
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 # How many fields stand before the path of an entry, by the entry's kind.
 _FIELDS = {"1": 8, "2": 9, "u": 10}

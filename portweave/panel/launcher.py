@@ -7,8 +7,8 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 
-from portweave.environment import inherited_environment
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
+from portweave.system.clean_environment import inherited_environment
 
 _EDITORS = ("code", "cursor")
 # Each is followed by the option that says where to begin; it then takes the folder as its value.

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Mapping
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 # Five minutes at one sample in two seconds.
 MOST_SAMPLES = 150

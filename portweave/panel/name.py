@@ -6,14 +6,17 @@ from collections.abc import Mapping
 import anyio
 from anyio import to_thread
 
-from portweave.allocator.hostnames import PANEL_HOST
-from portweave.allocator.routes import RouteStore
-from portweave.allocator.routetext import RouteMapping
-from portweave.asking import say
+from portweave.allocator.names.hostnames import PANEL_HOST
+from portweave.allocator.names.route_file import RouteMapping
+from portweave.allocator.names.route_store import RouteStore
+from portweave.client.verb_queries import say
 from portweave.errors import PortweaveError
-from portweave.supervisor.process import wait_for_end_of_other
-from portweave.supervisor.proxy.station import find_proxy, routes_dir
-from portweave.webnames import wants_names
+from portweave.planning.url_names import wants_names
+from portweave.supervisor.processes.spawn import wait_for_end_of_other
+from portweave.supervisor.proxy.process.proxy_files import (
+    find_proxy,
+    routes_dir,
+)
 
 # How often it is looked whether an alias has been removed, or what could not be found out can be.
 _LOOK_S = 15.0

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from portweave.allocator.jsontext import code_units
+from portweave.encoding.json_write import code_units
+from portweave.encoding.value import value
 from portweave.errors import DriftError
 from portweave.panel.requests import PullRequest
+from portweave.planning.web_services import why_no_link
 from portweave.procfiles.expand import Values, expand, placeholders
 from portweave.procfiles.model import Definitions
-from portweave.supervisor.core.value import value
-from portweave.weblinks import why_no_link
 
 _SCHEMES = frozenset({"http", "https", "ws", "wss"})
 _NO_REPOSITORY = "(no repo)"

@@ -2,8 +2,11 @@
 
 import json
 
-from portweave.allocator.jsontext import is_list, is_object
-from portweave.supervisor.core.value import value
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+)
+from portweave.encoding.value import value
 
 FIELDS = ("state", "number", "url", "title", "isDraft", "reviewDecision", "statusCheckRollup")
 _STATES = ("open", "closed", "merged")

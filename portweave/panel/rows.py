@@ -4,9 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from unicodedata import combining, east_asian_width
 
-from portweave.allocator.jsontext import is_list, is_object
-from portweave.asking import instance_of, rows_of
-from portweave.supervisor.core.value import value
+from portweave.client.verb_queries import (
+    instance_of,
+    rows_of,
+)
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+)
+from portweave.encoding.value import value
 
 _TONES = {
     "ready": "good",

@@ -14,11 +14,11 @@ import uvicorn
 from anyio import to_thread
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from portweave.asking import say
+from portweave.client.verb_queries import say
 from portweave.errors import PanelPortError
 from portweave.panel.name import Name
 from portweave.panel.server import Panel
-from portweave.supervisor.peer import is_own
+from portweave.system.peer_credentials import is_own
 
 DEFAULT_PORT = 6767
 _CANDIDATES = 20

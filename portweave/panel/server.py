@@ -16,10 +16,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from portweave.allocator.jsontext import is_list, is_object
-from portweave.allocator.listeners import listening
-from portweave.allocator.model import Key
-from portweave.asking import rows_of
+from portweave.allocator.ports.model import Key
+from portweave.client.verb_queries import rows_of
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+)
 from portweave.errors import (
     LaunchForbiddenError,
     PanelForbiddenError,
@@ -45,7 +47,8 @@ from portweave.panel.gate import may_change, may_read
 from portweave.panel.tail import Tail
 from portweave.panel.watch import Watch, Watcher
 from portweave.panel.worktrees import Known, Worktrees
-from portweave.supervisor.core.status import rfc3339
+from portweave.supervisor.reporting.status_rows import rfc3339
+from portweave.system.listeners import listening
 
 # An open stream says so this often, and finds out whether somebody still reads it.
 STILL_HERE_S = 15.0

@@ -1,6 +1,7 @@
 """A connection to a supervisor that stays open: what happens in its stack, and questions besides.
 
-`portweave.client` asks and waits; here answers and events of many stacks are waited for at once.
+`portweave.client.client` asks and waits; here answers and events of many stacks are waited for at
+once.
 """
 
 import itertools
@@ -10,7 +11,11 @@ from collections.abc import Callable, Iterator
 import anyio
 from anyio.abc import ByteStream
 
-from portweave.allocator.jsontext import compact, is_list, is_object
+from portweave.encoding.json_write import (
+    compact,
+    is_list,
+    is_object,
+)
 
 _LONGEST_LINE_BYTES = 16 << 20
 # One stack's answers come at once; who takes longer is stopped, or stuck.

@@ -7,13 +7,26 @@ waits for it but the files.
 import re
 from collections.abc import Iterator
 
-from portweave.logquery import Folder, Query, Source, find_sources, merged
-from portweave.prepare import logs_dir
-from portweave.supervisor.core.brief import tells_error
-from portweave.supervisor.core.lines import for_terminal, plain_text
-from portweave.supervisor.core.logfilter import Grep
-from portweave.supervisor.core.logindex import ERR, NOTE, OUT
-from portweave.supervisor.core.logjoin import Block
+from portweave.logreading.query import (
+    Folder,
+    Query,
+    Source,
+    find_sources,
+    merged,
+)
+from portweave.planning.allocation import logs_dir
+from portweave.supervisor.logs.filters import Grep
+from portweave.supervisor.logs.index import (
+    ERR,
+    NOTE,
+    OUT,
+)
+from portweave.supervisor.logs.line_joiner import Block
+from portweave.supervisor.logs.line_splitter import (
+    for_terminal,
+    plain_text,
+)
+from portweave.supervisor.logs.summary import tells_error
 
 MOST_LINES = 5000
 LONGEST_LINE = 8192

@@ -11,7 +11,6 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from portweave.errors import PortweaveError
-from portweave.interrupts import at_end, drop_ends
 from portweave.panel.actions import Actions
 from portweave.panel.rows import (
     Line,
@@ -29,7 +28,11 @@ from portweave.panel.rows import (
 from portweave.panel.tail import Tail
 from portweave.panel.watch import Watch, Watcher
 from portweave.panel.worktrees import Worktrees
-from portweave.supervisor.core.lines import plain_text
+from portweave.supervisor.logs.line_splitter import plain_text
+from portweave.system.interrupts import (
+    at_end,
+    drop_ends,
+)
 
 _TICK_S = 0.25
 _LOG_LINES = 500

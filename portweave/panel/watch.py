@@ -13,12 +13,18 @@ import anyio
 from anyio import to_thread
 from anyio.abc import TaskGroup
 
-from portweave.allocator.jsontext import is_list, is_object
-from portweave.panel.link import Link, LostError
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+)
 from portweave.panel.meter import Meter
+from portweave.panel.supervisor_link import (
+    Link,
+    LostError,
+)
 from portweave.panel.tail import last_error
-from portweave.prepare import logs_dir
-from portweave.supervisor.paths import (
+from portweave.planning.allocation import logs_dir
+from portweave.supervisor.registry.stack_records import (
     PROTOCOL,
     StackRecord,
     live_stacks,

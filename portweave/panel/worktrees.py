@@ -6,23 +6,31 @@ They are known from the registry, the records of stacks, and the definition file
 import os
 from collections.abc import Iterator, Mapping
 
-from portweave.allocator.leases import leases_dir
+from portweave.allocator.lease_folders import leases_dir
 from portweave.allocator.naming import project_name
-from portweave.allocator.registry import load, registry_path
+from portweave.allocator.ports.registry import (
+    load,
+    registry_path,
+)
+from portweave.encoding.value import value
 from portweave.errors import (
     DefinitionsMissingError,
     DriftError,
     PlaceholderError,
     PortweaveError,
 )
-from portweave.launch import words_of
 from portweave.panel import npmshape
+from portweave.planning.stack_request import words_of
 from portweave.procfiles.load import DOCUMENTS, PROCFILES
 from portweave.procfiles.load import load as load_definitions
 from portweave.procfiles.model import Definitions
-from portweave.supervisor.core.value import value
-from portweave.supervisor.paths import StackRecord, live_stacks, stack_key, stacks_dir
-from portweave.supervisor.runs import Runs
+from portweave.supervisor.registry.stack_records import (
+    StackRecord,
+    live_stacks,
+    stack_key,
+    stacks_dir,
+)
+from portweave.supervisor.reporting.run_history import Runs
 
 _MOST_KEPT = 1000
 _NOWHERE = "directory deleted"

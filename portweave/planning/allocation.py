@@ -7,13 +7,22 @@ import os
 import time
 from _thread import get_ident
 
-from portweave.allocator.blocks import Taken, foresee, take
-from portweave.allocator.files import make_own_folder, read_all
-from portweave.allocator.listeners import listening
-from portweave.allocator.model import Entry, Key
 from portweave.allocator.naming import instance_name, offset_from, project_name
-from portweave.allocator.plan import Request, block_order, chosen_pool
-from portweave.allocator.registry import registry_path
+from portweave.allocator.ports.assign import (
+    Request,
+    block_order,
+    chosen_pool,
+)
+from portweave.allocator.ports.blocks import (
+    Taken,
+    foresee,
+    take,
+)
+from portweave.allocator.ports.model import (
+    Entry,
+    Key,
+)
+from portweave.allocator.ports.registry import registry_path
 from portweave.allocator.worktree import Worktree, outside_git, worktree_dir
 from portweave.errors import (
     CurrentEnvError,
@@ -22,11 +31,20 @@ from portweave.errors import (
     PortOverrideError,
     UsageError,
 )
-from portweave.movedfolders import as_running, find_here, running_block
+from portweave.planning.allocation_text import current_env
+from portweave.planning.moved_stacks import (
+    as_running,
+    find_here,
+    running_block,
+)
 from portweave.procfiles.expand import Values, expand
 from portweave.procfiles.load import anonymous, definitions_folder, load, read_overrides
 from portweave.procfiles.model import Definitions, Service
-from portweave.show import current_env
+from portweave.system.files import (
+    make_own_folder,
+    read_all,
+)
+from portweave.system.listeners import listening
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -382,7 +400,11 @@ def check_selection(config: str | None, count: str | None) -> int | None:
 
 def _is_running(key: Key, environ: "Mapping[str, str]") -> bool:
     # Only here: most commands find all their ports in the registry.
-    from portweave.supervisor.paths import is_held, stack_key, stacks_dir
+    from portweave.supervisor.registry.stack_records import (
+        is_held,
+        stack_key,
+        stacks_dir,
+    )
 
     return is_held(stacks_dir(environ), stack_key(key.worktree_root, key.namespace))
 
@@ -419,7 +441,7 @@ def _strangers(names: list[str], entry: Entry, root: str) -> list[str]:
     busy = listening([entry.ports[name] for name in names])
     if not busy:
         return []
-    from portweave.allocator.probe import listeners
+    from portweave.allocator.ports.port_check import listeners
 
     holders = listeners(busy)
     return [

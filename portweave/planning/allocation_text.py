@@ -1,12 +1,16 @@
 """Allocations as texts, byte for byte as npm portweave prints and writes them."""
 
-from portweave.allocator.jsontext import code_units, compact, pretty
+from portweave.encoding.json_write import (
+    code_units,
+    compact,
+    pretty,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from portweave.allocator.model import Key
+    from portweave.allocator.ports.model import Key
 
 # What JavaScript takes for white space, and what a shell would see more in than a character.
 _TO_QUOTE = frozenset(

@@ -2,7 +2,7 @@
 
 import posixpath
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 # Package managers, and what runs tasks of a workspace's packages.
 RUNNERS = ("npm", "pnpm", "yarn", "bun", "turbo", "nx")

@@ -7,17 +7,23 @@ the others in it. A service that two of them define is that of the one which cam
 
 import os
 
-from portweave.allocator.jsontext import is_list, is_object
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+)
+from portweave.encoding.value import replace
 from portweave.errors import DefinitionsMissingError
-from portweave.launch import plan_of, project_of
-from portweave.supervisor.core.value import replace
+from portweave.planning.stack_request import (
+    plan_of,
+    project_of,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from portweave.prepare import Prepared
-    from portweave.supervisor.core.plan import StackPlan
+    from portweave.planning.allocation import Prepared
+    from portweave.supervisor.services.plan import StackPlan
 
     Origin = dict[str, object]
 

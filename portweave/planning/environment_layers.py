@@ -8,17 +8,20 @@ with those variables alone.
 """
 
 from portweave.allocator.naming import full_name, instance_name
-from portweave.environment import MARKS, inherited_environment
-from portweave.prepare import Prepared
+from portweave.planning.allocation import Prepared
 from portweave.procfiles.expand import Values, expand
 from portweave.procfiles.load import read_env_file, unread_lines
+from portweave.system.clean_environment import (
+    MARKS,
+    inherited_environment,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from portweave.planning.url_names import Names
     from portweave.procfiles.model import EnvFile, Service
-    from portweave.webnames import Names
 
 HOST = "127.0.0.1"
 
@@ -180,7 +183,7 @@ class Environments:
         """The variables that make a service trust the proxy, and overrule none of these layers."""
         if self._names is None or not self._names.variables:
             return {}
-        from portweave.supervisor.proxy.cafiles import without_overruling
+        from portweave.supervisor.proxy.tls.ca_files import without_overruling
 
         return without_overruling(self._names.variables, merged(layers))
 

@@ -8,9 +8,9 @@ from os.path import join
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from portweave.packagescripts import PackageFiles
+    from portweave.planning.package_scripts import PackageFiles
     from portweave.procfiles.model import Definitions, Service
-    from portweave.supervisor.core.fixed_port import FixedPort
+    from portweave.supervisor.diagnosis.fixed_port import FixedPort
 
 
 def fixed_ports_of(service: "Service", packages: "PackageFiles") -> "tuple[FixedPort, ...]":
@@ -20,10 +20,17 @@ def fixed_ports_of(service: "Service", packages: "PackageFiles") -> "tuple[Fixed
         service: It has a command.
         packages: Of the folder that it runs in.
     """
-    from portweave.scriptfile import beginning_of
-    from portweave.supervisor.core.fixed_port_search import fixed_in_program, fixed_ports
-    from portweave.supervisor.core.scripts import MOST_BYTES, PACKAGE_SCRIPT, script_texts
-    from portweave.supervisor.core.value import replace
+    from portweave.encoding.value import replace
+    from portweave.planning.script_files import beginning_of
+    from portweave.planning.script_words import (
+        MOST_BYTES,
+        PACKAGE_SCRIPT,
+        script_texts,
+    )
+    from portweave.supervisor.diagnosis.fixed_port_search import (
+        fixed_in_program,
+        fixed_ports,
+    )
 
     assert service.command is not None
     command = service.command
@@ -60,10 +67,10 @@ def warnings_of(definitions: "Definitions") -> list[tuple[str, str, str]]:
         # Where it assigns the variable itself, the number counts all the same.
         if mentions_port(service, text.replace("PORT=", "")):
             continue
-        from portweave import packagescripts
+        from portweave.planning import package_scripts
 
         folder = service.working_dir
-        packages.setdefault(folder, packagescripts.PackageFiles(folder))
+        packages.setdefault(folder, package_scripts.PackageFiles(folder))
         for fixed in fixed_ports_of(service, packages[folder]):
             if fixed.listens:
                 what = f"`{fixed.text}` is the same port, {fixed.port}, in every worktree"

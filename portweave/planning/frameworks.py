@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 HOST = "127.0.0.1"
 PORT = "{port}"

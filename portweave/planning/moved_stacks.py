@@ -2,11 +2,17 @@
 
 import os
 
-from portweave.allocator.blocks import find
-from portweave.allocator.leases import state_dir
-from portweave.allocator.model import Entry, Key
-from portweave.allocator.registry import load, registry_path
-from portweave.allocator.stackmarks import is_unusual
+from portweave.allocator.lease_folders import state_dir
+from portweave.allocator.ports.blocks import find
+from portweave.allocator.ports.model import (
+    Entry,
+    Key,
+)
+from portweave.allocator.ports.registry import (
+    load,
+    registry_path,
+)
+from portweave.allocator.running_stacks import is_unusual
 from portweave.allocator.worktree import Worktree, locate
 from portweave.errors import BrokenWorktreeError, StackMovedError
 
@@ -14,7 +20,7 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from portweave.supervisor.paths import StackRecord
+    from portweave.supervisor.registry.stack_records import StackRecord
 
 
 def find_here(folder: str, environ: "Mapping[str, str]") -> Worktree:
@@ -31,7 +37,10 @@ def find_here(folder: str, environ: "Mapping[str, str]") -> Worktree:
         return locate(folder, environ)
     except BrokenWorktreeError:
         # What is needed here is seldom needed.
-        from portweave.supervisor.paths import stack_around, stacks_dir
+        from portweave.supervisor.registry.stack_records import (
+            stack_around,
+            stacks_dir,
+        )
 
         stack = stack_around(stacks_dir(environ), os.path.realpath(folder), environ)
         if stack is None:
@@ -62,7 +71,10 @@ def as_running(worktree: Worktree, environ: "Mapping[str, str]") -> Worktree:
     if not is_unusual(stacks, root):
         return worktree
     # What looks closer is seldom needed.
-    from portweave.supervisor.moves import check_not_replaced, moved_here
+    from portweave.supervisor.registry.moved_folder import (
+        check_not_replaced,
+        moved_here,
+    )
 
     moved = moved_here(stacks, root, environ)
     if moved is None or moved[1] != root:
@@ -98,7 +110,11 @@ def find_block(path: str, worktree: Worktree, environ: "Mapping[str, str]") -> E
     if entry is not None or worktree.registered is None:
         return entry
     # Another tool has dropped the entry of a folder that is gone, but the stack runs on.
-    from portweave.supervisor.paths import read_record, stack_key, stacks_dir
+    from portweave.supervisor.registry.stack_records import (
+        read_record,
+        stack_key,
+        stacks_dir,
+    )
 
     record = read_record(stacks_dir(environ), stack_key(key.worktree_root, key.namespace))
     return None if record is None else Entry(key, "", key.namespace, dict(record.ports))

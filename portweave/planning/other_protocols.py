@@ -3,8 +3,11 @@
 import shlex
 from collections.abc import Sequence
 
-from portweave.supervisor.core.fitting import program_of
-from portweave.supervisor.core.scripts import SHELLS, text_of
+from portweave.planning.port_arguments import program_of
+from portweave.planning.script_words import (
+    SHELLS,
+    text_of,
+)
 
 _OPERATORS = "();<>|&\n"
 # As their packages call them.

@@ -3,10 +3,13 @@
 import os
 from fnmatch import fnmatchcase
 
-from portweave.allocator.files import read_all
-from portweave.allocator.jsontext import is_list, is_object
-from portweave.fastjson import loads
-from portweave.supervisor.core.packages import Package
+from portweave.encoding.json_read import loads
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+)
+from portweave.planning.workspace_packages import Package
+from portweave.system.files import read_all
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

@@ -9,7 +9,15 @@ in the package of a workspace that they name.
 import posixpath
 from collections.abc import Mapping, Sequence
 
-from portweave.supervisor.core.frameworks import (
+from portweave.encoding.value import value
+from portweave.planning.command_words import (
+    RUNNERS,
+    Call,
+    Folder,
+    called,
+    last_command,
+)
+from portweave.planning.frameworks import (
     FRAMEWORKS,
     PORT,
     Framework,
@@ -17,10 +25,17 @@ from portweave.supervisor.core.frameworks import (
     lacking,
     variables,
 )
-from portweave.supervisor.core.packages import NO_PACKAGES, Package, Packages, around, selected
-from portweave.supervisor.core.parallel import PARALLEL, started_at_once
-from portweave.supervisor.core.runners import RUNNERS, Call, Folder, called, last_command
-from portweave.supervisor.core.value import value
+from portweave.planning.parallel_commands import (
+    PARALLEL,
+    started_at_once,
+)
+from portweave.planning.workspace_packages import (
+    NO_PACKAGES,
+    Package,
+    Packages,
+    around,
+    selected,
+)
 
 # What starts other programs, by its words; with the options of it that take a value.
 _STARTERS: Mapping[tuple[str, ...], frozenset[str]] = {

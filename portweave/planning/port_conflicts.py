@@ -6,7 +6,7 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from portweave.supervisor.core.plan import InstancePlan
+    from portweave.supervisor.services.plan import InstancePlan
 
 
 def check_claims(
@@ -31,7 +31,7 @@ def check_claims(
     Raises:
         PortHeldError: One is that of another live stack, or of another instance of this one.
     """
-    from portweave.supervisor.paths import live_stacks
+    from portweave.supervisor.registry.stack_records import live_stacks
 
     stays = stays or {}
     seen = {port: name for name, port in stays.items()}
@@ -59,12 +59,12 @@ def check_claims(
 
 
 def _strangers(claimed: "Mapping[int, str]", root: str) -> list[str]:
-    from portweave.allocator.listeners import listening
+    from portweave.system.listeners import listening
 
     busy = listening(list(claimed))
     if not busy:
         return []
-    from portweave.allocator.probe import listeners
+    from portweave.allocator.ports.port_check import listeners
 
     return [
         f"warning: port {port}, which a variable chose for {claimed[port]}, is held by {holder},"

@@ -8,8 +8,11 @@ import posixpath
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from portweave.supervisor.core.fitting import program_of
-from portweave.supervisor.core.runners import RUNNERS, called
+from portweave.planning.command_words import (
+    RUNNERS,
+    called,
+)
+from portweave.planning.port_arguments import program_of
 
 # How much of a script is looked at.
 MOST_BYTES = 256_000

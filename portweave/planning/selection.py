@@ -4,12 +4,20 @@ import os
 import sys
 
 from portweave.errors import UsageError
-from portweave.prepare import check_selection, find_project, prepare, working_dir
+from portweave.planning.allocation import (
+    check_selection,
+    find_project,
+    prepare,
+    working_dir,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from portweave.args import Args
-    from portweave.prepare import Prepared, Project
+    from portweave.arguments.args import Args
+    from portweave.planning.allocation import (
+        Prepared,
+        Project,
+    )
     from portweave.procfiles.model import Service
 
 

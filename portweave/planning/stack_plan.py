@@ -6,20 +6,37 @@ from collections.abc import Mapping
 from dataclasses import field
 from os.path import join
 
-from portweave.allocator.jsontext import quote
 from portweave.allocator.naming import full_name, instance_name
+from portweave.encoding.json_write import quote
+from portweave.encoding.value import value
 from portweave.errors import NothingToStartError, UsageError
-from portweave.layers import HOST, Environments, merged
-from portweave.packagescripts import PackageFiles
-from portweave.prepare import Prepared
+from portweave.planning.allocation import Prepared
+from portweave.planning.environment_layers import (
+    HOST,
+    Environments,
+    merged,
+)
+from portweave.planning.package_scripts import PackageFiles
+from portweave.planning.port_arguments import (
+    Fitting,
+    Several,
+    fit,
+)
+from portweave.planning.script_files import beginning_of
+from portweave.planning.script_words import (
+    MOST_BYTES,
+    mentions,
+)
+from portweave.planning.url_names import (
+    Names,
+    hostname_of,
+)
+from portweave.planning.web_services import why_no_link
 from portweave.procfiles.expand import expand
 from portweave.procfiles.graph import needed
 from portweave.procfiles.model import Definitions, Service
-from portweave.scriptfile import beginning_of
-from portweave.supervisor.core.command import shell_argv
-from portweave.supervisor.core.fitting import Fitting, Several, fit
-from portweave.supervisor.core.fixed_port import FixedPort
-from portweave.supervisor.core.plan import (
+from portweave.supervisor.diagnosis.fixed_port import FixedPort
+from portweave.supervisor.services.plan import (
     Condition,
     InstancePlan,
     Need,
@@ -28,10 +45,7 @@ from portweave.supervisor.core.plan import (
     StackPlan,
     When,
 )
-from portweave.supervisor.core.scripts import MOST_BYTES, mentions
-from portweave.supervisor.core.value import value
-from portweave.weblinks import why_no_link
-from portweave.webnames import Names, hostname_of
+from portweave.supervisor.services.shell_command import shell_argv
 
 # A bare `on-failure` gives up after this many restarts without a reset.
 RESTART_LIMIT = 10
@@ -311,7 +325,10 @@ class _Maker:
         """The ports that a service has as numbers, where its command does not read its own."""
         if port is None:
             return ()
-        from portweave.fixedports import fixed_ports_of, mentions_port
+        from portweave.planning.fixed_ports import (
+            fixed_ports_of,
+            mentions_port,
+        )
 
         if mentions_port(service, text):
             return ()

@@ -4,19 +4,22 @@ What was asked for is kept as one JSON object, the origin, with the stack: folde
 and wishes. So a later `reload` or `scale`, from whichever shell, plans it as `up` did.
 """
 
-from portweave.allocator.jsontext import is_object
+from portweave.encoding.json_write import is_object
 from portweave.errors import UsageError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from portweave.args import Args
-    from portweave.prepare import Prepared, Project
+    from portweave.arguments.args import Args
+    from portweave.planning.allocation import (
+        Prepared,
+        Project,
+    )
+    from portweave.planning.stack_plan import Wishes
+    from portweave.planning.url_names import Names
     from portweave.procfiles.model import Definitions
-    from portweave.stackplan import Wishes
-    from portweave.supervisor.core.plan import StackPlan
-    from portweave.webnames import Names
+    from portweave.supervisor.services.plan import StackPlan
 
 _POLICIES = ("no", "on-failure", "always")
 DEFAULT_TIMEOUT_S = 60.0
@@ -32,7 +35,10 @@ def origin_of(args: "Args", environ: "Mapping[str, str]") -> dict[str, object]:
     Raises:
         UsageError: A value is not what its option takes.
     """
-    from portweave.prepare import check_selection, working_dir
+    from portweave.planning.allocation import (
+        check_selection,
+        working_dir,
+    )
 
     config = args.text("config")
     count = check_selection(config, args.text("count"))
@@ -87,7 +93,7 @@ def patience_s(args: "Args", plan: "StackPlan", names: "Collection[str]") -> flo
     As long as `--timeout` says; where it does not, as long as they may take one after the other by
     what their definitions say, and 60 s at least.
     """
-    from portweave.supervisor.core.plan import time_to_ready_s
+    from portweave.supervisor.services.plan import time_to_ready_s
 
     if (given := args.text("timeout")) is not None:
         return seconds_of(given)
@@ -100,7 +106,7 @@ def project_of(origin: "Mapping[str, object]") -> "Project":
     Raises:
         PortweaveError: They cannot be read, or are wrong.
     """
-    from portweave.prepare import find_project
+    from portweave.planning.allocation import find_project
 
     config, count = origin.get("config"), origin.get("count")
     return find_project(
@@ -119,7 +125,10 @@ def environ_of(origin: "Mapping[str, object]") -> dict[str, str]:
 
 def wishes_of(origin: "Mapping[str, object]") -> "Wishes":
     """Which services are to be started, and how."""
-    from portweave.stackplan import Wishes, restart_policy
+    from portweave.planning.stack_plan import (
+        Wishes,
+        restart_policy,
+    )
 
     restart, timeout_s = origin.get("restart"), origin.get("timeoutS")
     return Wishes(
@@ -149,8 +158,11 @@ def plan_of(
     Raises:
         PortweaveError: The definitions are wrong, or there are no ports.
     """
-    from portweave.prepare import prepare, write_own_current
-    from portweave.stackplan import make_plan
+    from portweave.planning.allocation import (
+        prepare,
+        write_own_current,
+    )
+    from portweave.planning.stack_plan import make_plan
 
     project = project_of(origin)
     prepared = prepare(project, dry_run=dry_run)
@@ -169,7 +181,10 @@ def plan_of(
 
 def _names_of(project: "Project", origin: "dict[str, object]", *, keep: bool) -> "Names | None":
     """What the services are called in URLs; None where the user wants no proxy."""
-    from portweave.webnames import names_of, wants_names
+    from portweave.planning.url_names import (
+        names_of,
+        wants_names,
+    )
 
     environ = environ_of(origin)
     if origin.get("noProxy") is True or not wants_names(environ):
@@ -269,7 +284,7 @@ def seconds_of(
     """
     if text is None:
         return default_s
-    from portweave.procfiles.duration import parse
+    from portweave.encoding.duration import parse
 
     seconds = parse(text)
     if seconds is None or not (seconds or zero):

@@ -2,15 +2,31 @@
 
 import os
 
-from portweave.allocator.gitlinks import repository_of, worktree_slug
-from portweave.allocator.leases import state_dir
-from portweave.allocator.namefile import Book, now, read_claims
-from portweave.allocator.registry import load, registry_path
-from portweave.allocator.routenames import Claims, Place, Settled, route_name, settle
+from portweave.allocator.git_links import (
+    repository_of,
+    worktree_slug,
+)
+from portweave.allocator.lease_folders import state_dir
+from portweave.allocator.names.route_names import (
+    Claims,
+    Place,
+    Settled,
+    route_name,
+    settle,
+)
+from portweave.allocator.names_file import (
+    Book,
+    now,
+    read_claims,
+)
+from portweave.allocator.ports.registry import (
+    load,
+    registry_path,
+)
+from portweave.encoding.host_labels import label
 from portweave.errors import PortweaveError
-from portweave.labels import label
-from portweave.supervisor.paths import live_stacks, read_record, stack_key, stacks_dir
-from portweave.supervisor.proxy.station import (
+from portweave.planning.web_services import why_no_link
+from portweave.supervisor.proxy.process.proxy_files import (
     find_proxy,
     open_store,
     port_to_be,
@@ -19,13 +35,18 @@ from portweave.supervisor.proxy.station import (
     wants_any_user,
     wants_tls,
 )
-from portweave.weblinks import why_no_link
+from portweave.supervisor.registry.stack_records import (
+    live_stacks,
+    read_record,
+    stack_key,
+    stacks_dir,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from portweave.allocator.model import Key
+    from portweave.allocator.ports.model import Key
     from portweave.allocator.worktree import Worktree
     from portweave.procfiles.model import Service
 
@@ -137,13 +158,16 @@ def trust_variables(scheme: str, environ: "Mapping[str, str]") -> dict[str, str]
     """
     if scheme == "http":
         return {}
-    from portweave.supervisor.proxy.cafiles import ca_path, variables
+    from portweave.supervisor.proxy.tls.ca_files import (
+        ca_path,
+        variables,
+    )
 
     store = open_store(None, environ)
     folder = state_folder(store)
     if not os.path.exists(ca_path(folder)):
         # A service may ask for another as soon as it is started, and the proxy comes after it.
-        from portweave.supervisor.proxy.authority import open_authority
+        from portweave.supervisor.proxy.tls.authority import open_authority
 
         store.ensure_dir()
         open_authority(folder)
@@ -181,7 +205,7 @@ def proxy_words(environ: "Mapping[str, str]") -> list[str]:
             )
             print(text, file=stderr)  # noqa: T201
         return []
-    from portweave.supervisor.proxy.command import words
+    from portweave.supervisor.proxy.process.command import words
 
     port = wanted_port(environ)
     linger = environ.get("PORTWEAVE_PROXY_LINGER")
@@ -203,7 +227,7 @@ def ensure_proxy(environ: "Mapping[str, str]") -> None:
     words = proxy_words(environ)
     if not words:
         return
-    from portweave.supervisor.proxy.start import start
+    from portweave.supervisor.proxy.process.start_proxy import start
 
     try:
         start(open_store(None, environ), words, environ)

@@ -1,6 +1,6 @@
 """Which services are reached by a browser: the others get no name in a URL, and no link."""
 
-from portweave.supervisor.core.nonweb import known_server
+from portweave.planning.other_protocols import known_server
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 
 @value

@@ -24,7 +24,10 @@ def undo_coercion(env: dict[str, str]) -> None:
     """Give back the inherited locale: PEP 538 has the interpreter set LC_CTYPE for itself."""
     if env.get("LC_ALL") or env.get("LC_CTYPE") not in {"C.UTF-8", "C.utf8", "UTF-8"}:
         return
-    from portweave.allocator.processes import HAS_PROC, variable_of
+    from portweave.system.processes import (
+        HAS_PROC,
+        variable_of,
+    )
 
     if not HAS_PROC:
         if env.get("LANG", "C") in {"", "C", "POSIX"}:

@@ -2,9 +2,9 @@
 
 The interpreter answers SIGINT with an exception, wherever it stands: in the middle of an import
 that is a traceback, and within a callback of the interpreter's own the signal is lost. So the
-command blocks signals first (`portweave.entry`), and lets them in once it is known which of them
-end it, and how: at once and in silence, with the exit status 128+n that a shell gives a command
-which a signal has ended. What has to be undone by then is left to `at_end`.
+command blocks signals first (`portweave.cli.entry`), and lets them in once it is known which of
+them end it, and how: at once and in silence, with the exit status 128+n that a shell gives a
+command which a signal has ended. What has to be undone by then is left to `at_end`.
 
 A signal that was ignored when the command began, as nohup(1) does with SIGHUP and a shell with
 SIGINT for `command &`, stays ignored; but see `let_in`.

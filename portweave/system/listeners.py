@@ -7,7 +7,10 @@ there could be, which costs more than the rest of a `portweave run`. It is the s
 import _socket
 import sys
 
-from portweave.allocator.processes import HAS_PROC, read_bytes
+from portweave.system.processes import (
+    HAS_PROC,
+    read_bytes,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
-from portweave.supervisor.core.heldoutput import last_words
+from portweave.system.held_output import last_words
 
 QUEUE_BYTES = 2 << 20
 # What is put in all the same, such as last words, has room up to here.

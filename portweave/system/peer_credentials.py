@@ -9,7 +9,10 @@ import socket
 import struct
 import sys
 
-from portweave.allocator.processes import HAS_PROC, read_bytes
+from portweave.system.processes import (
+    HAS_PROC,
+    read_bytes,
+)
 
 # Whether this can be told at all.
 IS_KNOWN = HAS_PROC

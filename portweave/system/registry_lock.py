@@ -18,9 +18,15 @@ import fcntl
 import os
 import time
 
-from portweave.allocator.files import read_all, remove_all
-from portweave.allocator.processes import command_of, started_at
 from portweave.errors import PortweaveError, RegistryLockedError
+from portweave.system.files import (
+    read_all,
+    remove_all,
+)
+from portweave.system.processes import (
+    command_of,
+    started_at,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 import os
 from errno import EBUSY, EXDEV
 
-from portweave.allocator.files import read_all
 from portweave.errors import HostsUnwritableError
+from portweave.system.files import read_all
 
 
 def read(path: str) -> str:

@@ -15,10 +15,10 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from json import dumps, loads
 
-from portweave import wire
+from portweave.encoding import jsonrpc
 from portweave.errors import ClusterError, RemoteError, RouteNotFound
-from portweave.supervisor.core.calls import Calls
-from portweave.supervisor.core.callstate import (
+from portweave.supervisor.calls.router import Calls
+from portweave.supervisor.calls.state import (
     Action,
     Ask,
     AskSupervisor,
@@ -28,8 +28,13 @@ from portweave.supervisor.core.callstate import (
     Limits,
     Peer,
 )
-from portweave.supervisor.hangups import Hangups
-from portweave.supervisor.quickloop import ACCEPTED_AT_ONCE, Express, QuickLoop, lengthen_queue
+from portweave.system.fast_loop import (
+    ACCEPTED_AT_ONCE,
+    Express,
+    QuickLoop,
+    lengthen_queue,
+)
+from portweave.system.hangups import Hangups
 
 log = logging.getLogger("portweave.calls")
 
@@ -195,13 +200,13 @@ class Hub:
 
     async def _ask_supervisor(self, ask: Ask) -> None:
         def stream(item: object) -> None:
-            self.carry_out(self.calls.stream(ask, wire.array([ask.id, item])))
+            self.carry_out(self.calls.stream(ask, jsonrpc.array([ask.id, item])))
 
         result: bytes | ClusterError
         try:
-            load = wire.values(ask.params)
+            load = jsonrpc.values(ask.params)
             call = SupervisorCall(ask.path, load, ask.asker.name, stream)
-            result = wire.array(await self._on_supervisor_call(call))
+            result = jsonrpc.array(await self._on_supervisor_call(call))
         except ClusterError as error:
             result = error
         except Exception as error:
@@ -277,7 +282,7 @@ class HubConnection(Express):
         self._hub = hub
         self._calls = hub.calls
         self._checked = checked
-        self._reader = wire.LineReader(hub.calls.limits.message_bytes)
+        self._reader = jsonrpc.LineReader(hub.calls.limits.message_bytes)
         self._loop = asyncio.get_running_loop()
         # The same, with one step less.
         self._clock = time.monotonic if isinstance(self._loop, QuickLoop) else self._loop.time

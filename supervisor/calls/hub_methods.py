@@ -3,13 +3,16 @@
 from types import NoneType
 from typing import cast
 
-from portweave import wire
 from portweave.calls.address import is_name
+from portweave.encoding import jsonrpc
 from portweave.errors import Cancelled, ClusterError, NameTaken
-from portweave.supervisor.core.callasks import Asks
-from portweave.supervisor.core.callnames import Names
-from portweave.supervisor.core.calloutbox import Outbox
-from portweave.supervisor.core.callstate import Limits, Peer
+from portweave.supervisor.calls.names import Names
+from portweave.supervisor.calls.outbox import Outbox
+from portweave.supervisor.calls.requests import Asks
+from portweave.supervisor.calls.state import (
+    Limits,
+    Peer,
+)
 
 PROTOCOL = 1
 
@@ -35,7 +38,12 @@ class OwnMethods:
         self._outbox = outbox
 
     def take(
-        self, peer: Peer, method: str, params: "wire.Raw | bytes", key: bytes | None, now_s: float
+        self,
+        peer: Peer,
+        method: str,
+        params: "jsonrpc.Raw | bytes",
+        key: bytes | None,
+        now_s: float,
     ) -> None:
         """Do what a peer asks of the hub itself.
 
@@ -52,7 +60,7 @@ class OwnMethods:
             case "$/ready":
                 self._take_ready(peer, now_s)
                 if key is not None:
-                    self._outbox.send(peer, wire.answer(key, wire.NOTHING), is_answer=True)
+                    self._outbox.send(peer, jsonrpc.answer(key, jsonrpc.NOTHING), is_answer=True)
             case "$/cancel":
                 for number in _listed(params):
                     if not isinstance(number, (int, str, NoneType)):
@@ -63,36 +71,36 @@ class OwnMethods:
             case _:
                 if key is not None:
                     text = f"the hub has no method {method!r}"
-                    self._outbox.refuse(peer, key, wire.METHOD_NOT_FOUND, text)
+                    self._outbox.refuse(peer, key, jsonrpc.METHOD_NOT_FOUND, text)
 
-    def _take_hello(self, peer: Peer, params: "wire.Raw | bytes", key: bytes | None) -> None:
+    def _take_hello(self, peer: Peer, params: "jsonrpc.Raw | bytes", key: bytes | None) -> None:
         refuse = self._outbox.refuse
         wishes = next(iter(_listed(params)), None)
         if key is None or not isinstance(wishes, dict):
-            refuse(peer, key, wire.INVALID_PARAMS, "$/hello takes one object, and has an id")
+            refuse(peer, key, jsonrpc.INVALID_PARAMS, "$/hello takes one object, and has an id")
             return
         told = cast("dict[str, object]", wishes)
         name, token, protocol = told.get("name"), told.get("token"), told.get("protocol")
         if protocol is not None and protocol != PROTOCOL:
-            refuse(peer, key, wire.INVALID_PARAMS, f"this hub speaks protocol {PROTOCOL}")
+            refuse(peer, key, jsonrpc.INVALID_PARAMS, f"this hub speaks protocol {PROTOCOL}")
             return
         if peer.said_hello:
-            refuse(peer, key, wire.INVALID_REQUEST, "there was a $/hello already")
+            refuse(peer, key, jsonrpc.INVALID_REQUEST, "there was a $/hello already")
             return
         most = _most_of(told, self._limits)
         if most is None:
             text = "max_concurrency is a whole number from 1 on, max_queue from 0 on"
-            refuse(peer, key, wire.INVALID_PARAMS, text)
+            refuse(peer, key, jsonrpc.INVALID_PARAMS, text)
             return
         if name is not None:
             if not isinstance(name, str) or not is_name(name):
                 text = "a name is text without a slash, and does not begin with $"
-                refuse(peer, key, wire.INVALID_PARAMS, text)
+                refuse(peer, key, jsonrpc.INVALID_PARAMS, text)
                 return
             try:
                 self._names.join(peer, name, token)
             except NameTaken as error:
-                self._outbox.send(peer, wire.failure(key, error), is_answer=True)
+                self._outbox.send(peer, jsonrpc.failure(key, error), is_answer=True)
                 return
         peer.said_hello = True
         peer.most = most
@@ -101,7 +109,7 @@ class OwnMethods:
             "max_message": self._limits.message_bytes,
             "options": self._options,
         }
-        self._outbox.send(peer, wire.answer(key, wire.encode([result])), is_answer=True)
+        self._outbox.send(peer, jsonrpc.answer(key, jsonrpc.encode([result])), is_answer=True)
 
     def _take_ready(self, peer: Peer, now_s: float) -> None:
         member = peer.member
@@ -121,8 +129,8 @@ def _most_of(told: dict[str, object], limits: Limits) -> int | None:
     return concurrency + queue
 
 
-def _listed(params: "wire.Raw | bytes") -> list[object]:
+def _listed(params: "jsonrpc.Raw | bytes") -> list[object]:
     try:
-        return wire.values(params)
+        return jsonrpc.values(params)
     except ClusterError:
         return []

@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from hmac import compare_digest
 
-from portweave import wire
 from portweave.calls.address import guarded, split
+from portweave.encoding import jsonrpc
 from portweave.errors import ConnectionNotFound, NameTaken
-from portweave.supervisor.core.callstate import Group, Member, Peer
+from portweave.supervisor.calls.state import (
+    Group,
+    Member,
+    Peer,
+)
 
 MOST_ROUTES = 1024
 SUPERVISOR = "supervisor"
@@ -81,7 +85,7 @@ class Names:
             raise NameTaken(f"the name {name!r} needs its own token", connection=name)
         member.peers.append(peer)
         peer.member = member
-        peer.sender = wire.sender_member(name)
+        peer.sender = jsonrpc.sender_member(name)
 
     def _is_own(self, member: Member, token: object) -> bool:
         known = self._token_of(member.name)
@@ -116,10 +120,10 @@ class Names:
             first, rest = to, address.removeprefix("/")
         found = self._targets.get(first)
         if found is not None:
-            route = *found, wire.encode(guarded(rest))
+            route = *found, jsonrpc.encode(guarded(rest))
         elif (default := self._default) is not None and to in (None, default.name):
             path = address.lstrip("/") if to is None else rest
-            route = default, None, wire.encode(guarded(path))
+            route = default, None, jsonrpc.encode(guarded(path))
         else:
             raise self._unknown(first)
         if len(self.routes) >= MOST_ROUTES:

@@ -2,8 +2,13 @@
 
 from collections import deque
 
-from portweave import wire
-from portweave.supervisor.core.callstate import Action, Ask, Held, Peer
+from portweave.encoding import jsonrpc
+from portweave.supervisor.calls.state import (
+    Action,
+    Ask,
+    Held,
+    Peer,
+)
 
 
 class Outbox:
@@ -53,7 +58,7 @@ class Outbox:
     def refuse(self, peer: Peer, key: bytes | None, code: int, text: str) -> None:
         """Tell a peer that its request is no good; `key` is its id, None where it has none."""
         if key is not None:
-            self.send(peer, wire.bad_line(code, text, key), is_answer=True)
+            self.send(peer, jsonrpc.bad_line(code, text, key), is_answer=True)
 
     def take(self) -> list[Action]:
         """All that is to be done, in order; from now on it is done."""
@@ -81,7 +86,7 @@ def release(peer: Peer, most_bytes: int) -> list[bytes]:
             peer.owed_bytes -= size
         if held.ask is not None:
             held.ask.unsent = False
-            held.ask.params = wire.NOTHING
+            held.ask.params = jsonrpc.NOTHING
             if held.ask.over:
                 # Taken back, or too late: the peer needs not hear of it.
                 continue

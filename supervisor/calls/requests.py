@@ -1,10 +1,10 @@
 """One request after the other: given to a member that is ready, and ended exactly once."""
 
-from portweave import wire
+from portweave.encoding import jsonrpc
 from portweave.errors import ClusterError, Overloaded, PeerDied
-from portweave.supervisor.core.callnames import name_of
-from portweave.supervisor.core.calloutbox import Outbox
-from portweave.supervisor.core.callstate import (
+from portweave.supervisor.calls.names import name_of
+from portweave.supervisor.calls.outbox import Outbox
+from portweave.supervisor.calls.state import (
     Ask,
     CancelSupervisor,
     Close,
@@ -82,18 +82,18 @@ class Asks:
 
     def _serve(self, ask: Ask, server: Peer, now_s: float) -> None:
         left_ms = None if ask.due_s is None else round((ask.due_s - now_s) * 1000, 3)
-        meta = wire.meta_member(left_ms, ask.traceparent, ask.asker.sender)
+        meta = jsonrpc.meta_member(left_ms, ask.traceparent, ask.asker.sender)
         if not ask.wanted:
             ask.over = True
-            line = wire.raw_notification(ask.method, ask.params, meta)
+            line = jsonrpc.raw_notification(ask.method, ask.params, meta)
             self._outbox.send(server, line, is_answer=False)
             return
         ask.server = server
         ask.number = server.next_id = server.next_id + 1
         server.serves[ask.number] = ask
-        line = wire.raw_request(ask.number, ask.method, ask.params, meta)
+        line = jsonrpc.raw_request(ask.number, ask.method, ask.params, meta)
         if self._outbox.send(server, line, is_answer=False, ask=ask):
-            ask.params = wire.NOTHING
+            ask.params = jsonrpc.NOTHING
         else:
             ask.unsent = True
 
@@ -126,13 +126,13 @@ class Asks:
 
     # To its end.
 
-    def answer(self, ask: Ask, result: "wire.Raw | bytes") -> None:
+    def answer(self, ask: Ask, result: "jsonrpc.Raw | bytes") -> None:
         """End an ask with an array of values."""
-        self.end(ask, wire.answer(ask.key, result), "")
+        self.end(ask, jsonrpc.answer(ask.key, result), "")
 
     def fail(self, ask: Ask, error: ClusterError) -> None:
         """End an ask with an error."""
-        self.end(ask, wire.failure(ask.key, error), error.type)
+        self.end(ask, jsonrpc.failure(ask.key, error), error.type)
 
     def end(self, ask: Ask, line: bytes, failure: str) -> None:
         """Tell the asker, if it waits; an ask ends once.
@@ -151,7 +151,7 @@ class Asks:
             if asker in self._peers:
                 if asker.held_bytes + len(line) > self._limits.held_bytes and asker.held:
                     error = Overloaded("the answer found no room: the asker does not read")
-                    line = wire.failure(ask.key, error)
+                    line = jsonrpc.failure(ask.key, error)
                 self._outbox.send(asker, line, is_answer=True)
                 self.close_when_done(asker)
         if self._traced:
@@ -170,7 +170,7 @@ class Asks:
             _unwait(ask)
         elif ask.server is not None:
             if ask.server.serves.pop(ask.number, None) is not None and not ask.unsent:
-                line = wire.notification("$/cancel", b"[%d]" % ask.number)
+                line = jsonrpc.notification("$/cancel", b"[%d]" % ask.number)
                 self._outbox.send(ask.server, line, is_answer=False)
         elif ask.group is None:
             self._outbox.do(CancelSupervisor(ask))

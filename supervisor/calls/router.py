@@ -21,14 +21,29 @@ and `calloutbox` is what goes out.
 from collections.abc import Callable, Iterable
 from math import inf
 
-from portweave import wire
 from portweave.calls.address import split
+from portweave.encoding import jsonrpc
 from portweave.errors import ClusterError, Overloaded, PeerDied, RequestTimeout
-from portweave.supervisor.core.callasks import Asks
-from portweave.supervisor.core.callmethods import OwnMethods
-from portweave.supervisor.core.callnames import SUPERVISOR, Names, name_of
-from portweave.supervisor.core.calloutbox import Outbox, keep_answers, release
-from portweave.supervisor.core.callstate import Action, Ask, AskSupervisor, Close, Limits, Peer
+from portweave.supervisor.calls.hub_methods import OwnMethods
+from portweave.supervisor.calls.names import (
+    SUPERVISOR,
+    Names,
+    name_of,
+)
+from portweave.supervisor.calls.outbox import (
+    Outbox,
+    keep_answers,
+    release,
+)
+from portweave.supervisor.calls.requests import Asks
+from portweave.supervisor.calls.state import (
+    Action,
+    Ask,
+    AskSupervisor,
+    Close,
+    Limits,
+    Peer,
+)
 
 STREAM = "$/stream"
 
@@ -151,44 +166,46 @@ class Calls:
         limit = self.limits.message_bytes
         text = f"a message is longer than {limit} bytes"
         kind: dict[str, object] = {"type": "MessageTooLarge", "status": 413, "fields": {}}
-        error: dict[str, object] = {"code": wire.INVALID_REQUEST, "message": text, "data": kind}
-        self._outbox.send(peer, wire.raw_failure(b"null", wire.encode(error)), is_answer=True)
+        error: dict[str, object] = {"code": jsonrpc.INVALID_REQUEST, "message": text, "data": kind}
+        self._outbox.send(peer, jsonrpc.raw_failure(b"null", jsonrpc.encode(error)), is_answer=True)
         self._outbox.do(Close(peer))
         return self._outbox.take()
 
     def feed(self, peer: Peer, lines: Iterable[bytes], now_s: float) -> list[Action]:
         """Take whole lines of a peer."""
         self._now_s = now_s
-        decode = wire.decode
+        decode = jsonrpc.decode
         for line in lines:
             try:
                 message = decode(line)
-            except wire.BadLineError as error:
+            except jsonrpc.BadLineError as error:
                 if line.strip():
-                    self._outbox.send(peer, wire.bad_line(error.code, str(error)), is_answer=True)
+                    self._outbox.send(
+                        peer, jsonrpc.bad_line(error.code, str(error)), is_answer=True
+                    )
                 continue
-            if message.method is wire.UNSET:
+            if message.method is jsonrpc.UNSET:
                 if not self.pass_answer(peer, message):
                     self._take_answer(peer, message)
             elif not self.pass_request(peer, message):
                 self._take_request(peer, message, now_s)
         return self._outbox.take()
 
-    def pass_request(self, peer: Peer, message: wire.Message) -> bool:
+    def pass_request(self, peer: Peer, message: jsonrpc.Message) -> bool:
         """Pass on a request as nearly all are; return False for one that needs more thought.
 
         What is done is what `feed` would do otherwise, in a third of the time.
         """
         number, params, meta = message.id, message.params, message.meta
-        if type(number) is not int or params is wire.UNSET or meta is wire.UNSET:
+        if type(number) is not int or params is jsonrpc.UNSET or meta is jsonrpc.UNSET:
             return False
         to = meta.to
-        route = self._routes.get(message.method if to is wire.UNSET else (to, message.method))
+        route = self._routes.get(message.method if to is jsonrpc.UNSET else (to, message.method))
         if route is None:
             return False
         group, member, method = route
         timeout_ms = meta.timeout_ms
-        if not timeout_ms or not group.ready or member is not None or not wire.is_array(params):
+        if not timeout_ms or not group.ready or member is not None or not jsonrpc.is_array(params):
             return False
         server = group.ready[group.turn % len(group.ready)]
         asks, serves, limits = peer.asks, server.serves, self.limits
@@ -204,19 +221,30 @@ class Calls:
         server.next_id = ours = server.next_id + 1
         trace = meta.traceparent or ""
         asks[number] = serves[ours] = Ask(
-            peer, number, wire.NOTHING, trace, due_s, now_s, True, group, None, method, server, ours
+            peer,
+            number,
+            jsonrpc.NOTHING,
+            trace,
+            due_s,
+            now_s,
+            True,
+            group,
+            None,
+            method,
+            server,
+            ours,
         )
         outbox = self._outbox
         if server is not outbox.receiver:
             outbox.turn_to(server)
-        outbox.lines.append(wire.passed_on(ours, method, params, timeout_ms, trace, peer.sender))
+        outbox.lines.append(jsonrpc.passed_on(ours, method, params, timeout_ms, trace, peer.sender))
         return True
 
-    def pass_answer(self, peer: Peer, message: wire.Message) -> bool:
+    def pass_answer(self, peer: Peer, message: jsonrpc.Message) -> bool:
         """Pass on an answer as nearly all are; return False for one that needs more thought."""
         result = message.result
         ask = peer.serves.get(message.id)  # type: ignore[arg-type]
-        if ask is None or result is wire.UNSET or self._traced or not wire.is_array(result):
+        if ask is None or result is jsonrpc.UNSET or self._traced or not jsonrpc.is_array(result):
             return False
         asker, number = ask.asker, ask.id
         if asker.blocked or asker.held or asker.ended or type(number) is not int:
@@ -227,7 +255,7 @@ class Calls:
         outbox = self._outbox
         if asker is not outbox.receiver:
             outbox.turn_to(asker)
-        outbox.lines.append(wire.int_answer(number, result))
+        outbox.lines.append(jsonrpc.int_answer(number, result))
         return True
 
     def tick(self, now_s: float) -> list[Action]:
@@ -287,20 +315,20 @@ class Calls:
         """Send the asker of the supervisor one more value; dropped where he does not read."""
         peer = ask.asker
         if not ask.over and peer in self.peers and peer.owed_bytes < self.limits.owed_bytes:
-            self._outbox.send(peer, wire.notification(STREAM, params), is_answer=True)
+            self._outbox.send(peer, jsonrpc.notification(STREAM, params), is_answer=True)
         return self._outbox.take()
 
     # Requests.
 
-    def _take_request(self, peer: Peer, message: wire.Message, now_s: float) -> None:
+    def _take_request(self, peer: Peer, message: jsonrpc.Message, now_s: float) -> None:
         method = message.method
-        params: wire.Raw | bytes | wire.UnsetType = message.params
+        params: jsonrpc.Raw | bytes | jsonrpc.UnsetType = message.params
         assert isinstance(method, str)
-        key = None if message.id is wire.UNSET else wire.key(message.id)
-        if params is wire.UNSET:
-            params = wire.NOTHING
-        elif not wire.is_array(params):
-            self._outbox.refuse(peer, key, wire.INVALID_PARAMS, "params is to be an array")
+        key = None if message.id is jsonrpc.UNSET else jsonrpc.key(message.id)
+        if params is jsonrpc.UNSET:
+            params = jsonrpc.NOTHING
+        elif not jsonrpc.is_array(params):
+            self._outbox.refuse(peer, key, jsonrpc.INVALID_PARAMS, "params is to be an array")
             return
         if method.startswith("$/"):
             self._own.take(peer, method, params, key, now_s)
@@ -309,14 +337,14 @@ class Calls:
         timeout_ms = meta.timeout_ms
         if timeout_ms is None:
             due_s = None
-        elif timeout_ms is wire.UNSET:
+        elif timeout_ms is jsonrpc.UNSET:
             due_s = None if self.limits.timeout_s is None else now_s + self.limits.timeout_s
         else:
             due_s = now_s + timeout_ms / 1000
-        number = None if message.id is wire.UNSET else message.id
+        number = None if message.id is jsonrpc.UNSET else message.id
         if key is not None and number in peer.asks:
             text = "there is an open request of this id already"
-            self._outbox.refuse(peer, key, wire.INVALID_REQUEST, text)
+            self._outbox.refuse(peer, key, jsonrpc.INVALID_REQUEST, text)
             return
         trace = meta.traceparent or ""
         ask = Ask(peer, number, params, trace, due_s, now_s, key is not None)
@@ -325,7 +353,7 @@ class Calls:
         try:
             if len(peer.asks) > self.limits.asks:
                 raise Overloaded(f"more than {self.limits.asks} requests are open already")
-            self._address(ask, method, None if meta.to is wire.UNSET else meta.to)
+            self._address(ask, method, None if meta.to is jsonrpc.UNSET else meta.to)
         except ClusterError as error:
             self._asks.fail(ask, error)
             return
@@ -345,21 +373,21 @@ class Calls:
         ask.group, ask.member, ask.method = route
         self._asks.dispatch(ask, self._now_s)
 
-    def _take_answer(self, peer: Peer, message: wire.Message) -> None:
+    def _take_answer(self, peer: Peer, message: jsonrpc.Message) -> None:
         number = message.id
         if not isinstance(number, int):
-            if number is wire.UNSET or (message.error is wire.UNSET and number is not None):
+            if number is jsonrpc.UNSET or (message.error is jsonrpc.UNSET and number is not None):
                 text = "a message has a method, or an id and a result"
-                self._outbox.refuse(peer, b"null", wire.INVALID_REQUEST, text)
+                self._outbox.refuse(peer, b"null", jsonrpc.INVALID_REQUEST, text)
             return
         ask = peer.serves.pop(number, None)
         if ask is None:
             # It comes too late, for one who has gone, given up or taken it back.
             return
-        if message.result is not wire.UNSET and wire.is_array(message.result):
+        if message.result is not jsonrpc.UNSET and jsonrpc.is_array(message.result):
             self._asks.answer(ask, message.result)
-        elif message.error is not wire.UNSET and wire.is_object(message.error):
-            line = wire.raw_failure(ask.key, message.error)
+        elif message.error is not jsonrpc.UNSET and jsonrpc.is_object(message.error):
+            line = jsonrpc.raw_failure(ask.key, message.error)
             self._asks.end(ask, line, "Error")
         else:
             text = f"{peer.name} has answered neither an array of values nor an error"
@@ -393,4 +421,4 @@ class Calls:
             self._names.drop(member)
 
 
-_NO_META = wire.Meta()
+_NO_META = jsonrpc.Meta()

@@ -8,8 +8,8 @@ from math import inf
 
 from msgspec import Struct
 
-from portweave import wire
-from portweave.supervisor.core.value import value
+from portweave.encoding import jsonrpc
+from portweave.encoding.value import value
 
 
 @value
@@ -26,11 +26,11 @@ class Limits:
         timeout_s: For requests that do not say how long they may take; None for any time.
     """
 
-    message_bytes: int = wire.MAX_MESSAGE_BYTES
+    message_bytes: int = jsonrpc.MAX_MESSAGE_BYTES
     concurrency: int = 64
     queue: int = 1024
     asks: int = 8192
-    held_bytes: int = 4 * wire.MAX_MESSAGE_BYTES
+    held_bytes: int = 4 * jsonrpc.MAX_MESSAGE_BYTES
     owed_bytes: int = 1024 * 1024
     timeout_s: float | None = 30.0
 
@@ -158,7 +158,7 @@ class Ask(Struct, eq=False):
     # A structure of msgspec's is made in a third of the time: there is one for each request.
     asker: Peer
     id: int | str | None
-    params: wire.Raw | bytes
+    params: jsonrpc.Raw | bytes
     traceparent: str
     due_s: float | None
     began_s: float
@@ -175,7 +175,7 @@ class Ask(Struct, eq=False):
     @property
     def key(self) -> bytes:
         """The asker's id of it, as it is written."""
-        return wire.key(self.id)
+        return jsonrpc.key(self.id)
 
 
 @value

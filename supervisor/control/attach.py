@@ -10,9 +10,13 @@ from binascii import Error as NotBase64Error
 from binascii import a2b_base64, b2a_base64
 
 from portweave.errors import NoTerminalError
-from portweave.supervisor.control import INVALID_PARAMS, RefusedError, Stream
-from portweave.supervisor.engine import Engine
-from portweave.supervisor.service import Service
+from portweave.supervisor.control.server import (
+    INVALID_PARAMS,
+    RefusedError,
+    Stream,
+)
+from portweave.supervisor.services.engine import Engine
+from portweave.supervisor.services.service import Service
 
 # What is typed at once; a terminal's own line buffer has no more (termios(3)).
 MOST_TYPED_BYTES = 64 << 10

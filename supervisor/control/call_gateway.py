@@ -8,15 +8,24 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from portweave.supervisor.core.fleet import Fleet
-from portweave.supervisor.core.lifecycle import Phase
-from portweave.supervisor.core.plan import CallsPlan, InstancePlan
-from portweave.supervisor.engine import Engine, changes
+from portweave.supervisor.services.engine import (
+    Engine,
+    changes,
+)
+from portweave.supervisor.services.fleet import Fleet
+from portweave.supervisor.services.lifecycle import Phase
+from portweave.supervisor.services.plan import (
+    CallsPlan,
+    InstancePlan,
+)
 
 if TYPE_CHECKING:
     from portweave.errors import ClusterError, PortweaveError
-    from portweave.supervisor.calls import Hub, SupervisorCall
-    from portweave.supervisor.control import Serve
+    from portweave.supervisor.calls.hub import (
+        Hub,
+        SupervisorCall,
+    )
+    from portweave.supervisor.control.server import Serve
 
 _GONE = {
     Phase.STOPPED: "does not run",
@@ -79,8 +88,8 @@ class Exchange:
 
     def _make_hub(self) -> "Hub":
         # What it costs to import is for those who use it.
-        from portweave.supervisor.calls import Hub
-        from portweave.supervisor.core.callstate import Limits
+        from portweave.supervisor.calls.hub import Hub
+        from portweave.supervisor.calls.state import Limits
 
         plan = self._plan
         hub = Hub(
@@ -123,7 +132,10 @@ class Exchange:
 
     async def _answer(self, call: "SupervisorCall") -> list[object]:
         from portweave.errors import ClusterError, PortweaveError, RouteNotFound
-        from portweave.supervisor.control import NO_METHOD, RefusedError
+        from portweave.supervisor.control.server import (
+            NO_METHOD,
+            RefusedError,
+        )
 
         try:
             return await self._serve(f"/supervisor/{call.path}", call.load, call.stream)

@@ -12,29 +12,57 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from portweave.allocator.jsontext import is_list, is_object
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+)
 from portweave.errors import StackStoppingError, UnknownServiceError
-from portweave.supervisor.announce import Announcer
-from portweave.supervisor.attaching import Attaching
-from portweave.supervisor.census import Census
-from portweave.supervisor.chronicle import Chronicle
-from portweave.supervisor.control import INVALID_PARAMS, NO_METHOD, RefusedError, Stream
-from portweave.supervisor.core.cause import Cause, as_json
-from portweave.supervisor.core.crash_loop import crashes
-from portweave.supervisor.core.explanation import Output, culprit, explain
-from portweave.supervisor.core.fleet import is_going
-from portweave.supervisor.core.lifecycle import Life
-from portweave.supervisor.core.plan import InstancePlan, StackPlan
-from portweave.supervisor.core.report import stopping
-from portweave.supervisor.core.status import Clock, Usage, row
-from portweave.supervisor.core.waiting import Goal, Verdict, describe, is_settled, judge
-from portweave.supervisor.engine import Engine
-from portweave.supervisor.inquiries import Inquiries
-from portweave.supervisor.moves import Anchor
-from portweave.supervisor.paths import PROTOCOL
-from portweave.supervisor.runs import differences
-from portweave.supervisor.tasks import Within
-from portweave.supervisor.usage import measure
+from portweave.supervisor.control.attach import Attaching
+from portweave.supervisor.control.name_queries import Inquiries
+from portweave.supervisor.control.server import (
+    INVALID_PARAMS,
+    NO_METHOD,
+    RefusedError,
+    Stream,
+)
+from portweave.supervisor.control.wait_goals import (
+    Goal,
+    Verdict,
+    describe,
+    is_settled,
+    judge,
+)
+from portweave.supervisor.diagnosis.cause import (
+    Cause,
+    as_json,
+)
+from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.proxy.announce.announcer import Announcer
+from portweave.supervisor.registry.moved_folder import Anchor
+from portweave.supervisor.registry.stack_records import PROTOCOL
+from portweave.supervisor.reporting.crash_loop import crashes
+from portweave.supervisor.reporting.explanation import (
+    Output,
+    culprit,
+    explain,
+)
+from portweave.supervisor.reporting.reporter import Chronicle
+from portweave.supervisor.reporting.run_history import differences
+from portweave.supervisor.reporting.state_messages import stopping
+from portweave.supervisor.reporting.status_rows import (
+    Clock,
+    Usage,
+    row,
+)
+from portweave.supervisor.reporting.usage import measure
+from portweave.supervisor.services.engine import Engine
+from portweave.supervisor.services.fleet import is_going
+from portweave.supervisor.services.lifecycle import Life
+from portweave.supervisor.services.plan import (
+    InstancePlan,
+    StackPlan,
+)
+from portweave.system.tasks import Within
 
 LAST_LINES = 10
 # Who waits for a service that has failed, and is being stopped for that, waits so long for its end.
@@ -364,8 +392,8 @@ class Commands:
     def _cause(self, name: str, life: Life) -> Cause:
         """What is wrong with an instance, if it is not held up by another one."""
         # What recognises errors takes a while to import, and most stacks are never asked.
-        from portweave.supervisor.core.printed_error import find_error
-        from portweave.supervisor.end_cause import with_lacks
+        from portweave.supervisor.diagnosis.printed_error import find_error
+        from portweave.supervisor.services.end_cause import with_lacks
 
         fleet, service = self._engine.fleet, self._engine.services[name]
         plan = fleet.plans[name]

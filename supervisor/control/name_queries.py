@@ -3,11 +3,15 @@
 import time
 from typing import Protocol
 
-from portweave.allocator.probe import listening_ports
-from portweave.supervisor.announce import Announcer
-from portweave.supervisor.census import Census
-from portweave.supervisor.core.waiting import ANSWERING, describe, patience_s
-from portweave.supervisor.engine import Engine
+from portweave.allocator.ports.port_check import listening_ports
+from portweave.supervisor.control.wait_goals import (
+    ANSWERING,
+    describe,
+    patience_s,
+)
+from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.proxy.announce.announcer import Announcer
+from portweave.supervisor.services.engine import Engine
 
 
 class Host(Protocol):

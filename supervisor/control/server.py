@@ -16,12 +16,18 @@ from collections.abc import Awaitable, Callable
 from errno import EACCES
 from functools import partial
 
-from portweave.allocator.files import make_folders
-from portweave.allocator.jsontext import is_list, is_object
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+)
 from portweave.errors import PortweaveError
-from portweave.supervisor.hangups import Hangups
-from portweave.supervisor.sockets import is_private
-from portweave.supervisor.tasks import Group, Within
+from portweave.supervisor.registry.socket_paths import is_private
+from portweave.system.files import make_folders
+from portweave.system.hangups import Hangups
+from portweave.system.tasks import (
+    Group,
+    Within,
+)
 
 LONGEST_LINE_BYTES = 16 << 20
 # What waits for a client that does not read.

@@ -3,9 +3,13 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
-from portweave.supervisor.core.crash_loop import reason_of
-from portweave.supervisor.core.exits import describe_exit
-from portweave.supervisor.core.lifecycle import DONE, Life, Phase
+from portweave.supervisor.processes.exit_status import describe_exit
+from portweave.supervisor.reporting.crash_loop import reason_of
+from portweave.supervisor.services.lifecycle import (
+    DONE,
+    Life,
+    Phase,
+)
 
 # How long a request waits for a service that is about to answer.
 _COMING_S = 10.0

@@ -2,7 +2,7 @@
 
 import re
 
-from portweave.supervisor.core.cause import Cause
+from portweave.supervisor.diagnosis.cause import Cause
 
 # What keeps them in the foreground, by their own documents.
 _FOREGROUND: tuple[tuple[str, str], ...] = (

@@ -6,7 +6,7 @@ A reader takes lines and finds the last error of its form, or returns None.
 import re
 from collections.abc import Callable, Sequence
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 # Errors of a compiler that stand so near to each other were printed together.
 _NEAR_LINES = 12

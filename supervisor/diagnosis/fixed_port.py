@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 
 @value

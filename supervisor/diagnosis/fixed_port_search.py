@@ -5,7 +5,7 @@ Each worktree has ports of its own, in `PORT`. A number in a command is the same
 
 import re
 
-from portweave.supervisor.core.fixed_port import FixedPort
+from portweave.supervisor.diagnosis.fixed_port import FixedPort
 
 _NUMBER = r"(?P<port>\d{2,5})(?![\d.])"
 _FIXED = tuple(

@@ -1,6 +1,6 @@
 """How often the kernel has killed a process for want of memory since it was started."""
 
-from portweave.allocator.processes import read_bytes
+from portweave.system.processes import read_bytes
 
 
 def memory_kills() -> int:

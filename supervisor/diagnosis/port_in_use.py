@@ -3,9 +3,15 @@
 import re
 from collections.abc import Sequence
 
-from portweave.supervisor.core.cause import Cause
-from portweave.supervisor.core.fixed_port import FixedPort, edit_of
-from portweave.supervisor.core.value import replace, value
+from portweave.encoding.value import (
+    replace,
+    value,
+)
+from portweave.supervisor.diagnosis.cause import Cause
+from portweave.supervisor.diagnosis.fixed_port import (
+    FixedPort,
+    edit_of,
+)
 
 # Node, Python, Go, Ruby, Java, Rust, nginx, gunicorn, Spring, Flask, Docker, .NET, Erlang, Windows.
 IN_USE = (

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from portweave.allocator.listeners import connected
-from portweave.allocator.probe import listeners
-from portweave.supervisor.core.port_in_use import PortUse
+from portweave.allocator.ports.port_check import listeners
+from portweave.supervisor.diagnosis.port_in_use import PortUse
+from portweave.system.listeners import connected
 
 
 def port_uses(ports: Sequence[int], root: str) -> list[PortUse]:

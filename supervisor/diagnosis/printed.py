@@ -1,6 +1,6 @@
 """What a run has printed last, and whether that tells of an error."""
 
-from portweave.supervisor.core.lines import plain_text
+from portweave.supervisor.logs.line_splitter import plain_text
 
 # Output after a longer silence is about something else.
 SILENCE_S = 2.0
@@ -39,7 +39,7 @@ def error_in(lines: bytes, folder: str) -> str:
         folder: Places in it are told relative to it.
     """
     # Its patterns take a while to compile, and no start is to wait for them.
-    from portweave.supervisor.core.printed_error import find_error
+    from portweave.supervisor.diagnosis.printed_error import find_error
 
     found = find_error([plain_text(line) for line in lines.split(b"\n")], folder)
     if found is None:

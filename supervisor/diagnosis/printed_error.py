@@ -8,8 +8,8 @@ frames of the runtime, and of libraries where there is a frame of the project.
 import re
 from collections.abc import Iterator, Sequence
 
-from portweave.supervisor.core.brief import tells_error
-from portweave.supervisor.core.error_readers import (
+from portweave.encoding.value import value
+from portweave.supervisor.diagnosis.error_readers import (
     GO_FRAME,
     JAVA_RUNTIME,
     NATIVE_FRAME,
@@ -22,7 +22,7 @@ from portweave.supervisor.core.error_readers import (
     Place,
     margin_of,
 )
-from portweave.supervisor.core.value import value
+from portweave.supervisor.logs.summary import tells_error
 
 EXCERPT_LINES = 12
 _LONGEST_MESSAGE = 300

@@ -7,13 +7,23 @@ other. Some causes are there again at each start, so trying for long cannot help
 import re
 from functools import cache
 
-from portweave.supervisor.core.background import background_hint, job_cause, watcher_cause
-from portweave.supervisor.core.cause import Cause
-from portweave.supervisor.core.exits import describe_exit
-from portweave.supervisor.core.port_in_use import IN_USE
-from portweave.supervisor.core.printed_error import PrintedError, find_error
-from portweave.supervisor.core.shell_cause import shell_cause
-from portweave.supervisor.core.value import replace, value
+from portweave.encoding.value import (
+    replace,
+    value,
+)
+from portweave.supervisor.diagnosis.background import (
+    background_hint,
+    job_cause,
+    watcher_cause,
+)
+from portweave.supervisor.diagnosis.cause import Cause
+from portweave.supervisor.diagnosis.port_in_use import IN_USE
+from portweave.supervisor.diagnosis.printed_error import (
+    PrintedError,
+    find_error,
+)
+from portweave.supervisor.diagnosis.shell_cause import shell_cause
+from portweave.supervisor.processes.exit_status import describe_exit
 
 _SIGNALS = 128
 _SIGKILL = _SIGNALS + 9

@@ -3,8 +3,11 @@
 import re
 from collections.abc import Sequence
 
-from portweave.supervisor.core.cause import Cause
-from portweave.supervisor.core.exits import NOT_EXECUTABLE, NOT_FOUND
+from portweave.supervisor.diagnosis.cause import Cause
+from portweave.supervisor.processes.exit_status import (
+    NOT_EXECUTABLE,
+    NOT_FOUND,
+)
 
 # What dash(1) says of words that only bash has: POSIX.1-2017, Shell Command Language.
 _BASH_WORDS = (

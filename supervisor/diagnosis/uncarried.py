@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 # By the first of these files that is there; what makes the folder anew.
 _NODE = (

@@ -4,9 +4,9 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from portweave.supervisor.core.lines import plain_text
-from portweave.supervisor.core.logindex import NOTE
-from portweave.supervisor.core.logjoin import Block
+from portweave.supervisor.logs.index import NOTE
+from portweave.supervisor.logs.line_joiner import Block
+from portweave.supervisor.logs.line_splitter import plain_text
 
 SEPARATOR = b"--\n"
 # What may be in a line that is looked at as it is.

@@ -1,7 +1,13 @@
 """Chunks of a log in, whole lines of each stream out."""
 
-from portweave.supervisor.core.lines import LineSplitter
-from portweave.supervisor.core.logindex import ERR, NOTE, OUT, START, Record
+from portweave.supervisor.logs.index import (
+    ERR,
+    NOTE,
+    OUT,
+    START,
+    Record,
+)
+from portweave.supervisor.logs.line_splitter import LineSplitter
 
 
 class Block:

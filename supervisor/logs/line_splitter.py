@@ -7,7 +7,7 @@ is: a carriage return, a control character, an escape sequence, bytes that are n
 these is only made then: a command that shows plain lines is to cost no more than it must.
 """
 
-from portweave.escapes import escaped
+from portweave.encoding.terminal_escapes import escaped
 
 TYPE_CHECKING = False  # `typing` costs as much as `re`
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import select
 import time
 from collections.abc import Callable, Collection, Iterable
 
-from portweave.escapes import escaped
-from portweave.supervisor.core.heldoutput import CLEAR_LINE, HeldOutput
-from portweave.supervisor.core.lines import (
+from portweave.encoding.terminal_escapes import escaped
+from portweave.supervisor.logs.backpressure import Patience
+from portweave.supervisor.logs.line_splitter import (
     NAME_COLOURS,
     LineSplitter,
     for_pipe,
@@ -21,10 +21,16 @@ from portweave.supervisor.core.lines import (
     with_prefix,
     without_colour,
 )
-from portweave.supervisor.core.patience import Patience
-from portweave.supervisor.core.screenclear import BlankLines
-from portweave.supervisor.outlet import Outlet
-from portweave.supervisor.tasks import Within, until_readable
+from portweave.supervisor.logs.screen_clear import BlankLines
+from portweave.system.held_output import (
+    CLEAR_LINE,
+    HeldOutput,
+)
+from portweave.system.nonblocking_output import Outlet
+from portweave.system.tasks import (
+    Within,
+    until_readable,
+)
 
 # A pipe holds 64 KiB; larger reads only cost memory.
 CHUNK_BYTES = 65_536

@@ -7,7 +7,7 @@ seen or not. Only what is asked for is read, and of an index as much as a search
 import os
 import time
 
-from portweave.supervisor.core.logindex import (
+from portweave.supervisor.logs.index import (
     ERR,
     NOTE,
     OUT,
@@ -18,7 +18,10 @@ from portweave.supervisor.core.logindex import (
     stem,
     unpack,
 )
-from portweave.supervisor.core.logjoin import Block, Joiner
+from portweave.supervisor.logs.line_joiner import (
+    Block,
+    Joiner,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ import os
 import time
 from collections.abc import Callable
 
-from portweave.allocator.files import make_own_folder
-from portweave.supervisor.core.logindex import (
+from portweave.supervisor.logs.index import (
     ERR,
     LONGEST_BYTES,
     NOTE,
@@ -25,6 +24,7 @@ from portweave.supervisor.core.logindex import (
     stem,
     unpack,
 )
+from portweave.system.files import make_own_folder
 
 SEGMENT_BYTES = 10 << 20
 SEGMENTS_KEPT = 5

@@ -8,15 +8,18 @@ their records, which name the guardians.
 
 import os
 
-from portweave.allocator.leases import state_dir
-from portweave.allocator.owners import signed_proxy
-from portweave.supervisor.paths import StackRecord, records
-from portweave.supervisor.tribe import (
+from portweave.allocator.lease_folders import state_dir
+from portweave.allocator.names.route_owners import signed_proxy
+from portweave.supervisor.processes.process_tree import (
     Seen,
     children_of,
     descendants_now,
     look_at,
     with_descendants,
+)
+from portweave.supervisor.registry.stack_records import (
+    StackRecord,
+    records,
 )
 
 TYPE_CHECKING = False  # `typing` costs as much as the work

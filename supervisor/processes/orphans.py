@@ -10,10 +10,14 @@ not any more.
 import asyncio
 from collections.abc import Callable, Iterable
 
-from portweave.supervisor.census import Census
-from portweave.supervisor.journal import JournalWriter
-from portweave.supervisor.tasks import Within
-from portweave.supervisor.tribe import descendants_now, look_at, tag_of
+from portweave.supervisor.processes.process_tree import (
+    descendants_now,
+    look_at,
+    tag_of,
+)
+from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.processes.started_journal import JournalWriter
+from portweave.system.tasks import Within
 
 # After the last start of a service.
 _PAUSES_S = (0.1, 0.1, 0.2, 0.4, 0.8, 1.6)

@@ -7,7 +7,11 @@ A child stays on that list until it is reaped, so a signal to its number reaches
 import os
 import signal
 
-from portweave.supervisor.tribe import Seen, is_subreaper, look_at
+from portweave.supervisor.processes.process_tree import (
+    Seen,
+    is_subreaper,
+    look_at,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

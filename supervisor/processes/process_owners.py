@@ -3,7 +3,10 @@
 import os
 from collections.abc import Mapping
 
-from portweave.supervisor.tribe import Seen, Tribe
+from portweave.supervisor.processes.process_tree import (
+    Seen,
+    Tribe,
+)
 
 
 def owners(

@@ -11,7 +11,12 @@ module in its memory for as long as the stack lives, so it imports little.
 import os
 import signal
 
-from portweave.allocator.processes import HAS_PROC, command_of, read_bytes, variable_of
+from portweave.system.processes import (
+    HAS_PROC,
+    command_of,
+    read_bytes,
+    variable_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,7 +14,10 @@ import struct
 import termios
 from collections.abc import Mapping, Sequence
 
-from portweave.supervisor.process import limit_descriptors, not_spawned
+from portweave.supervisor.processes.spawn import (
+    limit_descriptors,
+    not_spawned,
+)
 
 _closed_inherited = False
 

@@ -4,11 +4,16 @@ import asyncio
 import signal
 from collections.abc import Mapping
 
-from portweave.supervisor.core.proof import Look
-from portweave.supervisor.neighbours import Neighbours, spared_by
-from portweave.supervisor.own_children import OwnChildren, reap
-from portweave.supervisor.tasks import finish
-from portweave.supervisor.tribe import (
+from portweave.supervisor.processes.end_proof import Look
+from portweave.supervisor.processes.nested_stacks import (
+    Neighbours,
+    spared_by,
+)
+from portweave.supervisor.processes.own_children import (
+    OwnChildren,
+    reap,
+)
+from portweave.supervisor.processes.process_tree import (
     PROBE,
     Seen,
     Tribe,
@@ -18,6 +23,7 @@ from portweave.supervisor.tribe import (
     snapshot,
     tag_of,
 )
+from portweave.system.tasks import finish
 
 # Twenty services that end together are to cost one look, not twenty.
 GATHER_S = 0.002

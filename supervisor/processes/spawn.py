@@ -9,9 +9,15 @@ import subprocess
 from collections.abc import Mapping
 from typing import Protocol
 
-from portweave.allocator.processes import started_at
-from portweave.supervisor.core.exits import NOT_EXECUTABLE, NOT_FOUND
-from portweave.supervisor.tasks import in_thread, until_readable
+from portweave.supervisor.processes.exit_status import (
+    NOT_EXECUTABLE,
+    NOT_FOUND,
+)
+from portweave.system.processes import started_at
+from portweave.system.tasks import (
+    in_thread,
+    until_readable,
+)
 
 MOST_DESCRIPTORS = 65_536
 # Two ends of pipes, two files of its log, and what tells of its end.

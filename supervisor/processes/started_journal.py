@@ -8,10 +8,16 @@ after another one a number and a start may be those of a stranger.
 
 import os
 
-from portweave.allocator.files import read_all
-from portweave.allocator.processes import read_bytes
-from portweave.supervisor.core.farewell import NOBODY, Ending
-from portweave.supervisor.tribe import Seen, look_at
+from portweave.supervisor.processes.process_tree import (
+    Seen,
+    look_at,
+)
+from portweave.supervisor.processes.shutdown_order import (
+    NOBODY,
+    Ending,
+)
+from portweave.system.files import read_all
+from portweave.system.processes import read_bytes
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

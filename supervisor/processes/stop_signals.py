@@ -8,9 +8,16 @@ import os
 import signal
 import time
 
-from portweave.allocator.processes import read_bytes
-from portweave.supervisor.core.stopping import Member, Stopping
-from portweave.supervisor.tribe import Seen, signal_each, signal_group
+from portweave.supervisor.processes.process_tree import (
+    Seen,
+    signal_each,
+    signal_group,
+)
+from portweave.supervisor.processes.stop_order import (
+    Member,
+    Stopping,
+)
+from portweave.system.processes import read_bytes
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

@@ -8,9 +8,15 @@ the same folder, wherever it lies (stat(2)).
 import os
 
 from portweave.allocator.naming import chosen_namespace, is_own_namespace
-from portweave.allocator.stackmarks import place_mark
+from portweave.allocator.running_stacks import place_mark
 from portweave.errors import StackMovedError
-from portweave.supervisor.paths import StackRecord, is_held, live_stacks, read_record, stack_key
+from portweave.supervisor.registry.stack_records import (
+    StackRecord,
+    is_held,
+    live_stacks,
+    read_record,
+    stack_key,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

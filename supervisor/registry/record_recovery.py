@@ -11,7 +11,12 @@ import time
 from portweave.allocator.naming import chosen_namespace
 from portweave.allocator.worktree import own_namespace
 from portweave.errors import RecordLostError
-from portweave.supervisor.paths import (
+from portweave.supervisor.registry.socket_paths import (
+    all_sockets,
+    listener_at,
+    sockets_of,
+)
+from portweave.supervisor.registry.stack_records import (
     StackRecord,
     keys,
     live_stacks,
@@ -19,7 +24,6 @@ from portweave.supervisor.paths import (
     stack_around,
     stack_key,
 )
-from portweave.supervisor.sockets import all_sockets, listener_at, sockets_of
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ and where the path of that is too long, in a new folder in /tmp, which the stack
 import os
 import sys
 
-from portweave.allocator.leases import state_dir
+from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.naming import path_digest
 
 TYPE_CHECKING = False  # `typing` costs as much as the work

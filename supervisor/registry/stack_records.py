@@ -7,7 +7,8 @@ that of a stack whose supervisor and guardian were killed together. What the rec
 the lock's file as well, for whoever finds the record damaged or removed; and where it is the lock
 that was removed, the record tells whether somebody lives.
 
-The control socket lies elsewhere (`portweave.supervisor.sockets`); the record tells where.
+The control socket lies elsewhere (`portweave.supervisor.registry.socket_paths`); the record tells
+where.
 
 Looking here is a part of every command, so this imports little.
 """
@@ -17,15 +18,23 @@ import os
 import time
 from errno import EACCES
 
-from portweave.allocator.files import is_locked, make_folders, read_all, replace
-from portweave.allocator.jsontext import is_object, pretty
-from portweave.allocator.leases import state_dir
+from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.naming import chosen_namespace, path_digest
-from portweave.allocator.processes import started_at
-from portweave.allocator.stackmarks import KEY_DIGITS
-from portweave.allocator.stackmarks import stack_key as stack_key
+from portweave.allocator.running_stacks import KEY_DIGITS
+from portweave.allocator.running_stacks import stack_key as stack_key
+from portweave.encoding.json_read import loads
+from portweave.encoding.json_write import (
+    is_object,
+    pretty,
+)
 from portweave.errors import StackRunningError, StateUnwritableError
-from portweave.fastjson import loads
+from portweave.system.files import (
+    is_locked,
+    make_folders,
+    read_all,
+    replace,
+)
+from portweave.system.processes import started_at
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

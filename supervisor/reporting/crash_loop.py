@@ -1,7 +1,10 @@
 """Crashes in a row: what is told of an instance that was started again because it had crashed."""
 
-from portweave.supervisor.core.lifecycle import Life, Phase
-from portweave.supervisor.core.restart import has_recovered
+from portweave.supervisor.services.lifecycle import (
+    Life,
+    Phase,
+)
+from portweave.supervisor.services.restart_policy import has_recovered
 
 
 def crashes(life: Life, now_s: float) -> int:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from portweave.allocator.files import make_own_folder
+from portweave.system.files import make_own_folder
 
 SEGMENT_BYTES = 10 << 20
 SEGMENTS_KEPT = 5
@@ -43,7 +43,7 @@ class EventLog:
         """Write what was taken, and from now on all else at once."""
         if self._log is not None:
             return
-        from portweave.log import configure
+        from portweave.system.log_setup import configure
 
         self._log = configure(self._put)
         while self._waiting:

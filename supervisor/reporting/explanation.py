@@ -1,18 +1,33 @@
 """What is wrong with an instance, and whose fault it is: what `portweave why` tells."""
 
-from portweave.supervisor.core.cause import Cause
-from portweave.supervisor.core.crash_loop import crashes, told_crashes
-from portweave.supervisor.core.exits import NOT_EXECUTABLE, NOT_FOUND
-from portweave.supervisor.core.fixed_port import edit_of
-from portweave.supervisor.core.fleet import Fleet
-from portweave.supervisor.core.lifecycle import Life, Phase
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.ready import NO_LISTENER, is_elsewhere
-from portweave.supervisor.core.value import replace, value
+from portweave.encoding.value import (
+    replace,
+    value,
+)
+from portweave.supervisor.diagnosis.cause import Cause
+from portweave.supervisor.diagnosis.fixed_port import edit_of
+from portweave.supervisor.processes.exit_status import (
+    NOT_EXECUTABLE,
+    NOT_FOUND,
+)
+from portweave.supervisor.reporting.crash_loop import (
+    crashes,
+    told_crashes,
+)
+from portweave.supervisor.services.fleet import Fleet
+from portweave.supervisor.services.lifecycle import (
+    Life,
+    Phase,
+)
+from portweave.supervisor.services.plan import InstancePlan
+from portweave.supervisor.services.readiness_rules import (
+    NO_LISTENER,
+    is_elsewhere,
+)
 
 TYPE_CHECKING = False  # what finds errors takes a while to import
 if TYPE_CHECKING:
-    from portweave.supervisor.core.printed_error import PrintedError
+    from portweave.supervisor.diagnosis.printed_error import PrintedError
 
 # Exit statuses of what could not be started.
 _NOT_RUN = (None, NOT_EXECUTABLE, NOT_FOUND)

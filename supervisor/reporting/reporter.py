@@ -5,18 +5,35 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from portweave.supervisor.core.cause import Cause, as_json
-from portweave.supervisor.core.fleet import Fleet
-from portweave.supervisor.core.lifecycle import Life, Phase
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.report import is_decided, phrase, summary
-from portweave.supervisor.core.secrets import hide
-from portweave.supervisor.core.status import Clock, change, rfc3339
-from portweave.supervisor.engine import Engine, reportable
-from portweave.supervisor.eventlog import EventLog
-from portweave.supervisor.logs import View
-from portweave.supervisor.runs import Runs
-from portweave.supervisor.work import Work
+from portweave.supervisor.diagnosis.cause import (
+    Cause,
+    as_json,
+)
+from portweave.supervisor.logs.output_relay import View
+from portweave.supervisor.reporting.event_log import EventLog
+from portweave.supervisor.reporting.redact import hide
+from portweave.supervisor.reporting.run_history import Runs
+from portweave.supervisor.reporting.state_messages import (
+    is_decided,
+    phrase,
+    summary,
+)
+from portweave.supervisor.reporting.status_rows import (
+    Clock,
+    change,
+    rfc3339,
+)
+from portweave.supervisor.services.engine import (
+    Engine,
+    reportable,
+)
+from portweave.supervisor.services.fleet import Fleet
+from portweave.supervisor.services.lifecycle import (
+    Life,
+    Phase,
+)
+from portweave.supervisor.services.plan import InstancePlan
+from portweave.supervisor.services.work_order import Work
 
 LAST_LINES = 10
 # What writes events takes a while to import: when most services have started.

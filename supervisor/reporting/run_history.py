@@ -9,11 +9,17 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 
-from portweave.allocator.files import make_own_folder, replace
-from portweave.allocator.jsontext import is_list, is_object
 from portweave.allocator.worktree import worktree_dir
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.value import value
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+)
+from portweave.encoding.value import value
+from portweave.supervisor.services.plan import InstancePlan
+from portweave.system.files import (
+    make_own_folder,
+    replace,
+)
 
 _SALT_BYTES = 16
 # No instance is called so.

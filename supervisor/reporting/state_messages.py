@@ -1,10 +1,15 @@
 """What is told about a change of an instance, in short phrases."""
 
-from portweave.supervisor.core.exits import describe_exit
-from portweave.supervisor.core.fixed_port import edit_of
-from portweave.supervisor.core.fleet import Fleet
-from portweave.supervisor.core.lifecycle import ALIVE, DONE, Life, Phase
-from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.diagnosis.fixed_port import edit_of
+from portweave.supervisor.processes.exit_status import describe_exit
+from portweave.supervisor.services.fleet import Fleet
+from portweave.supervisor.services.lifecycle import (
+    ALIVE,
+    DONE,
+    Life,
+    Phase,
+)
+from portweave.supervisor.services.plan import InstancePlan
 
 
 def phrase(plan: InstancePlan, before: Life, after: Life, now_s: float, *, verbose: bool) -> str:

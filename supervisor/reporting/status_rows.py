@@ -2,10 +2,10 @@
 
 from time import gmtime, strftime  # the calendar, no clock; `datetime` takes a while to import
 
-from portweave.supervisor.core.crash_loop import reason_of
-from portweave.supervisor.core.lifecycle import Life
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
+from portweave.supervisor.reporting.crash_loop import reason_of
+from portweave.supervisor.services.lifecycle import Life
+from portweave.supervisor.services.plan import InstancePlan
 
 
 @value

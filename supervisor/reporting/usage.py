@@ -3,10 +3,16 @@
 import os
 from collections.abc import Mapping
 
-from portweave.allocator.processes import HAS_PROC, read_bytes
-from portweave.supervisor.core.status import Usage
-from portweave.supervisor.owners import owners
-from portweave.supervisor.tribe import Seen, Tribe
+from portweave.supervisor.processes.process_owners import owners
+from portweave.supervisor.processes.process_tree import (
+    Seen,
+    Tribe,
+)
+from portweave.supervisor.reporting.status_rows import Usage
+from portweave.system.processes import (
+    HAS_PROC,
+    read_bytes,
+)
 
 
 def measure(tribes: Mapping[str, Tribe], processes: Mapping[int, Seen]) -> dict[str, Usage]:

@@ -5,14 +5,23 @@ What recognises errors takes a while to import, so this module is imported with 
 
 import os
 
-from portweave.supervisor.core import diagnosis
-from portweave.supervisor.core.cause import Cause
-from portweave.supervisor.core.diagnosis import End, diagnose
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.port_in_use import port_cause, ports_meant
-from portweave.supervisor.core.uncarried import told_uncarried, uncarried
-from portweave.supervisor.core.value import replace
-from portweave.supervisor.port_use import port_uses
+from portweave.encoding.value import replace
+from portweave.supervisor.diagnosis import reasons
+from portweave.supervisor.diagnosis.cause import Cause
+from portweave.supervisor.diagnosis.port_in_use import (
+    port_cause,
+    ports_meant,
+)
+from portweave.supervisor.diagnosis.port_use import port_uses
+from portweave.supervisor.diagnosis.reasons import (
+    End,
+    diagnose,
+)
+from portweave.supervisor.diagnosis.uncarried import (
+    told_uncarried,
+    uncarried,
+)
+from portweave.supervisor.services.plan import InstancePlan
 
 # What a lacking file or folder may be the reason of.
 _MAY_LACK = (
@@ -32,7 +41,7 @@ _LACKS = ("missing command", "missing module")
 
 def prepare() -> None:
     """Compile what ends are recognised by."""
-    diagnosis.prepare()
+    reasons.prepare()
 
 
 def cause_of(end: End, plan: InstancePlan, main_root: str) -> Cause:

@@ -4,14 +4,25 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable
 
-from portweave.supervisor.core import fleet as fleets
-from portweave.supervisor.core.change import Change, compare
-from portweave.supervisor.core.fleet import Fleet, Orders
-from portweave.supervisor.core.lifecycle import Event, ImpossibleEventError, Life, Phase
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.value import replace
-from portweave.supervisor.service import Service
-from portweave.supervisor.tasks import Group
+from portweave.encoding.value import replace
+from portweave.supervisor.services import fleet as fleets
+from portweave.supervisor.services.fleet import (
+    Fleet,
+    Orders,
+)
+from portweave.supervisor.services.lifecycle import (
+    Event,
+    ImpossibleEventError,
+    Life,
+    Phase,
+)
+from portweave.supervisor.services.plan import InstancePlan
+from portweave.supervisor.services.plan_diff import (
+    Change,
+    compare,
+)
+from portweave.supervisor.services.service import Service
+from portweave.system.tasks import Group
 
 # Of an instance that had not been there, and of one that is no more.
 _NO_LIFE = Life()

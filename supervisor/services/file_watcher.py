@@ -12,18 +12,25 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from portweave.allocator.gitlook import GIT, look_environment
-from portweave.supervisor.core.cause import Cause
-from portweave.supervisor.core.lifecycle import Phase
-from portweave.supervisor.core.watching import (
+from portweave.allocator.git_queries import (
+    GIT,
+    look_environment,
+)
+from portweave.supervisor.diagnosis.cause import Cause
+from portweave.supervisor.services.engine import Engine
+from portweave.supervisor.services.lifecycle import Phase
+from portweave.supervisor.services.watch_rules import (
     LoopGuard,
     Pattern,
     concerned,
     outside_repositories,
     pattern,
 )
-from portweave.supervisor.engine import Engine
-from portweave.supervisor.tasks import Group, forever, in_thread
+from portweave.system.tasks import (
+    Group,
+    forever,
+    in_thread,
+)
 
 # A burst ends with this much quiet, and is cut after that long.
 QUIET_MS = 150

@@ -11,8 +11,12 @@ without instances at once. After it nothing is started, whatever is asked for.
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import field
 
-from portweave.supervisor.core import lifecycle
-from portweave.supervisor.core.lifecycle import (
+from portweave.encoding.value import (
+    replace,
+    value,
+)
+from portweave.supervisor.services import lifecycle
+from portweave.supervisor.services.lifecycle import (
     ALIVE,
     DONE,
     Action,
@@ -26,8 +30,11 @@ from portweave.supervisor.core.lifecycle import (
     Unwanted,
     Wanted,
 )
-from portweave.supervisor.core.plan import Condition, InstancePlan, Need
-from portweave.supervisor.core.value import replace, value
+from portweave.supervisor.services.plan import (
+    Condition,
+    InstancePlan,
+    Need,
+)
 
 Orders = list[tuple[str, Action]]
 

@@ -7,9 +7,18 @@ of turn have a pause between them, which doubles while the answer stays the same
 
 import math
 
-from portweave.supervisor.core.listening import WELL, Finding
-from portweave.supervisor.core.ready import Answer, Failed
-from portweave.supervisor.core.value import replace, value
+from portweave.encoding.value import (
+    replace,
+    value,
+)
+from portweave.supervisor.services.listener_rules import (
+    WELL,
+    Finding,
+)
+from portweave.supervisor.services.readiness_rules import (
+    Answer,
+    Failed,
+)
 
 UNHEALTHY_AFTER = 3
 # Between a bad answer and the next question, until the service is held to be unhealthy.

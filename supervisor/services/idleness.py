@@ -8,11 +8,19 @@ import os
 import time
 from contextlib import suppress
 
-from portweave.allocator.processes import HAS_PROC, read_bytes
-from portweave.supervisor.census import Census
-from portweave.supervisor.core.idleness import LOOK_S, Sample, has_come_to_rest, with_sample
-from portweave.supervisor.owners import owners
-from portweave.supervisor.tribe import Tribe
+from portweave.supervisor.processes.process_owners import owners
+from portweave.supervisor.processes.process_tree import Tribe
+from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.services.idleness_rules import (
+    LOOK_S,
+    Sample,
+    has_come_to_rest,
+    with_sample,
+)
+from portweave.system.processes import (
+    HAS_PROC,
+    read_bytes,
+)
 
 _NANOSECONDS = 1e9
 # Running or runnable, and waiting for a disk: proc(5).

@@ -6,7 +6,7 @@ none: on a busy machine a program that starts may not get one.
 
 from collections.abc import Mapping
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 # Between two looks, and what they are compared over.
 LOOK_S = 0.25

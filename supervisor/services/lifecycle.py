@@ -8,9 +8,13 @@ instance is left, not when its leader ends: a leader's exit is not the service's
 
 from enum import StrEnum
 
-from portweave.supervisor.core.cause import Cause
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.restart import (
+from portweave.encoding.value import (
+    replace,
+    value,
+)
+from portweave.supervisor.diagnosis.cause import Cause
+from portweave.supervisor.services.plan import InstancePlan
+from portweave.supervisor.services.restart_policy import (
     GiveUp,
     Rest,
     RestartAt,
@@ -18,7 +22,6 @@ from portweave.supervisor.core.restart import (
     after_exit,
     explain,
 )
-from portweave.supervisor.core.value import replace, value
 
 NO_STREAK = Streak()
 

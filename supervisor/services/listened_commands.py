@@ -6,9 +6,9 @@ A file without content for each project, service and command, in the state folde
 import os
 import time
 
-from portweave.allocator.files import make_own_folder
 from portweave.allocator.naming import path_digest
-from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.services.plan import InstancePlan
+from portweave.system.files import make_own_folder
 
 # A command that has not run for so long is forgotten.
 _KEPT_S = 180 * 24 * 3600.0

@@ -7,7 +7,7 @@ in the accept queue (listen(2)), and the last thing printed is an error.
 
 from collections.abc import Iterable
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 LOOK_S = 1.0
 LOST_LOOKS = 3

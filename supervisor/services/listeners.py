@@ -11,13 +11,25 @@ import time
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
-from portweave.allocator.listeners import Listener, sockets
-from portweave.allocator.probe import held_sockets, listening_ports
-from portweave.allocator.processes import HAS_PROC
-from portweave.supervisor.census import Census
-from portweave.supervisor.core.listening import LOOK_S, without_debuggers
-from portweave.supervisor.tasks import until_next
-from portweave.supervisor.tribe import Tribe, descendants_now
+from portweave.allocator.ports.port_check import (
+    held_sockets,
+    listening_ports,
+)
+from portweave.supervisor.processes.process_tree import (
+    Tribe,
+    descendants_now,
+)
+from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.services.listener_rules import (
+    LOOK_S,
+    without_debuggers,
+)
+from portweave.system.listeners import (
+    Listener,
+    sockets,
+)
+from portweave.system.processes import HAS_PROC
+from portweave.system.tasks import until_next
 
 
 class Report(Protocol):

@@ -12,9 +12,12 @@ import socket
 import struct
 from collections.abc import Callable
 
-from portweave.supervisor.core.notice import Notice, parse
-from portweave.supervisor.tasks import until_readable
-from portweave.supervisor.tribe import look_at
+from portweave.supervisor.processes.process_tree import look_at
+from portweave.supervisor.services.sd_notify import (
+    Notice,
+    parse,
+)
+from portweave.system.tasks import until_readable
 
 _LONGEST_BYTES = 16_384
 _CREDENTIALS = struct.Struct("3i")

@@ -1,10 +1,10 @@
 """What the services of a stack share to see how they are: few looks for all of them."""
 
-from portweave.supervisor.census import Census
-from portweave.supervisor.idleness import IdleWatch
-from portweave.supervisor.listened import Listened
-from portweave.supervisor.listening import ListenerWatch
-from portweave.supervisor.tasks import Group
+from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.services.idleness import IdleWatch
+from portweave.supervisor.services.listened_commands import Listened
+from portweave.supervisor.services.listeners import ListenerWatch
+from portweave.system.tasks import Group
 
 
 class Observers:

@@ -4,8 +4,8 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import field
 from enum import StrEnum
 
-from portweave.supervisor.core.fixed_port import FixedPort
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
+from portweave.supervisor.diagnosis.fixed_port import FixedPort
 
 
 class Condition(StrEnum):

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
+from portweave.supervisor.services.plan import InstancePlan
 
 # They say what is done later on, so they hold at once without a new start.
 _HOT = frozenset(

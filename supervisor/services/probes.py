@@ -12,14 +12,39 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from portweave.allocator.probe import is_unheard, listener
-from portweave.supervisor.census import Census
-from portweave.supervisor.core.exits import describe_exit
-from portweave.supervisor.core.lines import plain_text
-from portweave.supervisor.core.ready import Answer, Failed, Passed
-from portweave.supervisor.process import NotSpawnedError, Process, reap, spawn, wait_for_exit
-from portweave.supervisor.tasks import Group, Within, finish, in_thread, until_readable
-from portweave.supervisor.tribe import PROBE, TAG, Tribe, signal_each, signal_group
+from portweave.allocator.ports.port_check import (
+    is_unheard,
+    listener,
+)
+from portweave.supervisor.logs.line_splitter import plain_text
+from portweave.supervisor.processes.exit_status import describe_exit
+from portweave.supervisor.processes.process_tree import (
+    PROBE,
+    TAG,
+    Tribe,
+    signal_each,
+    signal_group,
+)
+from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.processes.spawn import (
+    NotSpawnedError,
+    Process,
+    reap,
+    spawn,
+    wait_for_exit,
+)
+from portweave.supervisor.services.readiness_rules import (
+    Answer,
+    Failed,
+    Passed,
+)
+from portweave.system.tasks import (
+    Group,
+    Within,
+    finish,
+    in_thread,
+    until_readable,
+)
 
 HTTP_TIMEOUT_S = 5.0
 EXEC_TIMEOUT_S = 10.0

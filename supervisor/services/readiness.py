@@ -6,17 +6,30 @@ import re
 import time
 from collections.abc import Callable
 
-from portweave.allocator.probe import is_unheard, listening_ports
-from portweave.supervisor.core.health import (
+from portweave.allocator.ports.port_check import (
+    is_unheard,
+    listening_ports,
+)
+from portweave.supervisor.diagnosis.printed import (
+    Printed,
+    error_in,
+)
+from portweave.supervisor.logs.line_splitter import plain_text
+from portweave.supervisor.processes.process_tree import (
+    TAG,
+    Tribe,
+    descendants_now,
+)
+from portweave.supervisor.services.health import (
     Health,
     after_answer,
     after_doubt,
     after_finding,
     begin,
 )
-from portweave.supervisor.core.idleness import LATEST_S
-from portweave.supervisor.core.idleness import LOOK_S as IDLE_LOOK_S
-from portweave.supervisor.core.lifecycle import (
+from portweave.supervisor.services.idleness_rules import LATEST_S
+from portweave.supervisor.services.idleness_rules import LOOK_S as IDLE_LOOK_S
+from portweave.supervisor.services.lifecycle import (
     BecameLate,
     BecameReady,
     BecameUnhealthy,
@@ -24,12 +37,20 @@ from portweave.supervisor.core.lifecycle import (
     ListensElsewhere,
     Said,
 )
-from portweave.supervisor.core.lines import plain_text
-from portweave.supervisor.core.listening import Heard, after_look, judge_listener
-from portweave.supervisor.core.notice import Notice
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.printed import Printed, error_in
-from portweave.supervisor.core.ready import (
+from portweave.supervisor.services.listener_rules import (
+    Heard,
+    after_look,
+    judge_listener,
+)
+from portweave.supervisor.services.listeners import Watched
+from portweave.supervisor.services.observers import Observers
+from portweave.supervisor.services.plan import InstancePlan
+from portweave.supervisor.services.probes import (
+    ask_command,
+    ask_http,
+    ask_port,
+)
+from portweave.supervisor.services.readiness_rules import (
     NO_LISTENER,
     SETTLED_S,
     SOUGHT_AFTER_OUTPUT_S,
@@ -42,11 +63,11 @@ from portweave.supervisor.core.ready import (
     expecting,
     next_pause_s,
 )
-from portweave.supervisor.listening import Watched
-from portweave.supervisor.observers import Observers
-from portweave.supervisor.probes import ask_command, ask_http, ask_port
-from portweave.supervisor.tasks import Group, Within
-from portweave.supervisor.tribe import TAG, Tribe, descendants_now
+from portweave.supervisor.services.sd_notify import Notice
+from portweave.system.tasks import (
+    Group,
+    Within,
+)
 
 # Errors among what is printed are looked for together, so often at the most.
 SCAN_S = 0.1

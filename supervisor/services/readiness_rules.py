@@ -5,8 +5,11 @@ that takes a minute costs little. All probes must pass. How a service without an
 judged stands in `core.idleness`.
 """
 
-from portweave.supervisor.core.plan import ReadyPlan
-from portweave.supervisor.core.value import replace, value
+from portweave.encoding.value import (
+    replace,
+    value,
+)
+from portweave.supervisor.services.plan import ReadyPlan
 
 FIRST_PAUSE_S = 0.02
 GROWTH = 1.5

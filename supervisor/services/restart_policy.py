@@ -6,10 +6,16 @@ services which crash together do not come back together. A policy may have pause
 spent *ready* resets it; time merely spent alive does not, as a service may take minutes to fail.
 """
 
-from portweave.supervisor.core.cause import Cause
-from portweave.supervisor.core.exits import SHELL_FAULTS, describe_exit
-from portweave.supervisor.core.plan import RestartPolicy, When
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
+from portweave.supervisor.diagnosis.cause import Cause
+from portweave.supervisor.processes.exit_status import (
+    SHELL_FAULTS,
+    describe_exit,
+)
+from portweave.supervisor.services.plan import (
+    RestartPolicy,
+    When,
+)
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0

@@ -1,6 +1,6 @@
 """What a service says of itself by sd_notify(3): one datagram in, one value out."""
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 # Longer than anything sensible; sd_notify(3) has no limit of its own.
 LONGEST_STATUS = 200

@@ -12,9 +12,42 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from portweave.supervisor.core.cause import Cause
-from portweave.supervisor.core.farewell import KILL_PATIENCE_S
-from portweave.supervisor.core.lifecycle import (
+from portweave.supervisor.diagnosis.cause import Cause
+from portweave.supervisor.diagnosis.memory_kills import memory_kills
+from portweave.supervisor.logs.line_splitter import LastLines
+from portweave.supervisor.processes.end_proof import (
+    Look,
+    is_gone,
+)
+from portweave.supervisor.processes.process_tree import (
+    TAG,
+    Seen,
+    Tribe,
+    describe,
+    signal_each,
+    signal_group,
+    tag_of,
+)
+from portweave.supervisor.processes.pty import (
+    NoTerminalError,
+    resize,
+    set_echo,
+    spawn_on_terminal,
+)
+from portweave.supervisor.processes.shutdown_order import KILL_PATIENCE_S
+from portweave.supervisor.processes.spawn import (
+    NotSpawnedError,
+    Process,
+    check_room,
+    reap,
+    reap_adopted,
+    spawn,
+    wait_for_end_of,
+    wait_for_exit,
+)
+from portweave.supervisor.processes.started_journal import JournalWriter
+from portweave.supervisor.processes.stop_signals import StopSignals
+from portweave.supervisor.services.lifecycle import (
     Action,
     BackoffEnded,
     Event,
@@ -26,38 +59,21 @@ from portweave.supervisor.core.lifecycle import (
     Stop,
     WaitUntil,
 )
-from portweave.supervisor.core.lines import LastLines
-from portweave.supervisor.core.notice import Notice
-from portweave.supervisor.core.outlook import Outlook, environment_for, has_terminal
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.proof import Look, is_gone
-from portweave.supervisor.journal import JournalWriter
-from portweave.supervisor.memory_kills import memory_kills
-from portweave.supervisor.notify import NotifySocket
-from portweave.supervisor.observers import Observers
-from portweave.supervisor.probes import foreign_listener
-from portweave.supervisor.process import (
-    NotSpawnedError,
-    Process,
-    check_room,
-    reap,
-    reap_adopted,
-    spawn,
-    wait_for_end_of,
-    wait_for_exit,
+from portweave.supervisor.services.notify_socket import NotifySocket
+from portweave.supervisor.services.observers import Observers
+from portweave.supervisor.services.plan import InstancePlan
+from portweave.supervisor.services.probes import foreign_listener
+from portweave.supervisor.services.readiness import Readiness
+from portweave.supervisor.services.sd_notify import Notice
+from portweave.supervisor.services.terminal_policy import (
+    Outlook,
+    environment_for,
+    has_terminal,
 )
-from portweave.supervisor.readiness import Readiness
-from portweave.supervisor.stop_signals import StopSignals
-from portweave.supervisor.tasks import Group, Within, finish
-from portweave.supervisor.terminal import NoTerminalError, resize, set_echo, spawn_on_terminal
-from portweave.supervisor.tribe import (
-    TAG,
-    Seen,
-    Tribe,
-    describe,
-    signal_each,
-    signal_group,
-    tag_of,
+from portweave.system.tasks import (
+    Group,
+    Within,
+    finish,
 )
 
 # What a survivor holds open is not waited for: an exit comes from wait(2), not from the end of a
@@ -434,8 +450,8 @@ class Service:
 
     def _cause(self, run: Run, status: int, left_behind: str) -> Cause:
         # Most services never fail, and it takes a while to import.
-        from portweave.supervisor.core.diagnosis import End
-        from portweave.supervisor.end_cause import cause_of
+        from portweave.supervisor.diagnosis.reasons import End
+        from portweave.supervisor.services.end_cause import cause_of
 
         plan = self.plan
         end = End(

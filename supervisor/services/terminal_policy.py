@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
+from portweave.supervisor.services.plan import InstancePlan
 
 # Who has set one of them has said what he wants (no-color.org, force-color.org,
 # bixense.com/clicolors).

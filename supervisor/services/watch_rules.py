@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 _MAGIC = frozenset("*?[")
 # Written by tools all the time, and no part of what a service is made of.

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import field
 
-from portweave.supervisor.core.outlook import Outlook
-from portweave.supervisor.core.plan import StackPlan
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
+from portweave.supervisor.services.plan import StackPlan
+from portweave.supervisor.services.terminal_policy import Outlook
 
 NO_OUTLOOK = Outlook()
 

@@ -5,7 +5,7 @@ but wait. Both are subreapers: what a service forks away is handed to the superv
 and to the guardian after that. If the supervisor dies, the guardian ends all that descends from it
 and all that the journal names, dependents first, as the journal says. If the guardian dies, the
 supervisor, who watches it, ends the stack. If both die at once, the journal is left to the next
-command (`portweave.leftovers`).
+command (`portweave.maintenance.dead_stacks`).
 
 The guardian stays in the session and the group of its caller, so that a shell's job control, its
 hang-up and nohup(1) mean it. The supervisor has a session of its own: what kills the group, as
@@ -25,10 +25,16 @@ import os
 import sys
 from _socket import socket as Socket  # noqa: N812
 
-from portweave.escapes import escaped
-from portweave.interrupts import ENDING, drop_ends
-from portweave.supervisor.custody import HELD, Custody
-from portweave.supervisor.starter import Starter
+from portweave.encoding.terminal_escapes import escaped
+from portweave.supervisor.proxy.announce.spawner import Starter
+from portweave.supervisor.shutdown.held_streams import (
+    HELD,
+    Custody,
+)
+from portweave.system.interrupts import (
+    ENDING,
+    drop_ends,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -36,11 +42,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from typing import NoReturn
 
-    from portweave.supervisor.neighbours import Neighbours
-    from portweave.supervisor.own_children import OwnChildren
-    from portweave.supervisor.paths import Hold
-    from portweave.supervisor.remains import Ends
-    from portweave.supervisor.tribe import Seen
+    from portweave.supervisor.processes.nested_stacks import Neighbours
+    from portweave.supervisor.processes.own_children import OwnChildren
+    from portweave.supervisor.processes.process_tree import Seen
+    from portweave.supervisor.registry.stack_records import Hold
+    from portweave.supervisor.shutdown.reap_stack import Ends
 
     Main = Callable[[bytes, list[int], Socket], int]
 else:
@@ -127,9 +133,12 @@ class Supervisor:
         os.close(reading)
         if starter is not None:
             starter.leave()
-        from portweave.supervisor.neighbours import Neighbours, spared_by
-        from portweave.supervisor.own_children import OwnChildren
-        from portweave.supervisor.tribe import become_subreaper
+        from portweave.supervisor.processes.nested_stacks import (
+            Neighbours,
+            spared_by,
+        )
+        from portweave.supervisor.processes.own_children import OwnChildren
+        from portweave.supervisor.processes.process_tree import become_subreaper
 
         become_subreaper()
         neighbours = Neighbours(os.path.dirname(hold.journal), os.getpid())
@@ -212,7 +221,7 @@ def _supervise(inbox: Socket, warm_up: "Callable[[], None]", main: "Main") -> "N
             inbox.setblocking(False)
             status = main(work, descriptors, inbox)
     except BaseException as fault:
-        from portweave.faults import in_words
+        from portweave.system.faults import in_words
 
         error = in_words(fault)
         _say(f"error: {error.message} ({error.code})")
@@ -274,8 +283,15 @@ def _signal(pid: int, number: int) -> None:
 def _clean_up(
     hold: "Hold", tag: str, custody: Custody, own: "OwnChildren", neighbours: "Neighbours"
 ) -> "Ends":
-    from portweave.supervisor.journal import note_met, read_journal
-    from portweave.supervisor.remains import Ends, end_all, find_below
+    from portweave.supervisor.processes.started_journal import (
+        note_met,
+        read_journal,
+    )
+    from portweave.supervisor.shutdown.reap_stack import (
+        Ends,
+        end_all,
+        find_below,
+    )
 
     journal = read_journal(hold.journal)
     find = find_below(own, journal.claims, tag, neighbours)

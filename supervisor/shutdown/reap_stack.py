@@ -1,22 +1,27 @@
 """End what a stack has left behind when its supervisor is not there to end it.
 
-Which processes were started stands in the stack's journal (`portweave.supervisor.journal`). After
-the supervisor's death its guardian reads it, or, if that has died too, the next command on the
-machine. A process is taken for the stack's own if it is one that the journal names and that is
-still the same, if it carries the stack's tag, if it descends from one of its own, or if it belongs
-to the session or the group of one of these; and, for a subreaper, whatever was handed to it.
+Which processes were started stands in the stack's journal
+(`portweave.supervisor.processes.started_journal`). After the supervisor's death its guardian reads
+it, or, if that has died too, the next command on the machine. A process is taken for the stack's
+own if it is one that the journal names and that is still the same, if it carries the stack's tag,
+if it descends from one of its own, or if it belongs to the session or the group of one of these;
+and, for a subreaper, whatever was handed to it.
 """
 
 import os
 import signal
 import time
 
-from portweave.supervisor.core.farewell import KILL_PATIENCE_S, NOBODY, Farewell
-from portweave.supervisor.core.proof import Look, is_gone
-from portweave.supervisor.neighbours import proxy_of_user
-from portweave.supervisor.own_children import OwnChildren, reap
-from portweave.supervisor.stop_signals import StopSignals
-from portweave.supervisor.tribe import (
+from portweave.supervisor.processes.end_proof import (
+    Look,
+    is_gone,
+)
+from portweave.supervisor.processes.nested_stacks import proxy_of_user
+from portweave.supervisor.processes.own_children import (
+    OwnChildren,
+    reap,
+)
+from portweave.supervisor.processes.process_tree import (
     Seen,
     children_now,
     children_of,
@@ -27,13 +32,22 @@ from portweave.supervisor.tribe import (
     tag_of,
     with_descendants,
 )
+from portweave.supervisor.processes.shutdown_order import (
+    KILL_PATIENCE_S,
+    NOBODY,
+    Farewell,
+)
+from portweave.supervisor.processes.stop_signals import StopSignals
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 
-    from portweave.supervisor.journal import Claim, Journal
-    from portweave.supervisor.neighbours import Neighbours
+    from portweave.supervisor.processes.nested_stacks import Neighbours
+    from portweave.supervisor.processes.started_journal import (
+        Claim,
+        Journal,
+    )
 
     # The living processes of a stack, and what that look proves.
     Find = Callable[[], tuple[list[Seen], Look]]

@@ -5,7 +5,12 @@ import signal
 import time
 
 from portweave.errors import StackNotEndedError
-from portweave.supervisor.paths import StackRecord, is_same, keys, stack_key
+from portweave.supervisor.registry.stack_records import (
+    StackRecord,
+    is_same,
+    keys,
+    stack_key,
+)
 
 _PAUSE_S = 0.02
 

@@ -96,9 +96,9 @@ def test_killed_ones_harm_nobody_else(
 # Takes and gives back without end, so that nearly every moment is one under the lock.
 WRITER = """
 import os, sys
-from portweave.allocator.blocks import give_back, take
-from portweave.allocator.model import Key, Pool
-from portweave.allocator.plan import Request
+from portweave.allocator.ports.blocks import give_back, take
+from portweave.allocator.ports.model import Key, Pool
+from portweave.allocator.ports.assign import Request
 
 path, root, start, end = sys.argv[1:]
 key = Key(None, "writer", root)

@@ -21,9 +21,9 @@ AT_ONCE = 8
 # Says what it is about to do and what it has done; keeps some of what it takes.
 WRITER = """
 import os, sys
-from portweave.allocator.blocks import give_back, take
-from portweave.allocator.model import Key, Pool
-from portweave.allocator.plan import Request
+from portweave.allocator.ports.blocks import give_back, take
+from portweave.allocator.ports.model import Key, Pool
+from portweave.allocator.ports.assign import Request
 
 path, root, start, end, name = sys.argv[1:]
 pool = Pool(int(start), int(end))

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portweave.routes import RouteStore
-from tests.proxies import Caller, Service, plain
-from tests.streams import trusting
+from tests.support.http2_client import trusting
+from tests.support.proxies import (
+    Caller,
+    Service,
+    plain,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portweave.routes import RouteStore
-from tests.bedlamclient import bedlam
+from tests.support.http_fuzz_client import bedlam
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cli
-from tests.torture import Round
+from tests.support.torture import Round
 
 pytestmark = [
     pytest.mark.chaos,

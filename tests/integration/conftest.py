@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.detachedstacks import Detached
-from tests.runningstacks import Stack
-from tests.terminals import Terminal
+from tests.support.detached_stacks import Detached
+from tests.support.repository import REPOSITORY
+from tests.support.running_stacks import Stack
+from tests.support.terminals import Terminal
 
 if TYPE_CHECKING:
-    from tests.browser import Page
     from tests.conftest import Cli, Git
-    from tests.panels import Panel
+    from tests.support.browser import Page
+    from tests.support.panels import Panel
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = REPOSITORY / "examples"
 STRICT = bool(
     {os.environ.get("CI", ""), os.environ.get("PORTWEAVE_TEST_STRICT", "")} & {"1", "true"}
 )
@@ -157,7 +158,7 @@ def terminal(cli: "Cli") -> Iterator[StartTerminal]:
 @pytest.fixture
 def panel(cli: "Cli", tmp_path: Path) -> Iterator[StartPanel]:
     """Start panels that are stopped when the test ends: `panel().get("/api/v1/worktrees")`."""
-    from tests.panels import Panel
+    from tests.support.panels import Panel
 
     def down() -> None:
         for root in [*tmp_path.iterdir(), *tmp_path.glob("code/*")]:
@@ -189,7 +190,7 @@ class Pages:
     """
 
     def __init__(self, folder: Path) -> None:
-        from tests.browser import Browser
+        from tests.support.browser import Browser
 
         self.browser = Browser(shutil.which("chromium") or "", folder)
         self.made: list[Page] = []
@@ -218,7 +219,7 @@ def pages(tmp_path: Path, need: Callable[..., None]) -> Iterator[Pages]:
 @pytest.fixture
 def shop(project: Path, up: StartUp) -> Path:
     """A stack to look at, once its services are what they become."""
-    from tests.panels import SHOP
+    from tests.support.panels import SHOP
 
     (project / "portweave.yaml").write_text(SHOP)
     up(project).wait_for("failed")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.support.repository import REPOSITORY
 
 pytestmark = [pytest.mark.packaging, pytest.mark.timeout(300)]
 
@@ -47,8 +47,8 @@ def test_a_wheel_holds_one_package(wheel: Path) -> None:
     names = list(contents(wheel))
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"portweave"}
-    assert "portweave/supervisor/run.py" in names
-    assert "portweave/allocator/plan.py" in names
+    assert "portweave/supervisor/stack.py" in names
+    assert "portweave/allocator/ports/assign.py" in names
     assert "portweave/procfiles/load.py" in names
     assert len(names) == len(set(names))
     assert "portweave/py.typed" in names

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lockedpackages import npm_packages
+from tests.support.locked_packages import npm_packages
 
 
 @pytest.fixture(scope="session")

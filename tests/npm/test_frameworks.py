@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lockedpackages import npm_packages, python_packages
+from tests.support.locked_packages import (
+    npm_packages,
+    python_packages,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

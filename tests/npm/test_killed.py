@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Pool
-from tests.crashes import kill_at_each_step
+from tests.support.crash_points import kill_at_each_step
 
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(300)]
 
 ALLOCATE = """
-from portweave.allocator.blocks import give_back, take
-from portweave.allocator.model import Key, Pool
-from portweave.allocator.plan import Request
+from portweave.allocator.ports.blocks import give_back, take
+from portweave.allocator.ports.model import Key, Pool
+from portweave.allocator.ports.assign import Request
 
 def main():
     path, root, start, end = words

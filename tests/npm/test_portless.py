@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 
 from portweave.routes import HostnameError, RouteMapping, RouteStore, parse_hostname
-from tests.lockedpackages import npm_packages
-from tests.proxies import Caller, Service, plain
+from tests.support.locked_packages import npm_packages
+from tests.support.proxies import (
+    Caller,
+    Service,
+    plain,
+)
 
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(300)]
 

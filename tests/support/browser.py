@@ -14,7 +14,9 @@ from typing import Any
 
 from websockets.sync.client import connect
 
-PICTURES = Path(__file__).resolve().parents[1] / "test-output"
+from tests.support.repository import REPOSITORY
+
+PICTURES = REPOSITORY / "test-output"
 PATIENCE_S = 20.0
 _PAUSE_S = 0.05
 # Of any browser that is started, however its page is looked at.

@@ -14,7 +14,7 @@ import psutil
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-from tests.runningstacks import has_ended
+from tests.support.running_stacks import has_ended
 
 
 class Detached:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from portweave import layers
+from portweave.planning import environment_layers
 from portweave.procfiles.dotenv import Variables
 from portweave.procfiles.load import read_env_file
 
@@ -21,5 +21,5 @@ def holding(values: Mapping[str, str]) -> Generator[None]:
         return read_env_file(path, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layers, "read_env_file", read)
+        patch.setattr(environment_layers, "read_env_file", read)
         yield

@@ -1,8 +1,12 @@
 """What the tests of exports share: units and stacks, all of whose fields have a value."""
 
+from portweave.encoding.value import replace
 from portweave.exports.model import Stack, Unit, VariableFile
-from portweave.supervisor.core.plan import ReadyPlan, RestartPolicy, When
-from portweave.supervisor.core.value import replace
+from portweave.supervisor.services.plan import (
+    ReadyPlan,
+    RestartPolicy,
+    When,
+)
 
 ENV_FILE = VariableFile("/code/shop/.env", required=False)
 

@@ -310,7 +310,7 @@ def become(asked: dict[str, Any], streams: Sequence[int]) -> int:
     os.environ.update(asked["env"])
     time.tzset()
     sys.argv[1:] = asked["words"]
-    from portweave.entry import main
+    from portweave.cli.entry import main
 
     return main()
 

@@ -19,7 +19,7 @@ from h2.events import (
     TrailersReceived,
 )
 
-from tests.proxies import PATIENCE_S
+from tests.support.proxies import PATIENCE_S
 
 
 def trusting(authority: str, *protocols: str) -> ssl.SSLContext:

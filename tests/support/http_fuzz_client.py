@@ -1,11 +1,11 @@
-"""The clients of `tests.bedlam`, and the whole of it."""
+"""The clients of `tests.support.http_fuzz`, and the whole of it."""
 
 import asyncio
 import contextlib
 from collections.abc import Callable
 from time import monotonic
 
-from tests.bedlam import (
+from tests.support.http_fuzz import (
     PATIENCE_S,
     Fields,
     Plan,
@@ -22,7 +22,7 @@ from tests.bedlam import (
     tunnel,
     wrong,
 )
-from tests.bedlamservice import Service
+from tests.support.http_fuzz_service import Service
 
 # How many requests are asked more than once.
 OFTEN = 60

@@ -1,9 +1,9 @@
-"""The service of `tests.bedlam`: it answers as its plans have it."""
+"""The service of `tests.support.http_fuzz`: it answers as its plans have it."""
 
 import asyncio
 import contextlib
 
-from tests.bedlam import (
+from tests.support.http_fuzz import (
     Plan,
     chunk,
     compare,

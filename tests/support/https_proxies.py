@@ -7,9 +7,17 @@ import socket
 from pathlib import Path
 
 from portweave.routes import RouteInfo
-from portweave.supervisor.proxy.secure import Identities
-from tests.proxies import PATIENCE_S, Caller, Proxy, Service
-from tests.streams import StreamCaller, trusting
+from portweave.supervisor.proxy.tls.contexts import Identities
+from tests.support.http2_client import (
+    StreamCaller,
+    trusting,
+)
+from tests.support.proxies import (
+    PATIENCE_S,
+    Caller,
+    Proxy,
+    Service,
+)
 
 
 class Secure(Proxy):

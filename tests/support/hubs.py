@@ -11,8 +11,8 @@ import anyio
 
 from portweave import cluster
 from portweave.cluster import Connection, Reply, Request
-from portweave.supervisor.calls import Hub
-from portweave.supervisor.quickloop import QuickLoop
+from portweave.supervisor.calls.hub import Hub
+from portweave.system.fast_loop import QuickLoop
 
 Play = Callable[[Hub, str], Awaitable[None]]
 LOOPS: dict[str, type[asyncio.AbstractEventLoop]] = {

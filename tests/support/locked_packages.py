@@ -12,7 +12,8 @@ from typing import NoReturn
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from tests.support.repository import REPOSITORY
+
 NPM_LOCK = REPOSITORY / "tests" / "npm" / "packages"
 # Under CI, or where it is asked for, a test that cannot run fails.
 STRICT = any(

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.conftest import Cli
-from tests.forks import start
-from tests.stacks import SERVE
+from tests.support.forks import start
+from tests.support.stacks import SERVE
 
 if TYPE_CHECKING:
-    from tests.browser import Page
+    from tests.support.browser import Page
 
 PATIENCE_S = 20.0
 # One service with a secret, one that goes on printing, and one that fails.

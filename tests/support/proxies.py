@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from portweave.routes import RouteInfo, RouteStore
-from portweave.supervisor.proxy.secure import Identities
-from portweave.supervisor.proxy.server import Advice, ProxyServer
-from portweave.supervisor.quickloop import QuickLoop
+from portweave.supervisor.proxy.http.proxy_server import (
+    Advice,
+    ProxyServer,
+)
+from portweave.supervisor.proxy.tls.contexts import Identities
+from portweave.system.fast_loop import QuickLoop
 from tests.conftest import take_ports
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import IO
 import psutil
 import pytest
 
-from tests.forks import start
+from tests.support.forks import start
 
 PATIENCE_S = 20.0
 

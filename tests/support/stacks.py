@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 
 # Answers with a list of the folder's files.
-SERVE = f"{sys.executable} -IS {Path(__file__).with_name('listing.py')} $PORT"
+SERVE = f"{sys.executable} -IS {Path(__file__).with_name('listing_service.py')} $PORT"
 
 # Is ready as soon as it runs, and ends when it is asked to.
 IDLE = "{command: 'echo up; exec sleep 1000', port: false, ready: {log: up}}"

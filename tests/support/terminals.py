@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     pass
-from tests.runningstacks import PATIENCE_S
+from tests.support.running_stacks import PATIENCE_S
 
 
 class Terminal:

@@ -16,9 +16,9 @@ from pathlib import Path
 import psutil
 
 from tests.conftest import Cli
-from tests.nasty import FLAGS
+from tests.support.misbehaving_services import FLAGS
 
-NASTY = Path(__file__).with_name("nasty.py")
+NASTY = Path(__file__).with_name("misbehaving_services.py")
 SERVICES = 6
 GRACE_S = 0.5
 # The grace, one second for the rest, and what a loaded machine needs to look at itself.

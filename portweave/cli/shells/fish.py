@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 
-from portweave.args import SHELL_KINDS
-from portweave.shells.grammar import Flag, Grammar, Verb
+from portweave.arguments.args import SHELL_KINDS
+from portweave.cli.shells.grammar import (
+    Flag,
+    Grammar,
+    Verb,
+)
 
 _HEAD = r"""# fish completion for portweave, printed by `portweave completion fish`.
 

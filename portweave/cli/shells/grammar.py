@@ -4,7 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 
-from portweave.args import Operands, Option
+from portweave.arguments.args import (
+    Operands,
+    Option,
+)
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -17,7 +20,7 @@ class Flag:
         spellings: As `("-d", "--detach")`.
         about: One line.
         metavar: What its value is called; empty for a switch, and for one that may stand alone.
-        values: The words that its value may be, or their kind (`portweave.args.KINDS`).
+        values: The words that its value may be, or their kind (`portweave.arguments.args.KINDS`).
         many: Whether it may be given several times.
     """
 
@@ -72,7 +75,7 @@ def grammar(verbs: Mapping[str, str], options: tuple[Option, ...]) -> Grammar:
 
 
 def _verb(name: str, about: str, options: tuple[Option, ...]) -> Verb:
-    module = import_module(f"portweave.verbs.{name}")
+    module = import_module(f"portweave.cli.verbs.{name}")
     own: tuple[Option, ...] = module.OPTIONS
     taken = tuple(flag for option in own for flag in option.flags)
     operands: Operands = getattr(module, "OPERANDS", Operands())

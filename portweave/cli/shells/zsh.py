@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from shlex import quote
 
-from portweave.args import SHELL_KINDS
-from portweave.shells.grammar import Flag, Grammar, Verb
+from portweave.arguments.args import SHELL_KINDS
+from portweave.cli.shells.grammar import (
+    Flag,
+    Grammar,
+    Verb,
+)
 
 _HEAD = """\
 #compdef portweave

@@ -3,10 +3,16 @@
 import os
 import sys
 
-from portweave.allocator.hostnames import PANEL_HOST, parse_hostname
-from portweave.args import Args, Option
+from portweave.allocator.names.hostnames import (
+    PANEL_HOST,
+    parse_hostname,
+)
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
 from portweave.errors import RouteUnknownError, UsageError
-from portweave.supervisor.proxy.station import (
+from portweave.supervisor.proxy.process.proxy_files import (
     find_proxy,
     make_folder,
     open_store,

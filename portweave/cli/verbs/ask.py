@@ -4,10 +4,25 @@ import os
 import sys
 
 from portweave import errors
-from portweave.allocator.jsontext import compact, is_list, is_object, pretty
-from portweave.args import Args, Operands, Option
-from portweave.asking import rows_of
-from portweave.client import PATIENCE_S, Client, find_stack
+from portweave.arguments.args import (
+    Args,
+    Operands,
+    Option,
+)
+from portweave.client.client import (
+    PATIENCE_S,
+    Client,
+    find_stack,
+)
+from portweave.client.verb_queries import rows_of
+from portweave.encoding.json_read import loads
+from portweave.encoding.json_write import (
+    compact,
+    is_list,
+    is_object,
+    pretty,
+)
+from portweave.encoding.terminal_escapes import write_data
 from portweave.errors import (
     ClusterError,
     ConnectionNotFound,
@@ -16,15 +31,13 @@ from portweave.errors import (
     SupervisorError,
     UsageError,
 )
-from portweave.escapes import write_data
-from portweave.fastjson import loads
-from portweave.supervisor.paths import PROTOCOL
+from portweave.supervisor.registry.stack_records import PROTOCOL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from portweave.supervisor.paths import StackRecord
+    from portweave.supervisor.registry.stack_records import StackRecord
 
 OPTIONS = (
     Option("--timeout", metavar="SECONDS", about="how long the answer may take (30)"),
@@ -118,7 +131,7 @@ def _refuse_unjoined(record: "StackRecord", name: str) -> None:
 def _seconds(text: str | None) -> float:
     if text is None:
         return _DEFAULT_TIMEOUT_S
-    from portweave.launch import seconds_of
+    from portweave.planning.stack_request import seconds_of
 
     return seconds_of(text)
 

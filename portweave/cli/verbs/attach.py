@@ -5,22 +5,35 @@ import select
 import sys
 from binascii import a2b_base64, b2a_base64
 
-from portweave.allocator.files import write_all
-from portweave.allocator.jsontext import is_object
 from portweave.allocator.worktree import worktree_dir
-from portweave.args import Args, Operands
-from portweave.asking import STACK, names_of, say
-from portweave.client import Client, find_stack
+from portweave.arguments.args import (
+    Args,
+    Operands,
+)
+from portweave.client.client import (
+    Client,
+    find_stack,
+)
+from portweave.client.verb_queries import (
+    STACK,
+    names_of,
+    say,
+)
+from portweave.encoding.json_write import is_object
 from portweave.errors import OtherProtocolError, UsageError
-from portweave.interrupts import at_end, drop_ends
-from portweave.supervisor.paths import PROTOCOL
+from portweave.supervisor.registry.stack_records import PROTOCOL
+from portweave.system.files import write_all
+from portweave.system.interrupts import (
+    at_end,
+    drop_ends,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     import signal
     from typing import Any
 
-    from portweave.supervisor.paths import StackRecord
+    from portweave.supervisor.registry.stack_records import StackRecord
 else:
     # `signal` makes enumerations of what this has as numbers.
     signal = __import__("_signal")

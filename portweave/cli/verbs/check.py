@@ -3,14 +3,20 @@
 import os
 
 from portweave.allocator.worktree import locate
-from portweave.args import Args, Option
-from portweave.asking import say
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
+from portweave.client.verb_queries import say
 from portweave.errors import UsageError
-from portweave.fixedports import warnings_of
-from portweave.packagescripts import PackageFiles
+from portweave.planning.fixed_ports import warnings_of
+from portweave.planning.package_scripts import PackageFiles
+from portweave.planning.port_arguments import (
+    Several,
+    fit,
+)
 from portweave.procfiles.load import load, read_env_file, unread_lines
 from portweave.procfiles.model import Definitions, EnvFile, Ready, Service
-from portweave.supervisor.core.fitting import Several, fit
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "[--json]"
@@ -84,7 +90,7 @@ def _several_apps(definitions: Definitions) -> list[tuple[str, list[str]]]:
         known = service.framework if isinstance(service.framework, str) else None
         fitting = fit(service.command, packages.setdefault(folder, PackageFiles(folder)), known)
         if isinstance(fitting, Several):
-            from portweave.stackplan import as_services
+            from portweave.planning.stack_plan import as_services
 
             found.append((service.name, as_services(service, fitting)))
     return found

@@ -3,9 +3,22 @@
 import os
 import sys
 
-from portweave.allocator.jsontext import is_list, pretty
-from portweave.args import Args, Option
-from portweave.cleaning import (
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
+from portweave.encoding.json_write import (
+    is_list,
+    pretty,
+)
+from portweave.errors import (
+    NotRemovedError,
+    PortweaveError,
+    RemovalUnaskedError,
+    StacksRunningError,
+    UsageError,
+)
+from portweave.maintenance.cleaning import (
     Found,
     Kept,
     Leftover,
@@ -22,15 +35,11 @@ from portweave.cleaning import (
     running,
     worktrees,
 )
-from portweave.errors import (
-    NotRemovedError,
-    PortweaveError,
-    RemovalUnaskedError,
-    StacksRunningError,
-    UsageError,
+from portweave.planning.allocation import (
+    find_worktree,
+    working_dir,
 )
-from portweave.prepare import find_worktree, working_dir
-from portweave.supervisor.proxy.station import routes_dir
+from portweave.supervisor.proxy.process.proxy_files import routes_dir
 
 OPTIONS = (
     Option("-a", "--all", about="of all worktrees, and what lies in portweave's own folders"),
@@ -146,7 +155,7 @@ def _agreed(leftovers: list[Leftover], *, is_agreed: bool) -> list[Leftover]:
         return leftovers
     if not sys.stdin.isatty():
         raise RemovalUnaskedError
-    from portweave.consent import agrees
+    from portweave.cli.confirm import agrees
 
     agreed_to: list[Leftover] = []
     for is_of_system in (False, True):

@@ -3,10 +3,20 @@
 import sys
 from importlib import import_module
 
-from portweave.args import Args, Operands, Option
-from portweave.commandline import GLOBAL_OPTIONS, VERBS
+from portweave.arguments.args import (
+    Args,
+    Operands,
+    Option,
+)
+from portweave.arguments.global_options import (
+    GLOBAL_OPTIONS,
+    VERBS,
+)
+from portweave.cli.shells.grammar import (
+    SHELLS,
+    grammar,
+)
 from portweave.errors import UsageError
-from portweave.shells.grammar import SHELLS, grammar
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "bash|zsh|fish"
@@ -34,6 +44,6 @@ def run(args: Args) -> int:
             f"there is no completion for '{words[-1]}'" if words else "completion of which shell?",
             hint=f"portweave completion {USAGE}",
         )
-    shell = import_module(f"portweave.shells.{words[0]}")
+    shell = import_module(f"portweave.cli.shells.{words[0]}")
     sys.stdout.write(shell.script(grammar(VERBS, GLOBAL_OPTIONS)))
     return 0

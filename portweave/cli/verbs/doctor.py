@@ -5,16 +5,26 @@ import os
 import sys
 from dataclasses import replace
 
-from portweave.allocator import leases
-from portweave.allocator.lock import Lock
-from portweave.allocator.registry import registry_path
-from portweave.args import Args, Option
-from portweave.checkup import check_all, roots_around
+from portweave.allocator import lease_folders
+from portweave.allocator.ports.registry import registry_path
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
 from portweave.errors import PortweaveError, UsageError
-from portweave.findings import Finding
-from portweave.leftovers import finish_dead_stacks
-from portweave.prepare import working_dir
-from portweave.repair import drop_blocks, narrow, rebuild
+from portweave.maintenance.checks import (
+    check_all,
+    roots_around,
+)
+from portweave.maintenance.dead_stacks import finish_dead_stacks
+from portweave.maintenance.findings import Finding
+from portweave.maintenance.repair import (
+    drop_blocks,
+    narrow,
+    rebuild,
+)
+from portweave.planning.allocation import working_dir
+from portweave.system.registry_lock import Lock
 
 OPTIONS = (Option("--fix", about="repair what can be repaired"),)
 USAGE = "[--fix] [--json]"
@@ -90,7 +100,9 @@ def _do(name: str, folder: str) -> list[str]:
         case "stacks":
             return finish_dead_stacks(environ)
         case "leases":
-            return [f"took back {os.path.basename(over)}" for over in leases.reclaim(environ)]
+            return [
+                f"took back {os.path.basename(over)}" for over in lease_folders.reclaim(environ)
+            ]
         case _:
             return drop_blocks(path, environ)
 

@@ -3,10 +3,25 @@
 import os
 import time
 
-from portweave.allocator.jsontext import is_list, is_object, pretty
-from portweave.args import Args, Option
-from portweave.asking import STACK, names_of, say
-from portweave.client import Client, all_stacks, find_stack
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
+from portweave.client.client import (
+    Client,
+    all_stacks,
+    find_stack,
+)
+from portweave.client.verb_queries import (
+    STACK,
+    names_of,
+    say,
+)
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+    pretty,
+)
 from portweave.errors import (
     NoStackError,
     PortweaveError,
@@ -15,22 +30,25 @@ from portweave.errors import (
     StackUnreachableError,
     UsageError,
 )
-from portweave.launch import seconds_of
-from portweave.leftovers import finish_dead_stacks
-from portweave.supervisor.ending import end_stack, stopped_among
-from portweave.supervisor.paths import (
+from portweave.maintenance.dead_stacks import finish_dead_stacks
+from portweave.planning.stack_request import seconds_of
+from portweave.supervisor.registry.stack_records import (
     is_held,
     is_same,
     stack_around,
     stack_key,
     stacks_dir,
 )
+from portweave.supervisor.shutdown.stop_stack import (
+    end_stack,
+    stopped_among,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from portweave.supervisor.paths import StackRecord
+    from portweave.supervisor.registry.stack_records import StackRecord
 
 OPTIONS = (
     STACK,
@@ -175,8 +193,11 @@ class _Ending:
 
 def _longest_end_s(folder: str, record: "StackRecord") -> float:
     """What a guardian may need to end the services, as the stack's journal tells."""
-    from portweave.supervisor.core.farewell import KILL_PATIENCE_S, LONGER_S
-    from portweave.supervisor.journal import read_journal
+    from portweave.supervisor.processes.shutdown_order import (
+        KILL_PATIENCE_S,
+        LONGER_S,
+    )
+    from portweave.supervisor.processes.started_journal import read_journal
 
     journal = read_journal(f"{folder}/{stack_key(record.root, record.namespace)}.journal")
     graces_s = [ending.grace_s for ending in journal.endings.values()]

@@ -2,18 +2,25 @@
 
 import sys
 
-from portweave.args import Args, Operands, Option
-from portweave.chosen import project_here
+from portweave.arguments.args import (
+    Args,
+    Operands,
+    Option,
+)
 from portweave.errors import UsageError
-from portweave.prepare import Prepared, prepare
+from portweave.planning.allocation import (
+    Prepared,
+    prepare,
+)
+from portweave.planning.selection import project_here
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from portweave.layers import Layer
+    from portweave.planning.environment_layers import Layer
+    from portweave.planning.url_names import Names
     from portweave.procfiles.model import Service
-    from portweave.webnames import Names
 
 OPTIONS = (
     Option(
@@ -73,7 +80,7 @@ def run(args: Args) -> int:
         _print(_shared(prepared), asked, prepared, service, as_json=args.flag("json"))
         return 0
     # From here on what is imported costs more than all before it.
-    from portweave.layers import merged
+    from portweave.planning.environment_layers import merged
 
     layers = _layers(prepared, service)
     if explain:
@@ -109,8 +116,15 @@ def _shared(prepared: Prepared) -> dict[str, str]:
 
 
 def _layers(prepared: Prepared, instance: str | None) -> "list[Layer]":
-    from portweave.layers import Environments, Layer, shared_layers
-    from portweave.webnames import names_of, wants_names
+    from portweave.planning.environment_layers import (
+        Environments,
+        Layer,
+        shared_layers,
+    )
+    from portweave.planning.url_names import (
+        names_of,
+        wants_names,
+    )
 
     if instance is None:
         return shared_layers(prepared)
@@ -136,9 +150,9 @@ def _of_framework(service: "Service", names: "Names | None") -> dict[str, str]:
     """The variables that a service's framework needs: behind HTTPS alone there are any."""
     if names is None or names.scheme != "https":
         return {}
-    from portweave.packagescripts import PackageFiles
-    from portweave.stackplan import fitting_of
-    from portweave.supervisor.core.fitting import Fitting
+    from portweave.planning.package_scripts import PackageFiles
+    from portweave.planning.port_arguments import Fitting
+    from portweave.planning.stack_plan import fitting_of
 
     found = fitting_of(service, PackageFiles(service.working_dir), names)
     return dict(found.env) if isinstance(found, Fitting) else {}
@@ -154,11 +168,11 @@ def _print(
 ) -> None:
     left_out: list[str] = []
     if asked == "shell":
-        from portweave.envtext import as_shell
+        from portweave.planning.env_format import as_shell
 
         text, left_out = as_shell(env)
     elif asked == "json" or (as_json and asked is None):
-        from portweave.allocator.jsontext import pretty
+        from portweave.encoding.json_write import pretty
 
         fields: dict[str, object] = {name: env[name] for name in sorted(env)}
         if asked is None:
@@ -171,7 +185,7 @@ def _print(
             }
         text = pretty(fields) + "\n"
     else:
-        from portweave.envtext import as_dotenv
+        from portweave.planning.env_format import as_dotenv
 
         text, left_out = as_dotenv(env)
     if sys.stdout.isatty():
@@ -186,7 +200,7 @@ def _print(
 
 
 def _explain(layers: "list[Layer]", service: str | None, key: str | None, *, as_json: bool) -> None:
-    from portweave.layers import origins
+    from portweave.planning.environment_layers import origins
 
     found = origins(layers)
     if key is not None:
@@ -228,6 +242,6 @@ def _explain(layers: "list[Layer]", service: str | None, key: str | None, *, as_
 
 def _shown(value: str) -> str:
     """A value on one line, whatever is in it."""
-    from portweave.allocator.jsontext import quote
+    from portweave.encoding.json_write import quote
 
     return value if value.isprintable() and value == value.strip() else quote(value)

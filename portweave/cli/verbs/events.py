@@ -3,10 +3,19 @@
 import os
 import sys
 
-from portweave.allocator.jsontext import compact, is_object
-from portweave.args import Args, Operands
-from portweave.asking import STACK, names_of
-from portweave.client import ask
+from portweave.arguments.args import (
+    Args,
+    Operands,
+)
+from portweave.client.client import ask
+from portweave.client.verb_queries import (
+    STACK,
+    names_of,
+)
+from portweave.encoding.json_write import (
+    compact,
+    is_object,
+)
 
 OPTIONS = (STACK,)
 USAGE = "[--json] [SERVICE …]"

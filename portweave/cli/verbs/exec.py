@@ -2,11 +2,14 @@
 
 import os
 
-from portweave.allocator.jsontext import is_object
-from portweave.args import Args, Operands
-from portweave.asking import STACK
-from portweave.become import execute
-from portweave.client import ask
+from portweave.arguments.args import (
+    Args,
+    Operands,
+)
+from portweave.cli.exec_command import execute
+from portweave.client.client import ask
+from portweave.client.verb_queries import STACK
+from portweave.encoding.json_write import is_object
 from portweave.errors import SpawnError, UsageError
 
 OPTIONS = (STACK,)
@@ -52,8 +55,8 @@ def _folder_now(args: Args, folder: str) -> str:
     """The folder of a service, where its worktree was moved while the stack runs."""
     if os.path.isdir(folder):
         return folder
-    from portweave.supervisor.moves import moved_here
-    from portweave.supervisor.paths import stacks_dir
+    from portweave.supervisor.registry.moved_folder import moved_here
+    from portweave.supervisor.registry.stack_records import stacks_dir
 
     config = args.text("config")
     start = os.path.realpath(os.path.dirname(config) if config else ".")

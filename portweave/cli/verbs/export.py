@@ -4,11 +4,19 @@ import os
 import sys
 from importlib import import_module
 
-from portweave.args import Args, Operands, Option
+from portweave.arguments.args import (
+    Args,
+    Operands,
+    Option,
+)
+from portweave.encoding.terminal_escapes import write_data
 from portweave.errors import ExportFileError, UsageError
-from portweave.escapes import write_data
-from portweave.launch import origin_of, project_of, wishes_of
-from portweave.prepare import prepare
+from portweave.planning.allocation import prepare
+from portweave.planning.stack_request import (
+    origin_of,
+    project_of,
+    wishes_of,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

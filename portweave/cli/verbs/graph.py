@@ -3,10 +3,13 @@
 import json
 import os
 
-from portweave.args import Args, Option
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
+from portweave.cli.verbs.check import read
 from portweave.errors import UsageError
 from portweave.procfiles.graph import as_dot, as_json, as_mermaid, as_text
-from portweave.verbs.check import read
 
 _FORMATS = {"text": as_text, "mermaid": as_mermaid, "dot": as_dot}
 

@@ -3,11 +3,21 @@
 import os
 import sys
 
-from portweave.allocator.hostsfile import block, with_block, without_block
-from portweave.args import Args, Option
+from portweave.allocator.names.hosts_file import (
+    block,
+    with_block,
+    without_block,
+)
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
 from portweave.errors import UsageError
-from portweave.supervisor.proxy.station import open_store
-from portweave.systemfile import read, replace
+from portweave.supervisor.proxy.process.proxy_files import open_store
+from portweave.system.system_file import (
+    read,
+    replace,
+)
 
 OPTIONS = (
     Option("--write", about="write them to the file, if you agree"),
@@ -64,6 +74,6 @@ def _agrees() -> bool:
     if not sys.stdin.isatty():
         print("[portweave] nobody can be asked: --yes agrees beforehand", file=sys.stderr)
         return False
-    from portweave.consent import agrees
+    from portweave.cli.confirm import agrees
 
     return agrees()

@@ -1,7 +1,15 @@
 """`portweave kill`: send a signal to services of a running stack."""
 
-from portweave.args import Args, Operands, Option
-from portweave.asking import STACK, act, names_of
+from portweave.arguments.args import (
+    Args,
+    Operands,
+    Option,
+)
+from portweave.client.verb_queries import (
+    STACK,
+    act,
+    names_of,
+)
 
 OPTIONS = (
     STACK,

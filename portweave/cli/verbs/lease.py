@@ -4,11 +4,14 @@ import json
 import os
 import sys
 
-from portweave.args import Args, Option
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
+from portweave.encoding.duration import parse as parse_duration
 from portweave.errors import UsageError
 from portweave.leases import TTL_S, Lease, asker, holding, release, take_lease
-from portweave.prepare import check_selection
-from portweave.procfiles.duration import parse as parse_duration
+from portweave.planning.allocation import check_selection
 
 OPTIONS = (
     Option("--ttl", metavar="TIME", about="how long it holds at the most: 90, 90s, 30m (30m)"),

@@ -4,21 +4,39 @@ import os
 import sys
 import time
 
-from portweave import colours
-from portweave.args import Args, Operands, Option
-from portweave.asking import STACK
-from portweave.client import named_as
+from portweave.arguments.args import (
+    Args,
+    Operands,
+    Option,
+)
+from portweave.client.client import named_as
+from portweave.client.verb_queries import STACK
+from portweave.encoding import colours
 from portweave.errors import UsageError
-from portweave.logquery import Folder, Query, Source, find_sources, merged, select_last
-from portweave.logview import Follower, Printer
-from portweave.movedfolders import as_running
-from portweave.prepare import find_worktree, logs_dir, working_dir
+from portweave.logreading.query import (
+    Folder,
+    Query,
+    Source,
+    find_sources,
+    merged,
+    select_last,
+)
+from portweave.logreading.view import (
+    Follower,
+    Printer,
+)
+from portweave.planning.allocation import (
+    find_worktree,
+    logs_dir,
+    working_dir,
+)
+from portweave.planning.moved_stacks import as_running
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from portweave.supervisor.core.logfilter import Grep
+    from portweave.supervisor.logs.filters import Grep
 
 OPTIONS = (
     Option("-f", "--follow", about="go on with what comes, in this stack and in later ones"),
@@ -106,7 +124,7 @@ def run(args: Args) -> int:
     if here and stack is None:
         _check_names(args, sources)
     if args.flag("brief"):
-        from portweave.logbrief import tell
+        from portweave.logreading.summary import tell
 
         _refuse(args, "brief", ("follow", "lines", "all"))
         if query.run is None and query.since_ns is None and args.text("run") != "all":
@@ -152,7 +170,7 @@ def _moment(args: Args, name: str) -> int | None:
     text = args.text(name)
     if text is None:
         return None
-    from portweave.moment import parse
+    from portweave.encoding.timestamps import parse
 
     found_s = parse(text, time.time())
     if found_s is None:
@@ -197,7 +215,7 @@ def _grep(args: Args) -> "Grep | None":
         return None
     import re
 
-    from portweave.supervisor.core.logfilter import Grep
+    from portweave.supervisor.logs.filters import Grep
 
     try:
         return Grep(
@@ -217,7 +235,7 @@ def _cursor(args: Args) -> "dict[str, tuple[int, int]] | None":
     text = args.text("after")
     if text is None:
         return None
-    from portweave.supervisor.core.logcursor import unpack
+    from portweave.supervisor.logs.cursor import unpack
 
     try:
         return unpack(text)
@@ -236,7 +254,10 @@ def _refuse(args: Args, name: str, others: "Sequence[str]") -> None:
 
 def _own_folder(args: Args) -> str:
     from portweave.allocator.naming import is_own_namespace
-    from portweave.supervisor.paths import stack_around, stacks_dir
+    from portweave.supervisor.registry.stack_records import (
+        stack_around,
+        stacks_dir,
+    )
 
     environ = os.environ
     worktree = find_worktree(working_dir(), args.text("config"), environ)
@@ -261,13 +282,19 @@ def _named_folder(named: str) -> str:
 
 
 def _all_folders() -> "Iterator[Folder]":
-    from portweave.allocator.leases import leases_dir
+    from portweave.allocator.lease_folders import leases_dir
     from portweave.allocator.naming import project_name
-    from portweave.allocator.registry import load, registry_path
+    from portweave.allocator.ports.registry import (
+        load,
+        registry_path,
+    )
     from portweave.allocator.worktree import own_namespace
-    from portweave.supervisor.moves import place_now
-    from portweave.supervisor.paths import live_stacks, stacks_dir
-    from portweave.supervisor.tribe import children_now
+    from portweave.supervisor.processes.process_tree import children_now
+    from portweave.supervisor.registry.moved_folder import place_now
+    from portweave.supervisor.registry.stack_records import (
+        live_stacks,
+        stacks_dir,
+    )
 
     seen: set[str] = set()
     for stack in live_stacks(stacks_dir(os.environ)):
@@ -294,7 +321,7 @@ def _check_names(args: Args, sources: "Sequence[Source]") -> None:
     missing = [name for name in args.operands if name not in found]
     if not missing:
         return
-    from portweave.chosen import project_here
+    from portweave.planning.selection import project_here
     from portweave.procfiles.graph import unknown_service
 
     services = {service.name for service in project_here(args).definitions.services}

@@ -4,15 +4,24 @@ import os
 import sys
 import time
 
-from portweave.allocator.leases import leases_dir, look
+from portweave.allocator.lease_folders import (
+    leases_dir,
+    look,
+)
 from portweave.allocator.naming import project_name
-from portweave.allocator.registry import load, registry_path
-from portweave.args import Args, Option
-from portweave.asking import say
-from portweave.client import all_stacks
+from portweave.allocator.ports.registry import (
+    load,
+    registry_path,
+)
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
+from portweave.client.client import all_stacks
+from portweave.client.verb_queries import say
 from portweave.errors import UsageError
-from portweave.show import table
-from portweave.supervisor.moves import is_gone
+from portweave.planning.allocation_text import table
+from portweave.supervisor.registry.moved_folder import is_gone
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -163,6 +172,6 @@ def _recorded(running: "set[tuple[str, str]]") -> list[Row]:
 
 
 def _one_line(path: str) -> str:
-    from portweave.allocator.jsontext import quote
+    from portweave.encoding.json_write import quote
 
     return path if path.isprintable() else quote(path)

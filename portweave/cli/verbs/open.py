@@ -3,10 +3,14 @@
 import os
 import sys
 
-from portweave.args import Args, Operands, Option
-from portweave.chosen import choose
+from portweave.arguments.args import (
+    Args,
+    Operands,
+    Option,
+)
+from portweave.cli.verbs.url import url_of_chosen
 from portweave.errors import NoBrowserError
-from portweave.verbs.url import url_of_chosen
+from portweave.planning.selection import choose
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "SERVICE"

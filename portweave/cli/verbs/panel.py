@@ -2,7 +2,10 @@
 
 import os
 
-from portweave.args import Args, Option
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
 from portweave.errors import UsageError
 
 OPTIONS = (

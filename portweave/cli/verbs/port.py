@@ -1,7 +1,11 @@
 """`portweave port`: the port of one service."""
 
-from portweave.args import Args, Operands, Option
-from portweave.chosen import choose
+from portweave.arguments.args import (
+    Args,
+    Operands,
+    Option,
+)
+from portweave.planning.selection import choose
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "SERVICE [--json]"

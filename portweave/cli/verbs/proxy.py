@@ -3,12 +3,16 @@
 import os
 import sys
 
-from portweave.args import Args, Operands, Option
+from portweave.arguments.args import (
+    Args,
+    Operands,
+    Option,
+)
 from portweave.errors import ProxyAccessError, ProxyRunningError, ProxySchemeError, UsageError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from portweave.allocator.routes import RouteStore
+    from portweave.allocator.names.route_store import RouteStore
 
 OPTIONS = (
     Option(
@@ -53,7 +57,11 @@ def run(args: Args) -> int:
             f"proxy does not know '{words[-1]}'" if words else "proxy start, stop, status or run?",
             hint=f"portweave proxy {USAGE}",
         )
-    from portweave.supervisor.proxy.station import make_folder, open_store, wanted_port
+    from portweave.supervisor.proxy.process.proxy_files import (
+        make_folder,
+        open_store,
+        wanted_port,
+    )
 
     store = open_store(args.text("state_dir"), os.environ)
     port = port_from(args.text("port"))
@@ -88,16 +96,16 @@ def port_from(text: str | None) -> int | None:
 
 def _linger_from(args: Args) -> float | None:
     """For how long it outlives the last stack; None where it is not there for stacks alone."""
-    from portweave.launch import seconds_of
-    from portweave.supervisor.proxy.command import LINGER_S
+    from portweave.planning.stack_request import seconds_of
+    from portweave.supervisor.proxy.process.command import LINGER_S
 
     linger_s = seconds_of(args.text("linger"), "--linger", LINGER_S)
     return linger_s if args.flag("for_stacks") else None
 
 
 def _run(store: "RouteStore", port: int | None, linger_s: float | None, args: Args) -> int:
-    from portweave.supervisor.paths import stacks_dir
-    from portweave.supervisor.proxy.serve import serve
+    from portweave.supervisor.proxy.process.serve import serve
+    from portweave.supervisor.registry.stack_records import stacks_dir
 
     scheme = "https" if _wants_tls(args) else "http"
 
@@ -119,14 +127,14 @@ def _run(store: "RouteStore", port: int | None, linger_s: float | None, args: Ar
 
 
 def _start(store: "RouteStore", port: int | None, args: Args) -> int:
-    from portweave.supervisor.proxy.command import words
-    from portweave.supervisor.proxy.start import start
+    from portweave.supervisor.proxy.process.command import words
+    from portweave.supervisor.proxy.process.start_proxy import start
 
     is_secure, any_user = _wants_tls(args), _wants_any_user(args)
     if is_secure:
         # Here, where somebody reads what may be wrong with it.
-        from portweave.supervisor.proxy.authority import open_authority
-        from portweave.supervisor.proxy.station import state_folder
+        from portweave.supervisor.proxy.process.proxy_files import state_folder
+        from portweave.supervisor.proxy.tls.authority import open_authority
 
         open_authority(state_folder(store))
     command = words(
@@ -152,19 +160,19 @@ def _start(store: "RouteStore", port: int | None, args: Args) -> int:
 
 
 def _wants_tls(args: Args) -> bool:
-    from portweave.supervisor.proxy.station import wants_tls
+    from portweave.supervisor.proxy.process.proxy_files import wants_tls
 
     return args.flag("tls") or wants_tls(os.environ)
 
 
 def _wants_any_user(args: Args) -> bool:
-    from portweave.supervisor.proxy.station import wants_any_user
+    from portweave.supervisor.proxy.process.proxy_files import wants_any_user
 
     return args.flag("any_user") or wants_any_user(os.environ)
 
 
 def _stop(store: "RouteStore") -> int:
-    from portweave.supervisor.proxy.start import stop
+    from portweave.supervisor.proxy.process.start_proxy import stop
 
     pid = stop(store)
     text = "no proxy runs" if pid is None else f"the proxy has ended (pid {pid})"
@@ -173,12 +181,12 @@ def _stop(store: "RouteStore") -> int:
 
 
 def _status(store: "RouteStore", *, as_json: bool) -> int:
-    from portweave.supervisor.proxy.station import find_proxy
+    from portweave.supervisor.proxy.process.proxy_files import find_proxy
 
     running = find_proxy(store)
     routes = len(store.load_routes())
     if as_json:
-        from portweave.allocator.jsontext import pretty
+        from portweave.encoding.json_write import pretty
 
         fields = {
             "schemaVersion": 1,

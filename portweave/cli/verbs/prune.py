@@ -3,15 +3,21 @@
 import os
 import sys
 
-from portweave.allocator.blocks import give_back
-from portweave.allocator.leases import state_dir
-from portweave.allocator.model import Key
+from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.naming import offset_from
-from portweave.allocator.registry import registry_path
-from portweave.args import Args, Option
+from portweave.allocator.ports.blocks import give_back
+from portweave.allocator.ports.model import Key
+from portweave.allocator.ports.registry import registry_path
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
 from portweave.errors import NoAllocationError, OffsetError, StackInUseError, UsageError
-from portweave.movedfolders import as_running, find_here
-from portweave.prepare import working_dir
+from portweave.planning.allocation import working_dir
+from portweave.planning.moved_stacks import (
+    as_running,
+    find_here,
+)
 from portweave.procfiles.load import definitions_folder
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -73,7 +79,7 @@ def run(args: Args) -> int:
 def _timeout(text: str | None) -> float:
     if text is None:
         return _PATIENCE_S
-    from portweave.procfiles.duration import parse as parse_duration
+    from portweave.encoding.duration import parse as parse_duration
 
     timeout_s = parse_duration(text)
     if timeout_s is None:
@@ -97,8 +103,8 @@ def _end_stacks(is_meant: "Callable[[str, str], bool]", *, force: bool, timeout_
     # What reads the records costs more than all the rest.
     if not os.path.isdir(folder):
         return
-    from portweave.supervisor.ending import end_stack
-    from portweave.supervisor.paths import live_stacks
+    from portweave.supervisor.registry.stack_records import live_stacks
+    from portweave.supervisor.shutdown.stop_stack import end_stack
 
     for stack in live_stacks(folder):
         if not is_meant(stack.root, stack.namespace):

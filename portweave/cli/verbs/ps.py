@@ -4,16 +4,33 @@ import os
 import sys
 import time
 
-from portweave.allocator.jsontext import is_object, pretty
-from portweave.args import Args, Operands, Option
-from portweave.asking import STACK, cells, instance_of, names_of, rows_of
-from portweave.client import Client, all_stacks, find_stack
+from portweave.arguments.args import (
+    Args,
+    Operands,
+    Option,
+)
+from portweave.client.client import (
+    Client,
+    all_stacks,
+    find_stack,
+)
+from portweave.client.verb_queries import (
+    STACK,
+    cells,
+    instance_of,
+    names_of,
+    rows_of,
+)
+from portweave.encoding.json_write import (
+    is_object,
+    pretty,
+)
 from portweave.errors import StackStandsStillError, StackUnreachableError, UnknownServiceError
-from portweave.show import table
+from portweave.planning.allocation_text import table
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from portweave.supervisor.paths import StackRecord
+    from portweave.supervisor.registry.stack_records import StackRecord
 
 OPTIONS = (
     STACK,

@@ -2,11 +2,24 @@
 
 import os
 
-from portweave.allocator.jsontext import is_object, pretty
-from portweave.args import Args, Option
-from portweave.asking import STACK, names_of, say
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
+from portweave.client.replan import (
+    apply,
+    tell,
+)
+from portweave.client.verb_queries import (
+    STACK,
+    names_of,
+    say,
+)
+from portweave.encoding.json_write import (
+    is_object,
+    pretty,
+)
 from portweave.errors import UsageError
-from portweave.replan import apply, tell
 
 OPTIONS = (STACK, Option("--dry-run", about="only say what would be done"))
 USAGE = "[--dry-run] [--json]"

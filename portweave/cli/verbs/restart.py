@@ -2,12 +2,25 @@
 
 import os
 
-from portweave.args import Args, Operands
-from portweave.asking import STACK, act, names_of
-from portweave.client import Client, find_stack
+from portweave.arguments.args import (
+    Args,
+    Operands,
+)
+from portweave.cli.verbs.wait import (
+    WAIT,
+    await_goal,
+)
+from portweave.client.client import (
+    Client,
+    find_stack,
+)
+from portweave.client.verb_queries import (
+    STACK,
+    act,
+    names_of,
+)
 from portweave.errors import UsageError
-from portweave.launch import seconds_of
-from portweave.verbs.wait import WAIT, await_goal
+from portweave.planning.stack_request import seconds_of
 
 OPTIONS = (STACK, *WAIT)
 USAGE = "[--wait [--timeout SECONDS]] [--json] [SERVICE …]"
@@ -57,7 +70,7 @@ def act_and_wait(args: Args, method: str, *params: object, did: str, nothing: st
 def tell_newer_definitions(args: Args) -> None:
     """Tell of definitions that have changed since the stack was planned."""
     # To plan takes longer than to ask: the services start meanwhile.
-    from portweave.joining import tell_newer
+    from portweave.client.join_stack import tell_newer
 
     client = Client(find_stack(args, os.environ))
     try:

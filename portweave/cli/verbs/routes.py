@@ -3,9 +3,16 @@
 import os
 import sys
 
-from portweave.args import Args, Option
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
 from portweave.errors import UsageError
-from portweave.supervisor.proxy.station import find_proxy, open_store, url_to_be
+from portweave.supervisor.proxy.process.proxy_files import (
+    find_proxy,
+    open_store,
+    url_to_be,
+)
 
 OPTIONS = (
     Option("--state-dir", metavar="DIR", values="folders", about="the folder of the routes"),

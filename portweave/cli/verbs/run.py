@@ -2,17 +2,30 @@
 
 import os
 
-from portweave.allocator.files import write_all
-from portweave.allocator.leases import state_dir
-from portweave.allocator.stackmarks import stack_key
-from portweave.args import Args, Operands, Option
-from portweave.become import execute
-from portweave.environment import undo_coercion
+from portweave.allocator.lease_folders import state_dir
+from portweave.allocator.running_stacks import stack_key
+from portweave.arguments.args import (
+    Args,
+    Operands,
+    Option,
+)
+from portweave.cli.exec_command import execute
+from portweave.encoding.terminal_escapes import escaped
 from portweave.errors import DefinitionsMissingError, UsageError
-from portweave.escapes import escaped
-from portweave.prepare import Prepared, check_selection, find_project, prepare, working_dir
-from portweave.show import banner, whereabouts
-from portweave.supervisor.sockets import socket_path
+from portweave.planning.allocation import (
+    Prepared,
+    check_selection,
+    find_project,
+    prepare,
+    working_dir,
+)
+from portweave.planning.allocation_text import (
+    banner,
+    whereabouts,
+)
+from portweave.supervisor.registry.socket_paths import socket_path
+from portweave.system.clean_environment import undo_coercion
+from portweave.system.files import write_all
 
 OPTIONS = (
     Option("--name", metavar="NAME", about="give it a port of its own in PORT, and a route"),
@@ -61,7 +74,7 @@ def _run_named(
     environ: dict[str, str],
     args: Args,
 ) -> None:
-    from portweave.namedrun import name_command
+    from portweave.cli.named_run import name_command
 
     cwd = working_dir()
     prepared: Prepared | None = None

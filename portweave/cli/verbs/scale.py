@@ -2,11 +2,23 @@
 
 import os
 
-from portweave.allocator.jsontext import is_object, pretty
-from portweave.args import Args, Operands
-from portweave.asking import STACK, say
+from portweave.arguments.args import (
+    Args,
+    Operands,
+)
+from portweave.client.replan import (
+    apply,
+    tell,
+)
+from portweave.client.verb_queries import (
+    STACK,
+    say,
+)
+from portweave.encoding.json_write import (
+    is_object,
+    pretty,
+)
 from portweave.errors import UsageError
-from portweave.replan import apply, tell
 
 OPTIONS = (STACK,)
 USAGE = "NAME=N …"
@@ -19,7 +31,7 @@ its own port, name (web, web.2, …) and log. With 0 it is stopped.
 
 def run(args: Args) -> int:
     """Scale them."""
-    from portweave.launch import scale_of
+    from portweave.planning.stack_request import scale_of
 
     words = args.operands + (args.rest or [])
     if not words:

@@ -2,7 +2,10 @@
 
 import json
 
-from portweave.args import Args, Option
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
 from portweave.procfiles.schema import json_schema
 
 OPTIONS: tuple[Option, ...] = ()

@@ -2,11 +2,17 @@
 
 import sys
 
-from portweave.args import Args, Option
-from portweave.chosen import project_here
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
 from portweave.errors import NoAllocationError, PortweaveError, UsageError
-from portweave.movedfolders import find_block
-from portweave.show import as_json, banner
+from portweave.planning.allocation_text import (
+    as_json,
+    banner,
+)
+from portweave.planning.moved_stacks import find_block
+from portweave.planning.selection import project_here
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "[--json]"

@@ -1,9 +1,16 @@
 """`portweave start`: start services of a running stack."""
 
-from portweave.args import Args, Operands, Option
-from portweave.asking import STACK, names_of
-from portweave.verbs.restart import act_and_wait
-from portweave.verbs.wait import WAIT
+from portweave.arguments.args import (
+    Args,
+    Operands,
+    Option,
+)
+from portweave.cli.verbs.restart import act_and_wait
+from portweave.cli.verbs.wait import WAIT
+from portweave.client.verb_queries import (
+    STACK,
+    names_of,
+)
 
 OPTIONS = (STACK, Option("--no-deps", about="do not start what they depend on"), *WAIT)
 USAGE = "[--no-deps] [--wait [--timeout SECONDS]] [--json] [SERVICE …]"

@@ -1,7 +1,14 @@
 """`portweave stop`: stop services of a running stack."""
 
-from portweave.args import Args, Operands
-from portweave.asking import STACK, act, names_of
+from portweave.arguments.args import (
+    Args,
+    Operands,
+)
+from portweave.client.verb_queries import (
+    STACK,
+    act,
+    names_of,
+)
 
 OPTIONS = (STACK,)
 USAGE = "[--json] [SERVICE …]"

@@ -3,9 +3,12 @@
 import os
 import sys
 
-from portweave.args import Args, Option
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
 from portweave.errors import UsageError
-from portweave.interrupts import Raised
+from portweave.system.interrupts import Raised
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = ""

@@ -3,13 +3,23 @@
 import os
 import sys
 
-from portweave.args import Args, Option
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
 from portweave.errors import NoTrustStoreError, TrustUnaskedError, UsageError
-from portweave.supervisor.proxy.station import make_folder, open_store, state_folder
+from portweave.supervisor.proxy.process.proxy_files import (
+    make_folder,
+    open_store,
+    state_folder,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from portweave.supervisor.core.trust import Facts, Step
+    from portweave.supervisor.proxy.tls.trust_stores import (
+        Facts,
+        Step,
+    )
 
 OPTIONS = (
     Option("--remove", about="have it no longer trusted"),
@@ -34,14 +44,17 @@ def run(args: Args) -> int:
     words = args.operands + (args.rest or [])
     if words:
         raise UsageError(f"unexpected argument '{words[0]}'")
-    from portweave.supervisor.core.trust import is_possible, steps
-    from portweave.trusting import look
+    from portweave.maintenance.trust import look
+    from portweave.supervisor.proxy.tls.trust_stores import (
+        is_possible,
+        steps,
+    )
 
     remove, is_dry = args.flag("remove"), args.flag("dry_run")
     store = open_store(args.text("state_dir"), os.environ)
     folder = state_folder(store)
     if not (remove or is_dry):
-        from portweave.supervisor.proxy.authority import open_authority
+        from portweave.supervisor.proxy.tls.authority import open_authority
 
         make_folder(store)
         open_authority(folder)
@@ -59,7 +72,7 @@ def run(args: Args) -> int:
     if not args.flag("yes"):
         if not sys.stdin.isatty():
             raise TrustUnaskedError
-        from portweave.consent import agrees
+        from portweave.cli.confirm import agrees
 
         if not agrees():
             _say("nothing was changed")
@@ -79,7 +92,7 @@ def _show(found: "tuple[Step, ...]", *, remove: bool, path: str) -> None:
 
 
 def _do(found: "tuple[Step, ...]") -> None:
-    from portweave.trusting import do
+    from portweave.maintenance.trust import do
 
     for step in found:
         do(step, os.environ)

@@ -5,11 +5,14 @@ import os
 import sys
 import time
 
-from portweave import colours
-from portweave.args import Args, Operands, Option
+from portweave.arguments.args import (
+    Args,
+    Operands,
+    Option,
+)
+from portweave.encoding import colours
 from portweave.errors import StackMovedError, StackRunningError, UsageError
-from portweave.interrupts import Raised, at_end, drop_ends
-from portweave.launch import (
+from portweave.planning.stack_request import (
     EndedError,
     check_profiles,
     origin_of,
@@ -18,17 +21,25 @@ from portweave.launch import (
     project_of,
     wishes_of,
 )
+from portweave.system.interrupts import (
+    Raised,
+    at_end,
+    drop_ends,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from portweave.prepare import Prepared, Project
-    from portweave.stackplan import Wishes
-    from portweave.supervisor.core.outlook import Outlook
-    from portweave.supervisor.core.plan import StackPlan
-    from portweave.supervisor.paths import Hold
-    from portweave.supervisor.work import Naming
+    from portweave.planning.allocation import (
+        Prepared,
+        Project,
+    )
+    from portweave.planning.stack_plan import Wishes
+    from portweave.supervisor.registry.stack_records import Hold
+    from portweave.supervisor.services.plan import StackPlan
+    from portweave.supervisor.services.terminal_policy import Outlook
+    from portweave.supervisor.services.work_order import Naming
 
 OPTIONS = (
     Option("-d", "--detach", about="return when all are ready; the stack goes on"),
@@ -124,10 +135,10 @@ def run(args: Args) -> int:
 
 
 def _run_attached(args: Args, began_s: float) -> int:
-    from portweave.allocator.processes import clear_variables
-    from portweave.environment import MARKS
-    from portweave.supervisor.guardian import Supervisor
+    from portweave.supervisor.shutdown.guardian import Supervisor
     from portweave.supervisor.start import supervise, warm_up
+    from portweave.system.clean_environment import MARKS
+    from portweave.system.processes import clear_variables
 
     # A look for marks is to find services only, also where we are started within one.
     clear_variables(MARKS)
@@ -150,8 +161,8 @@ def _run_attached(args: Args, began_s: float) -> int:
 
 
 def _run_detached(args: Args, began_s: float) -> int:
-    from portweave.environment import MARKS
     from portweave.supervisor.start import Detached
+    from portweave.system.clean_environment import MARKS
 
     for option in ("abort_on_exit", "exit_code_from"):
         if args.flag(option):
@@ -189,9 +200,9 @@ def _refuse_moved(origin: "Mapping[str, object]") -> None:
     Raises:
         StackMovedError: One does: two would run in one folder.
     """
-    from portweave.launch import environ_of
-    from portweave.supervisor.moves import moved_here
-    from portweave.supervisor.paths import stacks_dir
+    from portweave.planning.stack_request import environ_of
+    from portweave.supervisor.registry.moved_folder import moved_here
+    from portweave.supervisor.registry.stack_records import stacks_dir
 
     config, place = origin["config"], str(origin["workingDir"])
     start = os.path.realpath(os.path.join(place, os.path.dirname(str(config)) if config else ""))
@@ -218,7 +229,10 @@ class _Launch:
     """
 
     def __init__(self, args: Args, origin: dict[str, object]) -> None:
-        from portweave.supervisor.paths import stack_key, stacks_dir
+        from portweave.supervisor.registry.stack_records import (
+            stack_key,
+            stacks_dir,
+        )
 
         self._args = args
         self._origin = origin
@@ -242,21 +256,24 @@ class _Launch:
 
     def take(self) -> "Hold | None":
         """The right to run it; None where somebody runs it already."""
-        from portweave.claims import check_claims
-        from portweave.supervisor.core.value import replace
-        from portweave.supervisor.paths import Hold, is_held
-        from portweave.supervisor.sockets import sockets_of
+        from portweave.encoding.value import replace
+        from portweave.planning.port_conflicts import check_claims
+        from portweave.supervisor.registry.socket_paths import sockets_of
+        from portweave.supervisor.registry.stack_records import (
+            Hold,
+            is_held,
+        )
 
         if sockets_of(self._environ, self.folder, self.key) and not is_held(self.folder, self.key):
             # One whose record and lock were removed with their folder still listens.
-            from portweave.supervisor.knocking import restored
+            from portweave.supervisor.registry.record_recovery import restored
 
             restored(self.folder, self.key, self._environ)
         try:
             hold = Hold(self.folder, self.key)
         except StackRunningError:
             if self._args.text("exit_code_from") or self._args.flag("abort_on_exit"):
-                from portweave.joining import record_of
+                from portweave.client.join_stack import record_of
 
                 if record_of(self.folder, self.key, self._patience_s()) is None:
                     raise EndedError from None
@@ -280,7 +297,7 @@ class _Launch:
         From the moment that somebody has the right to run the stack its block stands still. Before,
         it may have moved under our plan: for another first `up`, with more instances.
         """
-        from portweave.allocator.blocks import has_moved
+        from portweave.allocator.ports.blocks import has_moved
 
         project, entry = self._prepared.project, self._prepared.entry
         if has_moved(project.registry, entry, project.names, self._environ):
@@ -291,13 +308,19 @@ class _Launch:
         import pickle
 
         from portweave import __version__
-        from portweave.allocator.processes import started_at
-        from portweave.allocator.stackmarks import place_mark
-        from portweave.prepare import logs_dir
-        from portweave.supervisor.core.value import replace
-        from portweave.supervisor.paths import StackRecord
-        from portweave.supervisor.sockets import socket_path, squatters
-        from portweave.supervisor.work import Options, Work
+        from portweave.allocator.running_stacks import place_mark
+        from portweave.encoding.value import replace
+        from portweave.planning.allocation import logs_dir
+        from portweave.supervisor.registry.socket_paths import (
+            socket_path,
+            squatters,
+        )
+        from portweave.supervisor.registry.stack_records import StackRecord
+        from portweave.supervisor.services.work_order import (
+            Options,
+            Work,
+        )
+        from portweave.system.processes import started_at
 
         socket = socket_path(self._environ, self.folder, self.key)
         warnings = squatters(self._environ, socket)
@@ -342,9 +365,12 @@ class _Launch:
         return pickle.dumps(Work(plan, options, began_s, self._origin))
 
     def _naming(self, owner: int) -> "Naming | None":
-        from portweave.launch import proxy_port, proxy_scheme
-        from portweave.supervisor.proxy.station import routes_dir
-        from portweave.supervisor.work import Naming
+        from portweave.planning.stack_request import (
+            proxy_port,
+            proxy_scheme,
+        )
+        from portweave.supervisor.proxy.process.proxy_files import routes_dir
+        from portweave.supervisor.services.work_order import Naming
 
         port = proxy_port(self._origin)
         if port is None:
@@ -359,12 +385,12 @@ class _Launch:
         """The command of the proxy, where none runs yet and the stack wants one."""
         if all(instance.hostname is None for instance in self._plan.instances):
             return ()
-        from portweave.webnames import proxy_words
+        from portweave.planning.url_names import proxy_words
 
         return tuple(proxy_words(self._environ))
 
     def _outlook(self, *, detached: bool) -> "Outlook":
-        from portweave.supervisor.core.outlook import Outlook
+        from portweave.supervisor.services.terminal_policy import Outlook
 
         is_terminal = not detached and os.isatty(1)
         in_ci = self._environ.get("CI", "") not in ("", "0", "false")
@@ -379,7 +405,7 @@ class _Launch:
 
     def join(self, *, follow: bool) -> int:
         """Start what is missing in the stack that runs; attach to it, or return."""
-        from portweave.joining import join
+        from portweave.client.join_stack import join
 
         with Raised():
             rows = join(
@@ -398,7 +424,7 @@ class _Launch:
 
     def await_ready(self) -> int:
         """Wait until all that is started is ready, or can not be; the exit status."""
-        from portweave.joining import await_ready
+        from portweave.client.join_stack import await_ready
 
         names, timeout_s = self._started, self._patience_s()
         fail_fast = self._args.flag("fail_fast")
@@ -411,14 +437,14 @@ class _Launch:
 
     def _show(self, rows: "Sequence[Mapping[str, object]]") -> int:
         if self._args.flag("json"):
-            from portweave.allocator.jsontext import pretty
+            from portweave.encoding.json_write import pretty
 
             print(pretty({"schemaVersion": 1, "services": list(rows)}))
         return 0
 
 
 def _banner(prepared: "Prepared", plan: "StackPlan") -> str:
-    from portweave.show import stack_banner
+    from portweave.planning.allocation_text import stack_banner
 
     return stack_banner(
         plan.project,
@@ -432,11 +458,11 @@ def _banner(prepared: "Prepared", plan: "StackPlan") -> str:
 
 def _dry_run(project: "Project", wishes: "Wishes", args: Args) -> int:
     """Say what would be started, in which order; nothing is allocated, written or started."""
-    from portweave.allocator.model import Entry
-    from portweave.allocator.plan import entry_of
-    from portweave.allocator.registry import load
+    from portweave.allocator.ports.assign import entry_of
+    from portweave.allocator.ports.model import Entry
+    from portweave.allocator.ports.registry import load
+    from portweave.planning.stack_plan import select
     from portweave.procfiles.graph import start_order
-    from portweave.stackplan import select
 
     check_profiles(project.definitions, args.texts("profile"))
     wanted, left_out = select(project.definitions, wishes)

@@ -2,11 +2,22 @@
 
 import os
 
-from portweave.args import Args, Operands, Option
-from portweave.chosen import Chosen, choose
+from portweave.arguments.args import (
+    Args,
+    Operands,
+    Option,
+)
 from portweave.errors import NoLinkError
-from portweave.weblinks import why_no_link
-from portweave.webnames import hostname_of, settled_names, url_of
+from portweave.planning.selection import (
+    Chosen,
+    choose,
+)
+from portweave.planning.url_names import (
+    hostname_of,
+    settled_names,
+    url_of,
+)
+from portweave.planning.web_services import why_no_link
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "SERVICE [--json]"
@@ -25,7 +36,7 @@ def run(args: Args) -> int:
     chosen = choose(args, "url", USAGE)
     url = url_of_chosen(chosen)
     if args.flag("json"):
-        from portweave.allocator.jsontext import pretty
+        from portweave.encoding.json_write import pretty
 
         shown = {"service": chosen.name, "port": chosen.port, "url": url}
         print(pretty({"schemaVersion": 1, **shown}))

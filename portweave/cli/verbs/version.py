@@ -1,7 +1,10 @@
 """`portweave version`: print the version."""
 
 from portweave import __version__
-from portweave.args import Args, Option
+from portweave.arguments.args import (
+    Args,
+    Option,
+)
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = ""

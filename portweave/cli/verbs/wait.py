@@ -2,13 +2,26 @@
 
 import os
 
-from portweave.allocator.jsontext import pretty
-from portweave.args import Args, Operands, Option
-from portweave.asking import STACK, instance_of, names_of, rows_of, say
-from portweave.client import PATIENCE_S, ask
+from portweave.arguments.args import (
+    Args,
+    Operands,
+    Option,
+)
+from portweave.client.client import (
+    PATIENCE_S,
+    ask,
+)
+from portweave.client.join_stack import check
+from portweave.client.verb_queries import (
+    STACK,
+    instance_of,
+    names_of,
+    rows_of,
+    say,
+)
+from portweave.encoding.json_write import pretty
 from portweave.errors import UsageError
-from portweave.joining import check
-from portweave.launch import seconds_of
+from portweave.planning.stack_request import seconds_of
 
 OPTIONS = (
     STACK,

@@ -2,13 +2,29 @@
 
 import os
 
-from portweave.allocator.gitlook import GIT, look_environment
-from portweave.allocator.jsontext import is_list, is_object, pretty
-from portweave.args import Args, Operands
-from portweave.asking import STACK, instance_of, names_of, rows_of, shown_line
-from portweave.client import ask
+from portweave.allocator.git_queries import (
+    GIT,
+    look_environment,
+)
+from portweave.arguments.args import (
+    Args,
+    Operands,
+)
+from portweave.cli.verbs.ps import age
+from portweave.client.client import ask
+from portweave.client.verb_queries import (
+    STACK,
+    instance_of,
+    names_of,
+    rows_of,
+    shown_line,
+)
+from portweave.encoding.json_write import (
+    is_list,
+    is_object,
+    pretty,
+)
 from portweave.errors import NoStackError
-from portweave.verbs.ps import age
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -54,8 +70,11 @@ def _remembered(name: str) -> "dict[str, object]":
     Raises:
         NoStackError: Nothing is known of it.
     """
-    from portweave.prepare import find_worktree, working_dir
-    from portweave.supervisor.runs import Runs
+    from portweave.planning.allocation import (
+        find_worktree,
+        working_dir,
+    )
+    from portweave.supervisor.reporting.run_history import Runs
 
     worktree = find_worktree(working_dir(), None, os.environ)
     root = worktree.root

@@ -5,12 +5,18 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from portweave.supervisor.core.announced import NOTHING, Announced
-from portweave.supervisor.core.fleet import Fleet
-from portweave.supervisor.core.hosts import ANY
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.tasks import Within, in_thread
-from portweave.supervisor.work import Naming
+from portweave.supervisor.proxy.announce.result import (
+    NOTHING,
+    Announced,
+)
+from portweave.supervisor.proxy.routing.host_table import ANY
+from portweave.supervisor.services.fleet import Fleet
+from portweave.supervisor.services.plan import InstancePlan
+from portweave.supervisor.services.work_order import Naming
+from portweave.system.tasks import (
+    Within,
+    in_thread,
+)
 
 # The first services have been spawned by then.
 _PAUSE_S = 0.05
@@ -78,7 +84,7 @@ class Announcer:
     def url(self, plan: InstancePlan) -> str | None:
         """Where an instance is reached now; None without a port, or where it has no link."""
         if plan.hostname is not None and plan.hostname in self.announced.names:
-            from portweave.supervisor.registering import url_of
+            from portweave.supervisor.proxy.announce.register import url_of
 
             url = url_of(plan.hostname, self.naming)
             if url is not None:
@@ -116,14 +122,14 @@ class Announcer:
     async def _is_any_free(self, taken: frozenset[str]) -> bool:
         if not taken:
             return False
-        from portweave.supervisor.registering import is_any_free
+        from portweave.supervisor.proxy.announce.register import is_any_free
 
         return await in_thread(partial(is_any_free, taken, self.naming))
 
     async def _is_any_lost(self) -> bool:
         if not self.announced.names:
             return False
-        from portweave.supervisor.registering import is_any_lost
+        from portweave.supervisor.proxy.announce.register import is_any_lost
 
         return await in_thread(partial(is_any_lost, self.announced.names, self.naming))
 
@@ -179,6 +185,6 @@ def _hostnames(plan: InstancePlan) -> tuple[str, ...]:
 
 def _register(routes: Mapping[str, int], naming: Naming, wake: int | None) -> Announced:
     # What it needs takes a while to import: here nobody waits for it.
-    from portweave.supervisor.registering import register
+    from portweave.supervisor.proxy.announce.register import register
 
     return register(routes, naming, wake)

@@ -7,13 +7,19 @@ import os
 import select
 from collections.abc import Mapping
 
-from portweave.allocator.routes import RouteStore
-from portweave.allocator.routetext import RouteMapping
+from portweave.allocator.names.route_file import RouteMapping
+from portweave.allocator.names.route_store import RouteStore
 from portweave.errors import PortweaveError
-from portweave.supervisor.core.announced import Announced
-from portweave.supervisor.proxy.command import Log, await_proxy
-from portweave.supervisor.proxy.station import Running, find_proxy
-from portweave.supervisor.work import Naming
+from portweave.supervisor.proxy.announce.result import Announced
+from portweave.supervisor.proxy.process.command import (
+    Log,
+    await_proxy,
+)
+from portweave.supervisor.proxy.process.proxy_files import (
+    Running,
+    find_proxy,
+)
+from portweave.supervisor.services.work_order import Naming
 
 
 def register(routes: Mapping[str, int], naming: Naming, wake: int | None) -> Announced:

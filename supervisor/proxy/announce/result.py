@@ -1,6 +1,6 @@
 """What came of announcing a stack's names."""
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 
 @value

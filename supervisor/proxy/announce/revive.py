@@ -10,12 +10,19 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from portweave.allocator.processes import words_of
-from portweave.allocator.routes import RouteStore
-from portweave.supervisor.core.revival import started_in_background, words_at
-from portweave.supervisor.core.value import value
-from portweave.supervisor.proxy.command import START_S
-from portweave.supervisor.proxy.station import Running, find_proxy, signed_pid
+from portweave.allocator.names.route_store import RouteStore
+from portweave.encoding.value import value
+from portweave.supervisor.proxy.announce.revive_rules import (
+    started_in_background,
+    words_at,
+)
+from portweave.supervisor.proxy.process.command import START_S
+from portweave.supervisor.proxy.process.proxy_files import (
+    Running,
+    find_proxy,
+    signed_pid,
+)
+from portweave.system.processes import words_of
 
 _TURN = "proxy.turn"
 _PAUSE_S = 0.05
@@ -60,7 +67,7 @@ def revive(folder: str, watched: Watched, *, same_port: bool) -> tuple[Running, 
         ProxyNotStartedError: It ended at once, or did not say where it listens.
         OSError: The folder cannot be used, or no process can be made.
     """
-    from portweave.supervisor.proxy.start import start
+    from portweave.supervisor.proxy.process.start_proxy import start
 
     store = RouteStore(folder, private=True)
     with _turn(folder):

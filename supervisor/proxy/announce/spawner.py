@@ -8,7 +8,7 @@ session of its own, asleep. A byte on its pipe makes it the proxy; the end of th
 
 import os
 
-from portweave.interrupts import hold_back
+from portweave.system.interrupts import hold_back
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -73,9 +73,12 @@ def _sleep(inbox: int, words: tuple[str, ...]) -> "NoReturn":
 
 
 def _become(words: tuple[str, ...]) -> "NoReturn":
-    from portweave.allocator.leases import state_dir
-    from portweave.allocator.routes import RouteStore
-    from portweave.supervisor.proxy.command import Log, environment
+    from portweave.allocator.lease_folders import state_dir
+    from portweave.allocator.names.route_store import RouteStore
+    from portweave.supervisor.proxy.process.command import (
+        Log,
+        environment,
+    )
 
     log = Log(RouteStore(f"{state_dir(os.environ)}/proxy", private=True))
     os.dup2(log.descriptor, 1)

@@ -12,14 +12,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from portweave.errors import PortweaveError
-from portweave.supervisor.announce import Announcer
-from portweave.supervisor.core.revival import pause_after
-from portweave.supervisor.process import wait_for_end_of_other
-from portweave.supervisor.tasks import in_thread
+from portweave.supervisor.processes.spawn import wait_for_end_of_other
+from portweave.supervisor.proxy.announce.announcer import Announcer
+from portweave.supervisor.proxy.announce.revive_rules import pause_after
+from portweave.system.tasks import in_thread
 
 if TYPE_CHECKING:
-    from portweave.supervisor.proxy.station import Running
-    from portweave.supervisor.reviving import Watched
+    from portweave.supervisor.proxy.announce.revive import Watched
+    from portweave.supervisor.proxy.process.proxy_files import Running
 
 # How often it is looked whether there is one, while there is none.
 _LOOK_S = 60.0
@@ -98,12 +98,12 @@ class ProxyWatch:
 
 def _look(folder: str) -> "Watched | None":
     # What it needs takes a while to import: here nobody waits for it.
-    from portweave.supervisor.reviving import look
+    from portweave.supervisor.proxy.announce.revive import look
 
     return look(folder)
 
 
 def _revive(folder: str, watched: "Watched", *, same_port: bool) -> "tuple[Running, bool] | None":
-    from portweave.supervisor.reviving import revive
+    from portweave.supervisor.proxy.announce.revive import revive
 
     return revive(folder, watched, same_port=same_port)

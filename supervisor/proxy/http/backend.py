@@ -4,21 +4,29 @@ from typing import TYPE_CHECKING, Protocol
 
 import httptools
 
-from portweave.supervisor.core.goaways import is_settings
-from portweave.supervisor.core.headcache import HEAD_END, MOST_BYTES, HeadCache, Whole
-from portweave.supervisor.core.headlimits import MOST_FIELDS
-from portweave.supervisor.core.heads import (
+from portweave.supervisor.proxy.http.goaway import is_settings
+from portweave.supervisor.proxy.http.head_cache import (
+    HEAD_END,
+    MOST_BYTES,
+    HeadCache,
+    Whole,
+)
+from portweave.supervisor.proxy.http.head_limits import MOST_FIELDS
+from portweave.supervisor.proxy.http.http1_heads import (
     Framing,
     Request,
     chunk,
     request_head,
     trailer_lines,
 )
-from portweave.supervisor.proxy.wire import ANSWER_HEAD_BYTES, TooManyFieldsError
-from portweave.supervisor.quickloop import Express
+from portweave.supervisor.proxy.http.limits import (
+    ANSWER_HEAD_BYTES,
+    TooManyFieldsError,
+)
+from portweave.system.fast_loop import Express
 
 if TYPE_CHECKING:
-    from portweave.supervisor.core.heads import Fields
+    from portweave.supervisor.proxy.http.http1_heads import Fields
 
 
 class NoStreamsError(Exception):

@@ -3,9 +3,9 @@
 from html import escape
 from http import HTTPStatus
 
-from portweave.allocator.hostnames import PANEL_HOST
-from portweave.supervisor.core.heads import MARK
-from portweave.supervisor.core.value import value
+from portweave.allocator.names.hostnames import PANEL_HOST
+from portweave.encoding.value import value
+from portweave.supervisor.proxy.http.http1_heads import MARK
 
 _STYLE = (
     ":root{color-scheme:light dark}"

@@ -5,10 +5,14 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Protocol
 
-from portweave.allocator.hostnames import PANEL_HOST
-from portweave.supervisor.core import pages
-from portweave.supervisor.core.headcache import Whole
-from portweave.supervisor.core.heads import (
+from portweave.allocator.names.hostnames import PANEL_HOST
+from portweave.supervisor.proxy.http import error_pages
+from portweave.supervisor.proxy.http.backend import (
+    Asker,
+    NoStreamsError,
+)
+from portweave.supervisor.proxy.http.head_cache import Whole
+from portweave.supervisor.proxy.http.http1_heads import (
     MOST_HOPS,
     SAFE,
     Answer,
@@ -21,12 +25,11 @@ from portweave.supervisor.core.heads import (
     read_answer,
     trailer_lines,
 )
-from portweave.supervisor.proxy.backend import Asker, NoStreamsError
-from portweave.supervisor.proxy.wire import HELD_BYTES
+from portweave.supervisor.proxy.http.limits import HELD_BYTES
 
 if TYPE_CHECKING:
-    from portweave.supervisor.core.pages import Page
-    from portweave.supervisor.proxy.pool import Pool
+    from portweave.supervisor.proxy.http.error_pages import Page
+    from portweave.supervisor.proxy.http.pool import Pool
 
 ONLY_HTTP_2 = "it speaks HTTP/2 alone, for which this proxy has no library"
 # How soon to try again where a service is expected to be back.
@@ -285,7 +288,7 @@ class Exchange:
             self._is_over = True
             self._client.abort()
         else:
-            self._say(pages.refused(refusal.status, refusal.why), keep_alive=False)
+            self._say(error_pages.refused(refusal.status, refusal.why), keep_alive=False)
 
     def advance(self) -> None:
         """Pass on what has come."""
@@ -302,13 +305,13 @@ class Exchange:
     def _begin(self) -> None:
         request = self.request
         if isinstance(request, Refusal):
-            self._say(pages.refused(request.status, request.why), keep_alive=False)
+            self._say(error_pages.refused(request.status, request.why), keep_alive=False)
             return
         if self._client.is_stranger:
-            self._say(pages.other_user(), keep_alive=False)
+            self._say(error_pages.other_user(), keep_alive=False)
             return
         if request.hops > MOST_HOPS:
-            self._say(pages.loop(request.name, request.hops - 1))
+            self._say(error_pages.loop(request.name, request.hops - 1))
             return
         target = self._target = self._desk.find(request)
         if target is None:
@@ -316,7 +319,7 @@ class Exchange:
             return
         if target.hostname == PANEL_HOST and not self._client.is_own:
             # The panel would take all that come from here for its own user.
-            self._say(pages.not_yours(request.name))
+            self._say(error_pages.not_yours(request.name))
             return
         pool = self._desk.pool
         # Most often there is nothing to find out.
@@ -423,7 +426,7 @@ class Exchange:
 
     def _break(self, target: Target, why: str) -> None:
         self._desk.report(target, why)
-        self._say(pages.broken(target.hostname, target.port, why))
+        self._say(error_pages.broken(target.hostname, target.port, why))
 
     def _send(self, backend: "Upstream") -> None:
         assert isinstance(self.request, Request)

@@ -12,18 +12,32 @@ from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from portweave.supervisor.core import pages
-from portweave.supervisor.core.headcache import HEAD_END, MOST_BYTES, HeadCache
-from portweave.supervisor.core.heads import From, Refusal, Request
-from portweave.supervisor.core.requeststart import goaway, is_preface
-from portweave.supervisor.peer import is_own
-from portweave.supervisor.proxy.exchange import Exchange
-from portweave.supervisor.proxy.requestparser import RequestError, RequestParser
-from portweave.supervisor.quickloop import Express
+from portweave.supervisor.proxy.http import error_pages
+from portweave.supervisor.proxy.http.exchange import Exchange
+from portweave.supervisor.proxy.http.head_cache import (
+    HEAD_END,
+    MOST_BYTES,
+    HeadCache,
+)
+from portweave.supervisor.proxy.http.http1_heads import (
+    From,
+    Refusal,
+    Request,
+)
+from portweave.supervisor.proxy.http.http1_parser import (
+    RequestError,
+    RequestParser,
+)
+from portweave.supervisor.proxy.http.request_start import (
+    goaway,
+    is_preface,
+)
+from portweave.system.fast_loop import Express
+from portweave.system.peer_credentials import is_own
 
 if TYPE_CHECKING:
-    from portweave.supervisor.core.heads import Fields
-    from portweave.supervisor.proxy.exchange import Desk
+    from portweave.supervisor.proxy.http.exchange import Desk
+    from portweave.supervisor.proxy.http.http1_heads import Fields
 
 # How long a request's head may take to arrive, a client may say nothing between two requests, and
 # one that was refused may go on sending.
@@ -403,12 +417,14 @@ class Client(Express):
 
     # What exchanges call.
 
-    def say(self, page: pages.Page, request: Request | Refusal, *, keep_alive: bool) -> None:
+    def say(self, page: error_pages.Page, request: Request | Refusal, *, keep_alive: bool) -> None:
         """Answer ourselves."""
         html, body_wanted = False, True
         if isinstance(request, Request):
             html, body_wanted = request.wants_html, request.method != b"HEAD"
-        self.write(pages.render(page, html=html, body_wanted=body_wanted, keep_alive=keep_alive))
+        self.write(
+            error_pages.render(page, html=html, body_wanted=body_wanted, keep_alive=keep_alive)
+        )
 
     def begin_tunnel(self) -> None:
         """From now on the bytes are those of another protocol."""

@@ -4,7 +4,7 @@ The library takes a GOAWAY frame for the end of all; a server that says farewell
 is under way (RFC 9113, section 6.8).
 """
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 _HEADER_BYTES = 9
 # By so many a server of HTTP/2 is known.

@@ -7,7 +7,7 @@ long as it stands between two messages; so this changes nothing but the time it 
 
 from typing import Generic, TypeVar
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 _Key = TypeVar("_Key")
 _Meaning = TypeVar("_Meaning")

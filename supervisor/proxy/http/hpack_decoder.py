@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from hpack import Decoder
 from hpack.struct import HeaderTuple
 
-from portweave.supervisor.core.headlimits import shorten
+from portweave.supervisor.proxy.http.head_limits import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

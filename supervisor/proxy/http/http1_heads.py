@@ -8,8 +8,8 @@ passed on (RFC 9110, section 7.6.1).
 from enum import Enum
 from functools import lru_cache
 
-from portweave.supervisor.core.hosts import normal
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
+from portweave.supervisor.proxy.routing.host_table import normal
 
 Fields = list[tuple[bytes, bytes]]
 

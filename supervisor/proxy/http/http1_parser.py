@@ -9,14 +9,31 @@ from typing import TYPE_CHECKING, Protocol
 
 import httptools
 
-from portweave.supervisor.core.headcache import HEAD_END
-from portweave.supervisor.core.headlimits import HEAD_BYTES, MOST_FIELDS
-from portweave.supervisor.core.heads import Framing, Refusal, Request, read_request
-from portweave.supervisor.core.requeststart import STAND_IN, read_method
-from portweave.supervisor.proxy.wire import HeadTooLongError, TooManyFieldsError
+from portweave.supervisor.proxy.http.head_cache import HEAD_END
+from portweave.supervisor.proxy.http.head_limits import (
+    HEAD_BYTES,
+    MOST_FIELDS,
+)
+from portweave.supervisor.proxy.http.http1_heads import (
+    Framing,
+    Refusal,
+    Request,
+    read_request,
+)
+from portweave.supervisor.proxy.http.limits import (
+    HeadTooLongError,
+    TooManyFieldsError,
+)
+from portweave.supervisor.proxy.http.request_start import (
+    STAND_IN,
+    read_method,
+)
 
 if TYPE_CHECKING:
-    from portweave.supervisor.core.heads import Fields, From
+    from portweave.supervisor.proxy.http.http1_heads import (
+        Fields,
+        From,
+    )
 
 
 _USUAL = b"GET "

@@ -24,26 +24,46 @@ from h2.events import (
 from h2.exceptions import H2Error, ProtocolError
 from h2.settings import SettingCodes, Settings
 
-from portweave.supervisor.core.goaways import FIRST_BYTES, GoawayFilter, is_settings
-from portweave.supervisor.core.heads import NotAnAnswerError, Refusal, Request, trailer_lines
-from portweave.supervisor.core.streamheads import (
+from portweave.supervisor.proxy.http.backend import (
+    Asker,
+    NoStreamsError,
+)
+from portweave.supervisor.proxy.http.goaway import (
+    FIRST_BYTES,
+    GoawayFilter,
+    is_settings,
+)
+from portweave.supervisor.proxy.http.http1_heads import (
+    NotAnAnswerError,
+    Refusal,
+    Request,
+    trailer_lines,
+)
+from portweave.supervisor.proxy.http.http2_frames import (
+    STREAM_BYTES,
+    Multiplex,
+    pairs,
+)
+from portweave.supervisor.proxy.http.http2_heads import (
     read_stream_answer,
     read_trailers,
     stream_request,
     stream_trailers,
 )
-from portweave.supervisor.proxy.backend import Asker, NoStreamsError
-from portweave.supervisor.proxy.multiplex import STREAM_BYTES, Multiplex, pairs
-from portweave.supervisor.proxy.outbox import HIGH_BYTES, LOW_BYTES, Outbox
-from portweave.supervisor.proxy.wire import ANSWER_HEAD_BYTES
+from portweave.supervisor.proxy.http.http2_outbox import (
+    HIGH_BYTES,
+    LOW_BYTES,
+    Outbox,
+)
+from portweave.supervisor.proxy.http.limits import ANSWER_HEAD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from h2.events import Event
 
-    from portweave.supervisor.core.goaways import Goaway
-    from portweave.supervisor.core.heads import Fields
+    from portweave.supervisor.proxy.http.goaway import Goaway
+    from portweave.supervisor.proxy.http.http1_heads import Fields
 
 # How long a service may take to show that it speaks HTTP/2, and a connection may be idle.
 SETTINGS_S = 5.0

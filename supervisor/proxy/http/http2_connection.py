@@ -30,22 +30,39 @@ from h2.exceptions import H2Error, ProtocolError
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
-from portweave.supervisor.core.bucket import Bucket
-from portweave.supervisor.core.headlimits import HEAD_BYTES, MOST_FIELDS
-from portweave.supervisor.core.heads import From, Refusal
-from portweave.supervisor.core.streamheads import read_stream, read_trailers
-from portweave.supervisor.peer import is_own
-from portweave.supervisor.proxy.client import IDLE_S, StreamGuest
-from portweave.supervisor.proxy.headdecoder import HeadDecoder
-from portweave.supervisor.proxy.multiplex import MOST_STREAMS, STREAM_BYTES, Multiplex, pairs
-from portweave.supervisor.proxy.stream import Stream
+from portweave.supervisor.proxy.http.frontend import (
+    IDLE_S,
+    StreamGuest,
+)
+from portweave.supervisor.proxy.http.head_limits import (
+    HEAD_BYTES,
+    MOST_FIELDS,
+)
+from portweave.supervisor.proxy.http.hpack_decoder import HeadDecoder
+from portweave.supervisor.proxy.http.http1_heads import (
+    From,
+    Refusal,
+)
+from portweave.supervisor.proxy.http.http2_frames import (
+    MOST_STREAMS,
+    STREAM_BYTES,
+    Multiplex,
+    pairs,
+)
+from portweave.supervisor.proxy.http.http2_heads import (
+    read_stream,
+    read_trailers,
+)
+from portweave.supervisor.proxy.http.http2_stream import Stream
+from portweave.supervisor.proxy.http.rate_limit import Bucket
+from portweave.system.peer_credentials import is_own
 
 if TYPE_CHECKING:
     from h2.events import Event
 
-    from portweave.supervisor.proxy.client import Hall
-    from portweave.supervisor.proxy.exchange import Desk
-    from portweave.supervisor.proxy.streamexchange import StreamFields
+    from portweave.supervisor.proxy.http.exchange import Desk
+    from portweave.supervisor.proxy.http.frontend import Hall
+    from portweave.supervisor.proxy.http.http2_exchange import StreamFields
 
 # A page that is left cancels all that it had asked for; who cancels and asks on and on only makes
 # work (CVE-2023-44487). Likewise who sends nothing but what has to be answered.

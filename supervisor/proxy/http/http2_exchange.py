@@ -2,7 +2,11 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-from portweave.supervisor.core.heads import (
+from portweave.supervisor.proxy.http.exchange import (
+    Customer,
+    Exchange,
+)
+from portweave.supervisor.proxy.http.http1_heads import (
     Fields,
     Framing,
     Refusal,
@@ -11,11 +15,14 @@ from portweave.supervisor.core.heads import (
     read_answer,
     trailer_lines,
 )
-from portweave.supervisor.core.streamheads import is_agreed, stream_head, stream_trailers
-from portweave.supervisor.proxy.exchange import Customer, Exchange
+from portweave.supervisor.proxy.http.http2_heads import (
+    is_agreed,
+    stream_head,
+    stream_trailers,
+)
 
 if TYPE_CHECKING:
-    from portweave.supervisor.proxy.exchange import Desk
+    from portweave.supervisor.proxy.http.exchange import Desk
 
 StreamFields = list[tuple[bytes, bytes]]
 

@@ -12,12 +12,15 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
-from portweave.supervisor.quickloop import READ_BYTES, shared_buffer
+from portweave.system.fast_loop import (
+    READ_BYTES,
+    shared_buffer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from portweave.supervisor.core.heads import Fields
+    from portweave.supervisor.proxy.http.http1_heads import Fields
 
 # How many streams of one client there are at once.
 MOST_STREAMS = 128

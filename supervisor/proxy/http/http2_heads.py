@@ -9,8 +9,8 @@ from base64 import b64encode
 from collections.abc import Iterable
 from hashlib import sha1
 
-from portweave.supervisor.core.headlimits import TOO_LONG
-from portweave.supervisor.core.heads import (
+from portweave.supervisor.proxy.http.head_limits import TOO_LONG
+from portweave.supervisor.proxy.http.http1_heads import (
     Fields,
     Framing,
     From,

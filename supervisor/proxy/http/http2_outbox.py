@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from h2.connection import H2Connection
 
-    from portweave.supervisor.core.heads import Fields
+    from portweave.supervisor.proxy.http.http1_heads import Fields
 
 # How much waits before whoever makes it has to, and until how little.
 HIGH_BYTES = 1 << 17

@@ -8,16 +8,26 @@ from typing import TYPE_CHECKING, Protocol
 
 from h2.errors import ErrorCodes
 
-from portweave.supervisor.core import pages
-from portweave.supervisor.core.heads import Refusal, Request
-from portweave.supervisor.core.streamheads import stream_head
-from portweave.supervisor.proxy.outbox import HIGH_BYTES, LOW_BYTES, Outbox
-from portweave.supervisor.proxy.streamexchange import StreamExchange, StreamFields
+from portweave.supervisor.proxy.http import error_pages
+from portweave.supervisor.proxy.http.http1_heads import (
+    Refusal,
+    Request,
+)
+from portweave.supervisor.proxy.http.http2_exchange import (
+    StreamExchange,
+    StreamFields,
+)
+from portweave.supervisor.proxy.http.http2_heads import stream_head
+from portweave.supervisor.proxy.http.http2_outbox import (
+    HIGH_BYTES,
+    LOW_BYTES,
+    Outbox,
+)
 
 if TYPE_CHECKING:
     from h2.connection import H2Connection
 
-    from portweave.supervisor.proxy.exchange import Desk
+    from portweave.supervisor.proxy.http.exchange import Desk
 
 
 class Connection(Protocol):
@@ -227,14 +237,14 @@ class Stream:
         """Likewise."""
         self.abort()
 
-    def say(self, page: pages.Page, request: Request | Refusal, *, keep_alive: bool) -> None:
+    def say(self, page: error_pages.Page, request: Request | Refusal, *, keep_alive: bool) -> None:
         """Answer ourselves."""
         html, body_wanted = False, True
         if isinstance(request, Request):
             html, body_wanted = request.wants_html, request.method != b"HEAD"
         else:
             body_wanted = not request.is_head
-        answer = pages.render(page, html=html, body_wanted=body_wanted)
+        answer = error_pages.render(page, html=html, body_wanted=body_wanted)
         head, end, body = answer.partition(b"\r\n\r\n")
         self.send_head(stream_head(head + end))
         self.write(body)

@@ -1,6 +1,9 @@
 """What both sides of the proxy share: limits."""
 
-from portweave.supervisor.core.headlimits import HEAD_BYTES, MOST_FIELDS
+from portweave.supervisor.proxy.http.head_limits import (
+    HEAD_BYTES,
+    MOST_FIELDS,
+)
 
 # The longest head of an answer, and the longest run of bytes that are no body within one.
 ANSWER_HEAD_BYTES = 1 << 18

@@ -10,14 +10,14 @@ import time
 from asyncio.sslproto import SSLProtocol
 from typing import TYPE_CHECKING, cast
 
-from portweave.supervisor.proxy.client import Client
-from portweave.supervisor.proxy.streams import Streams
-from portweave.supervisor.quickloop import shared_buffer
+from portweave.supervisor.proxy.http.frontend import Client
+from portweave.supervisor.proxy.http.http2_connection import Streams
+from portweave.system.fast_loop import shared_buffer
 
 if TYPE_CHECKING:
     import ssl
 
-    from portweave.supervisor.proxy.client import Hall
+    from portweave.supervisor.proxy.http.frontend import Hall
 
 _HANDSHAKE = 22
 # How long a client may say nothing at all, and take for the handshake.

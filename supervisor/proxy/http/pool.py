@@ -6,11 +6,20 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from portweave.supervisor.core.headcache import HeadCache, Whole
-from portweave.supervisor.proxy.backend import Backend, NoStreamsError
+from portweave.supervisor.proxy.http.backend import (
+    Backend,
+    NoStreamsError,
+)
+from portweave.supervisor.proxy.http.head_cache import (
+    HeadCache,
+    Whole,
+)
 
 if TYPE_CHECKING:
-    from portweave.supervisor.proxy.backendstreams import BackendStream, BackendStreams
+    from portweave.supervisor.proxy.http.http2_backend import (
+        BackendStream,
+        BackendStreams,
+    )
 
 CONNECT_S = 10.0
 # Shorter than servers keep theirs (Node and uvicorn: 5 s).
@@ -101,7 +110,7 @@ class Pool:
             OSError: As `connect`.
         """
         # Most proxies never need it.
-        from portweave.supervisor.proxy.backendstreams import BackendStreams
+        from portweave.supervisor.proxy.http.http2_backend import BackendStreams
 
         one = await self._connect(port, lambda: BackendStreams(self._forget_streams))
         try:

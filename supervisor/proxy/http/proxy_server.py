@@ -8,26 +8,40 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Self
 
+from portweave.encoding.value import value
 from portweave.errors import ProxyPortError
-from portweave.supervisor import peer
-from portweave.supervisor.core import pages
-from portweave.supervisor.core.headcache import HeadCache
-from portweave.supervisor.core.heads import Request
-from portweave.supervisor.core.hosts import ANY, Directory, is_our_concern
-from portweave.supervisor.core.value import value
-from portweave.supervisor.proxy.client import NO_HTTP_2, Client
-from portweave.supervisor.proxy.exchange import Target
-from portweave.supervisor.proxy.pool import Pool
-from portweave.supervisor.quickloop import ACCEPTED_AT_ONCE, BACKLOG, lengthen_queue
+from portweave.supervisor.proxy.http import error_pages
+from portweave.supervisor.proxy.http.exchange import Target
+from portweave.supervisor.proxy.http.frontend import (
+    NO_HTTP_2,
+    Client,
+)
+from portweave.supervisor.proxy.http.head_cache import HeadCache
+from portweave.supervisor.proxy.http.http1_heads import Request
+from portweave.supervisor.proxy.http.pool import Pool
+from portweave.supervisor.proxy.routing.host_table import (
+    ANY,
+    Directory,
+    is_our_concern,
+)
+from portweave.system import peer_credentials
+from portweave.system.fast_loop import (
+    ACCEPTED_AT_ONCE,
+    BACKLOG,
+    lengthen_queue,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from portweave.supervisor.core.pages import Page
-    from portweave.supervisor.proxy.client import Guest, StreamGuest
-    from portweave.supervisor.proxy.door import Door
-    from portweave.supervisor.proxy.exchange import Desk
-    from portweave.supervisor.proxy.secure import Identities
+    from portweave.supervisor.proxy.http.error_pages import Page
+    from portweave.supervisor.proxy.http.exchange import Desk
+    from portweave.supervisor.proxy.http.frontend import (
+        Guest,
+        StreamGuest,
+    )
+    from portweave.supervisor.proxy.http.listener import Door
+    from portweave.supervisor.proxy.tls.contexts import Identities
 
 SWEEP_S = 1.0
 DRAIN_S = 5.0
@@ -120,10 +134,10 @@ class ProxyServer:
         self._door: Door | None = None
         if identities is not None:
             # Only here: it needs what a plain proxy does not.
-            from portweave.supervisor.proxy import door
+            from portweave.supervisor.proxy.http import listener
 
             identities.is_ours = self._is_ours
-            self._door = door.Door(self, identities.context, identities.common)
+            self._door = listener.Door(self, identities.context, identities.common)
         self._servers: list[asyncio.Server] = []
         self._clients: set[Guest] = set()
         self._work: set[asyncio.Task[None]] = set()
@@ -244,13 +258,13 @@ class ProxyServer:
             return False
         client, server = map(transport.get_extra_info, ("peername", "sockname"))
         # Without a name it has ended by now.
-        return bool(client and server) and peer.is_stranger(client, server)
+        return bool(client and server) and peer_credentials.is_stranger(client, server)
 
     def new_streams(self, *, is_stranger: bool) -> "StreamGuest | None":
         """A client that turns out to speak HTTP/2; None where the library for it is missing."""
         try:
             # Only here: most proxies never need it.
-            from portweave.supervisor.proxy.streams import Streams
+            from portweave.supervisor.proxy.http.http2_connection import Streams
         except ModuleNotFoundError:
             if self._on_error is not None:
                 self._on_error(NO_HTTP_2)
@@ -299,9 +313,9 @@ class ProxyServer:
         port = self._proxy_port or (self.ports[0] if self.ports else 0)
         is_secure = self._identities is not None
         if is_secure and request.proto != b"https" and self._is_ours(request.name):
-            return pages.secured(request.host.decode("latin-1"), request.target, port)
+            return error_pages.secured(request.host.decode("latin-1"), request.target, port)
         hosts = [r.hostname for r in self._look() if not r.hostname.startswith(ANY)]
-        return pages.unknown(
+        return error_pages.unknown(
             request.name,
             hosts,
             port,
@@ -336,8 +350,8 @@ class ProxyServer:
         found = [port for port in standing.ports if port != target.port]
         self.report(target, "nothing listens there")
         if found:
-            return pages.wrong_port(target.hostname, target.port, found)
-        return pages.not_up(target.hostname, target.port, standing.state, standing.service)
+            return error_pages.wrong_port(target.hostname, target.port, found)
+        return error_pages.not_up(target.hostname, target.port, standing.state, standing.service)
 
     def report(self, target: Target, why: str) -> None:
         """A service has not answered properly."""

@@ -5,14 +5,14 @@ import sys
 import time
 
 from portweave.errors import ProxyNotStartedError, ProxyRunningError
-from portweave.supervisor.proxy.station import find_proxy
+from portweave.supervisor.proxy.process.proxy_files import find_proxy
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from portweave.allocator.routes import RouteStore
-    from portweave.supervisor.proxy.station import Running
+    from portweave.allocator.names.route_store import RouteStore
+    from portweave.supervisor.proxy.process.proxy_files import Running
 
 START_S = 10.0
 # How long after the last stack one that was started for stacks ends.

@@ -10,12 +10,19 @@ import os
 import time
 from errno import EACCES
 
-from portweave.allocator.files import is_locked, read_all, replace
-from portweave.allocator.leases import state_dir
-from portweave.allocator.listeners import listening
-from portweave.allocator.processes import command_of, started_at
-from portweave.allocator.routes import RouteStore
+from portweave.allocator.lease_folders import state_dir
+from portweave.allocator.names.route_store import RouteStore
 from portweave.errors import ProxyRunningError, StateUnwritableError, UsageError
+from portweave.system.files import (
+    is_locked,
+    read_all,
+    replace,
+)
+from portweave.system.listeners import listening
+from portweave.system.processes import (
+    command_of,
+    started_at,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

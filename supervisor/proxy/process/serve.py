@@ -9,17 +9,21 @@ from collections.abc import Callable
 from errno import EADDRNOTAVAIL, EAFNOSUPPORT
 from typing import TYPE_CHECKING
 
-from portweave.allocator.routes import RouteStore
+from portweave.allocator.names.route_store import RouteStore
 from portweave.errors import ProxyPortError, ProxyRunningError
-from portweave.supervisor.paths import live_stacks
-from portweave.supervisor.proxy.server import ProxyServer
-from portweave.supervisor.proxy.stacks import Stacks
-from portweave.supervisor.proxy.station import Post, candidate_ports, state_folder
-from portweave.supervisor.proxy.table import Table
-from portweave.supervisor.quickloop import QuickLoop
+from portweave.supervisor.proxy.http.proxy_server import ProxyServer
+from portweave.supervisor.proxy.process.proxy_files import (
+    Post,
+    candidate_ports,
+    state_folder,
+)
+from portweave.supervisor.proxy.process.stack_status import Stacks
+from portweave.supervisor.proxy.routing.route_table import Table
+from portweave.supervisor.registry.stack_records import live_stacks
+from portweave.system.fast_loop import QuickLoop
 
 if TYPE_CHECKING:
-    from portweave.supervisor.proxy.secure import Identities
+    from portweave.supervisor.proxy.tls.contexts import Identities
 
 DRAIN_S = 1.5
 # How often one that was started for stacks looks whether there are any.
@@ -83,10 +87,10 @@ def serve(
 
 def _identities(store: RouteStore) -> "Identities":
     # A plain proxy needs nothing of all this.
-    from portweave.supervisor.proxy.authority import check_libraries
+    from portweave.supervisor.proxy.tls.authority import check_libraries
 
     check_libraries()
-    from portweave.supervisor.proxy.secure import Identities
+    from portweave.supervisor.proxy.tls.contexts import Identities
 
     return Identities(state_folder(store))
 

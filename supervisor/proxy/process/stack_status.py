@@ -5,17 +5,29 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from portweave.allocator.jsontext import compact, is_list, is_object
-from portweave.allocator.processes import HAS_PROC
-from portweave.fastjson import loads
-from portweave.supervisor.paths import PROTOCOL, is_same, live_stacks
-from portweave.supervisor.proxy.server import UNKNOWN, Advice, Standing
-from portweave.supervisor.proxy.table import ports_of_family
+from portweave.encoding.json_read import loads
+from portweave.encoding.json_write import (
+    compact,
+    is_list,
+    is_object,
+)
+from portweave.supervisor.proxy.http.proxy_server import (
+    UNKNOWN,
+    Advice,
+    Standing,
+)
+from portweave.supervisor.proxy.routing.route_table import ports_of_family
+from portweave.supervisor.registry.stack_records import (
+    PROTOCOL,
+    is_same,
+    live_stacks,
+)
+from portweave.system.processes import HAS_PROC
 
 if TYPE_CHECKING:
-    from portweave.supervisor.paths import StackRecord
-    from portweave.supervisor.proxy.exchange import Target
-    from portweave.supervisor.proxy.table import Table
+    from portweave.supervisor.proxy.http.exchange import Target
+    from portweave.supervisor.proxy.routing.route_table import Table
+    from portweave.supervisor.registry.stack_records import StackRecord
 
 # Many requests may wait for one service: it is asked for once, this often.
 _FRESH_S = 0.1

@@ -7,11 +7,19 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from portweave.allocator.processes import started_at
-from portweave.allocator.routes import RouteStore
+from portweave.allocator.names.route_store import RouteStore
 from portweave.errors import ProxyNotStartedError, ProxyRunningError
-from portweave.supervisor.proxy.command import PAUSE_S, Log, await_proxy, environment
-from portweave.supervisor.proxy.station import Running, find_proxy
+from portweave.supervisor.proxy.process.command import (
+    PAUSE_S,
+    Log,
+    await_proxy,
+    environment,
+)
+from portweave.supervisor.proxy.process.proxy_files import (
+    Running,
+    find_proxy,
+)
+from portweave.system.processes import started_at
 
 STOP_S = 5.0
 

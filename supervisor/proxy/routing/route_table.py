@@ -4,14 +4,14 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from portweave.allocator.listeners import sockets
-from portweave.allocator.processes import parent_of
+from portweave.system.listeners import sockets
+from portweave.system.processes import parent_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from portweave.allocator.routes import RouteStore
-    from portweave.allocator.routetext import RouteMapping
+    from portweave.allocator.names.route_file import RouteMapping
+    from portweave.allocator.names.route_store import RouteStore
 
 # A file that was written so recently may be written again without looking different.
 _RACY_S = 0.05

@@ -7,12 +7,16 @@ import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from portweave.allocator.files import read_all
 from portweave.errors import AuthorityError, TlsMissingError
-from portweave.supervisor.proxy.cafiles import ca_path, key_path, save
+from portweave.supervisor.proxy.tls.ca_files import (
+    ca_path,
+    key_path,
+    save,
+)
+from portweave.system.files import read_all
 
 if TYPE_CHECKING:
-    from portweave.supervisor.proxy.certificates import Authority
+    from portweave.supervisor.proxy.tls.certificates import Authority
 
 # To make one takes milliseconds.
 _LOCK_S = 10.0
@@ -41,7 +45,7 @@ def open_authority(folder: str) -> "Authority":
         TlsMissingError: The libraries for HTTPS are not installed.
     """
     check_libraries()
-    from portweave.supervisor.proxy.certificates import (
+    from portweave.supervisor.proxy.tls.certificates import (
         is_over,
         make_authority,
         pem_of,

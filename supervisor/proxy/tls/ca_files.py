@@ -6,7 +6,11 @@ a program that is told of a file by SSL_CERT_FILE looks at nothing else.
 
 import os
 
-from portweave.allocator.files import read_all, sync_folder, write_new
+from portweave.system.files import (
+    read_all,
+    sync_folder,
+    write_new,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from portweave.allocator.hostnames import TLD
-from portweave.supervisor.core.value import value
+from portweave.allocator.names.hostnames import TLD
+from portweave.encoding.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

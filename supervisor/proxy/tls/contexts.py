@@ -12,18 +12,32 @@ import ssl
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from portweave.allocator.files import write_all
-from portweave.allocator.hostnames import LONGEST_LABEL, LONGEST_NAME
+from portweave.allocator.names.hostnames import (
+    LONGEST_LABEL,
+    LONGEST_NAME,
+)
 from portweave.errors import PortweaveError
-from portweave.supervisor.core.hosts import LOOPBACK_NAMES, normal
-from portweave.supervisor.proxy.authority import open_authority
-from portweave.supervisor.proxy.cafiles import bundle, ca_path
-from portweave.supervisor.proxy.certificates import is_over, make_leaf, new_key, pem_of
+from portweave.supervisor.proxy.routing.host_table import (
+    LOOPBACK_NAMES,
+    normal,
+)
+from portweave.supervisor.proxy.tls.authority import open_authority
+from portweave.supervisor.proxy.tls.ca_files import (
+    bundle,
+    ca_path,
+)
+from portweave.supervisor.proxy.tls.certificates import (
+    is_over,
+    make_leaf,
+    new_key,
+    pem_of,
+)
+from portweave.system.files import write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from portweave.supervisor.proxy.certificates import Authority
+    from portweave.supervisor.proxy.tls.certificates import Authority
 
 # Whoever comes without a name, or with one that is not ours, gets these.
 COMMON = ("localhost", "*.localhost", "127.0.0.1", "::1")

@@ -1,6 +1,6 @@
 """How a system, and the browsers on it, are told whom to trust: facts in, commands out."""
 
-from portweave.supervisor.core.value import value
+from portweave.encoding.value import value
 
 
 @value

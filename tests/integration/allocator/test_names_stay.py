@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import Cli, Git
-from tests.proxies import UsersProxy
-from tests.stacks import IDLE, write
+from tests.support.proxies import UsersProxy
+from tests.support.stacks import (
+    IDLE,
+    write,
+)
 
 RUN = ("run", "--count", "1", "--", "sh", "-c", "echo $PORT_1")
 SHOP = f"services: {{web: {IDLE.replace('port: false, ', '')}}}\n"

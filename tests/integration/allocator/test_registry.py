@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from portweave.allocator.blocks import has_moved
-from portweave.allocator.lock import Lock
-from portweave.allocator.model import Entry, Key
-from portweave.allocator.processes import started_at
-from portweave.allocator.registry import store
+from portweave.allocator.ports.blocks import has_moved
+from portweave.allocator.ports.model import (
+    Entry,
+    Key,
+)
+from portweave.allocator.ports.registry import store
 from portweave.errors import RegistryLockedError
+from portweave.system.processes import started_at
+from portweave.system.registry_lock import Lock
 from tests.conftest import Cli, Pool, take_ports
 
 Repo = Callable[[int], list[Path]]

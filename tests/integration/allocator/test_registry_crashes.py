@@ -6,23 +6,29 @@ from pathlib import Path
 
 import pytest
 
-from portweave.allocator.blocks import give_back, take
-from portweave.allocator.leases import look
-from portweave.allocator.model import Key, Pool
-from portweave.allocator.plan import Request
-from portweave.allocator.registry import load
-from portweave.repair import rebuild
+from portweave.allocator.lease_folders import look
+from portweave.allocator.ports.assign import Request
+from portweave.allocator.ports.blocks import (
+    give_back,
+    take,
+)
+from portweave.allocator.ports.model import (
+    Key,
+    Pool,
+)
+from portweave.allocator.ports.registry import load
+from portweave.maintenance.repair import rebuild
 from tests.conftest import Pool as Ports
-from tests.crashes import kill_at_each_step
+from tests.support.crash_points import kill_at_each_step
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
 
 MODES = pytest.mark.parametrize("how", ["before", "after", "half"])
 
 ALLOCATE = """
-from portweave.allocator.blocks import give_back, take
-from portweave.allocator.model import Key, Pool
-from portweave.allocator.plan import Request
+from portweave.allocator.ports.blocks import give_back, take
+from portweave.allocator.ports.model import Key, Pool
+from portweave.allocator.ports.assign import Request
 
 def main():
     path, root, start, end = words
@@ -43,7 +49,7 @@ def main():
     say("given")
 """
 REBUILD = """
-from portweave.repair import rebuild
+from portweave.maintenance.repair import rebuild
 
 def main():
     rebuild(words[0], os.environ)

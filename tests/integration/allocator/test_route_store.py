@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from portweave.allocator import routes as store_module
-from portweave.allocator.registry import sweep
+from portweave.allocator.names import route_store as store_module
+from portweave.allocator.ports.registry import sweep
 from portweave.routes import RouteConflictError, RouteLockError, RouteMapping, RouteStore
 
 ME = os.getpid()

@@ -15,7 +15,7 @@ from tests.integration.conftest import StartUp
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.detachedstacks import Detached
+    from tests.support.detached_stacks import Detached
 
 YAML = """
 services:

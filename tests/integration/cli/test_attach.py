@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.stacks import write
+from tests.support.stacks import write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

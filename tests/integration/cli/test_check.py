@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cli
+from tests.support.repository import REPOSITORY
 
 STACK = """\
 services:
@@ -315,7 +316,7 @@ def test_nothing_heavy_is_imported_for_json_and_procfiles(project: Path) -> None
     heavy = {"re", "json", "dataclasses", "enum", "typing", "pathlib", "shlex", "collections"}
     script = (
         "import sys; from portweave.procfiles.load import load;"
-        "from portweave.fixedports import warnings_of;"
+        "from portweave.planning.fixed_ports import warnings_of;"
         "warnings_of(load(sys.argv[1], None, None)); print(*sys.modules)"
     )
     service = (
@@ -327,7 +328,7 @@ def test_nothing_heavy_is_imported_for_json_and_procfiles(project: Path) -> None
         + ', "b": {"command": "y ${PORT}"}}}',
         "Procfile": "web: x $PORT",
     }
-    root = Path(__file__).parents[2]
+    root = REPOSITORY
     for name, text in files.items():
         folder = project / f"of-{name}"
         folder.mkdir()

@@ -9,14 +9,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portweave.args import Operands
-from portweave.commandline import GLOBAL_OPTIONS, VERBS
-from portweave.shells.grammar import Flag, Grammar, Verb
-from tests.shells import SHELLS, Shell, bash_shows, program
+from portweave.arguments.args import Operands
+from portweave.arguments.global_options import (
+    GLOBAL_OPTIONS,
+    VERBS,
+)
+from portweave.cli.shells.grammar import (
+    Flag,
+    Grammar,
+    Verb,
+)
+from tests.support.shells import (
+    SHELLS,
+    Shell,
+    bash_shows,
+    program,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.detachedstacks import Detached
+    from tests.support.detached_stacks import Detached
 
 StartShell = Callable[[Path], Shell]
 STACK = """
@@ -64,7 +76,7 @@ def test_it_offers_every_verb_and_each_of_its_options(shell: StartShell, project
     assert verbs == {*VERBS, "help"}
     assert before >= {flag for option in GLOBAL_OPTIONS for flag in option.flags}
     for verb, offered in zip(VERBS, behind, strict=True):
-        options = (*import_module(f"portweave.verbs.{verb}").OPTIONS, *GLOBAL_OPTIONS)
+        options = (*import_module(f"portweave.cli.verbs.{verb}").OPTIONS, *GLOBAL_OPTIONS)
         flags = {flag for option in options for flag in option.flags}
         # Zsh offers what takes a value with the sign before it, and has a command called -.
         assert {flag.rstrip("=") for flag in offered - {"-"}} == flags, verb
@@ -170,7 +182,9 @@ def test_texts_of_any_kind_stay_within_their_quotes(
     flag = Flag(("-x", "--ex"), nasty, "A:B]", ("one", "two"), many=False)
     verb = Verb("up", nasty, (flag,), Operands("services", many=True))
     script = tmp_path / "script"
-    script.write_text(import_module(f"portweave.shells.{name}").script(Grammar((flag,), (verb,))))
+    script.write_text(
+        import_module(f"portweave.cli.shells.{name}").script(Grammar((flag,), (verb,)))
+    )
     for argv in ([name, "-n", str(script)], [name, "-c", f"compdef() {{ :; }}; source {script}"]):
         if name == "fish" and "-c" in argv:
             argv = ["fish", "-c", f"source {script}; complete -C 'portweave -'"]

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from tests.stacks import IDLE, SERVE, STUBBORN, write
+from tests.support.stacks import (
+    IDLE,
+    SERVE,
+    STUBBORN,
+    write,
+)
 
 if TYPE_CHECKING:
-    from tests.detachedstacks import Detached
+    from tests.support.detached_stacks import Detached
 
 DEFINITIONS = f"""
 services:

@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portweave.commandline import VERBS
-from tests.stacks import IDLE, SERVE, write
+from portweave.arguments.global_options import VERBS
+from tests.support.stacks import (
+    IDLE,
+    SERVE,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.detachedstacks import Detached
+    from tests.support.detached_stacks import Detached
 
 # Begun on a terminal, or in the background, by the tests of theirs.
 ELSEWHERE = {"ask", "attach", "hosts", "panel", "proxy", "top", "trust"}

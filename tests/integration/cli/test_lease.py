@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from portweave.allocator import leases as folders
+from portweave.allocator import lease_folders as folders
 from portweave.errors import LeaseUnknownError, PoolExhaustedError, UsageError
 from portweave.leases import holding, release, take_lease
 from tests.conftest import Cli, Pool, take_ports

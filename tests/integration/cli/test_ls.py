@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portweave.verbs.ls import spans
+from portweave.cli.verbs.ls import spans
 from tests.conftest import Cli, Pool
 
 if TYPE_CHECKING:

@@ -87,7 +87,7 @@ def test_a_script_may_ask_often(cli: Cli, repo: Repo, words: list[str]) -> None:
     code = f"""
 import sys
 before = set(sys.modules)
-from portweave.cli import main
+from portweave.cli.main import main
 status = main({words!r})
 print(status, sorted({set(dear)!r} & (set(sys.modules) - before)), file=sys.stderr)
 """

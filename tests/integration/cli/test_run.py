@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cli, Pool
-from tests.runs import ENV, Repo, child_env, define
+from tests.support.run_command import (
+    ENV,
+    Repo,
+    child_env,
+    define,
+)
 
 
 def test_the_command_gets_the_ports_and_the_user_sees_them(

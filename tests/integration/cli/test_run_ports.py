@@ -9,7 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import Cli, Pool
-from tests.runs import ENV, TWO, Repo, child_env, define
+from tests.support.run_command import (
+    ENV,
+    TWO,
+    Repo,
+    child_env,
+    define,
+)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portweave.routes import RouteStore
-from tests.proxies import proxy_run
+from tests.support.proxies import proxy_run
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

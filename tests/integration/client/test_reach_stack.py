@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.stacks import IDLE, PAIR, write
+from tests.support.stacks import (
+    IDLE,
+    PAIR,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.detachedstacks import Detached
+    from tests.support.detached_stacks import Detached
 
 # Ends two seconds after it was told to.
 LINGERS = "{command: \"trap 'sleep 2; exit' TERM; while :; do sleep 0.05; done\", port: false}"

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.runningstacks import Stack, has_ended
+from tests.support.running_stacks import (
+    Stack,
+    has_ended,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

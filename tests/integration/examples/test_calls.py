@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.conftest import EXAMPLES, StartUp
-from tests.runningstacks import Stack
+from tests.support.running_stacks import Stack
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

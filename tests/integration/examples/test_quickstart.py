@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import FLAGS
+from tests.support.browser import FLAGS
+from tests.support.repository import REPOSITORY
 
 if TYPE_CHECKING:
     from tests.integration.conftest import StartUp
-    from tests.runningstacks import Stack
+    from tests.support.running_stacks import Stack
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -105,7 +106,7 @@ def test_a_browser_shows_each_worktrees_own_page(
 def browse(stack: "Stack", folder: Path) -> str:
     """The page as a browser has it once its script has run; a picture of it is kept."""
     url = f"http://127.0.0.1:{stack.port('WEB_PORT')}/"
-    pictures = Path(__file__).resolve().parents[2] / "test-output"
+    pictures = REPOSITORY / "test-output"
     pictures.mkdir(exist_ok=True)
     flags = [*FLAGS, f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=3000"]
     picture = pictures / f"quickstart-{stack.root.name}.png"

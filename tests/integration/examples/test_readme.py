@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portweave import errors
-from portweave.commandline import VERBS
-from portweave.findings import CODES
+from portweave.arguments.global_options import VERBS
+from portweave.maintenance.findings import CODES
+from tests.support.repository import REPOSITORY
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text()
 
 
@@ -81,7 +81,7 @@ def test_its_two_commands_are_those_of_the_makefile() -> None:
 def test_the_control_socket_s_methods_are_told() -> None:
     text = (REPOSITORY / "docs/control.md").read_text()
     told = set(re.findall(r"^\| `/supervisor/([a-z]+)` \|", text, re.MULTILINE))
-    source = (REPOSITORY / "supervisor/commands.py").read_text()
+    source = (REPOSITORY / "supervisor/control/commands.py").read_text()
     assert told == set(
         re.findall(r'^            "([a-z]+)": self\._[a-z_]+,$', source, re.MULTILINE)
     )

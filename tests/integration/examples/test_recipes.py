@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cli, Pool
+from tests.support.repository import REPOSITORY
 
 Repo = Callable[[int], list[Path]]
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "import-api.md").read_text()
+TEXT = (REPOSITORY / "docs" / "import-api.md").read_text()
 RECIPES = dict(re.findall(r"<!-- recipe: (\S+) -->\n```\w+\n(.*?)```", TEXT, re.DOTALL))
 
 # The parts of the frameworks that the recipes touch.

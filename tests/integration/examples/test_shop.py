@@ -13,7 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.integration.conftest import StartUp
-    from tests.runningstacks import Stack
+    from tests.support.running_stacks import Stack
 
 pytestmark = pytest.mark.timeout(150)
 

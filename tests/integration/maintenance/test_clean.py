@@ -12,18 +12,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portweave.allocator.hostsfile import with_block
-from portweave.allocator.namefile import Book
-from portweave.allocator.processes import started_at
-from portweave.allocator.routenames import Claims
+from portweave.allocator.names.hosts_file import with_block
+from portweave.allocator.names.route_names import Claims
+from portweave.allocator.names_file import Book
 from portweave.errors import NotRemovedError, RemovalUnaskedError, StacksRunningError
-from portweave.supervisor.paths import Hold, StackRecord, is_held, stack_key
-from portweave.supervisor.sockets import socket_path
-from portweave.trusting import look
+from portweave.maintenance.trust import look
+from portweave.supervisor.registry.socket_paths import socket_path
+from portweave.supervisor.registry.stack_records import (
+    Hold,
+    StackRecord,
+    is_held,
+    stack_key,
+)
+from portweave.system.processes import started_at
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.detachedstacks import Detached
+    from tests.support.detached_stacks import Detached
 
 STACK = "services: {site: {command: sleep 300}, api: {command: sleep 300}}"
 
@@ -259,7 +264,7 @@ def test_what_somebody_lives_by_stays(folder: Path, home: Path, cli: "Cli") -> N
 
 
 def test_routes_of_what_runs_stay(folder: Path, home: Path, cli: "Cli") -> None:
-    from portweave.allocator.routes import RouteStore
+    from portweave.allocator.names.route_store import RouteStore
 
     proxy = home / "state/portweave/proxy"
     store = RouteStore(proxy, private=True)
@@ -336,7 +341,7 @@ def test_whoever_waits_for_a_lock_that_is_dropped_takes_the_new_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = Hold(str(tmp_path), "main-0")
-    paths = sys.modules["portweave.supervisor.paths"]
+    paths = sys.modules["portweave.supervisor.registry.stack_records"]
     take: Callable[[int], bool] = vars(paths)["_take"]
 
     def take_late(lock: int) -> bool:

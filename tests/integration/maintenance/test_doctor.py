@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from portweave.allocator.leases import RECORD
-from portweave.allocator.processes import started_at
+from portweave.allocator.lease_folders import RECORD
 from portweave.leases import take_lease
-from portweave.supervisor.paths import stack_key
+from portweave.supervisor.registry.stack_records import stack_key
+from portweave.system.processes import started_at
 from tests.conftest import Cli, Git, Pool
 
 Repo = Callable[[int], list[Path]]

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portweave.allocator.processes import started_at
-from portweave.supervisor.paths import live_stacks, stack_key
-from tests.stacks import SERVE
+from portweave.supervisor.registry.stack_records import (
+    live_stacks,
+    stack_key,
+)
+from portweave.system.processes import started_at
+from tests.support.stacks import SERVE
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

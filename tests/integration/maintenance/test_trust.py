@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portweave.args import Args, parse
+from portweave.arguments.args import (
+    Args,
+    parse,
+)
+from portweave.cli.verbs import trust
 from portweave.errors import NoTrustStoreError, TrustFailedError, TrustUnaskedError
-from portweave.supervisor.core.trust import Step, steps
-from portweave.supervisor.proxy.authority import open_authority
-from portweave.trusting import do, is_trusted_by_system, look
-from portweave.verbs import trust
+from portweave.maintenance.trust import (
+    do,
+    is_trusted_by_system,
+    look,
+)
+from portweave.supervisor.proxy.tls.authority import open_authority
+from portweave.supervisor.proxy.tls.trust_stores import (
+    Step,
+    steps,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -67,8 +77,8 @@ def test_a_command_that_fails_is_told(capfd: pytest.CaptureFixture[str]) -> None
 
 
 def test_where_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portweave.trusting.FOLDERS", ())
-    monkeypatch.setattr("portweave.trusting.PROGRAMS", ())
+    monkeypatch.setattr("portweave.maintenance.trust.FOLDERS", ())
+    monkeypatch.setattr("portweave.maintenance.trust.PROGRAMS", ())
     monkeypatch.setattr(sys, "platform", "linux")
     args = Args()
     parse(["--state-dir", str(tmp_path)], trust.OPTIONS, args)

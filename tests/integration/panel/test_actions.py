@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.panels import wait_for_state
-from tests.proxies import proxy_run
-from tests.stacks import IDLE, SERVE, write
+from tests.support.panels import wait_for_state
+from tests.support.proxies import proxy_run
+from tests.support.stacks import (
+    IDLE,
+    SERVE,
+    write,
+)
 
 if TYPE_CHECKING:
-    from tests.browser import Page
     from tests.conftest import Cli
     from tests.integration.conftest import Pages, StartPanel, StartUp
+    from tests.support.browser import Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 

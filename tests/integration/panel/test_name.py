@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from portweave.allocator.routes import RouteStore
+from portweave.allocator.names.route_store import RouteStore
 from portweave.panel import name as panel_name
-from portweave.supervisor import peer
-from portweave.supervisor.proxy.station import routes_dir
-from tests.panels import Panel
-from tests.proxies import Caller, proxy_run
+from portweave.supervisor.proxy.process.proxy_files import routes_dir
+from portweave.system import peer_credentials
+from tests.support.panels import Panel
+from tests.support.proxies import (
+    Caller,
+    proxy_run,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -248,7 +251,9 @@ def test_another_user_is_refused_over_http_2_too(
         assert (one.token in page, status) == (False, "2 403")
 
 
-def connections(address: str, user: int) -> Iterator[tuple[peer.End, peer.End]]:
+def connections(
+    address: str, user: int
+) -> Iterator[tuple[peer_credentials.End, peer_credentials.End]]:
     """The two ends of a connection that a user has made, on our side."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.create_server((address, 0), family=family) as listener:
@@ -272,6 +277,6 @@ def test_the_user_of_a_connection_is_found(
         def refuse(*_: object) -> Callable[..., object]:
             raise OSError("no such protocol")
 
-        monkeypatch.setattr("portweave.supervisor.peer._asked", refuse)
-    assert [peer.is_own(*ends) for ends in connections(address, 0)] == [True]
-    assert [peer.is_own(*ends) for ends in connections(address, NOBODY)] == [False]
+        monkeypatch.setattr("portweave.system.peer_credentials._asked", refuse)
+    assert [peer_credentials.is_own(*ends) for ends in connections(address, 0)] == [True]
+    assert [peer_credentials.is_own(*ends) for ends in connections(address, NOBODY)] == [False]

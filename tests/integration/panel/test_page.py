@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import Cli
-from tests.lockedpackages import npm_packages
-from tests.panels import state_of, wait_for_state
-from tests.stacks import SERVE, write
+from tests.support.locked_packages import npm_packages
+from tests.support.panels import (
+    state_of,
+    wait_for_state,
+)
+from tests.support.stacks import (
+    SERVE,
+    write,
+)
 
 if TYPE_CHECKING:
-    from tests.browser import Page
     from tests.integration.conftest import Pages, StartPanel, StartUp
+    from tests.support.browser import Page
 
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser import WATCH_STATE
 from tests.conftest import Cli
-from tests.panels import wait_for_state
-from tests.stacks import write
+from tests.support.browser import WATCH_STATE
+from tests.support.panels import wait_for_state
+from tests.support.stacks import write
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Pages, StartPanel, StartUp

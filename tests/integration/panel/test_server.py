@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Cli
-from tests.panels import Panel
+from tests.support.panels import Panel
 
 
 def test_only_this_machine_can_connect(hardy: Panel) -> None:

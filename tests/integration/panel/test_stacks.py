@@ -14,14 +14,18 @@ import pytest
 from portweave.errors import PanelForbiddenError
 from portweave.panel.actions import Actions
 from portweave.panel.worktrees import Known, Worktrees
-from portweave.supervisor.runs import Runs
+from portweave.supervisor.reporting.run_history import Runs
 from tests.conftest import Cli
-from tests.panels import Panel
-from tests.stacks import IDLE, SERVE, write
+from tests.support.panels import Panel
+from tests.support.stacks import (
+    IDLE,
+    SERVE,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.integration.conftest import StartPanel, StartUp
-    from tests.runningstacks import Stack
+    from tests.support.running_stacks import Stack
 
 
 STACK = f"""
@@ -175,7 +179,7 @@ def test_no_secret_is_told_unasked(panel: "StartPanel", up: "StartUp", project: 
 
 def test_no_secret_is_told_where_another_user_could_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on macOS, which does not tell whose a connection is."""
-    monkeypatch.setattr("portweave.supervisor.peer.IS_KNOWN", False)
+    monkeypatch.setattr("portweave.system.peer_credentials.IS_KNOWN", False)
     actions = Actions({}, Worktrees({}))
     nowhere = Known("x", None, "main", "/x", "", {}, None)
     with pytest.raises(PanelForbiddenError):

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import Cli
-from tests.stacks import SERVE, write
+from tests.support.stacks import (
+    SERVE,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.integration.conftest import StartUp

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from portweave.errors import PortOverrideError
-from portweave.prepare import find_project, prepare
+from portweave.planning.allocation import (
+    find_project,
+    prepare,
+)
 from tests.conftest import Pool
 
 Repo = Callable[[int], list[Path]]

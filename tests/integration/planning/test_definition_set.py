@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.stacks import IDLE, write
+from tests.support.stacks import (
+    IDLE,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, Git
-    from tests.detachedstacks import Detached
+    from tests.support.detached_stacks import Detached
 
 LISTENS = "{command: exec python3 -S -m http.server $PORT --bind $HOST, ready: {tcp: true}}"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from portweave.packagescripts import PackageFiles
+from portweave.planning.package_scripts import PackageFiles
 
 
 def package(root: Path, **fields: object) -> None:

@@ -15,12 +15,20 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.stacks import IDLE, PAIR, SERVE, SLOW, STUBBORN, alive, write
+from tests.support.stacks import (
+    IDLE,
+    PAIR,
+    SERVE,
+    SLOW,
+    STUBBORN,
+    alive,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.detachedstacks import Detached
     from tests.integration.conftest import StartUp
+    from tests.support.detached_stacks import Detached
 
 
 def test_it_returns_when_all_is_ready(detached: "Detached", project: Path) -> None:

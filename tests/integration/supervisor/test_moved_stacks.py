@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.runningstacks import has_ended
-from tests.stacks import IDLE, write
+from tests.support.running_stacks import has_ended
+from tests.support.stacks import (
+    IDLE,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, Git
-    from tests.detachedstacks import Detached
+    from tests.support.detached_stacks import Detached
 
 SERVICES = f"services: {{web: {IDLE.replace('port: false, ', '')}, api: {IDLE}}}\n"
 

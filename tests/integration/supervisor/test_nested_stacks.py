@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.stacks import CHAIN, ENDS, RELUCTANT, write
+from tests.support.stacks import (
+    CHAIN,
+    ENDS,
+    RELUCTANT,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Git
-    from tests.detachedstacks import Detached
+    from tests.support.detached_stacks import Detached
 
 MARKS = {"PORTWEAVE_SOCKET", "PORTWEAVE_TOKEN", "PORTWEAVE_INVOCATION", "PORTWEAVE_NAME"}
 

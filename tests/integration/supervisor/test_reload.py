@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.stacks import IDLE, SERVE, write
+from tests.support.stacks import (
+    IDLE,
+    SERVE,
+    write,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.conftest import Cli
-    from tests.detachedstacks import Detached
+    from tests.support.detached_stacks import Detached
 
 
 def pids(detached: "Detached") -> dict[str, int]:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from tests.stacks import SERVE, write
+from tests.support.stacks import (
+    SERVE,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, Pool
     from tests.integration.conftest import StartUp
-    from tests.runningstacks import Stack
+    from tests.support.running_stacks import Stack
 
 MakeRepo = Callable[[int], list[Path]]
 

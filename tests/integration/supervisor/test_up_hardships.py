@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.stacks import write
+from tests.support.stacks import write
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -25,9 +25,9 @@ UNKILLABLE = """
 import asyncio, os, signal, sys
 from portweave.supervisor import remains, service
 from portweave.supervisor.core import farewell
-from portweave.supervisor.core.plan import InstancePlan, StackPlan
-from portweave.supervisor.run import run
-from portweave.supervisor.work import Options, Work
+from portweave.supervisor.services.plan import InstancePlan, StackPlan
+from portweave.supervisor.stack import run
+from portweave.supervisor.services.work_order import Options, Work
 
 # As if the process hung in the kernel: no signal gets through.
 os.kill = os.killpg = signal.pidfd_send_signal = lambda *_: None

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.stacks import SERVE, write
+from tests.support.stacks import (
+    SERVE,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, Pool

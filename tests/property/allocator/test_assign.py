@@ -3,8 +3,19 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from portweave.allocator.model import Entry, Key, Pool
-from portweave.allocator.plan import Keep, Place, Request, block_order, first_fit, settle
+from portweave.allocator.ports.assign import (
+    Keep,
+    Place,
+    Request,
+    block_order,
+    first_fit,
+    settle,
+)
+from portweave.allocator.ports.model import (
+    Entry,
+    Key,
+    Pool,
+)
 from portweave.errors import PinTakenError, PoolExhaustedError
 
 POOL = Pool(30000, 30040)

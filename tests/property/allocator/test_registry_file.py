@@ -5,10 +5,16 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portweave.allocator.entries import entries_from, text_of
-from portweave.allocator.jsontext import code_units
-from portweave.allocator.model import Entry, Key
-from portweave.fastjson import loads
+from portweave.allocator.ports.model import (
+    Entry,
+    Key,
+)
+from portweave.allocator.ports.registry_file import (
+    entries_from,
+    text_of,
+)
+from portweave.encoding.json_read import loads
+from portweave.encoding.json_write import code_units
 
 # Half surrogates as they stand for the bytes of file names that are not UTF-8.
 BYTES = st.integers(0xDC80, 0xDCFF).map(chr)

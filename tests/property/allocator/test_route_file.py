@@ -5,14 +5,17 @@ import contextlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portweave.allocator.hostnames import parse_hostname
-from portweave.allocator.jsnumber import number_from, number_text
-from portweave.allocator.routetext import (
+from portweave.allocator.names.hostnames import parse_hostname
+from portweave.allocator.names.route_file import (
     NotRoutesError,
     RouteMapping,
     routes_from,
     salvage,
     text_of,
+)
+from portweave.encoding.js_number import (
+    number_from,
+    number_text,
 )
 from portweave.errors import HostnameError
 

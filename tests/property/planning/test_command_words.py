@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portweave.supervisor.core.fitting import fit
-from portweave.supervisor.core.nonweb import known_server
-from portweave.supervisor.core.port_in_use import ports_meant
-from portweave.supervisor.core.scripts import mentions
+from portweave.planning.other_protocols import known_server
+from portweave.planning.port_arguments import fit
+from portweave.planning.script_words import mentions
+from portweave.supervisor.diagnosis.port_in_use import ports_meant
 
 WORDS = st.sampled_from(
     [

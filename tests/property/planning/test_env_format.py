@@ -8,7 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from portweave.envtext import as_dotenv, as_shell, is_identifier
+from portweave.planning.env_format import (
+    as_dotenv,
+    as_shell,
+    is_identifier,
+)
 from portweave.procfiles.dotenv import parse
 
 SHELLS = [shell for shell in ("sh", "dash", "bash", "zsh", "ksh") if shutil.which(shell)]

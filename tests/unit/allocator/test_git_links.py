@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from portweave.allocator.gitlinks import check_link, repository_of, worktree_slug
+from portweave.allocator.git_links import (
+    check_link,
+    repository_of,
+    worktree_slug,
+)
 from portweave.allocator.naming import namespace_of
 from portweave.errors import BrokenWorktreeError
 

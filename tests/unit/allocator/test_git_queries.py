@@ -1,6 +1,9 @@
 """How git is asked where portweave only looks."""
 
-from portweave.allocator.gitlook import look_environment, without_filters
+from portweave.allocator.git_queries import (
+    look_environment,
+    without_filters,
+)
 
 
 def test_what_a_hook_has_set_up_is_dropped_and_nothing_is_fetched() -> None:

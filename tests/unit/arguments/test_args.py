@@ -2,7 +2,11 @@
 
 import pytest
 
-from portweave.args import Args, Option, parse
+from portweave.arguments.args import (
+    Args,
+    Option,
+    parse,
+)
 from portweave.errors import UsageError
 
 OPTIONS = (

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from portweave.consent import agrees
+from portweave.cli.confirm import agrees
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 
 from portweave import __version__
-from portweave.args import Option
-from portweave.cli import main, report
-from portweave.commandline import GLOBAL_OPTIONS, VERBS
+from portweave.arguments.args import Option
+from portweave.arguments.global_options import (
+    GLOBAL_OPTIONS,
+    VERBS,
+)
+from portweave.cli.main import (
+    main,
+    report,
+)
 from portweave.errors import SpawnError, UsageError
 
 Capture = pytest.CaptureFixture[str]
@@ -23,7 +29,7 @@ def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def options_of(verb: str) -> tuple[Option, ...]:
-    options: tuple[Option, ...] = import_module(f"portweave.verbs.{verb}").OPTIONS
+    options: tuple[Option, ...] = import_module(f"portweave.cli.verbs.{verb}").OPTIONS
     return options
 
 

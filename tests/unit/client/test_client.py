@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from portweave.allocator.processes import started_at
-from portweave.client import Client
+from portweave.client.client import Client
 from portweave.errors import StackGoneError, StackUnreachableError
-from portweave.supervisor.paths import StackRecord
+from portweave.supervisor.registry.stack_records import StackRecord
+from portweave.system.processes import started_at
 
 
 @pytest.fixture

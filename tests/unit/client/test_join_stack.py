@@ -2,7 +2,7 @@
 
 import pytest
 
-from portweave.joining import Progress
+from portweave.client.join_stack import Progress
 
 ROW = {
     "name": "web",

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from portweave.client.join_stack import check
 from portweave.errors import NotReadyError, WaitTimeoutError
-from portweave.joining import check
 
 
 def row(name: str, verdict: str, kind: str = "none", hint: str = "", crashes: int = 0) -> Any:

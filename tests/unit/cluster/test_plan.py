@@ -10,9 +10,16 @@ from typing import Any
 import pytest
 
 from portweave.calls.options import Options
-from portweave.clusterplan import BEGINNING, declared, make_plan
+from portweave.cluster.plan import (
+    BEGINNING,
+    declared,
+    make_plan,
+)
 from portweave.errors import ConfigError
-from portweave.supervisor.core.plan import RestartPolicy, When
+from portweave.supervisor.services.plan import (
+    RestartPolicy,
+    When,
+)
 
 
 def local() -> Callable[[object], None]:

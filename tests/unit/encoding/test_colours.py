@@ -1,6 +1,9 @@
 import pytest
 
-from portweave.colours import are_kept, of_names
+from portweave.encoding.colours import (
+    are_kept,
+    of_names,
+)
 
 TERMINAL, PIPE = True, False
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portweave.procfiles.duration import parse
+from portweave.encoding.duration import parse
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,12 @@
 
 import pytest
 
-from portweave.labels import hostname, instance_host, is_hostname, label
+from portweave.encoding.host_labels import (
+    hostname,
+    instance_host,
+    is_hostname,
+    label,
+)
 
 
 @pytest.mark.parametrize(

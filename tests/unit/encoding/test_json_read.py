@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from portweave.fastjson import loads
+from portweave.encoding.json_read import loads
 
 VALUES = """
 {"a": [1, -2.5, 1e3, "x\\u00e9\\n", true, false, null, {}, []]}

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portweave.allocator.jsontext import compact, pretty
+from portweave.encoding.json_write import (
+    compact,
+    pretty,
+)
 
 VALUES: dict[str, object] = {
     "null": None,

@@ -8,7 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portweave.escapes import EscapedStream, escaped, write_data
+from portweave.encoding.terminal_escapes import (
+    EscapedStream,
+    escaped,
+    write_data,
+)
 
 # Sets the title of a terminal, its clipboard, or moves its cursor.
 NASTY = "a\x1b]0;X\x07b\x1b]52;c;cHduZWQ=\x07\x9b2J\r\x7f\u202e"

@@ -3,7 +3,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from portweave.moment import local, parse, rfc3339
+from portweave.encoding.timestamps import (
+    local,
+    parse,
+    rfc3339,
+)
 
 NOW_S = datetime(2026, 1, 31, 15, 0, tzinfo=UTC).timestamp()
 

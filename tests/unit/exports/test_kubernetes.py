@@ -8,8 +8,18 @@ import yaml
 from portweave.errors import ExportNameError
 from portweave.exports.kubernetes import export
 from portweave.exports.model import Unit
-from portweave.supervisor.core.plan import Condition, Need, ReadyPlan, RestartPolicy, When
-from tests.exported import ENV_FILE, stack, unit
+from portweave.supervisor.services.plan import (
+    Condition,
+    Need,
+    ReadyPlan,
+    RestartPolicy,
+    When,
+)
+from tests.support.export_samples import (
+    ENV_FILE,
+    stack,
+    unit,
+)
 
 
 def manifests(*units: Unit) -> dict[tuple[str, str], Any]:

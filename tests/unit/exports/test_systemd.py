@@ -7,8 +7,18 @@ import pytest
 from portweave.errors import ExportNameError
 from portweave.exports.model import Unit, gather
 from portweave.exports.systemd import export
-from portweave.supervisor.core.plan import Condition, Need, ReadyPlan, RestartPolicy, When
-from tests.exported import ENV_FILE, stack, unit
+from portweave.supervisor.services.plan import (
+    Condition,
+    Need,
+    ReadyPlan,
+    RestartPolicy,
+    When,
+)
+from tests.support.export_samples import (
+    ENV_FILE,
+    stack,
+    unit,
+)
 
 HTTP = ReadyPlan(http="http://127.0.0.1:30001/health", timeout_s=30, written=True)
 

@@ -1,7 +1,14 @@
 import pytest
 
-from portweave.allocator.model import Entry, Key
-from portweave.findings import check_entries, check_pool, shared_ports
+from portweave.allocator.ports.model import (
+    Entry,
+    Key,
+)
+from portweave.maintenance.findings import (
+    check_entries,
+    check_pool,
+    shared_ports,
+)
 
 
 def entry(root: str, *ports: int, used: str = "2026-01-31T12:34:56.789Z") -> Entry:

@@ -1,6 +1,10 @@
 import pytest
 
-from portweave.show import as_json, banner, current_env
+from portweave.planning.allocation_text import (
+    as_json,
+    banner,
+    current_env,
+)
 
 
 def test_the_banner_pads_names_and_leaves_out_what_has_no_port() -> None:

@@ -2,8 +2,18 @@
 
 import pytest
 
-from portweave.parts import part_at, part_like, parts_of, services_of, whole_of, without
-from portweave.supervisor.core.plan import InstancePlan, StackPlan
+from portweave.planning.definition_set import (
+    part_at,
+    part_like,
+    parts_of,
+    services_of,
+    whole_of,
+    without,
+)
+from portweave.supervisor.services.plan import (
+    InstancePlan,
+    StackPlan,
+)
 
 
 def origin(*files: str, **more: object) -> dict[str, object]:

@@ -2,7 +2,11 @@
 
 import pytest
 
-from portweave.envtext import as_dotenv, as_shell, is_identifier
+from portweave.planning.env_format import (
+    as_dotenv,
+    as_shell,
+    is_identifier,
+)
 
 
 def test_a_shell_is_told_every_value_between_single_quotes() -> None:

@@ -1,11 +1,24 @@
 """Which value holds, where it is from, and what it hides."""
 
-from portweave.allocator.model import Entry, Key
+from portweave.allocator.ports.model import (
+    Entry,
+    Key,
+)
 from portweave.allocator.worktree import Worktree
-from portweave.layers import Environments, Layer, compose_name, merged, origins, shared_layers
-from portweave.prepare import Prepared, Project
+from portweave.planning.allocation import (
+    Prepared,
+    Project,
+)
+from portweave.planning.environment_layers import (
+    Environments,
+    Layer,
+    compose_name,
+    merged,
+    origins,
+    shared_layers,
+)
 from portweave.procfiles.model import Definitions, Origin, Service
-from tests.dotenvs import holding
+from tests.support.dotenv_files import holding
 
 ROOT = "/code/shop"
 HERE = Origin(f"{ROOT}/portweave.yaml")

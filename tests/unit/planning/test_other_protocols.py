@@ -2,7 +2,7 @@
 
 import pytest
 
-from portweave.supervisor.core.nonweb import known_server
+from portweave.planning.other_protocols import known_server
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,18 @@ import posixpath
 
 import pytest
 
+from portweave.planning.command_words import last_command
+from portweave.planning.frameworks import FRAMEWORKS
+from portweave.planning.port_arguments import (
+    Fitting,
+    Several,
+    fit,
+)
+from portweave.planning.workspace_packages import (
+    Package,
+    selected,
+)
 from portweave.procfiles import keys
-from portweave.supervisor.core.fitting import Fitting, Several, fit
-from portweave.supervisor.core.frameworks import FRAMEWORKS
-from portweave.supervisor.core.packages import Package, selected
-from portweave.supervisor.core.runners import last_command
 
 SCRIPTS = {
     "dev": "vite",

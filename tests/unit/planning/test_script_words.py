@@ -4,7 +4,7 @@ from posixpath import normpath
 
 import pytest
 
-from portweave.supervisor.core.scripts import mentions
+from portweave.planning.script_words import mentions
 
 FILES = {
     "app.py": b'port = int(os.environ["PORT"])\n',

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from portweave.allocator.model import Entry, Key
 from portweave.allocator.naming import instance_name
+from portweave.allocator.ports.model import (
+    Entry,
+    Key,
+)
 from portweave.allocator.worktree import Worktree
 from portweave.errors import (
     EnvFileError,
@@ -19,7 +22,17 @@ from portweave.errors import (
     PortweaveError,
     UsageError,
 )
-from portweave.prepare import Prepared, Project
+from portweave.planning.allocation import (
+    Prepared,
+    Project,
+)
+from portweave.planning.stack_plan import (
+    Wishes,
+    make_plan,
+    restart_policy,
+    select,
+)
+from portweave.planning.url_names import Names
 from portweave.procfiles.model import (
     Definitions,
     Dependency,
@@ -29,8 +42,7 @@ from portweave.procfiles.model import (
     Restart,
     Service,
 )
-from portweave.stackplan import Wishes, make_plan, restart_policy, select
-from portweave.supervisor.core.plan import (
+from portweave.supervisor.services.plan import (
     Condition,
     InstancePlan,
     Need,
@@ -39,8 +51,7 @@ from portweave.supervisor.core.plan import (
     StackPlan,
     When,
 )
-from portweave.webnames import Names
-from tests.dotenvs import holding
+from tests.support.dotenv_files import holding
 
 ROOT = "/code/shop"
 HERE = Origin("/code/shop/portweave.yaml")

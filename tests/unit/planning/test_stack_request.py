@@ -6,11 +6,23 @@ import signal
 import msgspec
 import pytest
 
-from portweave.allocator.jsontext import compact
-from portweave.args import Args, parse
+from portweave.arguments.args import (
+    Args,
+    parse,
+)
+from portweave.cli.verbs import up
+from portweave.encoding.json_write import compact
+from portweave.encoding.value import replace
 from portweave.errors import UsageError
-from portweave.launch import as_json, origin_of, patience_s, scale_of, seconds_of, words_of
-from portweave.supervisor.core.plan import (
+from portweave.planning.stack_request import (
+    as_json,
+    origin_of,
+    patience_s,
+    scale_of,
+    seconds_of,
+    words_of,
+)
+from portweave.supervisor.services.plan import (
     Condition,
     InstancePlan,
     Need,
@@ -19,8 +31,6 @@ from portweave.supervisor.core.plan import (
     StackPlan,
     When,
 )
-from portweave.supervisor.core.value import replace
-from portweave.verbs import up
 
 BARE = InstancePlan(
     name="db",

@@ -6,9 +6,15 @@ import pytest
 
 from portweave.allocator.worktree import Worktree
 from portweave.errors import UsageError
+from portweave.planning.url_names import (
+    Names,
+    names_of,
+)
 from portweave.procfiles.model import Origin, Service
-from portweave.supervisor.proxy.station import url_to_be, wanted_port
-from portweave.webnames import Names, names_of
+from portweave.supervisor.proxy.process.proxy_files import (
+    url_to_be,
+    wanted_port,
+)
 
 WORKTREE = Worktree("/code/shop", "/code/shop/.git", "/code/shop", "main")
 

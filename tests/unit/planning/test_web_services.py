@@ -2,9 +2,9 @@
 
 import pytest
 
+from portweave.planning.url_names import Names
+from portweave.planning.web_services import why_no_link
 from portweave.procfiles.model import Origin, Ready, Service
-from portweave.weblinks import why_no_link
-from portweave.webnames import Names
 
 HERE = Origin("/code/shop/portweave.yaml")
 NAMES = Names("shop", "shop.localhost", 1355)

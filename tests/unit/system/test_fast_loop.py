@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
-from portweave.supervisor.quickloop import Express, QuickLoop, QuickSelector, shared_buffer
+from portweave.system.fast_loop import (
+    Express,
+    QuickLoop,
+    QuickSelector,
+    shared_buffer,
+)
 
 
 def run(scene: Callable[[QuickLoop], Coroutine[Any, Any, None]]) -> None:
@@ -131,7 +136,7 @@ class Clock:
         self.due_s: list[float] = []
         self.waits: list[float | None] = []
         self.descriptor = -1
-        monkeypatch.setattr("portweave.supervisor.quickloop.monotonic", lambda: self.now_s)
+        monkeypatch.setattr("portweave.system.fast_loop.monotonic", lambda: self.now_s)
 
     def wait(self, timeout: float | None, most: int) -> list[tuple[int, int]]:
         self.waits.append(timeout)

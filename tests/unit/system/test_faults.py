@@ -6,7 +6,7 @@ import os
 import pytest
 
 from portweave.errors import UsageError
-from portweave.faults import in_words
+from portweave.system.faults import in_words
 
 
 def refused(number: int, path: str | None = None) -> OSError:

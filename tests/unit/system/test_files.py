@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from portweave.allocator.files import (
+from portweave.system.files import (
     is_locked,
     make_own_folder,
     read_all,

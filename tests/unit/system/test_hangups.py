@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from portweave.supervisor import hangups
-from portweave.supervisor.hangups import Hangups
+from portweave.system import hangups
+from portweave.system.hangups import Hangups
 
 
 @pytest.mark.parametrize("by_events", [True, False])

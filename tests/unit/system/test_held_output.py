@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portweave.supervisor.core.heldoutput import CLEAR_LINE, HeldOutput, last_words
+from portweave.system.held_output import (
+    CLEAR_LINE,
+    HeldOutput,
+    last_words,
+)
 
 
 @pytest.mark.parametrize(

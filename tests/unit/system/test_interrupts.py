@@ -11,9 +11,9 @@ ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 def run(lines: str, ignored: Sequence[signal.Signals] = ()) -> tuple[int, list[str], str]:
-    """Run a program after `portweave.entry`: its status, what it printed, and its errors."""
+    """Run a program after `portweave.cli.entry`: its status, what it printed, and its errors."""
 
-    program = f"import os, signal; import portweave.entry; {lines}"
+    program = f"import os, signal; import portweave.cli.entry; {lines}"
     if ignored:
         start = "".join(f"signal.signal({int(number)}, signal.SIG_IGN);" for number in ignored)
         argv = [
@@ -29,7 +29,7 @@ def run(lines: str, ignored: Sequence[signal.Signals] = ()) -> tuple[int, list[s
 
 
 SEND = "os.kill(os.getpid(), {}); print('held', flush=True); "
-LET_IN = "from portweave.interrupts import let_in; let_in(orderly={}); print('goes on')"
+LET_IN = "from portweave.system.interrupts import let_in; let_in(orderly={}); print('goes on')"
 
 
 @pytest.mark.parametrize("number", ENDING)
@@ -49,19 +49,21 @@ def test_only_who_runs_a_stack_hears_of_sigint_that_was_ignored_at_the_start(
 
 
 def test_what_is_to_be_undone_is_undone_before_the_end() -> None:
-    undo = "from portweave import interrupts; interrupts.at_end(lambda: os.write(1, b'undone')); "
+    undo = (
+        "from portweave.system.interrupts import at_end; at_end(lambda: os.write(1, b'undone')); "
+    )
     sent = SEND.format(int(signal.SIGINT))
     assert run(undo + sent + LET_IN.format(False)) == (130, ["held", "undone"], "")
 
 
 def test_an_error_while_something_is_undone_does_not_keep_the_command() -> None:
-    undo = "from portweave import interrupts; interrupts.at_end(lambda: 1 / 0); "
+    undo = "from portweave.system.interrupts import at_end; at_end(lambda: 1 / 0); "
     sent = SEND.format(int(signal.SIGINT))
     assert run(undo + sent + LET_IN.format(False)) == (130, ["held"], "")
 
 
 RAISED = """
-from portweave.interrupts import Raised, let_in
+from portweave.system.interrupts import Raised, let_in
 let_in()
 try:
     with Raised():

@@ -7,7 +7,7 @@ from pathlib import Path
 PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from portweave.log import configure
+from portweave.system.log_setup import configure
 print("rich" in sys.modules)
 import rich
 print(rich.__file__)

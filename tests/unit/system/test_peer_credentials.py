@@ -4,7 +4,11 @@ import struct
 
 import pytest
 
-from portweave.supervisor.peer import End, user_in_answer, user_in_table
+from portweave.system.peer_credentials import (
+    End,
+    user_in_answer,
+    user_in_table,
+)
 
 # As a little-endian machine has them.
 TCP = b"""\

@@ -1,6 +1,6 @@
 import pytest
 
-from portweave.allocator.lock import attempts_from
+from portweave.system.registry_lock import attempts_from
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from portweave.supervisor.tasks import Group, Within, finish, forever, in_thread, until_readable
+from portweave.system.tasks import (
+    Group,
+    Within,
+    finish,
+    forever,
+    in_thread,
+    until_readable,
+)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

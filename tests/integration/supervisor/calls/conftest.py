@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hubs import LOOPS
+from tests.support.hubs import LOOPS
 
 
 @pytest.fixture(params=LOOPS)

@@ -8,8 +8,14 @@ import pytest
 from portweave import cluster
 from portweave.calls.joining import join
 from portweave.cluster import Request
-from portweave.supervisor.calls import Hub, SupervisorCall
-from tests.hubs import play, serving
+from portweave.supervisor.calls.hub import (
+    Hub,
+    SupervisorCall,
+)
+from tests.support.hubs import (
+    play,
+    serving,
+)
 
 
 def test_processes_of_one_service_serve_beside_each_other(place: str) -> None:

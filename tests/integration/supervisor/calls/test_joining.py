@@ -9,8 +9,11 @@ import pytest
 
 from portweave import cluster
 from portweave.cluster import Connection
-from portweave.supervisor.calls import Hub
-from tests.hubs import play, serving
+from portweave.supervisor.calls.hub import Hub
+from tests.support.hubs import (
+    play,
+    serving,
+)
 
 
 def test_a_name_that_is_taken_is_told(place: str) -> None:

@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from portweave import cluster
-from portweave.supervisor.calls import Hub
-from portweave.supervisor.core.callstate import Limits
-from tests.hubs import Raw, play, serving
+from portweave.supervisor.calls.hub import Hub
+from portweave.supervisor.calls.state import Limits
+from tests.support.hubs import (
+    Raw,
+    play,
+    serving,
+)
 
 
 def test_one_who_does_not_read_stalls_nobody(place: str) -> None:

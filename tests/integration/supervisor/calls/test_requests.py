@@ -11,9 +11,16 @@ import pytest
 from portweave import cluster
 from portweave.calls.trace import current
 from portweave.cluster import Next, Request
-from portweave.supervisor.calls import Hub, SupervisorCall
-from portweave.supervisor.core.callstate import Limits
-from tests.hubs import Raw, play, serving
+from portweave.supervisor.calls.hub import (
+    Hub,
+    SupervisorCall,
+)
+from portweave.supervisor.calls.state import Limits
+from tests.support.hubs import (
+    Raw,
+    play,
+    serving,
+)
 
 
 def test_values_go_and_come_back(place: str) -> None:

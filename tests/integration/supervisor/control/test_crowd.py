@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.stacks import IDLE, write
+from tests.support.stacks import (
+    IDLE,
+    write,
+)
 
 if TYPE_CHECKING:
-    from tests.detachedstacks import Detached
+    from tests.support.detached_stacks import Detached
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 

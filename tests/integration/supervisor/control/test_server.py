@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from portweave.supervisor.control import Listener, Stream
-from portweave.supervisor.tasks import Group
-from tests.stacks import IDLE, write
+from portweave.supervisor.control.server import (
+    Listener,
+    Stream,
+)
+from portweave.system.tasks import Group
+from tests.support.stacks import (
+    IDLE,
+    write,
+)
 
 if TYPE_CHECKING:
-    from tests.detachedstacks import Detached
+    from tests.support.detached_stacks import Detached
 
 LONGEST = 16 << 20
 

@@ -9,7 +9,10 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-from tests.logfiles import Follower, Spawn
+from tests.support.log_files import (
+    Follower,
+    Spawn,
+)
 
 
 @pytest.fixture

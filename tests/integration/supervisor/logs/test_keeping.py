@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from portweave.supervisor.logfile import LogFolder
+from portweave.supervisor.logs.writer import LogFolder
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, Git
     from tests.integration.conftest import StartUp
-from tests.logfiles import PATIENCE_S, Follower, Spawn, logs_of, write_services
+from tests.support.log_files import (
+    PATIENCE_S,
+    Follower,
+    Spawn,
+    logs_of,
+    write_services,
+)
 
 
 def test_after_all_of_ours_are_killed_the_file_has_what_was_read(

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portweave.supervisor.logfile import LogFolder
+from portweave.supervisor.logs.writer import LogFolder
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
     from tests.integration.conftest import StartUp
-from tests.logfiles import logs_of, write_services
+from tests.support.log_files import (
+    logs_of,
+    write_services,
+)
 
 
 def test_logs_are_there_after_the_stack_has_ended_from_any_folder(

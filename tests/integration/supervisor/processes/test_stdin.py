@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from tests.stacks import write
+from tests.support.stacks import write
 
 if TYPE_CHECKING:
-    from tests.detachedstacks import Detached
+    from tests.support.detached_stacks import Detached
 
 # Tells what it reads from, whether there is anything, and ends with its input.
 WATCHER = """

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from portweave.routes import RouteInfo
-from portweave.supervisor.proxy.server import Advice
-from portweave.supervisor.quickloop import QuickLoop
-from tests.proxies import Proxy, Service, services
-from tests.secureproxies import Secure
+from portweave.supervisor.proxy.http.proxy_server import Advice
+from portweave.system.fast_loop import QuickLoop
+from tests.support.https_proxies import Secure
+from tests.support.proxies import (
+    Proxy,
+    Service,
+    services,
+)
 
 
 @pytest.fixture

@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from portweave.allocator.processes import started_at
+from portweave.planning.url_names import wants_names
 from portweave.routes import RouteMapping, RouteStore
-from portweave.supervisor.announce import Announcer
-from portweave.supervisor.paths import Hold, StackRecord
-from portweave.supervisor.proxy.start import stop
-from portweave.supervisor.registering import register
-from portweave.supervisor.starter import Starter
-from portweave.supervisor.tasks import Group
-from portweave.supervisor.work import Naming
-from portweave.webnames import wants_names
+from portweave.supervisor.proxy.announce.announcer import Announcer
+from portweave.supervisor.proxy.announce.register import register
+from portweave.supervisor.proxy.announce.spawner import Starter
+from portweave.supervisor.proxy.process.start_proxy import stop
+from portweave.supervisor.registry.stack_records import (
+    Hold,
+    StackRecord,
+)
+from portweave.supervisor.services.work_order import Naming
+from portweave.system.processes import started_at
+from portweave.system.tasks import Group
 
 if TYPE_CHECKING:
-    from portweave.supervisor.core.fleet import Fleet
+    from portweave.supervisor.services.fleet import Fleet
     from tests.conftest import Cli
 
 ME = os.getpid()

@@ -18,8 +18,14 @@ from h2.events import (
 )
 from h2.exceptions import ProtocolError
 
-from tests.proxies import Caller, Proxy, Service, plain, raw
-from tests.streams import StreamCaller
+from tests.support.http2_client import StreamCaller
+from tests.support.proxies import (
+    Caller,
+    Proxy,
+    Service,
+    plain,
+    raw,
+)
 
 GRPC = ("content-type", "application/grpc+proto")
 
@@ -256,7 +262,7 @@ def test_a_service_that_comes_back_with_http_1_is_asked_so_again(
 def test_where_the_library_is_missing_the_page_names_it(
     service: Callable[..., Service], proxy: Callable[..., Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "portweave.supervisor.proxy.backendstreams", None)
+    monkeypatch.setitem(sys.modules, "portweave.supervisor.proxy.http.http2_backend", None)
     behind = service(raw(b"\0\0\0\x04\0\0\0\0\0"))
     answer = proxy(a=behind.port).get("a.localhost")
     assert answer.startswith(b"HTTP/1.1 502 ")

@@ -5,7 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.proxies import Caller, Proxy, Service, raw
+from tests.support.proxies import (
+    Caller,
+    Proxy,
+    Service,
+    raw,
+)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,16 @@ from contextlib import ExitStack
 
 import pytest
 
-from portweave.supervisor.proxy import client as client_module
-from portweave.supervisor.proxy import server as server_module
-from tests.proxies import Caller, Held, Proxy, Service, Silent, raw
+from portweave.supervisor.proxy.http import frontend as client_module
+from portweave.supervisor.proxy.http import proxy_server as server_module
+from tests.support.proxies import (
+    Caller,
+    Held,
+    Proxy,
+    Service,
+    Silent,
+    raw,
+)
 
 
 def test_a_request_that_may_be_sent_twice_is(

@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portweave.routes import RouteInfo
-from portweave.supervisor.proxy import exchange as exchange_module
-from portweave.supervisor.proxy.server import Advice, Standing
-from tests.proxies import Caller, Proxy, Service, plain, raw
+from portweave.supervisor.proxy.http import exchange as exchange_module
+from portweave.supervisor.proxy.http.proxy_server import (
+    Advice,
+    Standing,
+)
+from tests.support.proxies import (
+    Caller,
+    Proxy,
+    Service,
+    plain,
+    raw,
+)
 
 if TYPE_CHECKING:
-    from portweave.supervisor.proxy.exchange import Target
+    from portweave.supervisor.proxy.http.exchange import Target
 
 
 ASK = "GET /{} HTTP/1.1\r\nHost: a.localhost\r\n\r\n"

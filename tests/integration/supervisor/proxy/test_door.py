@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from portweave.routes import AuthorityError, RouteInfo, TlsMissingError, create_proxy_server
-from portweave.supervisor.proxy import authority as authority_module
-from portweave.supervisor.proxy import door as door_module
-from portweave.supervisor.proxy import secure as secure_module
-from portweave.supervisor.proxy import server as server_module
-from portweave.supervisor.proxy.secure import Identities
-from tests.proxies import Held, Service
-from tests.secureproxies import Secure
-from tests.streams import trusting
+from portweave.supervisor.proxy.http import listener as door_module
+from portweave.supervisor.proxy.http import proxy_server as server_module
+from portweave.supervisor.proxy.tls import authority as authority_module
+from portweave.supervisor.proxy.tls import contexts as secure_module
+from portweave.supervisor.proxy.tls.contexts import Identities
+from tests.support.http2_client import trusting
+from tests.support.https_proxies import Secure
+from tests.support.proxies import (
+    Held,
+    Service,
+)
 
 
 @pytest.mark.parametrize("name", ["a.localhost", "x.y.z.localhost", "localhost"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from portweave.routes import RouteInfo
-from tests.proxies import Proxy
+from tests.support.proxies import Proxy
 
 
 @pytest.mark.browser

@@ -6,8 +6,16 @@ from collections.abc import Callable
 import pytest
 
 from portweave.routes import RouteInfo
-from portweave.supervisor.proxy.server import Advice, Standing
-from tests.proxies import Caller, Proxy, Service, raw
+from portweave.supervisor.proxy.http.proxy_server import (
+    Advice,
+    Standing,
+)
+from tests.support.proxies import (
+    Caller,
+    Proxy,
+    Service,
+    raw,
+)
 
 
 def test_an_unknown_name_is_told_which_there_are(proxy: Callable[..., Proxy]) -> None:

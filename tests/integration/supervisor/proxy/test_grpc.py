@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.integration.proxy.conftest import routes_to
-from tests.proxies import Proxy, Service, raw
+from tests.integration.supervisor.proxy.conftest import routes_to
+from tests.support.proxies import (
+    Proxy,
+    Service,
+    raw,
+)
 
 # Its package has no types.
 grpc: Any = pytest.importorskip("grpc")

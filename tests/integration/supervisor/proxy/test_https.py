@@ -6,8 +6,12 @@ from collections.abc import Callable
 import pytest
 
 from portweave.routes import RouteInfo
-from tests.proxies import Service
-from tests.secureproxies import Secure, echo, websocket
+from tests.support.https_proxies import (
+    Secure,
+    echo,
+    websocket,
+)
+from tests.support.proxies import Service
 
 
 @pytest.mark.parametrize(

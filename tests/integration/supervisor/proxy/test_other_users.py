@@ -10,17 +10,21 @@ from pathlib import Path
 import pytest
 
 from portweave.routes import RouteInfo
-from portweave.supervisor import peer
-from tests.proxies import PATIENCE_S, Proxy, Service
-from tests.secureproxies import Secure
-from tests.streams import StreamCaller
+from portweave.system import peer_credentials
+from tests.support.http2_client import StreamCaller
+from tests.support.https_proxies import Secure
+from tests.support.proxies import (
+    PATIENCE_S,
+    Proxy,
+    Service,
+)
 
 # The tests are root, whom each proxy serves. So the proxy takes itself for one of a third user's.
 OWNER, OTHER = 54_321, 65_534
 GET = "GET /{} HTTP/1.1\r\nHost: a.localhost\r\nAccept: {}\r\n\r\n"
 
 pytestmark = pytest.mark.skipif(
-    not peer.IS_KNOWN or os.getuid() != 0, reason="only root may be other users"
+    not peer_credentials.IS_KNOWN or os.getuid() != 0, reason="only root may be other users"
 )
 
 
@@ -75,14 +79,14 @@ def test_a_connection_is_asked_about_once(
     proxy: Callable[..., Proxy],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[peer.End] = []
+    asked: list[peer_credentials.End] = []
 
-    def user_of(client: peer.End, _: peer.End) -> int | None:
+    def user_of(client: peer_credentials.End, _: peer_credentials.End) -> int | None:
         asked.append(client)
         # Where no owner is found it passes.
         return None
 
-    monkeypatch.setattr(peer, "user_of", user_of)
+    monkeypatch.setattr(peer_credentials, "user_of", user_of)
     between = proxy(a=service().port)
     with between.connect() as caller:
         for n in range(5):

@@ -7,10 +7,13 @@ import pytest
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated
 
-from portweave.supervisor.core.requeststart import PREFACE
-from tests.proxies import Proxy, Service
-from tests.secureproxies import Secure
-from tests.streams import StreamCaller
+from portweave.supervisor.proxy.http.request_start import PREFACE
+from tests.support.http2_client import StreamCaller
+from tests.support.https_proxies import Secure
+from tests.support.proxies import (
+    Proxy,
+    Service,
+)
 
 HEAD = "GET /1 HTTP/1.1\r\nHost: a.localhost\r\n\r\n"
 
@@ -77,7 +80,7 @@ def test_within_tls_it_is_agreed_on(tls_proxy: Callable[..., Secure]) -> None:
 def test_where_the_library_is_missing_the_client_is_told_which(
     proxy: Callable[..., Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "portweave.supervisor.proxy.streams", None)
+    monkeypatch.setitem(sys.modules, "portweave.supervisor.proxy.http.http2_connection", None)
     client = H2Connection()
     client.initiate_connection()
     with proxy().connect() as caller:

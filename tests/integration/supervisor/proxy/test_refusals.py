@@ -4,7 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.proxies import Proxy, Service, Silent, raw
+from tests.support.proxies import (
+    Proxy,
+    Service,
+    Silent,
+    raw,
+)
 
 HEAD = "POST / HTTP/1.1\r\nHost: a.localhost\r\n"
 

@@ -7,7 +7,12 @@ import pytest
 
 from portweave.errors import ProxyPortError
 from portweave.routes import RouteInfo, create_proxy_server
-from tests.proxies import Proxy, Service, plain, raw
+from tests.support.proxies import (
+    Proxy,
+    Service,
+    plain,
+    raw,
+)
 
 
 def test_each_request_of_a_connection_has_its_own_host(

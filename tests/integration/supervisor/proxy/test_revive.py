@@ -10,18 +10,28 @@ import psutil
 import pytest
 
 from portweave.routes import RouteStore
-from portweave.supervisor.proxy.command import words
-from portweave.supervisor.proxy.start import start, stop
-from portweave.supervisor.proxy.station import find_proxy
-from portweave.supervisor.reviving import Watched, look, revive
+from portweave.supervisor.proxy.announce.revive import (
+    Watched,
+    look,
+    revive,
+)
+from portweave.supervisor.proxy.process.command import words
+from portweave.supervisor.proxy.process.proxy_files import find_proxy
+from portweave.supervisor.proxy.process.start_proxy import (
+    start,
+    stop,
+)
 from tests.conftest import take_ports
-from tests.proxies import Caller
-from tests.stacks import SERVE, write
+from tests.support.proxies import Caller
+from tests.support.stacks import (
+    SERVE,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
     from tests.integration.conftest import StartUp
-    from tests.runningstacks import Stack
+    from tests.support.running_stacks import Stack
 
 Repo = Callable[[int], list[Path]]
 Eventually = Callable[[Callable[[], object]], None]
@@ -133,6 +143,6 @@ def test_one_that_has_to_be_killed_to_be_stopped_is_stopped(
     watched = look(store.dir)
     assert watched is not None
     os.kill(running.pid, signal.SIGSTOP)
-    monkeypatch.setattr("portweave.supervisor.proxy.start.STOP_S", 0.1)
+    monkeypatch.setattr("portweave.supervisor.proxy.process.start_proxy.STOP_S", 0.1)
     assert stop(store) == running.pid
     assert revive(store.dir, watched, same_port=True) is None

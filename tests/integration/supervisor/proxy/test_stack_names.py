@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from portweave.supervisor.proxy.start import stop
-from portweave.supervisor.proxy.station import find_proxy
+from portweave.supervisor.proxy.process.proxy_files import find_proxy
+from portweave.supervisor.proxy.process.start_proxy import stop
 from tests.conftest import take_ports
-from tests.proxies import UsersProxy
-from tests.stacks import SERVE, write
+from tests.support.proxies import UsersProxy
+from tests.support.stacks import (
+    SERVE,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

@@ -6,11 +6,17 @@ from collections.abc import Callable
 import pytest
 from h2.errors import ErrorCodes
 
-from portweave.supervisor.core.headlimits import HEAD_BYTES
-from portweave.supervisor.proxy.outbox import HIGH_BYTES
-from tests.proxies import Caller, Held, Proxy, Service, Silent
-from tests.secureproxies import Secure
-from tests.streams import StreamCaller
+from portweave.supervisor.proxy.http.head_limits import HEAD_BYTES
+from portweave.supervisor.proxy.http.http2_outbox import HIGH_BYTES
+from tests.support.http2_client import StreamCaller
+from tests.support.https_proxies import Secure
+from tests.support.proxies import (
+    Caller,
+    Held,
+    Proxy,
+    Service,
+    Silent,
+)
 
 
 def test_who_reads_slowly_has_the_service_wait(

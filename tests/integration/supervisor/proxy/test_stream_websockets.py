@@ -4,9 +4,18 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.proxies import Service, raw
-from tests.secureproxies import Secure, websocket
-from tests.streams import Answer, StreamCaller
+from tests.support.http2_client import (
+    Answer,
+    StreamCaller,
+)
+from tests.support.https_proxies import (
+    Secure,
+    websocket,
+)
+from tests.support.proxies import (
+    Service,
+    raw,
+)
 
 
 def test_websockets_over_http_2(

@@ -7,8 +7,15 @@ from collections.abc import Callable
 import pytest
 from h2.errors import ErrorCodes
 
-from tests.proxies import Caller, Service, raw
-from tests.secureproxies import Secure, echo
+from tests.support.https_proxies import (
+    Secure,
+    echo,
+)
+from tests.support.proxies import (
+    Caller,
+    Service,
+    raw,
+)
 
 
 def test_requests_share_a_connection(

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portweave.routes import RouteStore
-from portweave.supervisor.proxy.start import stop
+from portweave.supervisor.proxy.process.start_proxy import stop
 from tests.conftest import take_ports
-from tests.stacks import write
+from tests.support.stacks import write
 
 if TYPE_CHECKING:
-    from tests.browser import Browser
-    from tests.detachedstacks import Detached
+    from tests.support.browser import Browser
+    from tests.support.detached_stacks import Detached
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -65,7 +65,7 @@ def browser(tmp_path: Path, need: Callable[[str], None]) -> Iterator[Callable[[P
     """A browser that trusts a CA: `browser(authority)`."""
     need("chromium")
     need("certutil")
-    from tests.browser import Browser
+    from tests.support.browser import Browser
 
     made: list[Browser] = []
 

@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portweave.errors import AuthorityError, ProxySchemeError, TlsMissingError
-from portweave.supervisor.proxy.start import stop
-from tests.proxies import PATIENCE_S, Caller, UsersProxy
-from tests.stacks import SERVE, write
-from tests.streams import trusting
+from portweave.supervisor.proxy.process.start_proxy import stop
+from tests.support.http2_client import trusting
+from tests.support.proxies import (
+    PATIENCE_S,
+    Caller,
+    UsersProxy,
+)
+from tests.support.repository import REPOSITORY
+from tests.support.stacks import (
+    SERVE,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.detachedstacks import Detached
+    from tests.support.detached_stacks import Detached
 
 SHOP = f"""
 services:
@@ -95,7 +103,7 @@ def test_what_is_missing_is_told(web: Web, cli: "Cli", tmp_path: Path) -> None:
         "u.find_spec = lambda name, *a: None if name == 'h2' else find(name, *a)\n"
     )
     argv, cli.argv = cli.argv, [word if word != "-Im" else "-m" for word in cli.argv]
-    path = f"{tmp_path}:{Path(__file__).parents[2]}"
+    path = f"{tmp_path}:{REPOSITORY}"
     done = cli("proxy", "start", "--tls", cwd=tmp_path, env={"PYTHONPATH": path})
     looked = cli("doctor", cwd=tmp_path, env={"PYTHONPATH": path})
     cli.argv = argv

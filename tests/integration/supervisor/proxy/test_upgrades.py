@@ -4,7 +4,12 @@ import socket
 import threading
 from collections.abc import Callable
 
-from tests.proxies import Caller, Proxy, Service, raw
+from tests.support.proxies import (
+    Caller,
+    Proxy,
+    Service,
+    raw,
+)
 
 UPGRADE = (
     "GET /ws HTTP/1.1\r\nHost: a.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"

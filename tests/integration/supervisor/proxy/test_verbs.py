@@ -17,11 +17,18 @@ import psutil
 import pytest
 
 from portweave.errors import ProxyAccessError
+from portweave.planning.url_names import proxy_words
 from portweave.routes import RouteStore
-from portweave.supervisor.proxy import start as starting
-from portweave.supervisor.proxy.station import Post, open_store
-from portweave.webnames import proxy_words
-from tests.proxies import Caller, Service, plain
+from portweave.supervisor.proxy.process import start_proxy as starting
+from portweave.supervisor.proxy.process.proxy_files import (
+    Post,
+    open_store,
+)
+from tests.support.proxies import (
+    Caller,
+    Service,
+    plain,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

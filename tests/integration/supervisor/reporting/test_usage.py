@@ -5,9 +5,12 @@ import sys
 
 import pytest
 
-from portweave.allocator.processes import HAS_PROC
-from portweave.supervisor.tribe import Tribe, snapshot
-from portweave.supervisor.usage import measure
+from portweave.supervisor.processes.process_tree import (
+    Tribe,
+    snapshot,
+)
+from portweave.supervisor.reporting.usage import measure
+from portweave.system.processes import HAS_PROC
 
 # Its first thread ends alone (_exit(2)), and another one prints a line once that is seen.
 THREADLESS = """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.stacks import write
+from tests.support.stacks import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.stacks import write
+from tests.support.stacks import write
 
 if TYPE_CHECKING:
-    from tests.detachedstacks import Detached
     from tests.integration.conftest import StartUp
+    from tests.support.detached_stacks import Detached
 
 Eventually = Callable[..., None]
 

@@ -10,10 +10,13 @@ import sys
 
 import pytest
 
-from portweave.supervisor.census import Census
-from portweave.supervisor.listening import ListenerWatch, Watched
-from portweave.supervisor.neighbours import Neighbours
-from portweave.supervisor.tribe import Tribe
+from portweave.supervisor.processes.nested_stacks import Neighbours
+from portweave.supervisor.processes.process_tree import Tribe
+from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.services.listeners import (
+    ListenerWatch,
+    Watched,
+)
 
 
 class Notes:

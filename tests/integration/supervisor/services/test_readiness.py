@@ -15,14 +15,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.stacks import SERVE, write
+from tests.support.stacks import (
+    SERVE,
+    write,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.conftest import Cli, Pool
-    from tests.detachedstacks import Detached
     from tests.integration.conftest import StartUp
+    from tests.support.detached_stacks import Detached
 
 
 @pytest.mark.parametrize(

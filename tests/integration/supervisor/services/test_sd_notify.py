@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.stacks import write
+from tests.support.stacks import write
 
 if TYPE_CHECKING:
     from tests.integration.conftest import StartUp

@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.stacks import IDLE, PAIR, SLOW, STUBBORN, alive, write
+from tests.support.stacks import (
+    IDLE,
+    PAIR,
+    SLOW,
+    STUBBORN,
+    alive,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.detachedstacks import Detached
     from tests.integration.conftest import StartUp
+    from tests.support.detached_stacks import Detached
 
 
 def test_down_stops_a_stack_of_another_terminal(
@@ -126,7 +133,10 @@ def test_down_ends_what_has_been_killed_since_it_began(
     family = detached.look()
     detached.kill_both()
     # Without the look that each command begins with.
-    code = "from portweave.args import Args; from portweave.verbs import down; down.run(Args())"
+    code = (
+        "from portweave.arguments.args import Args;"
+        "from portweave.cli.verbs import down; down.run(Args())"
+    )
     done = subprocess.run(
         [sys.executable, "-Ic", code],
         cwd=project,

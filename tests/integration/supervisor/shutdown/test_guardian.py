@@ -13,14 +13,21 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from portweave.supervisor.core.ready import SOUGHT_S
-from tests.stacks import CHAIN, ENDS, RELUCTANT, SERVE, STUBBORN, write
+from portweave.supervisor.services.readiness_rules import SOUGHT_S
+from tests.support.stacks import (
+    CHAIN,
+    ENDS,
+    RELUCTANT,
+    SERVE,
+    STUBBORN,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.detachedstacks import Detached
     from tests.integration.conftest import StartUp
-    from tests.runningstacks import Stack
+    from tests.support.detached_stacks import Detached
+    from tests.support.running_stacks import Stack
 
 # Leaves its session, its parents, its environment and its descriptors, and ignores what it can.
 ESCAPE = """

@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.runningstacks import PATIENCE_S, has_ended
-from tests.stacks import IDLE, PAIR, write
+from tests.support.running_stacks import (
+    PATIENCE_S,
+    has_ended,
+)
+from tests.support.stacks import (
+    IDLE,
+    PAIR,
+    write,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

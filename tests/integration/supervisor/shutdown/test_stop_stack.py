@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.runningstacks import Stack
-from tests.stacks import write
-from tests.torture import NASTY, is_alive
+from tests.support.running_stacks import Stack
+from tests.support.stacks import write
+from tests.support.torture import (
+    NASTY,
+    is_alive,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
-    from tests.detachedstacks import Detached
+    from tests.support.detached_stacks import Detached
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and a subreaper")
 
@@ -103,7 +106,7 @@ def test_so_it_has_at_a_restart(
     see_saved(shells)
 
 
-# Services that are hard to find, each with what `tests/nasty.py` does.
+# Services that are hard to find, each with what `tests/support/misbehaving_services.py` does.
 HARD = {
     "hops": ["hop", "ignore"],
     "hops-too": ["hop", "ignore"],

@@ -8,12 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from portweave import wire
 from portweave.calls.address import normal
 from portweave.calls.pattern import Pattern
+from portweave.encoding import jsonrpc
 from portweave.errors import BadPath
-from portweave.supervisor.core.calls import Calls
-from portweave.supervisor.core.callstate import Action, Limits, Peer
+from portweave.supervisor.calls.router import Calls
+from portweave.supervisor.calls.state import (
+    Action,
+    Limits,
+    Peer,
+)
 
 SAFE = st.text(st.characters(codec="utf-8"))
 
@@ -22,7 +26,7 @@ SAFE = st.text(st.characters(codec="utf-8"))
 def test_pieces_do_not_matter(lines: list[bytes], data: st.DataObject) -> None:
     whole = b"".join(line.replace(b"\n", b"") + b"\n" for line in lines)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)))))
-    reader = wire.LineReader(100)
+    reader = jsonrpc.LineReader(100)
     found: list[bytes] = []
     for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
         found += reader.feed(whole[start:end])
@@ -39,11 +43,11 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 @given(st.lists(JSON), SAFE)
 def test_what_is_written_reads_back(load: list[Any], method: str) -> None:
-    line = wire.request(1, method, wire.array(load), wire.meta_member(5, ""))
+    line = jsonrpc.request(1, method, jsonrpc.array(load), jsonrpc.meta_member(5, ""))
     assert line.count(b"\n") == 1
-    message = wire.decode(line)
-    assert not isinstance(message.params, wire.UnsetType)
-    assert (message.method, wire.values(message.params)) == (method, load)
+    message = jsonrpc.decode(line)
+    assert not isinstance(message.params, jsonrpc.UnsetType)
+    assert (message.method, jsonrpc.values(message.params)) == (method, load)
 
 
 @given(st.text())

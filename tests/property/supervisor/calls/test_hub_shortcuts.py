@@ -6,9 +6,13 @@ from typing import Any
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from portweave import wire
-from portweave.supervisor.core.calls import Calls
-from portweave.supervisor.core.callstate import Action, Limits, Peer
+from portweave.encoding import jsonrpc
+from portweave.supervisor.calls.router import Calls
+from portweave.supervisor.calls.state import (
+    Action,
+    Limits,
+    Peer,
+)
 
 NAMES = ("api", "api.2", "web")
 
@@ -16,10 +20,10 @@ NAMES = ("api", "api.2", "web")
 class Thorough(Calls):
     """Takes the long way with everything."""
 
-    def pass_request(self, peer: Peer, message: wire.Message) -> bool:
+    def pass_request(self, peer: Peer, message: jsonrpc.Message) -> bool:
         return False
 
-    def pass_answer(self, peer: Peer, message: wire.Message) -> bool:
+    def pass_answer(self, peer: Peer, message: jsonrpc.Message) -> bool:
         return False
 
 
@@ -28,12 +32,12 @@ class Counting(Calls):
 
     passed = 0
 
-    def pass_request(self, peer: Peer, message: wire.Message) -> bool:
+    def pass_request(self, peer: Peer, message: jsonrpc.Message) -> bool:
         done = super().pass_request(peer, message)
         self.passed += done
         return done
 
-    def pass_answer(self, peer: Peer, message: wire.Message) -> bool:
+    def pass_answer(self, peer: Peer, message: jsonrpc.Message) -> bool:
         done = super().pass_answer(peer, message)
         self.passed += done
         return done
@@ -50,8 +54,10 @@ class Star:
         self.sent: list[list[bytes]] = [[] for _ in self.peers]
         self.others: list[str] = []
         for peer, name in zip(self.peers, NAMES, strict=False):
-            hello = wire.request(0, "$/hello", wire.array([{"name": name, "token": "t"}]), b"")
-            ready = wire.notification("$/ready", wire.NOTHING)
+            hello = jsonrpc.request(
+                0, "$/hello", jsonrpc.array([{"name": name, "token": "t"}]), b""
+            )
+            ready = jsonrpc.notification("$/ready", jsonrpc.NOTHING)
             self.do(self.calls.feed(peer, [hello, ready], 0.0))
 
     def do(self, actions: list[Action]) -> None:
@@ -109,14 +115,14 @@ _ANSWERS = st.fixed_dictionaries(
 
 
 _USUAL = st.builds(
-    wire.passed_on,
+    jsonrpc.passed_on,
     st.integers(1, 12),
     st.sampled_from([b'"api/x"', b'"/web/y"']),
     st.sampled_from([b"[]", b'["x"]', b'["%s"]' % (b"x" * 2000)]),
     st.sampled_from([30_000, 400, 1]),
     st.sampled_from(["", "00-" + "a" * 32 + "-" + "b" * 16 + "-01"]),
     st.just(b""),
-) | st.builds(wire.int_answer, st.integers(1, 6), st.sampled_from([b"[]", b'["y"]']))
+) | st.builds(jsonrpc.int_answer, st.integers(1, 6), st.sampled_from([b"[]", b'["y"]']))
 
 
 @st.composite

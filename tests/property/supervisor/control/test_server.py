@@ -9,17 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from portweave.allocator.jsontext import is_object
+from portweave.encoding.json_write import is_object
 from portweave.errors import UsageError
-from portweave.supervisor.control import (
+from portweave.supervisor.control.server import (
     INVALID_PARAMS,
     MOST_REQUESTS,
     Connection,
     RefusedError,
     Stream,
 )
-from portweave.supervisor.hangups import Hangups
-from portweave.supervisor.tasks import Group
+from portweave.system.hangups import Hangups
+from portweave.system.tasks import Group
 
 pytestmark = pytest.mark.timeout(120)
 # A loop for each example takes a while to begin.

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portweave.supervisor.core.lines import (
+from portweave.supervisor.logs.line_splitter import (
     CUT_MARK,
     LastLines,
     LineSplitter,

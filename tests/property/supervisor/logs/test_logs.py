@@ -12,11 +12,24 @@ from unittest.mock import patch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from portweave.logquery import Folder, Query, find_sources, merged
-from portweave.supervisor import logfile
-from portweave.supervisor.core.logindex import ERR, OUT, RECORD_BYTES
-from portweave.supervisor.logfile import LogFolder
-from portweave.supervisor.logreader import Log, Place, Reading
+from portweave.logreading.query import (
+    Folder,
+    Query,
+    find_sources,
+    merged,
+)
+from portweave.supervisor.logs import writer
+from portweave.supervisor.logs.index import (
+    ERR,
+    OUT,
+    RECORD_BYTES,
+)
+from portweave.supervisor.logs.reader import (
+    Log,
+    Place,
+    Reading,
+)
+from portweave.supervisor.logs.writer import LogFolder
 
 DATA = st.lists(st.sampled_from([b"a", b"\n", b"\r", b"\x00", b"\xff", b"\x1b[1m", b"word "]))
 # A stream and what it brought; None for a new run, "stack" for a new stack.
@@ -90,8 +103,8 @@ def test_what_is_written_reads_back_whatever_the_chunks_runs_and_segments(
 ) -> None:
     with (
         folder() as path,
-        patch.object(logfile, "SEGMENT_BYTES", max(segment_bytes, RECORD_BYTES * 8)),
-        patch.object(logfile, "SEGMENTS_KEPT", 1000),
+        patch.object(writer, "SEGMENT_BYTES", max(segment_bytes, RECORD_BYTES * 8)),
+        patch.object(writer, "SEGMENTS_KEPT", 1000),
     ):
         expected = write(path, steps)
         found = read(path, Query())

@@ -9,13 +9,20 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portweave.routes import RouteInfo
-from portweave.supervisor.core.headcache import HEAD_END, MOST_HEADS, HeadCache
-from portweave.supervisor.proxy import exchange, requestparser
-from portweave.supervisor.proxy import server as proxy
-from portweave.supervisor.proxy.backend import Backend
-from portweave.supervisor.proxy.client import Client
-from portweave.supervisor.proxy.pool import Pool
-from portweave.supervisor.proxy.server import ProxyServer
+from portweave.supervisor.proxy.http import (
+    exchange,
+    http1_parser,
+)
+from portweave.supervisor.proxy.http import proxy_server as proxy
+from portweave.supervisor.proxy.http.backend import Backend
+from portweave.supervisor.proxy.http.frontend import Client
+from portweave.supervisor.proxy.http.head_cache import (
+    HEAD_END,
+    MOST_HEADS,
+    HeadCache,
+)
+from portweave.supervisor.proxy.http.pool import Pool
+from portweave.supervisor.proxy.http.proxy_server import ProxyServer
 
 GET = b"GET / HTTP/1.1\r\nHost: a.localhost\r\n\r\n"
 H2C = GET[:-2] + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
@@ -224,7 +231,7 @@ def test_what_comes_again_is_not_read_again(
     make: Callable[[], HeadCache[Any, Any]], times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    for module, name in ((requestparser, "read_request"), (exchange, "read_answer")):
+    for module, name in ((http1_parser, "read_request"), (exchange, "read_answer")):
         whole = getattr(module, name)
 
         def note(*given: object, _whole: Callable[..., object] = whole, **named: object) -> object:

@@ -8,9 +8,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portweave.routes import RouteInfo
-from portweave.supervisor.core.heads import From, Refusal, Request, read_request, request_head
-from portweave.supervisor.core.hosts import Directory, normal
-from portweave.supervisor.proxy.server import ProxyServer
+from portweave.supervisor.proxy.http.http1_heads import (
+    From,
+    Refusal,
+    Request,
+    read_request,
+    request_head,
+)
+from portweave.supervisor.proxy.http.proxy_server import ProxyServer
+from portweave.supervisor.proxy.routing.host_table import (
+    Directory,
+    normal,
+)
 
 REQUESTS = (
     b"GET /1 HTTP/1.1\r\nHost: a.localhost\r\n\r\n"

@@ -21,15 +21,18 @@ from hyperframe.frame import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portweave.supervisor.core import pages
-from portweave.supervisor.core.headcache import HeadCache
-from portweave.supervisor.core.heads import Request
-from portweave.supervisor.core.pages import Page
-from portweave.supervisor.proxy.client import Guest
-from portweave.supervisor.proxy.exchange import Target
-from portweave.supervisor.proxy.pool import Pool
-from portweave.supervisor.proxy.server import UNKNOWN, Standing
-from portweave.supervisor.proxy.streams import Streams
+from portweave.supervisor.proxy.http import error_pages
+from portweave.supervisor.proxy.http.error_pages import Page
+from portweave.supervisor.proxy.http.exchange import Target
+from portweave.supervisor.proxy.http.frontend import Guest
+from portweave.supervisor.proxy.http.head_cache import HeadCache
+from portweave.supervisor.proxy.http.http1_heads import Request
+from portweave.supervisor.proxy.http.http2_connection import Streams
+from portweave.supervisor.proxy.http.pool import Pool
+from portweave.supervisor.proxy.http.proxy_server import (
+    UNKNOWN,
+    Standing,
+)
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 GET = [(":method", "GET"), (":scheme", "https"), (":authority", "a.localhost"), (":path", "/")]
@@ -87,7 +90,7 @@ class Hall:
         return None
 
     def unknown(self, request: Request) -> Page:
-        return pages.unknown(request.name, [], 1, "https", may_know=True)
+        return error_pages.unknown(request.name, [], 1, "https", may_know=True)
 
     async def ask(self, target: Target) -> Standing:
         return UNKNOWN

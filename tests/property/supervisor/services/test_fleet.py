@@ -6,7 +6,14 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from portweave.supervisor.core.fleet import (
+from portweave.encoding.value import replace
+from portweave.supervisor.reporting.state_messages import (
+    is_decided,
+    phrase,
+    stopping,
+    summary,
+)
+from portweave.supervisor.services.fleet import (
     Fleet,
     Orders,
     adopt,
@@ -20,7 +27,7 @@ from portweave.supervisor.core.fleet import (
     want,
     with_needs,
 )
-from portweave.supervisor.core.lifecycle import (
+from portweave.supervisor.services.lifecycle import (
     BackoffEnded,
     BecameLate,
     BecameReady,
@@ -35,9 +42,13 @@ from portweave.supervisor.core.lifecycle import (
     Stop,
     WaitUntil,
 )
-from portweave.supervisor.core.plan import Condition, InstancePlan, Need, RestartPolicy, When
-from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
-from portweave.supervisor.core.value import replace
+from portweave.supervisor.services.plan import (
+    Condition,
+    InstancePlan,
+    Need,
+    RestartPolicy,
+    When,
+)
 
 # To make a failing history small takes a while.
 pytestmark = pytest.mark.timeout(120)

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portweave.supervisor.core.health import (
+from portweave.supervisor.services.health import (
     AGAIN_S,
     UNHEALTHY_AFTER,
     after_answer,
@@ -11,8 +11,15 @@ from portweave.supervisor.core.health import (
     after_finding,
     begin,
 )
-from portweave.supervisor.core.listening import WELL, Finding
-from portweave.supervisor.core.ready import Answer, Failed, Passed
+from portweave.supervisor.services.listener_rules import (
+    WELL,
+    Finding,
+)
+from portweave.supervisor.services.readiness_rules import (
+    Answer,
+    Failed,
+    Passed,
+)
 
 PAUSE_S = 30.0
 FINDINGS = (WELL, Finding("", is_quiet=True), Finding("gone", is_quiet=True), Finding("gone"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from portweave.supervisor.core.lifecycle import (
+from portweave.supervisor.services.lifecycle import (
     DONE,
     Action,
     BackoffEnded,
@@ -31,7 +31,11 @@ from portweave.supervisor.core.lifecycle import (
     Wanted,
     step,
 )
-from portweave.supervisor.core.plan import InstancePlan, RestartPolicy, When
+from portweave.supervisor.services.plan import (
+    InstancePlan,
+    RestartPolicy,
+    When,
+)
 
 # To make a failing history small takes a while.
 pytestmark = pytest.mark.timeout(120)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portweave.allocator.hostnames import parse_hostname
+from portweave.allocator.names.hostnames import parse_hostname
 from portweave.errors import HostnameError
 
 

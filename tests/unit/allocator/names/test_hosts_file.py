@@ -2,7 +2,12 @@
 
 import pytest
 
-from portweave.allocator.hostsfile import block, unresolved, with_block, without_block
+from portweave.allocator.names.hosts_file import (
+    block,
+    unresolved,
+    with_block,
+    without_block,
+)
 
 OLD = "127.0.0.1 localhost\n# mine\n10.0.0.1 nas"
 BLOCK = "# portweave begin\n127.0.0.1 a.localhost\n# portweave end\n"

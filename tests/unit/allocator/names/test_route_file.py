@@ -2,14 +2,17 @@
 
 import pytest
 
-from portweave.allocator.jsnumber import number_from, number_text
-from portweave.allocator.routetext import (
+from portweave.allocator.names.route_file import (
     NotRoutesError,
     RouteInfo,
     RouteMapping,
     routes_from,
     salvage,
     text_of,
+)
+from portweave.encoding.js_number import (
+    number_from,
+    number_text,
 )
 
 

@@ -5,8 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from portweave.allocator.namefile import Book, claims_from, read_claims, text_of
-from portweave.allocator.routenames import Claims, Place, route_name, settle
+from portweave.allocator.names.route_names import (
+    Claims,
+    Place,
+    route_name,
+    settle,
+)
+from portweave.allocator.names_file import (
+    Book,
+    claims_from,
+    read_claims,
+    text_of,
+)
 
 SHOP, OTHER = "/code/shop/.git", "/other/shop/.git"
 MAIN = Place(SHOP, "/code/shop", "main")

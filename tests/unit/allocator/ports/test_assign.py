@@ -2,9 +2,8 @@ from collections.abc import Collection
 
 import pytest
 
-from portweave.allocator.model import Entry, Key, Pool
 from portweave.allocator.naming import path_digest
-from portweave.allocator.plan import (
+from portweave.allocator.ports.assign import (
     Keep,
     Place,
     Probe,
@@ -16,6 +15,11 @@ from portweave.allocator.plan import (
     first_fit,
     pool_from,
     settle,
+)
+from portweave.allocator.ports.model import (
+    Entry,
+    Key,
+    Pool,
 )
 from portweave.errors import PinTakenError, PoolExhaustedError
 

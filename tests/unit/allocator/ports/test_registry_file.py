@@ -3,8 +3,15 @@ from typing import Any
 
 import pytest
 
-from portweave.allocator.entries import entries_from, is_time, text_of
-from portweave.allocator.model import Entry, Key
+from portweave.allocator.ports.model import (
+    Entry,
+    Key,
+)
+from portweave.allocator.ports.registry_file import (
+    entries_from,
+    is_time,
+    text_of,
+)
 
 GOOD: dict[str, Any] = {
     "key": {"gitCommonDir": "/r/.git", "namespace": "main", "worktreeRoot": "/r"},

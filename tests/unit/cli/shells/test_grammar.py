@@ -4,10 +4,21 @@ from importlib import import_module
 
 import pytest
 
-from portweave.args import KINDS, NAME_KINDS, Option
-from portweave.commandline import GLOBAL_OPTIONS, GROUPS, VERBS
-from portweave.completing import ANSWERS
-from portweave.shells.grammar import Grammar, grammar
+from portweave.arguments.args import (
+    KINDS,
+    NAME_KINDS,
+    Option,
+)
+from portweave.arguments.global_options import (
+    GLOBAL_OPTIONS,
+    GROUPS,
+    VERBS,
+)
+from portweave.cli.completions import ANSWERS
+from portweave.cli.shells.grammar import (
+    Grammar,
+    grammar,
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +52,7 @@ def test_what_has_a_value_is_an_option_with_a_metavar(found: Grammar) -> None:
 def test_what_names_services_in_its_usage_has_them_completed(found: Grammar) -> None:
     for verb in found.verbs:
         usage = (
-            getattr(import_module(f"portweave.verbs.{verb.name}"), "USAGE", "")
+            getattr(import_module(f"portweave.cli.verbs.{verb.name}"), "USAGE", "")
             if (verb.name in VERBS)
             else ""
         )

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portweave.supervisor.core.status import rfc3339
-from portweave.verbs import ps
-from portweave.verbs.ps import age, size
+from portweave.cli.verbs import ps
+from portweave.cli.verbs.ps import (
+    age,
+    size,
+)
+from portweave.supervisor.reporting.status_rows import rfc3339
 
 epoch_s = ps._epoch_s  # pyright: ignore[reportPrivateUsage]
 

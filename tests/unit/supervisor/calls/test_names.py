@@ -3,8 +3,11 @@
 import pytest
 
 from portweave.errors import BadPath, ConnectionNotFound, NameTaken
-from portweave.supervisor.core.callnames import MOST_ROUTES, Names
-from portweave.supervisor.core.callstate import Peer
+from portweave.supervisor.calls.names import (
+    MOST_ROUTES,
+    Names,
+)
+from portweave.supervisor.calls.state import Peer
 
 
 def shop() -> Names:

@@ -6,8 +6,14 @@ from typing import Any
 
 import pytest
 
-from portweave.supervisor.core.calls import Calls
-from portweave.supervisor.core.callstate import Action, AskSupervisor, Close, Limits, Peer
+from portweave.supervisor.calls.router import Calls
+from portweave.supervisor.calls.state import (
+    Action,
+    AskSupervisor,
+    Close,
+    Limits,
+    Peer,
+)
 
 Message = dict[str, Any]
 

@@ -2,9 +2,18 @@
 
 import pytest
 
-from portweave.supervisor.core.lifecycle import Life, Phase
-from portweave.supervisor.core.value import replace
-from portweave.supervisor.core.waiting import Goal, Verdict, describe, is_settled, judge
+from portweave.encoding.value import replace
+from portweave.supervisor.control.wait_goals import (
+    Goal,
+    Verdict,
+    describe,
+    is_settled,
+    judge,
+)
+from portweave.supervisor.services.lifecycle import (
+    Life,
+    Phase,
+)
 
 COME, PENDING, IN_VAIN = Verdict.COME, Verdict.PENDING, Verdict.IN_VAIN
 

@@ -2,8 +2,11 @@
 
 import pytest
 
-from portweave.supervisor.core.lifecycle import Life, Phase
-from portweave.supervisor.core.waiting import patience_s
+from portweave.supervisor.control.wait_goals import patience_s
+from portweave.supervisor.services.lifecycle import (
+    Life,
+    Phase,
+)
 
 LONG, SHORT = 10.0, 0.3
 

@@ -2,8 +2,11 @@
 
 import pytest
 
-from portweave.supervisor.core.fixed_port import edit_of
-from portweave.supervisor.core.fixed_port_search import fixed_in_program, fixed_ports
+from portweave.supervisor.diagnosis.fixed_port import edit_of
+from portweave.supervisor.diagnosis.fixed_port_search import (
+    fixed_in_program,
+    fixed_ports,
+)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,17 @@
 
 import pytest
 
-from portweave.supervisor.core.cause import Cause
-from portweave.supervisor.core.diagnosis import End, diagnose
-from portweave.supervisor.core.fixed_port_search import fixed_ports
-from portweave.supervisor.core.port_in_use import PortUse, port_cause, ports_meant
+from portweave.supervisor.diagnosis.cause import Cause
+from portweave.supervisor.diagnosis.fixed_port_search import fixed_ports
+from portweave.supervisor.diagnosis.port_in_use import (
+    PortUse,
+    port_cause,
+    ports_meant,
+)
+from portweave.supervisor.diagnosis.reasons import (
+    End,
+    diagnose,
+)
 
 MESSAGES: list[tuple[str, int]] = [
     ("Error: listen EADDRINUSE: address already in use :::3000", 3000),

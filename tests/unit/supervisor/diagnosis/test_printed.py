@@ -2,7 +2,10 @@
 
 import pytest
 
-from portweave.supervisor.core.printed import Printed, error_in
+from portweave.supervisor.diagnosis.printed import (
+    Printed,
+    error_in,
+)
 
 PYTHON = b"""Traceback (most recent call last):
   File "/w/app.py", line 3, in <module>

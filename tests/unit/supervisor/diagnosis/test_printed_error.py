@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from portweave.supervisor.core.printed_error import EXCERPT_LINES, find_error
+from portweave.supervisor.diagnosis.printed_error import (
+    EXCERPT_LINES,
+    find_error,
+)
 
 
 def outputs() -> dict[str, list[str]]:

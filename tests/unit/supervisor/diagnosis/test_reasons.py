@@ -4,8 +4,11 @@ import re
 
 import pytest
 
-from portweave.supervisor.core.diagnosis import End, diagnose
-from portweave.supervisor.core.restart import explain
+from portweave.supervisor.diagnosis.reasons import (
+    End,
+    diagnose,
+)
+from portweave.supervisor.services.restart_policy import explain
 
 NODE_FILE = "Error: ENOENT: no such file or directory, open 'data.json'"
 NODE_HEAP = "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"

@@ -2,7 +2,11 @@
 
 import pytest
 
-from portweave.supervisor.core.uncarried import Uncarried, told_uncarried, uncarried
+from portweave.supervisor.diagnosis.uncarried import (
+    Uncarried,
+    told_uncarried,
+    uncarried,
+)
 
 MAIN = {"/shop/node_modules", "/shop/.venv", "/shop/.env", "/shop/vendor", "/shop/api/node_modules"}
 

@@ -2,7 +2,11 @@
 
 import pytest
 
-from portweave.supervisor.core.patience import LONGEST_WAIT_S, PACE_BYTES_PER_S, Patience
+from portweave.supervisor.logs.backpressure import (
+    LONGEST_WAIT_S,
+    PACE_BYTES_PER_S,
+    Patience,
+)
 
 
 def test_a_stream_that_has_been_quiet_may_wait_the_longest_time() -> None:

@@ -1,6 +1,9 @@
 import pytest
 
-from portweave.supervisor.core.logcursor import pack, unpack
+from portweave.supervisor.logs.cursor import (
+    pack,
+    unpack,
+)
 
 
 @pytest.mark.parametrize("places", [{}, {"web": (1, 0)}, {"web.2": (3, 120), "my-api_x": (10, 7)}])

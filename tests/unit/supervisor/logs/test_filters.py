@@ -1,8 +1,8 @@
 import pytest
 
-from portweave.supervisor.core.logfilter import Grep
-from portweave.supervisor.core.logindex import OUT
-from portweave.supervisor.core.logjoin import Block
+from portweave.supervisor.logs.filters import Grep
+from portweave.supervisor.logs.index import OUT
+from portweave.supervisor.logs.line_joiner import Block
 
 
 def grep(pattern: str, *blocks: bytes, **options: object) -> list[str]:

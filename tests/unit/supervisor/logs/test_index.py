@@ -1,6 +1,6 @@
 import pytest
 
-from portweave.supervisor.core.logindex import (
+from portweave.supervisor.logs.index import (
     ERR,
     OUT,
     RECORD_BYTES,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from portweave.supervisor.core.lines import (
+from portweave.supervisor.logs.line_splitter import (
     CUT_MARK,
     LastLines,
     LineSplitter,

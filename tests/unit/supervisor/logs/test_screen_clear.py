@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portweave.supervisor.core.screenclear import BlankLines
+from portweave.supervisor.logs.screen_clear import BlankLines
 
 HOME = b"\x1b[1;1H\x1b[0J"
 VITE = b"\n" * 41 + HOME + b"\n  VITE v7.1.0  ready in 300 ms\n\n"

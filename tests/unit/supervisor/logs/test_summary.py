@@ -1,6 +1,9 @@
 import pytest
 
-from portweave.supervisor.core.brief import CHARACTERS_PER_TOKEN, Briefer
+from portweave.supervisor.logs.summary import (
+    CHARACTERS_PER_TOKEN,
+    Briefer,
+)
 
 TRACE = [
     "Traceback (most recent call last):",

@@ -2,7 +2,10 @@
 
 import pytest
 
-from portweave.supervisor.core.proof import Look, is_gone
+from portweave.supervisor.processes.end_proof import (
+    Look,
+    is_gone,
+)
 
 STRANGER, OTHER = (5, 1.0), (6, 1.0)
 EMPTY = Look(present=False)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portweave.supervisor.core.farewell import (
+from portweave.supervisor.processes.shutdown_order import (
     KILL_PATIENCE_S,
     LONGER_S,
     NOBODY,

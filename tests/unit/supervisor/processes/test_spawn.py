@@ -4,7 +4,10 @@ import resource
 
 import pytest
 
-from portweave.supervisor.process import NotSpawnedError, check_room
+from portweave.supervisor.processes.spawn import (
+    NotSpawnedError,
+    check_room,
+)
 
 
 @pytest.mark.parametrize(

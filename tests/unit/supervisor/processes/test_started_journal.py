@@ -5,9 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from portweave.supervisor.core.farewell import NOBODY, Ending
-from portweave.supervisor.journal import JournalWriter, note_met, read_journal
-from portweave.supervisor.tribe import Seen, look_at
+from portweave.supervisor.processes.process_tree import (
+    Seen,
+    look_at,
+)
+from portweave.supervisor.processes.shutdown_order import (
+    NOBODY,
+    Ending,
+)
+from portweave.supervisor.processes.started_journal import (
+    JournalWriter,
+    note_met,
+    read_journal,
+)
 
 
 @pytest.fixture

@@ -2,7 +2,10 @@
 
 import pytest
 
-from portweave.supervisor.core.stopping import Member, Stopping
+from portweave.supervisor.processes.stop_order import (
+    Member,
+    Stopping,
+)
 
 # Numbers of processes.
 SHELL, APP, INNER, HELPER, CAT, GREP = 10, 11, 12, 13, 14, 15

@@ -10,13 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from portweave.allocator.processes import started_at
-from portweave.cli import main
-from portweave.client import named_as
+from portweave.cli.main import main
+from portweave.client.client import named_as
 from portweave.errors import NoStackError, StackRunningError, StateUnwritableError, UsageError
-from portweave.supervisor import sockets
-from portweave.supervisor.neighbours import Neighbours
-from portweave.supervisor.paths import (
+from portweave.supervisor.processes.nested_stacks import Neighbours
+from portweave.supervisor.processes.process_tree import Seen
+from portweave.supervisor.registry import socket_paths
+from portweave.supervisor.registry.socket_paths import (
+    LONGEST_SOCKET_BYTES,
+    all_sockets,
+    socket_path,
+    sockets_of,
+    squatters,
+)
+from portweave.supervisor.registry.stack_records import (
     Hold,
     StackRecord,
     is_held,
@@ -27,14 +34,7 @@ from portweave.supervisor.paths import (
     stack_around,
     stack_key,
 )
-from portweave.supervisor.sockets import (
-    LONGEST_SOCKET_BYTES,
-    all_sockets,
-    socket_path,
-    sockets_of,
-    squatters,
-)
-from portweave.supervisor.tribe import Seen
+from portweave.system.processes import started_at
 
 Live = Callable[..., StackRecord]
 
@@ -235,7 +235,7 @@ def test_a_folder_of_somebody_else_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 54_321)
-    monkeypatch.setattr(sockets, "_shared", lambda: f"{tmp_path}/shared")
+    monkeypatch.setattr(socket_paths, "_shared", lambda: f"{tmp_path}/shared")
     place = tmp_path / "portweave"
     place.mkdir()
     environ = {"XDG_RUNTIME_DIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
@@ -255,7 +255,7 @@ def test_where_the_shared_folder_is_another_users_it_lies_with_the_state(
     short: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     squatted = f"{short}/squatted"
-    monkeypatch.setattr(sockets, "_shared", lambda: squatted)
+    monkeypatch.setattr(socket_paths, "_shared", lambda: squatted)
     # A file of that name stands in for a folder that is not ours.
     Path(squatted).touch()
     environ = {"XDG_STATE_HOME": short}
@@ -272,7 +272,7 @@ def test_where_that_path_is_too_long_it_lies_in_a_new_folder_which_is_found_agai
     short: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     squatted = f"{short}/squatted"
-    monkeypatch.setattr(sockets, "_shared", lambda: squatted)
+    monkeypatch.setattr(socket_paths, "_shared", lambda: squatted)
     Path(squatted).touch()
     state = Path(short, "long" * 30)
     (state / "portweave").mkdir(parents=True)
@@ -289,7 +289,7 @@ def test_where_that_path_is_too_long_it_lies_in_a_new_folder_which_is_found_agai
 def test_the_user_who_has_a_folder_is_named(short: str, monkeypatch: pytest.MonkeyPatch) -> None:
     place, next_best = Path(short, "portweave"), f"{short}/next"
     place.mkdir()
-    monkeypatch.setattr(sockets, "_shared", lambda: next_best)
+    monkeypatch.setattr(socket_paths, "_shared", lambda: next_best)
     environ = {"XDG_RUNTIME_DIR": short}
     assert squatters(environ, f"{place}/a.sock") == []
     owner = place.stat().st_uid

@@ -2,10 +2,17 @@
 
 import pytest
 
-from portweave.supervisor.core.crash_loop import crashes, reason_of, told_crashes
-from portweave.supervisor.core.lifecycle import Life, Phase
-from portweave.supervisor.core.restart import Streak
-from portweave.supervisor.core.value import replace
+from portweave.encoding.value import replace
+from portweave.supervisor.reporting.crash_loop import (
+    crashes,
+    reason_of,
+    told_crashes,
+)
+from portweave.supervisor.services.lifecycle import (
+    Life,
+    Phase,
+)
+from portweave.supervisor.services.restart_policy import Streak
 
 LOOP = Life(streak=Streak(3, 2.0), crash="exited with status 1: no SECRET", restarts=3)
 TOLD = "it crashed 3 times in a row, the last: exited with status 1: no SECRET"

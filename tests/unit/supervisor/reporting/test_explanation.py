@@ -2,15 +2,29 @@
 
 import pytest
 
-from portweave.supervisor.core.cause import Cause
-from portweave.supervisor.core.explanation import Output, culprit, explain
-from portweave.supervisor.core.fleet import Fleet
-from portweave.supervisor.core.lifecycle import Life, Phase
-from portweave.supervisor.core.plan import Condition, InstancePlan, Need
-from portweave.supervisor.core.printed_error import find_error
-from portweave.supervisor.core.ready import Failed, elsewhere
-from portweave.supervisor.core.restart import Streak
-from portweave.supervisor.core.value import replace
+from portweave.encoding.value import replace
+from portweave.supervisor.diagnosis.cause import Cause
+from portweave.supervisor.diagnosis.printed_error import find_error
+from portweave.supervisor.reporting.explanation import (
+    Output,
+    culprit,
+    explain,
+)
+from portweave.supervisor.services.fleet import Fleet
+from portweave.supervisor.services.lifecycle import (
+    Life,
+    Phase,
+)
+from portweave.supervisor.services.plan import (
+    Condition,
+    InstancePlan,
+    Need,
+)
+from portweave.supervisor.services.readiness_rules import (
+    Failed,
+    elsewhere,
+)
+from portweave.supervisor.services.restart_policy import Streak
 
 CRASH = Cause("crash", "exited with status 3")
 

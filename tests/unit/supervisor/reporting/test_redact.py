@@ -1,6 +1,9 @@
 import pytest
 
-from portweave.supervisor.core.secrets import hide, masked
+from portweave.supervisor.reporting.redact import (
+    hide,
+    masked,
+)
 
 ENVIRONMENT = {
     "API_TOKEN": "t0k3n-of-mine",

@@ -2,13 +2,21 @@
 
 import pytest
 
-from portweave.supervisor.core.fixed_port import FixedPort
-from portweave.supervisor.core.fleet import Fleet
-from portweave.supervisor.core.lifecycle import Life, Phase
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.report import is_decided, phrase, stopping, summary
-from portweave.supervisor.core.restart import Streak
-from portweave.supervisor.core.value import replace
+from portweave.encoding.value import replace
+from portweave.supervisor.diagnosis.fixed_port import FixedPort
+from portweave.supervisor.reporting.state_messages import (
+    is_decided,
+    phrase,
+    stopping,
+    summary,
+)
+from portweave.supervisor.services.fleet import Fleet
+from portweave.supervisor.services.lifecycle import (
+    Life,
+    Phase,
+)
+from portweave.supervisor.services.plan import InstancePlan
+from portweave.supervisor.services.restart_policy import Streak
 
 PLAN = InstancePlan("web", "web", 1, "web-main", ("run",), "npm run dev", "/", port=3000)
 RUN = Life(Phase.STARTING, started_s=10)

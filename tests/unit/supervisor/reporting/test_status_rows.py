@@ -2,9 +2,18 @@
 
 import pytest
 
-from portweave.supervisor.core.lifecycle import Life, Phase
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.status import Clock, Usage, change, rfc3339, row
+from portweave.supervisor.reporting.status_rows import (
+    Clock,
+    Usage,
+    change,
+    rfc3339,
+    row,
+)
+from portweave.supervisor.services.lifecycle import (
+    Life,
+    Phase,
+)
+from portweave.supervisor.services.plan import InstancePlan
 
 PLAN = InstancePlan(
     name="web.2",

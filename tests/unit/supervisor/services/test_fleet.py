@@ -2,7 +2,8 @@
 
 import pytest
 
-from portweave.supervisor.core.fleet import (
+from portweave.encoding.value import replace
+from portweave.supervisor.services.fleet import (
     Fleet,
     Orders,
     adopt,
@@ -18,7 +19,7 @@ from portweave.supervisor.core.fleet import (
     want,
     with_needs,
 )
-from portweave.supervisor.core.lifecycle import (
+from portweave.supervisor.services.lifecycle import (
     BackoffEnded,
     BecameLate,
     BecameReady,
@@ -36,8 +37,13 @@ from portweave.supervisor.core.lifecycle import (
     Unwanted,
     Wanted,
 )
-from portweave.supervisor.core.plan import Condition, InstancePlan, Need, RestartPolicy, When
-from portweave.supervisor.core.value import replace
+from portweave.supervisor.services.plan import (
+    Condition,
+    InstancePlan,
+    Need,
+    RestartPolicy,
+    When,
+)
 
 ALWAYS = RestartPolicy(When.ALWAYS, None)
 READY, STARTED, COMPLETED = Condition.READY, Condition.STARTED, Condition.COMPLETED

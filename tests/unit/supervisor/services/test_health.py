@@ -4,15 +4,22 @@ import math
 
 import pytest
 
-from portweave.supervisor.core.health import (
+from portweave.supervisor.services.health import (
     Health,
     after_answer,
     after_doubt,
     after_finding,
     begin,
 )
-from portweave.supervisor.core.listening import WELL, Finding
-from portweave.supervisor.core.ready import Answer, Failed, Passed
+from portweave.supervisor.services.listener_rules import (
+    WELL,
+    Finding,
+)
+from portweave.supervisor.services.readiness_rules import (
+    Answer,
+    Failed,
+    Passed,
+)
 
 GOOD, BAD = Passed(), Failed("answers 500")
 LOST = Finding("gone")

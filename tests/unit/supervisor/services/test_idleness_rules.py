@@ -4,7 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from portweave.supervisor.core.idleness import Sample, has_come_to_rest, with_sample
+from portweave.supervisor.services.idleness_rules import (
+    Sample,
+    has_come_to_rest,
+    with_sample,
+)
 
 # For each quarter of a second: processor time used, time waited for one, and whether it runs then.
 # Then after how many of them it has come to rest; None for not at all.

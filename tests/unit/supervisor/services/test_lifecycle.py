@@ -2,7 +2,7 @@
 
 import pytest
 
-from portweave.supervisor.core.lifecycle import (
+from portweave.supervisor.services.lifecycle import (
     Action,
     BackoffEnded,
     BecameLate,
@@ -27,7 +27,11 @@ from portweave.supervisor.core.lifecycle import (
     Wanted,
     step,
 )
-from portweave.supervisor.core.plan import InstancePlan, RestartPolicy, When
+from portweave.supervisor.services.plan import (
+    InstancePlan,
+    RestartPolicy,
+    When,
+)
 
 NO = RestartPolicy(When.NO, None)
 ON_FAILURE = RestartPolicy(When.ON_FAILURE, 2)

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from portweave.supervisor.core.plan import InstancePlan
-from portweave.supervisor.core.value import replace
-from portweave.supervisor.listened import Listened
+from portweave.encoding.value import replace
+from portweave.supervisor.services.listened_commands import Listened
+from portweave.supervisor.services.plan import InstancePlan
 
 PLAN = InstancePlan("web.2", "web", 2, "web.2-main", ("run",), "run dev", "/", port=3000)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from portweave.supervisor.core.listening import (
+from portweave.supervisor.services.listener_rules import (
     WELL,
     Finding,
     Heard,

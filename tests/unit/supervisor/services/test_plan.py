@@ -2,7 +2,7 @@
 
 import pytest
 
-from portweave.supervisor.core.plan import (
+from portweave.supervisor.services.plan import (
     Condition,
     InstancePlan,
     Need,

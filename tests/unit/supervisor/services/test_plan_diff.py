@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from portweave.supervisor.core.change import Change, compare
-from portweave.supervisor.core.plan import (
+from portweave.encoding.value import replace
+from portweave.supervisor.services.plan import (
     Condition,
     InstancePlan,
     Need,
@@ -13,7 +13,10 @@ from portweave.supervisor.core.plan import (
     RestartPolicy,
     When,
 )
-from portweave.supervisor.core.value import replace
+from portweave.supervisor.services.plan_diff import (
+    Change,
+    compare,
+)
 
 WEB = InstancePlan(
     name="web",

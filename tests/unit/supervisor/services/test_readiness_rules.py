@@ -2,8 +2,9 @@
 
 import pytest
 
-from portweave.supervisor.core.plan import ReadyPlan
-from portweave.supervisor.core.ready import (
+from portweave.encoding.value import replace
+from portweave.supervisor.services.plan import ReadyPlan
+from portweave.supervisor.services.readiness_rules import (
     Answer,
     Failed,
     Passed,
@@ -11,7 +12,6 @@ from portweave.supervisor.core.ready import (
     expecting,
     next_pause_s,
 )
-from portweave.supervisor.core.value import replace
 
 BAD = Failed("answers 500")
 

@@ -2,10 +2,19 @@
 
 import pytest
 
-from portweave.supervisor.core.cause import Cause
-from portweave.supervisor.core.exits import describe_exit
-from portweave.supervisor.core.plan import RestartPolicy, When
-from portweave.supervisor.core.restart import GiveUp, Rest, RestartAt, Streak, after_exit
+from portweave.supervisor.diagnosis.cause import Cause
+from portweave.supervisor.processes.exit_status import describe_exit
+from portweave.supervisor.services.plan import (
+    RestartPolicy,
+    When,
+)
+from portweave.supervisor.services.restart_policy import (
+    GiveUp,
+    Rest,
+    RestartAt,
+    Streak,
+    after_exit,
+)
 
 NO = RestartPolicy(When.NO, None)
 ON_FAILURE = RestartPolicy(When.ON_FAILURE, 10)

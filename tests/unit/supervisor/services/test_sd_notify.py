@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portweave.supervisor.core.notice import LONGEST_STATUS, Notice, parse
+from portweave.supervisor.services.sd_notify import (
+    LONGEST_STATUS,
+    Notice,
+    parse,
+)
 
 SAID = {
     "ready": (b"READY=1", Notice(ready=True)),

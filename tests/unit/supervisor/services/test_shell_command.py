@@ -2,7 +2,7 @@
 
 import pytest
 
-from portweave.supervisor.core.command import shell_argv
+from portweave.supervisor.services.shell_command import shell_argv
 
 SIMPLE = {
     "one word": ("server", "exec server"),

@@ -1,7 +1,11 @@
 import pytest
 
-from portweave.supervisor.core.outlook import Outlook, environment_for, has_terminal
-from portweave.supervisor.core.plan import InstancePlan
+from portweave.supervisor.services.plan import InstancePlan
+from portweave.supervisor.services.terminal_policy import (
+    Outlook,
+    environment_for,
+    has_terminal,
+)
 
 
 def plan(tty: bool | None = None, **environment: str) -> InstancePlan:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portweave.supervisor.core.watching import (
+from portweave.supervisor.services.watch_rules import (
     LoopGuard,
     concerned,
     is_litter,

@@ -1,11 +1,11 @@
-from portweave.supervisor.core.revival import (
+from portweave.supervisor.proxy.announce.revive_rules import (
     LONGEST_S,
     STEADY_S,
     pause_after,
     started_in_background,
     words_at,
 )
-from portweave.supervisor.proxy.command import words
+from portweave.supervisor.proxy.process.command import words
 
 
 def test_one_that_lived_well_is_back_at_once_and_others_ever_later() -> None:

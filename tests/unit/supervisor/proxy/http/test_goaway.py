@@ -2,7 +2,11 @@
 
 import pytest
 
-from portweave.supervisor.core.goaways import Goaway, GoawayFilter, is_settings
+from portweave.supervisor.proxy.http.goaway import (
+    Goaway,
+    GoawayFilter,
+    is_settings,
+)
 
 SETTINGS = b"\0\0\6\4\0\0\0\0\0" + b"\0\3\0\0\0\1"
 PING = b"\0\0\x08\6\0\0\0\0\0" + b"12345678"

@@ -2,9 +2,19 @@
 
 import pytest
 
-from portweave.supervisor.core.headlimits import HEAD_BYTES, MOST_FIELDS, TOO_LONG, Field, shorten
-from portweave.supervisor.core.heads import From, Request, request_head
-from portweave.supervisor.core.streamheads import read_stream
+from portweave.supervisor.proxy.http.head_limits import (
+    HEAD_BYTES,
+    MOST_FIELDS,
+    TOO_LONG,
+    Field,
+    shorten,
+)
+from portweave.supervisor.proxy.http.http1_heads import (
+    From,
+    Request,
+    request_head,
+)
+from portweave.supervisor.proxy.http.http2_heads import read_stream
 
 GET = [
     (b":method", b"GET"),

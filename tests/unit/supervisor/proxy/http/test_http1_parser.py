@@ -4,9 +4,20 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from portweave.supervisor.core.headlimits import HEAD_BYTES, MOST_FIELDS
-from portweave.supervisor.core.heads import Fields, From, Refusal, Request
-from portweave.supervisor.proxy.requestparser import RequestError, RequestParser
+from portweave.supervisor.proxy.http.head_limits import (
+    HEAD_BYTES,
+    MOST_FIELDS,
+)
+from portweave.supervisor.proxy.http.http1_heads import (
+    Fields,
+    From,
+    Refusal,
+    Request,
+)
+from portweave.supervisor.proxy.http.http1_parser import (
+    RequestError,
+    RequestParser,
+)
 
 CAME = From(b"127.0.0.1", b"http")
 

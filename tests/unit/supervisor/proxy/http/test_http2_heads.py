@@ -2,9 +2,14 @@
 
 import pytest
 
-from portweave.supervisor.core.headlimits import TOO_LONG
-from portweave.supervisor.core.heads import From, Refusal, Request, request_head
-from portweave.supervisor.core.streamheads import (
+from portweave.supervisor.proxy.http.head_limits import TOO_LONG
+from portweave.supervisor.proxy.http.http1_heads import (
+    From,
+    Refusal,
+    Request,
+    request_head,
+)
+from portweave.supervisor.proxy.http.http2_heads import (
     is_agreed,
     read_stream,
     read_trailers,

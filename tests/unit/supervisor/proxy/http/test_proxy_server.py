@@ -1,8 +1,12 @@
 """A request finds its route as the routes are at that moment."""
 
 from portweave.routes import RouteInfo
-from portweave.supervisor.core.heads import From, Request, read_request
-from portweave.supervisor.proxy.server import ProxyServer
+from portweave.supervisor.proxy.http.http1_heads import (
+    From,
+    Request,
+    read_request,
+)
+from portweave.supervisor.proxy.http.proxy_server import ProxyServer
 
 A, B = RouteInfo("a.localhost", 1), RouteInfo("b.localhost", 2)
 

@@ -1,6 +1,6 @@
 """How often something may happen."""
 
-from portweave.supervisor.core.bucket import Bucket
+from portweave.supervisor.proxy.http.rate_limit import Bucket
 
 
 def test_often_at_once_but_not_for_long() -> None:

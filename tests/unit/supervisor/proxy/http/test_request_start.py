@@ -2,7 +2,11 @@
 
 import pytest
 
-from portweave.supervisor.core.requeststart import PREFACE, is_preface, read_method
+from portweave.supervisor.proxy.http.request_start import (
+    PREFACE,
+    is_preface,
+    read_method,
+)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,11 @@
 import pytest
 
 from portweave.routes import RouteInfo
-from portweave.supervisor.core.hosts import Directory, is_our_concern, normal
+from portweave.supervisor.proxy.routing.host_table import (
+    Directory,
+    is_our_concern,
+    normal,
+)
 
 
 @pytest.mark.parametrize(

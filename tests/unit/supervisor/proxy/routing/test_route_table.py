@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from portweave.routes import RouteStore
-from portweave.supervisor.proxy.table import Table
+from portweave.supervisor.proxy.routing.route_table import Table
 
 ME = os.getpid()
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from portweave.errors import AuthorityError, TlsMissingError
-from portweave.supervisor.proxy import authority as module
-from portweave.supervisor.proxy import cafiles
-from portweave.supervisor.proxy.authority import open_authority
-from portweave.supervisor.proxy.certificates import pem_of
+from portweave.supervisor.proxy.tls import authority as module
+from portweave.supervisor.proxy.tls import ca_files
+from portweave.supervisor.proxy.tls.authority import open_authority
+from portweave.supervisor.proxy.tls.certificates import pem_of
 
 
 def test_it_is_made_once_and_its_key_is_private(tmp_path: Path) -> None:
@@ -74,28 +74,28 @@ def test_without_the_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_the_bundle_has_the_systems_roots_too(tmp_path: Path) -> None:
     folder, system = str(tmp_path), tmp_path / "roots.pem"
     system.write_text("roots 1\n")
-    assert cafiles.bundle(folder, [str(system)]) is None
+    assert ca_files.bundle(folder, [str(system)]) is None
     open_authority(folder)
-    path = cafiles.bundle(folder, ["/nowhere", str(system)])
+    path = ca_files.bundle(folder, ["/nowhere", str(system)])
     assert path is not None
     first = Path(path).read_text()
     assert (tmp_path / "ca.pem").read_text() in first
     assert first.endswith("roots 1\n")
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o644
     before = os.stat(path).st_ino
-    assert cafiles.bundle(folder, [str(system)]) == path
+    assert ca_files.bundle(folder, [str(system)]) == path
     assert os.stat(path).st_ino == before
     system.write_text("roots 22\n")
-    cafiles.bundle(folder, [str(system)])
+    ca_files.bundle(folder, [str(system)])
     assert Path(path).read_text().endswith("roots 22\n")
     # Without the system's there would be less to trust than before.
-    assert cafiles.bundle(folder, ["/nowhere"]) is None
+    assert ca_files.bundle(folder, ["/nowhere"]) is None
 
 
 def test_variables(tmp_path: Path) -> None:
-    assert cafiles.variables(str(tmp_path)) == {}
+    assert ca_files.variables(str(tmp_path)) == {}
     open_authority(str(tmp_path))
-    found = cafiles.variables(str(tmp_path))
+    found = ca_files.variables(str(tmp_path))
     assert found["NODE_EXTRA_CA_CERTS"] == str(tmp_path / "ca.pem")
     bundles = {name: path for name, path in found.items() if name != "NODE_EXTRA_CA_CERTS"}
     names = {"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE"}
@@ -130,4 +130,4 @@ def test_no_variable_hides_what_the_user_has_set(given: dict[str, str], left_out
         *("REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE"),
     }
     variables = dict.fromkeys(names, "/ca.pem")
-    assert names - cafiles.without_overruling(variables, given).keys() == left_out
+    assert names - ca_files.without_overruling(variables, given).keys() == left_out

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from portweave.supervisor.proxy.certificates import (
+from portweave.supervisor.proxy.tls.certificates import (
     LEAF_DAYS,
     is_over,
     make_authority,

@@ -4,8 +4,13 @@ from shlex import join
 
 import pytest
 
-from portweave.supervisor.core.trust import Facts, Standing, is_possible, steps
-from portweave.supervisor.core.value import replace
+from portweave.encoding.value import replace
+from portweave.supervisor.proxy.tls.trust_stores import (
+    Facts,
+    Standing,
+    is_possible,
+    steps,
+)
 
 NONE: frozenset[str] = frozenset()
 DEBIAN_COPY = "/usr/local/share/ca-certificates/portweave-1a2b3c4d.crt"

@@ -1,0 +1,1 @@
+"""Names of routes: hostnames, their owners, the store of routes, the hosts file. No ports."""

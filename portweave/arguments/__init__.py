@@ -1,0 +1,1 @@
+"""The grammar of a command line: options, operands, and the options of all verbs. No verb."""

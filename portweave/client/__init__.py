@@ -1,0 +1,1 @@
+"""Ask a running stack, join it, plan it anew. The supervisor that answers is elsewhere."""

@@ -1,0 +1,1 @@
+"""Text and values: JSON, JSON-RPC, times, durations, colours. No files and no processes."""

@@ -1,0 +1,1 @@
+"""Query and show log files. What writes them is `portweave.supervisor.logs`."""

@@ -1,0 +1,1 @@
+"""`doctor`, `clean` and `trust`: find what is wrong on this machine, and mend it."""

@@ -1,0 +1,1 @@
+"""The hub: it passes calls between services. What a caller uses is `portweave.calls`."""

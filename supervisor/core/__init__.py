@@ -1,1 +1,0 @@
-"""What the supervisor decides: no clock, no process, no socket."""

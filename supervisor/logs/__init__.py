@@ -1,0 +1,4 @@
+"""Output of services: split into lines, shown, written, rotated, read again.
+
+Queries are `portweave.logreading`.
+"""

@@ -1,0 +1,1 @@
+"""Which service a host name leads to."""

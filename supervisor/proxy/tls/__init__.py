@@ -1,0 +1,1 @@
+"""Certificates, the local authority, and the trust of systems. No HTTP."""
