@@ -33,7 +33,7 @@ _UNFINISHED = ".new."
 _UNFINISHED_S = 60
 
 
-class Terms:
+class LeaseTerms:
     """Whose a lease is, and until when.
 
     Attributes:
@@ -71,7 +71,7 @@ def leases_dir(environ: "Mapping[str, str]") -> str:
     return f"{os.path.realpath(state_dir(environ))}/leases"
 
 
-def make(folder: str, terms: Terms) -> str:
+def make(folder: str, terms: LeaseTerms) -> str:
     """Make the folder of a lease below `folder`; its path.
 
     Raises:
@@ -95,7 +95,7 @@ def make(folder: str, terms: Terms) -> str:
     return path
 
 
-def read(path: str) -> Terms | None:
+def read(path: str) -> LeaseTerms | None:
     """What the folder of a lease says; None where it says nothing that could be understood.
 
     Raises:
@@ -115,12 +115,12 @@ def read(path: str) -> Terms | None:
     expires_ms, pid, start = record.get("expiresAtMs"), owner.get("pid"), owner.get("start")
     if not (isinstance(expires_ms, int) and isinstance(pid, int) and isinstance(start, str)):
         return None
-    return Terms(os.path.basename(path), expires_ms / 1000, pid, start)
+    return LeaseTerms(os.path.basename(path), expires_ms / 1000, pid, start)
 
 
-def look(folder: str, now_s: float) -> "tuple[list[Terms], list[str]]":
+def look(folder: str, now_s: float) -> "tuple[list[LeaseTerms], list[str]]":
     """The leases below `folder` that hold, and the paths of what is over."""
-    holding: list[Terms] = []
+    holding: list[LeaseTerms] = []
     over: list[str] = []
     try:
         names = sorted(os.listdir(folder))

@@ -46,7 +46,7 @@ def read_claims(folder: str) -> Claims:
         return Claims()
 
 
-class Book:
+class NamesFile:
     """The right to give names out, from `with` until its end.
 
     Args:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portweave import cluster
-from portweave.system.fast_loop import QuickLoop
+from portweave.system.fast_loop import FastLoop
 
 
 async def hub(path: str) -> None:
@@ -72,7 +72,7 @@ def main() -> None:
     work = {"hub": hub, "answer": answer, "ask": ask}[name](path)
     make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
     if name == "hub":
-        make_loop = QuickLoop
+        make_loop = FastLoop
     elif rest == ["uvloop"]:
         import uvloop
 

@@ -107,7 +107,7 @@ def take_lease(
         raise UsageError(f"there is no process {pid} that could own a lease")
     pool, _ = chosen_pool(environ.get("PORTWEAVE_POOL_RANGE", ""))
     lease_id = f"{_PREFIX}{os.urandom(4).hex()}"
-    terms = lease_folders.Terms(lease_id, time.time() + ttl_s, pid, start)
+    terms = lease_folders.LeaseTerms(lease_id, time.time() + ttl_s, pid, start)
     folder = lease_folders.leases_dir(environ)
     try:
         root = lease_folders.make(folder, terms)

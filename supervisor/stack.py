@@ -12,7 +12,7 @@ from functools import partial
 
 from portweave.encoding.value import replace
 from portweave.errors import ProcessesLeftError, ServiceFailedError
-from portweave.supervisor.control.call_gateway import Exchange
+from portweave.supervisor.control.call_gateway import CallGateway
 from portweave.supervisor.control.commands import Commands
 from portweave.supervisor.control.server import Listener
 from portweave.supervisor.logs.index import (
@@ -24,11 +24,11 @@ from portweave.supervisor.logs.output_relay import (
     keep_blocks,
 )
 from portweave.supervisor.logs.writer import LogFolder
-from portweave.supervisor.processes.nested_stacks import Neighbours
-from portweave.supervisor.processes.orphans import Strays
+from portweave.supervisor.processes.nested_stacks import NestedStacks
+from portweave.supervisor.processes.orphans import Orphans
 from portweave.supervisor.processes.process_tree import describe
-from portweave.supervisor.processes.shutdown_order import Ending
-from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.processes.shutdown_order import StopRule
+from portweave.supervisor.processes.snapshots import Snapshots
 from portweave.supervisor.processes.spawn import (
     raise_descriptor_limit,
     wait_for_end_of,
@@ -38,14 +38,14 @@ from portweave.supervisor.processes.started_journal import (
     JournalWriter,
 )
 from portweave.supervisor.proxy.announce.announcer import Announcer
-from portweave.supervisor.registry.moved_folder import Anchor
+from portweave.supervisor.registry.moved_folder import FolderAnchor
 from portweave.supervisor.registry.stack_records import (
-    Hold,
+    StackLock,
     note_ports,
     place_of,
 )
 from portweave.supervisor.reporting.redact import hide
-from portweave.supervisor.reporting.reporter import Chronicle
+from portweave.supervisor.reporting.reporter import Reporter
 from portweave.supervisor.reporting.state_messages import stopping
 from portweave.supervisor.reporting.status_rows import Clock
 from portweave.supervisor.services import fleet as fleets
@@ -67,14 +67,14 @@ from portweave.supervisor.services.service import (
     Service,
     Take,
 )
-from portweave.supervisor.services.work_order import Work
+from portweave.supervisor.services.work_order import WorkOrder
 from portweave.supervisor.shutdown.held_streams import (
     HELD,
     hand_over,
     tell,
 )
 from portweave.supervisor.shutdown.reap_stack import (
-    Ends,
+    StackEnd,
     end_all,
     find_below,
 )
@@ -102,7 +102,7 @@ LOOK_PAUSE_S = 10.0
 
 
 async def run(
-    work: Work,
+    work: WorkOrder,
     wake: int | None = None,
     guardian: Socket | None = None,
     lock: int | None = None,
@@ -147,7 +147,7 @@ class Stack:
 
     def __init__(
         self,
-        work: Work,
+        work: WorkOrder,
         wake: int | None = None,
         guardian: Socket | None = None,
         lock: int | None = None,
@@ -166,47 +166,47 @@ class Stack:
             silent=options.detached,
         )
         folder = os.path.dirname(options.journal or "")
-        self.census = Census(Neighbours(folder, options.guardian or os.getpid()))
+        self.snapshots = Snapshots(NestedStacks(folder, options.guardian or os.getpid()))
         listened = f"{os.path.dirname(folder)}/listened" if folder else ""
-        self._observers = Observers(self.census, Listened(listened, plan.project))
+        self._observers = Observers(self.snapshots, Listened(listened, plan.project))
         self.finished = asyncio.Event()
         self.left: list[str] = []
         self.engine = Engine(self._make_service, self._after_change, self.view.say)
-        self.chronicle = Chronicle(work, self.view, self.engine)
-        say = self.chronicle.warn_of_names
+        self.reporter = Reporter(work, self.view, self.engine)
+        say = self.reporter.warn_of_names
         naming = options.naming
         self.announcer = None if naming is None else Announcer(naming, wake, say)
         self._options = options
         self._guardian = guardian
         self._stdin = stdin
-        self._hold: Hold | None = None
+        self._hold: StackLock | None = None
         if options.journal is not None and lock is not None:
-            self._hold = Hold(*place_of(options.journal), lock)
+            self._hold = StackLock(*place_of(options.journal), lock)
         self._logs = (
-            LogFolder(options.logs, self.chronicle.warn_of_logs)
+            LogFolder(options.logs, self.reporter.warn_of_logs)
             if options.logs is not None
             else None
         )
         self._record_of = options.journal
         self._journal = JournalWriter(options.journal) if options.journal is not None else None
         self._noted_strays = (
-            Strays(self._journal, self._leaders, self.census, options.tag)
+            Orphans(self._journal, self._leaders, self.snapshots, options.tag)
             if self._journal
             else None
         )
         self._socket = options.socket
         self._listener: Listener | None = None
         self._socket_lost = ""
-        self.anchor = Anchor(plan.root)
+        self.anchor = FolderAnchor(plan.root)
         self._commands = Commands(self)
-        self._exchange = Exchange(self.engine, plan.calls, self._commands.serve)
+        self._exchange = CallGateway(self.engine, plan.calls, self._commands.serve)
         self._over = asyncio.Event()
         self._ended_by: int | None = None
         self._pressed_s = 0.0
         self._reaping: asyncio.TimerHandle | None = None
         self._ended_by_client = False
         self._killing = False
-        self._strays: list[str] = []
+        self._orphans: list[str] = []
 
         self._soon = asyncio.get_running_loop().call_soon
 
@@ -223,7 +223,7 @@ class Stack:
             self._options.tag,
             self._journal,
             self._socket,
-            self._options.outlook,
+            self._options.terminal_policy,
             self._stdin,
             self.plan.main_root,
         )
@@ -253,7 +253,7 @@ class Stack:
         self._take_signals()
         if self._options.banner:
             self.view.print(self._options.banner)
-        self.chronicle.note("stack started", pid=os.getpid(), version=self.version)
+        self.reporter.note("stack started", pid=os.getpid(), version=self.version)
         await self._listen(tasks)
         self.engine.muster(self.plan.instances, resident=self._options.detached)
         self._note_endings()
@@ -264,9 +264,9 @@ class Stack:
         # After the first services have been spawned, for they do not need it to start.
         tasks.start(self._settle_in)
         tasks.start(
-            Watcher(self.engine, self.plan.root, self.view.say, self.chronicle.warn_of_watch).run
+            Watcher(self.engine, self.plan.root, self.view.say, self.reporter.warn_of_watch).run
         )
-        tasks.start(self.chronicle.open_events)
+        tasks.start(self.reporter.open_events)
         tasks.start(self._keep_record)
         if self.announcer is not None:
             tasks.start(self.announcer.run)
@@ -281,7 +281,7 @@ class Stack:
             if self.announcer is not None:
                 ends.start(self.announcer.close)
         self.left = self.engine.left
-        self.left += [text for text in self._strays if text not in self.left]
+        self.left += [text for text in self._orphans if text not in self.left]
         self.finished.set()
         if self._listener is not None:
             await self._listener.close()
@@ -326,9 +326,9 @@ class Stack:
             if self._journal is not None:
                 self._journal.restore()
         except OSError as error:
-            self.chronicle.note("record not restored", error=str(error))
+            self.reporter.note("record not restored", error=str(error))
         else:
-            self.chronicle.note("record restored")
+            self.reporter.note("record restored")
 
     async def _restore_socket(self) -> None:
         """Have others reach us again where the folder of our socket was removed."""
@@ -336,12 +336,12 @@ class Stack:
             return
         try:
             if await self._listener.restore():
-                self.chronicle.note("socket restored")
+                self.reporter.note("socket restored")
             self._socket_lost = ""
         except OSError as error:
             # Such as while no user is logged in; the next look may find a place for it.
             if self._socket_lost != str(error):
-                self.chronicle.note("socket not restored", error=str(error))
+                self.reporter.note("socket not restored", error=str(error))
             self._socket_lost = str(error)
 
     async def _kill_when_cancelled(self) -> None:
@@ -365,18 +365,18 @@ class Stack:
         # No start waits for it.
         from portweave.supervisor.proxy.announce.watchdog import ProxyWatch
 
-        await ProxyWatch(announcer, self.census.spare, self.chronicle.warn_of_names).run()
+        await ProxyWatch(announcer, self.snapshots.spare, self.reporter.warn_of_names).run()
 
     async def _end_strays(self) -> None:
         """End what has left its service's session, its parents and its mark behind."""
-        neighbours, own, tag = self.census.neighbours, self.census.own, self._options.tag
-        find = find_below(own, (), tag, neighbours)
-        ends = Ends()
+        nested, own, tag = self.snapshots.nested, self.snapshots.own, self._options.tag
+        find = find_below(own, (), tag, nested)
+        ends = StackEnd()
         journal = Journal((), {})
-        for pause_s in end_all(find, journal, tag, neighbours.entrusted, ends, own=own):
+        for pause_s in end_all(find, journal, tag, nested.entrusted, ends, own=own):
             await asyncio.sleep(pause_s)
             ends.hurried = self._killing
-        self._strays = [describe(seen) for seen in ends.left]
+        self._orphans = [describe(seen) for seen in ends.left]
 
     async def _settle_in(self) -> None:
         # What was handed to us and ends is reaped then, not only when a service ends.
@@ -398,7 +398,7 @@ class Stack:
 
     def _reap(self) -> None:
         self._reaping = None
-        self.census.own.reap()
+        self.snapshots.own.reap()
 
     def _take_signals(self) -> None:
         # Who is started by nohup(1) does not end with the terminal.
@@ -421,7 +421,7 @@ class Stack:
         elif number == signal.SIGWINCH:
             self._resize()
         elif number == signal.SIGQUIT:
-            self.chronicle.tell_states()
+            self.reporter.tell_states()
         elif number == signal.SIGTSTP:
             # If we stopped, the services would wait for us as soon as their pipes are full.
             self.view.hold("the services go on in the background; fg comes back to them")
@@ -457,7 +457,7 @@ class Stack:
 
     def close_logs(self) -> None:
         """Write what is not written yet of the logs, and close them."""
-        self.chronicle.close()
+        self.reporter.close()
         if self._logs is not None:
             self._logs.close()
 
@@ -505,16 +505,16 @@ class Stack:
         try:
             note_ports(self._record_of, ports)
         except OSError as error:  # they are in the registry all the same
-            self.chronicle.note("ports not noted", error=str(error))
+            self.reporter.note("ports not noted", error=str(error))
 
     def take_over(
         self, origin: Mapping[str, object], wanted: frozenset[str], removed: frozenset[str]
     ) -> None:
         """Keep what the stack was planned from last, and what that starts by itself."""
         self.origin = origin
-        self.chronicle.runs.note_start(origin, removed)
+        self.reporter.runs.note_start(origin, removed)
         # `logs`, which may be the next command, goes by it.
-        self.chronicle.runs.flush()
+        self.reporter.runs.flush()
         self.plan = replace(self.plan, wanted=wanted)
 
     def _note_endings(self, longest_s: float = math.inf) -> None:
@@ -522,7 +522,7 @@ class Stack:
         if self._journal is None:
             return
         endings = {
-            plan.name: Ending(
+            plan.name: StopRule(
                 min(plan.stop_grace_s, longest_s),
                 plan.stop_signal,
                 tuple(need.instance for need in plan.needs),
@@ -543,7 +543,7 @@ class Stack:
 
     def _take_change(self, before: Fleet, after: Fleet, clock: Clock) -> None:
         try:
-            self.chronicle.tell(before, after, clock)
+            self.reporter.tell(before, after, clock)
             if self._noted_strays is not None and _has_started(before, after):
                 self._noted_strays.started()
         finally:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import Mapping
 
-    from portweave.supervisor.registry.stack_records import Hold
+    from portweave.supervisor.registry.stack_records import StackLock
 else:
     # `signal` makes enumerations of what this has as numbers.
     signal = __import__("_signal")
@@ -58,7 +58,7 @@ def supervise(work: bytes, descriptors: list[int], guardian: _socket.socket) -> 
     import pickle
 
     from portweave.supervisor.stack import run as run_stack
-    from portweave.system.fast_loop import QuickLoop
+    from portweave.system.fast_loop import FastLoop
 
     lock, stdin, _, *wake = descriptors
     # From our own parent, by a socket that nobody else has.
@@ -66,7 +66,7 @@ def supervise(work: bytes, descriptors: list[int], guardian: _socket.socket) -> 
     # It is not closed: with its handlers gone, a signal would end us in the middle of our end, or
     # the interpreter would tell of it. The process ends next.
     global _runner
-    _runner = runner = asyncio.Runner(loop_factory=QuickLoop)
+    _runner = runner = asyncio.Runner(loop_factory=FastLoop)
     return runner.run(run_stack(given, wake[0] if wake else None, guardian, lock, stdin))
 
 
@@ -114,7 +114,7 @@ class Detached:
         folder: str,
         key: str,
         tag: str,
-        hold: "Hold",
+        hold: "StackLock",
         proxy: tuple[str, ...],
     ) -> None:
         """Have it run a stack, and hand the right to do so over to it."""
@@ -134,7 +134,7 @@ class Detached:
 
 def guard() -> None:
     """Be a detached guardian: wait for a stack to run, and run it."""
-    from portweave.supervisor.registry.stack_records import Hold
+    from portweave.supervisor.registry.stack_records import StackLock
 
     # What else the caller had open, such as a lock or the pipe of a shell, is not ours to keep.
     os.closerange(_INBOX + 1, os.sysconf("SC_OPEN_MAX"))
@@ -149,7 +149,7 @@ def guard() -> None:
         return
     data, descriptors = received
     folder, key, tag, proxy, work = data.split(b"\0", 4)
-    hold = Hold(_text(folder), _text(key), descriptors[0])
+    hold = StackLock(_text(folder), _text(key), descriptors[0])
     with hold:
         supervisor.start(work, hold, _text(tag), tuple(_text(proxy).split("\n")) if proxy else ())
 

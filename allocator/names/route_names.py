@@ -96,7 +96,7 @@ class Claims:
         self.labels = tuple(labels)
 
 
-class Settled:
+class WorktreeNames:
     """The names of one worktree.
 
     Attributes:
@@ -122,7 +122,7 @@ class Settled:
 
 def settle(
     claims: Claims, place: Place, project: str, others: "Sequence[Place]", now: str
-) -> Settled:
+) -> WorktreeNames:
     """Give a worktree its names, or those that it has.
 
     Args:
@@ -158,7 +158,7 @@ def settle(
         (c.repository for c in projects if c.name == wanted and c.repository != place.repository),
         None,
     )
-    return Settled(domain, Claims(projects, labels), name, holder, is_new=is_new)
+    return WorktreeNames(domain, Claims(projects, labels), name, holder, is_new=is_new)
 
 
 def _free_name(wanted: str, repository: str, taken: "Collection[str]") -> str:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _FRESH_S = 3600
 
 
-class Taken:
+class TakenBlock:
     """What a worktree got.
 
     Attributes:
@@ -85,7 +85,7 @@ def take(
     environ: "Mapping[str, str]",
     *,
     is_running: "Callable[[], bool]" = lambda: False,
-) -> Taken:
+) -> TakenBlock:
     """Give a worktree the block that it asks for, or the one it has.
 
     Args:
@@ -106,7 +106,7 @@ def take(
     entry = entry_of(known[1], request.key)
     if entry is not None and covers(entry, request):
         _note_use(path, entry, environ)
-        return Taken(entry, reused=True)
+        return TakenBlock(entry, reused=True)
     # Leases and sockets are needed only where ports are given out.
     from portweave.allocator.lease_folders import reclaim
     from portweave.allocator.ports.port_check import (
@@ -117,15 +117,17 @@ def take(
 
     reclaim(environ)
 
-    def change(entries: list[Entry]) -> tuple[list[Entry], Taken]:
+    def change(entries: list[Entry]) -> tuple[list[Entry], TakenBlock]:
         key = request.key
         entries, former = _adopted(entries, key, environ)
         in_use = _all if is_running() else listening
         step = settle(entries, request, listening=in_use, is_free=is_free)
         if isinstance(step, Keep):
-            return entries, Taken(step.entry, reused=True, unpinned=step.unpinned, former=former)
+            return entries, TakenBlock(
+                step.entry, reused=True, unpinned=step.unpinned, former=former
+            )
         entry = Entry(key, _now(), key.namespace, step.ports)
-        taken = Taken(entry, reused=False, unpinned=step.unpinned, former=former)
+        taken = TakenBlock(entry, reused=False, unpinned=step.unpinned, former=former)
         return _replaced(entries, entry), taken
 
     try:
@@ -143,7 +145,7 @@ def foresee(
     environ: "Mapping[str, str]",
     *,
     is_running: "Callable[[], bool]" = lambda: False,
-) -> Taken:
+) -> TakenBlock:
     """What `take` would give a worktree as things stand now; nothing is taken or written.
 
     Args:
@@ -164,10 +166,10 @@ def foresee(
     in_use = _all if is_running() else listening
     step = settle(entries, request, listening=in_use, is_free=is_free)
     if isinstance(step, Keep):
-        return Taken(step.entry, reused=True, unpinned=step.unpinned)
+        return TakenBlock(step.entry, reused=True, unpinned=step.unpinned)
     key = request.key
     entry = Entry(key, _now(), key.namespace, step.ports)
-    return Taken(entry, reused=False, unpinned=step.unpinned)
+    return TakenBlock(entry, reused=False, unpinned=step.unpinned)
 
 
 def has_moved(

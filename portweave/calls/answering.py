@@ -20,7 +20,7 @@ from portweave.errors import ClusterError, MessageTooLarge, NotSerializable, Ove
 log = logging.getLogger("portweave.calls")
 
 
-class Answering(Router):
+class Responder(Router):
     """A router whose routes answer what comes from the hub.
 
     Args:

@@ -36,7 +36,7 @@ class Open(Struct, eq=False):
     due_s: float
 
 
-class Asking:
+class Requester:
     """All requests of one connection.
 
     Args:

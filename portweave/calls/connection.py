@@ -4,8 +4,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, cast
 
-from portweave.calls.answering import Answering
-from portweave.calls.asking import Asking
+from portweave.calls.answering import Responder
+from portweave.calls.asking import Requester
 from portweave.calls.link import Link
 from portweave.calls.options import (
     CONCURRENCY,
@@ -30,7 +30,7 @@ class _Unset(Enum):
 UNSET: Final = _Unset.UNSET
 
 
-class Connection(Answering):
+class Connection(Responder):
     """One member of the star.
 
     Args:
@@ -73,7 +73,7 @@ class Connection(Answering):
         self.key = name
         self.only_asks = False
         self.timeout_s = check_seconds(timeout_s, "timeout_s")
-        self._asking = Asking(session)
+        self._asking = Requester(session)
         self._reader = jsonrpc.LineReader(session.max_bytes + jsonrpc.SLACK_BYTES)
 
     # What users call.

@@ -17,13 +17,13 @@ from portweave.encoding import colours
 from portweave.errors import ConfigError
 from portweave.supervisor.registry.socket_paths import socket_path
 from portweave.supervisor.registry.stack_records import (
-    Hold,
+    StackLock,
     StackRecord,
     stack_key,
     stacks_dir,
 )
 from portweave.supervisor.services.work_order import Options as RunOptions
-from portweave.supervisor.services.work_order import Work
+from portweave.supervisor.services.work_order import WorkOrder
 from portweave.supervisor.shutdown.guardian import Supervisor
 from portweave.supervisor.start import supervise, warm_up
 from portweave.system.clean_environment import MARKS
@@ -66,7 +66,7 @@ async def serve(options: Options) -> int:
             hold.drop()
 
 
-def _prepared(options: Options, *, guarded: bool) -> tuple[Work, Hold, str]:
+def _prepared(options: Options, *, guarded: bool) -> tuple[WorkOrder, StackLock, str]:
     try:
         return _prepare(options, guarded=guarded)
     except ConfigError as error:
@@ -88,7 +88,7 @@ def _tell_in_words(error: ConfigError) -> None:
     sys.excepthook = tell
 
 
-def _prepare(options: Options, *, guarded: bool) -> tuple[Work, Hold, str]:
+def _prepare(options: Options, *, guarded: bool) -> tuple[WorkOrder, StackLock, str]:
     environ: Mapping[str, str] = os.environ
     if BEGINNING in environ:
         raise ConfigError(
@@ -98,7 +98,7 @@ def _prepare(options: Options, *, guarded: bool) -> tuple[Work, Hold, str]:
     plan = make_plan(options, environ)
     folder = stacks_dir(environ)
     key = stack_key(plan.root, plan.namespace)
-    hold = Hold(folder, key)
+    hold = StackLock(folder, key)
     pid, tag = os.getpid(), os.urandom(16).hex()
     path = socket_path(environ, folder, key)
     if not path:
@@ -131,4 +131,4 @@ def _prepare(options: Options, *, guarded: bool) -> tuple[Work, Hold, str]:
         socket=path,
         version=__version__,
     )
-    return Work(plan, run_options, time.monotonic()), hold, tag
+    return WorkOrder(plan, run_options, time.monotonic()), hold, tag

@@ -10,7 +10,7 @@ from portweave.exports.model import Stack, Unit, VariableFile, label_of
 from portweave.planning.allocation import Prepared
 from portweave.planning.environment_layers import HOST
 from portweave.planning.stack_plan import (
-    Wishes,
+    StartOptions,
     make_plan,
 )
 from portweave.procfiles.expand import Values, expand
@@ -25,7 +25,7 @@ _LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost)(:\$\{([^}]+)\})")
 
 def stack_of(
     prepared: Prepared,
-    wishes: Wishes,
+    wishes: StartOptions,
     environ: Mapping[str, str],
     images: Mapping[str, str],
     *,

@@ -44,7 +44,7 @@ from portweave.supervisor.proxy.tls.ca_files import ca_path
 from portweave.supervisor.proxy.tls.trust_stores import steps
 from portweave.supervisor.registry.socket_paths import sockets_of
 from portweave.supervisor.registry.stack_records import (
-    Hold,
+    StackLock,
     StackRecord,
     is_held,
     keys,
@@ -370,7 +370,7 @@ def _finish(environ: Mapping[str, str]) -> list[str]:
 
 def _drop_lock(folder: str, key: str) -> None:
     try:
-        hold = Hold(folder, key)
+        hold = StackLock(folder, key)
     except StackRunningError:  # it has been started meanwhile
         return
     with hold:

@@ -14,7 +14,7 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from portweave.supervisor.processes.process_tree import Seen
+    from portweave.supervisor.processes.process_tree import ProcessInfo
 
 # Who was killed with a full memory takes a while to be gone.
 _DYING_S = 0.5
@@ -49,21 +49,21 @@ def _finish(folder: str, key: str) -> str:
     import time
 
     from portweave.errors import StackRunningError
-    from portweave.supervisor.processes.nested_stacks import Neighbours
+    from portweave.supervisor.processes.nested_stacks import NestedStacks
     from portweave.supervisor.processes.process_tree import key_of
     from portweave.supervisor.processes.started_journal import (
         note_met,
         read_journal,
     )
-    from portweave.supervisor.registry.stack_records import Hold
+    from portweave.supervisor.registry.stack_records import StackLock
     from portweave.supervisor.shutdown.reap_stack import (
-        Ends,
+        StackEnd,
         end_all,
         find_elsewhere,
     )
 
     try:
-        hold = Hold(folder, key)
+        hold = StackLock(folder, key)
     except StackRunningError:
         # Somebody else was quicker.
         return ""
@@ -72,16 +72,16 @@ def _finish(folder: str, key: str) -> str:
         record = hold.read()
         tag, pid = (record.tag, record.pid) if record is not None else ("", 0)
         journal = read_journal(hold.journal)
-        neighbours = Neighbours(folder, pid)
-        ends = Ends()
-        find = find_elsewhere(journal.claims, tag, neighbours)
+        nested = NestedStacks(folder, pid)
+        ends = StackEnd()
+        find = find_elsewhere(journal.claims, tag, nested)
         known = {(claim.pid, claim.start) for claim in journal.claims}
 
-        def note(new: "Sequence[Seen]") -> None:
+        def note(new: "Sequence[ProcessInfo]") -> None:
             # If we are killed as well, the next command goes on from there.
             note_met(hold.journal, [seen for seen in new if key_of(seen) not in known])
 
-        for pause_s in end_all(find, journal, tag, neighbours.entrusted, ends, note=note):
+        for pause_s in end_all(find, journal, tag, nested.entrusted, ends, note=note):
             time.sleep(pause_s)
         found, left = ends.met, ends.left
         name = key if record is None else f"{record.project}/{record.namespace} ({record.root})"

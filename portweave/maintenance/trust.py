@@ -18,8 +18,8 @@ from portweave.supervisor.proxy.tls.trust_stores import (
     FOLDERS,
     PROGRAMS,
     Facts,
-    Standing,
     Step,
+    TrustState,
     copy_of,
     store_of,
 )
@@ -60,7 +60,7 @@ def look(folder: str, environ: "Mapping[str, str]") -> Facts:
         copy = copy_of(store, facts.name)
         is_known = os.path.lexists(copy)
         is_trusted = is_trusted and _read(copy) == _read(authority)
-    databases: list[tuple[str, Standing]] = []
+    databases: list[tuple[str, TrustState]] = []
     for pattern in DATABASES:
         for found in sorted(glob(f"{escape(home)}/{pattern}/cert9.db")):
             database = os.path.dirname(found)
@@ -109,14 +109,14 @@ def _can_run(name: str, path: str) -> bool:
     return any(os.access(f"{folder}/{name}", os.X_OK) for folder in path.split(":") if folder)
 
 
-def _standing(database: str, facts: Facts, path: str) -> Standing:
+def _standing(database: str, facts: Facts, path: str) -> TrustState:
     if "certutil" not in facts.programs:
-        return Standing()
+        return TrustState()
     words = ["certutil", "-L", "-d", f"sql:{database}", "-n", facts.name, "-a"]
     answer = _ask(words, path)
     if answer is None:
-        return Standing()
-    return Standing(is_known=True, is_trusted=_body(answer) == _body(_read(facts.authority)))
+        return TrustState()
+    return TrustState(is_known=True, is_trusted=_body(answer) == _body(_read(facts.authority)))
 
 
 def _ask(words: list[str], path: str) -> bytes | None:

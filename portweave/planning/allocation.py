@@ -14,7 +14,7 @@ from portweave.allocator.ports.assign import (
     chosen_pool,
 )
 from portweave.allocator.ports.blocks import (
-    Taken,
+    TakenBlock,
     foresee,
     take,
 )
@@ -326,7 +326,7 @@ def prepare(
 
     if project.worktree.registered is not None:
         entry = running_block(project.registry, project.worktree, names, environ)
-        taken = Taken(entry, reused=True)
+        taken = TakenBlock(entry, reused=True)
     elif dry_run:
         taken = foresee(project.registry, request, environ, is_running=is_running)
     else:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from portweave.procfiles.model import Service
 
 
-class Chosen:
+class Selected:
     """An instance that has a port.
 
     Attributes:
@@ -58,7 +58,7 @@ def project_here(args: "Args") -> "Project":
     )
 
 
-def choose(args: "Args", verb: str, usage: str) -> Chosen:
+def choose(args: "Args", verb: str, usage: str) -> Selected:
     """The instance that the words of a command name; its worktree gets its ports if need be.
 
     Args:
@@ -90,4 +90,4 @@ def choose(args: "Args", verb: str, usage: str) -> Chosen:
     prepared = prepare(project, look_for_strangers=False)
     for warning in prepared.warnings:
         sys.stderr.write(f"[portweave] {warning}\n")
-    return Chosen(name, service, number, prepared)
+    return Selected(name, service, number, prepared)

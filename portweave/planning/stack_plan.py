@@ -52,7 +52,7 @@ RESTART_LIMIT = 10
 
 
 @value
-class Wishes:
+class StartOptions:
     """What the command line asks for.
 
     Attributes:
@@ -76,7 +76,7 @@ class Wishes:
 
 def make_plan(
     prepared: Prepared,
-    wishes: Wishes,
+    wishes: StartOptions,
     environ: Mapping[str, str],
     names: Names | None = None,
     *,
@@ -156,7 +156,9 @@ def as_services(service: Service, several: Several) -> list[str]:
     return lines
 
 
-def select(definitions: Definitions, wishes: Wishes) -> tuple[set[str], list[tuple[str, str]]]:
+def select(
+    definitions: Definitions, wishes: StartOptions
+) -> tuple[set[str], list[tuple[str, str]]]:
     """The names of the services to start, and of the others with the reason why not.
 
     Raises:
@@ -227,7 +229,7 @@ class _Maker:
     def __init__(
         self,
         prepared: Prepared,
-        wishes: Wishes,
+        wishes: StartOptions,
         environ: Mapping[str, str],
         services: dict[str, Service],
         names: Names | None,

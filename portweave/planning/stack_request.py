@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         Prepared,
         Project,
     )
-    from portweave.planning.stack_plan import Wishes
+    from portweave.planning.stack_plan import StartOptions
     from portweave.planning.url_names import Names
     from portweave.procfiles.model import Definitions
     from portweave.supervisor.services.plan import StackPlan
@@ -123,15 +123,15 @@ def environ_of(origin: "Mapping[str, object]") -> dict[str, str]:
     return _texts(origin["environ"])
 
 
-def wishes_of(origin: "Mapping[str, object]") -> "Wishes":
+def wishes_of(origin: "Mapping[str, object]") -> "StartOptions":
     """Which services are to be started, and how."""
     from portweave.planning.stack_plan import (
-        Wishes,
+        StartOptions,
         restart_policy,
     )
 
     restart, timeout_s = origin.get("restart"), origin.get("timeoutS")
-    return Wishes(
+    return StartOptions(
         services=tuple(_list(origin["services"])),
         profiles=tuple(_list(origin["profiles"])),
         scale=_numbers(origin["scale"]),

@@ -10,12 +10,12 @@ from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.names.route_names import (
     Claims,
     Place,
-    Settled,
+    WorktreeNames,
     route_name,
     settle,
 )
 from portweave.allocator.names_file import (
-    Book,
+    NamesFile,
     now,
     read_claims,
 )
@@ -136,7 +136,7 @@ def names_of(
     return Names(project, found.domain, port, scheme, trusted, _remark(found, project))
 
 
-def _remark(found: Settled, project: str) -> str:
+def _remark(found: WorktreeNames, project: str) -> str:
     if found.holder is None:
         return ""
     return (
@@ -239,7 +239,7 @@ def ensure_proxy(environ: "Mapping[str, str]") -> None:
 
 def settled_names(
     project: str, worktree: "Worktree", environ: "Mapping[str, str]", *, keep: bool
-) -> Settled:
+) -> WorktreeNames:
     """The names of a worktree: those that it has, or would get.
 
     Args:
@@ -255,12 +255,12 @@ def settled_names(
     folder = state_dir(environ)
     place, others = place_of(worktree.key), _others(environ)
 
-    def find(claims: Claims) -> Settled:
+    def find(claims: Claims) -> WorktreeNames:
         return settle(claims, place, project, others, now())
 
     found = find(read_claims(folder))
     if keep and found.is_new:
-        with Book(folder) as book:
+        with NamesFile(folder) as book:
             found = find(book.read())
             if found.is_new:
                 book.write(found.claims)

@@ -63,7 +63,7 @@ def shared_buffer() -> memoryview:
     return found
 
 
-class QuickSelector(selectors.DefaultSelector):
+class FastSelector(selectors.DefaultSelector):
     """The system's selector; some descriptors are read by it at once.
 
     Attributes:
@@ -153,11 +153,11 @@ class QuickSelector(selectors.DefaultSelector):
         super().close()
 
 
-class QuickLoop(asyncio.SelectorEventLoop):
+class FastLoop(asyncio.SelectorEventLoop):
     """asyncio's loop with such a selector."""
 
     def __init__(self) -> None:
-        self.quick = QuickSelector()
+        self.quick = FastSelector()
         super().__init__(self.quick)
 
     def call_soon(
@@ -179,10 +179,10 @@ class QuickLoop(asyncio.SelectorEventLoop):
         return super().call_at(when, callback, *args, context=context)
 
 
-class Express(asyncio.BufferedProtocol):
+class InlineConnection(asyncio.BufferedProtocol):
     """A connection whose bytes go past its transport, while that has nothing to do.
 
-    On another loop than a `QuickLoop`, and within TLS, they go by it.
+    On another loop than a `FastLoop`, and within TLS, they go by it.
 
     Attributes:
         transport: None before and after.
@@ -202,7 +202,7 @@ class Express(asyncio.BufferedProtocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self._buffer = shared_buffer()
-        self._quick: QuickSelector | None = None
+        self._quick: FastSelector | None = None
         self._descriptor = -1
         self._is_direct = self._has_ended = False
         self._is_reading = True
@@ -225,7 +225,7 @@ class Express(asyncio.BufferedProtocol):
         # Not all loops derive theirs from it.
         self.transport = transport = cast("asyncio.Transport", transport)
         loop = asyncio.get_running_loop()
-        if isinstance(loop, QuickLoop) and transport.get_extra_info("sslcontext") is None:
+        if isinstance(loop, FastLoop) and transport.get_extra_info("sslcontext") is None:
             self._quick = loop.quick
             self._descriptor = transport.get_extra_info("socket").fileno()
 

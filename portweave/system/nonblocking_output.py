@@ -29,7 +29,7 @@ LONGEST_END_S = 5.0
 _LAST_WORDS_BYTES = 16 << 10
 
 
-class Outlet:
+class NonblockingOutput:
     """One of our outputs, with the thread that writes to it.
 
     Args:

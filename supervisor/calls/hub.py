@@ -17,7 +17,7 @@ from json import dumps, loads
 
 from portweave.encoding import jsonrpc
 from portweave.errors import ClusterError, RemoteError, RouteNotFound
-from portweave.supervisor.calls.router import Calls
+from portweave.supervisor.calls.router import CallRouter
 from portweave.supervisor.calls.state import (
     Action,
     Ask,
@@ -30,8 +30,8 @@ from portweave.supervisor.calls.state import (
 )
 from portweave.system.fast_loop import (
     ACCEPTED_AT_ONCE,
-    Express,
-    QuickLoop,
+    FastLoop,
+    InlineConnection,
     lengthen_queue,
 )
 from portweave.system.hangups import Hangups
@@ -96,7 +96,7 @@ class Hub:
         options: dict[str, object] | None = None,
     ) -> None:
         traced = log.isEnabledFor(logging.DEBUG)
-        self.calls = Calls(token_of or _no_token, limits, options, traced=traced)
+        self.calls = CallRouter(token_of or _no_token, limits, options, traced=traced)
         self._on_supervisor_call = on_supervisor_call or _no_supervisor
         self._connections: dict[Peer, HubConnection] = {}
         self._tasks: dict[Ask, asyncio.Task[None]] = {}
@@ -269,7 +269,7 @@ class Hub:
                 os.unlink(path)
 
 
-class HubConnection(Express):
+class HubConnection(InlineConnection):
     """One connection.
 
     Args:
@@ -285,7 +285,7 @@ class HubConnection(Express):
         self._reader = jsonrpc.LineReader(hub.calls.limits.message_bytes)
         self._loop = asyncio.get_running_loop()
         # The same, with one step less.
-        self._clock = time.monotonic if isinstance(self._loop, QuickLoop) else self._loop.time
+        self._clock = time.monotonic if isinstance(self._loop, FastLoop) else self._loop.time
         self._owed_bytes = hub.calls.limits.owed_bytes
         self._closing = False
         self._on_lost: Callable[[], None] | None = None

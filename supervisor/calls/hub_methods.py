@@ -8,7 +8,7 @@ from portweave.encoding import jsonrpc
 from portweave.errors import Cancelled, ClusterError, NameTaken
 from portweave.supervisor.calls.names import Names
 from portweave.supervisor.calls.outbox import Outbox
-from portweave.supervisor.calls.requests import Asks
+from portweave.supervisor.calls.requests import PendingRequests
 from portweave.supervisor.calls.state import (
     Limits,
     Peer,
@@ -17,7 +17,7 @@ from portweave.supervisor.calls.state import (
 PROTOCOL = 1
 
 
-class OwnMethods:
+class HubMethods:
     """The methods whose names begin with `$/`.
 
     Args:
@@ -29,7 +29,12 @@ class OwnMethods:
     """
 
     def __init__(
-        self, limits: Limits, options: dict[str, object], names: Names, asks: Asks, outbox: Outbox
+        self,
+        limits: Limits,
+        options: dict[str, object],
+        names: Names,
+        asks: PendingRequests,
+        outbox: Outbox,
     ) -> None:
         self._limits = limits
         self._options = options

@@ -16,7 +16,7 @@ from portweave.supervisor.calls.state import (
 )
 
 
-class Asks:
+class PendingRequests:
     """The ways of a request.
 
     Args:

@@ -24,7 +24,7 @@ from math import inf
 from portweave.calls.address import split
 from portweave.encoding import jsonrpc
 from portweave.errors import ClusterError, Overloaded, PeerDied, RequestTimeout
-from portweave.supervisor.calls.hub_methods import OwnMethods
+from portweave.supervisor.calls.hub_methods import HubMethods
 from portweave.supervisor.calls.names import (
     SUPERVISOR,
     Names,
@@ -35,7 +35,7 @@ from portweave.supervisor.calls.outbox import (
     keep_answers,
     release,
 )
-from portweave.supervisor.calls.requests import Asks
+from portweave.supervisor.calls.requests import PendingRequests
 from portweave.supervisor.calls.state import (
     Action,
     Ask,
@@ -48,7 +48,7 @@ from portweave.supervisor.calls.state import (
 STREAM = "$/stream"
 
 
-class Calls:
+class CallRouter:
     """All of a hub's state. Every method takes what happened, and returns what to do about it.
 
     Args:
@@ -74,8 +74,8 @@ class Calls:
         self._names = Names(token_of)
         self._routes = self._names.routes
         self._outbox = Outbox()
-        self._asks = Asks(self.limits, self.peers, self._outbox, traced=traced)
-        self._own = OwnMethods(self.limits, options or {}, self._names, self._asks, self._outbox)
+        self._asks = PendingRequests(self.limits, self.peers, self._outbox, traced=traced)
+        self._own = HubMethods(self.limits, options or {}, self._names, self._asks, self._outbox)
         self._now_s = 0.0
 
     # Names.

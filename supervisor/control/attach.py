@@ -23,7 +23,7 @@ MOST_TYPED_BYTES = 64 << 10
 _PAUSE_S = 0.01
 
 
-class Attaching:
+class TerminalAttachments:
     """What clients may do at terminals.
 
     Args:

@@ -38,7 +38,7 @@ _GONE = {
 _BETWEEN = frozenset({*_GONE, Phase.BACKOFF, Phase.WAITING})
 
 
-class Exchange:
+class CallGateway:
     """The hub of a stack.
 
     Args:

@@ -17,8 +17,8 @@ from portweave.encoding.json_write import (
     is_object,
 )
 from portweave.errors import StackStoppingError, UnknownServiceError
-from portweave.supervisor.control.attach import Attaching
-from portweave.supervisor.control.name_queries import Inquiries
+from portweave.supervisor.control.attach import TerminalAttachments
+from portweave.supervisor.control.name_queries import NameQueries
 from portweave.supervisor.control.server import (
     INVALID_PARAMS,
     NO_METHOD,
@@ -36,9 +36,9 @@ from portweave.supervisor.diagnosis.cause import (
     Cause,
     as_json,
 )
-from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.processes.snapshots import Snapshots
 from portweave.supervisor.proxy.announce.announcer import Announcer
-from portweave.supervisor.registry.moved_folder import Anchor
+from portweave.supervisor.registry.moved_folder import FolderAnchor
 from portweave.supervisor.registry.stack_records import PROTOCOL
 from portweave.supervisor.reporting.crash_loop import crashes
 from portweave.supervisor.reporting.explanation import (
@@ -46,7 +46,7 @@ from portweave.supervisor.reporting.explanation import (
     culprit,
     explain,
 )
-from portweave.supervisor.reporting.reporter import Chronicle
+from portweave.supervisor.reporting.reporter import Reporter
 from portweave.supervisor.reporting.run_history import differences
 from portweave.supervisor.reporting.state_messages import stopping
 from portweave.supervisor.reporting.status_rows import (
@@ -82,29 +82,29 @@ class Host(Protocol):
 
     Attributes:
         engine: Its instances.
-        census: What processes there are.
+        snapshots: What processes there are.
         plan: What it was started with.
         origin: What it was started from, for whoever plans it anew.
         version: Portweave's.
         began_s: When it began, on the monotonic clock.
         finished: Set when nothing of it runs any more.
         left: Processes that could not be ended, in words.
-        chronicle: What is told of it, and remembered.
+        reporter: What is told of it, and remembered.
         announcer: Keeps its names registered; None where it has none.
         anchor: Its hold on its folder.
     """
 
     engine: Engine
-    census: Census
+    snapshots: Snapshots
     plan: StackPlan
     origin: Mapping[str, object]
     version: str
     began_s: float
     finished: asyncio.Event
     left: list[str]
-    chronicle: Chronicle
+    reporter: Reporter
     announcer: Announcer | None
-    anchor: Anchor
+    anchor: FolderAnchor
 
     def note_ports(self) -> None:
         """Have others know the ports of its instances as they are planned now."""
@@ -148,8 +148,8 @@ class Commands:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._engine = host.engine
-        self._attaching = Attaching(host.engine)
-        self._inquiries = Inquiries(host)
+        self._attaching = TerminalAttachments(host.engine)
+        self._inquiries = NameQueries(host)
         # Services that the definitions had when the stack began, or later, and have no more.
         self._removed: frozenset[str] = frozenset()
         self._methods: dict[str, Method] = {
@@ -191,18 +191,18 @@ class Commands:
     def _look_again(self) -> None:
         """Have it known of each service whether it has come to listen meanwhile."""
         for service in list(self._engine.services.values()):
-            if service.leader is not None and service.readiness is not None and service.tribe:
-                service.readiness.look_again(service.tribe)
+            if service.leader is not None and service.readiness is not None and service.tree:
+                service.readiness.look_again(service.tree)
 
     async def _ps(self, _params: list[object], _stream: Stream) -> list[object]:
         self._look_again()
-        processes = await self._host.census.take()
-        tribes = {
-            name: service.tribe
+        processes = await self._host.snapshots.take()
+        trees = {
+            name: service.tree
             for name, service in self._engine.services.items()
-            if service.leader is not None and service.tribe is not None
+            if service.leader is not None and service.tree is not None
         }
-        usage = measure(tribes, processes)
+        usage = measure(trees, processes)
         fleet, clock = self._engine.fleet, _clock()
         return [
             {
@@ -351,7 +351,7 @@ class Commands:
             if not meant or event["fullName"] in meant:
                 stream(event)
 
-        stop = self._host.chronicle.follow(sink)
+        stop = self._host.reporter.follow(sink)
         try:
             await self._host.finished.wait()
         finally:
@@ -362,7 +362,7 @@ class Commands:
         return [{"changes": 0, **self._host.origin}]
 
     async def _warnings(self, _params: list[object], _stream: Stream) -> list[object]:
-        return [list(self._host.chronicle.warnings)]
+        return [list(self._host.reporter.warnings)]
 
     async def _why(self, params: list[object], _stream: Stream) -> list[object]:
         self._look_again()
@@ -377,7 +377,7 @@ class Commands:
         trouble = self._engine.services[guilty].watch_trouble
         if trouble is not None and cause.kind in _GOES_WELL:
             cause = trouble
-        good = self._host.chronicle.runs.read(guilty).get("good")
+        good = self._host.reporter.runs.read(guilty).get("good")
         return {
             **self._row(name, fleet.lives[name]),
             "chain": chain,

@@ -9,7 +9,7 @@ from portweave.supervisor.control.wait_goals import (
     describe,
     patience_s,
 )
-from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.processes.snapshots import Snapshots
 from portweave.supervisor.proxy.announce.announcer import Announcer
 from portweave.supervisor.services.engine import Engine
 
@@ -23,7 +23,7 @@ class Host(Protocol):
         ...
 
     @property
-    def census(self) -> Census:
+    def snapshots(self) -> Snapshots:
         """What processes there are."""
         ...
 
@@ -33,7 +33,7 @@ class Host(Protocol):
         ...
 
 
-class Inquiries:
+class NameQueries:
     """Answers them.
 
     Args:
@@ -71,10 +71,10 @@ class Inquiries:
         }
 
     async def _listens(self, name: str) -> list[int]:
-        tribe = self._host.engine.services[name].tribe
-        if tribe is None:
+        tree = self._host.engine.services[name].tree
+        if tree is None:
             return []
-        members = tribe.members(await self._host.census.take())
+        members = tree.members(await self._host.snapshots.take())
         return sorted(listening_ports([member.pid for member in members]))
 
     async def names(self) -> dict[str, object]:

@@ -12,7 +12,7 @@ PACE_BYTES_PER_S = 16 << 20
 LONGEST_WAIT_S = 0.25
 
 
-class Patience:
+class WaitBudget:
     """The waiting time that is left to one stream."""
 
     def __init__(self) -> None:

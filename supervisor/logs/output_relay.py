@@ -1,6 +1,7 @@
 """What services and portweave print, on its way to whoever reads.
 
-The queue of an `Outlet` has a limit in bytes: what does not fit is dropped, counted, and told.
+The queue of an `NonblockingOutput` has a limit in bytes: what does not fit is dropped, counted, and
+told.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 
 from portweave.encoding.terminal_escapes import escaped
-from portweave.supervisor.logs.backpressure import Patience
+from portweave.supervisor.logs.backpressure import WaitBudget
 from portweave.supervisor.logs.line_splitter import (
     NAME_COLOURS,
     LineSplitter,
@@ -26,7 +27,7 @@ from portweave.system.held_output import (
     CLEAR_LINE,
     HeldOutput,
 )
-from portweave.system.nonblocking_output import Outlet
+from portweave.system.nonblocking_output import NonblockingOutput
 from portweave.system.tasks import (
     Within,
     until_readable,
@@ -53,7 +54,7 @@ class Source:
 
     def __init__(self, prefix: bytes, skipped: HeldOutput) -> None:
         self.prefix = prefix
-        self.patience = Patience()
+        self.patience = WaitBudget()
         self.blank_lines = BlankLines()
         self.skipped = skipped
 
@@ -81,9 +82,9 @@ class View:
         self._width = max(map(len, self._names), default=0)
         # What a slow reader has not been given, by instance, with the prefix of its lines.
         self._skipped: dict[str, tuple[bytes, HeldOutput]] = {}
-        self._out = Outlet(1, self._tell_all_skipped)
+        self._out = NonblockingOutput(1, self._tell_all_skipped)
         # Where both are one terminal or one pipe, one thread keeps the order.
-        self._err = self._out if _same_file(1, 2) else Outlet(2, lambda: None)
+        self._err = self._out if _same_file(1, 2) else NonblockingOutput(2, lambda: None)
         self._colour = colour
         self._coloured_names = coloured_names
         self._open: Source | None = None

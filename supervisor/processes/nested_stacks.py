@@ -11,7 +11,7 @@ import os
 from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.names.route_owners import signed_proxy
 from portweave.supervisor.processes.process_tree import (
-    Seen,
+    ProcessInfo,
     children_of,
     descendants_now,
     look_at,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Neighbours:
+class NestedStacks:
     """The other stacks of this user.
 
     Args:
@@ -69,7 +69,7 @@ class Neighbours:
                 found |= set(descendants_now(record.pid))
         return found
 
-    def without(self, processes: "Mapping[int, Seen]") -> "Mapping[int, Seen]":
+    def without(self, processes: "Mapping[int, ProcessInfo]") -> "Mapping[int, ProcessInfo]":
         """A snapshot without their processes."""
         guardians = self.guardians()
         roots = [
@@ -92,6 +92,6 @@ def proxy_of_user() -> dict[int, float]:
     return {signed[0]: float(signed[1])} if signed else {}
 
 
-def spared_by(neighbours: Neighbours) -> "dict[int, float]":
+def spared_by(nested: NestedStacks) -> "dict[int, float]":
     """Pid and start of what lives on when a stack ends: detached stacks within it, the proxy."""
-    return neighbours.guardians() | proxy_of_user()
+    return nested.guardians() | proxy_of_user()

@@ -15,7 +15,7 @@ from portweave.supervisor.processes.process_tree import (
     look_at,
     tag_of,
 )
-from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.processes.snapshots import Snapshots
 from portweave.supervisor.processes.started_journal import JournalWriter
 from portweave.system.tasks import Within
 
@@ -23,13 +23,13 @@ from portweave.system.tasks import Within
 _PAUSES_S = (0.1, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
-class Strays:
+class Orphans:
     """Looks for strays after each start.
 
     Args:
         journal: Where they are noted.
         leaders: The leaders of all services that run.
-        census: Tells which of our children are no strays, and which stacks live on without us.
+        snapshots: Tells which of our children are no strays, and which stacks live on without us.
         tag: What the marks of the stack's processes begin with.
     """
 
@@ -37,12 +37,12 @@ class Strays:
         self,
         journal: JournalWriter,
         leaders: Callable[[], Iterable[int]],
-        census: Census,
+        snapshots: Snapshots,
         tag: str,
     ) -> None:
         self._journal = journal
         self._leaders = leaders
-        self._census = census
+        self._snapshots = snapshots
         self._tag = tag
         self._started = asyncio.Event()
 
@@ -64,8 +64,8 @@ class Strays:
 
     def look(self) -> None:
         """Note those that are there now."""
-        others = self._census.neighbours.guardians()
-        handed = self._census.strays() or []
+        others = self._snapshots.nested.guardians()
+        handed = self._snapshots.orphans() or []
         roots = (*(seen.pid for seen in handed), *self._leaders())
         below = [pid for root in roots for pid in descendants_now(root, others)]
         found = {seen.pid: seen for seen in handed}

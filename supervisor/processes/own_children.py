@@ -8,7 +8,7 @@ import os
 import signal
 
 from portweave.supervisor.processes.process_tree import (
-    Seen,
+    ProcessInfo,
     is_subreaper,
     look_at,
 )
@@ -60,7 +60,7 @@ class OwnChildren:
         if alive is not None and not alive.zombie:
             self._foreign |= {seen.pid: seen.start for seen in found}
 
-    def listed(self) -> list[Seen] | None:
+    def listed(self) -> list[ProcessInfo] | None:
         """Children without an owner, living ones and those to be reaped.
 
         Returns:
@@ -105,12 +105,12 @@ class OwnChildren:
             if seen.zombie:
                 reap(seen.pid)
 
-    def is_foreign(self, seen: Seen) -> bool:
+    def is_foreign(self, seen: ProcessInfo) -> bool:
         """Whether a process is one that was there before, or shares our session."""
         return seen.session == self._session or self._foreign.get(seen.pid) == seen.start
 
-    def _listed(self) -> list[Seen]:
-        found: list[Seen] = []
+    def _listed(self) -> list[ProcessInfo]:
+        found: list[ProcessInfo] = []
         for pid in _children():
             if pid in self._spare:
                 continue

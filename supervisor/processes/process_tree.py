@@ -31,7 +31,7 @@ _MOST_LISTINGS = 20
 _is_subreaper = False
 
 
-class Seen:
+class ProcessInfo:
     """A process at one moment; pid and `start` together tell it from any other.
 
     Attributes:
@@ -57,7 +57,7 @@ class Seen:
         self.zombie = zombie
 
 
-def describe(process: Seen) -> str:
+def describe(process: ProcessInfo) -> str:
     """A process for a message: pid and command."""
     return f"pid {process.pid} ({command_of(process.pid)[:200] or '?'})"
 
@@ -77,12 +77,12 @@ def is_subreaper() -> bool:
     return _is_subreaper
 
 
-def snapshot() -> dict[int, Seen]:
+def snapshot() -> dict[int, ProcessInfo]:
     """All processes of this machine that can be seen, by pid."""
     return _snapshot_proc() if HAS_PROC else _snapshot_psutil()
 
 
-def look_at(pid: int) -> Seen | None:
+def look_at(pid: int) -> ProcessInfo | None:
     """One process, None if there is none."""
     if not HAS_PROC:
         return _snapshot_psutil().get(pid)
@@ -90,12 +90,12 @@ def look_at(pid: int) -> Seen | None:
     return _parse_stat(stat) if stat else None
 
 
-def _snapshot_proc() -> dict[int, Seen]:
+def _snapshot_proc() -> dict[int, ProcessInfo]:
     """All processes at the moment of the last listing.
 
     What forks and ends between a listing and the reading has a new number in the next listing.
     """
-    seen: dict[int, Seen] = {}
+    seen: dict[int, ProcessInfo] = {}
     listed: set[str] = set()
     for _ in range(_MOST_LISTINGS):
         new = {name for name in os.listdir("/proc") if name.isdigit()} - listed
@@ -108,12 +108,12 @@ def _snapshot_proc() -> dict[int, Seen]:
     return seen
 
 
-def _parse_stat(stat: bytes) -> Seen:
+def _parse_stat(stat: bytes) -> ProcessInfo:
     # The name, in parentheses, may hold anything, parentheses too: the fields begin behind the last
     # one.
     head, _, tail = stat.rpartition(b")")
     fields = tail.split()
-    return Seen(
+    return ProcessInfo(
         pid=int(head[: head.index(b" ")]),
         parent=int(fields[1]),
         group=int(fields[2]),
@@ -123,14 +123,14 @@ def _parse_stat(stat: bytes) -> Seen:
     )
 
 
-def _snapshot_psutil() -> dict[int, Seen]:
+def _snapshot_psutil() -> dict[int, ProcessInfo]:
     import psutil
 
-    seen: dict[int, Seen] = {}
+    seen: dict[int, ProcessInfo] = {}
     for process in psutil.process_iter(["ppid", "status", "create_time"]):
         info = process.info
         try:
-            seen[process.pid] = Seen(
+            seen[process.pid] = ProcessInfo(
                 pid=process.pid,
                 parent=info["ppid"] or 0,
                 group=os.getpgid(process.pid),
@@ -148,7 +148,7 @@ def tag_of(pid: int) -> str:
     return variable_of(pid, TAG)
 
 
-def key_of(process: Seen) -> tuple[int, float]:
+def key_of(process: ProcessInfo) -> tuple[int, float]:
     """Pid and start time, which tell a process from any other."""
     return process.pid, process.start
 
@@ -182,19 +182,19 @@ def children_now(pid: int) -> list[int]:
     ]
 
 
-def children_of(processes: "Mapping[int, Seen]") -> dict[int, list[Seen]]:
+def children_of(processes: "Mapping[int, ProcessInfo]") -> dict[int, list[ProcessInfo]]:
     """The children of each process in a snapshot."""
-    children: dict[int, list[Seen]] = {}
+    children: dict[int, list[ProcessInfo]] = {}
     for process in processes.values():
         children.setdefault(process.parent, []).append(process)
     return children
 
 
 def with_descendants(
-    roots: "Iterable[Seen]", children: dict[int, list[Seen]], spare: int
-) -> list[Seen]:
+    roots: "Iterable[ProcessInfo]", children: dict[int, list[ProcessInfo]], spare: int
+) -> list[ProcessInfo]:
     """Processes and all that descends from them, zombies too, but for the process `spare`."""
-    found: dict[int, Seen] = {}
+    found: dict[int, ProcessInfo] = {}
     queue = list(roots)
     while queue:
         process = queue.pop()
@@ -204,7 +204,7 @@ def with_descendants(
     return list(found.values())
 
 
-class Tribe:
+class ProcessTree:
     """All processes of one run of a service, as far as they can be told.
 
     Args:
@@ -229,11 +229,13 @@ class Tribe:
         if seen := look_at(pid):
             self._remember(seen)
 
-    def knows(self, process: Seen) -> bool:
+    def knows(self, process: ProcessInfo) -> bool:
         """Whether a process is one of its own by what was seen of it, or by session or group."""
         return self._is_ours(process)
 
-    def below(self, roots: "Iterable[Seen]", spared: "Callable[[], Container[int]]") -> list[Seen]:
+    def below(
+        self, roots: "Iterable[ProcessInfo]", spared: "Callable[[], Container[int]]"
+    ) -> list[ProcessInfo]:
         """Its living processes: what descends from its leader, or from roots that are its own.
 
         Those that were seen once and live elsewhere are among them.
@@ -250,7 +252,7 @@ class Tribe:
         leader = look_at(self.leader)
         queue = [*met, *roots, *([leader] if leader else [])]
         left_out: Container[int] | None = None
-        found: dict[int, Seen] = {}
+        found: dict[int, ProcessInfo] = {}
         while queue:
             seen = queue.pop()
             if seen.pid in found or seen.zombie:
@@ -264,7 +266,9 @@ class Tribe:
             queue += [child for pid in children_now(seen.pid) if (child := look_at(pid))]
         return list(found.values())
 
-    def members(self, processes: "Mapping[int, Seen]", *, tags: bool = False) -> list[Seen]:
+    def members(
+        self, processes: "Mapping[int, ProcessInfo]", *, tags: bool = False
+    ) -> list[ProcessInfo]:
         """Its processes that are alive; zombies are not.
 
         Args:
@@ -306,14 +310,14 @@ class Tribe:
             seen = look_at(seen.parent)
         return tag_of(pid) == self.tag
 
-    def _is_ours(self, process: Seen) -> bool:
+    def _is_ours(self, process: ProcessInfo) -> bool:
         return (
             process.session in self.sessions
             or process.group in self.groups
             or self._known.get(process.pid) == process.start
         )
 
-    def _remember(self, process: Seen) -> None:
+    def _remember(self, process: ProcessInfo) -> None:
         self._known[process.pid] = process.start
         # Only sessions and groups that were opened by one of its own: never ours, whatever a member
         # joined.
@@ -331,7 +335,7 @@ def signal_group(group: int, number: int) -> None:
         return
 
 
-def signal_each(processes: "Iterable[Seen]", number: int) -> None:
+def signal_each(processes: "Iterable[ProcessInfo]", number: int) -> None:
     """Signal processes one by one, each only if it is still the one that was seen."""
     for process in processes:
         try:
@@ -340,7 +344,7 @@ def signal_each(processes: "Iterable[Seen]", number: int) -> None:
             continue
 
 
-def _signal_one(process: Seen, number: int) -> None:
+def _signal_one(process: ProcessInfo, number: int) -> None:
     if not hasattr(os, "pidfd_open"):
         os.kill(process.pid, number)
         return

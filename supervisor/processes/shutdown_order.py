@@ -20,7 +20,7 @@ KILL_PATIENCE_S = 5.0
 NOBODY = ""
 
 
-class Ending:
+class StopRule:
     """How a service ends.
 
     No `value`: who stops a stack waits for the guardian, which would import dataclasses for it.
@@ -39,7 +39,7 @@ class Ending:
         self.needs = needs
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Ending) and self._all() == other._all()
+        return isinstance(other, StopRule) and self._all() == other._all()
 
     def __hash__(self) -> int:
         return hash(self._all())
@@ -48,7 +48,7 @@ class Ending:
         return self.grace_s, self.stop_signal, self.needs
 
 
-class Farewell:
+class ShutdownOrder:
     """Tells who is to be asked and who is to be killed.
 
     Args:
@@ -58,7 +58,7 @@ class Farewell:
         longest_s: The longest grace of a service.
     """
 
-    def __init__(self, endings: "Mapping[str, Ending]") -> None:
+    def __init__(self, endings: "Mapping[str, StopRule]") -> None:
         needed = {name: _reached(name, endings) for name in endings}
         # Two that need each other, as halves of two plans may, do not wait for each other.
         self._dependents = {
@@ -119,7 +119,7 @@ class Farewell:
         return self.is_due(name, now_s - KILL_PATIENCE_S)
 
 
-def _reached(name: str, endings: "Mapping[str, Ending]") -> set[str]:
+def _reached(name: str, endings: "Mapping[str, StopRule]") -> set[str]:
     """What a service needs, be it by way of others."""
     found: set[str] = set()
     queue = list(endings[name].needs)

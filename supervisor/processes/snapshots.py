@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from portweave.supervisor.processes.end_proof import Look
 from portweave.supervisor.processes.nested_stacks import (
-    Neighbours,
+    NestedStacks,
     spared_by,
 )
 from portweave.supervisor.processes.own_children import (
@@ -15,8 +15,8 @@ from portweave.supervisor.processes.own_children import (
 )
 from portweave.supervisor.processes.process_tree import (
     PROBE,
-    Seen,
-    Tribe,
+    ProcessInfo,
+    ProcessTree,
     key_of,
     signal_each,
     signal_group,
@@ -30,28 +30,28 @@ GATHER_S = 0.002
 RETRY_S = 0.05
 
 
-class Census:
+class Snapshots:
     """Looks at processes.
 
     Args:
-        neighbours: Stacks whose processes are left out, whatever they descend from.
+        nested: Stacks whose processes are left out, whatever they descend from.
 
     Attributes:
-        neighbours: As given.
+        nested: As given.
         spare: Pids of our children that have an owner who reaps them.
         own: Our other children.
-        tribes: The processes of each run, by their tag.
+        trees: The processes of each run, by their tag.
     """
 
-    def __init__(self, neighbours: Neighbours) -> None:
-        self.neighbours = neighbours
+    def __init__(self, nested: NestedStacks) -> None:
+        self.nested = nested
         self.spare: set[int] = set()
-        self.own = OwnChildren(self.spare, lambda: spared_by(neighbours))
-        self.tribes: dict[str, Tribe] = {}
+        self.own = OwnChildren(self.spare, lambda: spared_by(nested))
+        self.trees: dict[str, ProcessTree] = {}
         self._next: asyncio.Event | None = None
-        self._last: Mapping[int, Seen] = {}
+        self._last: Mapping[int, ProcessInfo] = {}
 
-    def strays(self) -> list[Seen] | None:
+    def orphans(self) -> list[ProcessInfo] | None:
         """Our living children that have no owner any more; None where that is not known."""
         try:
             children = self.own.listed()
@@ -61,37 +61,39 @@ class Census:
             return None
         return [seen for seen in children if not seen.zombie]
 
-    async def look(self, tribe: Tribe, *, kill: bool = False) -> tuple[list[Seen], Look]:
+    async def look(
+        self, tree: ProcessTree, *, kill: bool = False
+    ) -> tuple[list[ProcessInfo], Look]:
         """The living processes of a run, and what that look proves.
 
         Args:
-            tribe: Of the run.
+            tree: Of the run.
             kill: Whether to kill those that were handed to us as they are met: the least delay
                 counts with one that goes on in a new process again and again.
         """
         children = await self._children()
         if children is None:
             processes = await self.take()
-            members = tribe.members(processes) or tribe.members(processes, tags=True)
+            members = tree.members(processes) or tree.members(processes, tags=True)
             return members, Look(present=bool(members), complete=False)
-        roots: list[Seen] = []
+        roots: list[ProcessInfo] = []
         unknown: list[tuple[int, float]] = []
         passed = False
         for seen in children:
             owner = self._owner(seen)
-            if owner is tribe:
+            if owner is tree:
                 passed |= seen.zombie
                 roots.append(seen)
                 if kill:
-                    _kill(seen, tribe)
+                    _kill(seen, tree)
             elif owner is None:
                 unknown.append(key_of(seen))
             if seen.zombie:
                 reap(seen.pid)
-        members = tribe.below(roots, self.neighbours.guardians)
+        members = tree.below(roots, self.nested.guardians)
         return members, Look(present=bool(members), passed=passed, unknown=unknown)
 
-    async def _children(self) -> list[Seen] | None:
+    async def _children(self) -> list[ProcessInfo] | None:
         while True:
             try:
                 return self.own.listed()
@@ -99,13 +101,13 @@ class Census:
                 # No descriptor is left to look with. What ends gives some back.
                 await asyncio.sleep(RETRY_S)
 
-    def _owner(self, child: Seen) -> Tribe | None:
+    def _owner(self, child: ProcessInfo) -> ProcessTree | None:
         """Whose a child is that was handed to us, as far as anything tells."""
         tag = "" if child.zombie else tag_of(child.pid).removesuffix(PROBE)
-        tribe = self.tribes.get(tag)
-        return tribe or next((one for one in self.tribes.values() if one.knows(child)), None)
+        tree = self.trees.get(tag)
+        return tree or next((one for one in self.trees.values() if one.knows(child)), None)
 
-    async def take(self) -> Mapping[int, Seen]:
+    async def take(self) -> Mapping[int, ProcessInfo]:
         """A snapshot of all processes that is younger than the call."""
         if self._next is not None:
             await self._next.wait()
@@ -125,7 +127,7 @@ class Census:
     async def _see(self) -> None:
         while True:
             try:
-                self._last = self.neighbours.without(snapshot())
+                self._last = self.nested.without(snapshot())
             except OSError:
                 # No descriptor is left to look with. What ends gives some back.
                 await asyncio.sleep(RETRY_S)
@@ -134,12 +136,12 @@ class Census:
                 return
 
 
-def _kill(child: Seen, tribe: Tribe) -> None:
+def _kill(child: ProcessInfo, tree: ProcessTree) -> None:
     """Kill a child of ours, or what is in the group of one that has ended.
 
     Until we reap it neither its number nor its group's is used again.
     """
     if not child.zombie:
         signal_each([child], signal.SIGKILL)
-    elif child.group in tribe.groups:
+    elif child.group in tree.groups:
         signal_group(child.group, signal.SIGKILL)

@@ -9,12 +9,12 @@ after another one a number and a start may be those of a stranger.
 import os
 
 from portweave.supervisor.processes.process_tree import (
-    Seen,
+    ProcessInfo,
     look_at,
 )
 from portweave.supervisor.processes.shutdown_order import (
     NOBODY,
-    Ending,
+    StopRule,
 )
 from portweave.system.files import read_all
 from portweave.system.processes import read_bytes
@@ -54,7 +54,7 @@ class Journal:
 
     __slots__ = ("claims", "endings")
 
-    def __init__(self, claims: "Sequence[Claim]", endings: "Mapping[str, Ending]") -> None:
+    def __init__(self, claims: "Sequence[Claim]", endings: "Mapping[str, StopRule]") -> None:
         self.claims = claims
         self.endings = endings
 
@@ -84,7 +84,7 @@ class JournalWriter:
         self._descriptor = descriptor
         self._append(self._plan + "".join(self._claims.values()))
 
-    def plan(self, endings: "Mapping[str, Ending]") -> None:
+    def plan(self, endings: "Mapping[str, StopRule]") -> None:
         """Note how services end from now on, before the first of them is started."""
         lines = [
             " ".join(("=", name, repr(ending.grace_s), str(ending.stop_signal), *ending.needs))
@@ -100,7 +100,7 @@ class JournalWriter:
         self._claims[pid] = _started(pid, start, name)
         self._append(self._claims[pid])
 
-    def met(self, processes: "Sequence[Seen]") -> None:
+    def met(self, processes: "Sequence[ProcessInfo]") -> None:
         """Note processes that have left their service, or carry no mark of it."""
         new = {
             seen.pid: _started(seen.pid, seen.start)
@@ -125,7 +125,7 @@ class JournalWriter:
             return
 
 
-def note_met(path: str, processes: "Sequence[Seen]") -> None:
+def note_met(path: str, processes: "Sequence[ProcessInfo]") -> None:
     """Note more processes in the journal of a dead supervisor, for whoever ends them next."""
     text = "".join(_started(seen.pid, seen.start) for seen in processes)
     try:
@@ -161,14 +161,14 @@ def read_journal(path: str) -> Journal:
     except OSError:
         return Journal((), {})
     claims: dict[int, Claim] = {}
-    endings: dict[str, Ending] = {}
+    endings: dict[str, StopRule] = {}
     is_of_this_boot = True
     for line in lines:
         try:
             sign, *fields = line.decode().split()
             if sign == "=":
                 name, grace, number, *needs = fields
-                endings[name] = Ending(float(grace), int(number), tuple(needs))
+                endings[name] = StopRule(float(grace), int(number), tuple(needs))
             elif sign == "+":
                 pid, start, name, *_ = fields
                 claims[int(pid)] = Claim(

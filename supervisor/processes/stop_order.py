@@ -51,7 +51,7 @@ class Member:
         self.writes = tuple(writes)
 
 
-class Orders:
+class StopSteps:
     """What is to be done now.
 
     Attributes:
@@ -66,7 +66,7 @@ class Orders:
         self.ask = tuple(ask)
 
 
-class Stopping:
+class StopOrder:
     """The stop of one service, from its first signal on. A process is asked once.
 
     Args:
@@ -86,14 +86,14 @@ class Stopping:
         """Whether a process is held back: then look again soon."""
         return bool(self._held)
 
-    def step(self, members: "Iterable[Member]") -> Orders:
+    def step(self, members: "Iterable[Member]") -> StopSteps:
         """What to do about the processes that are alive now."""
         there = {member.pid: member for member in members}
         late, filters = _late(there, self._leader)
         if self._filters & there.keys() and not late:
             # What they were fed last they have still to pass on.
             self._filters.clear()
-            return Orders()
+            return StopSteps()
         self._filters = filters
         parents = {member.parent for member in there.values()}
         hold: list[int] = []
@@ -115,7 +115,7 @@ class Stopping:
                 # A filter without children of its own goes on reading.
                 if member.pid == self._leader or member.pid in parents:
                     hold.append(member.pid)
-        return Orders(hold, ask)
+        return StopSteps(hold, ask)
 
 
 def _late(there: "Mapping[int, Member]", leader: int) -> tuple[set[int], set[int]]:

@@ -9,13 +9,13 @@ import signal
 import time
 
 from portweave.supervisor.processes.process_tree import (
-    Seen,
+    ProcessInfo,
     signal_each,
     signal_group,
 )
 from portweave.supervisor.processes.stop_order import (
     Member,
-    Stopping,
+    StopOrder,
 )
 from portweave.system.processes import read_bytes
 
@@ -33,7 +33,7 @@ _STOP_PAUSE_S = 0.0002
 
 
 class StopSignals:
-    """The stop signals of one service; see `Stopping`.
+    """The stop signals of one service; see `StopOrder`.
 
     Args:
         leader: Pid of the leader; 0 where there is none.
@@ -45,7 +45,7 @@ class StopSignals:
         self._leader = leader
         self._number = number
         self._owned = owned
-        self._stopping = Stopping(leader)
+        self._stopping = StopOrder(leader)
         # What was read once holds, by pid.
         self._members: dict[int, Member] = {}
 
@@ -54,7 +54,7 @@ class StopSignals:
         """Whether a process is held back: then look again soon."""
         return self._stopping.holds
 
-    def send(self, seen: "Sequence[Seen]") -> bool:
+    def send(self, seen: "Sequence[ProcessInfo]") -> bool:
         """Send what is to be sent to the living processes of the service now.
 
         Returns:
@@ -76,7 +76,7 @@ class StopSignals:
         signal_each(asked, signal.SIGCONT)
         return bool(orders.ask or orders.hold)
 
-    def _member(self, seen: Seen, *, is_alone: bool) -> Member:
+    def _member(self, seen: ProcessInfo, *, is_alone: bool) -> Member:
         known = self._members.get(seen.pid)
         if known is not None and known.start == seen.start:
             # Its parent may have ended.

@@ -137,7 +137,7 @@ def _target(link: str) -> str:
     return found if place_mark(found) == place_mark(link) else ""
 
 
-class Anchor:
+class FolderAnchor:
     """A supervisor's hold on the folder of its stack.
 
     Args:

@@ -134,7 +134,7 @@ def readable(folder: str) -> str:
     return folder
 
 
-class Hold:
+class StackLock:
     """The right to run one stack, from the moment it is taken until it is closed.
 
     Forked processes share it: it is free again when the last of them has ended.
@@ -230,7 +230,7 @@ class Hold:
         if os.path.lexists(self._lock) and not _is_in_place(self.descriptor, self._lock):
             # Our state was removed, and put back or begun anew: it is for who has the right now.
             try:
-                with Hold(*place_of(self.journal)) as hold:
+                with StackLock(*place_of(self.journal)) as hold:
                     if _contents(hold.descriptor) == _contents(self.descriptor):
                         hold.forget()
             except (StackRunningError, StateUnwritableError):
@@ -283,7 +283,7 @@ def note_ports(journal: str, ports: "Mapping[str, int]") -> None:
     """Have the record of a stack tell these ports from now on.
 
     Args:
-        journal: Path of its journal, as `Hold` has it.
+        journal: Path of its journal, as `StackLock` has it.
         ports: By instance.
 
     Raises:

@@ -33,7 +33,7 @@ from portweave.supervisor.services.lifecycle import (
     Phase,
 )
 from portweave.supervisor.services.plan import InstancePlan
-from portweave.supervisor.services.work_order import Work
+from portweave.supervisor.services.work_order import WorkOrder
 
 LAST_LINES = 10
 # What writes events takes a while to import: when most services have started.
@@ -47,7 +47,7 @@ _MOST_WARNINGS = 20
 Sink = Callable[[dict[str, object]], None]
 
 
-class Chronicle:
+class Reporter:
     """Tells of a stack while it runs.
 
     Args:
@@ -60,7 +60,7 @@ class Chronicle:
         warnings: The newest of what was told to be wrong with logs, names and the watch.
     """
 
-    def __init__(self, work: Work, view: View, engine: Engine) -> None:
+    def __init__(self, work: WorkOrder, view: View, engine: Engine) -> None:
         self.runs = Runs(work.plan.root, work.plan.namespace)
         self.runs.note_start(work.origin)
         asyncio.get_running_loop().call_later(NOTES_PAUSE_S, self.runs.flush)

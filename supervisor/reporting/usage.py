@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from portweave.supervisor.processes.process_owners import owners
 from portweave.supervisor.processes.process_tree import (
-    Seen,
-    Tribe,
+    ProcessInfo,
+    ProcessTree,
 )
 from portweave.supervisor.reporting.status_rows import Usage
 from portweave.system.processes import (
@@ -15,15 +15,17 @@ from portweave.system.processes import (
 )
 
 
-def measure(tribes: Mapping[str, Tribe], processes: Mapping[int, Seen]) -> dict[str, Usage]:
+def measure(
+    trees: Mapping[str, ProcessTree], processes: Mapping[int, ProcessInfo]
+) -> dict[str, Usage]:
     """What each tribe uses, by its name.
 
     Args:
-        tribes: Runs of instances, by name.
+        trees: Runs of instances, by name.
         processes: A snapshot.
     """
-    found = dict.fromkeys(tribes, Usage())
-    for pid, name in owners(tribes, processes).items():
+    found = dict.fromkeys(trees, Usage())
+    for pid, name in owners(trees, processes).items():
         cpu_s, rss_bytes = _usage_of(pid)
         before = found[name]
         found[name] = Usage(before.cpu_s + cpu_s, before.rss_bytes + rss_bytes)

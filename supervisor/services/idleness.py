@@ -9,8 +9,8 @@ import time
 from contextlib import suppress
 
 from portweave.supervisor.processes.process_owners import owners
-from portweave.supervisor.processes.process_tree import Tribe
-from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.processes.process_tree import ProcessTree
+from portweave.supervisor.processes.snapshots import Snapshots
 from portweave.supervisor.services.idleness_rules import (
     LOOK_S,
     Sample,
@@ -28,8 +28,8 @@ _BUSY = frozenset({b"R", b"D"})
 
 
 class _Waiting:
-    def __init__(self, tribe: Tribe, began_s: float) -> None:
-        self.tribe = tribe
+    def __init__(self, tree: ProcessTree, began_s: float) -> None:
+        self.tree = tree
         self.samples: tuple[Sample, ...] = (Sample(began_s),)
         self.rested = asyncio.Event()
 
@@ -38,24 +38,24 @@ class IdleWatch:
     """Tells when services have come to rest after their start.
 
     Args:
-        census: Tells what processes there are.
+        snapshots: Tells what processes there are.
     """
 
-    def __init__(self, census: Census) -> None:
-        self._census = census
+    def __init__(self, snapshots: Snapshots) -> None:
+        self._snapshots = snapshots
         self._waiting: dict[str, _Waiting] = {}
         self._news = asyncio.Event()
         self._newest_s = 0.0
 
-    async def until_rested(self, name: str, tribe: Tribe, began_s: float) -> None:
+    async def until_rested(self, name: str, tree: ProcessTree, began_s: float) -> None:
         """Wait until a run has come to rest.
 
         Args:
             name: Of the instance.
-            tribe: Its processes.
+            tree: Its processes.
             began_s: When the run began.
         """
-        waiting = self._waiting[name] = _Waiting(tribe, began_s)
+        waiting = self._waiting[name] = _Waiting(tree, began_s)
         self._newest_s = time.monotonic()
         self._news.set()
         try:
@@ -86,13 +86,13 @@ class IdleWatch:
             at_s = min(self._newest_s + LOOK_S, latest_s + LOOK_S)
 
     async def _look(self) -> None:
-        tribes = {name: waiting.tribe for name, waiting in self._waiting.items()}
-        found = owners(tribes, await self._census.take(), zombies=True)
-        pids: dict[str, list[int]] = {name: [] for name in tribes}
+        trees = {name: waiting.tree for name, waiting in self._waiting.items()}
+        found = owners(trees, await self._snapshots.take(), zombies=True)
+        pids: dict[str, list[int]] = {name: [] for name in trees}
         for pid, name in found.items():
             pids[name].append(pid)
         for name, waiting in list(self._waiting.items()):
-            if tribes.get(name) is waiting.tribe:
+            if trees.get(name) is waiting.tree:
                 waiting.samples = with_sample(waiting.samples, _sample(pids[name]))
                 if has_come_to_rest(waiting.samples):
                     waiting.rested.set()

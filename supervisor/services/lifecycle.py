@@ -16,14 +16,14 @@ from portweave.supervisor.diagnosis.cause import Cause
 from portweave.supervisor.services.plan import InstancePlan
 from portweave.supervisor.services.restart_policy import (
     GiveUp,
-    Rest,
     RestartAt,
-    Streak,
+    RestartStreak,
+    StayDown,
     after_exit,
     explain,
 )
 
-NO_STREAK = Streak()
+NO_STREAK = RestartStreak()
 
 
 class Phase(StrEnum):
@@ -70,7 +70,7 @@ class Life:
     wanted: bool = False
     pid: int | None = None
     restarts: int = 0
-    streak: Streak = NO_STREAK
+    streak: RestartStreak = NO_STREAK
     started_s: float | None = None
     ready_s: float | None = None
     exit_status: int | None = None
@@ -356,7 +356,7 @@ def _ended(plan: InstancePlan, life: Life, event: Exited, now_s: float) -> Step:
     match after_exit(
         plan.restart, life.streak, event.status, ready_s, event.jitter, now_s, cause=cause
     ):
-        case Rest():
+        case StayDown():
             return replace(life, phase=Phase.EXITED), ()
         case GiveUp(reason):
             return replace(life, phase=Phase.FAILED, reason=_joined(reason, event.note)), ()

@@ -16,10 +16,10 @@ from portweave.allocator.ports.port_check import (
     listening_ports,
 )
 from portweave.supervisor.processes.process_tree import (
-    Tribe,
+    ProcessTree,
     descendants_now,
 )
-from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.processes.snapshots import Snapshots
 from portweave.supervisor.services.listener_rules import (
     LOOK_S,
     without_debuggers,
@@ -52,12 +52,12 @@ class Watched:
 
     Args:
         port: Where it is to listen.
-        tribe: Its processes.
+        tree: Its processes.
         report: Takes what is found.
 
     Attributes:
         port: As given.
-        tribe: As given.
+        tree: As given.
         report: As given.
         has_listened: Whether the port has had its listener.
         sought_until_s: Until when its listener is waited for, or looked for elsewhere.
@@ -65,9 +65,9 @@ class Watched:
         elsewhere: The same of its other sockets, with their ports.
     """
 
-    def __init__(self, port: int, tribe: Tribe, report: Report) -> None:
+    def __init__(self, port: int, tree: ProcessTree, report: Report) -> None:
         self.port = port
-        self.tribe = tribe
+        self.tree = tree
         self.report = report
         self.has_listened = False
         self.sought_until_s = 0.0
@@ -79,11 +79,11 @@ class ListenerWatch:
     """The listeners of a stack's services.
 
     Args:
-        census: Tells what processes there are.
+        snapshots: Tells what processes there are.
     """
 
-    def __init__(self, census: Census) -> None:
-        self._census = census
+    def __init__(self, snapshots: Snapshots) -> None:
+        self._snapshots = snapshots
         self._watched: set[Watched] = set()
         self._known: frozenset[int] = frozenset()
         self._news = asyncio.Event()
@@ -130,7 +130,7 @@ class ListenerWatch:
             return
         # Elsewhere each process tells its own ports.
         for one in list(self._watched):
-            members = one.tribe.members(await self._census.take())
+            members = one.tree.members(await self._snapshots.take())
             ports = listening_ports([member.pid for member in members])
             others = () if one.port in ports else without_debuggers(ports)
             self._report(one, 0 if one.port in ports else None, others)
@@ -160,9 +160,9 @@ class ListenerWatch:
         # A process of another user cannot be looked into: it is taken for the service's own.
         foreign = frozenset(socket.inode for socket in there if me and socket.user_id != me)
         mine = {socket.inode for socket in there} - foreign
-        found = mine & held_sockets(_near(one.tribe)) if mine else set[int]()
+        found = mine & held_sockets(_near(one.tree)) if mine else set[int]()
         if mine and not found:
-            members = one.tribe.members(await self._census.take())
+            members = one.tree.members(await self._snapshots.take())
             found = mine & held_sockets(member.pid for member in members)
         return foreign | found
 
@@ -172,7 +172,7 @@ class ListenerWatch:
         one.elsewhere = {i: port for i, port in one.elsewhere.items() if i in inodes}
         others = {socket.inode: socket.port for socket in new if socket.port != one.port}
         if others:
-            held = held_sockets(_near(one.tribe))
+            held = held_sockets(_near(one.tree))
             one.elsewhere |= {i: port for i, port in others.items() if i in held}
 
     def _report(self, one: Watched, queue: int | None, elsewhere: tuple[int, ...]) -> None:
@@ -185,6 +185,6 @@ class ListenerWatch:
         one.report.take_elsewhere(elsewhere)
 
 
-def _near(tribe: Tribe) -> list[int]:
+def _near(tree: ProcessTree) -> list[int]:
     """The leader and what descends from it, which nearly always is all there is."""
-    return [tribe.leader, *descendants_now(tribe.leader)]
+    return [tree.leader, *descendants_now(tree.leader)]

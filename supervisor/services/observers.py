@@ -1,6 +1,6 @@
 """What the services of a stack share to see how they are: few looks for all of them."""
 
-from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.processes.snapshots import Snapshots
 from portweave.supervisor.services.idleness import IdleWatch
 from portweave.supervisor.services.listened_commands import Listened
 from portweave.supervisor.services.listeners import ListenerWatch
@@ -11,21 +11,21 @@ class Observers:
     """The looks of one stack.
 
     Args:
-        census: Tells what processes there are.
+        snapshots: Tells what processes there are.
         listened: Remembers which commands have listened on their port.
 
     Attributes:
-        census: As given.
+        snapshots: As given.
         listened: As given.
         listeners: Tells where services listen.
         idleness: Tells when services have come to rest after their start.
     """
 
-    def __init__(self, census: Census, listened: Listened) -> None:
-        self.census = census
+    def __init__(self, snapshots: Snapshots, listened: Listened) -> None:
+        self.snapshots = snapshots
         self.listened = listened
-        self.listeners = ListenerWatch(census)
-        self.idleness = IdleWatch(census)
+        self.listeners = ListenerWatch(snapshots)
+        self.idleness = IdleWatch(snapshots)
 
     def serve(self, tasks: Group) -> None:
         """Look, for as long as the tasks run."""

@@ -21,11 +21,11 @@ from portweave.supervisor.processes.exit_status import describe_exit
 from portweave.supervisor.processes.process_tree import (
     PROBE,
     TAG,
-    Tribe,
+    ProcessTree,
     signal_each,
     signal_group,
 )
-from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.processes.snapshots import Snapshots
 from portweave.supervisor.processes.spawn import (
     NotSpawnedError,
     Process,
@@ -180,7 +180,7 @@ def _speak_tls(host: str, port: int, question: bytes) -> bytes:
 
 
 async def ask_command(
-    argv: tuple[str, ...], working_dir: str, environment: Mapping[str, str], census: Census
+    argv: tuple[str, ...], working_dir: str, environment: Mapping[str, str], snapshots: Snapshots
 ) -> Answer:
     """Whether a command exits 0. It has its own session, and is killed when it takes too long.
 
@@ -188,14 +188,14 @@ async def ask_command(
         argv: What to execute.
         working_dir: Where.
         environment: All of it; its mark is the service's, with `.probe` behind it.
-        census: Tells what processes there are.
+        snapshots: Tells what processes there are.
     """
     tag = environment[TAG] + PROBE
     try:
         process, *fds = spawn(argv, working_dir, {**environment, TAG: tag})
     except NotSpawnedError as error:
         return Failed(error.reason)
-    census.spare.add(process.pid)
+    snapshots.spare.add(process.pid)
     said = bytearray()
     in_time = False
     try:
@@ -207,7 +207,7 @@ async def ask_command(
             tasks.cancel()
     finally:
         # Also when we are cancelled: nothing of the probe stays.
-        status = await finish(_clear_away(process, tag, census))
+        status = await finish(_clear_away(process, tag, snapshots))
         for fd in fds:
             # What it said last may not have been read yet.
             with contextlib.suppress(BlockingIOError):
@@ -221,13 +221,13 @@ async def ask_command(
     return Failed(f"{argv[-1]} {describe_exit(status)}" + (f": {last}" if last else ""))
 
 
-async def _clear_away(process: Process, tag: str, census: Census) -> int:
+async def _clear_away(process: Process, tag: str, snapshots: Snapshots) -> int:
     """Kill what there is of a command; its exit status."""
     signal_group(process.pid, signal.SIGKILL)
-    left = Tribe(process.pid, tag).members(await census.take())
+    left = ProcessTree(process.pid, tag).members(await snapshots.take())
     signal_each([seen for seen in left if seen.pid != process.pid], signal.SIGKILL)
     status = reap(process)
-    census.spare.discard(process.pid)
+    snapshots.spare.discard(process.pid)
     return status
 
 

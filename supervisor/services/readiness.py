@@ -17,7 +17,7 @@ from portweave.supervisor.diagnosis.printed import (
 from portweave.supervisor.logs.line_splitter import plain_text
 from portweave.supervisor.processes.process_tree import (
     TAG,
-    Tribe,
+    ProcessTree,
     descendants_now,
 )
 from portweave.supervisor.services.health import (
@@ -199,40 +199,40 @@ class Readiness:
         elif before.reason:
             self._send(BecameReady(self._status))
 
-    async def watch(self, tribe: Tribe) -> None:
+    async def watch(self, tree: ProcessTree) -> None:
         """Find out when it is ready, and whether it stays so, until cancelled."""
         port = self._ready.tcp if self._ready.tcp is not None else self._plan.port
         listeners = self._observers.listeners
         if port is not None and not self._plan.oneshot:
-            self._watched = Watched(port, tribe, self)
+            self._watched = Watched(port, tree, self)
             listeners.add(self._watched)
             listeners.seek(self._watched, math.inf)
         try:
-            await self._watch(tribe)
+            await self._watch(tree)
         finally:
             if self._watched is not None:
                 listeners.discard(self._watched)
             if self._scan_at is not None:
                 self._scan_at.cancel()
 
-    async def _watch(self, tribe: Tribe) -> None:
+    async def _watch(self, tree: ProcessTree) -> None:
         ready = self._ready
         if ready.probes or ready.log is not None or ready.notify:
-            await self._become_ready(tribe)
+            await self._become_ready(tree)
         elif self._plan.oneshot:
             return
         elif self._plan.port is None:
             await asyncio.sleep(SETTLED_S)
             self._send(BecameReady())
         else:
-            await self._come_to_rest(tribe)
+            await self._come_to_rest(tree)
         is_asked = ready.written and ready.probes
         now_s = time.monotonic()
         self._health = begin(ready.calm_s if is_asked else math.inf, now_s)
         self._is_stable = True
-        await self._stay_ready(tribe)
+        await self._stay_ready(tree)
 
-    async def _become_ready(self, tribe: Tribe) -> None:
+    async def _become_ready(self, tree: ProcessTree) -> None:
         ready = self._ready
         self._late_at_s = max(self._late_at_s, time.monotonic() + ready.timeout_s)
         late = False
@@ -240,7 +240,7 @@ class Readiness:
         while True:
             answer: Answer = Failed("its probes gave no answer in time")
             async with Within(max(self._late_at_s - time.monotonic(), ready.interval_s)):
-                answer = await self._ask(tribe)
+                answer = await self._ask(tree)
             if isinstance(answer, Passed):
                 break
             self.pending = answer.reason
@@ -258,21 +258,21 @@ class Readiness:
                 await self._news.wait()
                 self._news = asyncio.Event()
         self.pending = ""
-        if ready.tcp is not None or self._listens(tribe):
+        if ready.tcp is not None or self._listens(tree):
             self._take_own_listener()
         else:
             self._seek_until(SOUGHT_S)
         self._send(BecameReady(self._status))
 
-    async def _come_to_rest(self, tribe: Tribe) -> None:
+    async def _come_to_rest(self, tree: ProcessTree) -> None:
         """Take it for ready when it listens, or has come to rest."""
         began_s = time.monotonic()
         rested = self._observers.idleness.until_rested
         pause_s: float | None = None
         async with Group() as tasks:
-            resting = tasks.start(rested, self._plan.name, tribe, began_s)
+            resting = tasks.start(rested, self._plan.name, tree, began_s)
             latest_s = began_s + max(LATEST_S, self._ready.timeout_s)
-            while not (heard := self._listens(tribe)):
+            while not (heard := self._listens(tree)):
                 left_s = latest_s - time.monotonic()
                 if resting.done() or left_s <= 0:
                     break
@@ -317,26 +317,26 @@ class Readiness:
         assert port is not None
         return elsewhere(Failed(NO_LISTENER), port, self.elsewhere).reason
 
-    def look_again(self, tribe: Tribe) -> None:
+    def look_again(self, tree: ProcessTree) -> None:
         """Take it back that it has no listener, where it has one by now.
 
         Whether it came late is looked at for some seconds, and when somebody asks.
         """
-        if self._is_unheard and self._listens(tribe):
+        if self._is_unheard and self._listens(tree):
             self._take_own_listener()
 
-    def _listens(self, tribe: Tribe) -> bool:
+    def _listens(self, tree: ProcessTree) -> bool:
         port = self._plan.port
         if port is None or is_unheard(port):
             return False
         try:
             # Nearly always it is one of these, and they are quickly looked through.
-            near = listening_ports([tribe.leader, *descendants_now(tribe.leader)])
-            return port in near or isinstance(ask_port(port, tribe.has), Passed)
+            near = listening_ports([tree.leader, *descendants_now(tree.leader)])
+            return port in near or isinstance(ask_port(port, tree.has), Passed)
         except OSError:  # such as no descriptor left to look with
             return False
 
-    async def _stay_ready(self, tribe: Tribe) -> None:
+    async def _stay_ready(self, tree: ProcessTree) -> None:
         while True:
             left_s = self._health.ask_at_s - time.monotonic()
             if left_s > 0:
@@ -345,19 +345,19 @@ class Readiness:
                 self._news = asyncio.Event()
                 continue
             self._deaf_until_s = math.inf
-            answer = await self._ask(tribe)
+            answer = await self._ask(tree)
             now_s = time.monotonic()
             self._deaf_until_s = now_s + AFTERMATH_S
             self._settle_health(after_answer(self._health, answer, now_s))
 
-    async def _ask(self, tribe: Tribe) -> Answer:
+    async def _ask(self, tree: ProcessTree) -> Answer:
         try:
-            return await self._ask_all(tribe)
+            return await self._ask_all(tree)
         except OSError as error:
             # Such as no descriptor left: that is no answer, and the next try may get one.
             return Failed(f"cannot be asked: {error.strerror or error}")
 
-    async def _ask_all(self, tribe: Tribe) -> Answer:
+    async def _ask_all(self, tree: ProcessTree) -> Answer:
         ready = self._ready
         answers: list[Answer] = []
         if self._pattern is not None and not self._matched:
@@ -366,20 +366,20 @@ class Readiness:
             said = f" (it says: {self._status})" if self._status else ""
             answers.append(Failed(f"it has not sent READY=1 to NOTIFY_SOCKET{said}"))
         if ready.tcp is not None:
-            answer = ask_port(ready.tcp, tribe.has)
+            answer = ask_port(ready.tcp, tree.has)
             if isinstance(answer, Failed) and ready.tcp == self._plan.port:
                 answer = elsewhere(answer, ready.tcp, self.elsewhere)
             answers.append(answer)
         if ready.http is not None and not _has_failed(answers):
-            answer = await ask_http(ready.http, self._plan.port, tribe.has)
+            answer = await ask_http(ready.http, self._plan.port, tree.has)
             if isinstance(answer, Failed) and self._plan.port is not None:
                 answer = elsewhere(answer, self._plan.port, self.elsewhere)
             answers.append(answer)
         if ready.exec is not None and not _has_failed(answers):
-            environment = {**self._plan.environment, TAG: tribe.tag}
-            census = self._observers.census
+            environment = {**self._plan.environment, TAG: tree.tag}
+            snapshots = self._observers.snapshots
             answers.append(
-                await ask_command(ready.exec, self._plan.working_dir, environment, census)
+                await ask_command(ready.exec, self._plan.working_dir, environment, snapshots)
             )
         return combine(answers)
 

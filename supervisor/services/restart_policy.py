@@ -24,7 +24,7 @@ RESET_S = 10.0
 
 
 @value
-class Streak:
+class RestartStreak:
     """Restarts since the last reset.
 
     Attributes:
@@ -41,11 +41,11 @@ class RestartAt:
     """Start again at `at_s`."""
 
     at_s: float
-    streak: Streak
+    streak: RestartStreak
 
 
 @value
-class Rest:
+class StayDown:
     """Its end was in order: leave it."""
 
 
@@ -56,21 +56,21 @@ class GiveUp:
     reason: str
 
 
-def has_recovered(streak: Streak, ready_s: float) -> bool:
+def has_recovered(streak: RestartStreak, ready_s: float) -> bool:
     """Whether a service that has been ready for so long has left its crashes behind it."""
     return ready_s >= max(RESET_S, 2 * streak.delay_s)
 
 
 def after_exit(
     policy: RestartPolicy,
-    streak: Streak,
+    streak: RestartStreak,
     status: int,
     ready_s: float,
     jitter: float,
     now_s: float,
     *,
     cause: Cause | None = None,
-) -> RestartAt | Rest | GiveUp:
+) -> RestartAt | StayDown | GiveUp:
     """What follows the end of a service that was to run.
 
     Args:
@@ -83,7 +83,7 @@ def after_exit(
         cause: Why it ended, as far as it is known.
     """
     if status == 0 and policy.when is not When.ALWAYS:
-        return Rest()
+        return StayDown()
     if policy.when is When.NO:
         return GiveUp(explain(status, cause))
     if ready_s == 0 and status in SHELL_FAULTS:
@@ -92,17 +92,17 @@ def after_exit(
         # Once may have been chance.
         return GiveUp(f"{explain(status, cause)}, again; another start cannot help")
     if has_recovered(streak, ready_s):
-        streak = Streak()
+        streak = RestartStreak()
     if policy.limit is not None and streak.restarts >= policy.limit:
         restarts = "1 restart" if streak.restarts == 1 else f"{streak.restarts} restarts"
         return GiveUp(f"{explain(status, cause)}; gave up after {restarts}")
     if policy.pauses_s:
         delay_s = policy.pauses_s[min(streak.restarts, len(policy.pauses_s) - 1)]
-        return RestartAt(now_s + delay_s, Streak(streak.restarts + 1, delay_s))
+        return RestartAt(now_s + delay_s, RestartStreak(streak.restarts + 1, delay_s))
     if streak.restarts == 0 and ready_s >= HEALTHY_S:
-        return RestartAt(now_s, Streak(1, 0.0))
+        return RestartAt(now_s, RestartStreak(1, 0.0))
     delay_s = min(LONGEST_DELAY_S, max(FIRST_DELAY_S, 2 * streak.delay_s))
-    return RestartAt(now_s + delay_s * jitter, Streak(streak.restarts + 1, delay_s))
+    return RestartAt(now_s + delay_s * jitter, RestartStreak(streak.restarts + 1, delay_s))
 
 
 def explain(status: int, cause: Cause | None) -> str:

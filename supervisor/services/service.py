@@ -21,8 +21,8 @@ from portweave.supervisor.processes.end_proof import (
 )
 from portweave.supervisor.processes.process_tree import (
     TAG,
-    Seen,
-    Tribe,
+    ProcessInfo,
+    ProcessTree,
     describe,
     signal_each,
     signal_group,
@@ -66,7 +66,7 @@ from portweave.supervisor.services.probes import foreign_listener
 from portweave.supervisor.services.readiness import Readiness
 from portweave.supervisor.services.sd_notify import Notice
 from portweave.supervisor.services.terminal_policy import (
-    Outlook,
+    TerminalPolicy,
     environment_for,
     has_terminal,
 )
@@ -87,7 +87,7 @@ LONGEST_PAUSE_S = 0.1
 UNKNOWN_S = 0.1
 # Rows and columns of a terminal that nobody looks at.
 DEFAULT_SIZE = (24, 80)
-NO_OUTLOOK = Outlook()
+NO_OUTLOOK = TerminalPolicy()
 _ASK_TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 
@@ -164,7 +164,7 @@ class Service:
             it.
         journal: Where starts and ends are noted.
         socket: Path of the control socket, which its processes are told; empty for none.
-        outlook: Whether it has a terminal, and who sees its colours.
+        terminal_policy: Whether it has a terminal, and who sees its colours.
         stdin: What it reads from without a terminal, unless it is meant to end; None for /dev/null.
         main_root: The root of the project's main worktree; empty where that is not known.
 
@@ -172,7 +172,7 @@ class Service:
         plan: Of this run, or of the last one.
         last_lines: Of this run, or of the last one.
         leader: Pid of the process that runs, None if none does.
-        tribe: All processes of this run, or of the last one.
+        tree: All processes of this run, or of the last one.
         token: By which a process of this run proves whose it is; empty where none runs.
         readiness: Of this run, or of the last one.
         last_end: Why a run last ended that was not asked to end.
@@ -190,14 +190,14 @@ class Service:
         tag: str,
         journal: JournalWriter | None,
         socket: str = "",
-        outlook: Outlook = NO_OUTLOOK,
+        terminal_policy: TerminalPolicy = NO_OUTLOOK,
         stdin: int | None = None,
         main_root: str = "",
     ) -> None:
         self.plan = plan
         self.last_lines = LastLines()
         self.leader: int | None = None
-        self.tribe: Tribe | None = None
+        self.tree: ProcessTree | None = None
         self.token = ""
         self.readiness: Readiness | None = None
         self.last_end: Cause | None = None
@@ -206,14 +206,14 @@ class Service:
         self._tell = tell
         self.taps: set[Take] = set()
         self._open_relays = open_relays
-        self._outlook = outlook
+        self._terminal_policy = terminal_policy
         self._stdin = stdin
         self._main_root = main_root
         self._terminals: list[int] = []
         self._terminal_size = DEFAULT_SIZE
         self._echoes = False
         self._observers = observers
-        self._census = observers.census
+        self._snapshots = observers.snapshots
         self._tag = f"{tag}.{plan.name}"
         self._journal = journal
         self._runs = 0
@@ -299,10 +299,10 @@ class Service:
 
     async def signal_all(self, number: int, by: str) -> int:
         """Signal each of its processes; how many there are. Arguments as of `send_signal`."""
-        if self.leader is None or self.tribe is None:
+        if self.leader is None or self.tree is None:
             return 0
         self._run.signal = (number, time.monotonic(), by)
-        members = self.tribe.members(await self._census.take())
+        members = self.tree.members(await self._snapshots.take())
         signal_each(members, number)
         return len(members)
 
@@ -328,7 +328,7 @@ class Service:
             self.token = os.urandom(16).hex()
             own |= {"PORTWEAVE_SOCKET": self._socket, "PORTWEAVE_TOKEN": self.token}
         try:
-            check_room(len(self._census.spare))
+            check_room(len(self._snapshots.spare))
             if port is not None and (holder := foreign_listener(port, root)):
                 self._send(NotSpawned(None, f"its port {port} is held by {holder}"))
                 return
@@ -344,7 +344,7 @@ class Service:
             self._send(NotSpawned(None, f"cannot be started: {error.strerror}"))
             return
         self.leader = process.pid
-        self._census.spare.add(process.pid)
+        self._snapshots.spare.add(process.pid)
         if self._journal is not None:
             self._journal.started(process.pid, self.plan.name)
         self._send(Spawned(process.pid))
@@ -357,26 +357,26 @@ class Service:
         self, run: Run, process: Process, fds: list[int], tag: str, notify: NotifySocket | None
     ) -> Exited:
         """Watch a run until nothing of it is left; how it ended."""
-        tribe = self.tribe = Tribe(process.pid, tag)
-        self._census.tribes[tag] = tribe
+        tree = self.tree = ProcessTree(process.pid, tag)
+        self._snapshots.trees[tag] = tree
         try:
-            event = await self._watch(run, process, fds, tribe, notify)
+            event = await self._watch(run, process, fds, tree, notify)
         except Exception as error:
             # Such as no descriptors left: an end like any other, with a next try.
             signal_group(process.pid, signal.SIGKILL)
-            signal_each(tribe.members(await self._census.take()), signal.SIGKILL)
+            signal_each(tree.members(await self._snapshots.take()), signal.SIGKILL)
             event = Exited(reap(process), note=f"could not be watched: {_innermost(error)}")
-        del self._census.tribes[tag]
-        self._census.spare -= {process.pid, self.leader}
+        del self._snapshots.trees[tag]
+        self._snapshots.spare -= {process.pid, self.leader}
         self.leader = None
         self.token = ""
         return event
 
     def _spawn(self, own: Mapping[str, str]) -> tuple[Process, int, int]:
         plan = self.plan
-        environment = {**environment_for(plan, self._outlook), **own}
+        environment = {**environment_for(plan, self._terminal_policy), **own}
         stdin = None if plan.oneshot else self._stdin
-        if not has_terminal(plan, self._outlook):
+        if not has_terminal(plan, self._terminal_policy):
             return spawn(plan.argv, plan.working_dir, environment, stdin)
         try:
             process, main, errors = spawn_on_terminal(
@@ -395,7 +395,7 @@ class Service:
         run: Run,
         process: Process,
         fds: list[int],
-        tribe: Tribe,
+        tree: ProcessTree,
         notify: NotifySocket | None,
     ) -> Exited:
         readiness = self.readiness = Readiness(self.plan, self._send, self._observers)
@@ -405,11 +405,11 @@ class Service:
             readiness.take_lines(lines)
 
         def take_notice(notice: Notice) -> None:
-            if notice.main_pid is not None and tribe.has(notice.main_pid):
+            if notice.main_pid is not None and tree.has(notice.main_pid):
                 self.leader = notice.main_pid
                 # Where its parent has gone it is ours to reap, once we know how it ended.
-                self._census.spare.add(notice.main_pid)
-                tribe.adopt(notice.main_pid)
+                self._snapshots.spare.add(notice.main_pid)
+                tree.adopt(notice.main_pid)
                 self._send(Spawned(notice.main_pid))
             readiness.take_notice(notice)
 
@@ -418,14 +418,14 @@ class Service:
         async with Group() as tasks:
             for relay in relays:
                 tasks.start(relay.run)
-            probing = tasks.start(readiness.watch, tribe)
+            probing = tasks.start(readiness.watch, tree)
             tasks.start(self._wait_for_exit, run, process)
             if notify is not None:
-                tasks.start(notify.serve, tribe.has, take_notice)
+                tasks.start(notify.serve, tree.has, take_notice)
             while not (run.exited or run.stop):
                 await run.news()
             probing.cancel()
-            note = await self._end(run, tribe)
+            note = await self._end(run, tree)
             async with Within(DRAIN_S):
                 for relay in relays:
                     await relay.ended.wait()
@@ -472,9 +472,9 @@ class Service:
             await wait_for_end_of(self.leader)
         run.tell(exited=True)
 
-    async def _end(self, run: Run, tribe: Tribe) -> str:
+    async def _end(self, run: Run, tree: ProcessTree) -> str:
         """See to it that nothing of a run is left; tell what it had left behind by itself."""
-        signals = StopSignals(tribe.leader, self.plan.stop_signal, owned=True)
+        signals = StopSignals(tree.leader, self.plan.stop_signal, owned=True)
         began_s = time.monotonic()
         empty_s = math.inf
         before: Look | None = None
@@ -483,7 +483,7 @@ class Service:
         while True:
             kill_at_s = began_s + self.plan.stop_grace_s
             is_due = run.kill or time.monotonic() >= kill_at_s
-            members, look = await self._census.look(tribe, kill=is_due)
+            members, look = await self._snapshots.look(tree, kill=is_due)
             now_s = time.monotonic()
             empty_s = math.inf if members or look.passed else min(empty_s, now_s)
             # Children that belong to no known service come and go: the end of the stack ends them.
@@ -503,7 +503,7 @@ class Service:
                     return f"could not be ended: {_named(members)}"
                 wait_s = pause_s
             else:
-                self._ask(signals, members, tribe)
+                self._ask(signals, members, tree)
                 # Nothing is to be looked for until the leader ends, unless a shell is held back.
                 waits = run.exited or signals.holds
                 wait_s = pause_s if waits else kill_at_s - now_s
@@ -515,11 +515,11 @@ class Service:
                 # The second look is to follow at once.
                 await asyncio.sleep(0)
 
-    def _ask(self, signals: StopSignals, members: Sequence[Seen], tribe: Tribe) -> None:
+    def _ask(self, signals: StopSignals, members: Sequence[ProcessInfo], tree: ProcessTree) -> None:
         """Send stop signals; note what only we can tell is ours, for whoever goes on without us."""
-        spared = self._census.neighbours.entrusted()
+        spared = self._snapshots.nested.entrusted()
         if self._journal is not None:
-            self._journal.met([seen for seen in members if tag_of(seen.pid) != tribe.tag])
+            self._journal.met([seen for seen in members if tag_of(seen.pid) != tree.tag])
         signals.send([seen for seen in members if seen.pid not in spared])
 
 
@@ -539,7 +539,7 @@ def _innermost(error: BaseException) -> BaseException:
     return _innermost(inner[0]) if inner else error
 
 
-def _named(processes: Sequence[Seen]) -> str:
+def _named(processes: Sequence[ProcessInfo]) -> str:
     """Processes for a message: pid and command."""
     names = [describe(process) for process in processes]
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

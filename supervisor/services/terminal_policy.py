@@ -11,7 +11,7 @@ _COLOUR_VARIABLES = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE")
 
 
 @value
-class Outlook:
+class TerminalPolicy:
     """What services may expect of who reads what they print.
 
     Attributes:
@@ -23,15 +23,15 @@ class Outlook:
     colours: bool = False
 
 
-def has_terminal(plan: InstancePlan, outlook: Outlook) -> bool:
+def has_terminal(plan: InstancePlan, terminal_policy: TerminalPolicy) -> bool:
     """Whether an instance is to have a terminal of its own."""
-    return outlook.terminals if plan.tty is None else plan.tty
+    return terminal_policy.terminals if plan.tty is None else plan.tty
 
 
-def environment_for(plan: InstancePlan, outlook: Outlook) -> dict[str, str]:
+def environment_for(plan: InstancePlan, terminal_policy: TerminalPolicy) -> dict[str, str]:
     """The environment of an instance; into a pipe, too, it is to print what can be seen."""
     environment: Mapping[str, str] = plan.environment
     silent = not any(environment.get(name) for name in _COLOUR_VARIABLES)
-    if outlook.colours and silent and not has_terminal(plan, outlook):
+    if terminal_policy.colours and silent and not has_terminal(plan, terminal_policy):
         return {**environment, "FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}
     return dict(environment)

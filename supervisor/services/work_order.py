@@ -5,13 +5,13 @@ from dataclasses import field
 
 from portweave.encoding.value import value
 from portweave.supervisor.services.plan import StackPlan
-from portweave.supervisor.services.terminal_policy import Outlook
+from portweave.supervisor.services.terminal_policy import TerminalPolicy
 
-NO_OUTLOOK = Outlook()
+NO_OUTLOOK = TerminalPolicy()
 
 
 @value
-class Naming:
+class RouteSettings:
     """How the names of a stack are registered.
 
     Attributes:
@@ -43,7 +43,7 @@ class Options:
             None for nowhere.
         logs: The folder in which all that services print is kept; None for nowhere.
         guardian: Pid of the process whose end ends the stack; None where there is none.
-        outlook: What services may expect of who reads.
+        terminal_policy: What services may expect of who reads.
         socket: Path of the control socket; empty for none.
         detached: Whether the stack goes on until it is told to end, whatever becomes of its
             services.
@@ -61,15 +61,15 @@ class Options:
     journal: str | None = None
     logs: str | None = None
     guardian: int | None = None
-    outlook: Outlook = NO_OUTLOOK
+    terminal_policy: TerminalPolicy = NO_OUTLOOK
     socket: str = ""
     detached: bool = False
     version: str = ""
-    naming: Naming | None = None
+    naming: RouteSettings | None = None
 
 
 @value
-class Work:
+class WorkOrder:
     """A stack to run.
 
     Attributes:

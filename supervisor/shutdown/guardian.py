@@ -26,10 +26,10 @@ import sys
 from _socket import socket as Socket  # noqa: N812
 
 from portweave.encoding.terminal_escapes import escaped
-from portweave.supervisor.proxy.announce.spawner import Starter
+from portweave.supervisor.proxy.announce.spawner import ProxySpawner
 from portweave.supervisor.shutdown.held_streams import (
     HELD,
-    Custody,
+    HeldStreams,
 )
 from portweave.system.interrupts import (
     ENDING,
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from typing import NoReturn
 
-    from portweave.supervisor.processes.nested_stacks import Neighbours
+    from portweave.supervisor.processes.nested_stacks import NestedStacks
     from portweave.supervisor.processes.own_children import OwnChildren
-    from portweave.supervisor.processes.process_tree import Seen
-    from portweave.supervisor.registry.stack_records import Hold
-    from portweave.supervisor.shutdown.reap_stack import Ends
+    from portweave.supervisor.processes.process_tree import ProcessInfo
+    from portweave.supervisor.registry.stack_records import StackLock
+    from portweave.supervisor.shutdown.reap_stack import StackEnd
 
     Main = Callable[[bytes, list[int], Socket], int]
 else:
@@ -106,7 +106,7 @@ class Supervisor:
         # Until there is something to guard, a signal ends us as it ends any command.
         signal.pthread_sigmask(signal.SIG_SETMASK, self._inherited)
 
-    def start(self, work: bytes, hold: "Hold", tag: str, proxy: tuple[str, ...] = ()) -> int:
+    def start(self, work: bytes, hold: "StackLock", tag: str, proxy: tuple[str, ...] = ()) -> int:
         """Have the child run a stack, and guard it: see to it that nothing of it is left.
 
         Args:
@@ -125,7 +125,7 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_BLOCK, watched | {signal.SIGTTOU})
         # From here on the supervisor ends in order, and there is nothing to undo.
         drop_ends()
-        starter = Starter(proxy) if proxy else None
+        starter = ProxySpawner(proxy) if proxy else None
         # Our copy of the writing end stays open for as long as we live.
         reading, writing = os.pipe()
         wake = [starter.wake] if starter else []
@@ -134,23 +134,23 @@ class Supervisor:
         if starter is not None:
             starter.leave()
         from portweave.supervisor.processes.nested_stacks import (
-            Neighbours,
+            NestedStacks,
             spared_by,
         )
         from portweave.supervisor.processes.own_children import OwnChildren
         from portweave.supervisor.processes.process_tree import become_subreaper
 
         become_subreaper()
-        neighbours = Neighbours(os.path.dirname(hold.journal), os.getpid())
+        nested = NestedStacks(os.path.dirname(hold.journal), os.getpid())
         spare = {self.pid}
-        own = OwnChildren(spare, lambda: spared_by(neighbours), self._foreign)
-        custody = Custody(self._socket)
-        status = _wait_for(self.pid, custody, own, watched)
+        own = OwnChildren(spare, lambda: spared_by(nested), self._foreign)
+        held_streams = HeldStreams(self._socket)
+        status = _wait_for(self.pid, held_streams, own, watched)
         if status < 0:
             _say(f"the supervisor was ended by signal {-status}; the guardian ends its services")
-        custody.take()
+        held_streams.take()
         spare.clear()
-        ends = _clean_up(hold, tag, custody, own, neighbours)
+        ends = _clean_up(hold, tag, held_streams, own, nested)
         if ends.left:
             _say(f"could not be ended: {', '.join(f'pid {seen.pid}' for seen in ends.left)}")
             return 1
@@ -230,7 +230,9 @@ def _supervise(inbox: Socket, warm_up: "Callable[[], None]", main: "Main") -> "N
         os._exit(status)
 
 
-def _wait_for(child: int, custody: Custody, own: "OwnChildren", watched: "Collection[int]") -> int:
+def _wait_for(
+    child: int, held_streams: HeldStreams, own: "OwnChildren", watched: "Collection[int]"
+) -> int:
     """Wait until the supervisor has ended, and pass on what was sent to us.
 
     Returns its exit status, -n after its death by signal n.
@@ -239,9 +241,9 @@ def _wait_for(child: int, custody: Custody, own: "OwnChildren", watched: "Collec
         number = _next_signal(watched)
         own.note_foreign(child)
         if number == signal.SIGIO:
-            custody.take()
+            held_streams.take()
         elif number == signal.SIGTSTP:
-            _stop(child, custody)
+            _stop(child, held_streams)
         elif number != signal.SIGCHLD:
             _signal(child, number)
             if number in ENDING:
@@ -259,10 +261,10 @@ def _next_signal(watched: "Collection[int]") -> int:
     return signal.sigwait(watched)
 
 
-def _stop(child: int, custody: Custody) -> None:
+def _stop(child: int, held_streams: HeldStreams) -> None:
     """Have the view held, and stop until SIGCONT; a group without a shell is not stopped."""
     _signal(child, signal.SIGTSTP)
-    if not custody.await_word(HELD, _HOLD_S):
+    if not held_streams.await_word(HELD, _HOLD_S):
         # There is something to end.
         return
     # A second one that has come meanwhile is not to stop us twice.
@@ -281,29 +283,33 @@ def _signal(pid: int, number: int) -> None:
 
 
 def _clean_up(
-    hold: "Hold", tag: str, custody: Custody, own: "OwnChildren", neighbours: "Neighbours"
-) -> "Ends":
+    hold: "StackLock",
+    tag: str,
+    held_streams: HeldStreams,
+    own: "OwnChildren",
+    nested: "NestedStacks",
+) -> "StackEnd":
     from portweave.supervisor.processes.started_journal import (
         note_met,
         read_journal,
     )
     from portweave.supervisor.shutdown.reap_stack import (
-        Ends,
+        StackEnd,
         end_all,
         find_below,
     )
 
     journal = read_journal(hold.journal)
-    find = find_below(own, journal.claims, tag, neighbours)
+    find = find_below(own, journal.claims, tag, nested)
     known = {(claim.pid, claim.start) for claim in journal.claims}
-    ends = Ends()
+    ends = StackEnd()
 
-    def note(new: "Sequence[Seen]") -> None:
+    def note(new: "Sequence[ProcessInfo]") -> None:
         # If we are killed as well, the next command goes on from there.
         note_met(hold.journal, [seen for seen in new if (seen.pid, seen.start) not in known])
 
-    for pause_s in end_all(find, journal, tag, neighbours.entrusted, ends, own=own, note=note):
-        custody.read_for(pause_s)
+    for pause_s in end_all(find, journal, tag, nested.entrusted, ends, own=own, note=note):
+        held_streams.read_for(pause_s)
     return ends
 
 

@@ -51,7 +51,7 @@ def tell(socket: _socket.socket, word: str) -> None:
         return
 
 
-class Custody:
+class HeldStreams:
     """The guardian's side.
 
     Args:

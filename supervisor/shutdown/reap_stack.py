@@ -22,7 +22,7 @@ from portweave.supervisor.processes.own_children import (
     reap,
 )
 from portweave.supervisor.processes.process_tree import (
-    Seen,
+    ProcessInfo,
     children_now,
     children_of,
     key_of,
@@ -35,7 +35,7 @@ from portweave.supervisor.processes.process_tree import (
 from portweave.supervisor.processes.shutdown_order import (
     KILL_PATIENCE_S,
     NOBODY,
-    Farewell,
+    ShutdownOrder,
 )
 from portweave.supervisor.processes.stop_signals import StopSignals
 
@@ -43,14 +43,14 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 
-    from portweave.supervisor.processes.nested_stacks import Neighbours
+    from portweave.supervisor.processes.nested_stacks import NestedStacks
     from portweave.supervisor.processes.started_journal import (
         Claim,
         Journal,
     )
 
     # The living processes of a stack, and what that look proves.
-    Find = Callable[[], tuple[list[Seen], Look]]
+    Find = Callable[[], tuple[list[ProcessInfo], Look]]
 
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.1
@@ -59,8 +59,8 @@ _HOLDING_PAUSE_S = 0.02
 
 
 def find_remains(
-    claims: "Sequence[Claim]", tag: str, processes: "Mapping[int, Seen]"
-) -> list[Seen]:
+    claims: "Sequence[Claim]", tag: str, processes: "Mapping[int, ProcessInfo]"
+) -> list[ProcessInfo]:
     """The living processes of a stack.
 
     Args:
@@ -95,12 +95,12 @@ def find_remains(
     return [seen for seen in found if not seen.zombie]
 
 
-def find_elsewhere(claims: "Sequence[Claim]", tag: str, neighbours: "Neighbours") -> "Find":
+def find_elsewhere(claims: "Sequence[Claim]", tag: str, nested: "NestedStacks") -> "Find":
     """Find a stack's processes among all processes: they are no children of ours."""
 
-    def find() -> tuple[list[Seen], Look]:
+    def find() -> tuple[list[ProcessInfo], Look]:
         try:
-            found = find_remains(claims, tag, neighbours.without(snapshot()))
+            found = find_remains(claims, tag, nested.without(snapshot()))
         except OSError:  # no descriptor is left to look with; what ends gives some back
             return [], Look(present=False, passed=True)
         return found, Look(present=bool(found), complete=False)
@@ -109,22 +109,22 @@ def find_elsewhere(claims: "Sequence[Claim]", tag: str, neighbours: "Neighbours"
 
 
 def find_below(
-    own: OwnChildren, claims: "Sequence[Claim]", tag: str, neighbours: "Neighbours"
+    own: OwnChildren, claims: "Sequence[Claim]", tag: str, nested: "NestedStacks"
 ) -> "Find":
     """Find a stack's processes among our children, and what descends from them.
 
     Once there are none, a tag or the journal may still tell of one that is elsewhere.
     """
-    elsewhere = find_elsewhere(claims, tag, neighbours)
+    elsewhere = find_elsewhere(claims, tag, nested)
 
-    def find() -> tuple[list[Seen], Look]:
+    def find() -> tuple[list[ProcessInfo], Look]:
         try:
             children = own.listed()
         except OSError:
             return [], Look(present=False, passed=True)
         if children is None:
             return elsewhere()
-        found = tree_of(children, neighbours.guardians() if children else {})
+        found = tree_of(children, nested.guardians() if children else {})
         passed = False
         for seen in children:
             if seen.zombie:
@@ -139,9 +139,9 @@ def find_below(
     return find
 
 
-def tree_of(roots: "Iterable[Seen]", spared: "Collection[int]") -> list[Seen]:
+def tree_of(roots: "Iterable[ProcessInfo]", spared: "Collection[int]") -> list[ProcessInfo]:
     """Living processes and what descends from them at this moment, parents first."""
-    found: dict[int, Seen] = {}
+    found: dict[int, ProcessInfo] = {}
     queue = list(roots)
     while queue:
         seen = queue.pop(0)
@@ -152,7 +152,7 @@ def tree_of(roots: "Iterable[Seen]", spared: "Collection[int]") -> list[Seen]:
     return list(found.values())
 
 
-class Ends:
+class StackEnd:
     """The end of the processes of a stack, as far as it has come.
 
     Attributes:
@@ -162,8 +162,8 @@ class Ends:
     """
 
     def __init__(self) -> None:
-        self.met: list[Seen] = []
-        self.left: list[Seen] = []
+        self.met: list[ProcessInfo] = []
+        self.left: list[ProcessInfo] = []
         self.hurried = False
 
 
@@ -172,10 +172,10 @@ def end_all(
     journal: "Journal",
     tag: str,
     spared: "Callable[[], Collection[int]]",
-    ends: Ends,
+    ends: StackEnd,
     *,
     own: OwnChildren | None = None,
-    note: "Callable[[Sequence[Seen]], None]" = lambda _: None,
+    note: "Callable[[Sequence[ProcessInfo]], None]" = lambda _: None,
 ) -> "Generator[float, None, None]":
     """Ask processes to end, those of dependents first, and kill those that do not.
 
@@ -192,10 +192,10 @@ def end_all(
     Yields:
         How many seconds to wait before the next look.
     """
-    owners = Owners(journal, tag)
-    farewell = Farewell(journal.endings)
+    owners = ProcessOwners(journal, tag)
+    order = ShutdownOrder(journal.endings)
     signals: dict[str, StopSignals] = {}
-    met: dict[tuple[int, float], Seen] = {}
+    met: dict[tuple[int, float], ProcessInfo] = {}
     before: Look | None = None
     began_s = time.monotonic()
     pause_s = _FIRST_PAUSE_S
@@ -214,21 +214,21 @@ def end_all(
         left_alone = spared()
         by_owner = owners.sort(found)
         now_s = time.monotonic()
-        farewell.ask(by_owner.keys(), now_s)
+        order.ask(by_owner.keys(), now_s)
         if not by_owner:
             # A second look proves it, or another child is met.
-            if now_s >= began_s + farewell.longest_s + KILL_PATIENCE_S:
+            if now_s >= began_s + order.longest_s + KILL_PATIENCE_S:
                 return
             yield 0.0
             continue
-        if all(farewell.is_lost(name, now_s) for name in by_owner):
+        if all(order.is_lost(name, now_s) for name in by_owner):
             ends.left = found
             return
-        is_due = [name for name in by_owner if ends.hurried or farewell.is_due(name, now_s)]
+        is_due = [name for name in by_owner if ends.hurried or order.is_due(name, now_s)]
         for name, members in by_owner.items():
             if name in is_due:
                 signal_each(members, signal.SIGKILL)
-            elif farewell.is_asked(name):
+            elif order.is_asked(name):
                 asking = signals.get(name)
                 if asking is None:
                     ending = journal.endings.get(name)
@@ -245,8 +245,8 @@ def end_all(
 
 
 def _with_met(
-    found: list[Seen], met: "Mapping[tuple[int, float], Seen]"
-) -> tuple[list[Seen], bool]:
+    found: list[ProcessInfo], met: "Mapping[tuple[int, float], ProcessInfo]"
+) -> tuple[list[ProcessInfo], bool]:
     """What was found, and what was met before and lives; whether there is any of the latter."""
     there = {seen.pid for seen in found}
     hunted = [
@@ -257,7 +257,7 @@ def _with_met(
     return found + hunted, bool(hunted)
 
 
-class Owners:
+class ProcessOwners:
     """Tells of which service a process is, and remembers it: what ends cuts the links.
 
     Args:
@@ -278,15 +278,15 @@ class Owners:
             return 0
         return next((pid for pid, leads in self._leaders.items() if leads == name), 0)
 
-    def sort(self, processes: list[Seen]) -> dict[str, list[Seen]]:
+    def sort(self, processes: list[ProcessInfo]) -> dict[str, list[ProcessInfo]]:
         """Processes by service; under `NOBODY` those that nothing tells of."""
         by_pid = {seen.pid: seen for seen in processes}
-        found: dict[str, list[Seen]] = {}
+        found: dict[str, list[ProcessInfo]] = {}
         for seen in processes:
             found.setdefault(self._owner(seen, by_pid), []).append(seen)
         return found
 
-    def _owner(self, seen: Seen, by_pid: "Mapping[int, Seen]") -> str:
+    def _owner(self, seen: ProcessInfo, by_pid: "Mapping[int, ProcessInfo]") -> str:
         start, owner = self._known.get(seen.pid, (-1.0, NOBODY))
         if start == seen.start:
             return owner

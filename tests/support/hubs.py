@@ -12,11 +12,11 @@ import anyio
 from portweave import cluster
 from portweave.cluster import Connection, Reply, Request
 from portweave.supervisor.calls.hub import Hub
-from portweave.system.fast_loop import QuickLoop
+from portweave.system.fast_loop import FastLoop
 
 Play = Callable[[Hub, str], Awaitable[None]]
 LOOPS: dict[str, type[asyncio.AbstractEventLoop]] = {
-    "quick": QuickLoop,
+    "quick": FastLoop,
     "plain": asyncio.SelectorEventLoop,
 }
 

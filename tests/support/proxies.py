@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Self
 
 from portweave.routes import RouteInfo, RouteStore
 from portweave.supervisor.proxy.http.proxy_server import (
-    Advice,
     ProxyServer,
+    StackStatus,
 )
 from portweave.supervisor.proxy.tls.contexts import Identities
-from portweave.system.fast_loop import QuickLoop
+from portweave.system.fast_loop import FastLoop
 from tests.conftest import take_ports
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def proxy_run(cli: "Cli", *flags: str) -> Generator[tuple["subprocess.Popen[str]
 class Loop:
     """An event loop in a thread of its own; by default as the proxy's own process has it."""
 
-    def __init__(self, make: Callable[[], asyncio.AbstractEventLoop] = QuickLoop) -> None:
+    def __init__(self, make: Callable[[], asyncio.AbstractEventLoop] = FastLoop) -> None:
         self.loop = make()
         self.errors: list[str] = []
         self.loop.set_exception_handler(
@@ -101,10 +101,10 @@ class Proxy:
         routes: list[RouteInfo],
         *,
         wildcard: bool = False,
-        advice: Advice | None = None,
+        advice: StackStatus | None = None,
         identities: Identities | None = None,
         any_user: bool = False,
-        make_loop: Callable[[], asyncio.AbstractEventLoop] = QuickLoop,
+        make_loop: Callable[[], asyncio.AbstractEventLoop] = FastLoop,
     ) -> None:
         self.routes = routes
         self._loop = Loop(make_loop)

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
         Prepared,
         Project,
     )
-    from portweave.planning.stack_plan import Wishes
-    from portweave.supervisor.registry.stack_records import Hold
+    from portweave.planning.stack_plan import StartOptions
+    from portweave.supervisor.registry.stack_records import StackLock
     from portweave.supervisor.services.plan import StackPlan
-    from portweave.supervisor.services.terminal_policy import Outlook
-    from portweave.supervisor.services.work_order import Naming
+    from portweave.supervisor.services.terminal_policy import TerminalPolicy
+    from portweave.supervisor.services.work_order import RouteSettings
 
 OPTIONS = (
     Option("-d", "--detach", about="return when all are ready; the stack goes on"),
@@ -254,13 +254,13 @@ class _Launch:
                 hint=f"started are {', '.join(self._started)}",
             )
 
-    def take(self) -> "Hold | None":
+    def take(self) -> "StackLock | None":
         """The right to run it; None where somebody runs it already."""
         from portweave.encoding.value import replace
         from portweave.planning.port_conflicts import check_claims
         from portweave.supervisor.registry.socket_paths import sockets_of
         from portweave.supervisor.registry.stack_records import (
-            Hold,
+            StackLock,
             is_held,
         )
 
@@ -270,7 +270,7 @@ class _Launch:
 
             restored(self.folder, self.key, self._environ)
         try:
-            hold = Hold(self.folder, self.key)
+            hold = StackLock(self.folder, self.key)
         except StackRunningError:
             if self._args.text("exit_code_from") or self._args.flag("abort_on_exit"):
                 from portweave.client.join_stack import record_of
@@ -303,7 +303,9 @@ class _Launch:
         if has_moved(project.registry, entry, project.names, self._environ):
             self._make_plan()
 
-    def work(self, hold: "Hold", guardian: int, began_s: float, *, detached: bool = False) -> bytes:
+    def work(
+        self, hold: "StackLock", guardian: int, began_s: float, *, detached: bool = False
+    ) -> bytes:
         """What the supervisor is to do; from here on the record tells who runs the stack."""
         import pickle
 
@@ -318,7 +320,7 @@ class _Launch:
         from portweave.supervisor.registry.stack_records import StackRecord
         from portweave.supervisor.services.work_order import (
             Options,
-            Work,
+            WorkOrder,
         )
         from portweave.system.processes import started_at
 
@@ -356,26 +358,26 @@ class _Launch:
             journal=hold.journal,
             logs=logs_dir(plan.root, plan.namespace),
             guardian=guardian,
-            outlook=self._outlook(detached=detached),
+            terminal_policy=self._terminal_policy(detached=detached),
             socket=socket,
             detached=detached,
             version=__version__,
             naming=self._naming(guardian),
         )
-        return pickle.dumps(Work(plan, options, began_s, self._origin))
+        return pickle.dumps(WorkOrder(plan, options, began_s, self._origin))
 
-    def _naming(self, owner: int) -> "Naming | None":
+    def _naming(self, owner: int) -> "RouteSettings | None":
         from portweave.planning.stack_request import (
             proxy_port,
             proxy_scheme,
         )
         from portweave.supervisor.proxy.process.proxy_files import routes_dir
-        from portweave.supervisor.services.work_order import Naming
+        from portweave.supervisor.services.work_order import RouteSettings
 
         port = proxy_port(self._origin)
         if port is None:
             return None
-        return Naming(routes_dir(self._environ), owner, port, proxy_scheme(self._origin))
+        return RouteSettings(routes_dir(self._environ), owner, port, proxy_scheme(self._origin))
 
     def banner(self) -> str:
         """What is told of it when it begins."""
@@ -389,12 +391,12 @@ class _Launch:
 
         return tuple(proxy_words(self._environ))
 
-    def _outlook(self, *, detached: bool) -> "Outlook":
-        from portweave.supervisor.services.terminal_policy import Outlook
+    def _terminal_policy(self, *, detached: bool) -> "TerminalPolicy":
+        from portweave.supervisor.services.terminal_policy import TerminalPolicy
 
         is_terminal = not detached and os.isatty(1)
         in_ci = self._environ.get("CI", "") not in ("", "0", "false")
-        return Outlook(
+        return TerminalPolicy(
             terminals=(is_terminal or detached) and not in_ci,
             colours=is_terminal and self._keeps_colours(),
         )
@@ -456,7 +458,7 @@ def _banner(prepared: "Prepared", plan: "StackPlan") -> str:
     )
 
 
-def _dry_run(project: "Project", wishes: "Wishes", args: Args) -> int:
+def _dry_run(project: "Project", wishes: "StartOptions", args: Args) -> int:
     """Say what would be started, in which order; nothing is allocated, written or started."""
     from portweave.allocator.ports.assign import entry_of
     from portweave.allocator.ports.model import Entry

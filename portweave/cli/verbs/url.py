@@ -9,7 +9,7 @@ from portweave.arguments.args import (
 )
 from portweave.errors import NoLinkError
 from portweave.planning.selection import (
-    Chosen,
+    Selected,
     choose,
 )
 from portweave.planning.url_names import (
@@ -45,7 +45,7 @@ def run(args: Args) -> int:
     return 0
 
 
-def url_of_chosen(chosen: Chosen) -> str:
+def url_of_chosen(chosen: Selected) -> str:
     """Where an instance is reached now.
 
     Raises:

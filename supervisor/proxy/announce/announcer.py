@@ -12,7 +12,7 @@ from portweave.supervisor.proxy.announce.result import (
 from portweave.supervisor.proxy.routing.host_table import ANY
 from portweave.supervisor.services.fleet import Fleet
 from portweave.supervisor.services.plan import InstancePlan
-from portweave.supervisor.services.work_order import Naming
+from portweave.supervisor.services.work_order import RouteSettings
 from portweave.system.tasks import (
     Within,
     in_thread,
@@ -41,7 +41,7 @@ class Announcer:
         naming: As given.
     """
 
-    def __init__(self, naming: Naming, wake: int | None, say: Callable[[str], None]) -> None:
+    def __init__(self, naming: RouteSettings, wake: int | None, say: Callable[[str], None]) -> None:
         self.announced = NOTHING
         self.settled = asyncio.Event()
         self.registered = asyncio.Event()
@@ -183,7 +183,7 @@ def _hostnames(plan: InstancePlan) -> tuple[str, ...]:
     return (plan.hostname, f"{ANY}{plan.hostname}") if plan.wildcard else (plan.hostname,)
 
 
-def _register(routes: Mapping[str, int], naming: Naming, wake: int | None) -> Announced:
+def _register(routes: Mapping[str, int], naming: RouteSettings, wake: int | None) -> Announced:
     # What it needs takes a while to import: here nobody waits for it.
     from portweave.supervisor.proxy.announce.register import register
 

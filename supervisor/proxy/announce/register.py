@@ -16,13 +16,13 @@ from portweave.supervisor.proxy.process.command import (
     await_proxy,
 )
 from portweave.supervisor.proxy.process.proxy_files import (
-    Running,
+    RunningProxy,
     find_proxy,
 )
-from portweave.supervisor.services.work_order import Naming
+from portweave.supervisor.services.work_order import RouteSettings
 
 
-def register(routes: Mapping[str, int], naming: Naming, wake: int | None) -> Announced:
+def register(routes: Mapping[str, int], naming: RouteSettings, wake: int | None) -> Announced:
     """Have a stack's names be these, and see to it that a proxy runs.
 
     Args:
@@ -52,25 +52,25 @@ def register(routes: Mapping[str, int], naming: Naming, wake: int | None) -> Ann
     return Announced(running.port, names, tuple(warnings), running.scheme, taken)
 
 
-def is_any_free(taken: frozenset[str], naming: Naming) -> bool:
+def is_any_free(taken: frozenset[str], naming: RouteSettings) -> bool:
     """Whether one of the names that others had is nobody's any more; takes no lock."""
     routes = RouteStore(naming.folder, private=True).load_routes()
     return not taken <= {route.hostname for route in routes}
 
 
-def is_any_lost(names: frozenset[str], naming: Naming) -> bool:
+def is_any_lost(names: frozenset[str], naming: RouteSettings) -> bool:
     """Whether one of our names has no route of ours any more; takes no lock."""
     routes = RouteStore(naming.folder, private=True).load_routes()
     return not names <= {route.hostname for route in routes if route.pid == naming.owner}
 
 
-def url_of(hostname: str, naming: Naming) -> str | None:
+def url_of(hostname: str, naming: RouteSettings) -> str | None:
     """Where a name that is registered is reached now; None where no proxy runs."""
     proxy = find_proxy(RouteStore(naming.folder, private=True))
     return None if proxy is None else proxy.url(hostname)
 
 
-def _proxy(store: RouteStore, wake: int | None) -> Running | None:
+def _proxy(store: RouteStore, wake: int | None) -> RunningProxy | None:
     running = find_proxy(store)
     if running is not None or wake is None:
         return running

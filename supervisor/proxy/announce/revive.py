@@ -18,7 +18,7 @@ from portweave.supervisor.proxy.announce.revive_rules import (
 )
 from portweave.supervisor.proxy.process.command import START_S
 from portweave.supervisor.proxy.process.proxy_files import (
-    Running,
+    RunningProxy,
     find_proxy,
     signed_pid,
 )
@@ -52,7 +52,7 @@ def look(folder: str) -> Watched | None:
     return Watched(running.pid, running.port, words if started_in_background(words) else ())
 
 
-def revive(folder: str, watched: Watched, *, same_port: bool) -> tuple[Running, bool] | None:
+def revive(folder: str, watched: Watched, *, same_port: bool) -> tuple[RunningProxy, bool] | None:
     """Start a proxy again that has ended, if it was killed and there is no other one by now.
 
     Args:

@@ -22,7 +22,7 @@ else:
 _MOST_DESCRIPTORS = 1024
 
 
-class Starter:
+class ProxySpawner:
     """The process that is to be left behind, and the pipe that wakes it.
 
     Args:

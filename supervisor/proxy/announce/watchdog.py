@@ -19,7 +19,7 @@ from portweave.system.tasks import in_thread
 
 if TYPE_CHECKING:
     from portweave.supervisor.proxy.announce.revive import Watched
-    from portweave.supervisor.proxy.process.proxy_files import Running
+    from portweave.supervisor.proxy.process.proxy_files import RunningProxy
 
 # How often it is looked whether there is one, while there is none.
 _LOOK_S = 60.0
@@ -80,7 +80,7 @@ class ProxyWatch:
             break
         return pause_s
 
-    def _tell(self, running: "Running") -> None:
+    def _tell(self, running: "RunningProxy") -> None:
         text = f"the proxy was killed; it runs again (pid {running.pid})"
         if running.port != self._naming.port:
             text += (
@@ -103,7 +103,9 @@ def _look(folder: str) -> "Watched | None":
     return look(folder)
 
 
-def _revive(folder: str, watched: "Watched", *, same_port: bool) -> "tuple[Running, bool] | None":
+def _revive(
+    folder: str, watched: "Watched", *, same_port: bool
+) -> "tuple[RunningProxy, bool] | None":
     from portweave.supervisor.proxy.announce.revive import revive
 
     return revive(folder, watched, same_port=same_port)

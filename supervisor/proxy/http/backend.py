@@ -9,7 +9,7 @@ from portweave.supervisor.proxy.http.head_cache import (
     HEAD_END,
     MOST_BYTES,
     HeadCache,
-    Whole,
+    WholeAnswer,
 )
 from portweave.supervisor.proxy.http.head_limits import MOST_FIELDS
 from portweave.supervisor.proxy.http.http1_heads import (
@@ -23,7 +23,7 @@ from portweave.supervisor.proxy.http.limits import (
     ANSWER_HEAD_BYTES,
     TooManyFieldsError,
 )
-from portweave.system.fast_loop import Express
+from portweave.system.fast_loop import InlineConnection
 
 if TYPE_CHECKING:
     from portweave.supervisor.proxy.http.http1_heads import Fields
@@ -33,7 +33,7 @@ class NoStreamsError(Exception):
     """A service does not speak HTTP/2."""
 
 
-class Asker(Protocol):
+class AnswerReceiver(Protocol):
     """Who has sent a request and takes the answer."""
 
     @property
@@ -42,7 +42,7 @@ class Asker(Protocol):
         ...
 
     @property
-    def whole(self) -> Whole | None:
+    def whole(self) -> WholeAnswer | None:
         """The answer, where all of it came at once, and no other before it."""
         ...
 
@@ -90,11 +90,11 @@ class Asker(Protocol):
         """The service takes more again."""
 
 
-class Keeper(Protocol):
+class IdleConnections(Protocol):
     """Keeps connections that wait for the next request."""
 
     @property
-    def answers(self) -> HeadCache[bytes, Whole]:
+    def answers(self) -> HeadCache[bytes, WholeAnswer]:
         """Heads that came lately, of answers to plain requests."""
         ...
 
@@ -110,7 +110,7 @@ class Keeper(Protocol):
         """A connection has ended."""
 
 
-class Backend(Express):
+class Backend(InlineConnection):
     """One connection to a service.
 
     Attributes:
@@ -138,11 +138,11 @@ class Backend(Express):
         "used",
     )
 
-    def __init__(self, port: int, pool: Keeper) -> None:
+    def __init__(self, port: int, pool: IdleConnections) -> None:
         super().__init__()
         self.port = port
         self.pool = pool
-        self.asker: Asker | None = None
+        self.asker: AnswerReceiver | None = None
         self.used = False
         self.idle_since_s = 0.0
         self._reset()
@@ -247,7 +247,7 @@ class Backend(Express):
         if self._ended:
             self._finish()
 
-    def _keep(self, data: bytes, whole: Whole | None) -> None:
+    def _keep(self, data: bytes, whole: WholeAnswer | None) -> None:
         """Know this answer's head from now on."""
         if whole is not None:
             end = len(data) - whole.body_bytes
@@ -333,7 +333,7 @@ class Backend(Express):
         fields, self._fields = self._fields, []
         self.asker.take_end(fields)
 
-    def _change_protocol(self, asker: Asker, rest: bytes) -> None:
+    def _change_protocol(self, asker: AnswerReceiver, rest: bytes) -> None:
         if self._answered or not self._tunnel:
             self._give_up("it has changed the protocol, and nobody asked for that")
             return

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 from portweave.allocator.names.hostnames import PANEL_HOST
 from portweave.supervisor.proxy.http import error_pages
 from portweave.supervisor.proxy.http.backend import (
-    Asker,
+    AnswerReceiver,
     NoStreamsError,
 )
-from portweave.supervisor.proxy.http.head_cache import Whole
+from portweave.supervisor.proxy.http.head_cache import WholeAnswer
 from portweave.supervisor.proxy.http.http1_heads import (
     MOST_HOPS,
     SAFE,
@@ -52,7 +52,7 @@ class Target(Protocol):
         ...
 
 
-class Standing(Protocol):
+class UpstreamState(Protocol):
     """What is known of a service that does not answer."""
 
     @property
@@ -71,7 +71,7 @@ class Standing(Protocol):
         ...
 
 
-class Desk(Protocol):
+class Upstreams(Protocol):
     """Where requests find their service."""
 
     @property
@@ -87,7 +87,7 @@ class Desk(Protocol):
         """What to say to a request that no route was found for."""
         ...
 
-    async def ask(self, target: Target) -> "Standing":
+    async def ask(self, target: Target) -> "UpstreamState":
         """What is known of a service that does not answer."""
         ...
 
@@ -106,7 +106,7 @@ class Desk(Protocol):
 class Upstream(Protocol):
     """A connection to a service, or a stream of one, that works on a request."""
 
-    asker: Asker | None
+    asker: AnswerReceiver | None
     used: bool
 
     def send(
@@ -136,7 +136,7 @@ class Upstream(Protocol):
         """End it at once."""
 
 
-class Customer(Protocol):
+class Downstream(Protocol):
     """The client as its exchanges see it."""
 
     @property
@@ -191,7 +191,6 @@ class Exchange:
         "_backend",
         "_cancel",
         "_client",
-        "_desk",
         "_held",
         "_held_bytes",
         "_is_ended",
@@ -206,17 +205,20 @@ class Exchange:
         "_target",
         "_trailers",
         "_tunnel_ends",
+        "_upstreams",
         "_was_idle",
         "is_begun",
         "is_request_complete",
         "request",
     )
 
-    def __init__(self, client: Customer, desk: Desk, request: Request | Refusal) -> None:
+    def __init__(
+        self, client: Downstream, upstreams: Upstreams, request: Request | Refusal
+    ) -> None:
         self.request = request
         self.is_request_complete = isinstance(request, Refusal)
         self._client = client
-        self._desk = desk
+        self._upstreams = upstreams
         self._target: Target | None = None
         self._backend: Upstream | None = None
         self._cancel: Callable[[], object] | None = None
@@ -313,15 +315,15 @@ class Exchange:
         if request.hops > MOST_HOPS:
             self._say(error_pages.loop(request.name, request.hops - 1))
             return
-        target = self._target = self._desk.find(request)
+        target = self._target = self._upstreams.find(request)
         if target is None:
-            self._say(self._desk.unknown(request))
+            self._say(self._upstreams.unknown(request))
             return
         if target.hostname == PANEL_HOST and not self._client.is_own:
             # The panel would take all that come from here for its own user.
             self._say(error_pages.not_yours(request.name))
             return
-        pool = self._desk.pool
+        pool = self._upstreams.pool
         # Most often there is nothing to find out.
         if (request.is_grpc or pool.only_streams) and self._goes_by_streams(target):
             stream = pool.take_stream(target.port)
@@ -335,7 +337,7 @@ class Exchange:
                 self._was_idle = True
                 self._send(backend)
                 return
-        self._cancel = self._desk.spawn(self._connect(target))
+        self._cancel = self._upstreams.spawn(self._connect(target))
 
     def _goes_by_streams(self, target: Target) -> bool:
         """Whether the service is asked by HTTP/2: a call of gRPC, or one that speaks nothing else.
@@ -344,7 +346,7 @@ class Exchange:
         """
         request = self.request
         assert isinstance(request, Request)
-        only = target.port in self._desk.pool.only_streams
+        only = target.port in self._upstreams.pool.only_streams
         return (request.is_grpc or only) and not request.upgrade
 
     async def _open(self, target: Target) -> "Upstream":
@@ -356,11 +358,11 @@ class Exchange:
         """
         if self._goes_by_streams(target):
             try:
-                return await self._desk.pool.open_stream(target.port)
+                return await self._upstreams.pool.open_stream(target.port)
             except NoStreamsError:
                 # It answers for itself that it does not speak gRPC.
                 pass
-        return await self._desk.pool.connect(target.port)
+        return await self._upstreams.pool.connect(target.port)
 
     def _is_repeatable(self) -> bool:
         """Whether it may be sent twice: RFC 9110, section 9.2.2."""
@@ -391,7 +393,7 @@ class Exchange:
                 self._break(target, f"{ONLY_HTTP_2}: pip install 'portweave[tls]'")
                 return
             except (OSError, OverflowError):
-                standing = await self._desk.ask(target)
+                standing = await self._upstreams.ask(target)
                 now_s = time.monotonic()
                 if not standing.is_ready:
                     seen_s = now_s
@@ -399,9 +401,9 @@ class Exchange:
                 if now_s - (seen_s if standing.is_ready else began_s) < standing.patience_s:
                     await asyncio.sleep(RETRY_S)
                     # It may be given another port meanwhile.
-                    target = self._target = self._desk.find(self.request) or target
+                    target = self._target = self._upstreams.find(self.request) or target
                     continue
-                page = await self._desk.explain(target)
+                page = await self._upstreams.explain(target)
                 self._cancel = None
                 self._say(page)
                 return
@@ -416,7 +418,7 @@ class Exchange:
         """Ask once more where the service has gone before it answered, and is being restarted."""
         # The end of a process is seen by its supervisor a moment later than by its clients.
         await asyncio.sleep(RETRY_S)
-        standing = await self._desk.ask(target)
+        standing = await self._upstreams.ask(target)
         is_another = standing.age_s < time.monotonic() - self._sent_s
         if standing.patience_s and (is_another or not standing.is_ready):
             await self._connect(target)
@@ -425,7 +427,7 @@ class Exchange:
         self._break(target, why)
 
     def _break(self, target: Target, why: str) -> None:
-        self._desk.report(target, why)
+        self._upstreams.report(target, why)
         self._say(error_pages.broken(target.hostname, target.port, why))
 
     def _send(self, backend: "Upstream") -> None:
@@ -505,12 +507,12 @@ class Exchange:
         self._is_ended = True
 
     @property
-    def whole(self) -> Whole | None:
+    def whole(self) -> WholeAnswer | None:
         """The answer, where all of it came at once, and no other before it."""
         answer, out = self._answer, self._out
         if answer is None or answer.source is not Framing.LENGTH or out[0] is not answer.head:
             return None
-        return Whole(answer.head, sum(map(len, out[1:])))
+        return WholeAnswer(answer.head, sum(map(len, out[1:])))
 
     def take_whole(self, answer: bytes) -> None:
         """The whole answer, as it is to be sent on."""
@@ -564,19 +566,19 @@ class Exchange:
                 self._held, self._sent = [*self._sent, *self._held], []
                 self._held_bytes += self._sent_bytes
                 self._sent_bytes = 0
-                self._cancel = self._desk.spawn(self._connect(self._target))
+                self._cancel = self._upstreams.spawn(self._connect(self._target))
                 return
             # One that had waited may have been closed for no other reason than that.
             was_idle = self._was_idle and backend is not None and backend.used
             self._was_idle = False
             again = self._connect(self._target) if was_idle else self._try_again(self._target, why)
-            self._cancel = self._desk.spawn(again)
+            self._cancel = self._upstreams.spawn(again)
         elif clean and self._answer.source is Framing.UNTIL_CLOSE:
             self.take_end([])
             self.take_news()
         else:
             assert self._target is not None
-            self._desk.report(self._target, f"half an answer: {why}")
+            self._upstreams.report(self._target, f"half an answer: {why}")
             self._is_over = True
             if self._answer.sent is Framing.UNTIL_CLOSE:
                 self._client.reset()

@@ -32,11 +32,11 @@ from portweave.supervisor.proxy.http.request_start import (
     goaway,
     is_preface,
 )
-from portweave.system.fast_loop import Express
+from portweave.system.fast_loop import InlineConnection
 from portweave.system.peer_credentials import is_own
 
 if TYPE_CHECKING:
-    from portweave.supervisor.proxy.http.exchange import Desk
+    from portweave.supervisor.proxy.http.exchange import Upstreams
     from portweave.supervisor.proxy.http.http1_heads import Fields
 
 # How long a request's head may take to arrive, a client may say nothing between two requests, and
@@ -55,7 +55,7 @@ class Phase(Enum):
     LINGERING = "lingering"
 
 
-class Guest(Protocol):
+class ClientConnection(Protocol):
     """Who is connected."""
 
     def check_time(self, now_s: float) -> None:
@@ -68,7 +68,7 @@ class Guest(Protocol):
         """End it at once."""
 
 
-class StreamGuest(asyncio.BufferedProtocol):
+class Http2ClientConnection(asyncio.BufferedProtocol):
     """A client that speaks HTTP/2."""
 
     @abstractmethod
@@ -76,11 +76,11 @@ class StreamGuest(asyncio.BufferedProtocol):
         """Take what has come."""
 
 
-class Hall(Protocol):
+class ConnectionSet(Protocol):
     """Where clients are known as long as they are connected."""
 
     @property
-    def desk(self) -> "Desk":
+    def upstreams(self) -> "Upstreams":
         """Where requests find their service."""
         ...
 
@@ -94,26 +94,26 @@ class Hall(Protocol):
         """Whether no request is taken any more."""
         ...
 
-    def enter(self, client: Guest) -> None:
+    def enter(self, client: ClientConnection) -> None:
         """A client has come."""
 
-    def leave(self, client: Guest) -> None:
+    def leave(self, client: ClientConnection) -> None:
         """A client has gone."""
 
     def is_stranger(self, transport: asyncio.BaseTransport) -> bool:
         """Whether a connection comes from another user, whom the proxy does not serve."""
         ...
 
-    def new_streams(self, *, is_stranger: bool) -> StreamGuest | None:
+    def new_streams(self, *, is_stranger: bool) -> Http2ClientConnection | None:
         """A client that turns out to speak HTTP/2; None where the library for it is missing."""
         ...
 
 
-class Client(Express):
+class Client(InlineConnection):
     """One connection of a client.
 
     Args:
-        hall: Where clients are known.
+        connections: Where clients are known.
         is_stranger: Whether it is of another user, whom the proxy does not serve; None where that
             is still to be asked.
 
@@ -124,10 +124,9 @@ class Client(Express):
 
     __slots__ = (
         "_came",
-        "_desk",
+        "_connections",
         "_exchange",
         "_first",
-        "_hall",
         "_is_asked",
         "_is_full",
         "_is_own",
@@ -136,18 +135,19 @@ class Client(Express):
         "_phase",
         "_requests",
         "_rest",
+        "_upstreams",
         "_waiting",
         "is_stranger",
         "since_s",
     )
 
-    def __init__(self, hall: Hall, *, is_stranger: bool | None = None) -> None:
+    def __init__(self, connections: ConnectionSet, *, is_stranger: bool | None = None) -> None:
         super().__init__()
-        self._hall = hall
+        self._connections = connections
         self._is_asked = is_stranger is not None
         self.is_stranger = bool(is_stranger)
-        self._desk = hall.desk
-        self._requests = hall.requests
+        self._upstreams = connections.upstreams
+        self._requests = connections.requests
         self.since_s = 0.0
         # Its first bytes, until they tell whether it speaks HTTP/2; None from then on.
         self._first: bytes | None = b""
@@ -171,8 +171,8 @@ class Client(Express):
         self.since_s = time.monotonic()
         if not self._is_asked:
             # Now: a client that has gone later on has no owner.
-            self.is_stranger = self._hall.is_stranger(transport)
-        self._hall.enter(self)
+            self.is_stranger = self._connections.is_stranger(transport)
+        self._connections.enter(self)
 
     @property
     def is_idle(self) -> bool:
@@ -232,7 +232,7 @@ class Client(Express):
                         self._take_first(self._first + data)
                     return
                 self._first = None
-                self._exchange = exchange = Exchange(self, self._desk, request)
+                self._exchange = exchange = Exchange(self, self._upstreams, request)
                 exchange.is_request_complete = True
                 self._advance()
                 return
@@ -256,13 +256,13 @@ class Client(Express):
 
     def _speak_streams(self, data: bytes) -> None:
         """Have the connection speak HTTP/2: RFC 9113, section 3.3."""
-        streams = self._hall.new_streams(is_stranger=self.is_stranger)
+        streams = self._connections.new_streams(is_stranger=self.is_stranger)
         if streams is None:
             self.write(goaway(NO_HTTP_2))
             self.close()
             return
         transport = self.hand_over()
-        self._hall.leave(self)
+        self._connections.leave(self)
         transport.set_protocol(streams)
         streams.connection_made(transport)
         streams.feed(data)
@@ -325,7 +325,7 @@ class Client(Express):
 
     def lost(self, error: Exception | None) -> None:
         """The connection has ended."""
-        self._hall.leave(self)
+        self._connections.leave(self)
         exchange, self._exchange = self._exchange, None
         self._waiting = self._rest = None
         if exchange is not None:
@@ -348,7 +348,7 @@ class Client(Express):
 
     def begin_request(self, request: Request | Refusal) -> None:
         """The head of a request has come."""
-        exchange = Exchange(self, self._desk, request)
+        exchange = Exchange(self, self._upstreams, request)
         if self._exchange is None:
             self._exchange = exchange
         else:
@@ -400,7 +400,7 @@ class Client(Express):
             # Its body is damaged.
             newest.refuse(refusal)
         else:
-            self._add(Exchange(self, self._desk, refusal))
+            self._add(Exchange(self, self._upstreams, refusal))
         self._rest = self._rest or b""
 
     def _advance(self) -> None:
@@ -454,7 +454,7 @@ class Client(Express):
         if transport is None:
             return
         self.since_s = time.monotonic()
-        if not keep_alive or self._hall.is_draining:
+        if not keep_alive or self._connections.is_draining:
             is_quiet = read_all and not self._waiting and not self._rest
             self._waiting = self._rest = None
             # Within TLS, something may come even when it is closed.

@@ -19,7 +19,7 @@ HEAD_END = b"\r\n\r\n"
 
 
 @value
-class Whole:
+class WholeAnswer:
     """An answer that came at once, and is to be sent on so.
 
     Attributes:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _USUAL = b"GET "
 
 
-class Taker(Protocol):
+class RequestReceiver(Protocol):
     """Takes what was read; it may be several requests ahead."""
 
     def begin_request(self, request: Request | Refusal) -> None:
@@ -91,7 +91,7 @@ class RequestParser:
         "is_between",
     )
 
-    def __init__(self, taker: Taker, came: "From") -> None:
+    def __init__(self, taker: RequestReceiver, came: "From") -> None:
         self._taker = taker
         self._came = came
         self._parser = httptools.HttpRequestParser(self)

@@ -25,7 +25,7 @@ from h2.exceptions import H2Error, ProtocolError
 from h2.settings import SettingCodes, Settings
 
 from portweave.supervisor.proxy.http.backend import (
-    Asker,
+    AnswerReceiver,
     NoStreamsError,
 )
 from portweave.supervisor.proxy.http.goaway import (
@@ -101,7 +101,7 @@ class BackendStream:
         # Of the answer: how much was taken while the client takes nothing.
         self._unread = 0
         self.number = 0
-        self.asker: Asker | None = None
+        self.asker: AnswerReceiver | None = None
         self.used = self.is_queued = False
 
     # What the exchange calls.
@@ -215,7 +215,7 @@ class BackendStream:
             case _:
                 pass
 
-    def _take_data(self, event: DataReceived, asker: Asker) -> None:
+    def _take_data(self, event: DataReceived, asker: AnswerReceiver) -> None:
         length = event.flow_controlled_length or 0
         if event.data and not self._is_bodiless:
             asker.take_body(event.data)
@@ -224,7 +224,7 @@ class BackendStream:
         else:
             self._connection.give_back(self.number, length)
 
-    def _end(self, asker: Asker, trailers: "Fields") -> None:
+    def _end(self, asker: AnswerReceiver, trailers: "Fields") -> None:
         asker.take_end(trailers)
         self.asker = None
         self._connection.end(self, asker, is_sent=self._out.has_ended)
@@ -265,7 +265,7 @@ class BackendStreams(Multiplex):
         self._filter = GoawayFilter()
         self._streams: dict[int, BackendStream] = {}
         # Those whose answers have come to their end, and those that something has come on.
-        self._ended: list[Asker] = []
+        self._ended: list[AnswerReceiver] = []
         self._touched: dict[int, BackendStream] = {}
         self._is_ready = asyncio.get_running_loop().create_future()
         self._first = b""
@@ -324,7 +324,7 @@ class BackendStreams(Multiplex):
         self.plan_push()
         return number
 
-    def end(self, stream: BackendStream, asker: Asker, *, is_sent: bool) -> None:
+    def end(self, stream: BackendStream, asker: AnswerReceiver, *, is_sent: bool) -> None:
         """The answer on a stream is complete; `is_sent`: and so is its request."""
         if not is_sent:
             # Nobody needs the rest of it: RFC 9113, section 8.1.

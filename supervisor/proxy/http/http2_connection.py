@@ -32,7 +32,7 @@ from hyperframe.frame import GoAwayFrame
 
 from portweave.supervisor.proxy.http.frontend import (
     IDLE_S,
-    StreamGuest,
+    Http2ClientConnection,
 )
 from portweave.supervisor.proxy.http.head_limits import (
     HEAD_BYTES,
@@ -60,8 +60,8 @@ from portweave.system.peer_credentials import is_own
 if TYPE_CHECKING:
     from h2.events import Event
 
-    from portweave.supervisor.proxy.http.exchange import Desk
-    from portweave.supervisor.proxy.http.frontend import Hall
+    from portweave.supervisor.proxy.http.exchange import Upstreams
+    from portweave.supervisor.proxy.http.frontend import ConnectionSet
     from portweave.supervisor.proxy.http.http2_exchange import StreamFields
 
 # A page that is left cancels all that it had asked for; who cancels and asks on and on only makes
@@ -70,11 +70,11 @@ RESETS = (1000, 100.0)
 CONTROLS = (1000, 100.0)
 
 
-class Streams(Multiplex, StreamGuest):
+class Streams(Multiplex, Http2ClientConnection):
     """One connection of a client that speaks HTTP/2.
 
     Args:
-        hall: Where clients are known.
+        connections: Where clients are known.
         is_stranger: Whether it is of another user, whom the proxy does not serve.
 
     Attributes:
@@ -82,11 +82,11 @@ class Streams(Multiplex, StreamGuest):
         is_stranger: As given.
     """
 
-    def __init__(self, hall: "Hall", *, is_stranger: bool = False) -> None:
+    def __init__(self, connections: "ConnectionSet", *, is_stranger: bool = False) -> None:
         super().__init__(H2Connection(H2Configuration(client_side=False, header_encoding=False)))
         self.since_s = 0.0
         self.is_stranger = is_stranger
-        self._hall = hall
+        self._connections = connections
         self.h2.decoder = HeadDecoder()
         self.h2.local_settings = Settings(
             client=False,
@@ -114,9 +114,9 @@ class Streams(Multiplex, StreamGuest):
         return self._is_own
 
     @property
-    def desk(self) -> "Desk":
+    def upstreams(self) -> "Upstreams":
         """Where requests find their service."""
-        return self._hall.desk
+        return self._connections.upstreams
 
     @property
     def is_idle(self) -> bool:
@@ -142,7 +142,7 @@ class Streams(Multiplex, StreamGuest):
         peer = transport.get_extra_info("peername")
         is_secure = transport.get_extra_info("sslcontext") is not None
         self._came = From(peer[0].encode(), b"https" if is_secure else b"http")
-        self._hall.enter(self)
+        self._connections.enter(self)
         super().connection_made(transport)
 
     def feed(self, data: bytes) -> None:
@@ -163,7 +163,7 @@ class Streams(Multiplex, StreamGuest):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
         super().connection_lost(exc)
-        self._hall.leave(self)
+        self._connections.leave(self)
         for stream in list(self._streams.values()):
             stream.drop()
         self._streams.clear()
@@ -200,7 +200,7 @@ class Streams(Multiplex, StreamGuest):
 
     def _take_request(self, event: RequestReceived) -> None:
         number = event.stream_id or 0
-        if self._is_leaving or self._hall.is_draining:
+        if self._is_leaving or self._connections.is_draining:
             self.h2.reset_stream(number, ErrorCodes.REFUSED_STREAM)
             return
         assert self._came is not None
@@ -251,9 +251,9 @@ class Streams(Multiplex, StreamGuest):
             return
         self.push()
         self._is_leaving = True
-        farewell = GoAwayFrame(0, last_stream_id=self.h2.highest_inbound_stream_id)
+        order = GoAwayFrame(0, last_stream_id=self.h2.highest_inbound_stream_id)
         # The library would end at once all that is under way.
-        self.transport.write(farewell.serialize())
+        self.transport.write(order.serialize())
         self._leave_if_idle()
 
     def _leave_if_idle(self) -> None:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Protocol
 
 from portweave.supervisor.proxy.http.exchange import (
-    Customer,
+    Downstream,
     Exchange,
 )
 from portweave.supervisor.proxy.http.http1_heads import (
@@ -22,12 +22,12 @@ from portweave.supervisor.proxy.http.http2_heads import (
 )
 
 if TYPE_CHECKING:
-    from portweave.supervisor.proxy.http.exchange import Desk
+    from portweave.supervisor.proxy.http.exchange import Upstreams
 
 StreamFields = list[tuple[bytes, bytes]]
 
 
-class StreamCustomer(Customer, Protocol):
+class Http2Downstream(Downstream, Protocol):
     """A stream as its exchange sees it."""
 
     def send_head(self, fields: StreamFields, *, is_all: bool = False) -> None:
@@ -37,12 +37,12 @@ class StreamCustomer(Customer, Protocol):
         """What is to stand behind the body."""
 
 
-class StreamExchange(Exchange):
+class Http2Exchange(Exchange):
     """A request under way.
 
     Args:
         stream: Who has asked.
-        desk: Where requests find their service.
+        upstreams: Where requests find their service.
         request: Its head, or why it is refused.
         key: Of the WebSocket, should it ask for one.
     """
@@ -50,9 +50,13 @@ class StreamExchange(Exchange):
     __slots__ = ("_fields", "_has_trailers", "_key", "_stream")
 
     def __init__(
-        self, stream: StreamCustomer, desk: "Desk", request: Request | Refusal, key: bytes
+        self,
+        stream: Http2Downstream,
+        upstreams: "Upstreams",
+        request: Request | Refusal,
+        key: bytes,
     ) -> None:
-        super().__init__(stream, desk, request)
+        super().__init__(stream, upstreams, request)
         self._stream = stream
         self._key = key
         # The head of the answer, until all that came with it has been taken.

@@ -14,7 +14,7 @@ from portweave.supervisor.proxy.http.http1_heads import (
     Request,
 )
 from portweave.supervisor.proxy.http.http2_exchange import (
-    StreamExchange,
+    Http2Exchange,
     StreamFields,
 )
 from portweave.supervisor.proxy.http.http2_heads import stream_head
@@ -27,7 +27,7 @@ from portweave.supervisor.proxy.http.http2_outbox import (
 if TYPE_CHECKING:
     from h2.connection import H2Connection
 
-    from portweave.supervisor.proxy.http.exchange import Desk
+    from portweave.supervisor.proxy.http.exchange import Upstreams
 
 
 class Connection(Protocol):
@@ -44,7 +44,7 @@ class Connection(Protocol):
         ...
 
     @property
-    def desk(self) -> "Desk":
+    def upstreams(self) -> "Upstreams":
         """Where requests find their service."""
         ...
 
@@ -104,7 +104,7 @@ class Stream:
         # WebSocket was agreed to.
         self._unread = 0
         self._early: list[bytes] = []
-        self.exchange = StreamExchange(self, connection.desk, request, key)
+        self.exchange = Http2Exchange(self, connection.upstreams, request, key)
 
     @property
     def is_own(self) -> bool:

@@ -17,7 +17,7 @@ from portweave.system.fast_loop import shared_buffer
 if TYPE_CHECKING:
     import ssl
 
-    from portweave.supervisor.proxy.http.frontend import Hall
+    from portweave.supervisor.proxy.http.frontend import ConnectionSet
 
 _HANDSHAKE = 22
 # How long a client may say nothing at all, and take for the handshake.
@@ -27,24 +27,26 @@ HANDSHAKE_S = 10
 MOST_SECURE = 1000
 
 
-class Door:
+class ProxyListener:
     """Lets clients in.
 
     Args:
-        hall: Where they are known.
+        connections: Where they are known.
         context: For those that speak TLS.
         common: For those of other users: by a certificate they would learn of a name.
     """
 
-    def __init__(self, hall: "Hall", context: "ssl.SSLContext", common: "ssl.SSLContext") -> None:
-        self.hall = hall
+    def __init__(
+        self, connections: "ConnectionSet", context: "ssl.SSLContext", common: "ssl.SSLContext"
+    ) -> None:
+        self.connections = connections
         self.context = context
         self.common = common
         self._secure: set[Handshake] = set()
 
-    def greet(self) -> "Greeter":
+    def greet(self) -> "ProtocolSniffer":
         """Whoever has come."""
-        return Greeter(self)
+        return ProtocolSniffer(self)
 
     def add(self, handshake: "Handshake") -> bool:
         """A connection begins to speak TLS; False where there are too many that are at work.
@@ -66,12 +68,12 @@ class Door:
         self._secure.discard(handshake)
 
 
-class Greeter(asyncio.BufferedProtocol):
+class ProtocolSniffer(asyncio.BufferedProtocol):
     """A connection that has not said anything yet."""
 
     __slots__ = ("_buffer", "_door", "_is_stranger", "_since_s", "_transport")
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: ProxyListener) -> None:
         self._buffer = shared_buffer()
         self._door = door
         self._since_s = 0.0
@@ -83,8 +85,8 @@ class Greeter(asyncio.BufferedProtocol):
         # Not all loops derive theirs from it.
         self._transport = cast("asyncio.Transport", transport)
         self._since_s = time.monotonic()
-        self._is_stranger = self._door.hall.is_stranger(transport)
-        self._door.hall.enter(self)
+        self._is_stranger = self._door.connections.is_stranger(transport)
+        self._door.connections.enter(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to put what comes."""
@@ -95,9 +97,9 @@ class Greeter(asyncio.BufferedProtocol):
         transport, self._transport = self._transport, None
         if transport is None or transport.is_closing():
             return
-        self._door.hall.leave(self)
+        self._door.connections.leave(self)
         if self._buffer[0] != _HANDSHAKE:
-            client = Client(self._door.hall, is_stranger=self._is_stranger)
+            client = Client(self._door.connections, is_stranger=self._is_stranger)
             transport.set_protocol(client)
             client.connection_made(transport)
             client.buffer_updated(nbytes)
@@ -119,7 +121,7 @@ class Greeter(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
         if self._transport is not None:
-            self._door.hall.leave(self)
+            self._door.connections.leave(self)
 
     def check_time(self, now_s: float) -> None:
         """End it where it has taken too long."""
@@ -146,8 +148,8 @@ class Handshake(SSLProtocol):
 
     max_size = 1 << 14
 
-    def __init__(self, door: Door, *, is_stranger: bool) -> None:
-        self._chooser = _Chooser(door.hall, is_stranger=is_stranger)
+    def __init__(self, door: ProxyListener, *, is_stranger: bool) -> None:
+        self._chooser = _Chooser(door.connections, is_stranger=is_stranger)
         super().__init__(
             asyncio.get_running_loop(),
             self._chooser,
@@ -175,13 +177,13 @@ class Handshake(SSLProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: somebody speaks TLS."""
         self._raw = cast("asyncio.Transport", transport)
-        self._door.hall.enter(self)
+        self._door.connections.enter(self)
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection has ended."""
         self._raw = None
-        self._door.hall.leave(self)
+        self._door.connections.leave(self)
         self._door.remove(self)
         super().connection_lost(exc)
 
@@ -202,8 +204,8 @@ class Handshake(SSLProtocol):
 class _Chooser(asyncio.Protocol):
     """Has a connection that TLS is ready on speak what was agreed."""
 
-    def __init__(self, hall: "Hall", *, is_stranger: bool) -> None:
-        self._hall = hall
+    def __init__(self, connections: "ConnectionSet", *, is_stranger: bool) -> None:
+        self._connections = connections
         self._is_stranger = is_stranger
         self.chosen: Client | Streams | None = None
 
@@ -213,6 +215,6 @@ class _Chooser(asyncio.Protocol):
         connection: ssl.SSLObject = transport.get_extra_info("ssl_object")
         is_second = connection.selected_alpn_protocol() == "h2"
         kind = Streams if is_second else Client
-        self.chosen = chosen = kind(self._hall, is_stranger=self._is_stranger)
+        self.chosen = chosen = kind(self._connections, is_stranger=self._is_stranger)
         transport.set_protocol(chosen)
         chosen.connection_made(transport)

@@ -12,7 +12,7 @@ from portweave.supervisor.proxy.http.backend import (
 )
 from portweave.supervisor.proxy.http.head_cache import (
     HeadCache,
-    Whole,
+    WholeAnswer,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        self.answers: HeadCache[bytes, Whole] = HeadCache()
+        self.answers: HeadCache[bytes, WholeAnswer] = HeadCache()
         self.only_streams: set[int] = set()
         self._streams: dict[int, BackendStreams] = {}
         self._idle: dict[int, list[Backend]] = {}

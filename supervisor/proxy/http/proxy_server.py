@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from portweave.supervisor.proxy.http.error_pages import Page
-    from portweave.supervisor.proxy.http.exchange import Desk
+    from portweave.supervisor.proxy.http.exchange import Upstreams
     from portweave.supervisor.proxy.http.frontend import (
-        Guest,
-        StreamGuest,
+        ClientConnection,
+        Http2ClientConnection,
     )
-    from portweave.supervisor.proxy.http.listener import Door
+    from portweave.supervisor.proxy.http.listener import ProxyListener
     from portweave.supervisor.proxy.tls.contexts import Identities
 
 SWEEP_S = 1.0
@@ -49,7 +49,7 @@ TLD = "localhost"
 
 
 @value
-class Standing:
+class UpstreamStatus:
     """What is known of a service that does not answer.
 
     Attributes:
@@ -69,16 +69,16 @@ class Standing:
     age_s: float = math.inf
 
 
-UNKNOWN = Standing()
+UNKNOWN = UpstreamStatus()
 
 
-class Advice:
+class StackStatus:
     """What is known of services beyond their routes; a proxy for itself knows nothing.
 
     A subclass may know more.
     """
 
-    async def ask(self, target: Target) -> Standing:
+    async def ask(self, target: Target) -> UpstreamStatus:
         """What is known of a service that does not answer."""
         return UNKNOWN
 
@@ -112,7 +112,7 @@ class ProxyServer:
         *,
         tld: str = TLD,
         wildcard: bool = False,
-        advice: Advice | None = None,
+        advice: StackStatus | None = None,
         on_error: Callable[[str], object] | None = None,
         identities: "Identities | None" = None,
         any_user: bool = False,
@@ -128,18 +128,18 @@ class ProxyServer:
         self._proxy_port = proxy_port
         self._tld = tld
         self._wildcard = wildcard
-        self._advice = advice or Advice()
+        self._advice = advice or StackStatus()
         self._on_error = on_error
         self._identities = identities
-        self._door: Door | None = None
+        self._door: ProxyListener | None = None
         if identities is not None:
             # Only here: it needs what a plain proxy does not.
             from portweave.supervisor.proxy.http import listener
 
             identities.is_ours = self._is_ours
-            self._door = listener.Door(self, identities.context, identities.common)
+            self._door = listener.ProxyListener(self, identities.context, identities.common)
         self._servers: list[asyncio.Server] = []
-        self._clients: set[Guest] = set()
+        self._clients: set[ClientConnection] = set()
         self._work: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._nobody: asyncio.Event | None = None
@@ -234,11 +234,11 @@ class ProxyServer:
     # What clients call.
 
     @property
-    def desk(self) -> "Desk":
+    def upstreams(self) -> "Upstreams":
         """Where requests find their service."""
         return self
 
-    def enter(self, client: "Guest") -> None:
+    def enter(self, client: "ClientConnection") -> None:
         """A client has come."""
         if self.is_draining:
             client.abort()
@@ -246,7 +246,7 @@ class ProxyServer:
         if self._sweeper is None:
             self._sweep()
 
-    def leave(self, client: "Guest") -> None:
+    def leave(self, client: "ClientConnection") -> None:
         """A client has gone."""
         self._clients.discard(client)
         if self._nobody is not None and not self._clients:
@@ -260,7 +260,7 @@ class ProxyServer:
         # Without a name it has ended by now.
         return bool(client and server) and peer_credentials.is_stranger(client, server)
 
-    def new_streams(self, *, is_stranger: bool) -> "StreamGuest | None":
+    def new_streams(self, *, is_stranger: bool) -> "Http2ClientConnection | None":
         """A client that turns out to speak HTTP/2; None where the library for it is missing."""
         try:
             # Only here: most proxies never need it.
@@ -334,7 +334,7 @@ class ProxyServer:
         self._look()
         return self._directory.find(name) is not None
 
-    async def ask(self, target: Target) -> Standing:
+    async def ask(self, target: Target) -> UpstreamStatus:
         """What is known of a service that does not answer."""
         try:
             return await self._advice.ask(target)

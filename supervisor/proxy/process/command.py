@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from portweave.allocator.names.route_store import RouteStore
-    from portweave.supervisor.proxy.process.proxy_files import Running
+    from portweave.supervisor.proxy.process.proxy_files import RunningProxy
 
 START_S = 10.0
 # How long after the last stack one that was started for stacks ends.
@@ -92,7 +92,9 @@ class Log:
         os.close(self.descriptor)
 
 
-def await_proxy(store: "RouteStore", log: Log, has_ended: "Callable[[], bool]") -> "Running | None":
+def await_proxy(
+    store: "RouteStore", log: Log, has_ended: "Callable[[], bool]"
+) -> "RunningProxy | None":
     """Wait until a folder has a proxy; None where that takes too long.
 
     Args:

@@ -115,7 +115,7 @@ def state_folder(store: RouteStore) -> str:
     return os.path.dirname(os.path.abspath(store.pid_path))
 
 
-class Running:
+class RunningProxy:
     """A proxy that runs.
 
     Attributes:
@@ -147,7 +147,7 @@ class Running:
         return f"{self.scheme}://{hostname}:{self.port}"
 
 
-def find_proxy(store: RouteStore) -> Running | None:
+def find_proxy(store: RouteStore) -> RunningProxy | None:
     """The proxy of a folder; None where no living process is one."""
     pid, port = _number(store.pid_path), _number(store.port_file_path)
     if not pid or not port or started_at(pid) is None:
@@ -157,7 +157,7 @@ def find_proxy(store: RouteStore) -> Running | None:
     is_ours = store.has_our_proxy(pid)
     # Portless asks nobody who it is.
     any_user = not is_ours or os.path.exists(f"{folder}/{_ANY_USER}")
-    return Running(pid, port, scheme, is_ours=is_ours, any_user=any_user)
+    return RunningProxy(pid, port, scheme, is_ours=is_ours, any_user=any_user)
 
 
 def signed_pid(store: RouteStore) -> int:
@@ -208,7 +208,7 @@ def _lock_path(store: RouteStore) -> str:
     return f"{os.path.dirname(store.pid_path)}/{_LOCK}"
 
 
-class Post:
+class ProxyLock:
     """The right to be the proxy of a folder, until it is closed.
 
     Args:

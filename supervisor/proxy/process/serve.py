@@ -13,14 +13,14 @@ from portweave.allocator.names.route_store import RouteStore
 from portweave.errors import ProxyPortError, ProxyRunningError
 from portweave.supervisor.proxy.http.proxy_server import ProxyServer
 from portweave.supervisor.proxy.process.proxy_files import (
-    Post,
+    ProxyLock,
     candidate_ports,
     state_folder,
 )
 from portweave.supervisor.proxy.process.stack_status import Stacks
 from portweave.supervisor.proxy.routing.route_table import Table
 from portweave.supervisor.registry.stack_records import live_stacks
-from portweave.system.fast_loop import QuickLoop
+from portweave.system.fast_loop import FastLoop
 
 if TYPE_CHECKING:
     from portweave.supervisor.proxy.tls.contexts import Identities
@@ -61,7 +61,7 @@ def serve(
         ProxyRunningError: The folder has a proxy.
         TlsMissingError: The libraries for HTTPS are not installed.
     """
-    post = Post(store)
+    post = ProxyLock(store)
     _raise_descriptor_limit()
     try:
         identities = _identities(store) if tls else None
@@ -69,9 +69,9 @@ def serve(
         post.close()
         raise
     while True:
-        house = _House(store, post, stacks, identities, wildcard=wildcard, any_user=any_user)
+        house = _ProxyProcess(store, post, stacks, identities, wildcard=wildcard, any_user=any_user)
         try:
-            with asyncio.Runner(loop_factory=QuickLoop) as runner:
+            with asyncio.Runner(loop_factory=FastLoop) as runner:
                 was_asked = runner.run(house.serve(port, linger_s, say))
         finally:
             post.close()
@@ -80,7 +80,7 @@ def serve(
         if was_asked or not live_stacks(stacks):
             return
         try:
-            post = Post(store)
+            post = ProxyLock(store)
         except ProxyRunningError:
             return
 
@@ -95,13 +95,13 @@ def _identities(store: RouteStore) -> "Identities":
     return Identities(state_folder(store))
 
 
-class _House:
+class _ProxyProcess:
     """A proxy with all that it goes by."""
 
     def __init__(
         self,
         store: RouteStore,
-        post: Post,
+        post: ProxyLock,
         stacks: str,
         identities: "Identities | None",
         *,
@@ -126,7 +126,7 @@ class _House:
         """Serve until a signal comes (True), or the last stack has been gone for a while."""
         over = asyncio.Event()
         loop = asyncio.get_running_loop()
-        if isinstance(loop, QuickLoop):
+        if isinstance(loop, FastLoop):
             quick = loop.quick
             self._table.moment = lambda: quick.moment
         # Who is started by nohup(1) does not end with the terminal.

@@ -13,8 +13,8 @@ from portweave.encoding.json_write import (
 )
 from portweave.supervisor.proxy.http.proxy_server import (
     UNKNOWN,
-    Advice,
-    Standing,
+    StackStatus,
+    UpstreamStatus,
 )
 from portweave.supervisor.proxy.routing.route_table import ports_of_family
 from portweave.supervisor.registry.stack_records import (
@@ -34,7 +34,7 @@ _FRESH_S = 0.1
 _ANSWERS_WITHIN_S = 2.0
 
 
-class Stacks(Advice):
+class Stacks(StackStatus):
     """Asks the supervisor of the stack that owns a route.
 
     Args:
@@ -45,9 +45,9 @@ class Stacks(Advice):
     def __init__(self, table: "Table", folder: str) -> None:
         self._table = table
         self._folder = folder
-        self._asked: dict[tuple[int, int], tuple[float, asyncio.Task[Standing]]] = {}
+        self._asked: dict[tuple[int, int], tuple[float, asyncio.Task[UpstreamStatus]]] = {}
 
-    async def ask(self, target: "Target") -> Standing:
+    async def ask(self, target: "Target") -> UpstreamStatus:
         """What is known of a service that does not answer."""
         owner = next(
             (r.pid for r in self._table.routes() if r.hostname == target.hostname and r.pid > 0), 0
@@ -66,7 +66,7 @@ class Stacks(Advice):
         # Others wait for this answer too, though one of them may give up.
         return await asyncio.shield(self._asked[key][1])
 
-    async def _look(self, owner: int, port: int) -> Standing:
+    async def _look(self, owner: int, port: int) -> UpstreamStatus:
         record = next(
             (found for found in live_stacks(self._folder) if found.pid == owner and is_same(found)),
             None,
@@ -75,14 +75,14 @@ class Stacks(Advice):
             if not HAS_PROC:
                 return UNKNOWN
             # To look through all processes takes milliseconds.
-            return Standing(ports=tuple(await asyncio.to_thread(ports_of_family, owner)))
+            return UpstreamStatus(ports=tuple(await asyncio.to_thread(ports_of_family, owner)))
         if record.protocol != PROTOCOL or not record.socket:
             return UNKNOWN
         try:
             async with asyncio.timeout(_ANSWERS_WITHIN_S):
                 return _standing(await _ask(record, port))
         except (OSError, ValueError, TimeoutError):
-            return Standing(f"part of the stack of {record.root}, which does not answer")
+            return UpstreamStatus(f"part of the stack of {record.root}, which does not answer")
 
 
 async def _ask(record: "StackRecord", port: int) -> object:
@@ -103,12 +103,12 @@ async def _ask(record: "StackRecord", port: int) -> object:
     return values[0] if is_list(values) and values else None
 
 
-def _standing(answer: object) -> Standing:
+def _standing(answer: object) -> UpstreamStatus:
     if not is_object(answer):
         return UNKNOWN
     patience_s, ports = answer.get("patienceS"), answer.get("listens")
     age_s = answer.get("ageS")
-    return Standing(
+    return UpstreamStatus(
         state=str(answer.get("text", "")),
         service=str(answer.get("name", "")),
         patience_s=float(patience_s) if isinstance(patience_s, (int, float)) else 0.0,

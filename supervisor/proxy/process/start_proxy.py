@@ -16,7 +16,7 @@ from portweave.supervisor.proxy.process.command import (
     environment,
 )
 from portweave.supervisor.proxy.process.proxy_files import (
-    Running,
+    RunningProxy,
     find_proxy,
 )
 from portweave.system.processes import started_at
@@ -24,7 +24,9 @@ from portweave.system.processes import started_at
 STOP_S = 5.0
 
 
-def start(store: RouteStore, words: list[str], environ: Mapping[str, str]) -> tuple[Running, bool]:
+def start(
+    store: RouteStore, words: list[str], environ: Mapping[str, str]
+) -> tuple[RunningProxy, bool]:
     """See to it that a folder has a proxy; it goes on in the background.
 
     Args:

@@ -31,11 +31,11 @@ class Facts:
     keychain: str = ""
     is_known: bool = False
     is_trusted: bool = False
-    databases: tuple[tuple[str, "Standing"], ...] = ()
+    databases: tuple[tuple[str, "TrustState"], ...] = ()
 
 
 @value
-class Standing:
+class TrustState:
     """How a store stands to the authority.
 
     Attributes:

@@ -14,12 +14,12 @@ import pytest
 
 from portweave.allocator.names.hosts_file import with_block
 from portweave.allocator.names.route_names import Claims
-from portweave.allocator.names_file import Book
+from portweave.allocator.names_file import NamesFile
 from portweave.errors import NotRemovedError, RemovalUnaskedError, StacksRunningError
 from portweave.maintenance.trust import look
 from portweave.supervisor.registry.socket_paths import socket_path
 from portweave.supervisor.registry.stack_records import (
-    Hold,
+    StackLock,
     StackRecord,
     is_held,
     stack_key,
@@ -109,7 +109,7 @@ def test_a_dry_run_and_nobody_to_ask_change_nothing(
     names = home / "state/portweave/names.json"
     expected = [("worktree", f"{folder}/.portweave"), ("block", str(folder))]
     assert [(one["kind"], one["path"]) for one in found["removed"]] == expected
-    with Book(str(names.parent)) as book:
+    with NamesFile(str(names.parent)) as book:
         book.write(Claims())
     before = tree(folder), tree(home)
     dry = cli("clean", "--all", "--ports", "--dry-run", "--json", cwd=folder)
@@ -205,7 +205,7 @@ def test_all_that_is_left_on_the_machine(
         stale.bind(stale_path)
     # The next command but this one would finish it.
     key = stack_key(str(folder), "main")
-    with Hold(str(state / "stacks"), key) as hold:
+    with StackLock(str(state / "stacks"), key) as hold:
         hold.write(
             StackRecord(
                 pid=2**22 + 1,
@@ -340,7 +340,7 @@ def test_the_ca_stays_while_it_is_trusted(
 def test_whoever_waits_for_a_lock_that_is_dropped_takes_the_new_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = Hold(str(tmp_path), "main-0")
+    first = StackLock(str(tmp_path), "main-0")
     paths = sys.modules["portweave.supervisor.registry.stack_records"]
     take: Callable[[int], bool] = vars(paths)["_take"]
 
@@ -354,6 +354,6 @@ def test_whoever_waits_for_a_lock_that_is_dropped_takes_the_new_one(
 
     first_is_dropped: list[bool] = []
     monkeypatch.setattr(paths, "_take", take_late)
-    with Hold(str(tmp_path), "main-0"):
+    with StackLock(str(tmp_path), "main-0"):
         assert is_held(str(tmp_path), "main-0")
     assert first_is_dropped

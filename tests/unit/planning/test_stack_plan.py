@@ -27,7 +27,7 @@ from portweave.planning.allocation import (
     Project,
 )
 from portweave.planning.stack_plan import (
-    Wishes,
+    StartOptions,
     make_plan,
     restart_policy,
     select,
@@ -99,7 +99,7 @@ def service(
 
 def plan_of(
     *services: Service,
-    wishes: Wishes | None = None,
+    wishes: StartOptions | None = None,
     environ: Mapping[str, str] | None = None,
     dotenv: Mapping[str, str] | None = None,
     env_files: tuple[EnvFile, ...] = (),
@@ -107,7 +107,7 @@ def plan_of(
     names: Names | None = None,
 ) -> StackPlan:
     """Plan these services, in a worktree that has been given its ports."""
-    wishes, environ, dotenv = wishes or Wishes(), environ or {}, dict(dotenv or {})
+    wishes, environ, dotenv = wishes or StartOptions(), environ or {}, dict(dotenv or {})
     project = Project(
         Worktree(ROOT, f"{ROOT}/.git", ROOT, "main"),
         Definitions((HERE.path,), services, env_files=env_files, project_name=project_name),
@@ -342,11 +342,11 @@ def test_instances_have_their_own_ports_names_and_numbers() -> None:
 
 
 def test_the_command_line_scales_up_and_down() -> None:
-    assert len(plan_of(service("web"), wishes=Wishes(scale={"web": 3})).instances) == 3
+    assert len(plan_of(service("web"), wishes=StartOptions(scale={"web": 3})).instances) == 3
     plan = plan_of(
         service("web", needs={"api": "ready"}),
         service("api", scale=2),
-        wishes=Wishes(scale={"api": 0}),
+        wishes=StartOptions(scale={"api": 0}),
     )
     assert [i.name for i in plan.instances] == ["web"]
     assert plan.instances[0].needs == ()
@@ -429,7 +429,7 @@ def test_the_time_to_get_ready_is_the_services_own_else_the_command_lines() -> N
         service("a"),
         service("b", ready=Ready(log="x")),
         service("c", ready=Ready(log="x", timeout_s=5)),
-        wishes=Wishes(timeout_s=90),
+        wishes=StartOptions(timeout_s=90),
     )
     assert [i.ready.timeout_s for i in plan.instances] == [90, 90, 5]
 
@@ -455,7 +455,7 @@ RESTARTS: dict[str, tuple[Restart | None, bool, Policy | None, Policy]] = {
 @pytest.mark.parametrize("case", RESTARTS)
 def test_when_it_is_started_again(case: str) -> None:
     restart, oneshot, wish, (when, limit) = RESTARTS[case]
-    wishes = Wishes(restart=None if wish is None else restart_policy(*wish))
+    wishes = StartOptions(restart=None if wish is None else restart_policy(*wish))
     found = only(plan_of(service("web", restart=restart, oneshot=oneshot), wishes=wishes))
     assert found.restart == RestartPolicy(When(when), limit)
 
@@ -470,13 +470,13 @@ SERVICES = (
     service("console", on_request=True),
     service("debug", profiles=("tools", "all")),
 )
-STARTS: dict[str, tuple[Wishes, str, str]] = {
-    "all by themselves": (Wishes(), "api db web", "console debug ports"),
-    "and a profile": (Wishes(profiles=("all",)), "api db debug web", "console ports"),
-    "one, and what it needs": (Wishes(("api",)), "api db", ""),
-    "one alone": (Wishes(("web",), with_needs=False), "web", ""),
-    "one that is only started when named": (Wishes(("console",)), "console", ""),
-    "one of a profile, by its name": (Wishes(("debug",)), "debug", ""),
+STARTS: dict[str, tuple[StartOptions, str, str]] = {
+    "all by themselves": (StartOptions(), "api db web", "console debug ports"),
+    "and a profile": (StartOptions(profiles=("all",)), "api db debug web", "console ports"),
+    "one, and what it needs": (StartOptions(("api",)), "api db", ""),
+    "one alone": (StartOptions(("web",), with_needs=False), "web", ""),
+    "one that is only started when named": (StartOptions(("console",)), "console", ""),
+    "one of a profile, by its name": (StartOptions(("debug",)), "debug", ""),
 }
 
 
@@ -489,7 +489,7 @@ def test_what_is_started(case: str) -> None:
 
 
 def test_what_is_left_out_says_why() -> None:
-    _, left_out = select(Definitions((), SERVICES), Wishes())
+    _, left_out = select(Definitions((), SERVICES), StartOptions())
     assert dict(left_out) == {
         "ports": "it has no command",
         "console": "name it to start it",
@@ -497,19 +497,19 @@ def test_what_is_left_out_says_why() -> None:
     }
 
 
-NOT_STARTED: dict[str, tuple[tuple[Service, ...], Wishes, type[PortweaveError], str]] = {
-    "unknown": (SERVICES, Wishes(("wep",)), UsageError, '"wep"'),
-    "unknown to --scale": (SERVICES, Wishes(scale={"x": 2}), UsageError, '"x"'),
-    "no command": (SERVICES, Wishes(("ports",)), UsageError, "no command"),
+NOT_STARTED: dict[str, tuple[tuple[Service, ...], StartOptions, type[PortweaveError], str]] = {
+    "unknown": (SERVICES, StartOptions(("wep",)), UsageError, '"wep"'),
+    "unknown to --scale": (SERVICES, StartOptions(scale={"x": 2}), UsageError, '"x"'),
+    "no command": (SERVICES, StartOptions(("ports",)), UsageError, "no command"),
     "no commands at all": (
         (service("db", None),),
-        Wishes(),
+        StartOptions(),
         NothingToStartError,
         "no service has a command",
     ),
     "none by itself": (
         (service("c", on_request=True),),
-        Wishes(),
+        StartOptions(),
         NothingToStartError,
         "no service would be started",
     ),
@@ -525,11 +525,11 @@ def test_what_cannot_be_started_is_an_error(case: str) -> None:
 
 def test_nothing_is_left_to_start_where_all_is_scaled_to_none() -> None:
     with pytest.raises(NothingToStartError, match="scaled to 0"):
-        plan_of(service("web"), wishes=Wishes(scale={"web": 0}))
+        plan_of(service("web"), wishes=StartOptions(scale={"web": 0}))
 
 
 def test_instances_that_are_not_started_are_planned_too() -> None:
-    plan = plan_of(*SERVICES, wishes=Wishes(("api",), scale={"api": 2}))
+    plan = plan_of(*SERVICES, wishes=StartOptions(("api",), scale={"api": 2}))
     assert plan.wanted == {"api", "api.2", "db"}
     assert [i.name for i in plan.instances] == ["web", "api", "api.2", "db", "console", "debug"]
 

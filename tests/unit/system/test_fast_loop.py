@@ -12,26 +12,26 @@ from typing import Any
 import pytest
 
 from portweave.system.fast_loop import (
-    Express,
-    QuickLoop,
-    QuickSelector,
+    FastLoop,
+    FastSelector,
+    InlineConnection,
     shared_buffer,
 )
 
 
-def run(scene: Callable[[QuickLoop], Coroutine[Any, Any, None]]) -> None:
+def run(scene: Callable[[FastLoop], Coroutine[Any, Any, None]]) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        assert isinstance(loop, QuickLoop)
+        assert isinstance(loop, FastLoop)
         async with asyncio.timeout(20):
             await scene(loop)
 
-    with asyncio.Runner(loop_factory=QuickLoop) as runner:
+    with asyncio.Runner(loop_factory=FastLoop) as runner:
         runner.run(main())
 
 
 @contextmanager
-def busy(loop: QuickLoop) -> Generator[list[int]]:
+def busy(loop: FastLoop) -> Generator[list[int]]:
     """Something that is read again and again, without a pause."""
     ours, theirs = socket.socketpair()
     times = [0]
@@ -50,7 +50,7 @@ def busy(loop: QuickLoop) -> Generator[list[int]]:
 
 
 def test_timers_ring_though_there_is_always_something_to_read() -> None:
-    async def scene(loop: QuickLoop) -> None:
+    async def scene(loop: FastLoop) -> None:
         with busy(loop) as times:
             await asyncio.sleep(0.02)
             assert times[0] > 1
@@ -59,7 +59,7 @@ def test_timers_ring_though_there_is_always_something_to_read() -> None:
 
 
 def test_others_are_read_too() -> None:
-    async def scene(loop: QuickLoop) -> None:
+    async def scene(loop: FastLoop) -> None:
         reader, writer = os.pipe()
         came = asyncio.Event()
         loop.add_reader(reader, came.set)
@@ -76,7 +76,7 @@ def test_others_are_read_too() -> None:
 
 
 def test_other_threads_are_heard() -> None:
-    async def scene(loop: QuickLoop) -> None:
+    async def scene(loop: FastLoop) -> None:
         heard = asyncio.Event()
         with busy(loop):
             thread = threading.Timer(0.01, loop.call_soon_threadsafe, (heard.set,))
@@ -89,7 +89,7 @@ def test_other_threads_are_heard() -> None:
 
 @pytest.mark.parametrize("before", [0, 1])
 def test_what_a_reader_leaves_to_the_loop_is_done(before: int) -> None:
-    async def scene(loop: QuickLoop) -> None:
+    async def scene(loop: FastLoop) -> None:
         ours, theirs = socket.socketpair()
         done = asyncio.Event()
         reads = 0
@@ -121,7 +121,7 @@ def test_it_does_without_the_systems_own_way(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_it_leaves_no_descriptor_open() -> None:
     before = os.listdir("/dev/fd")
-    QuickLoop().close()
+    FastLoop().close()
     assert os.listdir("/dev/fd") == before
 
 
@@ -164,7 +164,7 @@ def test_it_does_not_fall_asleep_over_what_comes_at_once(
     monkeypatch: pytest.MonkeyPatch, pauses_us: list[int], slept: list[bool]
 ) -> None:
     clock = Clock(monkeypatch)
-    selector = QuickSelector()
+    selector = FastSelector()
     monkeypatch.setattr(selector, "_wait", clock.wait)
     ours, theirs = socket.socketpair()
     found: list[bool] = []
@@ -190,7 +190,7 @@ def test_it_does_not_fall_asleep_over_what_comes_at_once(
 # Connections.
 
 
-class Ear(Express):
+class Ear(InlineConnection):
     """Keeps what it hears."""
 
     def __init__(self) -> None:
@@ -226,7 +226,7 @@ class Ear(Express):
 Talk = Callable[[Ear, socket.socket], Awaitable[None]]
 
 
-@pytest.fixture(params=[QuickLoop, asyncio.SelectorEventLoop])
+@pytest.fixture(params=[FastLoop, asyncio.SelectorEventLoop])
 def talk(request: pytest.FixtureRequest) -> Callable[[Talk], list[str]]:
     """Have a talk over TCP between a connection that has been used and a socket; what failed."""
 

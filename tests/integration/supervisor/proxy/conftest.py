@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from portweave.routes import RouteInfo
-from portweave.supervisor.proxy.http.proxy_server import Advice
-from portweave.system.fast_loop import QuickLoop
+from portweave.supervisor.proxy.http.proxy_server import StackStatus
+from portweave.system.fast_loop import FastLoop
 from tests.support.https_proxies import Secure
 from tests.support.proxies import (
     Proxy,
@@ -23,12 +23,12 @@ def service() -> Iterator[Callable[..., Service]]:
     yield from services()
 
 
-@pytest.fixture(params=[QuickLoop, asyncio.SelectorEventLoop])
+@pytest.fixture(params=[FastLoop, asyncio.SelectorEventLoop])
 def proxy(request: pytest.FixtureRequest) -> Iterator[Callable[..., Proxy]]:
     """Start proxies: `proxy(a=service.port)` has the route a.localhost."""
     made: list[Proxy] = []
 
-    def start(*, wildcard: bool = False, advice: Advice | None = None, **ports: int) -> Proxy:
+    def start(*, wildcard: bool = False, advice: StackStatus | None = None, **ports: int) -> Proxy:
         made.append(
             Proxy(routes_to(ports), wildcard=wildcard, advice=advice, make_loop=request.param)
         )

@@ -16,13 +16,13 @@ from portweave.planning.url_names import wants_names
 from portweave.routes import RouteMapping, RouteStore
 from portweave.supervisor.proxy.announce.announcer import Announcer
 from portweave.supervisor.proxy.announce.register import register
-from portweave.supervisor.proxy.announce.spawner import Starter
+from portweave.supervisor.proxy.announce.spawner import ProxySpawner
 from portweave.supervisor.proxy.process.start_proxy import stop
 from portweave.supervisor.registry.stack_records import (
-    Hold,
+    StackLock,
     StackRecord,
 )
-from portweave.supervisor.services.work_order import Naming
+from portweave.supervisor.services.work_order import RouteSettings
 from portweave.system.processes import started_at
 from portweave.system.tasks import Group
 
@@ -43,7 +43,7 @@ def store(home: Path) -> Iterator[RouteStore]:
 
 def test_names_come_and_go(store: RouteStore) -> None:
     store.add_route("db.shop.localhost", 5432, 0)
-    naming = Naming(store.dir, ME, 1355)
+    naming = RouteSettings(store.dir, ME, 1355)
     found = register({"web.shop.localhost": 1, "db.shop.localhost": 2}, naming, None)
     assert found.names == {"web.shop.localhost"}
     assert found.taken == {"db.shop.localhost"}
@@ -56,7 +56,7 @@ def test_names_come_and_go(store: RouteStore) -> None:
     )
     alias = RouteMapping("db.shop.localhost", 5432, 0)
     assert store.load_routes() == [alias, RouteMapping("web.shop.localhost", 1, ME)]
-    other = Naming(store.dir, os.getppid(), 1355)
+    other = RouteSettings(store.dir, os.getppid(), 1355)
     again = register({"web.shop.localhost": 3}, other, None)
     assert again.warnings[-1] == f"web.shop.localhost belongs to pid {ME} (port 1)"
     register({"api.shop.localhost": 4}, naming, None)
@@ -80,7 +80,7 @@ def test_names_that_another_program_has_lost_come_back(store: RouteStore, left: 
             file.write_text(left)
 
     async def scene() -> None:
-        announcer = Announcer(Naming(store.dir, ME, 1355), None, lambda _: None)
+        announcer = Announcer(RouteSettings(store.dir, ME, 1355), None, lambda _: None)
         announcer.take(fleet)
         async with Group() as tasks:
             tasks.start(announcer.run)
@@ -98,7 +98,7 @@ def test_names_that_another_program_has_lost_come_back(store: RouteStore, left: 
 
 def test_a_stack_goes_on_without_names(store: RouteStore) -> None:
     Path(store.dir, "routes.flock").mkdir(parents=True)
-    found = register({"web.shop.localhost": 1}, Naming(store.dir, ME, 1355), None)
+    found = register({"web.shop.localhost": 1}, RouteSettings(store.dir, ME, 1355), None)
     assert found.proxy_port is None
     assert found.warnings[0] == "no names: Failed to acquire route lock"
 
@@ -107,11 +107,11 @@ def test_a_proxy_that_cannot_start_is_told_of(
     store: RouteStore, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
-    starter = Starter(("/bin/sh", "-c", "echo no wheels >&2; exit 3"))
+    starter = ProxySpawner(("/bin/sh", "-c", "echo no wheels >&2; exit 3"))
     wake = os.dup(starter.wake)
     starter.leave()
     try:
-        found = register({"web.shop.localhost": 1}, Naming(store.dir, ME, 1355), wake)
+        found = register({"web.shop.localhost": 1}, RouteSettings(store.dir, ME, 1355), wake)
     finally:
         os.close(wake)
     assert found.warnings[0].startswith("no names: the proxy did not start")
@@ -127,7 +127,7 @@ def test_it_ends_when_no_stack_is_left(
     cli: "Cli", home: Path, spawned: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     folder = f"{home}/state/portweave/stacks"
-    with Hold(folder, "shop") as hold:
+    with StackLock(folder, "shop") as hold:
         hold.write(
             StackRecord(
                 pid=ME,

@@ -10,8 +10,8 @@ import pytest
 from portweave.routes import RouteInfo
 from portweave.supervisor.proxy.http import exchange as exchange_module
 from portweave.supervisor.proxy.http.proxy_server import (
-    Advice,
-    Standing,
+    StackStatus,
+    UpstreamStatus,
 )
 from tests.support.proxies import (
     Caller,
@@ -117,10 +117,10 @@ def test_what_a_service_cannot_take_is_not_kept(
     monkeypatch.setattr(exchange_module, "HELD_BYTES", MOST_BYTES // 3)
     has_come, go_on = threading.Event(), threading.Event()
 
-    class Soon(Advice):
-        async def ask(self, target: "Target") -> Standing:
+    class Soon(StackStatus):
+        async def ask(self, target: "Target") -> UpstreamStatus:
             # Until then it may be asked about the route that has just been replaced.
-            return Standing(patience_s=0.0 if has_come.is_set() else 20.0)
+            return UpstreamStatus(patience_s=0.0 if has_come.is_set() else 20.0)
 
     def serve(caller: Caller, _: Service) -> None:
         caller.head()

@@ -7,8 +7,8 @@ import pytest
 
 from portweave.routes import RouteInfo
 from portweave.supervisor.proxy.http.proxy_server import (
-    Advice,
-    Standing,
+    StackStatus,
+    UpstreamStatus,
 )
 from tests.support.proxies import (
     Caller,
@@ -61,9 +61,9 @@ def test_a_service_that_is_not_up_is_waited_for_by_the_page(
 def test_the_page_hopes_only_where_something_is_to_come(
     proxy: Callable[..., Proxy], state: str, title: str
 ) -> None:
-    class Knows(Advice):
-        async def ask(self, target: object) -> Standing:
-            return Standing(state)
+    class Knows(StackStatus):
+        async def ask(self, target: object) -> UpstreamStatus:
+            return UpstreamStatus(state)
 
     assert f"a.localhost {title}".encode() in proxy(advice=Knows(), a=1).get("a.localhost")
 
@@ -77,9 +77,9 @@ def test_routes_that_cannot_be_told_are_those_of_before(proxy: Callable[..., Pro
 
 
 def test_a_service_that_is_being_restarted_is_waited_for(proxy: Callable[..., Proxy]) -> None:
-    class Soon(Advice):
-        async def ask(self, target: object) -> Standing:
-            return Standing(patience_s=10.0)
+    class Soon(StackStatus):
+        async def ask(self, target: object) -> UpstreamStatus:
+            return UpstreamStatus(patience_s=10.0)
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -99,9 +99,9 @@ def test_a_service_that_is_being_restarted_is_waited_for(proxy: Callable[..., Pr
 
 
 def test_a_service_on_another_port_is_named(proxy: Callable[..., Proxy]) -> None:
-    class Knows(Advice):
-        async def ask(self, target: object) -> Standing:
-            return Standing(ports=(5173,))
+    class Knows(StackStatus):
+        async def ask(self, target: object) -> UpstreamStatus:
+            return UpstreamStatus(ports=(5173,))
 
     answer = proxy(advice=Knows(), a=1).get("a.localhost")
     assert b"HTTP/1.1 502 Bad Gateway" in answer
@@ -111,8 +111,8 @@ def test_a_service_on_another_port_is_named(proxy: Callable[..., Proxy]) -> None
 def test_who_asks_is_answered_although_nobody_can_be_asked_about_the_service(
     proxy: Callable[..., Proxy],
 ) -> None:
-    class Fails(Advice):
-        async def ask(self, target: object) -> Standing:
+    class Fails(StackStatus):
+        async def ask(self, target: object) -> UpstreamStatus:
             raise LookupError("no such thing")
 
     between = proxy(advice=Fails(), a=1)

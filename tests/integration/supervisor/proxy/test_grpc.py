@@ -81,7 +81,7 @@ class Greeter:
 
 
 @pytest.fixture
-def greeter() -> Iterator[Greeter]:
+def sniffer() -> Iterator[Greeter]:
     made = Greeter()
     yield made
     made.close().wait()
@@ -101,13 +101,13 @@ def plain_channel(port: int) -> Any:
 
 
 @pytest.fixture(params=["plain", "tls"])
-def channel(request: pytest.FixtureRequest, greeter: Greeter, authority: Path) -> Iterator[Any]:
+def channel(request: pytest.FixtureRequest, sniffer: Greeter, authority: Path) -> Iterator[Any]:
     """A channel to the greeter, through a proxy."""
     if request.param == "plain":
-        between = request.getfixturevalue("proxy_alone")(a=greeter.port)
+        between = request.getfixturevalue("proxy_alone")(a=sniffer.port)
         made = plain_channel(between.port)
     else:
-        between = request.getfixturevalue("tls_proxy")(a=greeter.port)
+        between = request.getfixturevalue("tls_proxy")(a=sniffer.port)
         trusted = grpc.ssl_channel_credentials((authority / "ca.pem").read_bytes())
         more = [("grpc.ssl_target_name_override", "a.localhost")]
         made = grpc.secure_channel(
@@ -130,15 +130,15 @@ def proxy_alone() -> Iterator[Callable[..., Proxy]]:
         one.close()
 
 
-def test_a_call_with_one_answer(channel: Any, greeter: Greeter) -> None:
+def test_a_call_with_one_answer(channel: Any, sniffer: Greeter) -> None:
     once = channel.unary_unary("/test.Greeter/Once")
     for n in range(3):
         answer, call = once.with_call(b"%d" % n, metadata=[("x-mine", "1")], timeout=PATIENCE_S)
         assert answer == b"%d" % n * 2
         trailers = dict(call.trailing_metadata())
         assert (trailers["x-last"], trailers["x-raw-bin"]) == ("7", b"\0\xff")
-    assert greeter.metadata["x-mine"] == "1"
-    assert str(greeter.metadata["x-forwarded-host"]).startswith("a.localhost:")
+    assert sniffer.metadata["x-mine"] == "1"
+    assert str(sniffer.metadata["x-forwarded-host"]).startswith("a.localhost:")
 
 
 def test_a_call_with_many_answers(channel: Any) -> None:
@@ -180,14 +180,14 @@ def test_errors_come_as_they_are(channel: Any) -> None:
     assert error.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_a_caller_that_gives_up_ends_the_call(channel: Any, greeter: Greeter) -> None:
+def test_a_caller_that_gives_up_ends_the_call(channel: Any, sniffer: Greeter) -> None:
     call = channel.unary_stream("/test.Greeter/Hang")(b"", timeout=PATIENCE_S)
     assert next(call) == b"begun"
     call.cancel()
-    assert greeter.cancelled.wait(PATIENCE_S)
+    assert sniffer.cancelled.wait(PATIENCE_S)
 
 
-def test_a_deadline_ends_the_call(channel: Any, greeter: Greeter) -> None:
+def test_a_deadline_ends_the_call(channel: Any, sniffer: Greeter) -> None:
     # The first call has made the connections.
     channel.unary_unary("/test.Greeter/Once")(b"", timeout=PATIENCE_S)
     call = channel.unary_stream("/test.Greeter/Hang")(b"", timeout=0.5)
@@ -195,7 +195,7 @@ def test_a_deadline_ends_the_call(channel: Any, greeter: Greeter) -> None:
         list(call)
     error: Any = caught.value
     assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert greeter.cancelled.wait(PATIENCE_S)
+    assert sniffer.cancelled.wait(PATIENCE_S)
 
 
 def test_calls_share_a_connection(channel: Any) -> None:
@@ -209,13 +209,13 @@ def test_calls_share_a_connection(channel: Any) -> None:
 
 
 def test_a_server_that_says_farewell_still_answers(
-    proxy_alone: Callable[..., Proxy], greeter: Greeter
+    proxy_alone: Callable[..., Proxy], sniffer: Greeter
 ) -> None:
-    with plain_channel(proxy_alone(a=greeter.port).port) as channel:
+    with plain_channel(proxy_alone(a=sniffer.port).port) as channel:
         call = channel.unary_stream("/test.Greeter/Hang")(b"", timeout=PATIENCE_S)
         assert next(call) == b"begun"
-        stopping = greeter.server.stop(PATIENCE_S)
-        greeter.go_on.set()
+        stopping = sniffer.server.stop(PATIENCE_S)
+        sniffer.go_on.set()
         assert list(call) == []
         assert call.code() == grpc.StatusCode.OK
         stopping.wait(PATIENCE_S)
@@ -250,9 +250,9 @@ def test_a_server_that_is_not_there_is_unavailable(
 
 
 def test_a_browser_is_told_by_what_a_server_was_asked(
-    proxy_alone: Callable[..., Proxy], greeter: Greeter
+    proxy_alone: Callable[..., Proxy], sniffer: Greeter
 ) -> None:
-    between = proxy_alone(a=greeter.port)
+    between = proxy_alone(a=sniffer.port)
     for _ in range(2):
         answer = between.get("a.localhost")
         assert answer.startswith(b"HTTP/1.1 502 ")

@@ -109,8 +109,8 @@ def test_streams_under_way_are_finished_at_the_end(
         while not data.endswith(b"ok"):
             data += caller.socket.recv(65_536)
         # Our library takes nothing any more from one that has said farewell.
-        data, farewell, rest = data.partition(b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\0")
-        assert farewell
+        data, order, rest = data.partition(b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\0")
+        assert order
         caller.take(data + rest)
         assert caller.answers[number].is_ended
         caller.socket.close()

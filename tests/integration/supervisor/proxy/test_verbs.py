@@ -21,7 +21,7 @@ from portweave.planning.url_names import proxy_words
 from portweave.routes import RouteStore
 from portweave.supervisor.proxy.process import start_proxy as starting
 from portweave.supervisor.proxy.process.proxy_files import (
-    Post,
+    ProxyLock,
     open_store,
 )
 from tests.support.proxies import (
@@ -430,7 +430,7 @@ def test_the_proxy_of_stacks_serves_all_users_where_that_is_wished(
     assert "--any-user" in proxy_words(environ)
     assert "--any-user" not in proxy_words({"XDG_STATE_HOME": str(tmp_path)})
     store = open_store(None, environ)
-    post = Post(store)
+    post = ProxyLock(store)
     try:
         post.sign(1355)
         assert proxy_words(environ) == []

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from portweave.supervisor.processes.process_tree import (
-    Tribe,
+    ProcessTree,
     snapshot,
 )
 from portweave.supervisor.reporting.usage import measure
@@ -32,6 +32,6 @@ def test_a_leader_whose_first_thread_has_ended_uses_memory_all_the_same() -> Non
     with subprocess.Popen(argv, stdin=pipe, stdout=pipe, start_new_session=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"first thread ended\n"
-        used = measure({"web": Tribe(process.pid, "")}, snapshot())["web"]
+        used = measure({"web": ProcessTree(process.pid, "")}, snapshot())["web"]
         process.kill()
     assert used.rss_bytes > 1_000_000

@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from portweave.supervisor.processes.nested_stacks import Neighbours
-from portweave.supervisor.processes.process_tree import Tribe
-from portweave.supervisor.processes.snapshots import Census
+from portweave.supervisor.processes.nested_stacks import NestedStacks
+from portweave.supervisor.processes.process_tree import ProcessTree
+from portweave.supervisor.processes.snapshots import Snapshots
 from portweave.supervisor.services.listeners import (
     ListenerWatch,
     Watched,
@@ -44,8 +44,8 @@ def port_of(listener: socket.socket) -> int:
 
 
 def watch_of(port: int, leader: int, notes: Notes) -> tuple[ListenerWatch, Watched]:
-    watch = ListenerWatch(Census(Neighbours("", os.getpid())))
-    watched = Watched(port, Tribe(leader, "no tag"), notes)
+    watch = ListenerWatch(Snapshots(NestedStacks("", os.getpid())))
+    watched = Watched(port, ProcessTree(leader, "no tag"), notes)
     watch.add(watched)
     return watch, watched
 

@@ -12,7 +12,7 @@ from portweave.calls.address import normal
 from portweave.calls.pattern import Pattern
 from portweave.encoding import jsonrpc
 from portweave.errors import BadPath
-from portweave.supervisor.calls.router import Calls
+from portweave.supervisor.calls.router import CallRouter
 from portweave.supervisor.calls.state import (
     Action,
     Limits,
@@ -69,7 +69,7 @@ class Machine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.now_s = 0.0
-        self.calls = Calls(
+        self.calls = CallRouter(
             lambda name: "t", Limits(concurrency=1, queue=3, asks=6, held_bytes=2000)
         )
         for name in NAMES:

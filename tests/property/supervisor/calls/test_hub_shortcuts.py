@@ -7,7 +7,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from portweave.encoding import jsonrpc
-from portweave.supervisor.calls.router import Calls
+from portweave.supervisor.calls.router import CallRouter
 from portweave.supervisor.calls.state import (
     Action,
     Limits,
@@ -17,7 +17,7 @@ from portweave.supervisor.calls.state import (
 NAMES = ("api", "api.2", "web")
 
 
-class Thorough(Calls):
+class Thorough(CallRouter):
     """Takes the long way with everything."""
 
     def pass_request(self, peer: Peer, message: jsonrpc.Message) -> bool:
@@ -27,7 +27,7 @@ class Thorough(Calls):
         return False
 
 
-class Counting(Calls):
+class Counting(CallRouter):
     """Tells how often the short way was good enough."""
 
     passed = 0
@@ -46,7 +46,7 @@ class Counting(Calls):
 class Star:
     """A hub, and what each of its peers was sent."""
 
-    def __init__(self, kind: type[Calls]) -> None:
+    def __init__(self, kind: type[CallRouter]) -> None:
         self.calls = kind(lambda name: "t", Limits(concurrency=2, queue=3, asks=3, held_bytes=3000))
         for name in NAMES:
             self.calls.expect(name, name.partition(".")[0], number=2 if "." in name else 1)

@@ -164,11 +164,11 @@ async def talk(
     server = ProxyServer(lambda: [RouteInfo("a.localhost", 80)], 1355)
     server.pool = pool = Services(notes)
     server.requests = pool.answers = make()
-    guest, wire = Client(server), Wire(notes, b"client")
-    guest.connection_made(wire)
+    connection, wire = Client(server), Wire(notes, b"client")
+    connection.connection_made(wire)
     for is_client, data in steps:
         if is_client and wire.is_open:
-            guest.take(data)
+            connection.take(data)
         elif not is_client and (one := pool.last) is not None and one.is_open:
             if data:
                 one.take(data)
@@ -277,12 +277,12 @@ def test_nothing_is_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     async def leave() -> None:
         server = ProxyServer(lambda: [RouteInfo("a.localhost", 80)], 1355)
         server.requests = told = Told()
-        guest = Client(server)
-        guest.connection_made(Wire([], b"client"))
-        guest.take(GET.replace(b"a.", b"b."))
+        connection = Client(server)
+        connection.connection_made(Wire([], b"client"))
+        connection.take(GET.replace(b"a.", b"b."))
         assert len(told) == 1
         assert not told.forgotten.is_set()
-        guest.connection_lost(None)
+        connection.connection_lost(None)
         async with asyncio.timeout(5):
             await told.forgotten.wait()
         assert len(told) == 0

@@ -24,14 +24,14 @@ from hypothesis import strategies as st
 from portweave.supervisor.proxy.http import error_pages
 from portweave.supervisor.proxy.http.error_pages import Page
 from portweave.supervisor.proxy.http.exchange import Target
-from portweave.supervisor.proxy.http.frontend import Guest
+from portweave.supervisor.proxy.http.frontend import ClientConnection
 from portweave.supervisor.proxy.http.head_cache import HeadCache
 from portweave.supervisor.proxy.http.http1_heads import Request
 from portweave.supervisor.proxy.http.http2_connection import Streams
 from portweave.supervisor.proxy.http.pool import Pool
 from portweave.supervisor.proxy.http.proxy_server import (
     UNKNOWN,
-    Standing,
+    UpstreamStatus,
 )
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -68,17 +68,17 @@ class Hall:
         self.requests: HeadCache[tuple[bytes, bytes], Request] = HeadCache()
         self.pool = Pool()
         self.is_draining = False
-        self.guests: set[Guest] = set()
+        self.connections: set[ClientConnection] = set()
 
     @property
-    def desk(self) -> "Hall":
+    def upstreams(self) -> "Hall":
         return self
 
-    def enter(self, client: Guest) -> None:
-        self.guests.add(client)
+    def enter(self, client: ClientConnection) -> None:
+        self.connections.add(client)
 
-    def leave(self, client: Guest) -> None:
-        self.guests.discard(client)
+    def leave(self, client: ClientConnection) -> None:
+        self.connections.discard(client)
 
     def is_stranger(self, transport: object) -> bool:
         return False
@@ -92,7 +92,7 @@ class Hall:
     def unknown(self, request: Request) -> Page:
         return error_pages.unknown(request.name, [], 1, "https", may_know=True)
 
-    async def ask(self, target: Target) -> Standing:
+    async def ask(self, target: Target) -> UpstreamStatus:
         return UNKNOWN
 
     async def explain(self, target: Target) -> Page:
@@ -155,8 +155,8 @@ PIECES = st.one_of(
 
 
 async def feed(data: bytes, size: int) -> Transport:
-    hall, transport = Hall(), Transport()
-    streams = Streams(hall)
+    connections, transport = Hall(), Transport()
+    streams = Streams(connections)
     streams.connection_made(transport)
     errors: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
@@ -170,7 +170,7 @@ async def feed(data: bytes, size: int) -> Transport:
     await asyncio.sleep(0)
     streams.connection_lost(None)
     assert not errors
-    assert not hall.guests
+    assert not connections.connections
     assert streams.is_idle
     return transport
 
@@ -216,8 +216,8 @@ def test_floods_end_the_connection(flood: bytes) -> None:
 
 def test_who_asks_for_nothing_is_let_go() -> None:
     async def idle() -> Transport:
-        hall, transport = Hall(), Transport()
-        streams = Streams(hall)
+        connections, transport = Hall(), Transport()
+        streams = Streams(connections)
         streams.connection_made(transport)
         streams.check_time(streams.since_s + 100)
         assert not transport.is_closed

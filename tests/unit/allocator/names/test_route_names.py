@@ -12,7 +12,7 @@ from portweave.allocator.names.route_names import (
     settle,
 )
 from portweave.allocator.names_file import (
-    Book,
+    NamesFile,
     claims_from,
     read_claims,
     text_of,
@@ -120,14 +120,14 @@ def test_an_older_worktree_that_never_asked_has_its_label_left() -> None:
 def test_the_names_are_kept_in_a_file(tmp_path: Path) -> None:
     folder = f"{tmp_path}/state"
     claims = settled(MAIN, FIX)[1]
-    with Book(folder) as book:
+    with NamesFile(folder) as book:
         assert text_of(book.read()) == text_of(Claims())
         book.write(claims)
     assert text_of(read_claims(folder)) == text_of(claims)
     with open(f"{folder}/names.json", "w") as file:
         file.write("{")
     assert text_of(read_claims(folder)) == text_of(Claims())
-    with Book(folder) as book:
+    with NamesFile(folder) as book:
         assert text_of(book.read()) == text_of(Claims())
     with open(f"{folder}/names.json.damaged") as file:
         assert file.read() == "{"

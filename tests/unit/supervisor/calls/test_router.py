@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from portweave.supervisor.calls.router import Calls
+from portweave.supervisor.calls.router import CallRouter
 from portweave.supervisor.calls.state import (
     Action,
     AskSupervisor,
@@ -23,7 +23,7 @@ class Star:
 
     def __init__(self, *expected: str, limits: Limits | None = None) -> None:
         self.tokens: dict[str, str] = {}
-        self.calls = Calls(lambda name: self.tokens.get(name, ""), limits, {"greeting": "hi"})
+        self.calls = CallRouter(lambda name: self.tokens.get(name, ""), limits, {"greeting": "hi"})
         self.peers: dict[str, Peer] = {}
         self.inbox: dict[str, list[Message]] = {}
         self.closed: list[str] = []

@@ -5,29 +5,29 @@ import pytest
 from portweave.supervisor.logs.backpressure import (
     LONGEST_WAIT_S,
     PACE_BYTES_PER_S,
-    Patience,
+    WaitBudget,
 )
 
 
 def test_a_stream_that_has_been_quiet_may_wait_the_longest_time() -> None:
-    assert Patience().earn(0) == LONGEST_WAIT_S
+    assert WaitBudget().earn(0) == LONGEST_WAIT_S
 
 
 def test_what_is_not_used_does_not_add_up_to_more() -> None:
-    patience = Patience()
+    patience = WaitBudget()
     for _ in range(100):
         assert patience.earn(1 << 20) == LONGEST_WAIT_S
 
 
 def test_each_chunk_earns_what_a_reader_of_the_pace_needs_for_it() -> None:
-    patience = Patience()
+    patience = WaitBudget()
     patience.spend(LONGEST_WAIT_S)
     assert patience.earn(PACE_BYTES_PER_S // 100) == pytest.approx(0.01)
     assert patience.earn(PACE_BYTES_PER_S // 100) == pytest.approx(0.02)
 
 
 def test_what_was_waited_is_taken_off_but_never_owed() -> None:
-    patience = Patience()
+    patience = WaitBudget()
     patience.earn(0)
     patience.spend(0.1)
     assert patience.earn(0) == pytest.approx(LONGEST_WAIT_S - 0.1)
@@ -37,7 +37,7 @@ def test_what_was_waited_is_taken_off_but_never_owed() -> None:
 
 def test_a_reader_that_stands_still_costs_a_flood_no_more_than_its_pace() -> None:
     """Whatever is waited in all is earned by bytes, but for what there was at the beginning."""
-    patience = Patience()
+    patience = WaitBudget()
     waited_s = 0.0
     for _ in range(1000):
         wait_s = patience.earn(65_536)

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from portweave.supervisor.processes.process_tree import (
-    Seen,
+    ProcessInfo,
     look_at,
 )
 from portweave.supervisor.processes.shutdown_order import (
     NOBODY,
-    Ending,
+    StopRule,
 )
 from portweave.supervisor.processes.started_journal import (
     JournalWriter,
@@ -27,7 +27,7 @@ def path(tmp_path: Path) -> str:
 
 def test_what_is_noted_is_read(path: str) -> None:
     journal = JournalWriter(path)
-    endings = {"db": Ending(2.5, 2), "web.2": Ending(0.5, 15, ("db", "cache"))}
+    endings = {"db": StopRule(2.5, 2), "web.2": StopRule(0.5, 15, ("db", "cache"))}
     journal.plan(endings)
     journal.started(os.getpid(), "web.2")
     journal.started(os.getppid())
@@ -53,7 +53,7 @@ def test_what_is_met_is_noted_once_and_a_leader_stays_one(path: str) -> None:
     journal.met([own, parent])
     journal.met([parent])
     assert Path(path).read_text().count("\n") == 2
-    note_met(path, [Seen(12, 1, 12, 12, 3.0, zombie=False)])
+    note_met(path, [ProcessInfo(12, 1, 12, 12, 3.0, zombie=False)])
     found = [(claim.pid, claim.start, claim.name) for claim in read_journal(path).claims]
     assert found == [
         (own.pid, own.start, "web"),
@@ -64,7 +64,7 @@ def test_what_is_met_is_noted_once_and_a_leader_stays_one(path: str) -> None:
 
 def test_after_another_boot_a_number_and_a_start_name_nobody(path: str) -> None:
     journal = JournalWriter(path)
-    journal.plan({"web": Ending(1.0, 15)})
+    journal.plan({"web": StopRule(1.0, 15)})
     journal.started(os.getpid(), "web")
     os.unlink(path)
     journal.restore()
@@ -78,15 +78,15 @@ def test_after_another_boot_a_number_and_a_start_name_nobody(path: str) -> None:
 
 
 def test_nothing_is_noted_where_the_journal_was_removed(path: str) -> None:
-    note_met(path, [Seen(12, 1, 12, 12, 3.0, zombie=False)])
+    note_met(path, [ProcessInfo(12, 1, 12, 12, 3.0, zombie=False)])
     assert not Path(path).exists()
 
 
 def test_a_later_plan_holds(path: str) -> None:
     journal = JournalWriter(path)
-    journal.plan({"db": Ending(2.5, 2, ("disk",)), "web": Ending(1, 15)})
-    journal.plan({"db": Ending(0.1, 15)})
-    assert read_journal(path).endings == {"db": Ending(0.1, 15), "web": Ending(1, 15)}
+    journal.plan({"db": StopRule(2.5, 2, ("disk",)), "web": StopRule(1, 15)})
+    journal.plan({"db": StopRule(0.1, 15)})
+    assert read_journal(path).endings == {"db": StopRule(0.1, 15), "web": StopRule(1, 15)}
 
 
 def test_what_is_damaged_is_left_out(path: str) -> None:
@@ -94,7 +94,7 @@ def test_what_is_damaged_is_left_out(path: str) -> None:
     bad = b"\n= db\n= x 1s 15\n+ 1\n+ x 2.0 db\n- \n- x\n? 1\n\xff\xfe\n+ 99 1.0 db"
     Path(path).write_bytes(good + bad)
     found = read_journal(path)
-    assert found.endings == {"db": Ending(1.0, 15)}
+    assert found.endings == {"db": StopRule(1.0, 15)}
     assert [claim.pid for claim in found.claims] == [12]
 
 

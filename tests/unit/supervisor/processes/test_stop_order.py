@@ -4,7 +4,7 @@ import pytest
 
 from portweave.supervisor.processes.stop_order import (
     Member,
-    Stopping,
+    StopOrder,
 )
 
 # Numbers of processes.
@@ -102,20 +102,20 @@ HISTORIES = {
 def test_what_is_held_and_asked_at_each_look(
     history: list[tuple[list[Member], tuple[int, ...], tuple[int, ...]]],
 ) -> None:
-    stopping = Stopping(SHELL)
+    stopping = StopOrder(SHELL)
     for members, hold, ask in history:
         orders = stopping.step(members)
         assert (orders.hold, orders.ask) == (hold, ask)
 
 
 def test_without_a_leader_what_is_new_is_asked_at_each_look() -> None:
-    stopping = Stopping(0)
+    stopping = StopOrder(0)
     assert stopping.step([app(APP, 1)]).ask == (APP,)
     assert stopping.step([app(APP, 1), shell(HELPER, 1)]).ask == (HELPER,)
 
 
 def test_it_tells_whether_a_process_is_held_back() -> None:
-    stopping = Stopping(SHELL)
+    stopping = StopOrder(SHELL)
     stopping.step([shell(), app()])
     assert stopping.holds
     stopping.step([shell()])
@@ -124,4 +124,4 @@ def test_it_tells_whether_a_process_is_held_back() -> None:
 
 def test_parents_in_a_circle_have_an_end() -> None:
     # A number may have been used again between two readings.
-    assert Stopping(0).step([shell(APP, CAT), shell(CAT, APP)]).ask == (APP, CAT)
+    assert StopOrder(0).step([shell(APP, CAT), shell(CAT, APP)]).ask == (APP, CAT)

@@ -13,8 +13,8 @@ import pytest
 from portweave.cli.main import main
 from portweave.client.client import named_as
 from portweave.errors import NoStackError, StackRunningError, StateUnwritableError, UsageError
-from portweave.supervisor.processes.nested_stacks import Neighbours
-from portweave.supervisor.processes.process_tree import Seen
+from portweave.supervisor.processes.nested_stacks import NestedStacks
+from portweave.supervisor.processes.process_tree import ProcessInfo
 from portweave.supervisor.registry import socket_paths
 from portweave.supervisor.registry.socket_paths import (
     LONGEST_SOCKET_BYTES,
@@ -24,7 +24,7 @@ from portweave.supervisor.registry.socket_paths import (
     squatters,
 )
 from portweave.supervisor.registry.stack_records import (
-    Hold,
+    StackLock,
     StackRecord,
     is_held,
     live_stacks,
@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> str:
 @pytest.fixture
 def live(folder: str) -> Iterator[Live]:
     """Make stacks that somebody runs: this process."""
-    holds: list[Hold] = []
+    holds: list[StackLock] = []
 
     def make(root: Path, project: str = "shop", namespace: str = "main") -> StackRecord:
         record = StackRecord(
@@ -62,7 +62,7 @@ def live(folder: str) -> Iterator[Live]:
             version="1",
             detached=True,
         )
-        hold = Hold(folder, stack_key(str(root), namespace))
+        hold = StackLock(folder, stack_key(str(root), namespace))
         holds.append(hold)
         hold.write(record)
         return record
@@ -82,13 +82,13 @@ def test_a_record_reads_back(folder: str, live: Live, tmp_path: Path) -> None:
     key = stack_key(str(tmp_path), "main")
     assert fields(read_record(folder, key)) == fields(record)
     with pytest.raises(StackRunningError):
-        Hold(folder, key)
+        StackLock(folder, key)
     assert Path(folder).stat().st_mode & 0o777 == 0o700
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in Path(folder).iterdir())
 
 
 def test_folders_that_are_made_on_the_way_are_the_users_own(tmp_path: Path) -> None:
-    with Hold(str(tmp_path / "state" / "portweave" / "stacks"), "key"):
+    with StackLock(str(tmp_path / "state" / "portweave" / "stacks"), "key"):
         for folder in ("state", "state/portweave", "state/portweave/stacks"):
             assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700
 
@@ -107,7 +107,7 @@ def test_a_damaged_record_has_a_copy(folder: str, live: Live, tmp_path: Path, te
     assert records(folder) == live_stacks(folder) == []
     assert stack_around(folder, str(tmp_path), {}) is None
     with pytest.raises(StackRunningError, match="its record cannot be read") as refused:
-        Hold(folder, path.stem)
+        StackLock(folder, path.stem)
     assert not any("kill" in hint for hint in refused.value.hints)
 
 
@@ -127,13 +127,13 @@ def test_who_lives_is_known_without_his_lock(folder: str, live: Live, tmp_path: 
     assert fields(stack_around(folder, str(tmp_path), {})) == fields(record)
     assert is_held(folder, lock.stem)
     with pytest.raises(StackRunningError):
-        Hold(folder, lock.stem)
+        StackLock(folder, lock.stem)
     assert not lock.exists()
 
 
 def test_after_an_end_there_is_no_copy(folder: str, tmp_path: Path) -> None:
     key = stack_key(str(tmp_path), "main")
-    with Hold(folder, key) as hold:
+    with StackLock(folder, key) as hold:
         hold.write(
             StackRecord(
                 pid=1, start="1", project="", namespace="main", root=str(tmp_path), ports={}, tag=""
@@ -181,7 +181,7 @@ def test_what_nobody_runs_is_not_found(folder: str, tmp_path: Path) -> None:
     record = StackRecord(
         pid=1, start="1", project="shop", namespace="main", root=str(tmp_path), ports={}, tag=""
     )
-    with Hold(folder, stack_key(str(tmp_path), "main")) as hold:
+    with StackLock(folder, stack_key(str(tmp_path), "main")) as hold:
         hold.write(record)
     assert stack_around(folder, str(tmp_path), {}) is None
     assert live_stacks(folder) == []
@@ -355,8 +355,8 @@ def test_a_link_is_no_folder(tmp_path: Path) -> None:
     assert not found.startswith(str(tmp_path))
 
 
-def seen(pid: int, parent: int, start: float = 5.0) -> Seen:
-    return Seen(pid, parent, pid, pid, start, zombie=False)
+def seen(pid: int, parent: int, start: float = 5.0) -> ProcessInfo:
+    return ProcessInfo(pid, parent, pid, pid, start, zombie=False)
 
 
 def test_the_processes_of_neighbours_are_left_out(folder: str, tmp_path: Path) -> None:
@@ -371,7 +371,7 @@ def test_the_processes_of_neighbours_are_left_out(folder: str, tmp_path: Path) -
             tag="",
             detached=detached,
         )
-        with Hold(folder, stack_key(record.root, name)) as hold:
+        with StackLock(folder, stack_key(record.root, name)) as hold:
             hold.write(record)
 
     # Our guardian 10 and supervisor 11; below it a service, and three stacks.
@@ -384,7 +384,7 @@ def test_the_processes_of_neighbours_are_left_out(folder: str, tmp_path: Path) -
             *(seen(40, 11), seen(41, 40)),
         )
     }
-    ours = Neighbours(folder, 10)
+    ours = NestedStacks(folder, 10)
     assert ours.without(processes) == processes
     add(10, "own")
     add(20, "inner")
@@ -394,8 +394,8 @@ def test_the_processes_of_neighbours_are_left_out(folder: str, tmp_path: Path) -
     add(60, "damaged", start="x")
     assert list(ours.without(processes)) == [1, 10, 11, 12, 30, 31, 40, 41]
     # Seen from within, what the outer one has started is not ours either, but we are.
-    assert list(Neighbours(folder, 20).without(processes)) == [1, 20, 21, 22]
-    assert Neighbours("", 10).without(processes) == processes
+    assert list(NestedStacks(folder, 20).without(processes)) == [1, 20, 21, 22]
+    assert NestedStacks("", 10).without(processes) == processes
 
 
 @pytest.mark.parametrize("runtime", ["run", "", "/tmp/" + "long" * 30, "/nowhere/at/all"])  # noqa: S108
@@ -411,14 +411,14 @@ def test_what_was_removed_while_a_stack_runs_is_put_back(
     record = live(tmp_path)
     key = stack_key(str(tmp_path), "main")
     # As its supervisor has it, who was handed the lock.
-    hold = Hold(folder, key, os.open(f"{folder}/{key}.lock", os.O_RDWR))
+    hold = StackLock(folder, key, os.open(f"{folder}/{key}.lock", os.O_RDWR))
     assert not hold.restore()
     shutil.rmtree(folder)
     assert hold.restore()
     assert fields(read_record(folder, key)) == fields(record)
     assert is_held(folder, key)
     shutil.rmtree(folder)
-    with Hold(folder, key):
+    with StackLock(folder, key):
         # Somebody who has found nothing is about to run it.
         assert not hold.restore()
     assert hold.restore()
@@ -427,10 +427,10 @@ def test_what_was_removed_while_a_stack_runs_is_put_back(
 
 def test_what_somebody_else_has_begun_is_not_forgotten(folder: str, tmp_path: Path) -> None:
     key = stack_key(str(tmp_path), "main")
-    with Hold(folder, key) as before:
+    with StackLock(folder, key) as before:
         before.write(one(tmp_path, tag="before"))
         shutil.rmtree(folder)
-        with Hold(folder, key) as after:
+        with StackLock(folder, key) as after:
             after.write(one(tmp_path, tag="after"))
             before.forget()
         assert read_record(folder, key) is not None

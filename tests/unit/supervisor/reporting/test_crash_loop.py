@@ -12,9 +12,9 @@ from portweave.supervisor.services.lifecycle import (
     Life,
     Phase,
 )
-from portweave.supervisor.services.restart_policy import Streak
+from portweave.supervisor.services.restart_policy import RestartStreak
 
-LOOP = Life(streak=Streak(3, 2.0), crash="exited with status 1: no SECRET", restarts=3)
+LOOP = Life(streak=RestartStreak(3, 2.0), crash="exited with status 1: no SECRET", restarts=3)
 TOLD = "it crashed 3 times in a row, the last: exited with status 1: no SECRET"
 
 
@@ -29,10 +29,10 @@ TOLD = "it crashed 3 times in a row, the last: exited with status 1: no SECRET"
         (replace(LOOP, phase=Phase.BACKOFF, reason=LOOP.crash), TOLD),
         (replace(LOOP, phase=Phase.FAILED, reason="gave up"), "gave up"),
         (
-            replace(LOOP, phase=Phase.STARTING, streak=Streak(1, 0.5)),
+            replace(LOOP, phase=Phase.STARTING, streak=RestartStreak(1, 0.5)),
             f"it crashed: {LOOP.crash}; nothing listens",
         ),
-        (replace(LOOP, phase=Phase.READY, streak=Streak(1, 0.5), ready_s=99.0), ""),
+        (replace(LOOP, phase=Phase.READY, streak=RestartStreak(1, 0.5), ready_s=99.0), ""),
         (Life(Phase.STARTING), "nothing listens"),
         (Life(Phase.BACKOFF, reason="exited with status 3"), "exited with status 3"),
     ],

@@ -24,7 +24,7 @@ from portweave.supervisor.services.readiness_rules import (
     Failed,
     elsewhere,
 )
-from portweave.supervisor.services.restart_policy import Streak
+from portweave.supervisor.services.restart_policy import RestartStreak
 
 CRASH = Cause("crash", "exited with status 3")
 
@@ -72,7 +72,7 @@ def test_a_need_that_takes_no_part_is_nobodys_fault() -> None:
 
 SERVER = replace(plan("web"), port=3000)
 PRINTED = find_error(["Traceback (most recent call last):", '  File "a.py", line 2', "KeyError: 1"])
-LOOP = Life(restarts=5, streak=Streak(3, 2.0), ready_s=91.0, crash="exited with status 3")
+LOOP = Life(restarts=5, streak=RestartStreak(3, 2.0), ready_s=91.0, crash="exited with status 3")
 TIMES = "it crashed 3 times in a row, the last: exited with status 3"
 NOTHING = Output()
 # Life, its last end, what its probes said, what it has printed; the kind and words of the text.

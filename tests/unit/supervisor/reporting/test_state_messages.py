@@ -16,7 +16,7 @@ from portweave.supervisor.services.lifecycle import (
     Phase,
 )
 from portweave.supervisor.services.plan import InstancePlan
-from portweave.supervisor.services.restart_policy import Streak
+from portweave.supervisor.services.restart_policy import RestartStreak
 
 PLAN = InstancePlan("web", "web", 1, "web-main", ("run",), "npm run dev", "/", port=3000)
 RUN = Life(Phase.STARTING, started_s=10)
@@ -81,12 +81,12 @@ CHANGES: dict[str, tuple[Life, Life, str]] = {
     ),
     "restart at once": (
         RUN,
-        Life(Phase.BACKOFF, reason="exited with status 1", streak=Streak(1, 0)),
+        Life(Phase.BACKOFF, reason="exited with status 1", streak=RestartStreak(1, 0)),
         "web exited with status 1; restarting",
     ),
     "restart after a pause": (
         RUN,
-        Life(Phase.BACKOFF, reason="exited with status 1", streak=Streak(2, 0.5)),
+        Life(Phase.BACKOFF, reason="exited with status 1", streak=RestartStreak(2, 0.5)),
         "web exited with status 1; restart in 0.5 s",
     ),
     "completed": (RUN, replace(RUN, phase=Phase.COMPLETED), "web completed (2.5 s)"),

@@ -10,9 +10,9 @@ from portweave.supervisor.services.plan import (
 )
 from portweave.supervisor.services.restart_policy import (
     GiveUp,
-    Rest,
     RestartAt,
-    Streak,
+    RestartStreak,
+    StayDown,
     after_exit,
 )
 
@@ -21,80 +21,80 @@ ON_FAILURE = RestartPolicy(When.ON_FAILURE, 10)
 ALWAYS = RestartPolicy(When.ALWAYS, None)
 PAUSES = RestartPolicy(When.ALWAYS, None, (0.1, 5))
 NOW_S = 100.0
-FRESH = Streak()
+FRESH = RestartStreak()
 
 # Policy, streak before, status, seconds of ready time; what follows at NOW_S without jitter.
-CASES: dict[str, tuple[RestartPolicy, Streak, int, float, RestartAt | Rest | GiveUp]] = {
-    "no: in order": (NO, FRESH, 0, 60, Rest()),
+CASES: dict[str, tuple[RestartPolicy, RestartStreak, int, float, RestartAt | StayDown | GiveUp]] = {
+    "no: in order": (NO, FRESH, 0, 60, StayDown()),
     "no: a failure": (NO, FRESH, 3, 60, GiveUp("exited with status 3")),
-    "on-failure: in order": (ON_FAILURE, FRESH, 0, 60, Rest()),
+    "on-failure: in order": (ON_FAILURE, FRESH, 0, 60, StayDown()),
     "on-failure: after a second ready, at once": (
         *(ON_FAILURE, FRESH, 1, 1),
-        RestartAt(NOW_S, Streak(1, 0)),
+        RestartAt(NOW_S, RestartStreak(1, 0)),
     ),
     "on-failure: never ready, half a second": (
         *(ON_FAILURE, FRESH, 1, 0),
-        RestartAt(NOW_S + 0.5, Streak(1, 0.5)),
+        RestartAt(NOW_S + 0.5, RestartStreak(1, 0.5)),
     ),
     "on-failure: ready for too short, half a second": (
         *(ON_FAILURE, FRESH, 1, 0.99),
-        RestartAt(NOW_S + 0.5, Streak(1, 0.5)),
+        RestartAt(NOW_S + 0.5, RestartStreak(1, 0.5)),
     ),
     "the second time, half a second": (
-        *(ON_FAILURE, Streak(1, 0), 1, 5),
-        RestartAt(NOW_S + 0.5, Streak(2, 0.5)),
+        *(ON_FAILURE, RestartStreak(1, 0), 1, 5),
+        RestartAt(NOW_S + 0.5, RestartStreak(2, 0.5)),
     ),
     "then twice as long": (
-        *(ON_FAILURE, Streak(2, 0.5), 1, 5),
-        RestartAt(NOW_S + 1, Streak(3, 1)),
+        *(ON_FAILURE, RestartStreak(2, 0.5), 1, 5),
+        RestartAt(NOW_S + 1, RestartStreak(3, 1)),
     ),
     "up to half a minute": (
-        *(ON_FAILURE, Streak(8, 16), 1, 5),
-        RestartAt(NOW_S + 30, Streak(9, 30)),
+        *(ON_FAILURE, RestartStreak(8, 16), 1, 5),
+        RestartAt(NOW_S + 30, RestartStreak(9, 30)),
     ),
     "and no longer": (
-        *(ALWAYS, Streak(80, 30), 1, 5),
-        RestartAt(NOW_S + 30, Streak(81, 30)),
+        *(ALWAYS, RestartStreak(80, 30), 1, 5),
+        RestartAt(NOW_S + 30, RestartStreak(81, 30)),
     ),
     "ten seconds ready: all is forgotten": (
-        *(ON_FAILURE, Streak(9, 4), 1, 10),
-        RestartAt(NOW_S, Streak(1, 0)),
+        *(ON_FAILURE, RestartStreak(9, 4), 1, 10),
+        RestartAt(NOW_S, RestartStreak(1, 0)),
     ),
     "ten seconds ready are too few after a pause of more than five": (
-        *(ON_FAILURE, Streak(5, 8), 1, 15.9),
-        RestartAt(NOW_S + 16, Streak(6, 16)),
+        *(ON_FAILURE, RestartStreak(5, 8), 1, 15.9),
+        RestartAt(NOW_S + 16, RestartStreak(6, 16)),
     ),
     "twice the pause ready: all is forgotten": (
-        *(ON_FAILURE, Streak(5, 8), 1, 16),
-        RestartAt(NOW_S, Streak(1, 0)),
+        *(ON_FAILURE, RestartStreak(5, 8), 1, 16),
+        RestartAt(NOW_S, RestartStreak(1, 0)),
     ),
     "the limit": (
-        *(ON_FAILURE, Streak(10, 30), 1, 5),
+        *(ON_FAILURE, RestartStreak(10, 30), 1, 5),
         GiveUp("exited with status 1; gave up after 10 restarts"),
     ),
     "a limit of one": (
-        *(RestartPolicy(When.ON_FAILURE, 1), Streak(1, 0.5), 1, 0),
+        *(RestartPolicy(When.ON_FAILURE, 1), RestartStreak(1, 0.5), 1, 0),
         GiveUp("exited with status 1; gave up after 1 restart"),
     ),
     "the limit, but ready for long enough": (
-        *(ON_FAILURE, Streak(10, 30), 1, 60),
-        RestartAt(NOW_S, Streak(1, 0)),
+        *(ON_FAILURE, RestartStreak(10, 30), 1, 60),
+        RestartAt(NOW_S, RestartStreak(1, 0)),
     ),
     "always: in order too, with the same pauses": (
-        *(ALWAYS, Streak(1, 0.5), 0, 0),
-        RestartAt(NOW_S + 1, Streak(2, 1)),
+        *(ALWAYS, RestartStreak(1, 0.5), 0, 0),
+        RestartAt(NOW_S + 1, RestartStreak(2, 1)),
     ),
     "always: without a limit": (
-        *(ALWAYS, Streak(500, 0.5), 1, 0),
-        RestartAt(NOW_S + 1, Streak(501, 1)),
+        *(ALWAYS, RestartStreak(500, 0.5), 1, 0),
+        RestartAt(NOW_S + 1, RestartStreak(501, 1)),
     ),
     "pauses of its own: the first": (
         *(PAUSES, FRESH, 1, 60),
-        RestartAt(NOW_S + 0.1, Streak(1, 0.1)),
+        RestartAt(NOW_S + 0.1, RestartStreak(1, 0.1)),
     ),
     "pauses of its own: the last is that of all others": (
-        *(PAUSES, Streak(7, 5), 1, 0),
-        RestartAt(NOW_S + 5, Streak(8, 5)),
+        *(PAUSES, RestartStreak(7, 5), 1, 0),
+        RestartAt(NOW_S + 5, RestartStreak(8, 5)),
     ),
     "not found: another try cannot help": (
         *(ALWAYS, FRESH, 127, 0),
@@ -106,7 +106,7 @@ CASES: dict[str, tuple[RestartPolicy, Streak, int, float, RestartAt | Rest | Giv
     ),
     "127 of what had been ready is its own": (
         *(ON_FAILURE, FRESH, 127, 2),
-        RestartAt(NOW_S, Streak(1, 0)),
+        RestartAt(NOW_S, RestartStreak(1, 0)),
     ),
 }
 
@@ -118,8 +118,8 @@ def test_what_follows_an_exit(name: str) -> None:
 
 
 def test_jitter_changes_the_wait_but_not_what_the_next_one_is_counted_from() -> None:
-    found = after_exit(ON_FAILURE, Streak(2, 0.5), 1, 0, 0.8, NOW_S)
-    assert found == RestartAt(NOW_S + 0.8, Streak(3, 1))
+    found = after_exit(ON_FAILURE, RestartStreak(2, 0.5), 1, 0, 0.8, NOW_S)
+    assert found == RestartAt(NOW_S + 0.8, RestartStreak(3, 1))
 
 
 def test_a_service_that_never_gets_ready_is_given_up_after_ten_restarts() -> None:
@@ -160,5 +160,5 @@ def test_what_a_new_start_cannot_help_is_tried_twice_and_explained() -> None:
 
 
 def test_what_had_been_ready_is_not_given_up_for_what_it_printed() -> None:
-    last = Streak(3, 2.0)
+    last = RestartStreak(3, 2.0)
     assert isinstance(after_exit(ON_FAILURE, last, 1, 5.0, 1.0, NOW_S, cause=HOPELESS), RestartAt)

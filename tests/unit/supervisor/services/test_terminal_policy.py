@@ -2,7 +2,7 @@ import pytest
 
 from portweave.supervisor.services.plan import InstancePlan
 from portweave.supervisor.services.terminal_policy import (
-    Outlook,
+    TerminalPolicy,
     environment_for,
     has_terminal,
 )
@@ -34,20 +34,22 @@ def plan(tty: bool | None = None, **environment: str) -> InstancePlan:
 def test_a_definition_has_the_last_word_on_terminals(
     tty: bool | None, terminals: bool, expected: bool
 ) -> None:
-    assert has_terminal(plan(tty), Outlook(terminals=terminals)) is expected
+    assert has_terminal(plan(tty), TerminalPolicy(terminals=terminals)) is expected
 
 
 def test_into_a_pipe_whose_reader_sees_colours_programs_are_told_to_colour() -> None:
-    found = environment_for(plan(tty=False, A="b"), Outlook(terminals=True, colours=True))
+    found = environment_for(plan(tty=False, A="b"), TerminalPolicy(terminals=True, colours=True))
     assert found == {"A": "b", "FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}
 
 
 @pytest.mark.parametrize("name", ["NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"])
 def test_who_has_spoken_of_colours_keeps_what_he_said(name: str) -> None:
-    found = environment_for(plan(tty=False, **{name: "0"}), Outlook(colours=True))
+    found = environment_for(plan(tty=False, **{name: "0"}), TerminalPolicy(colours=True))
     assert found == {name: "0"}
 
 
-@pytest.mark.parametrize("outlook", [Outlook(), Outlook(terminals=True, colours=True)])
-def test_elsewhere_nothing_is_said_of_colours(outlook: Outlook) -> None:
-    assert environment_for(plan(A="b"), outlook) == {"A": "b"}
+@pytest.mark.parametrize(
+    "terminal_policy", [TerminalPolicy(), TerminalPolicy(terminals=True, colours=True)]
+)
+def test_elsewhere_nothing_is_said_of_colours(terminal_policy: TerminalPolicy) -> None:
+    assert environment_for(plan(A="b"), terminal_policy) == {"A": "b"}

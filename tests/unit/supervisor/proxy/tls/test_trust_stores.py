@@ -7,7 +7,7 @@ import pytest
 from portweave.encoding.value import replace
 from portweave.supervisor.proxy.tls.trust_stores import (
     Facts,
-    Standing,
+    TrustState,
     is_possible,
     steps,
 )
@@ -116,9 +116,9 @@ def test_another_one_by_the_same_name_is_replaced() -> None:
 
 def test_browsers_have_stores_of_their_own() -> None:
     databases = (
-        ("/new", Standing()),
-        ("/old", Standing(is_known=True)),
-        ("/done", Standing(is_known=True, is_trusted=True)),
+        ("/new", TrustState()),
+        ("/old", TrustState(is_known=True)),
+        ("/done", TrustState(is_known=True, is_trusted=True)),
     )
     facts = replace(NOTHING, databases=databases)
     assert steps(facts) == ()
