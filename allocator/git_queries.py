@@ -1,4 +1,4 @@
-"""How git is asked where portweave only looks: nothing that a repository says is run.
+"""Pure. How git is asked where portweave only looks: nothing that a repository says is run.
 
 A repository's configuration may name programs that git runs by itself: hooks (githooks(5)), a file
 system monitor (git-config(1), core.fsmonitor), filters (gitattributes(5)), and transports of

@@ -1,4 +1,4 @@
-"""Names of worktrees, services and instances."""
+"""Pure. Names of worktrees, services and instances."""
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

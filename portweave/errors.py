@@ -1,4 +1,4 @@
-"""Every error that a user can meet, each with its stable code.
+"""Pure. Every error that a user can meet, each with its stable code.
 
 The codes PW0101 to PW0802 that npm portweave has keep their meanings and texts; ours continue each
 family and add PW09 supervision, PW10 control socket, PW11 routes and proxy, PW12 calls, PW13

@@ -1,4 +1,4 @@
-"""A document and a Procfile in, definitions out; and what one service says of another."""
+"""Pure. A document and a Procfile in, definitions out; and what one service says of another."""
 
 import posixpath
 

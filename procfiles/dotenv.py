@@ -1,4 +1,4 @@
-r"""Files of variables as npm's dotenv reads them, and python-dotenv where both agree.
+r"""Pure. Files of variables as npm's dotenv reads them, and python-dotenv where both agree.
 
 `NAME=value` or `NAME: value`, `export` before it or not. A value in quotes (`'`, `"` or a
 backquote) may have several lines, and a comment behind it; in double quotes `\n` and `\r` are a

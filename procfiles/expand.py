@@ -1,4 +1,4 @@
-"""Templates: `${service}`, `${pw:field}` and `${namespace}`.
+"""Pure. Templates: `${service}`, `${pw:field}` and `${namespace}`.
 
 A placeholder is `${`, one or more characters other than `}`, and `}`. It is not nested, and what it
 stands for is not expanded again. In `environment` and `ready.http` (`escapes`), `$$` gives `$`; in

@@ -1,4 +1,4 @@
-"""What all readers of keys share: a service in the making, types, and messages."""
+"""Pure. What all readers of keys share: a service in the making, types, and messages."""
 
 import posixpath
 

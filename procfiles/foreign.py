@@ -1,4 +1,4 @@
-"""What other tools call the things of a definition file: imported to explain errors, alone."""
+"""Pure. Keys of other tools, with ours for them; used to explain errors."""
 
 FOREIGN_ROOT = {
     "processes": "services",

@@ -1,4 +1,4 @@
-"""What depends on what: the order of starting, cycles, and pictures of it."""
+"""Pure. What depends on what: the order of starting, cycles, and pictures of it."""
 
 from portweave.errors import UsageError
 from portweave.procfiles.model import Definitions, Service

@@ -1,4 +1,4 @@
-"""What is wrong with definition files, collected, and put into one error."""
+"""Pure. What is wrong with definition files, collected, and put into one error."""
 
 from portweave.errors import DefinitionsInvalidError, shortened
 from portweave.procfiles.model import Origin

@@ -1,4 +1,4 @@
-"""A definition file in JSON: text in, document out."""
+"""Pure. A definition file in JSON: text in, document out."""
 
 from portweave.encoding.json_read import loads
 from portweave.errors import DefinitionsInvalidError

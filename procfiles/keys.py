@@ -1,4 +1,4 @@
-"""The words of definition files: which keys there are, and which are to come."""
+"""Pure. The words of definition files: which keys there are, and which are to come."""
 
 # In this order npm portweave looks at its own; ours follow.
 ROOT = ("$schema", "projectName", "services", "envFile")

@@ -1,4 +1,4 @@
-"""The keys that say how a service lives: when it is up, started again and stopped, how many."""
+"""Pure. Keys about the life of a service: readiness, restart, stop, scale."""
 
 from portweave.encoding.host_labels import is_hostname
 from portweave.procfiles import keys as words

@@ -1,4 +1,4 @@
-"""What definition files say, as values.
+"""Pure. What definition files say, as values.
 
 Plain classes with `__slots__`: importing `dataclasses` costs more than a whole `portweave run` may
 take. They are made once, by the parsers, and never changed.

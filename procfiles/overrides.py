@@ -1,4 +1,4 @@
-"""What a file of variables says of ports and of other variables that are computed.
+"""Pure. What a file of variables says of ports and of other variables that are computed.
 
 What npm portweave accepts means here what it means there. Besides, `export NAME=…`, blanks around
 `=`, quoted values with a comment behind them, and quoted values over several lines are accepted.

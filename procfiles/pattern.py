@@ -1,4 +1,4 @@
-"""Whether a text is a regular expression; apart, because it needs `re`."""
+"""Pure. Whether a text is a regular expression; apart, because it needs `re`."""
 
 import re
 import warnings

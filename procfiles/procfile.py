@@ -1,4 +1,4 @@
-"""A Procfile: text in, named commands out.
+"""Pure. A Procfile: text in, named commands out.
 
 The format of Heroku and Foreman, `name: command`, one a line, with comments (`#`) and blank lines.
 They drop a line that they do not understand; here it is an error, since a service that is not

@@ -1,4 +1,4 @@
-"""The JSON Schema of definition files, for editors and for other tools.
+"""Pure. The JSON Schema of definition files, for editors and for other tools.
 
 It says what `shape` accepts in a single file: what one key says of another, that of npm portweave's
 own files each service must have `envVar`, and whether a pattern is one, is not in it.

@@ -1,4 +1,4 @@
-"""The first look at a document: has each key the type and the form it should have?
+"""Pure. The first look at a document: has each key the type and the form it should have?
 
 Everything that is wrong is collected, in the order in which npm portweave looks at its keys; the
 messages for these are its own. What one key says of another is looked at later, in `definitions`.

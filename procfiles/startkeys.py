@@ -1,4 +1,4 @@
-"""The keys that say what is started: command, folder, variables, dependencies."""
+"""Pure. The keys that say what is started: command, folder, variables, dependencies."""
 
 from portweave.procfiles import keys as words
 from portweave.procfiles.fields import (

@@ -1,4 +1,4 @@
-"""What JSON and YAML files hold, in one form: values for reading, nodes for finding places.
+"""Pure. What JSON and YAML files hold, in one form: values for reading, nodes for finding places.
 
 A value is a dict, a list, a str, a bool, None or a `Number`. A document knows its value at once;
 where things stand is found out when it is asked for, which is when there is an error to explain.

@@ -1,4 +1,4 @@
-"""A definition file in YAML: text in, document out.
+"""Pure. A definition file in YAML: text in, document out.
 
 The events of the parser are put together here, and not by PyYAML's composer, for three reasons:
 plain scalars get their types from the core schema of YAML 1.2 (section 10.3.2), in which `no` and

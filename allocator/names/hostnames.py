@@ -1,4 +1,4 @@
-"""Names of hosts: what people type, and what a request's Host says."""
+"""Pure. Names of hosts: what people type, and what a request's Host says."""
 
 from portweave.errors import HostnameError
 

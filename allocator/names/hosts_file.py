@@ -1,4 +1,4 @@
-"""The text of /etc/hosts: a marked block of names, and who finds names without it.
+"""Pure. The text of /etc/hosts: a marked block of names, and who finds names without it.
 
 Browsers resolve `*.localhost` by themselves (RFC 6761, section 6.3), Safari and most programs leave
 it to the system: hosts(5), nsswitch.conf(5), nss-myhostname(8).

@@ -1,4 +1,4 @@
-"""The file of routes as text: a JSON array, byte for byte as portless writes it."""
+"""Pure. The file of routes as text: a JSON array, byte for byte as portless writes it."""
 
 from portweave.encoding.js_number import (
     number_from,

@@ -1,4 +1,4 @@
-"""The names of a worktree's routes: `<hostname>[.<label>].<project>.localhost`.
+"""Pure. The names of a worktree's routes: `<hostname>[.<label>].<project>.localhost`.
 
 A name belongs to the repository that had it first, and a label to the worktree that had it first,
 until the registry has no entry of theirs. So nothing that comes later changes a URL.

@@ -1,4 +1,4 @@
-"""Which ports a worktree gets: rules, without looking at a socket or a file.
+"""Pure. Which ports a worktree gets: rules, without looking at a socket or a file.
 
 `decide` says one step at a time what is missing to decide, and is asked again with the answer:
 `Watch` (is anything listening in the worktree's own block?), `Probe` (are these ports free?), and

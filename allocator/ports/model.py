@@ -1,4 +1,4 @@
-"""What the registry holds, as values.
+"""Pure. What the registry holds, as values.
 
 Plain classes with `__slots__`: importing `dataclasses` costs more than a whole `portweave run` may
 take. They are made once and never changed.

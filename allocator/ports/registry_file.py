@@ -1,4 +1,4 @@
-"""The text of the registry: read strictly, written byte for byte as npm portweave writes it.
+"""Pure. The text of the registry: read strictly, written byte for byte as npm portweave writes it.
 
 Times are ISO 8601 texts, and are compared as texts: all that either tool writes has one form,
 `2026-01-31T12:34:56.789Z`.

@@ -1,4 +1,4 @@
-"""Command-line arguments: text in, values out.
+"""Pure. Command-line arguments: text in, values out.
 
 Our own few lines, because `argparse` costs more than a whole `portweave run` may take: importing it
 and building a parser with its sub-commands is more than a bare interpreter's start. Long options

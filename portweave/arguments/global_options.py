@@ -1,4 +1,4 @@
-"""What the command line is made of: the verbs, their groups, and the options of all of them.
+"""Pure. What the command line is made of: the verbs, their groups, and the options of all of them.
 
 The options of a verb itself are in its module, `portweave.cli.verbs.<verb>`.
 """

@@ -1,4 +1,4 @@
-"""Addresses of calls: `first/rest`, where `first` is the name of a connection.
+"""Pure. Addresses of calls: `first/rest`, where `first` is the name of a connection.
 
 Parts are split first and then percent-decoded once (RFC 3986, section 2.4), so an encoded slash is
 never an edge.

@@ -1,4 +1,4 @@
-"""Options of a cluster: names to values, dots going into mappings.
+"""Pure. Options of a cluster: names to values, dots going into mappings.
 
 The names of the original, `case sensitive routing`, stand for ours, `case_sensitive_routing`.
 """

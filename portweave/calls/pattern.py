@@ -1,4 +1,4 @@
-r"""Path patterns: which paths a route takes, and what it finds in them.
+r"""Pure. Path patterns: which paths a route takes, and what it finds in them.
 
 | pattern | takes |
 |---|---|

@@ -1,4 +1,4 @@
-"""A request as its handlers see it, and what they may answer with."""
+"""Pure. A request as its handlers see it, and what they may answer with."""
 
 import uuid
 from collections.abc import Awaitable, Callable

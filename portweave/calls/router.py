@@ -1,4 +1,4 @@
-"""Routes, and the chain of handlers that a request goes through.
+"""Pure. Routes, and the chain of handlers that a request goes through.
 
 Routes are tried in the order of their declaration. A handler is given the request, and where it
 takes two arguments also `next`: `await next()` runs the rest of the chain and returns its answer.

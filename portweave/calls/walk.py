@@ -1,4 +1,4 @@
-"""A request on its way through routes that were declared."""
+"""Pure. A request on its way through routes that were declared."""
 
 import inspect
 from collections.abc import Callable

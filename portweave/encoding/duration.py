@@ -1,4 +1,4 @@
-"""Durations: `300ms`, `10s`, `1m30s`, `2h`, or a number of seconds."""
+"""Pure. Durations: `300ms`, `10s`, `1m30s`, `2h`, or a number of seconds."""
 
 _UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _ORDER: tuple[str, ...] = ("h", "m", "s", "ms")

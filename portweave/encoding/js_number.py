@@ -1,4 +1,4 @@
-"""Numbers as JavaScript reads and writes them: all are doubles (ECMA-262, Number::toString)."""
+"""Pure. Numbers as JavaScript reads and writes them (ECMA-262, Number::toString)."""
 
 
 def number_from(text: str) -> int | float:

@@ -1,4 +1,4 @@
-"""JSON in, values out, without the `json` package.
+"""Pure. JSON in, values out, without the `json` package.
 
 Importing `json` costs half of what a whole `portweave run` may take; the scanner in C behind it
 costs nothing. The package is imported where the scanner is missing, and where there is an error

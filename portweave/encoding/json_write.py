@@ -1,4 +1,4 @@
-"""Values as JSON texts, byte for byte as a JavaScript engine writes them.
+"""Pure. Values as JSON texts, byte for byte as a JavaScript engine writes them.
 
 The `json` package costs more than a whole `portweave run` may take.
 """

@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0, one message a line: bytes to messages and back.
+"""Pure. JSON-RPC 2.0, one message a line: bytes to messages and back.
 
     {"jsonrpc":"2.0","id":2,"method":"/users/name","params":["7"],"meta":{"timeout_ms":2000}}
     {"jsonrpc":"2.0","id":2,"result":["Ann"]}

@@ -1,4 +1,4 @@
-"""Values: classes of fields that are made once and never changed."""
+"""Pure. Values: classes of fields that are made once and never changed."""
 
 import dataclasses
 from typing import TypeVar, dataclass_transform

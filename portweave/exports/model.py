@@ -1,4 +1,4 @@
-"""A stack as it is exported: values, and what the formats share.
+"""Pure. A stack as it is exported: values, and what the formats share.
 
 What is inherited from a terminal, and what files of variables hold, is in none of these values:
 such files are referred to, so that no secret of theirs is ever written anywhere else.

@@ -1,4 +1,4 @@
-"""Who may ask the panel for something.
+"""Pure. Who may ask the panel for something.
 
 Any page that a browser shows can send requests to a port of this machine. Three things keep it out:
 

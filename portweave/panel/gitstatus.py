@@ -1,4 +1,4 @@
-"""What git says of a worktree, as values: git-status(1), porcelain version 2; git-check-attr(1)."""
+"""Pure. Parse the state of a worktree from git: git-status(1), git-check-attr(1)."""
 
 from portweave.encoding.value import value
 

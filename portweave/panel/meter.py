@@ -1,4 +1,4 @@
-"""What services have used in the last minutes, from what is seen of them now and then."""
+"""Pure. What services have used in the last minutes, from what is seen of them now and then."""
 
 from collections import deque
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The snapshot of all allocations, in the shape that npm portweave's panel gives it."""
+"""Pure. The snapshot of all allocations, in the shape that npm portweave's panel gives it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What `gh pr view --json` says of a pull request (GitHub CLI manual)."""
+"""Pure. What `gh pr view --json` says of a pull request (GitHub CLI manual)."""
 
 import json
 

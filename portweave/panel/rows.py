@@ -1,4 +1,4 @@
-"""What `portweave top` shows, as lines of text: all stacks, their services, and a part of a log."""
+"""Pure. Lines of text of `portweave top`: stacks, services, and a part of a log."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime

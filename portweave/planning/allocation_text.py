@@ -1,4 +1,4 @@
-"""Allocations as texts, byte for byte as npm portweave prints and writes them."""
+"""Pure. Allocations as texts, byte for byte as npm portweave prints and writes them."""
 
 from portweave.encoding.json_write import (
     code_units,

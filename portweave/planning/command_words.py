@@ -1,4 +1,4 @@
-"""What commands run in the end: the last one of a shell's text, the script of a package manager."""
+"""Pure. Find the program that a command runs in the end, through shells and package managers."""
 
 import posixpath
 

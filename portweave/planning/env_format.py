@@ -1,4 +1,4 @@
-"""Variables as texts that a shell, or a reader of `.env` files, takes back as they were."""
+"""Pure. Variables as texts that a shell, or a reader of `.env` files, takes back as they were."""
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

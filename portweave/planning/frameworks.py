@@ -1,4 +1,4 @@
-"""Frameworks that do not listen where `PORT` says: what their commands need besides."""
+"""Pure. Frameworks that do not listen where `PORT` says: what their commands need besides."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Programs that do not speak HTTP on their port: a name in a URL would lead nowhere."""
+"""Pure. Programs that do not speak HTTP on their port: a name in a URL would lead nowhere."""
 
 import shlex
 from collections.abc import Sequence

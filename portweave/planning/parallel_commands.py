@@ -1,4 +1,4 @@
-"""Programs that start several commands at once: concurrently, run-p, npm-run-all.
+"""Pure. Programs that start several commands at once: concurrently, run-p, npm-run-all.
 
 https://github.com/open-cli-tools/concurrently, https://github.com/bcomnes/npm-run-all2
 """

@@ -1,4 +1,4 @@
-"""What has a command listen on its port, where it does not read `PORT` by itself.
+"""Pure. What has a command listen on its port, where it does not read `PORT` by itself.
 
 A command in words in, the words that are to stand behind it out. Its program is looked for behind
 what starts programs (npx, uv run, bundle exec and so on) and, where the caller knows packages,

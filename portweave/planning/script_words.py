@@ -1,4 +1,4 @@
-"""Which script file a command runs, and whether that file mentions a variable.
+"""Pure. Which script file a command runs, and whether that file mentions a variable.
 
 The script is the first argument that is a regular file, behind interpreters and package runners. It
 is not followed further: what it includes or starts itself is not looked at.

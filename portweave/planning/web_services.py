@@ -1,4 +1,4 @@
-"""Which services are reached by a browser: the others get no name in a URL, and no link."""
+"""Pure. Which services are reached by a browser: the others get no name in a URL, and no link."""
 
 from portweave.planning.other_protocols import known_server
 

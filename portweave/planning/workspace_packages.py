@@ -1,4 +1,4 @@
-"""The packages of a JavaScript workspace: which of them the words of a command mean."""
+"""Pure. The packages of a JavaScript workspace: which of them the words of a command mean."""
 
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence

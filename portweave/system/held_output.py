@@ -1,4 +1,4 @@
-"""What a view keeps while it is held: the newest, within a limit in bytes."""
+"""Pure. What a view keeps while it is held: the newest, within a limit in bytes."""
 
 from collections import deque
 

@@ -1,4 +1,4 @@
-"""Who listens on a port, as the kernel sees it; nobody notices being looked at.
+"""Pure. Who listens on a port, as the kernel sees it; nobody notices being looked at.
 
 Linux is asked by sock_diag(7), which reads the listening sockets alone: /proc/net/tcp reads all
 there could be, which costs more than the rest of a `portweave run`. It is the second choice.

@@ -1,4 +1,4 @@
-"""What a hub is asked itself: `$/hello`, `$/ready` and `$/cancel`."""
+"""Pure. What a hub is asked itself: `$/hello`, `$/ready` and `$/cancel`."""
 
 from types import NoneType
 from typing import cast

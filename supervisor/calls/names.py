@@ -1,4 +1,4 @@
-"""The names of a hub: who is kept one, who has joined under one, and whom an address names."""
+"""Pure. Names of a hub: which are kept, which have joined, and which an address means."""
 
 from collections.abc import Callable
 from hmac import compare_digest

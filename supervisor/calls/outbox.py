@@ -1,4 +1,4 @@
-"""What a hub has to do: lines for who reads, and lines held for who does not."""
+"""Pure. What a hub has to do: lines for who reads, and lines held for who does not."""
 
 from collections import deque
 

@@ -1,4 +1,4 @@
-"""One request after the other: given to a member that is ready, and ended exactly once."""
+"""Pure. One request after the other: given to a member that is ready, and ended exactly once."""
 
 from portweave.encoding import jsonrpc
 from portweave.errors import ClusterError, Overloaded, PeerDied

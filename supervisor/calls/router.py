@@ -1,4 +1,4 @@
-"""Calls under way: who may be asked, who has asked whom, and what waits.
+"""Pure. Calls under way: who may be asked, who has asked whom, and what waits.
 
 A star: every message goes by way of the hub, which reads of it only what it must. Theory:
 

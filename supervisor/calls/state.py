@@ -1,4 +1,4 @@
-"""What a hub of calls keeps: who is joined, what is asked, and what is to be done about it.
+"""Pure. What a hub of calls keeps: who is joined, what is asked, and what is to be done about it.
 
 What becomes of it is decided in `calls` and the modules that that is made of.
 """

@@ -1,4 +1,4 @@
-"""What clients wait for: has it come, can it still come, or can it not."""
+"""Pure. What clients wait for: has it come, can it still come, or can it not."""
 
 from collections.abc import Iterable
 from enum import StrEnum

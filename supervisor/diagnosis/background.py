@@ -1,4 +1,4 @@
-"""Programs that go into the background, and watchers that end when their input is closed."""
+"""Pure. Programs that go into the background, and watchers that end when their input is closed."""
 
 import re
 

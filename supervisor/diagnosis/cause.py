@@ -1,4 +1,4 @@
-"""Why a run of a service ended, as a value."""
+"""Pure. Why a run of a service ended, as a value."""
 
 from collections.abc import Mapping
 

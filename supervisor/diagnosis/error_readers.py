@@ -1,4 +1,4 @@
-"""How runtimes and compilers print errors: a reader for each form.
+"""Pure. How runtimes and compilers print errors: a reader for each form.
 
 A reader takes lines and finds the last error of its form, or returns None.
 """

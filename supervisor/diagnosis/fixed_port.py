@@ -1,4 +1,4 @@
-"""A port that a command, or a program, has as a number of its own."""
+"""Pure. A port that a command, or a program, has as a number of its own."""
 
 import re
 from collections.abc import Collection, Iterable

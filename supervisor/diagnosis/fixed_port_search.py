@@ -1,4 +1,4 @@
-"""Find the ports that a command, or a program, has as numbers.
+"""Pure. Find the ports that a command, or a program, has as numbers.
 
 Each worktree has ports of its own, in `PORT`. A number in a command is the same in all of them.
 """

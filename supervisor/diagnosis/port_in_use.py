@@ -1,4 +1,4 @@
-"""Which port a message means that says a port is in use, and what is told of that."""
+"""Pure. Which port a message means that says a port is in use, and what is told of that."""
 
 import re
 from collections.abc import Sequence

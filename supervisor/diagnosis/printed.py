@@ -1,4 +1,4 @@
-"""What a run has printed last, and whether that tells of an error."""
+"""Pure. What a run has printed last, and whether that tells of an error."""
 
 from portweave.supervisor.logs.line_splitter import plain_text
 

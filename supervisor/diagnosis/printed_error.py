@@ -1,4 +1,4 @@
-"""The last error among printed lines: its message, its place in the project, and an excerpt.
+"""Pure. The last error among printed lines: its message, its place in the project, and an excerpt.
 
 Each runtime prints errors in a form of its own, so there is a reader for each. A reader finds the
 lines of the last error of its form. The excerpt begins where the error begins. It leaves out the

@@ -1,4 +1,4 @@
-"""Why a service ended, told from how it ended and what it printed last.
+"""Pure. Why a service ended, told from how it ended and what it printed last.
 
 The texts are those that runtimes and shells print; what is not recognised is a crash like any
 other. Some causes are there again at each start, so trying for long cannot help.

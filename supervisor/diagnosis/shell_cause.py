@@ -1,4 +1,4 @@
-"""Why a command ended that its shell could not run: not found, not executable, or bash's syntax."""
+"""Pure. Why a shell could not run a command: not found, not executable, bash syntax."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a worktree lacks because git does not carry it, and the command that mends it."""
+"""Pure. What a worktree lacks because git does not carry it, and the command that mends it."""
 
 from collections.abc import Callable
 

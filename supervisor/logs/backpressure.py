@@ -1,4 +1,4 @@
-"""How long a service may be held up by a reader, at the most.
+"""Pure. How long a service may be held up by a reader, at the most.
 
 A service never waits for a reader: one that stands still, or crawls, loses lines instead, and is
 told how many. But a service that floods a reader which is only a little slower should not lose

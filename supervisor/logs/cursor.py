@@ -1,4 +1,4 @@
-"""Where a reader of logs has stopped, as text that is handed to him and comes back."""
+"""Pure. Where a reader of logs has stopped, as text that is handed to him and comes back."""
 
 
 def pack(places: "dict[str, tuple[int, int]]") -> str:

@@ -1,4 +1,4 @@
-"""Which lines of logs a reader wants."""
+"""Pure. Which lines of logs a reader wants."""
 
 import re
 from collections import deque

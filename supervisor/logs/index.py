@@ -1,4 +1,4 @@
-"""The index beside a log: a record of fixed size for each chunk that a service printed.
+"""Pure. The index beside a log: a record of fixed size for each chunk that a service printed.
 
 A log holds the bytes as they came, both streams in turn, and nothing else. What belongs to which
 stream, when it was read, and in which run, stands in the index, so that a reader finds a time, a

@@ -1,4 +1,4 @@
-"""Chunks of a log in, whole lines of each stream out."""
+"""Pure. Chunks of a log in, whole lines of each stream out."""
 
 from portweave.supervisor.logs.index import (
     ERR,

@@ -1,4 +1,4 @@
-"""What services print, from bytes in any pieces to whole lines for a reader.
+"""Pure. What services print, from bytes in any pieces to whole lines for a reader.
 
 Everything works on chunks of many lines, never line by line: one search, one replacement and one
 write for 64 KiB is what makes the relay cheap. A line is looked at by itself only where a chunk

@@ -1,4 +1,4 @@
-"""The gist of many lines within a budget.
+"""Pure. The gist of many lines within a budget.
 
 It has the first errors with what stands around them, then the newest lines, each kind of line once
 with a count. Lines are of one kind if they differ in numbers alone. What is shown as an error is

@@ -1,4 +1,4 @@
-"""When it is proven that nothing of a service is left.
+"""Pure. When it is proven that nothing of a service is left.
 
 The theory: a subreaper (prctl(2), PR_SET_CHILD_SUBREAPER) gets each process of a service that loses
 its parent as a child of its own, in the same step in which the parent ends. So a process that is

@@ -1,4 +1,4 @@
-"""Exit statuses in words."""
+"""Pure. Exit statuses in words."""
 
 # sh(1): found but not executable, and not found. Starting again does not make a command appear.
 NOT_EXECUTABLE = 126

@@ -1,4 +1,4 @@
-"""Who is asked to end next, and until when, where nobody is left but one who ends things.
+"""Pure. Who is asked to end next, and until when, where nobody is left but one who ends things.
 
 The theory: a service is asked when nothing that depends on it is there any more, and is killed when
 its grace is over; so what it needs is asked after that, however stubborn it is. What a chain of

@@ -1,4 +1,4 @@
-"""Which processes of a service get the stop signal now, and which are held back for a while.
+"""Pure. Which processes of a service get the stop signal now, and which are held back for a while.
 
 The theory: a process either survives the stop signal for a while (it catches, ignores or blocks it)
 or dies of it at once, as a shell does that waits for a program. A shell must not die before the

@@ -1,4 +1,4 @@
-"""Crashes in a row: what is told of an instance that was started again because it had crashed."""
+"""Pure. What is told of an instance that crashes again and again."""
 
 from portweave.supervisor.services.lifecycle import (
     Life,

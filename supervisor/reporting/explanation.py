@@ -1,4 +1,4 @@
-"""What is wrong with an instance, and whose fault it is: what `portweave why` tells."""
+"""Pure. What is wrong with an instance, and whose fault it is: what `portweave why` tells."""
 
 from portweave.encoding.value import (
     replace,

@@ -1,4 +1,4 @@
-"""What an environment holds that nobody is to read in a log of ours."""
+"""Pure. What an environment holds that nobody is to read in a log of ours."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What is told about a change of an instance, in short phrases."""
+"""Pure. What is told about a change of an instance, in short phrases."""
 
 from portweave.supervisor.diagnosis.fixed_port import edit_of
 from portweave.supervisor.processes.exit_status import describe_exit

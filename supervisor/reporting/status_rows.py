@@ -1,4 +1,4 @@
-"""What is told of an instance to whoever asks, as rows for programs."""
+"""Pure. What is told of an instance to whoever asks, as rows for programs."""
 
 from time import gmtime, strftime  # the calendar, no clock; `datetime` takes a while to import
 

@@ -1,4 +1,4 @@
-"""All instances together: who may start, who has to wait, who stops next, and when it is over.
+"""Pure. All instances of a stack as one machine: start order, waiting, stop order, end.
 
 Instances start the moment their own needs are met, never level by level, and stop when what depends
 on them has gone. `step` is the one door: an event for one instance, or for all, goes in, and what

@@ -1,4 +1,4 @@
-"""How a service goes on that has been ready: what its probes and its listener come to.
+"""Pure. How a service goes on that has been ready: what its probes and its listener come to.
 
 Probes are asked rarely while nothing happens, and at once when something makes them doubtful: the
 listener is lost or comes back, a request by name failed, an error was printed. Such questions out

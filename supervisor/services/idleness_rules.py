@@ -1,4 +1,4 @@
-"""Whether a service that tells nothing of itself has come to rest after its start.
+"""Pure. Whether a service that tells nothing of itself has come to rest after its start.
 
 It has when its processes have used next to none of a processor for a second, and have waited for
 none: on a busy machine a program that starts may not get one.

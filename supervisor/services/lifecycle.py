@@ -1,4 +1,4 @@
-"""The life of one instance, from waiting for what it needs to its end.
+"""Pure. The life of one instance, from waiting for what it needs to its end.
 
 What is wanted and what is are two fields, and each event closes the gap. `Exited` is said when
 nothing of the

@@ -1,4 +1,4 @@
-"""Whether a service's port still has its listener, by one look a second.
+"""Pure. Whether a service's port still has its listener, by one look a second.
 
 A reload takes a listener away for a moment, so it counts as lost only when several looks in a row
 lack it. A reloader may also hold the socket of a program that has died: its connections then wait

@@ -1,4 +1,4 @@
-"""What to run, as values: made once from the definition files, the ports and the environment."""
+"""Pure. The plan of a stack as values: made once from definitions, ports and environment."""
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import field

@@ -1,4 +1,4 @@
-"""What a changed definition means for a stack that runs: the plan of a reload."""
+"""Pure. What a changed definition means for a stack that runs: the plan of a reload."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""Is it up: how often to ask, and what several answers come to.
+"""Pure. Is it up: how often to ask, and what several answers come to.
 
 Asking starts fast and slows down, so that a service which is up in 80 ms is seen at once and one
 that takes a minute costs little. All probes must pass. How a service without any way to tell is

@@ -1,4 +1,4 @@
-"""When a service that ended is started again.
+"""Pure. When a service that ended is started again.
 
 The first exit since a reset costs no wait if the service had been ready for a second: it was a
 crash, not a false start. After that the wait doubles from 0.5 s to 30 s, with jitter so that

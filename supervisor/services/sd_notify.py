@@ -1,4 +1,4 @@
-"""What a service says of itself by sd_notify(3): one datagram in, one value out."""
+"""Pure. What a service says of itself by sd_notify(3): one datagram in, one value out."""
 
 from portweave.encoding.value import value
 

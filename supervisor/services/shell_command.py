@@ -1,4 +1,4 @@
-"""Commands as the user wrote them, to what is executed.
+"""Pure. Commands as the user wrote them, to what is executed.
 
 A text is for a shell, but a shell that stays between us and the program takes the signals that are
 meant for the program. So where a text is one simple command (POSIX.1-2017, Shell Command Language,

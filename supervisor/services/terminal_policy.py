@@ -1,4 +1,4 @@
-"""How services print, by who reads it: on terminals of their own or into pipes, coloured or not."""
+"""Pure. Whether services print to a terminal or into pipes, and with colours."""
 
 from collections.abc import Mapping
 

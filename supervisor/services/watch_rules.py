@@ -1,4 +1,4 @@
-"""Which changes of files are a service's business."""
+"""Pure. Which changes of files are a service's business."""
 
 import re
 from collections.abc import Iterable

@@ -29,7 +29,7 @@ STATUS = struct.Struct("i")
 # What a pipe takes without a reader.
 PIPE_BYTES = 65_536
 # The first two are for each process to import, and the others few need.
-NOT_IMPORTED = ("__main__", "entry", "pytest_plugin", "calls", "panel", "supervisor.proxy")
+NOT_IMPORTED = ("__main__", "cli.entry", "pytest_plugin", "calls", "panel", "supervisor.proxy")
 
 
 class Forked:

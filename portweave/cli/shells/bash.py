@@ -1,4 +1,4 @@
-"""The script for bash, from 3.2 (macOS) on; the package bash-completion is not needed."""
+"""Pure. The script for bash, from 3.2 (macOS) on; the package bash-completion is not needed."""
 
 from collections.abc import Iterator
 from shlex import quote

@@ -1,4 +1,4 @@
-"""The script for fish, from 3.0 on."""
+"""Pure. The script for fish, from 3.0 on."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The script for zsh, as a file of its own on `fpath`, or sourced."""
+"""Pure. The script for zsh, as a file of its own on `fpath`, or sourced."""
 
 from collections.abc import Iterator
 from shlex import quote

@@ -1,4 +1,4 @@
-"""What came of announcing a stack's names."""
+"""Pure. What came of announcing a stack's names."""
 
 from portweave.encoding.value import value
 

@@ -1,4 +1,4 @@
-"""When a proxy that was killed is started again, and by which words."""
+"""Pure. When a proxy that was killed is started again, and by which words."""
 
 from collections.abc import Sequence
 

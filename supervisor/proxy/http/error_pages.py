@@ -1,4 +1,4 @@
-"""What the proxy says itself: pages for people, text for programs."""
+"""Pure. What the proxy says itself: pages for people, text for programs."""
 
 from html import escape
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Farewells of HTTP/2, taken out of what comes.
+"""Pure. Farewells of HTTP/2, taken out of what comes.
 
 The library takes a GOAWAY frame for the end of all; a server that says farewell still answers what
 is under way (RFC 9113, section 6.8).

@@ -1,4 +1,4 @@
-"""What heads meant that came lately, so that one that comes again is not read again.
+"""Pure. What heads meant that came lately, so that one that comes again is not read again.
 
 Where many requests come in a short time most are alike, and their answers too; where few come, it
 does not matter how long they take to read. A strict parser finds the same in the same bytes, as

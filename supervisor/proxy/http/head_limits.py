@@ -1,4 +1,4 @@
-"""How long a request's head may be: the same by HTTP/1.1 and HTTP/2, with TLS and without.
+"""Pure. How long a request's head may be: the same by HTTP/1.1 and HTTP/2, with TLS and without.
 
 It is measured as it would be written for HTTP/1.1. By HTTP/2 a head that is too long has to be
 decoded to its end all the same, for later heads refer to it (RFC 7541, section 2.2). So it is

@@ -1,4 +1,4 @@
-"""Heads of requests and answers: what a proxy passes on of them, and how bodies are framed.
+"""Pure. Heads of requests and answers: what a proxy passes on of them, and how bodies are framed.
 
 A head is read by a strict parser and written anew from what was understood, so that the other side
 cannot understand anything else (RFC 9112, section 11.2). What concerns one connection only is not

@@ -1,4 +1,4 @@
-"""Heads of HTTP/2 as those of HTTP/1.1, which services speak, and back (RFC 9113, section 8).
+"""Pure. Heads of HTTP/2 as those of HTTP/1.1, which services speak, and back (RFC 9113, section 8).
 
 A service must not be made to understand anything that the client has not said: what HTTP/2 may
 carry, and a line of HTTP/1.1 may not, is refused (section 10.3).

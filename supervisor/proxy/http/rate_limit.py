@@ -1,4 +1,4 @@
-"""How often something may happen: often at once, but not for long."""
+"""Pure. How often something may happen: often at once, but not for long."""
 
 
 class Bucket:

@@ -1,4 +1,4 @@
-"""How a request begins: its method, and whether it is HTTP/2.
+"""Pure. How a request begins: its method, and whether it is HTTP/2.
 
 The parser of heads knows some methods and refuses all others; RFC 9110, section 9.1, allows any
 token. So the method is read before the parser gets the bytes, which get another one instead.

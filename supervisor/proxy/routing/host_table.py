@@ -1,4 +1,4 @@
-"""A request's Host in, its route out."""
+"""Pure. A request's Host in, its route out."""
 
 from collections.abc import Iterable
 from functools import lru_cache

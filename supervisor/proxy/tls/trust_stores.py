@@ -1,4 +1,4 @@
-"""How a system, and the browsers on it, are told whom to trust: facts in, commands out."""
+"""Pure. How a system, and the browsers on it, are told whom to trust: facts in, commands out."""
 
 from portweave.encoding.value import value
 
