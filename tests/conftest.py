@@ -1,27 +1,19 @@
 """What many tests need: a home and ports of their own, real worktrees, the command itself."""
 
-import fcntl
 import gc
 import os
 import signal
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.support.forks import (
-    FORKS,
-    PORTWEAVE,
-    may_fork,
-)
+from tests.support.commands import Cli, Git
+from tests.support.ports import Pool, reserve_ports
 
-# Outside the ephemeral ports of Linux and macOS, and outside portweave's own pool.
-FIRST_PORT, LAST_PORT = 20000, 30000
 PORTS_PER_TEST = 40
-
 # The variables that a test inherits; all others would make it depend on who runs it.
 KEPT = (
     "LANG",
@@ -32,7 +24,6 @@ KEPT = (
     "COVERAGE_PROCESS_START",
     "COVERAGE_PROCESS_CONFIG",
 )
-
 
 # An example that is slow because the machine is busy says nothing. The everyday tests try few
 # examples; `make slow` tries many.
@@ -56,39 +47,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-class Pool:
-    """The ports from `start` on, before `end`, that no other test uses meanwhile."""
-
-    def __init__(self, start: int, end: int) -> None:
-        self.start = start
-        self.end = end
-
-    def __str__(self) -> str:
-        return f"{self.start}-{self.end}"
-
-
-def take_ports(size: int) -> Pool:
-    """Take `size` ports for one test, also where several test runs share the machine.
-
-    The next free port is counted in a file; after the last one it begins again, long after those
-    tests have ended.
-    """
-    path = Path(tempfile.gettempdir(), f"portweave-tests-{os.getuid()}.next-port")
-    with path.open("a+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        start = int(file.read() or FIRST_PORT)
-        if start + size > LAST_PORT:
-            start = FIRST_PORT
-        file.truncate(0)
-        file.write(str(start + size))
-    return Pool(start, start + size)
-
-
 @pytest.fixture
 def pool() -> Pool:
     """Ports that no other test uses."""
-    return take_ports(PORTS_PER_TEST)
+    return reserve_ports(PORTS_PER_TEST)
 
 
 @pytest.fixture
@@ -117,90 +79,10 @@ def environ(home: Path, pool: Pool) -> dict[str, str]:
     }
 
 
-class Cli:
-    """Runs the `portweave` command.
-
-    Attributes:
-        argv: The words before the arguments.
-        environ: Its environment, unless a call adds to it.
-        may_fork: Whether it may do without an interpreter of its own, as a child of another process
-            than ours.
-    """
-
-    def __init__(self, environ: dict[str, str]) -> None:
-        self.argv = list(PORTWEAVE)
-        self.environ = environ
-        self.may_fork = True
-
-    def __call__(
-        self,
-        *args: str | Path,
-        cwd: Path,
-        env: Mapping[str, str | None] | None = None,
-        timeout_s: float = 20,
-        stdin: str = "",
-    ) -> subprocess.CompletedProcess[str]:
-        """Run it to its end; `env` adds variables, and removes those that are None."""
-        words = [str(word) for word in args]
-        if self.may_fork and may_fork(self.argv, self.env(env)):
-            return FORKS.run(words, stdin, timeout_s, cwd=cwd, env=self.env(env))
-        return subprocess.run(
-            [*self.argv, *words],
-            cwd=cwd,
-            env=self.env(env),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="surrogateescape",
-            timeout=timeout_s,
-            check=False,
-        )
-
-    def env(self, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
-        """The environment with `changes`; None removes a variable."""
-        merged = {**self.environ, **(changes or {})}
-        return {name: value for name, value in merged.items() if value is not None}
-
-
 @pytest.fixture
 def cli(environ: dict[str, str]) -> Cli:
     """The command in a clean environment: `cli("show", "--json", cwd=root)`."""
     return Cli(environ)
-
-
-class Git:
-    """Runs git without the user's own configuration."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self.environ = {
-            **environ,
-            "GIT_AUTHOR_NAME": "test",
-            "GIT_AUTHOR_EMAIL": "test@localhost",
-            "GIT_COMMITTER_NAME": "test",
-            "GIT_COMMITTER_EMAIL": "test@localhost",
-        }
-
-    def __call__(self, *args: str | Path, cwd: Path) -> str:
-        """Run it and return what it prints, without the newline at the end."""
-        done = subprocess.run(
-            [  # noqa: S607
-                "git",
-                "-c",
-                "init.defaultBranch=main",
-                "-c",
-                "protocol.file.allow=always",
-                *map(str, args),
-            ],
-            cwd=cwd,
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
-        assert done.returncode == 0, f"git {args}: {done.stderr}"
-        return done.stdout.rstrip("\n")
 
 
 @pytest.fixture

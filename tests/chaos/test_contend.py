@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Cli, take_ports
+from tests.support.commands import Cli
+from tests.support.ports import reserve_ports
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
 
@@ -47,7 +48,7 @@ def test_all_of_many_worktrees_get_ports_at_once(
     cli: Cli, repo: Callable[[int], list[Path]], home: Path
 ) -> None:
     roots = repo(WORKTREES - 1)
-    environ = cli.env({"PORTWEAVE_POOL_RANGE": str(take_ports(2 * WORKTREES))})
+    environ = cli.env({"PORTWEAVE_POOL_RANGE": str(reserve_ports(2 * WORKTREES))})
     failures = [
         errors.decode()
         for process in start(cli, roots, environ)
@@ -64,7 +65,7 @@ def test_killed_ones_harm_nobody_else(
     print(f"seed {seed}")  # noqa: T201 - to see it happen again
     chance = random.Random(seed)  # noqa: S311
     roots = repo(WORKTREES - 1)
-    environ = cli.env({"PORTWEAVE_POOL_RANGE": str(take_ports(3 * WORKTREES))})
+    environ = cli.env({"PORTWEAVE_POOL_RANGE": str(reserve_ports(3 * WORKTREES))})
     victims = set(chance.sample(range(WORKTREES), WORKTREES // 10))
     processes: list[subprocess.Popen[bytes]] = []
     killers: list[threading.Timer] = []
@@ -119,7 +120,14 @@ def test_a_writer_killed_at_any_moment_leaves_the_registry_whole_and_free(
     assert cli(*RUN, cwd=first).returncode == 0
     (mine,) = entries(home)
     path = home / "config" / "portweave" / "registry.json"
-    argv = [sys.executable, "-c", WRITER, str(path), str(second), *str(take_ports(10)).split("-")]
+    argv = [
+        sys.executable,
+        "-c",
+        WRITER,
+        str(path),
+        str(second),
+        *str(reserve_ports(10)).split("-"),
+    ]
     seen: set[str] = set()
     for _ in range(100):
         with subprocess.Popen(argv, env=cli.environ, stdout=subprocess.PIPE) as writer:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import take_ports
+from tests.support.ports import reserve_ports
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
@@ -49,7 +49,7 @@ def test_what_was_committed_survives_a_thousand_kills(
     print(f"seed {seed}")  # noqa: T201 - to see it happen again
     chance = random.Random(seed)  # noqa: S311
     path = home / "config" / "portweave" / "registry.json"
-    pool = take_ports(2000)
+    pool = reserve_ports(2000)
     places: Counter[str] = Counter()
     for batch in range(KILLS // AT_ONCE):
         roots = [tmp_path / f"{batch}-{number}" for number in range(AT_ONCE)]

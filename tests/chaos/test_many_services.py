@@ -6,7 +6,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import Cli, take_ports
+from tests.support.commands import Cli
+from tests.support.ports import reserve_ports
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
 
@@ -18,7 +19,7 @@ def test_two_hundred_services_become_ready_are_listed_and_end(cli: Cli, tmp_path
     root.mkdir()
     lines = [f"s{n}: echo runs; exec sleep 1000\n" for n in range(SERVICES)]
     (root / "Procfile").write_text("".join(lines))
-    env = {"PORTWEAVE_POOL_RANGE": str(take_ports(2 * SERVICES))}
+    env = {"PORTWEAVE_POOL_RANGE": str(reserve_ports(2 * SERVICES))}
     up = cli("up", "-d", cwd=root, env=env, timeout_s=60)
     assert up.returncode == 0, up.stderr
     try:

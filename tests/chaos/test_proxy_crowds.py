@@ -20,7 +20,7 @@ from tests.support.proxies import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
 

@@ -18,7 +18,7 @@ from portweave.routes import RouteStore
 from tests.support.http_fuzz_client import bedlam
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
 
 SECONDS = float(os.environ.get("PORTWEAVE_BEDLAM_S") or 15)
 SEED = int(os.environ.get("PORTWEAVE_TEST_SEED") or random.randrange(1 << 32))  # noqa: S311

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Cli
+from tests.support.commands import Cli
 from tests.support.torture import Round
 
 pytestmark = [

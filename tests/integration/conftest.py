@@ -15,24 +15,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.detached_stacks import Detached
-from tests.support.repository import REPOSITORY
-from tests.support.running_stacks import Stack
-from tests.support.terminals import Terminal
+from tests.support.locked_packages import STRICT
+from tests.support.repository import EXAMPLES
+from tests.support.running_stacks import Stack, StartUp
+from tests.support.terminals import StartTerminal, Terminal
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli, Git
-    from tests.support.browser import Page
-    from tests.support.panels import Panel
+    from tests.support.browser import Pages
+    from tests.support.commands import Cli, Git
+    from tests.support.panels import StartPanel
 
-EXAMPLES = REPOSITORY / "examples"
-STRICT = bool(
-    {os.environ.get("CI", ""), os.environ.get("PORTWEAVE_TEST_STRICT", "")} & {"1", "true"}
-)
 PAUSE_S = 0.05
-
-StartUp = Callable[..., Stack]
-StartTerminal = Callable[..., Terminal]
-StartPanel = Callable[..., "Panel"]
 
 
 @pytest.fixture
@@ -156,7 +149,7 @@ def terminal(cli: "Cli") -> Iterator[StartTerminal]:
 
 
 @pytest.fixture
-def panel(cli: "Cli", tmp_path: Path) -> Iterator[StartPanel]:
+def panel(cli: "Cli", tmp_path: Path) -> Iterator["StartPanel"]:
     """Start panels that are stopped when the test ends: `panel().get("/api/v1/worktrees")`."""
     from tests.support.panels import Panel
 
@@ -181,32 +174,12 @@ def panel(cli: "Cli", tmp_path: Path) -> Iterator[StartPanel]:
         yield start
 
 
-class Pages:
-    """Tabs of one browser: `pages()` makes one.
-
-    Attributes:
-        browser: The browser.
-        made: The tabs.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        from tests.support.browser import Browser
-
-        self.browser = Browser(shutil.which("chromium") or "", folder)
-        self.made: list[Page] = []
-
-    def __call__(self) -> "Page":
-        """A new tab."""
-        page = self.browser.page()
-        page.look()
-        self.made.append(page)
-        return page
-
-
 @pytest.fixture
-def pages(tmp_path: Path, need: Callable[..., None]) -> Iterator[Pages]:
+def pages(tmp_path: Path, need: Callable[..., None]) -> Iterator["Pages"]:
     """Tabs of one browser, of which none may have complained when the test ends."""
     need("chromium")
+    from tests.support.browser import Pages
+
     folder = tmp_path / "browser"
     folder.mkdir()
     made = Pages(folder)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Cli, Pool
+from tests.support.commands import Cli
+from tests.support.ports import Pool
 
 Repo = Callable[[int], list[Path]]
 

@@ -24,7 +24,8 @@ from portweave.runtime import (
     namespace_sync,
     ports_sync,
 )
-from tests.conftest import Cli, Pool
+from tests.support.commands import Cli
+from tests.support.ports import Pool
 
 Repo = Callable[[int], list[Path]]
 

@@ -15,7 +15,7 @@ from tests.support.locked_packages import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
 
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(300)]
 

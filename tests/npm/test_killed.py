@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Pool
 from tests.support.crash_points import kill_at_each_step
+from tests.support.ports import Pool
 
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(300)]
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Cli, Git, take_ports
+from tests.support.commands import Cli, Git
+from tests.support.ports import reserve_ports
 
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(300)]
 
@@ -40,7 +41,7 @@ class Contender:
     """One of the two panels."""
 
     def __init__(self, argv: list[str], environ: dict[str, str], cwd: Path) -> None:
-        port = take_ports(20).start
+        port = reserve_ports(20).start
         self._process = subprocess.Popen(
             [*argv, "panel", "--port", str(port)],
             env=environ,

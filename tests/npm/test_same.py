@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Cli, take_ports
+from tests.support.commands import Cli
+from tests.support.ports import reserve_ports
 
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(300)]
 
@@ -317,7 +318,7 @@ class Contender:
 @pytest.fixture
 def contenders(cli: Cli, npm_portweave: Path, tmp_path: Path) -> list[Contender]:
     """npm's first, then ours."""
-    environ = cli.env({"PORTWEAVE_POOL_RANGE": str(take_ports(60))})
+    environ = cli.env({"PORTWEAVE_POOL_RANGE": str(reserve_ports(60))})
     # npm's finds its node beside it.
     environ["PATH"] = f"{npm_portweave.parent}:{environ['PATH']}"
     homes = [tmp_path / name for name in ("npms", "ours")]

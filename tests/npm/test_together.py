@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Cli, take_ports
+from tests.support.commands import Cli
+from tests.support.ports import reserve_ports
 
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(300)]
 
@@ -25,7 +26,7 @@ class Both:
 
     def __init__(self, cli: Cli, npm: Path, roots: list[Path], home: Path) -> None:
         self.roots = roots
-        self.environ = cli.env({"PORTWEAVE_POOL_RANGE": str(take_ports(4 * len(roots)))})
+        self.environ = cli.env({"PORTWEAVE_POOL_RANGE": str(reserve_ports(4 * len(roots)))})
         self.environ["PATH"] = f"{npm.parent}:{self.environ['PATH']}"
         # Two dozen starts of node on a small machine take their time.
         self.environ["PORTWEAVE_LOCK_TIMEOUT_MS"] = "60000"

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -286,3 +287,23 @@ class Browser:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+class Pages:
+    """Tabs of one browser: `pages()` makes one.
+
+    Attributes:
+        browser: The browser.
+        made: The tabs.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.browser = Browser(shutil.which("chromium") or "", folder)
+        self.made: list[Page] = []
+
+    def __call__(self) -> Page:
+        """A new tab."""
+        page = self.browser.page()
+        page.look()
+        self.made.append(page)
+        return page

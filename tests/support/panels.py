@@ -3,13 +3,13 @@
 import http.client
 import json
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.conftest import Cli
+from tests.support.commands import Cli
 from tests.support.forks import start
 from tests.support.stacks import SERVE
 
@@ -162,3 +162,6 @@ def wait_for_state(page: "Page", service: str, state: str) -> None:
     """Wait until the page says so of a service."""
     selector = json.dumps(f'[data-service="{service}"] .word')
     page.wait(f"document.querySelector({selector})?.innerText === {json.dumps(state)}")
+
+
+StartPanel = Callable[..., Panel]

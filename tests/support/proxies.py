@@ -18,10 +18,10 @@ from portweave.supervisor.proxy.http.proxy_server import (
 )
 from portweave.supervisor.proxy.tls.contexts import Identities
 from portweave.system.fast_loop import FastLoop
-from tests.conftest import take_ports
+from tests.support.ports import reserve_ports
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
 
 PATIENCE_S = 10.0
 
@@ -41,7 +41,7 @@ class UsersProxy:
     """
 
     def __init__(self, home: Path, **env: str) -> None:
-        self.port = take_ports(1).start
+        self.port = reserve_ports(1).start
         self.env = {
             "PORTWEAVE_PROXY": None,
             "PORTWEAVE_PROXY_PORT": str(self.port),
@@ -379,3 +379,7 @@ def services() -> Iterator[Callable[..., Service]]:
     yield start
     for one in made:
         one.close()
+
+
+def routes_to(ports: dict[str, int]) -> list[RouteInfo]:
+    return [RouteInfo(f"{name}.localhost", port) for name, port in ports.items()]

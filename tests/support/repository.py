@@ -3,3 +3,4 @@
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+EXAMPLES = REPOSITORY / "examples"

@@ -8,11 +8,9 @@ import struct
 import subprocess
 import termios
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
 from tests.support.running_stacks import PATIENCE_S
 
 
@@ -55,3 +53,6 @@ class Terminal:
         while self.read(0.05) and select.select([self.master], [], [], 0)[0]:
             pass
         return self.process.wait(1)
+
+
+StartTerminal = Callable[..., Terminal]

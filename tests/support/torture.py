@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.conftest import Cli
+from tests.support.commands import Cli
 from tests.support.misbehaving_services import FLAGS
 
 NASTY = Path(__file__).with_name("misbehaving_services.py")

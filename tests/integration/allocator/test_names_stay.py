@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Cli, Git
+from tests.support.commands import Cli, Git
 from tests.support.proxies import UsersProxy
 from tests.support.stacks import (
     IDLE,

@@ -21,7 +21,8 @@ from portweave.allocator.ports.registry import store
 from portweave.errors import RegistryLockedError
 from portweave.system.processes import started_at
 from portweave.system.registry_lock import Lock
-from tests.conftest import Cli, Pool, take_ports
+from tests.support.commands import Cli
+from tests.support.ports import Pool, reserve_ports
 
 Repo = Callable[[int], list[Path]]
 Spawned = Callable[..., "subprocess.Popen[bytes]"]
@@ -275,7 +276,7 @@ def test_a_warm_run_waits_for_nobody(cli: Cli, repo: Repo, folder: Path) -> None
 @pytest.mark.slow
 def test_many_worktrees_at_once_have_ports_of_their_own(cli: Cli, repo: Repo, folder: Path) -> None:
     roots = repo(29)
-    pool: Pool = take_ports(100)
+    pool: Pool = reserve_ports(100)
     environ = cli.env({"PORTWEAVE_POOL_RANGE": str(pool)})
     processes = [
         subprocess.Popen([*cli.argv, *RUN], cwd=root, env=environ, stderr=subprocess.PIPE)

@@ -18,8 +18,8 @@ from portweave.allocator.ports.model import (
 )
 from portweave.allocator.ports.registry import load
 from portweave.maintenance.repair import rebuild
-from tests.conftest import Pool as Ports
 from tests.support.crash_points import kill_at_each_step
+from tests.support.ports import Pool as Ports
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
 

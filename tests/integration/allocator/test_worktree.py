@@ -10,7 +10,7 @@ import pytest
 from portweave.allocator import worktree
 from portweave.allocator.naming import namespace_of
 from portweave.errors import BrokenWorktreeError
-from tests.conftest import Git
+from tests.support.commands import Git
 
 DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_CONFIG_GLOBAL"}
 

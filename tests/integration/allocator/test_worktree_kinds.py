@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Cli, Git
+from tests.support.commands import Cli, Git
 
 pytestmark = pytest.mark.slow
 

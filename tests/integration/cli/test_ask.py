@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.conftest import StartUp
+from tests.support.running_stacks import StartUp
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
     from tests.support.detached_stacks import Detached
 
 YAML = """

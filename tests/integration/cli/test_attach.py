@@ -14,8 +14,8 @@ import pytest
 from tests.support.stacks import write
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import StartUp
+    from tests.support.commands import Cli
+    from tests.support.running_stacks import StartUp
 
 PATIENCE_S = 20.0
 PROMPT = """

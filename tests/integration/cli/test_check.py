@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Cli
+from tests.support.commands import Cli
 from tests.support.repository import REPOSITORY
 
 STACK = """\

@@ -27,7 +27,7 @@ from tests.support.shells import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
     from tests.support.detached_stacks import Detached
 
 StartShell = Callable[[Path], Shell]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
 
 BLOCK = "# portweave begin\n127.0.0.1 db.localhost\n# portweave end\n"
 

@@ -13,7 +13,7 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
     from tests.support.detached_stacks import Detached
 
 # Begun on a terminal, or in the background, by the tests of theirs.

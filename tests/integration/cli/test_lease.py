@@ -15,7 +15,8 @@ import pytest
 from portweave.allocator import lease_folders as folders
 from portweave.errors import LeaseUnknownError, PoolExhaustedError, UsageError
 from portweave.leases import holding, release, take_lease
-from tests.conftest import Cli, Pool, take_ports
+from tests.support.commands import Cli
+from tests.support.ports import Pool, reserve_ports
 
 Repo = Callable[[int], list[Path]]
 Spawned = Callable[..., "subprocess.Popen[bytes]"]
@@ -147,7 +148,7 @@ def test_a_folder_that_says_nothing_is_over_and_a_later_versions_is_not(
 
 
 def test_a_lease_that_was_not_had_leaves_nothing(environ: dict[str, str], home: Path) -> None:
-    tiny = take_ports(1)
+    tiny = reserve_ports(1)
     with pytest.raises(PoolExhaustedError):
         take_lease(2, environ={**environ, "PORTWEAVE_POOL_RANGE": str(tiny)})
     with pytest.raises(UsageError):
@@ -170,7 +171,7 @@ def test_a_warm_run_does_not_look_at_leases(cli: Cli, repo: Repo, home: Path) ->
 
 @pytest.mark.slow
 def test_many_ask_at_once_and_none_shares_a_port(cli: Cli, tmp_path: Path) -> None:
-    environ = cli.env({"PORTWEAVE_POOL_RANGE": str(take_ports(100))})
+    environ = cli.env({"PORTWEAVE_POOL_RANGE": str(reserve_ports(100))})
     argv = [*cli.argv, "lease", "--count", "4"]
     asking = [
         subprocess.Popen(argv, env=environ, cwd=tmp_path, stdout=subprocess.PIPE) for _ in range(20)

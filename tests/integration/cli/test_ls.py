@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portweave.cli.verbs.ls import spans
-from tests.conftest import Cli, Pool
+from tests.support.commands import Cli
+from tests.support.ports import Pool
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import StartUp
+    from tests.support.running_stacks import StartUp
 
 Repo = Callable[[int], list[Path]]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import StartUp
+    from tests.support.commands import Cli
+    from tests.support.running_stacks import StartUp
 
 OTHER = {"PORTWEAVE_NAMESPACE": "Second"}
 PROGRAM = """

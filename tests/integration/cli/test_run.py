@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Cli, Pool
+from tests.support.commands import Cli
+from tests.support.ports import Pool
 from tests.support.run_command import (
     ENV,
     Repo,

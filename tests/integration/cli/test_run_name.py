@@ -11,7 +11,7 @@ import pytest
 from portweave.routes import RouteMapping, RouteStore
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
 
 SHOW = ["sh", "-c", 'echo "$PORT $HOST $PORTWEAVE_URL $PORTWEAVE_NAMESPACE"; exec cat']
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.conftest import Cli, Pool
+from tests.support.commands import Cli
+from tests.support.ports import Pool
 from tests.support.run_command import (
     ENV,
     TWO,

@@ -12,7 +12,7 @@ from portweave.routes import RouteStore
 from tests.support.proxies import proxy_run
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
 
 DEFINITIONS = """
 services:

@@ -11,9 +11,9 @@ import pytest
 from tests.support.stacks import write
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli, Git
-    from tests.integration.conftest import StartUp
+    from tests.support.commands import Cli, Git
     from tests.support.detached_stacks import Detached
+    from tests.support.running_stacks import StartUp
 
 STACK = f"""
 services:

@@ -15,7 +15,7 @@ from tests.support.running_stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
 
 Start = Callable[[str], Stack]
 

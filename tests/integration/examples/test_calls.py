@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.conftest import EXAMPLES, StartUp
-from tests.support.running_stacks import Stack
+from tests.support.repository import EXAMPLES
+from tests.support.running_stacks import Stack, StartUp
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
 
 
 def test_services_in_python_node_and_shell_call_each_other(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import StartUp
+    from tests.support.running_stacks import StartUp
 
 
 def test_web_and_worker_run_and_what_is_for_request_does_not(

@@ -14,8 +14,7 @@ from tests.support.browser import FLAGS
 from tests.support.repository import REPOSITORY
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import StartUp
-    from tests.support.running_stacks import Stack
+    from tests.support.running_stacks import Stack, StartUp
 
 pytestmark = pytest.mark.timeout(90)
 

@@ -12,7 +12,7 @@ from portweave.maintenance.findings import CODES
 from tests.support.repository import REPOSITORY
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
 
 README = (REPOSITORY / "README.md").read_text()
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Cli, Pool
+from tests.support.commands import Cli
+from tests.support.ports import Pool
 from tests.support.repository import REPOSITORY
 
 Repo = Callable[[int], list[Path]]

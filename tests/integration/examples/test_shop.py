@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import StartUp
-    from tests.support.running_stacks import Stack
+    from tests.support.running_stacks import Stack, StartUp
 
 pytestmark = pytest.mark.timeout(150)
 

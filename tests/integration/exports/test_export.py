@@ -14,7 +14,7 @@ import yaml
 from portweave.errors import ExportFileError, ExportNameError
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
 
 FORMS = ("systemd", "compose", "kubernetes")
 STACK = """

@@ -27,7 +27,7 @@ from portweave.supervisor.registry.stack_records import (
 from portweave.system.processes import started_at
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
     from tests.support.detached_stacks import Detached
 
 STACK = "services: {site: {command: sleep 300}, api: {command: sleep 300}}"

@@ -16,7 +16,8 @@ from portweave.allocator.lease_folders import RECORD
 from portweave.leases import take_lease
 from portweave.supervisor.registry.stack_records import stack_key
 from portweave.system.processes import started_at
-from tests.conftest import Cli, Git, Pool
+from tests.support.commands import Cli, Git
+from tests.support.ports import Pool
 
 Repo = Callable[[int], list[Path]]
 Spawned = Callable[..., "subprocess.Popen[bytes]"]

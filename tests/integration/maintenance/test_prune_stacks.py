@@ -20,8 +20,8 @@ from portweave.system.processes import started_at
 from tests.support.stacks import SERVE
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import StartUp
+    from tests.support.commands import Cli
+    from tests.support.running_stacks import StartUp
 
 Repo = Callable[[int], list[Path]]
 

@@ -28,7 +28,7 @@ from portweave.supervisor.proxy.tls.trust_stores import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
 
 
 def test_it_only_shows_what_it_would_do(cli: "Cli", tmp_path: Path, home: Path) -> None:

@@ -20,9 +20,10 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import Pages, StartPanel, StartUp
-    from tests.support.browser import Page
+    from tests.support.browser import Page, Pages
+    from tests.support.commands import Cli
+    from tests.support.panels import StartPanel
+    from tests.support.running_stacks import StartUp
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 

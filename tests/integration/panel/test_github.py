@@ -16,8 +16,8 @@ from portweave.panel.npmshape import Facts
 pytestmark = pytest.mark.slow
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import StartPanel
+    from tests.support.commands import Cli
+    from tests.support.panels import StartPanel
 
 URL = "https://github.com/shop/shop/pull/42"
 MERGED: dict[str, object] = {

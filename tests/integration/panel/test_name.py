@@ -23,8 +23,8 @@ from tests.support.proxies import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import StartPanel
+    from tests.support.commands import Cli
+    from tests.support.panels import StartPanel
 
 HOST = "portweave.localhost"
 AS_OTHER = pytest.mark.skipif(os.geteuid() != 0, reason="needs to be root to be somebody else")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import Cli
+from tests.support.commands import Cli
 from tests.support.locked_packages import npm_packages
 from tests.support.panels import (
     state_of,
@@ -19,8 +19,9 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Pages, StartPanel, StartUp
-    from tests.support.browser import Page
+    from tests.support.browser import Page, Pages
+    from tests.support.panels import StartPanel
+    from tests.support.running_stacks import StartUp
 
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]

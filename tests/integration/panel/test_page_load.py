@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import Cli
 from tests.support.browser import WATCH_STATE
+from tests.support.commands import Cli
 from tests.support.panels import wait_for_state
 from tests.support.stacks import write
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Pages, StartPanel, StartUp
+    from tests.support.browser import Pages
+    from tests.support.panels import StartPanel
+    from tests.support.running_stacks import StartUp
 
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]

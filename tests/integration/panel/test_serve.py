@@ -12,10 +12,11 @@ import pytest
 
 from portweave.errors import PanelPortError
 from portweave.panel.serve import listen
-from tests.conftest import Cli, Pool
+from tests.support.commands import Cli
+from tests.support.ports import Pool
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import StartPanel
+    from tests.support.panels import StartPanel
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Cli
+from tests.support.commands import Cli
 from tests.support.panels import Panel
 
 

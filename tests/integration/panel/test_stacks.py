@@ -15,7 +15,7 @@ from portweave.errors import PanelForbiddenError
 from portweave.panel.actions import Actions
 from portweave.panel.worktrees import Known, Worktrees
 from portweave.supervisor.reporting.run_history import Runs
-from tests.conftest import Cli
+from tests.support.commands import Cli
 from tests.support.panels import Panel
 from tests.support.stacks import (
     IDLE,
@@ -24,8 +24,8 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import StartPanel, StartUp
-    from tests.support.running_stacks import Stack
+    from tests.support.panels import StartPanel
+    from tests.support.running_stacks import Stack, StartUp
 
 
 STACK = f"""

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import Cli
+from tests.support.commands import Cli
 from tests.support.stacks import (
     SERVE,
     write,
 )
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import StartUp
+    from tests.support.running_stacks import StartUp
 
 Eventually = Callable[[Callable[[], object]], None]
 

@@ -10,7 +10,7 @@ from portweave.planning.allocation import (
     find_project,
     prepare,
 )
-from tests.conftest import Pool
+from tests.support.ports import Pool
 
 Repo = Callable[[int], list[Path]]
 

@@ -12,7 +12,7 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli, Git
+    from tests.support.commands import Cli, Git
     from tests.support.detached_stacks import Detached
 
 LISTENS = "{command: exec python3 -S -m http.server $PORT --bind $HOST, ready: {tcp: true}}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import StartUp
+    from tests.support.running_stacks import StartUp
 
 # As Vite does: its own port, whatever PORT says.
 VITE = f"""#!{sys.executable}

@@ -26,9 +26,9 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import StartUp
+    from tests.support.commands import Cli
     from tests.support.detached_stacks import Detached
+    from tests.support.running_stacks import StartUp
 
 
 def test_it_returns_when_all_is_ready(detached: "Detached", project: Path) -> None:

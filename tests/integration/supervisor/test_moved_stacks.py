@@ -15,7 +15,7 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli, Git
+    from tests.support.commands import Cli, Git
     from tests.support.detached_stacks import Detached
 
 SERVICES = f"services: {{web: {IDLE.replace('port: false, ', '')}, api: {IDLE}}}\n"

@@ -14,7 +14,7 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Git
+    from tests.support.commands import Git
     from tests.support.detached_stacks import Detached
 
 MARKS = {"PORTWEAVE_SOCKET", "PORTWEAVE_TOKEN", "PORTWEAVE_INVOCATION", "PORTWEAVE_NAME"}

@@ -16,7 +16,7 @@ from tests.support.stacks import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
     from tests.support.detached_stacks import Detached
 
 

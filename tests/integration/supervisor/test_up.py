@@ -15,9 +15,9 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli, Pool
-    from tests.integration.conftest import StartUp
-    from tests.support.running_stacks import Stack
+    from tests.support.commands import Cli
+    from tests.support.ports import Pool
+    from tests.support.running_stacks import Stack, StartUp
 
 MakeRepo = Callable[[int], list[Path]]
 

@@ -15,8 +15,8 @@ import pytest
 from tests.support.stacks import write
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import StartUp
+    from tests.support.commands import Cli
+    from tests.support.running_stacks import StartUp
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 

@@ -11,8 +11,9 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli, Pool
-    from tests.integration.conftest import StartUp
+    from tests.support.commands import Cli
+    from tests.support.ports import Pool
+    from tests.support.running_stacks import StartUp
 
 
 def test_the_environment_of_a_service(project: Path, up: "StartUp", pool: "Pool") -> None:

@@ -17,8 +17,8 @@ import pytest
 from portweave.supervisor.logs.writer import LogFolder
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli, Git
-    from tests.integration.conftest import StartUp
+    from tests.support.commands import Cli, Git
+    from tests.support.running_stacks import StartUp
 from tests.support.log_files import (
     PATIENCE_S,
     Follower,

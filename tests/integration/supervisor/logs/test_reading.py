@@ -13,8 +13,8 @@ import pytest
 from portweave.supervisor.logs.writer import LogFolder
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import StartUp
+    from tests.support.commands import Cli
+    from tests.support.running_stacks import StartUp
 from tests.support.log_files import (
     logs_of,
     write_services,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import StartTerminal, StartUp
+    from tests.support.commands import Cli
+    from tests.support.running_stacks import StartUp
+    from tests.support.terminals import StartTerminal
 
 LOOK = """
 import os, sys, time

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from portweave.routes import RouteInfo
 from portweave.supervisor.proxy.http.proxy_server import StackStatus
 from portweave.system.fast_loop import FastLoop
 from tests.support.https_proxies import Secure
 from tests.support.proxies import (
     Proxy,
     Service,
+    routes_to,
     services,
 )
 
@@ -57,7 +57,3 @@ def tls_proxy(authority: Path) -> Iterator[Callable[..., Secure]]:
     yield start
     for one in made:
         one.close()
-
-
-def routes_to(ports: dict[str, int]) -> list[RouteInfo]:
-    return [RouteInfo(f"{name}.localhost", port) for name, port in ports.items()]

@@ -28,7 +28,7 @@ from portweave.system.tasks import Group
 
 if TYPE_CHECKING:
     from portweave.supervisor.services.fleet import Fleet
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
 
 ME = os.getpid()
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.integration.supervisor.proxy.conftest import routes_to
 from tests.support.proxies import (
     Proxy,
     Service,
     raw,
+    routes_to,
 )
 
 # Its package has no types.

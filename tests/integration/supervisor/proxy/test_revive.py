@@ -21,7 +21,7 @@ from portweave.supervisor.proxy.process.start_proxy import (
     start,
     stop,
 )
-from tests.conftest import take_ports
+from tests.support.ports import reserve_ports
 from tests.support.proxies import Caller
 from tests.support.stacks import (
     SERVE,
@@ -29,9 +29,8 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import StartUp
-    from tests.support.running_stacks import Stack
+    from tests.support.commands import Cli
+    from tests.support.running_stacks import Stack, StartUp
 
 Repo = Callable[[int], list[Path]]
 Eventually = Callable[[Callable[[], object]], None]
@@ -64,7 +63,7 @@ def status_of(port: int, host: str) -> int:
 def test_a_killed_proxy_comes_back_and_outlives_the_stack_that_started_it(
     store: RouteStore, repo: Repo, up: "StartUp", eventually: Eventually
 ) -> None:
-    port = take_ports(1).start
+    port = reserve_ports(1).start
     env = {"PORTWEAVE_PROXY": None, "PORTWEAVE_PROXY_PORT": str(port)}
     stacks: dict[str, Stack] = {}
     for root in repo(1):

@@ -18,7 +18,7 @@ import pytest
 
 from portweave.supervisor.proxy.process.proxy_files import find_proxy
 from portweave.supervisor.proxy.process.start_proxy import stop
-from tests.conftest import take_ports
+from tests.support.ports import reserve_ports
 from tests.support.proxies import UsersProxy
 from tests.support.stacks import (
     SERVE,
@@ -26,8 +26,8 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import StartUp
+    from tests.support.commands import Cli
+    from tests.support.running_stacks import StartUp
 
 SHOP = f"""
 services:
@@ -219,7 +219,7 @@ def test_requests_wait_for_what_is_about_to_come(
     eventually: Callable[[Callable[[], object]], None],
 ) -> None:
     (project / "later.py").write_text(LATER)
-    elsewhere = take_ports(1).start
+    elsewhere = reserve_ports(1).start
     python = "exec python3 -u later.py"
     write(
         project,

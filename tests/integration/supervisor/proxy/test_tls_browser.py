@@ -11,7 +11,7 @@ import pytest
 
 from portweave.routes import RouteStore
 from portweave.supervisor.proxy.process.start_proxy import stop
-from tests.conftest import take_ports
+from tests.support.ports import reserve_ports
 from tests.support.stacks import write
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ SHOP = f"services: {{web: {{command: {COMMAND}, ready: {{tcp: true}}, hostname: 
 @pytest.fixture
 def port(home: Path) -> Iterator[int]:
     """Where the proxy is to listen."""
-    yield take_ports(1).start
+    yield reserve_ports(1).start
     stop(RouteStore(home / "state/portweave/proxy", private=True))
 
 

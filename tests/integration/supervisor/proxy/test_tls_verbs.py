@@ -25,7 +25,7 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
     from tests.support.detached_stacks import Detached
 
 SHOP = f"""

@@ -31,7 +31,7 @@ from tests.support.proxies import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
 
 
 class Runner:

@@ -17,8 +17,9 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import StartTerminal, StartUp
+    from tests.support.commands import Cli
+    from tests.support.running_stacks import StartUp
+    from tests.support.terminals import StartTerminal
 
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
 

@@ -11,8 +11,8 @@ from tests.support.stacks import write
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import Cli, Git
-    from tests.integration.conftest import StartUp
+    from tests.support.commands import Cli, Git
+    from tests.support.running_stacks import StartUp
 
 SAY = f"{sys.executable} -u -c \"import sys, time; print(open('said').read()); time.sleep(99)\""
 

@@ -12,8 +12,8 @@ import pytest
 from tests.support.stacks import write
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import StartUp
     from tests.support.detached_stacks import Detached
+    from tests.support.running_stacks import StartUp
 
 Eventually = Callable[..., None]
 

@@ -23,9 +23,10 @@ from tests.support.stacks import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import Cli, Pool
-    from tests.integration.conftest import StartUp
+    from tests.support.commands import Cli
     from tests.support.detached_stacks import Detached
+    from tests.support.ports import Pool
+    from tests.support.running_stacks import StartUp
 
 
 @pytest.mark.parametrize(

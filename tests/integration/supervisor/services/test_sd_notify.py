@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.support.stacks import write
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import StartUp
+    from tests.support.running_stacks import StartUp
 
 SAY = """
 import os, socket, subprocess, sys, time

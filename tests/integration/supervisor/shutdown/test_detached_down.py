@@ -22,9 +22,9 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import StartUp
+    from tests.support.commands import Cli
     from tests.support.detached_stacks import Detached
+    from tests.support.running_stacks import StartUp
 
 
 def test_down_stops_a_stack_of_another_terminal(

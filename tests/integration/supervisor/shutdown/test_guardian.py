@@ -24,10 +24,9 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import StartUp
+    from tests.support.commands import Cli
     from tests.support.detached_stacks import Detached
-    from tests.support.running_stacks import Stack
+    from tests.support.running_stacks import Stack, StartUp
 
 # Leaves its session, its parents, its environment and its descriptors, and ignores what it can.
 ESCAPE = """

@@ -24,8 +24,8 @@ from tests.support.stacks import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
-    from tests.integration.conftest import StartUp
+    from tests.support.commands import Cli
+    from tests.support.running_stacks import StartUp
 
 COUNTS = "trap 'echo got one' USR1; trap 'echo got two' USR2; echo up; while :; do sleep 0.05; done"
 TICKS = "i=0; while :; do echo tick $i; echo $i > ticks; i=$((i+1)); sleep 0.05; done"

@@ -20,7 +20,7 @@ from tests.support.torture import (
 )
 
 if TYPE_CHECKING:
-    from tests.conftest import Cli
+    from tests.support.commands import Cli
     from tests.support.detached_stacks import Detached
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and a subreaper")
