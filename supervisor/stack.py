@@ -39,11 +39,8 @@ from portweave.supervisor.processes.started_journal import (
 )
 from portweave.supervisor.proxy.announce.announcer import Announcer
 from portweave.supervisor.registry.moved_folder import FolderAnchor
-from portweave.supervisor.registry.stack_records import (
-    StackLock,
-    note_ports,
-    place_of,
-)
+from portweave.supervisor.registry.stack_lock import StackLock, update_ports
+from portweave.supervisor.registry.stack_records import folder_and_key
 from portweave.supervisor.reporting.redact import hide
 from portweave.supervisor.reporting.reporter import Reporter
 from portweave.supervisor.reporting.state_messages import stopping
@@ -181,7 +178,7 @@ class Stack:
         self._stdin = stdin
         self._hold: StackLock | None = None
         if options.journal is not None and lock is not None:
-            self._hold = StackLock(*place_of(options.journal), lock)
+            self._hold = StackLock(*folder_and_key(options.journal), lock)
         self._logs = (
             LogFolder(options.logs, self.reporter.warn_of_logs)
             if options.logs is not None
@@ -492,7 +489,7 @@ class Stack:
                 self.view.say("portweave down was called; the stack stops")
             self.close()
 
-    def note_ports(self) -> None:
+    def update_ports(self) -> None:
         """Have others know the ports of the instances as they are planned now."""
         if self._record_of is None:
             return
@@ -503,7 +500,7 @@ class Stack:
             if plan.port is not None and name not in fleet.dropped
         }
         try:
-            note_ports(self._record_of, ports)
+            update_ports(self._record_of, ports)
         except OSError as error:  # they are in the registry all the same
             self.reporter.note("ports not noted", error=str(error))
 

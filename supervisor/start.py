@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import Mapping
 
-    from portweave.supervisor.registry.stack_records import StackLock
+    from portweave.supervisor.registry.stack_lock import StackLock
 else:
     # `signal` makes enumerations of what this has as numbers.
     signal = __import__("_signal")
@@ -114,12 +114,12 @@ class Detached:
         folder: str,
         key: str,
         tag: str,
-        hold: "StackLock",
+        lock: "StackLock",
         proxy: tuple[str, ...],
     ) -> None:
         """Have it run a stack, and hand the right to do so over to it."""
         head = "\0".join((folder, key, tag, "\n".join(proxy))).encode("utf-8", "surrogateescape")
-        send(self._socket, head + b"\0" + work, hold.descriptor)
+        send(self._socket, head + b"\0" + work, lock.descriptor)
 
     def dismiss(self) -> None:
         """There is nothing to run: it ends."""
@@ -134,7 +134,7 @@ class Detached:
 
 def guard() -> None:
     """Be a detached guardian: wait for a stack to run, and run it."""
-    from portweave.supervisor.registry.stack_records import StackLock
+    from portweave.supervisor.registry.stack_lock import StackLock
 
     # What else the caller had open, such as a lock or the pipe of a shell, is not ours to keep.
     os.closerange(_INBOX + 1, os.sysconf("SC_OPEN_MAX"))
@@ -149,9 +149,9 @@ def guard() -> None:
         return
     data, descriptors = received
     folder, key, tag, proxy, work = data.split(b"\0", 4)
-    hold = StackLock(_text(folder), _text(key), descriptors[0])
-    with hold:
-        supervisor.start(work, hold, _text(tag), tuple(_text(proxy).split("\n")) if proxy else ())
+    lock = StackLock(_text(folder), _text(key), descriptors[0])
+    with lock:
+        supervisor.start(work, lock, _text(tag), tuple(_text(proxy).split("\n")) if proxy else ())
 
 
 def _text(data: bytes) -> str:

@@ -179,10 +179,7 @@ def _addresses(line: _Line) -> "Names":
 
 
 def _stacks(line: _Line) -> "Names":
-    from portweave.supervisor.registry.stack_records import (
-        live_stacks,
-        stacks_dir,
-    )
+    from portweave.supervisor.registry.stack_records import live_stacks, stacks_dir
 
     del line  # they are the machine's
     found = live_stacks(stacks_dir(os.environ))

@@ -30,11 +30,11 @@ from portweave.supervisor.registry.socket_paths import listener_at
 from portweave.supervisor.registry.stack_records import (
     PROTOCOL,
     StackRecord,
+    check_readable,
+    is_alive,
     is_held,
-    is_same,
     live_stacks,
     read_record,
-    readable,
     stack_around,
     stack_key,
     stacks_dir,
@@ -111,7 +111,7 @@ class Client:
                     raise self._unreachable(error.strerror or str(error)) from error
             else:
                 return connecting
-            if not is_same(self.record):
+            if not is_alive(self.record):
                 raise StackGoneError(self.record.namespace, self.record.pid)
             if time.monotonic() >= until_s:
                 raise self._silent(why)
@@ -315,7 +315,7 @@ def stack_at(named: str | None, start: str, environ: "Mapping[str, str]") -> Sta
         start: Where in the worktree to look; an absolute path without links.
         environ: Says where the records lie.
     """
-    folder = readable(stacks_dir(environ))
+    folder = check_readable(stacks_dir(environ))
     if named is not None:
         return named_as(all_stacks(environ), named)
     record = settled(folder, stack_around(folder, start, environ))
@@ -359,14 +359,14 @@ def settled(
     Returns:
         The record; None where nothing runs the stack any more.
     """
-    if record is None or is_same(record):
+    if record is None or is_alive(record):
         return record
     key = stack_key(record.root, record.namespace)
     until_s = time.monotonic() + patience_s
     while is_held(folder, key):
         found = read_record(folder, key) or record
         # A supervisor whose guardian was killed still answers.
-        if is_same(found) or time.monotonic() >= until_s or listener_at(found.socket) is not None:
+        if is_alive(found) or time.monotonic() >= until_s or listener_at(found.socket) is not None:
             return found
         time.sleep(_FIRST_PAUSE_S)
     return None
@@ -378,7 +378,7 @@ def all_stacks(environ: "Mapping[str, str]") -> list[StackRecord]:
     Raises:
         StateUnwritableError: Whether there are any cannot be told.
     """
-    folder = readable(stacks_dir(environ))
+    folder = check_readable(stacks_dir(environ))
     found = live_stacks(folder)
     if not found:
         from portweave.supervisor.registry.record_recovery import all_restored

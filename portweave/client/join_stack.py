@@ -51,8 +51,8 @@ from portweave.planning.stack_request import (
 from portweave.planning.url_names import ensure_proxy
 from portweave.supervisor.registry.stack_records import (
     StackRecord,
+    is_alive,
     is_held,
-    is_same,
     read_record,
     stacks_dir,
 )
@@ -124,7 +124,7 @@ def record_of(folder: str, key: str, patience_s: float) -> StackRecord | None:
     until_s = time.monotonic() + patience_s
     while True:
         record = read_record(folder, key)
-        if record is not None and is_same(record):
+        if record is not None and is_alive(record):
             return record
         if not is_held(folder, key):
             return None

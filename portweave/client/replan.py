@@ -29,10 +29,7 @@ from portweave.planning.stack_request import (
 )
 from portweave.planning.url_names import ensure_proxy
 from portweave.supervisor.registry.moved_folder import check_place
-from portweave.supervisor.registry.stack_records import (
-    PROTOCOL,
-    stacks_dir,
-)
+from portweave.supervisor.registry.stack_records import PROTOCOL, stacks_dir
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

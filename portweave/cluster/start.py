@@ -16,12 +16,8 @@ from portweave.cluster.plan import (
 from portweave.encoding import colours
 from portweave.errors import ConfigError
 from portweave.supervisor.registry.socket_paths import socket_path
-from portweave.supervisor.registry.stack_records import (
-    StackLock,
-    StackRecord,
-    stack_key,
-    stacks_dir,
-)
+from portweave.supervisor.registry.stack_lock import StackLock
+from portweave.supervisor.registry.stack_records import new_record, stack_key, stacks_dir
 from portweave.supervisor.services.work_order import Options as RunOptions
 from portweave.supervisor.services.work_order import WorkOrder
 from portweave.supervisor.shutdown.guardian import Supervisor
@@ -29,7 +25,6 @@ from portweave.supervisor.start import supervise, warm_up
 from portweave.system.clean_environment import MARKS
 from portweave.system.processes import (
     clear_variables,
-    started_at,
 )
 
 
@@ -39,14 +34,14 @@ def start(options: Options) -> int:
     Raises:
         ConfigError: The options cannot be used.
     """
-    work, hold, tag = _prepared(options, guarded=True)
+    work, lock, tag = _prepared(options, guarded=True)
     # As for `up`.
     clear_variables(MARKS)
-    with hold:
-        status = Supervisor(warm_up, supervise).start(pickle.dumps(work), hold, tag)
+    with lock:
+        status = Supervisor(warm_up, supervise).start(pickle.dumps(work), lock, tag)
         # What could not be ended is left to the next command, which finds it by its record.
-        if hold.read() is None:
-            hold.drop()
+        if lock.read() is None:
+            lock.remove()
         return status
 
 
@@ -58,12 +53,12 @@ async def serve(options: Options) -> int:
     """
     from portweave.supervisor.stack import run
 
-    work, hold, _ = _prepared(options, guarded=False)
-    with hold:
+    work, lock, _ = _prepared(options, guarded=False)
+    with lock:
         try:
             return await run(work)
         finally:
-            hold.drop()
+            lock.remove()
 
 
 def _prepared(options: Options, *, guarded: bool) -> tuple[WorkOrder, StackLock, str]:
@@ -98,37 +93,25 @@ def _prepare(options: Options, *, guarded: bool) -> tuple[WorkOrder, StackLock, 
     plan = make_plan(options, environ)
     folder = stacks_dir(environ)
     key = stack_key(plan.root, plan.namespace)
-    hold = StackLock(folder, key)
+    lock = StackLock(folder, key)
     pid, tag = os.getpid(), os.urandom(16).hex()
     path = socket_path(environ, folder, key)
     if not path:
-        hold.drop()
-        hold.close()
+        lock.remove()
+        lock.close()
         raise ConfigError(
             "there is no place for the hub's socket",
             hint="XDG_RUNTIME_DIR names a folder of your own, with a short path",
         )
-    hold.write(
-        StackRecord(
-            pid=pid,
-            start=started_at(pid) or "",
-            project=plan.project,
-            namespace=plan.namespace,
-            root=plan.root,
-            ports={},
-            tag=tag,
-            socket=path,
-            version=__version__,
-        )
-    )
+    lock.write(new_record(plan, pid, tag, path))
     run_options = RunOptions(
         abort_on_exit=options.get("respawn") is False,
         colour=colours.are_kept(environ, is_terminal=os.isatty(1)),
         coloured_names=colours.of_names(environ, is_terminal=os.isatty(1)),
         tag=tag,
-        journal=hold.journal,
+        journal=lock.journal,
         guardian=pid if guarded else None,
         socket=path,
         version=__version__,
     )
-    return WorkOrder(plan, run_options, time.monotonic()), hold, tag
+    return WorkOrder(plan, run_options, time.monotonic()), lock, tag

@@ -42,10 +42,7 @@ from portweave.supervisor.proxy.process.proxy_files import (
 )
 from portweave.supervisor.proxy.tls.authority import check_libraries
 from portweave.supervisor.proxy.tls.ca_files import ca_path
-from portweave.supervisor.registry.stack_records import (
-    keys,
-    stacks_dir,
-)
+from portweave.supervisor.registry.stack_records import stack_keys, stacks_dir
 from portweave.system.listeners import listening
 from portweave.system.processes import (
     command_of,
@@ -250,7 +247,7 @@ def _repository(folder: str) -> str:
 
 def _check_stacks(environ: Mapping[str, str]) -> Iterator[Finding]:
     folder = stacks_dir(environ)
-    for key in keys(folder, held=False):
+    for key in stack_keys(folder, held=False):
         yield Finding(
             "PW0953",
             "warning",

@@ -43,13 +43,13 @@ from portweave.supervisor.proxy.process.start_proxy import stop
 from portweave.supervisor.proxy.tls.ca_files import ca_path
 from portweave.supervisor.proxy.tls.trust_stores import steps
 from portweave.supervisor.registry.socket_paths import sockets_of
+from portweave.supervisor.registry.stack_lock import StackLock
 from portweave.supervisor.registry.stack_records import (
-    StackLock,
     StackRecord,
     is_held,
-    keys,
     live_stacks,
     read_record,
+    stack_keys,
     stacks_dir,
 )
 from portweave.system.files import remove_all
@@ -213,7 +213,7 @@ def of_names(environ: Mapping[str, str]) -> Found:
 def of_stacks(environ: Mapping[str, str]) -> Found:
     """Stacks that were killed, locks that nobody holds, and sockets that nobody answers."""
     folder = stacks_dir(environ)
-    for key in keys(folder, held=False):
+    for key in stack_keys(folder, held=False):
         record = read_record(folder, key)
         name = f"{record.project}/{record.namespace} ({record.root})" if record else key
         about = f"the stack {name} was killed: its record, and what is left of its processes"
@@ -370,11 +370,11 @@ def _finish(environ: Mapping[str, str]) -> list[str]:
 
 def _drop_lock(folder: str, key: str) -> None:
     try:
-        hold = StackLock(folder, key)
+        lock = StackLock(folder, key)
     except StackRunningError:  # it has been started meanwhile
         return
-    with hold:
-        hold.drop()
+    with lock:
+        lock.remove()
 
 
 def _reclaim(environ: Mapping[str, str]) -> None:

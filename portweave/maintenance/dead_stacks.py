@@ -29,9 +29,9 @@ def finish_dead_stacks(environ: "Mapping[str, str]") -> list[str]:
             return []
     except OSError:
         return []
-    from portweave.supervisor.registry.stack_records import keys
+    from portweave.supervisor.registry.stack_records import stack_keys
 
-    told = [_finish(folder, key) for key in keys(folder, held=False)]
+    told = [_finish(folder, key) for key in stack_keys(folder, held=False)]
     return [line for line in told if line]
 
 
@@ -55,7 +55,7 @@ def _finish(folder: str, key: str) -> str:
         note_met,
         read_journal,
     )
-    from portweave.supervisor.registry.stack_records import StackLock
+    from portweave.supervisor.registry.stack_lock import StackLock
     from portweave.supervisor.shutdown.reap_stack import (
         StackEnd,
         end_all,
@@ -63,15 +63,15 @@ def _finish(folder: str, key: str) -> str:
     )
 
     try:
-        hold = StackLock(folder, key)
+        lock = StackLock(folder, key)
     except StackRunningError:
         # Somebody else was quicker.
         return ""
-    with hold:
+    with lock:
         # Without a record the journal tells what there is to end, if not what it was.
-        record = hold.read()
+        record = lock.read()
         tag, pid = (record.tag, record.pid) if record is not None else ("", 0)
-        journal = read_journal(hold.journal)
+        journal = read_journal(lock.journal)
         nested = NestedStacks(folder, pid)
         ends = StackEnd()
         find = find_elsewhere(journal.claims, tag, nested)
@@ -79,7 +79,7 @@ def _finish(folder: str, key: str) -> str:
 
         def note(new: "Sequence[ProcessInfo]") -> None:
             # If we are killed as well, the next command goes on from there.
-            note_met(hold.journal, [seen for seen in new if key_of(seen) not in known])
+            note_met(lock.journal, [seen for seen in new if key_of(seen) not in known])
 
         for pause_s in end_all(find, journal, tag, nested.entrusted, ends, note=note):
             time.sleep(pause_s)
@@ -90,9 +90,9 @@ def _finish(folder: str, key: str) -> str:
             return f"the stack {name} was killed, and cannot be ended wholly: pid {pids} remains"
         if key.startswith(CLUSTER):
             # The next cluster has another name, so nothing would ever use this lock again.
-            hold.drop()
+            lock.remove()
         else:
-            hold.forget()
+            lock.remove_record()
     if not found:
         return ""
     what = f"{len(found)} process{'es' if len(found) != 1 else ''}"

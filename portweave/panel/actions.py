@@ -30,10 +30,7 @@ from portweave.errors import (
     StackInUseError,
 )
 from portweave.panel.worktrees import Known, Worktrees
-from portweave.supervisor.registry.stack_records import (
-    PROTOCOL,
-    StackRecord,
-)
+from portweave.supervisor.registry.stack_records import PROTOCOL, StackRecord
 from portweave.supervisor.reporting.redact import (
     hide,
     masked,

@@ -400,11 +400,7 @@ def check_selection(config: str | None, count: str | None) -> int | None:
 
 def _is_running(key: Key, environ: "Mapping[str, str]") -> bool:
     # Only here: most commands find all their ports in the registry.
-    from portweave.supervisor.registry.stack_records import (
-        is_held,
-        stack_key,
-        stacks_dir,
-    )
+    from portweave.supervisor.registry.stack_records import is_held, stack_key, stacks_dir
 
     return is_held(stacks_dir(environ), stack_key(key.worktree_root, key.namespace))
 

@@ -37,10 +37,7 @@ def find_here(folder: str, environ: "Mapping[str, str]") -> Worktree:
         return locate(folder, environ)
     except BrokenWorktreeError:
         # What is needed here is seldom needed.
-        from portweave.supervisor.registry.stack_records import (
-            stack_around,
-            stacks_dir,
-        )
+        from portweave.supervisor.registry.stack_records import stack_around, stacks_dir
 
         stack = stack_around(stacks_dir(environ), os.path.realpath(folder), environ)
         if stack is None:
@@ -110,11 +107,7 @@ def find_block(path: str, worktree: Worktree, environ: "Mapping[str, str]") -> E
     if entry is not None or worktree.registered is None:
         return entry
     # Another tool has dropped the entry of a folder that is gone, but the stack runs on.
-    from portweave.supervisor.registry.stack_records import (
-        read_record,
-        stack_key,
-        stacks_dir,
-    )
+    from portweave.supervisor.registry.stack_records import read_record, stack_key, stacks_dir
 
     record = read_record(stacks_dir(environ), stack_key(key.worktree_root, key.namespace))
     return None if record is None else Entry(key, "", key.namespace, dict(record.ports))

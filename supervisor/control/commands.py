@@ -106,7 +106,7 @@ class Host(Protocol):
     announcer: Announcer | None
     anchor: FolderAnchor
 
-    def note_ports(self) -> None:
+    def update_ports(self) -> None:
         """Have others know the ports of its instances as they are planned now."""
 
     def url(self, plan: InstancePlan) -> str | None:
@@ -484,7 +484,7 @@ class Commands:
         if is_object(origin) and origin.get("changes", changes) != changes:
             return [{"stale": True}]
         change = self._engine.adopt(plans)
-        self._host.note_ports()
+        self._host.update_ports()
         if is_object(origin):
             wanted = plan.wanted
             if wishes.get("addOnly") is True:

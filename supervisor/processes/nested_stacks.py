@@ -17,10 +17,7 @@ from portweave.supervisor.processes.process_tree import (
     look_at,
     with_descendants,
 )
-from portweave.supervisor.registry.stack_records import (
-    StackRecord,
-    records,
-)
+from portweave.supervisor.registry.stack_records import StackRecord, records
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ from portweave.supervisor.registry.socket_paths import (
 )
 from portweave.supervisor.registry.stack_records import (
     StackRecord,
-    keys,
     live_stacks,
     read_record,
     stack_around,
     stack_key,
+    stack_keys,
 )
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -89,13 +89,12 @@ def all_restored(folder: str, environ: "Mapping[str, str]") -> list[StackRecord]
         folder: From `stacks_dir`.
         environ: Names the folders of sockets.
     """
-    known = {
-        socket for key in keys(folder, held=True) for socket in sockets_of(environ, folder, key)
-    }
+    keys = stack_keys(folder, held=True)
+    known = {socket for key in keys for socket in sockets_of(environ, folder, key)}
     others = [socket for socket in all_sockets(environ) if socket not in known]
     if [socket for socket in others if listener_at(socket) is not None]:
         before = len(known)
-        _await(lambda: len(keys(folder, held=True)) > before, _MAY_ANSWER_S)
+        _await(lambda: len(stack_keys(folder, held=True)) > before, _MAY_ANSWER_S)
     return live_stacks(folder)
 
 

@@ -1,23 +1,21 @@
-"""Where a stack's state lies, and who runs it.
+"""The records of stacks: which exist, which run, and which one a folder belongs to.
 
-A stack's record is `$XDG_STATE_HOME/portweave/stacks/<key>.json`. Who runs it holds a lock on
-`<key>.lock` beside it for as long as he lives, and the kernel lets go of that lock whatever becomes
-of him. So the lock is the fact, and the record only tells who it is: a record whose lock is free is
-that of a stack whose supervisor and guardian were killed together. What the record says is kept in
-the lock's file as well, for whoever finds the record damaged or removed; and where it is the lock
-that was removed, the record tells whether somebody lives.
+The record of a stack is `$XDG_STATE_HOME/portweave/stacks/<key>.json`. The process that runs the
+stack holds a lock on `<key>.lock` beside it (`portweave.supervisor.registry.stack_lock`). The
+kernel frees that lock when the process ends, in whatever way. So the lock decides whether a stack
+runs; the record only describes it. A record with a free lock means that supervisor and guardian
+were killed together. The lock's file holds a copy of the record, in case the record is damaged or
+removed. If the lock was removed, the process in the record decides.
 
-The control socket lies elsewhere (`portweave.supervisor.registry.socket_paths`); the record tells
-where.
+The record names the control socket (`portweave.supervisor.registry.socket_paths`).
 
-Looking here is a part of every command, so this imports little.
+Every command reads records, so this module imports little.
 """
 
-import fcntl
 import os
-import time
 from errno import EACCES
 
+from portweave import __version__
 from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.naming import chosen_namespace, path_digest
 from portweave.allocator.running_stacks import KEY_DIGITS
@@ -27,44 +25,61 @@ from portweave.encoding.json_write import (
     is_object,
     pretty,
 )
-from portweave.errors import StackRunningError, StateUnwritableError
+from portweave.errors import StateUnwritableError
 from portweave.system.files import (
     is_locked,
-    make_folders,
     read_all,
-    replace,
 )
 from portweave.system.processes import started_at
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
-    from typing import Self
+    from typing import Protocol
 
-_RECORD = ".json"
-_LOCK = ".lock"
-_JOURNAL = ".journal"
-# What a supervisor understands; grows when a client could no longer ask an older one.
+    class NamedStack(Protocol):
+        """What identifies a stack: its plan, for example."""
+
+        @property
+        def project(self) -> str:
+            """The project's name."""
+            ...
+
+        @property
+        def namespace(self) -> str:
+            """The worktree's namespace."""
+            ...
+
+        @property
+        def root(self) -> str:
+            """The worktree's root."""
+            ...
+
+
+RECORD_SUFFIX = ".json"
+LOCK_SUFFIX = ".lock"
+JOURNAL_SUFFIX = ".journal"
+# The version of the control protocol. It grows when a client can no longer talk to an older
+# supervisor.
 PROTOCOL = 1
 
 
 class StackRecord:
-    """Who runs a stack.
+    """Which process runs a stack, and how to reach it.
 
     Attributes:
-        pid: Of the process that the user started, and that ends last.
-        start: When that process began, as `started_at` has it.
-        project: Name of the project.
-        namespace: Of the worktree.
+        pid: The process that the user started, and that ends last.
+        start: When that process began, as `started_at` returns it.
+        project: The project's name.
+        namespace: The worktree's namespace.
         root: The worktree's root.
-        ports: By instance.
-        tag: What the marks of its processes begin with.
-        socket: Path of its control socket; empty where it has none.
-        protocol: What is spoken there.
-        version: Of the portweave that runs it.
-        detached: Whether it goes on without the one who started it.
-        place: Which folder the root was when it began (see `place_mark`); empty where not known.
+        ports: The port of each instance.
+        tag: The beginning of the marks of the stack's processes.
+        socket: Path of the control socket; empty if there is none.
+        protocol: The version of the protocol that the socket speaks.
+        version: The version of portweave that runs the stack.
+        detached: Whether the stack goes on when the process that started it ends.
+        place: The identity of the root folder at the start (see `place_mark`); empty if unknown.
     """
 
     __slots__ = (
@@ -112,16 +127,52 @@ class StackRecord:
         self.place = place
 
 
+def new_record(
+    stack: "NamedStack",
+    pid: int,
+    tag: str,
+    socket: str,
+    *,
+    ports: "Mapping[str, int] | None" = None,
+    detached: bool = False,
+    place: str = "",
+) -> StackRecord:
+    """The record of a stack that this version of portweave runs.
+
+    Args:
+        stack: What identifies the stack, such as its plan.
+        pid: A live process, as in `StackRecord`.
+        tag: As in `StackRecord`.
+        socket: As in `StackRecord`.
+        ports: The port of each instance; none by default.
+        detached: As in `StackRecord`.
+        place: As in `StackRecord`.
+    """
+    return StackRecord(
+        pid=pid,
+        start=started_at(pid) or "",
+        project=stack.project,
+        namespace=stack.namespace,
+        root=stack.root,
+        ports=ports or {},
+        tag=tag,
+        socket=socket,
+        version=__version__,
+        detached=detached,
+        place=place,
+    )
+
+
 def stacks_dir(environ: "Mapping[str, str]") -> str:
-    """Where the records of all stacks lie; not made by this."""
+    """The folder of all records. It need not exist."""
     return f"{state_dir(environ)}/stacks"
 
 
-def readable(folder: str) -> str:
-    """The folder of `stacks_dir`, for whoever is about to say that nothing runs.
+def check_readable(folder: str) -> str:
+    """Check the folder of `stacks_dir`, and return it. Do so before saying that no stack runs.
 
     Raises:
-        StateUnwritableError: It cannot be read: nobody can tell whether something does.
+        StateUnwritableError: The folder cannot be read, so a stack may run unseen.
     """
     try:
         os.lstat(folder)
@@ -134,176 +185,105 @@ def readable(folder: str) -> str:
     return folder
 
 
-class StackLock:
-    """The right to run one stack, from the moment it is taken until it is closed.
-
-    Forked processes share it: it is free again when the last of them has ended.
-
-    Args:
-        folder: From `stacks_dir`; made if missing, 0700.
-        key: From `stack_key`.
-        descriptor: Of the lock, where another process has taken it and handed it on.
-
-    Raises:
-        StackRunningError: Somebody else has it.
-        StateUnwritableError: The folder cannot be used.
-
-    Attributes:
-        journal: Path of the file that tells which processes were started.
-        descriptor: Of the lock.
-    """
-
-    def __init__(self, folder: str, key: str, descriptor: int | None = None) -> None:
-        base = f"{folder}/{key}"
-        self.journal = base + _JOURNAL
-        self._record = base + _RECORD
-        self._lock = base + _LOCK
-        if descriptor is not None:
-            self.descriptor = descriptor
-            return
-        if not os.path.lexists(self._lock) and is_held(folder, key):
-            # With a new lock there would be two who run it.
-            raise _running(folder, key)
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        while True:
-            try:
-                make_folders(folder)
-                self.descriptor = os.open(self._lock, flags, 0o600)
-            except OSError as error:
-                raise StateUnwritableError(folder, error.strerror or str(error)) from error
-            if not _take(self.descriptor):
-                os.close(self.descriptor)
-                raise _running(folder, key)
-            # What `drop` has removed meanwhile keeps nobody out.
-            if _is_in_place(self.descriptor, self._lock):
-                return
-            os.close(self.descriptor)
-
-    def write(self, record: StackRecord) -> None:
-        """Tell others who we are."""
-        text = _text(record)
-        # It says who lives now; after a power cut nobody does, so this one needs no fsync.
-        try:
-            replace(self._record, text)
-        except OSError as error:
-            folder = os.path.dirname(self._record)
-            raise StateUnwritableError(folder, error.strerror or str(error)) from error
-        _copy(self.descriptor, text)
-
-    def read(self) -> StackRecord | None:
-        """The record that lies there: ours, or that of one whose end nobody saw."""
-        return _read(self._record) or _read(self._lock)
-
-    def restore(self) -> bool:
-        """Put record and lock back where somebody has removed them while the stack runs.
-
-        Returns:
-            Whether that was so, and is done.
-
-        Raises:
-            OSError: They cannot be written.
-            StateUnwritableError: The same of their folder.
-        """
-        if os.path.lexists(self._record):
-            return False
-        # The file that was removed is there for as long as it is open.
-        text = _contents(self.descriptor)
-        if not text:
-            return False
-        if not _is_in_place(self.descriptor, self._lock):
-            make_folders(os.path.dirname(self._lock))
-            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.dup2(lock, self.descriptor, inheritable=False)
-            except BlockingIOError:
-                # Who is about to run it will find that we do.
-                return False
-            finally:
-                os.close(lock)
-            _copy(self.descriptor, text)
-        replace(self._record, text)
-        return True
-
-    def forget(self) -> None:
-        """Take record, journal and socket away: there is nothing of the stack any more."""
-        if os.path.lexists(self._lock) and not _is_in_place(self.descriptor, self._lock):
-            # Our state was removed, and put back or begun anew: it is for who has the right now.
-            try:
-                with StackLock(*place_of(self.journal)) as hold:
-                    if _contents(hold.descriptor) == _contents(self.descriptor):
-                        hold.forget()
-            except (StackRunningError, StateUnwritableError):
-                pass
-            return
-        record = self.read()
-        socket = [record.socket] if record is not None and record.socket else []
-        _copy(self.descriptor, b"")
-        for path in (*socket, self._record, self.journal):
-            try:
-                os.unlink(path)
-            except (FileNotFoundError, IsADirectoryError):
-                continue
-
-    def drop(self) -> None:
-        """Take the lock's own file away too, while we hold it; see `forget`."""
-        self.forget()
-        # Where it was removed, another one may lie there by now.
-        if _is_in_place(self.descriptor, self._lock):
-            os.unlink(self._lock)
-
-    def close(self) -> None:
-        """Give the right up."""
-        os.close(self.descriptor)
-
-    def __enter__(self) -> "Self":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: "TracebackType | None",
-    ) -> None:
-        self.close()
-
-
-def place_of(journal: str) -> tuple[str, str]:
-    """The folder of a stack's files and its key, by the path of its journal."""
+def folder_and_key(journal: str) -> tuple[str, str]:
+    """The folder of a stack's files and the stack's key, from the path of its journal."""
     folder, _, name = journal.rpartition("/")
-    return folder, name.removesuffix(_JOURNAL)
+    return folder, name.removesuffix(JOURNAL_SUFFIX)
 
 
-def _running(folder: str, key: str) -> StackRunningError:
-    other = read_record(folder, key)
-    return StackRunningError(other.namespace if other else key, other.pid if other else 0)
+def read_record(folder: str, key: str) -> StackRecord | None:
+    """The record of a stack, or its copy if the record is damaged; None if there is none."""
+    return read_file(f"{folder}/{key}{RECORD_SUFFIX}") or read_file(f"{folder}/{key}{LOCK_SUFFIX}")
 
 
-def note_ports(journal: str, ports: "Mapping[str, int]") -> None:
-    """Have the record of a stack tell these ports from now on.
+def stack_around(
+    folder: str, start: str, environ: "Mapping[str, str]", *, held: bool = True
+) -> StackRecord | None:
+    """The stack of the worktree that `start` lies in; outside git, of the folder.
+
+    A worktree may run several stacks, each with its own namespace. The result is the one with the
+    namespace that the user chose. Without a choice it is the one with the worktree's own
+    namespace, or any if that does not run.
 
     Args:
-        journal: Path of its journal, as `StackLock` has it.
-        ports: By instance.
-
-    Raises:
-        OSError: It cannot be written.
+        folder: From `stacks_dir`.
+        start: An absolute path without links.
+        environ: `PORTWEAVE_NAMESPACE` is the user's choice.
+        held: Whether the stack must run; if false, it must have a record and not run.
     """
-    base = journal.removesuffix(_JOURNAL)
-    record = _read(base + _RECORD)
-    if record is None or record.ports == ports:
-        return
-    record.ports = ports
-    text = _text(record)
-    replace(base + _RECORD, text)
-    lock = os.open(base + _LOCK, os.O_WRONLY | os.O_CLOEXEC)
+    names = _names(folder)
+    place = start
+    while True:
+        ending = f"-{path_digest(place)[:KEY_DIGITS]}"
+        chosen = chosen_namespace(environ, place)
+        found = [
+            namespace
+            for key in names
+            if key.endswith(ending)
+            and chosen in (None, namespace := key.removesuffix(ending))
+            and is_held(folder, key) == held
+        ]
+        if found:
+            return read_record(folder, f"{_preferred(found, place)}{ending}")
+        # Above the worktree's root is another worktree's folder.
+        if place == "/" or os.path.lexists(f"{place}/.git"):
+            return None
+        place = os.path.dirname(place)
+
+
+def _preferred(namespaces: list[str], root: str) -> str:
+    if len(namespaces) == 1:
+        return namespaces[0]
+    from portweave.allocator.worktree import own_namespace
+
+    own = own_namespace(root)
+    return own if own in namespaces else min(namespaces)
+
+
+def live_stacks(folder: str) -> list[StackRecord]:
+    """The stacks that run."""
+    return [record for key in stack_keys(folder, held=True) if (record := read_record(folder, key))]
+
+
+def records(folder: str) -> list[StackRecord]:
+    """All records that can be read, whether their stacks run or not."""
+    found = [read_record(folder, key) for key in _names(folder)]
+    return [record for record in found if record is not None]
+
+
+def stack_keys(folder: str, *, held: bool) -> list[str]:
+    """The keys of the stacks that run, or of those that left files and do not run."""
+    return [key for key in _names(folder) if is_held(folder, key) == held]
+
+
+def is_held(folder: str, key: str) -> bool:
+    """Whether a process holds the lock of a stack, and so runs it."""
     try:
-        _copy(lock, text)
-    finally:
-        os.close(lock)
+        return is_locked(f"{folder}/{key}{LOCK_SUFFIX}")
+    except FileNotFoundError:
+        record = read_file(f"{folder}/{key}{RECORD_SUFFIX}")
+        return record is not None and is_alive(record)
+    except OSError:
+        return False
 
 
-def _text(record: StackRecord) -> bytes:
+def is_alive(record: StackRecord) -> bool:
+    """Whether the process in a record still runs. Its pid may belong to a newer process by now."""
+    return started_at(record.pid) == record.start
+
+
+def _names(folder: str) -> list[str]:
+    """The keys of all stacks with a record or a journal. Locks alone stay for ever."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    endings = (RECORD_SUFFIX, JOURNAL_SUFFIX)
+    return sorted({name.rpartition(".")[0] for name in names if name.endswith(endings)})
+
+
+def file_contents(record: StackRecord) -> bytes:
+    """A record as its file holds it."""
     fields = {
         "schemaVersion": 1,
         "pid": record.pid,
@@ -322,133 +302,8 @@ def _text(record: StackRecord) -> bytes:
     return (pretty(fields) + "\n").encode("utf-8", "surrogateescape")
 
 
-def _copy(lock: int, text: bytes) -> None:
-    try:
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, text, 0)
-    except OSError:  # a full disk: it has no copy, then
-        return
-
-
-def _contents(lock: int) -> bytes:
-    return os.pread(lock, os.fstat(lock).st_size, 0)
-
-
-def _take(lock: int) -> bool:
-    # Who only looks whether it is held has it for an instant.
-    for pause_s in (0.01, 0.02, 0.04, None):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if pause_s is None:
-                return False
-            time.sleep(pause_s)
-        else:
-            return True
-    return False
-
-
-def _is_in_place(descriptor: int, path: str) -> bool:
-    """Whether an open file is the one that lies at a path."""
-    try:
-        found = os.stat(path)
-    except FileNotFoundError:
-        return False
-    ours = os.fstat(descriptor)
-    return (ours.st_dev, ours.st_ino) == (found.st_dev, found.st_ino)
-
-
-def read_record(folder: str, key: str) -> StackRecord | None:
-    """The record of a stack, or its copy where it is damaged; None if there is none."""
-    return _read(f"{folder}/{key}{_RECORD}") or _read(f"{folder}/{key}{_LOCK}")
-
-
-def stack_around(
-    folder: str, start: str, environ: "Mapping[str, str]", *, held: bool = True
-) -> StackRecord | None:
-    """The live stack of the worktree, or outside git of the folder, that `start` lies in.
-
-    A worktree may have several, each with a namespace: it is the one of the namespace that the
-    user has chosen; else that of the worktree's own, or of any where that does not run.
-
-    Args:
-        folder: From `stacks_dir`.
-        start: An absolute path without links.
-        environ: `PORTWEAVE_NAMESPACE` in it is obeyed.
-        held: Whether somebody has to run it; else, that nobody does although its record is there.
-    """
-    names = _names(folder)
-    place = start
-    while True:
-        ending = f"-{path_digest(place)[:KEY_DIGITS]}"
-        chosen = chosen_namespace(environ, place)
-        found = [
-            namespace
-            for key in names
-            if key.endswith(ending)
-            and chosen in (None, namespace := key.removesuffix(ending))
-            and is_held(folder, key) == held
-        ]
-        if found:
-            return read_record(folder, f"{_preferred(found, place)}{ending}")
-        # Beyond the worktree begins another one's.
-        if place == "/" or os.path.lexists(f"{place}/.git"):
-            return None
-        place = os.path.dirname(place)
-
-
-def _preferred(namespaces: list[str], root: str) -> str:
-    if len(namespaces) == 1:
-        return namespaces[0]
-    from portweave.allocator.worktree import own_namespace
-
-    own = own_namespace(root)
-    return own if own in namespaces else min(namespaces)
-
-
-def live_stacks(folder: str) -> list[StackRecord]:
-    """The stacks that somebody runs."""
-    return [record for key in keys(folder, held=True) if (record := read_record(folder, key))]
-
-
-def records(folder: str) -> list[StackRecord]:
-    """All records that can be read, whether somebody runs their stacks or not."""
-    found = [read_record(folder, key) for key in _names(folder)]
-    return [record for record in found if record is not None]
-
-
-def keys(folder: str, *, held: bool) -> list[str]:
-    """The keys of the records that somebody holds, or of those that nobody does."""
-    return [key for key in _names(folder) if is_held(folder, key) == held]
-
-
-def is_held(folder: str, key: str) -> bool:
-    """Whether somebody runs a stack."""
-    try:
-        return is_locked(f"{folder}/{key}{_LOCK}")
-    except FileNotFoundError:
-        record = _read(f"{folder}/{key}{_RECORD}")
-        return record is not None and is_same(record)
-    except OSError:
-        return False
-
-
-def is_same(record: StackRecord) -> bool:
-    """Whether the process of a record is still the one that wrote it."""
-    return started_at(record.pid) == record.start
-
-
-def _names(folder: str) -> list[str]:
-    """The keys of all stacks of which more is there than the lock, which stays for ever."""
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return []
-    return sorted({name.rpartition(".")[0] for name in names if name.endswith((_RECORD, _JOURNAL))})
-
-
-def _read(path: str) -> StackRecord | None:
-    """The record, None if there is none or it cannot be read: it is evidence, not fact."""
+def read_file(path: str) -> StackRecord | None:
+    """The record in a file; None if there is none, or if it is damaged."""
     try:
         data = loads(read_all(path).decode("utf-8", "surrogateescape"))
     except (OSError, ValueError):

@@ -25,10 +25,10 @@ from portweave.supervisor.services.listener_rules import (
     without_debuggers,
 )
 from portweave.system.listeners import (
-    Listener,
     sockets,
 )
 from portweave.system.processes import HAS_PROC
+from portweave.system.sock_diag import DiagSocket
 from portweave.system.tasks import until_next
 
 
@@ -135,9 +135,9 @@ class ListenerWatch:
             others = () if one.port in ports else without_debuggers(ports)
             self._report(one, 0 if one.port in ports else None, others)
 
-    async def _compare(self, found: Collection[Listener]) -> None:
+    async def _compare(self, found: Collection[DiagSocket]) -> None:
         """Compare all listening sockets with what is known of each run."""
-        on_port: dict[int, list[Listener]] = {}
+        on_port: dict[int, list[DiagSocket]] = {}
         for socket in found:
             on_port.setdefault(socket.port, []).append(socket)
         inodes = frozenset(socket.inode for socket in found)
@@ -154,7 +154,7 @@ class ListenerWatch:
             ports = () if one.own else without_debuggers(one.elsewhere.values())
             self._report(one, queue if one.own else None, ports)
 
-    async def _own(self, one: Watched, there: Iterable[Listener]) -> frozenset[int]:
+    async def _own(self, one: Watched, there: Iterable[DiagSocket]) -> frozenset[int]:
         """The sockets on a run's port that are its own."""
         me = os.getuid()
         # A process of another user cannot be looked into: it is taken for the service's own.
@@ -167,7 +167,7 @@ class ListenerWatch:
         return foreign | found
 
     def _look_elsewhere(
-        self, one: Watched, inodes: Collection[int], new: Collection[Listener]
+        self, one: Watched, inodes: Collection[int], new: Collection[DiagSocket]
     ) -> None:
         one.elsewhere = {i: port for i, port in one.elsewhere.items() if i in inodes}
         others = {socket.inode: socket.port for socket in new if socket.port != one.port}

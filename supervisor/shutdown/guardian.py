@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from portweave.supervisor.processes.nested_stacks import NestedStacks
     from portweave.supervisor.processes.own_children import OwnChildren
     from portweave.supervisor.processes.process_tree import ProcessInfo
-    from portweave.supervisor.registry.stack_records import StackLock
+    from portweave.supervisor.registry.stack_lock import StackLock
     from portweave.supervisor.shutdown.reap_stack import StackEnd
 
     Main = Callable[[bytes, list[int], Socket], int]
@@ -106,12 +106,12 @@ class Supervisor:
         # Until there is something to guard, a signal ends us as it ends any command.
         signal.pthread_sigmask(signal.SIG_SETMASK, self._inherited)
 
-    def start(self, work: bytes, hold: "StackLock", tag: str, proxy: tuple[str, ...] = ()) -> int:
+    def start(self, work: bytes, lock: "StackLock", tag: str, proxy: tuple[str, ...] = ()) -> int:
         """Have the child run a stack, and guard it: see to it that nothing of it is left.
 
         Args:
             work: For `main`.
-            hold: The right to run the stack; from here on both processes have it.
+            lock: The right to run the stack; from here on both processes have it.
             tag: What the marks of the stack's processes begin with.
             proxy: The command of the proxy, where none runs yet and the stack wants one.
 
@@ -129,7 +129,7 @@ class Supervisor:
         # Our copy of the writing end stays open for as long as we live.
         reading, writing = os.pipe()
         wake = [starter.wake] if starter else []
-        send(self._socket, work, hold.descriptor, reading, writing, *wake)
+        send(self._socket, work, lock.descriptor, reading, writing, *wake)
         os.close(reading)
         if starter is not None:
             starter.leave()
@@ -141,7 +141,7 @@ class Supervisor:
         from portweave.supervisor.processes.process_tree import become_subreaper
 
         become_subreaper()
-        nested = NestedStacks(os.path.dirname(hold.journal), os.getpid())
+        nested = NestedStacks(os.path.dirname(lock.journal), os.getpid())
         spare = {self.pid}
         own = OwnChildren(spare, lambda: spared_by(nested), self._foreign)
         held_streams = HeldStreams(self._socket)
@@ -150,11 +150,11 @@ class Supervisor:
             _say(f"the supervisor was ended by signal {-status}; the guardian ends its services")
         held_streams.take()
         spare.clear()
-        ends = _clean_up(hold, tag, held_streams, own, nested)
+        ends = _clean_up(lock, tag, held_streams, own, nested)
         if ends.left:
             _say(f"could not be ended: {', '.join(f'pid {seen.pid}' for seen in ends.left)}")
             return 1
-        hold.forget()
+        lock.remove_record()
         if status < 0:
             count = len(ends.met)
             _say(f"{count} process{'es' if count != 1 else ''} ended, nothing is left")
@@ -283,7 +283,7 @@ def _signal(pid: int, number: int) -> None:
 
 
 def _clean_up(
-    hold: "StackLock",
+    lock: "StackLock",
     tag: str,
     held_streams: HeldStreams,
     own: "OwnChildren",
@@ -299,14 +299,14 @@ def _clean_up(
         find_below,
     )
 
-    journal = read_journal(hold.journal)
+    journal = read_journal(lock.journal)
     find = find_below(own, journal.claims, tag, nested)
     known = {(claim.pid, claim.start) for claim in journal.claims}
     ends = StackEnd()
 
     def note(new: "Sequence[ProcessInfo]") -> None:
         # If we are killed as well, the next command goes on from there.
-        note_met(hold.journal, [seen for seen in new if (seen.pid, seen.start) not in known])
+        note_met(lock.journal, [seen for seen in new if (seen.pid, seen.start) not in known])
 
     for pause_s in end_all(find, journal, tag, nested.entrusted, ends, own=own, note=note):
         held_streams.read_for(pause_s)

@@ -5,12 +5,7 @@ import signal
 import time
 
 from portweave.errors import StackNotEndedError
-from portweave.supervisor.registry.stack_records import (
-    StackRecord,
-    is_same,
-    keys,
-    stack_key,
-)
+from portweave.supervisor.registry.stack_records import StackRecord, is_alive, stack_key, stack_keys
 
 _PAUSE_S = 0.02
 
@@ -46,17 +41,17 @@ def end_stack(folder: str, record: StackRecord, timeout_s: float) -> None:
 
     late = f"has not ended within {timeout_s:g} s"
     # The lock says that somebody lives; the start time, that the number is still his own.
-    if key in keys(folder, held=True) and not is_same(record):
+    if key in stack_keys(folder, held=True) and not is_alive(record):
         # A supervisor whose guardian was killed ends by itself.
         late = "is held by a process that its record does not name"
-    elif key in keys(folder, held=True):
+    elif key in stack_keys(folder, held=True):
         try:
             os.kill(record.pid, signal.SIGTERM)
         except ProcessLookupError:  # in this very moment
             pass
         except PermissionError:
             raise refusal("is not ours to stop") from None
-    while key in keys(folder, held=True):
+    while key in stack_keys(folder, held=True):
         if time.monotonic() >= deadline_s:
             raise refusal(late)
         time.sleep(_PAUSE_S)

@@ -33,8 +33,8 @@ from portweave.errors import (
 from portweave.maintenance.dead_stacks import finish_dead_stacks
 from portweave.planning.stack_request import seconds_of
 from portweave.supervisor.registry.stack_records import (
+    is_alive,
     is_held,
-    is_same,
     stack_around,
     stack_key,
     stacks_dir,
@@ -208,7 +208,7 @@ def _await_end(folder: str, record: "StackRecord", patience_s: float) -> None:
     """Wait until nobody runs the stack."""
     key = stack_key(record.root, record.namespace)
     until_s = time.monotonic() + patience_s
-    while is_held(folder, key) or is_same(record):
+    while is_held(folder, key) or is_alive(record):
         if time.monotonic() >= until_s:
             asleep = stopped_among(record.pid)
             if asleep:

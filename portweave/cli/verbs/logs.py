@@ -254,10 +254,7 @@ def _refuse(args: Args, name: str, others: "Sequence[str]") -> None:
 
 def _own_folder(args: Args) -> str:
     from portweave.allocator.naming import is_own_namespace
-    from portweave.supervisor.registry.stack_records import (
-        stack_around,
-        stacks_dir,
-    )
+    from portweave.supervisor.registry.stack_records import stack_around, stacks_dir
 
     environ = os.environ
     worktree = find_worktree(working_dir(), args.text("config"), environ)
@@ -291,10 +288,7 @@ def _all_folders() -> "Iterator[Folder]":
     from portweave.allocator.worktree import own_namespace
     from portweave.supervisor.processes.process_tree import children_now
     from portweave.supervisor.registry.moved_folder import place_now
-    from portweave.supervisor.registry.stack_records import (
-        live_stacks,
-        stacks_dir,
-    )
+    from portweave.supervisor.registry.stack_records import live_stacks, stacks_dir
 
     seen: set[str] = set()
     for stack in live_stacks(stacks_dir(os.environ)):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         Project,
     )
     from portweave.planning.stack_plan import StartOptions
-    from portweave.supervisor.registry.stack_records import StackLock
+    from portweave.supervisor.registry.stack_lock import StackLock
     from portweave.supervisor.services.plan import StackPlan
     from portweave.supervisor.services.terminal_policy import TerminalPolicy
     from portweave.supervisor.services.work_order import RouteSettings
@@ -148,16 +148,16 @@ def _run_attached(args: Args, began_s: float) -> int:
         origin = origin_of(args, os.environ)
         _refuse_moved(origin)
         stack = _Launch(args, origin)
-        hold = stack.take()
-        work = stack.work(hold, os.getpid(), began_s) if hold is not None else b""
+        lock = stack.take()
+        work = stack.work(lock, os.getpid(), began_s) if lock is not None else b""
     except BaseException:
         supervisor.dismiss()
         raise
-    if hold is None:
+    if lock is None:
         supervisor.dismiss()
         return stack.join(follow=True)
-    with hold:
-        return supervisor.start(work, hold, stack.tag, stack.proxy())
+    with lock:
+        return supervisor.start(work, lock, stack.tag, stack.proxy())
 
 
 def _run_detached(args: Args, began_s: float) -> int:
@@ -175,20 +175,20 @@ def _run_detached(args: Args, began_s: float) -> int:
         origin = origin_of(args, os.environ)
         _refuse_moved(origin)
         stack = _Launch(args, origin)
-        hold = stack.take()
-        if hold is not None:
-            with hold:
-                work = stack.work(hold, guardian.pid, began_s, detached=True)
+        lock = stack.take()
+        if lock is not None:
+            with lock:
+                work = stack.work(lock, guardian.pid, began_s, detached=True)
                 sys.stderr.write(stack.banner())
                 sys.stderr.flush()
                 proxy = stack.proxy()
                 # From here on it is the guardian's.
                 drop_ends()
-                guardian.start(work, stack.folder, stack.key, stack.tag, hold, proxy)
+                guardian.start(work, stack.folder, stack.key, stack.tag, lock, proxy)
     except BaseException:
         guardian.dismiss()
         raise
-    if hold is None:
+    if lock is None:
         guardian.dismiss()
         return stack.join(follow=False)
     return stack.await_ready()
@@ -229,10 +229,7 @@ class _Launch:
     """
 
     def __init__(self, args: Args, origin: dict[str, object]) -> None:
-        from portweave.supervisor.registry.stack_records import (
-            stack_key,
-            stacks_dir,
-        )
+        from portweave.supervisor.registry.stack_records import stack_key, stacks_dir
 
         self._args = args
         self._origin = origin
@@ -259,10 +256,8 @@ class _Launch:
         from portweave.encoding.value import replace
         from portweave.planning.port_conflicts import check_claims
         from portweave.supervisor.registry.socket_paths import sockets_of
-        from portweave.supervisor.registry.stack_records import (
-            StackLock,
-            is_held,
-        )
+        from portweave.supervisor.registry.stack_lock import StackLock
+        from portweave.supervisor.registry.stack_records import is_held
 
         if sockets_of(self._environ, self.folder, self.key) and not is_held(self.folder, self.key):
             # One whose record and lock were removed with their folder still listens.
@@ -270,7 +265,7 @@ class _Launch:
 
             restored(self.folder, self.key, self._environ)
         try:
-            hold = StackLock(self.folder, self.key)
+            lock = StackLock(self.folder, self.key)
         except StackRunningError:
             if self._args.text("exit_code_from") or self._args.flag("abort_on_exit"):
                 from portweave.client.join_stack import record_of
@@ -287,9 +282,9 @@ class _Launch:
             found = check_claims(plan.instances, self._prepared.ports, stack, self.folder)
             self._plan = replace(plan, warnings=(*plan.warnings, *found))
         except BaseException:
-            hold.close()
+            lock.close()
             raise
-        return hold
+        return lock
 
     def _settle(self) -> None:
         """Plan with the ports that the worktree has for good.
@@ -304,7 +299,7 @@ class _Launch:
             self._make_plan()
 
     def work(
-        self, hold: "StackLock", guardian: int, began_s: float, *, detached: bool = False
+        self, lock: "StackLock", guardian: int, began_s: float, *, detached: bool = False
     ) -> bytes:
         """What the supervisor is to do; from here on the record tells who runs the stack."""
         import pickle
@@ -317,33 +312,28 @@ class _Launch:
             socket_path,
             squatters,
         )
-        from portweave.supervisor.registry.stack_records import StackRecord
+        from portweave.supervisor.registry.stack_records import new_record
         from portweave.supervisor.services.work_order import (
             Options,
             WorkOrder,
         )
-        from portweave.system.processes import started_at
 
         socket = socket_path(self._environ, self.folder, self.key)
         warnings = squatters(self._environ, socket)
         plan = self._plan = replace(self._plan, warnings=(*self._plan.warnings, *warnings))
-        hold.write(
-            StackRecord(
-                pid=guardian,
-                start=started_at(guardian) or "",
-                project=plan.project,
-                namespace=plan.namespace,
-                root=plan.root,
+        lock.write(
+            new_record(
+                plan,
+                guardian,
+                self.tag,
+                socket,
                 ports={i.name: i.port for i in plan.instances if i.port is not None},
-                tag=self.tag,
-                socket=socket,
-                version=__version__,
                 detached=detached,
                 place=place_mark(plan.root),
             )
         )
         # A signal that ends us now leaves no record behind.
-        at_end(hold.forget)
+        at_end(lock.remove_record)
         args, source = self._args, self._args.text("exit_code_from")
         options = Options(
             abort_on_exit=args.flag("abort_on_exit") or source is not None,
@@ -355,7 +345,7 @@ class _Launch:
             verbose=args.flag("verbose"),
             banner="" if detached else self.banner(),
             tag=self.tag,
-            journal=hold.journal,
+            journal=lock.journal,
             logs=logs_dir(plan.root, plan.namespace),
             guardian=guardian,
             terminal_policy=self._terminal_policy(detached=detached),

@@ -17,11 +17,7 @@ from portweave.supervisor.proxy.http.proxy_server import (
     UpstreamStatus,
 )
 from portweave.supervisor.proxy.routing.route_table import ports_of_family
-from portweave.supervisor.registry.stack_records import (
-    PROTOCOL,
-    is_same,
-    live_stacks,
-)
+from portweave.supervisor.registry.stack_records import PROTOCOL, is_alive, live_stacks
 from portweave.system.processes import HAS_PROC
 
 if TYPE_CHECKING:
@@ -68,7 +64,11 @@ class Stacks(StackStatus):
 
     async def _look(self, owner: int, port: int) -> UpstreamStatus:
         record = next(
-            (found for found in live_stacks(self._folder) if found.pid == owner and is_same(found)),
+            (
+                found
+                for found in live_stacks(self._folder)
+                if found.pid == owner and is_alive(found)
+            ),
             None,
         )
         if record is None:

@@ -18,13 +18,10 @@ from portweave.allocator.names_file import NamesFile
 from portweave.errors import NotRemovedError, RemovalUnaskedError, StacksRunningError
 from portweave.maintenance.trust import look
 from portweave.supervisor.registry.socket_paths import socket_path
-from portweave.supervisor.registry.stack_records import (
-    StackLock,
-    StackRecord,
-    is_held,
-    stack_key,
-)
+from portweave.supervisor.registry.stack_lock import StackLock
+from portweave.supervisor.registry.stack_records import is_held, stack_key
 from portweave.system.processes import started_at
+from tests.support.stack_records import make_record
 
 if TYPE_CHECKING:
     from tests.support.commands import Cli
@@ -205,18 +202,8 @@ def test_all_that_is_left_on_the_machine(
         stale.bind(stale_path)
     # The next command but this one would finish it.
     key = stack_key(str(folder), "main")
-    with StackLock(str(state / "stacks"), key) as hold:
-        hold.write(
-            StackRecord(
-                pid=2**22 + 1,
-                start="never",
-                project="shop",
-                namespace="main",
-                root=str(folder),
-                ports={},
-                tag="0" * 32,
-            )
-        )
+    with StackLock(str(state / "stacks"), key) as lock:
+        lock.write(make_record(folder, pid=2**22 + 1, start="never", tag="0" * 32))
     hosts = tmp_path / "hosts"
     hosts.write_text(with_block("127.0.0.1 localhost\n", ["db.localhost"]))
     damaged = home / "config/portweave/registry.json.damaged.20260101T000000Z.7"
@@ -341,19 +328,19 @@ def test_whoever_waits_for_a_lock_that_is_dropped_takes_the_new_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = StackLock(str(tmp_path), "main-0")
-    paths = sys.modules["portweave.supervisor.registry.stack_records"]
-    take: Callable[[int], bool] = vars(paths)["_take"]
+    module = sys.modules["portweave.supervisor.registry.stack_lock"]
+    acquire: Callable[[int], bool] = vars(module)["_acquire"]
 
-    def take_late(lock: int) -> bool:
+    def acquire_late(lock: int) -> bool:
         # It was opened before, and is locked after.
-        if (tmp_path / "main-0.lock").exists() and not first_is_dropped:
-            first.drop()
+        if (tmp_path / "main-0.lock").exists() and not first_is_removed:
+            first.remove()
             first.close()
-            first_is_dropped.append(True)
-        return take(lock)
+            first_is_removed.append(True)
+        return acquire(lock)
 
-    first_is_dropped: list[bool] = []
-    monkeypatch.setattr(paths, "_take", take_late)
+    first_is_removed: list[bool] = []
+    monkeypatch.setattr(module, "_acquire", acquire_late)
     with StackLock(str(tmp_path), "main-0"):
         assert is_held(str(tmp_path), "main-0")
-    assert first_is_dropped
+    assert first_is_removed

@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portweave.supervisor.registry.stack_records import (
-    live_stacks,
-    stack_key,
-)
+from portweave.supervisor.registry.stack_records import live_stacks, stack_key
 from portweave.system.processes import started_at
 from tests.support.stacks import SERVE
 

@@ -277,6 +277,6 @@ def test_the_user_of_a_connection_is_found(
         def refuse(*_: object) -> Callable[..., object]:
             raise OSError("no such protocol")
 
-        monkeypatch.setattr("portweave.system.peer_credentials._asked", refuse)
+        monkeypatch.setattr("portweave.system.peer_credentials.tcp_sockets", refuse)
     assert [peer_credentials.is_own(*ends) for ends in connections(address, 0)] == [True]
     assert [peer_credentials.is_own(*ends) for ends in connections(address, NOBODY)] == [False]

@@ -14,7 +14,7 @@ import pytest
 from portweave.client.client import Client
 from portweave.errors import StackGoneError, StackUnreachableError
 from portweave.supervisor.registry.stack_records import StackRecord
-from portweave.system.processes import started_at
+from tests.support.stack_records import make_record
 
 
 @pytest.fixture
@@ -22,16 +22,7 @@ def record() -> Iterator[StackRecord]:
     """Of a stack that this process runs, and that nobody can reach yet."""
     # The path of a socket has to be short.
     folder = tempfile.mkdtemp(dir="/tmp")
-    yield StackRecord(
-        pid=os.getpid(),
-        start=started_at(os.getpid()) or "",
-        project="shop",
-        namespace="main",
-        root="/shop",
-        ports={},
-        tag="",
-        socket=str(Path(folder, "control.sock")),
-    )
+    yield make_record("/shop", socket=str(Path(folder, "control.sock")))
     shutil.rmtree(folder)
 
 

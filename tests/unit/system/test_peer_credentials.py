@@ -1,16 +1,12 @@
-"""Whose the other end of a connection is, as the kernel tells it."""
+"""The user at the other end of a connection, as /proc/net/tcp tells it."""
 
 import struct
 
 import pytest
 
-from portweave.system.peer_credentials import (
-    End,
-    user_in_answer,
-    user_in_table,
-)
+from portweave.system.peer_credentials import End, user_in_table
 
-# As a little-endian machine has them.
+# As a little-endian machine prints them.
 TCP = b"""\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:054B 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 11 1 x
@@ -28,35 +24,26 @@ TCP6 = b"""\
 """
 
 
-@pytest.mark.skipif(struct.pack("=H", 1) != b"\1\0", reason="the tables are a little-endian one's")
+@pytest.mark.skipif(struct.pack("=H", 1) != b"\1\0", reason="the tables are little-endian")
 @pytest.mark.parametrize(
     ("table", "client", "server", "user"),
     [
-        pytest.param(TCP, ("127.0.0.1", 40_000), ("127.0.0.1", 1355), 1000, id="its end, not ours"),
+        pytest.param(
+            TCP,
+            ("127.0.0.1", 40_000),
+            ("127.0.0.1", 1355),
+            1000,
+            id="the client's end",
+        ),
         pytest.param(TCP, ("127.0.0.2", 40_000), ("127.0.0.1", 1355), 1001, id="by its address"),
-        pytest.param(TCP, ("127.0.0.1", 40_001), ("127.0.0.1", 1355), None, id="closed: nobody's"),
+        pytest.param(TCP, ("127.0.0.1", 40_001), ("127.0.0.1", 1355), None, id="closed: no user"),
         pytest.param(TCP, ("127.0.0.1", 40_009), ("127.0.0.1", 1355), None, id="unknown"),
         pytest.param(TCP6, ("::1", 40_002, 0, 0), ("::1", 1355, 0, 0), 1002, id="IPv6"),
         pytest.param(TCP6, ("127.0.0.1", 40_003), ("127.0.0.1", 1355), 1003, id="IPv4 by IPv6"),
         pytest.param(b"", ("127.0.0.1", 40_000), ("127.0.0.1", 1355), None, id="no table"),
     ],
 )
-def test_a_table_tells_the_user(table: bytes, client: End, server: End, user: int | None) -> None:
+def test_a_table_tells_the_user_of_the_client(
+    table: bytes, client: End, server: End, user: int | None
+) -> None:
     assert user_in_table(table, client, server) == user
-
-
-def answer(user_id: int, inode: int, kind: int = 20) -> bytes:
-    return struct.pack("=IHHII", 88, kind, 0, 0, 0) + bytes(64) + struct.pack("=II", user_id, inode)
-
-
-def test_an_answer_of_the_kernel_tells_the_user() -> None:
-    assert user_in_answer(answer(1000, 5)) == 1000
-    assert user_in_answer(answer(0, 5)) == 0
-    # Who has closed it is not told: not even that it was root.
-    assert user_in_answer(answer(0, 0)) is None
-
-
-@pytest.mark.parametrize("data", [b"", answer(0, 5)[:-1], answer(1000, 5, kind=2)])
-def test_what_is_no_answer_is_told_apart(data: bytes) -> None:
-    with pytest.raises(OSError, match="sock_diag"):
-        user_in_answer(data)

@@ -18,13 +18,10 @@ from portweave.supervisor.proxy.announce.announcer import Announcer
 from portweave.supervisor.proxy.announce.register import register
 from portweave.supervisor.proxy.announce.spawner import ProxySpawner
 from portweave.supervisor.proxy.process.start_proxy import stop
-from portweave.supervisor.registry.stack_records import (
-    StackLock,
-    StackRecord,
-)
+from portweave.supervisor.registry.stack_lock import StackLock
 from portweave.supervisor.services.work_order import RouteSettings
-from portweave.system.processes import started_at
 from portweave.system.tasks import Group
+from tests.support.stack_records import make_record
 
 if TYPE_CHECKING:
     from portweave.supervisor.services.fleet import Fleet
@@ -127,18 +124,8 @@ def test_it_ends_when_no_stack_is_left(
     cli: "Cli", home: Path, spawned: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     folder = f"{home}/state/portweave/stacks"
-    with StackLock(folder, "shop") as hold:
-        hold.write(
-            StackRecord(
-                pid=ME,
-                start=started_at(ME) or "",
-                project="shop",
-                namespace="main",
-                root="/shop",
-                ports={},
-                tag="x",
-            )
-        )
+    with StackLock(folder, "shop") as lock:
+        lock.write(make_record("/shop", tag="x"))
         words = ["proxy", "run", "--port", "0", "--for-stacks", "--linger", "300ms"]
         proxy = spawned([*cli.argv, *words], env=cli.env(), stderr=subprocess.PIPE)
         assert proxy.stderr is not None

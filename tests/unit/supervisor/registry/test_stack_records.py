@@ -23,18 +23,18 @@ from portweave.supervisor.registry.socket_paths import (
     sockets_of,
     squatters,
 )
+from portweave.supervisor.registry.stack_lock import StackLock
 from portweave.supervisor.registry.stack_records import (
-    StackLock,
     StackRecord,
+    check_readable,
     is_held,
     live_stacks,
     read_record,
-    readable,
     records,
     stack_around,
     stack_key,
 )
-from portweave.system.processes import started_at
+from tests.support.stack_records import make_record
 
 Live = Callable[..., StackRecord]
 
@@ -47,29 +47,27 @@ def folder(tmp_path: Path) -> str:
 @pytest.fixture
 def live(folder: str) -> Iterator[Live]:
     """Make stacks that somebody runs: this process."""
-    holds: list[StackLock] = []
+    locks: list[StackLock] = []
 
     def make(root: Path, project: str = "shop", namespace: str = "main") -> StackRecord:
-        record = StackRecord(
-            pid=os.getpid(),
-            start=started_at(os.getpid()) or "",
+        record = make_record(
+            root,
             project=project,
             namespace=namespace,
-            root=str(root),
             ports={"web": 3000},
             tag="tag",
             socket="/nowhere",
             version="1",
             detached=True,
         )
-        hold = StackLock(folder, stack_key(str(root), namespace))
-        holds.append(hold)
-        hold.write(record)
+        lock = StackLock(folder, stack_key(str(root), namespace))
+        locks.append(lock)
+        lock.write(record)
         return record
 
     yield make
-    for hold in holds:
-        hold.close()
+    for lock in locks:
+        lock.close()
 
 
 def fields(record: StackRecord | None) -> dict[str, object]:
@@ -133,13 +131,9 @@ def test_who_lives_is_known_without_his_lock(folder: str, live: Live, tmp_path: 
 
 def test_after_an_end_there_is_no_copy(folder: str, tmp_path: Path) -> None:
     key = stack_key(str(tmp_path), "main")
-    with StackLock(folder, key) as hold:
-        hold.write(
-            StackRecord(
-                pid=1, start="1", project="", namespace="main", root=str(tmp_path), ports={}, tag=""
-            )
-        )
-        hold.forget()
+    with StackLock(folder, key) as lock:
+        lock.write(make_record(tmp_path, pid=1, start="1"))
+        lock.remove_record()
         assert read_record(folder, key) is None
 
 
@@ -178,11 +172,9 @@ def test_the_stack_around_is_that_of_the_worktree(folder: str, live: Live, tmp_p
 
 def test_what_nobody_runs_is_not_found(folder: str, tmp_path: Path) -> None:
     assert live_stacks(folder) == records(folder) == []
-    record = StackRecord(
-        pid=1, start="1", project="shop", namespace="main", root=str(tmp_path), ports={}, tag=""
-    )
-    with StackLock(folder, stack_key(str(tmp_path), "main")) as hold:
-        hold.write(record)
+    record = make_record(tmp_path, pid=1, start="1")
+    with StackLock(folder, stack_key(str(tmp_path), "main")) as lock:
+        lock.write(record)
     assert stack_around(folder, str(tmp_path), {}) is None
     assert live_stacks(folder) == []
     assert len(records(folder)) == 1
@@ -333,7 +325,7 @@ def test_nothing_is_said_of_stacks_that_cannot_be_seen(
 
     monkeypatch.setattr(os, "access", access)
     # None yet: there is nothing to see.
-    assert readable(folder) == folder
+    assert check_readable(folder) == folder
     (tmp_path / "portweave/stacks").mkdir(parents=True)
     for words in (["ls"], ["ps"], ["ps", "--all"], ["down"], ["down", "--all"]):
         assert main(words) == 1
@@ -345,7 +337,7 @@ def test_nothing_is_said_of_stacks_that_cannot_be_seen(
     # As where the folder around it is of another user, after `sudo portweave up` say.
     monkeypatch.setattr(os, "lstat", lstat)
     with pytest.raises(StateUnwritableError):
-        readable(folder)
+        check_readable(folder)
 
 
 def test_a_link_is_no_folder(tmp_path: Path) -> None:
@@ -361,18 +353,11 @@ def seen(pid: int, parent: int, start: float = 5.0) -> ProcessInfo:
 
 def test_the_processes_of_neighbours_are_left_out(folder: str, tmp_path: Path) -> None:
     def add(pid: int, name: str, *, detached: bool = True, start: str = "5") -> None:
-        record = StackRecord(
-            pid=pid,
-            start=start,
-            project=name,
-            namespace=name,
-            root=str(tmp_path / name),
-            ports={},
-            tag="",
-            detached=detached,
+        record = make_record(
+            tmp_path / name, pid=pid, start=start, project=name, namespace=name, detached=detached
         )
-        with StackLock(folder, stack_key(record.root, name)) as hold:
-            hold.write(record)
+        with StackLock(folder, stack_key(record.root, name)) as lock:
+            lock.write(record)
 
     # Our guardian 10 and supervisor 11; below it a service, and three stacks.
     processes = {
@@ -411,40 +396,28 @@ def test_what_was_removed_while_a_stack_runs_is_put_back(
     record = live(tmp_path)
     key = stack_key(str(tmp_path), "main")
     # As its supervisor has it, who was handed the lock.
-    hold = StackLock(folder, key, os.open(f"{folder}/{key}.lock", os.O_RDWR))
-    assert not hold.restore()
+    lock = StackLock(folder, key, os.open(f"{folder}/{key}.lock", os.O_RDWR))
+    assert not lock.restore()
     shutil.rmtree(folder)
-    assert hold.restore()
+    assert lock.restore()
     assert fields(read_record(folder, key)) == fields(record)
     assert is_held(folder, key)
     shutil.rmtree(folder)
     with StackLock(folder, key):
         # Somebody who has found nothing is about to run it.
-        assert not hold.restore()
-    assert hold.restore()
-    hold.close()
+        assert not lock.restore()
+    assert lock.restore()
+    lock.close()
 
 
 def test_what_somebody_else_has_begun_is_not_forgotten(folder: str, tmp_path: Path) -> None:
     key = stack_key(str(tmp_path), "main")
     with StackLock(folder, key) as before:
-        before.write(one(tmp_path, tag="before"))
+        before.write(make_record(tmp_path, tag="before"))
         shutil.rmtree(folder)
         with StackLock(folder, key) as after:
-            after.write(one(tmp_path, tag="after"))
-            before.forget()
+            after.write(make_record(tmp_path, tag="after"))
+            before.remove_record()
         assert read_record(folder, key) is not None
-        before.forget()
+        before.remove_record()
         assert read_record(folder, key) is not None
-
-
-def one(root: Path, *, tag: str) -> StackRecord:
-    return StackRecord(
-        pid=os.getpid(),
-        start=started_at(os.getpid()) or "",
-        project="shop",
-        namespace="main",
-        root=str(root),
-        ports={},
-        tag=tag,
-    )
