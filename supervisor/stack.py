@@ -43,12 +43,12 @@ from portweave.supervisor.registry.stack_lock import StackLock, update_ports
 from portweave.supervisor.registry.stack_records import folder_and_key
 from portweave.supervisor.reporting.redact import hide
 from portweave.supervisor.reporting.reporter import Reporter
-from portweave.supervisor.reporting.state_messages import stopping
+from portweave.supervisor.reporting.state_messages import stopping_message
 from portweave.supervisor.reporting.status_rows import Clock
 from portweave.supervisor.services import fleet as fleets
 from portweave.supervisor.services.engine import (
     Engine,
-    changes,
+    phase_changes,
 )
 from portweave.supervisor.services.file_watcher import Watcher
 from portweave.supervisor.services.fleet import Fleet
@@ -56,7 +56,7 @@ from portweave.supervisor.services.lifecycle import (
     Kill,
     Phase,
 )
-from portweave.supervisor.services.listened_commands import Listened
+from portweave.supervisor.services.listened_commands import ListenedCommands
 from portweave.supervisor.services.observers import Observers
 from portweave.supervisor.services.plan import InstancePlan
 from portweave.supervisor.services.service import (
@@ -165,7 +165,7 @@ class Stack:
         folder = os.path.dirname(options.journal or "")
         self.snapshots = Snapshots(NestedStacks(folder, options.guardian or os.getpid()))
         listened = f"{os.path.dirname(folder)}/listened" if folder else ""
-        self._observers = Observers(self.snapshots, Listened(listened, plan.project))
+        self._observers = Observers(self.snapshots, ListenedCommands(listened, plan.project))
         self.finished = asyncio.Event()
         self.left: list[str] = []
         self.engine = Engine(self._make_service, self._after_change, self.view.say)
@@ -214,7 +214,7 @@ class Stack:
     def _make_service(self, plan: InstancePlan) -> Service:
         service = Service(
             plan,
-            self.engine.take,
+            self.engine.handle_event,
             self._open_relays,
             self._observers,
             self._options.tag,
@@ -250,14 +250,14 @@ class Stack:
         self._take_signals()
         if self._options.banner:
             self.view.print(self._options.banner)
-        self.reporter.note("stack started", pid=os.getpid(), version=self.version)
+        self.reporter.log_event("stack started", pid=os.getpid(), version=self.version)
         await self._listen(tasks)
-        self.engine.muster(self.plan.instances, resident=self._options.detached)
+        self.engine.register(self.plan.instances, detached=self._options.detached)
         self._note_endings()
         self._observers.serve(tasks)
         self.engine.serve(tasks)
         # Where a signal or a client was quicker the fleet is closed, and this starts nothing.
-        self.engine.want(self.plan.wanted)
+        self.engine.start(self.plan.wanted)
         # After the first services have been spawned, for they do not need it to start.
         tasks.start(self._settle_in)
         tasks.start(
@@ -323,9 +323,9 @@ class Stack:
             if self._journal is not None:
                 self._journal.restore()
         except OSError as error:
-            self.reporter.note("record not restored", error=str(error))
+            self.reporter.log_event("record not restored", error=str(error))
         else:
-            self.reporter.note("record restored")
+            self.reporter.log_event("record restored")
 
     async def _restore_socket(self) -> None:
         """Have others reach us again where the folder of our socket was removed."""
@@ -333,12 +333,12 @@ class Stack:
             return
         try:
             if await self._listener.restore():
-                self.reporter.note("socket restored")
+                self.reporter.log_event("socket restored")
             self._socket_lost = ""
         except OSError as error:
             # Such as while no user is logged in; the next look may find a place for it.
             if self._socket_lost != str(error):
-                self.reporter.note("socket not restored", error=str(error))
+                self.reporter.log_event("socket not restored", error=str(error))
             self._socket_lost = str(error)
 
     async def _kill_when_cancelled(self) -> None:
@@ -418,7 +418,7 @@ class Stack:
         elif number == signal.SIGWINCH:
             self._resize()
         elif number == signal.SIGQUIT:
-            self.reporter.tell_states()
+            self.reporter.print_states()
         elif number == signal.SIGTSTP:
             # If we stopped, the services would wait for us as soon as their pipes are full.
             self.view.hold("the services go on in the background; fg comes back to them")
@@ -444,7 +444,7 @@ class Stack:
     def close(self) -> None:
         """Stop all, dependents first."""
         self.engine.close()
-        if not self.view.interactive and (line := stopping(self.engine.fleet)):
+        if not self.view.interactive and (line := stopping_message(self.engine.fleet)):
             # Behind what is still to be told.
             self._soon(self.view.say, line)
 
@@ -497,19 +497,19 @@ class Stack:
         ports = {
             name: plan.port
             for name, plan in fleet.plans.items()
-            if plan.port is not None and name not in fleet.dropped
+            if plan.port is not None and name not in fleet.removed
         }
         try:
             update_ports(self._record_of, ports)
         except OSError as error:  # they are in the registry all the same
-            self.reporter.note("ports not noted", error=str(error))
+            self.reporter.log_event("ports not noted", error=str(error))
 
     def take_over(
         self, origin: Mapping[str, object], wanted: frozenset[str], removed: frozenset[str]
     ) -> None:
         """Keep what the stack was planned from last, and what that starts by itself."""
         self.origin = origin
-        self.reporter.runs.note_start(origin, removed)
+        self.reporter.runs.record_start(origin, removed)
         # `logs`, which may be the next command, goes by it.
         self.reporter.runs.flush()
         self.plan = replace(self.plan, wanted=wanted)
@@ -540,7 +540,7 @@ class Stack:
 
     def _take_change(self, before: Fleet, after: Fleet, clock: Clock) -> None:
         try:
-            self.reporter.tell(before, after, clock)
+            self.reporter.report_changes(before, after, clock)
             if self._noted_strays is not None and _has_started(before, after):
                 self._noted_strays.started()
         finally:
@@ -553,7 +553,7 @@ class Stack:
             self.close()
             return
         if after.closing:
-            line = stopping(after, killing=self._killing)
+            line = stopping_message(after, killing=self._killing)
             more = "" if self._killing else " (Ctrl-C again to kill)"
             self.view.status(f"[portweave] {line}{more}" if line else "")
         if fleets.is_over(after):
@@ -610,7 +610,7 @@ ENDED = (Phase.EXITED, Phase.FAILED)
 
 
 def _has_started(before: Fleet, after: Fleet) -> bool:
-    return any(life.phase is Phase.STARTING for _, _, life in changes(before, after))
+    return any(life.phase is Phase.STARTING for _, _, life in phase_changes(before, after))
 
 
 def _prepare_diagnosis() -> None:

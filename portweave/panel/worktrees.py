@@ -30,7 +30,7 @@ from portweave.supervisor.registry.stack_records import (
     stack_key,
     stacks_dir,
 )
-from portweave.supervisor.reporting.run_history import Runs
+from portweave.supervisor.reporting.run_history import RunHistory
 
 _MOST_KEPT = 1000
 _NOWHERE = "directory deleted"
@@ -111,7 +111,7 @@ class Worktrees:
         That is what its stack was started with last; where that is not known, or is no more, the
         root and what is found there, which is told by None.
         """
-        found = Runs(root, namespace).read_start()
+        found = RunHistory(root, namespace).read_start()
         if found is None:
             return root, None
         folder, config = found.folder, found.config
@@ -121,11 +121,11 @@ class Worktrees:
 
     def start_words(self, known: Known) -> list[str]:
         """What `up` is to be asked for so that a stack starts as it was started last."""
-        found = Runs(known.root, known.namespace).read_start()
+        found = RunHistory(known.root, known.namespace).read_start()
         definitions = self._read(known)
         if found is None or isinstance(definitions, PortweaveError):
             return []
-        return words_of(found.wishes, {service.name for service in definitions.services})
+        return words_of(found.options, {service.name for service in definitions.services})
 
     def mark(self) -> object:
         """What is another one when the registry or the records of stacks have changed."""

@@ -53,7 +53,7 @@ class TerminalAttachments:
         stream({"terminal": service.terminal is not None})
         try:
             while self._engine.services.get(name) is service:
-                await self._engine.news()
+                await self._engine.wait_for_change()
         finally:
             service.taps.discard(tap)
             if not service.taps:

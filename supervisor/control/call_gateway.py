@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from portweave.supervisor.services.engine import (
     Engine,
-    changes,
+    phase_changes,
 )
 from portweave.supervisor.services.fleet import Fleet
 from portweave.supervisor.services.lifecycle import Phase
@@ -68,7 +68,7 @@ class CallGateway:
         if self._hub is None:
             return
         after = self._engine.fleet
-        for plan, _, life in changes(before, after):
+        for plan, _, life in phase_changes(before, after):
             name = plan.name
             if name not in before.plans:
                 self._expect(self._hub, plan)

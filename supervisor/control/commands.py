@@ -43,12 +43,12 @@ from portweave.supervisor.registry.stack_records import PROTOCOL
 from portweave.supervisor.reporting.crash_loop import crashes
 from portweave.supervisor.reporting.explanation import (
     Output,
-    culprit,
+    blocking_chain,
     explain,
 )
 from portweave.supervisor.reporting.reporter import Reporter
 from portweave.supervisor.reporting.run_history import differences
-from portweave.supervisor.reporting.state_messages import stopping
+from portweave.supervisor.reporting.state_messages import stopping_message
 from portweave.supervisor.reporting.status_rows import (
     Clock,
     Usage,
@@ -56,7 +56,7 @@ from portweave.supervisor.reporting.status_rows import (
 )
 from portweave.supervisor.reporting.usage import measure
 from portweave.supervisor.services.engine import Engine
-from portweave.supervisor.services.fleet import is_going
+from portweave.supervisor.services.fleet import is_stopping
 from portweave.supervisor.services.lifecycle import Life
 from portweave.supervisor.services.plan import (
     InstancePlan,
@@ -192,7 +192,7 @@ class Commands:
         """Have it known of each service whether it has come to listen meanwhile."""
         for service in list(self._engine.services.values()):
             if service.leader is not None and service.readiness is not None and service.tree:
-                service.readiness.look_again(service.tree)
+                service.readiness.recheck_listener(service.tree)
 
     async def _ps(self, _params: list[object], _stream: Stream) -> list[object]:
         self._look_again()
@@ -226,15 +226,15 @@ class Commands:
         names = self._names(params, 0) or sorted(self._host.plan.wanted & self._known())
         self._refuse_to_start()
         needs = params[1] is not False if len(params) > 1 else True
-        return [self._rows(self._engine.start(names, needs=needs))]
+        return [self._rows(self._engine.start_on_request(names, needs=needs))]
 
     async def _stop(self, params: list[object], stream: Stream) -> list[object]:
-        names = self._names(params, 0) or list(self._engine.fleet.enlisted)
-        self._engine.rest(names)
+        names = self._names(params, 0) or list(self._engine.fleet.included)
+        self._engine.stop(names)
         return [await self._until_gone(names, stream)]
 
     async def _restart(self, params: list[object], _stream: Stream) -> list[object]:
-        names = self._names(params, 0) or list(self._engine.fleet.enlisted)
+        names = self._names(params, 0) or list(self._engine.fleet.included)
         self._refuse_to_start()
         self._engine.restart(names)
         return [self._rows(names)]
@@ -257,7 +257,7 @@ class Commands:
         return [self._rows(sent)]
 
     async def _wait(self, params: list[object], _stream: Stream) -> list[object]:
-        names = self._names(params, 0) or sorted(self._engine.fleet.enlisted)
+        names = self._names(params, 0) or sorted(self._engine.fleet.included)
         try:
             goal = Goal(str(params[1]) if len(params) > 1 else Goal.READY)
         except ValueError:
@@ -271,9 +271,9 @@ class Commands:
                     # One was late, and is being stopped for that: it may take its time.
                     async with Within(ENDS_S):
                         while not self._is_settled(goal, names, over_all=over_all):
-                            await self._engine.news()
+                            await self._engine.wait_for_change()
                     break
-                await self._engine.news()
+                await self._engine.wait_for_change()
         return [[self._outcome(goal, name) for name in names]]
 
     def _is_settled(
@@ -291,7 +291,7 @@ class Commands:
         life = self._engine.fleet.lives.get(name)
         if life is None:
             return Verdict.COME if goal is Goal.EXIT else Verdict.IN_VAIN
-        if name in self._engine.fleet.leaving:
+        if name in self._engine.fleet.pending_stops:
             return Verdict.PENDING
         return judge(goal, life, last=last)
 
@@ -326,9 +326,9 @@ class Commands:
         return "" if readiness is None else readiness.pending
 
     async def _until_gone(self, names: list[str], stream: Stream) -> list[object]:
-        while staying := [name for name in names if is_going(self._engine.fleet, name)]:
+        while staying := [name for name in names if is_stopping(self._engine.fleet, name)]:
             async with Within(STILL_THERE_S):
-                await self._engine.news()
+                await self._engine.wait_for_change()
                 continue
             stream({"event": "services stopping", "text": f"waiting for {', '.join(staying)}"})
         return self._rows(names)
@@ -340,7 +340,7 @@ class Commands:
             async with Within(STILL_THERE_S):
                 await self._host.finished.wait()
                 break
-            stream({"event": "stack stopping", "text": stopping(self._engine.fleet)})
+            stream({"event": "stack stopping", "text": stopping_message(self._engine.fleet)})
         return [{"left": list(self._host.left)}]
 
     async def _events(self, params: list[object], stream: Stream) -> list[object]:
@@ -351,7 +351,7 @@ class Commands:
             if not meant or event["fullName"] in meant:
                 stream(event)
 
-        stop = self._host.reporter.follow(sink)
+        stop = self._host.reporter.subscribe(sink)
         try:
             await self._host.finished.wait()
         finally:
@@ -370,7 +370,7 @@ class Commands:
 
     def _explanation(self, name: str) -> dict[str, object]:
         fleet = self._engine.fleet
-        chain = culprit(fleet, name)
+        chain = blocking_chain(fleet, name)
         guilty = chain[-1]
         life, plan = fleet.lives[guilty], fleet.plans[guilty]
         cause = self._cause(guilty, life)
@@ -393,7 +393,7 @@ class Commands:
         """What is wrong with an instance, if it is not held up by another one."""
         # What recognises errors takes a while to import, and most stacks are never asked.
         from portweave.supervisor.diagnosis.printed_error import find_error
-        from portweave.supervisor.services.end_cause import with_lacks
+        from portweave.supervisor.services.end_cause import with_missing_files
 
         fleet, service = self._engine.fleet, self._engine.services[name]
         plan = fleet.plans[name]
@@ -402,11 +402,13 @@ class Commands:
         lines = [line for line in lines if line.strip()]
         printed = Output(error, tuple(lines[-LAST_LINES:]), self._host.log_trouble(name))
         pending = self._pending(name)
-        is_rested, now_s = name in fleet.rested, time.monotonic()
-        cause = explain(plan, life, service.last_end, pending, printed, now_s, rested=is_rested)
+        is_rested, now_s = name in fleet.stopped_by_user, time.monotonic()
+        cause = explain(
+            plan, life, service.last_end, pending, printed, now_s, stopped_by_user=is_rested
+        )
         # All others have it since the end of the run.
         is_late = cause.kind in ("not ready", "unhealthy")
-        return with_lacks(cause, plan, self._host.plan.main_root) if is_late else cause
+        return with_missing_files(cause, plan, self._host.plan.main_root) if is_late else cause
 
     async def _at(self, params: list[object], _stream: Stream) -> list[object]:
         return [await self._inquiries.at(params[0] if params else None)]
@@ -483,7 +485,7 @@ class Commands:
         origin, changes = wishes.get("origin"), self._host.origin.get("changes", 0)
         if is_object(origin) and origin.get("changes", changes) != changes:
             return [{"stale": True}]
-        change = self._engine.adopt(plans)
+        change = self._engine.apply_plans(plans)
         self._host.update_ports()
         if is_object(origin):
             wanted = plan.wanted
@@ -504,7 +506,7 @@ class Commands:
         known = [name for name in names if name in current]
         again = wishes.get("again")
         done = [n for n in known if current[n].service in again] if is_list(again) else None
-        started = self._engine.start(known, needs=True, again=done)
+        started = self._engine.start_on_request(known, needs=True, rerun=done)
         told = all_of_it if wishes.get("addOnly") is True else change.as_json()
         return [{"change": told, "started": started}]
 

@@ -60,7 +60,7 @@ class NameQueries:
             readiness.doubt()
         found = await self._listens(name) if life.phase in ANSWERING else []
         others = [other for other in found if other != port]
-        again = fleet.leaving.get(name, False)
+        again = fleet.pending_stops.get(name, False)
         return {
             "name": name,
             "state": str(life.phase),

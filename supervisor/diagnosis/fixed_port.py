@@ -23,7 +23,7 @@ class FixedPort:
     listens: bool = True
 
 
-def edit_of(fixed: Iterable[FixedPort], ports: Collection[int], command: str) -> str:
+def edit_hint(fixed: Iterable[FixedPort], ports: Collection[int], command: str) -> str:
     """The edit that takes away the first of these numbers that is written; empty for none.
 
     Args:

@@ -10,7 +10,7 @@ from portweave.encoding.value import (
 from portweave.supervisor.diagnosis.cause import Cause
 from portweave.supervisor.diagnosis.fixed_port import (
     FixedPort,
-    edit_of,
+    edit_hint,
 )
 
 # Node, Python, Go, Ruby, Java, Rust, nginx, gunicorn, Spring, Flask, Docker, .NET, Erlang, Windows.
@@ -48,7 +48,9 @@ class PortUse:
     is_passing: bool = False
 
 
-def ports_meant(lines: Sequence[str], fixed: Sequence[FixedPort], command: str) -> tuple[int, ...]:
+def mentioned_ports(
+    lines: Sequence[str], fixed: Sequence[FixedPort], command: str
+) -> tuple[int, ...]:
     """The ports that a message about a port in use may mean; none where nothing names one.
 
     Args:
@@ -130,7 +132,7 @@ def _listen_on(
 ) -> str:
     if own is None:
         return "give the service a port: have it listen on $PORT"
-    if edit := edit_of(fixed, () if port is None else (port,), command):
+    if edit := edit_hint(fixed, () if port is None else (port,), command):
         return f"have it listen on its own port, {own}: {edit}"
     where = f" at {place}" if place else ""
     return f"have it listen on its own port, {own}, which is in PORT{where}"

@@ -22,7 +22,7 @@ def crashes(life: Life, now_s: float) -> int:
     return life.streak.restarts
 
 
-def told_crashes(life: Life, now_s: float) -> str:
+def crash_text(life: Life, now_s: float) -> str:
     """The last crash and the number of them in words; empty where there is none to tell of."""
     match crashes(life, now_s):
         case 0:
@@ -43,11 +43,11 @@ def reason_of(life: Life, now_s: float, pending: str = "") -> str:
     """
     match life.phase:
         case Phase.STARTING:
-            told = (told_crashes(life, now_s), life.reason or pending)
+            told = (crash_text(life, now_s), life.reason or pending)
         case Phase.READY | Phase.UNHEALTHY if crashes(life, now_s) > 1:
-            told = (told_crashes(life, now_s), life.reason)
+            told = (crash_text(life, now_s), life.reason)
         case Phase.BACKOFF if crashes(life, now_s) > 1:
-            return told_crashes(life, now_s)
+            return crash_text(life, now_s)
         case _:
             return life.reason
     return "; ".join(text for text in told if text)

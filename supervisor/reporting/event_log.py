@@ -32,7 +32,7 @@ class EventLog:
         self._size = 0
         self._lost = 0
 
-    def take(self, event: Mapping[str, object]) -> None:
+    def add(self, event: Mapping[str, object]) -> None:
         """Take an event: a phrase in `event`, its `time`, and flat fields."""
         if self._log is None:
             self._waiting.append(dict(event))
@@ -45,7 +45,7 @@ class EventLog:
             return
         from portweave.system.log_setup import configure
 
-        self._log = configure(self._put)
+        self._log = configure(self._write_line)
         while self._waiting:
             self._write(self._waiting.popleft())
 
@@ -64,7 +64,7 @@ class EventLog:
         level = _LEVELS.get(str(fields.get("state")), "info")
         getattr(self._log, level)(fields.pop("event"), **fields)
 
-    def _put(self, line: str) -> None:
+    def _write_line(self, line: str) -> None:
         data = line.encode("utf-8", "backslashreplace") + b"\n"
         try:
             if self._file >= 0 and os.fstat(self._file).st_nlink == 0:

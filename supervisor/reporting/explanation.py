@@ -5,14 +5,14 @@ from portweave.encoding.value import (
     value,
 )
 from portweave.supervisor.diagnosis.cause import Cause
-from portweave.supervisor.diagnosis.fixed_port import edit_of
+from portweave.supervisor.diagnosis.fixed_port import edit_hint
 from portweave.supervisor.processes.exit_status import (
     NOT_EXECUTABLE,
     NOT_FOUND,
 )
 from portweave.supervisor.reporting.crash_loop import (
+    crash_text,
     crashes,
-    told_crashes,
 )
 from portweave.supervisor.services.fleet import Fleet
 from portweave.supervisor.services.lifecycle import (
@@ -22,7 +22,7 @@ from portweave.supervisor.services.lifecycle import (
 from portweave.supervisor.services.plan import InstancePlan
 from portweave.supervisor.services.readiness_rules import (
     NO_LISTENER,
-    is_elsewhere,
+    names_other_ports,
 )
 
 TYPE_CHECKING = False  # what finds errors takes a while to import
@@ -34,14 +34,14 @@ _NOT_RUN = (None, NOT_EXECUTABLE, NOT_FOUND)
 _NEEDS = (Phase.BLOCKED, Phase.WAITING)
 
 
-def culprit(fleet: Fleet, name: str) -> list[str]:
+def blocking_chain(fleet: Fleet, name: str) -> list[str]:
     """The chain from an instance that is held up to the one that holds it up, both included."""
     chain = [name]
     while fleet.lives[chain[-1]].phase in _NEEDS:
         in_the_way = [
             need.instance
             for need in fleet.plans[chain[-1]].needs
-            if need.instance in fleet.enlisted
+            if need.instance in fleet.included
             and need.instance not in chain
             and fleet.lives[need.instance].phase not in (Phase.READY, Phase.COMPLETED)
         ]
@@ -76,7 +76,7 @@ def explain(
     printed: Output,
     now_s: float,
     *,
-    rested: bool,
+    stopped_by_user: bool,
 ) -> Cause:
     """What is wrong with an instance that is not held up by another one.
 
@@ -87,7 +87,7 @@ def explain(
         pending: What its probes answered last; empty where they were not asked, or pass.
         printed: What its present run has printed.
         now_s: The time, by the clock of `life`.
-        rested: Whether the user has stopped it.
+        stopped_by_user: Whether the user has stopped it.
     """
     start = f"portweave start {plan.name} starts it"
     match life.phase:
@@ -95,7 +95,7 @@ def explain(
             return _ready(plan, life, last, printed, now_s)
         case Phase.COMPLETED:
             return Cause("none", "nothing is wrong: it has completed, as it was meant to")
-        case Phase.STOPPED if rested:
+        case Phase.STOPPED if stopped_by_user:
             return Cause("stopped by user", "portweave stop has stopped it", start)
         case Phase.STOPPED:
             return Cause("not started", "it has not been started in this stack", start)
@@ -106,7 +106,7 @@ def explain(
         case Phase.STOPPING:
             return Cause("stopping", life.failure or "it is being stopped", lines=printed.lines)
         case Phase.BACKOFF if last is not None and crashes(life, now_s) > 1:
-            return replace(last, text=told_crashes(life, now_s))
+            return replace(last, text=crash_text(life, now_s))
         case _ if last is not None and last.text in life.reason:
             return last
         case _:
@@ -121,9 +121,9 @@ def explain(
 def _ready(
     plan: InstancePlan, life: Life, last: Cause | None, printed: Output, now_s: float
 ) -> Cause:
-    if last is not None and (told := told_crashes(life, now_s)):
+    if last is not None and (told := crash_text(life, now_s)):
         return replace(last, text=f"{told}; for now it is ready again")
-    if is_elsewhere(life.reason):
+    if names_other_ports(life.reason):
         return Cause("wrong port", f"it was {life.reason}", _elsewhere_hint(plan, life))
     error = printed.error
     if plan.port is not None and life.reason == NO_LISTENER:
@@ -159,7 +159,7 @@ def _exited(plan: InstancePlan, life: Life, last: Cause | None) -> Cause:
 
 
 def _elsewhere_hint(plan: InstancePlan, life: Life) -> str:
-    edit = edit_of(plan.fixed_ports, life.elsewhere, plan.command)
+    edit = edit_hint(plan.fixed_ports, life.other_ports, plan.command)
     return edit or "have it read PORT; `framework` names one that portweave can tell"
 
 
@@ -172,11 +172,11 @@ def _not_ready(
     now_s: float,
 ) -> Cause:
     why = life.reason or pending
-    if last is not None and (told := told_crashes(life, now_s)):
+    if last is not None and (told := crash_text(life, now_s)):
         text = f"{told}; it runs again" + (f", and is not ready: {why}" if why else "")
         return replace(last, text=text)
-    if life.elsewhere:
-        ports = ", ".join(map(str, life.elsewhere))
+    if life.other_ports:
+        ports = ", ".join(map(str, life.other_ports))
         text = f"it was given port {plan.port}, and listens on {ports}"
         return Cause("wrong port", text, _elsewhere_hint(plan, life), lines=printed.lines)
     kind = "not ready" if life.ready_s is None else "unhealthy"

@@ -12,11 +12,11 @@ from portweave.supervisor.diagnosis.cause import (
 from portweave.supervisor.logs.output_relay import View
 from portweave.supervisor.reporting.event_log import EventLog
 from portweave.supervisor.reporting.redact import hide
-from portweave.supervisor.reporting.run_history import Runs
+from portweave.supervisor.reporting.run_history import RunHistory
 from portweave.supervisor.reporting.state_messages import (
-    is_decided,
-    phrase,
-    summary,
+    change_message,
+    is_start_over,
+    start_summary,
 )
 from portweave.supervisor.reporting.status_rows import (
     Clock,
@@ -25,7 +25,7 @@ from portweave.supervisor.reporting.status_rows import (
 )
 from portweave.supervisor.services.engine import (
     Engine,
-    reportable,
+    reportable_changes,
 )
 from portweave.supervisor.services.fleet import Fleet
 from portweave.supervisor.services.lifecycle import (
@@ -44,7 +44,7 @@ NOTES_PAUSE_S = 0.1
 _MOST_WARNINGS = 20
 
 # Takes an event as clients see it.
-Sink = Callable[[dict[str, object]], None]
+EventSink = Callable[[dict[str, object]], None]
 
 
 class Reporter:
@@ -61,8 +61,8 @@ class Reporter:
     """
 
     def __init__(self, work: WorkOrder, view: View, engine: Engine) -> None:
-        self.runs = Runs(work.plan.root, work.plan.namespace)
-        self.runs.note_start(work.origin)
+        self.runs = RunHistory(work.plan.root, work.plan.namespace)
+        self.runs.record_start(work.origin)
         asyncio.get_running_loop().call_later(NOTES_PAUSE_S, self.runs.flush)
         self._whose = {"project": work.plan.project, "namespace": work.plan.namespace}
         self._verbose = work.options.verbose
@@ -70,7 +70,7 @@ class Reporter:
         self._view = view
         self._engine = engine
         self._events = EventLog(work.options.logs) if work.options.logs is not None else None
-        self._sinks: set[Sink] = set()
+        self._sinks: set[EventSink] = set()
         self._told_summary = False
         self.warnings: deque[str] = deque(maxlen=_MOST_WARNINGS)
 
@@ -82,17 +82,17 @@ class Reporter:
 
     def close(self) -> None:
         """Write what is not written yet."""
-        self.note("stack ended")
+        self.log_event("stack ended")
         self.runs.flush()
         if self._events is not None:
             self._events.close()
 
-    def follow(self, sink: Sink) -> Callable[[], None]:
+    def subscribe(self, sink: EventSink) -> Callable[[], None]:
         """Have events given to `sink` until what this returns is called."""
         self._sinks.add(sink)
         return lambda: self._sinks.discard(sink)
 
-    def note(self, event: str, **fields: object) -> None:
+    def log_event(self, event: str, **fields: object) -> None:
         """Write an event of the stack itself to the event log."""
         self._write({"time": rfc3339(time.time()), "event": event, **fields, **self._whose})
 
@@ -110,14 +110,14 @@ class Reporter:
 
     def _warn(self, event: str, text: str) -> None:
         self._view.say(text)
-        self.note(event, reason=text)
+        self.log_event(event, reason=text)
         if text not in self.warnings:
             self.warnings.append(text)
 
-    def tell(self, before: Fleet, after: Fleet, clock: Clock) -> None:
+    def report_changes(self, before: Fleet, after: Fleet, clock: Clock) -> None:
         """Tell what has changed, at the moment that the clock shows."""
-        for plan, old, new in reportable(before, after):
-            said = phrase(plan, old, new, clock.now_s, verbose=self._verbose)
+        for plan, old, new in reportable_changes(before, after):
+            said = change_message(plan, old, new, clock.now_s, verbose=self._verbose)
             text = hide(said, plan.environment)
             event = change(plan, old, new, clock, text)
             self._write({**event, "reason": hide(new.reason, plan.environment) or None})
@@ -125,11 +125,11 @@ class Reporter:
                 sink(event)
             self._remember(plan, new, event)
             self._say(plan, new, text)
-        if not self._told_summary and not after.closing and is_decided(after):
+        if not self._told_summary and not after.closing and is_start_over(after):
             self._told_summary = True
-            self._view.say(summary(after, clock.now_s - self._began_s))
+            self._view.say(start_summary(after, clock.now_s - self._began_s))
 
-    def tell_states(self) -> None:
+    def print_states(self) -> None:
         """Tell how each instance is."""
         for name, life in self._engine.fleet.lives.items():
             pid = f" pid {life.pid}" if life.pid is not None else ""
@@ -138,18 +138,18 @@ class Reporter:
 
     def _write(self, event: Mapping[str, object]) -> None:
         if self._events is not None:
-            self._events.take(event)
+            self._events.add(event)
 
     def _remember(self, plan: InstancePlan, life: Life, event: Mapping[str, object]) -> None:
         """Keep what a later `why` compares with."""
         if life.phase in (Phase.READY, Phase.COMPLETED):
-            self.runs.note_good(plan, str(event["time"]))
+            self.runs.record_success(plan, str(event["time"]))
         elif life.phase in (Phase.FAILED, Phase.BACKOFF):
             cause = self._engine.services[plan.name].last_end
             cause = cause or Cause("not started", life.reason)
             end = {"at": event["time"], "exitCode": life.exit_status, "reason": life.reason}
             told = {"cause": as_json(cause), "lastLines": list(cause.lines)}
-            self.runs.note_end(plan.name, {**end, **told})
+            self.runs.record_failure(plan.name, {**end, **told})
         else:
             return
         asyncio.get_running_loop().call_later(NOTES_PAUSE_S, self.runs.flush)

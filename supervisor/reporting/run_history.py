@@ -25,7 +25,7 @@ _SALT_BYTES = 16
 # No instance is called so.
 _STARTED = ".started"
 # What `up` was asked for. Its variables are nobody's to keep.
-_WISHES = (
+_START_OPTIONS = (
     "services",
     "profiles",
     "scale",
@@ -38,7 +38,7 @@ _WISHES = (
 
 
 @value
-class Started:
+class LastStart:
     """How a stack was started.
 
     Attributes:
@@ -49,10 +49,10 @@ class Started:
 
     folder: str
     config: str | None
-    wishes: Mapping[str, object]
+    options: Mapping[str, object]
 
 
-class Runs:
+class RunHistory:
     """The memory of one stack's instances.
 
     Args:
@@ -66,7 +66,7 @@ class Runs:
         # What is noted is written by `flush`: a restart does not wait for a disk.
         self._unwritten: dict[str, dict[str, object]] = {}
 
-    def note_good(self, plan: InstancePlan, at: str) -> None:
+    def record_success(self, plan: InstancePlan, at: str) -> None:
         """Remember how an instance was started that has become ready, or completed.
 
         Args:
@@ -84,11 +84,11 @@ class Runs:
         }
         self._unwritten[plan.name] = {**self.read(plan.name), "good": good}
 
-    def note_end(self, name: str, end: Mapping[str, object]) -> None:
+    def record_failure(self, name: str, end: Mapping[str, object]) -> None:
         """Remember how a run ended that was not to end so."""
         self._unwritten[name] = {**self.read(name), "end": dict(end)}
 
-    def note_start(self, origin: Mapping[str, object], removed: Iterable[str] = ()) -> None:
+    def record_start(self, origin: Mapping[str, object], removed: Iterable[str] = ()) -> None:
         """Remember how the stack was started.
 
         Args:
@@ -100,13 +100,13 @@ class Runs:
             named = None
             if isinstance(config, str):
                 named = os.path.normpath(os.path.join(folder, config))
-            wishes = {name: origin[name] for name in _WISHES if name in origin}
+            options = {name: origin[name] for name in _START_OPTIONS if name in origin}
             self._unwritten[_STARTED] = {
                 "startedNs": self._began_ns,
                 "removed": sorted(removed),
                 "workingDir": folder,
                 "config": named,
-                **wishes,
+                **options,
             }
 
     def flush(self) -> None:
@@ -127,13 +127,13 @@ class Runs:
             return {}
         return data if is_object(data) else {}
 
-    def read_start(self) -> Started | None:
+    def read_start(self) -> LastStart | None:
         """How the stack was started last; None where that is not known."""
         found = self.read(_STARTED)
         folder, config = found.get("workingDir"), found.get("config")
         if not isinstance(folder, str) or not (config is None or isinstance(config, str)):
             return None
-        return Started(folder, config, {n: found[n] for n in _WISHES if n in found})
+        return LastStart(folder, config, {n: found[n] for n in _START_OPTIONS if n in found})
 
     def _write(self, name: str, data: Mapping[str, object]) -> None:
         import json

@@ -1,6 +1,6 @@
 """Pure. What is told about a change of an instance, in short phrases."""
 
-from portweave.supervisor.diagnosis.fixed_port import edit_of
+from portweave.supervisor.diagnosis.fixed_port import edit_hint
 from portweave.supervisor.processes.exit_status import describe_exit
 from portweave.supervisor.services.fleet import Fleet
 from portweave.supervisor.services.lifecycle import (
@@ -12,7 +12,9 @@ from portweave.supervisor.services.lifecycle import (
 from portweave.supervisor.services.plan import InstancePlan
 
 
-def phrase(plan: InstancePlan, before: Life, after: Life, now_s: float, *, verbose: bool) -> str:
+def change_message(
+    plan: InstancePlan, before: Life, after: Life, now_s: float, *, verbose: bool
+) -> str:
     """The change from one life to the next, empty where it is not worth telling."""
     name = plan.name
     lived_s = 0.0 if after.started_s is None else now_s - after.started_s
@@ -62,10 +64,10 @@ def _ready(plan: InstancePlan, life: Life, lived_s: float) -> str:
 
 def _elsewhere(plan: InstancePlan, before: Life, after: Life) -> str:
     """What is told of a service that listens, but not on its own port."""
-    if not after.elsewhere or after.elsewhere == before.elsewhere:
+    if not after.other_ports or after.other_ports == before.other_ports:
         return ""
-    ports = ", ".join(map(str, after.elsewhere))
-    edit = edit_of(plan.fixed_ports, after.elsewhere, plan.command)
+    ports = ", ".join(map(str, after.other_ports))
+    edit = edit_hint(plan.fixed_ports, after.other_ports, plan.command)
     told = f"{plan.name} listens on port {ports}, not on its own, {plan.port}"
     return f"{told}: {edit}" if edit else told
 
@@ -74,7 +76,7 @@ def _noted(life: Life) -> str:
     return f"; {life.reason}" if life.reason else ""
 
 
-def stopping(fleet: Fleet, *, killing: bool = False) -> str:
+def stopping_message(fleet: Fleet, *, killing: bool = False) -> str:
     """Who is still there while all is being stopped; empty when nobody is."""
     left = [name for name, life in fleet.lives.items() if life.phase in ALIVE]
     if not left:
@@ -83,7 +85,7 @@ def stopping(fleet: Fleet, *, killing: bool = False) -> str:
     return f"{'killing' if killing else 'stopping'} {names} …"
 
 
-def summary(fleet: Fleet, took_s: float) -> str:
+def start_summary(fleet: Fleet, took_s: float) -> str:
     """The line that tells how the start came out."""
     parts: list[str] = []
     for phase in (Phase.FAILED, Phase.BLOCKED, Phase.UNHEALTHY):
@@ -96,10 +98,10 @@ def summary(fleet: Fleet, took_s: float) -> str:
     return f"not all ready after {took_s:.1f} s; {'; '.join(parts)}"
 
 
-def is_decided(fleet: Fleet) -> bool:
+def is_start_over(fleet: Fleet) -> bool:
     """Whether each that takes part is ready, has ended, or is late."""
     return all(
         life.phase not in (Phase.WAITING, Phase.STARTING, Phase.BACKOFF, Phase.STOPPING)
         for name, life in fleet.lives.items()
-        if name in fleet.enlisted
+        if name in fleet.included
     )

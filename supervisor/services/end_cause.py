@@ -9,17 +9,17 @@ from portweave.encoding.value import replace
 from portweave.supervisor.diagnosis import reasons
 from portweave.supervisor.diagnosis.cause import Cause
 from portweave.supervisor.diagnosis.port_in_use import (
+    mentioned_ports,
     port_cause,
-    ports_meant,
 )
 from portweave.supervisor.diagnosis.port_use import port_uses
 from portweave.supervisor.diagnosis.reasons import (
     End,
     diagnose,
 )
-from portweave.supervisor.diagnosis.uncarried import (
-    told_uncarried,
-    uncarried,
+from portweave.supervisor.diagnosis.untracked_files import (
+    describe_untracked,
+    missing_untracked,
 )
 from portweave.supervisor.services.plan import InstancePlan
 
@@ -44,7 +44,7 @@ def prepare() -> None:
     reasons.prepare()
 
 
-def cause_of(end: End, plan: InstancePlan, main_root: str) -> Cause:
+def find_cause(end: End, plan: InstancePlan, main_root: str) -> Cause:
     """Why a run ended.
 
     Args:
@@ -56,12 +56,12 @@ def cause_of(end: End, plan: InstancePlan, main_root: str) -> Cause:
     root = plan.environment.get("PORTWEAVE_WORKTREE", "")
     if cause.kind == "port in use":
         own = () if plan.port is None else (plan.port,)
-        uses = port_uses((*ports_meant(end.lines, plan.fixed_ports, plan.command), *own), root)
+        uses = port_uses((*mentioned_ports(end.lines, plan.fixed_ports, plan.command), *own), root)
         return port_cause(uses, plan.port, plan.fixed_ports, plan.command, cause)
-    return with_lacks(cause, plan, main_root)
+    return with_missing_files(cause, plan, main_root)
 
 
-def with_lacks(cause: Cause, plan: InstancePlan, main_root: str) -> Cause:
+def with_missing_files(cause: Cause, plan: InstancePlan, main_root: str) -> Cause:
     """A cause with what its worktree lacks, where that may be the reason.
 
     Args:
@@ -72,7 +72,9 @@ def with_lacks(cause: Cause, plan: InstancePlan, main_root: str) -> Cause:
     root = plan.environment.get("PORTWEAVE_WORKTREE", "")
     if cause.kind not in _MAY_LACK or not root or not main_root:
         return cause
-    lacking = told_uncarried(uncarried(root, main_root, plan.working_dir, os.path.lexists))
+    lacking = describe_untracked(
+        missing_untracked(root, main_root, plan.working_dir, os.path.lexists)
+    )
     if not lacking:
         return cause
     hint = lacking if cause.kind in _LACKS or not cause.hint else f"{lacking}; {cause.hint}"

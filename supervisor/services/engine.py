@@ -53,7 +53,7 @@ class Engine:
         self._make = make
         self._told = told
         self._refused = refused
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._tasks: Group | None = None
 
     @property
@@ -61,11 +61,11 @@ class Engine:
         """Processes that could not be ended, in words."""
         return [*self._left, *(text for one in self.services.values() for text in one.left)]
 
-    def muster(self, plans: tuple[InstancePlan, ...], *, resident: bool) -> None:
+    def register(self, plans: tuple[InstancePlan, ...], *, detached: bool) -> None:
         """Make all instances; none is wanted yet. A fleet that was closed before stays so."""
         self.services = {plan.name: self._make(plan) for plan in plans}
         closing = self.fleet.closing
-        self.fleet, _ = fleets.muster(plans, frozenset(), 0.0, resident=resident, closing=closing)
+        self.fleet, _ = fleets.register(plans, frozenset(), 0.0, detached=detached, closing=closing)
 
     def serve(self, tasks: Group) -> None:
         """Have the services carry out what they are ordered."""
@@ -73,7 +73,7 @@ class Engine:
         for service in self.services.values():
             tasks.start(service.serve)
 
-    def take(self, name: str, event: Event) -> None:
+    def handle_event(self, name: str, event: Event) -> None:
         """Take what happened to an instance; no `await` in here, so it is one step."""
         if name not in self.fleet.plans:
             # The last word of one that has been taken out meanwhile.
@@ -83,29 +83,29 @@ class Engine:
         except ImpossibleEventError as error:
             self._refused(f"{name}: ignored {error}")
 
-    def want(self, names: Iterable[str]) -> None:
+    def start(self, names: Iterable[str]) -> None:
         """Have instances run."""
-        self._change(*fleets.want(self.fleet, names, time.monotonic()))
+        self._change(*fleets.start(self.fleet, names, time.monotonic()))
 
-    def start(
-        self, names: Iterable[str], *, needs: bool, again: Collection[str] | None = None
+    def start_on_request(
+        self, names: Iterable[str], *, needs: bool, rerun: Collection[str] | None = None
     ) -> list[str]:
         """Have instances run, and all that they depend on; the names of those that did not.
 
         Args:
             names: Of the instances.
             needs: Whether what they depend on is meant too.
-            again: Those that run once more if they have completed; None for all that are named.
+            rerun: Those that run once more if they have completed; None for all that are named.
         """
         names = list(names)
         found = fleets.with_needs(self.fleet, names) if needs else set(names)
         idle = [name for name in self.fleet.plans if name in found and not self._is_up(name)]
         done = [
             name
-            for name in (names if again is None else again)
+            for name in (names if rerun is None else rerun)
             if self.fleet.lives[name].phase is Phase.COMPLETED
         ]
-        self.want(found)
+        self.start(found)
         # What is named runs once more, however well it had ended.
         self._change(*fleets.restart(self.fleet, done, time.monotonic()))
         return [name for name in self.fleet.plans if name in idle or name in done]
@@ -114,9 +114,9 @@ class Engine:
         life = self.fleet.lives[name]
         return life.wanted and life.phase not in (Phase.FAILED, Phase.EXITED)
 
-    def rest(self, names: Iterable[str]) -> None:
+    def stop(self, names: Iterable[str]) -> None:
         """Stop instances."""
-        self._change(*fleets.rest(self.fleet, names, time.monotonic()))
+        self._change(*fleets.stop(self.fleet, names, time.monotonic()))
 
     def restart(self, names: Iterable[str]) -> None:
         """Stop instances and start them again."""
@@ -134,14 +134,14 @@ class Engine:
         """From now on nothing has longer to end than this."""
         for service in self.services.values():
             if service.plan.stop_grace_s > grace_s:
-                service.adopt(replace(service.plan, stop_grace_s=grace_s), at_once=True)
+                service.set_plan(replace(service.plan, stop_grace_s=grace_s), at_once=True)
 
     def compare(self, plans: Iterable[InstancePlan]) -> Change:
         """What it would mean to have these plans instead."""
-        staying = {n: p for n, p in self.fleet.plans.items() if n not in self.fleet.dropped}
+        staying = {n: p for n, p in self.fleet.plans.items() if n not in self.fleet.removed}
         return compare(staying, plans)
 
-    def adopt(self, plans: tuple[InstancePlan, ...]) -> Change:
+    def apply_plans(self, plans: tuple[InstancePlan, ...]) -> Change:
         """Have these plans from now on: starts again what differs, ends what is no more.
 
         What is new is not started by this.
@@ -154,20 +154,20 @@ class Engine:
                 service = self.services[plan.name] = self._make(plan)
                 self._tasks.start(service.serve)
             else:
-                service.adopt(plan, at_once=plan.name in change.hot)
-        after = fleets.adopt(
+                service.set_plan(plan, at_once=plan.name in change.updated)
+        after = fleets.apply_plans(
             self.fleet,
             plans,
-            again=change.again,
-            dropped=change.removed,
+            restarted=change.restarted,
+            removed=change.removed,
             now_s=time.monotonic(),
         )
         self._change(*after)
         return change
 
-    async def news(self) -> None:
+    async def wait_for_change(self) -> None:
         """Wait for the next change."""
-        await self._news.wait()
+        await self._changed.wait()
 
     def _change(self, after: Fleet, orders: Orders) -> None:
         before, self.fleet = self.fleet, after
@@ -178,21 +178,21 @@ class Engine:
             self._left += gone.left
             gone.retire()
         self._told(before)
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
 
-def changes(before: Fleet, after: Fleet) -> list[tuple[InstancePlan, Life, Life]]:
+def phase_changes(before: Fleet, after: Fleet) -> list[tuple[InstancePlan, Life, Life]]:
     """The instances that are in another phase than they were: plan, life before, life after."""
     return [found for found in _pairs(before, after) if found[1].phase is not found[2].phase]
 
 
-def reportable(before: Fleet, after: Fleet) -> list[tuple[InstancePlan, Life, Life]]:
+def reportable_changes(before: Fleet, after: Fleet) -> list[tuple[InstancePlan, Life, Life]]:
     """The same, and those of which users are to know something else than before."""
     return [
         (plan, old, new)
         for plan, old, new in _pairs(before, after)
-        if (old.phase, old.quiet, old.elsewhere) != (new.phase, new.quiet, new.elsewhere)
+        if (old.phase, old.quiet, old.other_ports) != (new.phase, new.quiet, new.other_ports)
     ]
 
 

@@ -22,7 +22,7 @@ from portweave.supervisor.services.lifecycle import Phase
 from portweave.supervisor.services.watch_rules import (
     LoopGuard,
     Pattern,
-    concerned,
+    affected,
     outside_repositories,
     pattern,
 )
@@ -72,7 +72,7 @@ class Watcher:
                 if watches:
                     tasks.start(self._follow, watches)
                 while self._watches() == watches:
-                    await self._engine.news()
+                    await self._engine.wait_for_change()
                 tasks.cancel()
 
     def _watches(self) -> Watches:
@@ -124,7 +124,7 @@ class Watcher:
             self._warn(f"watch: cannot watch {', '.join(bases)}: {error}")
 
     async def _take(self, watches: Watches, paths: set[str], tasks: Group) -> None:
-        concerns = concerned(watches, paths)
+        concerns = affected(watches, paths)
         if not concerns:
             return
         bases = {p.base for _, patterns in watches for p in patterns}
@@ -134,7 +134,7 @@ class Watcher:
         self._repositories |= await in_thread(partial(_repositories, some, bases))
         paths = outside_repositories(paths, self._repositories)
         ignored = await in_thread(partial(_ignored, sorted(paths)))
-        found = concerned(watches, paths - ignored)
+        found = affected(watches, paths - ignored)
         lives = self._engine.fleet.lives
         # What the user has stopped stays so.
         chosen = [name for name in found if name in lives and lives[name].wanted]

@@ -57,20 +57,20 @@ class Fleet:
 
     plans: Mapping[str, InstancePlan]
     lives: Mapping[str, Life]
-    enlisted: frozenset[str]
-    leaving: Mapping[str, bool] = field(default_factory=dict[str, bool])
-    rested: frozenset[str] = frozenset()
-    dropped: frozenset[str] = frozenset()
-    resident: bool = False
+    included: frozenset[str]
+    pending_stops: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    stopped_by_user: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
+    detached: bool = False
     closing: bool = False
 
 
-def muster(
+def register(
     plans: tuple[InstancePlan, ...],
     wanted: frozenset[str],
     now_s: float,
     *,
-    resident: bool = False,
+    detached: bool = False,
     closing: bool = False,
 ) -> tuple[Fleet, Orders]:
     """A fleet in which `wanted` are to run, and what to do first."""
@@ -78,10 +78,10 @@ def muster(
         {plan.name: plan for plan in plans},
         {plan.name: Life() for plan in plans},
         frozenset(),
-        resident=resident,
+        detached=detached,
         closing=closing,
     )
-    return want(fleet, wanted, now_s)
+    return start(fleet, wanted, now_s)
 
 
 def with_needs(fleet: Fleet, names: Iterable[str]) -> set[str]:
@@ -96,12 +96,12 @@ def with_needs(fleet: Fleet, names: Iterable[str]) -> set[str]:
     return found
 
 
-def want(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Orders]:
+def start(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Orders]:
     """Have instances run. Those that run, or have completed as they were meant to, are left.
 
     What they depend on is not started with them: see `with_needs`.
     """
-    names = frozenset(names) - fleet.dropped
+    names = frozenset(names) - fleet.removed
     lives = dict(fleet.lives)
     for name in names:
         if lives[name].phase is not Phase.COMPLETED:
@@ -109,69 +109,69 @@ def want(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Order
     fleet = replace(
         fleet,
         lives=lives,
-        enlisted=fleet.enlisted | names,
-        rested=fleet.rested - names,
-        leaving={name: again or name in names for name, again in fleet.leaving.items()},
+        included=fleet.included | names,
+        stopped_by_user=fleet.stopped_by_user - names,
+        pending_stops={name: again or name in names for name, again in fleet.pending_stops.items()},
     )
     return _settle(fleet, now_s)
 
 
-def rest(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Orders]:
+def stop(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Orders]:
     """Stop instances, those that depend on others of them first."""
     names = frozenset(names)
     # What had ended by itself, or never ran, the user has not stopped.
     stopped = {name for name in names if fleet.lives[name].phase not in DONE}
     fleet = replace(
         fleet,
-        leaving={**fleet.leaving, **dict.fromkeys(names, False)},
-        rested=fleet.rested | stopped,
+        pending_stops={**fleet.pending_stops, **dict.fromkeys(names, False)},
+        stopped_by_user=fleet.stopped_by_user | stopped,
     )
     return _settle(fleet, now_s)
 
 
 def restart(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Orders]:
     """Stop instances and start them again; what does not run is started."""
-    names = frozenset(names) - fleet.dropped
+    names = frozenset(names) - fleet.removed
     fleet = replace(
         fleet,
-        leaving={**fleet.leaving, **dict.fromkeys(names, True)},
-        rested=fleet.rested - names,
-        enlisted=fleet.enlisted | names,
+        pending_stops={**fleet.pending_stops, **dict.fromkeys(names, True)},
+        stopped_by_user=fleet.stopped_by_user - names,
+        included=fleet.included | names,
     )
     return _settle(fleet, now_s)
 
 
-def adopt(
+def apply_plans(
     fleet: Fleet,
     plans: Iterable[InstancePlan],
     *,
-    again: Iterable[str],
-    dropped: Iterable[str],
+    restarted: Iterable[str],
+    removed: Iterable[str],
     now_s: float,
 ) -> tuple[Fleet, Orders]:
     """Take over plans that have changed.
 
     Args:
         fleet: As it is.
-        plans: All plans from now on, in order, those of `dropped` left out.
-        again: Names of those that have to start again to be as their plan says.
-        dropped: Names of those that are to go.
+        plans: All plans from now on, in order, without those of `removed`.
+        restarted: Names of those that have to start again to be as their plan says.
+        removed: Names of instances to stop and remove.
         now_s: The time.
     """
-    dropped = frozenset(dropped)
+    removed = frozenset(removed)
     new = {plan.name: plan for plan in plans}
-    kept = {name: fleet.plans[name] for name in fleet.plans if name in dropped}
-    running = [name for name in again if fleet.lives[name].wanted]
+    kept = {name: fleet.plans[name] for name in fleet.plans if name in removed}
+    running = [name for name in restarted if fleet.lives[name].wanted]
     fleet = replace(
         fleet,
         plans={**new, **kept},
         lives={name: fleet.lives.get(name, Life()) for name in (*new, *kept)},
-        leaving={
-            **fleet.leaving,
+        pending_stops={
+            **fleet.pending_stops,
             **dict.fromkeys(running, True),
-            **dict.fromkeys(dropped, False),
+            **dict.fromkeys(removed, False),
         },
-        dropped=fleet.dropped - frozenset(new) | dropped,
+        removed=fleet.removed - frozenset(new) | removed,
     )
     return _settle(fleet, now_s)
 
@@ -189,7 +189,7 @@ def step(fleet: Fleet, name: str, event: Event, now_s: float) -> tuple[Fleet, Or
 
 def close(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
     """Stop all: what nothing depends on at once, the others as their dependents go."""
-    return _settle(replace(fleet, closing=True, leaving={}), now_s)
+    return _settle(replace(fleet, closing=True, pending_stops={}), now_s)
 
 
 def kill(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
@@ -203,20 +203,20 @@ def kill(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
     return replace(fleet, lives=lives), orders
 
 
-def is_going(fleet: Fleet, name: str) -> bool:
+def is_stopping(fleet: Fleet, name: str) -> bool:
     """Whether an instance is to stop and has not stopped yet."""
     life = fleet.lives.get(name)
     if life is None:
         return False
-    return fleet.leaving.get(name) is False or (life.phase in ALIVE and not life.wanted)
+    return fleet.pending_stops.get(name) is False or (life.phase in ALIVE and not life.wanted)
 
 
 def is_over(fleet: Fleet) -> bool:
     """Whether nothing runs, and nothing will."""
     if not all(life.phase in DONE for life in fleet.lives.values()):
         return False
-    rests = any(fleet.lives[name].phase is Phase.STOPPED for name in fleet.rested)
-    return fleet.closing or not (fleet.resident or rests)
+    rests = any(fleet.lives[name].phase is Phase.STOPPED for name in fleet.stopped_by_user)
+    return fleet.closing or not (fleet.detached or rests)
 
 
 def failures(fleet: Fleet) -> list[str]:
@@ -236,7 +236,7 @@ def _settle(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
     changed = True
     while changed:
         changed = False
-        fleet, more = _let_go(fleet, now_s)
+        fleet, more = _carry_out_pending_stops(fleet, now_s)
         orders += more
         lives = dict(fleet.lives)
         for name, plan in fleet.plans.items():
@@ -249,43 +249,45 @@ def _settle(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
                 orders += [(name, action) for action in actions]
                 changed = True
         fleet = replace(fleet, lives=lives)
-    return _without_dropped(fleet), orders
+    return _without_removed(fleet), orders
 
 
-def _let_go(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
+def _carry_out_pending_stops(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
     """Stop those that are to be stopped and that none of the others of them needs any more."""
     orders: Orders = []
     # All are judged by how it was before any of them has gone: what depends on what stops first.
     stopping = {name for name, life in fleet.lives.items() if life.phase is Phase.STOPPING}
-    among = stopping | fleet.leaving.keys()
+    among = stopping | fleet.pending_stops.keys()
     going = [
         name
-        for name in fleet.leaving
+        for name in fleet.pending_stops
         if fleet.lives[name].phase not in ALIVE or not _is_needed(name, fleet, among)
     ]
     if not going:
         return fleet, orders
     lives = dict(fleet.lives)
     for name in going:
-        events = (Unwanted(), Wanted()) if fleet.leaving[name] else (Unwanted(),)
+        events = (Unwanted(), Wanted()) if fleet.pending_stops[name] else (Unwanted(),)
         for event in events:
             lives[name], actions = lifecycle.step(fleet.plans[name], lives[name], event, now_s)
             orders += [(name, action) for action in actions]
-    leaving = {name: again for name, again in fleet.leaving.items() if name not in going}
-    return replace(fleet, lives=lives, leaving=leaving), orders
+    pending_stops = {
+        name: again for name, again in fleet.pending_stops.items() if name not in going
+    }
+    return replace(fleet, lives=lives, pending_stops=pending_stops), orders
 
 
-def _without_dropped(fleet: Fleet) -> Fleet:
-    gone = {name for name in fleet.dropped if fleet.lives[name].phase in DONE}
+def _without_removed(fleet: Fleet) -> Fleet:
+    gone = {name for name in fleet.removed if fleet.lives[name].phase in DONE}
     if not gone:
         return fleet
     return replace(
         fleet,
         plans={name: plan for name, plan in fleet.plans.items() if name not in gone},
         lives={name: life for name, life in fleet.lives.items() if name not in gone},
-        enlisted=fleet.enlisted - gone,
-        rested=fleet.rested - gone,
-        dropped=fleet.dropped - gone,
+        included=fleet.included - gone,
+        stopped_by_user=fleet.stopped_by_user - gone,
+        removed=fleet.removed - gone,
     )
 
 
@@ -322,14 +324,14 @@ def _needs_event(name: str, fleet: Fleet) -> Event | None:
         return None
     pending = ""
     for need in fleet.plans[name].needs:
-        if need.instance not in fleet.enlisted or need.instance not in fleet.lives:
+        if need.instance not in fleet.included or need.instance not in fleet.lives:
             continue
-        if need.instance in fleet.leaving:
+        if need.instance in fleet.pending_stops:
             pending = pending or f"waits for {need.instance}, which is to be stopped"
             continue
         match _verdict(need, fleet.lives[need.instance]):
             case "failed":
-                return NeedsFailed(_blame(need, fleet))
+                return NeedsFailed(_need_failure(need, fleet))
             case "pending":
                 pending = pending or f"waits for {need.instance} to be {need.condition}"
             case _:
@@ -361,7 +363,7 @@ def _verdict(need: Need, life: Life) -> str:
             return "pending"
 
 
-def _blame(need: Need, fleet: Fleet) -> str:
+def _need_failure(need: Need, fleet: Fleet) -> str:
     life = fleet.lives[need.instance]
     if life.phase is Phase.BLOCKED:
         return f"{need.instance} is blocked: {life.reason}"

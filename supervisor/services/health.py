@@ -12,7 +12,7 @@ from portweave.encoding.value import (
     value,
 )
 from portweave.supervisor.services.listener_rules import (
-    WELL,
+    HEALTHY,
     Finding,
 )
 from portweave.supervisor.services.readiness_rules import (
@@ -46,7 +46,7 @@ class Health:
     ask_at_s: float = math.inf
     failures: int = 0
     complaint: str = ""
-    finding: Finding = WELL
+    finding: Finding = HEALTHY
     gap_s: float = FIRST_GAP_S
     answered_s: float = -math.inf
     is_out_of_turn: bool = False
@@ -104,10 +104,10 @@ def after_doubt(health: Health, now_s: float) -> Health:
     return replace(health, ask_at_s=at_s, is_out_of_turn=True)
 
 
-def after_finding(health: Health, finding: Finding, now_s: float) -> Health:
+def after_listener_finding(health: Health, finding: Finding, now_s: float) -> Health:
     """The health after a look at the listener; its loss and its return raise doubt."""
     is_lost = bool(finding.reason) and not health.finding.reason
-    is_back = finding == WELL and health.finding != WELL
+    is_back = finding == HEALTHY and health.finding != HEALTHY
     health = replace(health, finding=finding)
     if not (is_lost or is_back):
         return health

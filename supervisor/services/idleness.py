@@ -14,7 +14,7 @@ from portweave.supervisor.processes.snapshots import Snapshots
 from portweave.supervisor.services.idleness_rules import (
     LOOK_S,
     Sample,
-    has_come_to_rest,
+    is_idle,
     with_sample,
 )
 from portweave.system.processes import (
@@ -31,7 +31,7 @@ class _Waiting:
     def __init__(self, tree: ProcessTree, began_s: float) -> None:
         self.tree = tree
         self.samples: tuple[Sample, ...] = (Sample(began_s),)
-        self.rested = asyncio.Event()
+        self.idle = asyncio.Event()
 
 
 class IdleWatch:
@@ -47,7 +47,7 @@ class IdleWatch:
         self._news = asyncio.Event()
         self._newest_s = 0.0
 
-    async def until_rested(self, name: str, tree: ProcessTree, began_s: float) -> None:
+    async def wait_until_idle(self, name: str, tree: ProcessTree, began_s: float) -> None:
         """Wait until a run has come to rest.
 
         Args:
@@ -59,7 +59,7 @@ class IdleWatch:
         self._newest_s = time.monotonic()
         self._news.set()
         try:
-            await waiting.rested.wait()
+            await waiting.idle.wait()
         finally:
             if self._waiting.get(name) is waiting:
                 del self._waiting[name]
@@ -94,8 +94,8 @@ class IdleWatch:
         for name, waiting in list(self._waiting.items()):
             if trees.get(name) is waiting.tree:
                 waiting.samples = with_sample(waiting.samples, _sample(pids[name]))
-                if has_come_to_rest(waiting.samples):
-                    waiting.rested.set()
+                if is_idle(waiting.samples):
+                    waiting.idle.set()
 
 
 def _sample(pids: list[int]) -> Sample:

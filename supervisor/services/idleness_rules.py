@@ -35,7 +35,7 @@ class Sample:
     is_busy: bool = False
 
 
-def has_come_to_rest(samples: tuple[Sample, ...]) -> bool:
+def is_idle(samples: tuple[Sample, ...]) -> bool:
     """Whether the last second before the newest sample was a quiet one, or none is to come.
 
     Args:

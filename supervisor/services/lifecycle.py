@@ -77,7 +77,7 @@ class Life:
     reason: str = ""
     failure: str = ""
     quiet: bool = False
-    elsewhere: tuple[int, ...] = ()
+    other_ports: tuple[int, ...] = ()
     crash: str = ""
 
 
@@ -168,7 +168,7 @@ class ListensElsewhere:
 
 
 @value
-class Said:
+class StatusReported:
     """It tells what it is doing."""
 
     text: str
@@ -208,7 +208,7 @@ Event = (
     | BecameLate
     | BecameUnhealthy
     | ListensElsewhere
-    | Said
+    | StatusReported
     | Exited
     | BackoffEnded
 )
@@ -299,10 +299,10 @@ def step(plan: InstancePlan, life: Life, event: Event, now_s: float) -> Step:
             quiet = quiet and (life.phase is Phase.READY or life.quiet)
             return replace(life, phase=Phase.UNHEALTHY, reason=reason, quiet=quiet), ()
         case ListensElsewhere(ports), Phase.STARTING | Phase.READY | Phase.UNHEALTHY:
-            return replace(life, elsewhere=ports), ()
-        case Said(text), Phase.STARTING | Phase.READY:
+            return replace(life, other_ports=ports), ()
+        case StatusReported(text), Phase.STARTING | Phase.READY:
             return replace(life, reason=text), ()
-        case Said(), _:
+        case StatusReported(), _:
             return life, ()
         case BecameReady() | BecameLate() | BecameUnhealthy() | ListensElsewhere(), _:
             # A probe's answer may come when the phase has moved on: it says nothing any more.
@@ -326,13 +326,13 @@ def _start(life: Life, now_s: float) -> Life:
         pid=None,
         reason="",
         quiet=False,
-        elsewhere=(),
+        other_ports=(),
     )
 
 
 def _ended(plan: InstancePlan, life: Life, event: Exited, now_s: float) -> Step:
     life = replace(
-        life, pid=None, exit_status=event.status, reason=event.note, quiet=False, elsewhere=()
+        life, pid=None, exit_status=event.status, reason=event.note, quiet=False, other_ports=()
     )
     if life.failure:
         return replace(life, phase=Phase.FAILED, reason=life.failure, failure=""), ()

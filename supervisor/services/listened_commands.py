@@ -14,7 +14,7 @@ from portweave.system.files import make_own_folder
 _KEPT_S = 180 * 24 * 3600.0
 
 
-class Listened:
+class ListenedCommands:
     """What is remembered of one project's services.
 
     Args:
@@ -29,14 +29,14 @@ class Listened:
         # Those that this stack has seen to listen: written once.
         self._kept: set[str] = set()
 
-    def has(self, plan: InstancePlan) -> bool:
+    def has_listened(self, plan: InstancePlan) -> bool:
         """Whether an earlier run of an instance's command has listened on its port."""
         name = self._name(plan)
         if name not in self._known:
             self._known[name] = bool(self._folder) and os.path.exists(f"{self._folder}/{name}")
         return self._known[name]
 
-    def keep(self, plan: InstancePlan) -> None:
+    def remember(self, plan: InstancePlan) -> None:
         """Remember that one has."""
         name = self._name(plan)
         if name in self._kept:
@@ -53,7 +53,7 @@ class Listened:
                 # It only helps to guess.
                 return
 
-    def drop(self, plan: InstancePlan) -> None:
+    def forget(self, plan: InstancePlan) -> None:
         """Remember it no longer: a run has not listened in time."""
         name = self._name(plan)
         self._known[name] = False

@@ -20,7 +20,7 @@ _DEBUGGERS = frozenset({*range(9229, 9240), 5005, 5678, 24678, 35729})
 
 
 @value
-class Heard:
+class ListenerState:
     """What the looks at the port of one run have found.
 
     Attributes:
@@ -47,10 +47,10 @@ class Finding:
     is_quiet: bool = False
 
 
-WELL = Finding()
+HEALTHY = Finding()
 
 
-def after_look(heard: Heard, queue: int | None, now_s: float) -> Heard:
+def after_look(heard: ListenerState, queue: int | None, now_s: float) -> ListenerState:
     """What is known after one more look.
 
     Args:
@@ -60,13 +60,15 @@ def after_look(heard: Heard, queue: int | None, now_s: float) -> Heard:
     """
     if queue is None:
         since_s = now_s if heard.missing_since_s is None else heard.missing_since_s
-        return Heard(heard.misses + 1, since_s)
+        return ListenerState(heard.misses + 1, since_s)
     if not queue:
-        return Heard()
-    return Heard(queued_since_s=now_s if heard.queued_since_s is None else heard.queued_since_s)
+        return ListenerState()
+    return ListenerState(
+        queued_since_s=now_s if heard.queued_since_s is None else heard.queued_since_s
+    )
 
 
-def judge_listener(heard: Heard, port: int, error: str, now_s: float) -> Finding:
+def judge_listener(heard: ListenerState, port: int, error: str, now_s: float) -> Finding:
     """Judge a listener that the service once had.
 
     Args:
@@ -84,7 +86,7 @@ def judge_listener(heard: Heard, port: int, error: str, now_s: float) -> Finding
     queued_s = 0.0 if heard.queued_since_s is None else now_s - heard.queued_since_s
     if error and queued_s >= STUCK_S:
         return Finding(f"it accepts no connection on port {port}{printed}")
-    return WELL
+    return HEALTHY
 
 
 def without_debuggers(ports: Iterable[int]) -> tuple[int, ...]:

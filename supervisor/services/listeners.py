@@ -32,10 +32,10 @@ from portweave.system.sock_diag import DiagSocket
 from portweave.system.tasks import until_next
 
 
-class Report(Protocol):
+class ListenerReport(Protocol):
     """Takes what was found of one run."""
 
-    def take_look(self, queue: int | None, now_s: float) -> None:
+    def handle_listener_check(self, queue: int | None, now_s: float) -> None:
         """Take a look at a port that had a listener of the run.
 
         Args:
@@ -43,11 +43,11 @@ class Report(Protocol):
             now_s: The time.
         """
 
-    def take_elsewhere(self, ports: tuple[int, ...]) -> None:
+    def handle_other_ports(self, ports: tuple[int, ...]) -> None:
         """Take the ports that the run listens on while it lacks its own; none once it has that."""
 
 
-class Watched:
+class WatchedPort:
     """One run whose port is looked at.
 
     Args:
@@ -65,14 +65,14 @@ class Watched:
         elsewhere: The same of its other sockets, with their ports.
     """
 
-    def __init__(self, port: int, tree: ProcessTree, report: Report) -> None:
+    def __init__(self, port: int, tree: ProcessTree, report: ListenerReport) -> None:
         self.port = port
         self.tree = tree
         self.report = report
         self.has_listened = False
         self.sought_until_s = 0.0
         self.own: frozenset[int] = frozenset()
-        self.elsewhere: dict[int, int] = {}
+        self.other_ports: dict[int, int] = {}
 
 
 class ListenerWatch:
@@ -84,24 +84,24 @@ class ListenerWatch:
 
     def __init__(self, snapshots: Snapshots) -> None:
         self._snapshots = snapshots
-        self._watched: set[Watched] = set()
+        self._watched: set[WatchedPort] = set()
         self._known: frozenset[int] = frozenset()
         self._news = asyncio.Event()
 
-    def add(self, watched: Watched) -> None:
+    def add(self, watched: WatchedPort) -> None:
         """Look at a run's port from now on."""
         self._watched.add(watched)
 
-    def discard(self, watched: Watched) -> None:
+    def discard(self, watched: WatchedPort) -> None:
         """Look at it no longer."""
         self._watched.discard(watched)
 
-    def heard(self, watched: Watched) -> None:
+    def mark_listening(self, watched: WatchedPort) -> None:
         """Know that a run listens on its port: somebody else has looked."""
         watched.has_listened = True
         self._news.set()
 
-    def seek(self, watched: Watched, until_s: float) -> None:
+    def search_until(self, watched: WatchedPort, until_s: float) -> None:
         """Look for a run's listener, on its port and elsewhere, until a time."""
         watched.sought_until_s = max(watched.sought_until_s, until_s)
         self._news.set()
@@ -151,10 +151,10 @@ class ListenerWatch:
             if not one.own:
                 self._look_elsewhere(one, inodes, new)
             queue = max((s.queue for s in there if s.inode in one.own), default=0)
-            ports = () if one.own else without_debuggers(one.elsewhere.values())
+            ports = () if one.own else without_debuggers(one.other_ports.values())
             self._report(one, queue if one.own else None, ports)
 
-    async def _own(self, one: Watched, there: Iterable[DiagSocket]) -> frozenset[int]:
+    async def _own(self, one: WatchedPort, there: Iterable[DiagSocket]) -> frozenset[int]:
         """The sockets on a run's port that are its own."""
         me = os.getuid()
         # A process of another user cannot be looked into: it is taken for the service's own.
@@ -167,22 +167,22 @@ class ListenerWatch:
         return foreign | found
 
     def _look_elsewhere(
-        self, one: Watched, inodes: Collection[int], new: Collection[DiagSocket]
+        self, one: WatchedPort, inodes: Collection[int], new: Collection[DiagSocket]
     ) -> None:
-        one.elsewhere = {i: port for i, port in one.elsewhere.items() if i in inodes}
+        one.other_ports = {i: port for i, port in one.other_ports.items() if i in inodes}
         others = {socket.inode: socket.port for socket in new if socket.port != one.port}
         if others:
             held = held_sockets(_near(one.tree))
-            one.elsewhere |= {i: port for i, port in others.items() if i in held}
+            one.other_ports |= {i: port for i, port in others.items() if i in held}
 
-    def _report(self, one: Watched, queue: int | None, elsewhere: tuple[int, ...]) -> None:
+    def _report(self, one: WatchedPort, queue: int | None, other_ports: tuple[int, ...]) -> None:
         if one not in self._watched:  # its run has ended meanwhile
             return
         now_s = time.monotonic()
         one.has_listened = one.has_listened or queue is not None
         if one.has_listened:
-            one.report.take_look(queue, now_s)
-        one.report.take_elsewhere(elsewhere)
+            one.report.handle_listener_check(queue, now_s)
+        one.report.handle_other_ports(other_ports)
 
 
 def _near(tree: ProcessTree) -> list[int]:

@@ -2,7 +2,7 @@
 
 from portweave.supervisor.processes.snapshots import Snapshots
 from portweave.supervisor.services.idleness import IdleWatch
-from portweave.supervisor.services.listened_commands import Listened
+from portweave.supervisor.services.listened_commands import ListenedCommands
 from portweave.supervisor.services.listeners import ListenerWatch
 from portweave.system.tasks import Group
 
@@ -21,7 +21,7 @@ class Observers:
         idleness: Tells when services have come to rest after their start.
     """
 
-    def __init__(self, snapshots: Snapshots, listened: Listened) -> None:
+    def __init__(self, snapshots: Snapshots, listened: ListenedCommands) -> None:
         self.snapshots = snapshots
         self.listened = listened
         self.listeners = ListenerWatch(snapshots)

@@ -7,7 +7,7 @@ from portweave.encoding.value import value
 from portweave.supervisor.services.plan import InstancePlan
 
 # They say what is done later on, so they hold at once without a new start.
-_HOT = frozenset(
+_UPDATED_AT_ONCE = frozenset(
     {
         "hostname",
         "needs",
@@ -43,8 +43,8 @@ class Change:
     """
 
     unchanged: tuple[str, ...]
-    hot: Mapping[str, tuple[str, ...]]
-    again: Mapping[str, tuple[str, ...]]
+    updated: Mapping[str, tuple[str, ...]]
+    restarted: Mapping[str, tuple[str, ...]]
     added: tuple[str, ...]
     removed: tuple[str, ...]
 
@@ -52,8 +52,8 @@ class Change:
         """It as an object of `reload --json`."""
         return {
             "unchanged": list(self.unchanged),
-            "updated": {name: list(keys) for name, keys in self.hot.items()},
-            "restarted": {name: list(keys) for name, keys in self.again.items()},
+            "updated": {name: list(keys) for name, keys in self.updated.items()},
+            "restarted": {name: list(keys) for name, keys in self.restarted.items()},
             "added": list(self.added),
             "removed": list(self.removed),
         }
@@ -62,8 +62,8 @@ class Change:
 def compare(old: Mapping[str, InstancePlan], new: Iterable[InstancePlan]) -> Change:
     """What differs between the plans of a stack that runs and those that it is to have."""
     unchanged: list[str] = []
-    hot: dict[str, tuple[str, ...]] = {}
-    again: dict[str, tuple[str, ...]] = {}
+    updated: dict[str, tuple[str, ...]] = {}
+    restarted: dict[str, tuple[str, ...]] = {}
     added: list[str] = []
     plans = {plan.name: plan for plan in new}
     come_or_gone = [plans[n] for n in plans if n not in old] + [
@@ -85,12 +85,12 @@ def compare(old: Mapping[str, InstancePlan], new: Iterable[InstancePlan]) -> Cha
         keys = tuple(_key(field, variables) for field in sorted(found - _SILENT))
         if not keys:
             unchanged.append(name)
-        elif found - _SILENT <= _HOT:
-            hot[name] = keys
+        elif found - _SILENT <= _UPDATED_AT_ONCE:
+            updated[name] = keys
         else:
-            again[name] = keys
+            restarted[name] = keys
     removed = tuple(name for name in old if name not in plans)
-    return Change(tuple(unchanged), hot, again, tuple(added), removed)
+    return Change(tuple(unchanged), updated, restarted, tuple(added), removed)
 
 
 def _differences(old: InstancePlan, new: InstancePlan) -> set[str]:

@@ -10,8 +10,8 @@ from portweave.allocator.ports.port_check import (
     is_unheard,
     listening_ports,
 )
-from portweave.supervisor.diagnosis.printed import (
-    Printed,
+from portweave.supervisor.diagnosis.recent_output import (
+    RecentOutput,
     error_in,
 )
 from portweave.supervisor.logs.line_splitter import plain_text
@@ -24,7 +24,7 @@ from portweave.supervisor.services.health import (
     Health,
     after_answer,
     after_doubt,
-    after_finding,
+    after_listener_finding,
     begin,
 )
 from portweave.supervisor.services.idleness_rules import LATEST_S
@@ -35,14 +35,14 @@ from portweave.supervisor.services.lifecycle import (
     BecameUnhealthy,
     Event,
     ListensElsewhere,
-    Said,
+    StatusReported,
 )
 from portweave.supervisor.services.listener_rules import (
-    Heard,
+    ListenerState,
     after_look,
     judge_listener,
 )
-from portweave.supervisor.services.listeners import Watched
+from portweave.supervisor.services.listeners import WatchedPort
 from portweave.supervisor.services.observers import Observers
 from portweave.supervisor.services.plan import InstancePlan
 from portweave.supervisor.services.probes import (
@@ -59,9 +59,9 @@ from portweave.supervisor.services.readiness_rules import (
     Failed,
     Passed,
     combine,
-    elsewhere,
-    expecting,
     next_pause_s,
+    with_guessed_port,
+    with_other_ports,
 )
 from portweave.supervisor.services.sd_notify import Notice
 from portweave.system.tasks import (
@@ -96,12 +96,12 @@ class Readiness:
         self._plan = plan
         self._send = send
         self._observers = observers
-        has_listened = plan.port is not None and observers.listened.has(plan)
-        self._ready = expecting(plan.ready, plan.port, has_listened=has_listened)
+        has_listened = plan.port is not None and observers.listened.has_listened(plan)
+        self._ready = with_guessed_port(plan.ready, plan.port, has_listened=has_listened)
         self._pattern = None if plan.ready.log is None else re.compile(plan.ready.log)
         self.pending = ""
-        self.printed = Printed(plan.working_dir)
-        self.elsewhere: tuple[int, ...] = ()
+        self.printed = RecentOutput(plan.working_dir)
+        self.other_ports: tuple[int, ...] = ()
         self._matched = False
         self._said_ready = False
         self._status = ""
@@ -110,8 +110,8 @@ class Readiness:
         self._is_unheard = False
         # Set when something has come that may make it ready at once, or that raises doubt.
         self._news = asyncio.Event()
-        self._watched: Watched | None = None
-        self._heard = Heard()
+        self._watched: WatchedPort | None = None
+        self._heard = ListenerState()
         self._health = begin(math.inf, 0.0)
         self._is_stable = False
         # Whether it is remembered that its command listens.
@@ -120,12 +120,12 @@ class Readiness:
         self._scan_at: asyncio.TimerHandle | None = None
         self._deaf_until_s = 0.0
 
-    def take_lines(self, lines: bytes) -> None:
+    def handle_lines(self, lines: bytes) -> None:
         """Take whole lines that it has printed."""
         now_s = time.monotonic()
         self.printed.feed(lines, now_s)
         if self._is_unheard and self._watched is not None:
-            self._observers.listeners.seek(self._watched, now_s + SOUGHT_AFTER_OUTPUT_S)
+            self._observers.listeners.search_until(self._watched, now_s + SOUGHT_AFTER_OUTPUT_S)
         if self._is_stable and now_s >= self._deaf_until_s and not math.isinf(self._health.pause_s):
             self._fresh = (self._fresh + lines[-_SCANNED_BYTES:])[-_SCANNED_BYTES:]
             if self._scan_at is None:
@@ -147,20 +147,20 @@ class Readiness:
         self._health = after_doubt(self._health, time.monotonic())
         self._news.set()
 
-    def take_notice(self, notice: Notice) -> None:
+    def handle_notice(self, notice: Notice) -> None:
         """Take what it says of itself."""
         if notice.extend_s is not None:
             self._late_at_s = max(self._late_at_s, time.monotonic() + notice.extend_s)
         if notice.status is not None:
             self._status = notice.status
-            self._send(Said(notice.status))
+            self._send(StatusReported(notice.status))
         if notice.stopping:
-            self._send(Said("says that it is stopping"))
+            self._send(StatusReported("says that it is stopping"))
         if notice.ready:
             self._said_ready = True
         self._news.set()
 
-    def take_look(self, queue: int | None, now_s: float) -> None:
+    def handle_listener_check(self, queue: int | None, now_s: float) -> None:
         """Take a look at its port, which has had its listener."""
         self._heard = after_look(self._heard, queue, now_s)
         if queue is not None:
@@ -170,23 +170,23 @@ class Readiness:
                 self._news.set()
         self._take_finding(now_s)
 
-    def take_elsewhere(self, ports: tuple[int, ...]) -> None:
+    def handle_other_ports(self, ports: tuple[int, ...]) -> None:
         """Take the ports that it listens on while it lacks its own."""
-        if ports == self.elsewhere:
+        if ports == self.other_ports:
             return
-        self.elsewhere = ports
+        self.other_ports = ports
         self._send(ListensElsewhere(ports))
         self._news.set()
         if self._is_unheard:
-            self._send(Said(self._without_listener()))
+            self._send(StatusReported(self._without_listener()))
 
     def _take_finding(self, now_s: float) -> None:
         if not self._is_stable or self._watched is None:
             return
-        error = self.printed.error() if self._heard != Heard() else ""
+        error = self.printed.error() if self._heard != ListenerState() else ""
         finding = judge_listener(self._heard, self._watched.port, error, now_s)
         if finding != self._health.finding:
-            self._settle_health(after_finding(self._health, finding, now_s))
+            self._settle_health(after_listener_finding(self._health, finding, now_s))
             self._news.set()
 
     def _settle_health(self, health: Health) -> None:
@@ -204,9 +204,9 @@ class Readiness:
         port = self._ready.tcp if self._ready.tcp is not None else self._plan.port
         listeners = self._observers.listeners
         if port is not None and not self._plan.oneshot:
-            self._watched = Watched(port, tree, self)
+            self._watched = WatchedPort(port, tree, self)
             listeners.add(self._watched)
-            listeners.seek(self._watched, math.inf)
+            listeners.search_until(self._watched, math.inf)
         try:
             await self._watch(tree)
         finally:
@@ -246,7 +246,7 @@ class Readiness:
             self.pending = answer.reason
             if time.monotonic() >= self._late_at_s and not late:
                 if ready.guessed:
-                    self._observers.listened.drop(self._plan)
+                    self._observers.listened.forget(self._plan)
                     self._go_on_unheard()
                     return
                 late = True
@@ -267,19 +267,19 @@ class Readiness:
     async def _come_to_rest(self, tree: ProcessTree) -> None:
         """Take it for ready when it listens, or has come to rest."""
         began_s = time.monotonic()
-        rested = self._observers.idleness.until_rested
+        wait_until_idle = self._observers.idleness.wait_until_idle
         pause_s: float | None = None
         async with Group() as tasks:
-            resting = tasks.start(rested, self._plan.name, tree, began_s)
+            resting = tasks.start(wait_until_idle, self._plan.name, tree, began_s)
             latest_s = began_s + max(LATEST_S, self._ready.timeout_s)
-            while not (heard := self._listens(tree)):
+            while not (is_listening := self._listens(tree)):
                 left_s = latest_s - time.monotonic()
                 if resting.done() or left_s <= 0:
                     break
                 pause_s = next_pause_s(pause_s, IDLE_LOOK_S)
                 await asyncio.wait((resting,), timeout=min(pause_s, left_s))
             tasks.cancel()
-        if heard:
+        if is_listening:
             self._take_own_listener()
             self._send(BecameReady())
         else:
@@ -298,7 +298,7 @@ class Readiness:
 
     def _take_own_listener(self) -> None:
         if self._watched is not None:
-            self._observers.listeners.heard(self._watched)
+            self._observers.listeners.mark_listening(self._watched)
             self._seek_until(0.0)
         self._take_listener()
 
@@ -306,18 +306,18 @@ class Readiness:
         """Its port has a listener of its own."""
         if not (self._is_kept or self._ready.written or self._plan.ready.probes):
             self._is_kept = True
-            self._observers.listened.keep(self._plan)
+            self._observers.listened.remember(self._plan)
         if self._is_unheard:
             self._is_unheard = False
-            self._send(Said(""))
+            self._send(StatusReported(""))
 
     def _without_listener(self) -> str:
         """What is told of a run that is ready without a listener on its port."""
         port = self._plan.port
         assert port is not None
-        return elsewhere(Failed(NO_LISTENER), port, self.elsewhere).reason
+        return with_other_ports(Failed(NO_LISTENER), port, self.other_ports).reason
 
-    def look_again(self, tree: ProcessTree) -> None:
+    def recheck_listener(self, tree: ProcessTree) -> None:
         """Take it back that it has no listener, where it has one by now.
 
         Whether it came late is looked at for some seconds, and when somebody asks.
@@ -368,12 +368,12 @@ class Readiness:
         if ready.tcp is not None:
             answer = ask_port(ready.tcp, tree.has)
             if isinstance(answer, Failed) and ready.tcp == self._plan.port:
-                answer = elsewhere(answer, ready.tcp, self.elsewhere)
+                answer = with_other_ports(answer, ready.tcp, self.other_ports)
             answers.append(answer)
         if ready.http is not None and not _has_failed(answers):
             answer = await ask_http(ready.http, self._plan.port, tree.has)
             if isinstance(answer, Failed) and self._plan.port is not None:
-                answer = elsewhere(answer, self._plan.port, self.elsewhere)
+                answer = with_other_ports(answer, self._plan.port, self.other_ports)
             answers.append(answer)
         if ready.exec is not None and not _has_failed(answers):
             environment = {**self._plan.environment, TAG: tree.tag}

@@ -46,7 +46,7 @@ def next_pause_s(pause_s: float | None, interval_s: float) -> float:
     return min(pause_s * GROWTH, interval_s)
 
 
-def expecting(ready: ReadyPlan, port: int | None, *, has_listened: bool) -> ReadyPlan:
+def with_guessed_port(ready: ReadyPlan, port: int | None, *, has_listened: bool) -> ReadyPlan:
     """How it is known that a run is up, guesses and earlier runs taken into account.
 
     Args:
@@ -60,7 +60,7 @@ def expecting(ready: ReadyPlan, port: int | None, *, has_listened: bool) -> Read
     return replace(ready, tcp=port, guessed=True)
 
 
-def elsewhere(answer: Failed, port: int, ports: tuple[int, ...]) -> Failed:
+def with_other_ports(answer: Failed, port: int, ports: tuple[int, ...]) -> Failed:
     """A bad answer about a port, with where the service listens instead."""
     others = [str(other) for other in ports if other != port]
     if not others:
@@ -68,7 +68,7 @@ def elsewhere(answer: Failed, port: int, ports: tuple[int, ...]) -> Failed:
     return Failed(f"given {port}, listens on {', '.join(others[:4])}")
 
 
-def is_elsewhere(reason: str) -> bool:
+def names_other_ports(reason: str) -> bool:
     """Whether a reason is that of `elsewhere`."""
     return reason.startswith("given ") and ", listens on " in reason
 

@@ -87,7 +87,7 @@ LONGEST_PAUSE_S = 0.1
 UNKNOWN_S = 0.1
 # Rows and columns of a terminal that nobody looks at.
 DEFAULT_SIZE = (24, 80)
-NO_OUTLOOK = TerminalPolicy()
+DEFAULT_TERMINAL_POLICY = TerminalPolicy()
 _ASK_TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 
@@ -190,7 +190,7 @@ class Service:
         tag: str,
         journal: JournalWriter | None,
         socket: str = "",
-        terminal_policy: TerminalPolicy = NO_OUTLOOK,
+        terminal_policy: TerminalPolicy = DEFAULT_TERMINAL_POLICY,
         stdin: int | None = None,
         main_root: str = "",
     ) -> None:
@@ -238,7 +238,7 @@ class Service:
             case Kill():
                 self._run.tell(stop=True, kill=True)
 
-    def adopt(self, plan: InstancePlan, *, at_once: bool) -> None:
+    def set_plan(self, plan: InstancePlan, *, at_once: bool) -> None:
         """Take another plan: from its next start on, or for what is still to be done in this."""
         self._next_plan = plan
         if at_once:
@@ -400,20 +400,20 @@ class Service:
     ) -> Exited:
         readiness = self.readiness = Readiness(self.plan, self._send, self._observers)
 
-        def take_lines(lines: bytes) -> None:
+        def handle_lines(lines: bytes) -> None:
             self.last_lines.feed(lines)
-            readiness.take_lines(lines)
+            readiness.handle_lines(lines)
 
-        def take_notice(notice: Notice) -> None:
+        def handle_notice(notice: Notice) -> None:
             if notice.main_pid is not None and tree.has(notice.main_pid):
                 self.leader = notice.main_pid
                 # Where its parent has gone it is ours to reap, once we know how it ended.
                 self._snapshots.spare.add(notice.main_pid)
                 tree.adopt(notice.main_pid)
                 self._send(Spawned(notice.main_pid))
-            readiness.take_notice(notice)
+            readiness.handle_notice(notice)
 
-        relays = self._open_relays(self.plan.name, fds, take_lines, self.taps)
+        relays = self._open_relays(self.plan.name, fds, handle_lines, self.taps)
         note = ""
         async with Group() as tasks:
             for relay in relays:
@@ -421,7 +421,7 @@ class Service:
             probing = tasks.start(readiness.watch, tree)
             tasks.start(self._wait_for_exit, run, process)
             if notify is not None:
-                tasks.start(notify.serve, tree.has, take_notice)
+                tasks.start(notify.serve, tree.has, handle_notice)
             while not (run.exited or run.stop):
                 await run.news()
             probing.cancel()
@@ -451,7 +451,7 @@ class Service:
     def _cause(self, run: Run, status: int, left_behind: str) -> Cause:
         # Most services never fail, and it takes a while to import.
         from portweave.supervisor.diagnosis.reasons import End
-        from portweave.supervisor.services.end_cause import cause_of
+        from portweave.supervisor.services.end_cause import find_cause
 
         plan = self.plan
         end = End(
@@ -463,7 +463,7 @@ class Service:
             status == 128 + signal.SIGKILL and memory_kills() > run.memory_kills,
             "" if self.left else left_behind,
         )
-        return cause_of(end, plan, self._main_root)
+        return find_cause(end, plan, self._main_root)
 
     async def _wait_for_exit(self, run: Run, process: Process) -> None:
         await wait_for_exit(process)

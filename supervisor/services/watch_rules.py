@@ -51,13 +51,13 @@ def _segment(part: str) -> str:
     return body.replace(".*", "[^/]*")
 
 
-def is_litter(path: str, base: str) -> bool:
+def is_temporary(path: str, base: str) -> bool:
     """Whether nobody restarts a service for a path: what editors and tools leave about."""
     inside = path.removeprefix(base.rstrip("/")).split("/")
     return not _NEVER.isdisjoint(inside) or re.search(_LITTER, inside[-1]) is not None
 
 
-def concerned(
+def affected(
     watches: Iterable[tuple[str, tuple[Pattern, ...]]], paths: Iterable[str]
 ) -> dict[str, list[str]]:
     """Those whose business some of the paths are, and which, in order.
@@ -71,7 +71,7 @@ def concerned(
         name: [
             path
             for path in changed
-            if any(p.fits(path) and not is_litter(path, p.base) for p in patterns)
+            if any(p.fits(path) and not is_temporary(path, p.base) for p in patterns)
         ]
         for name, patterns in watches
     }

@@ -7,7 +7,7 @@ from portweave.encoding.value import value
 from portweave.supervisor.services.plan import StackPlan
 from portweave.supervisor.services.terminal_policy import TerminalPolicy
 
-NO_OUTLOOK = TerminalPolicy()
+DEFAULT_TERMINAL_POLICY = TerminalPolicy()
 
 
 @value
@@ -61,7 +61,7 @@ class Options:
     journal: str | None = None
     logs: str | None = None
     guardian: int | None = None
-    terminal_policy: TerminalPolicy = NO_OUTLOOK
+    terminal_policy: TerminalPolicy = DEFAULT_TERMINAL_POLICY
     socket: str = ""
     detached: bool = False
     version: str = ""

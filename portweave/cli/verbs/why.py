@@ -74,11 +74,11 @@ def _remembered(name: str) -> "dict[str, object]":
         find_worktree,
         working_dir,
     )
-    from portweave.supervisor.reporting.run_history import Runs
+    from portweave.supervisor.reporting.run_history import RunHistory
 
     worktree = find_worktree(working_dir(), None, os.environ)
     root = worktree.root
-    known = Runs(root, worktree.namespace).read(name)
+    known = RunHistory(root, worktree.namespace).read(name)
     end, good = known.get("end"), known.get("good")
     if not is_object(end) and not is_object(good):
         raise NoStackError(f"in {root}, and nothing is known of {name}")

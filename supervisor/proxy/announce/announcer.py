@@ -60,14 +60,14 @@ class Announcer:
 
     def take(self, fleet: Fleet) -> None:
         """Take the fleet as it is now."""
-        if fleet.plans is self._plans and fleet.dropped == self._dropped:
+        if fleet.plans is self._plans and fleet.removed == self._dropped:
             return
-        self._plans, self._dropped = fleet.plans, fleet.dropped
+        self._plans, self._dropped = fleet.plans, fleet.removed
         wanted = {
             hostname: plan.port
             for plan in fleet.plans.values()
             for hostname in _hostnames(plan)
-            if plan.port is not None and plan.name not in fleet.dropped
+            if plan.port is not None and plan.name not in fleet.removed
         }
         if wanted != self._wanted:
             self._wanted = wanted

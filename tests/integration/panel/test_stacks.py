@@ -14,7 +14,7 @@ import pytest
 from portweave.errors import PanelForbiddenError
 from portweave.panel.actions import Actions
 from portweave.panel.worktrees import Known, Worktrees
-from portweave.supervisor.reporting.run_history import Runs
+from portweave.supervisor.reporting.run_history import RunHistory
 from tests.support.commands import Cli
 from tests.support.panels import Panel
 from tests.support.stacks import (
@@ -295,8 +295,8 @@ def test_from_where_a_stack_was_started_is_only_taken_as_long_as_it_is_there(
     worktrees = Worktrees({"HOME": str(tmp_path)})
 
     def told(**origin: object) -> tuple[str, str | None]:
-        runs = Runs(str(root), "main")
-        runs.note_start(origin)
+        runs = RunHistory(str(root), "main")
+        runs.record_start(origin)
         runs.flush()
         return worktrees.started_from(str(root), "main")
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from portweave.planning.other_protocols import known_server
 from portweave.planning.port_arguments import fit
 from portweave.planning.script_words import mentions
-from portweave.supervisor.diagnosis.port_in_use import ports_meant
+from portweave.supervisor.diagnosis.port_in_use import mentioned_ports
 
 WORDS = st.sampled_from(
     [
@@ -75,4 +75,4 @@ def test_any_command_is_looked_into(command: str | list[str]) -> None:
     fit(command)
     mentions(command, {"PORT"}, lambda _: b"PORT", lambda _, __: None)
     text = command if isinstance(command, str) else " ".join(command)
-    ports_meant([f"EADDRINUSE {text}", "address already in use"], (), text)
+    mentioned_ports([f"EADDRINUSE {text}", "address already in use"], (), text)

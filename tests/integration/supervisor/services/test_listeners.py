@@ -15,7 +15,7 @@ from portweave.supervisor.processes.process_tree import ProcessTree
 from portweave.supervisor.processes.snapshots import Snapshots
 from portweave.supervisor.services.listeners import (
     ListenerWatch,
-    Watched,
+    WatchedPort,
 )
 
 
@@ -24,14 +24,14 @@ class Notes:
 
     def __init__(self) -> None:
         self.queues: list[int | None] = []
-        self.elsewhere: list[tuple[int, ...]] = []
+        self.other_ports: list[tuple[int, ...]] = []
 
-    def take_look(self, queue: int | None, now_s: float) -> None:
+    def handle_listener_check(self, queue: int | None, now_s: float) -> None:
         assert now_s
         self.queues.append(queue)
 
-    def take_elsewhere(self, ports: tuple[int, ...]) -> None:
-        self.elsewhere.append(ports)
+    def handle_other_ports(self, ports: tuple[int, ...]) -> None:
+        self.other_ports.append(ports)
 
 
 def listen(port: int = 0) -> socket.socket:
@@ -43,9 +43,9 @@ def port_of(listener: socket.socket) -> int:
     return port
 
 
-def watch_of(port: int, leader: int, notes: Notes) -> tuple[ListenerWatch, Watched]:
+def watch_of(port: int, leader: int, notes: Notes) -> tuple[ListenerWatch, WatchedPort]:
     watch = ListenerWatch(Snapshots(NestedStacks("", os.getpid())))
-    watched = Watched(port, ProcessTree(leader, "no tag"), notes)
+    watched = WatchedPort(port, ProcessTree(leader, "no tag"), notes)
     watch.add(watched)
     return watch, watched
 
@@ -63,7 +63,7 @@ def test_a_listener_is_seen_while_it_is_there_and_so_is_its_queue() -> None:
         with listen(port):
             await watch.look()
         assert notes.queues == [0, 1, None, 0]
-        assert notes.elsewhere[0] == ()
+        assert notes.other_ports[0] == ()
 
     asyncio.run(look())
 
@@ -76,14 +76,14 @@ def test_the_listener_of_another_program_is_not_the_services() -> None:
         await watch.look()
         assert not watched.has_listened
         # Somebody else has seen the service's own there.
-        watch.heard(watched)
+        watch.mark_listening(watched)
         await watch.look()
 
     with listen() as strange, subprocess.Popen([sys.executable, "-c", SLEEPS]) as service:
         asyncio.run(look(port_of(strange), service.pid))
         service.kill()
     assert notes.queues == [None]
-    assert notes.elsewhere == [(), ()]
+    assert notes.other_ports == [(), ()]
 
 
 SLEEPS = "import time; time.sleep(100)"
@@ -109,7 +109,7 @@ def test_it_is_told_where_a_service_listens_instead(command: str) -> None:
         with contextlib.suppress(ConnectionRefusedError):
             # What is killed may take a moment to go.
             while True:
-                socket.create_connection(("127.0.0.1", notes.elsewhere[0][0])).close()
+                socket.create_connection(("127.0.0.1", notes.other_ports[0][0])).close()
         await watch.look()
 
     with (
@@ -121,17 +121,17 @@ def test_it_is_told_where_a_service_listens_instead(command: str) -> None:
         assert service.stdout is not None
         other = int(service.stdout.readline())
         asyncio.run(look(service))
-    assert notes.elsewhere == [(other,), (other,), ()]
+    assert notes.other_ports == [(other,), (other,), ()]
     assert not notes.queues
 
 
 def test_nothing_is_looked_at_where_nothing_is_expected() -> None:
     watch, watched = watch_of(1, os.getpid(), Notes())
     assert not watch.is_needed(0.0)
-    watch.seek(watched, 5.0)
+    watch.search_until(watched, 5.0)
     assert watch.is_needed(4.0)
     assert not watch.is_needed(5.0)
-    watch.heard(watched)
+    watch.mark_listening(watched)
     assert watch.is_needed(5.0)
     watch.discard(watched)
     assert not watch.is_needed(5.0)

@@ -8,23 +8,23 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from portweave.encoding.value import replace
 from portweave.supervisor.reporting.state_messages import (
-    is_decided,
-    phrase,
-    stopping,
-    summary,
+    change_message,
+    is_start_over,
+    start_summary,
+    stopping_message,
 )
 from portweave.supervisor.services.fleet import (
     Fleet,
     Orders,
-    adopt,
+    apply_plans,
     close,
     is_over,
     kill,
-    muster,
-    rest,
+    register,
     restart,
+    start,
     step,
-    want,
+    stop,
     with_needs,
 )
 from portweave.supervisor.services.lifecycle import (
@@ -159,13 +159,13 @@ class Stack(RuleBasedStateMachine):
         for name, plan in self.fleet.plans.items():
             # Whatever happens can be told.
             lives = before.lives[name], self.fleet.lives[name]
-            phrase(plan, *lives, self.now_s, verbose=True)
+            change_message(plan, *lives, self.now_s, verbose=True)
 
     def needs_met(self, name: str) -> bool:
         return all(
             self.runs[need.instance].meets(need.condition)
             for need in self.fleet.plans[name].needs
-            if need.instance in self.fleet.enlisted and need.instance in self.runs
+            if need.instance in self.fleet.included and need.instance in self.runs
         )
 
     def dependents(self, name: str) -> set[str]:
@@ -184,8 +184,8 @@ class Stack(RuleBasedStateMachine):
         self.runs = {plan.name: Run() for plan in plans}
         left_out = data.draw(st.sets(st.sampled_from(NAMES), max_size=1))
         wanted = frozenset(self.runs) - left_out or frozenset(self.runs)
-        resident, closing = data.draw(st.booleans()), data.draw(st.integers(0, 9)) == 0
-        self.take(muster(plans, wanted, 0, resident=resident, closing=closing))
+        detached, closing = data.draw(st.booleans()), data.draw(st.integers(0, 9)) == 0
+        self.take(register(plans, wanted, 0, detached=detached, closing=closing))
 
     def one(self, index: int, names: list[str]) -> str:
         return names[index % len(names)]
@@ -250,15 +250,15 @@ class Stack(RuleBasedStateMachine):
         chosen = names & set(self.fleet.plans)
         if with_them:
             chosen = with_needs(self.fleet, chosen)
-        self.take(want(self.fleet, chosen, self.now_s))
+        self.take(start(self.fleet, chosen, self.now_s))
         # What is to go for good is not started any more.
-        lives = [self.fleet.lives[name] for name in chosen - self.fleet.dropped]
+        lives = [self.fleet.lives[name] for name in chosen - self.fleet.removed]
         if not self.fleet.closing:
             assert all(life.wanted or life.phase is Phase.COMPLETED for life in lives)
 
     @rule(names=st.sets(st.sampled_from(NAMES)))
     def the_user_stops(self, names: set[str]) -> None:
-        self.take(rest(self.fleet, names & set(self.fleet.plans), self.now_s))
+        self.take(stop(self.fleet, names & set(self.fleet.plans), self.now_s))
 
     @rule(names=st.sets(st.sampled_from(NAMES)))
     def the_user_restarts(self, names: set[str]) -> None:
@@ -271,19 +271,21 @@ class Stack(RuleBasedStateMachine):
         name = self.one(index, sorted(self.fleet.plans))
         if drop:
             plans = [plan for plan in self.fleet.plans.values() if plan.name != name]
-            self.take(adopt(self.fleet, plans, again=(), dropped=[name], now_s=self.now_s))
+            self.take(
+                apply_plans(self.fleet, plans, restarted=(), removed=[name], now_s=self.now_s)
+            )
             return
         plans = [
             replace(plan, oneshot=not plan.oneshot) if plan.name == name else plan
             for plan in self.fleet.plans.values()
         ]
         changed = [name] if again else []
-        self.take(adopt(self.fleet, plans, again=changed, dropped=(), now_s=self.now_s))
+        self.take(apply_plans(self.fleet, plans, restarted=changed, removed=(), now_s=self.now_s))
 
     @rule()
     def all_services_are_taken_out(self) -> None:
-        dropped = list(self.fleet.plans)
-        self.take(adopt(self.fleet, (), again=(), dropped=dropped, now_s=self.now_s))
+        removed = list(self.fleet.plans)
+        self.take(apply_plans(self.fleet, (), restarted=(), removed=removed, now_s=self.now_s))
 
     @precondition(lambda self: len(self.ordered() + self.alive()) != 1)
     @rule()
@@ -316,13 +318,13 @@ class Stack(RuleBasedStateMachine):
             for name, run in self.runs.items()
         )
         # This also says that no wait is left without somebody who can end it.
-        rests = any(lives[name].phase is Phase.STOPPED for name in self.fleet.rested)
+        rests = any(lives[name].phase is Phase.STOPPED for name in self.fleet.stopped_by_user)
         still = not under_way and not due
-        kept = self.fleet.resident or rests
+        kept = self.fleet.detached or rests
         assert is_over(self.fleet) == (still and (self.fleet.closing or not kept))
         if still:
-            assert not self.fleet.leaving
-            assert not self.fleet.dropped
+            assert not self.fleet.pending_stops
+            assert not self.fleet.removed
 
     @invariant()
     def what_the_user_wants_is_not_forgotten(self) -> None:
@@ -337,10 +339,12 @@ class Stack(RuleBasedStateMachine):
 
     @invariant()
     def it_can_be_told(self) -> None:
-        assert summary(self.fleet, 1.0)
-        assert bool(stopping(self.fleet, killing=False)) == bool(self.ordered() or self.alive())
+        assert start_summary(self.fleet, 1.0)
+        assert bool(stopping_message(self.fleet, killing=False)) == bool(
+            self.ordered() or self.alive()
+        )
         if is_over(self.fleet):
-            assert is_decided(self.fleet)
+            assert is_start_over(self.fleet)
 
     def teardown(self) -> None:
         """From every state, the empty one included, `close` leads to the end."""

@@ -8,11 +8,11 @@ from portweave.supervisor.services.health import (
     UNHEALTHY_AFTER,
     after_answer,
     after_doubt,
-    after_finding,
+    after_listener_finding,
     begin,
 )
 from portweave.supervisor.services.listener_rules import (
-    WELL,
+    HEALTHY,
     Finding,
 )
 from portweave.supervisor.services.readiness_rules import (
@@ -22,7 +22,7 @@ from portweave.supervisor.services.readiness_rules import (
 )
 
 PAUSE_S = 30.0
-FINDINGS = (WELL, Finding("", is_quiet=True), Finding("gone", is_quiet=True), Finding("gone"))
+FINDINGS = (HEALTHY, Finding("", is_quiet=True), Finding("gone", is_quiet=True), Finding("gone"))
 # What happens, and how long after the last one; an answer comes to the next question.
 HAPPENINGS = st.lists(
     st.tuples(
@@ -51,7 +51,9 @@ def test_it_is_asked_in_time_and_not_too_often_and_one_cause_of_ill_health_is_en
         else:
             now_s += later_s
             health = (
-                after_doubt(health, now_s) if what is None else after_finding(health, what, now_s)
+                after_doubt(health, now_s)
+                if what is None
+                else after_listener_finding(health, what, now_s)
             )
         assert health.ask_at_s <= max(answered_s, 0.0) + PAUSE_S
         is_ill = bad_in_a_row >= UNHEALTHY_AFTER or bool(health.finding.reason)

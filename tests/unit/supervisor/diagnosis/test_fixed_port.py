@@ -2,7 +2,7 @@
 
 import pytest
 
-from portweave.supervisor.diagnosis.fixed_port import edit_of
+from portweave.supervisor.diagnosis.fixed_port import edit_hint
 from portweave.supervisor.diagnosis.fixed_port_search import (
     fixed_in_program,
     fixed_ports,
@@ -73,6 +73,6 @@ const database = { port: 5432 }
 def test_a_number_in_a_program_is_told_with_what_to_write(path: str, edit: str) -> None:
     found = fixed_in_program(path, PROGRAM)
     assert [(one.port, one.listens) for one in found] == [(3000, True), (5432, False)]
-    assert edit_of(found, (3000, 9), "") == edit
-    assert edit_of(found, (3001,), "node a.js") == ""
-    assert edit_of(found, (3001,), "node a.js 3001") == "write $PORT for 3001 in the command"
+    assert edit_hint(found, (3000, 9), "") == edit
+    assert edit_hint(found, (3001,), "node a.js") == ""
+    assert edit_hint(found, (3001,), "node a.js 3001") == "write $PORT for 3001 in the command"

@@ -6,8 +6,8 @@ from portweave.supervisor.diagnosis.cause import Cause
 from portweave.supervisor.diagnosis.fixed_port_search import fixed_ports
 from portweave.supervisor.diagnosis.port_in_use import (
     PortUse,
+    mentioned_ports,
     port_cause,
-    ports_meant,
 )
 from portweave.supervisor.diagnosis.reasons import (
     End,
@@ -36,7 +36,7 @@ MESSAGES: list[tuple[str, int]] = [
 
 @pytest.mark.parametrize(("message", "port"), MESSAGES)
 def test_the_port_that_a_message_names_is_meant(message: str, port: int) -> None:
-    assert ports_meant(["starting on port 1", "", "", "", message], (), "x") == (port,)
+    assert mentioned_ports(["starting on port 1", "", "", "", message], (), "x") == (port,)
     assert diagnose(End(1, (message,))).kind == "port in use"
 
 
@@ -57,7 +57,7 @@ NUMBERLESS: list[tuple[list[str], str, tuple[int, ...]]] = [
 def test_where_it_names_none_it_is_looked_for(
     lines: list[str], command: str, ports: tuple[int, ...]
 ) -> None:
-    assert ports_meant(lines, fixed_ports(command), command) == ports
+    assert mentioned_ports(lines, fixed_ports(command), command) == ports
 
 
 SAID = Cause("port in use", "the port is in use", place="app.py:3")

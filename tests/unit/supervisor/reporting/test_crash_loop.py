@@ -4,9 +4,9 @@ import pytest
 
 from portweave.encoding.value import replace
 from portweave.supervisor.reporting.crash_loop import (
+    crash_text,
     crashes,
     reason_of,
-    told_crashes,
 )
 from portweave.supervisor.services.lifecycle import (
     Life,
@@ -45,4 +45,4 @@ def test_crashes_count_until_it_has_been_ready_for_long() -> None:
     ready = replace(LOOP, phase=Phase.READY, ready_s=90.0)
     assert crashes(ready, 99.0) == 3
     assert crashes(ready, 101.0) == 0
-    assert told_crashes(ready, 101.0) == ""
+    assert crash_text(ready, 101.0) == ""

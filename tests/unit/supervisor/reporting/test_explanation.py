@@ -7,7 +7,7 @@ from portweave.supervisor.diagnosis.cause import Cause
 from portweave.supervisor.diagnosis.printed_error import find_error
 from portweave.supervisor.reporting.explanation import (
     Output,
-    culprit,
+    blocking_chain,
     explain,
 )
 from portweave.supervisor.services.fleet import Fleet
@@ -22,7 +22,7 @@ from portweave.supervisor.services.plan import (
 )
 from portweave.supervisor.services.readiness_rules import (
     Failed,
-    elsewhere,
+    with_other_ports,
 )
 from portweave.supervisor.services.restart_policy import RestartStreak
 
@@ -63,11 +63,11 @@ CHAINS: dict[str, tuple[Fleet, list[str]]] = {
 @pytest.mark.parametrize("name", CHAINS)
 def test_the_one_that_holds_up_the_others_is_found(name: str) -> None:
     stack, chain = CHAINS[name]
-    assert culprit(stack, "web") == chain
+    assert blocking_chain(stack, "web") == chain
 
 
 def test_a_need_that_takes_no_part_is_nobodys_fault() -> None:
-    assert culprit(fleet(loose=Phase.WAITING), "loose") == ["loose"]
+    assert blocking_chain(fleet(loose=Phase.WAITING), "loose") == ["loose"]
 
 
 SERVER = replace(plan("web"), port=3000)
@@ -79,7 +79,7 @@ NOTHING = Output()
 TOLD: dict[str, tuple[Life, Cause | None, str, Output, str, str]] = {
     "ready": (Life(Phase.READY), None, "", NOTHING, "none", "it is ready"),
     "ready on another port": (
-        Life(Phase.READY, reason=elsewhere(Failed("no listener"), 7, (7, 8)).reason),
+        Life(Phase.READY, reason=with_other_ports(Failed("no listener"), 7, (7, 8)).reason),
         *(None, "", NOTHING),
         *("wrong port", "it was given 7, listens on 8"),
     ),
@@ -173,11 +173,11 @@ TOLD: dict[str, tuple[Life, Cause | None, str, Output, str, str]] = {
 @pytest.mark.parametrize("name", TOLD)
 def test_what_is_wrong_is_said(name: str) -> None:
     life, last, pending, printed, kind, text = TOLD[name]
-    cause = explain(SERVER, life, last, pending, printed, 100.0, rested=False)
+    cause = explain(SERVER, life, last, pending, printed, 100.0, stopped_by_user=False)
     assert cause.kind == kind
     assert text in cause.text
 
 
 def test_what_the_user_has_stopped_is_told_as_that() -> None:
-    cause = explain(SERVER, Life(), None, "", NOTHING, 100.0, rested=True)
+    cause = explain(SERVER, Life(), None, "", NOTHING, 100.0, stopped_by_user=True)
     assert (cause.kind, cause.text) == ("stopped by user", "portweave stop has stopped it")

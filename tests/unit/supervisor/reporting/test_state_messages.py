@@ -5,10 +5,10 @@ import pytest
 from portweave.encoding.value import replace
 from portweave.supervisor.diagnosis.fixed_port import FixedPort
 from portweave.supervisor.reporting.state_messages import (
-    is_decided,
-    phrase,
-    stopping,
-    summary,
+    change_message,
+    is_start_over,
+    start_summary,
+    stopping_message,
 )
 from portweave.supervisor.services.fleet import Fleet
 from portweave.supervisor.services.lifecycle import (
@@ -70,10 +70,10 @@ CHANGES: dict[str, tuple[Life, Life, str]] = {
     ),
     "listens elsewhere": (
         RUN,
-        replace(RUN, elsewhere=(3001, 3002)),
+        replace(RUN, other_ports=(3001, 3002)),
         "web listens on port 3001, 3002, not on its own, 3000",
     ),
-    "listens elsewhere no longer": (replace(RUN, elsewhere=(3001,)), RUN, ""),
+    "listens elsewhere no longer": (replace(RUN, other_ports=(3001,)), RUN, ""),
     "blocked": (
         Life(Phase.WAITING),
         Life(Phase.BLOCKED, reason="db is failed"),
@@ -110,8 +110,8 @@ CHANGES: dict[str, tuple[Life, Life, str]] = {
 
 def test_what_listens_elsewhere_is_told_the_edit_to_make() -> None:
     plan = replace(PLAN, fixed_ports=(FixedPort(4000, "-p 4000", "write `-p $PORT`"),))
-    before, after = Life(Phase.READY), Life(Phase.READY, elsewhere=(4000,))
-    told = phrase(plan, before, after, 1.0, verbose=False)
+    before, after = Life(Phase.READY), Life(Phase.READY, other_ports=(4000,))
+    told = change_message(plan, before, after, 1.0, verbose=False)
     assert told.endswith("not on its own, 3000: write `-p $PORT`")
 
 
@@ -119,8 +119,10 @@ def test_what_listens_elsewhere_is_told_the_edit_to_make() -> None:
 def test_a_change_in_words(name: str) -> None:
     before, after, told = CHANGES[name]
     is_quiet = told.startswith("(")
-    assert phrase(PLAN, before, after, 12.5, verbose=True) == told.strip("()" if is_quiet else "")
-    assert phrase(PLAN, before, after, 12.5, verbose=False) == ("" if is_quiet else told)
+    assert change_message(PLAN, before, after, 12.5, verbose=True) == told.strip(
+        "()" if is_quiet else ""
+    )
+    assert change_message(PLAN, before, after, 12.5, verbose=False) == ("" if is_quiet else told)
 
 
 def fleet(**phases: Phase) -> Fleet:
@@ -129,22 +131,22 @@ def fleet(**phases: Phase) -> Fleet:
 
 def test_while_all_is_being_stopped_those_that_are_left_are_named() -> None:
     some = fleet(web=Phase.STOPPING, api=Phase.STOPPED, db=Phase.READY)
-    assert stopping(some, killing=False) == "stopping web, db …"
-    assert stopping(some, killing=True) == "killing web, db …"
-    assert stopping(fleet(web=Phase.STOPPED), killing=False) == ""
+    assert stopping_message(some, killing=False) == "stopping web, db …"
+    assert stopping_message(some, killing=True) == "killing web, db …"
+    assert stopping_message(fleet(web=Phase.STOPPED), killing=False) == ""
 
 
 def test_many_that_are_left_are_counted() -> None:
     many = fleet(**{f"s{n}": Phase.STOPPING for n in range(9)})
-    assert stopping(many, killing=True) == "killing s0, s1, s2, s3, s4, s5 and 3 more …"
+    assert stopping_message(many, killing=True) == "killing s0, s1, s2, s3, s4, s5 and 3 more …"
 
 
 def test_a_start_that_came_out_well_is_told_with_its_time() -> None:
-    assert summary(fleet(web=Phase.READY, job=Phase.COMPLETED), 2.04) == "all ready in 2.0 s"
+    assert start_summary(fleet(web=Phase.READY, job=Phase.COMPLETED), 2.04) == "all ready in 2.0 s"
 
 
 def test_a_start_that_did_not_is_told_by_who_is_not_ready() -> None:
-    found = summary(
+    found = start_summary(
         fleet(a=Phase.FAILED, b=Phase.READY, c=Phase.BLOCKED, d=Phase.BLOCKED, e=Phase.UNHEALTHY), 9
     )
     assert found == "not all ready after 9.0 s; failed: a; blocked: c, d; unhealthy: e"
@@ -155,9 +157,9 @@ UNDECIDED = (Phase.WAITING, Phase.STARTING, Phase.BACKOFF, Phase.STOPPING)
 
 @pytest.mark.parametrize("phase", Phase)
 def test_the_start_is_decided_when_each_is_ready_or_has_ended_or_is_late(phase: Phase) -> None:
-    assert is_decided(fleet(web=Phase.READY, api=phase)) is (phase not in UNDECIDED)
+    assert is_start_over(fleet(web=Phase.READY, api=phase)) is (phase not in UNDECIDED)
 
 
 def test_who_does_not_take_part_decides_nothing() -> None:
     lives = {"web": Life(Phase.READY), "old": Life(Phase.STOPPING)}
-    assert is_decided(Fleet({}, lives, frozenset({"web"})))
+    assert is_start_over(Fleet({}, lives, frozenset({"web"})))

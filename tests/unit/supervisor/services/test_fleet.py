@@ -6,17 +6,17 @@ from portweave.encoding.value import replace
 from portweave.supervisor.services.fleet import (
     Fleet,
     Orders,
-    adopt,
+    apply_plans,
     close,
     failures,
-    is_going,
     is_over,
+    is_stopping,
     kill,
-    muster,
-    rest,
+    register,
     restart,
+    start,
     step,
-    want,
+    stop,
     with_needs,
 )
 from portweave.supervisor.services.lifecycle import (
@@ -72,7 +72,7 @@ class History:
     def __init__(self, *plans: InstancePlan, wanted: str = "") -> None:
         names = wanted.split() or [plan.name for plan in plans]
         self.orders: list[str] = []
-        self._take(muster(plans, frozenset(names), 0))
+        self._take(register(plans, frozenset(names), 0))
 
     def tell(self, name: str, *events: Event, now_s: float = 0) -> list[str]:
         for event in events:
@@ -85,17 +85,21 @@ class History:
     def kill(self) -> list[str]:
         return self._take(kill(self.fleet, 0))
 
-    def want(self, names: str) -> list[str]:
-        return self._take(want(self.fleet, names.split(), 0))
+    def start(self, names: str) -> list[str]:
+        return self._take(start(self.fleet, names.split(), 0))
 
-    def rest(self, names: str) -> list[str]:
-        return self._take(rest(self.fleet, names.split(), 0))
+    def stop(self, names: str) -> list[str]:
+        return self._take(stop(self.fleet, names.split(), 0))
 
     def restart(self, names: str) -> list[str]:
         return self._take(restart(self.fleet, names.split(), 0))
 
-    def adopt(self, *plans: InstancePlan, again: str = "", dropped: str = "") -> list[str]:
-        after = adopt(self.fleet, plans, again=again.split(), dropped=dropped.split(), now_s=0)
+    def apply_plans(
+        self, *plans: InstancePlan, restarted: str = "", removed: str = ""
+    ) -> list[str]:
+        after = apply_plans(
+            self.fleet, plans, restarted=restarted.split(), removed=removed.split(), now_s=0
+        )
         return self._take(after)
 
     def phases(self) -> str:
@@ -238,7 +242,7 @@ def test_it_is_not_over_while_a_restart_is_due() -> None:
 
 
 def test_a_fleet_of_nothing_is_over() -> None:
-    fleet, orders = muster((), frozenset(), 0)
+    fleet, orders = register((), frozenset(), 0)
     assert is_over(fleet)
     assert orders == []
 
@@ -343,7 +347,7 @@ def test_an_event_that_cannot_happen_leaves_the_fleet_as_it_is() -> None:
 
 
 def test_a_step_leaves_the_fleet_before_it_as_it_was() -> None:
-    fleet, _ = muster(STACK, frozenset({"web", "api", "db"}), 0)
+    fleet, _ = register(STACK, frozenset({"web", "api", "db"}), 0)
     lives = dict(fleet.lives)
     step(fleet, "db", Spawned(7), 1)
     close(fleet, 1)
@@ -352,28 +356,28 @@ def test_a_step_leaves_the_fleet_before_it_as_it_was() -> None:
 
 
 def test_orders_are_actions_of_the_lifecycle() -> None:
-    fleet, orders = muster((plan("a"),), frozenset({"a"}), 0)
+    fleet, orders = register((plan("a"),), frozenset({"a"}), 0)
     assert orders == [("a", Spawn())]
     assert close(fleet, 0)[1] == [("a", Stop())]
     assert kill(fleet, 0)[1] == [("a", Stop()), ("a", Kill())]
 
 
 def test_failures_come_before_what_they_block() -> None:
-    fleet, _ = muster((plan("a"), plan("b"), plan("c")), frozenset(), 0)
+    fleet, _ = register((plan("a"), plan("b"), plan("c")), frozenset(), 0)
     lives = {"a": Life(Phase.BLOCKED), "b": Life(Phase.EXITED), "c": Life(Phase.FAILED)}
     assert failures(replace(fleet, lives=lives)) == ["c", "a"]
 
 
-# What the user wants of a stack that runs. A step is `want`, `rest` or `restart` with names, or
+# What the user wants of a stack that runs. A step is `start`, `stop` or `restart` with names, or
 # what an instance tells; each with the orders that it gives. Then where `web api db log` stand.
 RUNNING: dict[str, tuple[list[tuple[str, list[str]]], str]] = {
     "stopping one leaves what depends on it": (
-        [("rest db", ["stop db"]), ("gone db", [])],
+        [("stop db", ["stop db"]), ("gone db", [])],
         "ready ready stopped ready",
     ),
     "of several the dependents stop first": (
         [
-            ("rest db api web", ["stop web"]),
+            ("stop db api web", ["stop web"]),
             ("gone web", ["stop api"]),
             ("gone api", ["stop db"]),
             ("gone db", []),
@@ -381,17 +385,17 @@ RUNNING: dict[str, tuple[list[tuple[str, list[str]]], str]] = {
         "stopped stopped stopped ready",
     ),
     "stopping twice stops once": (
-        [("rest log", ["stop log"]), ("rest log", []), ("gone log", []), ("rest log", [])],
+        [("stop log", ["stop log"]), ("stop log", []), ("gone log", []), ("stop log", [])],
         "ready ready ready stopped",
     ),
     "wanted again while it stops": (
-        [("rest log", ["stop log"]), ("want log", []), ("gone log", ["spawn log"])],
+        [("stop log", ["stop log"]), ("start log", []), ("gone log", ["spawn log"])],
         "ready ready ready starting",
     ),
     "wanted again before its turn to stop has come": (
         [
-            ("rest db api web", ["stop web"]),
-            ("want db", []),
+            ("stop db api web", ["stop web"]),
+            ("start db", []),
             ("gone web", ["stop api"]),
             ("gone api", ["stop db"]),
             ("gone db", ["spawn db"]),
@@ -415,10 +419,10 @@ RUNNING: dict[str, tuple[list[tuple[str, list[str]]], str]] = {
         "ready ready starting ready",
     ),
     "stopped in the midst of a restart": (
-        [("restart db", ["stop db"]), ("rest db", []), ("gone db", [])],
+        [("restart db", ["stop db"]), ("stop db", []), ("gone db", [])],
         "ready ready stopped ready",
     ),
-    "wanting what runs is nothing": ([("want web api db log", [])], "ready ready ready ready"),
+    "starting what runs does nothing": ([("start web api db log", [])], "ready ready ready ready"),
 }
 
 
@@ -433,10 +437,10 @@ def test_the_user_stops_and_starts(history: list[tuple[str, list[str]]], phases:
             case "runs":
                 fleet.tell(names, RUNS[0])
                 assert fleet.tell(names, RUNS[1]) == orders, text
-            case "want":
-                assert fleet.want(names) == orders, text
-            case "rest":
-                assert fleet.rest(names) == orders, text
+            case "start":
+                assert fleet.start(names) == orders, text
+            case "stop":
+                assert fleet.stop(names) == orders, text
             case _:
                 assert fleet.restart(names) == orders, text
     assert fleet.phases() == phases
@@ -446,13 +450,13 @@ def test_what_the_user_has_stopped_keeps_the_stack_there() -> None:
     history = History(plan("web"), plan("api"))
     for name in ("web", "api"):
         history.tell(name, *RUNS)
-    history.rest("web")
-    assert is_going(history.fleet, "web")
+    history.stop("web")
+    assert is_stopping(history.fleet, "web")
     history.tell("web", Exited(143))
-    assert not is_going(history.fleet, "web")
+    assert not is_stopping(history.fleet, "web")
     history.tell("api", Exited(0))
     assert not is_over(history.fleet)
-    history.want("web")
+    history.start("web")
     history.tell("web", *RUNS, Exited(0))
     assert is_over(history.fleet)
 
@@ -461,14 +465,14 @@ def test_stopping_what_had_ended_or_never_ran_does_not_keep_it_there() -> None:
     history = History(plan("web"), plan("api"), plan("idle"), wanted="web api")
     history.tell("web", *RUNS, Exited(0))
     history.tell("api", *RUNS)
-    assert history.rest("web idle") == []
-    assert not is_going(history.fleet, "web")
+    assert history.stop("web idle") == []
+    assert not is_stopping(history.fleet, "web")
     history.tell("api", Exited(0))
     assert is_over(history.fleet)
 
 
 def test_a_resident_fleet_is_over_when_it_is_closed() -> None:
-    fleet, _ = muster((plan("web"),), frozenset({"web"}), 0, resident=True)
+    fleet, _ = register((plan("web"),), frozenset({"web"}), 0, detached=True)
     for event in (*RUNS, Exited(0)):
         fleet, _ = step(fleet, "web", event, 0)
     assert not is_over(fleet)
@@ -487,45 +491,45 @@ def test_adopted_plans_change_what_they_say() -> None:
     history = running()
     new = plan("new", "log")
     changed = [replace(one, stop_grace_s=1.0) for one in STACK]
-    assert history.adopt(*changed, new, again="api") == ["stop api"]
+    assert history.apply_plans(*changed, new, restarted="api") == ["stop api"]
     assert history.fleet.plans["web"].stop_grace_s == 1.0
     assert history.phases() == "ready stopping ready ready stopped"
-    assert history.want("new") == ["spawn new"]
+    assert history.start("new") == ["spawn new"]
     assert history.tell("api", Exited(143)) == ["spawn api"]
 
 
 def test_what_is_not_wanted_does_not_start_because_it_has_changed() -> None:
     history = running()
-    history.rest("log")
+    history.stop("log")
     history.tell("log", Exited(143))
-    assert history.adopt(*STACK, again="log") == []
+    assert history.apply_plans(*STACK, restarted="log") == []
     assert history.phases() == "ready ready ready stopped"
 
 
 def test_dropped_ones_go_when_they_have_ended_and_nothing_starts_them_any_more() -> None:
     history = running()
     rest_of_it = [one for one in STACK if one.name != "log"]
-    assert history.adopt(*rest_of_it, dropped="log") == ["stop log"]
-    assert is_going(history.fleet, "log")
+    assert history.apply_plans(*rest_of_it, removed="log") == ["stop log"]
+    assert is_stopping(history.fleet, "log")
     # Too late for that: it is to go.
-    assert history.want("log") == []
+    assert history.start("log") == []
     assert history.restart("log") == []
     assert history.tell("log", Exited(143)) == []
     assert list(history.fleet.plans) == ["web", "api", "db"]
-    assert not is_going(history.fleet, "log")
+    assert not is_stopping(history.fleet, "log")
 
 
 def test_a_dropped_one_that_is_back_in_time_starts_again() -> None:
     history = running()
-    history.adopt(*(one for one in STACK if one.name != "log"), dropped="log")
-    assert history.adopt(*STACK) == []
-    assert history.want("log") == []
+    history.apply_plans(*(one for one in STACK if one.name != "log"), removed="log")
+    assert history.apply_plans(*STACK) == []
+    assert history.start("log") == []
     assert history.tell("log", Exited(143)) == ["spawn log"]
 
 
 def test_dropped_ones_stop_after_those_that_go_with_them() -> None:
     history = running()
-    assert history.adopt(plan("log"), dropped="web api db") == ["stop web"]
+    assert history.apply_plans(plan("log"), removed="web api db") == ["stop web"]
     assert history.tell("web", Exited(143)) == ["stop api"]
     assert history.tell("api", Exited(143)) == ["stop db"]
     history.tell("db", Exited(143))

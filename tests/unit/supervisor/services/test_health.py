@@ -8,11 +8,11 @@ from portweave.supervisor.services.health import (
     Health,
     after_answer,
     after_doubt,
-    after_finding,
+    after_listener_finding,
     begin,
 )
 from portweave.supervisor.services.listener_rules import (
-    WELL,
+    HEALTHY,
     Finding,
 )
 from portweave.supervisor.services.readiness_rules import (
@@ -103,22 +103,22 @@ def test_a_regular_question_is_not_put_off_by_doubt() -> None:
 
 
 def test_the_loss_of_a_listener_and_its_return_are_asked_about_at_once() -> None:
-    health = after_finding(begin(30, 0), Finding("", is_quiet=True), 5)
+    health = after_listener_finding(begin(30, 0), Finding("", is_quiet=True), 5)
     assert (health.ask_at_s, health.reason) == (30, "")
-    health = after_finding(health, LOST, 7)
+    health = after_listener_finding(health, LOST, 7)
     assert (health.ask_at_s, health.reason) == (7, "gone")
-    health = after_finding(after_answer(health, BAD, 7), WELL, 9)
+    health = after_listener_finding(after_answer(health, BAD, 7), HEALTHY, 9)
     assert (health.ask_at_s, health.reason) == (8, "")
 
 
 def test_without_a_listener_it_is_unhealthy_whatever_its_probes_say() -> None:
-    health = after_finding(begin(30, 0), LOST, 5)
+    health = after_listener_finding(begin(30, 0), LOST, 5)
     assert after_answer(health, GOOD, 5).reason == "gone"
 
 
 def test_bad_answers_while_it_may_be_reloading_are_not_told() -> None:
-    health = after_finding(begin(30, 0), Finding("", is_quiet=True), 5)
+    health = after_listener_finding(begin(30, 0), Finding("", is_quiet=True), 5)
     for now_s in (5, 6, 7):
         health = after_answer(health, BAD, now_s)
     assert (health.reason, health.is_quiet) == ("answers 500", True)
-    assert not after_finding(health, WELL, 8).is_quiet
+    assert not after_listener_finding(health, HEALTHY, 8).is_quiet

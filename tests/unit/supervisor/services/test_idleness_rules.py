@@ -6,7 +6,7 @@ import pytest
 
 from portweave.supervisor.services.idleness_rules import (
     Sample,
-    has_come_to_rest,
+    is_idle,
     with_sample,
 )
 
@@ -41,7 +41,7 @@ def test_it_has_come_to_rest_after_a_quiet_second(case: str) -> None:
         sample = Sample(100 + number / 4, cpu_s, {1: waited_s}, is_busy)
         samples = with_sample(samples, sample)
         assert len(samples) <= 7
-        if has_come_to_rest(samples):
+        if is_idle(samples):
             assert number == expected
             return
     assert expected is None
@@ -49,11 +49,11 @@ def test_it_has_come_to_rest_after_a_quiet_second(case: str) -> None:
 
 def test_what_threads_had_waited_that_have_ended_counts_for_nothing() -> None:
     start = Sample(0.0, 0.0, {1: 0.0, 2: 5.0})
-    assert has_come_to_rest((start, Sample(1.0, 0.0, {1: 0.01})))
+    assert is_idle((start, Sample(1.0, 0.0, {1: 0.01})))
     # A new one has waited for as long as it has lived.
-    assert not has_come_to_rest((start, Sample(1.0, 0.0, {1: 0.0, 3: 0.5})))
+    assert not is_idle((start, Sample(1.0, 0.0, {1: 0.0, 3: 0.5})))
 
 
 def test_a_late_look_is_judged_by_the_time_that_has_passed() -> None:
-    assert has_come_to_rest((Sample(0.0), Sample(4.0, 0.19)))
-    assert not has_come_to_rest((Sample(0.0), Sample(4.0, 0.21)))
+    assert is_idle((Sample(0.0), Sample(4.0, 0.19)))
+    assert not is_idle((Sample(0.0), Sample(4.0, 0.21)))

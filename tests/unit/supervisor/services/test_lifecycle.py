@@ -362,9 +362,9 @@ def test_what_is_too_early_to_tell_is_told_once_and_stays_told() -> None:
 
 def test_the_ports_that_it_listens_on_instead_are_those_of_this_run() -> None:
     lines: list[Line] = [*started(), (1, ListensElsewhere((3000,)), Phase.STARTING, ())]
-    assert after(plan(), lines).elsewhere == (3000,)
+    assert after(plan(), lines).other_ports == (3000,)
     lines.append((2, Exited(1), Phase.BACKOFF, ()))
-    assert after(plan(ON_FAILURE), lines).elsewhere == ()
+    assert after(plan(ON_FAILURE), lines).other_ports == ()
 
 
 def test_who_is_late_is_ready_from_the_moment_it_is() -> None:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from portweave.supervisor.services.listener_rules import (
-    WELL,
+    HEALTHY,
     Finding,
-    Heard,
+    ListenerState,
     after_look,
     judge_listener,
     without_debuggers,
@@ -23,8 +23,8 @@ RELOADS = Finding(GONE, is_quiet=True)
 # the error that was printed last, and what is found in the end.
 Looks = Sequence[int | None]
 LOOKS: dict[str, tuple[Looks, str, Finding]] = {
-    "it listens": ([0, 0, 0], "", WELL),
-    "an error of a server that listens": ([0, 0, 0], ERROR, WELL),
+    "it listens": ([0, 0, 0], "", HEALTHY),
+    "an error of a server that listens": ([0, 0, 0], ERROR, HEALTHY),
     "one look without": ([0, None], "", EARLY),
     "two looks without": ([None, None], ERROR, EARLY),
     "three looks without": ([None, None, None], "", RELOADS),
@@ -34,14 +34,14 @@ LOOKS: dict[str, tuple[Looks, str, Finding]] = {
         Finding(f"{GONE}; it printed: {ERROR}"),
     ),
     "not three in a row": ([None, None, 0, None, None], "", EARLY),
-    "back again": ([None, None, None, None, 0], ERROR, WELL),
+    "back again": ([None, None, None, None, 0], ERROR, HEALTHY),
     "ten seconds without are ten looks": ([None] * 10, "", RELOADS),
     "no reload takes so long": ([None] * 11, "", Finding(GONE)),
-    "connections wait for nine seconds": ([1] * 10, ERROR, WELL),
+    "connections wait for nine seconds": ([1] * 10, ERROR, HEALTHY),
     "connections wait for ten seconds": ([1] * 11, ERROR, Finding(STUCK)),
-    "connections wait, and no error was printed": ([3] * 60, "", WELL),
-    "they were accepted meanwhile": ([1] * 8 + [0] + [1] * 8, ERROR, WELL),
-    "they are accepted again": ([1] * 20 + [0], ERROR, WELL),
+    "connections wait, and no error was printed": ([3] * 60, "", HEALTHY),
+    "they were accepted meanwhile": ([1] * 8 + [0] + [1] * 8, ERROR, HEALTHY),
+    "they are accepted again": ([1] * 20 + [0], ERROR, HEALTHY),
     "they waited, and then it was gone": ([1] * 20 + [None], ERROR, EARLY),
 }
 
@@ -49,7 +49,7 @@ LOOKS: dict[str, tuple[Looks, str, Finding]] = {
 @pytest.mark.parametrize("case", LOOKS)
 def test_looks_come_to_a_finding(case: str) -> None:
     looks, error, expected = LOOKS[case]
-    heard = Heard()
+    heard = ListenerState()
     for now_s, queue in enumerate(looks, 100):
         heard = after_look(heard, queue, now_s)
     assert judge_listener(heard, 7, error, 99 + len(looks)) == expected

@@ -70,15 +70,17 @@ DIFFERENCES: dict[str, tuple[Mapping[str, object], tuple[str, ...], tuple[str, .
 }
 
 
-@pytest.mark.parametrize(("differing", "hot", "again"), DIFFERENCES.values(), ids=DIFFERENCES)
+@pytest.mark.parametrize(
+    ("differing", "updated", "restarted"), DIFFERENCES.values(), ids=DIFFERENCES
+)
 def test_each_key_holds_at_once_or_needs_a_new_start(
-    differing: Mapping[str, object], hot: tuple[str, ...], again: tuple[str, ...]
+    differing: Mapping[str, object], updated: tuple[str, ...], restarted: tuple[str, ...]
 ) -> None:
     change = compare({"web": WEB, "api": API}, [replace(WEB, **differing), API])
     assert change == Change(
-        unchanged=("api",) if hot or again else ("web", "api"),
-        hot={"web": hot} if hot else {},
-        again={"web": again} if again else {},
+        unchanged=("api",) if updated or restarted else ("web", "api"),
+        updated={"web": updated} if updated else {},
+        restarted={"web": restarted} if restarted else {},
         added=(),
         removed=(),
     )
@@ -99,14 +101,14 @@ def test_what_has_come_and_gone() -> None:
 def test_the_port_of_one_that_has_come_or_gone_needs_no_new_start() -> None:
     web = replace(WEB, environment=but(API_PORT=None))
     gone = compare({"web": WEB, "api": API}, [web])
-    assert (gone.hot, gone.again) == ({"web": ("environment (API_PORT)",)}, {})
+    assert (gone.updated, gone.restarted) == ({"web": ("environment (API_PORT)",)}, {})
     come = compare({"web": web}, [WEB, API])
-    assert (come.hot, come.again) == ({"web": ("environment (API_PORT)",)}, {})
+    assert (come.updated, come.restarted) == ({"web": ("environment (API_PORT)",)}, {})
     # But where the port of one that stays has another value, it does.
     moved = compare({"web": WEB, "api": API}, [replace(WEB, environment=but(API_PORT="9")), API])
-    assert moved.again == {"web": ("environment (API_PORT)",)}
+    assert moved.restarted == {"web": ("environment (API_PORT)",)}
     both = compare({"web": WEB, "api": API}, [replace(web, environment=but(API_PORT=None, A="b"))])
-    assert both.again == {"web": ("environment (A, API_PORT)",)}
+    assert both.restarted == {"web": ("environment (A, API_PORT)",)}
 
 
 def test_a_stack_without_anything_is_nothing() -> None:

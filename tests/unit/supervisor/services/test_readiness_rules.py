@@ -9,8 +9,8 @@ from portweave.supervisor.services.readiness_rules import (
     Failed,
     Passed,
     combine,
-    expecting,
     next_pause_s,
+    with_guessed_port,
 )
 
 BAD = Failed("answers 500")
@@ -50,7 +50,7 @@ GUESSED = ReadyPlan(guessed=True)
 def test_a_listener_is_guessed_where_nothing_else_tells(
     ready: ReadyPlan, port: int | None, has_listened: bool, expected: ReadyPlan
 ) -> None:
-    assert expecting(ready, port, has_listened=has_listened) == expected
+    assert with_guessed_port(ready, port, has_listened=has_listened) == expected
 
 
 @pytest.mark.parametrize(

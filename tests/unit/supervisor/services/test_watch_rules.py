@@ -4,8 +4,8 @@ import pytest
 
 from portweave.supervisor.services.watch_rules import (
     LoopGuard,
-    concerned,
-    is_litter,
+    affected,
+    is_temporary,
     outside_repositories,
     pattern,
 )
@@ -48,11 +48,11 @@ def test_a_pattern_fits_what_a_shell_would_find(name: str) -> None:
     ],
 )
 def test_what_tools_leave_about_is_no_change(path: str, litter: bool) -> None:
-    assert is_litter(path, "/code") is litter
+    assert is_temporary(path, "/code") is litter
 
 
 def test_a_folder_that_is_named_itself_is_no_litter() -> None:
-    assert not is_litter("/code/node_modules/mine/a.js", "/code/node_modules/mine")
+    assert not is_temporary("/code/node_modules/mine/a.js", "/code/node_modules/mine")
 
 
 def test_those_are_named_whose_business_it_is() -> None:
@@ -61,7 +61,7 @@ def test_those_are_named_whose_business_it_is() -> None:
         ("api", (pattern("/code/api"), pattern("/code/shared/*.json"))),
     )
     changed = {"/code/web/a.js", "/code/shared/b.json", "/code/readme"}
-    assert concerned(watches, changed) == {
+    assert affected(watches, changed) == {
         "web": ["/code/web/a.js"],
         "api": ["/code/shared/b.json"],
     }

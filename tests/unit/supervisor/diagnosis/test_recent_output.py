@@ -2,8 +2,8 @@
 
 import pytest
 
-from portweave.supervisor.diagnosis.printed import (
-    Printed,
+from portweave.supervisor.diagnosis.recent_output import (
+    RecentOutput,
     error_in,
 )
 
@@ -39,7 +39,7 @@ def test_the_line_that_names_the_error_is_found(lines: bytes, error: str) -> Non
 
 
 def test_an_error_is_the_last_word_until_something_else_is_printed_later() -> None:
-    printed = Printed("/w")
+    printed = RecentOutput("/w")
     printed.feed(b"KeyError: 'x'\n", 10.0)
     printed.feed(b"waiting for changes\n", 11.0)
     assert printed.error() == "KeyError: 'x'"
@@ -48,6 +48,6 @@ def test_an_error_is_the_last_word_until_something_else_is_printed_later() -> No
 
 
 def test_of_a_flood_only_the_end_is_kept() -> None:
-    printed = Printed("/w")
+    printed = RecentOutput("/w")
     printed.feed(b"KeyError: 'x'\n" + b"line\n" * 100_000, 10.0)
     assert printed.error() == ""

@@ -40,7 +40,7 @@ _KINDS = (
 
 
 @value
-class Uncarried:
+class UntrackedFile:
     """What one worktree lacks, and another has.
 
     Attributes:
@@ -52,9 +52,9 @@ class Uncarried:
     command: str
 
 
-def uncarried(
+def missing_untracked(
     root: str, main_root: str, folder: str, exists: Callable[[str], bool]
-) -> tuple[Uncarried, ...]:
+) -> tuple[UntrackedFile, ...]:
     """What a worktree lacks that the main one has, at its root and where a service runs.
 
     Args:
@@ -66,7 +66,7 @@ def uncarried(
     if root == main_root:
         return ()
     inside = folder[len(root) :] if f"{folder}/".startswith(f"{root}/") else ""
-    found: list[Uncarried] = []
+    found: list[UntrackedFile] = []
     for place in dict.fromkeys((inside, "")):
         here, there = f"{root}{place}", f"{main_root}{place}"
         for name, ways in _KINDS:
@@ -79,12 +79,12 @@ def uncarried(
             shown = f"{place}/{name}".lstrip("/")
             copies = ways is _COPY
             found.append(
-                Uncarried(shown, command if copies or not place else f"cd {here} && {command}")
+                UntrackedFile(shown, command if copies or not place else f"cd {here} && {command}")
             )
     return tuple(found)
 
 
-def told_uncarried(found: tuple[Uncarried, ...]) -> str:
+def describe_untracked(found: tuple[UntrackedFile, ...]) -> str:
     """The same in words: what is lacking, and the commands; empty for nothing."""
     if not found:
         return ""

@@ -2,10 +2,10 @@
 
 import pytest
 
-from portweave.supervisor.diagnosis.uncarried import (
-    Uncarried,
-    told_uncarried,
-    uncarried,
+from portweave.supervisor.diagnosis.untracked_files import (
+    UntrackedFile,
+    describe_untracked,
+    missing_untracked,
 )
 
 MAIN = {"/shop/node_modules", "/shop/.venv", "/shop/.env", "/shop/vendor", "/shop/api/node_modules"}
@@ -43,17 +43,17 @@ MAIN = {"/shop/node_modules", "/shop/.venv", "/shop/.env", "/shop/vendor", "/sho
 def test_what_is_lacking_is_found_with_its_command(
     files: set[str], folder: str, found: list[tuple[str, str]]
 ) -> None:
-    lacking = uncarried("/red", "/shop", folder, (files | MAIN).__contains__)
+    lacking = missing_untracked("/red", "/shop", folder, (files | MAIN).__contains__)
     assert [(one.name, one.command) for one in lacking] == found
 
 
 def test_the_main_worktree_lacks_nothing() -> None:
-    assert uncarried("/shop", "/shop", "/shop", lambda _: False) == ()
+    assert missing_untracked("/shop", "/shop", "/shop", lambda _: False) == ()
 
 
 def test_it_is_told_in_one_line() -> None:
-    found = (Uncarried("node_modules", "npm ci"), Uncarried(".env", "cp a b"))
-    assert told_uncarried(found) == (
+    found = (UntrackedFile("node_modules", "npm ci"), UntrackedFile(".env", "cp a b"))
+    assert describe_untracked(found) == (
         "git does not carry node_modules, .env from the main worktree to this one: npm ci; cp a b"
     )
-    assert told_uncarried(()) == ""
+    assert describe_untracked(()) == ""

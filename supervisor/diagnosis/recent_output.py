@@ -8,7 +8,7 @@ _KEPT_BYTES = 16_384
 _LONGEST = 200
 
 
-class Printed:
+class RecentOutput:
     """The lines that a run has printed last, without a silence between them.
 
     Args:
