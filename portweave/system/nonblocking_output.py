@@ -99,10 +99,10 @@ class NonblockingOutput:
             if self.full:
                 await self._room.wait()
 
-    def close(self, patience_s: float, longest_s: float = LONGEST_END_S) -> None:
+    def close(self, wait_limit_s: float, longest_s: float = LONGEST_END_S) -> None:
         """Write what is left.
 
-        A reader that takes nothing for `patience_s` is given up. For one that takes something all
+        A reader that takes nothing for `wait_limit_s` is given up. For one that takes something all
         the time, but too slowly, the middle of what is left is dropped after `longest_s`, and a
         line says so.
         """
@@ -111,7 +111,7 @@ class NonblockingOutput:
         before = -1
         while self._thread.is_alive() and before != self._done_bytes:
             before = self._done_bytes
-            self._thread.join(patience_s)
+            self._thread.join(wait_limit_s)
             if time.monotonic() >= deadline_s:
                 self._keep_last_words()
                 deadline_s = float("inf")

@@ -1,7 +1,7 @@
-"""A client at a service's terminal: what it prints goes to him, what he types goes to it.
+"""The control commands about terminals: copy a service's output to a client, and type its input.
 
-Its log goes on beside it, as whoever is attached only gets a copy of each chunk; one who does not
-read misses some, which is told, and holds nobody up.
+The service's log goes on beside it: a client gets a copy of each chunk. A client that does not read
+misses some chunks, which the server counts and reports. It delays no other reader.
 """
 
 import asyncio
@@ -10,6 +10,10 @@ from binascii import Error as NotBase64Error
 from binascii import a2b_base64, b2a_base64
 
 from portweave.errors import NoTerminalError
+from portweave.supervisor.control.parameters import (
+    instance_name,
+    terminal_size,
+)
 from portweave.supervisor.control.server import (
     INVALID_PARAMS,
     RefusedError,
@@ -18,13 +22,13 @@ from portweave.supervisor.control.server import (
 from portweave.supervisor.services.engine import Engine
 from portweave.supervisor.services.service import Service
 
-# What is typed at once; a terminal's own line buffer has no more (termios(3)).
+# The longest input of one request. A terminal's line buffer holds less (termios(3)).
 MOST_TYPED_BYTES = 64 << 10
 _PAUSE_S = 0.01
 
 
-class TerminalAttachments:
-    """What clients may do at terminals.
+class AttachCommands:
+    """Connects clients to the terminals of instances.
 
     Args:
         engine: The instances of the stack.
@@ -33,14 +37,17 @@ class TerminalAttachments:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def attach(self, name: str, stream: Stream, size: tuple[int, int] | None) -> None:
-        """Copy what an instance prints to a client, until the instance is gone for good.
+    def _name(self, params: list[object]) -> str:
+        return instance_name(self._engine.fleet.plans, params)
 
-        Args:
-            name: Of the instance.
-            stream: Takes `{"data": …}`, in base64.
-            size: Rows and columns that its terminal is to have; None leaves it as it is.
+    async def attach(self, params: list[object], stream: Stream) -> list[object]:
+        """Copy the output of an instance to a client, until the plan lacks the instance.
+
+        Parameters: name, rows and columns. Without a size the terminal keeps its own. The stream
+        carries `{"data": …}`, in base64.
         """
+        name = self._name(params)
+        size = terminal_size(params[1:]) if len(params) > 1 else None
         service = self._engine.services[name]
         if size is not None:
             service.resize(size)
@@ -58,37 +65,38 @@ class TerminalAttachments:
             service.taps.discard(tap)
             if not service.taps:
                 service.set_echo(on=False)
+        return []
 
-    async def type(self, name: str, text: str) -> None:
-        """Type something at the terminal of an instance.
-
-        Args:
-            name: Of the instance.
-            text: What, in base64.
+    async def type(self, params: list[object], _stream: Stream) -> list[object]:
+        """Type at the terminal of an instance. Parameters: name, and the input in base64.
 
         Raises:
-            NoTerminalError: It has none.
-            RefusedError: It is no base64, or too much.
+            NoTerminalError: The instance has no terminal.
+            RefusedError: The input is not base64, or too long.
         """
+        name, text = self._name(params), str(params[1] if len(params) > 1 else "")
         try:
             data = a2b_base64(text, strict_mode=True)
         except (NotBase64Error, ValueError):
-            raise RefusedError(INVALID_PARAMS, "what is typed comes in base64") from None
+            raise RefusedError(INVALID_PARAMS, "input comes in base64") from None
         if len(data) > MOST_TYPED_BYTES:
             raise RefusedError(INVALID_PARAMS, f"at most {MOST_TYPED_BYTES} bytes at once")
         service = self._engine.services[name]
         while data:
             data = data[_write(service, data) :]
             if data:
-                # It does not read: whoever types waits, and nobody else.
+                # The service does not read. Only this request waits.
                 await asyncio.sleep(_PAUSE_S)
+        return []
 
-    def resize(self, name: str, size: tuple[int, int]) -> None:
-        """Give the terminal of an instance another size, in rows and columns."""
-        self._engine.services[name].resize(size)
+    async def resize(self, params: list[object], _stream: Stream) -> list[object]:
+        """Change the size of an instance's terminal. Parameters: name, rows and columns."""
+        self._engine.services[self._name(params)].resize(terminal_size(params[1:]))
+        return []
 
 
 def _write(service: Service, data: bytes) -> int:
+    """Write to the terminal; return the number of bytes that it took."""
     terminal = service.terminal
     if terminal is None:
         raise NoTerminalError(service.plan.name, runs=service.leader is not None)

@@ -1,4 +1,4 @@
-"""Pure. What clients wait for: has it come, can it still come, or can it not."""
+"""Pure. Whether an instance has reached the state that a client waits for, or still can."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -11,75 +11,75 @@ from portweave.supervisor.services.lifecycle import (
     Phase,
 )
 
-# How long a request waits for a service that is about to answer.
-_COMING_S = 10.0
-# For one that listens elsewhere meanwhile: it may still open its port, as a second one.
+# How long a request waits for a service that is starting.
+_STARTING_S = 10.0
+# For a service that listens on another port: it may still open its own.
 _ELSEWHERE_S = 2.0
-# Who has just ended is taken for ready until that is seen.
-_UNSEEN_S = 0.3
-# In these a service may answer on another port than it was given.
+# A service that has just ended counts as ready until its end is noticed.
+_UNNOTICED_S = 0.3
+# In these phases a service may answer on another port than its own.
 ANSWERING = frozenset({Phase.STARTING, Phase.READY, Phase.UNHEALTHY})
 
 
 class Goal(StrEnum):
-    """What is waited for."""
+    """The state that a client waits for."""
 
     READY = "ready"
     EXIT = "exit"
 
 
 class Verdict(StrEnum):
-    """How a wait stands."""
+    """Whether the goal is reached. The values are part of the protocol."""
 
-    COME = "come"
+    REACHED = "come"
     PENDING = "pending"
-    IN_VAIN = "in vain"
+    UNREACHABLE = "in vain"
 
 
 def judge(goal: Goal, life: Life, *, last: bool = False) -> Verdict:
-    """Whether an instance is where it is waited for.
+    """Whether an instance has reached a goal.
 
     Args:
-        goal: What is waited for.
-        life: Where it stands.
-        last: Whether it is waited no longer: of one that is being stopped because it was not ready
-            in time it is not waited for the end, then.
+        goal: The state that the client waits for.
+        life: The instance's state.
+        last: Whether this is the last look. An instance that is being stopped because it was not
+            ready in time then cannot reach its goal.
     """
     if goal is Goal.EXIT:
-        return Verdict.COME if life.phase in DONE else Verdict.PENDING
+        return Verdict.REACHED if life.phase in DONE else Verdict.PENDING
     match life.phase:
         case Phase.READY | Phase.COMPLETED:
-            return Verdict.COME
+            return Verdict.REACHED
         case phase if phase in DONE:
-            return Verdict.IN_VAIN
+            return Verdict.UNREACHABLE
         case _:
-            return Verdict.IN_VAIN if last and life.failure else Verdict.PENDING
+            return Verdict.UNREACHABLE if last and life.failure else Verdict.PENDING
 
 
-def is_settled(stands: Iterable[tuple[Verdict, Phase | None]], *, over_all: bool) -> bool:
+def is_settled(verdicts: Iterable[tuple[Verdict, Phase | None]], *, over_all: bool) -> bool:
     """Whether there is nothing more to wait for.
 
     Args:
-        stands: Of each instance its verdict and its phase; None for one that was removed.
-        over_all: Whether the others are waited for where one cannot come. An unhealthy one then is
-            not: it may never be well again.
+        verdicts: The verdict and the phase of each instance; no phase for a removed one.
+        over_all: Whether to wait for the others when one cannot reach its goal. It then does not
+            wait for unhealthy ones, which may stay so.
     """
-    stands = list(stands)
-    pending = [phase for verdict, phase in stands if verdict is Verdict.PENDING]
+    verdicts = list(verdicts)
+    pending = [phase for verdict, phase in verdicts if verdict is Verdict.PENDING]
     if not pending:
         return True
-    if all(verdict is not Verdict.IN_VAIN for verdict, _ in stands):
+    if all(verdict is not Verdict.UNREACHABLE for verdict, _ in verdicts):
         return False
     return not over_all or all(phase is Phase.UNHEALTHY for phase in pending)
 
 
 def describe(life: Life, now_s: float, pending: str = "") -> str:
-    """Where an instance stands and why, in words: `backoff: exited with status 3`.
+    """The state of an instance and the reason, in words: `backoff: exited with status 3`.
 
     Args:
-        life: Where it stands.
-        now_s: The time, by the clock of `life`.
-        pending: Why it is not ready, as its probes said last.
+        life: The instance's state.
+        now_s: The time, on the clock of `life`.
+        pending: Why the instance is not ready, by its last probe.
     """
     reason = reason_of(life, now_s, pending)
     if not reason and life.phase in DONE and life.exit_status is not None:
@@ -87,24 +87,24 @@ def describe(life: Life, now_s: float, pending: str = "") -> str:
     return f"{life.phase}: {reason}" if reason else str(life.phase)
 
 
-def patience_s(life: Life, *, again: bool, elsewhere: bool) -> float:
-    """How long a request may wait for an instance that does not answer on its port.
+def wait_limit_s(life: Life, *, again: bool, elsewhere: bool) -> float:
+    """How many seconds a request may wait for an instance that does not answer on its port.
 
     Args:
-        life: Where it stands.
-        again: Whether it is to be stopped, and started again after that.
-        elsewhere: Whether it listens on another port.
+        life: The instance's state.
+        again: Whether the instance will stop and start again.
+        elsewhere: Whether the instance listens on another port.
     """
     if again:
-        return _COMING_S
+        return _STARTING_S
     match life.phase:
         case Phase.STARTING if elsewhere:
             return _ELSEWHERE_S
         case Phase.WAITING | Phase.STARTING | Phase.BACKOFF:
-            return _COMING_S
+            return _STARTING_S
         case Phase.STOPPING if life.wanted:
-            return _COMING_S
+            return _STARTING_S
         case Phase.READY | Phase.UNHEALTHY:
-            return _UNSEEN_S
+            return _UNNOTICED_S
         case _:
             return 0.0

@@ -92,7 +92,7 @@ class View:
         self._held: HeldOutput | None = None
         # Of our own words, where they have an output of their own.
         self._held_words = HeldOutput(_HELD_BYTES)
-        self.partial_patience_s = _TERMINAL_PATIENCE_S if self._out.terminal else _PIPE_PATIENCE_S
+        self.partial_wait_limit_s = _TERMINAL_PATIENCE_S if self._out.terminal else _PIPE_PATIENCE_S
 
     def _source(self, name: str) -> Source:
         if name not in self._names:
@@ -250,15 +250,15 @@ class View:
         for words in self._held_words.take()[1]:
             self._err.put(words)
 
-    def close(self, patience_s: float = 1.0) -> None:
+    def close(self, wait_limit_s: float = 1.0) -> None:
         """Write what is left, and end."""
         self.release()
         self.status("")
         self._tell_all_skipped()
         self._end_open_line()
-        self._out.close(patience_s)
+        self._out.close(wait_limit_s)
         if self._err is not self._out:
-            self._err.close(patience_s)
+            self._err.close(wait_limit_s)
 
     def size(self) -> tuple[int, int] | None:
         """Rows and columns that a service has beside its name; None without a terminal."""
@@ -373,7 +373,7 @@ class Relay:
 
     async def _wait_for_more(self) -> None:
         if self._splitter.pending:
-            async with Within(self._view.partial_patience_s):
+            async with Within(self._view.partial_wait_limit_s):
                 await until_readable(self._fd)
                 return
             if not _is_readable(self._fd):

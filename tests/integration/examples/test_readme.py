@@ -83,5 +83,5 @@ def test_the_control_socket_s_methods_are_told() -> None:
     told = set(re.findall(r"^\| `/supervisor/([a-z]+)` \|", text, re.MULTILINE))
     source = (REPOSITORY / "supervisor/control/commands.py").read_text()
     assert told == set(
-        re.findall(r'^            "([a-z]+)": self\._[a-z_]+,$', source, re.MULTILINE)
+        re.findall(r'^            "([a-z]+)": [a-z]+\.[a-z]+,$', source, re.MULTILINE)
     )
