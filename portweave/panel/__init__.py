@@ -1,1 +1,1 @@
-"""The panel: all worktrees of this machine on one page, for browsers on this machine."""
+"""The web panel: all worktrees of this machine on one page. `terminal` shows the same as `top`."""

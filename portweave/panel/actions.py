@@ -1,7 +1,7 @@
-"""What the panel has done: by the supervisor of a stack, or by the commands of portweave.
+"""Actions of the panel: calls to a stack's supervisor, and commands of portweave.
 
-Questions to a supervisor block, and are asked in threads of their own. What plans a stack is a
-command, as a user would give it in that worktree: it reads files, and may take its time.
+Calls to a supervisor block, so they run in worker threads. Actions that plan a stack run the
+portweave command in the worktree: planning reads files and may take long.
 """
 
 import os
@@ -38,7 +38,7 @@ from portweave.supervisor.reporting.redact import (
 from portweave.system import peer_credentials
 from portweave.system.clean_environment import inherited_environment
 
-# A service has its grace to stop, and more than one may wait for others.
+# A service may use its grace period, and it may have to wait for others that stop first.
 _PATIENCE_S = 120.0
 _COMMAND_S = 600.0
 _AT_ONCE = 16
@@ -46,11 +46,11 @@ _MOST_SAID = 20
 
 
 class Actions:
-    """Does what the page asks for.
+    """Run the actions that the page asks for.
 
     Args:
-        environ: Of the commands; names the folders of configuration and state.
-        worktrees: Which there are.
+        environ: Variables of the commands; also names the configuration and state folders.
+        worktrees: The worktrees of this machine.
     """
 
     def __init__(self, environ: Mapping[str, str], worktrees: Worktrees) -> None:
@@ -59,13 +59,21 @@ class Actions:
         self._limit = anyio.CapacityLimiter(_AT_ONCE)
 
     async def ask(self, known: Known, method: str, *params: object) -> object:
-        """Ask the supervisor of a worktree's stack.
+        """Call a method of the supervisor of a worktree's stack.
+
+        Args:
+            known: The worktree.
+            method: The method, such as `/supervisor/ps`.
+            *params: Its parameters.
+
+        Returns:
+            The first value of the answer.
 
         Raises:
-            NoStackError: None runs there.
-            OtherProtocolError: It was started by a portweave that does not understand this.
-            StackUnreachableError: It does not answer.
-            SupervisorError: It refused.
+            NoStackError: No stack runs there.
+            OtherProtocolError: The stack belongs to a portweave with another protocol.
+            StackUnreachableError: The supervisor does not answer.
+            SupervisorError: The supervisor refused.
         """
 
         def ask() -> object:
@@ -78,7 +86,7 @@ class Actions:
         return await to_thread.run_sync(ask, limiter=self._limit, abandon_on_cancel=True)
 
     async def environment(self, known: Known, service: str) -> dict[str, object]:
-        """What a service finds in its environment, without what is secret."""
+        """Return the environment of a service, with secret values masked."""
         fields, texts = await self._environment(known, service)
         shown = masked(texts)
         return {
@@ -90,10 +98,15 @@ class Actions:
         }
 
     async def reveal(self, known: Known, service: str, name: str) -> str | None:
-        """One variable of a service as it is; None where it has none of that name.
+        """Return the value of one variable of a service, or None where it does not exist.
+
+        Args:
+            known: The worktree.
+            service: Name of the service.
+            name: Name of the variable.
 
         Raises:
-            PanelForbiddenError: Another user of this machine could be the one who asks.
+            PanelForbiddenError: The system cannot tell which user sends a request.
         """
         if not peer_credentials.IS_KNOWN:
             raise PanelForbiddenError
@@ -108,7 +121,7 @@ class Actions:
         return fields, {n: str(v) for n, v in texts.items()} if is_object(texts) else {}
 
     async def why(self, known: Known, service: str) -> dict[str, object]:
-        """What is wrong with a service."""
+        """Explain the state of a service; secret values are masked in its last lines."""
         found = rows_of(await self.ask(known, "/supervisor/why", [service]))
         row = found[0] if found else {}
         _, secrets = await self._environment(known, service)
@@ -117,18 +130,23 @@ class Actions:
         return row
 
     async def scale(self, known: Known, service: str, count: int) -> None:
-        """Have so many instances of a service.
+        """Set the number of instances of a service.
+
+        Args:
+            known: The worktree.
+            service: Name of the service.
+            count: The number of instances.
 
         Raises:
-            CommandFailedError: It cannot be done, in the words of the command.
+            CommandFailedError: The command failed; the error quotes what it printed.
         """
         await self._command(known, "scale", f"{service}={count}")
 
     async def up(self, known: Known) -> None:
-        """Start the stack of a worktree as it was started last, and wait until it is ready.
+        """Start the stack of a worktree with its last start options, and wait until it is ready.
 
         Raises:
-            CommandFailedError: They do not become so.
+            CommandFailedError: The stack did not become ready.
         """
         words = await to_thread.run_sync(self._worktrees.start_words, known)
         await self._command(known, "up", "--detach", *words)
@@ -137,16 +155,16 @@ class Actions:
         """Stop the stack of a worktree.
 
         Raises:
-            CommandFailedError: Something of it is left.
+            CommandFailedError: Some processes of the stack still run.
         """
         await self._command(known, "down")
 
     def prune(self, key: Key) -> bool:
-        """Give a worktree's ports back; whether it had any.
+        """Release a worktree's ports; return whether it had any.
 
         Raises:
             PortweaveError: The registry cannot be changed.
-            StackInUseError: Its stack is running.
+            StackInUseError: The worktree's stack is running.
         """
         for known in self._worktrees.known().values():
             record = known.record
@@ -168,7 +186,7 @@ class Actions:
             self._worktrees.started_from, known.root, known.namespace
         )
         options = () if config is None else ("--config", config)
-        # Isolated (-I): a folder of the worktree's must not take the place of our own modules.
+        # -I isolates: a folder in the worktree must not replace our own modules.
         argv = [sys.executable, "-Im", "portweave", *options, *words]
         with anyio.fail_after(_COMMAND_S):
             done = await anyio.run_process(
@@ -186,7 +204,7 @@ class Actions:
 
 
 def _is_chosen(known: Known, environ: Mapping[str, str]) -> bool:
-    """Whether a namespace is not the one that the worktree has by itself."""
+    """Whether the namespace differs from the worktree's default one."""
     return locate(known.root, environ).namespace != known.namespace
 
 

@@ -1,4 +1,4 @@
-"""What requests carry as values, and answers as HTTP; and the assets of the page."""
+"""Read HTTP requests of the panel, write its responses, and load the files of the page."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -22,7 +22,7 @@ TYPES = {
 
 
 class BadRequestError(Exception):
-    """A request that cannot be understood, or is about what is not there."""
+    """A request is invalid, or names something that does not exist."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -30,14 +30,14 @@ class BadRequestError(Exception):
 
 
 def asked_of(request: Request) -> Asked:
-    """What a request tells of who sends it."""
+    """Return the headers of a request that the access rules need."""
 
     def one(name: str) -> str | None:
         values = request.headers.getlist(name)
         return values[0] if len(values) == 1 else None
 
     def first(name: str) -> str | None:
-        # Several are not better than none: what is there has to be right.
+        # A repeated header counts as one with all values, which matches no rule.
         values = request.headers.getlist(name)
         return ", ".join(values) if values else None
 
@@ -51,10 +51,10 @@ def asked_of(request: Request) -> Asked:
 
 
 async def body_of(request: Request) -> object:
-    """The value that a request carries.
+    """Read the JSON body of a request.
 
     Raises:
-        BadRequestError: It is no JSON, or too long.
+        BadRequestError: The body is not JSON, or too long.
     """
     data = b""
     async for chunk in request.stream():
@@ -69,10 +69,10 @@ async def body_of(request: Request) -> object:
 
 
 async def object_of(request: Request) -> dict[str, object]:
-    """The object that a request carries.
+    """Read the JSON object in the body of a request.
 
     Raises:
-        BadRequestError: It carries none.
+        BadRequestError: The body is not a JSON object.
     """
     value = await body_of(request)
     if not is_object(value):
@@ -81,34 +81,34 @@ async def object_of(request: Request) -> dict[str, object]:
 
 
 def event(kind: str, data: object) -> str:
-    """An event as a stream has it."""
-    # HTML Living Standard, server-sent events: a line of data has no newline in it.
+    """Format one server-sent event."""
+    # HTML Living Standard, server-sent events: a line of data contains no newline.
     return f"event: {kind}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"
 
 
 def event_stream(frames: AsyncIterator[str]) -> Response:
-    """A stream of events."""
+    """Build the response for a stream of server-sent events."""
     return StreamingResponse(frames, headers={"Content-Type": "text/event-stream"})
 
 
 def json_answer(value: object, status: int = 200) -> Response:
-    """A value."""
+    """Build a JSON response."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    # Half surrogates, of names that are not UTF-8, come out as JavaScript writes them.
+    # Names that are not UTF-8 hold lone surrogates; they are escaped as JavaScript does.
     data = text.encode("utf-8", "backslashreplace")
     return Response(data, status, headers={"Content-Type": "application/json"})
 
 
 def text_answer(text: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """A text."""
+    """Build a response with a text."""
     return Response(text, status, headers={"Content-Type": "text/html", **(headers or {})})
 
 
 def assets(token: str) -> dict[str, tuple[bytes, str]]:
-    """The files of the page and what they are, by their paths.
+    """Load the files of the page: URL path to content and content type.
 
     Args:
-        token: What the page is to send with changes.
+        token: The token that the page sends with each change.
     """
     found: dict[str, tuple[bytes, str]] = {}
 

@@ -1,8 +1,8 @@
-"""What git, the disk and GitHub say of worktrees; asked for seldom, and a few at a time.
+"""Facts about worktrees from git, the disk and GitHub, with a cache.
 
-Each of these can take long in a large worktree, so each question has a deadline, answers are kept
-for a while, and who asks meanwhile waits for the same answer. GitHub may be far away: a page is
-told the rest before, and after an answer that did not come it is left alone for some time.
+Each question can take long in a large worktree, so it has a deadline and its answer is cached.
+Callers that ask meanwhile wait for the same answer. GitHub may be slow: pages get the other facts
+first. After a failed request portweave does not ask GitHub again for some time.
 """
 
 import os
@@ -28,20 +28,20 @@ KEPT_S = 60.0
 _GIT_S = 10.0
 _DISK_S = 30.0
 _GITHUB_S = 15.0
-# How long GitHub is left alone that cannot be asked, or was too slow.
+# How long portweave does not ask GitHub after a failed or slow request.
 _GITHUB_RESTS_S = 600.0
 _AT_ONCE = 4
 _MOST_KEPT = 1000
 _FILTER_KEYS = ("config", "-z", "--name-only", "--get-regexp", r"^filter\.")
 _FILTER_OF = ("check-attr", "-z", "--stdin", "filter")
-# In a submodule git would start another git, which runs what that repository says.
+# In a submodule git starts another git, which runs what that repository's configuration names.
 _STATUS = ("status", "--porcelain=v2", "-z", "--branch", "--ignore-submodules=dirty")
 
 Found = TypeVar("Found")
 
 
 class _Answers(Generic[Found]):
-    """Answers about worktrees that are kept for a while; one is found by one question at a time."""
+    """A cache with one entry per worktree; one lookup per worktree runs at a time."""
 
     def __init__(self) -> None:
         self._limit = anyio.CapacityLimiter(_AT_ONCE)
@@ -49,21 +49,27 @@ class _Answers(Generic[Found]):
         self._locks: dict[str, anyio.Lock] = {}
 
     def newest(self, root: str) -> Found | None:
-        """What is kept and new enough; None for nothing."""
+        """Return the cached answer while it is fresh, or else None."""
         kept = self._kept.get(root)
         return kept[1] if kept is not None and _is_new(kept[0]) else None
 
     def forget(self, root: str) -> None:
-        """Have the next question find it anew."""
+        """Drop the cached answer."""
         self._kept.pop(root, None)
 
     async def get(self, root: str, find: Callable[[], Awaitable[Found]], *, again: bool) -> Found:
-        """What is kept, or else found; `again`: whether what is kept does not count."""
+        """Return the cached answer, or find it.
+
+        Args:
+            root: The worktree's root.
+            find: Finds the answer.
+            again: Whether to ignore an answer that was found before this call.
+        """
         lock = self._locks.setdefault(root, anyio.Lock())
         asked_s = time.monotonic()
         async with lock:
             kept = self._kept.get(root)
-            # What somebody else has found since we began to wait is new enough in any case.
+            # An answer that was found while this task waited for the lock is always fresh enough.
             if kept is not None and not (kept[0] < asked_s and (again or not _is_new(kept[0]))):
                 return kept[1]
             async with self._limit:
@@ -78,17 +84,17 @@ class _Answers(Generic[Found]):
 
 
 class FactFinder:
-    """Finds facts, and keeps them for a while.
+    """Find facts about worktrees, and cache them.
 
     Args:
-        environ: Of the commands that are asked.
-        github_s: How long GitHub may take for an answer.
+        environ: Variables of the commands that portweave runs.
+        github_s: Deadline for an answer from GitHub, in seconds.
     """
 
     def __init__(self, environ: Mapping[str, str], *, github_s: float = _GITHUB_S) -> None:
         self._environ = {
             **look_environment(environ),
-            # Nobody is there whom gh could ask, or tell of a newer version of itself.
+            # gh must neither prompt nor announce a newer version of itself.
             "GH_PROMPT_DISABLED": "1",
             "GH_NO_UPDATE_NOTIFIER": "1",
             "LC_ALL": "C",
@@ -101,7 +107,7 @@ class FactFinder:
         self._github_lock = anyio.Lock()
 
     async def has_github(self) -> bool:
-        """Whether GitHub can be asked about pull requests: `gh` is there, and logged in."""
+        """Whether portweave can ask GitHub: `gh` is installed and logged in."""
         async with self._github_lock:
             if not self._has_github and not self._rests:
                 answer = None
@@ -113,25 +119,25 @@ class FactFinder:
 
     @property
     def _rests(self) -> bool:
-        """Whether GitHub could not be asked, and is not to be for now."""
+        """Whether a request to GitHub failed recently, so that portweave does not ask again yet."""
         return not self._has_github and time.monotonic() < self._rests_until_s
 
     async def of(
         self, root: str, git_common_dir: str | None, *, again: bool = False, whole: bool = True
     ) -> Facts:
-        """What is known of a worktree.
+        """Return the facts about a worktree.
 
         Args:
-            root: The worktree's.
+            root: The worktree's root.
             git_common_dir: Its repository; None outside git.
-            again: Whether what is kept does not count.
-            whole: Whether GitHub's answer is waited for; else the one that is kept is given.
+            again: Whether to ignore cached answers.
+            whole: Whether to wait for GitHub; otherwise the cached answer is used.
         """
         facts = await self._files.get(root, lambda: self._find(root, git_common_dir), again=again)
         if git_common_dir is None:
             return facts
         if again:
-            # Somebody may have logged in.
+            # The user may have logged in since.
             self._rests_until_s = 0.0
         if whole:
             answer = await self._requests.get(root, lambda: self._ask_github(root), again=again)
@@ -139,7 +145,7 @@ class FactFinder:
         if again:
             self._requests.forget(root)
         kept = self._requests.newest(root)
-        # Until it has answered nobody knows whether there is a request.
+        # Without an answer it is unknown whether a pull request exists.
         is_whole = kept is not None or self._rests
         return replace(facts, pull_request=None if kept is None else kept[0], is_whole=is_whole)
 
@@ -165,7 +171,7 @@ class FactFinder:
         try:
             answer = await self._ran(words, root, self._github_s)
         except TimeoutError:
-            # Else each of many worktrees would wait for it as long.
+            # Otherwise each of many worktrees would wait as long.
             self._has_github = False
             self._rests_until_s = time.monotonic() + _GITHUB_RESTS_S
             return (None,)
@@ -174,9 +180,9 @@ class FactFinder:
         return (read_request(answer),)
 
     async def _git(self, root: str) -> tuple[str | None, bool | None]:
-        """The branch, and whether nothing is changed: git-status(1), porcelain format version 2."""
+        """Return the branch, and whether the worktree is clean (git-status(1), version 2)."""
         keys = await self._run([*GIT, *_FILTER_KEYS], root, _GIT_S)
-        # git-config(1): without such keys it fails.
+        # git-config(1): without such keys the command fails.
         environ = without_filters(self._environ, (keys or "").split("\0"))
         answer = await self._run([*GIT, *_STATUS], root, _GIT_S, environ)
         if answer is None:
@@ -188,7 +194,8 @@ class FactFinder:
             attributes = await self._run([*GIT, *_FILTER_OF], root, _GIT_S, environ, paths)
             if attributes is None:
                 return status.branch, None
-            # Whether they differ their filter alone could tell, and it is not run.
+            # Only their filter could tell whether these files differ, and portweave does not run
+            # it.
             changed -= filtered(attributes)
         return status.branch, status.clean and not changed
 
@@ -200,7 +207,15 @@ class FactFinder:
         environ: Mapping[str, str] | None = None,
         read: bytes | None = None,
     ) -> str | None:
-        """What a command prints; None where it fails or takes too long."""
+        """Run a command and return its output; None where it fails or exceeds its deadline.
+
+        Args:
+            words: The command.
+            folder: Its working directory.
+            patience_s: Its deadline in seconds.
+            environ: Its environment; None for the default.
+            read: Its standard input; None for none.
+        """
         try:
             return await self._ran(words, folder, patience_s, environ, read)
         except (OSError, TimeoutError):
@@ -214,18 +229,18 @@ class FactFinder:
         environ: Mapping[str, str] | None = None,
         read: bytes | None = None,
     ) -> str | None:
-        """What a command prints; None where it fails.
+        """Run a command and return its output; None where its exit status is not 0.
 
         Args:
             words: The command.
-            folder: Where it runs.
-            patience_s: How long it may take.
-            environ: Its environment; None for the usual one.
-            read: What it reads; None for nothing.
+            folder: Its working directory.
+            patience_s: Its deadline in seconds.
+            environ: Its environment; None for the default.
+            read: Its standard input; None for none.
 
         Raises:
-            OSError: It cannot be started.
-            TimeoutError: It takes too long.
+            OSError: The command cannot be started.
+            TimeoutError: It exceeded its deadline.
         """
         with anyio.fail_after(patience_s):
             done = await anyio.run_process(

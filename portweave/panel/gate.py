@@ -1,15 +1,14 @@
-"""Pure. Who may ask the panel for something.
+"""Pure. Decide which requests the panel accepts.
 
-Any page that a browser shows can send requests to a port of this machine. Three things keep it out:
+Any web page in the browser can send requests to a port of this machine. Three checks refuse them:
 
-- The `Host` has to be one of ours. A page whose own name was made to mean 127.0.0.1 (DNS rebinding)
-  sends that name.
-- A browser tells whether the page that asks is of the same origin (Fetch Metadata Request Headers,
-  `Sec-Fetch-Site`; RFC 6454, `Origin`). Servers on other ports of this machine are not.
-- A change needs the token that stands in our own page, which no other origin can read.
+- `Host` must be one of the panel's names. A page with DNS rebinding sends its own name.
+- The browser must say that the page has the same origin (Fetch Metadata Request Headers,
+`Sec-Fetch-Site`; RFC 6454, `Origin`). Servers on other ports of this machine have another.
+- A change needs the token in the panel's page, which no other origin can read.
 
-There is no cookie: cookies do not tell ports apart (RFC 6265, section 8.5), so any development
-server on this machine would be sent it.
+The panel sets no cookie. Cookies do not distinguish ports (RFC 6265, section 8.5), so a browser
+would send it to each development server on this machine.
 """
 
 import hmac
@@ -23,10 +22,10 @@ _OWN_SITES = frozenset({"same-origin", "none"})
 
 @value
 class Asked:
-    """What a request tells of who sends it; None for a header that it has not.
+    """Headers of a request; None for a header that is missing.
 
     Attributes:
-        host: `Host`; None also where it has several.
+        host: `Host`; None also where it occurs several times.
         origin: `Origin`.
         site: `Sec-Fetch-Site`.
         mode: `Sec-Fetch-Mode`.
@@ -41,7 +40,7 @@ class Asked:
 
 
 def is_known_host(host: str | None, port: int) -> bool:
-    """Whether a `Host` is ours: of this machine with our port, or our name through the proxy."""
+    """Whether `Host` names the panel: this machine with its port, or its name through the proxy."""
     if host is None:
         return False
     name, _, given = host.lower().partition(":")
@@ -51,25 +50,25 @@ def is_known_host(host: str | None, port: int) -> bool:
 
 
 def may_read(asked: Asked, port: int) -> bool:
-    """Whether what is there may be told.
+    """Whether the request may read.
 
     Args:
-        asked: The request.
-        port: Ours.
+        asked: The headers of the request.
+        port: The panel's port.
     """
     if not is_known_host(asked.host, port):
         return False
-    # A link from elsewhere may lead here; what a page loads by itself has to be our own.
+    # A link on another site may lead here; everything that a page loads needs the same origin.
     return asked.site is None or asked.site in _OWN_SITES or asked.mode == "navigate"
 
 
 def may_change(asked: Asked, port: int, token: str) -> bool:
-    """Whether something may be done.
+    """Whether the request may change something.
 
     Args:
-        asked: The request.
-        port: Ours.
-        token: What stands in our page.
+        asked: The headers of the request.
+        port: The panel's port.
+        token: The token in the panel's page.
     """
     if not is_known_host(asked.host, port) or asked.token is None:
         return False

@@ -1,21 +1,21 @@
-"""Pure. Parse the state of a worktree from git: git-status(1), git-check-attr(1)."""
+"""Pure. Parse the status of a worktree: git-status(1), git-check-attr(1)."""
 
 from portweave.encoding.value import value
 
-# How many fields stand before the path of an entry, by the entry's kind.
+# The number of fields before the path of an entry, by the entry's kind.
 _FIELDS = {"1": 8, "2": 9, "u": 10}
-# Of these values of an attribute no driver comes.
+# No filter driver belongs to these values of the attribute.
 _NO_DRIVER = ("unspecified", "unset", "set", "")
 
 
 @value
 class Status:
-    """The state of a worktree.
+    """The status of a worktree.
 
     Attributes:
-        branch: What is checked out; None where that is no branch.
-        clean: Whether nothing differs but for the content of `changed`.
-        changed: Paths of which nothing but the content in the worktree differs.
+        branch: The branch that is checked out; None for a detached HEAD.
+        clean: Whether nothing differs, apart from the content of `changed`.
+        changed: Paths that differ only by their content in the worktree.
     """
 
     branch: str | None
@@ -24,7 +24,7 @@ class Status:
 
 
 def read_status(text: str) -> Status:
-    """Read the output of `git status --porcelain=v2 -z --branch`."""
+    """Parse the output of `git status --porcelain=v2 -z --branch`."""
     branch: str | None = None
     clean = True
     changed: list[str] = []
@@ -36,7 +36,7 @@ def read_status(text: str) -> Status:
         if kind in ("", "#"):
             continue
         if kind == "2":
-            # The path that it had before is a record of its own.
+            # The former path of a renamed file is a record of its own.
             next(records, "")
         fields = record.split(" ", _FIELDS.get(kind, 1))
         if kind == "1" and fields[1] == ".M":
@@ -47,7 +47,7 @@ def read_status(text: str) -> Status:
 
 
 def filtered(text: str) -> set[str]:
-    """The paths that have a filter, from the output of `git check-attr -z filter`."""
+    """Return the paths with a filter, from the output of `git check-attr -z filter`."""
     fields = text.split("\0")
     return {
         path

@@ -1,4 +1,4 @@
-"""Open a worktree in an editor, or in a terminal; nothing of it goes through a shell."""
+"""Open a worktree in an editor or a terminal, without a shell."""
 
 import shlex
 import shutil
@@ -11,7 +11,7 @@ from portweave.encoding.value import value
 from portweave.system.clean_environment import inherited_environment
 
 _EDITORS = ("code", "cursor")
-# Each is followed by the option that says where to begin; it then takes the folder as its value.
+# Each terminal, with the option that takes the folder as its value.
 _TERMINALS = (
     ("gnome-terminal", "--working-directory="),
     ("konsole", "--workdir="),
@@ -23,24 +23,24 @@ _TERMINALS = (
 
 @value
 class Launched:
-    """What came of it.
+    """The result of a launch.
 
     Attributes:
-        reason: Why it did not; None where it did: `unsupported-platform`, `no-editor-found` or
-            `launch-failed`.
+        reason: Why it failed: `unsupported-platform`, `no-editor-found` or `launch-failed`; None
+            where it succeeded.
     """
 
     reason: str | None = None
 
     def as_json(self) -> dict[str, object]:
-        """It in npm portweave's shape."""
+        """Return it in the shape of npm portweave."""
         if self.reason is None:
             return {"launched": True}
         return {"launched": False, "reason": self.reason}
 
 
 def editor(environ: Mapping[str, str]) -> list[str] | None:
-    """The words that open an editor: of PORTWEAVE_EDITOR, else `code` or `cursor`."""
+    """Return the editor command: PORTWEAVE_EDITOR, else `code` or `cursor`; None for none."""
     try:
         words = shlex.split(environ.get("PORTWEAVE_EDITOR", ""))
     except ValueError:
@@ -53,7 +53,7 @@ def editor(environ: Mapping[str, str]) -> list[str] | None:
 
 
 def terminal(environ: Mapping[str, str], folder: str) -> list[str] | None:
-    """The words that open a terminal in a folder; None for none."""
+    """Return the command that opens a terminal in a folder; None for none."""
     if sys.platform == "darwin":
         return ["/usr/bin/open", "-a", "Terminal", folder]
     if not (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")):
@@ -88,11 +88,11 @@ def _launch(words: Sequence[str], environ: Mapping[str, str], folder: str = "/")
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            # It outlives the panel.
+            # The program outlives the panel.
             start_new_session=True,
         )
     except OSError:
         return Launched("launch-failed")
-    # Somebody has to take its exit status, or it stays as a zombie.
+    # Reap the program, or it stays as a zombie.
     threading.Thread(target=process.wait, daemon=True).start()
     return Launched()

@@ -1,22 +1,22 @@
-"""Pure. What services have used in the last minutes, from what is seen of them now and then."""
+"""Pure. Resource usage of services over the last minutes, from samples."""
 
 from collections import deque
 from collections.abc import Mapping
 
 from portweave.encoding.value import value
 
-# Five minutes at one sample in two seconds.
+# Five minutes with one sample every two seconds.
 MOST_SAMPLES = 150
 
 
 @value
 class Sample:
-    """What a service used at one moment.
+    """The usage of an instance at one moment.
 
     Attributes:
-        at_s: Since the epoch.
-        percent: Of one processor, since the sample before.
-        rss_bytes: Memory in use.
+        at_s: Seconds since the epoch.
+        percent: Processor usage since the sample before, in percent of one processor.
+        rss_bytes: Resident memory.
     """
 
     at_s: float
@@ -24,26 +24,27 @@ class Sample:
     rss_bytes: int
 
     def as_json(self) -> list[float]:
-        """It as a short array: time in seconds, percent, bytes."""
+        """Return it as an array: time in seconds, percent, bytes."""
         return [round(self.at_s, 1), self.percent, self.rss_bytes]
 
 
 class Meter:
-    """Keeps the last samples of one instance."""
+    """Keep the last samples of one instance."""
 
     def __init__(self) -> None:
         self.samples: deque[Sample] = deque(maxlen=MOST_SAMPLES)
         self._last: tuple[object, float, float] | None = None
 
     def take(self, row: Mapping[str, object], now_s: float) -> float | None:
-        """Take a row of `/supervisor/ps`.
+        """Add a row of `/supervisor/ps`.
 
         Args:
-            row: The instance's.
-            now_s: Since the epoch.
+            row: The row of the instance.
+            now_s: Seconds since the epoch.
 
         Returns:
-            The percentage of one processor since the row before; None where that cannot be told.
+            Processor usage since the row before, in percent of one processor; None where it is
+                unknown.
         """
         pid, cpu_s, rss_bytes = row.get("pid"), row.get("cpuSeconds"), row.get("rssBytes")
         if pid is None or not isinstance(cpu_s, int | float) or not isinstance(rss_bytes, int):
@@ -52,7 +53,7 @@ class Meter:
         before, self._last = self._last, (pid, cpu_s, now_s)
         if before is None or before[0] != pid or now_s <= before[2]:
             return None
-        # Processes that end take their time with them.
+        # The processor time of processes that have ended is no longer counted.
         percent = round(100 * max(0.0, cpu_s - before[1]) / (now_s - before[2]), 1)
         self.samples.append(Sample(now_s, percent, rss_bytes))
         return percent

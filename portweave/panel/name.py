@@ -1,4 +1,4 @@
-"""The panel's name: a route of the user's proxy for as long as the panel runs."""
+"""The route of the panel's host name in the user's proxy."""
 
 import os
 from collections.abc import Mapping
@@ -18,29 +18,30 @@ from portweave.supervisor.proxy.process.proxy_files import (
     routes_dir,
 )
 
-# How often it is looked whether an alias has been removed, or what could not be found out can be.
+# The interval at which portweave retries, and checks whether an alias was removed.
 _LOOK_S = 15.0
 
 
 class Name:
-    """The panel's route.
+    """The route of the panel.
 
     Args:
-        environ: Says whether there are to be names, and where the state lies.
-        port: On which the panel listens.
+        environ: Says whether names are enabled, and names the state folder.
+        port: The port that the panel listens on.
     """
 
     def __init__(self, environ: Mapping[str, str], port: int) -> None:
         self._is_wanted = wants_names(environ)
         self._store = RouteStore(routes_dir(environ), say, private=True)
         self._port = port
-        # Who has the name instead of us; None where it is ours, or not wanted.
+        # The route that holds the name instead of ours; None where we hold it, or want none.
         self._holder: RouteMapping | None = None
 
     def take(self) -> None:
-        """Have the name lead here, and say so where a proxy runs; without it the panel goes on.
+        """Register the route, and print the URL where a proxy runs.
 
-        A proxy that is started later follows the route too. None is started for a panel.
+        A proxy that starts later follows the route too. The panel starts none, and runs without
+        one.
         """
         if not self._is_wanted:
             return
@@ -57,7 +58,7 @@ class Name:
             say(f"panel: {proxy.url(PANEL_HOST)}/")
 
     async def follow(self) -> None:
-        """Take the name over when whoever has it ends or gives it up; returns when it is ours."""
+        """Wait until the holder ends or releases the name, then claim it; return once it is ours."""
         while (holder := self._holder) is not None:
             if holder.pid and self._is_held():
                 try:
@@ -68,20 +69,20 @@ class Name:
                 await anyio.sleep(_LOOK_S)
             await to_thread.run_sync(self.take)
             if self._holder is holder:
-                # It could not be found out who has it now.
+                # The route store could not be read or written.
                 await anyio.sleep(_LOOK_S)
 
     def _is_held(self) -> bool:
         return self._holder in self._store.load_routes()
 
     def leave(self) -> None:
-        """Give the name back."""
+        """Release the name."""
         if not self._is_wanted:
             return
         try:
             self._store.set_routes(os.getpid(), {})
         except (PortweaveError, OSError) as error:
-            # The route is not followed once its owner has ended.
+            # The proxy ignores the route once its owner has ended.
             say(f"panel: its name was not given back: {error}")
 
 

@@ -1,4 +1,4 @@
-"""Pure. The snapshot of all allocations, in the shape that npm portweave's panel gives it."""
+"""Pure. The snapshot of all allocations, in the shape that npm portweave's panel returns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,11 +18,11 @@ _NO_REPOSITORY = "(no repo)"
 
 @value
 class Link:
-    """An address that a service is reached by.
+    """A URL of a service.
 
     Attributes:
-        env_var: The variable that holds it; empty for one that nobody wrote.
-        url: The address.
+        env_var: The variable that holds it; empty for the default URL.
+        url: The URL.
     """
 
     env_var: str
@@ -34,10 +34,10 @@ class Service:
     """A service with a port.
 
     Attributes:
-        name: Of the service, or of an instance of it.
-        env_var: The variable that holds its port; empty where that is not known.
+        name: Name of the service, or of one of its instances.
+        env_var: The variable that holds its port; empty where it is unknown.
         port: Its port.
-        links: How it is reached.
+        links: Its URLs.
     """
 
     name: str
@@ -46,10 +46,10 @@ class Service:
     links: tuple[Link, ...]
 
     def as_json(self, live: frozenset[int]) -> dict[str, object]:
-        """It as an object.
+        """Return it as an object.
 
         Args:
-            live: Ports that somebody listens on.
+            live: Ports that have a listener.
         """
         return {
             "envVar": self.env_var,
@@ -62,15 +62,15 @@ class Service:
 
 @value
 class Facts:
-    """What git, the disk and GitHub say of a worktree; None for what is not known.
+    """Facts about a worktree from git, the disk and GitHub; None for an unknown one.
 
     Attributes:
         branch: The branch that is checked out.
-        clean: Whether nothing in it differs from its commit.
-        size_bytes: On the disk.
-        pull_request: That of its branch.
-        is_main: Whether it is the first worktree of its repository.
-        is_whole: Whether GitHub has been asked, where it can be.
+        clean: Whether it equals its commit.
+        size_bytes: Its size on the disk.
+        pull_request: The pull request of its branch.
+        is_main: Whether it is the main worktree of its repository.
+        is_whole: Whether GitHub's answer is included, where portweave can ask GitHub.
     """
 
     branch: str | None = None
@@ -81,10 +81,10 @@ class Facts:
     is_whole: bool = True
 
     def as_json(self, root: str) -> dict[str, object]:
-        """They as fields of a worktree.
+        """Return them as fields of a worktree.
 
         Args:
-            root: The worktree's.
+            root: The worktree's root.
         """
         return {
             "branch": self.branch,
@@ -98,7 +98,7 @@ class Facts:
 
     @property
     def is_safe_to_prune(self) -> bool:
-        """Whether all that is in it is known to be kept elsewhere."""
+        """Whether everything in the worktree is known to be kept elsewhere."""
         is_done = self.pull_request is not None and self.pull_request.is_done
         return not self.is_main and is_done and self.clean is True
 
@@ -109,13 +109,13 @@ class Worktree:
 
     Attributes:
         git_common_dir: Its repository; None outside git.
-        namespace: The worktree's.
-        root: Absolute.
+        namespace: Its namespace.
+        root: Its root, absolute.
         last_used_at: ISO 8601.
-        project_name: As its definition file says; None where it does not.
-        services: What has a port.
-        degraded: Why nothing is known of it but its ports; None where all is well.
-        facts: What is known of its files.
+        project_name: The name in its definition file; None where there is none.
+        services: The services with a port.
+        degraded: Why only its ports are known; None where all is known.
+        facts: Facts about its files.
     """
 
     git_common_dir: str | None
@@ -128,11 +128,11 @@ class Worktree:
     facts: Facts = Facts()
 
     def with_facts(self, facts: Facts) -> "Worktree":
-        """It with what was found out."""
+        """Return it with these facts."""
         return replace(self, facts=facts)
 
     def as_json(self, live: frozenset[int]) -> dict[str, object]:
-        """It as an object."""
+        """Return it as an object; `live` holds the ports with a listener."""
         return {
             "degraded": self.degraded is not None,
             "degradedReason": self.degraded,
@@ -152,14 +152,14 @@ def snapshot(
     launch_supported: bool,
     pull_requests: bool,
 ) -> dict[str, object]:
-    """All of it.
+    """Build the snapshot.
 
     Args:
-        worktrees: All that have ports.
-        live: Ports that somebody listens on.
+        worktrees: All worktrees that have ports.
+        live: Ports that have a listener.
         generated_at: ISO 8601.
-        launch_supported: Whether an editor can be opened.
-        pull_requests: Whether GitHub can be asked.
+        launch_supported: Whether portweave can open an editor.
+        pull_requests: Whether portweave can ask GitHub.
     """
     groups: dict[str | None, list[Worktree]] = {}
     for worktree in worktrees:
@@ -196,11 +196,18 @@ def services_of(
     git_common_dir: str | None,
     root: str,
 ) -> tuple[Service, ...]:
-    """The services of a worktree that have a port, in the order of its file.
+    """Return the services with a port, in the order of the definition file.
+
+    Args:
+        definitions: The services of the worktree.
+        ports: Instance to port.
+        namespace: The worktree's namespace.
+        git_common_dir: Its repository; None outside git.
+        root: Its root.
 
     Raises:
         DriftError: The block has no port for a service.
-        PlaceholderError: A template names what has no value.
+        PlaceholderError: A template names a variable without a value.
     """
     values = Values(ports, namespace=namespace, git_common_dir=git_common_dir, worktree_root=root)
     with_port = [service for service in definitions.services if service.env_var is not None]
@@ -224,7 +231,7 @@ def services_of(
 
 
 def bare_services(ports: Mapping[str, int]) -> tuple[Service, ...]:
-    """What can be said of services when only their ports are known."""
+    """Return services of which only names and ports are known."""
     return tuple(
         Service(name, "", ports[name], _with_page((), ports[name]))
         for name in sorted(ports, key=code_units)
@@ -235,14 +242,14 @@ def is_address(text: str) -> bool:
     """Whether a text is an absolute URL that a browser or a WebSocket can open."""
     try:
         parts = urlsplit(text)
-        # Both raise where there is no such thing.
+        # `hostname` and `port` raise for an invalid URL.
         return parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != -1
     except ValueError:
         return False
 
 
 def quoted(text: str) -> str:
-    """A text as one word of a shell."""
+    """Quote a text as one word of a shell."""
     return "'" + text.replace("'", "'\\''") + "'"
 
 

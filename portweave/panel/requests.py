@@ -1,4 +1,4 @@
-"""Pure. What `gh pr view --json` says of a pull request (GitHub CLI manual)."""
+"""Pure. Parse a pull request from `gh pr view --json` (GitHub CLI manual)."""
 
 import json
 
@@ -15,7 +15,7 @@ _REVIEWS = {
     "CHANGES_REQUESTED": "changes requested",
     "REVIEW_REQUIRED": "review required",
 }
-# Of a check that has ended, and of a status that another service has set.
+# Values of a check that has ended, and of a commit status from another service.
 _GOOD = frozenset({"SUCCESS", "NEUTRAL", "SKIPPED"})
 _PENDING = frozenset({"", "PENDING", "EXPECTED", "STALE"})
 
@@ -25,13 +25,13 @@ class PullRequest:
     """A pull request.
 
     Attributes:
-        number: As GitHub counts.
-        state: open, closed or merged.
-        url: Of its page; empty where that is none.
-        title: As its author wrote it.
-        is_draft: Whether it is not yet meant to be reviewed.
-        review: What reviewers say, in words; None for nothing.
-        checks: `passed`, `failed` or `pending`; None where there are none.
+        number: Its number on GitHub.
+        state: `open`, `closed` or `merged`.
+        url: The URL of its page; empty where it is not https.
+        title: Its title.
+        is_draft: Whether it is a draft.
+        review: The review decision in words; None for none.
+        checks: `passed`, `failed` or `pending`; None without checks.
     """
 
     number: int
@@ -44,15 +44,15 @@ class PullRequest:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing more is to come of it."""
+        """Whether it is closed or merged."""
         return self.state != "open"
 
     def as_npm_json(self) -> dict[str, object]:
-        """It in npm portweave's shape."""
+        """Return it in the shape of npm portweave."""
         return {"number": self.number, "state": self.state, "url": self.url}
 
     def as_json(self) -> dict[str, object]:
-        """All that is known of it."""
+        """Return all that is known of it."""
         return {
             **self.as_npm_json(),
             "title": self.title,
@@ -63,7 +63,7 @@ class PullRequest:
 
 
 def read_request(text: str | None) -> PullRequest | None:
-    """The pull request that `gh` tells of; None where it tells of none, or nonsense."""
+    """Parse the output of `gh`; None for no pull request, or an invalid one."""
     try:
         found: object = json.loads(text or "null")
     except (ValueError, RecursionError):
@@ -86,7 +86,7 @@ def read_request(text: str | None) -> PullRequest | None:
 
 
 def _checks(found: object) -> str | None:
-    # A check run has a conclusion once it has ended; a commit's status has a state.
+    # A check run that has ended has a conclusion; a commit status has a state.
     ends = [
         str(check.get("conclusion") or check.get("state") or "")
         for check in (found if is_list(found) else ())

@@ -1,4 +1,4 @@
-"""Pure. Lines of text of `portweave top`: stacks, services, and a part of a log."""
+"""Pure. Lines of text that `portweave top` shows: stacks, services, and part of a log."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -28,20 +28,20 @@ _TONES = {
 _UP = frozenset({"ready", "unhealthy", "starting", "waiting", "backoff"})
 _NAME, _STATE = 22, 11
 _SHORTEST_NAME = 12
-# What all columns but the name take, and what is left for reasons before names get more.
+# The width of all other columns, and the width that reasons get before names grow.
 _OTHERS, _REASONS = 46, 60
 
 
 @value
 class Line:
-    """One line.
+    """One line on the screen.
 
     Attributes:
         text: Without control characters.
         tone: `title`, `stack`, `good`, `busy`, `warn`, `bad` or `plain`.
-        service: The worktree's id and the instance that it is about; None for others.
-        is_up: Whether that instance is, or is to be.
-        why: Why it is so; empty where nothing is to be said.
+        service: The worktree's id and the instance; None for a line without an instance.
+        is_up: Whether the instance runs, or is about to.
+        why: The reason for its state; empty for none.
     """
 
     text: str
@@ -52,7 +52,7 @@ class Line:
 
 
 def heading(stacks: Sequence[Mapping[str, object]]) -> Line:
-    """How many there are of all, and what they use."""
+    """Return the first line: the number of stacks and services, and their memory."""
     services = [row for stack in stacks for row in rows_of(stack.get("services"))]
     bad = sum(_TONES.get(str(row.get("state"))) in ("bad", "warn") for row in services)
     parts = [_count(len(stacks), "stack"), _count(len(services), "service")]
@@ -62,11 +62,11 @@ def heading(stacks: Sequence[Mapping[str, object]]) -> Line:
 
 
 def name_width(stacks: Sequence[Mapping[str, object]], width: int) -> int:
-    """How wide the column of names is: as the longest, if there is room on the screen.
+    """Return the width of the name column: the longest name, limited by the screen.
 
     Args:
-        stacks: As the panel tells them.
-        width: The screen's.
+        stacks: Stacks as the panel's watch reports them.
+        width: The width of the screen.
     """
     names = [instance_of(row) for stack in stacks for row in rows_of(stack.get("services"))]
     wanted = max([_SHORTEST_NAME, *(cells_of(name) + 2 for name in names)])
@@ -74,12 +74,12 @@ def name_width(stacks: Sequence[Mapping[str, object]], width: int) -> int:
 
 
 def lines(stacks: Sequence[Mapping[str, object]], now_s: float, names: int = _NAME) -> list[Line]:
-    """All stacks and their services.
+    """Return a line for each stack and each service.
 
     Args:
-        stacks: As the panel tells them.
-        now_s: Since the epoch.
-        names: How wide the column of names is.
+        stacks: Stacks as the panel's watch reports them.
+        now_s: Seconds since the epoch.
+        names: The width of the name column.
     """
     found: list[Line] = []
     ordered = sorted(stacks, key=lambda s: (str(s.get("project")), str(s.get("worktreeRoot"))))
@@ -94,7 +94,7 @@ def lines(stacks: Sequence[Mapping[str, object]], now_s: float, names: int = _NA
 
 
 def column_names(names: int = _NAME) -> str:
-    """What stands above the services."""
+    """Return the headings of the columns."""
     return (
         f"  {'SERVICE':<{names}}{'STATE':<{_STATE}}{'PORT':>6}{'UP':>6}{'RST':>5}{'CPU':>7}"
         f"{'MEM':>9}  REASON"
@@ -118,12 +118,12 @@ def _service(id_: str, row: Mapping[str, object], now_s: float, names: int) -> L
 def kept_choice(
     shown: Sequence[Line], chosen: tuple[str, str] | None, step: int
 ) -> tuple[str, str] | None:
-    """The service that is chosen after so many steps up or down; None where there is none.
+    """Return the service that is selected after `step` lines up or down; None where there is none.
 
     Args:
-        shown: The lines there are now.
-        chosen: What was chosen; it may have gone.
-        step: How many further.
+        shown: The current lines.
+        chosen: The service selected before; it may be gone.
+        step: The number of services to move; negative is up.
     """
     services = [line.service for line in shown if line.service is not None]
     if not services:
@@ -133,13 +133,19 @@ def kept_choice(
 
 
 def window(count: int, height: int, at: int) -> range:
-    """Which of `count` lines are shown in `height`, so that line `at` is among them."""
+    """Return which of `count` lines fit into `height`, with line `at` among them."""
     first = max(0, min(at - height // 2, count - height))
     return range(first, min(count, first + height))
 
 
 def take(stacks: dict[str, dict[str, object]], kind: str, data: object) -> None:
-    """Take what the panel's watch tells into what is known, by id."""
+    """Apply an event of the panel's watch.
+
+    Args:
+        stacks: Known stacks by id; changed in place.
+        kind: `stacks`, `stack` or `gone`; others are ignored.
+        data: The data of the event.
+    """
     if not is_object(data):
         return
     if kind == "stacks":
@@ -178,19 +184,19 @@ def _cell(found: object) -> str:
 
 
 def cells_of(text: str) -> int:
-    """How many cells of a terminal a text takes: UAX #11 has those that take two."""
+    """Return the width of a text in terminal cells: UAX #11 lists the wide characters."""
     return len(text) if text.isascii() else sum(map(_cells, text))
 
 
 def fitted(text: str, width: int) -> str:
-    """As much of a text as fits, with an ellipsis where that is not all."""
+    """Return as much of a text as fits, with an ellipsis where it is cut."""
     if cells_of(text) <= width:
         return text
     return next(wrapped(text, width - 1), "") + "…" if width > 0 else ""
 
 
 def wrapped(text: str, width: int) -> Iterator[str]:
-    """A text in pieces that fit."""
+    """Split a text into pieces that fit."""
     if cells_of(text) <= width:
         yield text
         return

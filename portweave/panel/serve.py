@@ -1,4 +1,4 @@
-"""Run the panel: find a port, listen, and go on until a signal ends it."""
+"""Run the panel: find a port, listen, and serve until a signal."""
 
 import asyncio
 import contextlib
@@ -23,22 +23,22 @@ from portweave.system.peer_credentials import is_own
 DEFAULT_PORT = 6767
 _CANDIDATES = 20
 _LARGEST_PORT = 65_535
-# What is asked when the panel is told to end is answered within this time.
+# The time for answers to requests that run when the panel stops.
 _LAST_ANSWERS_S = 2
 _ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 def listen(port: int) -> socket.socket:
-    """A listening socket on 127.0.0.1.
+    """Return a listening socket on 127.0.0.1.
 
     Args:
-        port: The first to try; 0 for any that is free.
+        port: The first port to try; 0 for any free one.
 
     Raises:
-        PanelPortError: None of the next twenty is free, or this one cannot be had.
+        PanelPortError: None of twenty ports is free, or binding failed for another reason.
     """
     for candidate in range(port, min(port + _CANDIDATES, _LARGEST_PORT + 1)):
-        # Without the protocol asyncio leaves Nagle's algorithm on: answers would come 40 ms later.
+        # Without the protocol asyncio keeps Nagle's algorithm on, which delays answers by 40 ms.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -57,18 +57,18 @@ def run(port: int, environ: Mapping[str, str], *, open_page: bool) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
-        port: The first to try.
-        environ: What portweave was started with.
+        port: The first port to try.
+        environ: The environment of portweave.
         open_page: Whether to open the page in a browser.
 
     Raises:
-        PanelPortError: There is no port to listen on.
+        PanelPortError: No port is free.
     """
     with listen(port) as listener:
         found: int = listener.getsockname()[1]
         url = f"http://127.0.0.1:{found}/"
-        # One that comes before there is a server is kept for it. The server sends these to itself
-        # again once it has ended, which says nothing new.
+        # Signals that arrive before the server exists are kept for it. After its end the server
+        # sends them to itself again; that changes nothing.
         asked: list[int] = []
         for number in _ENDS:
             signal.signal(number, lambda number, _frame: asked.append(number))
@@ -81,7 +81,8 @@ def run(port: int, environ: Mapping[str, str], *, open_page: bool) -> None:
             anyio.run(_serve, listener, server, name, url if open_page else None)
         finally:
             name.leave()
-            # At its very end Python would let the next one kill us, who have ended well.
+            # While it shuts down, Python restores the default handlers; a signal would then kill
+            # us.
             for number in _ENDS:
                 signal.signal(number, signal.SIG_IGN)
 
@@ -102,14 +103,14 @@ async def _show(url: str) -> None:
 
 
 class _Server(uvicorn.Server):
-    """A server that ends its streams when it is told to end, as they would not by themselves.
+    """A server that closes its event streams when it stops; they have no other end.
 
     Args:
-        panel: Answers requests.
-        asked: Signals that came before the server takes them itself.
+        panel: The application.
+        asked: Signals that arrived before the server handles them itself.
 
     Attributes:
-        panel: The same.
+        panel: The application.
     """
 
     def __init__(self, panel: Panel, asked: list[int]) -> None:
@@ -130,22 +131,22 @@ class _Server(uvicorn.Server):
         self._asked = asked
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen, unless it is to end already."""
+        """Begin to listen, unless a signal has already arrived."""
         await super().startup(sockets)
         for number in self._asked:
             self.handle_exit(number, None)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end."""
+        """Begin to stop."""
         self.panel.close()
         super().handle_exit(sig, frame)
 
 
 class _Connection(H11Protocol):
-    """A connection; one of another user's ends before anything is read from it."""
+    """A connection; one from another user is closed before anything is read from it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin, or refuse to."""
+        """Accept the connection, or close it."""
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         super().connection_made(transport)
         if not peer or not is_own(peer, own):

@@ -1,9 +1,8 @@
-"""The panel's HTTP: which request is answered by what.
+"""The panel's HTTP routes.
 
-Under `/api/` lies the interface of npm portweave's panel, unchanged in shape; ours under
-`/api/v1/`.
-Assets are read once, at the start, and looked up by their whole names: no path that is asked for
-ever reaches the file system.
+`/api/` has the interface of npm portweave's panel, in the same shape; `/api/v1/` has ours. The
+files of the page are read once, at the start, and looked up by their whole names, so no requested
+path reaches the file system.
 """
 
 import secrets
@@ -50,9 +49,9 @@ from portweave.panel.worktrees import Known, Worktrees
 from portweave.supervisor.reporting.status_rows import rfc3339
 from portweave.system.listeners import listening
 
-# An open stream says so this often, and finds out whether somebody still reads it.
+# An idle stream sends a comment this often, which reveals whether its reader is gone.
 STILL_HERE_S = 15.0
-# How long a log may have been silent before it is looked at less often.
+# The interval between reads of a log; it grows while the log is silent.
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 0.5
 _HEADERS = {
     "Content-Security-Policy": (
@@ -72,15 +71,15 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Panel:
-    """Answers requests; an ASGI application.
+    """Answer requests; an ASGI application.
 
     Args:
-        environ: What the panel was started with.
-        port: On which it listens.
+        environ: The environment of the panel.
+        port: The port that it listens on.
 
     Attributes:
-        watch: What pages are told of stacks; to be run beside it.
-        token: What a change has to be sent with.
+        watch: Follows the stacks; run it beside the application.
+        token: The token that each change needs.
     """
 
     def __init__(self, environ: Mapping[str, str], port: int) -> None:
@@ -124,7 +123,7 @@ class Panel:
         await response(scope, receive, send)
 
     def close(self) -> None:
-        """End the streams that are open."""
+        """End the open streams."""
         self._closing = True
         self.watch.close()
 
@@ -158,11 +157,11 @@ class Panel:
         if found is None:
             return text_answer("not found", 404)
         data, kind = found
-        # The page has the token of this process, and no other.
+        # The page contains the token of this process, so no cache may keep it.
         kept = "no-store" if kind == TYPES["html"] else "no-cache"
         return Response(data, headers={"Content-Type": kind, "Cache-Control": kept})
 
-    # npm portweave's
+    # npm portweave's interface
 
     async def _allocations(self, request: Request) -> Response:
         again = request.query_params.get("refresh") == "1"
@@ -229,7 +228,7 @@ class Panel:
         done = await to_thread.run_sync(launch, self._environ, root)
         return json_answer(done.as_json())
 
-    # Ours
+    # Our interface
 
     async def _listing(self, _request: Request) -> Response:
         listing = await to_thread.run_sync(self._worktrees.listing)
@@ -259,7 +258,7 @@ class Panel:
         return event_stream(self._told())
 
     async def _told(self) -> AsyncIterator[str]:
-        """What one page is told, for as long as it reads."""
+        """Yield the events for one page until it closes the stream."""
         name = secrets.token_hex(16)
         async with self.watch.watching() as watcher:
             self._streams[name] = watcher
@@ -319,7 +318,7 @@ class Panel:
         return json_answer(await self._actions.environment(known, service))
 
     async def _reveal(self, request: Request) -> Response:
-        """What is hidden of an environment: asked for as a change is, by the own page alone."""
+        """Return a masked value; the request needs the token, as a change does."""
         fields = await object_of(request)
         known = await self._known(fields.get("worktree"))
         service, name = fields.get("service"), fields.get("name")

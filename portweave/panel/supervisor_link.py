@@ -1,7 +1,6 @@
-"""A connection to a supervisor that stays open: what happens in its stack, and questions besides.
+"""A persistent connection to a supervisor, for events and calls.
 
-`portweave.client.client` asks and waits; here answers and events of many stacks are waited for at
-once.
+`portweave.client.client` blocks; here one task waits for answers and events of each stack.
 """
 
 import itertools
@@ -18,20 +17,20 @@ from portweave.encoding.json_write import (
 )
 
 _LONGEST_LINE_BYTES = 16 << 20
-# One stack's answers come at once; who takes longer is stopped, or stuck.
+# A supervisor answers at once; one that takes longer is stopped, or hangs.
 PATIENCE_S = 10.0
 
 
 class LostError(Exception):
-    """The supervisor does not answer, in words."""
+    """The supervisor does not answer; the message says why."""
 
 
 class Link:
-    """A connection.
+    """A connection to a supervisor.
 
     Args:
-        stream: To the control socket.
-        take: Takes what the supervisor sends unasked.
+        stream: The stream to its control socket.
+        take: Gets each message that is not an answer.
     """
 
     def __init__(self, stream: ByteStream, take: Callable[[dict[str, object]], None]) -> None:
@@ -42,10 +41,10 @@ class Link:
         self._answers: dict[int, dict[str, object]] = {}
 
     async def listen(self) -> None:
-        """Take what comes, until the connection ends.
+        """Read messages until the connection ends.
 
         Raises:
-            LostError: It has ended.
+            LostError: The connection has ended.
         """
         rest = b""
         try:
@@ -60,13 +59,13 @@ class Link:
             raise LostError("it has ended") from None
 
     async def ask(self, method: str, *params: object) -> object:
-        """Ask, and wait for the answer.
+        """Call a method and wait for the answer.
 
         Returns:
-            The first value of the answer; None where it has none, or is a refusal.
+            The first value of the answer; None where it has none, or is an error.
 
         Raises:
-            LostError: There is none in time.
+            LostError: No answer came in time.
         """
         number = await self.send(method, *params)
         come = self._asked[number] = anyio.Event()
@@ -82,7 +81,7 @@ class Link:
         return values[0] if is_list(values) and values else None
 
     async def send(self, method: str, *params: object) -> int:
-        """Ask without waiting; the id of the request.
+        """Send a call without waiting; return its id.
 
         Raises:
             LostError: The connection has ended.

@@ -1,7 +1,6 @@
-"""Logs for the page: the last lines there are, then what comes, a piece at a time.
+"""Logs for the page: the last lines, then new ones, in batches.
 
-They are read from the files at the reader's own pace, so a slow one holds nothing up, and nothing
-waits for it but the files.
+Each reader reads the files at its own pace, so a slow one delays nothing else.
 """
 
 import re
@@ -39,14 +38,14 @@ Line = tuple[int, str, str, str]
 
 
 class Tail:
-    """The logs of a worktree, or of some of its services, as they grow.
+    """Follow the logs of a worktree, or of some of its services.
 
     Args:
-        root: The worktree's.
-        namespace: The stack's.
+        root: The worktree's root.
+        namespace: The namespace of the stack.
         names: Services or instances; empty for all.
-        last: With how many lines to begin.
-        sought: What has to stand in a line; empty for any line.
+        last: The number of lines to begin with.
+        sought: Text that a line must contain; empty for any line.
     """
 
     def __init__(
@@ -61,7 +60,7 @@ class Tail:
         self._lines: Iterator[Line] = iter(())
 
     def read(self) -> list[Line]:
-        """What there is and was not read yet, or the first of it; empty where that is nothing."""
+        """Return the next batch of unread lines; empty where there are none."""
         found: list[Line] = []
         while len(found) < _PIECE_LINES:
             line = next(self._lines, None)
@@ -73,7 +72,7 @@ class Tail:
                 self._blocks = iter(merged(self._sources, self._query, follow=True))
             pair = next(self._blocks, None)
             if pair is None:
-                # From here on all that comes is new.
+                # From here on, all lines are new.
                 self._query.last = None
                 self._blocks = None
                 break
@@ -96,12 +95,12 @@ class Tail:
 
 
 def last_error(root: str, namespace: str, instance: str) -> str | None:
-    """The last line of an instance that tells of an error, without colours; None for none.
+    """Return the last line of an instance that looks like an error, without colours; None for none.
 
     Args:
-        root: The worktree's.
-        namespace: The stack's.
-        instance: As `web` or `web.2`.
+        root: The worktree's root.
+        namespace: The namespace of the stack.
+        instance: Such as `web` or `web.2`.
     """
     folder = Folder(logs_dir(root, namespace))
     sources = [s for s in find_sources(folder, (instance,)) if s.log.instance == instance]

@@ -1,4 +1,4 @@
-"""`portweave top`: what the panel shows, in a terminal."""
+"""`portweave top`: the panel in a terminal."""
 
 import curses
 import locale
@@ -58,14 +58,14 @@ _STEPS = {
 
 
 def run(environ: Mapping[str, str]) -> None:
-    """Show it until q is pressed.
+    """Show the screen until q is pressed.
 
     Args:
-        environ: Names the folders of configuration and state.
+        environ: Names the configuration and state folders.
     """
-    # Else curses takes each byte of a name for a character.
+    # Without a locale curses takes each byte of a name for a character.
     locale.setlocale(locale.LC_ALL, "")
-    # Escape ends it: nobody waits a second for what might be the beginning of a key's name.
+    # Escape leaves the view. Curses would wait a second for the rest of an escape sequence.
     curses.set_escdelay(25)
     at_end(curses.endwin)
     try:
@@ -78,8 +78,8 @@ class _Top:
     """The screen.
 
     Args:
-        screen: Of curses.
-        environ: Names the folders of configuration and state.
+        screen: The curses window.
+        environ: Names the configuration and state folders.
     """
 
     def __init__(self, screen: "curses.window", environ: Mapping[str, str]) -> None:
@@ -98,7 +98,7 @@ class _Top:
         self._styles = _styles()
 
     async def run(self) -> None:
-        """Show it until q is pressed."""
+        """Show the screen until q is pressed."""
         self._screen.nodelay(True)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._watch.run)
@@ -118,7 +118,7 @@ class _Top:
             self._watch.show_open(watcher, frozenset(self._stacks))
 
     def _obey_all(self, tasks: TaskGroup) -> bool:
-        """Do what keys say; whether to go on."""
+        """Handle all pressed keys; return whether to go on."""
         stacks = list(self._stacks.values())
         self._names = name_width(stacks, self._screen.getmaxyx()[1])
         self._lines = lines(stacks, time.time(), self._names)
@@ -192,7 +192,7 @@ class _Top:
         screen.refresh()
 
     def _shown(self, height: int, width: int) -> list[str]:
-        """The last lines of the log that fit; whole ones where nothing else is shown."""
+        """Return the last lines of the log that fit, wrapped where only the log is shown."""
         found: deque[str] = deque(maxlen=max(0, height))
         for text in list(self._log)[-height:] if height > 0 else ():
             found.extend(wrapped(text, width) if self._is_whole else (fitted(text, width),))
@@ -216,7 +216,7 @@ class _Top:
         try:
             self._screen.addstr(row, 0, fitted(text, width), style)
         except curses.error:
-            # The last cell of the screen: what stands there is written, and then refused.
+            # Curses writes into the last cell of the screen, and then reports an error.
             return
 
 

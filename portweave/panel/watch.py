@@ -1,7 +1,7 @@
-"""What all stacks do, for pages that look: nothing is asked of any supervisor while nobody does.
+"""Follow all stacks for the pages that are open; without a page, ask no supervisor.
 
-Each watcher has at most one thing waiting for each stack, the newest: however slow a page is, or
-however much happens, what is kept for it does not grow.
+Each watcher holds at most one pending event of a kind for each stack, the newest. So a slow page or
+a busy stack needs no more memory.
 """
 
 import os
@@ -32,23 +32,23 @@ from portweave.supervisor.registry.stack_records import (
     stacks_dir,
 )
 
-# How often it is looked which stacks there are.
+# How often portweave looks for new stacks.
 SCAN_S = 1.0
-# How often stacks are asked what they use: those that a page shows open, and the others.
+# How often it asks stacks for their usage: those expanded on a page, and others.
 OPEN_S, CLOSED_S = 2.0, 10.0
-# What happens within this time is told together.
+# Events within this time are sent together.
 _TOGETHER_S = 0.05
 _AGAIN_S = 3.0
-# A page that is loaded anew is back within this time.
+# A page that reloads is back within this time.
 _LINGER_S = 5.0
 _OF_EVENTS = ("state", "pid", "port", "restarts", "exitCode", "reason")
 
 
 class Watcher:
-    """One page that looks.
+    """The pending events of one page.
 
     Attributes:
-        open: The ids of the worktrees that it shows open.
+        open: The ids of the worktrees that the page has expanded.
     """
 
     def __init__(self) -> None:
@@ -58,19 +58,25 @@ class Watcher:
         self.is_closed = False
 
     def put(self, kind: str, key: str, data: object) -> None:
-        """Have something told; it takes the place of what waits about the same."""
-        # What is new goes to the end: a stack that is back has gone before.
+        """Add an event; it replaces a pending one of the same kind and key.
+
+        Args:
+            kind: The kind of event.
+            key: What it is about, such as the id of a stack.
+            data: Its data.
+        """
+        # A replaced event moves to the end: a stack that is back was gone before.
         self._waiting.pop((kind, key), None)
         self._waiting[kind, key] = data
         self._news.set()
 
     def close(self) -> None:
-        """End what the page is told."""
+        """End the stream of the page."""
         self.is_closed = True
         self._news.set()
 
     async def take(self, patience_s: float) -> list[tuple[str, object]]:
-        """What is to be told; nothing where there is nothing for so long."""
+        """Return the pending events; empty where none arrives within `patience_s` seconds."""
         with anyio.move_on_after(patience_s):
             await self._news.wait()
         self._news = anyio.Event()
@@ -79,7 +85,7 @@ class Watcher:
 
 
 class _Live:
-    """A stack that runs."""
+    """A running stack."""
 
     def __init__(self, id_: str, record: StackRecord) -> None:
         self.id = id_
@@ -94,7 +100,7 @@ class _Live:
         self.news = anyio.Event()
 
     def as_json(self, *, history: bool) -> dict[str, object]:
-        """It as an object; with the samples of the last minutes, or only the newest."""
+        """Return it as an object, with all samples (`history`) or only the newest."""
         return {
             "id": self.id,
             "project": self.record.project,
@@ -121,11 +127,11 @@ class _Live:
 
 
 class Watch:
-    """Follows all stacks while somebody watches.
+    """Follow all stacks while a page watches.
 
     Args:
-        environ: Names the folder of the records of stacks.
-        mark: What is another one when the worktrees have changed.
+        environ: Names the folder of the stack records.
+        mark: Returns a value that changes when the worktrees change.
     """
 
     def __init__(self, environ: Mapping[str, str], mark: Callable[[], object]) -> None:
@@ -137,7 +143,7 @@ class Watch:
 
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[Watcher]:
-        """Look, for as long as the context is open."""
+        """Watch for as long as the context is open."""
         watcher = Watcher()
         watcher.put("stacks", "", self._all())
         self._watchers.add(watcher)
@@ -148,7 +154,7 @@ class Watch:
             self._watchers.discard(watcher)
 
     def show_open(self, watcher: Watcher, ids: frozenset[str]) -> None:
-        """Learn which worktrees a page shows open."""
+        """Set which worktrees a page has expanded."""
         new = ids - watcher.open
         watcher.open = ids
         for live in self._live.values():
@@ -156,7 +162,7 @@ class Watch:
                 live.news.set()
 
     def close(self) -> None:
-        """End what all pages are told."""
+        """End the streams of all pages."""
         for watcher in self._watchers:
             watcher.close()
 
@@ -172,7 +178,7 @@ class Watch:
                 self._live.clear()
 
     async def _scan(self, tasks: TaskGroup) -> None:
-        """See which stacks come and go, until nobody watches."""
+        """Find stacks that start and end, until no page watches."""
         mark, unwatched_s = self._mark(), None
         is_first = True
         while True:
@@ -210,7 +216,7 @@ class Watch:
             watcher.put(kind, key, data)
 
     async def _follow(self, live: _Live) -> None:
-        """Keep what is known of a stack up to date, whatever becomes of the connection."""
+        """Keep a stack's data up to date; reconnect when the connection ends."""
         with live.scope:
             while True:
                 try:
@@ -256,7 +262,7 @@ class Watch:
                     break
                 with anyio.move_on_after(min(rest_s, OPEN_S)):
                     await live.news.wait()
-            # What an event says is told at once; all the rest is asked for a little later.
+            # The event itself is sent at once; all other data follows a little later.
             if live.news.is_set():
                 self._publish(live)
                 await anyio.sleep(_TOGETHER_S)
@@ -295,7 +301,7 @@ def _first(group: BaseExceptionGroup[LostError]) -> LostError:
 
 
 def _find_errors(live: _Live) -> None:
-    """Look for the last line of each service that tells of an error, where there are new lines."""
+    """Find the last error line of each service whose log has changed."""
     root, namespace = live.record.root, live.record.namespace
     folder = logs_dir(root, namespace)
     for name, row in live.rows.items():

@@ -1,6 +1,6 @@
-"""The worktrees of this machine that have ports, or a stack that runs.
+"""The worktrees of this machine that have ports or a running stack.
 
-They are known from the registry, the records of stacks, and the definition files.
+They come from the registry, the stack records and the definition files.
 """
 
 import os
@@ -40,16 +40,16 @@ _INVALID = "config invalid"
 
 @value
 class Known:
-    """A worktree as it is known here.
+    """A worktree with ports or a stack.
 
     Attributes:
-        id: By which the page names it.
+        id: Its id on the page.
         git_common_dir: Its repository; None outside git.
-        namespace: The worktree's.
-        root: Absolute.
+        namespace: Its namespace.
+        root: Its root, absolute.
         last_used_at: ISO 8601; empty where it is not in the registry.
-        ports: By instance.
-        record: Who runs its stack; None where nobody does.
+        ports: Instance to port.
+        record: The record of its running stack; None where none runs.
     """
 
     id: str
@@ -62,10 +62,10 @@ class Known:
 
 
 class Worktrees:
-    """Looks for worktrees, and remembers what their definition files say while these stay.
+    """Find worktrees, and cache their definition files until these change.
 
     Args:
-        environ: Names the folders of configuration and state.
+        environ: Names the configuration and state folders.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -73,7 +73,7 @@ class Worktrees:
         self._definitions: dict[str, tuple[object, Definitions | PortweaveError]] = {}
 
     def known(self) -> dict[str, Known]:
-        """All of them, by their ids.
+        """Return all worktrees by their ids.
 
         Raises:
             RegistryDamagedError: The registry cannot be read.
@@ -106,10 +106,10 @@ class Worktrees:
         return found
 
     def started_from(self, root: str, namespace: str) -> tuple[str, str | None]:
-        """Where a worktree's commands are to be given, and with which definition file.
+        """Return the folder to run commands in, and the definition file to name.
 
-        That is what its stack was started with last; where that is not known, or is no more, the
-        root and what is found there, which is told by None.
+        Both are those of the last start. Where the last start is unknown or its folder is gone, the
+        folder is the root. The definition file is None where portweave should look for it itself.
         """
         found = RunHistory(root, namespace).read_start()
         if found is None:
@@ -120,7 +120,7 @@ class Worktrees:
         return folder, config if config is not None and os.path.isfile(config) else None
 
     def start_words(self, known: Known) -> list[str]:
-        """What `up` is to be asked for so that a stack starts as it was started last."""
+        """Return the arguments of `up` that repeat the last start."""
         found = RunHistory(known.root, known.namespace).read_start()
         definitions = self._read(known)
         if found is None or isinstance(definitions, PortweaveError):
@@ -128,11 +128,11 @@ class Worktrees:
         return words_of(found.options, {service.name for service in definitions.services})
 
     def mark(self) -> object:
-        """What is another one when the registry or the records of stacks have changed."""
+        """Return a value that changes when the registry or the stack records change."""
         return _stamp(registry_path(self._environ)), _stamp(stacks_dir(self._environ))
 
     def described(self, known: Known) -> npmshape.Worktree:
-        """What the definition files say of a worktree."""
+        """Return a worktree as its definition files describe it."""
         services, project, problem = npmshape.bare_services(known.ports), None, _NOWHERE
         if os.path.isdir(known.root):
             definitions = self._read(known)
@@ -163,7 +163,7 @@ class Worktrees:
         )
 
     def listing(self) -> dict[str, object]:
-        """Projects and their worktrees, as the page shows them.
+        """Return projects and their worktrees, as the page shows them.
 
         Raises:
             RegistryDamagedError: The registry cannot be read.
@@ -262,9 +262,9 @@ class Worktrees:
 
 
 def _branch(root: str) -> str | None:
-    """The branch that is checked out; None where there is none, or where only git could tell.
+    """Return the branch that is checked out; None where there is none, or only git could tell.
 
-    As gitrepository-layout(5) says; to ask git for each worktree would take longer than all else.
+    It reads the files of gitrepository-layout(5): a git process for each worktree would be slow.
     """
     try:
         folder = f"{root}/.git"
@@ -280,7 +280,7 @@ def _branch(root: str) -> str | None:
 
 
 def _stamps(root: str, folder: str, config: str | None) -> object:
-    """What is another one when the definition files that are read have changed."""
+    """Return a value that changes when one of the definition files changes."""
     if config is not None:
         return folder, config, _stamp(config)
     folders = [folder]
