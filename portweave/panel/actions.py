@@ -29,7 +29,7 @@ from portweave.errors import (
     PanelForbiddenError,
     StackInUseError,
 )
-from portweave.panel.worktrees import Known, Worktrees
+from portweave.panel.worktrees import KnownWorktree, Worktrees
 from portweave.supervisor.registry.stack_records import PROTOCOL, StackRecord
 from portweave.supervisor.reporting.redact import (
     hide,
@@ -41,8 +41,8 @@ from portweave.system.clean_environment import inherited_environment
 # A service may use its grace period, and it may have to wait for others that stop first.
 _PATIENCE_S = 120.0
 _COMMAND_S = 600.0
-_AT_ONCE = 16
-_MOST_SAID = 20
+_MOST_CONCURRENT = 16
+_MOST_QUOTED_LINES = 20
 
 
 class Actions:
@@ -56,9 +56,9 @@ class Actions:
     def __init__(self, environ: Mapping[str, str], worktrees: Worktrees) -> None:
         self._environ = environ
         self._worktrees = worktrees
-        self._limit = anyio.CapacityLimiter(_AT_ONCE)
+        self._limit = anyio.CapacityLimiter(_MOST_CONCURRENT)
 
-    async def ask(self, known: Known, method: str, *params: object) -> object:
+    async def ask(self, known: KnownWorktree, method: str, *params: object) -> object:
         """Call a method of the supervisor of a worktree's stack.
 
         Args:
@@ -85,7 +85,7 @@ class Actions:
 
         return await to_thread.run_sync(ask, limiter=self._limit, abandon_on_cancel=True)
 
-    async def environment(self, known: Known, service: str) -> dict[str, object]:
+    async def environment(self, known: KnownWorktree, service: str) -> dict[str, object]:
         """Return the environment of a service, with secret values masked."""
         fields, texts = await self._environment(known, service)
         shown = masked(texts)
@@ -97,7 +97,7 @@ class Actions:
             "canReveal": peer_credentials.IS_KNOWN,
         }
 
-    async def reveal(self, known: Known, service: str, name: str) -> str | None:
+    async def reveal(self, known: KnownWorktree, service: str, name: str) -> str | None:
         """Return the value of one variable of a service, or None where it does not exist.
 
         Args:
@@ -113,14 +113,14 @@ class Actions:
         return (await self._environment(known, service))[1].get(name)
 
     async def _environment(
-        self, known: Known, service: str
+        self, known: KnownWorktree, service: str
     ) -> tuple[Mapping[str, object], dict[str, str]]:
         found = await self.ask(known, "/supervisor/environment", [service])
         fields = found if is_object(found) else {}
         texts = fields.get("environment")
         return fields, {n: str(v) for n, v in texts.items()} if is_object(texts) else {}
 
-    async def why(self, known: Known, service: str) -> dict[str, object]:
+    async def why(self, known: KnownWorktree, service: str) -> dict[str, object]:
         """Explain the state of a service; secret values are masked in its last lines."""
         found = rows_of(await self.ask(known, "/supervisor/why", [service]))
         row = found[0] if found else {}
@@ -129,7 +129,7 @@ class Actions:
         row["lastLines"] = [hide(str(line), secrets) for line in lines] if is_list(lines) else []
         return row
 
-    async def scale(self, known: Known, service: str, count: int) -> None:
+    async def scale(self, known: KnownWorktree, service: str, count: int) -> None:
         """Set the number of instances of a service.
 
         Args:
@@ -142,7 +142,7 @@ class Actions:
         """
         await self._command(known, "scale", f"{service}={count}")
 
-    async def up(self, known: Known) -> None:
+    async def up(self, known: KnownWorktree) -> None:
         """Start the stack of a worktree with its last start options, and wait until it is ready.
 
         Raises:
@@ -151,7 +151,7 @@ class Actions:
         words = await to_thread.run_sync(self._worktrees.start_words, known)
         await self._command(known, "up", "--detach", *words)
 
-    async def down(self, known: Known) -> None:
+    async def down(self, known: KnownWorktree) -> None:
         """Stop the stack of a worktree.
 
         Raises:
@@ -176,9 +176,9 @@ class Actions:
         removed = give_back(registry_path(self._environ), lambda other: other == key, self._environ)
         return bool(removed)
 
-    async def _command(self, known: Known, *words: str) -> None:
+    async def _command(self, known: KnownWorktree, *words: str) -> None:
         environ = inherited_environment(self._environ)
-        if await to_thread.run_sync(_is_chosen, known, environ):
+        if await to_thread.run_sync(_has_own_namespace, known, environ):
             environ["PORTWEAVE_NAMESPACE"] = known.namespace
         if not await to_thread.run_sync(os.path.isdir, known.root):
             raise CommandFailedError(words[0], (f"its folder {known.root} has gone",))
@@ -199,16 +199,16 @@ class Actions:
                 start_new_session=True,
             )
         if done.returncode != 0:
-            said = done.stderr.decode("utf-8", "replace").splitlines()[-_MOST_SAID:]
+            said = done.stderr.decode("utf-8", "replace").splitlines()[-_MOST_QUOTED_LINES:]
             raise CommandFailedError(words[0], [line.removeprefix("[portweave] ") for line in said])
 
 
-def _is_chosen(known: Known, environ: Mapping[str, str]) -> bool:
+def _has_own_namespace(known: KnownWorktree, environ: Mapping[str, str]) -> bool:
     """Whether the namespace differs from the worktree's default one."""
     return locate(known.root, environ).namespace != known.namespace
 
 
-def _running(known: Known) -> StackRecord:
+def _running(known: KnownWorktree) -> StackRecord:
     record = known.record
     if record is None:
         raise NoStackError(f"in {known.root}")

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from portweave.client.verb_queries import say
 from portweave.errors import PanelPortError
-from portweave.panel.name import Name
+from portweave.panel.panel_route import PanelRoute
 from portweave.panel.server import Panel
 from portweave.system.peer_credentials import is_own
 
@@ -73,24 +73,26 @@ def run(port: int, environ: Mapping[str, str], *, open_page: bool) -> None:
         for number in _ENDS:
             signal.signal(number, lambda number, _frame: asked.append(number))
         say(f"panel: {url}")
-        name = Name(environ, found)
-        name.take()
+        route = PanelRoute(environ, found)
+        route.claim()
         say("press Ctrl-C to stop")
         try:
             server = _Server(Panel(environ, found), asked)
-            anyio.run(_serve, listener, server, name, url if open_page else None)
+            anyio.run(_serve, listener, server, route, url if open_page else None)
         finally:
-            name.leave()
+            route.release()
             # While it shuts down, Python restores the default handlers; a signal would then kill
             # us.
             for number in _ENDS:
                 signal.signal(number, signal.SIG_IGN)
 
 
-async def _serve(listener: socket.socket, server: "_Server", name: Name, url: str | None) -> None:
+async def _serve(
+    listener: socket.socket, server: "_Server", route: PanelRoute, url: str | None
+) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.panel.watch.run)
-        tasks.start_soon(name.follow)
+        tasks.start_soon(route.follow)
         if url is not None:
             tasks.start_soon(_show, url)
         await server.serve(sockets=[listener])

@@ -27,12 +27,13 @@ from portweave.errors import (
     PortweaveError,
     UsageError,
 )
-from portweave.panel import launcher, npmshape
+from portweave.panel import launcher, npm_snapshot
+from portweave.panel.access_rules import may_change, may_read
 from portweave.panel.actions import Actions
-from portweave.panel.answers import (
+from portweave.panel.http_messages import (
     TYPES,
     BadRequestError,
-    asked_of,
+    access_headers,
     assets,
     body_of,
     event,
@@ -41,16 +42,15 @@ from portweave.panel.answers import (
     object_of,
     text_answer,
 )
-from portweave.panel.facts import FactFinder
-from portweave.panel.gate import may_change, may_read
-from portweave.panel.tail import Tail
+from portweave.panel.log_tail import Tail
 from portweave.panel.watch import Watch, Watcher
-from portweave.panel.worktrees import Known, Worktrees
+from portweave.panel.worktree_facts import FactFinder
+from portweave.panel.worktrees import KnownWorktree, Worktrees
 from portweave.supervisor.reporting.status_rows import rfc3339
 from portweave.system.listeners import listening
 
 # An idle stream sends a comment this often, which reveals whether its reader is gone.
-STILL_HERE_S = 15.0
+KEEP_ALIVE_S = 15.0
 # The interval between reads of a log; it grows while the log is silent.
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 0.5
 _HEADERS = {
@@ -132,7 +132,7 @@ class Panel:
         is_read = request.method in ("GET", "HEAD")
         if not is_read and (request.method != "POST" or path in self._reads):
             return text_answer("method not allowed", 405, {"Allow": "GET, HEAD, POST"})
-        asked = asked_of(request)
+        asked = access_headers(request)
         try:
             if is_read:
                 _refuse_unless(may_read(asked, self._port))
@@ -169,9 +169,9 @@ class Panel:
             described = await to_thread.run_sync(self._described)
         except PortweaveError:
             return json_answer({"error": "snapshot-failed"}, 500)
-        found: dict[int, npmshape.Facts] = {}
+        found: dict[int, npm_snapshot.Facts] = {}
 
-        async def find(index: int, one: npmshape.Worktree) -> None:
+        async def find(index: int, one: npm_snapshot.Worktree) -> None:
             found[index] = await self._facts.of(one.root, one.git_common_dir, again=again)
 
         async with anyio.create_task_group() as tasks:
@@ -179,7 +179,7 @@ class Panel:
                 tasks.start_soon(find, index, one)
         ports = {service.port for one in described for service in one.services}
         return json_answer(
-            npmshape.snapshot(
+            npm_snapshot.snapshot(
                 [one.with_facts(found[index]) for index, one in enumerate(described)],
                 await to_thread.run_sync(listening, ports),
                 generated_at=rfc3339(time.time()),
@@ -188,7 +188,7 @@ class Panel:
             )
         )
 
-    def _described(self) -> list[npmshape.Worktree]:
+    def _described(self) -> list[npm_snapshot.Worktree]:
         known = self._worktrees.known().values()
         return [self._worktrees.described(one) for one in known if one.last_used_at]
 
@@ -255,9 +255,9 @@ class Panel:
         )
 
     async def _stream(self, _request: Request) -> Response:
-        return event_stream(self._told())
+        return event_stream(self._page_events())
 
-    async def _told(self) -> AsyncIterator[str]:
+    async def _page_events(self) -> AsyncIterator[str]:
         """Yield the events for one page until it closes the stream."""
         name = secrets.token_hex(16)
         async with self.watch.watching() as watcher:
@@ -265,7 +265,7 @@ class Panel:
             try:
                 yield "retry: 1500\n" + event("hello", {"stream": name})
                 while not (watcher.is_closed or self._closing):
-                    news = await watcher.take(STILL_HERE_S)
+                    news = await watcher.pending(KEEP_ALIVE_S)
                     yield "".join(event(kind, data) for kind, data in news) or ": still here\n\n"
             finally:
                 del self._streams[name]
@@ -304,7 +304,7 @@ class Panel:
                 if not is_all:
                     is_all = True
                     yield event("end", {})
-                if time.monotonic() - said_s > STILL_HERE_S:
+                if time.monotonic() - said_s > KEEP_ALIVE_S:
                     said_s = time.monotonic()
                     yield ": still here\n\n"
                 await anyio.sleep(pause_s)
@@ -365,7 +365,7 @@ class Panel:
                 raise BadRequestError("invalid request body")
         return json_answer({})
 
-    async def _known(self, name: object) -> Known:
+    async def _known(self, name: object) -> KnownWorktree:
         known = (await to_thread.run_sync(self._worktrees.known)).get(str(name))
         if known is None:
             raise BadRequestError("no such worktree", 404)

@@ -21,7 +21,7 @@ _LONGEST_LINE_BYTES = 16 << 20
 PATIENCE_S = 10.0
 
 
-class LostError(Exception):
+class ConnectionLostError(Exception):
     """The supervisor does not answer; the message says why."""
 
 
@@ -30,12 +30,12 @@ class Link:
 
     Args:
         stream: The stream to its control socket.
-        take: Gets each message that is not an answer.
+        on_message: Gets each message that is not an answer.
     """
 
-    def __init__(self, stream: ByteStream, take: Callable[[dict[str, object]], None]) -> None:
+    def __init__(self, stream: ByteStream, on_message: Callable[[dict[str, object]], None]) -> None:
         self._stream = stream
-        self._take = take
+        self._on_message = on_message
         self._ids: Iterator[int] = itertools.count(1)
         self._asked: dict[int, anyio.Event] = {}
         self._answers: dict[int, dict[str, object]] = {}
@@ -44,7 +44,7 @@ class Link:
         """Read messages until the connection ends.
 
         Raises:
-            LostError: The connection has ended.
+            ConnectionLostError: The connection has ended.
         """
         rest = b""
         try:
@@ -52,11 +52,11 @@ class Link:
                 data = await self._stream.receive(1 << 16)
                 *lines, rest = (rest + data).split(b"\n")
                 if len(rest) > _LONGEST_LINE_BYTES:
-                    raise LostError("it sends lines without an end")
+                    raise ConnectionLostError("it sends lines without an end")
                 for line in lines:
                     self._sort(line)
         except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            raise LostError("it has ended") from None
+            raise ConnectionLostError("it has ended") from None
 
     async def ask(self, method: str, *params: object) -> object:
         """Call a method and wait for the answer.
@@ -65,7 +65,7 @@ class Link:
             The first value of the answer; None where it has none, or is an error.
 
         Raises:
-            LostError: No answer came in time.
+            ConnectionLostError: No answer came in time.
         """
         number = await self.send(method, *params)
         come = self._asked[number] = anyio.Event()
@@ -76,7 +76,7 @@ class Link:
         finally:
             del self._asked[number]
         if answer is None:
-            raise LostError("it is silent")
+            raise ConnectionLostError("it is silent")
         values = answer.get("result")
         return values[0] if is_list(values) and values else None
 
@@ -84,14 +84,14 @@ class Link:
         """Send a call without waiting; return its id.
 
         Raises:
-            LostError: The connection has ended.
+            ConnectionLostError: The connection has ended.
         """
         number = next(self._ids)
         fields = {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
         try:
             await self._stream.send(compact(fields).encode("utf-8", "surrogateescape") + b"\n")
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            raise LostError("it has ended") from None
+            raise ConnectionLostError("it has ended") from None
         return number
 
     def _sort(self, line: bytes) -> None:
@@ -105,7 +105,7 @@ class Link:
             values = message.get("params")
             item = values[1] if is_list(values) and len(values) > 1 else None
             if is_object(item):
-                self._take(item)
+                self._on_message(item)
             return
         number = message.get("id")
         if isinstance(number, int) and number in self._asked:

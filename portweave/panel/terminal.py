@@ -12,20 +12,20 @@ from anyio.abc import TaskGroup
 
 from portweave.errors import PortweaveError
 from portweave.panel.actions import Actions
-from portweave.panel.rows import (
+from portweave.panel.log_tail import Tail
+from portweave.panel.top_lines import (
     Line,
+    apply_event,
     cells_of,
     column_names,
     fitted,
     heading,
-    kept_choice,
     lines,
+    moved_selection,
     name_width,
-    take,
     window,
     wrapped,
 )
-from portweave.panel.tail import Tail
 from portweave.panel.watch import Watch, Watcher
 from portweave.panel.worktrees import Worktrees
 from portweave.supervisor.logs.line_splitter import plain_text
@@ -90,7 +90,7 @@ class _Top:
         self._stacks: dict[str, dict[str, object]] = {}
         self._lines: list[Line] = []
         self._names = 0
-        self._chosen: tuple[str, str] | None = None
+        self._selected: tuple[str, str] | None = None
         self._tail: tuple[tuple[str, str], Tail] | None = None
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
         self._has_log, self._is_whole = True, False
@@ -103,41 +103,41 @@ class _Top:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._watch.run)
             async with self._watch.watching() as watcher:
-                tasks.start_soon(self._hear, watcher)
-                while self._obey_all(tasks):
+                tasks.start_soon(self._receive, watcher)
+                while self._handle_keys(tasks):
                     await self._read_log()
                     self._draw()
                     with anyio.move_on_after(_TICK_S):
                         await anyio.wait_readable(0)
             tasks.cancel_scope.cancel()
 
-    async def _hear(self, watcher: Watcher) -> None:
+    async def _receive(self, watcher: Watcher) -> None:
         while True:
-            for kind, data in await watcher.take(3600):
-                take(self._stacks, kind, data)
+            for kind, data in await watcher.pending(3600):
+                apply_event(self._stacks, kind, data)
             self._watch.show_open(watcher, frozenset(self._stacks))
 
-    def _obey_all(self, tasks: TaskGroup) -> bool:
+    def _handle_keys(self, tasks: TaskGroup) -> bool:
         """Handle all pressed keys; return whether to go on."""
         stacks = list(self._stacks.values())
         self._names = name_width(stacks, self._screen.getmaxyx()[1])
         self._lines = lines(stacks, time.time(), self._names)
-        self._chosen = kept_choice(self._lines, self._chosen, 0)
+        self._selected = moved_selection(self._lines, self._selected, 0)
         while (key := self._screen.getch()) >= 0:
             if key in _QUIT:
                 if key != 27 or not self._is_whole:
                     return False
                 self._is_whole = False
             elif key in _STEPS:
-                self._chosen = kept_choice(self._lines, self._chosen, _STEPS[key])
+                self._selected = moved_selection(self._lines, self._selected, _STEPS[key])
             elif key in _ENTER:
                 self._is_whole = not self._is_whole
             elif key == ord("l"):
                 self._has_log = not self._has_log
-            elif key in (ord("r"), ord("s")) and self._chosen is not None:
-                is_up = any(line.is_up for line in self._lines if line.service == self._chosen)
+            elif key in (ord("r"), ord("s")) and self._selected is not None:
+                is_up = any(line.is_up for line in self._lines if line.service == self._selected)
                 action = "restart" if key == ord("r") else "stop" if is_up else "start"
-                tasks.start_soon(self._act, action, *self._chosen)
+                tasks.start_soon(self._act, action, *self._selected)
         return True
 
     async def _act(self, action: str, id_: str, instance: str) -> None:
@@ -151,17 +151,17 @@ class _Top:
             self._said = f"{instance}: {error.message}"
 
     async def _read_log(self) -> None:
-        if self._tail is not None and self._tail[0] != self._chosen:
+        if self._tail is not None and self._tail[0] != self._selected:
             self._tail[1].close()
             self._tail = None
             self._log.clear()
-        if self._chosen is None:
+        if self._selected is None:
             return
         if self._tail is None:
-            stack = self._stacks.get(self._chosen[0], {})
+            stack = self._stacks.get(self._selected[0], {})
             root, namespace = str(stack.get("worktreeRoot")), str(stack.get("namespace"))
-            tail = Tail(root, namespace, (self._chosen[1],), last=_LOG_LINES)
-            self._tail = (self._chosen, tail)
+            tail = Tail(root, namespace, (self._selected[1],), last=_LOG_LINES)
+            self._tail = (self._selected, tail)
         for _, _, _, text in await to_thread.run_sync(self._tail[1].read):
             self._log.append(plain_text(text.encode("utf-8", "replace")))
 
@@ -179,12 +179,12 @@ class _Top:
         if not self._is_whole:
             self._put(1, column_names(self._names), curses.A_BOLD)
             self._draw_services(2, rest)
-        if log_height > 0 and self._chosen is not None:
+        if log_height > 0 and self._selected is not None:
             top = height - 1 - log_height
             why = next(
-                (f": {x.why}" for x in self._lines if x.service == self._chosen and x.why), ""
+                (f": {x.why}" for x in self._lines if x.service == self._selected and x.why), ""
             )
-            title = fitted(f"── {self._chosen[1]}{why} ", width)
+            title = fitted(f"── {self._selected[1]}{why} ", width)
             self._put(top, title + "─" * (width - cells_of(title)), curses.A_DIM)
             for index, text in enumerate(self._shown(log_height - 1, width)):
                 self._put(top + 1 + index, text)
@@ -201,11 +201,11 @@ class _Top:
     def _draw_services(self, top: int, height: int) -> None:
         if not self._lines:
             self._put(top + 1, "  No stack is running. portweave up starts one.")
-        at = next((i for i, line in enumerate(self._lines) if line.service == self._chosen), 0)
+        at = next((i for i, line in enumerate(self._lines) if line.service == self._selected), 0)
         for row, index in enumerate(window(len(self._lines), max(0, height), at)):
             line = self._lines[index]
             style = self._styles.get(line.tone, curses.A_NORMAL)
-            if line.service is not None and line.service == self._chosen:
+            if line.service is not None and line.service == self._selected:
                 style |= curses.A_REVERSE
             self._put(top + row, line.text, style)
 

@@ -17,12 +17,12 @@ from portweave.encoding.json_write import (
     is_list,
     is_object,
 )
-from portweave.panel.meter import Meter
+from portweave.panel.log_tail import last_error
 from portweave.panel.supervisor_link import (
+    ConnectionLostError,
     Link,
-    LostError,
 )
-from portweave.panel.tail import last_error
+from portweave.panel.usage_samples import Meter
 from portweave.planning.allocation import logs_dir
 from portweave.supervisor.registry.stack_records import (
     PROTOCOL,
@@ -75,7 +75,7 @@ class Watcher:
         self.is_closed = True
         self._news.set()
 
-    async def take(self, patience_s: float) -> list[tuple[str, object]]:
+    async def pending(self, patience_s: float) -> list[tuple[str, object]]:
         """Return the pending events; empty where none arrives within `patience_s` seconds."""
         with anyio.move_on_after(patience_s):
             await self._news.wait()
@@ -84,7 +84,7 @@ class Watcher:
         return [(kind, data) for (kind, _), data in found.items()]
 
 
-class _Live:
+class _LiveStack:
     """A running stack."""
 
     def __init__(self, id_: str, record: StackRecord) -> None:
@@ -138,7 +138,7 @@ class Watch:
         self._folder = stacks_dir(environ)
         self._mark = mark
         self._watchers: set[Watcher] = set()
-        self._live: dict[str, _Live] = {}
+        self._live: dict[str, _LiveStack] = {}
         self._wanted = anyio.Event()
 
     @asynccontextmanager
@@ -188,16 +188,16 @@ class Watch:
                 if id_ not in found or found[id_].tag != live.record.tag:
                     live.scope.cancel()
                     del self._live[id_]
-                    self._tell("gone", id_, {"id": id_})
+                    self._send("gone", id_, {"id": id_})
             for id_ in found.keys() - self._live.keys():
-                live = self._live[id_] = _Live(id_, found[id_])
+                live = self._live[id_] = _LiveStack(id_, found[id_])
                 tasks.start_soon(self._follow, live)
             if is_first:
                 is_first = False
-                self._tell("stacks", "", self._all())
+                self._send("stacks", "", self._all())
             before, mark = mark, await to_thread.run_sync(self._mark)
             if mark != before:
-                self._tell("worktrees", "", {})
+                self._send("worktrees", "", {})
             now_s = time.monotonic()
             if self._watchers:
                 unwatched_s = None
@@ -211,45 +211,47 @@ class Watch:
     def _all(self) -> dict[str, object]:
         return {"stacks": [live.as_json(history=True) for live in self._live.values()]}
 
-    def _tell(self, kind: str, key: str, data: object) -> None:
+    def _send(self, kind: str, key: str, data: object) -> None:
         for watcher in self._watchers:
             watcher.put(kind, key, data)
 
-    async def _follow(self, live: _Live) -> None:
+    async def _follow(self, live: _LiveStack) -> None:
         """Keep a stack's data up to date; reconnect when the connection ends."""
         with live.scope:
             while True:
                 try:
                     await self._listen(live)
-                except (LostError, OSError) as error:
+                except (ConnectionLostError, OSError) as error:
                     live.problem = f"its supervisor cannot be asked: {error}"
                     self._publish(live)
                 await anyio.sleep(_AGAIN_S)
 
-    async def _listen(self, live: _Live) -> None:
+    async def _listen(self, live: _LiveStack) -> None:
         record = live.record
         if record.protocol != PROTOCOL:
-            raise LostError(f"portweave {record.version or '?'} has started it, not this one")
+            raise ConnectionLostError(
+                f"portweave {record.version or '?'} has started it, not this one"
+            )
         if not record.socket:
-            raise LostError("it has no control socket")
+            raise ConnectionLostError("it has no control socket")
 
-        def take(event: dict[str, object]) -> None:
+        def on_event(event: dict[str, object]) -> None:
             row = live.rows.get(str(event.get("fullName")))
             if row is not None:
                 row.update({name: event[name] for name in _OF_EVENTS if name in event})
             live.news.set()
 
         async with await anyio.connect_unix(record.socket) as stream:
-            link = Link(stream, take)
+            link = Link(stream, on_event)
             try:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(link.listen)
                     await link.send("/supervisor/events")
                     await self._keep_asking(live, link)
-            except* LostError as group:
+            except* ConnectionLostError as group:
                 raise _first(group) from None
 
-    async def _keep_asking(self, live: _Live, link: Link) -> None:
+    async def _keep_asking(self, live: _LiveStack, link: Link) -> None:
         while True:
             live.news = anyio.Event()
             await self._ask(live, link)
@@ -267,7 +269,7 @@ class Watch:
                 self._publish(live)
                 await anyio.sleep(_TOGETHER_S)
 
-    async def _ask(self, live: _Live, link: Link) -> None:
+    async def _ask(self, live: _LiveStack, link: Link) -> None:
         answer = await link.ask("/supervisor/ps")
         if not is_object(answer):
             return
@@ -278,7 +280,7 @@ class Watch:
             if not is_object(row):
                 continue
             name = str(row.get("fullName"))
-            percent = live.meters.setdefault(name, Meter()).take(row, now_s)
+            percent = live.meters.setdefault(name, Meter()).add(row, now_s)
             found[name] = {**row, "cpuPercent": percent}
         live.rows, live.supervisor = found, answer.get("supervisor")
         live.problem, live.is_known = None, True
@@ -287,20 +289,20 @@ class Watch:
         if self._is_open(live):
             await to_thread.run_sync(_find_errors, live)
 
-    def _is_open(self, live: _Live) -> bool:
+    def _is_open(self, live: _LiveStack) -> bool:
         return any(live.id in watcher.open for watcher in self._watchers)
 
-    def _publish(self, live: _Live) -> None:
+    def _publish(self, live: _LiveStack) -> None:
         if self._live.get(live.id) is live:
-            self._tell("stack", live.id, live.as_json(history=False))
+            self._send("stack", live.id, live.as_json(history=False))
 
 
-def _first(group: BaseExceptionGroup[LostError]) -> LostError:
+def _first(group: BaseExceptionGroup[ConnectionLostError]) -> ConnectionLostError:
     error = group.exceptions[0]
-    return error if isinstance(error, LostError) else _first(error)
+    return error if isinstance(error, ConnectionLostError) else _first(error)
 
 
-def _find_errors(live: _Live) -> None:
+def _find_errors(live: _LiveStack) -> None:
     """Find the last error line of each service whose log has changed."""
     root, namespace = live.record.root, live.record.namespace
     folder = logs_dir(root, namespace)

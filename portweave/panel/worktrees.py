@@ -19,7 +19,7 @@ from portweave.errors import (
     PlaceholderError,
     PortweaveError,
 )
-from portweave.panel import npmshape
+from portweave.panel import npm_snapshot
 from portweave.planning.stack_request import words_of
 from portweave.procfiles.load import DOCUMENTS, PROCFILES
 from portweave.procfiles.load import load as load_definitions
@@ -33,13 +33,13 @@ from portweave.supervisor.registry.stack_records import (
 from portweave.supervisor.reporting.run_history import RunHistory
 
 _MOST_KEPT = 1000
-_NOWHERE = "directory deleted"
+_DELETED = "directory deleted"
 _MISSING = "config missing"
 _INVALID = "config invalid"
 
 
 @value
-class Known:
+class KnownWorktree:
     """A worktree with ports or a stack.
 
     Attributes:
@@ -72,7 +72,7 @@ class Worktrees:
         self._environ = environ
         self._definitions: dict[str, tuple[object, Definitions | PortweaveError]] = {}
 
-    def known(self) -> dict[str, Known]:
+    def known(self) -> dict[str, KnownWorktree]:
         """Return all worktrees by their ids.
 
         Raises:
@@ -83,13 +83,13 @@ class Worktrees:
             for record in live_stacks(stacks_dir(self._environ))
         }
         leases = leases_dir(self._environ)
-        found: dict[str, Known] = {}
+        found: dict[str, KnownWorktree] = {}
         for entry in load(registry_path(self._environ)):
             key = entry.key
             if key.worktree_root.startswith(f"{leases}/"):
                 continue
             name = stack_key(key.worktree_root, entry.namespace)
-            found[name] = Known(
+            found[name] = KnownWorktree(
                 name,
                 key.git_common_dir,
                 entry.namespace,
@@ -100,7 +100,7 @@ class Worktrees:
             )
         for name, record in stacks.items():
             if name not in found:
-                found[name] = Known(
+                found[name] = KnownWorktree(
                     name, None, record.namespace, record.root, "", record.ports, record
                 )
         return found
@@ -119,7 +119,7 @@ class Worktrees:
             folder = root
         return folder, config if config is not None and os.path.isfile(config) else None
 
-    def start_words(self, known: Known) -> list[str]:
+    def start_words(self, known: KnownWorktree) -> list[str]:
         """Return the arguments of `up` that repeat the last start."""
         found = RunHistory(known.root, known.namespace).read_start()
         definitions = self._read(known)
@@ -131,9 +131,9 @@ class Worktrees:
         """Return a value that changes when the registry or the stack records change."""
         return _stamp(registry_path(self._environ)), _stamp(stacks_dir(self._environ))
 
-    def described(self, known: Known) -> npmshape.Worktree:
+    def described(self, known: KnownWorktree) -> npm_snapshot.Worktree:
         """Return a worktree as its definition files describe it."""
-        services, project, problem = npmshape.bare_services(known.ports), None, _NOWHERE
+        services, project, problem = npm_snapshot.bare_services(known.ports), None, _DELETED
         if os.path.isdir(known.root):
             definitions = self._read(known)
             if isinstance(definitions, DefinitionsMissingError):
@@ -143,7 +143,7 @@ class Worktrees:
             else:
                 project, problem = definitions.project_name, ""
                 try:
-                    services = npmshape.services_of(
+                    services = npm_snapshot.services_of(
                         definitions,
                         known.ports,
                         namespace=known.namespace,
@@ -152,7 +152,7 @@ class Worktrees:
                     )
                 except (DriftError, PlaceholderError):
                     problem = _INVALID
-        return npmshape.Worktree(
+        return npm_snapshot.Worktree(
             known.git_common_dir,
             known.namespace,
             known.root,
@@ -186,7 +186,7 @@ class Worktrees:
         ordered = sorted(projects.values(), key=lambda p: (str(p["name"]).casefold(), str(p["id"])))
         return {"schemaVersion": 1, "projects": ordered}
 
-    def _row(self, known: Known, described: npmshape.Worktree) -> dict[str, object]:
+    def _row(self, known: KnownWorktree, described: npm_snapshot.Worktree) -> dict[str, object]:
         commands = dict(self._commands(known))
         without_port = [name for name in commands if name not in known.ports]
         return {
@@ -196,7 +196,7 @@ class Worktrees:
             "gitCommonDir": known.git_common_dir,
             "branch": _branch(known.root),
             "lastUsedAt": known.last_used_at or None,
-            "isGone": described.degraded == _NOWHERE,
+            "isGone": described.degraded == _DELETED,
             "problem": self._problem(known, described.degraded),
             "canStart": any(commands.values()),
             "definitionFile": self._named_file(known),
@@ -217,14 +217,14 @@ class Worktrees:
             ],
         }
 
-    def _named_file(self, known: Known) -> str | None:
+    def _named_file(self, known: KnownWorktree) -> str | None:
         config = self.started_from(known.root, known.namespace)[1]
         return None if config is None else config.removeprefix(f"{known.root}/")
 
-    def _problem(self, known: Known, degraded: str | None) -> str | None:
+    def _problem(self, known: KnownWorktree, degraded: str | None) -> str | None:
         if degraded is None:
             return None
-        if degraded == _NOWHERE:
+        if degraded == _DELETED:
             return "its folder has gone"
         found = self._read(known)
         if isinstance(found, DefinitionsMissingError):
@@ -235,7 +235,7 @@ class Worktrees:
             return found.message
         return "its ports are not those that its definition file asks for: the next up allocates"
 
-    def _commands(self, known: Known) -> Iterator[tuple[str, str | None]]:
+    def _commands(self, known: KnownWorktree) -> Iterator[tuple[str, str | None]]:
         found = self._read(known)
         if isinstance(found, PortweaveError):
             return
@@ -243,7 +243,7 @@ class Worktrees:
             command = service.command
             yield service.name, " ".join(command) if isinstance(command, tuple) else command
 
-    def _read(self, known: Known) -> Definitions | PortweaveError:
+    def _read(self, known: KnownWorktree) -> Definitions | PortweaveError:
         root = known.root
         folder, config = self.started_from(root, known.namespace)
         stamp = _stamps(root, folder, config)

@@ -7,8 +7,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from portweave.panel.facts import FactFinder
-from portweave.panel.npmshape import Facts
+from portweave.panel.npm_snapshot import Facts
+from portweave.panel.worktree_facts import FactFinder
 
 
 def git(folder: Path, *words: str) -> None:

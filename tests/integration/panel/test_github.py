@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from portweave.panel.facts import FactFinder
-from portweave.panel.npmshape import Facts
+from portweave.panel.npm_snapshot import Facts
+from portweave.panel.worktree_facts import FactFinder
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ import pytest
 
 from portweave.errors import PanelForbiddenError
 from portweave.panel.actions import Actions
-from portweave.panel.worktrees import Known, Worktrees
+from portweave.panel.worktrees import KnownWorktree, Worktrees
 from portweave.supervisor.reporting.run_history import RunHistory
 from tests.support.commands import Cli
 from tests.support.panels import Panel
@@ -181,7 +181,7 @@ def test_no_secret_is_told_where_another_user_could_ask(monkeypatch: pytest.Monk
     """As on macOS, which does not tell whose a connection is."""
     monkeypatch.setattr("portweave.system.peer_credentials.IS_KNOWN", False)
     actions = Actions({}, Worktrees({}))
-    nowhere = Known("x", None, "main", "/x", "", {}, None)
+    nowhere = KnownWorktree("x", None, "main", "/x", "", {}, None)
     with pytest.raises(PanelForbiddenError):
         anyio.run(actions.reveal, nowhere, "web", "API_KEY")
 

@@ -4,7 +4,7 @@ from portweave.panel.watch import Watcher
 
 
 async def told(watcher: Watcher, patience_s: float = 0.0) -> list[tuple[str, object]]:
-    return await watcher.take(patience_s)
+    return await watcher.pending(patience_s)
 
 
 def test_of_each_stack_only_the_newest_waits() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from portweave.errors import DriftError
-from portweave.panel.npmshape import (
+from portweave.panel.npm_snapshot import (
     Facts,
     Service,
     Worktree,
@@ -11,7 +11,7 @@ from portweave.panel.npmshape import (
     services_of,
     snapshot,
 )
-from portweave.panel.requests import PullRequest
+from portweave.panel.pull_requests import PullRequest
 from portweave.procfiles.model import Definitions, Origin
 from portweave.procfiles.model import Service as Defined
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portweave.panel.gitstatus import Status, filtered, read_status
+from portweave.panel.git_status import Status, filtered, read_status
 
 HEAD = "# branch.oid 1234\0# branch.head main\0"
 ONE = "N... 100644 100644 100644 1234 1234"

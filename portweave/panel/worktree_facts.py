@@ -20,17 +20,17 @@ from portweave.allocator.git_queries import (
     look_environment,
     without_filters,
 )
-from portweave.panel.gitstatus import filtered, read_status
-from portweave.panel.npmshape import Facts
-from portweave.panel.requests import FIELDS, PullRequest, read_request
+from portweave.panel.git_status import filtered, read_status
+from portweave.panel.npm_snapshot import Facts
+from portweave.panel.pull_requests import FIELDS, PullRequest, read_request
 
 KEPT_S = 60.0
 _GIT_S = 10.0
 _DISK_S = 30.0
 _GITHUB_S = 15.0
 # How long portweave does not ask GitHub after a failed or slow request.
-_GITHUB_RESTS_S = 600.0
-_AT_ONCE = 4
+_GITHUB_PAUSE_S = 600.0
+_MOST_CONCURRENT = 4
 _MOST_KEPT = 1000
 _FILTER_KEYS = ("config", "-z", "--name-only", "--get-regexp", r"^filter\.")
 _FILTER_OF = ("check-attr", "-z", "--stdin", "filter")
@@ -44,7 +44,7 @@ class _Answers(Generic[Found]):
     """A cache with one entry per worktree; one lookup per worktree runs at a time."""
 
     def __init__(self) -> None:
-        self._limit = anyio.CapacityLimiter(_AT_ONCE)
+        self._limit = anyio.CapacityLimiter(_MOST_CONCURRENT)
         self._kept: dict[str, tuple[float, Found]] = {}
         self._locks: dict[str, anyio.Lock] = {}
 
@@ -103,24 +103,24 @@ class FactFinder:
         self._requests = _Answers[tuple[PullRequest | None]]()
         self._github_s = github_s
         self._has_github = False
-        self._rests_until_s = 0.0
+        self._github_paused_until_s = 0.0
         self._github_lock = anyio.Lock()
 
     async def has_github(self) -> bool:
         """Whether portweave can ask GitHub: `gh` is installed and logged in."""
         async with self._github_lock:
-            if not self._has_github and not self._rests:
+            if not self._has_github and not self._github_is_paused:
                 answer = None
                 if shutil.which("gh", path=self._environ.get("PATH")) is not None:
                     answer = await self._run(["gh", "auth", "status"], "/", self._github_s)
                 self._has_github = answer is not None
-                self._rests_until_s = time.monotonic() + _GITHUB_RESTS_S
+                self._github_paused_until_s = time.monotonic() + _GITHUB_PAUSE_S
         return self._has_github
 
     @property
-    def _rests(self) -> bool:
+    def _github_is_paused(self) -> bool:
         """Whether a request to GitHub failed recently, so that portweave does not ask again yet."""
-        return not self._has_github and time.monotonic() < self._rests_until_s
+        return not self._has_github and time.monotonic() < self._github_paused_until_s
 
     async def of(
         self, root: str, git_common_dir: str | None, *, again: bool = False, whole: bool = True
@@ -138,7 +138,7 @@ class FactFinder:
             return facts
         if again:
             # The user may have logged in since.
-            self._rests_until_s = 0.0
+            self._github_paused_until_s = 0.0
         if whole:
             answer = await self._requests.get(root, lambda: self._ask_github(root), again=again)
             return replace(facts, pull_request=answer[0])
@@ -146,7 +146,7 @@ class FactFinder:
             self._requests.forget(root)
         kept = self._requests.newest(root)
         # Without an answer it is unknown whether a pull request exists.
-        is_whole = kept is not None or self._rests
+        is_whole = kept is not None or self._github_is_paused
         return replace(facts, pull_request=None if kept is None else kept[0], is_whole=is_whole)
 
     async def _find(self, root: str, git_common_dir: str | None) -> Facts:
@@ -169,11 +169,11 @@ class FactFinder:
             return (None,)
         words = ["gh", "pr", "view", "--json", ",".join(FIELDS)]
         try:
-            answer = await self._ran(words, root, self._github_s)
+            answer = await self._output_of(words, root, self._github_s)
         except TimeoutError:
             # Otherwise each of many worktrees would wait as long.
             self._has_github = False
-            self._rests_until_s = time.monotonic() + _GITHUB_RESTS_S
+            self._github_paused_until_s = time.monotonic() + _GITHUB_PAUSE_S
             return (None,)
         except OSError:
             return (None,)
@@ -217,11 +217,11 @@ class FactFinder:
             read: Its standard input; None for none.
         """
         try:
-            return await self._ran(words, folder, patience_s, environ, read)
+            return await self._output_of(words, folder, patience_s, environ, read)
         except (OSError, TimeoutError):
             return None
 
-    async def _ran(
+    async def _output_of(
         self,
         words: Sequence[str],
         folder: str,

@@ -1,4 +1,4 @@
-from portweave.panel.meter import MOST_SAMPLES, Meter
+from portweave.panel.usage_samples import MOST_SAMPLES, Meter
 
 
 def row(pid: int | None, cpu_s: float | None, rss_bytes: int | None = 1000) -> dict[str, object]:
@@ -7,9 +7,9 @@ def row(pid: int | None, cpu_s: float | None, rss_bytes: int | None = 1000) -> d
 
 def test_a_percentage_is_of_the_time_between_two_looks() -> None:
     meter = Meter()
-    assert meter.take(row(7, 1.0), 100.0) is None
-    assert meter.take(row(7, 1.5), 102.0) == 25.0
-    assert meter.take(row(7, 3.5), 103.0) == 200.0
+    assert meter.add(row(7, 1.0), 100.0) is None
+    assert meter.add(row(7, 1.5), 102.0) == 25.0
+    assert meter.add(row(7, 3.5), 103.0) == 200.0
     assert [sample.as_json() for sample in meter.samples] == [
         [102.0, 25.0, 1000],
         [103.0, 200.0, 1000],
@@ -18,34 +18,34 @@ def test_a_percentage_is_of_the_time_between_two_looks() -> None:
 
 def test_another_run_begins_anew() -> None:
     meter = Meter()
-    meter.take(row(7, 5.0), 100.0)
-    assert meter.take(row(8, 0.5), 102.0) is None
-    assert meter.take(row(8, 1.0), 103.0) == 50.0
-    assert meter.take(row(None, None, None), 104.0) is None
-    assert meter.take(row(8, 2.0), 105.0) is None
+    meter.add(row(7, 5.0), 100.0)
+    assert meter.add(row(8, 0.5), 102.0) is None
+    assert meter.add(row(8, 1.0), 103.0) == 50.0
+    assert meter.add(row(None, None, None), 104.0) is None
+    assert meter.add(row(8, 2.0), 105.0) is None
 
 
 def test_children_that_ended_take_no_time_back() -> None:
     meter = Meter()
-    meter.take(row(7, 5.0), 100.0)
-    assert meter.take(row(7, 2.0), 102.0) == 0.0
+    meter.add(row(7, 5.0), 100.0)
+    assert meter.add(row(7, 2.0), 102.0) == 0.0
 
 
 def test_a_clock_that_was_set_back_gives_no_sample() -> None:
     meter = Meter()
-    meter.take(row(7, 5.0), 100.0)
-    assert meter.take(row(7, 6.0), 100.0) is None
-    assert meter.take(row(7, 6.0), 90.0) is None
+    meter.add(row(7, 5.0), 100.0)
+    assert meter.add(row(7, 6.0), 100.0) is None
+    assert meter.add(row(7, 6.0), 90.0) is None
 
 
 def test_an_older_supervisor_tells_no_seconds() -> None:
     meter = Meter()
-    assert meter.take({"pid": 7, "rssBytes": 1}, 100.0) is None
+    assert meter.add({"pid": 7, "rssBytes": 1}, 100.0) is None
 
 
 def test_only_the_last_minutes_are_kept() -> None:
     meter = Meter()
     for second in range(MOST_SAMPLES * 3):
-        meter.take(row(7, float(second)), float(second))
+        meter.add(row(7, float(second)), float(second))
     assert len(meter.samples) == MOST_SAMPLES
     assert meter.samples[-1].at_s == MOST_SAMPLES * 3 - 1

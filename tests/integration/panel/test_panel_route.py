@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from portweave.allocator.names.route_store import RouteStore
-from portweave.panel import name as panel_name
+from portweave.panel import panel_route as panel_name
 from portweave.supervisor.proxy.process.proxy_files import routes_dir
 from portweave.system import peer_credentials
 from tests.support.panels import Panel
@@ -149,8 +149,8 @@ def test_when_an_alias_gives_the_name_up_a_panel_has_it(
     environ = {**cli.env(), "PORTWEAVE_PROXY": "1"}
     store = RouteStore(routes_dir(environ), private=True)
     store.add_route(HOST, 5432, 0)
-    waiting = panel_name.Name(environ, 6767)
-    waiting.take()
+    waiting = panel_name.PanelRoute(environ, 6767)
+    waiting.claim()
 
     async def follow() -> None:
         with anyio.fail_after(10):
@@ -161,7 +161,7 @@ def test_when_an_alias_gives_the_name_up_a_panel_has_it(
 
     anyio.run(follow)
     assert [(route.port, route.pid) for route in store.load_routes()] == [(6767, os.getpid())]
-    waiting.leave()
+    waiting.release()
 
 
 def test_without_a_proxy_it_says_nothing_of_its_name_and_starts_none(

@@ -115,7 +115,7 @@ def _service(id_: str, row: Mapping[str, object], now_s: float, names: int) -> L
     return Line(text, tone, (id_, instance), state in _UP, why)
 
 
-def kept_choice(
+def moved_selection(
     shown: Sequence[Line], chosen: tuple[str, str] | None, step: int
 ) -> tuple[str, str] | None:
     """Return the service that is selected after `step` lines up or down; None where there is none.
@@ -138,11 +138,11 @@ def window(count: int, height: int, at: int) -> range:
     return range(first, min(count, first + height))
 
 
-def take(stacks: dict[str, dict[str, object]], kind: str, data: object) -> None:
+def apply_event(stacks: dict[str, dict[str, object]], kind: str, data: object) -> None:
     """Apply an event of the panel's watch.
 
     Args:
-        stacks: Known stacks by id; changed in place.
+        stacks: KnownWorktree stacks by id; changed in place.
         kind: `stacks`, `stack` or `gone`; others are ignored.
         data: The data of the event.
     """

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portweave.panel.requests import PullRequest, read_request
+from portweave.panel.pull_requests import PullRequest, read_request
 
 URL = "https://github.com/shop/shop/pull/42"
 OPEN = {"number": 42, "state": "OPEN", "url": URL, "title": "Sell more", "isDraft": False}

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from portweave.encoding.json_write import is_object
-from portweave.panel.gate import Asked
+from portweave.panel.access_rules import RequestHeaders
 
 LARGEST_BODY_BYTES = 1 << 20
 TYPES = {
@@ -29,7 +29,7 @@ class BadRequestError(Exception):
         self.status = status
 
 
-def asked_of(request: Request) -> Asked:
+def access_headers(request: Request) -> RequestHeaders:
     """Return the headers of a request that the access rules need."""
 
     def one(name: str) -> str | None:
@@ -41,7 +41,7 @@ def asked_of(request: Request) -> Asked:
         values = request.headers.getlist(name)
         return ", ".join(values) if values else None
 
-    return Asked(
+    return RequestHeaders(
         host=one("host"),
         origin=first("origin"),
         site=first("sec-fetch-site"),

@@ -21,7 +21,7 @@ _OWN_SITES = frozenset({"same-origin", "none"})
 
 
 @value
-class Asked:
+class RequestHeaders:
     """Headers of a request; None for a header that is missing.
 
     Attributes:
@@ -49,7 +49,7 @@ def is_known_host(host: str | None, port: int) -> bool:
     return name in _LOCAL and given == str(port)
 
 
-def may_read(asked: Asked, port: int) -> bool:
+def may_read(asked: RequestHeaders, port: int) -> bool:
     """Whether the request may read.
 
     Args:
@@ -62,7 +62,7 @@ def may_read(asked: Asked, port: int) -> bool:
     return asked.site is None or asked.site in _OWN_SITES or asked.mode == "navigate"
 
 
-def may_change(asked: Asked, port: int, token: str) -> bool:
+def may_change(asked: RequestHeaders, port: int, token: str) -> bool:
     """Whether the request may change something.
 
     Args:
@@ -79,7 +79,7 @@ def may_change(asked: Asked, port: int, token: str) -> bool:
     return hmac.compare_digest(asked.token.encode("utf-8", "surrogateescape"), token.encode())
 
 
-def _is_own_origin(asked: Asked, port: int) -> bool:
+def _is_own_origin(asked: RequestHeaders, port: int) -> bool:
     scheme, _, rest = (asked.origin or "").partition("://")
     if not is_known_host(rest, port):
         return False

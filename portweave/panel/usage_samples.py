@@ -35,7 +35,7 @@ class Meter:
         self.samples: deque[Sample] = deque(maxlen=MOST_SAMPLES)
         self._last: tuple[object, float, float] | None = None
 
-    def take(self, row: Mapping[str, object], now_s: float) -> float | None:
+    def add(self, row: Mapping[str, object], now_s: float) -> float | None:
         """Add a row of `/supervisor/ps`.
 
         Args:

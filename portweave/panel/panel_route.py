@@ -22,7 +22,7 @@ from portweave.supervisor.proxy.process.proxy_files import (
 _LOOK_S = 15.0
 
 
-class Name:
+class PanelRoute:
     """The route of the panel.
 
     Args:
@@ -37,7 +37,7 @@ class Name:
         # The route that holds the name instead of ours; None where we hold it, or want none.
         self._holder: RouteMapping | None = None
 
-    def take(self) -> None:
+    def claim(self) -> None:
         """Register the route, and print the URL where a proxy runs.
 
         A proxy that starts later follows the route too. The panel starts none, and runs without
@@ -53,12 +53,12 @@ class Name:
             return
         before, self._holder = self._holder, holders[0] if holders else None
         if self._holder is not None and self._holder != before:
-            say(f"panel: {_whose(self._holder)}")
+            say(f"panel: {_holder_text(self._holder)}")
         if proxy is not None and not holders:
             say(f"panel: {proxy.url(PANEL_HOST)}/")
 
     async def follow(self) -> None:
-        """Wait until the holder ends or releases the name, then claim it; return once it is ours."""
+        """Wait until the holder ends or releases the name, then claim it."""
         while (holder := self._holder) is not None:
             if holder.pid and self._is_held():
                 try:
@@ -67,7 +67,7 @@ class Name:
                     await anyio.sleep(_LOOK_S)
             while self._is_held():  # noqa: ASYNC110 - nobody could set an event
                 await anyio.sleep(_LOOK_S)
-            await to_thread.run_sync(self.take)
+            await to_thread.run_sync(self.claim)
             if self._holder is holder:
                 # The route store could not be read or written.
                 await anyio.sleep(_LOOK_S)
@@ -75,7 +75,7 @@ class Name:
     def _is_held(self) -> bool:
         return self._holder in self._store.load_routes()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Release the name."""
         if not self._is_wanted:
             return
@@ -86,7 +86,7 @@ class Name:
             say(f"panel: its name was not given back: {error}")
 
 
-def _whose(holder: RouteMapping) -> str:
+def _holder_text(holder: RouteMapping) -> str:
     if holder.pid == 0:
         return (
             f"{holder.hostname} is an alias of port {holder.port}:"

@@ -2,16 +2,16 @@ from typing import Any
 
 import pytest
 
-from portweave.panel.rows import (
+from portweave.panel.top_lines import (
     Line,
+    apply_event,
     cells_of,
     column_names,
     fitted,
     heading,
-    kept_choice,
     lines,
+    moved_selection,
     name_width,
-    take,
     window,
     wrapped,
 )
@@ -90,8 +90,8 @@ SHOWN = [Line("", service=None), *(Line("", service=one) for one in (A, B, C))]
 def test_a_choice_moves_among_services(
     chosen: tuple[str, str] | None, step: int, found: tuple[str, str]
 ) -> None:
-    assert kept_choice(SHOWN, chosen, step) == found
-    assert kept_choice(SHOWN[:1], chosen, step) is None
+    assert moved_selection(SHOWN, chosen, step) == found
+    assert moved_selection(SHOWN[:1], chosen, step) is None
 
 
 @pytest.mark.parametrize(
@@ -111,11 +111,11 @@ def test_what_is_chosen_is_in_sight(count: int, height: int, at: int, found: ran
 
 def test_what_is_told_is_taken() -> None:
     stacks: dict[str, dict[str, object]] = {}
-    take(stacks, "stacks", {"stacks": [stack("a"), stack("b")]})
-    take(stacks, "stack", stack("a", row("x")))
-    take(stacks, "gone", {"id": "b"})
-    take(stacks, "gone", {"id": "never"})
-    take(stacks, "worktrees", {})
+    apply_event(stacks, "stacks", {"stacks": [stack("a"), stack("b")]})
+    apply_event(stacks, "stack", stack("a", row("x")))
+    apply_event(stacks, "gone", {"id": "b"})
+    apply_event(stacks, "gone", {"id": "never"})
+    apply_event(stacks, "worktrees", {})
     assert stacks == {"a": stack("a", row("x"))}
 
 

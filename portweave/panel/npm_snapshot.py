@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from portweave.encoding.json_write import code_units
 from portweave.encoding.value import value
 from portweave.errors import DriftError
-from portweave.panel.requests import PullRequest
+from portweave.panel.pull_requests import PullRequest
 from portweave.planning.web_services import why_no_link
 from portweave.procfiles.expand import Values, expand, placeholders
 from portweave.procfiles.model import Definitions
