@@ -1,8 +1,11 @@
-"""The task group that holds a stack: events go into the fleet, actions to the services."""
+"""Run a stack from its start to its exit status.
+
+`Stack` connects the parts: services, view, logs, control socket, reports and announcer. It waits
+until all services have ended.
+"""
 
 import asyncio
 import gc
-import math
 import os
 import signal
 import time
@@ -11,10 +14,9 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from portweave.encoding.value import replace
-from portweave.errors import ProcessesLeftError, ServiceFailedError
+from portweave.errors import ProcessesLeftError
 from portweave.supervisor.control.call_gateway import CallGateway
 from portweave.supervisor.control.commands import Commands
-from portweave.supervisor.control.server import Listener
 from portweave.supervisor.logs.index import (
     ERR,
     OUT,
@@ -27,7 +29,6 @@ from portweave.supervisor.logs.writer import LogFolder
 from portweave.supervisor.processes.nested_stacks import NestedStacks
 from portweave.supervisor.processes.orphans import Orphans
 from portweave.supervisor.processes.process_tree import describe
-from portweave.supervisor.processes.shutdown_order import StopRule
 from portweave.supervisor.processes.snapshots import Snapshots
 from portweave.supervisor.processes.spawn import (
     raise_descriptor_limit,
@@ -35,23 +36,19 @@ from portweave.supervisor.processes.spawn import (
 )
 from portweave.supervisor.processes.started_journal import (
     Journal,
-    JournalWriter,
 )
 from portweave.supervisor.proxy.announce.announcer import Announcer
+from portweave.supervisor.record_and_socket import RecordAndSocket
 from portweave.supervisor.registry.moved_folder import FolderAnchor
-from portweave.supervisor.registry.stack_lock import StackLock, update_ports
-from portweave.supervisor.registry.stack_records import folder_and_key
-from portweave.supervisor.reporting.redact import hide
 from portweave.supervisor.reporting.reporter import Reporter
 from portweave.supervisor.reporting.state_messages import stopping_message
 from portweave.supervisor.reporting.status_rows import Clock
-from portweave.supervisor.services import fleet as fleets
 from portweave.supervisor.services.engine import (
     Engine,
     phase_changes,
 )
 from portweave.supervisor.services.file_watcher import Watcher
-from portweave.supervisor.services.fleet import Fleet
+from portweave.supervisor.services.fleet import Fleet, is_over
 from portweave.supervisor.services.lifecycle import (
     Kill,
     Phase,
@@ -66,15 +63,15 @@ from portweave.supervisor.services.service import (
 )
 from portweave.supervisor.services.work_order import WorkOrder
 from portweave.supervisor.shutdown.held_streams import (
-    HELD,
     hand_over,
-    tell,
 )
 from portweave.supervisor.shutdown.reap_stack import (
     StackEnd,
     end_all,
     find_below,
 )
+from portweave.supervisor.stack_outcome import exit_status, is_to_stop
+from portweave.supervisor.stack_signals import ChildReaper, StackSignals
 from portweave.system.faults import in_words
 from portweave.system.tasks import (
     Group,
@@ -83,19 +80,11 @@ from portweave.system.tasks import (
     until_next,
 )
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
-# One press of Ctrl-C may reach us twice, from the terminal and from a wrapper that passes it on.
-ONE_PRESS_S = 0.15
-# What only pays in the long run is done when most services have started.
+# Work that only pays in the long run is done when most services have started.
 SETTLE_PAUSE_S = 0.2
-# How long the terminal may take for what was said before the view is held.
-HOLD_S = 0.5
-HOLD_PAUSE_S = 0.005
-REAP_PAUSE_S = 0.05
-# Between two looks whether record and socket are still there. Clients wait longer for a socket; a
-# client that connects has us look at the record at once.
-LOOK_PAUSE_S = 10.0
+# Between two checks that record and socket are still there. Clients wait longer for a socket, and
+# each client that connects causes a check of the record.
+CHECK_PAUSE_S = 10.0
 
 
 async def run(
@@ -109,16 +98,15 @@ async def run(
 
     Args:
         work: What to run, and how.
-        wake: The descriptor that wakes the one who becomes the proxy; None where there is none.
-        guardian: The socket to the guardian; None where there is none.
-        lock: The descriptor of the lock that gives the right to run it; None where another process
-            sees to the record.
-        stdin: The reading end of a pipe that services without a terminal read from; None for
+        wake: The descriptor that wakes the process that becomes the proxy; None without one.
+        guardian: The socket to the guardian; None without one.
+        lock: The descriptor of the stack's lock. None where another process keeps the record.
+        stdin: The read end of a pipe, from which services without a terminal read. None for
             /dev/null.
 
     Returns:
-        The exit status: 0, 128+n after signal n, that of the service that was asked for, or 1 where
-        a service has failed and nothing runs any more, or a process could not be ended.
+        The exit status. It is 0, or 128+n after signal n, or the status of the service that was
+        asked for. It is 1 if a service failed and nothing runs, or a process could not be ended.
     """
     raise_descriptor_limit()
     stack = Stack(work, wake, guardian, lock, stdin)
@@ -129,7 +117,7 @@ async def run(
         return stack.outcome()
     except Exception as fault:
         error = in_words(fault)
-        # By way of the view: a reader that stands still is not to hold us up at the very end.
+        # Through the view, because a stuck reader must not delay the end.
         stack.view.say(f"error: {error.message} ({error.code})")
         for hint in error.hints:
             stack.view.say(f"hint: {hint}")
@@ -140,7 +128,15 @@ async def run(
 
 
 class Stack:
-    """All services of one worktree while they run."""
+    """All services of one worktree while they run.
+
+    Args:
+        work: As for `run`.
+        wake: As for `run`.
+        guardian: As for `run`.
+        lock: As for `run`.
+        stdin: As for `run`.
+    """
 
     def __init__(
         self,
@@ -176,35 +172,28 @@ class Stack:
         self._options = options
         self._guardian = guardian
         self._stdin = stdin
-        self._hold: StackLock | None = None
-        if options.journal is not None and lock is not None:
-            self._hold = StackLock(*folder_and_key(options.journal), lock)
         self._logs = (
             LogFolder(options.logs, self.reporter.warn_of_logs)
             if options.logs is not None
             else None
         )
-        self._record_of = options.journal
-        self._journal = JournalWriter(options.journal) if options.journal is not None else None
-        self._noted_strays = (
-            Orphans(self._journal, self._leaders, self.snapshots, options.tag)
-            if self._journal
-            else None
+        self._files = RecordAndSocket(
+            options.journal, lock, options.socket, self.reporter.log_event
         )
-        self._socket = options.socket
-        self._listener: Listener | None = None
-        self._socket_lost = ""
+        journal = self._files.journal
+        self._noted_orphans = (
+            Orphans(journal, self._leaders, self.snapshots, options.tag) if journal else None
+        )
+        self._signals = StackSignals(
+            self.engine, self.view, self.reporter.print_states, self.close, self.kill, guardian
+        )
         self.anchor = FolderAnchor(plan.root)
         self._commands = Commands(self)
-        self._exchange = CallGateway(self.engine, plan.calls, self._commands.serve)
-        self._over = asyncio.Event()
-        self._ended_by: int | None = None
-        self._pressed_s = 0.0
-        self._reaping: asyncio.TimerHandle | None = None
+        self._calls = CallGateway(self.engine, plan.calls, self._commands.serve)
+        self._all_ended = asyncio.Event()
         self._ended_by_client = False
         self._killing = False
         self._orphans: list[str] = []
-
         self._soon = asyncio.get_running_loop().call_soon
 
     def _leaders(self) -> list[int]:
@@ -218,8 +207,8 @@ class Stack:
             self._open_relays,
             self._observers,
             self._options.tag,
-            self._journal,
-            self._socket,
+            self._files.journal,
+            self._options.socket,
             self._options.terminal_policy,
             self._stdin,
             self.plan.main_root,
@@ -244,35 +233,41 @@ class Stack:
         ]
 
     async def run(self, tasks: Group) -> None:
-        """Start all, and wait for the end."""
+        """Start all services, and wait for their end.
+
+        Args:
+            tasks: The group for everything that runs beside them.
+        """
         tasks.start(self._kill_when_cancelled)
-        # Before anything is said or started: from here on a signal does not just end us.
-        self._take_signals()
+        # Before anything is printed or started: from here on a signal stops services in order.
+        self._signals.install()
         if self._options.banner:
             self.view.print(self._options.banner)
         self.reporter.log_event("stack started", pid=os.getpid(), version=self.version)
-        await self._listen(tasks)
+        if trouble := await self._files.listen(self._commands.serve, self._calls.take_over, tasks):
+            without = "until it can, ps, restart and the like do not reach this stack"
+            self.view.say(f"{trouble}; {without}")
         self.engine.register(self.plan.instances, detached=self._options.detached)
-        self._note_endings()
+        self._files.write_stop_rules(self.engine.fleet.plans.values())
         self._observers.serve(tasks)
         self.engine.serve(tasks)
-        # Where a signal or a client was quicker the fleet is closed, and this starts nothing.
+        # If a signal or a client was quicker, the fleet is closed, and this starts nothing.
         self.engine.start(self.plan.wanted)
-        # After the first services have been spawned, for they do not need it to start.
+        # The first services do not need these to start, so they come after them.
         tasks.start(self._settle_in)
         tasks.start(
             Watcher(self.engine, self.plan.root, self.view.say, self.reporter.warn_of_watch).run
         )
         tasks.start(self.reporter.open_events)
-        tasks.start(self._keep_record)
+        tasks.start(self._check_regularly)
         if self.announcer is not None:
             tasks.start(self.announcer.run)
             tasks.start(self._watch_proxy, self.announcer)
-        if self._noted_strays is not None:
-            tasks.start(self._noted_strays.run)
+        if self._noted_orphans is not None:
+            tasks.start(self._noted_orphans.run)
         if self._options.guardian is not None:
             tasks.start(self._watch_guardian, self._options.guardian)
-        await self._over.wait()
+        await self._all_ended.wait()
         async with Group() as ends:
             ends.start(self._end_strays)
             if self.announcer is not None:
@@ -280,69 +275,24 @@ class Stack:
         self.left = self.engine.left
         self.left += [text for text in self._orphans if text not in self.left]
         self.finished.set()
-        if self._listener is not None:
-            await self._listener.close()
-        await self._exchange.close()
+        await self._files.close()
+        await self._calls.close()
         if self._options.guardian == os.getppid():
-            # One that Ctrl-Z has stopped ends with us.
+            # A guardian that Ctrl-Z has stopped must continue, so that it can end.
             os.kill(os.getppid(), signal.SIGCONT)
 
-    async def _listen(self, tasks: Group) -> None:
-        """Let clients connect. Without it the stack runs all the same, and says what it lacks."""
-        if not self._socket:
-            return
-        listener = Listener(
-            self._socket,
-            self._commands.serve,
-            tasks,
-            self._exchange.take_over,
-            self._restore_record,
-        )
-        try:
-            await listener.listen()
-        except OSError as error:
-            why = f"cannot listen on {self._socket}: {error.strerror or error}"
-            self.view.say(f"{why}; until it can, ps, restart and the like do not reach this stack")
-        self._listener = listener
-
-    async def _keep_record(self) -> None:
+    async def _check_regularly(self) -> None:
         while True:
-            await until_next(LOOK_PAUSE_S)
-            self._restore_record()
-            await self._restore_socket()
+            await until_next(CHECK_PAUSE_S)
+            self._files.restore_record()
+            await self._files.restore_socket()
             if self.announcer is not None:
                 self.announcer.look()
-            if self._noted_strays is not None:
-                self._noted_strays.look()
-
-    def _restore_record(self) -> None:
-        """Have others find us again where somebody has removed the folder of our state."""
-        try:
-            if self._hold is None or not self._hold.restore():
-                return
-            if self._journal is not None:
-                self._journal.restore()
-        except OSError as error:
-            self.reporter.log_event("record not restored", error=str(error))
-        else:
-            self.reporter.log_event("record restored")
-
-    async def _restore_socket(self) -> None:
-        """Have others reach us again where the folder of our socket was removed."""
-        if self._listener is None:
-            return
-        try:
-            if await self._listener.restore():
-                self.reporter.log_event("socket restored")
-            self._socket_lost = ""
-        except OSError as error:
-            # Such as while no user is logged in; the next look may find a place for it.
-            if self._socket_lost != str(error):
-                self.reporter.log_event("socket not restored", error=str(error))
-            self._socket_lost = str(error)
+            if self._noted_orphans is not None:
+                self._noted_orphans.look()
 
     async def _kill_when_cancelled(self) -> None:
-        """An error of our own ends the services too: their tasks wait for them, shielded."""
+        """Kill the services after an error in portweave: their tasks wait for them, shielded."""
         try:
             await forever()
         finally:
@@ -350,16 +300,15 @@ class Stack:
                 service.order(Kill())
 
     async def _watch_guardian(self, pid: int) -> None:
-        """Without its guardian a stack does not go on: nobody would end it if we were killed."""
+        """Stop the stack if its guardian ends: nothing else would clean up after the supervisor."""
         await wait_for_end_of(pid)
         self.view.say("the guardian of this stack was killed; the stack stops")
-        self._ended_by = self._ended_by or signal.SIGTERM
-        self.close()
+        self._signals.end_by(signal.SIGTERM)
 
     async def _watch_proxy(self, announcer: Announcer) -> None:
-        """See to it that a proxy which is killed comes back."""
+        """Start the proxy again if it is killed."""
         await announcer.registered.wait()
-        # No start waits for it.
+        # Imported here, so that no start waits for it.
         from portweave.supervisor.proxy.announce.watchdog import ProxyWatch
 
         await ProxyWatch(announcer, self.snapshots.spare, self.reporter.warn_of_names).run()
@@ -376,10 +325,10 @@ class Stack:
         self._orphans = [describe(seen) for seen in ends.left]
 
     async def _settle_in(self) -> None:
-        # What was handed to us and ends is reaped then, not only when a service ends.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._reap_soon)
+        # Adopted processes are reaped when they end, not only when a service ends.
+        ChildReaper(self.snapshots.own).install()
         await asyncio.sleep(SETTLE_PAUSE_S)
-        # Neither a start nor a restart waits for that.
+        # In a thread, so that no start or restart waits for it.
         await in_thread(_prepare_diagnosis)
         gc.freeze()
         gc.enable()
@@ -387,195 +336,107 @@ class Stack:
         if self._logs is not None:
             self._logs.drop_old()
 
-    def _reap_soon(self) -> None:
-        """Once for all that end together, and behind a restart, which is not to wait for it."""
-        if self._reaping is None:
-            loop = asyncio.get_running_loop()
-            self._reaping = loop.call_later(REAP_PAUSE_S, self._reap)
-
-    def _reap(self) -> None:
-        self._reaping = None
-        self.snapshots.own.reap()
-
-    def _take_signals(self) -> None:
-        # Who is started by nohup(1) does not end with the terminal.
-        ending = [n for n in ENDING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
-        others = [signal.SIGQUIT, signal.SIGWINCH]
-        if self._guardian is not None:
-            others += [signal.SIGTSTP, signal.SIGCONT]
-        loop = asyncio.get_running_loop()
-        for number in (*ending, *PASSED_ON, *others):
-            loop.add_signal_handler(number, self._take_signal, number)
-        if self._guardian is not None:
-            # They have been blocked until now. Not even what we inherited stays so, for it would
-            # be blocked in every service.
-            signal.pthread_sigmask(signal.SIG_SETMASK, ())
-
-    def _take_signal(self, number: int) -> None:
-        if number in PASSED_ON:
-            for service in self.engine.services.values():
-                service.send_signal(number, f"up has passed {signal.Signals(number).name} on to it")
-        elif number == signal.SIGWINCH:
-            self._resize()
-        elif number == signal.SIGQUIT:
-            self.reporter.print_states()
-        elif number == signal.SIGTSTP:
-            # If we stopped, the services would wait for us as soon as their pipes are full.
-            self.view.hold("the services go on in the background; fg comes back to them")
-            self._tell_held(time.monotonic() + HOLD_S)
-        elif number == signal.SIGCONT:
-            self.view.release()
-            self._resize()
-        elif self._ended_by is None:
-            self._ended_by = number
-            self._pressed_s = time.monotonic()
-            self.close()
-        elif number == signal.SIGINT and time.monotonic() - self._pressed_s > ONE_PRESS_S:
-            self.kill()
-
-    def _tell_held(self, until_s: float) -> None:
-        """Tell the guardian, which stops then, that nothing more comes on the terminal."""
-        assert self._guardian is not None
-        if self.view.idle or time.monotonic() >= until_s:
-            tell(self._guardian, HELD)
-        else:
-            asyncio.get_running_loop().call_later(HOLD_PAUSE_S, self._tell_held, until_s)
-
     def close(self) -> None:
-        """Stop all, dependents first."""
+        """Stop all services, dependents first."""
         self.engine.close()
         if not self.view.interactive and (line := stopping_message(self.engine.fleet)):
-            # Behind what is still to be told.
+            # After the messages that are still due.
             self._soon(self.view.say, line)
 
-    def url(self, plan: InstancePlan) -> str | None:
-        """Where an instance is reached now; None without a port."""
-        return plan.url if self.announcer is None else self.announcer.url(plan)
-
-    def close_logs(self) -> None:
-        """Write what is not written yet of the logs, and close them."""
-        self.reporter.close()
-        if self._logs is not None:
-            self._logs.close()
-
-    def _resize(self) -> None:
-        """Give the services' terminals the size of ours."""
-        size = self.view.size()
-        if size is not None:
-            for service in self.engine.services.values():
-                service.resize(size)
-
     def kill(self) -> None:
-        """End all at once."""
+        """Kill all services at once."""
         self._killing = True
         self.engine.kill()
 
-    def has_joined(self, name: str) -> bool:
-        """Whether the program of an instance takes part in the calls."""
-        return self._exchange.has_joined(name)
-
-    def log_trouble(self, name: str) -> str:
-        """Why the log of an instance lacks bytes, in words; empty where it has them all."""
-        return "" if self._logs is None else self._logs.log(name).trouble()
-
     def end(self, grace_s: float | None) -> None:
-        """Stop all because a client asked for it."""
+        """Stop all services because a client asked for it.
+
+        Args:
+            grace_s: An upper bound for the grace period of each service; None for none.
+        """
         if grace_s is not None:
             self.engine.limit_grace(grace_s)
-            self._note_endings(grace_s)
+            self._files.write_stop_rules(self.engine.fleet.plans.values(), grace_s)
         if not self.engine.fleet.closing:
-            self._ended_by_client = self._ended_by is None
+            self._ended_by_client = self._signals.ended_by is None
             if not self._options.detached:
                 self.view.say("portweave down was called; the stack stops")
             self.close()
 
+    def url(self, plan: InstancePlan) -> str | None:
+        """The URL of an instance now; None without a port."""
+        return plan.url if self.announcer is None else self.announcer.url(plan)
+
+    def close_logs(self) -> None:
+        """Write buffered output to the logs, and close them."""
+        self.reporter.close()
+        if self._logs is not None:
+            self._logs.close()
+
+    def has_joined(self, name: str) -> bool:
+        """Whether the program of an instance is connected to the hub of calls."""
+        return self._calls.has_joined(name)
+
+    def log_trouble(self, name: str) -> str:
+        """Why the log of an instance lacks bytes, in words; empty where it is complete."""
+        return "" if self._logs is None else self._logs.log(name).trouble()
+
     def update_ports(self) -> None:
-        """Have others know the ports of the instances as they are planned now."""
-        if self._record_of is None:
-            return
-        fleet = self.engine.fleet
-        ports = {
-            name: plan.port
-            for name, plan in fleet.plans.items()
-            if plan.port is not None and name not in fleet.removed
-        }
-        try:
-            update_ports(self._record_of, ports)
-        except OSError as error:  # they are in the registry all the same
-            self.reporter.log_event("ports not noted", error=str(error))
+        """Write the ports of the instances, as they are planned now, to the record."""
+        self._files.update_ports(self.engine.fleet)
 
     def take_over(
         self, origin: Mapping[str, object], wanted: frozenset[str], removed: frozenset[str]
     ) -> None:
-        """Keep what the stack was planned from last, and what that starts by itself."""
+        """Remember what the stack was planned from last.
+
+        Args:
+            origin: What it was planned from.
+            wanted: Names of the instances that start by themselves.
+            removed: The services that it had and has no more.
+        """
         self.origin = origin
         self.reporter.runs.record_start(origin, removed)
-        # `logs`, which may be the next command, goes by it.
+        # At once: `logs` may be the next command, and reads it.
         self.reporter.runs.flush()
         self.plan = replace(self.plan, wanted=wanted)
 
-    def _note_endings(self, longest_s: float = math.inf) -> None:
-        """Note how to end the services, for those who have to when we cannot."""
-        if self._journal is None:
-            return
-        endings = {
-            plan.name: StopRule(
-                min(plan.stop_grace_s, longest_s),
-                plan.stop_signal,
-                tuple(need.instance for need in plan.needs),
-            )
-            for plan in self.engine.fleet.plans.values()
-        }
-        self._journal.plan(endings)
-
     def _after_change(self, before: Fleet) -> None:
         if self.engine.fleet.plans is not before.plans:
-            self._note_endings()
-        self._exchange.changed(before)
+            self._files.write_stop_rules(self.engine.fleet.plans.values())
+        self._calls.changed(before)
         if self.announcer is not None:
             self.announcer.take(self.engine.fleet)
-        # In the next turn of the loop: what is to be started again is not to wait for our words.
+        # In the next turn of the loop, so that no restart waits for messages.
         clock = Clock(time.monotonic(), time.time())
-        self._soon(self._take_change, before, self.engine.fleet, clock)
+        self._soon(self._report_change, before, self.engine.fleet, clock)
 
-    def _take_change(self, before: Fleet, after: Fleet, clock: Clock) -> None:
+    def _report_change(self, before: Fleet, after: Fleet, clock: Clock) -> None:
         try:
             self.reporter.report_changes(before, after, clock)
-            if self._noted_strays is not None and _has_started(before, after):
-                self._noted_strays.started()
+            if self._noted_orphans is not None and _has_started(before, after):
+                self._noted_orphans.started()
         finally:
-            # Whatever could not be told: who is to end ends.
+            # The stack ends even if a report fails.
             self._conclude()
 
     def _conclude(self) -> None:
-        after = self.engine.fleet
-        if not after.closing and self._is_to_end():
+        """Stop or finish the stack where its state asks for that."""
+        after, options = self.engine.fleet, self._options
+        if not after.closing and is_to_stop(
+            after, self.plan.wanted, options.exit_code_from, abort_on_exit=options.abort_on_exit
+        ):
             self.close()
             return
         if after.closing:
             line = stopping_message(after, killing=self._killing)
             more = "" if self._killing else " (Ctrl-C again to kill)"
             self.view.status(f"[portweave] {line}{more}" if line else "")
-        if fleets.is_over(after):
-            self._over.set()
-
-    def _is_to_end(self) -> bool:
-        """Whether the end of one service is to end all."""
-        lives, plans = self.engine.fleet.lives, self.engine.fleet.plans
-        source = self._options.exit_code_from
-        if source is not None and (
-            source not in lives or lives[source].phase in (*ENDED, Phase.BLOCKED, Phase.COMPLETED)
-        ):
-            return True
-        return self._options.abort_on_exit and any(
-            lives[name].phase in ENDED
-            and not (plans[name].oneshot and lives[name].phase is Phase.EXITED)
-            for name in self.plan.wanted
-            if name in lives
-        )
+        if is_over(after):
+            self._all_ended.set()
 
     def outcome(self) -> int:
-        """The exit status once all is over.
+        """The exit status once all has ended.
 
         Raises:
             ServiceFailedError: A service had failed.
@@ -583,30 +444,13 @@ class Stack:
         """
         if self.left:
             raise ProcessesLeftError(self.left)
-        if self._ended_by is not None:
-            return 128 + self._ended_by
-        if self._ended_by_client:
-            return 0
-        source = self._options.exit_code_from
-        if source is not None:
-            life = self.engine.fleet.lives.get(source)
-            if life is None:
-                # It was taken out of the definitions, or scaled down.
-                return 0
-            is_bad = life.phase in (Phase.FAILED, Phase.BLOCKED) or life.exit_status is None
-            return life.exit_status or int(is_bad)
-        if failed := fleets.failures(self.engine.fleet):
-            name = failed[0]
-            environment = self.engine.fleet.plans[name].environment
-            reason = hide(self.engine.fleet.lives[name].reason, environment)
-            cause = self.engine.services[name].last_end
-            is_told = cause is None or not cause.hint or cause.hint in reason
-            hint = "" if cause is None or is_told else hide(cause.hint, environment)
-            raise ServiceFailedError(name, reason, others=tuple(failed[1:]), hint=hint)
-        return 0
-
-
-ENDED = (Phase.EXITED, Phase.FAILED)
+        return exit_status(
+            self.engine.fleet,
+            lambda name: self.engine.services[name].last_end,
+            self._signals.ended_by,
+            self._options.exit_code_from,
+            by_client=self._ended_by_client,
+        )
 
 
 def _has_started(before: Fleet, after: Fleet) -> bool:
@@ -614,7 +458,7 @@ def _has_started(before: Fleet, after: Fleet) -> bool:
 
 
 def _prepare_diagnosis() -> None:
-    """Import what recognises errors: dozens of patterns, which take a while to compile."""
+    """Import the readers of printed errors: dozens of patterns, which take a while to compile."""
     from portweave.supervisor.services import end_cause
 
     end_cause.prepare()

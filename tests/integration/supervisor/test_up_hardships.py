@@ -23,23 +23,24 @@ Spawn = Callable[..., "subprocess.Popen[str]"]
 
 UNKILLABLE = """
 import asyncio, os, signal, sys
-from portweave.supervisor import remains, service
-from portweave.supervisor.core import farewell
+from portweave.supervisor.processes import shutdown_order
+from portweave.supervisor.services import service
 from portweave.supervisor.services.plan import InstancePlan, StackPlan
+from portweave.supervisor.services.work_order import Options, WorkOrder
+from portweave.supervisor.shutdown import reap_stack
 from portweave.supervisor.stack import run
-from portweave.supervisor.services.work_order import Options, Work
 
 # As if the process hung in the kernel: no signal gets through.
 os.kill = os.killpg = signal.pidfd_send_signal = lambda *_: None
-for module in (service, remains, farewell):
+for module in (service, reap_stack, shutdown_order):
     module.KILL_PATIENCE_S = 0.1
-farewell.STRAY_GRACE_S = 0.1
+shutdown_order.STRAY_GRACE_S = 0.1
 plan = InstancePlan(
     "stuck", "stuck", 1, "stuck-main", ("sleep", "1000"), "sleep 1000", "/", dict(os.environ),
     stop_grace_s=0.1,
 )
 stack = StackPlan("p", "main", "/", (plan,), frozenset({"stuck"}))
-sys.exit(asyncio.run(run(Work(stack, Options(tag="t"), 0.0))))
+sys.exit(asyncio.run(run(WorkOrder(stack, Options(tag="t"), 0.0))))
 """
 
 
