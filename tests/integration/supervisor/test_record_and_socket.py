@@ -122,7 +122,7 @@ def test_a_removed_socket_is_bound_again_and_trouble_is_one_event(
             await files.kept.restore_socket()
             os.unlink(socket)
             os.rmdir(folder)
-            Path(folder).write_text("in the way")
+            os.symlink("/nowhere", folder)
             for _ in range(2):
                 await files.kept.restore_socket()
             await files.kept.close()
