@@ -110,9 +110,18 @@ class ShutdownOrder:
         """Whether it is to end by now."""
         return name in self._asked
 
+    def set_grace(self, name: str, grace_s: float) -> None:
+        """Change the time that a service has from its stop signal to SIGKILL."""
+        self._graces[name] = grace_s
+        self.longest_s = max(self.longest_s, grace_s)
+
+    def due_s(self, name: str) -> float:
+        """When the time of a service is over; infinity while it is not asked."""
+        return self._asked[name] + self._graces[name] if name in self._asked else float("inf")
+
     def is_due(self, name: str, now_s: float) -> bool:
         """Whether its time is over."""
-        return name in self._asked and now_s >= self._asked[name] + self._graces[name]
+        return now_s >= self.due_s(name)
 
     def is_lost(self, name: str, now_s: float) -> bool:
         """Whether not even SIGKILL has ended it."""

@@ -8,20 +8,27 @@ import os
 import signal
 import time
 
+from portweave.supervisor.processes.end_proof import Look
 from portweave.supervisor.processes.process_tree import (
     ProcessInfo,
     signal_each,
     signal_group,
 )
+from portweave.supervisor.processes.stop_machine import (
+    StopMachine,
+    StopStep,
+)
 from portweave.supervisor.processes.stop_order import (
     Member,
-    StopOrder,
+    StopSteps,
 )
 from portweave.system.processes import read_bytes
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from portweave.supervisor.processes.shutdown_order import StopRule
 
 _SURVIVES = (b"SigBlk:", b"SigIgn:", b"SigCgt:")
 _PIPE = "pipe:"
@@ -33,57 +40,101 @@ _STOP_PAUSE_S = 0.0002
 
 
 class StopSignals:
-    """The stop signals of one service; see `StopOrder`.
+    """Sends the signals of a `StopMachine`.
 
     Args:
-        leader: Pid of the leader; 0 where there is none.
-        number: The stop signal.
-        owned: Whether the leader is a child of ours, so that its group's number is not used again.
+        rules: How each service ends, by name. What belongs to no service gets SIGTERM.
+        leaders: The pid of each service's leader, by name, where there is one.
+        owned: Whether the leaders are our children, so that their groups' numbers are not reused.
+
+    Attributes:
+        machine: Decides.
     """
 
-    def __init__(self, leader: int, number: int, *, owned: bool = False) -> None:
-        self._leader = leader
-        self._number = number
+    def __init__(
+        self,
+        rules: "Mapping[str, StopRule]",
+        leaders: "Mapping[str, int]",
+        *,
+        owned: bool = False,
+    ) -> None:
+        self.machine = StopMachine(rules, leaders)
+        self._rules = rules
+        self._leaders = leaders
         self._owned = owned
-        self._stopping = StopOrder(leader)
         # What was read once holds, by pid.
         self._members: dict[int, Member] = {}
 
-    @property
-    def holds(self) -> bool:
-        """Whether a process is held back: then look again soon."""
-        return self._stopping.holds
+    def step(
+        self,
+        found: "Mapping[str, Sequence[ProcessInfo]]",
+        look: Look,
+        spared: "Callable[[], Collection[int]]",
+        *,
+        hurry: bool = False,
+        is_told: bool = False,
+    ) -> StopStep:
+        """Send what follows from a look.
 
-    def send(self, seen: "Sequence[ProcessInfo]") -> bool:
-        """Send what is to be sent to the living processes of the service now.
-
-        Returns:
-            Whether anything was.
+        Args:
+            found: Living processes by service. A service without processes in it counts as living.
+            look: What the look proves.
+            spared: Tells pids that get no stop signal, but SIGKILL like the others. It is called
+                only where there is something to ask.
+            hurry: Whether to kill everything at once.
+            is_told: Whether the caller learns of the next change without a look.
         """
-        by_pid = {process.pid: process for process in seen}
-        is_alone = len(by_pid) == 1
-        orders = self._stopping.step([self._member(one, is_alone=is_alone) for one in seen])
-        signal_each([by_pid[pid] for pid in orders.hold], signal.SIGSTOP)
-        _await_stop(orders.hold)
-        asked = [by_pid[pid] for pid in orders.ask]
-        if self._owned and self._leader in orders.ask and not orders.hold:
-            # In one step, for a group may fork meanwhile.
-            signal_group(self._leader, self._number)
-            signal_group(self._leader, signal.SIGCONT)
-            asked = [process for process in asked if process.group != self._leader]
-        signal_each(asked, self._number)
-        # What is stopped does not act on a signal until it goes on.
-        signal_each(asked, signal.SIGCONT)
-        return bool(orders.ask or orders.hold)
+        now_s = time.monotonic()
+        to_ask = () if hurry else self.machine.to_ask(found, now_s)
+        left_alone = spared() if to_ask else ()
+        members = {
+            name: self._read(name, seen, left_alone)
+            if name in to_ask
+            else [Member(one.pid, one.start, one.parent, dies=True) for one in seen]
+            for name, seen in found.items()
+        }
+        step = self.machine.step(
+            members, look, now_s, spared=left_alone, hurry=hurry, is_told=is_told
+        )
+        for name in step.kill:
+            signal_each(found[name], signal.SIGKILL)
+        for name, steps in step.signals.items():
+            self._send(name, steps, {one.pid: one for one in found[name]})
+        return step
 
-    def _member(self, seen: ProcessInfo, *, is_alone: bool) -> Member:
+    def _number(self, name: str) -> int:
+        rule = self._rules.get(name)
+        return rule.stop_signal if rule else signal.SIGTERM
+
+    def _read(
+        self, name: str, seen: "Sequence[ProcessInfo]", spared: "Collection[int]"
+    ) -> list[Member]:
+        is_alone = sum(one.pid not in spared for one in seen) == 1
+        return [self._member(one, self._number(name), is_alone=is_alone) for one in seen]
+
+    def _send(self, name: str, steps: StopSteps, by_pid: "Mapping[int, ProcessInfo]") -> None:
+        number = self._number(name)
+        signal_each([by_pid[pid] for pid in steps.hold], signal.SIGSTOP)
+        _await_stop(steps.hold)
+        asked = [by_pid[pid] for pid in steps.ask]
+        leader = self._leaders.get(name, 0)
+        if self._owned and leader in steps.ask and not steps.hold:
+            # In one step: a process of the group may fork at any moment.
+            signal_group(leader, number)
+            signal_group(leader, signal.SIGCONT)
+            asked = [process for process in asked if process.group != leader]
+        signal_each(asked, number)
+        # A stopped process acts on a signal only after SIGCONT.
+        signal_each(asked, signal.SIGCONT)
+
+    def _member(self, seen: ProcessInfo, number: int, *, is_alone: bool) -> Member:
         known = self._members.get(seen.pid)
         if known is not None and known.start == seen.start:
             # Its parent may have ended.
             known.parent = seen.parent
             return known
         # Nothing is read for a single process, which is asked at once.
-        dies = not is_alone and _dies_of(self._number, seen.pid)
+        dies = not is_alone and _dies_of(number, seen.pid)
         reads, *writes = ("", "", "") if is_alone else (_pipe(seen.pid, fd) for fd in range(3))
         member = Member(
             seen.pid,

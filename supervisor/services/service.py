@@ -5,7 +5,6 @@ It decides nothing: it gets actions from the fleet and tells it events.
 
 import asyncio
 import contextlib
-import math
 import os
 import signal
 import time
@@ -15,10 +14,6 @@ from typing import Protocol
 from portweave.supervisor.diagnosis.cause import Cause
 from portweave.supervisor.diagnosis.memory_kills import memory_kills
 from portweave.supervisor.logs.line_splitter import LastLines
-from portweave.supervisor.processes.end_proof import (
-    Look,
-    is_gone,
-)
 from portweave.supervisor.processes.process_tree import (
     TAG,
     ProcessInfo,
@@ -34,7 +29,7 @@ from portweave.supervisor.processes.pty import (
     set_echo,
     spawn_on_terminal,
 )
-from portweave.supervisor.processes.shutdown_order import KILL_PATIENCE_S
+from portweave.supervisor.processes.shutdown_order import StopRule
 from portweave.supervisor.processes.spawn import (
     NotSpawnedError,
     Process,
@@ -79,12 +74,6 @@ from portweave.system.tasks import (
 # What a survivor holds open is not waited for: an exit comes from wait(2), not from the end of a
 # pipe.
 DRAIN_S = 0.2
-# Between two looks at what is ending.
-FIRST_PAUSE_S = 0.003
-HELD_PAUSE_S = 0.02
-LONGEST_PAUSE_S = 0.1
-# How long children of ours that belong to no known service can keep a service from its end.
-UNKNOWN_S = 0.1
 # Rows and columns of a terminal that nobody looks at.
 DEFAULT_SIZE = (24, 80)
 DEFAULT_TERMINAL_POLICY = TerminalPolicy()
@@ -474,53 +463,43 @@ class Service:
 
     async def _end(self, run: Run, tree: ProcessTree) -> str:
         """See to it that nothing of a run is left; tell what it had left behind by itself."""
-        signals = StopSignals(tree.leader, self.plan.stop_signal, owned=True)
-        began_s = time.monotonic()
-        empty_s = math.inf
-        before: Look | None = None
+        plan = self.plan
+        rules = {plan.name: StopRule(plan.stop_grace_s, plan.stop_signal)}
+        signals = StopSignals(rules, {plan.name: tree.leader}, owned=True)
         note = ""
-        pause_s = FIRST_PAUSE_S
         while True:
-            kill_at_s = began_s + self.plan.stop_grace_s
-            is_due = run.kill or time.monotonic() >= kill_at_s
-            members, look = await self._snapshots.look(tree, kill=is_due)
-            now_s = time.monotonic()
-            empty_s = math.inf if members or look.passed else min(empty_s, now_s)
-            # Children that belong to no known service come and go: the end of the stack ends them.
-            is_over = is_gone(before, look) or now_s >= empty_s + UNKNOWN_S
-            if run.exited and is_over:
-                self.left = ()
-                return note
-            before = look
+            # Another plan may give it less time.
+            signals.machine.set_grace(plan.name, self.plan.stop_grace_s)
+            kill = run.kill or signals.machine.is_due(plan.name, time.monotonic())
+            members, look = await self._snapshots.look(tree, kill=kill)
+            # Until we know how the leader ended, the run is not over.
+            look.present |= not run.exited
             if run.exited and not run.stop and members and not note:
                 note = (
                     f"left {_named(members)} behind, stopped now: it has to stay in the foreground"
                 )
-            if is_due:
-                signal_each(members, signal.SIGKILL)
-                if now_s >= kill_at_s + KILL_PATIENCE_S:
-                    self.left = tuple(_named([member]) for member in members)
-                    return f"could not be ended: {_named(members)}"
-                wait_s = pause_s
-            else:
-                self._ask(signals, members, tree)
-                # Nothing is to be looked for until the leader ends, unless a shell is held back.
-                waits = run.exited or signals.holds
-                wait_s = pause_s if waits else kill_at_s - now_s
-            if members or not run.exited:
-                async with Within(min(wait_s, max(kill_at_s - now_s, pause_s))):
+            if self._journal is not None:
+                # Others, who may have to go on without us, could not tell that these are ours.
+                self._journal.met([seen for seen in members if tag_of(seen.pid) != tree.tag])
+            step = signals.step(
+                {plan.name: members} if look.present else {},
+                look,
+                self._snapshots.nested.entrusted,
+                hurry=run.kill,
+                is_told=not run.exited,
+            )
+            if step.gone:
+                self.left = ()
+                return note
+            if step.lost:
+                self.left = tuple(_named([member]) for member in members)
+                return f"could not be ended: {_named(members)}"
+            if step.pause_s:
+                async with Within(step.pause_s):
                     await run.news()
-                pause_s = min(pause_s * 1.5, HELD_PAUSE_S if signals.holds else LONGEST_PAUSE_S)
             else:
-                # The second look is to follow at once.
+                # The second look follows at once.
                 await asyncio.sleep(0)
-
-    def _ask(self, signals: StopSignals, members: Sequence[ProcessInfo], tree: ProcessTree) -> None:
-        """Send stop signals; note what only we can tell is ours, for whoever goes on without us."""
-        spared = self._snapshots.nested.entrusted()
-        if self._journal is not None:
-            self._journal.met([seen for seen in members if tag_of(seen.pid) != tree.tag])
-        signals.send([seen for seen in members if seen.pid not in spared])
 
 
 def _signalled(run: Run, status: int, grace_s: float) -> str:

@@ -9,13 +9,8 @@ and, for a subreaper, whatever was handed to it.
 """
 
 import os
-import signal
-import time
 
-from portweave.supervisor.processes.end_proof import (
-    Look,
-    is_gone,
-)
+from portweave.supervisor.processes.end_proof import Look
 from portweave.supervisor.processes.nested_stacks import proxy_of_user
 from portweave.supervisor.processes.own_children import (
     OwnChildren,
@@ -27,16 +22,11 @@ from portweave.supervisor.processes.process_tree import (
     children_of,
     key_of,
     look_at,
-    signal_each,
     snapshot,
     tag_of,
     with_descendants,
 )
-from portweave.supervisor.processes.shutdown_order import (
-    KILL_PATIENCE_S,
-    NOBODY,
-    ShutdownOrder,
-)
+from portweave.supervisor.processes.shutdown_order import NOBODY
 from portweave.supervisor.processes.stop_signals import StopSignals
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -51,11 +41,6 @@ if TYPE_CHECKING:
 
     # The living processes of a stack, and what that look proves.
     Find = Callable[[], tuple[list[ProcessInfo], Look]]
-
-_FIRST_PAUSE_S = 0.005
-_LONGEST_PAUSE_S = 0.1
-# While a shell waits for its program to end.
-_HOLDING_PAUSE_S = 0.02
 
 
 def find_remains(
@@ -193,68 +178,35 @@ def end_all(
         How many seconds to wait before the next look.
     """
     owners = ProcessOwners(journal, tag)
-    order = ShutdownOrder(journal.endings)
-    signals: dict[str, StopSignals] = {}
-    met: dict[tuple[int, float], ProcessInfo] = {}
-    before: Look | None = None
-    began_s = time.monotonic()
-    pause_s = _FIRST_PAUSE_S
+    signals = StopSignals(journal.endings, owners.leaders)
+    met = signals.machine.met
     while True:
         found, look = find()
-        found, is_hunted = _with_met(found, met)
-        look.present |= is_hunted
-        if is_gone(before, look):
-            return
-        before = look
+        found += _hunted(found, met)
+        look.present = bool(found)
         if new := [seen for seen in found if key_of(seen) not in met]:
-            met |= {key_of(seen): seen for seen in new}
             ends.met += new
             note(new)
-            pause_s = _FIRST_PAUSE_S
-        left_alone = spared()
         by_owner = owners.sort(found)
-        now_s = time.monotonic()
-        order.ask(by_owner.keys(), now_s)
-        if not by_owner:
-            # A second look proves it, or another child is met.
-            if now_s >= began_s + order.longest_s + KILL_PATIENCE_S:
-                return
-            yield 0.0
-            continue
-        if all(order.is_lost(name, now_s) for name in by_owner):
+        step = signals.step(by_owner, look, spared, hurry=ends.hurried)
+        if step.gone or step.lost:
             ends.left = found
             return
-        is_due = [name for name in by_owner if ends.hurried or order.is_due(name, now_s)]
-        for name, members in by_owner.items():
-            if name in is_due:
-                signal_each(members, signal.SIGKILL)
-            elif order.is_asked(name):
-                asking = signals.get(name)
-                if asking is None:
-                    ending = journal.endings.get(name)
-                    number = ending.stop_signal if ending else signal.SIGTERM
-                    asking = signals[name] = StopSignals(owners.leader(name), number)
-                asking.send([seen for seen in members if seen.pid not in left_alone])
-        if own is not None and len(is_due) == len(by_owner):
+        if own is not None and found and len(step.kill) == len(by_owner):
             own.kill()
-        yield pause_s
-        longest_s = _LONGEST_PAUSE_S
-        if is_due or any(asking.holds for asking in signals.values()):
-            longest_s = _HOLDING_PAUSE_S
-        pause_s = min(pause_s * 1.5, longest_s)
+        yield step.pause_s
 
 
-def _with_met(
-    found: list[ProcessInfo], met: "Mapping[tuple[int, float], ProcessInfo]"
-) -> tuple[list[ProcessInfo], bool]:
-    """What was found, and what was met before and lives; whether there is any of the latter."""
+def _hunted(
+    found: "Sequence[ProcessInfo]", met: "Collection[tuple[int, float]]"
+) -> list[ProcessInfo]:
+    """Living processes that were met before and not found now."""
     there = {seen.pid for seen in found}
-    hunted = [
+    return [
         seen
         for pid, start in met
         if pid not in there and (seen := look_at(pid)) and seen.start == start and not seen.zombie
     ]
-    return found + hunted, bool(hunted)
 
 
 class ProcessOwners:
@@ -263,20 +215,18 @@ class ProcessOwners:
     Args:
         journal: Names the leaders.
         tag: What marks begin with; empty for none.
+
+    Attributes:
+        leaders: The pid of each service's leader, by name: of its oldest run.
     """
 
     def __init__(self, journal: "Journal", tag: str) -> None:
         self._names = journal.endings
         self._tag = tag
         self._leaders = {claim.pid: claim.name for claim in journal.claims}
+        self.leaders = {c.name: c.pid for c in reversed(journal.claims) if c.name != NOBODY}
         # pid -> start, and whose it is.
         self._known: dict[int, tuple[float, str]] = {}
-
-    def leader(self, name: str) -> int:
-        """Pid of the leader of a service; 0 for none."""
-        if name == NOBODY:
-            return 0
-        return next((pid for pid, leads in self._leaders.items() if leads == name), 0)
 
     def sort(self, processes: list[ProcessInfo]) -> dict[str, list[ProcessInfo]]:
         """Processes by service; under `NOBODY` those that nothing tells of."""

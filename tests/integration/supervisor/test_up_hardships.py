@@ -23,17 +23,14 @@ Spawn = Callable[..., "subprocess.Popen[str]"]
 
 UNKILLABLE = """
 import asyncio, os, signal, sys
-from portweave.supervisor.processes import shutdown_order
-from portweave.supervisor.services import service
+from portweave.supervisor.processes import shutdown_order, stop_machine
 from portweave.supervisor.services.plan import InstancePlan, StackPlan
-from portweave.supervisor.services.work_order import Options, WorkOrder
-from portweave.supervisor.shutdown import reap_stack
 from portweave.supervisor.stack import run
+from portweave.supervisor.services.work_order import Options, WorkOrder
 
 # As if the process hung in the kernel: no signal gets through.
 os.kill = os.killpg = signal.pidfd_send_signal = lambda *_: None
-for module in (service, reap_stack, shutdown_order):
-    module.KILL_PATIENCE_S = 0.1
+shutdown_order.KILL_PATIENCE_S = stop_machine.KILL_PATIENCE_S = 0.1
 shutdown_order.STRAY_GRACE_S = 0.1
 plan = InstancePlan(
     "stuck", "stuck", 1, "stuck-main", ("sleep", "1000"), "sleep 1000", "/", dict(os.environ),
