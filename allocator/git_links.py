@@ -2,8 +2,8 @@
 
 import os
 
+from portweave import errors
 from portweave.allocator.naming import MAIN, is_own_namespace, slug, slug_of
-from portweave.errors import BrokenWorktreeError
 from portweave.system.files import read_all
 
 _LINK = "gitdir: "
@@ -39,12 +39,14 @@ def check_link(folder: str) -> None:
             return
         target = link_target(f"{root}/.git")
         if target is None:
-            raise BrokenWorktreeError(root, "it does not begin with 'gitdir: '")
+            raise errors.BrokenWorktreeError(root, "it does not begin with 'gitdir: '")
         if not _is_there(f"{target}/HEAD"):
-            raise BrokenWorktreeError(root, *_where(target))
+            raise errors.BrokenWorktreeError(root, *_where(target))
         common_dir = common_dir_of(target)
         if not _is_there(f"{common_dir}/objects"):
-            raise BrokenWorktreeError(root, f"its repository {common_dir} does not exist", "repair")
+            raise errors.BrokenWorktreeError(
+                root, f"its repository {common_dir} does not exist", "repair"
+            )
     except OSError:
         # A folder that may not be read tells nothing.
         return

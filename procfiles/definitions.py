@@ -2,8 +2,8 @@
 
 import posixpath
 
+from portweave import errors
 from portweave.encoding.host_labels import instance_host
-from portweave.errors import DefinitionsInvalidError
 from portweave.procfiles.expand import FIELDS, placeholders, split
 from portweave.procfiles.issues import Issues, nearest
 from portweave.procfiles.model import Definitions, Dependency, EnvFile, Service
@@ -53,7 +53,7 @@ def build(
         issues.raise_found(document, shown)
         project_name, env_files, drafts = said.project_name, said.env_files, said.drafts
     elif not processes:
-        raise DefinitionsInvalidError(
+        raise errors.DefinitionsInvalidError(
             "services: services must contain at least one entry",
             hint=f"{shown.get(procfile_path, procfile_path)}:1:1: add lines as web: npm start",
             file=procfile_path,

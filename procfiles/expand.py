@@ -5,7 +5,7 @@ stands for is not expanded again. In `environment` and `ready.http` (`escapes`),
 `discoveryEnv` it stays, as in npm portweave. Any other `$` stands for itself.
 """
 
-from portweave.errors import PlaceholderError
+from portweave import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def expand(template: str, values: "Callable[[str], str | None]", *, escapes: boo
             continue
         value = values(text)
         if value is None:
-            raise PlaceholderError(template, text)
+            raise errors.PlaceholderError(template, text)
         parts.append(value)
     return "".join(parts)
 

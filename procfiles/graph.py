@@ -1,6 +1,6 @@
 """Pure. What depends on what: the order of starting, cycles, and pictures of it."""
 
-from portweave.errors import UsageError
+from portweave import errors
 from portweave.procfiles.model import Definitions, Service
 
 TYPE_CHECKING = False
@@ -79,13 +79,13 @@ def needed(definitions: Definitions, names: "Iterable[str]") -> tuple[Service, .
     return tuple(service for service in definitions.services if service.name in wanted)
 
 
-def unknown_service(name: str, known: list[str]) -> UsageError:
+def unknown_service(name: str, known: list[str]) -> "errors.UsageError":
     """The error that says that there is no service `name`, and which one may have been meant."""
     from portweave.procfiles.issues import nearest
 
     near = nearest(name, known)
     hint = f"did you mean {near}?" if near else f"there are {', '.join(known)}"
-    return UsageError(f'no service is named "{name}"', hint=hint)
+    return errors.UsageError(f'no service is named "{name}"', hint=hint)
 
 
 def as_text(definitions: Definitions) -> str:

@@ -1,6 +1,7 @@
 """Pure. What is wrong with definition files, collected, and put into one error."""
 
-from portweave.errors import DefinitionsInvalidError, shortened
+from portweave import errors
+from portweave.errors import shortened
 from portweave.procfiles.model import Origin
 from portweave.procfiles.tree import Document, Keys, dotted
 
@@ -107,7 +108,7 @@ class Issues:
                         }
                     )
         first = {key: value for key, value in details[0].items() if key != "message"}
-        raise DefinitionsInvalidError(
+        raise errors.DefinitionsInvalidError(
             "\n".join(f"{dotted(issue.keys)}: {issue.message}" for issue in self.found),
             hint=tuple(hints),
             **first,

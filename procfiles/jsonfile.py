@@ -1,7 +1,7 @@
 """Pure. A definition file in JSON: text in, document out."""
 
+from portweave import errors
 from portweave.encoding.json_read import loads
-from portweave.errors import DefinitionsInvalidError
 from portweave.procfiles.model import Origin
 from portweave.procfiles.tree import Document, Keys, Node, NodeValue, Number, Value
 
@@ -33,13 +33,13 @@ def parse(text: str, path: str, shown: str) -> Document:
     return Document(path, shown, value, lambda: _places(text, path)[0], duplicates)
 
 
-def _not_json(error: ValueError, path: str, shown: str) -> DefinitionsInvalidError:
+def _not_json(error: ValueError, path: str, shown: str) -> "errors.DefinitionsInvalidError":
     what = str(getattr(error, "msg", error))
     line = getattr(error, "lineno", None)
     column = getattr(error, "colno", None)
     if line is None or column is None:
-        return DefinitionsInvalidError(f"failed to parse JSON at {path}: {what}", file=path)
-    return DefinitionsInvalidError(
+        return errors.DefinitionsInvalidError(f"failed to parse JSON at {path}: {what}", file=path)
+    return errors.DefinitionsInvalidError(
         f"failed to parse JSON at {path}: {what} (line {line} column {column})",
         hint=f"{shown}:{line}:{column}",
         file=path,

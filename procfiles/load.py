@@ -4,12 +4,7 @@
 import os
 from errno import EINVAL, ETIMEDOUT
 
-from portweave.errors import (
-    DefinitionsInvalidError,
-    DefinitionsMissingError,
-    DotenvError,
-    EnvFileError,
-)
+from portweave import errors
 from portweave.procfiles import definitions
 from portweave.procfiles.model import Definitions, Origin, Service
 
@@ -59,7 +54,9 @@ def load(cwd: str, top: str | None, explicit: str | None) -> Definitions:
     if explicit is not None:
         path = os.path.normpath(os.path.join(cwd, explicit))
         if not os.path.exists(path):
-            raise DefinitionsMissingError(path, hint="-f and --config name a definition file")
+            raise errors.DefinitionsMissingError(
+                path, hint="-f and --config name a definition file"
+            )
         if _is_procfile(path):
             return _build(cwd, None, path)
         return _build(cwd, path, None)
@@ -68,7 +65,7 @@ def load(cwd: str, top: str | None, explicit: str | None) -> Definitions:
         documents = [name for name in DOCUMENTS if os.path.exists(os.path.join(folder, name))]
         processes = [name for name in PROCFILES if os.path.exists(os.path.join(folder, name))]
         if len(documents) > 1:
-            raise DefinitionsInvalidError(
+            raise errors.DefinitionsInvalidError(
                 f"more than one definition file in {folder}: {', '.join(documents)}",
                 hint="keep one of them, or name one with -f",
                 file=os.path.join(folder, documents[0]),
@@ -117,7 +114,7 @@ def anonymous(count: int) -> Definitions:
         DefinitionsInvalidError: It is not in [1, 100].
     """
     if not 1 <= count <= MOST_ANONYMOUS:
-        raise DefinitionsInvalidError(
+        raise errors.DefinitionsInvalidError(
             f"count must be an integer in [1, {MOST_ANONYMOUS}], received {count}"
         )
     origin = Origin("")
@@ -179,21 +176,21 @@ def _variables(path: str, *, required: bool) -> str:
         data = _read(path)
     except FileNotFoundError:
         if required:
-            raise EnvFileError(
+            raise errors.EnvFileError(
                 path,
                 "there is no such file",
                 hint="where it may be missing: envFile: {path: …, required: false}",
             ) from None
         return ""
     except OSError as error:
-        raise EnvFileError(path, error.strerror or str(error)) from error
+        raise errors.EnvFileError(path, error.strerror or str(error)) from error
     if len(data) > LARGEST_BYTES:
-        raise EnvFileError(path, f"it has more than {LARGEST_BYTES} bytes")
+        raise errors.EnvFileError(path, f"it has more than {LARGEST_BYTES} bytes")
     try:
         return data.decode().removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise DotenvError(path, line, "not UTF-8", hint="save the file as UTF-8") from None
+        raise errors.DotenvError(path, line, "not UTF-8", hint="save the file as UTF-8") from None
 
 
 def unread_lines(path: str, unread: "Sequence[int]") -> list[str]:
@@ -211,11 +208,11 @@ def unread_lines(path: str, unread: "Sequence[int]") -> list[str]:
     return [f"warning: {path}: {what} left out: not NAME=value, and no comment"]
 
 
-def _missing(cwd: str, last: str) -> DefinitionsMissingError:
+def _missing(cwd: str, last: str) -> "errors.DefinitionsMissingError":
     looked = f"looked for {', '.join((*DOCUMENTS, *PROCFILES))} in {cwd}"
     if last != cwd:
         looked += f" and the folders above it, up to {last}"
-    return DefinitionsMissingError(
+    return errors.DefinitionsMissingError(
         os.path.join(cwd, DOCUMENTS[0]),
         hint=(looked, "portweave run --count N -- COMMAND needs none"),
     )
@@ -260,11 +257,11 @@ def _text(path: str, kind: str, shown: str) -> str:
     try:
         data = _read(path)
     except OSError as error:
-        raise DefinitionsInvalidError(
+        raise errors.DefinitionsInvalidError(
             f"failed to read {path}: {error.strerror or error}", file=path
         ) from error
     if len(data) > LARGEST_BYTES:
-        raise DefinitionsInvalidError(
+        raise errors.DefinitionsInvalidError(
             f"failed to read {path}: it has more than {LARGEST_BYTES} bytes", file=path
         )
     try:
@@ -272,7 +269,7 @@ def _text(path: str, kind: str, shown: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
-        raise DefinitionsInvalidError(
+        raise errors.DefinitionsInvalidError(
             f"failed to parse {kind} at {path}: byte 0x{data[error.start]:02x} is not UTF-8"
             f" (line {line} column {column})",
             hint=f"{shown}:{line}:{column}: save the file as UTF-8",

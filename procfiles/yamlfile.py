@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from portweave.errors import DefinitionsInvalidError
+from portweave import errors
 from portweave.procfiles.model import Origin
 from portweave.procfiles.tree import Document, Keys, Node, NodeValue, Number, plain
 
@@ -68,7 +68,7 @@ def parse(text: str, path: str, shown: str) -> Document:
         raise _not_yaml(path, shown, what, line, column, hint) from error
     except (yaml.YAMLError, ValueError) as error:
         what = str(error).partition("\n")[0]
-        raise DefinitionsInvalidError(
+        raise errors.DefinitionsInvalidError(
             f"failed to parse YAML at {path}: {what}", file=path
         ) from error
     root = builder.root
@@ -77,9 +77,9 @@ def parse(text: str, path: str, shown: str) -> Document:
 
 def _not_yaml(
     path: str, shown: str, what: str, line: int, column: int, hint: str
-) -> DefinitionsInvalidError:
+) -> "errors.DefinitionsInvalidError":
     place = f"{shown}:{line}:{column}"
-    return DefinitionsInvalidError(
+    return errors.DefinitionsInvalidError(
         f"failed to parse YAML at {path}: {what} (line {line} column {column})",
         hint=f"{place}: {hint}" if hint else place,
         file=path,

@@ -9,13 +9,13 @@ missing, a block with a listener stands still and is added to; one without moves
 place where all fit, as npm portweave moves it.
 """
 
+from portweave import errors
 from portweave.allocator.naming import BLANKS, instance_name, is_own_namespace
 from portweave.allocator.ports.model import (
     Entry,
     Key,
     Pool,
 )
-from portweave.errors import PinTakenError, PoolExhaustedError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -273,7 +273,9 @@ def _stand(
         if port not in occupied and not taken.get(port):
             found.append(port)
     if len(found) < len(missing):
-        raise PoolExhaustedError("Port pool exhausted: no contiguous block available in registry")
+        raise errors.PoolExhaustedError(
+            "Port pool exhausted: no contiguous block available in registry"
+        )
     unknown = tuple(port for port in found if port not in taken)
     if unknown:
         _check_patience(occupied, taken)
@@ -287,7 +289,7 @@ def _pin(
     """The block at the place that `PORTWEAVE_OFFSET` names."""
     end = start + len(request.names)
     if end > min(request.pool.end, _PORTS_END):
-        raise PinTakenError(
+        raise errors.PinTakenError(
             f"PORTWEAVE_OFFSET={request.offset} leaves no room for {len(request.names)} ports"
             f" in the pool {request.pool.start}-{request.pool.end}"
         )
@@ -297,14 +299,14 @@ def _pin(
             continue
         for port in entry.ports.values():
             if port in wanted:
-                raise PinTakenError(
+                raise errors.PinTakenError(
                     f"PORTWEAVE_OFFSET={request.offset}: port {port} belongs to the worktree"
                     f" {entry.key.worktree_root}",
                     port=port,
                 )
     for port in wanted:
         if taken.get(port):
-            raise PinTakenError(
+            raise errors.PinTakenError(
                 f"PORTWEAVE_OFFSET={request.offset}: port {port} is in use",
                 port=port,
                 by_listener=True,
@@ -321,7 +323,9 @@ def _move(
     busy = {port for port, is_taken in taken.items() if is_taken}
     start = first_fit(occupied | busy, len(request.names), request.pool)
     if start is None:
-        raise PoolExhaustedError("Port pool exhausted: no contiguous block available in registry")
+        raise errors.PoolExhaustedError(
+            "Port pool exhausted: no contiguous block available in registry"
+        )
     return _place(request.names, range(start, start + len(request.names)), taken)
 
 
@@ -337,7 +341,7 @@ def _occupied(entries: "Sequence[Entry]") -> set[int]:
 def _check_patience(occupied: set[int], taken: "Mapping[int, bool]") -> None:
     strangers = sum(is_taken and port not in occupied for port, is_taken in taken.items())
     if strangers >= PROBES:
-        raise PoolExhaustedError(
+        raise errors.PoolExhaustedError(
             "Port pool exhausted: too many externally-bound ports prevented allocation"
         )
 

@@ -3,6 +3,7 @@
 import os
 import time
 
+from portweave import errors
 from portweave.allocator.naming import path_digest
 from portweave.allocator.ports.assign import (
     Keep,
@@ -22,7 +23,6 @@ from portweave.allocator.ports.registry import (
     store,
     sweep,
 )
-from portweave.errors import PinTakenError, RegistryLockedError, RegistryUnwritableError
 from portweave.system.files import (
     is_locked,
     make_folders,
@@ -132,11 +132,11 @@ def take(
 
     try:
         return update(path, change, environ, known=known)
-    except PinTakenError as error:
+    except errors.PinTakenError as error:
         holder = listener(error.port) if error.by_listener and error.port else None
         if holder is None:
             raise
-        raise PinTakenError(error.message, port=error.port, holder=str(holder)) from None
+        raise errors.PinTakenError(error.message, port=error.port, holder=str(holder)) from None
 
 
 def foresee(
@@ -282,7 +282,7 @@ def _note_use(path: str, entry: Entry, environ: "Mapping[str, str]") -> None:
 
     try:
         update(path, change, environ, patient=False)
-    except (RegistryLockedError, RegistryUnwritableError):
+    except (errors.RegistryLockedError, errors.RegistryUnwritableError):
         # Nothing that the user asked for has failed, and the next use notes it.
         return
 
@@ -324,7 +324,7 @@ def update(
             # The disk may take its time: nobody waits for it but this process.
             sync_folder(path)
     except OSError as error:
-        raise RegistryUnwritableError(path, error.strerror or str(error)) from error
+        raise errors.RegistryUnwritableError(path, error.strerror or str(error)) from error
     return result
 
 

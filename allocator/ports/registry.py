@@ -6,13 +6,13 @@ Readers take no lock: the file is only ever replaced as a whole.
 import os
 import time
 
+from portweave import errors
 from portweave.allocator.ports.model import Entry
 from portweave.allocator.ports.registry_file import (
     entries_from,
     text_of,
 )
 from portweave.encoding.json_read import loads
-from portweave.errors import RegistryDamagedError, RegistryUnwritableError
 from portweave.system.files import (
     read_all,
     remove_all,
@@ -37,7 +37,7 @@ def registry_path(environ: "Mapping[str, str]") -> str:
     if not config_home.startswith("/"):
         home = environ.get("HOME") or os.path.expanduser("~")
         if not home.startswith("/"):
-            raise RegistryUnwritableError(
+            raise errors.RegistryUnwritableError(
                 "~/.config/portweave/registry.json", "there is no home directory"
             )
         config_home = f"{home.rstrip('/')}/.config"
@@ -67,23 +67,23 @@ def load_again(path: str, data: bytes, entries: list[Entry]) -> tuple[bytes, lis
     except (FileNotFoundError, NotADirectoryError):
         return b"", []
     except OSError as error:
-        raise RegistryDamagedError(
+        raise errors.RegistryDamagedError(
             path, f"failed to read registry file at {path}: {error.strerror}"
         ) from error
     except UnicodeDecodeError as error:
-        raise RegistryDamagedError(
+        raise errors.RegistryDamagedError(
             path, f"registry file at {path} is not valid JSON: not UTF-8 at byte {error.start}"
         ) from error
     try:
         value = loads(text)
     except ValueError as error:
-        raise RegistryDamagedError(
+        raise errors.RegistryDamagedError(
             path, f"registry file at {path} is not valid JSON: {error}"
         ) from error
     try:
         return found, entries_from(value)
     except ValueError as error:
-        raise RegistryDamagedError(
+        raise errors.RegistryDamagedError(
             path, f"registry file at {path} failed schema validation", str(error)
         ) from error
 

@@ -7,7 +7,7 @@ stand in one word with what follows them (`-fn 5`: POSIX.1, 12.2, guideline 5); 
 and is no option is an error.
 """
 
-from portweave.errors import UsageError
+from portweave import errors
 
 # What shells find by themselves.
 SHELL_KINDS = ("files", "folders", "command")
@@ -173,17 +173,19 @@ def parse(
         if option is None:
             if stop_at_operand:
                 return words[position:]
-            raise UsageError(
+            raise errors.UsageError(
                 f"unknown option '{flag if flag.startswith('--') else word}'",
                 hint=_nearest(flag, by_flag),
             )
         position += 1
         if option.metavar is None:
             if value is not None:
-                raise UsageError(f"option '{flag}' takes no value")
+                raise errors.UsageError(f"option '{flag}' takes no value")
         elif value is None and not option.bare:
             if position == len(words):
-                raise UsageError(f"option '{flag} <{option.metavar.lower()}>' argument missing")
+                raise errors.UsageError(
+                    f"option '{flag} <{option.metavar.lower()}>' argument missing"
+                )
             value = words[position]
             position += 1
         args.set(option, value)

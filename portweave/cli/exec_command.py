@@ -2,7 +2,7 @@
 
 import os
 
-from portweave.errors import SpawnError
+from portweave import errors
 
 # What `env` finds where PATH is unset: the C library's own.
 _DEFAULT_PATH = "/usr/bin:/bin"
@@ -34,7 +34,7 @@ def execute(words: list[str], env: dict[str, str]) -> None:
             is_absent = isinstance(error, FileNotFoundError | NotADirectoryError)
             if not is_absent or "/" in words[0]:
                 refusal = refusal or error
-    raise SpawnError(words[0], _errno_name(refusal))
+    raise errors.SpawnError(words[0], _errno_name(refusal))
 
 
 def _candidates(command: str, env: dict[str, str]) -> list[str]:

@@ -10,6 +10,7 @@ from errno import EIO, ENOSPC, EPIPE
 from importlib import import_module
 from io import TextIOWrapper
 
+from portweave import errors
 from portweave.arguments.args import (
     Args,
     Option,
@@ -22,13 +23,7 @@ from portweave.arguments.global_options import (
     VERBS,
 )
 from portweave.encoding.terminal_escapes import EscapedStream
-from portweave.errors import (
-    OutputError,
-    PortweaveError,
-    SpawnError,
-    StackUnreachableError,
-    UsageError,
-)
+from portweave.errors import PortweaveError
 from portweave.maintenance.dead_stacks import (
     finish_dead_stacks,
     finish_dying_stacks,
@@ -94,14 +89,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def _tell(error: PortweaveError, words: list[str], args: Args) -> int:
     """Print an error, and what belongs to it; return the exit status it asks for."""
-    if isinstance(error, StackUnreachableError):
+    if isinstance(error, errors.StackUnreachableError):
         # It was killed, perhaps in this very moment.
         for line in finish_dying_stacks(os.environ):
             print(f"[portweave] {line}", file=sys.stderr, flush=True)
     as_json = args.flag("json") or _asks_for_json(words)
     status = report(error, as_json=as_json and not error.always_text)
     # What `run` could not start it has said this of before.
-    if args.flag("verbose") and not isinstance(error, SpawnError):
+    if args.flag("verbose") and not isinstance(error, errors.SpawnError):
         from portweave.cli.search_trace import lines_of
 
         for line in lines_of(args, os.environ):
@@ -111,7 +106,7 @@ def _tell(error: PortweaveError, words: list[str], args: Args) -> int:
 
 def _in_words(fault: Exception) -> PortweaveError:
     if isinstance(fault, FileNotFoundError) and not _has_folder():
-        return UsageError("there is no working directory: it has been removed")
+        return errors.UsageError("there is no working directory: it has been removed")
     from portweave.system.faults import in_words
 
     return in_words(fault)
@@ -120,7 +115,7 @@ def _in_words(fault: Exception) -> PortweaveError:
 def _tell_unwritten(error: OSError) -> None:
     path = error.filename if isinstance(error.filename, str) else None
     try:
-        report(OutputError(path, error.strerror or str(error)), as_json=False)
+        report(errors.OutputError(path, error.strerror or str(error)), as_json=False)
     except OSError:
         # It is the terminal's, or on the same disk.
         return
@@ -205,13 +200,15 @@ def _dispatch(words: list[str], args: Args) -> int:
     return status
 
 
-def _unknown(verb: str) -> UsageError:
+def _unknown(verb: str) -> "errors.UsageError":
     from difflib import get_close_matches
 
     if verb.startswith("-"):
-        return UsageError(f"unknown option '{verb}'", hint="portweave --help lists the options")
+        return errors.UsageError(
+            f"unknown option '{verb}'", hint="portweave --help lists the options"
+        )
     near = [_ELSEWHERE[verb]] if verb in _ELSEWHERE else get_close_matches(verb, VERBS, n=1)
-    return UsageError(
+    return errors.UsageError(
         f"unknown command '{verb}'",
         hint=f"did you mean {near[0]}?" if near else "portweave --help lists the commands",
     )

@@ -15,8 +15,7 @@ from msgspec import UNSET as UNSET
 from msgspec import Raw as Raw
 from msgspec import UnsetType as UnsetType
 
-from portweave import errors
-from portweave.errors import ClusterError
+from portweave.errors import ClusterError, NotSerializable, RemoteError, call_errors
 
 # The longest line that a hub takes, by default.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -33,7 +32,7 @@ NOTHING = b"[]"
 _CODES = {"RouteNotFound": METHOD_NOT_FOUND, "ConnectionNotFound": METHOD_NOT_FOUND}
 _KINDS: dict[str, type[ClusterError]] = {
     kind.__name__: kind
-    for kind in vars(errors).values()
+    for kind in vars(call_errors).values()
     if isinstance(kind, type) and issubclass(kind, ClusterError)
 }
 _OPENING_BRACKET = ord("[")
@@ -197,7 +196,7 @@ def values(raw: "Raw | bytes") -> list[object]:
     try:
         return _decode_list(raw)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise errors.NotSerializable(f"the values cannot be read: {error}") from None
+        raise NotSerializable(f"the values cannot be read: {error}") from None
 
 
 def array(items: "list[object] | tuple[object, ...]") -> bytes:
@@ -209,7 +208,7 @@ def array(items: "list[object] | tuple[object, ...]") -> bytes:
     try:
         return encode(items)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise errors.NotSerializable(f"JSON cannot hold the values: {error}") from None
+        raise NotSerializable(f"JSON cannot hold the values: {error}") from None
 
 
 def request(number: int, method: str, params: "Raw | bytes", meta: bytes) -> bytes:
@@ -339,7 +338,7 @@ def decode_error(raw: "Raw | bytes", connection: str | None = None) -> ClusterEr
     # Where another program has not named it.
     unnamed = "RouteNotFound" if found.code == METHOD_NOT_FOUND else "JsonRpcError"
     name = data.type or unnamed
-    kind = _KINDS.get(name, errors.RemoteError)
+    kind = _KINDS.get(name, RemoteError)
     error = kind(
         found.message,
         connection=data.connection or connection,
@@ -347,6 +346,6 @@ def decode_error(raw: "Raw | bytes", connection: str | None = None) -> ClusterEr
         type=name,
         fields=data.fields,
     )
-    if isinstance(error, errors.RemoteError):
+    if isinstance(error, RemoteError):
         error.traceback = data.traceback
     return error

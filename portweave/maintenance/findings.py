@@ -1,7 +1,7 @@
 """What `portweave doctor` finds wrong, each thing with a stable code and the way out.
 
-Where a finding is what an error says as well, it has that error's code; all others are here. None
-of them is used for two things.
+If an error says the same as a finding, the finding has its code. All other codes are here. A code
+is never used for two things.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -16,31 +16,67 @@ from portweave.allocator.ports.model import (
 
 Severity = Literal["error", "warning", "note"]
 
-# Code -> what it means: the README's table says the same.
+# Codes of errors that are findings, too.
+_ERROR_CODES = frozenset(
+    ("PW0301", "PW0302", "PW0303", "PW0305", "PW0306", "PW0505", "PW1111"),
+)
+# Code -> what it means, and what to do. The README's table is written from here.
 CODES = {
-    "PW0301": "the registry is locked by somebody else",
-    "PW0302": "the registry is damaged",
-    "PW0303": "the registry cannot be written",
-    "PW0305": "the state folder cannot be written",
-    "PW0505": "`.portweave/` cannot be written",
-    "PW0310": "others may read or write the registry",
-    "PW0311": "the registry has blocks of worktrees that are gone",
-    "PW0312": "two blocks of the registry share a port",
-    "PW0313": "a lock was left by a process that has ended",
-    "PW0314": "leases are over and their ports not given back yet",
-    "PW0402": "the kernel gives ports of the pool to outgoing connections",
-    "PW0403": "browsers refuse ports of the pool",
-    "PW0404": "PORTWEAVE_POOL_RANGE is not understood",
-    "PW0405": "the pool reaches beyond the last port",
-    "PW0210": "there is no git",
-    "PW0211": "git refuses this folder",
-    "PW0306": "a worktree's `.git` leads nowhere",
-    "PW0610": "several programs on PATH are called portweave",
-    "PW1110": "the system does not resolve names that have a route",
-    "PW1111": "the libraries for HTTPS, HTTP/2 and gRPC are not installed",
-    "PW1117": "this machine does not trust the proxy's certificates",
-    "PW0920": "another program listens on a port of this worktree",
-    "PW0953": "the record of a stack that nobody runs any more",
+    "PW0210": (
+        "There is no git.",
+        "install it: without it, every folder with a definition file is a project",
+    ),
+    "PW0211": (
+        "Git refuses this folder.",
+        "follow the message; mostly it is `git config --global --add safe.directory …`",
+    ),
+    "PW0310": (
+        "Other users may read or write the registry.",
+        "`portweave doctor --fix`, or `chmod` as the message says",
+    ),
+    "PW0311": (
+        "The registry has blocks of worktrees that are gone.",
+        "nothing: the next allocation drops them",
+    ),
+    "PW0312": (
+        "Two blocks of the registry share a port.",
+        "`portweave doctor --fix`: the block that was used last keeps it",
+    ),
+    "PW0313": (
+        "A process that has ended left a lock.",
+        "nothing: the next allocation takes it over",
+    ),
+    "PW0314": (
+        "Leases are over, and their ports are not released yet.",
+        "nothing: the next allocation uses them",
+    ),
+    "PW0402": (
+        "The kernel gives ports of the pool to outgoing connections.",
+        "choose a pool below them, or reserve them: the message has both",
+    ),
+    "PW0403": (
+        "Browsers refuse ports of the pool.",
+        "choose a `PORTWEAVE_POOL_RANGE` above 10080",
+    ),
+    "PW0404": ("`PORTWEAVE_POOL_RANGE` cannot be understood.", "write it as `30000-60000`"),
+    "PW0405": ("The pool reaches beyond the last port.", "end it at 65536"),
+    "PW0610": (
+        "`PATH` has several programs called portweave.",
+        "uninstall one, or change the order of `PATH`",
+    ),
+    "PW0920": (
+        "Another program listens on a port of this worktree.",
+        "end it: `portweave doctor` names it",
+    ),
+    "PW0953": (
+        "A stack that no longer runs has left its record.",
+        "`portweave doctor --fix`, or any other command",
+    ),
+    "PW1110": (
+        "The system does not resolve names that have a route.",
+        "`portweave hosts --write`, or use the ports",
+    ),
+    "PW1117": ("This machine does not trust the proxy's certificates.", "`portweave trust`"),
 }
 
 
@@ -65,7 +101,7 @@ class Finding:
     fixed: bool = False
 
     def __post_init__(self) -> None:
-        assert self.code in CODES, self.code
+        assert self.code in CODES or self.code in _ERROR_CODES, self.code
 
     def as_json(self) -> dict[str, object]:
         """It as `doctor --json` prints it."""

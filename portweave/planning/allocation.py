@@ -7,6 +7,7 @@ import os
 import time
 from _thread import get_ident
 
+from portweave import errors
 from portweave.allocator.naming import instance_name, offset_from, project_name
 from portweave.allocator.ports.assign import (
     Request,
@@ -24,13 +25,6 @@ from portweave.allocator.ports.model import (
 )
 from portweave.allocator.ports.registry import registry_path
 from portweave.allocator.worktree import Worktree, outside_git, worktree_dir
-from portweave.errors import (
-    CurrentEnvError,
-    DriftError,
-    OffsetError,
-    PortOverrideError,
-    UsageError,
-)
 from portweave.planning.allocation_text import current_env
 from portweave.planning.moved_stacks import (
     as_running,
@@ -136,7 +130,7 @@ class Project:
         for service in self.definitions.services:
             if service.env_var is not None:
                 if service.name not in entry.ports:
-                    raise DriftError(service.name)
+                    raise errors.DriftError(service.name)
                 env[service.env_var] = str(entry.ports[service.name])
             for name, template in service.discovery_env:
                 env[name] = expand(template, values, escapes=False)
@@ -377,7 +371,7 @@ def working_dir() -> str:
     try:
         return os.getcwd()
     except OSError as error:
-        raise UsageError(f"there is no working directory: {error.strerror}") from error
+        raise errors.UsageError(f"there is no working directory: {error.strerror}") from error
 
 
 def check_selection(config: str | None, count: str | None) -> int | None:
@@ -389,12 +383,12 @@ def check_selection(config: str | None, count: str | None) -> int | None:
     if count is None:
         return None
     if config is not None:
-        raise UsageError("--config and --count are mutually exclusive")
+        raise errors.UsageError("--config and --count are mutually exclusive")
     text = count.strip()
     digits = text.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()) or not digits.strip("0"):
         # What a number in another form is called is JavaScript's affair.
-        raise UsageError(f"--count must be a positive integer, received {_as_number(text)}")
+        raise errors.UsageError(f"--count must be a positive integer, received {_as_number(text)}")
     return int(digits) if len(digits) < 20 else 10**20
 
 
@@ -409,7 +403,7 @@ def _offset(environ: "Mapping[str, str]") -> int | None:
     try:
         return offset_from(environ.get("PORTWEAVE_OFFSET", ""))
     except ValueError as error:
-        raise OffsetError(str(error)) from None
+        raise errors.OffsetError(str(error)) from None
 
 
 def _as_number(text: str) -> str:
@@ -428,7 +422,7 @@ def _is_fraction(text: str) -> bool:
 def _port(service: Service, value: str, source: str) -> int:
     is_port = value.isascii() and value.isdigit() and len(value.lstrip("0")) <= 5
     if not is_port or not 1 <= int(value) <= 65535:
-        raise PortOverrideError(service.env_var or "", service.name, value, source=source)
+        raise errors.PortOverrideError(service.env_var or "", service.name, value, source=source)
     return int(value)
 
 
@@ -470,7 +464,7 @@ def write_own_current(prepared: Prepared) -> None:
         make_own_folder(folder)
         _write_changed(path, current_env(prepared.env).encode("utf-8", "surrogateescape"))
     except OSError as error:
-        raise CurrentEnvError(path, error.strerror or str(error)) from error
+        raise errors.CurrentEnvError(path, error.strerror or str(error)) from error
 
 
 def _write_current(root: str, text: str) -> None:
@@ -481,7 +475,7 @@ def _write_current(root: str, text: str) -> None:
         make_own_folder(folder)
         _write_changed(path, text.encode("utf-8", "surrogateescape"))
     except OSError as error:
-        raise CurrentEnvError(path, error.strerror or str(error)) from error
+        raise errors.CurrentEnvError(path, error.strerror or str(error)) from error
 
 
 def _write_changed(path: str, data: bytes) -> None:

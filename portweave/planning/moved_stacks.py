@@ -2,6 +2,7 @@
 
 import os
 
+from portweave import errors
 from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.ports.blocks import find
 from portweave.allocator.ports.model import (
@@ -14,7 +15,6 @@ from portweave.allocator.ports.registry import (
 )
 from portweave.allocator.running_stacks import is_unusual
 from portweave.allocator.worktree import Worktree, locate
-from portweave.errors import BrokenWorktreeError, StackMovedError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def find_here(folder: str, environ: "Mapping[str, str]") -> Worktree:
     """
     try:
         return locate(folder, environ)
-    except BrokenWorktreeError:
+    except errors.BrokenWorktreeError:
         # What is needed here is seldom needed.
         from portweave.supervisor.registry.stack_records import stack_around, stacks_dir
 
@@ -130,5 +130,5 @@ def running_block(
     """
     entry = find_block(path, worktree, environ)
     if entry is None or any(name not in entry.ports for name in names):
-        raise StackMovedError(worktree.namespace, worktree.key.worktree_root, worktree.root)
+        raise errors.StackMovedError(worktree.namespace, worktree.key.worktree_root, worktree.root)
     return entry

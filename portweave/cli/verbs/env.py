@@ -2,12 +2,12 @@
 
 import sys
 
+from portweave import errors
 from portweave.arguments.args import (
     Args,
     Operands,
     Option,
 )
-from portweave.errors import UsageError
 from portweave.planning.allocation import (
     Prepared,
     prepare,
@@ -60,11 +60,11 @@ def run(args: Args) -> int:
     asked = args.text("format")
     explain = args.flag("explain")
     if asked is not None and asked not in _FORMATS:
-        raise UsageError(f"--format must be dotenv, shell or json, received {asked}")
+        raise errors.UsageError(f"--format must be dotenv, shell or json, received {asked}")
     if asked is not None and explain:
-        raise UsageError("--format and --explain are mutually exclusive")
+        raise errors.UsageError("--format and --explain are mutually exclusive")
     if args.rest:
-        raise UsageError(
+        raise errors.UsageError(
             "env takes the name of a service, not a command",
             hint="portweave run -- COMMAND runs a command",
         )
@@ -99,7 +99,7 @@ def _operands(
     others = [word for word in words if word not in names]
     service = services[0] if services else None
     if len(services) > 1 or len(words) > 1 + explain:
-        raise UsageError(f"unexpected argument '{words[1]}'", hint=f"portweave env {USAGE}")
+        raise errors.UsageError(f"unexpected argument '{words[1]}'", hint=f"portweave env {USAGE}")
     if not others:
         return service, None
     # With --explain a word that no service is called by is a variable.
@@ -205,12 +205,12 @@ def _explain(layers: "list[Layer]", service: str | None, key: str | None, *, as_
     found = origins(layers)
     if key is not None:
         if key not in found and service is not None and key in _OF_A_START:
-            raise UsageError(
+            raise errors.UsageError(
                 f"{key} is given to {service} anew by each start, and shown to nobody else"
             )
         if key not in found:
             where = f"the environment of {service}" if service else "what all services share"
-            raise UsageError(
+            raise errors.UsageError(
                 f"{key} is not in {where}",
                 hint="portweave env SERVICE --explain shows all that a service finds"
                 if service is None

@@ -72,7 +72,10 @@ def run(args: Args) -> int:
 
 def _agrees() -> bool:
     if not sys.stdin.isatty():
-        print("[portweave] nobody can be asked: --yes agrees beforehand", file=sys.stderr)
+        print(
+            "[portweave] without a terminal, portweave cannot ask: --yes confirms beforehand",
+            file=sys.stderr,
+        )
         return False
     from portweave.cli.confirm import agrees
 

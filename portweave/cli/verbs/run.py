@@ -2,6 +2,7 @@
 
 import os
 
+from portweave import errors
 from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.running_stacks import stack_key
 from portweave.arguments.args import (
@@ -11,7 +12,6 @@ from portweave.arguments.args import (
 )
 from portweave.cli.exec_command import execute
 from portweave.encoding.terminal_escapes import escaped
-from portweave.errors import DefinitionsMissingError, UsageError
 from portweave.planning.allocation import (
     Prepared,
     check_selection,
@@ -49,16 +49,16 @@ def run(args: Args) -> int:
     config = args.text("config")
     words = _command(args.unread) if args.rest is None else args.rest
     if config is not None and args.text("count") is not None:
-        raise UsageError("--config and --count are mutually exclusive")
+        raise errors.UsageError("--config and --count are mutually exclusive")
     if not words:
-        raise UsageError("no command provided after --")
+        raise errors.UsageError("no command provided after --")
     count = check_selection(config, args.text("count"))
     environ = dict(os.environ)
     name = args.text("name")
     if name is not None:
         _run_named(name, words, config, count, environ, args)
     elif args.flag("force"):
-        raise UsageError("--force is for --name alone")
+        raise errors.UsageError("--force is for --name alone")
     project = find_project(working_dir(), config=config, count=count, environ=environ)
     prepared = prepare(project)
     _say(_banner(prepared, words, verbose=args.flag("verbose")))
@@ -80,7 +80,7 @@ def _run_named(
     prepared: Prepared | None = None
     try:
         prepared = prepare(find_project(cwd, config=config, count=count, environ=environ))
-    except DefinitionsMissingError:
+    except errors.DefinitionsMissingError:
         if config is not None:
             raise
     named = name_command(name, words, prepared, cwd=cwd, environ=environ, force=args.flag("force"))

@@ -2,11 +2,12 @@
 
 import sys
 
+from portweave import errors
 from portweave.arguments.args import (
     Args,
     Option,
 )
-from portweave.errors import NoAllocationError, PortweaveError, UsageError
+from portweave.errors import PortweaveError
 from portweave.planning.allocation_text import (
     as_json,
     banner,
@@ -31,14 +32,14 @@ def run(args: Args) -> int:
 
 def _show(args: Args) -> int:
     if args.operands:
-        raise UsageError(f"unexpected argument '{args.operands[0]}'")
+        raise errors.UsageError(f"unexpected argument '{args.operands[0]}'")
     project = project_here(args)
     entry = find_block(project.registry, project.worktree, project.environ)
     if entry is None:
         if args.flag("json"):
             print('{"error":"no-allocation"}')
             return 1
-        raise NoAllocationError(
+        raise errors.NoAllocationError(
             'no allocation for this worktree — run "portweave run" first',
         )
     root = project.worktree.root

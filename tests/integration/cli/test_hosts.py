@@ -43,7 +43,7 @@ def test_who_agrees_has_them_written(cli: "Cli", hosts: Path) -> None:
 def test_who_does_not_has_nothing_written(cli: "Cli", hosts: Path) -> None:
     done = cli("hosts", "--write", "--hosts-file", hosts, cwd=hosts.parent)
     assert done.returncode == 1
-    assert "--yes agrees beforehand" in done.stderr
+    assert "--yes confirms beforehand" in done.stderr
     for answer, status in ((b"n\n", 1), (b"\n", 1), (b"y\n", 0)):
         ours, theirs = pty.openpty()
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What the README says is so."""
+"""The README agrees with the code."""
 
 import re
 from pathlib import Path
@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portweave import errors
 from portweave.arguments.global_options import VERBS
-from portweave.maintenance.findings import CODES
+from tests.support.readme_tables import error_classes, with_tables
 from tests.support.repository import REPOSITORY
 
 if TYPE_CHECKING:
@@ -17,32 +16,16 @@ if TYPE_CHECKING:
 README = (REPOSITORY / "README.md").read_text()
 
 
-def codes_of_errors() -> set[str]:
-    return {
-        kind.code
-        for kind in vars(errors).values()
-        if isinstance(kind, type)
-        and issubclass(kind, errors.PortweaveError)
-        and kind is not errors.PortweaveError
-    }
-
-
-def test_the_error_table_has_every_code_once() -> None:
-    rows = re.findall(r"^\| (PW\d{4}) \|", README, re.MULTILINE)
-    assert sorted(rows) == sorted(codes_of_errors() | CODES.keys())
+def test_its_tables_are_those_of_the_code() -> None:
+    assert with_tables(README) == README, "make readme"
 
 
 def test_every_code_is_raised_in_a_test() -> None:
     tests = "".join(path.read_text() for path in (REPOSITORY / "tests").rglob("test_*.py"))
-    classes = {
-        kind.__name__: kind.code
-        for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, errors.PortweaveError)
-    }
     missing = {
-        code
-        for name, code in classes.items()
-        if code != errors.PortweaveError.code and code not in tests and name not in tests
+        kind.code
+        for kind in error_classes()
+        if kind.code not in tests and kind.__name__ not in tests
     }
     assert missing == set()
 

@@ -154,11 +154,8 @@ def test_a_full_disk_for_output_is_told(project: Path, cli: "Cli") -> None:
             )
         assert done.returncode == 1
         assert done.stderr.splitlines() == [
-            (
-                "[portweave] error: failed to write what was to be printed: No space left on device"
-                " (PW0613)"
-            ),
-            "[portweave] hint: what has been written of it is not all",
+            ("[portweave] error: failed to write the output: No space left on device (PW0613)"),
+            "[portweave] hint: the output is incomplete",
         ]
 
 

@@ -1,0 +1,103 @@
+"""Pure. Errors of variables, templates and `.env` files (PW0501 to PW0505)."""
+
+from portweave.errors.portweave_error import PortweaveError
+
+
+class PlaceholderError(PortweaveError):
+    """A template has a placeholder without a value.
+
+    What to do: name a service that exists.
+    """
+
+    code = "PW0501"
+
+    def __init__(self, template: str, name: str) -> None:
+        message = f'nothing is known as "{name}" in the template {template}'
+        super().__init__(message, template=template)
+        self.name = name
+
+
+class DriftError(PortweaveError):
+    """A service has no port in the worktree's block.
+
+    What to do: run `portweave run` or `up` again.
+    """
+
+    code = "PW0501"
+
+    def __init__(self, service: str) -> None:
+        super().__init__(
+            f'service "{service}" has no port in the allocation — config/allocation drift detected',
+            hint="portweave run -- true gives it one",
+            service=service,
+        )
+
+
+class DotenvError(PortweaveError):
+    """A line of `.env` that would hold a port cannot be read.
+
+    What to do: the message names the line and the variable. It never shows the value.
+
+    Args:
+        path: The file.
+        line: From 1.
+        what: What is wrong with the line.
+        hint: What to write instead.
+    """
+
+    code = "PW0502"
+
+    def __init__(
+        self, path: str, line: int, what: str, *, hint: str | tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(f"malformed .env line {line}: {what}", hint=hint, file=path, line=line)
+
+
+class PortOverrideError(PortweaveError):
+    """A variable that holds a port holds something else.
+
+    What to do: set it to a number from 1 to 65535, or unset it.
+
+    Args:
+        variable: Its name.
+        service: The service of the port.
+        value: What the variable holds.
+        source: Where it is set.
+    """
+
+    code = "PW0503"
+
+    def __init__(self, variable: str, service: str, value: str, *, source: str = ".env") -> None:
+        super().__init__(
+            f'{source} override for {variable} (service "{service}") is "{value}",'
+            " which is not a valid port integer in [1, 65535]",
+            service=service,
+        )
+
+
+class EnvFileError(PortweaveError):
+    """A file of variables is missing or unreadable.
+
+    What to do: create it, or drop it from `envFile`.
+    """
+
+    code = "PW0504"
+
+    def __init__(self, path: str, why: str, *, hint: str | tuple[str, ...] = ()) -> None:
+        super().__init__(f"failed to read {path}: {why}", hint=hint, file=path)
+
+
+class CurrentEnvError(PortweaveError):
+    """The folder `.portweave` of a worktree cannot be written.
+
+    What to do: check the permissions of the worktree.
+    """
+
+    code = "PW0505"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"failed to write {path}: {why}",
+            hint="the folder .portweave at the worktree's root must be writable",
+            file=path,
+        )

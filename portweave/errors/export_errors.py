@@ -1,0 +1,31 @@
+"""Pure. Errors of `export` (PW13)."""
+
+from portweave.errors.portweave_error import PortweaveError
+
+
+class ExportNameError(PortweaveError):
+    """Two services would have one name in the exported files, or a service can have none.
+
+    What to do: rename one of them.
+    """
+
+    code = "PW1301"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="rename one of them in the definition file")
+
+
+class ExportFileError(PortweaveError):
+    """A file of `export` cannot be written, or another program made it.
+
+    What to do: choose another `--output`, or use `--force`.
+    """
+
+    code = "PW1302"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"{path} is not written: {why}",
+            hint="choose another folder with --output; --force replaces what is there",
+            path=path,
+        )
