@@ -1,21 +1,19 @@
-"""An event loop that passes bytes on while it waits, and connections that make use of it.
+"""An event loop that reads some connections while it waits, and connections that use it.
 
-What has come on a socket reaches its owner by way of a turn of the loop: a list of events, a
-handle, a context, a transport. To pass on a line, or a request, is less work than that. So a loop
-of this kind calls some readers right where it waits, in its selector, and turns only when one of
-them has left it something to do. In all else it is asyncio's own, and whoever does not know of it
-sees no difference.
+A turn of asyncio's loop costs more than passing on a line or a request. It makes a list of events,
+a handle and a context, and goes through a transport. So this loop calls some readers from within
+its selector. It turns only when a reader has scheduled a callback. Everything else is asyncio's own
+loop, and other code notices no difference.
 """
 
 import asyncio
 import os
-import select
 import selectors
 import socket
 import struct
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
 from time import monotonic
@@ -25,37 +23,32 @@ _Ts = TypeVarTuple("_Ts")
 Reader = Callable[[], None]
 Events = list[tuple[selectors.SelectorKey, int]]
 
-MOST_EVENTS = 64
-# socket(7), SO_LINGER: it is, for no time, so the end is a reset.
+# socket(7), SO_LINGER: on, for 0 seconds, so that close(2) resets the connection.
 _NO_LINGERING = struct.pack("ii", 1, 0)
-# To be woken takes a process some tens of microseconds, on a virtual machine most of all. So what
-# is likely to come sooner than this, because what came before did, is looked for without falling
-# asleep; where it does not come the next is waited for in the usual way.
-BRISK_S = 0.0002
-# What asyncio keeps of a descriptor: who reads, and who writes.
-_NOBODY = (None, None)
+# asyncio keeps a pair with each descriptor: the handles of its reader and its writer.
+_NO_HANDLES = (None, None)
 # A kernel's socket buffer is rarely fuller.
 READ_BYTES = 1 << 16
 _OF_THREAD = threading.local()
 
-# How many connections wait to be accepted, and how many of them asyncio accepts at once. As many
-# times it tries again, and tells of it, where there is no descriptor left; so these are few.
+# The length of a listener's queue, and how many connections asyncio accepts at once. If no
+# descriptor is left, asyncio tries as many times and logs each failure, so these are few.
 BACKLOG = 1024
 ACCEPTED_AT_ONCE = 4
 
 
 def lengthen_queue(server: asyncio.Server) -> None:
-    """Have more connections wait for a server than it accepts at once."""
+    """Let more connections wait for a server than it accepts at once."""
     for listener in server.sockets:
         with socket.socket(fileno=os.dup(listener.fileno())) as same:
             same.listen(BACKLOG)
 
 
 def shared_buffer() -> memoryview:
-    """One for all connections of a thread's loop, so that an idle one costs no memory.
+    """The read buffer of all connections of a thread's loop, so that idle ones cost no memory.
 
-    What is read into it is taken out before anything else is read. Loops of several threads may
-    not share one: a thread that waits for the kernel to fill it lets others run.
+    A reader takes its bytes out before the next one reads. Each thread has its own buffer: while
+    one waits for the kernel to fill it, others run.
     """
     found: memoryview | None = getattr(_OF_THREAD, "buffer", None)
     if found is None:
@@ -64,107 +57,70 @@ def shared_buffer() -> memoryview:
 
 
 class FastSelector(selectors.DefaultSelector):
-    """The system's selector; some descriptors are read by it at once.
+    """The system's selector, which calls the readers of some descriptors itself.
 
     Attributes:
-        turn: Whether the loop has been given something to do.
-        moment: How often it has waited. What is read at one moment had come when that began.
+        has_callbacks: Whether a callback has been scheduled since the last wait.
+        wait_count: How often it has waited.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.turn = False
-        self.moment = 0
+        self.has_callbacks = False
+        self.wait_count = 0
         self._readers: dict[int, Reader] = {}
-        # Whether what was waited for last came at once, so that the next may be expected to.
-        self._is_brisk = False
-        self._wait: Callable[[float | None, int], Sequence[tuple[int, int]]] = self._wait_by_keys
-        if hasattr(select, "epoll"):
-            # The same set of descriptors: for what is ours there is no need of keys.
-            self._twin = select.epoll.fromfd(os.dup(self.fileno()))
-            self._wait = self._twin.poll
 
     def watch(self, descriptor: int, read: Reader) -> None:
-        """Have `read` called whenever there is something to read; it may not wait."""
-        self.register(descriptor, selectors.EVENT_READ, _NOBODY)
+        """Call `read` whenever a descriptor is readable; it must not wait."""
+        self.register(descriptor, selectors.EVENT_READ, _NO_HANDLES)
         self._readers[descriptor] = read
 
     def forget(self, descriptor: int) -> None:
-        """Have it not called any more."""
+        """Stop calling the reader of a descriptor."""
         del self._readers[descriptor]
         self.unregister(descriptor)
 
     def select(self, timeout: float | None = None) -> Events:
-        """Wait until there is something for the loop; as `BaseSelector.select`."""
+        """Wait until the loop has something to do; as `BaseSelector.select`."""
         readers = self._readers
-        if not readers or (timeout is not None and timeout <= 0):
-            return self._others(timeout)
-        self.turn = False
-        now_s = monotonic()
-        end_s = None if timeout is None else now_s + timeout
-        while found := (self._is_brisk and self._expect(now_s)) or self._wait(timeout, MOST_EVENTS):
-            came_s = monotonic()
-            self.moment += 1
-            for descriptor, _ in found:
-                read = readers.get(descriptor)
+        end_s = None if timeout is None or not readers else monotonic() + timeout
+        while True:
+            found: Events = super().select(timeout)
+            self.wait_count += 1
+            if not readers:
+                return found
+            self.has_callbacks = False
+            others: list[tuple[int, int]] = []
+            for key, mask in found:
+                read = readers.get(key.fd)
                 if read is None:
-                    self.turn = True
+                    others.append((key.fd, mask))
                 else:
                     read()
-            self._is_brisk = not self.turn and came_s - now_s < BRISK_S
-            if self.turn:
-                return self._others(0)
-            now_s = monotonic()
+            if others:
+                # A reader may have changed what asyncio waits for, so look up the keys again.
+                known = self.get_map()
+                return [(now, mask & now.events) for fd, mask in others if (now := known.get(fd))]
+            if self.has_callbacks or not found:
+                return []
             if end_s is not None:
-                timeout = end_s - now_s
+                timeout = end_s - monotonic()
                 if timeout <= 0:
-                    break
-        return []
-
-    def _expect(self, now_s: float) -> Sequence[tuple[int, int]]:
-        """Look for something again and again, for a moment."""
-        until_s = now_s + BRISK_S
-        while not (found := self._wait(0, MOST_EVENTS)) and monotonic() < until_s:
-            # It may be for this very core that whoever is to answer waits.
-            os.sched_yield()
-        return found
-
-    def _others(self, timeout: float | None) -> Events:
-        found: Events = super().select(timeout)
-        self.moment += 1
-        if not self._readers:
-            return found
-        others: Events = []
-        for event in found:
-            read = self._readers.get(event[0].fd)
-            if read is None:
-                others.append(event)
-            else:
-                read()
-        return others
-
-    def _wait_by_keys(self, timeout: float | None, most: int) -> Sequence[tuple[int, int]]:
-        return [(key.fd, mask) for key, mask in super().select(timeout)][:most]
-
-    def close(self) -> None:
-        """Close it."""
-        if hasattr(self, "_twin"):
-            self._twin.close()
-        super().close()
+                    return []
 
 
 class FastLoop(asyncio.SelectorEventLoop):
-    """asyncio's loop with such a selector."""
+    """asyncio's loop with a `FastSelector`."""
 
     def __init__(self) -> None:
-        self.quick = FastSelector()
-        super().__init__(self.quick)
+        self.fast_selector = FastSelector()
+        super().__init__(self.fast_selector)
 
     def call_soon(
         self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """As asyncio's."""
-        self.quick.turn = True
+        self.fast_selector.has_callbacks = True
         return super().call_soon(callback, *args, context=context)
 
     def call_at(
@@ -175,17 +131,17 @@ class FastLoop(asyncio.SelectorEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """As asyncio's."""
-        self.quick.turn = True
+        self.fast_selector.has_callbacks = True
         return super().call_at(when, callback, *args, context=context)
 
 
 class InlineConnection(asyncio.BufferedProtocol):
-    """A connection whose bytes go past its transport, while that has nothing to do.
+    """A connection that reads and writes past its transport while that has nothing to do.
 
-    On another loop than a `FastLoop`, and within TLS, they go by it.
+    On other loops than a `FastLoop`, and within TLS, it uses the transport.
 
     Attributes:
-        transport: None before and after.
+        transport: None while it is not connected.
     """
 
     __slots__ = (
@@ -195,14 +151,14 @@ class InlineConnection(asyncio.BufferedProtocol):
         "_has_ended",
         "_is_direct",
         "_is_reading",
-        "_quick",
+        "_selector",
         "transport",
     )
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self._buffer = shared_buffer()
-        self._quick: FastSelector | None = None
+        self._selector: FastSelector | None = None
         self._descriptor = -1
         self._is_direct = self._has_ended = False
         self._is_reading = True
@@ -210,49 +166,49 @@ class InlineConnection(asyncio.BufferedProtocol):
 
     @abstractmethod
     def take(self, data: bytes) -> None:
-        """Something has come."""
+        """Take bytes from the other side."""
 
     @abstractmethod
     def take_end(self) -> bool:
-        """The other side sends no more; whether the connection stays for our part."""
+        """The other side sends no more; whether to keep our half open."""
 
     @abstractmethod
     def lost(self, error: Exception | None) -> None:
-        """The connection has ended; in order, where there is no error."""
+        """The connection has ended; `error` is None if it was closed in order."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: it is connected."""
-        # Not all loops derive theirs from it.
+        # Not all loops derive their transports from `asyncio.Transport`.
         self.transport = transport = cast("asyncio.Transport", transport)
         loop = asyncio.get_running_loop()
         if isinstance(loop, FastLoop) and transport.get_extra_info("sslcontext") is None:
-            self._quick = loop.quick
+            self._selector = loop.fast_selector
             self._descriptor = transport.get_extra_info("socket").fileno()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
         self._leave()
-        self.transport = self._quick = None
+        self.transport = self._selector = None
         self.lost(exc or self._error)
 
     def eof_received(self) -> bool:
-        """Nothing more will come."""
+        """The other side sends no more."""
         self._has_ended = True
         return self.take_end()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to put what comes."""
+        """Where the transport puts the next bytes."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Something has come by the transport."""
+        """The transport has read bytes."""
         self.take(bytes(self._buffer[:nbytes]))
         transport = self.transport
-        if self._quick is None or not self._is_reading or transport is None:
+        if self._selector is None or not self._is_reading or transport is None:
             return
         if not transport.is_closing() and not transport.get_write_buffer_size():
             transport.pause_reading()
-            self._quick.watch(self._descriptor, self._read)
+            self._selector.watch(self._descriptor, self._read)
             self._is_direct = True
 
     def _read(self) -> None:
@@ -271,7 +227,7 @@ class InlineConnection(asyncio.BufferedProtocol):
                 self._leave()
                 if not self.eof_received() and self.transport is not None:
                     self.transport.close()
-        except Exception as error:  # one of ours must not end the loop
+        except Exception as error:  # a fault of one connection must not end the loop
             text = f"a connection of {type(self).__name__} has failed"
             context = {"message": text, "exception": error, "protocol": self}
             asyncio.get_running_loop().call_exception_handler(context)
@@ -279,13 +235,13 @@ class InlineConnection(asyncio.BufferedProtocol):
             self._break()
 
     def _leave(self) -> None:
-        """Go by the transport again; it does not read yet."""
-        if self._is_direct and self._quick is not None:
+        """Use the transport again; it does not read yet."""
+        if self._is_direct and self._selector is not None:
             self._is_direct = False
-            self._quick.forget(self._descriptor)
+            self._selector.forget(self._descriptor)
 
     def write(self, data: bytes) -> None:
-        """Send something, or nothing where the connection is closing."""
+        """Send bytes; a connection that is closing sends nothing."""
         transport = self.transport
         if transport is None:
             return
@@ -293,7 +249,7 @@ class InlineConnection(asyncio.BufferedProtocol):
             try:
                 sent = os.write(self._descriptor, data)
             except OSError:
-                # Whether it is full or broken, the transport knows what to do about it.
+                # Full or broken: the transport handles both.
                 sent = 0
             if sent == len(data):
                 return
@@ -304,15 +260,15 @@ class InlineConnection(asyncio.BufferedProtocol):
             transport.write(data)
 
     def write_end(self) -> None:
-        """Tell the other side that no more comes; not within TLS, which knows no half of an end."""
+        """Close our half; does nothing within TLS, which has no half-closed connections."""
         transport = self.transport
         if transport is not None and not transport.is_closing() and transport.can_write_eof():
-            # It may be gone by now, which is about to be told.
+            # It may have ended already; asyncio reports that next.
             with suppress(OSError):
                 transport.write_eof()
 
     def pause(self) -> None:
-        """Read no more for now."""
+        """Stop reading for now."""
         transport = self.transport
         if self._is_reading and transport is not None and not transport.is_closing():
             self._is_reading = False
@@ -322,7 +278,7 @@ class InlineConnection(asyncio.BufferedProtocol):
                 transport.pause_reading()
 
     def resume(self) -> None:
-        """Read on."""
+        """Read again."""
         transport = self.transport
         if not self._is_reading and transport is not None and not transport.is_closing():
             self._is_reading = True
@@ -330,30 +286,30 @@ class InlineConnection(asyncio.BufferedProtocol):
                 transport.resume_reading()
 
     def hand_over(self) -> asyncio.Transport:
-        """Give up the transport: the caller sets another protocol on it."""
+        """Return the transport, for another protocol that the caller sets on it."""
         transport = self.transport
         assert transport is not None
         if self._is_direct:
             self._leave()
             transport.resume_reading()
-        self.transport = self._quick = None
+        self.transport = self._selector = None
         return transport
 
     def close(self) -> None:
-        """End it when all is sent."""
+        """Close it when everything is sent."""
         self._leave()
         if self.transport is not None:
             self.transport.close()
 
     def abort(self) -> None:
-        """End it at once; what was sent may not be whole."""
+        """End it at once; unsent bytes are lost."""
         self._break()
 
     def reset(self) -> None:
-        """End it at once, so that the other side cannot take it for an end in order."""
+        """End it with a reset, so that the other side does not see a regular end."""
         if self.transport is not None:
             sock: socket.socket = self.transport.get_extra_info("socket")
-            # It may be gone by now.
+            # It may have ended already.
             with suppress(OSError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING)
         self.abort()

@@ -5,12 +5,6 @@ from typing import TYPE_CHECKING, Protocol
 import httptools
 
 from portweave.supervisor.proxy.http.goaway import is_settings
-from portweave.supervisor.proxy.http.head_cache import (
-    HEAD_END,
-    MOST_BYTES,
-    HeadCache,
-    WholeAnswer,
-)
 from portweave.supervisor.proxy.http.head_limits import MOST_FIELDS
 from portweave.supervisor.proxy.http.http1_heads import (
     Framing,
@@ -35,19 +29,6 @@ class NoStreamsError(Exception):
 
 class AnswerReceiver(Protocol):
     """Who has sent a request and takes the answer."""
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the answer is to have the form that most have."""
-        ...
-
-    @property
-    def whole(self) -> WholeAnswer | None:
-        """The answer, where all of it came at once, and no other before it."""
-        ...
-
-    def take_whole(self, answer: bytes) -> None:
-        """The whole answer, as it is to be sent on."""
 
     def take_head(self, status: int, reason: bytes, fields: "Fields") -> bool:
         """The head of a final answer; returns whether no body follows whatever it says.
@@ -92,11 +73,6 @@ class AnswerReceiver(Protocol):
 
 class IdleConnections(Protocol):
     """Keeps connections that wait for the next request."""
-
-    @property
-    def answers(self) -> HeadCache[bytes, WholeAnswer]:
-        """Heads that came lately, of answers to plain requests."""
-        ...
 
     @property
     def only_streams(self) -> set[int]:
@@ -174,7 +150,7 @@ class Backend(InlineConnection):
             trailers: What stands behind the body; None where more comes.
         """
         if is_first and not pieces and request.framing is Framing.NONE:
-            self.write(request.text or request_head(request))
+            self.write(request_head(request))
             return
         if request.framing is Framing.CHUNKED:
             pieces = [chunk(piece) for piece in pieces]
@@ -209,16 +185,6 @@ class Backend(InlineConnection):
             asker.take_tunnel(data)
             return
         is_new, self._is_fresh = self._is_fresh, False
-        is_first = is_new and asker.is_plain
-        if is_first:
-            end = data.find(HEAD_END) + len(HEAD_END)
-            known = self.pool.answers.find(data[:end])
-            if known is not None and len(data) - end == known.body_bytes:
-                # Only those whose connection stays are known.
-                self._keep_alive = True
-                asker.take_whole(known.head + data[end:])
-                self._finish()
-                return
         self._unparsed += len(data)
         try:
             self._parser.feed_data(data)
@@ -241,18 +207,9 @@ class Backend(InlineConnection):
             return
         if self.asker is None:
             return
-        if is_first and self._ended and self._keep_alive:
-            self._keep(data, asker.whole)
         asker.take_news()
         if self._ended:
             self._finish()
-
-    def _keep(self, data: bytes, whole: WholeAnswer | None) -> None:
-        """Know this answer's head from now on."""
-        if whole is not None:
-            end = len(data) - whole.body_bytes
-            if end <= MOST_BYTES and data.find(HEAD_END) == end - len(HEAD_END):
-                self.pool.answers.keep(data[:end], whole)
 
     def take_end(self) -> bool:
         """The other side sends no more; whether the connection stays for our part."""

@@ -11,7 +11,6 @@ from portweave.supervisor.proxy.http.backend import (
     AnswerReceiver,
     NoStreamsError,
 )
-from portweave.supervisor.proxy.http.head_cache import WholeAnswer
 from portweave.supervisor.proxy.http.http1_heads import (
     MOST_HOPS,
     SAFE,
@@ -240,12 +239,6 @@ class Exchange:
         self._sent_s = 0.0
         self._is_tunnel = False
         self._tunnel_ends = 0
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether an answer to it has the form that it has to most, as it is complete besides."""
-        request = self.request
-        return self.is_request_complete and isinstance(request, Request) and request.is_plain
 
     # The request.
 
@@ -505,21 +498,6 @@ class Exchange:
         if self._answer.sent is Framing.CHUNKED:
             self._out.append(trailer_lines(trailers))
         self._is_ended = True
-
-    @property
-    def whole(self) -> WholeAnswer | None:
-        """The answer, where all of it came at once, and no other before it."""
-        answer, out = self._answer, self._out
-        if answer is None or answer.source is not Framing.LENGTH or out[0] is not answer.head:
-            return None
-        return WholeAnswer(answer.head, sum(map(len, out[1:])))
-
-    def take_whole(self, answer: bytes) -> None:
-        """The whole answer, as it is to be sent on."""
-        self._client.write(answer)
-        self._is_over = True
-        self._backend = None
-        self._client.end_exchange(keep_alive=True, read_all=True)
 
     def take_news(self) -> None:
         """All that came at once has been taken."""

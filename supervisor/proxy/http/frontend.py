@@ -14,11 +14,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from portweave.supervisor.proxy.http import error_pages
 from portweave.supervisor.proxy.http.exchange import Exchange
-from portweave.supervisor.proxy.http.head_cache import (
-    HEAD_END,
-    MOST_BYTES,
-    HeadCache,
-)
 from portweave.supervisor.proxy.http.http1_heads import (
     From,
     Refusal,
@@ -85,11 +80,6 @@ class ConnectionSet(Protocol):
         ...
 
     @property
-    def requests(self) -> HeadCache[tuple[bytes, bytes], Request]:
-        """Those that came lately: of an origin, what was sent."""
-        ...
-
-    @property
     def is_draining(self) -> bool:
         """Whether no request is taken any more."""
         ...
@@ -130,10 +120,8 @@ class Client(InlineConnection):
         "_is_asked",
         "_is_full",
         "_is_own",
-        "_origin",
         "_parser",
         "_phase",
-        "_requests",
         "_rest",
         "_upstreams",
         "_waiting",
@@ -147,7 +135,6 @@ class Client(InlineConnection):
         self._is_asked = is_stranger is not None
         self.is_stranger = bool(is_stranger)
         self._upstreams = connections.upstreams
-        self._requests = connections.requests
         self.since_s = 0.0
         # Its first bytes, until they tell whether it speaks HTTP/2; None from then on.
         self._first: bytes | None = b""
@@ -162,7 +149,6 @@ class Client(InlineConnection):
         # Whether too much waits to be sent.
         self._is_full = False
         self._came: From | None = None
-        self._origin = b""
         self._is_own: bool | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -224,17 +210,10 @@ class Client(InlineConnection):
         """Take what has come."""
         if self._phase is Phase.REQUESTS:
             if self._rest is None:
-                request = None if self._first else self._recall(data)
-                if request is None:
-                    if self._first is None:
-                        self._parse(data)
-                    else:
-                        self._take_first(self._first + data)
-                    return
-                self._first = None
-                self._exchange = exchange = Exchange(self, self._upstreams, request)
-                exchange.is_request_complete = True
-                self._advance()
+                if self._first is None:
+                    self._parse(data)
+                else:
+                    self._take_first(self._first + data)
                 return
             self._rest += data
             # Until the service has answered, nobody knows what these bytes are.
@@ -271,41 +250,15 @@ class Client(InlineConnection):
         parser = self._parser
         if parser is None:
             parser = self._parser = RequestParser(self, self.came)
-        is_first = parser.is_between and self._exchange is None
-        if is_first:
+        if parser.is_between and self._exchange is None:
             self.since_s = time.monotonic()
         try:
             rest = parser.feed(data)
             while rest is not None:
-                is_first = False
                 rest = self._take_change(parser, rest)
         except RequestError as error:
             self._refuse(error.refusal)
-        else:
-            if is_first:
-                self._keep(data)
         self._advance()
-
-    def _recall(self, data: bytes) -> Request | None:
-        """A request that is known."""
-        parser = self._parser
-        is_between = parser is None or parser.is_between
-        if is_between and self._exchange is None and len(data) <= MOST_BYTES:
-            return self._requests.find((self._origin or self._find_origin(), data))
-        return None
-
-    def _keep(self, data: bytes) -> None:
-        """Know this request from now on, if it is a plain one, and nothing is behind its head."""
-        exchange = self._exchange
-        if exchange is None or not exchange.is_plain or self._rest is not None:
-            return
-        if data.find(HEAD_END) == len(data) - len(HEAD_END) and len(data) <= MOST_BYTES:
-            assert isinstance(exchange.request, Request)
-            self._requests.keep((self._find_origin(), data), exchange.request)
-
-    def _find_origin(self) -> bytes:
-        self._origin = self.came.scheme + b" " + self.came.address
-        return self._origin
 
     def _parse_rest(self) -> None:
         """Take what was kept, and then what comes."""

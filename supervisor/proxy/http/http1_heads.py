@@ -105,7 +105,6 @@ class Request:
         hops: How often a proxy of ours has passed it on, this time included.
         proto: How the client, or an outer proxy's, has asked: `http` or `https`.
         is_grpc: Whether it is a call of gRPC, which is spoken by HTTP/2 alone.
-        text: The head as a service gets it, once it has been written.
     """
 
     __slots__ = (
@@ -121,7 +120,6 @@ class Request:
         "name",
         "proto",
         "target",
-        "text",
         "upgrade",
         "wants_html",
     )
@@ -141,13 +139,6 @@ class Request:
         self.hops = 1
         self.proto = b""
         self.is_grpc = False
-        self.text = b""
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether an answer to it has the form that it has to most."""
-        usual = self.keep_alive and not self.is_old and not self.upgrade
-        return usual and self.method != b"HEAD"
 
 
 @value
@@ -301,8 +292,6 @@ def _number(text: bytes) -> int:
 
 def request_head(request: Request) -> bytes:
     """The head as a service gets it."""
-    if request.text:
-        return request.text
     te = b"TE" if request.head and b"TE: trailers\r\n" in request.head else b""
     if request.upgrade:
         last = b"Connection: %bUpgrade\r\nUpgrade: %b\r\n\r\n" % (te and b"TE, ", request.upgrade)
@@ -314,14 +303,13 @@ def request_head(request: Request) -> bytes:
         last = b"Content-Length: %b\r\n%b" % (request.length, last)
     elif request.framing is Framing.CHUNKED:
         last = b"Transfer-Encoding: chunked\r\n" + last
-    text = request.text = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b" % (
+    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b" % (
         request.method,
         request.target,
         request.host,
         b"".join(request.head),
         last,
     )
-    return text
 
 
 @value

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import httptools
 
-from portweave.supervisor.proxy.http.head_cache import HEAD_END
 from portweave.supervisor.proxy.http.head_limits import (
     HEAD_BYTES,
     MOST_FIELDS,
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
         From,
     )
 
-
+HEAD_END = b"\r\n\r\n"
 _USUAL = b"GET "
 
 

@@ -77,11 +77,6 @@ class Http2Exchange(Exchange):
             self._stream.send_head(fields, is_all=is_all)
         super().take_news()
 
-    @property
-    def is_plain(self) -> bool:
-        """Never: its answer has another form."""
-        return False
-
     def take_interim(self, status: int, reason: bytes, fields: Fields) -> None:
         """The head of a 1xx answer."""
         request = self.request

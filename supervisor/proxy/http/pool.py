@@ -10,10 +10,6 @@ from portweave.supervisor.proxy.http.backend import (
     Backend,
     NoStreamsError,
 )
-from portweave.supervisor.proxy.http.head_cache import (
-    HeadCache,
-    WholeAnswer,
-)
 
 if TYPE_CHECKING:
     from portweave.supervisor.proxy.http.http2_backend import (
@@ -34,12 +30,10 @@ class Pool:
     """Connections to services that wait for the next request.
 
     Attributes:
-        answers: Heads that came lately, of answers to plain requests.
         only_streams: Ports whose services have answered HTTP/1.1 by HTTP/2.
     """
 
     def __init__(self) -> None:
-        self.answers: HeadCache[bytes, WholeAnswer] = HeadCache()
         self.only_streams: set[int] = set()
         self._streams: dict[int, BackendStreams] = {}
         self._idle: dict[int, list[Backend]] = {}

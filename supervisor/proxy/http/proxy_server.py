@@ -16,8 +16,6 @@ from portweave.supervisor.proxy.http.frontend import (
     NO_HTTP_2,
     Client,
 )
-from portweave.supervisor.proxy.http.head_cache import HeadCache
-from portweave.supervisor.proxy.http.http1_heads import Request
 from portweave.supervisor.proxy.http.pool import Pool
 from portweave.supervisor.proxy.routing.host_table import (
     ANY,
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
         ClientConnection,
         Http2ClientConnection,
     )
+    from portweave.supervisor.proxy.http.http1_heads import Request
     from portweave.supervisor.proxy.http.listener import ProxyListener
     from portweave.supervisor.proxy.tls.contexts import Identities
 
@@ -99,7 +98,6 @@ class ProxyServer:
 
     Attributes:
         pool: Connections to services.
-        requests: Heads that came lately.
         is_draining: Whether it is being closed.
         serves_all: Whether all users of this machine are served.
         ports: Those that it listens on.
@@ -119,7 +117,6 @@ class ProxyServer:
     ) -> None:
         self.serves_all = any_user or os.getuid() == 0
         self.pool = Pool()
-        self.requests: HeadCache[tuple[bytes, bytes], Request] = HeadCache()
         self.is_draining = False
         self.ports: list[int] = []
         self._get_routes = get_routes
@@ -281,9 +278,6 @@ class ProxyServer:
         if self._clients or len(self.pool):
             loop = asyncio.get_running_loop()
             self._sweeper = loop.call_later(SWEEP_S, self._sweep)
-        else:
-            self.requests.forget()
-            self.pool.answers.forget()
 
     # What exchanges call.
 

@@ -127,8 +127,8 @@ class _ProxyProcess:
         over = asyncio.Event()
         loop = asyncio.get_running_loop()
         if isinstance(loop, FastLoop):
-            quick = loop.quick
-            self._table.moment = lambda: quick.moment
+            selector = loop.fast_selector
+            self._table.get_wait_count = lambda: selector.wait_count
         # Who is started by nohup(1) does not end with the terminal.
         ending = [n for n in _ENDING if signal.getsignal(n) != signal.SIG_IGN]
         for number in ending:

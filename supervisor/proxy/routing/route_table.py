@@ -28,14 +28,15 @@ class Table:
     While the file is damaged the routes of before stay, as long as their owners live.
 
     Attributes:
-        moment: Tells moments apart where what comes at one is answered after one look; 0 for never.
+        get_wait_count: Returns how often the event loop has waited; 0 if it does not count.
+            Requests that arrive in one wait share one look at the file.
     """
 
     def __init__(self, store: "RouteStore", clock: "Callable[[], float]" = time.time) -> None:
         self._store = store
         self._path = store.get_routes_path()
         self._clock = clock
-        self.moment: Callable[[], int] = lambda: 0
+        self.get_wait_count: Callable[[], int] = lambda: 0
         self._looked = 0
         self._seen: tuple[int, ...] | None = None
         self._until_s = 0.0
@@ -44,10 +45,10 @@ class Table:
 
     def routes(self) -> "tuple[RouteMapping, ...]":
         """The routes whose owners live."""
-        moment = self.moment()
-        if moment and moment == self._looked:
+        wait_count = self.get_wait_count()
+        if wait_count and wait_count == self._looked:
             return self._routes
-        self._looked = moment
+        self._looked = wait_count
         try:
             status = os.stat(self._path)
         except (FileNotFoundError, NotADirectoryError):

@@ -25,7 +25,6 @@ from portweave.supervisor.proxy.http import error_pages
 from portweave.supervisor.proxy.http.error_pages import Page
 from portweave.supervisor.proxy.http.exchange import Target
 from portweave.supervisor.proxy.http.frontend import ClientConnection
-from portweave.supervisor.proxy.http.head_cache import HeadCache
 from portweave.supervisor.proxy.http.http1_heads import Request
 from portweave.supervisor.proxy.http.http2_connection import Streams
 from portweave.supervisor.proxy.http.pool import Pool
@@ -65,7 +64,6 @@ class Hall:
     """A proxy without any route."""
 
     def __init__(self) -> None:
-        self.requests: HeadCache[tuple[bytes, bytes], Request] = HeadCache()
         self.pool = Pool()
         self.is_draining = False
         self.connections: set[ClientConnection] = set()

@@ -1,4 +1,4 @@
-"""The routes of a folder, looked at as seldom as can be."""
+"""The routes of a folder, read as seldom as possible."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from portweave.supervisor.proxy.routing.route_table import Table
 ME = os.getpid()
 
 
-def test_what_comes_at_one_moment_is_answered_after_one_look(tmp_path: Path) -> None:
+def test_requests_of_one_wait_share_one_look_at_the_file(tmp_path: Path) -> None:
     store = RouteStore(tmp_path)
     table = Table(store)
 
@@ -22,11 +22,11 @@ def test_what_comes_at_one_moment_is_answered_after_one_look(tmp_path: Path) -> 
 
     store.add_route("a.localhost", 1, 0)
     assert names() == ["a.localhost"]
-    # Where moments cannot be told apart, each request has a look of its own.
+    # Without a count of waits, each request looks at the file.
     store.add_route("b.localhost", 2, 0)
     assert names() == ["a.localhost", "b.localhost"]
     now = 1
-    table.moment = lambda: now
+    table.get_wait_count = lambda: now
     assert len(names()) == 2
     store.remove_route("b.localhost")
     assert len(names()) == 2
