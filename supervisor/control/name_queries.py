@@ -37,7 +37,7 @@ class NameQueries:
         readiness = self._host.engine.services[name].readiness
         if readiness is not None:
             # A request by name has failed.
-            readiness.doubt()
+            readiness.probe_soon()
         found = await self._listens(name) if life.phase in ANSWERING else []
         others = [other for other in found if other != port]
         again = fleet.pending_stops.get(name, False)

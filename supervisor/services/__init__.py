@@ -1,4 +1,4 @@
-"""The life of services: plan, start, readiness, health, restarts, file watching.
+"""Services from start to end: plan, readiness, health, restarts, file watching.
 
-Processes lie below.
+It uses `processes` to start and end processes.
 """

@@ -1,6 +1,6 @@
-"""Why a run ended: what its end tells, and what has its port or is lacking in the worktree now.
+"""Why a run ended: from its exit status and output, its port, and files that the worktree lacks.
 
-What recognises errors takes a while to import, so this module is imported with the first end.
+The readers of errors take a while to import, so this module is imported at the first end.
 """
 
 import os
@@ -23,8 +23,8 @@ from portweave.supervisor.diagnosis.untracked_files import (
 )
 from portweave.supervisor.services.plan import InstancePlan
 
-# What a lacking file or folder may be the reason of.
-_MAY_LACK = (
+# Causes that a missing file or folder may explain.
+_MAY_BE_MISSING = (
     "crash",
     "missing command",
     "missing file",
@@ -35,17 +35,17 @@ _MAY_LACK = (
     "not ready",
     "unhealthy",
 )
-# For these what is lacking says all that there is to do.
-_LACKS = ("missing command", "missing module")
+# For these, the hint about the missing file is enough.
+_FULLY_EXPLAINED = ("missing command", "missing module")
 
 
 def prepare() -> None:
-    """Compile what ends are recognised by."""
+    """Compile the patterns of errors."""
     reasons.prepare()
 
 
 def find_cause(end: End, plan: InstancePlan, main_root: str) -> Cause:
-    """Why a run ended.
+    """Find out why a run ended.
 
     Args:
         end: What is known of its end.
@@ -62,20 +62,21 @@ def find_cause(end: End, plan: InstancePlan, main_root: str) -> Cause:
 
 
 def with_missing_files(cause: Cause, plan: InstancePlan, main_root: str) -> Cause:
-    """A cause with what its worktree lacks, where that may be the reason.
+    """A cause, with a hint about files that its worktree lacks, where these may explain it.
 
     Args:
-        cause: Without it.
+        cause: Without the hint.
         plan: Of the run.
         main_root: As for `cause_of`.
     """
     root = plan.environment.get("PORTWEAVE_WORKTREE", "")
-    if cause.kind not in _MAY_LACK or not root or not main_root:
+    if cause.kind not in _MAY_BE_MISSING or not root or not main_root:
         return cause
-    lacking = describe_untracked(
+    missing = describe_untracked(
         missing_untracked(root, main_root, plan.working_dir, os.path.lexists)
     )
-    if not lacking:
+    if not missing:
         return cause
-    hint = lacking if cause.kind in _LACKS or not cause.hint else f"{lacking}; {cause.hint}"
+    is_enough = cause.kind in _FULLY_EXPLAINED or not cause.hint
+    hint = missing if is_enough else f"{missing}; {cause.hint}"
     return replace(cause, hint=hint)

@@ -1,4 +1,4 @@
-"""The fleet and its services: events go in, actions come out, and whoever listens is told."""
+"""The fleet with its services: takes events, and has services carry out the actions."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ from portweave.supervisor.services.plan_diff import (
 from portweave.supervisor.services.service import Service
 from portweave.system.tasks import Group
 
-# Of an instance that had not been there, and of one that is no more.
+# Stands for the life of an instance before it was added, and after it was removed.
 _NO_LIFE = Life()
 
 
@@ -33,69 +33,77 @@ class Engine:
 
     Args:
         make: Makes the service of an instance.
-        told: Called after each change, with the fleet before it.
-        refused: Takes an event that cannot be: an error of ours, told and left at that.
+        on_change: Called after each change, with the fleet before it.
+        on_impossible: Called with a message about an event that cannot happen: a bug in portweave.
 
     Attributes:
-        fleet: As it is now.
-        services: By instance.
+        fleet: The state of all instances.
+        services: The service of each instance, by name.
     """
 
     def __init__(
         self,
         make: Callable[[InstancePlan], Service],
-        told: Callable[[Fleet], None],
-        refused: Callable[[str], None],
+        on_change: Callable[[Fleet], None],
+        on_impossible: Callable[[str], None],
     ) -> None:
         self.fleet = Fleet({}, {}, frozenset())
         self.services: dict[str, Service] = {}
         self._left: list[str] = []
         self._make = make
-        self._told = told
-        self._refused = refused
+        self._on_change = on_change
+        self._on_impossible = on_impossible
         self._changed = asyncio.Event()
         self._tasks: Group | None = None
 
     @property
     def left(self) -> list[str]:
-        """Processes that could not be ended, in words."""
+        """A description of each process that could not be ended."""
         return [*self._left, *(text for one in self.services.values() for text in one.left)]
 
     def register(self, plans: tuple[InstancePlan, ...], *, detached: bool) -> None:
-        """Make all instances; none is wanted yet. A fleet that was closed before stays so."""
+        """Create all instances, and start none. A fleet that was closed before stays closed.
+
+        Args:
+            plans: Of all instances.
+            detached: Whether the fleet goes on when nothing runs any more.
+        """
         self.services = {plan.name: self._make(plan) for plan in plans}
         closing = self.fleet.closing
         self.fleet, _ = fleets.register(plans, frozenset(), 0.0, detached=detached, closing=closing)
 
     def serve(self, tasks: Group) -> None:
-        """Have the services carry out what they are ordered."""
+        """Start the task of each service."""
         self._tasks = tasks
         for service in self.services.values():
             tasks.start(service.serve)
 
     def handle_event(self, name: str, event: Event) -> None:
-        """Take what happened to an instance; no `await` in here, so it is one step."""
+        """Apply what happened to an instance. There is no `await` here, so it is one step."""
         if name not in self.fleet.plans:
-            # The last word of one that has been taken out meanwhile.
+            # The last event of an instance that was removed meanwhile.
             return
         try:
             self._change(*fleets.step(self.fleet, name, event, time.monotonic()))
         except ImpossibleEventError as error:
-            self._refused(f"{name}: ignored {error}")
+            self._on_impossible(f"{name}: ignored {error}")
 
     def start(self, names: Iterable[str]) -> None:
-        """Have instances run."""
+        """Start instances, without the instances that they depend on."""
         self._change(*fleets.start(self.fleet, names, time.monotonic()))
 
     def start_on_request(
         self, names: Iterable[str], *, needs: bool, rerun: Collection[str] | None = None
     ) -> list[str]:
-        """Have instances run, and all that they depend on; the names of those that did not.
+        """Start instances as a user asks for it.
 
         Args:
-            names: Of the instances.
-            needs: Whether what they depend on is meant too.
-            rerun: Those that run once more if they have completed; None for all that are named.
+            names: The instances.
+            needs: Whether to start the instances that they depend on too.
+            rerun: Instances to run once more if they have completed; None for all of `names`.
+
+        Returns:
+            The names of the instances that did not run before.
         """
         names = list(names)
         found = fleets.with_needs(self.fleet, names) if needs else set(names)
@@ -106,7 +114,7 @@ class Engine:
             if self.fleet.lives[name].phase is Phase.COMPLETED
         ]
         self.start(found)
-        # What is named runs once more, however well it had ended.
+        # These run once more, although they completed.
         self._change(*fleets.restart(self.fleet, done, time.monotonic()))
         return [name for name in self.fleet.plans if name in idle or name in done]
 
@@ -123,28 +131,31 @@ class Engine:
         self._change(*fleets.restart(self.fleet, names, time.monotonic()))
 
     def close(self) -> None:
-        """Stop all, dependents first."""
+        """Stop all instances, dependents first."""
         self._change(*fleets.close(self.fleet, time.monotonic()))
 
     def kill(self) -> None:
-        """End all at once."""
+        """Kill all instances at once."""
         self._change(*fleets.kill(self.fleet, time.monotonic()))
 
     def limit_grace(self, grace_s: float) -> None:
-        """From now on nothing has longer to end than this."""
+        """Set an upper bound for the grace period of each instance."""
         for service in self.services.values():
             if service.plan.stop_grace_s > grace_s:
                 service.set_plan(replace(service.plan, stop_grace_s=grace_s), at_once=True)
 
     def compare(self, plans: Iterable[InstancePlan]) -> Change:
-        """What it would mean to have these plans instead."""
+        """The difference between the present plans and these."""
         staying = {n: p for n, p in self.fleet.plans.items() if n not in self.fleet.removed}
         return compare(staying, plans)
 
     def apply_plans(self, plans: tuple[InstancePlan, ...]) -> Change:
-        """Have these plans from now on: starts again what differs, ends what is no more.
+        """Replace all plans: restart instances that differ, and stop removed ones.
 
-        What is new is not started by this.
+        New instances are not started.
+
+        Returns:
+            The difference from the plans before.
         """
         change = self.compare(plans)
         assert self._tasks is not None
@@ -177,18 +188,18 @@ class Engine:
             gone = self.services.pop(name)
             self._left += gone.left
             gone.retire()
-        self._told(before)
+        self._on_change(before)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
 
 def phase_changes(before: Fleet, after: Fleet) -> list[tuple[InstancePlan, Life, Life]]:
-    """The instances that are in another phase than they were: plan, life before, life after."""
+    """The instances whose phase has changed: plan, life before, life after."""
     return [found for found in _pairs(before, after) if found[1].phase is not found[2].phase]
 
 
 def reportable_changes(before: Fleet, after: Fleet) -> list[tuple[InstancePlan, Life, Life]]:
-    """The same, and those of which users are to know something else than before."""
+    """The instances of which users see a change: plan, life before, life after."""
     return [
         (plan, old, new)
         for plan, old, new in _pairs(before, after)

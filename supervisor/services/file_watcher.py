@@ -1,8 +1,8 @@
 """Restart services when their files change.
 
-The kernel tells of changes by way of watchfiles, which gathers a burst into one batch. What git
-ignores is left out: git itself is asked, as it alone knows all of its rules. A folder below with a
-`.git` of its own is another repository or worktree, and is left out too.
+watchfiles reports changes from the kernel, and gathers a burst into one batch. Files that git
+ignores do not count: git is asked, because only git knows all of its rules. Folders with a `.git`
+of their own are other repositories or worktrees, and do not count either.
 """
 
 import asyncio
@@ -44,10 +44,10 @@ class Watcher:
     """Watches the files of a stack's services.
 
     Args:
-        engine: Its instances.
-        root: Of the worktree; paths are told relative to it.
-        say: Tells what happens.
-        warn: Tells what is wrong with the watch.
+        engine: The stack's instances.
+        root: The worktree's root. Messages name paths relative to it.
+        say: Prints what happens.
+        warn: Reports what is wrong with the watch.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class Watcher:
         self._say = say
         self._warn = warn
         self._guards: dict[str, LoopGuard] = {}
-        # Folders with a `.git` of their own, also those that have been removed since.
+        # Folders with a `.git` of their own, even if they were removed since.
         self._repositories: set[str] = set()
         self._waiting: set[str] = set()
         self._changed: set[str] = set()
         self._some_changed = asyncio.Event()
 
     async def run(self) -> None:
-        """Restart what has changed, until cancelled; a reload may change who watches what."""
+        """Restart services whose files change, until cancelled. A reload may change the watches."""
         while True:
             watches = self._watches()
             async with Group() as tasks:
@@ -98,7 +98,7 @@ class Watcher:
                 tasks.start(self._gather, files, False, stop)
             while True:
                 await self._some_changed.wait()
-                # What belongs to the same burst may be told by the other one.
+                # The other watch may report more of the same burst.
                 await asyncio.sleep(QUIET_MS / 1000)
                 changed, self._changed = self._changed, set()
                 self._some_changed = asyncio.Event()
@@ -128,7 +128,7 @@ class Watcher:
         if not concerns:
             return
         bases = {p.base for _, patterns in watches for p in patterns}
-        # A file is watched by its folder.
+        # The watch of a file is on its folder.
         bases |= {os.path.dirname(base) for base in bases}
         some = {path for its in concerns.values() for path in its}
         self._repositories |= await in_thread(partial(_repositories, some, bases))
@@ -136,7 +136,7 @@ class Watcher:
         ignored = await in_thread(partial(_ignored, sorted(paths)))
         found = affected(watches, paths - ignored)
         lives = self._engine.fleet.lives
-        # What the user has stopped stays so.
+        # Services that the user stopped stay stopped.
         chosen = [name for name in found if name in lives and lives[name].wanted]
         if not chosen or self._engine.fleet.closing:
             return
@@ -164,12 +164,12 @@ class Watcher:
         return self._guards[name].pause_s if name in self._guards else 0.0
 
     def _restart(self, names: list[str], found: dict[str, list[str]]) -> None:
-        """Restart instances for what has changed, and tell of those that do so for ever."""
+        """Restart instances, and warn about those that cause their own restarts."""
         lives = self._engine.fleet.lives
         for name in names:
             guard = self._guards.setdefault(name, LoopGuard())
             was_loop = bool(guard.path)
-            guard.take(found[name], time.monotonic())
+            guard.add_restart(found[name], time.monotonic())
             service = self._engine.services[name]
             trouble = _loop(name, self._shown(guard.path)) if guard.path else None
             service.watch_trouble = trouble
@@ -190,7 +190,7 @@ def _loop(name: str, path: str) -> Cause:
 
 
 async def _set_at_end(event: asyncio.Event) -> None:
-    """Set an event when cancelled: a thread that watches does not see a cancellation."""
+    """Set an event when cancelled: the watching thread does not notice a cancellation."""
     try:
         await forever()
     finally:
@@ -198,15 +198,15 @@ async def _set_at_end(event: asyncio.Event) -> None:
 
 
 def _sorted_out(bases: set[str]) -> tuple[list[str], list[str], list[str]]:
-    """Folders to watch with all below, folders to watch without, and what is not there."""
+    """Folders to watch with all below, folders to watch alone, and missing paths."""
     folders = sorted(base for base in bases if os.path.isdir(base))
-    # A file is watched by its folder: editors put a new one in its place.
+    # The watch of a file is on its folder: editors replace the file by a new one.
     files = sorted({os.path.dirname(base) for base in bases if os.path.isfile(base)})
     return folders, files, sorted(base for base in bases if not os.path.exists(base))
 
 
 def _topmost(folders: list[str]) -> list[str]:
-    """Folders without those that lie in another of them."""
+    """The folders that lie in no other one of them."""
     kept: list[str] = []
     for folder in folders:
         if not any(folder.startswith(f"{other.rstrip('/')}/") for other in kept):
@@ -215,7 +215,7 @@ def _topmost(folders: list[str]) -> list[str]:
 
 
 def _ignored(paths: list[str]) -> set[str]:
-    """Those that git ignores; none outside of a repository, or where git is missing."""
+    """The paths that git ignores; none outside of a repository, or without git."""
     found: set[str] = set()
     by_folder: dict[str, list[str]] = {}
     for path in paths:
@@ -241,7 +241,7 @@ def _ignored(paths: list[str]) -> set[str]:
 
 
 def _repositories(paths: Iterable[str], bases: set[str]) -> set[str]:
-    """Folders with a `.git` of their own, below what is watched and above what has changed."""
+    """Folders with a `.git` of their own, between watched folders and changed paths."""
     found: set[str] = set()
     looked: set[str] = set()
     for path in paths:
@@ -255,7 +255,7 @@ def _repositories(paths: Iterable[str], bases: set[str]) -> set[str]:
 
 
 def _worktrees_below(folders: list[str]) -> set[str]:
-    """Linked worktrees that git knows below folders: those may be removed before they change."""
+    """Linked worktrees below folders, as git lists them: one may be removed with its `.git`."""
     found: set[str] = set()
     for folder in folders:
         command = [*GIT, "-C", folder, "worktree", "list", "--porcelain"]

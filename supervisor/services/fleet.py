@@ -1,11 +1,10 @@
-"""Pure. All instances of a stack as one machine: start order, waiting, stop order, end.
+"""Pure. All instances of a stack as one state machine: start order, waiting, stop order, end.
 
-Instances start the moment their own needs are met, never level by level, and stop when what depends
-on them has gone. `step` is the one door: an event for one instance, or for all, goes in, and what
-every instance has to do about it comes out.
+An instance starts as soon as its own needs are met, never level by level. It stops when no
+dependent is alive. Each function takes a fleet and returns the next one, with orders for instances.
 
-From every state `close` leads to the end: once each stop is answered `is_over` holds, in a fleet
-without instances at once. After it nothing is started, whatever is asked for.
+From every state `close` leads to the end: `is_over` holds once each stop is answered. A fleet
+without instances is over at once. After `close` nothing is started.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping
@@ -46,13 +45,13 @@ class Fleet:
     Attributes:
         plans: By name, in the order of the definition files.
         lives: By name.
-        enlisted: Names that take part; a need of one that does not is taken as met.
-        leaving: Names that are to be stopped once none of the others here that depends on them is
-            alive, and whether they are to run again after that.
-        rested: Names that the user has stopped; as long as there is one, it is not over.
-        dropped: Names that are taken out of the fleet once they have ended.
-        resident: Whether it goes on when nothing runs any more, until it is closed.
-        closing: Whether all of it is being stopped.
+        included: Names that were ever started. A need of any other instance counts as met.
+        pending_stops: Names to stop as soon as no dependent among the others here is alive. The
+            value says whether to start them again after that.
+        stopped_by_user: Names that the user stopped. While there is one, the fleet is not over.
+        removed: Names to remove from the fleet once they have ended.
+        detached: Whether the fleet goes on when nothing runs any more, until it is closed.
+        closing: Whether all instances are being stopped.
     """
 
     plans: Mapping[str, InstancePlan]
@@ -73,7 +72,15 @@ def register(
     detached: bool = False,
     closing: bool = False,
 ) -> tuple[Fleet, Orders]:
-    """A fleet in which `wanted` are to run, and what to do first."""
+    """Make a fleet, and start instances.
+
+    Args:
+        plans: Of all instances.
+        wanted: Names of the instances to start.
+        now_s: The time.
+        detached: As in `Fleet`.
+        closing: As in `Fleet`.
+    """
     fleet = Fleet(
         {plan.name: plan for plan in plans},
         {plan.name: Life() for plan in plans},
@@ -85,7 +92,7 @@ def register(
 
 
 def with_needs(fleet: Fleet, names: Iterable[str]) -> set[str]:
-    """Names, and those of all that they depend on."""
+    """These names, and the names of all instances that they depend on."""
     found: set[str] = set()
     queue = list(names)
     while queue:
@@ -97,9 +104,14 @@ def with_needs(fleet: Fleet, names: Iterable[str]) -> set[str]:
 
 
 def start(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Orders]:
-    """Have instances run. Those that run, or have completed as they were meant to, are left.
+    """Start instances, without what they depend on (see `with_needs`).
 
-    What they depend on is not started with them: see `with_needs`.
+    Running and completed instances stay as they are.
+
+    Args:
+        fleet: As it is.
+        names: The instances.
+        now_s: The time.
     """
     names = frozenset(names) - fleet.removed
     lives = dict(fleet.lives)
@@ -117,9 +129,15 @@ def start(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Orde
 
 
 def stop(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Orders]:
-    """Stop instances, those that depend on others of them first."""
+    """Stop instances, dependents first.
+
+    Args:
+        fleet: As it is.
+        names: The instances.
+        now_s: The time.
+    """
     names = frozenset(names)
-    # What had ended by itself, or never ran, the user has not stopped.
+    # An instance that had ended by itself, or never ran, was not stopped by the user.
     stopped = {name for name in names if fleet.lives[name].phase not in DONE}
     fleet = replace(
         fleet,
@@ -130,7 +148,13 @@ def stop(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Order
 
 
 def restart(fleet: Fleet, names: Iterable[str], now_s: float) -> tuple[Fleet, Orders]:
-    """Stop instances and start them again; what does not run is started."""
+    """Stop instances and start them again. Those that do not run are started.
+
+    Args:
+        fleet: As it is.
+        names: The instances.
+        now_s: The time.
+    """
     names = frozenset(names) - fleet.removed
     fleet = replace(
         fleet,
@@ -149,7 +173,7 @@ def apply_plans(
     removed: Iterable[str],
     now_s: float,
 ) -> tuple[Fleet, Orders]:
-    """Take over plans that have changed.
+    """Replace all plans.
 
     Args:
         fleet: As it is.
@@ -177,7 +201,13 @@ def apply_plans(
 
 
 def step(fleet: Fleet, name: str, event: Event, now_s: float) -> tuple[Fleet, Orders]:
-    """The fleet after an event of one instance.
+    """The fleet after an event of one instance, and the orders that follow.
+
+    Args:
+        fleet: As it is.
+        name: The instance.
+        event: What happened.
+        now_s: The time.
 
     Raises:
         ImpossibleEventError: The event does not fit the instance's phase.
@@ -188,12 +218,12 @@ def step(fleet: Fleet, name: str, event: Event, now_s: float) -> tuple[Fleet, Or
 
 
 def close(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
-    """Stop all: what nothing depends on at once, the others as their dependents go."""
+    """Stop all instances, each as soon as no dependent is alive."""
     return _settle(replace(fleet, closing=True, pending_stops={}), now_s)
 
 
 def kill(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
-    """End all at once, whatever depends on what."""
+    """Kill all instances at once, in no order."""
     fleet, orders = close(fleet, now_s)
     lives = dict(fleet.lives)
     for name, life in lives.items():
@@ -204,7 +234,7 @@ def kill(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
 
 
 def is_stopping(fleet: Fleet, name: str) -> bool:
-    """Whether an instance is to stop and has not stopped yet."""
+    """Whether an instance is being stopped, or waits for that."""
     life = fleet.lives.get(name)
     if life is None:
         return False
@@ -212,15 +242,15 @@ def is_stopping(fleet: Fleet, name: str) -> bool:
 
 
 def is_over(fleet: Fleet) -> bool:
-    """Whether nothing runs, and nothing will."""
+    """Whether nothing runs, and nothing will run by itself."""
     if not all(life.phase in DONE for life in fleet.lives.values()):
         return False
-    rests = any(fleet.lives[name].phase is Phase.STOPPED for name in fleet.stopped_by_user)
-    return fleet.closing or not (fleet.detached or rests)
+    may_continue = any(fleet.lives[name].phase is Phase.STOPPED for name in fleet.stopped_by_user)
+    return fleet.closing or not (fleet.detached or may_continue)
 
 
 def failures(fleet: Fleet) -> list[str]:
-    """Names of those that have failed, then of those that could not start because of that."""
+    """Names of the failed instances, then of the instances that they block."""
     return [
         name
         for phase in (Phase.FAILED, Phase.BLOCKED)
@@ -230,7 +260,7 @@ def failures(fleet: Fleet) -> list[str]:
 
 
 def _settle(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
-    """Let each instance follow from what the others have become, until nothing changes."""
+    """Let each instance follow the state of the others, until nothing changes."""
     orders: Orders = []
     judge: Callable[[str, Fleet], Event | None] = _closing_event if fleet.closing else _needs_event
     changed = True
@@ -253,9 +283,9 @@ def _settle(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
 
 
 def _carry_out_pending_stops(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
-    """Stop those that are to be stopped and that none of the others of them needs any more."""
+    """Stop the instances of `pending_stops` that have no live dependent among the others."""
     orders: Orders = []
-    # All are judged by how it was before any of them has gone: what depends on what stops first.
+    # All are judged by one state, before any of them stops: so dependents stop first.
     stopping = {name for name, life in fleet.lives.items() if life.phase is Phase.STOPPING}
     among = stopping | fleet.pending_stops.keys()
     going = [
@@ -301,9 +331,14 @@ def _closing_event(name: str, fleet: Fleet) -> Event | None:
 
 
 def _is_needed(name: str, fleet: Fleet, among: Container[str]) -> bool:
-    """Whether one of `among` that depends on it is alive, be it by way of others that have ended.
+    """Whether a dependent of an instance is alive, also through dependents that have ended.
 
     An API that waited for a migration needs the database that the migration needed.
+
+    Args:
+        name: The instance.
+        fleet: As it is.
+        among: Names of the dependents that count.
     """
     seen = {name}
     queue = [name]
@@ -357,7 +392,7 @@ def _verdict(need: Need, life: Life) -> str:
         case Condition.READY, Phase.EXITED:
             return "failed"
         case Condition.READY, Phase.UNHEALTHY:
-            # To have been ready in this run is enough: ill health has no end that one could await.
+            # It is enough to have been ready in this run: it may stay unhealthy for any time.
             return "failed" if life.ready_s is None else "met"
         case _:
             return "pending"

@@ -1,8 +1,8 @@
-"""Pure. How a service goes on that has been ready: what its probes and its listener come to.
+"""Pure. The health of a service after it was ready, by its probes and its listener.
 
-Probes are asked rarely while nothing happens, and at once when something makes them doubtful: the
-listener is lost or comes back, a request by name failed, an error was printed. Such questions out
-of turn have a pause between them, which doubles while the answer stays the same.
+Probes run rarely while nothing happens. They run soon when the listener is lost or comes back, a
+request by name failed, or an error was printed. The pause between such extra probes doubles while
+the answer stays the same.
 """
 
 import math
@@ -21,7 +21,7 @@ from portweave.supervisor.services.readiness_rules import (
 )
 
 UNHEALTHY_AFTER = 3
-# Between a bad answer and the next question, until the service is held to be unhealthy.
+# Between a bad answer and the next probe, until the service counts as unhealthy.
 AGAIN_S = 1.0
 FIRST_GAP_S = 1.0
 LONGEST_GAP_S = 30.0
@@ -29,17 +29,17 @@ LONGEST_GAP_S = 30.0
 
 @value
 class Health:
-    """One run since it was ready.
+    """The health of one run since it was ready.
 
     Attributes:
-        pause_s: Between two questions while nothing happens; infinite where there are no probes.
-        ask_at_s: When to ask next.
+        pause_s: Between two probes while nothing happens; infinite without probes.
+        ask_at_s: When to probe next.
         failures: Bad answers in a row.
         complaint: The last bad answer, once there were enough of them; empty before.
         finding: What is wrong with its listener.
-        gap_s: The shortest time from one answer to a question out of turn.
+        gap_s: The shortest time from an answer to an extra probe.
         answered_s: When the last answer came.
-        is_out_of_turn: Whether the next question is one.
+        is_extra: Whether the next probe is an extra one.
     """
 
     pause_s: float = math.inf
@@ -49,16 +49,16 @@ class Health:
     finding: Finding = HEALTHY
     gap_s: float = FIRST_GAP_S
     answered_s: float = -math.inf
-    is_out_of_turn: bool = False
+    is_extra: bool = False
 
     @property
     def reason(self) -> str:
-        """Why it is unhealthy; empty while it is not."""
+        """Why it is unhealthy; empty while it is healthy."""
         return self.finding.reason or self.complaint
 
     @property
     def is_quiet(self) -> bool:
-        """Whether it is too early to tell users of that: it may be a reload."""
+        """Whether it is too early to report that: it may be a reload."""
         return self.finding.is_quiet
 
 
@@ -66,14 +66,20 @@ def begin(pause_s: float, now_s: float) -> Health:
     """The health of a run that has just become ready.
 
     Args:
-        pause_s: Between two questions; infinite where there is nothing to ask.
+        pause_s: Between two probes; infinite without probes.
         now_s: The time.
     """
     return Health(pause_s, now_s + pause_s)
 
 
 def after_answer(health: Health, answer: Answer, now_s: float) -> Health:
-    """The health after one more answer: three bad ones are ill health, one good one ends it."""
+    """The health after an answer: three bad ones make it unhealthy, one good one healthy.
+
+    Args:
+        health: Before.
+        answer: Of the probes.
+        now_s: The time.
+    """
     failures = health.failures + 1 if isinstance(answer, Failed) else 0
     complaint = ""
     if isinstance(answer, Failed) and failures >= UNHEALTHY_AFTER:
@@ -83,7 +89,7 @@ def after_answer(health: Health, answer: Answer, now_s: float) -> Health:
     gap_s = health.gap_s
     if is_change:
         gap_s = FIRST_GAP_S
-    elif health.is_out_of_turn:
+    elif health.is_extra:
         gap_s = min(gap_s * 2, LONGEST_GAP_S)
     return replace(
         health,
@@ -92,20 +98,26 @@ def after_answer(health: Health, answer: Answer, now_s: float) -> Health:
         complaint=complaint,
         gap_s=gap_s,
         answered_s=now_s,
-        is_out_of_turn=False,
+        is_extra=False,
     )
 
 
 def after_doubt(health: Health, now_s: float) -> Health:
-    """The health when something has made it doubtful: the next question comes out of turn."""
+    """The health after a sign of trouble: an extra probe comes as soon as the gap allows."""
     at_s = max(now_s, health.answered_s + health.gap_s)
     if math.isinf(health.pause_s) or at_s >= health.ask_at_s:
         return health
-    return replace(health, ask_at_s=at_s, is_out_of_turn=True)
+    return replace(health, ask_at_s=at_s, is_extra=True)
 
 
 def after_listener_finding(health: Health, finding: Finding, now_s: float) -> Health:
-    """The health after a look at the listener; its loss and its return raise doubt."""
+    """The health after a look at the listener. Its loss and its return cause an extra probe.
+
+    Args:
+        health: Before.
+        finding: About the listener.
+        now_s: The time.
+    """
     is_lost = bool(finding.reason) and not health.finding.reason
     is_back = finding == HEALTHY and health.finding != HEALTHY
     health = replace(health, finding=finding)

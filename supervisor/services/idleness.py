@@ -1,6 +1,6 @@
-"""Looks four times a second, for the whole stack, how busy its starting services are.
+"""Observe when starting services become idle: four samples a second for all of a stack.
 
-Nothing is looked at unless a service waits for its verdict.
+Without a waiting service nothing is sampled.
 """
 
 import asyncio
@@ -35,10 +35,10 @@ class _Waiting:
 
 
 class IdleWatch:
-    """Tells when services have come to rest after their start.
+    """Observes when services become idle after their start.
 
     Args:
-        snapshots: Tells what processes there are.
+        snapshots: Lists processes.
     """
 
     def __init__(self, snapshots: Snapshots) -> None:
@@ -48,11 +48,11 @@ class IdleWatch:
         self._newest_s = 0.0
 
     async def wait_until_idle(self, name: str, tree: ProcessTree, began_s: float) -> None:
-        """Wait until a run has come to rest.
+        """Wait until a run is idle.
 
         Args:
-            name: Of the instance.
-            tree: Its processes.
+            name: The instance.
+            tree: The processes of the run.
             began_s: When the run began.
         """
         waiting = self._waiting[name] = _Waiting(tree, began_s)
@@ -65,7 +65,7 @@ class IdleWatch:
                 del self._waiting[name]
 
     async def run(self) -> None:
-        """Look, until cancelled."""
+        """Take samples until cancelled."""
         while True:
             self._news = asyncio.Event()
             if not self._waiting:
@@ -74,11 +74,11 @@ class IdleWatch:
             else:
                 await asyncio.sleep(LOOK_S)
             if self._waiting:
-                with suppress(OSError):  # such as no descriptor left to look with
+                with suppress(OSError):  # for example no free descriptor
                     await self._look()
 
     async def _gather(self) -> None:
-        """Wait for the first look, behind the last one of those that start together."""
+        """Wait before the first sample, until all services that start together have started."""
         latest_s = time.monotonic() + LOOK_S
         at_s = self._newest_s + LOOK_S
         while (left_s := at_s - time.monotonic()) > 0:

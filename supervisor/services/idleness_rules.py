@@ -1,32 +1,31 @@
-"""Pure. Whether a service that tells nothing of itself has come to rest after its start.
+"""Pure. Whether a service without probes is idle after its start.
 
-It has when its processes have used next to none of a processor for a second, and have waited for
-none: on a busy machine a program that starts may not get one.
+It is when its processes used almost no processor time for a second, and did not wait for a
+processor: on a busy machine a starting program may not get one.
 """
 
 from collections.abc import Mapping
 
 from portweave.encoding.value import value
 
-# Between two looks, and what they are compared over.
+# Between two samples, and the time over which they are compared.
 LOOK_S = 0.25
 WINDOW_S = 1.0
-# Of a processor.
+# The share of one processor below which a service is idle.
 MOST_SHARE = 0.05
-# A service that does not come to rest counts as ready then; what it waits for a processor is not
-# counted.
+# A service that is never idle counts as ready after this time, without its waits for a processor.
 LATEST_S = 10.0
 
 
 @value
 class Sample:
-    """What the processes of a run had used at one moment.
+    """The processor time of a run at one moment.
 
     Attributes:
-        at_s: When.
-        cpu_s: Processor time, that of ended children included.
-        waited_s: How long each thread has waited for a processor; empty where that is not known.
-        is_busy: Whether one of them was running, or was about to.
+        at_s: The time of the sample.
+        cpu_s: Processor time of all processes, with ended children.
+        waited_s: How long each thread has waited for a processor; empty where it is unknown.
+        is_busy: Whether a process was running or runnable.
     """
 
     at_s: float
@@ -36,10 +35,10 @@ class Sample:
 
 
 def is_idle(samples: tuple[Sample, ...]) -> bool:
-    """Whether the last second before the newest sample was a quiet one, or none is to come.
+    """Whether a run was idle for the last second, or has run too long to wait for that.
 
     Args:
-        samples: Oldest first; the first is of the start of the run.
+        samples: Oldest first. The first one is from the start of the run.
     """
     newest = samples[-1]
     starved_s = max((newest.waited_s or {}).values(), default=0.0)
@@ -50,7 +49,7 @@ def is_idle(samples: tuple[Sample, ...]) -> bool:
         return False
     oldest = before[-1]
     most_s = MOST_SHARE * (newest.at_s - oldest.at_s)
-    # It is less than before where an orphan has ended: what it used is not known then.
+    # Negative if an orphan has ended: its processor time is unknown then.
     used_s = newest.cpu_s - oldest.cpu_s
     known = oldest.waited_s or {}
     waited_s = sum(
@@ -61,7 +60,7 @@ def is_idle(samples: tuple[Sample, ...]) -> bool:
 
 
 def with_sample(samples: tuple[Sample, ...], sample: Sample) -> tuple[Sample, ...]:
-    """Samples with one more, and without those that no later one is compared with."""
+    """The samples with one more, without those that no later one is compared with."""
     begin, *others = samples
     old = [one for one in others if sample.at_s - one.at_s >= WINDOW_S]
     return (begin, *others[max(0, len(old) - 1) :], sample)

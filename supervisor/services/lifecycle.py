@@ -1,9 +1,8 @@
-"""Pure. The life of one instance, from waiting for what it needs to its end.
+"""Pure. One instance as a state machine, from waiting for its needs to its end.
 
-What is wanted and what is are two fields, and each event closes the gap. `Exited` is said when
-nothing of the
-instance is left, not when its leader ends: a leader's exit is not the service's exit. So between
-`Spawned` and `Exited` there are processes, in every phase.
+`wanted` says whether it should run, `phase` whether it does, and each event closes the gap.
+`Exited` means that no process of the instance is left. The exit of the leader alone is no `Exited`.
+So between `Spawned` and `Exited` there are processes, in every phase.
 """
 
 from enum import StrEnum
@@ -27,7 +26,7 @@ NO_STREAK = RestartStreak()
 
 
 class Phase(StrEnum):
-    """Where an instance stands; the values are what users see."""
+    """The phase of an instance. Users see the values."""
 
     WAITING = "waiting"
     STARTING = "starting"
@@ -48,22 +47,22 @@ DONE = frozenset({Phase.STOPPED, Phase.EXITED, Phase.COMPLETED, Phase.FAILED, Ph
 
 @value
 class Life:
-    """One instance.
+    """The state of one instance.
 
     Attributes:
-        phase: Where it stands.
-        wanted: Whether it is to run.
-        pid: Of the leader, while there is one.
-        restarts: How often it has been started again, in all.
+        phase: Its phase.
+        wanted: Whether it should run.
+        pid: Of the leader; None without one.
+        restarts: How often it was started again, in all.
         streak: Restarts since the last reset.
         started_s: When this run began.
-        ready_s: Since when this run is ready; None before that.
+        ready_s: When this run first became ready; None before that.
         exit_status: Of the last run; 128+n for signal n.
-        reason: Why it is where it is, in words; empty where that needs none.
-        failure: Why it is being stopped although it was to run; it has failed once it is gone.
-        quiet: Whether it is too early to tell users that it is unhealthy.
-        elsewhere: Ports that it listens on while it lacks its own.
-        crash: How its last run ended that was started again because of that; empty before that.
+        reason: Why it has this phase, in words; may be empty.
+        failure: Why it is being stopped although it should run. It has failed once it has ended.
+        quiet: Whether it is too early to report that it is unhealthy.
+        other_ports: Ports that it listens on while nothing listens on its own.
+        crash: How the last run ended that caused a restart; empty before that.
     """
 
     phase: Phase = Phase.STOPPED
@@ -86,43 +85,43 @@ class Life:
 
 @value
 class Wanted:
-    """It is to run."""
+    """It should run."""
 
 
 @value
 class Unwanted:
-    """It is not to run any more; `now` when what depends on it has gone."""
+    """It should not run any more."""
 
 
 @value
 class NeedsMet:
-    """All that it depends on is there."""
+    """All that it depends on has reached the needed condition."""
 
 
 @value
 class NeedsFailed:
-    """Something it depends on cannot come."""
+    """Something that it depends on cannot reach the needed condition."""
 
     reason: str
 
 
 @value
 class NeedsPending:
-    """Something it depends on may still come."""
+    """Something that it depends on may still reach the needed condition."""
 
     reason: str
 
 
 @value
 class Spawned:
-    """Its process runs, or another one has become what it stands and falls with."""
+    """Its leader runs, or another process has become its leader."""
 
     pid: int
 
 
 @value
 class NotSpawned:
-    """It could not be started, and trying again cannot help."""
+    """It could not be started, and another try cannot help."""
 
     status: int | None
     reason: str
@@ -130,7 +129,7 @@ class NotSpawned:
 
 @value
 class BecameReady:
-    """Its probes have passed, or it has lived for a second without any.
+    """Its probes passed, or it has run for a second without any.
 
     Attributes:
         note: Shown beside the state, as `no listener`.
@@ -149,11 +148,11 @@ class BecameLate:
 
 @value
 class BecameUnhealthy:
-    """Its probes fail, or its port has no listener any more.
+    """Its probes fail, or its port has lost its listener.
 
     Attributes:
         reason: Why, in words.
-        quiet: Whether it is too early to tell users.
+        quiet: Whether it is too early to report it.
     """
 
     reason: str
@@ -162,27 +161,27 @@ class BecameUnhealthy:
 
 @value
 class ListensElsewhere:
-    """It lacks a listener on its own port, and listens on these; none where that is over."""
+    """It listens on these ports and not on its own; no ports once that is over."""
 
     ports: tuple[int, ...]
 
 
 @value
 class StatusReported:
-    """It tells what it is doing."""
+    """It reports what it is doing."""
 
     text: str
 
 
 @value
 class Exited:
-    """Nothing of it is left.
+    """No process of it is left.
 
     Attributes:
         status: Of its leader; 128+n for signal n.
         jitter: A factor for the wait before a restart.
-        note: What there was to tell about the end, as processes that it left behind.
-        cause: Why, as far as it is known: what it printed last tells.
+        note: What to report about the end, such as processes that it left behind.
+        cause: Why it ended, as far as its output tells.
     """
 
     status: int
@@ -223,17 +222,17 @@ class Spawn:
 
 @value
 class Stop:
-    """Ask it to end, and see to it that it does."""
+    """Send the stop signal, and SIGKILL after the grace period."""
 
 
 @value
 class Kill:
-    """End it at once."""
+    """Send SIGKILL at once."""
 
 
 @value
 class WaitUntil:
-    """Say `BackoffEnded` at `at_s`."""
+    """Send `BackoffEnded` at `at_s`."""
 
     at_s: float
 
@@ -243,14 +242,20 @@ Step = tuple[Life, tuple[Action, ...]]
 
 
 class ImpossibleEventError(Exception):
-    """An event that cannot happen in this phase; the state is left as it is."""
+    """An event cannot happen in this phase. The state stays as it is."""
 
 
 def step(plan: InstancePlan, life: Life, event: Event, now_s: float) -> Step:
-    """The life after an event, and what to do about it.
+    """The state of an instance after an event, and the actions that follow.
+
+    Args:
+        plan: Its plan.
+        life: Its state before.
+        event: What happened.
+        now_s: The time.
 
     Raises:
-        ImpossibleEventError: The event does not fit the phase: an error in the program.
+        ImpossibleEventError: The event does not fit the phase: a bug in portweave.
     """
     match event, life.phase:
         case Wanted(), phase if phase in DONE:
@@ -281,7 +286,7 @@ def step(plan: InstancePlan, life: Life, event: Event, now_s: float) -> Step:
         case Spawned(pid), phase if phase in ALIVE:
             return replace(life, pid=pid), ()
         case NotSpawned(), Phase.STOPPING if life.wanted:
-            # Wanted again before anything of it ran.
+            # Started again before its process ran.
             return replace(life, phase=Phase.WAITING, reason=""), ()
         case NotSpawned(), Phase.STOPPING:
             return replace(life, phase=Phase.STOPPED, reason=""), ()
@@ -295,7 +300,7 @@ def step(plan: InstancePlan, life: Life, event: Event, now_s: float) -> Step:
                 return replace(life, phase=Phase.STOPPING, failure=reason, reason=reason), (Stop(),)
             return replace(life, phase=Phase.UNHEALTHY, reason=reason), ()
         case BecameUnhealthy(reason, quiet), Phase.READY | Phase.UNHEALTHY:
-            # What users have been told stays told.
+            # What was reported stays reported.
             quiet = quiet and (life.phase is Phase.READY or life.quiet)
             return replace(life, phase=Phase.UNHEALTHY, reason=reason, quiet=quiet), ()
         case ListensElsewhere(ports), Phase.STARTING | Phase.READY | Phase.UNHEALTHY:
@@ -305,7 +310,7 @@ def step(plan: InstancePlan, life: Life, event: Event, now_s: float) -> Step:
         case StatusReported(), _:
             return life, ()
         case BecameReady() | BecameLate() | BecameUnhealthy() | ListensElsewhere(), _:
-            # A probe's answer may come when the phase has moved on: it says nothing any more.
+            # A probe's answer may come after the phase has changed. Then it means nothing.
             return life, ()
         case Exited() as end, phase if phase in ALIVE:
             return _ended(plan, life, end, now_s)
@@ -339,8 +344,8 @@ def _ended(plan: InstancePlan, life: Life, event: Exited, now_s: float) -> Step:
     if not life.wanted:
         return replace(life, phase=Phase.STOPPED), ()
     if life.phase is Phase.STOPPING:
-        # Wanted again while it was being stopped: a restart that the user asked for. What it needs
-        # may be stopping too, so it waits like any other.
+        # Started again while it was being stopped: the user asked for a restart. Its needs may be
+        # stopping too, so it waits for them.
         return replace(
             life,
             phase=Phase.WAITING,

@@ -1,6 +1,6 @@
-"""Remembers which commands have listened on their port, in earlier runs and in earlier stacks.
+"""Remember which commands have listened on their port, across runs and stacks.
 
-A file without content for each project, service and command, in the state folder.
+The state folder has an empty file for each project, service and command.
 """
 
 import os
@@ -10,15 +10,15 @@ from portweave.allocator.naming import path_digest
 from portweave.supervisor.services.plan import InstancePlan
 from portweave.system.files import make_own_folder
 
-# A command that has not run for so long is forgotten.
+# A command that has not run for this time is forgotten.
 _KEPT_S = 180 * 24 * 3600.0
 
 
 class ListenedCommands:
-    """What is remembered of one project's services.
+    """The commands of one project that have listened on their port.
 
     Args:
-        folder: Where; empty to remember nothing on disk.
+        folder: The folder of the files; empty to write none.
         project: Name of the project.
     """
 
@@ -26,7 +26,7 @@ class ListenedCommands:
         self._folder = folder
         self._project = project
         self._known: dict[str, bool] = {}
-        # Those that this stack has seen to listen: written once.
+        # Commands that have listened in this stack. Each file is written once.
         self._kept: set[str] = set()
 
     def has_listened(self, plan: InstancePlan) -> bool:
@@ -37,7 +37,7 @@ class ListenedCommands:
         return self._known[name]
 
     def remember(self, plan: InstancePlan) -> None:
-        """Remember that one has."""
+        """Remember that an instance's command has listened."""
         name = self._name(plan)
         if name in self._kept:
             return
@@ -50,11 +50,11 @@ class ListenedCommands:
                 with open(os.open(f"{self._folder}/{name}", os.O_CREAT | os.O_WRONLY, 0o600), "w"):
                     os.utime(f"{self._folder}/{name}")
             except OSError:
-                # It only helps to guess.
+                # The file only helps to guess.
                 return
 
     def forget(self, plan: InstancePlan) -> None:
-        """Remember it no longer: a run has not listened in time."""
+        """Forget an instance's command: a run has not listened in time."""
         name = self._name(plan)
         self._known[name] = False
         self._kept.discard(name)

@@ -1,8 +1,8 @@
-"""Looks once a second, for the whole stack, where its services listen.
+"""Observe where the services of a stack listen, once a second for all of them.
 
-One dump of the listening sockets (sock_diag(7)) tells whether each still has its listener. Which
-process holds a socket is looked up only when the socket is new. Nothing is looked at while no
-service listens and none is expected to.
+One dump of the listening sockets (sock_diag(7)) shows whether each listener is still there. The
+process that holds a socket is looked up only for new sockets. Nothing is observed while no service
+listens or should listen.
 """
 
 import asyncio
@@ -33,27 +33,27 @@ from portweave.system.tasks import until_next
 
 
 class ListenerReport(Protocol):
-    """Takes what was found of one run."""
+    """Receives what was observed about one run."""
 
     def handle_listener_check(self, queue: int | None, now_s: float) -> None:
-        """Take a look at a port that had a listener of the run.
+        """Use a look at a port that had a listener of the run.
 
         Args:
-            queue: How many connections wait for the listener; None where it is not there.
+            queue: How many connections wait for the listener; None if it is not there.
             now_s: The time.
         """
 
     def handle_other_ports(self, ports: tuple[int, ...]) -> None:
-        """Take the ports that the run listens on while it lacks its own; none once it has that."""
+        """Use the ports that the run listens on instead of its own; none if it has its own."""
 
 
 class WatchedPort:
-    """One run whose port is looked at.
+    """The port of one run, as it is observed.
 
     Args:
-        port: Where it is to listen.
-        tree: Its processes.
-        report: Takes what is found.
+        port: The port that the run should listen on.
+        tree: The processes of the run.
+        report: Receives what was observed.
 
     Attributes:
         port: As given.
@@ -70,16 +70,16 @@ class WatchedPort:
         self.tree = tree
         self.report = report
         self.has_listened = False
-        self.sought_until_s = 0.0
+        self.search_until_s = 0.0
         self.own: frozenset[int] = frozenset()
         self.other_ports: dict[int, int] = {}
 
 
 class ListenerWatch:
-    """The listeners of a stack's services.
+    """Observes the listeners of a stack's services.
 
     Args:
-        snapshots: Tells what processes there are.
+        snapshots: Lists processes.
     """
 
     def __init__(self, snapshots: Snapshots) -> None:
@@ -89,25 +89,25 @@ class ListenerWatch:
         self._news = asyncio.Event()
 
     def add(self, watched: WatchedPort) -> None:
-        """Look at a run's port from now on."""
+        """Observe a port from now on."""
         self._watched.add(watched)
 
     def discard(self, watched: WatchedPort) -> None:
-        """Look at it no longer."""
+        """Observe a port no longer."""
         self._watched.discard(watched)
 
     def mark_listening(self, watched: WatchedPort) -> None:
-        """Know that a run listens on its port: somebody else has looked."""
+        """Note that a run listens on its port, as another look has shown."""
         watched.has_listened = True
         self._news.set()
 
     def search_until(self, watched: WatchedPort, until_s: float) -> None:
-        """Look for a run's listener, on its port and elsewhere, until a time."""
-        watched.sought_until_s = max(watched.sought_until_s, until_s)
+        """Look for a run's listener, on its port and others, until a time."""
+        watched.search_until_s = max(watched.search_until_s, until_s)
         self._news.set()
 
     async def run(self) -> None:
-        """Look, until cancelled."""
+        """Observe until cancelled."""
         while True:
             self._news = asyncio.Event()
             if not self.is_needed(time.monotonic()):
@@ -115,20 +115,20 @@ class ListenerWatch:
             await until_next(LOOK_S)
             try:
                 await self.look()
-            except OSError:  # such as no descriptor left to look with: the next look may have one
+            except OSError:  # for example no free descriptor; the next look may get one
                 continue
 
     def is_needed(self, now_s: float) -> bool:
-        """Whether there is a listener to look at, or for."""
-        return any(one.has_listened or one.sought_until_s > now_s for one in self._watched)
+        """Whether there is a listener to observe or to look for."""
+        return any(one.has_listened or one.search_until_s > now_s for one in self._watched)
 
     async def look(self) -> None:
-        """Look once."""
+        """Look once at all ports."""
         if HAS_PROC:
             found = sockets()
             await self._compare(found)
             return
-        # Elsewhere each process tells its own ports.
+        # On macOS each process is asked for its ports.
         for one in list(self._watched):
             members = one.tree.members(await self._snapshots.take())
             ports = listening_ports([member.pid for member in members])
@@ -136,7 +136,7 @@ class ListenerWatch:
             self._report(one, 0 if one.port in ports else None, others)
 
     async def _compare(self, found: Collection[DiagSocket]) -> None:
-        """Compare all listening sockets with what is known of each run."""
+        """Compare all listening sockets with those that each run had before."""
         on_port: dict[int, list[DiagSocket]] = {}
         for socket in found:
             on_port.setdefault(socket.port, []).append(socket)
@@ -155,9 +155,9 @@ class ListenerWatch:
             self._report(one, queue if one.own else None, ports)
 
     async def _own(self, one: WatchedPort, there: Iterable[DiagSocket]) -> frozenset[int]:
-        """The sockets on a run's port that are its own."""
+        """The sockets on a run's port that its processes hold."""
         me = os.getuid()
-        # A process of another user cannot be looked into: it is taken for the service's own.
+        # The process of another user is hidden: it counts as the service's own.
         foreign = frozenset(socket.inode for socket in there if me and socket.user_id != me)
         mine = {socket.inode for socket in there} - foreign
         found = mine & held_sockets(_near(one.tree)) if mine else set[int]()
@@ -176,7 +176,7 @@ class ListenerWatch:
             one.other_ports |= {i: port for i, port in others.items() if i in held}
 
     def _report(self, one: WatchedPort, queue: int | None, other_ports: tuple[int, ...]) -> None:
-        if one not in self._watched:  # its run has ended meanwhile
+        if one not in self._watched:  # the run has ended meanwhile
             return
         now_s = time.monotonic()
         one.has_listened = one.has_listened or queue is not None
@@ -186,5 +186,5 @@ class ListenerWatch:
 
 
 def _near(tree: ProcessTree) -> list[int]:
-    """The leader and what descends from it, which nearly always is all there is."""
+    """The leader and its descendants, which nearly always are all processes."""
     return [tree.leader, *descendants_now(tree.leader)]

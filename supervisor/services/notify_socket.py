@@ -1,9 +1,9 @@
-"""The socket on which a service says how it is (sd_notify(3)).
+"""The socket on which a service reports its state (sd_notify(3)).
 
-A datagram counts only if one of the service's own processes has sent it, which the kernel tells
-(unix(7): SCM_CREDENTIALS). A process that has ended by the time it is asked about, as the command
-systemd-notify(1) may have, cannot be looked at: it is believed, because it knew a name that only
-the service was told. macOS has no such credentials: there the name alone has to do.
+A datagram counts only if a process of the service sent it, by the kernel's credentials (unix(7):
+SCM_CREDENTIALS). A sender that has ended, such as systemd-notify(1), cannot be checked. It is
+accepted, because only the service knows the name of the socket. macOS has no such credentials:
+there the name alone is enough.
 """
 
 import contextlib
@@ -21,21 +21,21 @@ from portweave.system.tasks import until_readable
 
 _LONGEST_BYTES = 16_384
 _CREDENTIALS = struct.Struct("3i")
-# As many as may come with a datagram (unix(7)): those that we do not want are closed.
+# The most descriptors that a datagram can carry (unix(7)). They are received and closed.
 _MOST_DESCRIPTORS = 253
 
 
 class NotifySocket:
-    """Takes what one run of a service says.
+    """The notify socket of one run.
 
     Args:
-        folder: Where the socket is to lie.
+        folder: The folder of the socket.
 
     Attributes:
         path: Of the socket.
 
     Raises:
-        OSError: There cannot be one.
+        OSError: It cannot be created.
     """
 
     def __init__(self, folder: str) -> None:
@@ -52,7 +52,12 @@ class NotifySocket:
             raise
 
     async def serve(self, is_member: Callable[[int], bool], take: Callable[[Notice], None]) -> None:
-        """Hand on what the service's own processes say, until cancelled."""
+        """Pass on the notices of the service's processes, until cancelled.
+
+        Args:
+            is_member: Tells whether a pid belongs to the service.
+            take: Receives each notice.
+        """
         while True:
             await until_readable(self._socket.fileno())
             with contextlib.suppress(BlockingIOError):
@@ -69,7 +74,7 @@ class NotifySocket:
             if level != socket.SOL_SOCKET:
                 continue
             if kind == socket.SCM_RIGHTS:
-                # FDSTORE is not offered. BARRIER=1 asks for just this: the sender waits for it.
+                # FDSTORE is not supported. For BARRIER=1 the sender waits until they are closed.
                 usable = content[: len(content) - len(content) % 4]
                 for (descriptor,) in struct.iter_unpack("i", usable):
                     os.close(descriptor)
@@ -80,7 +85,7 @@ class NotifySocket:
         return parse(data)
 
     def close(self) -> None:
-        """Remove it."""
+        """Close and remove the socket."""
         self._socket.close()
         with contextlib.suppress(OSError):
             os.unlink(self.path)

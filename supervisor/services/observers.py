@@ -1,4 +1,4 @@
-"""What the services of a stack share to see how they are: few looks for all of them."""
+"""The observers that all services of a stack share, so that each look serves all of them."""
 
 from portweave.supervisor.processes.snapshots import Snapshots
 from portweave.supervisor.services.idleness import IdleWatch
@@ -8,17 +8,17 @@ from portweave.system.tasks import Group
 
 
 class Observers:
-    """The looks of one stack.
+    """Observers of processes and listeners.
 
     Args:
-        snapshots: Tells what processes there are.
+        snapshots: Lists processes.
         listened: Remembers which commands have listened on their port.
 
     Attributes:
         snapshots: As given.
         listened: As given.
-        listeners: Tells where services listen.
-        idleness: Tells when services have come to rest after their start.
+        listeners: Observes where services listen.
+        idleness: Observes when services become idle after their start.
     """
 
     def __init__(self, snapshots: Snapshots, listened: ListenedCommands) -> None:
@@ -28,6 +28,6 @@ class Observers:
         self.idleness = IdleWatch(snapshots)
 
     def serve(self, tasks: Group) -> None:
-        """Look, for as long as the tasks run."""
+        """Observe, for as long as the tasks run."""
         tasks.start(self.listeners.run)
         tasks.start(self.idleness.run)

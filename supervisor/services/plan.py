@@ -1,4 +1,4 @@
-"""Pure. The plan of a stack as values: made once from definitions, ports and environment."""
+"""Pure. The plan of a stack, made from definitions, ports and environment."""
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import field
@@ -9,7 +9,7 @@ from portweave.supervisor.diagnosis.fixed_port import FixedPort
 
 
 class Condition(StrEnum):
-    """What a dependency has to have reached before its dependents start."""
+    """What a dependency must reach before its dependents start."""
 
     STARTED = "started"
     READY = "ready"
@@ -26,13 +26,13 @@ class When(StrEnum):
 
 @value
 class RestartPolicy:
-    """When to start again, and how often.
+    """When to start a service again, and how often.
 
     Attributes:
         when: After which ends.
-        limit: How many restarts without a reset are allowed; None for any number.
-        pauses_s: Before the first restart since a reset, the second and so on, the last of them
-            before all others; empty for pauses that grow.
+        limit: The number of restarts without a reset; None for any number.
+        pauses_s: The pauses before the restarts since a reset. The last one repeats. Empty for
+            pauses that grow.
     """
 
     when: When
@@ -42,7 +42,7 @@ class RestartPolicy:
 
 @value
 class Need:
-    """One instance that another waits for."""
+    """An instance that another one waits for, and the condition that it must reach."""
 
     instance: str
     condition: Condition
@@ -50,21 +50,20 @@ class Need:
 
 @value
 class ReadyPlan:
-    """How it is known that an instance is up. All that is set must hold.
+    """When an instance counts as ready. All that is set must hold.
 
     Attributes:
         http: An absolute URL that answers 2xx or 3xx.
         tcp: A port that a process of the instance listens on.
         exec: A command that exits 0.
         log: A pattern found in a line of this run.
-        notify: Whether it says so itself (sd_notify(3)).
+        notify: Whether it must send READY=1 (sd_notify(3)).
         interval_s: The longest pause between two probes until it is ready.
         calm_s: The pause between two probes once it is ready, while nothing happens.
         timeout_s: How long it may take.
-        written: Whether the user asked for it; if not, it was inferred, and being late is no
-            failure.
-        guessed: Whether it is guessed, from the script that it runs, that it listens on its port:
-            without a listener it is ready at the timeout all the same.
+        written: Whether the user asked for it. If portweave inferred it, being late is no failure.
+        guessed: Whether portweave guessed, from the script, that it listens on its port. Then it
+            counts as ready at the timeout without a listener too.
     """
 
     http: str | None = None
@@ -80,7 +79,7 @@ class ReadyPlan:
 
     @property
     def probes(self) -> bool:
-        """Whether there is anything to ask; a line of the log comes by itself."""
+        """Whether there is anything to probe. A line of the log needs no probe."""
         return self.http is not None or self.tcp is not None or self.exec is not None
 
 
@@ -96,21 +95,20 @@ class InstancePlan:
         argv: What to execute.
         command: As the user wrote it, for messages.
         working_dir: Absolute.
-        environment: All of it, but for what each start adds.
+        environment: All of it, without the variables that each start adds.
         port: None for a service without one.
-        url: Where it is reached, as it is told itself; None without a port, or where it does not
-            speak HTTP.
-        hostname: Name of its route; None where it has none.
-        wildcard: Whether the names below that one are for it too.
-        needs: What has to be there first.
-        ready: How it is known that it is up.
+        url: The URL that it is told; None without a port, or without HTTP.
+        hostname: Name of its route; None for none.
+        wildcard: Whether its route takes all names below `hostname` too.
+        needs: What it waits for.
+        ready: When it counts as ready.
         restart: When it is started again.
-        oneshot: Whether it is meant to end.
-        tty: Whether it has a terminal of its own, and not pipes; None to leave that to who reads.
-        stop_signal: The signal that asks it to end.
-        stop_grace_s: From that signal to SIGKILL.
+        oneshot: Whether it is a job, which is meant to end.
+        tty: Whether it has a terminal instead of pipes; None for the stack's policy.
+        stop_signal: The signal that stops it.
+        stop_grace_s: The time from that signal to SIGKILL.
         watch: Absolute paths and globs whose change restarts it.
-        fixed_ports: Ports that its command and scripts have as numbers.
+        fixed_ports: Ports that stand as numbers in its command or scripts.
     """
 
     name: str
@@ -138,16 +136,16 @@ class InstancePlan:
 
 @value
 class CallsPlan:
-    """What the hub of calls is to know besides the instances.
+    """The settings of the hub of calls.
 
     Attributes:
-        default: The service that gets what is addressed to nobody else; None for none.
-        silent: Services that only ask.
-        options: Told to whoever joins; values of JSON.
+        default: The service that gets requests to no other service; None for none.
+        silent: Services that only send requests, and answer none.
+        options: Passed to each service that connects; values of JSON.
         message_bytes: The longest message.
-        concurrency: How many requests a connection works on at a time that does not say so.
-        queue: How many requests may wait for such a connection besides.
-        timeout_s: For requests that do not say how long they may take; None for any time.
+        concurrency: How many requests a connection answers at a time, by default.
+        queue: How many more requests may wait for it, by default.
+        timeout_s: How long a request may take, by default; None for any time.
     """
 
     default: str | None = None
@@ -168,10 +166,10 @@ class StackPlan:
         namespace: `main`, or `<slug>-<hash>`.
         root: The worktree's root.
         instances: In the order of the definition files.
-        wanted: Names of those that are to be started.
-        left_out: (service, why) of those that are not started by themselves.
-        warnings: Told once at the start.
-        calls: What the hub of calls is to know.
+        wanted: Names of the instances to start.
+        left_out: (service, why) for each service that does not start by itself.
+        warnings: Reported once at the start.
+        calls: The settings of the hub of calls.
         main_root: The root of the project's main worktree; empty where that is not known.
     """
 
@@ -187,16 +185,16 @@ class StackPlan:
 
 
 def time_to_ready_s(instances: Iterable[InstancePlan], names: Container[str]) -> float:
-    """How long instances may take to be ready, what they wait for included.
+    """How long instances may take to be ready, with the instances that they wait for.
 
-    Each may take its own time, from when what it needs has come; so it is the longest way that ends
-    at one of them. A job that is to complete counts as if it had to be ready.
+    The time of each begins when its needs are met, so this is the longest path of needs. A need
+    that must complete counts as if it had to be ready.
 
     Args:
-        instances: All of a stack.
-        names: Of those that are meant.
+        instances: All instances of a stack.
+        names: The instances that should be ready.
     """
-    # Only who waits for a whole stack has to know.
+    # Imported here: only commands that wait for a whole stack need it.
     from graphlib import TopologicalSorter
 
     plans = {plan.name: plan for plan in instances}

@@ -1,4 +1,4 @@
-"""Pure. What a changed definition means for a stack that runs: the plan of a reload."""
+"""Pure. The difference between two plans of a stack: what a reload does."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -6,7 +6,7 @@ from dataclasses import fields
 from portweave.encoding.value import value
 from portweave.supervisor.services.plan import InstancePlan
 
-# They say what is done later on, so they hold at once without a new start.
+# These matter only after the start, so they change without a restart.
 _UPDATED_AT_ONCE = frozenset(
     {
         "hostname",
@@ -19,7 +19,7 @@ _UPDATED_AT_ONCE = frozenset(
         "wildcard",
     }
 )
-# Another way to write the same, or told by what it consists of.
+# These only repeat other fields in another form.
 _SILENT = frozenset({"command", "fixed_ports", "full_name", "url"})
 _NAMES = {
     "argv": "command",
@@ -32,14 +32,14 @@ _NAMES = {
 
 @value
 class Change:
-    """What has to be done so that a stack is as its definition says.
+    """The changes that bring a running stack to its new plan.
 
     Attributes:
         unchanged: Names of instances that stay as they are.
-        hot: Names of those that go on with other rules, and the keys that differ.
-        again: Names of those that have to start again, and the keys that differ.
-        added: Names of new ones.
-        removed: Names of those that are to go.
+        updated: Instances that go on with new settings, and the keys that differ.
+        restarted: Instances that must restart, and the keys that differ.
+        added: Names of new instances.
+        removed: Names of instances to remove.
     """
 
     unchanged: tuple[str, ...]
@@ -49,7 +49,7 @@ class Change:
     removed: tuple[str, ...]
 
     def as_json(self) -> dict[str, object]:
-        """It as an object of `reload --json`."""
+        """An object of `reload --json`."""
         return {
             "unchanged": list(self.unchanged),
             "updated": {name: list(keys) for name, keys in self.updated.items()},
@@ -60,7 +60,7 @@ class Change:
 
 
 def compare(old: Mapping[str, InstancePlan], new: Iterable[InstancePlan]) -> Change:
-    """What differs between the plans of a stack that runs and those that it is to have."""
+    """The difference between the present plans, by name, and the new ones."""
     unchanged: list[str] = []
     updated: dict[str, tuple[str, ...]] = {}
     restarted: dict[str, tuple[str, ...]] = {}
@@ -69,7 +69,7 @@ def compare(old: Mapping[str, InstancePlan], new: Iterable[InstancePlan]) -> Cha
     come_or_gone = [plans[n] for n in plans if n not in old] + [
         old[n] for n in old if n not in plans
     ]
-    # The variable of a port that has come or gone: who runs does without it until its next start.
+    # The ports of added and removed services: for their variables, no running service restarts.
     ports = frozenset(str(plan.port) for plan in come_or_gone if plan.port is not None)
     for name, plan in plans.items():
         if name not in old:
@@ -108,7 +108,7 @@ def _is_port_of(variable: str, old: InstancePlan, new: InstancePlan, ports: froz
 
 
 def _key(field: str, variables: list[str]) -> str:
-    """The key of the definition that a field is from; of the environment, which variables."""
+    """The definition key of a field. For the environment, the variables follow."""
     if field not in ("environment", "variables"):
         return _NAMES.get(field, field)
     more = f" and {len(variables) - 4} more" if len(variables) > 4 else ""

@@ -1,7 +1,7 @@
-"""Ask whether a service is up: its port, its answer to a request, a command of the user's.
+"""Probes of a service: its port, an HTTP request, a command.
 
-Each probe gives an answer and raises nothing. A listener counts only if it is one of the service's
-own processes: another program on the port would make every probe pass.
+Each probe returns an answer and raises nothing. A listener counts only if it is a process of the
+service: otherwise another program on the port would make each probe pass.
 """
 
 import asyncio
@@ -48,41 +48,47 @@ from portweave.system.tasks import (
 
 HTTP_TIMEOUT_S = 5.0
 EXEC_TIMEOUT_S = 10.0
-# How much of what a command says is kept, to tell why it failed.
+# How much output of a command is kept, for the message about its failure.
 KEPT_BYTES = 4096
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def foreign_listener(port: int, root: str) -> str | None:
-    """What listens on a port that a service is about to use, in words; None if it is free.
+    """The program that listens on a port, in words; None if the port is free.
 
     Args:
-        port: The port.
-        root: Of the service's worktree.
+        port: The port that a service is about to use.
+        root: The root of the service's worktree.
     """
     holder = None if is_unheard(port) else listener(port)
     return None if holder is None else holder.seen_from(root)
 
 
-def ask_port(port: int, is_member: Callable[[int], bool]) -> Answer:
+def probe_port(port: int, is_member: Callable[[int], bool]) -> Answer:
     """Whether a process of the service listens on a port.
 
     Args:
         port: The port.
-        is_member: Tells whether a pid is one of the service's.
+        is_member: Tells whether a pid belongs to the service.
     """
     holder = listener(port)
     if holder is None:
         return Failed(f"nothing of it listens on port {port}")
-    # A listener of another user's cannot be looked into: it is taken for the service's own.
+    # The process of another user's listener is hidden: it counts as the service's own.
     if holder.pid is None or is_member(holder.pid):
         return Passed()
     return Failed(f"port {port} is held by another program, {holder}")
 
 
-async def ask_http(url: str, own_port: int | None, is_member: Callable[[int], bool]) -> Answer:
-    """Whether a URL answers with 2xx or 3xx; a redirect is an answer and is not followed."""
-    from urllib.parse import urlsplit  # only for who is asked over HTTP
+async def probe_http(url: str, own_port: int | None, is_member: Callable[[int], bool]) -> Answer:
+    """Whether a URL answers with 2xx or 3xx. Redirects are not followed.
+
+    Args:
+        url: An absolute URL.
+        own_port: The service's port; None without one.
+        is_member: Tells whether a pid belongs to the service.
+    """
+    from urllib.parse import urlsplit  # only needed for HTTP probes
 
     try:
         parts = urlsplit(url)
@@ -90,10 +96,10 @@ async def ask_http(url: str, own_port: int | None, is_member: Callable[[int], bo
         host = parts.hostname or ""
     except ValueError as error:
         return Failed(f"{url}: {error}")
-    # A server on localhost may have chosen the other family.
+    # A server on localhost may listen on IPv4 or IPv6 only.
     hosts = _LOOPBACK if host in _LOOPBACK else (host,)
     if host in _LOOPBACK and port == own_port:
-        answer = ask_port(port, is_member)
+        answer = probe_port(port, is_member)
         if isinstance(answer, Failed):
             return answer
     answer = Failed(f"{url} gave no answer within {HTTP_TIMEOUT_S:g} s")
@@ -108,8 +114,8 @@ async def ask_http(url: str, own_port: int | None, is_member: Callable[[int], bo
 async def _request(url: str, host: str, port: int) -> Answer:
     """Ask one address, and read the first line of its answer (RFC 9112, sections 3 and 4).
 
-    Some lines of our own, because the standard library's client blocks, and takes longer to import
-    than a supervisor to start. Only TLS, which is rare here, has a thread: see `start.warm_up`.
+    The standard library's client blocks, and its import takes longer than a supervisor's start.
+    TLS is rare here: it runs in a thread (see `start.warm_up`).
     """
     from urllib.parse import urlsplit
 
@@ -122,11 +128,11 @@ async def _request(url: str, host: str, port: int) -> Answer:
     question = head.encode("utf-8", "surrogateescape")
     try:
         if parts.scheme == "https":
-            received = await in_thread(partial(_speak_tls, host, port, question))
+            received = await in_thread(partial(_send_tls, host, port, question))
         else:
-            received = await _speak(host, port, question)
+            received = await _send_plain(host, port, question)
     except OSError as error:
-        # asyncio has its own words for what the kernel says of a connection.
+        # asyncio replaces the kernel's message about a connection by its own.
         is_plain = isinstance(error, ConnectionError) and error.errno is not None
         reason = os.strerror(error.errno or 0) if is_plain else error.strerror
         return Failed(f"{url}: {reason or error}")
@@ -139,8 +145,8 @@ async def _request(url: str, host: str, port: int) -> Answer:
     return Passed() if 200 <= status < 400 else Failed(f"{url} answers {status}")
 
 
-async def _speak(host: str, port: int, question: bytes) -> bytes:
-    """Say something, and read what comes until there is a whole line."""
+async def _send_plain(host: str, port: int, question: bytes) -> bytes:
+    """Send a request, and read until there is a whole line."""
     reader, writer = await asyncio.open_connection(host, port)
     received = b""
     try:
@@ -155,8 +161,8 @@ async def _speak(host: str, port: int, question: bytes) -> bytes:
     return received
 
 
-def _speak_tls(host: str, port: int, question: bytes) -> bytes:
-    """The same over TLS, in a bounded time. One's own machine may show a certificate of its own."""
+def _send_tls(host: str, port: int, question: bytes) -> bytes:
+    """The same over TLS, in a bounded time. On localhost any certificate is accepted."""
     import socket
     import ssl
 
@@ -179,16 +185,16 @@ def _speak_tls(host: str, port: int, question: bytes) -> bytes:
     return received
 
 
-async def ask_command(
+async def probe_command(
     argv: tuple[str, ...], working_dir: str, environment: Mapping[str, str], snapshots: Snapshots
 ) -> Answer:
     """Whether a command exits 0. It has its own session, and is killed when it takes too long.
 
     Args:
         argv: What to execute.
-        working_dir: Where.
-        environment: All of it; its mark is the service's, with `.probe` behind it.
-        snapshots: Tells what processes there are.
+        working_dir: Where to execute it.
+        environment: All of it. Its tag becomes that of the service with `.probe` behind it.
+        snapshots: Lists processes.
     """
     tag = environment[TAG] + PROBE
     try:
@@ -206,10 +212,10 @@ async def ask_command(
             in_time = True
             tasks.cancel()
     finally:
-        # Also when we are cancelled: nothing of the probe stays.
-        status = await finish(_clear_away(process, tag, snapshots))
+        # Even when cancelled: no process of the probe stays.
+        status = await finish(_end_probe(process, tag, snapshots))
         for fd in fds:
-            # What it said last may not have been read yet.
+            # Its last output may not have been read yet.
             with contextlib.suppress(BlockingIOError):
                 said += os.read(fd, KEPT_BYTES)
             os.close(fd)
@@ -221,8 +227,8 @@ async def ask_command(
     return Failed(f"{argv[-1]} {describe_exit(status)}" + (f": {last}" if last else ""))
 
 
-async def _clear_away(process: Process, tag: str, snapshots: Snapshots) -> int:
-    """Kill what there is of a command; its exit status."""
+async def _end_probe(process: Process, tag: str, snapshots: Snapshots) -> int:
+    """Kill all processes of a command, and return its exit status."""
     signal_group(process.pid, signal.SIGKILL)
     left = ProcessTree(process.pid, tag).members(await snapshots.take())
     signal_each([seen for seen in left if seen.pid != process.pid], signal.SIGKILL)
@@ -232,7 +238,7 @@ async def _clear_away(process: Process, tag: str, snapshots: Snapshots) -> int:
 
 
 async def _keep_end(fd: int, kept: bytearray) -> None:
-    """Read until the end, keep the last few kilobytes."""
+    """Read until the end, and keep the last `KEPT_BYTES`."""
     while True:
         await until_readable(fd)
         data = os.read(fd, KEPT_BYTES)

@@ -1,4 +1,7 @@
-"""When a run of an instance is ready, and whether it stays so: asks, listens, and tells."""
+"""Find out when a run of an instance is ready, and whether it stays so.
+
+It probes, reads output and notices, and sends events.
+"""
 
 import asyncio
 import math
@@ -46,15 +49,15 @@ from portweave.supervisor.services.listeners import WatchedPort
 from portweave.supervisor.services.observers import Observers
 from portweave.supervisor.services.plan import InstancePlan
 from portweave.supervisor.services.probes import (
-    ask_command,
-    ask_http,
-    ask_port,
+    probe_command,
+    probe_http,
+    probe_port,
 )
 from portweave.supervisor.services.readiness_rules import (
     NO_LISTENER,
+    SEARCH_AFTER_OUTPUT_S,
+    SEARCH_S,
     SETTLED_S,
-    SOUGHT_AFTER_OUTPUT_S,
-    SOUGHT_S,
     Answer,
     Failed,
     Passed,
@@ -69,24 +72,24 @@ from portweave.system.tasks import (
     Within,
 )
 
-# Errors among what is printed are looked for together, so often at the most.
+# Output is scanned for errors at most once in this time.
 SCAN_S = 0.1
-# What is printed so soon behind a probe may be about the probe.
+# Output that comes so soon after a probe may be about the probe.
 AFTERMATH_S = 0.2
 _SCANNED_BYTES = 8192
 
 
 class Readiness:
-    """One run's.
+    """The readiness of one run.
 
     Args:
-        plan: The instance's.
-        send: Takes events.
-        observers: The looks that the stack's services share.
+        plan: Of the instance.
+        send: Receives events.
+        observers: The observers that the stack's services share.
 
     Attributes:
-        pending: Why it is not ready, as its probes said last; empty once it is.
-        printed: What it has printed last.
+        pending: Why it is not ready, by the last probes; empty once it is.
+        printed: Its newest output.
         elsewhere: Ports that it listens on while it lacks its own, by the last look.
     """
 
@@ -102,53 +105,57 @@ class Readiness:
         self.pending = ""
         self.printed = RecentOutput(plan.working_dir)
         self.other_ports: tuple[int, ...] = ()
-        self._matched = False
-        self._said_ready = False
+        self._log_matched = False
+        self._notified_ready = False
         self._status = ""
         self._late_at_s = 0.0
-        # Whether it was said to be ready without a listener.
-        self._is_unheard = False
-        # Set when something has come that may make it ready at once, or that raises doubt.
-        self._news = asyncio.Event()
+        # Whether it was reported as ready without a listener.
+        self._lacks_listener = False
+        # Set when it may have become ready, or should be probed soon.
+        self._probe_now = asyncio.Event()
         self._watched: WatchedPort | None = None
-        self._heard = ListenerState()
+        self._listener = ListenerState()
         self._health = begin(math.inf, 0.0)
-        self._is_stable = False
-        # Whether it is remembered that its command listens.
-        self._is_kept = False
-        self._fresh = b""
-        self._scan_at: asyncio.TimerHandle | None = None
-        self._deaf_until_s = 0.0
+        self._was_ready = False
+        # Whether it was remembered that its command listens.
+        self._is_remembered = False
+        self._unscanned = b""
+        self._scan_timer: asyncio.TimerHandle | None = None
+        self._no_scan_until_s = 0.0
 
     def handle_lines(self, lines: bytes) -> None:
-        """Take whole lines that it has printed."""
+        """Use whole lines of output."""
         now_s = time.monotonic()
         self.printed.feed(lines, now_s)
-        if self._is_unheard and self._watched is not None:
-            self._observers.listeners.search_until(self._watched, now_s + SOUGHT_AFTER_OUTPUT_S)
-        if self._is_stable and now_s >= self._deaf_until_s and not math.isinf(self._health.pause_s):
-            self._fresh = (self._fresh + lines[-_SCANNED_BYTES:])[-_SCANNED_BYTES:]
-            if self._scan_at is None:
-                self._scan_at = asyncio.get_running_loop().call_later(SCAN_S, self._scan)
-        if self._pattern is None or self._matched:
+        if self._lacks_listener and self._watched is not None:
+            self._observers.listeners.search_until(self._watched, now_s + SEARCH_AFTER_OUTPUT_S)
+        if (
+            self._was_ready
+            and now_s >= self._no_scan_until_s
+            and not math.isinf(self._health.pause_s)
+        ):
+            self._unscanned = (self._unscanned + lines[-_SCANNED_BYTES:])[-_SCANNED_BYTES:]
+            if self._scan_timer is None:
+                self._scan_timer = asyncio.get_running_loop().call_later(SCAN_S, self._scan)
+        if self._pattern is None or self._log_matched:
             return
         if any(self._pattern.search(plain_text(line)) for line in lines.split(b"\n")):
-            self._matched = True
-            self._news.set()
+            self._log_matched = True
+            self._probe_now.set()
 
     def _scan(self) -> None:
-        self._scan_at = None
-        lines, self._fresh = self._fresh, b""
+        self._scan_timer = None
+        lines, self._unscanned = self._unscanned, b""
         if error_in(lines, self._plan.working_dir):
-            self.doubt()
+            self.probe_soon()
 
-    def doubt(self) -> None:
-        """Ask the probes soon: a request has failed, or an error was printed."""
+    def probe_soon(self) -> None:
+        """Run the probes soon: a request has failed, or an error was printed."""
         self._health = after_doubt(self._health, time.monotonic())
-        self._news.set()
+        self._probe_now.set()
 
     def handle_notice(self, notice: Notice) -> None:
-        """Take what it says of itself."""
+        """Use a notice that it sent by sd_notify(3)."""
         if notice.extend_s is not None:
             self._late_at_s = max(self._late_at_s, time.monotonic() + notice.extend_s)
         if notice.status is not None:
@@ -157,40 +164,45 @@ class Readiness:
         if notice.stopping:
             self._send(StatusReported("says that it is stopping"))
         if notice.ready:
-            self._said_ready = True
-        self._news.set()
+            self._notified_ready = True
+        self._probe_now.set()
 
     def handle_listener_check(self, queue: int | None, now_s: float) -> None:
-        """Take a look at its port, which has had its listener."""
-        self._heard = after_look(self._heard, queue, now_s)
+        """Use a look at its port, which had its listener before.
+
+        Args:
+            queue: How many connections wait for the listener; None if it is not there.
+            now_s: The time.
+        """
+        self._listener = after_look(self._listener, queue, now_s)
         if queue is not None:
-            self._take_listener()
-            if not self._is_stable:
-                # It may be ready now: the next question need not wait.
-                self._news.set()
-        self._take_finding(now_s)
+            self._note_listener()
+            if not self._was_ready:
+                # It may be ready now, so it is probed at once.
+                self._probe_now.set()
+        self._judge_listener(now_s)
 
     def handle_other_ports(self, ports: tuple[int, ...]) -> None:
-        """Take the ports that it listens on while it lacks its own."""
+        """Use the ports that it listens on while nothing listens on its own."""
         if ports == self.other_ports:
             return
         self.other_ports = ports
         self._send(ListensElsewhere(ports))
-        self._news.set()
-        if self._is_unheard:
-            self._send(StatusReported(self._without_listener()))
+        self._probe_now.set()
+        if self._lacks_listener:
+            self._send(StatusReported(self._no_listener_note()))
 
-    def _take_finding(self, now_s: float) -> None:
-        if not self._is_stable or self._watched is None:
+    def _judge_listener(self, now_s: float) -> None:
+        if not self._was_ready or self._watched is None:
             return
-        error = self.printed.error() if self._heard != ListenerState() else ""
-        finding = judge_listener(self._heard, self._watched.port, error, now_s)
+        error = self.printed.error() if self._listener != ListenerState() else ""
+        finding = judge_listener(self._listener, self._watched.port, error, now_s)
         if finding != self._health.finding:
-            self._settle_health(after_listener_finding(self._health, finding, now_s))
-            self._news.set()
+            self._set_health(after_listener_finding(self._health, finding, now_s))
+            self._probe_now.set()
 
-    def _settle_health(self, health: Health) -> None:
-        """Take over how it is now, and tell what has changed."""
+    def _set_health(self, health: Health) -> None:
+        """Set its health, and send an event if it has changed."""
         before, self._health = self._health, health
         if (before.reason, before.is_quiet) == (health.reason, health.is_quiet):
             return
@@ -200,7 +212,7 @@ class Readiness:
             self._send(BecameReady(self._status))
 
     async def watch(self, tree: ProcessTree) -> None:
-        """Find out when it is ready, and whether it stays so, until cancelled."""
+        """Watch its readiness until cancelled."""
         port = self._ready.tcp if self._ready.tcp is not None else self._plan.port
         listeners = self._observers.listeners
         if port is not None and not self._plan.oneshot:
@@ -212,27 +224,27 @@ class Readiness:
         finally:
             if self._watched is not None:
                 listeners.discard(self._watched)
-            if self._scan_at is not None:
-                self._scan_at.cancel()
+            if self._scan_timer is not None:
+                self._scan_timer.cancel()
 
     async def _watch(self, tree: ProcessTree) -> None:
         ready = self._ready
         if ready.probes or ready.log is not None or ready.notify:
-            await self._become_ready(tree)
+            await self._wait_until_ready(tree)
         elif self._plan.oneshot:
             return
         elif self._plan.port is None:
             await asyncio.sleep(SETTLED_S)
             self._send(BecameReady())
         else:
-            await self._come_to_rest(tree)
+            await self._wait_until_idle(tree)
         is_asked = ready.written and ready.probes
         now_s = time.monotonic()
         self._health = begin(ready.calm_s if is_asked else math.inf, now_s)
-        self._is_stable = True
+        self._was_ready = True
         await self._stay_ready(tree)
 
-    async def _become_ready(self, tree: ProcessTree) -> None:
+    async def _wait_until_ready(self, tree: ProcessTree) -> None:
         ready = self._ready
         self._late_at_s = max(self._late_at_s, time.monotonic() + ready.timeout_s)
         late = False
@@ -240,14 +252,14 @@ class Readiness:
         while True:
             answer: Answer = Failed("its probes gave no answer in time")
             async with Within(max(self._late_at_s - time.monotonic(), ready.interval_s)):
-                answer = await self._ask(tree)
+                answer = await self._probe(tree)
             if isinstance(answer, Passed):
                 break
             self.pending = answer.reason
             if time.monotonic() >= self._late_at_s and not late:
                 if ready.guessed:
                     self._observers.listened.forget(self._plan)
-                    self._go_on_unheard()
+                    self._become_ready_without_listener()
                     return
                 late = True
                 reason = f"not ready after {ready.timeout_s:g} s: {answer.reason}"
@@ -255,17 +267,17 @@ class Readiness:
             pause_s = next_pause_s(pause_s, ready.interval_s)
             left_s = max(0.0, self._late_at_s - time.monotonic())
             async with Within(pause_s if late else min(pause_s, left_s)):
-                await self._news.wait()
-                self._news = asyncio.Event()
+                await self._probe_now.wait()
+                self._probe_now = asyncio.Event()
         self.pending = ""
         if ready.tcp is not None or self._listens(tree):
-            self._take_own_listener()
+            self._mark_listening()
         else:
-            self._seek_until(SOUGHT_S)
+            self._search_for(SEARCH_S)
         self._send(BecameReady(self._status))
 
-    async def _come_to_rest(self, tree: ProcessTree) -> None:
-        """Take it for ready when it listens, or has come to rest."""
+    async def _wait_until_idle(self, tree: ProcessTree) -> None:
+        """Wait until it listens, or is idle, and report it as ready."""
         began_s = time.monotonic()
         wait_until_idle = self._observers.idleness.wait_until_idle
         pause_s: float | None = None
@@ -280,60 +292,60 @@ class Readiness:
                 await asyncio.wait((resting,), timeout=min(pause_s, left_s))
             tasks.cancel()
         if is_listening:
-            self._take_own_listener()
+            self._mark_listening()
             self._send(BecameReady())
         else:
-            self._go_on_unheard()
+            self._become_ready_without_listener()
 
-    def _go_on_unheard(self) -> None:
-        """Say that it is ready without a listener, and look for that a while longer."""
+    def _become_ready_without_listener(self) -> None:
+        """Report it as ready without a listener, and look for one a while longer."""
         self.pending = ""
-        self._is_unheard = True
-        self._seek_until(SOUGHT_S)
-        self._send(BecameReady(self._without_listener()))
+        self._lacks_listener = True
+        self._search_for(SEARCH_S)
+        self._send(BecameReady(self._no_listener_note()))
 
-    def _seek_until(self, time_s: float) -> None:
+    def _search_for(self, time_s: float) -> None:
         if self._watched is not None:
-            self._watched.sought_until_s = time.monotonic() + time_s
+            self._watched.search_until_s = time.monotonic() + time_s
 
-    def _take_own_listener(self) -> None:
+    def _mark_listening(self) -> None:
         if self._watched is not None:
             self._observers.listeners.mark_listening(self._watched)
-            self._seek_until(0.0)
-        self._take_listener()
+            self._search_for(0.0)
+        self._note_listener()
 
-    def _take_listener(self) -> None:
-        """Its port has a listener of its own."""
-        if not (self._is_kept or self._ready.written or self._plan.ready.probes):
-            self._is_kept = True
+    def _note_listener(self) -> None:
+        """Use that it listens on its port."""
+        if not (self._is_remembered or self._ready.written or self._plan.ready.probes):
+            self._is_remembered = True
             self._observers.listened.remember(self._plan)
-        if self._is_unheard:
-            self._is_unheard = False
+        if self._lacks_listener:
+            self._lacks_listener = False
             self._send(StatusReported(""))
 
-    def _without_listener(self) -> str:
-        """What is told of a run that is ready without a listener on its port."""
+    def _no_listener_note(self) -> str:
+        """The note on a run that is ready without a listener on its port."""
         port = self._plan.port
         assert port is not None
         return with_other_ports(Failed(NO_LISTENER), port, self.other_ports).reason
 
     def recheck_listener(self, tree: ProcessTree) -> None:
-        """Take it back that it has no listener, where it has one by now.
+        """Look once more for a missing listener, as when a client asks for the state.
 
-        Whether it came late is looked at for some seconds, and when somebody asks.
+        Portweave looks by itself for some seconds only.
         """
-        if self._is_unheard and self._listens(tree):
-            self._take_own_listener()
+        if self._lacks_listener and self._listens(tree):
+            self._mark_listening()
 
     def _listens(self, tree: ProcessTree) -> bool:
         port = self._plan.port
         if port is None or is_unheard(port):
             return False
         try:
-            # Nearly always it is one of these, and they are quickly looked through.
+            # The listener is nearly always one of these, and they are quick to check.
             near = listening_ports([tree.leader, *descendants_now(tree.leader)])
-            return port in near or isinstance(ask_port(port, tree.has), Passed)
-        except OSError:  # such as no descriptor left to look with
+            return port in near or isinstance(probe_port(port, tree.has), Passed)
+        except OSError:  # for example no free descriptor
             return False
 
     async def _stay_ready(self, tree: ProcessTree) -> None:
@@ -341,37 +353,37 @@ class Readiness:
             left_s = self._health.ask_at_s - time.monotonic()
             if left_s > 0:
                 async with Within(None if math.isinf(left_s) else left_s):
-                    await self._news.wait()
-                self._news = asyncio.Event()
+                    await self._probe_now.wait()
+                self._probe_now = asyncio.Event()
                 continue
-            self._deaf_until_s = math.inf
-            answer = await self._ask(tree)
+            self._no_scan_until_s = math.inf
+            answer = await self._probe(tree)
             now_s = time.monotonic()
-            self._deaf_until_s = now_s + AFTERMATH_S
-            self._settle_health(after_answer(self._health, answer, now_s))
+            self._no_scan_until_s = now_s + AFTERMATH_S
+            self._set_health(after_answer(self._health, answer, now_s))
 
-    async def _ask(self, tree: ProcessTree) -> Answer:
+    async def _probe(self, tree: ProcessTree) -> Answer:
         try:
-            return await self._ask_all(tree)
+            return await self._probe_all(tree)
         except OSError as error:
-            # Such as no descriptor left: that is no answer, and the next try may get one.
+            # For example no free descriptor. The next try may succeed.
             return Failed(f"cannot be asked: {error.strerror or error}")
 
-    async def _ask_all(self, tree: ProcessTree) -> Answer:
+    async def _probe_all(self, tree: ProcessTree) -> Answer:
         ready = self._ready
         answers: list[Answer] = []
-        if self._pattern is not None and not self._matched:
+        if self._pattern is not None and not self._log_matched:
             answers.append(Failed(f"no line matches {self._pattern.pattern!r}"))
-        if ready.notify and not self._said_ready:
+        if ready.notify and not self._notified_ready:
             said = f" (it says: {self._status})" if self._status else ""
             answers.append(Failed(f"it has not sent READY=1 to NOTIFY_SOCKET{said}"))
         if ready.tcp is not None:
-            answer = ask_port(ready.tcp, tree.has)
+            answer = probe_port(ready.tcp, tree.has)
             if isinstance(answer, Failed) and ready.tcp == self._plan.port:
                 answer = with_other_ports(answer, ready.tcp, self.other_ports)
             answers.append(answer)
         if ready.http is not None and not _has_failed(answers):
-            answer = await ask_http(ready.http, self._plan.port, tree.has)
+            answer = await probe_http(ready.http, self._plan.port, tree.has)
             if isinstance(answer, Failed) and self._plan.port is not None:
                 answer = with_other_ports(answer, self._plan.port, self.other_ports)
             answers.append(answer)
@@ -379,7 +391,7 @@ class Readiness:
             environment = {**self._plan.environment, TAG: tree.tag}
             snapshots = self._observers.snapshots
             answers.append(
-                await ask_command(ready.exec, self._plan.working_dir, environment, snapshots)
+                await probe_command(ready.exec, self._plan.working_dir, environment, snapshots)
             )
         return combine(answers)
 

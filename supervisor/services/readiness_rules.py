@@ -1,8 +1,7 @@
-"""Pure. Is it up: how often to ask, and what several answers come to.
+"""Pure. Whether a service is ready: how often to probe, and how answers combine.
 
-Asking starts fast and slows down, so that a service which is up in 80 ms is seen at once and one
-that takes a minute costs little. All probes must pass. How a service without any way to tell is
-judged stands in `core.idleness`.
+Probing starts fast and slows down. So a service that is up in 80 ms is ready at once, and one that
+takes a minute costs little. All probes must pass. `idleness_rules` judges services without probes.
 """
 
 from portweave.encoding.value import (
@@ -13,15 +12,14 @@ from portweave.supervisor.services.plan import ReadyPlan
 
 FIRST_PAUSE_S = 0.02
 GROWTH = 1.5
-# A service without a port and without any way to tell is taken as ready when it has lived this
-# long.
+# A service without a port and without probes counts as ready after this time.
 SETTLED_S = 1.0
-# What is said of a service that has a port and does not listen on it.
+# The note on a service that has a port and does not listen on it.
 NO_LISTENER = "no listener"
-# How long a service that is ready without a listener is looked for one; and the same after it has
-# printed something. Not for ever, as nothing is to wake up where nothing happens.
-SOUGHT_S = 6.0
-SOUGHT_AFTER_OUTPUT_S = 3.0
+# How long portweave looks for the listener of a service that is ready without one; and the same
+# after new output. Not for ever, because an idle stack must not wake up the processor.
+SEARCH_S = 6.0
+SEARCH_AFTER_OUTPUT_S = 3.0
 
 
 @value
@@ -31,7 +29,11 @@ class Passed:
 
 @value
 class Failed:
-    """A probe's bad answer, in words that follow a colon."""
+    """A probe's bad answer.
+
+    Attributes:
+        reason: Why, in words that can follow a colon.
+    """
 
     reason: str
 
@@ -40,18 +42,18 @@ Answer = Passed | Failed
 
 
 def next_pause_s(pause_s: float | None, interval_s: float) -> float:
-    """The pause after one of `pause_s` (None before the first), up to the interval."""
+    """The pause that follows one of `pause_s`, up to the interval; None before the first."""
     if pause_s is None:
         return min(FIRST_PAUSE_S, interval_s)
     return min(pause_s * GROWTH, interval_s)
 
 
 def with_guessed_port(ready: ReadyPlan, port: int | None, *, has_listened: bool) -> ReadyPlan:
-    """How it is known that a run is up, guesses and earlier runs taken into account.
+    """The readiness plan of a run, with a probe of its port where it is likely to listen.
 
     Args:
-        ready: As it was planned.
-        port: The instance's; None without one.
+        ready: As planned.
+        port: Of the instance; None without one.
         has_listened: Whether an earlier run of the same command has listened on its port.
     """
     is_told = ready.probes or ready.log is not None or ready.notify
@@ -61,7 +63,13 @@ def with_guessed_port(ready: ReadyPlan, port: int | None, *, has_listened: bool)
 
 
 def with_other_ports(answer: Failed, port: int, ports: tuple[int, ...]) -> Failed:
-    """A bad answer about a port, with where the service listens instead."""
+    """A bad answer about a port that names the ports that the service listens on instead.
+
+    Args:
+        answer: Without them.
+        port: The service's own.
+        ports: The ports that it listens on.
+    """
     others = [str(other) for other in ports if other != port]
     if not others:
         return answer
@@ -69,11 +77,11 @@ def with_other_ports(answer: Failed, port: int, ports: tuple[int, ...]) -> Faile
 
 
 def names_other_ports(reason: str) -> bool:
-    """Whether a reason is that of `elsewhere`."""
+    """Whether a reason was made by `with_other_ports`."""
     return reason.startswith("given ") and ", listens on " in reason
 
 
 def combine(answers: list[Answer]) -> Answer:
-    """What several probes say together: all must pass, else the bad answers are told."""
+    """The answer of several probes together: all must pass, else all bad answers are named."""
     reasons = [answer.reason for answer in answers if isinstance(answer, Failed)]
     return Failed("; ".join(reasons)) if reasons else Passed()

@@ -1,9 +1,9 @@
 """Pure. When a service that ended is started again.
 
-The first exit since a reset costs no wait if the service had been ready for a second: it was a
-crash, not a false start. After that the wait doubles from 0.5 s to 30 s, with jitter so that
-services which crash together do not come back together. A policy may have pauses of its own. Time
-spent *ready* resets it; time merely spent alive does not, as a service may take minutes to fail.
+The first exit since a reset has no wait if the service had been ready for a second: it was a crash,
+not a false start. After that the wait doubles from 0.5 s to 30 s. Jitter keeps services that crash
+together from starting together. A policy may set its own pauses. Only time spent ready resets the
+waits: a service may take minutes to fail its start.
 """
 
 from portweave.encoding.value import value
@@ -46,7 +46,7 @@ class RestartAt:
 
 @value
 class StayDown:
-    """Its end was in order: leave it."""
+    """It ended well: do not start it again."""
 
 
 @value
@@ -57,7 +57,7 @@ class GiveUp:
 
 
 def has_recovered(streak: RestartStreak, ready_s: float) -> bool:
-    """Whether a service that has been ready for so long has left its crashes behind it."""
+    """Whether a service was ready for long enough to forget its crashes."""
     return ready_s >= max(RESET_S, 2 * streak.delay_s)
 
 
@@ -71,16 +71,16 @@ def after_exit(
     *,
     cause: Cause | None = None,
 ) -> RestartAt | StayDown | GiveUp:
-    """What follows the end of a service that was to run.
+    """Decide what follows the end of a service that should run.
 
     Args:
-        policy: The service's own.
-        streak: Its restarts so far.
+        policy: Of the service.
+        streak: Its restarts since the last reset.
         status: Its exit status; 128+n for signal n.
-        ready_s: How long this run had been ready; 0 if it never was.
+        ready_s: How long this run was ready; 0 if it never was.
         jitter: A factor of about 1, to spread waits.
         now_s: The time.
-        cause: Why it ended, as far as it is known.
+        cause: Why it ended; None where that is unknown.
     """
     if status == 0 and policy.when is not When.ALWAYS:
         return StayDown()
@@ -89,7 +89,7 @@ def after_exit(
     if ready_s == 0 and status in SHELL_FAULTS:
         return GiveUp(f"{explain(status, cause)}; starting it again cannot help")
     if ready_s == 0 and streak.restarts and cause is not None and cause.hopeless:
-        # Once may have been chance.
+        # The first time may have been chance.
         return GiveUp(f"{explain(status, cause)}, again; another start cannot help")
     if has_recovered(streak, ready_s):
         streak = RestartStreak()
@@ -106,7 +106,7 @@ def after_exit(
 
 
 def explain(status: int, cause: Cause | None) -> str:
-    """An exit status in words, and why, where more is known than that."""
+    """An exit status in words, with its cause if that is known."""
     if cause is None:
         return describe_exit(status)
     if cause.kind == "crash":

@@ -1,23 +1,23 @@
-"""Pure. What a service says of itself by sd_notify(3): one datagram in, one value out."""
+"""Pure. Parse a datagram of sd_notify(3), by which a service reports its state."""
 
 from portweave.encoding.value import value
 
-# Longer than anything sensible; sd_notify(3) has no limit of its own.
+# Our limit in characters; sd_notify(3) has none.
 LONGEST_STATUS = 200
 _NOT_TAKEN = ("FDSTORE", "FDSTOREREMOVE", "FDNAME", "FDPOLL")
 
 
 @value
 class Notice:
-    """What one datagram says.
+    """The content of one datagram.
 
     Attributes:
-        ready: It is up.
-        stopping: It begins to end by itself.
+        ready: Whether it is ready.
+        stopping: Whether it has begun to end by itself.
         status: What it is doing, in its own words; None where it does not say.
-        extend_s: That long from now on it may take; None where it does not say.
-        main_pid: The process that the service stands and falls with; None for its leader.
-        ignored: Names of what it asks for and does not get.
+        extend_s: How long from now its start may take; None where it does not say.
+        main_pid: The process that becomes its leader; None to keep the leader.
+        ignored: Names of fields that portweave does not support.
     """
 
     ready: bool = False
@@ -29,7 +29,7 @@ class Notice:
 
 
 def parse(datagram: bytes) -> Notice:
-    """Read a datagram, lines of `NAME=value`; what is not understood is left out."""
+    """Parse lines of `NAME=value`. Other lines are ignored."""
     fields: dict[str, str] = {}
     for line in datagram.split(b"\n"):
         name, equals, text = line.partition(b"=")

@@ -1,6 +1,6 @@
-"""One instance: starts it, watches it, asks whether it is ready, stops it, tells what happened.
+"""Run one instance: start it, watch it, probe it, stop it, and report events.
 
-It decides nothing: it gets actions from the fleet and tells it events.
+Nothing is decided here. `lifecycle` decides: it takes the events and returns the actions.
 """
 
 import asyncio
@@ -71,17 +71,17 @@ from portweave.system.tasks import (
     finish,
 )
 
-# What a survivor holds open is not waited for: an exit comes from wait(2), not from the end of a
-# pipe.
+# How long output may still come after the end. A survivor may hold the pipe open for ever: an exit
+# is known from wait(2), not from the end of a pipe.
 DRAIN_S = 0.2
-# Rows and columns of a terminal that nobody looks at.
+# Rows and columns of a terminal that is not shown.
 DEFAULT_SIZE = (24, 80)
 DEFAULT_TERMINAL_POLICY = TerminalPolicy()
 _ASK_TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 
 class Relay(Protocol):
-    """Takes what a service prints on one stream to whoever wants it.
+    """Passes on what a service prints on one stream.
 
     Attributes:
         ended: Set at the end of the stream.
@@ -96,29 +96,29 @@ class Relay(Protocol):
         """Relay what is left, and close the stream."""
 
 
-# Who takes a chunk of what was printed, or some lines of it.
+# Receives a chunk of output, or some lines of it.
 Take = Callable[[bytes], None]
 
 
 class OpenRelays(Protocol):
-    """Makes what reads the streams of one run: its output and its error output."""
+    """Opens a relay for each stream of one run: its output and its error output."""
 
     def __call__(
         self, name: str, fds: Sequence[int], take: Take, taps: Collection[Take]
     ) -> list[Relay]:
-        """Make them.
+        """Open the relays.
 
         Args:
-            name: Of the instance.
-            fds: What to read.
-            take: Gets whole lines.
-            taps: Get each chunk as it is read.
+            name: The instance.
+            fds: The descriptors to read from.
+            take: Receives whole lines.
+            taps: Receive each chunk as it is read.
         """
         ...
 
 
 class Run:
-    """One run of the instance's process, from its spawn until nothing of it is left."""
+    """One run of the instance, from its start until no process of it is left."""
 
     def __init__(self) -> None:
         self.stop = False
@@ -129,7 +129,7 @@ class Run:
         self._news = asyncio.Event()
 
     def tell(self, *, stop: bool = False, kill: bool = False, exited: bool = False) -> None:
-        """Take what has come to be."""
+        """Set what has become true, and wake `news`."""
         self.stop |= stop
         self.kill |= kill
         self.exited |= exited
@@ -137,37 +137,36 @@ class Run:
         news.set()
 
     async def news(self) -> None:
-        """Wait until something has come to be."""
+        """Wait for the next call of `tell`."""
         await self._news.wait()
 
 
 class Service:
-    """The task that owns one instance.
+    """The owner of one instance.
 
     Args:
         plan: What to run.
-        tell: Takes each event.
-        open_relays: Makes what reads its streams.
-        observers: The looks that the stack's services share.
-        tag: What marks the stack's processes; the instance and the number of the run are put behind
-            it.
-        journal: Where starts and ends are noted.
-        socket: Path of the control socket, which its processes are told; empty for none.
-        terminal_policy: Whether it has a terminal, and who sees its colours.
-        stdin: What it reads from without a terminal, unless it is meant to end; None for /dev/null.
+        tell: Receives each event.
+        open_relays: Opens the relays of its output.
+        observers: The observers that the stack's services share.
+        tag: The prefix of its tag. The name and the number of the run follow it.
+        journal: Lists starts and ends.
+        socket: Path of the control socket, for its processes; empty for none.
+        terminal_policy: Whether it has a terminal, and shows colours.
+        stdin: Its standard input without a terminal, unless it is a job. None for /dev/null.
         main_root: The root of the project's main worktree; empty where that is not known.
 
     Attributes:
         plan: Of this run, or of the last one.
         last_lines: Of this run, or of the last one.
-        leader: Pid of the process that runs, None if none does.
+        leader: Pid of its leader; None while it does not run.
         tree: All processes of this run, or of the last one.
-        token: By which a process of this run proves whose it is; empty where none runs.
+        token: The secret by which a process of this run identifies itself; empty without a run.
         readiness: Of this run, or of the last one.
-        last_end: Why a run last ended that was not asked to end.
+        last_end: Why a run last ended without being stopped.
         left: Processes that could not be ended, in words.
         watch_trouble: What is wrong with its restarts by `watch`; None for nothing.
-        taps: Whoever wants each chunk that it prints, as it is read.
+        taps: Receivers of each chunk of output, as it is read.
     """
 
     def __init__(
@@ -207,10 +206,10 @@ class Service:
         self._journal = journal
         self._runs = 0
         self._run = Run()
-        self._alarm: asyncio.TimerHandle | None = None
+        self._backoff_timer: asyncio.TimerHandle | None = None
         self._next_plan = plan
         self._socket = socket
-        # None ends it.
+        # None ends `serve`.
         self._orders: asyncio.Queue[Run | WaitUntil | None] = asyncio.Queue()
 
     def order(self, action: Action) -> None:
@@ -228,49 +227,54 @@ class Service:
                 self._run.tell(stop=True, kill=True)
 
     def set_plan(self, plan: InstancePlan, *, at_once: bool) -> None:
-        """Take another plan: from its next start on, or for what is still to be done in this."""
+        """Replace the plan.
+
+        Args:
+            plan: The new one.
+            at_once: Whether it holds for the present run too, and not only from the next start.
+        """
         self._next_plan = plan
         if at_once:
             self.plan = plan
-            # What is being ended may have less time for that now.
+            # A run that is being stopped may have less time now.
             self._run.tell()
 
     def retire(self) -> None:
         """Take no more orders: `serve` ends."""
-        self._silence()
+        self._cancel_backoff()
         self._orders.put_nowait(None)
 
     async def serve(self) -> None:
-        """Carry out orders until cancelled, or retired."""
+        """Carry out orders until cancelled, or `retire`."""
         loop = asyncio.get_running_loop()
         # A queue with something in it gives it at once: a restart waits for no turn of the loop.
         while (order := await self._orders.get()) is not None:
-            self._silence()
+            self._cancel_backoff()
             if not isinstance(order, WaitUntil):
                 await self._serve_run(order)
             elif (wait_s := order.at_s - time.monotonic()) > 0:
-                self._alarm = loop.call_later(wait_s, self._send, BackoffEnded())
+                self._backoff_timer = loop.call_later(wait_s, self._send, BackoffEnded())
             else:
                 self._send(BackoffEnded())
 
-    def _silence(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+    def _cancel_backoff(self) -> None:
+        if self._backoff_timer is not None:
+            self._backoff_timer.cancel()
+            self._backoff_timer = None
 
     @property
     def terminal(self) -> int | None:
-        """Our end of the terminal that it has for input and output; None without one."""
+        """Portweave's end of its terminal for input and output; None without one."""
         return self._terminals[0] if self._terminals else None
 
     def set_echo(self, *, on: bool) -> None:
-        """Have its terminal show what is typed, as for somebody who sits there, or not."""
+        """Switch the echo of typed characters on its terminal on or off."""
         self._echoes = on
         if self.terminal is not None:
             set_echo(self.terminal, on=on)
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Tell it how many rows and columns its terminal has, in this run and in later ones."""
+        """Set the rows and columns of its terminal, for this run and later ones."""
         self._terminal_size = size
         resize(self._terminals, size)
 
@@ -287,7 +291,15 @@ class Service:
                 os.kill(self.leader, number)
 
     async def signal_all(self, number: int, by: str) -> int:
-        """Signal each of its processes; how many there are. Arguments as of `send_signal`."""
+        """Signal each of its processes.
+
+        Args:
+            number: Of the signal.
+            by: As for `send_signal`.
+
+        Returns:
+            The number of its processes.
+        """
         if self.leader is None or self.tree is None:
             return 0
         self._run.signal = (number, time.monotonic(), by)
@@ -337,21 +349,21 @@ class Service:
         if self._journal is not None:
             self._journal.started(process.pid, self.plan.name)
         self._send(Spawned(process.pid))
-        # To the end: whatever happens to us, what we started is ended and reaped.
-        event = await finish(self._see_through(run, process, fds, tag, notify))
-        # In here, not in there: what is to be started again is, before anybody else has his turn.
+        # Even when cancelled: each started process is ended and reaped.
+        event = await finish(self._watch_to_end(run, process, fds, tag, notify))
+        # Sent here so that a restart runs before other tasks get a turn.
         self._send(event)
 
-    async def _see_through(
+    async def _watch_to_end(
         self, run: Run, process: Process, fds: list[int], tag: str, notify: NotifySocket | None
     ) -> Exited:
-        """Watch a run until nothing of it is left; how it ended."""
+        """Watch a run until no process of it is left."""
         tree = self.tree = ProcessTree(process.pid, tag)
         self._snapshots.trees[tag] = tree
         try:
             event = await self._watch(run, process, fds, tree, notify)
         except Exception as error:
-            # Such as no descriptors left: an end like any other, with a next try.
+            # For example no descriptors left. It counts as an exit, and is tried again.
             signal_group(process.pid, signal.SIGKILL)
             signal_each(tree.members(await self._snapshots.take()), signal.SIGKILL)
             event = Exited(reap(process), note=f"could not be watched: {_innermost(error)}")
@@ -372,7 +384,7 @@ class Service:
                 plan.argv, plan.working_dir, environment, self._terminal_size
             )
         except NoTerminalError:
-            # Where there are none, or none are left, it runs without.
+            # The system has none, or none is free: it runs without one.
             return spawn(plan.argv, plan.working_dir, environment, stdin)
         self._terminals = [main, errors]
         if self._echoes:
@@ -396,7 +408,7 @@ class Service:
         def handle_notice(notice: Notice) -> None:
             if notice.main_pid is not None and tree.has(notice.main_pid):
                 self.leader = notice.main_pid
-                # Where its parent has gone it is ours to reap, once we know how it ended.
+                # If its parent ends, the supervisor reaps it, and so learns how it ended.
                 self._snapshots.spare.add(notice.main_pid)
                 tree.adopt(notice.main_pid)
                 self._send(Spawned(notice.main_pid))
@@ -428,17 +440,17 @@ class Service:
         status = reap(process) if run.exited else 128 + signal.SIGKILL
         if self.leader not in (None, process.pid):
             status = reap_adopted(self.leader, status)
-        # One byte of chance spreads waits well enough, and `random` takes a while to import.
+        # One random byte spreads waits well enough, and `random` takes a while to import.
         jitter = 0.8 + 0.4 * os.urandom(1)[0] / 255
         if run.stop:
             return Exited(status, jitter, note)
         cause = self.last_end = self._cause(run, status, note)
-        # Of an end that is in order nothing is told but what is not expected.
+        # Of a good end, only what is unexpected is reported.
         told = "" if status or (cause.kind == "ended" and not cause.hint) else cause.text
         return Exited(status, jitter, note or told, cause)
 
     def _cause(self, run: Run, status: int, left_behind: str) -> Cause:
-        # Most services never fail, and it takes a while to import.
+        # Imported here: most services never fail, and it takes a while.
         from portweave.supervisor.diagnosis.reasons import End
         from portweave.supervisor.services.end_cause import find_cause
 
@@ -457,7 +469,7 @@ class Service:
     async def _wait_for_exit(self, run: Run, process: Process) -> None:
         await wait_for_exit(process)
         if self.leader is not None and self.leader != process.pid:
-            # It has named another process that it stands and falls with.
+            # It has named another process as its leader (MAINPID).
             await wait_for_end_of(self.leader)
         run.tell(exited=True)
 
@@ -503,17 +515,17 @@ class Service:
 
 
 def _signalled(run: Run, status: int, grace_s: float) -> str:
-    """What has sent a run the signal that it ended of; empty where that was not portweave."""
+    """How portweave sent a run the signal that ended it, in words; empty where it did not."""
     if run.signal is None:
         return ""
     number, sent_s, by = run.signal
-    # A program that catches it ends with a status of its own.
+    # A program that catches the signal may end with any status.
     is_soon = number in _ASK_TO_END and time.monotonic() - sent_s < grace_s
     return by if status == 128 + number or is_soon else ""
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """The first error of a group of errors, which is what a task group raises."""
+    """The first error in an exception group, which a task group raises."""
     inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())
     return _innermost(inner[0]) if inner else error
 

@@ -1,8 +1,8 @@
-"""Pure. Commands as the user wrote them, to what is executed.
+"""Pure. The arguments to execute for a command that the user wrote as text.
 
-A text is for a shell, but a shell that stays between us and the program takes the signals that are
-meant for the program. So where a text is one simple command (POSIX.1-2017, Shell Command Language,
-2.9.1) it is run with `exec`; anything else is left as it is.
+A shell runs the text. If the shell stayed as parent of the program, it would get the program's
+signals. So a simple command (POSIX.1-2017, Shell Command Language, 2.9.1) is run with `exec`. Any
+other text stays as it is.
 """
 
 import re
@@ -12,10 +12,10 @@ SHELL = "/bin/sh"
 _FIRST_WORD = re.compile(
     r"[ \t]*(?P<assignments>(?:[A-Za-z_]\w*=[^\s;&|()<>`]*\s+)*)(?P<word>[\w./+@%:-]+)(?=\s|$)"
 )
-# What ends a command, puts it into the background, or opens a list of them; `2>&1` does not. Where
-# a comment begins quotes mean nothing, so that a text with one is left alone.
+# What ends a command, puts it into the background, or begins a list; `2>&1` does not. Quotes mean
+# nothing in a comment, so a text with a comment stays as it is.
 _SEPARATOR = re.compile(r"[;|()`#\n\r]|(?<![<>])&")
-# What a shell does itself, or reads as part of its grammar; `exec` would fail or change it.
+# Builtins and reserved words. With `exec` they would fail or change their meaning.
 _WORDS_OF_THE_SHELL = """
     . : [ [[ alias bg bind break builtin caller case cd chdir command compgen complete continue
     coproc declare dirs disown do done echo elif else enable esac eval exec exit export false fc fg
@@ -28,8 +28,8 @@ _MASK = "\0"
 
 
 def shell_argv(text: str) -> tuple[str, ...]:
-    """What to execute for a command that is written as text."""
-    # The newline that a YAML block ends with is no second command.
+    """The arguments to execute for a command text."""
+    # The newline at the end of a YAML block begins no second command.
     return (SHELL, "-c", _with_exec(text.removesuffix("\n")))
 
 
@@ -43,7 +43,7 @@ def _with_exec(text: str) -> str:
 
 
 def _masked(text: str) -> str:
-    """The text, with a mask in place of each character that is quoted or escaped."""
+    """The text, with each quoted or escaped character masked."""
     bare: list[str] = []
     quote = ""
     escaped = False

@@ -1,22 +1,22 @@
-"""Pure. Whether services print to a terminal or into pipes, and with colours."""
+"""Pure. Whether services print to a terminal or to pipes, and with colours."""
 
 from collections.abc import Mapping
 
 from portweave.encoding.value import value
 from portweave.supervisor.services.plan import InstancePlan
 
-# Who has set one of them has said what he wants (no-color.org, force-color.org,
+# If a user sets one of them, portweave changes none (no-color.org, force-color.org,
 # bixense.com/clicolors).
 _COLOUR_VARIABLES = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE")
 
 
 @value
 class TerminalPolicy:
-    """What services may expect of who reads what they print.
+    """Whether the services of a stack get terminals and colours.
 
     Attributes:
-        terminals: Whether they have a terminal each, where their definition leaves it open.
-        colours: Whether colours can be seen.
+        terminals: Whether each gets a terminal, unless its definition says otherwise.
+        colours: Whether colours are shown.
     """
 
     terminals: bool = False
@@ -24,12 +24,12 @@ class TerminalPolicy:
 
 
 def has_terminal(plan: InstancePlan, terminal_policy: TerminalPolicy) -> bool:
-    """Whether an instance is to have a terminal of its own."""
+    """Whether an instance gets a terminal of its own."""
     return terminal_policy.terminals if plan.tty is None else plan.tty
 
 
 def environment_for(plan: InstancePlan, terminal_policy: TerminalPolicy) -> dict[str, str]:
-    """The environment of an instance; into a pipe, too, it is to print what can be seen."""
+    """The environment of an instance. It asks for colours where a pipe leads to a terminal."""
     environment: Mapping[str, str] = plan.environment
     silent = not any(environment.get(name) for name in _COLOUR_VARIABLES)
     if terminal_policy.colours and silent and not has_terminal(plan, terminal_policy):

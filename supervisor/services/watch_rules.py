@@ -1,4 +1,4 @@
-"""Pure. Which changes of files are a service's business."""
+"""Pure. Which services restart for a changed file, and which of them cause their own restarts."""
 
 import re
 from collections.abc import Iterable
@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from portweave.encoding.value import value
 
 _MAGIC = frozenset("*?[")
-# Written by tools all the time, and no part of what a service is made of.
+# Tools write these all the time, and no service consists of them.
 _NEVER = frozenset({".git", ".hg", ".jj", ".portweave", "__pycache__", "node_modules", ".venv"})
 _LITTER = r"\.(?:pyc|pyo|sw[a-p]|tmp)$|~$|^\.#|^#.*#$|^4913$"
 
 
 @value
 class Pattern:
-    """A path, or a glob, whose changes matter.
+    """A path or glob of `watch`.
 
     Attributes:
-        base: The folder or file that is watched for it, absolute.
+        base: The folder or file to watch, absolute.
         glob: A regular expression for the paths below; None for all of them.
     """
 
@@ -24,7 +24,7 @@ class Pattern:
     glob: str | None = None
 
     def fits(self, path: str) -> bool:
-        """Whether a changed path is meant."""
+        """Whether a changed path matches."""
         if self.glob is not None:
             return re.fullmatch(self.glob, path) is not None
         return path == self.base or path.startswith(f"{self.base.rstrip('/')}/")
@@ -45,14 +45,14 @@ def pattern(text: str) -> Pattern:
 def _segment(part: str) -> str:
     from fnmatch import translate  # most stacks watch nothing
 
-    # fnmatch knows no folders: what stands for any text must not reach beyond one.
+    # fnmatch knows no folders, and its wildcards would match a slash.
     body = translate(part).removeprefix("(?s:")
     body = body.removesuffix("\\Z").removesuffix("\\z").removesuffix(")")
     return body.replace(".*", "[^/]*")
 
 
 def is_temporary(path: str, base: str) -> bool:
-    """Whether nobody restarts a service for a path: what editors and tools leave about."""
+    """Whether a path is a temporary file of an editor or tool, below a base."""
     inside = path.removeprefix(base.rstrip("/")).split("/")
     return not _NEVER.isdisjoint(inside) or re.search(_LITTER, inside[-1]) is not None
 
@@ -60,11 +60,11 @@ def is_temporary(path: str, base: str) -> bool:
 def affected(
     watches: Iterable[tuple[str, tuple[Pattern, ...]]], paths: Iterable[str]
 ) -> dict[str, list[str]]:
-    """Those whose business some of the paths are, and which, in order.
+    """The instances that changed paths affect, each with these paths in order.
 
     Args:
-        watches: Names with their patterns.
-        paths: What has changed.
+        watches: Names of instances, with their patterns.
+        paths: The changed paths.
     """
     changed = sorted(paths)
     found = {
@@ -78,21 +78,21 @@ def affected(
     return {name: its for name, its in found.items() if its}
 
 
-# So many restarts in a row, each for the same file within this time of the one before, are a loop.
+# A loop: so many restarts in a row for the same file, each within this time of the one before.
 LOOP_RESTARTS = 4
 LOOP_S = 10.0
-# A loop is slowed down from here on: a user that saves a file often does not come so far.
+# A loop is slowed down after so many: a user who saves a file often makes fewer.
 _SLOWED_RESTARTS = 8
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 
 
 class LoopGuard:
-    """Recognises a service that writes into what it watches, by its restarts.
+    """Detects a service that writes files that it watches, by its restarts.
 
     Attributes:
-        path: The file that each of the last restarts was for; empty where there is no loop.
-        restarts: How many in a row were for the same file.
+        path: The file that caused the last restarts; empty without a loop.
+        restarts: How many restarts in a row had the same file.
         pause_s: How long the next restart should wait.
     """
 
@@ -104,15 +104,15 @@ class LoopGuard:
 
     @property
     def pause_s(self) -> float:
-        """How long the next restart is to wait."""
+        """How long the next restart should wait."""
         excess = self.restarts - _SLOWED_RESTARTS
         return 0.0 if excess < 0 else min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(excess, 10))
 
-    def take(self, paths: Iterable[str], now_s: float) -> None:
+    def add_restart(self, paths: Iterable[str], now_s: float) -> None:
         """Count a restart.
 
         Args:
-            paths: What has changed.
+            paths: The changed paths.
             now_s: When the restart happens, in seconds of a monotonic clock.
         """
         changed = frozenset(paths)
@@ -124,7 +124,7 @@ class LoopGuard:
 
 
 def outside_repositories(paths: Iterable[str], repositories: Iterable[str]) -> set[str]:
-    """Those paths that do not lie in a folder of another repository or worktree.
+    """The paths that lie in no other repository or worktree.
 
     Args:
         paths: Absolute.

@@ -1,4 +1,4 @@
-"""What a supervisor is asked to do, as it is handed from one process to the other."""
+"""The work order of a supervisor: a plan and options, which the command passes to it."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -15,10 +15,10 @@ class RouteSettings:
     """How the names of a stack are registered.
 
     Attributes:
-        folder: Of the routes and the proxy.
-        owner: Pid of the process whose end takes the names away.
-        port: Where the services are told that the proxy listens.
-        scheme: What they are told that it speaks: `http` or `https`.
+        folder: The folder of the routes and the proxy.
+        owner: Pid of a process. The names are removed when it ends.
+        port: The port of the proxy, as services are told it.
+        scheme: `http` or `https`, as services are told it.
     """
 
     folder: str
@@ -29,26 +29,24 @@ class RouteSettings:
 
 @value
 class Options:
-    """How a stack is run.
+    """How to run a stack.
 
     Attributes:
-        abort_on_exit: Whether the end of one service ends all.
-        exit_code_from: The instance whose exit status becomes ours; its end ends all.
+        abort_on_exit: Whether the end of one service stops all.
+        exit_code_from: The instance whose exit status the stack gets. Its end stops all.
         colour: Whether the colours of services are shown.
         coloured_names: Whether the names before their lines are coloured.
-        verbose: Whether more is told.
-        banner: Shown before anything is started.
-        tag: What the marks of the stack's processes begin with.
-        journal: Path of the file in which starts and ends are noted, for those who come after us;
-            None for nowhere.
-        logs: The folder in which all that services print is kept; None for nowhere.
-        guardian: Pid of the process whose end ends the stack; None where there is none.
-        terminal_policy: What services may expect of who reads.
+        verbose: Whether more is reported.
+        banner: Printed before the first start.
+        tag: The prefix of the tags of all processes of the stack.
+        journal: Path of the journal of started processes; None for none.
+        logs: The folder for the output of services; None for none.
+        guardian: Pid of the guardian, whose end stops the stack; None for none.
+        terminal_policy: Whether services get terminals and colours.
         socket: Path of the control socket; empty for none.
-        detached: Whether the stack goes on until it is told to end, whatever becomes of its
-            services.
-        version: Portweave's, told to clients.
-        naming: How its names are registered; None where it has none.
+        detached: Whether the stack goes on when all its services have ended.
+        version: Portweave's, for clients.
+        naming: How its names are registered; None for no names.
     """
 
     abort_on_exit: bool = False
@@ -74,9 +72,9 @@ class WorkOrder:
 
     Attributes:
         plan: What to run.
-        options: How.
+        options: How to run it.
         began_s: When the command began, on the monotonic clock.
-        origin: What the plan was made from, so that it can be made anew: a JSON object.
+        origin: What the plan was made from, as a JSON object. A new plan can be made from it.
     """
 
     plan: StackPlan

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from portweave.supervisor.services.readiness_rules import SOUGHT_S
+from portweave.supervisor.services.readiness_rules import SEARCH_S
 from tests.support.stacks import (
     CHAIN,
     ENDS,
@@ -293,7 +293,7 @@ def test_an_idle_stack_costs_next_to_nothing(
     stack.wait_for("all ready in")
     both = [psutil.Process(stack.process.pid), supervisor_of(stack)]
     # Until then it looks who has left the parents, or listens late, and opens its own log.
-    time.sleep(SOUGHT_S + 1)
+    time.sleep(SEARCH_S + 1)
     before = [process.num_ctx_switches().voluntary for process in both]
     # Nothing is to happen: that is what is measured.
     time.sleep(4)

@@ -88,7 +88,7 @@ def test_a_service_that_writes_what_it_watches_is_recognised(
 ) -> None:
     guard = LoopGuard()
     for at_s, paths in restarts:
-        guard.take(paths, at_s)
+        guard.add_restart(paths, at_s)
     assert (guard.path, guard.pause_s) == (path, pause_s)
 
 
