@@ -30,7 +30,7 @@ from pathlib import Path
 
 from startup import environment
 
-NASTY = Path(__file__).resolve().parents[1] / "tests" / "support" / "misbehaving_services.py"
+MISBEHAVING = Path(__file__).resolve().parents[1] / "tests" / "support" / "misbehaving_services.py"
 BEGIN, END = "<!-- begin: make torture-peers -->", "<!-- end -->"
 CASES = {
     "plain": "port",
@@ -145,7 +145,7 @@ def run_case(tool: Tool, flags: list[str], how: str) -> str:
         PORTWEAVE_PROXY="0",
         **{name: value.format(folder=folder) for name, value in tool.env.items()},
     )
-    command = [sys.executable, "-I", "-S", str(NASTY), str(roll), *flags]
+    command = [sys.executable, "-I", "-S", str(MISBEHAVING), str(roll), *flags]
     tool.files(folder, command, port)
     master, slave = pty.openpty()
     foreground = subprocess.Popen(

@@ -117,7 +117,7 @@ class RecordAndSocket:
             )
             for plan in plans
         }
-        self.journal.plan(rules)
+        self.journal.note_rules(rules)
 
     def update_ports(self, fleet: Fleet) -> None:
         """Write the ports of the instances, as they are planned now, to the record."""

@@ -27,7 +27,7 @@ from portweave.supervisor.logs.output_relay import (
 )
 from portweave.supervisor.logs.writer import LogFolder
 from portweave.supervisor.processes.nested_stacks import NestedStacks
-from portweave.supervisor.processes.orphans import Orphans
+from portweave.supervisor.processes.orphans import OrphanRecorder
 from portweave.supervisor.processes.process_tree import describe
 from portweave.supervisor.processes.snapshots import Snapshots
 from portweave.supervisor.processes.spawn import (
@@ -66,9 +66,9 @@ from portweave.supervisor.shutdown.held_streams import (
     hand_over,
 )
 from portweave.supervisor.shutdown.reap_stack import (
-    StackEnd,
-    end_all,
-    find_below,
+    StopProgress,
+    end_processes,
+    find_in_children,
 )
 from portweave.supervisor.stack_outcome import exit_status, is_to_stop
 from portweave.supervisor.stack_signals import ChildReaper, StackSignals
@@ -181,8 +181,8 @@ class Stack:
             options.journal, lock, options.socket, self.reporter.log_event
         )
         journal = self._files.journal
-        self._noted_orphans = (
-            Orphans(journal, self._leaders, self.snapshots, options.tag) if journal else None
+        self._orphan_recorder = (
+            OrphanRecorder(journal, self._leaders, self.snapshots, options.tag) if journal else None
         )
         self._signals = StackSignals(
             self.engine, self.view, self.reporter.print_states, self.close, self.kill, guardian
@@ -263,13 +263,13 @@ class Stack:
         if self.announcer is not None:
             tasks.start(self.announcer.run)
             tasks.start(self._watch_proxy, self.announcer)
-        if self._noted_orphans is not None:
-            tasks.start(self._noted_orphans.run)
+        if self._orphan_recorder is not None:
+            tasks.start(self._orphan_recorder.run)
         if self._options.guardian is not None:
             tasks.start(self._watch_guardian, self._options.guardian)
         await self._all_ended.wait()
         async with Group() as ends:
-            ends.start(self._end_strays)
+            ends.start(self._end_orphans)
             if self.announcer is not None:
                 ends.start(self.announcer.close)
         self.left = self.engine.left
@@ -288,8 +288,8 @@ class Stack:
             await self._files.restore_socket()
             if self.announcer is not None:
                 self.announcer.look()
-            if self._noted_orphans is not None:
-                self._noted_orphans.look()
+            if self._orphan_recorder is not None:
+                self._orphan_recorder.record()
 
     async def _kill_when_cancelled(self) -> None:
         """Kill the services after an error in portweave: their tasks wait for them, shielded."""
@@ -313,16 +313,16 @@ class Stack:
 
         await ProxyWatch(announcer, self.snapshots.spare, self.reporter.warn_of_names).run()
 
-    async def _end_strays(self) -> None:
+    async def _end_orphans(self) -> None:
         """End what has left its service's session, its parents and its mark behind."""
         nested, own, tag = self.snapshots.nested, self.snapshots.own, self._options.tag
-        find = find_below(own, (), tag, nested)
-        ends = StackEnd()
+        find = find_in_children(own, (), tag, nested)
+        progress = StopProgress()
         journal = Journal((), {})
-        for pause_s in end_all(find, journal, tag, nested.entrusted, ends, own=own):
+        for pause_s in end_processes(find, journal, tag, nested.guarded, progress, own=own):
             await asyncio.sleep(pause_s)
-            ends.hurried = self._killing
-        self._orphans = [describe(seen) for seen in ends.left]
+            progress.hurry = self._killing
+        self._orphans = [describe(seen) for seen in progress.left]
 
     async def _settle_in(self) -> None:
         # Adopted processes are reaped when they end, not only when a service ends.
@@ -414,8 +414,8 @@ class Stack:
     def _report_change(self, before: Fleet, after: Fleet, clock: Clock) -> None:
         try:
             self.reporter.report_changes(before, after, clock)
-            if self._noted_orphans is not None and _has_started(before, after):
-                self._noted_orphans.started()
+            if self._orphan_recorder is not None and _has_started(before, after):
+                self._orphan_recorder.note_start()
         finally:
             # The stack ends even if a report fails.
             self._conclude()

@@ -16,7 +16,7 @@ from portweave.supervisor.processes.own_children import OwnChildren
 from portweave.supervisor.services.engine import Engine
 from portweave.supervisor.shutdown.held_streams import (
     HELD,
-    tell,
+    send_word,
 )
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -116,7 +116,7 @@ class StackSignals:
         """Report to the guardian that the terminal gets nothing more; the guardian then stops."""
         assert self._guardian is not None
         if self._view.idle or time.monotonic() >= until_s:
-            tell(self._guardian, HELD)
+            send_word(self._guardian, HELD)
         else:
             asyncio.get_running_loop().call_later(HOLD_PAUSE_S, self._report_held, until_s)
 

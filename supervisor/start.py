@@ -11,7 +11,7 @@ import sys
 
 from portweave.supervisor.shutdown.guardian import (
     WATCHED,
-    Supervisor,
+    SupervisorProcess,
     receive,
     send,
 )
@@ -70,7 +70,7 @@ def supervise(work: bytes, descriptors: list[int], guardian: _socket.socket) -> 
     return runner.run(run_stack(given, wake[0] if wake else None, guardian, lock, stdin))
 
 
-class Detached:
+class DetachedGuardian:
     """A guardian in a session of its own, that is to run a stack.
 
     Args:
@@ -142,7 +142,7 @@ def guard() -> None:
     # What we hold open nobody else is to have; what we stand in could not be unmounted.
     os.set_inheritable(_INBOX, False)
     os.chdir("/")
-    supervisor = Supervisor(warm_up, supervise)
+    supervisor = SupervisorProcess(warm_up, supervise)
     received = receive(inbox)
     if received is None:
         supervisor.dismiss()

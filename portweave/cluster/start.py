@@ -20,7 +20,7 @@ from portweave.supervisor.registry.stack_lock import StackLock
 from portweave.supervisor.registry.stack_records import new_record, stack_key, stacks_dir
 from portweave.supervisor.services.work_order import Options as RunOptions
 from portweave.supervisor.services.work_order import WorkOrder
-from portweave.supervisor.shutdown.guardian import Supervisor
+from portweave.supervisor.shutdown.guardian import SupervisorProcess
 from portweave.supervisor.start import supervise, warm_up
 from portweave.system.clean_environment import MARKS
 from portweave.system.processes import (
@@ -38,7 +38,7 @@ def start(options: Options) -> int:
     # As for `up`.
     clear_variables(MARKS)
     with lock:
-        status = Supervisor(warm_up, supervise).start(pickle.dumps(work), lock, tag)
+        status = SupervisorProcess(warm_up, supervise).start(pickle.dumps(work), lock, tag)
         # What could not be ended is left to the next command, which finds it by its record.
         if lock.read() is None:
             lock.remove()

@@ -52,14 +52,14 @@ def _finish(folder: str, key: str) -> str:
     from portweave.supervisor.processes.nested_stacks import NestedStacks
     from portweave.supervisor.processes.process_tree import key_of
     from portweave.supervisor.processes.started_journal import (
-        note_met,
+        append_processes,
         read_journal,
     )
     from portweave.supervisor.registry.stack_lock import StackLock
     from portweave.supervisor.shutdown.reap_stack import (
-        StackEnd,
-        end_all,
-        find_elsewhere,
+        StopProgress,
+        end_processes,
+        find_in_snapshot,
     )
 
     try:
@@ -73,17 +73,17 @@ def _finish(folder: str, key: str) -> str:
         tag, pid = (record.tag, record.pid) if record is not None else ("", 0)
         journal = read_journal(lock.journal)
         nested = NestedStacks(folder, pid)
-        ends = StackEnd()
-        find = find_elsewhere(journal.claims, tag, nested)
-        known = {(claim.pid, claim.start) for claim in journal.claims}
+        progress = StopProgress()
+        find = find_in_snapshot(journal.entries, tag, nested)
+        known = {(entry.pid, entry.start) for entry in journal.entries}
 
         def note(new: "Sequence[ProcessInfo]") -> None:
             # If we are killed as well, the next command goes on from there.
-            note_met(lock.journal, [seen for seen in new if key_of(seen) not in known])
+            append_processes(lock.journal, [seen for seen in new if key_of(seen) not in known])
 
-        for pause_s in end_all(find, journal, tag, nested.entrusted, ends, note=note):
+        for pause_s in end_processes(find, journal, tag, nested.guarded, progress, note=note):
             time.sleep(pause_s)
-        found, left = ends.met, ends.left
+        found, left = progress.met, progress.left
         name = key if record is None else f"{record.project}/{record.namespace} ({record.root})"
         if left:
             pids = ", ".join(str(seen.pid) for seen in left)

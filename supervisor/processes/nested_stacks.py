@@ -51,7 +51,7 @@ class NestedStacks:
                     continue
         return found
 
-    def entrusted(self) -> set[int]:
+    def guarded(self) -> set[int]:
         """Pids of what the guardians of stacks in the foreground are to end, while they live.
 
         Empty where the kernel does not tell (see `descendants_now`).

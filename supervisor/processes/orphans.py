@@ -23,7 +23,7 @@ from portweave.system.tasks import Within
 _PAUSES_S = (0.1, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
-class Orphans:
+class OrphanRecorder:
     """Looks for strays after each start.
 
     Args:
@@ -46,7 +46,7 @@ class Orphans:
         self._tag = tag
         self._started = asyncio.Event()
 
-    def started(self) -> None:
+    def note_start(self) -> None:
         """A service has been started."""
         self._started.set()
 
@@ -58,11 +58,11 @@ class Orphans:
             for pause_s in _PAUSES_S:
                 async with Within(pause_s):
                     await self._started.wait()
-                self.look()
+                self.record()
                 if self._started.is_set():
                     break
 
-    def look(self) -> None:
+    def record(self) -> None:
         """Note those that are there now."""
         others = self._snapshots.nested.guardians()
         handed = self._snapshots.orphans() or []
@@ -74,7 +74,7 @@ class Orphans:
             # Its session may end before it, and then tells nothing any more.
             if seen and not seen.zombie and (seen.session == pid or not self._is_marked(pid)):
                 found[pid] = seen
-        self._journal.met(list(found.values()))
+        self._journal.note(list(found.values()))
 
     def _is_marked(self, pid: int) -> bool:
         return tag_of(pid).startswith(f"{self._tag}.")

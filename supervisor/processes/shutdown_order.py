@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 # What is nobody's, such as a daemon without a mark, is asked once, and killed after this.
-STRAY_GRACE_S = 1.0
+ORPHAN_GRACE_S = 1.0
 # What all of it may take beyond the longest grace.
-LONGER_S = 30.0
+MOST_EXTRA_S = 30.0
 # After SIGKILL a process is gone in no time; one in an uninterruptible call may take longer.
 KILL_PATIENCE_S = 5.0
-NOBODY = ""
+NO_SERVICE = ""
 
 
 class StopRule:
@@ -52,27 +52,27 @@ class ShutdownOrder:
     """Tells who is to be asked and who is to be killed.
 
     Args:
-        endings: By service; also of those that have ended, by way of which others are needed.
+        rules: By service; also of those that have ended, by way of which others are needed.
 
     Attributes:
         longest_s: The longest grace of a service.
     """
 
-    def __init__(self, endings: "Mapping[str, StopRule]") -> None:
-        needed = {name: _reached(name, endings) for name in endings}
+    def __init__(self, rules: "Mapping[str, StopRule]") -> None:
+        needed = {name: _reached(name, rules) for name in rules}
         # Two that need each other, as halves of two plans may, do not wait for each other.
         self._dependents = {
-            name: {one for one in endings if name in needed[one] and one not in needed[name]}
-            for name in endings
+            name: {one for one in rules if name in needed[one] and one not in needed[name]}
+            for name in rules
         }
-        graces = {name: ending.grace_s for name, ending in endings.items()}
-        self.longest_s = longest_s = max(graces.values(), default=STRAY_GRACE_S)
+        graces = {name: rule.grace_s for name, rule in rules.items()}
+        self.longest_s = longest_s = max(graces.values(), default=ORPHAN_GRACE_S)
         chain_s = self._longest_chain(graces)
-        share = min(1.0, (longest_s + LONGER_S) / chain_s) if chain_s > 0 else 1.0
+        share = min(1.0, (longest_s + MOST_EXTRA_S) / chain_s) if chain_s > 0 else 1.0
         self._graces = {name: grace_s * share for name, grace_s in graces.items()}
         all_s = chain_s * share
-        self._graces[NOBODY] = min(STRAY_GRACE_S, all_s)
-        self._nobody_at_s = all_s - self._graces[NOBODY]
+        self._graces[NO_SERVICE] = min(ORPHAN_GRACE_S, all_s)
+        self._nobody_at_s = all_s - self._graces[NO_SERVICE]
         self._began_s: float | None = None
         self._asked: dict[str, float] = {}
 
@@ -83,13 +83,13 @@ class ShutdownOrder:
         for name in sorted(graces, key=lambda name: len(self._dependents[name])):
             before_s = max((ends_s[one] for one in self._dependents[name]), default=0.0)
             ends_s[name] = before_s + graces[name]
-        return max(ends_s.values(), default=STRAY_GRACE_S)
+        return max(ends_s.values(), default=ORPHAN_GRACE_S)
 
     def ask(self, present: "Collection[str]", now_s: float) -> None:
         """Ask whoever has nobody to wait for any more.
 
         Args:
-            present: Names of those of which something is there, `NOBODY` for what is unknown.
+            present: Names of those of which something is there, `NO_SERVICE` for what is unknown.
             now_s: The time.
         """
         if self._began_s is None:
@@ -97,8 +97,8 @@ class ShutdownOrder:
         for name in present:
             if name in self._asked:
                 continue
-            if name == NOBODY:
-                is_next = set(present) == {NOBODY} or now_s >= self._began_s + self._nobody_at_s
+            if name == NO_SERVICE:
+                is_next = set(present) == {NO_SERVICE} or now_s >= self._began_s + self._nobody_at_s
             else:
                 is_next = all(
                     one not in present or self.is_lost(one, now_s) for one in self._dependents[name]
@@ -128,13 +128,13 @@ class ShutdownOrder:
         return self.is_due(name, now_s - KILL_PATIENCE_S)
 
 
-def _reached(name: str, endings: "Mapping[str, StopRule]") -> set[str]:
+def _reached(name: str, rules: "Mapping[str, StopRule]") -> set[str]:
     """What a service needs, be it by way of others."""
     found: set[str] = set()
-    queue = list(endings[name].needs)
+    queue = list(rules[name].needs)
     while queue:
         one = queue.pop()
-        if one in endings and one not in found:
+        if one in rules and one not in found:
             found.add(one)
-            queue += endings[one].needs
+            queue += rules[one].needs
     return found

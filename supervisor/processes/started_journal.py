@@ -13,7 +13,7 @@ from portweave.supervisor.processes.process_tree import (
     look_at,
 )
 from portweave.supervisor.processes.shutdown_order import (
-    NOBODY,
+    NO_SERVICE,
     StopRule,
 )
 from portweave.system.files import read_all
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 _NAMELESS = "-"
 
 
-class Claim:
+class JournalEntry:
     """A process that the journal names.
 
     Attributes:
         pid: Its number.
         start: When it began.
-        name: Of the instance whose leader it is; `NOBODY` for one that has left its service.
+        name: Of the instance whose leader it is; `NO_SERVICE` for one that has left its service.
     """
 
     __slots__ = ("name", "pid", "start")
@@ -48,15 +48,15 @@ class Journal:
     """What a journal says.
 
     Attributes:
-        claims: What was started and whose end was not noted.
-        endings: How services end, by instance.
+        entries: What was started and whose end was not noted.
+        rules: How services end, by instance.
     """
 
-    __slots__ = ("claims", "endings")
+    __slots__ = ("entries", "rules")
 
-    def __init__(self, claims: "Sequence[Claim]", endings: "Mapping[str, StopRule]") -> None:
-        self.claims = claims
-        self.endings = endings
+    def __init__(self, entries: "Sequence[JournalEntry]", rules: "Mapping[str, StopRule]") -> None:
+        self.entries = entries
+        self.rules = rules
 
 
 class JournalWriter:
@@ -68,9 +68,9 @@ class JournalWriter:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._plan = ""
+        self._rules = ""
         # By pid.
-        self._claims: dict[int, str] = {}
+        self._entries: dict[int, str] = {}
         self._descriptor = _open(path)
 
     def restore(self) -> None:
@@ -82,39 +82,39 @@ class JournalWriter:
         descriptor = _open(self._path)
         os.close(self._descriptor)
         self._descriptor = descriptor
-        self._append(self._plan + "".join(self._claims.values()))
+        self._append(self._rules + "".join(self._entries.values()))
 
-    def plan(self, endings: "Mapping[str, StopRule]") -> None:
+    def note_rules(self, rules: "Mapping[str, StopRule]") -> None:
         """Note how services end from now on, before the first of them is started."""
         lines = [
-            " ".join(("=", name, repr(ending.grace_s), str(ending.stop_signal), *ending.needs))
-            for name, ending in endings.items()
+            " ".join(("=", name, repr(rule.grace_s), str(rule.stop_signal), *rule.needs))
+            for name, rule in rules.items()
         ]
-        self._plan = "".join(f"{line}\n" for line in (f"@ {_boot()}", *lines))
-        self._append(self._plan)
+        self._rules = "".join(f"{line}\n" for line in (f"@ {_boot()}", *lines))
+        self._append(self._rules)
 
-    def started(self, pid: int, name: str = NOBODY) -> None:
+    def note_start(self, pid: int, name: str = NO_SERVICE) -> None:
         """Note a leader, right after its start, or, without a name, what has left its service."""
         seen = look_at(pid)
         start = seen.start if seen else 0.0
-        self._claims[pid] = _started(pid, start, name)
-        self._append(self._claims[pid])
+        self._entries[pid] = _started(pid, start, name)
+        self._append(self._entries[pid])
 
-    def met(self, processes: "Sequence[ProcessInfo]") -> None:
+    def note(self, processes: "Sequence[ProcessInfo]") -> None:
         """Note processes that have left their service, or carry no mark of it."""
         new = {
             seen.pid: _started(seen.pid, seen.start)
             for seen in processes
             # A leader stays one.
-            if not self._claims.get(seen.pid, "").startswith(f"+ {seen.pid} {seen.start!r} ")
+            if not self._entries.get(seen.pid, "").startswith(f"+ {seen.pid} {seen.start!r} ")
         }
         if new:
-            self._claims |= new
+            self._entries |= new
             self._append("".join(new.values()))
 
-    def ended(self, pid: int) -> None:
+    def note_end(self, pid: int) -> None:
         """Note that nothing of a leader's is left, before its number can be used again."""
-        self._claims.pop(pid, None)
+        self._entries.pop(pid, None)
         self._append(f"- {pid}\n")
 
     def _append(self, lines: str) -> None:
@@ -125,7 +125,7 @@ class JournalWriter:
             return
 
 
-def note_met(path: str, processes: "Sequence[ProcessInfo]") -> None:
+def append_processes(path: str, processes: "Sequence[ProcessInfo]") -> None:
     """Note more processes in the journal of a dead supervisor, for whoever ends them next."""
     text = "".join(_started(seen.pid, seen.start) for seen in processes)
     try:
@@ -140,7 +140,7 @@ def note_met(path: str, processes: "Sequence[ProcessInfo]") -> None:
         os.close(descriptor)
 
 
-def _started(pid: int, start: float, name: str = NOBODY) -> str:
+def _started(pid: int, start: float, name: str = NO_SERVICE) -> str:
     return f"+ {pid} {start!r} {name or _NAMELESS}\n"
 
 
@@ -160,24 +160,24 @@ def read_journal(path: str) -> Journal:
         lines = read_all(path).split(b"\n")[:-1]
     except OSError:
         return Journal((), {})
-    claims: dict[int, Claim] = {}
-    endings: dict[str, StopRule] = {}
+    entries: dict[int, JournalEntry] = {}
+    rules: dict[str, StopRule] = {}
     is_of_this_boot = True
     for line in lines:
         try:
             sign, *fields = line.decode().split()
             if sign == "=":
                 name, grace, number, *needs = fields
-                endings[name] = StopRule(float(grace), int(number), tuple(needs))
+                rules[name] = StopRule(float(grace), int(number), tuple(needs))
             elif sign == "+":
                 pid, start, name, *_ = fields
-                claims[int(pid)] = Claim(
-                    int(pid), float(start), NOBODY if name == _NAMELESS else name
+                entries[int(pid)] = JournalEntry(
+                    int(pid), float(start), NO_SERVICE if name == _NAMELESS else name
                 )
             elif sign == "-":
-                claims.pop(int(fields[0]), None)
+                entries.pop(int(fields[0]), None)
             elif sign == "@":
                 is_of_this_boot = fields == [_boot()]
         except (IndexError, ValueError):
             continue
-    return Journal(tuple(claims.values()) if is_of_this_boot else (), endings)
+    return Journal(tuple(entries.values()) if is_of_this_boot else (), rules)

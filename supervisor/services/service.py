@@ -347,7 +347,7 @@ class Service:
         self.leader = process.pid
         self._snapshots.spare.add(process.pid)
         if self._journal is not None:
-            self._journal.started(process.pid, self.plan.name)
+            self._journal.note_start(process.pid, self.plan.name)
         self._send(Spawned(process.pid))
         # Even when cancelled: each started process is ended and reaped.
         event = await finish(self._watch_to_end(run, process, fds, tag, notify))
@@ -436,7 +436,7 @@ class Service:
             await relay.close()
         if self._journal is not None and not self.left:
             # Before its number can be used again.
-            self._journal.ended(process.pid)
+            self._journal.note_end(process.pid)
         status = reap(process) if run.exited else 128 + signal.SIGKILL
         if self.leader not in (None, process.pid):
             status = reap_adopted(self.leader, status)
@@ -492,11 +492,11 @@ class Service:
                 )
             if self._journal is not None:
                 # Others, who may have to go on without us, could not tell that these are ours.
-                self._journal.met([seen for seen in members if tag_of(seen.pid) != tree.tag])
+                self._journal.note([seen for seen in members if tag_of(seen.pid) != tree.tag])
             step = signals.step(
                 {plan.name: members} if look.present else {},
                 look,
-                self._snapshots.nested.entrusted,
+                self._snapshots.nested.guarded,
                 hurry=run.kill,
                 is_told=not run.exited,
             )

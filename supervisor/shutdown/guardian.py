@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from portweave.supervisor.processes.own_children import OwnChildren
     from portweave.supervisor.processes.process_tree import ProcessInfo
     from portweave.supervisor.registry.stack_lock import StackLock
-    from portweave.supervisor.shutdown.reap_stack import StackEnd
+    from portweave.supervisor.shutdown.reap_stack import StopProgress
 
     Main = Callable[[bytes, list[int], Socket], int]
 else:
@@ -74,7 +74,7 @@ _MOST_DESCRIPTORS = 4
 _CLOSE_ON_EXEC: int = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
 
 
-class Supervisor:
+class SupervisorProcess:
     """The child that is to become the supervisor, as the guardian-to-be sees it.
 
     It is forked before anybody knows what there is to run: what it has to import takes twice as
@@ -150,13 +150,13 @@ class Supervisor:
             _say(f"the supervisor was ended by signal {-status}; the guardian ends its services")
         held_streams.take()
         spare.clear()
-        ends = _clean_up(lock, tag, held_streams, own, nested)
-        if ends.left:
-            _say(f"could not be ended: {', '.join(f'pid {seen.pid}' for seen in ends.left)}")
+        progress = _clean_up(lock, tag, held_streams, own, nested)
+        if progress.left:
+            _say(f"could not be ended: {', '.join(f'pid {seen.pid}' for seen in progress.left)}")
             return 1
         lock.remove_record()
         if status < 0:
-            count = len(ends.met)
+            count = len(progress.met)
             _say(f"{count} process{'es' if count != 1 else ''} ended, nothing is left")
         return status if status >= 0 else 128 - status
 
@@ -288,29 +288,31 @@ def _clean_up(
     held_streams: HeldStreams,
     own: "OwnChildren",
     nested: "NestedStacks",
-) -> "StackEnd":
+) -> "StopProgress":
     from portweave.supervisor.processes.started_journal import (
-        note_met,
+        append_processes,
         read_journal,
     )
     from portweave.supervisor.shutdown.reap_stack import (
-        StackEnd,
-        end_all,
-        find_below,
+        StopProgress,
+        end_processes,
+        find_in_children,
     )
 
     journal = read_journal(lock.journal)
-    find = find_below(own, journal.claims, tag, nested)
-    known = {(claim.pid, claim.start) for claim in journal.claims}
-    ends = StackEnd()
+    find = find_in_children(own, journal.entries, tag, nested)
+    known = {(entry.pid, entry.start) for entry in journal.entries}
+    progress = StopProgress()
 
     def note(new: "Sequence[ProcessInfo]") -> None:
         # If we are killed as well, the next command goes on from there.
-        note_met(lock.journal, [seen for seen in new if (seen.pid, seen.start) not in known])
+        append_processes(
+            lock.journal, [seen for seen in new if (seen.pid, seen.start) not in known]
+        )
 
-    for pause_s in end_all(find, journal, tag, nested.entrusted, ends, own=own, note=note):
+    for pause_s in end_processes(find, journal, tag, nested.guarded, progress, own=own, note=note):
         held_streams.read_for(pause_s)
-    return ends
+    return progress
 
 
 def _say(text: str) -> None:

@@ -42,7 +42,7 @@ def hand_over(socket: _socket.socket, name: str, descriptors: "Sequence[int]") -
         return
 
 
-def tell(socket: _socket.socket, word: str) -> None:
+def send_word(socket: _socket.socket, word: str) -> None:
     """Tell the guardian a word that is no name of an instance, such as `HELD`."""
     try:
         socket.send(f"{word}\n".encode())

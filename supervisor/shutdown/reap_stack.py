@@ -26,7 +26,7 @@ from portweave.supervisor.processes.process_tree import (
     tag_of,
     with_descendants,
 )
-from portweave.supervisor.processes.shutdown_order import NOBODY
+from portweave.supervisor.processes.shutdown_order import NO_SERVICE
 from portweave.supervisor.processes.stop_signals import StopSignals
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
 
     from portweave.supervisor.processes.nested_stacks import NestedStacks
     from portweave.supervisor.processes.started_journal import (
-        Claim,
         Journal,
+        JournalEntry,
     )
 
     # The living processes of a stack, and what that look proves.
     Find = Callable[[], tuple[list[ProcessInfo], Look]]
 
 
-def find_remains(
-    claims: "Sequence[Claim]", tag: str, processes: "Mapping[int, ProcessInfo]"
+def stack_processes(
+    entries: "Sequence[JournalEntry]", tag: str, processes: "Mapping[int, ProcessInfo]"
 ) -> list[ProcessInfo]:
     """The living processes of a stack.
 
     Args:
-        claims: From the journal.
+        entries: From the journal.
         tag: What its processes' marks begin with; empty for none.
         processes: A snapshot.
     """
@@ -57,9 +57,9 @@ def find_remains(
     proxy = proxy_of_user()
     processes = {p.pid: p for p in processes.values() if proxy.get(p.pid) != p.start}
     own = {
-        claim.pid: processes[claim.pid]
-        for claim in claims
-        if claim.pid in processes and processes[claim.pid].start == claim.start
+        entry.pid: processes[entry.pid]
+        for entry in entries
+        if entry.pid in processes and processes[entry.pid].start == entry.start
     }
     if tag:
         # The youngest first: those may soon be other ones.
@@ -80,12 +80,12 @@ def find_remains(
     return [seen for seen in found if not seen.zombie]
 
 
-def find_elsewhere(claims: "Sequence[Claim]", tag: str, nested: "NestedStacks") -> "Find":
+def find_in_snapshot(entries: "Sequence[JournalEntry]", tag: str, nested: "NestedStacks") -> "Find":
     """Find a stack's processes among all processes: they are no children of ours."""
 
     def find() -> tuple[list[ProcessInfo], Look]:
         try:
-            found = find_remains(claims, tag, nested.without(snapshot()))
+            found = stack_processes(entries, tag, nested.without(snapshot()))
         except OSError:  # no descriptor is left to look with; what ends gives some back
             return [], Look(present=False, passed=True)
         return found, Look(present=bool(found), complete=False)
@@ -93,14 +93,14 @@ def find_elsewhere(claims: "Sequence[Claim]", tag: str, nested: "NestedStacks") 
     return find
 
 
-def find_below(
-    own: OwnChildren, claims: "Sequence[Claim]", tag: str, nested: "NestedStacks"
+def find_in_children(
+    own: OwnChildren, entries: "Sequence[JournalEntry]", tag: str, nested: "NestedStacks"
 ) -> "Find":
     """Find a stack's processes among our children, and what descends from them.
 
     Once there are none, a tag or the journal may still tell of one that is elsewhere.
     """
-    elsewhere = find_elsewhere(claims, tag, nested)
+    elsewhere = find_in_snapshot(entries, tag, nested)
 
     def find() -> tuple[list[ProcessInfo], Look]:
         try:
@@ -137,27 +137,27 @@ def tree_of(roots: "Iterable[ProcessInfo]", spared: "Collection[int]") -> list[P
     return list(found.values())
 
 
-class StackEnd:
+class StopProgress:
     """The end of the processes of a stack, as far as it has come.
 
     Attributes:
         met: All that were found.
         left: Those that could not be ended.
-        hurried: Whether everything is to be killed at once.
+        hurry: Whether everything is to be killed at once.
     """
 
     def __init__(self) -> None:
         self.met: list[ProcessInfo] = []
         self.left: list[ProcessInfo] = []
-        self.hurried = False
+        self.hurry = False
 
 
-def end_all(
+def end_processes(
     find: "Find",
     journal: "Journal",
     tag: str,
     spared: "Callable[[], Collection[int]]",
-    ends: StackEnd,
+    progress: StopProgress,
     *,
     own: OwnChildren | None = None,
     note: "Callable[[Sequence[ProcessInfo]], None]" = lambda _: None,
@@ -170,7 +170,7 @@ def end_all(
             depends on.
         tag: What their marks begin with; empty for none.
         spared: Tells what is not to be asked, for another guardian does; it is killed all the same.
-        ends: Gets what becomes of it.
+        progress: Gets what becomes of it.
         own: Our children, where the processes are below us.
         note: Takes those that are new.
 
@@ -178,19 +178,19 @@ def end_all(
         How many seconds to wait before the next look.
     """
     owners = ProcessOwners(journal, tag)
-    signals = StopSignals(journal.endings, owners.leaders)
+    signals = StopSignals(journal.rules, owners.leaders)
     met = signals.machine.met
     while True:
         found, look = find()
         found += _hunted(found, met)
         look.present = bool(found)
         if new := [seen for seen in found if key_of(seen) not in met]:
-            ends.met += new
+            progress.met += new
             note(new)
         by_owner = owners.sort(found)
-        step = signals.step(by_owner, look, spared, hurry=ends.hurried)
+        step = signals.step(by_owner, look, spared, hurry=progress.hurry)
         if step.gone or step.lost:
-            ends.left = found
+            progress.left = found
             return
         if own is not None and found and len(step.kill) == len(by_owner):
             own.kill()
@@ -221,15 +221,15 @@ class ProcessOwners:
     """
 
     def __init__(self, journal: "Journal", tag: str) -> None:
-        self._names = journal.endings
+        self._names = journal.rules
         self._tag = tag
-        self._leaders = {claim.pid: claim.name for claim in journal.claims}
-        self.leaders = {c.name: c.pid for c in reversed(journal.claims) if c.name != NOBODY}
+        self._leaders = {entry.pid: entry.name for entry in journal.entries}
+        self.leaders = {c.name: c.pid for c in reversed(journal.entries) if c.name != NO_SERVICE}
         # pid -> start, and whose it is.
         self._known: dict[int, tuple[float, str]] = {}
 
     def sort(self, processes: list[ProcessInfo]) -> dict[str, list[ProcessInfo]]:
-        """Processes by service; under `NOBODY` those that nothing tells of."""
+        """Processes by service; under `NO_SERVICE` those that nothing tells of."""
         by_pid = {seen.pid: seen for seen in processes}
         found: dict[str, list[ProcessInfo]] = {}
         for seen in processes:
@@ -237,15 +237,15 @@ class ProcessOwners:
         return found
 
     def _owner(self, seen: ProcessInfo, by_pid: "Mapping[int, ProcessInfo]") -> str:
-        start, owner = self._known.get(seen.pid, (-1.0, NOBODY))
+        start, owner = self._known.get(seen.pid, (-1.0, NO_SERVICE))
         if start == seen.start:
             return owner
-        owner = self._leaders.get(seen.session, NOBODY)
+        owner = self._leaders.get(seen.session, NO_SERVICE)
         if owner not in self._names:
             owner = self._marked(seen.pid)
         # Before its parents are looked at, so that this ends.
         self._known[seen.pid] = seen.start, owner
-        if owner == NOBODY and seen.parent in by_pid:
+        if owner == NO_SERVICE and seen.parent in by_pid:
             owner = self._owner(by_pid[seen.parent], by_pid)
             self._known[seen.pid] = seen.start, owner
         return owner
@@ -255,4 +255,4 @@ class ProcessOwners:
         mark = tag_of(pid) if self._tag else ""
         rest = mark.removeprefix(f"{self._tag}.")
         names = [] if rest == mark else [n for n in self._names if rest.startswith(f"{n}.")]
-        return max(names, key=len, default=NOBODY)
+        return max(names, key=len, default=NO_SERVICE)

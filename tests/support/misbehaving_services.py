@@ -41,10 +41,10 @@ import time
 def main() -> None:
     """Be as nasty as asked."""
     path, *flags = sys.argv[1:]
-    Nasty(path).be(flags)
+    MisbehavingService(path).be(flags)
 
 
-class Nasty:
+class MisbehavingService:
     """A process of it, and those that come from it.
 
     Args:

@@ -18,7 +18,7 @@ import psutil
 from tests.support.commands import Cli
 from tests.support.misbehaving_services import FLAGS
 
-NASTY = Path(__file__).with_name("misbehaving_services.py")
+MISBEHAVING = Path(__file__).with_name("misbehaving_services.py")
 SERVICES = 6
 GRACE_S = 0.5
 # The grace, one second for the rest, and what a loaded machine needs to look at itself.
@@ -119,7 +119,7 @@ class Round:
     def _define(self) -> None:
         lines = ["services:"]
         for name, flags in self.services.items():
-            argv = [sys.executable, "-I", "-S", str(NASTY), str(self.roll), *flags]
+            argv = [sys.executable, "-I", "-S", str(MISBEHAVING), str(self.roll), *flags]
             has_port = {"port", "child-port"}.intersection(flags)
             keys = [f"command: {json.dumps(argv)}", f"stopGracePeriod: {GRACE_S}s"]
             keys += [] if has_port else ["port: false"]

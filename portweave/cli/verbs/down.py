@@ -195,13 +195,13 @@ def _longest_end_s(folder: str, record: "StackRecord") -> float:
     """What a guardian may need to end the services, as the stack's journal tells."""
     from portweave.supervisor.processes.shutdown_order import (
         KILL_PATIENCE_S,
-        LONGER_S,
+        MOST_EXTRA_S,
     )
     from portweave.supervisor.processes.started_journal import read_journal
 
     journal = read_journal(f"{folder}/{stack_key(record.root, record.namespace)}.journal")
-    graces_s = [ending.grace_s for ending in journal.endings.values()]
-    return max(graces_s, default=0.0) + LONGER_S + KILL_PATIENCE_S
+    graces_s = [rule.grace_s for rule in journal.rules.values()]
+    return max(graces_s, default=0.0) + MOST_EXTRA_S + KILL_PATIENCE_S
 
 
 def _await_end(folder: str, record: "StackRecord", patience_s: float) -> None:

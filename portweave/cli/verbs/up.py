@@ -135,14 +135,14 @@ def run(args: Args) -> int:
 
 
 def _run_attached(args: Args, began_s: float) -> int:
-    from portweave.supervisor.shutdown.guardian import Supervisor
+    from portweave.supervisor.shutdown.guardian import SupervisorProcess
     from portweave.supervisor.start import supervise, warm_up
     from portweave.system.clean_environment import MARKS
     from portweave.system.processes import clear_variables
 
     # A look for marks is to find services only, also where we are started within one.
     clear_variables(MARKS)
-    supervisor = Supervisor(warm_up, supervise)
+    supervisor = SupervisorProcess(warm_up, supervise)
     at_end(supervisor.dismiss)
     try:
         origin = origin_of(args, os.environ)
@@ -161,7 +161,7 @@ def _run_attached(args: Args, began_s: float) -> int:
 
 
 def _run_detached(args: Args, began_s: float) -> int:
-    from portweave.supervisor.start import Detached
+    from portweave.supervisor.start import DetachedGuardian
     from portweave.system.clean_environment import MARKS
 
     for option in ("abort_on_exit", "exit_code_from"):
@@ -169,7 +169,7 @@ def _run_detached(args: Args, began_s: float) -> int:
             flag = option.replace("_", "-")
             raise UsageError(f"--{flag} needs a stack in the foreground, not --detach")
     clean = {name: value for name, value in os.environ.items() if name not in MARKS}
-    guardian = Detached(clean)
+    guardian = DetachedGuardian(clean)
     at_end(guardian.dismiss)
     try:
         origin = origin_of(args, os.environ)

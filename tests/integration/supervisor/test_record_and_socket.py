@@ -74,7 +74,7 @@ def refuse(*_: object) -> asyncio.BufferedProtocol:
 
 def test_stop_rules_in_the_journal_have_at_most_the_longest_grace(files: Files) -> None:
     files.kept.write_stop_rules(PLANS, 5.0)
-    rules = read_journal(files.lock.journal).endings
+    rules = read_journal(files.lock.journal).rules
     assert [(name, rule.grace_s, rule.needs) for name, rule in rules.items()] == [
         ("web", 5.0, ("db",)),
         ("db", 2.0, ()),
@@ -89,7 +89,7 @@ def test_a_removed_record_and_journal_are_written_again(files: Files) -> None:
     files.kept.restore_record()
     assert files.events == ["record restored"]
     assert read_record(files.folder, "main") is not None
-    assert list(read_journal(files.lock.journal).endings) == ["web", "db"]
+    assert list(read_journal(files.lock.journal).rules) == ["web", "db"]
 
 
 def test_a_record_that_cannot_be_written_again_is_an_event(files: Files) -> None:

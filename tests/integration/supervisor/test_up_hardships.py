@@ -31,7 +31,7 @@ from portweave.supervisor.services.work_order import Options, WorkOrder
 # As if the process hung in the kernel: no signal gets through.
 os.kill = os.killpg = signal.pidfd_send_signal = lambda *_: None
 shutdown_order.KILL_PATIENCE_S = stop_machine.KILL_PATIENCE_S = 0.1
-shutdown_order.STRAY_GRACE_S = 0.1
+shutdown_order.ORPHAN_GRACE_S = 0.1
 plan = InstancePlan(
     "stuck", "stuck", 1, "stuck-main", ("sleep", "1000"), "sleep 1000", "/", dict(os.environ),
     stop_grace_s=0.1,

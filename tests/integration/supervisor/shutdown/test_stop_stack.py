@@ -15,7 +15,7 @@ import pytest
 from tests.support.running_stacks import Stack
 from tests.support.stacks import write
 from tests.support.torture import (
-    NASTY,
+    MISBEHAVING,
     is_alive,
 )
 
@@ -123,7 +123,7 @@ def hard(project: Path) -> Path:
     roll.write_bytes(b"")
     services = {
         name: {
-            "command": [sys.executable, "-I", "-S", str(NASTY), str(roll), *flags],
+            "command": [sys.executable, "-I", "-S", str(MISBEHAVING), str(roll), *flags],
             "port": False,
             "stopGracePeriod": "300ms",
         }

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from portweave.supervisor.processes.end_proof import Look
 from portweave.supervisor.processes.shutdown_order import (
     KILL_PATIENCE_S,
-    LONGER_S,
-    NOBODY,
-    STRAY_GRACE_S,
+    MOST_EXTRA_S,
+    NO_SERVICE,
+    ORPHAN_GRACE_S,
     StopRule,
 )
 from portweave.supervisor.processes.stop_machine import StopMachine, StopStep
@@ -52,7 +52,7 @@ class Process:
 PROCESSES = st.builds(
     Process,
     parent=st.integers(0, 8),
-    name=st.sampled_from([*NAMES, NOBODY]),
+    name=st.sampled_from([*NAMES, NO_SERVICE]),
     catches=st.booleans(),
     ends_after_s=st.sampled_from([0.0, 0.05, 1.0, float("inf")]),
     stuck=st.sampled_from([False, False, False, True]),
@@ -158,7 +158,9 @@ def test_each_stop_ends_asks_nobody_twice_and_kills_only_after_the_grace(
     began_s = world.now_s
     longest_s = max(rule.grace_s for rule in rules.values())
     # In the worst case each service is asked only when its dependents are lost.
-    until_s = began_s + longest_s + LONGER_S + STRAY_GRACE_S + (len(rules) + 2) * KILL_PATIENCE_S
+    until_s = (
+        began_s + longest_s + MOST_EXTRA_S + ORPHAN_GRACE_S + (len(rules) + 2) * KILL_PATIENCE_S
+    )
     while True:
         found = world.found()
         strangers = [(unknown.pop(), 1.0)] if unknown else []
@@ -171,7 +173,7 @@ def test_each_stop_ends_asks_nobody_twice_and_kills_only_after_the_grace(
         hurry = world.now_s >= began_s + hurry_at_s
         step = machine.step(found, look, world.now_s, hurry=hurry)
         for name in step.kill:
-            grace_s = rules[name].grace_s if name else min(STRAY_GRACE_S, longest_s)
+            grace_s = rules[name].grace_s if name else min(ORPHAN_GRACE_S, longest_s)
             asked_s = world.asked_first.get(name, began_s)
             assert hurry or world.now_s >= asked_s + grace_s, "killed too early"
         world.carry_out(step)

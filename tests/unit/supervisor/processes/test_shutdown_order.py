@@ -4,15 +4,15 @@ import pytest
 
 from portweave.supervisor.processes.shutdown_order import (
     KILL_PATIENCE_S,
-    LONGER_S,
-    NOBODY,
-    STRAY_GRACE_S,
+    MOST_EXTRA_S,
+    NO_SERVICE,
+    ORPHAN_GRACE_S,
     ShutdownOrder,
     StopRule,
 )
 
 # The API waits for the migration, and so needs what that needed.
-ENDINGS = {
+RULES = {
     "db": StopRule(10, 2),
     "migrate": StopRule(5, 15, ("db",)),
     "api": StopRule(2, 15, ("migrate",)),
@@ -27,24 +27,24 @@ def asked(order: ShutdownOrder, *present: str, now_s: float) -> set[str]:
 
 
 def test_dependents_are_asked_before_what_they_need() -> None:
-    order = ShutdownOrder(ENDINGS)
+    order = ShutdownOrder(RULES)
     assert asked(order, "db", "api", "web", "mail", now_s=100) == {"web", "mail"}
     assert asked(order, "db", "api", now_s=100.1) == {"api"}
     assert asked(order, "db", now_s=100.2) == {"db"}
 
 
 def test_each_has_its_own_time_from_when_it_was_asked() -> None:
-    order = ShutdownOrder(ENDINGS)
+    order = ShutdownOrder(RULES)
     order.ask(("db", "web", "mail"), 100)
-    assert [name for name in ENDINGS if order.is_due(name, 101)] == ["web"]
-    assert [name for name in ENDINGS if order.is_due(name, 103)] == ["web", "mail"]
+    assert [name for name in RULES if order.is_due(name, 101)] == ["web"]
+    assert [name for name in RULES if order.is_due(name, 103)] == ["web", "mail"]
     order.ask(("db",), 103)
     assert not order.is_due("db", 112.9)
     assert order.is_due("db", 113)
 
 
 def test_who_cannot_be_killed_does_not_hold_up_the_others() -> None:
-    order = ShutdownOrder(ENDINGS)
+    order = ShutdownOrder(RULES)
     order.ask(("db", "web"), 100)
     late_s = 101 + KILL_PATIENCE_S
     assert not order.is_lost("web", late_s - 0.1)
@@ -62,10 +62,10 @@ def test_a_long_chain_takes_no_more_than_half_a_minute_longer() -> None:
         there = names[: number + 1]
         assert asked(order, *there, now_s=now_s) == {names[number]}
         # All shrink alike.
-        now_s += (10 + LONGER_S) / 10
+        now_s += (10 + MOST_EXTRA_S) / 10
         assert not order.is_due(names[number], now_s - 0.01)
         assert order.is_due(names[number], now_s + 0.01)
-    assert now_s == pytest.approx(10 + LONGER_S)
+    assert now_s == pytest.approx(10 + MOST_EXTRA_S)
 
 
 def test_what_is_alone_keeps_its_time_however_long() -> None:
@@ -76,26 +76,26 @@ def test_what_is_alone_keeps_its_time_however_long() -> None:
 
 
 def test_what_nobody_knows_comes_last() -> None:
-    order = ShutdownOrder(ENDINGS)
-    assert asked(order, NOBODY, "web", now_s=0) == {"web"}
-    assert asked(order, NOBODY, now_s=0.1) == {NOBODY}
-    assert order.is_due(NOBODY, 0.1 + STRAY_GRACE_S)
+    order = ShutdownOrder(RULES)
+    assert asked(order, NO_SERVICE, "web", now_s=0) == {"web"}
+    assert asked(order, NO_SERVICE, now_s=0.1) == {NO_SERVICE}
+    assert order.is_due(NO_SERVICE, 0.1 + ORPHAN_GRACE_S)
 
 
 def test_what_nobody_knows_takes_no_time_of_its_own() -> None:
     order = ShutdownOrder({"db": StopRule(3, 15), "web": StopRule(1, 15, ("db",))})
-    assert asked(order, NOBODY, "web", "db", now_s=0) == {"web"}
-    assert asked(order, NOBODY, "db", now_s=2.9) == {"db"}
-    assert asked(order, NOBODY, "db", now_s=3) == {NOBODY, "db"}
-    assert order.is_due(NOBODY, 4)
+    assert asked(order, NO_SERVICE, "web", "db", now_s=0) == {"web"}
+    assert asked(order, NO_SERVICE, "db", now_s=2.9) == {"db"}
+    assert asked(order, NO_SERVICE, "db", now_s=3) == {NO_SERVICE, "db"}
+    assert order.is_due(NO_SERVICE, 4)
 
 
-@pytest.mark.parametrize("endings", [{}, {"web": StopRule(0, 15)}], ids=["empty", "at once"])
-def test_without_any_time_all_ends_the_same(endings: dict[str, StopRule]) -> None:
-    order = ShutdownOrder(endings)
-    there = (NOBODY, *endings)
+@pytest.mark.parametrize("rules", [{}, {"web": StopRule(0, 15)}], ids=["empty", "at once"])
+def test_without_any_time_all_ends_the_same(rules: dict[str, StopRule]) -> None:
+    order = ShutdownOrder(rules)
+    there = (NO_SERVICE, *rules)
     assert asked(order, *there, now_s=5) == set(there)
-    assert all(order.is_due(name, 5 + STRAY_GRACE_S) for name in there)
+    assert all(order.is_due(name, 5 + ORPHAN_GRACE_S) for name in there)
 
 
 def test_halves_of_two_plans_may_go_in_a_circle() -> None:

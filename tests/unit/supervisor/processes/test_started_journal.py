@@ -10,12 +10,12 @@ from portweave.supervisor.processes.process_tree import (
     look_at,
 )
 from portweave.supervisor.processes.shutdown_order import (
-    NOBODY,
+    NO_SERVICE,
     StopRule,
 )
 from portweave.supervisor.processes.started_journal import (
     JournalWriter,
-    note_met,
+    append_processes,
     read_journal,
 )
 
@@ -27,21 +27,21 @@ def path(tmp_path: Path) -> str:
 
 def test_what_is_noted_is_read(path: str) -> None:
     journal = JournalWriter(path)
-    endings = {"db": StopRule(2.5, 2), "web.2": StopRule(0.5, 15, ("db", "cache"))}
-    journal.plan(endings)
-    journal.started(os.getpid(), "web.2")
-    journal.started(os.getppid())
-    journal.started(1, "db")
-    journal.ended(1)
+    rules = {"db": StopRule(2.5, 2), "web.2": StopRule(0.5, 15, ("db", "cache"))}
+    journal.note_rules(rules)
+    journal.note_start(os.getpid(), "web.2")
+    journal.note_start(os.getppid())
+    journal.note_start(1, "db")
+    journal.note_end(1)
     found = read_journal(path)
-    assert found.endings == endings
+    assert found.rules == rules
     own = look_at(os.getpid())
     assert own is not None
-    assert [(claim.pid, claim.name) for claim in found.claims] == [
+    assert [(claim.pid, claim.name) for claim in found.entries] == [
         (os.getpid(), "web.2"),
-        (os.getppid(), NOBODY),
+        (os.getppid(), NO_SERVICE),
     ]
-    assert found.claims[0].start == own.start
+    assert found.entries[0].start == own.start
 
 
 def test_what_is_met_is_noted_once_and_a_leader_stays_one(path: str) -> None:
@@ -49,44 +49,44 @@ def test_what_is_met_is_noted_once_and_a_leader_stays_one(path: str) -> None:
     own, parent = look_at(os.getpid()), look_at(os.getppid())
     assert own is not None
     assert parent is not None
-    journal.started(own.pid, "web")
-    journal.met([own, parent])
-    journal.met([parent])
+    journal.note_start(own.pid, "web")
+    journal.note([own, parent])
+    journal.note([parent])
     assert Path(path).read_text().count("\n") == 2
-    note_met(path, [ProcessInfo(12, 1, 12, 12, 3.0, zombie=False)])
-    found = [(claim.pid, claim.start, claim.name) for claim in read_journal(path).claims]
+    append_processes(path, [ProcessInfo(12, 1, 12, 12, 3.0, zombie=False)])
+    found = [(claim.pid, claim.start, claim.name) for claim in read_journal(path).entries]
     assert found == [
         (own.pid, own.start, "web"),
-        (parent.pid, parent.start, NOBODY),
-        (12, 3.0, NOBODY),
+        (parent.pid, parent.start, NO_SERVICE),
+        (12, 3.0, NO_SERVICE),
     ]
 
 
 def test_after_another_boot_a_number_and_a_start_name_nobody(path: str) -> None:
     journal = JournalWriter(path)
-    journal.plan({"web": StopRule(1.0, 15)})
-    journal.started(os.getpid(), "web")
+    journal.note_rules({"web": StopRule(1.0, 15)})
+    journal.note_start(os.getpid(), "web")
     os.unlink(path)
     journal.restore()
     first, rest = Path(path).read_text().split("\n", 1)
     assert first.startswith("@ ")
-    assert len(read_journal(path).claims) == 1
+    assert len(read_journal(path).entries) == 1
     Path(path).write_text(f"@ 0e8bd0fb-0000-4000-8000-000000000000\n{rest}")
     found = read_journal(path)
-    assert not found.claims
-    assert set(found.endings) == {"web"}
+    assert not found.entries
+    assert set(found.rules) == {"web"}
 
 
 def test_nothing_is_noted_where_the_journal_was_removed(path: str) -> None:
-    note_met(path, [ProcessInfo(12, 1, 12, 12, 3.0, zombie=False)])
+    append_processes(path, [ProcessInfo(12, 1, 12, 12, 3.0, zombie=False)])
     assert not Path(path).exists()
 
 
 def test_a_later_plan_holds(path: str) -> None:
     journal = JournalWriter(path)
-    journal.plan({"db": StopRule(2.5, 2, ("disk",)), "web": StopRule(1, 15)})
-    journal.plan({"db": StopRule(0.1, 15)})
-    assert read_journal(path).endings == {"db": StopRule(0.1, 15), "web": StopRule(1, 15)}
+    journal.note_rules({"db": StopRule(2.5, 2, ("disk",)), "web": StopRule(1, 15)})
+    journal.note_rules({"db": StopRule(0.1, 15)})
+    assert read_journal(path).rules == {"db": StopRule(0.1, 15), "web": StopRule(1, 15)}
 
 
 def test_what_is_damaged_is_left_out(path: str) -> None:
@@ -94,8 +94,8 @@ def test_what_is_damaged_is_left_out(path: str) -> None:
     bad = b"\n= db\n= x 1s 15\n+ 1\n+ x 2.0 db\n- \n- x\n? 1\n\xff\xfe\n+ 99 1.0 db"
     Path(path).write_bytes(good + bad)
     found = read_journal(path)
-    assert found.endings == {"db": StopRule(1.0, 15)}
-    assert [claim.pid for claim in found.claims] == [12]
+    assert found.rules == {"db": StopRule(1.0, 15)}
+    assert [claim.pid for claim in found.entries] == [12]
 
 
 @pytest.mark.parametrize("pipe", [False, True])
@@ -104,4 +104,4 @@ def test_there_may_be_none(path: str, *, pipe: bool) -> None:
         # Whoever opens one for reading waits for a writer.
         os.mkfifo(path)
     found = read_journal(path)
-    assert (list(found.claims), dict(found.endings)) == ([], {})
+    assert (list(found.entries), dict(found.rules)) == ([], {})

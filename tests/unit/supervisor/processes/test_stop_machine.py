@@ -7,8 +7,8 @@ import pytest
 from portweave.supervisor.processes.end_proof import Look
 from portweave.supervisor.processes.shutdown_order import (
     KILL_PATIENCE_S,
-    NOBODY,
-    STRAY_GRACE_S,
+    NO_SERVICE,
+    ORPHAN_GRACE_S,
     StopRule,
 )
 from portweave.supervisor.processes.stop_machine import (
@@ -59,7 +59,7 @@ class At:
 
 DB_ALIVE, WEB_ALIVE = {"db": [process(DB)]}, {"web": [process(WEB)]}
 BOTH = {**DB_ALIVE, **WEB_ALIVE}
-STRAYS = {NOBODY: [process(STRAY)]}
+STRAYS = {NO_SERVICE: [process(STRAY)]}
 SHELL_ALIVE = {"web": [process(SHELL), process(APP, SHELL, dies=False)]}
 
 HISTORIES = {
@@ -116,7 +116,7 @@ HISTORIES = {
     "what belongs to no service is asked last, and has a grace of its own": [
         At(0, {**STRAYS, **WEB_ALIVE}, ask=(WEB,)),
         At(0.1, STRAYS, ask=(STRAY,)),
-        At(0.2 + STRAY_GRACE_S, STRAYS, kill=(NOBODY,)),
+        At(0.2 + ORPHAN_GRACE_S, STRAYS, kill=(NO_SERVICE,)),
     ],
     "a service without a process in it lasts until it is not found any more": [
         At(0, {"web": []}),
