@@ -23,7 +23,7 @@ from portweave.supervisor.logs.index import (
 )
 from portweave.supervisor.logs.output_relay import (
     View,
-    keep_blocks,
+    keep_freed_memory,
 )
 from portweave.supervisor.logs.writer import LogFolder
 from portweave.supervisor.processes.nested_stacks import NestedStacks
@@ -72,7 +72,7 @@ from portweave.supervisor.shutdown.reap_stack import (
 )
 from portweave.supervisor.stack_outcome import exit_status, is_to_stop
 from portweave.supervisor.stack_signals import ChildReaper, StackSignals
-from portweave.system.faults import in_words
+from portweave.system.faults import user_error
 from portweave.system.tasks import (
     Group,
     forever,
@@ -116,7 +116,7 @@ async def run(
             tasks.cancel()
         return stack.outcome()
     except Exception as fault:
-        error = in_words(fault)
+        error = user_error(fault)
         # Through the view, because a stuck reader must not delay the end.
         stack.view.say(f"error: {error.message} ({error.code})")
         for hint in error.hints:
@@ -332,9 +332,9 @@ class Stack:
         await in_thread(_prepare_diagnosis)
         gc.freeze()
         gc.enable()
-        keep_blocks()
+        keep_freed_memory()
         if self._logs is not None:
-            self._logs.drop_old()
+            self._logs.remove_old()
 
     def close(self) -> None:
         """Stop all services, dependents first."""

@@ -15,7 +15,7 @@ from portweave.supervisor.shutdown.guardian import (
     receive,
     send,
 )
-from portweave.system.interrupts import drop_ends
+from portweave.system.interrupts import clear_at_end
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class DetachedGuardian:
 
     def dismiss(self) -> None:
         """There is nothing to run: it ends."""
-        drop_ends()
+        clear_at_end()
         self._socket.close()
         try:
             os.waitpid(self.pid, 0)

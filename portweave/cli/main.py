@@ -107,9 +107,9 @@ def _tell(error: PortweaveError, words: list[str], args: Args) -> int:
 def _in_words(fault: Exception) -> PortweaveError:
     if isinstance(fault, FileNotFoundError) and not _has_folder():
         return errors.UsageError("there is no working directory: it has been removed")
-    from portweave.system.faults import in_words
+    from portweave.system.faults import user_error
 
-    return in_words(fault)
+    return user_error(fault)
 
 
 def _tell_unwritten(error: OSError) -> None:

@@ -8,8 +8,8 @@ from portweave.supervisor.logs.index import (
 from portweave.supervisor.logs.line_joiner import Block
 from portweave.supervisor.logs.reader import (
     Log,
-    Place,
-    Reading,
+    LogReader,
+    Position,
     instances,
 )
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from portweave.supervisor.logs.filters import (
-        Around,
+        ContextState,
         Grep,
     )
 else:
@@ -111,12 +111,12 @@ class Source:
         where = f"{folder.project}/{folder.namespace} " if folder.namespace else ""
         self.name = where + instance
         self.log = Log(folder.path, instance)
-        self.reading: Reading | None = None
+        self.reading: LogReader | None = None
         # The last one that is wanted; None for no end.
         self.run: int | None = None
-        self._around: Around | None = None
+        self._around: ContextState | None = None
 
-    def _start(self, query: Query, *, follow: bool) -> Reading:
+    def _start(self, query: Query, *, follow: bool) -> LogReader:
         """Begin to read where a query asks for it."""
         log = self.log
         place = log.begin
@@ -143,8 +143,8 @@ class Source:
         begun = True
         if query.after is not None and log.instance in query.after:
             # What had begun there was seen as it stood then.
-            place, begun = Place(*query.after[log.instance]), False
-        self.reading = Reading(log, place, begun=begun, unended=unended)
+            place, begun = Position(*query.after[log.instance]), False
+        self.reading = LogReader(log, place, begun=begun, unended=unended)
         return self.reading
 
     @property
@@ -192,15 +192,15 @@ def _chain(*parts: "Iterable[Block]") -> "Iterator[Block]":
         yield from part
 
 
-def _later(one: Place, other: Place) -> Place:
+def _later(one: Position, other: Position) -> Position:
     return max(one, other, key=_order)
 
 
-def _earlier(one: Place, other: Place) -> Place:
+def _earlier(one: Position, other: Position) -> Position:
     return min(one, other, key=_order)
 
 
-def _order(place: Place) -> tuple[int, int]:
+def _order(place: Position) -> tuple[int, int]:
     return place.segment, place.record
 
 

@@ -7,7 +7,7 @@ from portweave.logreading.query import (
 )
 from portweave.supervisor.logs.cursor import pack
 from portweave.supervisor.logs.line_splitter import plain_text
-from portweave.supervisor.logs.summary import Briefer
+from portweave.supervisor.logs.summary import Summarizer
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def tell(sources: "Sequence[Source]", query: Query, budget_tokens: int, *, as_js
         budget_tokens: What it may come to.
         as_json: Whether it is an object for programs.
     """
-    briefer = Briefer(budget_tokens)
+    briefer = Summarizer(budget_tokens)
     for source, block in merged(sources, query, follow=True):
         for line in block.lines[:-1].split(b"\n"):
             briefer.feed(source.name, plain_text(line))
@@ -45,7 +45,7 @@ def tell(sources: "Sequence[Source]", query: Query, budget_tokens: int, *, as_js
     return "\n".join([summary, *lines, cursor])
 
 
-def _summary(briefer: Briefer) -> str:
+def _summary(briefer: Summarizer) -> str:
     parts: list[str] = []
     for name in sorted(briefer.seen):
         errors, count = briefer.errors.get(name, 0), briefer.seen[name]
@@ -54,7 +54,7 @@ def _summary(briefer: Briefer) -> str:
     return ", ".join(parts) or "nothing new"
 
 
-def _as_object(briefer: Briefer, lines: list[str], cursor: str) -> str:
+def _as_object(briefer: Summarizer, lines: list[str], cursor: str) -> str:
     import json
 
     fields = {

@@ -31,7 +31,7 @@ from portweave.panel.worktrees import Worktrees
 from portweave.supervisor.logs.line_splitter import plain_text
 from portweave.system.interrupts import (
     at_end,
-    drop_ends,
+    clear_at_end,
 )
 
 _TICK_S = 0.25
@@ -71,7 +71,7 @@ def run(environ: Mapping[str, str]) -> None:
     try:
         curses.wrapper(lambda window: anyio.run(_Top(window, environ).run))
     finally:
-        drop_ends()
+        clear_at_end()
 
 
 class _Top:

@@ -1,4 +1,4 @@
-"""The environment of what portweave starts."""
+"""The environment of the programs that portweave starts."""
 
 import os
 
@@ -6,7 +6,7 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What one portweave tells what it starts. An inner one passes none of it on.
+# Variables from one portweave to its programs. A nested portweave does not pass them on.
 MARKS = (
     "PORTWEAVE_INSTANCE",
     "PORTWEAVE_INVOCATION",
@@ -21,7 +21,7 @@ MARKS = (
 
 
 def undo_coercion(env: dict[str, str]) -> None:
-    """Give back the inherited locale: PEP 538 has the interpreter set LC_CTYPE for itself."""
+    """Restore the inherited locale: by PEP 538, the interpreter sets LC_CTYPE for itself."""
     if env.get("LC_ALL") or env.get("LC_CTYPE") not in {"C.UTF-8", "C.utf8", "UTF-8"}:
         return
     from portweave.system.processes import (
@@ -33,7 +33,7 @@ def undo_coercion(env: dict[str, str]) -> None:
         if env.get("LANG", "C") in {"", "C", "POSIX"}:
             del env["LC_CTYPE"]
         return
-    # /proc shows the environment as it was handed over.
+    # /proc shows the environment from before the interpreter's change.
     inherited = variable_of(os.getpid(), "LC_CTYPE")
     if inherited:
         env["LC_CTYPE"] = inherited
@@ -42,9 +42,9 @@ def undo_coercion(env: dict[str, str]) -> None:
 
 
 def inherited_environment(environ: "Mapping[str, str]") -> dict[str, str]:
-    """What a service inherits: all but what portweave, or its interpreter, has put there."""
+    """What a service inherits: all but the variables of portweave and of its interpreter."""
     env = {name: value for name, value in environ.items() if name not in MARKS}
-    # These are always the service's own.
+    # Each service has its own.
     env.pop("PORT", None)
     env.pop("HOST", None)
     undo_coercion(env)

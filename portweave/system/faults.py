@@ -1,6 +1,6 @@
-"""What the system refuses, and what portweave did not foresee, in words.
+"""Explain errors of the system, and bugs of portweave, to users.
 
-A traceback helps a programmer of portweave. Its user needs the cause, and the way out.
+A traceback helps a programmer of portweave. A user needs the cause and a way out.
 """
 
 from errno import EACCES, EDQUOT, EIO, EMFILE, ENFILE, ENOSPC, EPERM, EROFS
@@ -8,22 +8,22 @@ from errno import EACCES, EDQUOT, EIO, EMFILE, ENFILE, ENOSPC, EPERM, EROFS
 from portweave.errors import PortweaveError, SystemRefusedError, UnforeseenError
 
 _WAYS_OUT = {
-    EACCES: "see who owns it: ls -ld shows owner and mode",
-    EPERM: "see who owns it: ls -ld shows owner and mode",
-    EMFILE: "a process may not have so many files open: ulimit -n 1024 raises that limit",
+    EACCES: "check owner and mode with ls -ld",
+    EPERM: "check owner and mode with ls -ld",
+    EMFILE: "the process has too many files open: ulimit -n 1024 raises the limit",
     ENFILE: "the system has no room for more open files: see /proc/sys/fs/file-max",
     ENOSPC: "make room on that disk: df shows how full it is",
     EDQUOT: "make room on that disk: quota shows how much is allowed",
-    EROFS: "that disk is mounted for reading alone",
+    EROFS: "that disk is mounted read-only",
     EIO: "the disk or terminal fails: dmesg may say why",
 }
 
 
-def in_words(error: BaseException) -> PortweaveError:
-    """An error for the user.
+def user_error(error: BaseException) -> PortweaveError:
+    """The error to show for an exception.
 
     Args:
-        error: What was raised; of a group, the first in it is told.
+        error: The exception. Of a group, the first member counts.
     """
     error = _first_in(error)
     if isinstance(error, PortweaveError):
@@ -39,7 +39,7 @@ def in_words(error: BaseException) -> PortweaveError:
 
 
 def _first_in(error: BaseException) -> BaseException:
-    """What stands first in a group of groups; else the error itself."""
+    """The first exception in a nested group; otherwise the exception itself."""
     while isinstance(error, BaseExceptionGroup):
         members: tuple[BaseException, ...] = error.exceptions  # pyright: ignore
         error = members[0]

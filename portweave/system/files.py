@@ -1,6 +1,6 @@
-"""Files as a whole: read, written, replaced and removed.
+"""Read, write, replace and remove whole files.
 
-`open`, and what it imports, costs more than the reading and the writing.
+`open` is not used: importing what it needs costs more than reading and writing.
 """
 
 import os
@@ -11,7 +11,7 @@ def read_all(path: str) -> bytes:
     """The bytes of a file.
 
     Raises:
-        OSError: It cannot be read, or is no file: reading a named pipe may never end.
+        OSError: The file cannot be read, or is not a file: reading a named pipe may never end.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
@@ -27,10 +27,10 @@ def read_all(path: str) -> bytes:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write all bytes, of which write(2) may take fewer.
+    """Write all bytes; one write(2) may take fewer.
 
     Raises:
-        OSError: They cannot be written; some may be.
+        OSError: They cannot be written. A part may be.
     """
     rest = memoryview(data)
     while rest:
@@ -38,10 +38,10 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def write_new(path: str, data: bytes) -> None:
-    """Write a file that only its owner may read, and wait for the disk to have it.
+    """Write a new file with mode 0600, and wait until it is on disk.
 
     Raises:
-        OSError: It cannot be written; then there is none.
+        OSError: It cannot be written. Then there is no file.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
@@ -56,17 +56,17 @@ def write_new(path: str, data: bytes) -> None:
 
 
 def replace(path: str, data: bytes, mode: int = 0o600) -> None:
-    """Have a file say something else: who reads it meanwhile finds the old one or the new one.
+    """Replace the contents of a file. Readers find the old contents or the new, never a mixture.
 
-    The disk is not waited for: after a power cut it may be either, or empty.
+    This does not wait for the disk. After a power cut, the file may be old, new or empty.
 
     Args:
-        path: Of the file; there need not be one yet.
-        data: All of it.
-        mode: Less what the umask takes away.
+        path: The file, which need not exist.
+        data: All of its contents.
+        mode: The file's mode; the umask applies.
 
     Raises:
-        OSError: It cannot be written; then the old one is there.
+        OSError: The file cannot be written. Then the old one stays.
     """
     temporary = f"{path}.tmp.{os.getpid()}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
@@ -81,7 +81,7 @@ def replace(path: str, data: bytes, mode: int = 0o600) -> None:
 
 
 def sync_folder(path: str) -> None:
-    """Wait for the disk to know the names in the folder that a file lies in: fsync(2)."""
+    """Wait until the names in a file's folder are on disk: fsync(2)."""
     descriptor = os.open(os.path.dirname(os.path.realpath(path)), os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -90,14 +90,14 @@ def sync_folder(path: str) -> None:
 
 
 def make_folders(path: str, mode: int = 0o700) -> None:
-    """Make a folder and those above it; existing ones keep their modes.
+    """Make a folder and its parents. Existing folders keep their modes.
 
     Args:
-        path: Of the folder.
-        mode: Of each that is made, less what the umask takes away.
+        path: The folder.
+        mode: The mode of new folders; the umask applies.
 
     Raises:
-        OSError: One cannot be made.
+        OSError: A folder cannot be made.
     """
     if os.path.isdir(path):
         return
@@ -110,13 +110,13 @@ def make_folders(path: str, mode: int = 0o700) -> None:
 
 
 def make_own_folder(path: str) -> None:
-    """Make a folder of a worktree's `.portweave`, and that, with its `.gitignore`.
+    """Make a folder below a worktree's `.portweave`, and that one with its `.gitignore`.
 
-    The worktree itself is never made. It may have been removed or moved while its stack runs, and
-    a folder in its place would be in the way of the next `git worktree add`.
+    This never makes the worktree's root. If it was removed or moved while its stack runs, a new
+    folder in its place would stop the next `git worktree add`.
 
     Raises:
-        OSError: It cannot be made, as where there is no worktree any more.
+        OSError: The folder cannot be made, for example because the worktree is gone.
     """
     root, own, below = path.rpartition("/.portweave")
     if not own or below[:1] not in ("", "/"):
@@ -132,7 +132,7 @@ def make_own_folder(path: str) -> None:
         except FileExistsError:
             continue
     if ignoring and not os.path.lexists(f"{ignoring}/.gitignore"):
-        # `git clean -fdx` takes it away, and git would see the logs that come back.
+        # `git clean -fdx` removes it; then git would list the logs.
         _write_ignore(f"{ignoring}/.gitignore")
 
 
@@ -148,7 +148,7 @@ def _write_ignore(path: str) -> None:
 
 
 def remove_all(path: str) -> None:
-    """Remove a file, or a folder and what lies in it."""
+    """Remove a file, or a folder with its contents."""
     try:
         os.unlink(path)
     except (IsADirectoryError, PermissionError):
@@ -158,10 +158,10 @@ def remove_all(path: str) -> None:
 
 
 def is_locked(path: str) -> bool:
-    """Whether a process holds a file: flock(2). Nobody waits for it.
+    """Whether a process has locked a file, by flock(2). Does not wait.
 
     Raises:
-        OSError: It is not there, or cannot be opened.
+        OSError: The file does not exist, or cannot be opened.
     """
     import fcntl
 

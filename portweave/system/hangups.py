@@ -1,9 +1,9 @@
-"""Tell when the other end of a connection that sends no more is gone.
+"""Detect the end of a peer that has already closed its sending half.
 
-A program that has closed its sending half, shutdown(2), may still wait for answers. One that was
-killed looks the same to a reader: nothing more comes. Linux tells them apart by EPOLLHUP, which is
-set once both halves of a Unix stream socket are closed (epoll_ctl(2), unix(7)). Elsewhere, sending
-nothing at all fails with EPIPE by then (send(2)).
+A program that has closed its sending half, shutdown(2), may still wait for answers. To a reader, a
+killed program looks the same: it sends nothing more. Linux tells them apart by EPOLLHUP, which is
+set when both halves of a Unix stream socket are closed (epoll_ctl(2), unix(7)). On other systems,
+sending zero bytes then fails with EPIPE (send(2)).
 """
 
 import asyncio
@@ -12,15 +12,15 @@ import select
 import socket
 from collections.abc import Callable
 
-# Where the system does not tell by itself.
+# How often to check, on systems without EPOLLHUP.
 LOOK_PAUSE_S = 1.0
 
 
 class Hangups:
-    """Calls a function when the other end of a connection is gone; for the running loop.
+    """Calls a function when a peer is gone; works with the running loop.
 
     Args:
-        by_events: Whether the system tells by itself; by default, whether it can.
+        by_events: Whether to use EPOLLHUP; by default, if the system has it.
     """
 
     def __init__(self, *, by_events: bool = hasattr(select, "epoll")) -> None:
@@ -34,7 +34,7 @@ class Hangups:
         """Call a function once, soon after both halves of a connection are closed.
 
         Args:
-            descriptor: Of the socket; `forget` it before it is closed.
+            descriptor: The socket. Call `forget` before you close it.
             call: The function.
         """
         self._calls[descriptor] = call
@@ -47,13 +47,13 @@ class Hangups:
         self._poll.register(descriptor, 0)
 
     def forget(self, descriptor: int) -> None:
-        """Do not watch a connection any more."""
+        """Stop watching a connection."""
         if self._calls.pop(descriptor, None) is not None and self._poll is not None:
             with contextlib.suppress(OSError):
                 self._poll.unregister(descriptor)
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching all connections."""
         self._calls.clear()
         if self._alarm is not None:
             self._alarm.cancel()

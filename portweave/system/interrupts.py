@@ -1,13 +1,13 @@
-"""Signals from the first moment of a command on: held back, then handled.
+"""Hold signals back while a command starts; then let them end it cleanly.
 
-The interpreter answers SIGINT with an exception, wherever it stands: in the middle of an import
-that is a traceback, and within a callback of the interpreter's own the signal is lost. So the
-command blocks signals first (`portweave.cli.entry`), and lets them in once it is known which of
-them end it, and how: at once and in silence, with the exit status 128+n that a shell gives a
-command which a signal has ended. What has to be undone by then is left to `at_end`.
+The interpreter answers SIGINT with an exception at any place. In an import that is a traceback;
+in a callback of the interpreter the signal is lost. So the command blocks signals first
+(`portweave.cli.entry`). It lets them in once it knows which of them end it, and how. They end it at
+once and silently, with the exit status 128+n that a shell gives a command which a signal has ended.
+`at_end` registers what to undo.
 
-A signal that was ignored when the command began, as nohup(1) does with SIGHUP and a shell with
-SIGINT for `command &`, stays ignored; but see `let_in`.
+A signal that was ignored at the start of the command stays ignored: nohup(1) does so with SIGHUP,
+and a shell with SIGINT for `command &`. See `let_in` for an exception.
 """
 
 import os
@@ -27,19 +27,19 @@ _at_end: "list[Callable[[], None]]" = []
 
 
 def hold_back() -> None:
-    """Block what ends a command, until `let_in`."""
+    """Block the signals that end a command, until `let_in`."""
     global _are_held
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     _are_held = True
 
 
 def let_in(*, orderly: bool = False) -> None:
-    """Let signals in. Nothing is done where they were not held back, as in another program.
+    """Let signals in. Does nothing if they were not held back, for example in another program.
 
     Args:
         orderly: Whether the command has something to undo. Then SIGTERM and SIGHUP end it as SIGINT
-            does; and SIGINT and SIGTERM do so even where they were ignored at the start, for they
-            stop a stack, too, that a script has started in the background.
+            does. SIGINT and SIGTERM do so even if they were ignored at the start: they must stop a
+            stack that a script has started in the background.
     """
     global _are_held
     if not _are_held:
@@ -53,17 +53,17 @@ def let_in(*, orderly: bool = False) -> None:
 
 
 def at_end(undo: "Callable[[], None]") -> None:
-    """Have something undone, after what was named before, when a signal ends the command."""
+    """Register a function to call if a signal ends the command, after all registered before."""
     _at_end.append(undo)
 
 
-def drop_ends() -> None:
-    """Have nothing undone any more."""
+def clear_at_end() -> None:
+    """Remove all functions registered by `at_end`."""
     _at_end.clear()
 
 
 def leave(number: int, _frame: "FrameType | None" = None) -> None:
-    """End at once, with the exit status 128+n."""
+    """End the process at once, with the exit status 128+n."""
     try:
         for undo in tuple(_at_end):
             undo()
@@ -72,7 +72,7 @@ def leave(number: int, _frame: "FrameType | None" = None) -> None:
 
 
 class Raised:
-    """As a context manager: within it SIGINT is a `KeyboardInterrupt`, for who has to clean up."""
+    """A context manager: SIGINT raises `KeyboardInterrupt` within it, so that code can clean up."""
 
     def __enter__(self) -> None:
         """Begin."""

@@ -1,7 +1,7 @@
-"""The one place where structlog is configured: events as JSON lines of one schema.
+"""Configure structlog, in this place only: events as JSON lines of one schema.
 
-Each line has `time` (RFC 3339, UTC), `level` and `event`, a fixed phrase in lower case; all else
-are flat fields.
+Each line has `time` (RFC 3339, UTC), `level` and `event`, a fixed phrase in lower case. All other
+fields are flat.
 """
 
 import sys
@@ -12,11 +12,11 @@ from typing import Any
 
 @contextmanager
 def _without(name: str) -> Generator[None]:
-    """Have a module that is not imported yet seem not to be installed."""
+    """Make a module that is not imported yet seem not to be installed."""
     if name in sys.modules:
         yield
         return
-    # So says the language reference, section 5.3.1.
+    # The language reference says so in section 5.3.1.
     sys.modules[name] = None  # type: ignore[assignment]  # pyright: ignore[reportArgumentType]
     try:
         yield
@@ -24,14 +24,14 @@ def _without(name: str) -> Generator[None]:
         del sys.modules[name]
 
 
-# It is there for tracebacks on terminals, which nobody sees here, and where it is installed, it
-# takes longer to import than all else that a supervisor imports for its log.
+# structlog uses rich for tracebacks on terminals, which portweave never shows. If it is installed,
+# importing it takes longer than all other imports of a supervisor's log.
 with _without("rich"):
     import structlog
 
 
 def configure(write: Callable[[str], None]) -> Any:
-    """Have each event given to `write` as a line without its newline; what takes events."""
+    """Return a logger that gives each event to `write`, as a line without a newline."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -47,14 +47,14 @@ def configure(write: Callable[[str], None]) -> Any:
 
 
 class _Lines:
-    """What structlog hands its lines to."""
+    """Receives lines from structlog."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self.debug = self.info = self.warning = self.error = self.msg = write
 
 
 def _in_order(_logger: object, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Time, level and phrase first; an event that was kept for a while has its own time."""
+    """Put time, level and phrase first. An event that was delayed keeps its own time."""
     logged = event.pop("logged")
     head = {
         "time": event.pop("time", logged),

@@ -1,7 +1,7 @@
-"""The hub of calls: its connections, its clock, and the calls that the supervisor answers itself.
+"""The hub of calls: its connections, its clock, and its calls to the supervisor.
 
-Who accepts a connection does not matter: `Hub.connection` is a protocol for any stream transport of
-asyncio's. Decisions are those of `core.calls`.
+Anything may accept a connection: `Hub.connection` is a protocol for any stream transport of
+asyncio. `portweave.supervisor.calls.router` makes the decisions.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from portweave.errors import ClusterError, RemoteError, RouteNotFound
 from portweave.supervisor.calls.router import CallRouter
 from portweave.supervisor.calls.state import (
     Action,
-    Ask,
-    AskSupervisor,
-    CancelSupervisor,
+    CallSupervisor,
+    CancelSupervisorCall,
     Close,
     Ended,
     Limits,
     Peer,
+    PendingRequest,
 )
 from portweave.system.fast_loop import (
     ACCEPTED_AT_ONCE,
@@ -38,27 +38,27 @@ from portweave.system.hangups import Hangups
 
 log = logging.getLogger("portweave.calls")
 
-# What may lie in a transport before its reader counts as one who does not read.
+# With more bytes in its transport, a peer counts as one that does not read.
 HIGH_WATER_BYTES = 256 * 1024
-# More are not kept back to go together: the next process is to have something to do meanwhile. The
-# first go soon, to wake it; then twice as many each time.
+# The hub sends at most so many lines together: the next process shall have work meanwhile. The
+# first batch is small and wakes that process early; each further batch is twice as large.
 FIRST_LINES = 2
 MOST_LINES = 16
-# What is due is not looked for more often than this: each time, all that is open is gone through.
+# How late a deadline may be noticed. Each check goes through all open requests.
 LATE_S = 0.02
 LINGER_S = 5.0
-# unix(7): pid, uid and gid of who is at the other end.
+# unix(7): pid, uid and gid of the process at the other end.
 _CREDENTIALS = struct.Struct("3i")
 
 
 class SupervisorCall:
-    """What somebody asks the supervisor.
+    """A request to the supervisor.
 
     Attributes:
-        path: Behind `supervisor/`.
+        path: The part of the address after `supervisor/`.
         load: The values.
-        asker: Name of who asks; None for one who has none.
-        stream: Sends one more value, besides the answer.
+        asker: The caller's name; None if it has none.
+        stream: Sends one more value before the answer.
     """
 
     def __init__(self, path: str, load: list[object], asker: str | None, stream: "Stream") -> None:
@@ -68,24 +68,24 @@ class SupervisorCall:
         self.stream = stream
 
 
-# Sends the asker one more value, besides the answer.
+# Sends the caller one more value before the answer.
 Stream = Callable[[object], None]
 # Returns the values of an answer; raises a `ClusterError`.
 OnSupervisorCall = Callable[[SupervisorCall], Awaitable[list[object]]]
 
 
 class Hub:
-    """A star of connections.
+    """Passes calls between the peers that are connected to it.
 
     Args:
-        token_of: The token that the process of a kept name was told; empty where none runs.
-        on_supervisor_call: Answers what is asked of `supervisor`.
-        limits: Bounds.
-        options: Told to who joins.
+        token_of: Returns the token of a reserved name's process; empty if none runs.
+        on_supervisor_call: Answers requests to `supervisor`.
+        limits: The hub's limits.
+        options: Sent to each peer that joins.
 
     Attributes:
-        calls: What is decided.
-        hangups: Tells which askers that send no more are gone.
+        calls: Decides what happens.
+        hangups: Tells when a peer that sends nothing more has gone.
     """
 
     def __init__(
@@ -99,56 +99,56 @@ class Hub:
         self.calls = CallRouter(token_of or _no_token, limits, options, traced=traced)
         self._on_supervisor_call = on_supervisor_call or _no_supervisor
         self._connections: dict[Peer, HubConnection] = {}
-        self._tasks: dict[Ask, asyncio.Task[None]] = {}
+        self._tasks: dict[PendingRequest, asyncio.Task[None]] = {}
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_s = float("inf")
         self.hangups = Hangups()
 
     def connection(self) -> "HubConnection":
-        """A protocol for one more connection."""
+        """A protocol for a new connection."""
         return HubConnection(self)
 
-    # Names, as the supervisor knows them.
+    # Changes that the supervisor reports.
 
-    def expect(
+    def reserve(
         self, name: str, group: str, *, number: int = 1, askable: bool = True, default: bool = False
     ) -> None:
-        """Keep a name for a process of our own; arguments as of `Calls.expect`."""
-        self.calls.expect(name, group, number=number, askable=askable, default=default)
+        """Reserve a name for a service's process; arguments as in `CallRouter.reserve`."""
+        self.calls.reserve(name, group, number=number, askable=askable, default=default)
 
-    def coming(self, name: str) -> None:
+    def starting(self, name: str) -> None:
         """A process of a name has been started, or will be."""
-        self.calls.coming(name)
+        self.calls.starting(name)
 
     def ended(self, name: str) -> None:
-        """The process of a name has ended; another may come."""
+        """The process of a name has ended. Another may start."""
         self.carry_out(self.calls.ended(name, self._loop.time()))
 
-    def gone(self, name: str, reason: str) -> None:
-        """No process of a name will come; `reason` is words such as `has ended`."""
-        self.carry_out(self.calls.gone(name, reason, self._loop.time()))
+    def unavailable(self, name: str, reason: str) -> None:
+        """No process of a name will start; `reason` is a predicate such as `has ended`."""
+        self.carry_out(self.calls.unavailable(name, reason, self._loop.time()))
 
-    def forget(self, name: str) -> None:
-        """There is no such instance any more."""
-        self.carry_out(self.calls.forget(name, self._loop.time()))
+    def remove(self, name: str) -> None:
+        """The instance was removed."""
+        self.carry_out(self.calls.remove(name, self._loop.time()))
 
     # Connections.
 
-    def opened(self, connection: "HubConnection") -> Peer:
-        """A transport is there."""
-        peer = self.calls.opened()
+    def connected(self, connection: "HubConnection") -> Peer:
+        """A transport has connected."""
+        peer = self.calls.connected()
         self._connections[peer] = connection
         return peer
 
-    def closed(self, peer: Peer) -> None:
-        """A transport is gone."""
-        actions = self.calls.closed(peer, self._loop.time())
+    def disconnected(self, peer: Peer) -> None:
+        """A transport has disconnected."""
+        actions = self.calls.disconnected(peer, self._loop.time())
         self._connections.pop(peer, None)
         self.carry_out(actions)
 
     def carry_out(self, actions: list[Action]) -> None:
-        """Do what the core has decided; the lines of one peer are written together."""
+        """Carry out the router's actions; the lines of one peer are written together."""
         if len(actions) == 1 and type(action := actions[0]) is tuple:
             if (connection := self._connections.get(action[0])) is not None:
                 connection.write(action[1])
@@ -168,13 +168,13 @@ class Hub:
             match action:
                 case Close(peer):
                     closing.append(peer)
-                case AskSupervisor(ask):
-                    self._tasks[ask] = self._loop.create_task(self._ask_supervisor(ask))
-                case CancelSupervisor(ask):
-                    if (task := self._tasks.get(ask)) is not None:
+                case CallSupervisor(request):
+                    self._tasks[request] = self._loop.create_task(self._call_supervisor(request))
+                case CancelSupervisorCall(request):
+                    if (task := self._tasks.get(request)) is not None:
                         task.cancel()
-                case Ended(ask, failure):
-                    self._log_hop(ask, failure)
+                case Ended(request, failure):
+                    self._log_hop(request, failure)
                 case _:
                     raise AssertionError(action)
         for peer, data in lines.items():
@@ -189,7 +189,7 @@ class Hub:
     def _set_alarm(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        # One that rings for what is over by then finds nothing, and is set again.
+        # If that request has ended by then, the alarm finds nothing, and is set again.
         self._alarm_s = self.calls.next_due_s
         self._alarm = self._loop.call_at(self._alarm_s + LATE_S, self._ring)
 
@@ -198,14 +198,14 @@ class Hub:
         self._alarm_s = float("inf")
         self.carry_out(self.calls.tick(self._loop.time()))
 
-    async def _ask_supervisor(self, ask: Ask) -> None:
+    async def _call_supervisor(self, request: PendingRequest) -> None:
         def stream(item: object) -> None:
-            self.carry_out(self.calls.stream(ask, jsonrpc.array([ask.id, item])))
+            self.carry_out(self.calls.stream(request, jsonrpc.array([request.id, item])))
 
         result: bytes | ClusterError
         try:
-            load = jsonrpc.values(ask.params)
-            call = SupervisorCall(ask.path, load, ask.asker.name, stream)
+            load = jsonrpc.values(request.params)
+            call = SupervisorCall(request.path, load, request.asker.name, stream)
             result = jsonrpc.array(await self._on_supervisor_call(call))
         except ClusterError as error:
             result = error
@@ -213,23 +213,23 @@ class Hub:
             log.exception("supervisor call failed")
             result = RemoteError(str(error), connection="supervisor", type=type(error).__name__)
         finally:
-            self._tasks.pop(ask, None)
-        self.carry_out(self.calls.answer(ask, result))
+            self._tasks.pop(request, None)
+        self.carry_out(self.calls.answer(request, result))
 
-    def _log_hop(self, ask: Ask, failure: str) -> None:
+    def _log_hop(self, request: PendingRequest, failure: str) -> None:
         hop = {
             "event": "call",
-            "from": ask.asker.name,
-            "to": ask.server.name if ask.server is not None else None,
-            "path": ask.path or loads(ask.method),
-            "ms": round((self._loop.time() - ask.began_s) * 1000, 3),
+            "from": request.asker.name,
+            "to": request.server.name if request.server is not None else None,
+            "path": request.path or loads(request.method),
+            "ms": round((self._loop.time() - request.began_s) * 1000, 3),
             "failure": failure,
-            "traceparent": ask.traceparent,
+            "traceparent": request.traceparent,
         }
         log.debug("%s", dumps(hop))
 
     async def close(self) -> None:
-        """End all connections, and what is being answered."""
+        """Close all connections, and cancel calls to the supervisor."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm_s = float("-inf")
@@ -244,10 +244,10 @@ class Hub:
 
     @contextlib.asynccontextmanager
     async def listen(self, path: str) -> AsyncGenerator[str]:
-        """Take connections at a Unix socket of this user's own, until the context ends.
+        """Accept connections on a Unix socket, for this user only, until the context ends.
 
         Args:
-            path: Where the socket is made, 0600; its folder is to be 0700.
+            path: Path of the socket, which gets mode 0600. Its folder should have mode 0700.
         """
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.setblocking(False)
@@ -273,8 +273,8 @@ class HubConnection(InlineConnection):
     """One connection.
 
     Args:
-        hub: Whose it is.
-        checked: Whether to see to it that the other end is a process of the same user.
+        hub: The hub.
+        checked: Whether to check that the process at the other end has the same user.
     """
 
     def __init__(self, hub: Hub, *, checked: bool = False) -> None:
@@ -284,7 +284,7 @@ class HubConnection(InlineConnection):
         self._checked = checked
         self._reader = jsonrpc.LineReader(hub.calls.limits.message_bytes)
         self._loop = asyncio.get_running_loop()
-        # The same, with one step less.
+        # The same clock, with one call less.
         self._clock = time.monotonic if isinstance(self._loop, FastLoop) else self._loop.time
         self._owed_bytes = hub.calls.limits.owed_bytes
         self._closing = False
@@ -294,12 +294,12 @@ class HubConnection(InlineConnection):
     def take_over(
         self, transport: asyncio.Transport, data: bytes, on_lost: Callable[[], None]
     ) -> None:
-        """Go on where another protocol has begun.
+        """Continue a connection that another protocol has begun.
 
         Args:
-            transport: Of a connection whose other end is the same user's.
-            data: What came, and was not taken.
-            on_lost: Called when the connection is gone.
+            transport: A connection to a process of the same user.
+            data: Bytes that were received and not read yet.
+            on_lost: Called when the connection is lost.
         """
         self._on_lost = on_lost
         transport.set_protocol(self)
@@ -307,17 +307,17 @@ class HubConnection(InlineConnection):
         self.take(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody has connected."""
+        """A peer has connected."""
         super().connection_made(transport)
         assert self.transport is not None
-        self._peer = self._hub.opened(self)
+        self._peer = self._hub.connected(self)
         if self._checked and not _is_own(transport.get_extra_info("socket")):
             self.abort()
             return
         self.transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
 
     def take(self, data: bytes) -> None:
-        """Something was sent."""
+        """Bytes have arrived."""
         lines = self._reader.feed(data)
         peer = self._peer
         if lines:
@@ -333,30 +333,30 @@ class HubConnection(InlineConnection):
             self._hub.carry_out(self._calls.overflowed(peer))
 
     def take_end(self) -> bool:
-        """Nothing more will be sent; there may be answers that are waited for."""
-        # Who ends a line by ending all has sent it nevertheless.
+        """The peer sends nothing more, but may wait for answers."""
+        # The end of the stream ends the last line, too.
         self.take(b"\n")
         self._hub.carry_out(self._calls.half_closed(self._peer, self._clock()))
-        if self._peer.asks and self.transport is not None:
-            # Nothing more is read from it, so its end is not noticed otherwise.
+        if self._peer.requests and self.transport is not None:
+            # The transport reads no more, so it does not notice the end of the peer.
             self._watched = descriptor = self.transport.get_extra_info("socket").fileno()
             self._hub.hangups.watch(descriptor, self.abort)
         return True
 
     def lost(self, error: Exception | None) -> None:
-        """The connection is gone."""
+        """The connection is lost."""
         if self._watched is not None:
             self._hub.hangups.forget(self._watched)
-        self._hub.closed(self._peer)
+        self._hub.disconnected(self._peer)
         if self._on_lost is not None:
             self._on_lost()
 
     def pause_writing(self) -> None:
-        """The other side does not read."""
+        """The peer does not read."""
         self._calls.blocked(self._peer)
 
     def resume_writing(self) -> None:
-        """The other side has read what was written."""
+        """The peer has read what was written."""
         peer = self._peer
         self._calls.unblocked(peer)
         while lines := self._calls.release(peer, HIGH_WATER_BYTES):
@@ -367,12 +367,12 @@ class HubConnection(InlineConnection):
             self.close()
 
     def close_when_written(self) -> None:
-        """Send what there is, then close."""
+        """Send what is buffered, then close."""
         if self._closing:
             return
         self._closing = True
         self.pause()
-        # Who does not read what there is for him is not waited for.
+        # A peer that does not read may delay this no longer.
         self._loop.call_later(LINGER_S, self.abort)
         if not self._peer.held:
             self.close()
@@ -387,10 +387,10 @@ async def _no_supervisor(call: SupervisorCall) -> list[object]:
 
 
 def _is_own(sock: socket.socket) -> bool:
-    """Whether the process at the other end is the same user's."""
+    """Whether the process at the other end has the same user."""
     if sys.platform == "linux":
         raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         return bool(_CREDENTIALS.unpack(raw)[1] == os.getuid())
-    # macOS, unix(4): struct xucred begins with its version and the user.
+    # macOS, unix(4): struct xucred begins with its version and the user id.
     raw = sock.getsockopt(0, 1, 76)
     return int.from_bytes(raw[4:8], sys.byteorder) == os.getuid()

@@ -1,4 +1,4 @@
-"""Pure. What a hub is asked itself: `$/hello`, `$/ready` and `$/cancel`."""
+"""Pure. The methods of the hub itself: `$/hello`, `$/ready` and `$/cancel`."""
 
 from types import NoneType
 from typing import cast
@@ -18,14 +18,14 @@ PROTOCOL = 1
 
 
 class HubMethods:
-    """The methods whose names begin with `$/`.
+    """Answers methods whose names begin with `$/`.
 
     Args:
-        limits: Bounds.
-        options: Told to who says hello.
-        names: Who may join under what.
-        asks: What is under way.
-        outbox: Where answers go.
+        limits: The hub's limits.
+        options: Sent to each peer that says hello.
+        names: The hub's names.
+        requests: The open requests.
+        outbox: Collects the answers.
     """
 
     def __init__(
@@ -33,13 +33,13 @@ class HubMethods:
         limits: Limits,
         options: dict[str, object],
         names: Names,
-        asks: PendingRequests,
+        requests: PendingRequests,
         outbox: Outbox,
     ) -> None:
         self._limits = limits
         self._options = options
         self._names = names
-        self._asks = asks
+        self._requests = requests
         self._outbox = outbox
 
     def take(
@@ -50,13 +50,13 @@ class HubMethods:
         key: bytes | None,
         now_s: float,
     ) -> None:
-        """Do what a peer asks of the hub itself.
+        """Carry out a request to the hub.
 
         Args:
-            peer: Who asks.
-            method: What.
-            params: An array.
-            key: The peer's id of the request, as it is written; None where no answer is wanted.
+            peer: The caller.
+            method: The method's name.
+            params: Its parameters, an array.
+            key: The caller's id of the request, as JSON; None for a notification.
             now_s: The time.
         """
         match method:
@@ -70,9 +70,9 @@ class HubMethods:
                 for number in _listed(params):
                     if not isinstance(number, (int, str, NoneType)):
                         continue
-                    if (ask := peer.asks.get(number)) is not None:
-                        self._asks.abandon(ask)
-                        self._asks.fail(ask, Cancelled("the asker has taken the request back"))
+                    if (request := peer.requests.get(number)) is not None:
+                        self._requests.abandon(request)
+                        self._requests.fail(request, Cancelled("the caller cancelled the request"))
             case _:
                 if key is not None:
                     text = f"the hub has no method {method!r}"
@@ -90,16 +90,16 @@ class HubMethods:
             refuse(peer, key, jsonrpc.INVALID_PARAMS, f"this hub speaks protocol {PROTOCOL}")
             return
         if peer.said_hello:
-            refuse(peer, key, jsonrpc.INVALID_REQUEST, "there was a $/hello already")
+            refuse(peer, key, jsonrpc.INVALID_REQUEST, "this connection has said $/hello already")
             return
         most = _most_of(told, self._limits)
         if most is None:
-            text = "max_concurrency is a whole number from 1 on, max_queue from 0 on"
+            text = "max_concurrency must be a whole number from 1, max_queue one from 0"
             refuse(peer, key, jsonrpc.INVALID_PARAMS, text)
             return
         if name is not None:
             if not isinstance(name, str) or not is_name(name):
-                text = "a name is text without a slash, and does not begin with $"
+                text = "a name must be text without a slash, and must not begin with $"
                 refuse(peer, key, jsonrpc.INVALID_PARAMS, text)
                 return
             try:
@@ -122,11 +122,11 @@ class HubMethods:
             return
         peer.ready = True
         member.group.ready.append(peer)
-        self._asks.dispatch_waiting(member, now_s)
+        self._requests.dispatch_waiting(member, now_s)
 
 
 def _most_of(told: dict[str, object], limits: Limits) -> int | None:
-    """How many requests a peer may be asked at a time, by what it says; None for no number."""
+    """How many requests a peer accepts at a time; None if what it says is no number."""
     concurrency = told.get("max_concurrency", limits.concurrency)
     queue = told.get("max_queue", limits.queue)
     if type(concurrency) is not int or type(queue) is not int or concurrency < 1 or queue < 0:

@@ -1,4 +1,4 @@
-"""Pure. Names of a hub: which are kept, which have joined, and which an address means."""
+"""Pure. The names of a hub: reserved names, joined names, and what an address names."""
 
 from collections.abc import Callable
 from hmac import compare_digest
@@ -15,7 +15,7 @@ from portweave.supervisor.calls.state import (
 MOST_ROUTES = 1024
 SUPERVISOR = "supervisor"
 
-# Whom an address names, any member of a group or just one, and what that is asked, as written.
+# What an address names: a group, one member or None for any, and the server's method as JSON.
 Route = tuple[Group, Member | None, bytes]
 
 
@@ -23,12 +23,12 @@ class Names:
     """All names.
 
     Args:
-        token_of: What a process of a kept name was told; empty where none runs.
+        token_of: Returns the token of a reserved name's process; empty if none runs.
 
     Attributes:
-        routes: Of addresses that were read before: few are asked again and again. An address whose
-            connection is named apart is kept under both. It is emptied when a name comes or goes,
-            and never replaced.
+        routes: The routes of addresses seen before, because few addresses are used again and
+            again. The key is the address, or a pair of connection and path. A change of names
+            clears it; it is never replaced.
     """
 
     def __init__(self, token_of: Callable[[str], str]) -> None:
@@ -36,22 +36,24 @@ class Names:
         self._token_of = token_of
         self._default: Group | None = None
         self._members: dict[str, Member] = {}
-        # What an address may begin with; a member's own name stands beside its group's.
+        # By the first part of an address. An instance's name stands beside its group's.
         self._targets: dict[str, tuple[Group, Member | None]] = {}
         self._reserved = {SUPERVISOR}
 
     def __getitem__(self, name: str) -> Member:
-        """The member of a name that is kept or joined."""
+        """The member of a reserved or joined name."""
         return self._members[name]
 
-    def keep(self, name: str, group: str, *, number: int, askable: bool, default: bool) -> None:
-        """Keep a name for a process; arguments as of `Calls.expect`."""
+    def reserve(self, name: str, group: str, *, number: int, askable: bool, default: bool) -> None:
+        """Reserve a name for a process; arguments as in `CallRouter.reserve`."""
         self.routes.clear()
         target = next((m.group for m in self._members.values() if m.group.name == group), None)
         target = target or Group(group)
         member = self._members.get(name)
         if member is None:
-            member = self._members[name] = target.members[name] = Member(name, target, kept=True)
+            member = self._members[name] = target.members[name] = Member(
+                name, target, reserved=True
+            )
         if default:
             self._default = target
         if askable and not default:
@@ -61,26 +63,26 @@ class Names:
             self._reserved.add(group)
 
     def join(self, peer: Peer, name: str, token: object) -> None:
-        """Give a peer the name that it asks for.
+        """Give a peer the name that it wants.
 
         Args:
-            peer: It has none yet.
-            name: One that `is_name` takes.
-            token: What it proves a kept name by.
+            peer: A peer without a name.
+            name: A name that `is_name` accepts.
+            token: What proves the right to a reserved name.
 
         Raises:
-            NameTaken: It is another's, or kept and the token is not the one of its process.
+            NameTaken: Another peer has the name, or the token is wrong.
         """
         member = self._members.get(name)
         if member is None:
             if name in self._reserved or name in self._targets:
                 raise NameTaken(f"the name {name!r} is not free", connection=name)
             group = Group(name)
-            member = self._members[name] = group.members[name] = Member(name, group, kept=False)
+            member = self._members[name] = group.members[name] = Member(name, group, reserved=False)
             self._targets[name] = (group, None)
             self.routes.clear()
-        elif not member.kept:
-            raise NameTaken(f"the name {name!r} is joined already", connection=name)
+        elif not member.reserved:
+            raise NameTaken(f"the name {name!r} is already joined", connection=name)
         elif not self._is_own(member, token):
             raise NameTaken(f"the name {name!r} needs its own token", connection=name)
         member.peers.append(peer)
@@ -91,8 +93,8 @@ class Names:
         known = self._token_of(member.name)
         return bool(known) and isinstance(token, str) and compare_digest(known, token)
 
-    def drop(self, member: Member) -> None:
-        """Forget a name, and its group's with the last one of that."""
+    def remove(self, member: Member) -> None:
+        """Remove a name; remove its group with the group's last name."""
         del self._members[member.name]
         group = member.group
         del group.members[member.name]
@@ -104,16 +106,18 @@ class Names:
         self.routes.clear()
 
     def route(self, address: str, to: str | None = None) -> Route:
-        """What an address names, which is not the supervisor; found in `routes` from now on.
+        """Find what an address names, and remember it in `routes`. It is not the supervisor.
 
         Args:
             address: `connection/path`, or a path of the default group.
-            to: Name of the connection, where `address` is only a path.
+            to: Name of the connection, if `address` is only a path.
+
+        Returns:
+            The group, one member or None for any, and the method for the server, as JSON.
 
         Raises:
             BadPath: An escape is broken.
-            ConnectionNotFound: No connection has the name, and `to` was given or there is no
-                default group.
+            ConnectionNotFound: No connection has the name, and there is no default group.
         """
         first, rest = split(address)
         if to is not None:
@@ -138,7 +142,7 @@ class Names:
 
 
 def name_of(group: Group | None, member: Member | None) -> str:
-    """Whom a request is for, in a word."""
+    """The name of what a request is for."""
     if member is not None:
         return member.name
     return SUPERVISOR if group is None else group.name

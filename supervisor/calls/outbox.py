@@ -1,22 +1,22 @@
-"""Pure. What a hub has to do: lines for who reads, and lines held for who does not."""
+"""Pure. Collects a hub's actions: lines to send, and lines to hold for peers that do not read."""
 
 from collections import deque
 
 from portweave.encoding import jsonrpc
 from portweave.supervisor.calls.state import (
     Action,
-    Ask,
     Held,
     Peer,
+    PendingRequest,
 )
 
 
 class Outbox:
-    """What is to be done, until it is taken.
+    """Collects actions until they are taken.
 
     Attributes:
-        receiver: Who gets the lines below; what goes to one peer in a row is one action.
-        lines: Theirs; who appends to it has seen to it that `receiver` is the right one.
+        receiver: The peer that gets `lines`. Consecutive lines to one peer are one action.
+        lines: Lines for the receiver. Call `turn_to` first if the receiver is another.
     """
 
     def __init__(self) -> None:
@@ -25,27 +25,32 @@ class Outbox:
         self._actions: list[Action] = []
 
     def do(self, action: Action) -> None:
-        """Have something done that is no line."""
+        """Add an action other than sending a line."""
         self._actions.append(action)
 
     def turn_to(self, peer: Peer) -> None:
-        """Have the next lines go to another peer."""
+        """Make another peer the receiver of the next lines."""
         if (before := self.receiver) is not None:
             self._actions.append((before, b"".join(self.lines)))
             self.lines = []
         self.receiver = peer
 
-    def send(self, peer: Peer, line: bytes, *, is_answer: bool, ask: Ask | None = None) -> bool:
-        """Send a line, or hold it for a peer that does not read; return whether it is sent.
+    def send(
+        self, peer: Peer, line: bytes, *, is_answer: bool, request: PendingRequest | None = None
+    ) -> bool:
+        """Send a line, or hold it for a peer that does not read.
 
         Args:
-            peer: Who gets it.
-            line: With its line end.
-            is_answer: Whether the peer has asked for it.
-            ask: What it is the request of, if that is to be told when the line goes out.
+            peer: The receiver.
+            line: The line, with its end.
+            is_answer: Whether it answers a request of the peer.
+            request: The request that the line carries, to be marked as sent later.
+
+        Returns:
+            Whether the line is sent, not held.
         """
         if peer.blocked or peer.held:
-            peer.held.append(Held(line, ask, is_answer=is_answer))
+            peer.held.append(Held(line, request, is_answer=is_answer))
             peer.held_bytes += len(line)
             if is_answer:
                 peer.owed_bytes += len(line)
@@ -56,12 +61,19 @@ class Outbox:
         return True
 
     def refuse(self, peer: Peer, key: bytes | None, code: int, text: str) -> None:
-        """Tell a peer that its request is no good; `key` is its id, None where it has none."""
+        """Answer a bad request with an error.
+
+        Args:
+            peer: The caller.
+            key: The caller's id of the request, as JSON; None for a notification.
+            code: The error code of JSON-RPC.
+            text: The error message.
+        """
         if key is not None:
             self.send(peer, jsonrpc.bad_line(code, text, key), is_answer=True)
 
     def take(self) -> list[Action]:
-        """All that is to be done, in order; from now on it is done."""
+        """Return and remove all collected actions, in order."""
         actions, self._actions = self._actions, []
         if (receiver := self.receiver) is not None:
             actions.append((receiver, b"".join(self.lines)))
@@ -71,11 +83,11 @@ class Outbox:
 
 
 def release(peer: Peer, most_bytes: int) -> list[bytes]:
-    """Lines that were held for a peer, the first ones; until it is blocked again.
+    """The first lines held for a peer, until it is blocked again.
 
     Args:
-        peer: Who gets them.
-        most_bytes: The last line begins before so many of them.
+        peer: The receiver.
+        most_bytes: The last line begins before this many bytes.
     """
     lines: list[bytes] = []
     while peer.held and most_bytes > 0 and not peer.blocked:
@@ -84,11 +96,11 @@ def release(peer: Peer, most_bytes: int) -> list[bytes]:
         peer.held_bytes -= size
         if held.is_answer:
             peer.owed_bytes -= size
-        if held.ask is not None:
-            held.ask.unsent = False
-            held.ask.params = jsonrpc.NOTHING
-            if held.ask.over:
-                # Taken back, or too late: the peer needs not hear of it.
+        if held.request is not None:
+            held.request.unsent = False
+            held.request.params = jsonrpc.NOTHING
+            if held.request.over:
+                # It was cancelled or timed out, so the server need not get it.
                 continue
         most_bytes -= size
         lines.append(held.line)
@@ -96,6 +108,6 @@ def release(peer: Peer, most_bytes: int) -> list[bytes]:
 
 
 def keep_answers(peer: Peer) -> None:
-    """Hold no more requests for a peer, but only what it has asked for."""
+    """Drop the requests held for a peer; keep the answers."""
     peer.held = deque(held for held in peer.held if held.is_answer)
     peer.held_bytes = peer.owed_bytes

@@ -1,29 +1,29 @@
-"""Pure. One request after the other: given to a member that is ready, and ended exactly once."""
+"""Pure. The life of requests: each goes to a member that is ready, and ends exactly once."""
 
 from portweave.encoding import jsonrpc
 from portweave.errors import ClusterError, Overloaded, PeerDied
 from portweave.supervisor.calls.names import name_of
 from portweave.supervisor.calls.outbox import Outbox
 from portweave.supervisor.calls.state import (
-    Ask,
-    CancelSupervisor,
+    CancelSupervisorCall,
     Close,
     Ended,
     Group,
     Limits,
     Member,
     Peer,
+    PendingRequest,
 )
 
 
 class PendingRequests:
-    """The ways of a request.
+    """Passes requests to peers, and ends them.
 
     Args:
-        limits: Bounds.
-        peers: Who is connected.
-        outbox: Where lines go.
-        traced: Whether to tell how each request ended.
+        limits: The hub's limits.
+        peers: All connected peers.
+        outbox: Collects lines to send.
+        traced: Whether to report the end of each request.
     """
 
     def __init__(
@@ -34,16 +34,16 @@ class PendingRequests:
         self._outbox = outbox
         self._traced = traced
 
-    # To who takes it.
+    # From the caller to a server.
 
-    def dispatch(self, ask: Ask, now_s: float) -> None:
-        """Send an ask to who takes it, or have it wait.
+    def dispatch(self, request: PendingRequest, now_s: float) -> None:
+        """Send a request to a peer that can serve it, or let it wait for one.
 
         Raises:
-            Overloaded: Who could take it has enough, or enough waits for them.
-            PeerDied: Who could take it will not come.
+            Overloaded: All such peers have enough requests, or enough requests wait.
+            PeerDied: No such peer will start.
         """
-        group, member = ask.group, ask.member
+        group, member = request.group, request.member
         assert group is not None
         limits = self._limits
         if member is not None:
@@ -52,143 +52,145 @@ class PendingRequests:
             choices = group.ready
         for offset in range(len(choices)):
             server = choices[(group.turn + offset) % len(choices)]
-            if self._has_room(server, ask):
+            if self._has_room(server, request):
                 group.turn += offset + 1
-                self._serve(ask, server, now_s)
+                self._serve(request, server, now_s)
                 return
         who = name_of(group, member)
         if choices:
             text = f"{who} has as many requests open as it may have"
             raise Overloaded(text, connection=who)
-        if not _may_come(group, member):
-            reason = member.gone if member else next(iter(group.members.values())).gone
+        if not _may_start(group, member):
+            reason = (
+                member.unavailable if member else next(iter(group.members.values())).unavailable
+            )
             raise PeerDied(f"{who} {reason}", connection=who)
-        size = len(memoryview(ask.params))
-        # As many as one that is ready would take.
+        size = len(memoryview(request.params))
+        # As many as one ready peer would accept.
         most = limits.concurrency + limits.queue
         if len(group.waiting) >= most or group.waiting_bytes + size > limits.held_bytes:
             raise Overloaded(f"too much waits for {who}, which is not ready", connection=who)
-        group.waiting[ask] = None
+        group.waiting[request] = None
         group.waiting_bytes += size
 
-    def _has_room(self, server: Peer, ask: Ask) -> bool:
+    def _has_room(self, server: Peer, request: PendingRequest) -> bool:
         if len(server.serves) >= server.most:
             return False
         if not server.blocked:
             return True
         limits = self._limits
-        size = len(memoryview(ask.params))
-        return len(server.held) < limits.asks and server.held_bytes + size <= limits.held_bytes
+        size = len(memoryview(request.params))
+        return len(server.held) < limits.requests and server.held_bytes + size <= limits.held_bytes
 
-    def _serve(self, ask: Ask, server: Peer, now_s: float) -> None:
-        left_ms = None if ask.due_s is None else round((ask.due_s - now_s) * 1000, 3)
-        meta = jsonrpc.meta_member(left_ms, ask.traceparent, ask.asker.sender)
-        if not ask.wanted:
-            ask.over = True
-            line = jsonrpc.raw_notification(ask.method, ask.params, meta)
+    def _serve(self, request: PendingRequest, server: Peer, now_s: float) -> None:
+        left_ms = None if request.due_s is None else round((request.due_s - now_s) * 1000, 3)
+        meta = jsonrpc.meta_member(left_ms, request.traceparent, request.asker.sender)
+        if not request.wanted:
+            request.over = True
+            line = jsonrpc.raw_notification(request.method, request.params, meta)
             self._outbox.send(server, line, is_answer=False)
             return
-        ask.server = server
-        ask.number = server.next_id = server.next_id + 1
-        server.serves[ask.number] = ask
-        line = jsonrpc.raw_request(ask.number, ask.method, ask.params, meta)
-        if self._outbox.send(server, line, is_answer=False, ask=ask):
-            ask.params = jsonrpc.NOTHING
+        request.server = server
+        request.number = server.next_id = server.next_id + 1
+        server.serves[request.number] = request
+        line = jsonrpc.raw_request(request.number, request.method, request.params, meta)
+        if self._outbox.send(server, line, is_answer=False, request=request):
+            request.params = jsonrpc.NOTHING
         else:
-            ask.unsent = True
+            request.unsent = True
 
-    def redispatch(self, ask: Ask, now_s: float) -> None:
-        """Give an ask to somebody else, or fail it."""
+    def redispatch(self, request: PendingRequest, now_s: float) -> None:
+        """Send a request to another peer, or fail it."""
         try:
-            self.dispatch(ask, now_s)
+            self.dispatch(request, now_s)
         except ClusterError as error:
-            self.fail(ask, error)
+            self.fail(request, error)
 
     def dispatch_waiting(self, member: Member, now_s: float) -> None:
-        """Give what waits to a member that is ready now."""
+        """Send waiting requests to a member that has become ready."""
         group = member.group
-        for ask in [a for a in group.waiting if a.member is None or a.member is member]:
-            _unwait(ask)
-            self.redispatch(ask, now_s)
+        for request in [a for a in group.waiting if a.member is None or a.member is member]:
+            _unwait(request)
+            self.redispatch(request, now_s)
 
     def fail_waiting(self, group: Group, reason: str) -> None:
-        """Fail what waits for those who will not come.
+        """Fail requests that wait for members which will not start.
 
         Args:
-            group: Whose they are.
-            reason: Behind their name in a sentence, as `has ended`.
+            group: The group of the members.
+            reason: A predicate for the member's name, such as `has ended`.
         """
-        for ask in list(group.waiting):
-            if not _may_come(group, ask.member):
-                _unwait(ask)
-                who = name_of(group, ask.member)
-                self.fail(ask, PeerDied(f"{who} {reason}", connection=who))
+        for request in list(group.waiting):
+            if not _may_start(group, request.member):
+                _unwait(request)
+                who = name_of(group, request.member)
+                self.fail(request, PeerDied(f"{who} {reason}", connection=who))
 
-    # To its end.
+    # From the server to the caller.
 
-    def answer(self, ask: Ask, result: "jsonrpc.Raw | bytes") -> None:
-        """End an ask with an array of values."""
-        self.end(ask, jsonrpc.answer(ask.key, result), "")
+    def answer(self, request: PendingRequest, result: "jsonrpc.Raw | bytes") -> None:
+        """End a request with an array of values."""
+        self.end(request, jsonrpc.answer(request.key, result), "")
 
-    def fail(self, ask: Ask, error: ClusterError) -> None:
-        """End an ask with an error."""
-        self.end(ask, jsonrpc.failure(ask.key, error), error.type)
+    def fail(self, request: PendingRequest, error: ClusterError) -> None:
+        """End a request with an error."""
+        self.end(request, jsonrpc.failure(request.key, error), error.type)
 
-    def end(self, ask: Ask, line: bytes, failure: str) -> None:
-        """Tell the asker, if it waits; an ask ends once.
+    def end(self, request: PendingRequest, line: bytes, failure: str) -> None:
+        """End a request, once, and answer the caller if it waits.
 
         Args:
-            ask: What ends.
-            line: What the asker is sent.
-            failure: Kind of the error, as of `Ended`.
+            request: The request.
+            line: The answer for the caller.
+            failure: The kind of error, as in `Ended`.
         """
-        if ask.over:
+        if request.over:
             return
-        ask.over = True
-        asker = ask.asker
-        if ask.wanted:
-            asker.asks.pop(ask.id, None)
+        request.over = True
+        asker = request.asker
+        if request.wanted:
+            asker.requests.pop(request.id, None)
             if asker in self._peers:
                 if asker.held_bytes + len(line) > self._limits.held_bytes and asker.held:
-                    error = Overloaded("the answer found no room: the asker does not read")
-                    line = jsonrpc.failure(ask.key, error)
+                    error = Overloaded("no room for the answer: the caller does not read")
+                    line = jsonrpc.failure(request.key, error)
                 self._outbox.send(asker, line, is_answer=True)
                 self.close_when_done(asker)
         if self._traced:
-            self._outbox.do(Ended(ask, failure))
+            self._outbox.do(Ended(request, failure))
 
     def close_when_done(self, peer: Peer) -> None:
-        """Close the connection of who sends nothing more, if it waits for nothing more."""
-        if peer.ended and not peer.asks:
+        """Close a connection that sends nothing more and waits for nothing more."""
+        if peer.ended and not peer.requests:
             self._outbox.do(Close(peer))
 
-    def abandon(self, ask: Ask) -> None:
-        """The answer is not wanted any more: tell who works on it."""
-        if ask.over:
+    def abandon(self, request: PendingRequest) -> None:
+        """Tell the server that the answer is not needed any more."""
+        if request.over:
             return
-        if ask in (ask.group.waiting if ask.group is not None else ()):
-            _unwait(ask)
-        elif ask.server is not None:
-            if ask.server.serves.pop(ask.number, None) is not None and not ask.unsent:
-                line = jsonrpc.notification("$/cancel", b"[%d]" % ask.number)
-                self._outbox.send(ask.server, line, is_answer=False)
-        elif ask.group is None:
-            self._outbox.do(CancelSupervisor(ask))
+        if request in (request.group.waiting if request.group is not None else ()):
+            _unwait(request)
+        elif request.server is not None:
+            if request.server.serves.pop(request.number, None) is not None and not request.unsent:
+                line = jsonrpc.notification("$/cancel", b"[%d]" % request.number)
+                self._outbox.send(request.server, line, is_answer=False)
+        elif request.group is None:
+            self._outbox.do(CancelSupervisorCall(request))
 
-    def forget(self, ask: Ask) -> None:
-        """The asker has gone."""
-        self.abandon(ask)
-        ask.wanted = False
-        self.end(ask, b"", "AskerGone")
+    def drop_caller(self, request: PendingRequest) -> None:
+        """Drop a request whose caller has disconnected."""
+        self.abandon(request)
+        request.wanted = False
+        self.end(request, b"", "AskerGone")
 
 
-def _unwait(ask: Ask) -> None:
-    group = ask.group
+def _unwait(request: PendingRequest) -> None:
+    group = request.group
     assert group is not None
-    del group.waiting[ask]
-    group.waiting_bytes -= len(memoryview(ask.params))
+    del group.waiting[request]
+    group.waiting_bytes -= len(memoryview(request.params))
 
 
-def _may_come(group: Group, member: Member | None) -> bool:
+def _may_start(group: Group, member: Member | None) -> bool:
     members = group.members.values() if member is None else (member,)
-    return any(not one.gone for one in members)
+    return any(not one.unavailable for one in members)

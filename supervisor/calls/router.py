@@ -1,21 +1,21 @@
-"""Pure. Calls under way: who may be asked, who has asked whom, and what waits.
+"""Pure. The hub's decisions: which peer gets a request, and when a request ends.
 
-A star: every message goes by way of the hub, which reads of it only what it must. Theory:
+All messages go through the hub, which reads no more of each than it needs.
 
-- A *group* is what an address names: a service, with its *members*, its instances. A member has the
-  *peers* (connections) that have joined under its name: those of all processes of the instance.
-  Peers that are ready take calls in turn.
-- An `Ask` is one request. It waits in its group until a member is ready, is then *held* for a peer
-  that does not read, or is open there, and ends exactly once: answered, failed, timed out, taken
-  back, or without anybody to tell. Asks without an answer (notifications) end when they are sent.
-- Who does not read is never waited for: what is for him is held up to a limit, then his askers are
-  told `Overloaded`, and others are not concerned. Who does not read the answers to his own requests
-  is not read either.
+- A *group* is what an address names: a service. Its *members* are the instances. A member's *peers*
+  are the connections that have joined under its name: one for each process of the instance. Peers
+  that are ready get calls in turn.
+- A `PendingRequest` waits in its group until a member is ready. Then it is open at a peer, or
+  *held* for a peer that does not read. It ends exactly once: answered, failed, timed out,
+  cancelled, or dropped without a caller. A notification ends when it is sent.
+- The hub never waits for a peer that does not read. It holds lines for that peer up to a limit;
+  beyond it, callers get `Overloaded`. Other peers notice nothing. The hub reads no requests from a
+  peer that does not read its answers.
 
-No socket and no clock: lines and times come in, lines go out. Here is what happens on connections,
-and the short way of what is nearly all there is; `callnames` knows whom an address names,
-`callasks` gives a request to somebody and ends it, `callmethods` is what the hub itself is asked,
-and `calloutbox` is what goes out.
+There is no socket and no clock: lines and times come in, lines go out. This module has the events
+of connections, and a fast path for the usual request and answer. `names` resolves addresses,
+`requests` passes requests on and ends them, `hub_methods` answers requests to the hub itself, and
+`outbox` collects lines to send.
 """
 
 from collections.abc import Callable, Iterable
@@ -38,24 +38,24 @@ from portweave.supervisor.calls.outbox import (
 from portweave.supervisor.calls.requests import PendingRequests
 from portweave.supervisor.calls.state import (
     Action,
-    Ask,
-    AskSupervisor,
+    CallSupervisor,
     Close,
     Limits,
     Peer,
+    PendingRequest,
 )
 
 STREAM = "$/stream"
 
 
 class CallRouter:
-    """All of a hub's state. Every method takes what happened, and returns what to do about it.
+    """All state of a hub. Each method takes an event, and returns the actions to carry out.
 
     Args:
-        limits: Bounds.
-        options: Told to who says hello.
-        traced: Whether to tell how each request ended.
-        token_of: What a process of a kept name was told; empty where none runs.
+        token_of: Returns the token of a reserved name's process; empty if none runs.
+        limits: The hub's limits.
+        options: Sent to each peer that says hello.
+        traced: Whether to report the end of each request.
     """
 
     def __init__(
@@ -68,101 +68,103 @@ class CallRouter:
     ) -> None:
         self.limits = limits or Limits()
         self.peers: dict[Peer, None] = {}
-        # No open request is due before.
+        # The earliest deadline of any open request.
         self.next_due_s = inf
         self._traced = traced
         self._names = Names(token_of)
         self._routes = self._names.routes
         self._outbox = Outbox()
-        self._asks = PendingRequests(self.limits, self.peers, self._outbox, traced=traced)
-        self._own = HubMethods(self.limits, options or {}, self._names, self._asks, self._outbox)
+        self._requests = PendingRequests(self.limits, self.peers, self._outbox, traced=traced)
+        self._own = HubMethods(
+            self.limits, options or {}, self._names, self._requests, self._outbox
+        )
         self._now_s = 0.0
 
     # Names.
 
-    def expect(
+    def reserve(
         self, name: str, group: str, *, number: int = 1, askable: bool = True, default: bool = False
     ) -> None:
-        """Keep a name for a process that will be told a token.
+        """Reserve a name for a process that gets a token.
 
         Args:
-            name: Of the instance.
+            name: The instance's name.
             group: The service's name.
-            number: Of the instance; the first has the group's own name, and `<group>.1` too.
-            askable: Whether an address can name it.
-            default: Whether the group gets what names nobody else.
+            number: The instance's number. Addresses name the first instance `<group>.1`, too.
+            askable: Whether an address may name the group.
+            default: Whether the group gets requests whose address names no other group.
         """
-        self._names.keep(name, group, number=number, askable=askable, default=default)
+        self._names.reserve(name, group, number=number, askable=askable, default=default)
 
     def has_joined(self, name: str) -> bool:
-        """Whether a process has joined under a name that is kept or joined."""
+        """Whether a process has joined under a name."""
         return bool(self._names[name].peers)
 
-    def coming(self, name: str) -> None:
-        """A process of a name has been started, or will be."""
-        self._names[name].gone = ""
+    def starting(self, name: str) -> None:
+        """A process of the name has been started, or will be."""
+        self._names[name].unavailable = ""
 
-    def forget(self, name: str, now_s: float) -> list[Action]:
-        """There is no such instance any more."""
-        out = self.gone(name, "is no more", now_s)
-        self._names.drop(self._names[name])
+    def remove(self, name: str, now_s: float) -> list[Action]:
+        """The instance was removed."""
+        out = self.unavailable(name, "is no more", now_s)
+        self._names.remove(self._names[name])
         return out
 
     def ended(self, name: str, now_s: float) -> list[Action]:
-        """The process of a name has ended; another may come."""
+        """The process of the name has ended. Another may start."""
         self._now_s = now_s
         for peer in list(self._names[name].peers):
             self._outbox.do(Close(peer))
             self._leave(peer)
         return self._outbox.take()
 
-    def gone(self, name: str, reason: str, now_s: float) -> list[Action]:
-        """No process of a name will come, until `coming` says otherwise.
+    def unavailable(self, name: str, reason: str, now_s: float) -> list[Action]:
+        """No process of the name will start, until `starting` says otherwise.
 
         Args:
-            name: Of the instance.
-            reason: Behind the name in a sentence, as `has ended`.
+            name: The instance's name.
+            reason: A predicate for the name, such as `has ended`.
             now_s: The time.
         """
         member = self._names[name]
-        member.gone = reason
+        member.unavailable = reason
         out = self.ended(name, now_s)
-        self._asks.fail_waiting(member.group, reason)
+        self._requests.fail_waiting(member.group, reason)
         return out + self._outbox.take()
 
-    # What happens on connections.
+    # Events of connections.
 
-    def opened(self) -> Peer:
-        """Somebody has connected."""
+    def connected(self) -> Peer:
+        """A peer has connected."""
         peer = Peer(self.limits.concurrency + self.limits.queue)
         self.peers[peer] = None
         return peer
 
-    def closed(self, peer: Peer, now_s: float) -> list[Action]:
-        """A connection is gone."""
+    def disconnected(self, peer: Peer, now_s: float) -> list[Action]:
+        """A peer has disconnected."""
         self._now_s = now_s
         if peer not in self.peers:
             return []
         self._leave(peer)
-        for ask in list(peer.asks.values()):
-            self._asks.forget(ask)
-        peer.asks.clear()
+        for request in list(peer.requests.values()):
+            self._requests.drop_caller(request)
+        peer.requests.clear()
         peer.held.clear()
         del self.peers[peer]
-        # It may have asked itself.
+        # It may have called itself.
         left = self._outbox.take()
         return [one for one in left if not isinstance(one, tuple) or one[0] is not peer]
 
     def half_closed(self, peer: Peer, now_s: float) -> list[Action]:
-        """A peer sends nothing more; it gets the answers that it waits for."""
+        """A peer sends nothing more, but still gets the answers it waits for."""
         self._now_s = now_s
         peer.ended = True
         self._leave(peer)
-        self._asks.close_when_done(peer)
+        self._requests.close_when_done(peer)
         return self._outbox.take()
 
     def overflowed(self, peer: Peer) -> list[Action]:
-        """A peer has sent a line that is too long: that is its end."""
+        """A peer has sent a line that is too long. The hub disconnects it."""
         limit = self.limits.message_bytes
         text = f"a message is longer than {limit} bytes"
         kind: dict[str, object] = {"type": "MessageTooLarge", "status": 413, "fields": {}}
@@ -172,7 +174,13 @@ class CallRouter:
         return self._outbox.take()
 
     def feed(self, peer: Peer, lines: Iterable[bytes], now_s: float) -> list[Action]:
-        """Take whole lines of a peer."""
+        """Process whole lines from a peer.
+
+        Args:
+            peer: The sender.
+            lines: Lines without their ends.
+            now_s: The time.
+        """
         self._now_s = now_s
         decode = jsonrpc.decode
         for line in lines:
@@ -192,9 +200,9 @@ class CallRouter:
         return self._outbox.take()
 
     def pass_request(self, peer: Peer, message: jsonrpc.Message) -> bool:
-        """Pass on a request as nearly all are; return False for one that needs more thought.
+        """Pass a usual request on; return False for an unusual one.
 
-        What is done is what `feed` would do otherwise, in a third of the time.
+        The effect is that of `_take_request`, in a third of the time.
         """
         number, params, meta = message.id, message.params, message.meta
         if type(number) is not int or params is jsonrpc.UNSET or meta is jsonrpc.UNSET:
@@ -208,10 +216,10 @@ class CallRouter:
         if not timeout_ms or not group.ready or member is not None or not jsonrpc.is_array(params):
             return False
         server = group.ready[group.turn % len(group.ready)]
-        asks, serves, limits = peer.asks, server.serves, self.limits
+        requests, serves, limits = peer.requests, server.serves, self.limits
         if server.blocked or server.held or len(serves) >= server.most:
             return False
-        if number in asks or len(asks) >= limits.asks:
+        if number in requests or len(requests) >= limits.requests:
             return False
         group.turn += 1
         now_s = self._now_s
@@ -220,7 +228,7 @@ class CallRouter:
             self._watch(peer, due_s)
         server.next_id = ours = server.next_id + 1
         trace = meta.traceparent or ""
-        asks[number] = serves[ours] = Ask(
+        requests[number] = serves[ours] = PendingRequest(
             peer,
             number,
             jsonrpc.NOTHING,
@@ -241,17 +249,22 @@ class CallRouter:
         return True
 
     def pass_answer(self, peer: Peer, message: jsonrpc.Message) -> bool:
-        """Pass on an answer as nearly all are; return False for one that needs more thought."""
+        """Pass a usual answer on; return False for an unusual one."""
         result = message.result
-        ask = peer.serves.get(message.id)  # type: ignore[arg-type]
-        if ask is None or result is jsonrpc.UNSET or self._traced or not jsonrpc.is_array(result):
+        request = peer.serves.get(message.id)  # type: ignore[arg-type]
+        if (
+            request is None
+            or result is jsonrpc.UNSET
+            or self._traced
+            or not jsonrpc.is_array(result)
+        ):
             return False
-        asker, number = ask.asker, ask.id
+        asker, number = request.asker, request.id
         if asker.blocked or asker.held or asker.ended or type(number) is not int:
             return False
-        del peer.serves[ask.number]
-        del asker.asks[number]
-        ask.over = True
+        del peer.serves[request.number]
+        del asker.requests[number]
+        request.over = True
         outbox = self._outbox
         if asker is not outbox.receiver:
             outbox.turn_to(asker)
@@ -259,62 +272,72 @@ class CallRouter:
         return True
 
     def tick(self, now_s: float) -> list[Action]:
-        """Fail what has taken too long."""
+        """Fail requests whose time is up."""
         self._now_s = now_s
         for peer in self.peers:
             if peer.next_due_s > now_s:
                 continue
             peer.next_due_s = inf
-            for ask in list(peer.asks.values()):
-                due_s = inf if ask.due_s is None else ask.due_s
+            for request in list(peer.requests.values()):
+                due_s = inf if request.due_s is None else request.due_s
                 if due_s <= now_s:
-                    self._expire(ask, due_s)
+                    self._expire(request, due_s)
                 elif due_s < peer.next_due_s:
                     peer.next_due_s = due_s
         self.next_due_s = min((peer.next_due_s for peer in self.peers), default=inf)
         return self._outbox.take()
 
-    def _expire(self, ask: Ask, due_s: float) -> None:
-        self._asks.abandon(ask)
-        who = name_of(ask.group, ask.member)
-        waited = "" if ask.server is not None or ask.group is None else "; it is not ready"
-        text = f"no answer from {who} within {due_s - ask.began_s:.3g} s{waited}"
-        self._asks.fail(ask, RequestTimeout(text, connection=who))
+    def _expire(self, request: PendingRequest, due_s: float) -> None:
+        self._requests.abandon(request)
+        who = name_of(request.group, request.member)
+        waited = "" if request.server is not None or request.group is None else "; it is not ready"
+        text = f"no answer from {who} within {due_s - request.began_s:.3g} s{waited}"
+        self._requests.fail(request, RequestTimeout(text, connection=who))
 
     def _watch(self, peer: Peer, due_s: float) -> None:
-        """Have `tick` look at what a peer asks, at `due_s` at the latest.
+        """Have `tick` check the peer's requests at `due_s` at the latest.
 
-        Nearly all requests are answered long before their time is up: so nothing is kept for each,
-        and what is open is looked through when the first of it could be due.
+        Nearly all requests are answered in time. So there is no timer for each; `tick` goes through
+        the open requests when the first of them could be due.
         """
         peer.next_due_s = min(peer.next_due_s, due_s)
         self.next_due_s = min(self.next_due_s, due_s)
 
     def blocked(self, peer: Peer) -> None:
-        """A peer does not read what it is sent."""
+        """A peer does not read."""
         peer.blocked = True
 
     def unblocked(self, peer: Peer) -> None:
-        """A peer reads again: `release` gives what is held for it."""
+        """A peer reads again; `release` returns the lines held for it."""
         peer.blocked = False
 
     def release(self, peer: Peer, most_bytes: int) -> list[bytes]:
-        """Lines that were held for a peer, the first ones; until it is blocked again."""
+        """The first lines held for a peer, until it is blocked again.
+
+        Args:
+            peer: The receiver.
+            most_bytes: The last line begins before this many bytes.
+        """
         return release(peer, most_bytes)
 
-    def answer(self, ask: Ask, result: "bytes | ClusterError") -> list[Action]:
-        """The supervisor's answer: an array, or an error."""
-        if not ask.over:
+    def answer(self, request: PendingRequest, result: "bytes | ClusterError") -> list[Action]:
+        """End a request with the supervisor's answer: an array, or an error."""
+        if not request.over:
             if isinstance(result, ClusterError):
-                self._asks.fail(ask, result)
+                self._requests.fail(request, result)
             else:
-                self._asks.answer(ask, result)
+                self._requests.answer(request, result)
         return self._outbox.take()
 
-    def stream(self, ask: Ask, params: bytes) -> list[Action]:
-        """Send the asker of the supervisor one more value; dropped where he does not read."""
-        peer = ask.asker
-        if not ask.over and peer in self.peers and peer.owed_bytes < self.limits.owed_bytes:
+    def stream(self, request: PendingRequest, params: bytes) -> list[Action]:
+        """Send one more value for a request to the supervisor; drop it if the caller does not read.
+
+        Args:
+            request: The request.
+            params: The array for `$/stream`.
+        """
+        peer = request.asker
+        if not request.over and peer in self.peers and peer.owed_bytes < self.limits.owed_bytes:
             self._outbox.send(peer, jsonrpc.notification(STREAM, params), is_answer=True)
         return self._outbox.take()
 
@@ -328,7 +351,7 @@ class CallRouter:
         if params is jsonrpc.UNSET:
             params = jsonrpc.NOTHING
         elif not jsonrpc.is_array(params):
-            self._outbox.refuse(peer, key, jsonrpc.INVALID_PARAMS, "params is to be an array")
+            self._outbox.refuse(peer, key, jsonrpc.INVALID_PARAMS, "params must be an array")
             return
         if method.startswith("$/"):
             self._own.take(peer, method, params, key, now_s)
@@ -342,36 +365,36 @@ class CallRouter:
         else:
             due_s = now_s + timeout_ms / 1000
         number = None if message.id is jsonrpc.UNSET else message.id
-        if key is not None and number in peer.asks:
-            text = "there is an open request of this id already"
+        if key is not None and number in peer.requests:
+            text = "a request with this id is already open"
             self._outbox.refuse(peer, key, jsonrpc.INVALID_REQUEST, text)
             return
         trace = meta.traceparent or ""
-        ask = Ask(peer, number, params, trace, due_s, now_s, key is not None)
+        request = PendingRequest(peer, number, params, trace, due_s, now_s, key is not None)
         if key is not None:
-            peer.asks[number] = ask
+            peer.requests[number] = request
         try:
-            if len(peer.asks) > self.limits.asks:
-                raise Overloaded(f"more than {self.limits.asks} requests are open already")
-            self._address(ask, method, None if meta.to is jsonrpc.UNSET else meta.to)
+            if len(peer.requests) > self.limits.requests:
+                raise Overloaded(f"more than {self.limits.requests} requests are already open")
+            self._address(request, method, None if meta.to is jsonrpc.UNSET else meta.to)
         except ClusterError as error:
-            self._asks.fail(ask, error)
+            self._requests.fail(request, error)
             return
-        if due_s is not None and key is not None and not ask.over:
+        if due_s is not None and key is not None and not request.over:
             self._watch(peer, due_s)
 
-    def _address(self, ask: Ask, address: str, to: str | None) -> None:
+    def _address(self, request: PendingRequest, address: str, to: str | None) -> None:
         route = self._routes.get(address if to is None else (to, address))
         if route is None:
             first, rest = split(address) if to is None else (to, address.removeprefix("/"))
             if first == SUPERVISOR:
-                ask.path = rest
-                if ask.wanted:
-                    self._outbox.do(AskSupervisor(ask))
+                request.path = rest
+                if request.wanted:
+                    self._outbox.do(CallSupervisor(request))
                 return
             route = self._names.route(address, to)
-        ask.group, ask.member, ask.method = route
-        self._asks.dispatch(ask, self._now_s)
+        request.group, request.member, request.method = route
+        self._requests.dispatch(request, self._now_s)
 
     def _take_answer(self, peer: Peer, message: jsonrpc.Message) -> None:
         number = message.id
@@ -380,22 +403,22 @@ class CallRouter:
                 text = "a message has a method, or an id and a result"
                 self._outbox.refuse(peer, b"null", jsonrpc.INVALID_REQUEST, text)
             return
-        ask = peer.serves.pop(number, None)
-        if ask is None:
-            # It comes too late, for one who has gone, given up or taken it back.
+        request = peer.serves.pop(number, None)
+        if request is None:
+            # It is late: the request has ended.
             return
         if message.result is not jsonrpc.UNSET and jsonrpc.is_array(message.result):
-            self._asks.answer(ask, message.result)
+            self._requests.answer(request, message.result)
         elif message.error is not jsonrpc.UNSET and jsonrpc.is_object(message.error):
-            line = jsonrpc.raw_failure(ask.key, message.error)
-            self._asks.end(ask, line, "Error")
+            line = jsonrpc.raw_failure(request.key, message.error)
+            self._requests.end(request, line, "Error")
         else:
             text = f"{peer.name} has answered neither an array of values nor an error"
             error = ClusterError(text, connection=peer.name, status=502, type="BadAnswer")
-            self._asks.fail(ask, error)
+            self._requests.fail(request, error)
 
     def _leave(self, peer: Peer) -> None:
-        """A peer takes no more calls: what it had is failed, or given to others."""
+        """Fail the requests that a peer has, or pass them to other peers."""
         member = peer.member
         keep_answers(peer)
         if member is not None:
@@ -403,22 +426,22 @@ class CallRouter:
                 member.group.ready.remove(peer)
             member.peers.remove(peer)
             peer.member = None
-            if not member.kept:
-                member.gone = "has gone"
-                self._asks.fail_waiting(member.group, member.gone)
+            if not member.reserved:
+                member.unavailable = "has gone"
+                self._requests.fail_waiting(member.group, member.unavailable)
         peer.ready = False
         serves, peer.serves = peer.serves, {}
-        for ask in serves.values():
-            if ask.unsent:
-                ask.server = None
-                ask.unsent = False
-                self._asks.redispatch(ask, self._now_s)
+        for request in serves.values():
+            if request.unsent:
+                request.server = None
+                request.unsent = False
+                self._requests.redispatch(request, self._now_s)
             else:
                 name = member.name if member is not None else None
                 text = f"{name} died with the request open"
-                self._asks.fail(ask, PeerDied(text, connection=name))
-        if member is not None and not member.kept:
-            self._names.drop(member)
+                self._requests.fail(request, PeerDied(text, connection=name))
+        if member is not None and not member.reserved:
+            self._names.remove(member)
 
 
 _NO_META = jsonrpc.Meta()

@@ -1,6 +1,6 @@
-"""Pure. What a hub of calls keeps: who is joined, what is asked, and what is to be done about it.
+"""Pure. The data of a hub: peers, members, groups, requests, and actions.
 
-What becomes of it is decided in `calls` and the modules that that is made of.
+`router` and the modules that it uses decide what happens to them.
 """
 
 from collections import deque
@@ -14,22 +14,22 @@ from portweave.encoding.value import value
 
 @value
 class Limits:
-    """Bounds.
+    """Limits of a hub.
 
     Attributes:
         message_bytes: The longest line.
-        concurrency: Requests that one connection works on at a time, where it does not say.
-        queue: Requests that wait for one connection besides, where it does not say.
-        asks: Requests that one connection may have open as the asker.
-        held_bytes: What is held for one peer that does not read, or waits for one group.
-        owed_bytes: Answers that one peer has not read, before it is not read any more.
-        timeout_s: For requests that do not say how long they may take; None for any time.
+        concurrency: How many requests one peer handles at a time, unless it says otherwise.
+        queue: How many more requests wait for one peer, unless it says otherwise.
+        requests: The most open requests of one caller.
+        held_bytes: The most bytes held for one peer that does not read, or waiting for one group.
+        owed_bytes: From this many unread bytes of answers on, a peer's requests are not read.
+        timeout_s: For requests without a time limit; None for no limit.
     """
 
     message_bytes: int = jsonrpc.MAX_MESSAGE_BYTES
     concurrency: int = 64
     queue: int = 1024
-    asks: int = 8192
+    requests: int = 8192
     held_bytes: int = 4 * jsonrpc.MAX_MESSAGE_BYTES
     owed_bytes: int = 1024 * 1024
     timeout_s: float | None = 30.0
@@ -37,15 +37,16 @@ class Limits:
 
 @value
 class Held:
-    """A line that could not be sent yet.
+    """A line that waits for a peer to read.
 
     Attributes:
-        ask: That it is the request of.
-        is_answer: Whether the peer has asked for it.
+        line: The line, with its end.
+        request: The request that the line carries, if any.
+        is_answer: Whether the line answers a request of the peer.
     """
 
     line: bytes
-    ask: "Ask | None"
+    request: "PendingRequest | None"
     is_answer: bool
 
 
@@ -56,22 +57,34 @@ class Peer:
         most: As the attribute.
 
     Attributes:
-        member: The name that it has joined under; None for one that only asks.
-        ready: Whether it takes calls.
+        member: The member that it has joined as; None if it only calls.
+        ready: Whether it accepts requests.
         blocked: Whether it does not read at the moment.
         ended: Whether it sends nothing more.
-        asks: What it asks, by its own ids.
-        serves: What it is asked, by ours.
-        most: How many requests it may be asked at a time: what it works on, and what waits.
-        held: What is to be sent to it, in order, while it is blocked.
-        held_bytes: Their size.
-        owed_bytes: The size of those that are answers.
-        next_due_s: Nothing that it asks is due before.
+        requests: Its open requests, by its own ids.
+        serves: The requests it handles, by the hub's ids.
+        most: How many requests it accepts at a time: those it handles, and those that wait.
+        held: Lines to send when it reads again, in order.
+        held_bytes: The size of `held`.
+        owed_bytes: The size of the answers in `held`.
+        next_due_s: None of its requests is due earlier.
     """
 
     __slots__ = (
-        "asks", "blocked", "ended", "held", "held_bytes", "member", "most", "next_due_s",
-        "next_id", "owed_bytes", "ready", "said_hello", "sender", "serves",
+        "blocked",
+        "ended",
+        "held",
+        "held_bytes",
+        "member",
+        "most",
+        "next_due_s",
+        "next_id",
+        "owed_bytes",
+        "ready",
+        "requests",
+        "said_hello",
+        "sender",
+        "serves",
     )  # fmt: skip
 
     def __init__(self, most: int = 1) -> None:
@@ -82,8 +95,8 @@ class Peer:
         self.ready = False
         self.blocked = False
         self.ended = False
-        self.asks: dict[int | str | None, Ask] = {}
-        self.serves: dict[int, Ask] = {}
+        self.requests: dict[int | str | None, PendingRequest] = {}
+        self.serves: dict[int, PendingRequest] = {}
         self.next_id = 0
         self.next_due_s = inf
         self.held: deque[Held] = deque()
@@ -92,35 +105,36 @@ class Peer:
 
     @property
     def name(self) -> str | None:
-        """What it is called; None for one that only asks."""
+        """Its name; None if it only calls."""
         return None if self.member is None else self.member.name
 
 
 class Member:
-    """A name that peers may join under.
+    """A name that peers join under.
 
     Attributes:
-        kept: Whether the name is for a service's processes, which prove it by their token.
-        peers: The connections that have joined: one, or one of each process of the service.
-        gone: Why it will not come (again), in words; empty while it may.
+        reserved: Whether the name is reserved for a service's processes, which prove it by a token.
+        peers: The connections that have joined: one for each process.
+        gone: Why no process of the name will start, as a predicate; empty if one may.
     """
 
-    __slots__ = ("gone", "group", "kept", "name", "peers")
+    __slots__ = ("group", "name", "peers", "reserved", "unavailable")
 
-    def __init__(self, name: str, group: "Group", *, kept: bool) -> None:
+    def __init__(self, name: str, group: "Group", *, reserved: bool) -> None:
         self.name = name
         self.group = group
-        self.kept = kept
+        self.reserved = reserved
         self.peers: list[Peer] = []
-        self.gone = ""
+        self.unavailable = ""
 
 
 class Group:
-    """What an address names.
+    """What an address names: a service, with its instances.
 
     Attributes:
-        ready: Peers that take calls; `turn` tells whose it is.
-        waiting: What nobody can take yet, in order, and its size.
+        ready: Peers that accept requests, in turns counted by `turn`.
+        waiting: Requests that no peer can accept yet, in order.
+        waiting_bytes: The size of `waiting`.
     """
 
     __slots__ = ("members", "name", "ready", "turn", "waiting", "waiting_bytes")
@@ -130,32 +144,32 @@ class Group:
         self.members: dict[str, Member] = {}
         self.ready: list[Peer] = []
         self.turn = 0
-        self.waiting: dict[Ask, None] = {}
+        self.waiting: dict[PendingRequest, None] = {}
         self.waiting_bytes = 0
 
 
-class Ask(Struct, eq=False):
+class PendingRequest(Struct, eq=False):
     """One request, from its line to its end.
 
     Attributes:
-        asker: Who gets the answer.
-        id: The asker's of it.
-        params: What it is asked with; nothing any more once that is sent.
-        traceparent: W3C Trace Context, section 3.2; empty where there is none.
-        due_s: When its time is up.
-        began_s: When it came.
-        wanted: Whether anybody waits for the answer: not of a notification.
-        group: Whom it is for; None for the supervisor.
-        member: The one instance that it is for; None for any.
-        method: What the server is asked, as it is written.
-        path: What the supervisor is asked.
-        server: Who has been asked; None while it waits, and for the supervisor.
-        number: Our id of it, at the server.
-        unsent: Whether the server has not been told yet.
+        asker: The peer that gets the answer.
+        id: The caller's id of it.
+        params: Its parameters; empty after they were sent.
+        traceparent: W3C Trace Context, section 3.2; empty if there is none.
+        due_s: When its time is up; None for no limit.
+        began_s: When it arrived.
+        wanted: Whether the caller waits for an answer; false for a notification.
+        group: The group it is for; None for the supervisor.
+        member: The one member it is for; None for any.
+        method: The method that the server gets, as JSON.
+        path: The path that the supervisor gets.
+        server: The peer that handles it; None while it waits, and for the supervisor.
+        number: The hub's id of it, for the server.
+        unsent: Whether its line is held for the server.
         over: Whether it has ended.
     """
 
-    # A structure of msgspec's is made in a third of the time: there is one for each request.
+    # msgspec makes a structure in a third of the time, and each request needs one.
     asker: Peer
     id: int | str | None
     params: jsonrpc.Raw | bytes
@@ -174,42 +188,43 @@ class Ask(Struct, eq=False):
 
     @property
     def key(self) -> bytes:
-        """The asker's id of it, as it is written."""
+        """The caller's id of it, as JSON."""
         return jsonrpc.key(self.id)
 
 
 @value
 class Close:
-    """End a connection, once all is written."""
+    """Close a connection after all lines are sent."""
 
     peer: Peer
 
 
 @value
-class AskSupervisor:
-    """Have the supervisor answer, by `Calls.answer`."""
+class CallSupervisor:
+    """Have the supervisor answer, by `CallRouter.answer`."""
 
-    ask: Ask
+    request: PendingRequest
 
 
 @value
-class CancelSupervisor:
-    """The answer is not wanted any more."""
+class CancelSupervisorCall:
+    """The caller needs no answer any more."""
 
-    ask: Ask
+    request: PendingRequest
 
 
 @value
 class Ended:
-    """What became of a request.
+    """A request has ended.
 
     Attributes:
-        failure: Kind of the error, empty where there is none; `Error` where the server said so.
+        request: The request.
+        failure: The kind of error; empty for success, and `Error` if the server sent it.
     """
 
-    ask: Ask
+    request: PendingRequest
     failure: str
 
 
-# Lines to send are a pair; there are thousands a second of them, and few of the others.
-Action = tuple[Peer, bytes] | Close | AskSupervisor | CancelSupervisor | Ended
+# Lines to send are a pair: there are thousands a second of them, and few of the others.
+Action = tuple[Peer, bytes] | Close | CallSupervisor | CancelSupervisorCall | Ended

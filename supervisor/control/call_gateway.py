@@ -1,7 +1,8 @@
-"""Where the control socket and the hub of calls meet.
+"""Connects the control socket with the hub of calls.
 
-Whoever only asks the supervisor is answered by `control`, which needs next to nothing. The hub is
-made when somebody says who he is, or asks a service: until then a stack does not pay for it.
+The control server answers clients that only ask the supervisor, which costs next to nothing. The
+hub is made when the first client gives its name, or calls a service. Until then a stack does not
+pay for it.
 """
 
 import asyncio
@@ -34,17 +35,17 @@ _GONE = {
     Phase.FAILED: "has failed",
     Phase.BLOCKED: "cannot start: what it depends on has failed",
 }
-# Nothing of the run before is left.
+# In these phases the process of the last run has ended.
 _BETWEEN = frozenset({*_GONE, Phase.BACKOFF, Phase.WAITING})
 
 
 class CallGateway:
-    """The hub of a stack.
+    """Owns the hub of a stack.
 
     Args:
         engine: The stack's instances.
-        plan: What the hub is to know besides.
-        serve: Answers what is asked of the supervisor.
+        plan: The hub's limits and options.
+        serve: Answers requests to the supervisor.
     """
 
     def __init__(self, engine: Engine, plan: CallsPlan, serve: "Serve") -> None:
@@ -56,7 +57,16 @@ class CallGateway:
     def take_over(
         self, transport: asyncio.Transport, data: bytes, on_lost: Callable[[], None]
     ) -> asyncio.BufferedProtocol:
-        """Go on with a connection that is about calls; `data` is what came and was not taken."""
+        """Continue a connection that is about calls.
+
+        Args:
+            transport: The connection.
+            data: Bytes that were received and not read yet.
+            on_lost: Called when the connection is lost.
+
+        Returns:
+            The connection's new protocol.
+        """
         if self._hub is None:
             self._hub = self._make_hub()
         connection = self._hub.connection()
@@ -64,30 +74,30 @@ class CallGateway:
         return connection
 
     def changed(self, before: Fleet) -> None:
-        """Instances are in other phases than they were."""
+        """Tell the hub about instances whose phase changed since `before`."""
         if self._hub is None:
             return
         after = self._engine.fleet
         for plan, _, life in phase_changes(before, after):
             name = plan.name
             if name not in before.plans:
-                self._expect(self._hub, plan)
+                self._reserve(self._hub, plan)
             elif name not in after.plans:
-                self._hub.forget(name)
+                self._hub.remove(name)
                 continue
             self._follow(self._hub, name, life.phase)
 
     def has_joined(self, name: str) -> bool:
-        """Whether a program has joined under the name of an instance."""
+        """Whether the program of an instance is connected to the hub."""
         return self._hub is not None and self._hub.calls.has_joined(name)
 
     async def close(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         if self._hub is not None:
             await self._hub.close()
 
     def _make_hub(self) -> "Hub":
-        # What it costs to import is for those who use it.
+        # Only stacks with calls pay for these imports.
         from portweave.supervisor.calls.hub import Hub
         from portweave.supervisor.calls.state import Limits
 
@@ -104,13 +114,13 @@ class CallGateway:
             dict(plan.options),
         )
         for name, instance in self._engine.fleet.plans.items():
-            self._expect(hub, instance)
+            self._reserve(hub, instance)
             self._follow(hub, name, self._engine.fleet.lives[name].phase)
         return hub
 
-    def _expect(self, hub: "Hub", instance: InstancePlan) -> None:
+    def _reserve(self, hub: "Hub", instance: InstancePlan) -> None:
         service = instance.service
-        hub.expect(
+        hub.reserve(
             instance.name,
             service,
             number=instance.number,
@@ -120,9 +130,9 @@ class CallGateway:
 
     def _follow(self, hub: "Hub", name: str, phase: Phase) -> None:
         if phase in _GONE:
-            hub.gone(name, _GONE[phase])
+            hub.unavailable(name, _GONE[phase])
             return
-        hub.coming(name)
+        hub.starting(name)
         if phase in _BETWEEN:
             hub.ended(name)
 

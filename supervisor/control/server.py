@@ -1,10 +1,12 @@
-"""The control socket: who may connect, and JSON-RPC 2.0, one message a line, over it.
+"""The control socket: JSON-RPC 2.0, one message a line, for processes of the same user.
 
-The socket is the user's own (0600, in a folder of 0700), and who connects is asked for besides
-(unix(7): SO_PEERCRED; on macOS LOCAL_PEERCRED). Whatever a client sends, or does not read, it hurts
-itself alone: a line that is no message gets one error, one that is too long ends the connection,
-what a subscriber does not read is counted and told, and who does not read answers is not read
-either.
+The socket has mode 0600, in a folder of mode 0700. The server also asks the kernel for the client's
+user (unix(7): SO_PEERCRED; on macOS LOCAL_PEERCRED). A client can only disturb itself:
+
+- A line that is no message gets an error.
+- A line that is too long ends the connection.
+- Stream items that a client does not read are dropped, counted and reported.
+- The server reads no more requests from a client that does not read its answers.
 """
 
 import asyncio
@@ -30,11 +32,11 @@ from portweave.system.tasks import (
 )
 
 LONGEST_LINE_BYTES = 16 << 20
-# What waits for a client that does not read.
+# The most that is buffered for a client that does not read.
 MOST_WAITING_BYTES = 1 << 20
-# Of one connection at once.
+# The most open requests of one connection.
 MOST_REQUESTS = 256
-# From the end of the stack: for what is still to be answered.
+# How long open requests may still be answered after the end of the stack.
 LAST_ANSWERS_S = 0.5
 # JSON-RPC 2.0, section 5.1.
 PARSE_ERROR = -32700
@@ -44,20 +46,21 @@ INVALID_PARAMS = -32602
 FAILED = -32000
 STREAM = "$/stream"
 
-# Sends one more value to the client, besides the answer.
+# Sends one more value to the client before the answer.
 Stream = Callable[[object], None]
-# Method and parameters in, values out.
+# Takes the method, its parameters and a stream; returns the values of the answer.
 Serve = Callable[[str, list[object], Stream], Awaitable[list[object]]]
-# Goes on with a connection that is not about the supervisor: its transport, what came and was not
-# taken, and what to call when it is gone. Returns its new protocol.
+# Continues a connection that is about calls. Takes its transport, the bytes not read yet, and a
+# function to call when it is lost; returns its new protocol.
 TakeOver = Callable[[asyncio.Transport, bytes, Callable[[], None]], asyncio.BufferedProtocol]
 
 
 class RefusedError(Exception):
-    """A request that is not carried out.
+    """The request is refused.
 
     Attributes:
-        code: Of JSON-RPC.
+        code: The error code of JSON-RPC.
+        message: The error message.
     """
 
     def __init__(self, code: int, message: str) -> None:
@@ -67,14 +70,14 @@ class RefusedError(Exception):
 
 
 class Listener:
-    """Takes connections on a Unix socket until it is closed.
+    """Accepts connections on a Unix socket until it is closed.
 
     Args:
-        path: Of the socket; what lies there is replaced.
+        path: Path of the socket. A file at that path is replaced.
         serve: Carries out requests.
-        tasks: Where each request is carried out.
-        take_over: Takes connections that are about calls.
-        met: Called whenever somebody connects.
+        tasks: Runs a task for each request.
+        take_over: Continues connections that are about calls.
+        on_connect: Called for each new connection.
     """
 
     def __init__(
@@ -83,11 +86,11 @@ class Listener:
         serve: Serve,
         tasks: Group,
         take_over: TakeOver | None = None,
-        met: Callable[[], None] = lambda: None,
+        on_connect: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
         self._take_over = take_over
-        self._met = met
+        self._on_connect = on_connect
         self._serve = serve
         self._tasks = tasks
         self._server: asyncio.Server | None = None
@@ -97,10 +100,10 @@ class Listener:
         self._hangups: Hangups | None = None
 
     async def listen(self) -> None:
-        """Begin to take connections.
+        """Start to accept connections.
 
         Raises:
-            OSError: There cannot be a socket.
+            OSError: The socket cannot be made.
         """
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
@@ -119,15 +122,15 @@ class Listener:
         self._server = await loop.create_unix_server(self._connect, sock=listening, backlog=128)
 
     async def restore(self) -> bool:
-        """Listen again where the socket does not lie at its path any more.
+        """Listen again if the socket was removed from its path.
 
-        A session's runtime folder goes when its user logs out, though a detached stack does not.
+        A session's runtime folder is removed when its user logs out. A detached stack runs on.
 
         Returns:
-            Whether that was so, and is done.
+            Whether the socket was missing, and is back.
 
         Raises:
-            OSError: There cannot be a socket now.
+            OSError: The socket cannot be made.
         """
         if self._is_closed or (self._bound is not None and _file_at(self._path) == self._bound):
             return False
@@ -139,7 +142,7 @@ class Listener:
         return True
 
     def _connect(self) -> "Connection":
-        self._met()
+        self._on_connect()
         self._hangups = self._hangups or Hangups()
         connection = Connection(
             self._serve, self._tasks, self._open, self._take_over, self._hangups
@@ -148,7 +151,7 @@ class Listener:
         return connection
 
     async def close(self) -> None:
-        """Take no more connections, answer those that are open, and remove the socket."""
+        """Stop accepting, answer open requests, close all connections, and remove the socket."""
         self._is_closed = True
         if self._server is None:
             return
@@ -158,7 +161,7 @@ class Listener:
             with contextlib.suppress(OSError):
                 os.unlink(self._path)
         async with Within(LAST_ANSWERS_S):
-            # A few turns of the loop.
+            # This takes a few turns of the loop.
             while any(connection.is_busy for connection in self._open):  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         for connection in list(self._open):
@@ -168,7 +171,7 @@ class Listener:
 
 
 class Connection(asyncio.Protocol):
-    """One client."""
+    """The connection of one client."""
 
     def __init__(
         self,
@@ -192,7 +195,7 @@ class Connection(asyncio.Protocol):
         self._skipped: dict[str | int, int] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Let the user's own processes in, and nobody else."""
+        """Accept a process of the same user or of root; reject all others."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         peer = _uid_of(transport.get_extra_info("socket"))
@@ -202,7 +205,7 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=MOST_WAITING_BYTES)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give up what was done for the client."""
+        """Cancel the client's requests."""
         self._transport = None
         if self._watched is not None:
             self._hangups.forget(self._watched)
@@ -211,19 +214,19 @@ class Connection(asyncio.Protocol):
             request.cancel()
 
     def pause_writing(self) -> None:
-        """Who does not read is not read either: answers would pile up."""
+        """Read no more requests from a client that does not read: its answers would pile up."""
         if self._transport is not None:
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """Read requests again, and report what the client missed."""
         if self._transport is not None:
             self._transport.resume_reading()
         for key in list(self._skipped):
-            self._tell_skipped(key)
+            self._report_skipped(key)
 
     def eof_received(self) -> bool:
-        """A client that has sent all it had may wait for its answers."""
+        """Keep the connection open until all requests are answered."""
         self._is_half_closed = True
         if self._pieces:
             line = b"".join(self._pieces)
@@ -233,13 +236,13 @@ class Connection(asyncio.Protocol):
                 return True
             self._take_line(line)
         if self._requests and self._transport is not None:
-            # Nothing more is read from it, so its end is not noticed otherwise.
+            # The transport reads no more, so it does not notice the end of the client.
             self._watched = descriptor = self._transport.get_extra_info("socket").fileno()
             self._hangups.watch(descriptor, self._transport.abort)
         return bool(self._requests)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes in any pieces."""
+        """Receive bytes, split at any place."""
         *lines, rest = data.split(b"\n")
         for number, line in enumerate(lines):
             whole = b"".join((*self._pieces, line))
@@ -258,10 +261,10 @@ class Connection(asyncio.Protocol):
                 self._refuse_length()
 
     def _hand_over(self, data: bytes) -> asyncio.BufferedProtocol:
-        """Have the hub go on with what is not about the supervisor."""
+        """Let the hub continue a connection that is about calls."""
         assert self._take_over is not None
         assert self._transport is not None
-        # Whoever goes on is not told that we had stopped.
+        # The hub does not know that reading was paused.
         self._transport.resume_reading()
         return self._take_over(self._transport, data, self._lost)
 
@@ -279,7 +282,7 @@ class Connection(asyncio.Protocol):
         if not line.strip():
             return
         try:
-            import json  # no start is to wait for it
+            import json  # the start of a stack does not wait for this
 
             message: object = json.loads(line.decode(), parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
@@ -292,7 +295,7 @@ class Connection(asyncio.Protocol):
         if isinstance(key, bool) or not isinstance(key, (str, int, type(None))):
             self._answer(None, error=_error(INVALID_REQUEST, "an id is a text or a number"))
         elif not is_list(params):
-            self._answer(key, error=_error(INVALID_PARAMS, "params have to be an array"))
+            self._answer(key, error=_error(INVALID_PARAMS, "params must be an array"))
         elif method == "$/cancel":
             if params and isinstance(params[0], (str, int)) and params[0] in self._requests:
                 self._requests[params[0]].cancel()
@@ -322,7 +325,7 @@ class Connection(asyncio.Protocol):
             error = _error(refusal.code, refusal.message)
         except PortweaveError as failure:
             error = _error(FAILED, failure.message, _data_of(failure))
-        except Exception as failure:  # an error of ours must not end the stack
+        except Exception as failure:  # a bug of portweave must not end the stack
             kind = type(failure).__name__
             error = _error(FAILED, f"{kind}: {failure}", {"type": kind, "status": 500})
         if key is not None and error is not None:
@@ -333,7 +336,7 @@ class Connection(asyncio.Protocol):
     def _done(self, key: str | int | None, known_as: object, request: asyncio.Task[None]) -> None:
         del self._requests[known_as]
         if request.cancelled() and key is not None:
-            # It may not even have begun.
+            # Perhaps it had not begun.
             self._answer(key, error=_error(FAILED, "cancelled"))
         if self._is_half_closed and not self._requests and self._transport is not None:
             self._transport.close()
@@ -345,10 +348,10 @@ class Connection(asyncio.Protocol):
         if transport.get_write_buffer_size() >= MOST_WAITING_BYTES:
             self._skipped[key] = self._skipped.get(key, 0) + 1
             return
-        self._tell_skipped(key)
+        self._report_skipped(key)
         self._send_item(key, item)
 
-    def _tell_skipped(self, key: str | int) -> None:
+    def _report_skipped(self, key: str | int) -> None:
         if skipped := self._skipped.pop(key, 0):
             self._send_item(key, {"event": "events skipped", "count": skipped})
 
@@ -364,18 +367,18 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether there is an answer to come, or to go."""
+        """Whether requests are open, or bytes wait to be sent."""
         waiting = self._transport is not None and self._transport.get_write_buffer_size() > 0
         return bool(self._requests) or waiting
 
     def end(self) -> None:
-        """Send what is waiting, and close."""
+        """Send what is buffered, then close."""
         if self._transport is not None:
             self._transport.close()
 
 
 def _file_at(path: str) -> tuple[int, int] | None:
-    """Which file lies at a path; None for none."""
+    """Device and inode of the file at a path; None if there is none."""
     try:
         found = os.lstat(path)
     except OSError:
@@ -384,7 +387,7 @@ def _file_at(path: str) -> tuple[int, int] | None:
 
 
 def _is_call(line: bytes) -> bool:
-    """Whether a line is a call of a service's, or comes from one who says his name."""
+    """Whether a line is a call to a service, or a hello with a name."""
     try:
         import json
 
@@ -402,14 +405,14 @@ def _is_call(line: bytes) -> bool:
 
 
 def _line(message: dict[str, object]) -> bytes:
-    """A message as a line of UTF-8, whatever is in it."""
+    """A message as a line of UTF-8; if that fails, an error as a line."""
     try:
         return _dump(message, is_ascii=False)
     except UnicodeEncodeError:
-        # Half surrogates, of file names that are not UTF-8, or from a client.
+        # Half surrogates, from file names that are not UTF-8, or from a client.
         return _dump(message, is_ascii=True)
     except (RecursionError, TypeError, ValueError) as error:
-        # Such as what a client has nested so deeply that it can be read, but not be written.
+        # For example, a client's value was nested deeply enough to be read, but not to be written.
         why = _error(FAILED, f"the answer cannot be written: {error}")
         return _dump({"jsonrpc": "2.0", "id": message.get("id"), "error": why}, is_ascii=True)
 
@@ -446,11 +449,11 @@ def _data_of(error: PortweaveError) -> dict[str, object]:
 
 
 def _uid_of(peer: socket.socket) -> int:
-    """The user behind a connection."""
+    """The user id of the process at the other end."""
     if hasattr(socket, "SO_PEERCRED"):
         credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         uid: int = struct.unpack("3i", credentials)[1]
         return uid
-    # macOS, unix(4): struct xucred begins with its version and the user.
+    # macOS, unix(4): struct xucred begins with its version and the user id.
     credentials = peer.getsockopt(0, 1, 76)
     return int.from_bytes(credentials[4:8], "little")

@@ -1,20 +1,20 @@
-"""Pure. Where a reader of logs has stopped, as text that is handed to him and comes back."""
+"""Pure. A reader's position in logs, as text that a program passes back to go on from there."""
 
 
 def pack(places: "dict[str, tuple[int, int]]") -> str:
-    """Places as a text of letters, digits and `.:,-_`.
+    """Positions as a text of letters, digits and `.:,-_`.
 
     Args:
-        places: Of each instance, the segment, and how many of its records were read.
+        places: For each instance, the segment, and how many of its records were read.
     """
     return ",".join(f"{name}:{a}:{b}" for name, (a, b) in sorted(places.items())) or "-"
 
 
 def unpack(text: str) -> "dict[str, tuple[int, int]]":
-    """The places that a text tells.
+    """The positions in a text.
 
     Raises:
-        ValueError: It is no such text.
+        ValueError: The text is not from `pack`.
     """
     found: dict[str, tuple[int, int]] = {}
     for part in text.split(",") if text != "-" else ():

@@ -1,4 +1,4 @@
-"""Pure. Which lines of logs a reader wants."""
+"""Pure. Select lines of logs by a pattern."""
 
 import re
 from collections import deque
@@ -9,14 +9,14 @@ from portweave.supervisor.logs.line_joiner import Block
 from portweave.supervisor.logs.line_splitter import plain_text
 
 SEPARATOR = b"--\n"
-# What may be in a line that is looked at as it is.
+# Lines of these bytes alone are searched as they are, not as text.
 _PLAIN = bytes([0x09, 0x0A, *range(0x20, 0x7F)])
-# With one of these a pattern may match a line by itself, and nothing in the lines around it.
+# With one of these, a pattern may match one line, but not a block of lines around it.
 _LOCAL = ("(?", "\\A", "\\Z", "*+", "++", "?+", "}+")
 
 
-class Around:
-    """What a search with context remembers of one source from block to block."""
+class ContextState:
+    """The state of a search with context in one source, between blocks."""
 
     def __init__(self) -> None:
         self.before: deque[Block] = deque()
@@ -26,16 +26,16 @@ class Around:
 
 
 class Grep:
-    """Lines in which a pattern is found, as text without escape sequences.
+    """Selects lines that contain a pattern, as text without escape sequences.
 
     Args:
         pattern: A regular expression.
-        ignore_case: Whether `a` is `A`.
-        invert: Whether the other lines are wanted.
-        context: How many lines around each are wanted, too.
+        ignore_case: Whether `a` matches `A`.
+        invert: Whether to select the other lines.
+        context: How many lines around each match to select.
 
     Raises:
-        re.error: It is no regular expression.
+        re.error: The pattern is no regular expression.
     """
 
     def __init__(
@@ -45,16 +45,21 @@ class Grep:
         self._search = re.compile(pattern, flags).search
         self._invert = invert
         self._context = context
-        # Most blocks have no such line, and to see that takes one search.
+        # Most blocks contain no such line. One search shows that.
         is_local = invert or any(part in pattern for part in _LOCAL)
         self._search_all = None if is_local else re.compile(pattern, flags | re.MULTILINE).search
 
-    def around(self) -> Around:
-        """What is to be handed in with the blocks of one source."""
-        return Around()
+    def around(self) -> ContextState:
+        """A new state, to be passed with all blocks of one source."""
+        return ContextState()
 
-    def blocks(self, blocks: Iterable[Block], around: Around) -> Iterator[Block]:
-        """What is wanted of one instance's lines."""
+    def blocks(self, blocks: Iterable[Block], around: ContextState) -> Iterator[Block]:
+        """The selected lines of one instance.
+
+        Args:
+            blocks: The next lines, in order.
+            around: The state from the method `around`, one for each instance.
+        """
         if self._context:
             yield from self._with_context(blocks, around)
             return
@@ -66,7 +71,7 @@ class Grep:
                 if kept:
                     yield Block(block.time_ns, block.run, block.kind, b"\n".join(kept) + b"\n")
 
-    def _with_context(self, blocks: Iterable[Block], around: Around) -> Iterator[Block]:
+    def _with_context(self, blocks: Iterable[Block], around: ContextState) -> Iterator[Block]:
         before = around.before
         for block in blocks:
             for line in _lines(block.lines):

@@ -1,19 +1,19 @@
 """Pure. The index beside a log: a record of fixed size for each chunk that a service printed.
 
-A log holds the bytes as they came, both streams in turn, and nothing else. What belongs to which
-stream, when it was read, and in which run, stands in the index, so that a reader finds a time, a
-run or the last lines of gigabytes by looking at a few records. A log and its index are a segment;
-segments of one instance are numbered. Only the newest log has no number in its name:
+A log holds the printed bytes of both streams, in order, and nothing else. The index tells stream,
+time and run of each chunk. So a reader finds a time, a run or the last lines of gigabytes after
+reading a few records. A log and its index are a segment. The segments of an instance are numbered.
+Only the newest log has no number in its name:
 
     web.log.7  web.idx.7     older, and never written again
     web.log    web.idx.8     the newest
 
-The index never changes its name, and the log gets its own by one rename(2). So a crash at any step
-leaves pairs that belong together: where `web.log.8` and `web.idx.8` are and no `web.idx.9`, what
-comes next is segment 9.
+An index never changes its name; a log is renamed once, by rename(2). So a crash at any step leaves
+pairs that belong together: if `web.log.8` and `web.idx.8` exist and `web.idx.9` does not, the next
+segment is 9.
 
-Readers do not lock. What stands last in an index may be torn, and a log may have bytes that its
-index does not know of yet; both can be told, as records follow each other without a gap.
+Readers take no lock. The last record of an index may be incomplete, and a log may have bytes that
+the index does not list yet. A reader notices both, because records follow each other without a gap.
 """
 
 from _struct import Struct
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 # Kinds of records. The first two are the streams.
 OUT = 0
 ERR = 1
-# Words of portweave's own inside a log: what is missing there.
+# Text of portweave's inside a log, about missing bytes.
 NOTE = 2
-# A run begins; of no length.
+# The start of a run, of length 0.
 START = 3
 
 # offset, time, length, run, kind, check
@@ -37,7 +37,7 @@ LONGEST_BYTES = (1 << 32) - 1
 _SALT = 0x706F7274
 _MASK = 0xFFFFFFFF
 
-# The name of portweave's own log is not to be had by a service.
+# A service cannot have the name of portweave's own log.
 _OWN = "portweave"
 _ITS_NAMESAKE = "%70ortweave"
 
@@ -46,10 +46,10 @@ class Record:
     """One chunk of a log.
 
     Attributes:
-        offset: Where in the log it begins.
-        time_ns: When it was read, since the epoch. Within a segment times do not decrease.
-        length: Its bytes.
-        run: The number of the run, from 1, counted for each instance over all starts.
+        offset: Its first byte in the log.
+        time_ns: When it was read, since the epoch. Times in a segment never decrease.
+        length: Its size in bytes.
+        run: The number of the run, from 1 on, over all starts of the instance.
         kind: `OUT`, `ERR`, `NOTE` or `START`.
     """
 
@@ -64,18 +64,18 @@ class Record:
 
     @property
     def end(self) -> int:
-        """Where in the log it ends."""
+        """The byte in the log behind it."""
         return self.offset + self.length
 
 
 def pack(offset: int, time_ns: int, length: int, run: int, kind: int) -> bytes:
-    """A record as bytes; the fields are those of `Record`."""
+    """A record as bytes; the arguments are the attributes of `Record`."""
     check = (offset + time_ns + length + run + kind ^ _SALT) & _MASK
     return _LAYOUT.pack(offset, time_ns, length, run, kind, check)
 
 
 def unpack(data: bytes) -> "Iterator[Record]":
-    """The records of a piece of an index, up to the first that is damaged."""
+    """The records in a part of an index, up to the first damaged one."""
     whole = len(data) - len(data) % RECORD_BYTES
     for offset, time_ns, length, run, kind, check in _LAYOUT.iter_unpack(data[:whole]):
         if check != (offset + time_ns + length + run + kind ^ _SALT) & _MASK:
@@ -83,15 +83,17 @@ def unpack(data: bytes) -> "Iterator[Record]":
         yield Record(offset, time_ns, length, run, kind)
 
 
-def first_where(count: int, is_so: "Callable[[int], bool]") -> int:
-    """The first number below `count` of which `is_so` holds, `count` if of none.
+def first_where(count: int, predicate: "Callable[[int], bool]") -> int:
+    """The first number below `count` for which `predicate` is true; `count` if there is none.
 
-    `is_so` has to hold for all numbers behind one for which it does.
+    Args:
+        count: How many numbers to search, from 0 on.
+        predicate: Once true, it must be true for all greater numbers.
     """
     low, high = 0, count
     while low < high:
         middle = (low + high) // 2
-        if is_so(middle):
+        if predicate(middle):
             high = middle
         else:
             low = middle + 1
@@ -99,12 +101,12 @@ def first_where(count: int, is_so: "Callable[[int], bool]") -> int:
 
 
 def stem(instance: str) -> str:
-    """What the names of an instance's files begin with."""
+    """The beginning of the names of an instance's files."""
     return _ITS_NAMESAKE if instance == _OWN else instance
 
 
 def segments(names: "Iterable[str]") -> dict[str, list[int]]:
-    """The numbers of the segments of each instance, ascending, from the names of a folder."""
+    """The segment numbers of each instance, ascending, from the file names of a folder."""
     found: dict[str, list[int]] = {}
     for name in names:
         begin, dot, number = name.rpartition(".idx.")

@@ -1,4 +1,4 @@
-"""Pure. Chunks of a log in, whole lines of each stream out."""
+"""Pure. Join the chunks of a log to whole lines of each stream."""
 
 from portweave.supervisor.logs.index import (
     ERR,
@@ -11,13 +11,13 @@ from portweave.supervisor.logs.line_splitter import LineSplitter
 
 
 class Block:
-    """Lines that one stream of an instance brought at one moment.
+    """Lines of one stream of an instance that were complete at the same time.
 
     Attributes:
         time_ns: When they were complete.
-        run: In which run.
-        kind: `OUT` or `ERR`; `NOTE` for words of portweave's own.
-        lines: Each with its newline.
+        run: The number of their run.
+        kind: `OUT` or `ERR`; `NOTE` for text of portweave's.
+        lines: The lines, each with its newline.
     """
 
     __slots__ = ("kind", "lines", "run", "time_ns")
@@ -29,13 +29,13 @@ class Block:
         self.lines = lines
 
 
-class Joiner:
-    """Puts the lines of one instance together.
+class LineJoiner:
+    """Joins the chunks of one instance to lines.
 
     Args:
-        begun: What each stream has begun of a line before the first chunk. A line belongs where it
-            ends, so one that nothing comes to is left out.
-        unended: Whether even that one is told, where its run ends.
+        begun: The beginning of a line in each stream before the first chunk. A line counts where it
+            ends, so a beginning that no chunk continues is left out.
+        unended: Whether to return even such a line at the end of its run.
     """
 
     def __init__(self, begun: dict[int, bytes] | None = None, *, unended: bool = False) -> None:
@@ -50,7 +50,7 @@ class Joiner:
                     self._touched.add(kind)
 
     def feed(self, record: Record, data: bytes) -> list[Block]:
-        """Take a chunk; return the lines that it completes, of an older run's last ones too."""
+        """The lines that a chunk completes, after the last ones of an older run."""
         found: list[Block] = []
         if record.run != self._run:
             if self._run is not None:
@@ -60,7 +60,7 @@ class Joiner:
             self._run = record.run
         self._time_ns = record.time_ns
         if record.kind == NOTE:
-            # What comes behind a gap is not the rest of what stood before it.
+            # Bytes after a gap do not continue the line before it.
             found += self.close()
             text = data.strip(b"\n") + b"\n"
             found.append(Block(record.time_ns, record.run, NOTE, text))
@@ -72,7 +72,7 @@ class Joiner:
         return found
 
     def pending(self) -> list[Block]:
-        """The lines that have begun and not ended, as they stand; they stay begun."""
+        """The incomplete lines so far; they stay incomplete."""
         return [
             Block(self._time_ns, self._run or 0, kind, splitter.begun)
             for kind, splitter in self._splitters.items()
@@ -80,7 +80,7 @@ class Joiner:
         ]
 
     def close(self) -> list[Block]:
-        """The lines that have begun and will not go on."""
+        """The incomplete lines, which no chunk will continue."""
         return [
             Block(self._time_ns, self._run or 0, kind, lines)
             for kind, splitter in self._splitters.items()

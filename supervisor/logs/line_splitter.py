@@ -1,10 +1,9 @@
-"""Pure. What services print, from bytes in any pieces to whole lines for a reader.
+"""Pure. Split the output of services into whole lines, and make them safe to show.
 
-Everything works on chunks of many lines, never line by line: one search, one replacement and one
-write for 64 KiB is what makes the relay cheap. A line is looked at by itself only where a chunk
-holds something that must not pass as it
-is: a carriage return, a control character, an escape sequence, bytes that are no text. What finds
-these is only made then: a command that shows plain lines is to cost no more than it must.
+All functions work on chunks of many lines: one search, one replacement and one write for 64 KiB
+make the relay fast. They treat a single line only if its chunk holds something that must not pass
+as it is: a carriage return, a control character, an escape sequence, or bytes that are not text.
+Patterns are compiled when the first such chunk comes, so commands that show plain lines save that.
 """
 
 from portweave.encoding.terminal_escapes import escaped
@@ -14,19 +13,20 @@ if TYPE_CHECKING:
     from collections import deque
     from re import Pattern
 else:
-    # The package around it costs twenty times as much.
+    # Importing `collections` costs twenty times as much.
     from _collections import deque
 
-# A longer line is cut here, so that one that never ends costs bounded memory.
+# A longer line is cut here. So a line without an end needs limited memory.
 LONGEST_LINE_BYTES = 4 << 20
-# What a cut line ends with; what follows is a line of its own.
+# Stands at the end of a cut line. The rest is a line of its own.
 CUT_MARK = b" \xe2\x80\xa6"
 
 
 class LineSplitter:
-    """Bytes in any pieces, whole lines out.
+    """Splits bytes, received in any pieces, into whole lines.
 
-    A line longer than `limit_bytes` comes in several pieces, each ended by a mark and a newline.
+    Args:
+        limit_bytes: A longer line comes in several pieces, each with a mark and a newline.
     """
 
     def __init__(self, limit_bytes: int = LONGEST_LINE_BYTES) -> None:
@@ -36,16 +36,16 @@ class LineSplitter:
 
     @property
     def pending(self) -> bool:
-        """Whether a line has begun and not ended."""
+        """Whether a line is incomplete."""
         return self._pending_bytes > 0
 
     @property
     def begun(self) -> bytes:
-        """What there is of a line that has not ended; it stays where it is."""
+        """The incomplete line; it stays incomplete."""
         return b"".join(self._pieces)
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes; return the lines they complete, each with its newline, or nothing."""
+        """The lines that these bytes complete, each with its newline; empty if none."""
         end = data.rfind(b"\n") + 1
         if end == 0:
             self._hold(data)
@@ -61,15 +61,15 @@ class LineSplitter:
             self._hold(data[end:])
         return lines
 
-    def peek(self) -> bytes:
-        """The line that has begun, and take it: what follows counts as a new one."""
+    def take_pending(self) -> bytes:
+        """Take out the incomplete line. What follows counts as a new line."""
         line = b"".join(self._pieces)
         self._drop()
         return line
 
     def close(self) -> bytes:
-        """The last line, with a newline put behind it; empty if there is none."""
-        line = self.peek()
+        """The last line, with a newline added; empty if there is none."""
+        line = self.take_pending()
         return line + b"\n" if line else b""
 
     def _hold(self, data: bytes) -> None:
@@ -82,11 +82,11 @@ class LineSplitter:
 
 
 class LastLines:
-    """The last lines of one run, for whoever asks what went wrong.
+    """The last lines of one run, to explain its end.
 
     Args:
-        count: How many lines are kept.
-        longest_bytes: Where a line is cut.
+        count: How many lines to keep.
+        longest_bytes: Where to cut a line.
     """
 
     def __init__(self, count: int = 80, longest_bytes: int = 1000) -> None:
@@ -96,7 +96,7 @@ class LastLines:
         self._bytes = 0
 
     def feed(self, lines: bytes) -> None:
-        """Take whole lines. Only their end is kept, and it is cut up when it is asked for."""
+        """Add whole lines. They are split later, when `lines` is called."""
         tail = lines[-self._count * self._longest_bytes :]
         self._chunks.append(tail)
         self._bytes += len(tail)
@@ -104,12 +104,12 @@ class LastLines:
             self._bytes -= len(self._chunks.popleft())
 
     def clear(self) -> None:
-        """Forget all: a new run begins."""
+        """Remove all lines, because a new run begins."""
         self._chunks.clear()
         self._bytes = 0
 
     def lines(self, count: int | None = None) -> list[str]:
-        """The last lines as text, without their control sequences."""
+        """The last lines as text, without control sequences."""
         whole = b"".join(self._chunks).split(b"\n")
         if whole and not whole[-1]:
             whole.pop()
@@ -118,7 +118,7 @@ class LastLines:
 
 
 class _Patterns:
-    """What is looked for in lines that are not plain."""
+    """The patterns for lines that are not plain."""
 
     __slots__ = ("colour", "control", "screen", "sequence")
 
@@ -133,8 +133,8 @@ class _Patterns:
             rb"|\x1b"
         )
         self.colour: Pattern[bytes] = make(rb"\x1b\[[0-9;:]*m")
-        # Clear (J), cursor to a place (H, f), alternate screen (?47, ?1047, ?1049), soft reset
-        # (!p), and full reset (ESC c: so does `tsc --watch` clear).
+        # Erase (J), cursor position (H, f), alternate screen (?47, ?1047, ?1049), soft reset (!p),
+        # and full reset (ESC c, which `tsc --watch` sends).
         self.screen: Pattern[bytes] = make(
             rb"\x1b(?:\[(?:[0-3]?J|[0-9;]*[Hf]|\?(?:47|104[79])[hl]|!p)|c)"
         )
@@ -150,16 +150,16 @@ def _patterns() -> _Patterns:
     return _made[0]
 
 
-# What may go to a terminal as it is: printable ASCII, tab, newline, and bytes of longer UTF-8
-# characters.
+# Bytes that a terminal may get as they are: printable ASCII, tab, newline, and bytes of longer
+# UTF-8 characters.
 _HARMLESS = bytes([0x09, 0x0A, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _RESET = b"\x1b[0m"
 
 
 def plain_text(line: bytes) -> str:
-    """A line as text: without escape sequences, control bytes and broken characters escaped."""
+    """A line as text, without escape sequences; control bytes and broken characters are escaped."""
     line = _last_state(line)
-    # What stands on both sides of a sequence is no character, although the bytes would make one.
+    # Bytes on both sides of a sequence must not join to a character.
     pieces = _patterns().sequence.split(line) if b"\x1b" in line else (line,)
     text = "".join(piece.decode("utf-8", "backslashreplace") for piece in pieces)
     return text.translate(_ESCAPED)
@@ -169,24 +169,26 @@ _ESCAPED = {c: f"\\x{c:02x}" for c in (*range(0x09), *range(0x0B, 0x20), 0x7F, *
 
 
 def for_terminal(lines: bytes, *, colour: bool) -> bytes:
-    r"""Whole lines as a terminal may have them.
+    r"""Whole lines, safe for a terminal.
 
-    Of a line that was rewritten with carriage returns the final state is kept; colours stay if
-    `colour`, and end with their line; other escape sequences are left out; other control bytes and
-    bytes that are not UTF-8 are shown as `\xNN`.
+    A line that was rewritten with carriage returns keeps its final state. Other escape sequences
+    are removed. Other control bytes, and bytes that are not UTF-8, are shown as `\xNN`.
+
+    Args:
+        lines: The lines.
+        colour: Whether to keep colours, which then end with their line.
     """
     if not lines.translate(None, _HARMLESS) and _is_text(lines):
         return lines
-    return b"\n".join(_tame(line, colour=colour) for line in lines.split(b"\n"))
+    return b"\n".join(_sanitise(line, colour=colour) for line in lines.split(b"\n"))
 
 
 def for_pipe(lines: bytes) -> bytes:
-    """Whole lines as a program may have them: all, but for what would clear a screen.
+    """Whole lines, safe for a pipe: sequences that clear the screen are removed.
 
-    What is piped mostly ends on a terminal all the same, and there one service must not wipe away
-    the others.
+    Piped output often ends on a terminal, where one service must not erase the lines of the others.
     """
-    # One byte is searched for seventy times as fast as two.
+    # Searching one byte is seventy times as fast as searching two.
     return _patterns().screen.sub(b"", lines) if b"\x1b" in lines else lines
 
 
@@ -200,7 +202,7 @@ def _is_text(data: bytes) -> bool:
     return b"\xc2" not in data or not any(0x80 <= ord(c) < 0xA0 for c in data.decode())
 
 
-def _tame(line: bytes, *, colour: bool) -> bytes:
+def _sanitise(line: bytes, *, colour: bool) -> bytes:
     line = _last_state(line)
     if not line:
         return line
@@ -221,7 +223,7 @@ def _tame(line: bytes, *, colour: bool) -> bytes:
 
 
 def _last_state(line: bytes) -> bytes:
-    """What a terminal would show in the end: what stands behind the last carriage return."""
+    """What a terminal would show of the line: the text after the last carriage return."""
     line = line.rstrip(b"\r")
     return line[line.rfind(b"\r") + 1 :]
 
@@ -235,24 +237,30 @@ _ESCAPED_C1 = {c: f"\\x{c:02x}" for c in range(0x80, 0xA0)}
 
 
 def without_colour(lines: bytes) -> bytes:
-    """Whole lines as a program may have them that wants no escape sequences."""
+    """Whole lines without escape sequences."""
     if b"\x1b" not in lines:
         return lines
     sequence = _patterns().sequence
-    # Line by line: a sequence that is never ended takes its own line with it, and no other.
+    # Line by line, because an endless sequence must not remove further lines.
     return b"\n".join(sequence.sub(b"", line) for line in lines.split(b"\n"))
 
 
-# What names are shown in (ECMA-48, 8.3.117).
+# Colours of names (ECMA-48, 8.3.117).
 NAME_COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 
 
 def name_label(name: str, width: int, colour: int | None) -> bytes:
-    """A name as it stands before lines, as wide as the longest one."""
+    """A name as it stands before a line, padded to the width of the longest name.
+
+    Args:
+        name: The instance's name.
+        width: The width of the column.
+        colour: A colour of `NAME_COLOURS`; None for no colour.
+    """
     label = f"{escaped(name):<{width}} | "
     return (label if colour is None else f"\x1b[{colour}m{label}\x1b[0m").encode()
 
 
 def with_prefix(prefix: bytes, lines: bytes) -> tuple[bytes, bytes, bytes]:
-    """Whole lines, each behind `prefix`, in pieces to be written one behind the other."""
+    """Whole lines, each after `prefix`, as pieces to write one after the other."""
     return prefix, lines[:-1].replace(b"\n", b"\n" + prefix), b"\n"

@@ -1,7 +1,7 @@
-"""What services and portweave print, on its way to whoever reads.
+"""Carries the output of services and of portweave to its reader.
 
-The queue of an `NonblockingOutput` has a limit in bytes: what does not fit is dropped, counted, and
-told.
+The queue of a `NonblockingOutput` has a limit in bytes. What does not fit is dropped, counted and
+reported.
 """
 
 import asyncio
@@ -35,22 +35,22 @@ from portweave.system.tasks import (
 
 # A pipe holds 64 KiB; larger reads only cost memory.
 CHUNK_BYTES = 65_536
-# How many chunks of one stream are taken before others have their turn: a turn costs as much as a
+# How many chunks of one stream are read before other streams get a turn. A turn costs as much as a
 # chunk.
 _TURNS = 4
-# A terminal shows a prompt soon. Whoever reads a pipe wants whole lines, and gets a part of one
+# A terminal shows a prompt soon. The reader of a pipe wants whole lines; it gets a part of a line
 # only if the rest does not come for a while.
 _TERMINAL_PATIENCE_S = 0.1
 _PIPE_PATIENCE_S = 0.25
 
-# Of what comes while the view is held.
+# How much is kept while the view is held.
 _HELD_BYTES = 1 << 20
-# Of each instance, while the reader is too slow: its last words.
+# How much of each instance's newest output is kept while the reader is too slow.
 _LAST_WORDS_BYTES = 16 << 10
 
 
 class Source:
-    """One stream of one instance, as the view knows it."""
+    """One stream of one instance, in the view."""
 
     def __init__(self, prefix: bytes, skipped: HeldOutput) -> None:
         self.prefix = prefix
@@ -60,13 +60,13 @@ class Source:
 
 
 class View:
-    """The multiplexed view: services' lines on stdout, portweave's words on stderr.
+    """The multiplexed view: service output on stdout, portweave's messages on stderr.
 
     Args:
-        names: Of the instances, for the width of the column and the colours.
-        colour: Whether the colours of services are shown.
-        coloured_names: Whether names are coloured.
-        silent: Whether nobody reads it: then nothing is put together for him.
+        names: The instances. They decide the width of the column and the colours.
+        colour: Whether to show the colours of services.
+        coloured_names: Whether to colour names.
+        silent: Whether the output has no reader; then lines are not even formatted.
     """
 
     def __init__(
@@ -80,23 +80,23 @@ class View:
         self._silent = silent
         self._names = list(names)
         self._width = max(map(len, self._names), default=0)
-        # What a slow reader has not been given, by instance, with the prefix of its lines.
+        # Lines that a slow reader has not got, by instance, with their prefix.
         self._skipped: dict[str, tuple[bytes, HeldOutput]] = {}
-        self._out = NonblockingOutput(1, self._tell_all_skipped)
-        # Where both are one terminal or one pipe, one thread keeps the order.
+        self._out = NonblockingOutput(1, self._report_all_skipped)
+        # If both are one terminal or one pipe, one thread keeps the order.
         self._err = self._out if _same_file(1, 2) else NonblockingOutput(2, lambda: None)
         self._colour = colour
         self._coloured_names = coloured_names
         self._open: Source | None = None
         self._status = b""
         self._held: HeldOutput | None = None
-        # Of our own words, where they have an output of their own.
+        # Portweave's held messages, if they have an output of their own.
         self._held_words = HeldOutput(_HELD_BYTES)
         self.partial_wait_limit_s = _TERMINAL_PATIENCE_S if self._out.terminal else _PIPE_PATIENCE_S
 
     def _source(self, name: str) -> Source:
         if name not in self._names:
-            # It was not there at the start.
+            # It was added after the start.
             self._names.append(name)
             self._width = max(self._width, len(name))
         colour = NAME_COLOURS[self._names.index(name) % len(NAME_COLOURS)]
@@ -108,12 +108,12 @@ class View:
         return Source(prefix, skipped)
 
     def forget(self, source: Source) -> None:
-        """Take a stream as ended."""
+        """Mark a stream as ended."""
         if self._silent:
             return
-        # Its last words, before what portweave says of its end.
+        # Show its last lines before portweave reports its end.
         if not (self._out.lagging and self._out.overfull):
-            self._tell_skipped(source.prefix, source.skipped)
+            self._report_skipped(source.prefix, source.skipped)
             if blank := source.blank_lines.close():
                 self._put(*with_prefix(source.prefix, blank))
 
@@ -125,23 +125,23 @@ class View:
         keep: Callable[[bytes], None],
         taps: Collection[Callable[[bytes], None]] = (),
     ) -> "Relay":
-        """What reads `fd` and shows its lines as those of `name`.
+        """A relay that reads `fd` and shows its lines under a name.
 
         Args:
-            name: Of the instance.
-            fd: What to read; the relay closes it.
+            name: The instance's name.
+            fd: The descriptor to read. The relay closes it.
             take: Gets whole lines.
-            keep: Gets each chunk at once, before anybody else.
-            taps: Get each chunk too; whoever comes later gets those from then on.
+            keep: Gets each chunk at once, first of all.
+            taps: Get each chunk, too. Functions that are added later get later chunks.
         """
         return Relay(self._source(name), fd, self, take, keep, taps)
 
     async def show(self, source: Source, lines: bytes) -> None:
-        """Show whole lines; wait a bounded time for the reader, then skip them."""
+        """Show whole lines. Wait a limited time for the reader, then drop them."""
         if self._silent:
             return
         if self._out.terminal:
-            # The end of a line whose beginning is on the screen is no blank line.
+            # The end of a line whose beginning is shown is no blank line.
             begun = lines.index(b"\n") + 1 if self._open is source else 0
             lines = lines[:begun] + source.blank_lines.feed(lines[begun:])
             if not lines:
@@ -156,16 +156,16 @@ class View:
         if self._held is None and self._out.lagging:
             source.skipped.put(lines)
             return
-        self._tell_skipped(source.prefix, source.skipped)
-        tamed = self._tame(lines)
+        self._report_skipped(source.prefix, source.skipped)
+        sanitised = self._sanitise(lines)
         if self._open is source:
-            # The rest of a line whose beginning is on the screen.
-            end = tamed.index(b"\n") + 1
-            self._go_on(source, lines[: lines.index(b"\n")], tamed[:end])
+            # The rest of a line whose beginning is shown.
+            end = sanitised.index(b"\n") + 1
+            self._continue_line(source, lines[: lines.index(b"\n")], sanitised[:end])
             self._open = None
-            tamed = tamed[end:]
-        if tamed:
-            self._put(*with_prefix(source.prefix, tamed))
+            sanitised = sanitised[end:]
+        if sanitised:
+            self._put(*with_prefix(source.prefix, sanitised))
 
     def show_part(self, source: Source, part: bytes) -> None:
         """Show the beginning of a line that does not end for now, such as a prompt."""
@@ -173,26 +173,26 @@ class View:
             return
         if blank := source.blank_lines.before(part):
             self._put(*with_prefix(source.prefix, blank))
-        tamed = self._tame(part)
+        sanitised = self._sanitise(part)
         if self._open is source:
-            self._go_on(source, part, tamed)
+            self._continue_line(source, part, sanitised)
         else:
-            self._put(source.prefix, tamed)
+            self._put(source.prefix, sanitised)
             self._open = source
 
-    def _go_on(self, source: Source, raw: bytes, tamed: bytes) -> None:
-        """Show more of a line that is open: behind what is there, or in its place."""
+    def _continue_line(self, source: Source, raw: bytes, sanitised: bytes) -> None:
+        """Show more of an incomplete line: after its beginning, or in its place."""
         if self._out.terminal and b"\r" in raw.rstrip(b"\r"):
-            self._put(CLEAR_LINE, source.prefix, tamed, keep_open=True)
+            self._put(CLEAR_LINE, source.prefix, sanitised, keep_open=True)
         else:
-            self._put(tamed, keep_open=True)
+            self._put(sanitised, keep_open=True)
 
     def say(self, text: str) -> None:
-        """Show lines of portweave's own."""
+        """Show a message of portweave, with its prefix on each line."""
         self.print("".join(f"[portweave] {line}\n" for line in text.split("\n")))
 
     def print(self, text: str) -> None:
-        """Show whole lines as they are, control characters escaped, to readers of our words."""
+        """Show whole lines on stderr, without a prefix, with control characters escaped."""
         if self._silent:
             return
         data = escaped(text).encode("utf-8", "backslashreplace")
@@ -204,12 +204,12 @@ class View:
             self._err.put(data)
 
     def status(self, text: str) -> None:
-        """Keep `text` as the last line of the terminal; an empty one takes it away."""
+        """Keep `text` as the last line of the terminal; an empty text removes it."""
         if not self.interactive or self._held is not None:
             return
         try:
             columns = os.get_terminal_size(1).columns or 80
-        except OSError:  # it has been closed
+        except OSError:  # stdout is closed
             columns = 80
         line = escaped(text)[: columns - 1].encode("utf-8", "backslashreplace")
         if line != self._status:
@@ -218,9 +218,9 @@ class View:
             self._status = line
 
     def hold(self, text: str) -> None:
-        """Say a last thing, and show nothing more until `release`.
+        """Show a last message, and then nothing more until `release`.
 
-        What waits for the reader is shown then, too. What is being written makes `idle` false.
+        Queued output is shown first. While it is being written, `idle` is false.
         """
         if self._held is not None:
             return
@@ -234,11 +234,11 @@ class View:
 
     @property
     def idle(self) -> bool:
-        """Whether all that is shown on stdout has been written."""
+        """Whether stdout has written all queued output."""
         return self._out.idle
 
     def release(self) -> None:
-        """Show what has come since `hold`, the newest of it at least."""
+        """Show the output since `hold`; at least the newest part."""
         if self._held is None:
             return
         skipped_lines, pieces = self._held.take()
@@ -251,31 +251,35 @@ class View:
             self._err.put(words)
 
     def close(self, wait_limit_s: float = 1.0) -> None:
-        """Write what is left, and end."""
+        """Write queued output, then stop.
+
+        Args:
+            wait_limit_s: How long to wait for a reader that takes nothing.
+        """
         self.release()
         self.status("")
-        self._tell_all_skipped()
+        self._report_all_skipped()
         self._end_open_line()
         self._out.close(wait_limit_s)
         if self._err is not self._out:
             self._err.close(wait_limit_s)
 
     def size(self) -> tuple[int, int] | None:
-        """Rows and columns that a service has beside its name; None without a terminal."""
+        """Rows and columns beside a service's name; None without a terminal."""
         try:
             size = os.get_terminal_size(1)
         except OSError:
             return None
         room = size.columns - self._width - len(" | ")
-        # A terminal that does not tell its size has none, and a very small one helps nobody.
+        # A terminal that does not tell its size has none. A very small one is of no use.
         return (size.lines or 24, max(20, room)) if size.columns else None
 
     @property
     def interactive(self) -> bool:
-        """Whether there is a last line to keep something on."""
+        """Whether there is a terminal whose last line can show a status."""
         return self._err is self._out and self._out.terminal
 
-    def _tame(self, lines: bytes) -> bytes:
+    def _sanitise(self, lines: bytes) -> bytes:
         if self._out.terminal:
             return for_terminal(lines, colour=self._colour)
         return for_pipe(lines) if self._colour else without_colour(lines)
@@ -296,21 +300,21 @@ class View:
             self._out.put(b"\n")
             self._open = None
 
-    def _tell_all_skipped(self) -> None:
+    def _report_all_skipped(self) -> None:
         for prefix, skipped in self._skipped.values():
-            self._tell_skipped(prefix, skipped)
+            self._report_skipped(prefix, skipped)
 
-    def _tell_skipped(self, prefix: bytes, skipped: HeldOutput) -> None:
+    def _report_skipped(self, prefix: bytes, skipped: HeldOutput) -> None:
         lines, last_words = skipped.take()
         if lines:
             text = f"[{lines:,} lines skipped: the reader of this output was too slow]\n"
             self._put(*with_prefix(prefix, text.encode()))
         for piece in last_words:
-            self._put(*with_prefix(prefix, self._tame(piece)))
+            self._put(*with_prefix(prefix, self._sanitise(piece)))
 
 
 class Relay:
-    """Takes what a service prints on one stream to the view.
+    """Reads one stream of a service and shows it.
 
     Attributes:
         ended: Set at the end of the stream.
@@ -349,7 +353,7 @@ class Relay:
                 break
             self._keep(data)
             if self._taps:
-                # One of them may take itself away.
+                # A tap may remove itself.
                 for tap in tuple(self._taps):
                     tap(data)
             lines = self._splitter.feed(data)
@@ -358,12 +362,12 @@ class Relay:
                 await self._view.show(self._source, lines)
             turns += 1
             if turns % _TURNS == 0:
-                # Others have their turn, however much there is to read here.
+                # Give other streams a turn, even if there is more to read here.
                 await asyncio.sleep(0)
         self.ended.set()
 
     async def close(self) -> None:
-        """Show what is left, the last line without a newline too, and close the stream."""
+        """Show what is left, even a last line without a newline, and close the stream."""
         lines = self._splitter.close()
         if lines:
             self._take(lines)
@@ -377,26 +381,26 @@ class Relay:
                 await until_readable(self._fd)
                 return
             if not _is_readable(self._fd):
-                part = self._splitter.peek()
+                part = self._splitter.take_pending()
                 self._take(part + b"\n")
                 self._view.show_part(self._source, part)
         await until_readable(self._fd)
 
 
 def _is_readable(fd: int) -> bool:
-    # poll(2), as select(2) ends at descriptor 1024.
+    # poll(2), because select(2) allows descriptors below 1024 only.
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     return bool(poll.poll(0))
 
 
-def keep_blocks() -> None:
-    """Have the allocator keep blocks as large as a pipe's content.
+def keep_freed_memory() -> None:
+    """Have the C allocator keep blocks as large as the contents of a pipe.
 
-    Else they go back to the kernel after each chunk, and half of what relaying costs is page faults
-    (mallopt(3): M_TRIM_THRESHOLD, M_MMAP_THRESHOLD). Only glibc has it.
+    Otherwise they return to the kernel after each chunk, and page faults cost half of the relay's
+    time (mallopt(3): M_TRIM_THRESHOLD, M_MMAP_THRESHOLD). Only glibc has this.
     """
-    # As expensive as starting five services, so only once they run.
+    # This import costs as much as starting five services, so it comes after their start.
     import ctypes
 
     with contextlib.suppress(AttributeError):

@@ -1,7 +1,7 @@
-"""Logs as readers find them: by time, by run, from the end, and on as they grow.
+"""Read logs: by time, by run, from the end, and on as they grow.
 
-Whether a stack runs does not matter, and nothing is locked: what somebody appends meanwhile is
-seen or not. Only what is asked for is read, and of an index as much as a search looks at.
+This works whether a stack runs or not, and takes no lock. Bytes that a writer adds meanwhile may be
+missed. Only the requested part is read, and only those records of an index that a search needs.
 """
 
 import os
@@ -20,31 +20,31 @@ from portweave.supervisor.logs.index import (
 )
 from portweave.supervisor.logs.line_joiner import (
     Block,
-    Joiner,
+    LineJoiner,
 )
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# How many records are looked at in one go, and how many bytes of a log are read.
+# How many records are read at a time, and how many bytes of a log.
 _RECORDS = 512
 _READ_BYTES = 1 << 20
-# How far back the beginning of a line is looked for.
+# How far back to look for the beginning of a line, in records.
 _BACK_RECORDS = 4096
 _BACK_BYTES = 4 << 20
-# A writer notes what it has written at once; what stays unknown to the index for so long is what a
-# killed one has left.
-_UNNOTED_S = 0.05
+# A writer adds to the index right after the log. Bytes that the index lacks for longer are left
+# over from a killed writer.
+_UNINDEXED_S = 0.05
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC
 
 
-class Place:
-    """A place in an instance's log: between two records.
+class Position:
+    """A position in an instance's log, between two records.
 
     Attributes:
         segment: Number of the segment.
-        record: How many of its records lie before.
+        record: How many records of the segment come before.
     """
 
     __slots__ = ("record", "segment")
@@ -58,9 +58,9 @@ class Segment:
     """One log file with its index, open until it is closed.
 
     Args:
-        base: What the names of its files begin with.
-        number: Its number.
-        newest: Whether there is none behind it.
+        base: The path without the ending.
+        number: The segment's number.
+        newest: Whether it is the newest segment.
 
     Raises:
         FileNotFoundError: It was removed, or is being made.
@@ -82,16 +82,16 @@ class Segment:
 
     @property
     def identity(self) -> tuple[int, int]:
-        """What tells it from another with the same name."""
+        """Device and inode, to tell it from another segment with the same name."""
         found = os.fstat(self._index)
         return found.st_dev, found.st_ino
 
     def record(self, number: int) -> Record | None:
-        """One record; None where it is damaged or missing."""
+        """One record; None if it is damaged or missing."""
         return next(unpack(os.pread(self._index, RECORD_BYTES, number * RECORD_BYTES)), None)
 
     def records(self, begin: int, end: int) -> "Iterator[Record]":
-        """The records from `begin` on, before `end`, up to one that is damaged."""
+        """The records from `begin` to before `end`, up to the first damaged one."""
         while begin < end:
             count = min(_RECORDS, end - begin)
             found = list(unpack(os.pread(self._index, count * RECORD_BYTES, begin * RECORD_BYTES)))
@@ -104,19 +104,19 @@ class Segment:
         """The bytes of a record."""
         return os.pread(self._log, record.length, record.offset)
 
-    def unnoted(self) -> Record | None:
-        """What the log has behind all that its index tells of, and nobody is about to tell."""
-        until_s = time.monotonic() + _UNNOTED_S
-        found = self._unnoted()
+    def unindexed(self) -> Record | None:
+        """The end of the log that the index lacks, if no writer is about to add it."""
+        until_s = time.monotonic() + _UNINDEXED_S
+        found = self._unindexed()
         while found is not None and time.monotonic() < until_s:
-            time.sleep(_UNNOTED_S / 5)
-            again = self._unnoted()
+            time.sleep(_UNINDEXED_S / 5)
+            again = self._unindexed()
             if again is None or again.offset != found.offset:
                 return None
             found = again
         return found
 
-    def _unnoted(self) -> Record | None:
+    def _unindexed(self) -> Record | None:
         log = os.fstat(self._log)
         last = self.record(self.count - 1) if self.count else None
         end = 0 if last is None else last.end
@@ -141,7 +141,7 @@ def _open_log(base: str, number: int, *, newest: bool) -> int:
             raise
     found = os.open(f"{base}.log", _FLAGS)
     try:
-        # It may have got its own name just before that, and what was opened is the next one.
+        # A rotation may just have renamed it: then the opened file is the next segment.
         renamed = os.open(own_name, _FLAGS)
     except FileNotFoundError:
         return found
@@ -160,7 +160,7 @@ class Log:
         self.refresh()
 
     def refresh(self) -> None:
-        """Look which segments there are now; those that are open stay so while they are there."""
+        """Look for new segments, and close those that were removed."""
         kept: dict[int, Segment] = {segment.number: segment for segment in self.segments}
         self.segments = []
         numbers = segments(list_folder(self._folder)).get(self.instance, [])
@@ -185,57 +185,63 @@ class Log:
         return (found.st_dev, found.st_ino) == segment.identity
 
     @property
-    def end(self) -> Place:
-        """Behind all that there is now."""
+    def end(self) -> Position:
+        """The position behind the last record."""
         if not self.segments:
-            return Place(0, 0)
+            return Position(0, 0)
         last = self.segments[-1]
-        return Place(last.number, last.count)
+        return Position(last.number, last.count)
 
     @property
     def last_run(self) -> int:
-        """The number of the newest run, 0 where there is none."""
+        """The number of the newest run; 0 if there is none."""
         return next((record.run for _, _, record in self.backward(self.end)), 0)
 
-    def since(self, time_ns: int) -> Place:
-        """Before the first record of a time."""
+    def since(self, time_ns: int) -> Position:
+        """The position before the first record from this time on."""
         return self._first(lambda record: record.time_ns >= time_ns)
 
-    def run_start(self, run: int) -> Place:
-        """Before the first record of a run."""
+    def run_start(self, run: int) -> Position:
+        """The position before the first record of a run."""
         return self._first(lambda record: record.run >= run)
 
-    def _first(self, is_so: "Callable[[Record], bool]") -> Place:
+    def _first(self, predicate: "Callable[[Record], bool]") -> Position:
         for segment in reversed(self.segments):
 
-            def is_so_at(number: int, segment: Segment = segment) -> bool:
+            def predicate_at(number: int, segment: Segment = segment) -> bool:
                 record = segment.record(number)
-                return record is None or is_so(record)
+                return record is None or predicate(record)
 
-            found = first_where(segment.count, is_so_at)
+            found = first_where(segment.count, predicate_at)
             if found:
-                return Place(segment.number, found)
+                return Position(segment.number, found)
         return self.begin
 
     @property
-    def begin(self) -> Place:
-        """Before all that there is."""
-        return Place(self.segments[0].number if self.segments else 0, 0)
+    def begin(self) -> Position:
+        """The position before all records."""
+        return Position(self.segments[0].number if self.segments else 0, 0)
 
-    def tail(self, lines: int, kinds: "frozenset[int]", end: Place) -> Place:
-        """So far before `end` that at least so many lines of some kinds lie between."""
+    def tail(self, lines: int, kinds: "frozenset[int]", end: Position) -> Position:
+        """A position with at least so many lines between it and `end`.
+
+        Args:
+            lines: How many lines.
+            kinds: Only records of these kinds count.
+            end: The later position.
+        """
         place = end
-        found = -1  # the newest one may have no newline
+        found = -1  # the newest line may have no newline
         for segment, number, record in self.backward(end):
             if found >= lines:
                 break
-            place = Place(segment.number, number)
+            place = Position(segment.number, number)
             if record.kind in kinds:
                 found += segment.data(record).count(b"\n")
         return place
 
-    def begun(self, place: Place) -> dict[int, bytes]:
-        """What each stream has begun of a line before a place, in the run that goes on there."""
+    def begun(self, place: Position) -> dict[int, bytes]:
+        """The incomplete line of each stream at a position, within the run that goes on there."""
         pieces: dict[int, list[bytes]] = {OUT: [], ERR: []}
         open_kinds = set(pieces)
         run: int | None = None
@@ -255,8 +261,8 @@ class Log:
                 open_kinds.discard(record.kind)
         return {kind: b"".join(found) for kind, found in pieces.items()}
 
-    def backward(self, place: Place) -> "Iterator[tuple[Segment, int, Record]]":
-        """The records before a place with their numbers, the newest first."""
+    def backward(self, place: Position) -> "Iterator[tuple[Segment, int, Record]]":
+        """The records before a position, the newest first, each with segment and number."""
         for segment in reversed(self.segments):
             if segment.number > place.segment:
                 continue
@@ -275,30 +281,31 @@ class Log:
         self.segments = []
 
 
-class Reading:
-    """What is read of an instance's log, from a place on.
+class LogReader:
+    """Reads an instance's log from a position on.
 
     Args:
         log: The log.
         place: Where to begin.
-        begun: Whether the beginning of a line that lies before the place is taken along.
-        unended: Whether it is told, where its run ends, even if nothing comes to it.
+        begun: Whether to include the beginning of a line that lies before the position.
+        unended: Whether to return that beginning at the end of its run, even if no chunk continues
+            it.
     """
 
     def __init__(
-        self, log: Log, place: Place, *, begun: bool = True, unended: bool = False
+        self, log: Log, place: Position, *, begun: bool = True, unended: bool = False
     ) -> None:
         self.log = log
         self.place = place
-        self._joiner = Joiner(log.begun(place) if begun else None, unended=unended)
+        self._joiner = LineJoiner(log.begun(place) if begun else None, unended=unended)
         self._segment: Segment | None = None
 
     def blocks(self) -> "Iterator[Block]":
-        """The whole lines that there are by now and were not read yet."""
+        """The whole lines that are there by now and were not read yet."""
         found = list(self.log.segments)
         if found and found[-1].number < self.place.segment:
-            # They were removed, and others made since.
-            self.place = Place(0, 0)
+            # All segments were removed, and new ones made.
+            self.place = Position(0, 0)
         if found and 0 < self.place.segment < found[0].number - 1:
             text = b"[portweave] lines are missing here: newer ones have taken their place\n"
             yield Block(0, 0, NOTE, text)
@@ -308,38 +315,38 @@ class Reading:
             count = segment.count
             is_other = self._segment is not None and self._segment is not segment
             if segment.number > self.place.segment or is_other or count < self.place.record:
-                # The next one, or one that somebody has emptied, or made in its place.
-                self.place = Place(segment.number, 0)
+                # It is the next segment, or the same one after it was emptied or replaced.
+                self.place = Position(segment.number, 0)
             self._segment = segment
             for record, data in _read(segment, self.place.record, count):
-                self.place = Place(segment.number, self.place.record + 1)
+                self.place = Position(segment.number, self.place.record + 1)
                 yield from self._joiner.feed(record, data)
 
     def rest(self) -> "Iterator[Block]":
-        """What stands at the very end and is no whole line, or in no index, as nobody goes on."""
+        """What is left at the end: incomplete lines, and bytes that the index lacks."""
         if self.log.segments:
             segment = self.log.segments[-1]
-            unnoted = segment.unnoted()
-            while unnoted is not None and unnoted.length:
-                whole = unnoted.length
-                unnoted.length = min(whole, _READ_BYTES)
-                yield from self._joiner.feed(unnoted, segment.data(unnoted))
-                unnoted.offset += unnoted.length
-                unnoted.length = whole - unnoted.length
+            unindexed = segment.unindexed()
+            while unindexed is not None and unindexed.length:
+                whole = unindexed.length
+                unindexed.length = min(whole, _READ_BYTES)
+                yield from self._joiner.feed(unindexed, segment.data(unindexed))
+                unindexed.offset += unindexed.length
+                unindexed.length = whole - unindexed.length
         yield from self._joiner.close()
 
     def pending(self) -> list[Block]:
-        """The lines that have begun and not ended, as they stand."""
+        """The incomplete lines so far."""
         return self._joiner.pending()
 
 
 def instances(folder: str) -> list[str]:
-    """The instances that have logs in a folder, in the order of their names."""
+    """The instances that have logs in a folder, sorted by name."""
     return sorted(segments(list_folder(folder)))
 
 
 def list_folder(folder: str) -> list[str]:
-    """The names in a folder; none where there is no such folder."""
+    """The names in a folder; empty if there is no such folder."""
     try:
         return os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
@@ -347,7 +354,7 @@ def list_folder(folder: str) -> list[str]:
 
 
 def _read(segment: Segment, begin: int, end: int) -> "Iterator[tuple[Record, bytes]]":
-    """Records with their bytes; small neighbours are read in one go."""
+    """Records with their bytes. Small neighbours are read together."""
     batch: list[Record] = []
     size = 0
     for record in segment.records(begin, end):

@@ -1,21 +1,21 @@
-"""Pure. The gist of many lines within a budget.
+"""Pure. A summary of many lines, within a budget.
 
-It has the first errors with what stands around them, then the newest lines, each kind of line once
-with a count. Lines are of one kind if they differ in numbers alone. What is shown as an error is
-not shown again among the newest, and what found no room is counted.
+It shows the first error of each kind with the lines around it, then the newest lines. Each kind of
+line appears once, with a count. Two lines are of one kind if they differ only in numbers. A line
+shown as an error is not shown again. Lines that do not fit are counted.
 """
 
 import re
 from collections import deque
 
-# About so many characters are one token of a language model.
+# A language model's token has about so many characters.
 CHARACTERS_PER_TOKEN = 4
 _LONGEST = 240
 _BEFORE = 2
 _AFTER = 3
 _LONGEST_GROUP = 40
 _SHOWN_OF_GROUP = 12
-# Of the budget, what errors may take; the rest is for the newest lines.
+# The part of the budget for errors. The rest is for the newest lines.
 _ERRORS_SHARE = 0.5
 _LEFT_OUT = len("… 1,000,000,000 lines left out\n")
 
@@ -24,7 +24,7 @@ _ERROR = re.compile(
     r"|\bunhandled\b|segmentation fault|core dumped|command not found|no such file",
     re.IGNORECASE,
 )
-# One of these is in each such line: to search for texts is fifty times as fast.
+# Each such line contains one of these. Searching for fixed texts is fifty times as fast.
 _MARKS = (
     "error", "exception", "traceback", "panic", "fatal", "critical", "failed", "unhandled",
     "segmentation fault", "core dumped", "command not found", "no such file",
@@ -33,13 +33,13 @@ _NUMBER = re.compile(r"\b[0-9a-f]{8,}\b|\d+")
 
 
 def tells_error(text: str) -> bool:
-    """Whether a line without escape sequences tells of an error."""
+    """Whether a line without escape sequences reports an error."""
     lowered = text.lower()
     return any(mark in lowered for mark in _MARKS) and _ERROR.search(text) is not None
 
 
 class _Kind:
-    """Lines that differ in numbers alone."""
+    """Lines that differ only in numbers."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -58,15 +58,15 @@ class _Group:
         self.count = 1
 
 
-class Briefer:
-    """Takes lines in order of time, and keeps what is worth telling.
+class Summarizer:
+    """Collects lines in order of time, and summarises them.
 
     Args:
-        budget_tokens: What all that is told may come to.
+        budget_tokens: The longest summary.
 
     Attributes:
-        seen: How many lines were taken, by name.
-        errors: How many of them tell of an error, by name.
+        seen: How many lines were collected, by name.
+        errors: How many of them report an error, by name.
     """
 
     def __init__(self, budget_tokens: int) -> None:
@@ -77,7 +77,7 @@ class Briefer:
         self._most_kinds = max(1, self._room // 8)
         self._before: dict[str, deque[str]] = {}
         self._groups: list[_Group] = []
-        # None where an error comes again: what is shown of the first stands for it.
+        # None for an error that was seen before: its first occurrence is shown.
         self._open: dict[str, _Group | None] = {}
         self._by_error: dict[tuple[str, str], _Group] = {}
         # The kind that was seen last is the last one.
@@ -85,7 +85,7 @@ class Briefer:
         self._left_out = 0
 
     def feed(self, name: str, text: str) -> None:
-        """Take a line of an instance, without escape sequences."""
+        """Add a line of an instance, without escape sequences."""
         text = text.rstrip()
         self.seen[name] = self.seen.get(name, 0) + 1
         text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
@@ -96,10 +96,10 @@ class Briefer:
             self._take_newest(name, text)
 
     def close(self, reserved: int = 0) -> list[str]:
-        """What there is to say of all lines.
+        """The summary, as lines.
 
         Args:
-            reserved: How many characters of the budget are needed for something else.
+            reserved: How many characters of the budget to leave unused.
         """
         room = self._room - reserved - _LEFT_OUT
         lines: list[str] = []
@@ -167,7 +167,7 @@ class Briefer:
             self._left_out += self._kinds.pop(oldest).count
 
     def _forget(self, name: str, text: str) -> None:
-        """A line is shown elsewhere: it is not to be among the newest."""
+        """Remove a line from the newest ones, because it is shown as an error."""
         kind = self._kinds.get((name, _kind_of(text)))
         if kind is not None:
             kind.count -= 1
@@ -176,7 +176,7 @@ class Briefer:
 
 
 def _goes_on(group: _Group, text: str, *, is_error: bool) -> bool:
-    """Whether a line still belongs to an error: as its trace does, and a few behind it."""
+    """Whether a line belongs to an error: its trace, or one of the few lines after it."""
     if len(group.lines) >= _LONGEST_GROUP:
         return False
     if is_error or _is_trace(text):

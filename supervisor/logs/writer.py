@@ -1,9 +1,9 @@
-"""Logs on disk: every byte that a service prints, at once, with an index beside it.
+"""Write logs to disk: each byte that a service prints, at once, with an index beside it.
 
-Whatever happens to the disk, the services go on: what finds no room is dropped, counted, marked in
-the log once there is room again, and told. Files are 0600 in a folder that is 0700. A segment ends
-at 10 MiB, or when it is a few days old; five of an instance are kept, and none for longer than two
-weeks.
+Services go on, whatever happens to the disk. Bytes that cannot be written are dropped, counted and
+reported; when there is room again, the log gets a mark. Files have mode 0600, in a folder of mode
+0700. A segment ends at 10 MiB, or after a few days. Five segments of an instance are kept, none for
+longer than two weeks.
 """
 
 import errno
@@ -29,12 +29,12 @@ from portweave.system.files import make_own_folder
 SEGMENT_BYTES = 10 << 20
 SEGMENTS_KEPT = 5
 RETENTION_S = 14 * 24 * 3600
-# Else one that is hardly written to would be kept for months.
+# Otherwise a log that grows slowly would be kept for months.
 SEGMENT_AGE_NS = RETENTION_S * 1_000_000_000 // SEGMENTS_KEPT
-# A clock that is set back by more than this begins a new segment: times within one are in order.
+# If the clock is set back by more, a new segment begins: times in a segment are in order.
 _CLOCK_STEP_NS = 60 * 1_000_000_000
 _RETRY_NS = 1_000_000_000
-# How often it is looked whether somebody has taken the files away.
+# How often to check whether the files were removed.
 _LOOK_NS = 1_000_000_000
 _TELL_PAUSE_S = 60.0
 _TOGETHER_S = 0.5
@@ -45,13 +45,13 @@ class LogFolder:
     """The logs of a stack.
 
     Args:
-        path: Its folder; made if missing.
-        tell: Takes what users should know.
+        path: The folder. Made if missing.
+        warn: Takes warnings for the user.
     """
 
-    def __init__(self, path: str, tell: Callable[[str], None]) -> None:
+    def __init__(self, path: str, warn: Callable[[str], None]) -> None:
         self.path = path
-        self._tell = tell
+        self._warn = warn
         self._told_s = -_TELL_PAUSE_S
         self._failing: set[str] = set()
         self._missing_bytes = 0
@@ -62,15 +62,15 @@ class LogFolder:
         self._is_tidied = False
 
     def log(self, instance: str) -> "LogFile":
-        """The log of an instance; always the same one."""
+        """The log of an instance, always the same object."""
         if instance not in self._logs:
             self._logs[instance] = LogFile(self, instance)
         return self._logs[instance]
 
     def segments_of(self, instance: str) -> list[int]:
-        """The numbers of an instance's segments, ascending; makes the folder if it is missing.
+        """The numbers of an instance's segments, ascending. Makes the folder if it is missing.
 
-        One look into it is for all that start together.
+        The folder is listed once for all instances that start together.
         """
         now_s = time.monotonic()
         if instance in self._asked or now_s - self._listed_s >= _TOGETHER_S:
@@ -81,8 +81,8 @@ class LogFolder:
         self._asked.add(instance)
         return self._segments.get(instance, [])
 
-    def drop_old(self) -> None:
-        """Remove what is older than the retention, also of services that there are no more."""
+    def remove_old(self) -> None:
+        """Remove files beyond the retention time, even those of removed services."""
         self._is_tidied = True
         oldest_s = time.time() - RETENTION_S
         try:
@@ -92,29 +92,29 @@ class LogFolder:
                     if is_log and entry.stat(follow_symlinks=False).st_mtime < oldest_s:
                         os.unlink(entry.path)
         except OSError:
-            # Nobody waits for it: the next start tries again.
+            # This is not urgent: the next start tries again.
             return
 
     def failed(self, instance: str, error: OSError) -> None:
-        """Take that something of an instance could not be kept."""
+        """An instance's output could not be kept."""
         if not self._failing and time.monotonic() - self._told_s >= _TELL_PAUSE_S:
             self._told_s = time.monotonic()
-            self._tell(f"logs are not kept for now: {error.strerror or error} ({self.path})")
+            self._warn(f"logs are not kept for now: {error.strerror or error} ({self.path})")
         self._failing.add(instance)
 
     def recovered(self, instance: str, missing_bytes: int) -> None:
-        """Take that an instance's log goes on, without some bytes."""
+        """An instance's log goes on, without some bytes."""
         self._failing.discard(instance)
         self._missing_bytes += missing_bytes
         if not self._failing:
-            self._tell(f"logs are kept again; {self._missing_bytes:,} bytes are missing in them")
+            self._warn(f"logs are kept again; {self._missing_bytes:,} bytes are missing in them")
             self._missing_bytes = 0
 
     def close(self) -> None:
         """Close all files."""
         if not self._is_tidied:
-            # A stack that was over soon.
-            self.drop_old()
+            # The stack ended before its first turn of cleaning.
+            self.remove_old()
         for log in self._logs.values():
             log.close()
 
@@ -123,7 +123,7 @@ class LogFile:
     """The log of one instance.
 
     Attributes:
-        run: The number of the run that began last; 0 before the first, or while that is unknown.
+        run: The number of the newest run; 0 before the first, or while it is unknown.
     """
 
     def __init__(self, folder: LogFolder, instance: str) -> None:
@@ -142,12 +142,12 @@ class LogFile:
         self._retry_ns = 0
 
     def begin(self) -> None:
-        """A run begins."""
+        """Begin a run."""
         self._note_start()
         self._started_ns = time.time_ns()
 
     def write(self, kind: int, data: bytes) -> None:
-        """Keep what a stream (`OUT` or `ERR`) brought; does not fail."""
+        """Write what a stream (`OUT` or `ERR`) printed. Never fails."""
         now_ns = time.time_ns()
         if self._retry_ns - _RETRY_NS <= now_ns < self._retry_ns:
             self._dropped_bytes += len(data)
@@ -161,13 +161,13 @@ class LogFile:
             self._drop(len(rest), error, now_ns)
 
     def trouble(self) -> str:
-        """Why bytes are missing at its end, and how many, in words; empty where none are."""
+        """Why bytes are missing at the end, and how many; empty if none are."""
         if not self._retry_ns:
             return ""
         return f"{self._dropped_bytes:,} bytes could not be written: {self._dropped_why}"
 
     def close(self) -> None:
-        """Close the files; a run that printed nothing is noted too."""
+        """Close the files. Even a run that printed nothing is recorded."""
         self._note_start()
         self._close()
 
@@ -180,7 +180,7 @@ class LogFile:
                 self._drop(0, error, now_ns)
 
     def _prepare(self, now_ns: int) -> None:
-        """See to it that there is a segment to write to, and that all before is in it."""
+        """Make sure that there is a segment to write to, and that it has all earlier output."""
         if now_ns - self._looked_ns > _LOOK_NS or now_ns < self._looked_ns:
             self._looked_ns = now_ns
             if self._log >= 0 and not self._is_in_place():
@@ -209,19 +209,19 @@ class LogFile:
             self._folder.recovered(self._instance, missing_bytes)
 
     def _append(self, kind: int, data: bytes, now_ns: int) -> int:
-        """Write to log and index; how much of it found room, which is not always all."""
+        """Write to log and index; return how many bytes were written, perhaps not all."""
         self._last_ns = max(self._last_ns, now_ns)
         written = os.write(self._log, data) if data else 0
         end = os.lseek(self._log, 0, os.SEEK_CUR if data else os.SEEK_END)
         offset = end - written
         if offset < self._end:
-            # Somebody has emptied the log: what the index says of it does not hold any more.
+            # The log was emptied, so its index is wrong.
             os.ftruncate(self._index, 0)
             self._index_bytes = 0
         try:
             self._note(pack(offset, self._last_ns, written, self.run, kind))
         except OSError:
-            # What the index does not know of would be taken for something else later.
+            # Bytes that the index lacks would be misread later.
             os.ftruncate(self._log, offset)
             raise
         self._end = end
@@ -241,7 +241,7 @@ class LogFile:
         self._folder.failed(self._instance, error)
 
     def _is_in_place(self) -> bool:
-        """Whether log and index are still where others look for them."""
+        """Whether log and index still lie at their paths."""
         try:
             log = os.stat(f"{self._base}.log")
             index = os.stat(f"{self._base}.idx.{self._segment}")
@@ -252,12 +252,12 @@ class LogFile:
         )
 
     def _open(self, now_ns: int) -> None:
-        """Go on with the newest segment, after mending what a crash has left of it."""
+        """Open the newest segment, and repair it after a crash."""
         found = self._folder.segments_of(self._instance)
         self._segment = found[-1] if found else 1
         self.run = self.run or self._newest_run(found)
         if os.path.exists(f"{self._base}.log.{self._segment}"):
-            # The last rotation was not finished.
+            # The last rotation was interrupted.
             self._segment += 1
         self._open_segment(now_ns)
         self._drop_segments(found)
@@ -279,7 +279,7 @@ class LogFile:
             raise
 
     def _mend(self, log: os.stat_result) -> None:
-        """Bring the index to what the log has: no more, and no less."""
+        """Make the index list exactly what the log has."""
         count = os.fstat(self._index).st_size // RECORD_BYTES
         last = None
         while count and last is None:

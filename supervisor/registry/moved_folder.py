@@ -1,8 +1,8 @@
-"""Whether a stack's folder is still where it was when the stack began.
+"""Detect that the folder of a running stack was moved, removed or replaced.
 
-A folder may be moved, by `git worktree move` or mv(1), or removed, while the stack runs on. A
-supervisor keeps its root open, so that no other folder gets the number of that inode: who has it is
-the same folder, wherever it lies (stat(2)).
+The user may move the folder, by `git worktree move` or mv(1), or remove it. The supervisor keeps
+its root open, so no other folder can get the same inode number (stat(2)). So a folder with that
+number is the stack's, wherever it lies.
 """
 
 import os
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 def moved_here(
     folder: str, start: str, environ: "Mapping[str, str]"
 ) -> tuple[StackRecord, str] | None:
-    """The live stack that was begun in a worktree which has been moved to where `start` lies.
+    """The live stack of a worktree that was moved to the folder of `start`.
 
     Args:
         folder: From `stacks_dir`.
         start: An absolute path without links.
-        environ: `PORTWEAVE_NAMESPACE` in it is obeyed.
+        environ: `PORTWEAVE_NAMESPACE` is the user's choice.
 
     Returns:
-        It, and where the worktree is now; None where there is none.
+        The stack and its worktree's present root; None if there is none.
     """
     found: list[tuple[StackRecord, str]] = []
     for stack in live_stacks(folder):
         place = _where(stack, start)
-        # Where it is still there, too, somebody has mounted it twice.
+        # If the old root exists too, the same folder is mounted twice.
         if place and chosen_namespace(environ, place) in (None, stack.namespace) and is_gone(stack):
             found.append((stack, place))
-    # Of several with a namespace each, the one that needs no choice of the user's.
+    # Prefer the stack that runs in the worktree's own namespace.
     found.sort(
         key=lambda one: (not is_own_namespace(one[0].namespace, one[0].root), one[0].namespace)
     )
@@ -50,15 +50,15 @@ def moved_here(
 
 
 def check_not_replaced(folder: str, root: str, namespace: str) -> None:
-    """Check that no stack runs on whose folder lay at `root` before another one did.
+    """Check that no stack runs whose folder was at `root` before another folder took its place.
 
     Args:
         folder: From `stacks_dir`.
-        root: Of a worktree.
-        namespace: The worktree's.
+        root: The worktree's root.
+        namespace: The worktree's namespace.
 
     Raises:
-        StackMovedError: One does: registry and names know it by this root.
+        StackMovedError: Such a stack runs. Registry and names still know it by this root.
     """
     key = stack_key(root, namespace)
     stack = read_record(folder, key) if is_held(folder, key) else None
@@ -67,7 +67,7 @@ def check_not_replaced(folder: str, root: str, namespace: str) -> None:
 
 
 def _where(stack: StackRecord, start: str) -> str:
-    """The folder that a stack began in, where `start` lies in it; empty where it does not."""
+    """The stack's folder, if `start` lies in it; else empty."""
     place = start
     while stack.place:
         if place_mark(place) == stack.place:
@@ -79,14 +79,14 @@ def _where(stack: StackRecord, start: str) -> str:
 
 
 def check_place(stack: StackRecord, start: str) -> None:
-    """See that the folder of a stack is where it was.
+    """Check that the folder of a stack is still where it was.
 
     Args:
         stack: The stack.
-        start: Where it may be looked for; an absolute path without links.
+        start: Where to look for the folder otherwise; an absolute path without links.
 
     Raises:
-        StackMovedError: It is not.
+        StackMovedError: The folder is elsewhere, or gone.
     """
     if is_gone(stack):
         raise _moved(stack.namespace, stack.root, _where(stack, start))
@@ -97,17 +97,17 @@ def _moved(namespace: str, root: str, now: str) -> StackMovedError:
 
 
 def is_gone(stack: StackRecord) -> bool:
-    """Whether the folder that a stack began in lies elsewhere by now, or nowhere."""
+    """Whether the folder of a stack was moved or removed since the stack began."""
     mark = place_mark(stack.root)
     return not mark or bool(stack.place and stack.place != mark)
 
 
 def place_now(stack: StackRecord, supervisors: "Iterable[int]") -> str:
-    """Where the folder of a live stack lies; empty where it does not exist, or nothing tells.
+    """The present path of a live stack's folder; empty if it was removed, or is unknown.
 
     Args:
         stack: The stack.
-        supervisors: Pids that may be its supervisor's: the children of the process in the record.
+        supervisors: Pids of children of the recorded process. One of them is the supervisor.
     """
     if not is_gone(stack):
         return stack.root
@@ -124,21 +124,21 @@ def place_now(stack: StackRecord, supervisors: "Iterable[int]") -> str:
 
 
 def _target(link: str) -> str:
-    """Where an open folder lies; empty where the system does not tell.
+    """The path of an open folder; empty if the system does not tell.
 
     Args:
-        link: Of its descriptor, proc(5).
+        link: The link of its descriptor in proc(5).
     """
     try:
         found = os.readlink(link)
     except OSError:
         return ""
-    # Of one that was removed it is a path that leads nowhere.
+    # The link of a removed folder names a path that does not exist.
     return found if place_mark(found) == place_mark(link) else ""
 
 
 class FolderAnchor:
-    """A supervisor's hold on the folder of its stack.
+    """Keeps the folder of a stack open, to recognise it.
 
     Args:
         root: The folder.
@@ -152,13 +152,13 @@ class FolderAnchor:
             self._descriptor = -1
 
     def check(self, namespace: str) -> None:
-        """See that the folder is where it was: elsewhere nothing of it could be started.
+        """Check that the folder is still where it was. Elsewhere no service could be started.
 
         Args:
-            namespace: Of the stack.
+            namespace: The stack's namespace.
 
         Raises:
-            StackMovedError: It is not.
+            StackMovedError: The folder is elsewhere, or gone.
         """
         if self._descriptor < 0 or place_mark(self._descriptor) == place_mark(self._root):
             return

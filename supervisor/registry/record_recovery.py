@@ -1,8 +1,8 @@
-"""Find stacks whose record somebody has removed while they run.
+"""Find running stacks whose record was removed.
 
-Such as with all of `$XDG_STATE_HOME`. Their control sockets lie elsewhere, and a supervisor to whom
-somebody connects looks whether its record is still there, and puts it back if it is not. So one
-knocks, waits a moment, and reads the records again.
+The record may be removed with all of `$XDG_STATE_HOME`; the control socket lies elsewhere. A
+supervisor that gets a connection checks its record, and puts it back if it is missing. So this
+module connects, waits a moment, and reads the records again.
 """
 
 import os
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-# A supervisor answers within a turn of its loop, unless the machine is busy.
+# A supervisor reacts within one turn of its loop, unless the machine is busy.
 _ANSWERS_S = 2.0
-# It may be that of a stack with another state folder, which has nothing to put back here.
+# The socket may be of a stack with another state folder, which restores nothing here.
 _MAY_ANSWER_S = 0.2
 _PAUSE_S = 0.005
 
 
 def restored_around(folder: str, start: str, environ: "Mapping[str, str]") -> StackRecord | None:
-    """The live stack that `start` lies in, as `stack_around` would have found it.
+    """The live stack around `start`, after it has put its record back.
 
     Args:
         folder: From `stacks_dir`.
         start: An absolute path without links.
-        environ: As of `stack_around`; names the folders of sockets besides.
+        environ: As in `stack_around`. It also names the folders of sockets.
 
     Raises:
-        RecordLostError: There is one, but it cannot put its record back.
+        RecordLostError: A stack runs, but cannot put its record back.
     """
     place = start
     while True:
@@ -62,15 +62,15 @@ def restored_around(folder: str, start: str, environ: "Mapping[str, str]") -> St
 
 
 def restored(folder: str, key: str, environ: "Mapping[str, str]") -> bool:
-    """Whether a stack runs that had no record any more, and has one now.
+    """Whether a stack runs whose record was missing, and is back.
 
     Args:
         folder: From `stacks_dir`.
-        key: The stack's.
+        key: The stack's key.
         environ: Names the folders of sockets.
 
     Raises:
-        RecordLostError: It runs, but cannot put its record back.
+        RecordLostError: The stack runs, but cannot put its record back.
     """
     for socket in sockets_of(environ, folder, key):
         pid = listener_at(socket)
@@ -83,7 +83,7 @@ def restored(folder: str, key: str, environ: "Mapping[str, str]") -> bool:
 
 
 def all_restored(folder: str, environ: "Mapping[str, str]") -> list[StackRecord]:
-    """The live stacks, those among them that had no record any more.
+    """All live stacks, after those without a record have put it back.
 
     Args:
         folder: From `stacks_dir`.
@@ -98,9 +98,9 @@ def all_restored(folder: str, environ: "Mapping[str, str]") -> list[StackRecord]
     return live_stacks(folder)
 
 
-def _await(is_so: "Callable[[], bool]", time_s: float) -> bool:
+def _await(predicate: "Callable[[], bool]", time_s: float) -> bool:
     until_s = time.monotonic() + time_s
-    while not is_so():
+    while not predicate():
         if time.monotonic() >= until_s:
             return False
         time.sleep(_PAUSE_S)

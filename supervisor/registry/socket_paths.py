@@ -1,9 +1,9 @@
-"""Where a stack's control socket lies, and who listens there.
+"""The paths of control sockets, and the processes that listen on them.
 
-In the session's runtime folder, which is emptied by whoever emptied the machine's memory, and under
-a short name, as the address of a socket has at most 104 bytes (unix(4)). Without such a folder it
-lies in one of the user's in /tmp. Where another user has made that, it lies in the state folder,
-and where the path of that is too long, in a new folder in /tmp, which the stack's record tells.
+A socket lies in the session's runtime folder, which does not survive a restart of the machine. Its
+name is short, because a socket's address has at most 104 bytes (unix(4)). Without a runtime folder
+it lies in a folder of the user's in /tmp. If that belongs to another user, it lies in the state
+folder. If that path is too long, it lies in a new folder in /tmp, which the stack's record names.
 """
 
 import os
@@ -21,11 +21,11 @@ _SUFFIX = ".sock"
 
 
 def socket_path(environ: "Mapping[str, str]", folder: str, key: str) -> str:
-    """Where the control socket of a stack lies; empty where there is no place for one.
+    """The path for the control socket of a stack; empty if there is no place for one.
 
     Args:
-        environ: Names the session's runtime folder. What lies in it for portweave is made if it is
-            missing; a folder that others could get into is not used.
+        environ: Names the session's runtime folder. A folder for portweave is made in it if it is
+            missing. A folder that other users can enter is not used.
         folder: From `stacks_dir`.
         key: From `stack_key`.
     """
@@ -40,12 +40,12 @@ def socket_path(environ: "Mapping[str, str]", folder: str, key: str) -> str:
         return ""
 
 
-def squatters(environ: "Mapping[str, str]", socket: str) -> list[str]:
-    """What to tell of another user's folders where a socket would have lain, a line each.
+def foreign_folder_warnings(environ: "Mapping[str, str]", socket: str) -> list[str]:
+    """A warning for each better folder that belongs to another user.
 
     Args:
-        environ: As of `socket_path`.
-        socket: Its answer.
+        environ: As in `socket_path`.
+        socket: The result of `socket_path`.
     """
     told: list[str] = []
     for place in _places(environ):
@@ -73,7 +73,7 @@ def _user(uid: int) -> str:
 
 
 def sockets_of(environ: "Mapping[str, str]", folder: str, key: str) -> list[str]:
-    """Where a control socket of a stack lies, or was left; arguments as of `socket_path`."""
+    """The existing control sockets of a stack, live or left over; arguments as in `socket_path`."""
     name = _name(folder, key)
     return [
         f"{place}/{name}"
@@ -87,9 +87,9 @@ def _name(folder: str, key: str) -> str:
 
 
 def _places(environ: "Mapping[str, str]") -> list[str]:
-    """The folders that a socket may lie in, the best first."""
+    """The possible folders of a socket, the best first."""
     runtime = environ.get("XDG_RUNTIME_DIR", "")
-    # XDG Base Directory Specification: what is not absolute is to be ignored.
+    # The XDG Base Directory Specification says to ignore a path that is not absolute.
     places = [f"{runtime}/portweave"] if runtime.startswith("/") else []
     return [*places, _shared(), f"{state_dir(environ)}/sockets"]
 
@@ -99,7 +99,7 @@ def _shared() -> str:
 
 
 def _all_places(environ: "Mapping[str, str]") -> "Iterator[str]":
-    """The same, and behind them the folders that were made because no other could be used."""
+    """The folders of `_places`, then those that `_make_place` has made."""
     yield from _places(environ)
     folder, _, name = _shared().rpartition("/")
     try:
@@ -112,7 +112,7 @@ def _all_places(environ: "Mapping[str, str]") -> "Iterator[str]":
 
 
 def _make_place() -> str:
-    """Make such a folder, with a name that cannot have been taken before: mkdtemp(3).
+    """Make a folder in /tmp with a random name, as mkdtemp(3) does.
 
     Raises:
         OSError: It cannot be made.
@@ -123,7 +123,7 @@ def _make_place() -> str:
 
 
 def all_sockets(environ: "Mapping[str, str]") -> list[str]:
-    """Where control sockets of the user's stacks lie, or were left, of all state folders."""
+    """All control sockets of the user, live or left over, for all state folders."""
     found: list[str] = []
     for place in _all_places(environ):
         if _is_own_folder(place):
@@ -136,12 +136,12 @@ def _is_own_folder(place: str) -> bool:
         status = os.lstat(place)
     except OSError:
         return False
-    # S_IFDIR: a link to a folder is not one.
+    # S_IFDIR: a link to a folder does not count.
     return status.st_mode & 0o170000 == 0o040000 and status.st_uid == os.getuid()
 
 
 def listener_at(socket: str) -> int | None:
-    """Pid of who listens on a control socket, 0 where the system does not tell; None for nobody."""
+    """Pid of the process that listens on a socket; 0 if unknown, None if there is none."""
     import _socket
 
     connecting = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
@@ -151,7 +151,7 @@ def listener_at(socket: str) -> int | None:
         # unix(7): the pid comes first.
         peer = connecting.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
         return int.from_bytes(peer[:4], sys.byteorder)
-    except BlockingIOError:  # too many wait to be let in
+    except BlockingIOError:  # the queue of connections is full
         return 0
     except AttributeError:  # macOS
         return 0
@@ -162,7 +162,7 @@ def listener_at(socket: str) -> int | None:
 
 
 def is_private(folder: str) -> bool:
-    """Whether a folder is the user's alone, and can be written; it is made if it is missing."""
+    """Whether only this user can enter a folder, and can write it. Makes it if it is missing."""
     try:
         os.mkdir(folder, 0o700)
     except FileExistsError:
@@ -174,7 +174,7 @@ def is_private(folder: str) -> bool:
             return False
         if os.lstat(folder).st_mode & 0o777 != 0o700:
             os.chmod(folder, 0o700)
-        # It may lie on a disk that is mounted for reading alone.
+        # Its disk may be mounted read-only.
         return os.access(folder, os.W_OK)
     except OSError:
         return False

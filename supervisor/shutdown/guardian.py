@@ -33,7 +33,7 @@ from portweave.supervisor.shutdown.held_streams import (
 )
 from portweave.system.interrupts import (
     ENDING,
-    drop_ends,
+    clear_at_end,
 )
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -124,7 +124,7 @@ class SupervisorProcess:
         # are not stopped for it (termios(3)).
         signal.pthread_sigmask(signal.SIG_BLOCK, watched | {signal.SIGTTOU})
         # From here on the supervisor ends in order, and there is nothing to undo.
-        drop_ends()
+        clear_at_end()
         starter = ProxySpawner(proxy) if proxy else None
         # Our copy of the writing end stays open for as long as we live.
         reading, writing = os.pipe()
@@ -162,7 +162,7 @@ class SupervisorProcess:
 
     def dismiss(self) -> None:
         """There is nothing to run: end the child."""
-        drop_ends()
+        clear_at_end()
         self._socket.close()
         _signal(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
@@ -221,9 +221,9 @@ def _supervise(inbox: Socket, warm_up: "Callable[[], None]", main: "Main") -> "N
             inbox.setblocking(False)
             status = main(work, descriptors, inbox)
     except BaseException as fault:
-        from portweave.system.faults import in_words
+        from portweave.system.faults import user_error
 
-        error = in_words(fault)
+        error = user_error(fault)
         _say(f"error: {error.message} ({error.code})")
     finally:
         # Threads that wait for a reader must not keep us, and what is at exit is the parent's.

@@ -25,7 +25,7 @@ from portweave.supervisor.registry.stack_records import PROTOCOL
 from portweave.system.files import write_all
 from portweave.system.interrupts import (
     at_end,
-    drop_ends,
+    clear_at_end,
 )
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -174,7 +174,7 @@ class _Session:
 
             termios.tcsetattr(0, termios.TCSADRAIN, self._saved)
             self._saved = None
-            drop_ends()
+            clear_at_end()
             _write(b"\n")
 
     def _follow_size(self) -> int:

@@ -24,7 +24,7 @@ from portweave.planning.stack_request import (
 from portweave.system.interrupts import (
     Raised,
     at_end,
-    drop_ends,
+    clear_at_end,
 )
 
 TYPE_CHECKING = False
@@ -183,7 +183,7 @@ def _run_detached(args: Args, began_s: float) -> int:
                 sys.stderr.flush()
                 proxy = stack.proxy()
                 # From here on it is the guardian's.
-                drop_ends()
+                clear_at_end()
                 guardian.start(work, stack.folder, stack.key, stack.tag, lock, proxy)
     except BaseException:
         guardian.dismiss()
@@ -309,8 +309,8 @@ class _Launch:
         from portweave.encoding.value import replace
         from portweave.planning.allocation import logs_dir
         from portweave.supervisor.registry.socket_paths import (
+            foreign_folder_warnings,
             socket_path,
-            squatters,
         )
         from portweave.supervisor.registry.stack_records import new_record
         from portweave.supervisor.services.work_order import (
@@ -319,7 +319,7 @@ class _Launch:
         )
 
         socket = socket_path(self._environ, self.folder, self.key)
-        warnings = squatters(self._environ, socket)
+        warnings = foreign_folder_warnings(self._environ, socket)
         plan = self._plan = replace(self._plan, warnings=(*self._plan.warnings, *warnings))
         lock.write(
             new_record(

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from portweave.errors import UsageError
-from portweave.system.faults import in_words
+from portweave.system.faults import user_error
 
 
 def refused(number: int, path: str | None = None) -> OSError:
@@ -38,7 +38,7 @@ def refused(number: int, path: str | None = None) -> OSError:
     ],
 )
 def test_an_error_becomes_words(error: Exception, code: str, said: str, hinted: str) -> None:
-    told = in_words(error)
+    told = user_error(error)
     assert told.code == code
     assert said in told.message
     assert hinted in " ".join(told.hints)

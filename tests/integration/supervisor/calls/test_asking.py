@@ -20,7 +20,7 @@ from tests.support.hubs import (
 
 def test_processes_of_one_service_serve_beside_each_other(place: str) -> None:
     async def scene(hub: Hub, path: str) -> None:
-        hub.expect("web", "web")
+        hub.reserve("web", "web")
         first, second = cluster.Connection("web"), cluster.Connection("web")
         async with join(path, first, "t"), join(path, second, "t"), cluster.connect(path) as a:
             assert await second.request("supervisor/x") is None

@@ -18,7 +18,7 @@ from tests.support.hubs import (
 
 def test_a_name_that_is_taken_is_told(place: str) -> None:
     async def scene(hub: Hub, path: str) -> None:
-        hub.expect("kept", "kept")
+        hub.reserve("kept", "kept")
         async with serving(path, "b"):
             for name in ("b", "kept", "supervisor"):
                 with pytest.raises(cluster.NameTaken):

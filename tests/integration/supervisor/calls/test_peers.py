@@ -167,7 +167,7 @@ def test_who_has_nothing_to_ask_and_ends_is_closed(place: str) -> None:
 
 def test_time_runs_out_where_nothing_else_happens(place: str) -> None:
     async def scene(hub: Hub, path: str) -> None:
-        hub.expect("mute", "mute")
+        hub.reserve("mute", "mute")
         async with Raw(path) as raw:
             raw.send(id=1, method="mute/x", meta={"timeout_ms": 9000})
             raw.send(id=2, method="mute/x", meta={"timeout_ms": 50})

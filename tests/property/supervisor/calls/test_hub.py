@@ -70,10 +70,10 @@ class Machine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.now_s = 0.0
         self.calls = CallRouter(
-            lambda name: "t", Limits(concurrency=1, queue=3, asks=6, held_bytes=2000)
+            lambda name: "t", Limits(concurrency=1, queue=3, requests=6, held_bytes=2000)
         )
         for name in NAMES:
-            self.calls.expect(name, name.partition(".")[0], number=2 if "." in name else 1)
+            self.calls.reserve(name, name.partition(".")[0], number=2 if "." in name else 1)
         self.peers: list[Peer] = []
         self.asked: dict[tuple[Peer, int], int] = {}
         self.serving: list[tuple[Peer, int]] = []
@@ -101,7 +101,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def open(self) -> None:
         if len(self.peers) < 6:
-            self.peers.append(self.calls.opened())
+            self.peers.append(self.calls.connected())
 
     @rule(name=st.sampled_from([*NAMES, "guest"]), index=st.integers(0, 5), ready=st.booleans())
     def join(self, name: str, index: int, ready: bool) -> None:
@@ -156,7 +156,7 @@ class Machine(RuleBasedStateMachine):
             return
         peer = self.peers.pop(index)
         self.asked = {key: count for key, count in self.asked.items() if key[0] is not peer}
-        self.do(self.calls.closed(peer, self.now_s))
+        self.do(self.calls.disconnected(peer, self.now_s))
 
     @rule(index=st.integers(0, 5))
     def block(self, index: int) -> None:
@@ -179,9 +179,9 @@ class Machine(RuleBasedStateMachine):
             case "ended":
                 self.do(self.calls.ended(name, self.now_s))
             case "gone":
-                self.do(self.calls.gone(name, "has failed", self.now_s))
+                self.do(self.calls.unavailable(name, "has failed", self.now_s))
             case _:
-                self.calls.coming(name)
+                self.calls.starting(name)
 
     @rule(seconds=st.sampled_from([0.005, 0.5]))
     def wait(self, seconds: float) -> None:
@@ -213,7 +213,7 @@ class Machine(RuleBasedStateMachine):
             assert (peer.held_bytes, peer.owed_bytes, peer.serves) == (0, 0, {})
         assert set(self.asked.values()) <= {1}
         for peer in list(self.peers):
-            self.do(self.calls.closed(peer, self.now_s))
+            self.do(self.calls.disconnected(peer, self.now_s))
         assert self.calls.peers == {}
         self.do(self.calls.tick(self.now_s))
         assert self.calls.next_due_s == inf

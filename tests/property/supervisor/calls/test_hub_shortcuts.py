@@ -47,10 +47,12 @@ class Star:
     """A hub, and what each of its peers was sent."""
 
     def __init__(self, kind: type[CallRouter]) -> None:
-        self.calls = kind(lambda name: "t", Limits(concurrency=2, queue=3, asks=3, held_bytes=3000))
+        self.calls = kind(
+            lambda name: "t", Limits(concurrency=2, queue=3, requests=3, held_bytes=3000)
+        )
         for name in NAMES:
-            self.calls.expect(name, name.partition(".")[0], number=2 if "." in name else 1)
-        self.peers = [self.calls.opened() for _ in range(4)]
+            self.calls.reserve(name, name.partition(".")[0], number=2 if "." in name else 1)
+        self.peers = [self.calls.connected() for _ in range(4)]
         self.sent: list[list[bytes]] = [[] for _ in self.peers]
         self.others: list[str] = []
         for peer, name in zip(self.peers, NAMES, strict=False):
@@ -157,7 +159,7 @@ def test_the_short_way_and_the_long_one_lead_to_the_same(
         assert short.others == long.others
     for one, other in zip(short.peers, long.peers, strict=True):
         assert (one.held_bytes, one.owed_bytes) == (other.held_bytes, other.owed_bytes)
-        assert (list(one.asks), list(one.serves)) == (list(other.asks), list(other.serves))
+        assert (list(one.requests), list(one.serves)) == (list(other.requests), list(other.serves))
     assert short.calls.next_due_s == long.calls.next_due_s
     assert isinstance(short.calls, Counting)
     event(f"{min(short.calls.passed, 5)} passed on in few steps")

@@ -26,8 +26,8 @@ from portweave.supervisor.logs.index import (
 )
 from portweave.supervisor.logs.reader import (
     Log,
-    Place,
-    Reading,
+    LogReader,
+    Position,
 )
 from portweave.supervisor.logs.writer import LogFolder
 
@@ -172,10 +172,10 @@ def test_reading_goes_on_where_it_stopped(steps: Steps, data: st.DataObject) -> 
         expected = write(path, steps)
         log = Log(path, "web")
         end = log.end
-        places = [Place(end.segment, n) for n in range(end.record + 1)]
+        places = [Position(end.segment, n) for n in range(end.record + 1)]
         place = data.draw(st.sampled_from(places))
-        before = list(Reading(log, log.begin).blocks())
-        after = list(Reading(log, place).blocks())
+        before = list(LogReader(log, log.begin).blocks())
+        after = list(LogReader(log, place).blocks())
         # The lines that end behind a place have their beginnings, wherever these lie.
         for kind in (OUT, ERR):
             all_of_it = [block.lines for block in before if block.kind == kind]

@@ -13,11 +13,11 @@ from portweave.supervisor.calls.state import Peer
 def shop() -> Names:
     """Two instances of `api`, `web` that takes what names nobody, and `db` that is not asked."""
     names = Names(lambda name: f"token of {name}" if name != "gone" else "")
-    names.keep("api", "api", number=1, askable=True, default=False)
-    names.keep("api.2", "api", number=2, askable=True, default=False)
-    names.keep("web", "web", number=1, askable=True, default=True)
-    names.keep("db", "db", number=1, askable=False, default=False)
-    names.keep("gone", "gone", number=1, askable=True, default=False)
+    names.reserve("api", "api", number=1, askable=True, default=False)
+    names.reserve("api.2", "api", number=2, askable=True, default=False)
+    names.reserve("web", "web", number=1, askable=True, default=True)
+    names.reserve("db", "db", number=1, askable=False, default=False)
+    names.reserve("gone", "gone", number=1, askable=True, default=False)
     return names
 
 
@@ -79,7 +79,7 @@ def test_what_is_named_apart_never_falls_to_the_default(to: str) -> None:
 )
 def test_an_address_may_name_nobody(address: str, error: type[Exception]) -> None:
     names = Names(lambda _: "")
-    names.keep("api", "api", number=1, askable=True, default=False)
+    names.reserve("api", "api", number=1, askable=True, default=False)
     with pytest.raises(error):
         names.route(address)
     assert names.routes == {}
@@ -93,7 +93,7 @@ def test_what_is_remembered_is_bounded_and_forgotten_when_names_come_and_go() ->
     names.join(Peer(), "guest", None)
     assert names.routes == {}
     names.route("guest/x")
-    names.drop(names["guest"])
+    names.remove(names["guest"])
     assert names.routes == {}
 
 
@@ -105,7 +105,7 @@ def test_what_is_remembered_is_bounded_and_forgotten_when_names_come_and_go() ->
         ("gone", "", "needs its own token"),
         ("supervisor", None, "is not free"),
         ("api.1", None, "is not free"),
-        ("taken", None, "is joined already"),
+        ("taken", None, "is already joined"),
     ],
 )
 def test_a_name_is_not_given_to_just_anybody(name: str, token: object, why: str) -> None:
@@ -122,8 +122,8 @@ def test_a_group_goes_with_its_last_name() -> None:
     peer = Peer()
     names.join(peer, "api", "token of api")
     assert (peer.name, names["api"].peers) == ("api", [peer])
-    names.drop(names["api"])
+    names.remove(names["api"])
     assert names.route("api/x")[0].name == "api"
     assert names.route("api.1/x")[0].name == "web"
-    names.drop(names["api.2"])
+    names.remove(names["api.2"])
     assert names.route("api/x")[0].name == "web"

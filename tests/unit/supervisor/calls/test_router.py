@@ -9,7 +9,7 @@ import pytest
 from portweave.supervisor.calls.router import CallRouter
 from portweave.supervisor.calls.state import (
     Action,
-    AskSupervisor,
+    CallSupervisor,
     Close,
     Limits,
     Peer,
@@ -31,11 +31,11 @@ class Star:
         self.now_s = 100.0
         for name in expected:
             group, _, number = name.partition(".")
-            self.calls.expect(name, group, number=int(number or 1))
+            self.calls.reserve(name, group, number=int(number or 1))
 
     def open(self, *names: str) -> None:
         for name in names:
-            self.peers[name] = self.calls.opened()
+            self.peers[name] = self.calls.connected()
             self.inbox[name] = []
 
     def join(self, *names: str) -> None:
@@ -67,7 +67,7 @@ class Star:
                 self.others.append(action)
 
     def leave(self, name: str) -> None:
-        self.do(self.calls.closed(self.peers[name], self.now_s))
+        self.do(self.calls.disconnected(self.peers[name], self.now_s))
 
     def wait(self, seconds: float) -> None:
         self.now_s += seconds
@@ -77,7 +77,7 @@ class Star:
         found, self.inbox[name] = self.inbox[name], []
         return found
 
-    def ask(self, name: str, number: int, address: str, *load: object, **meta: object) -> None:
+    def request(self, name: str, number: int, address: str, *load: object, **meta: object) -> None:
         self.send(name, {"id": number, "method": address, "params": list(load), "meta": meta})
 
     def failure(self, name: str) -> tuple[int | None, str, int]:
@@ -91,7 +91,7 @@ def test_a_call_goes_to_its_connection_and_its_answer_comes_back() -> None:
     star = Star("api", "web")
     star.join("api", "web")
     trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
-    star.ask("web", 7, "/api/users/1", "x", {"y": [1]}, timeout_ms=2000, traceparent=trace)
+    star.request("web", 7, "/api/users/1", "x", {"y": [1]}, timeout_ms=2000, traceparent=trace)
     (asked,) = star.take("api")
     assert (asked["method"], asked["params"]) == ("users/1", ["x", {"y": [1]}])
     assert asked["meta"] == {"timeout_ms": 2000, "traceparent": trace, "from": "web"}
@@ -113,7 +113,7 @@ def test_an_error_comes_back_as_it_is() -> None:
     star = Star("api")
     star.join("api")
     star.open("x")
-    star.ask("x", 1, "api/a")
+    star.request("x", 1, "api/a")
     error = {"code": -32000, "message": "boom", "data": {"type": "ValueError", "more": [1]}}
     star.send("api", {"id": star.take("api")[0]["id"], "error": error})
     assert star.take("x") == [{"jsonrpc": "2.0", "id": 1, "error": error}]
@@ -142,10 +142,10 @@ def test_an_error_comes_back_as_it_is() -> None:
 )
 def test_an_address_names(address: str, peer: str, path: str) -> None:
     star = Star("api", "Api", "sp ace", "web", "web.2")
-    star.calls.expect("route", "route", default=True)
-    star.calls.expect("worker", "worker", askable=False)
+    star.calls.reserve("route", "route", default=True)
+    star.calls.reserve("worker", "worker", askable=False)
     star.join("api", "Api", "sp ace", "web", "web.2", "route", "worker")
-    star.ask("worker", 1, address)
+    star.request("worker", 1, address)
     got = {name: messages[0]["method"] for name, messages in star.inbox.items() if messages}
     assert got == {peer: path}
 
@@ -163,10 +163,10 @@ def test_an_address_that_names_nobody_is_told(address: str, kind: str, status: i
     star = Star("api")
     star.join("api")
     star.open("x")
-    star.ask("x", 1, address)
+    star.request("x", 1, address)
     assert star.failure("x") == (1, kind, status)
     # And once more, from what was kept of it.
-    star.ask("x", 2, address)
+    star.request("x", 2, address)
     assert star.failure("x") == (2, kind, status)
 
 
@@ -175,8 +175,8 @@ def test_instances_take_turns_and_one_can_be_named() -> None:
     star.join("web", "web.2", "web.3")
     star.open("x")
     for number in range(6):
-        star.ask("x", number, "web/x")
-    star.ask("x", 6, "web.2/y")
+        star.request("x", number, "web/x")
+    star.request("x", 6, "web.2/y")
     counts = {name: len(star.take(name)) for name in ("web", "web.2", "web.3")}
     assert counts == {"web": 2, "web.2": 3, "web.3": 2}
 
@@ -186,7 +186,7 @@ def test_requests_wait_until_the_connection_is_ready_in_their_order() -> None:
     star.open("x", "api")
     star.tokens["api"] = "t"
     for number in range(3):
-        star.ask("x", number, "api/x", number, timeout_ms=1000)
+        star.request("x", number, "api/x", number, timeout_ms=1000)
     star.send("api", {"id": 0, "method": "$/hello", "params": [{"name": "api", "token": "t"}]})
     assert len(star.take("api")) == 1
     star.now_s += 0.4
@@ -199,7 +199,7 @@ def test_requests_wait_until_the_connection_is_ready_in_their_order() -> None:
 def test_what_waits_longer_than_it_may_is_failed() -> None:
     star = Star("api")
     star.open("x")
-    star.ask("x", 1, "api/x", timeout_ms=500)
+    star.request("x", 1, "api/x", timeout_ms=500)
     star.wait(0.4)
     assert star.take("x") == []
     star.wait(0.2)
@@ -212,8 +212,8 @@ def test_time_without_a_word_is_limited_and_null_is_any_time() -> None:
     star = Star("api")
     star.join("api")
     star.open("x")
-    star.ask("x", 1, "api/x")
-    star.ask("x", 2, "api/x", timeout_ms=None)
+    star.request("x", 1, "api/x")
+    star.request("x", 2, "api/x", timeout_ms=None)
     star.wait(31)
     assert star.failure("x") == (1, "RequestTimeout", 504)
     assert [message["method"] for message in star.take("api")] == ["x", "x", "$/cancel"]
@@ -225,7 +225,7 @@ def test_a_late_answer_is_dropped() -> None:
     star = Star("api")
     star.join("api")
     star.open("x")
-    star.ask("x", 1, "api/x", timeout_ms=100)
+    star.request("x", 1, "api/x", timeout_ms=100)
     (asked,) = star.take("api")
     star.wait(0.2)
     star.take("x")
@@ -237,8 +237,8 @@ def test_what_is_taken_back_is_told_to_both() -> None:
     star = Star("api", "slow")
     star.join("api")
     star.open("x")
-    star.ask("x", 1, "api/x")
-    star.ask("x", 2, "slow/x")
+    star.request("x", 1, "api/x")
+    star.request("x", 2, "slow/x")
     (asked,) = star.take("api")
     star.send("x", {"method": "$/cancel", "params": [1]}, {"method": "$/cancel", "params": [2, 9]})
     assert star.take("api") == [{"jsonrpc": "2.0", "method": "$/cancel", "params": [asked["id"]]}]
@@ -250,11 +250,11 @@ def test_who_dies_with_requests_open_fails_them_at_once() -> None:
     star = Star("api")
     star.join("api")
     star.open("x")
-    star.ask("x", 1, "api/x")
+    star.request("x", 1, "api/x")
     star.leave("api")
     assert star.failure("x") == (1, "PeerDied", 503)
     # It is started again, so what is asked now waits for it.
-    star.ask("x", 2, "api/x")
+    star.request("x", 2, "api/x")
     assert star.take("x") == []
     star.join("api")
     assert [message["method"] for message in star.take("api")] == ["x"]
@@ -263,16 +263,16 @@ def test_who_dies_with_requests_open_fails_them_at_once() -> None:
 def test_for_who_will_not_come_nobody_waits() -> None:
     star = Star("api", "api.2")
     star.open("x")
-    star.ask("x", 1, "api.2/x")
-    star.ask("x", 2, "api/x")
-    star.do(star.calls.gone("api.2", "has failed", star.now_s))
+    star.request("x", 1, "api.2/x")
+    star.request("x", 2, "api/x")
+    star.do(star.calls.unavailable("api.2", "has failed", star.now_s))
     assert star.failure("x") == (1, "PeerDied", 503)
-    star.do(star.calls.gone("api", "has failed", star.now_s))
+    star.do(star.calls.unavailable("api", "has failed", star.now_s))
     assert star.failure("x") == (2, "PeerDied", 503)
-    star.ask("x", 3, "api/x")
+    star.request("x", 3, "api/x")
     assert star.failure("x") == (3, "PeerDied", 503)
-    star.calls.coming("api")
-    star.ask("x", 4, "api/x")
+    star.calls.starting("api")
+    star.request("x", 4, "api/x")
     assert star.take("x") == []
 
 
@@ -280,7 +280,7 @@ def test_the_work_of_an_asker_who_has_gone_is_taken_back() -> None:
     star = Star("api")
     star.join("api")
     star.open("x")
-    star.ask("x", 1, "api/x")
+    star.request("x", 1, "api/x")
     star.take("api")
     star.leave("x")
     assert [message["method"] for message in star.take("api")] == ["$/cancel"]
@@ -328,17 +328,17 @@ def test_processes_of_one_service_are_asked_in_turn() -> None:
     assert [len(star.take(name)) for name in ("api b", "api c")] == [1, 1]
     star.open("x")
     for number in range(6):
-        star.ask("x", number, "api/x")
+        star.request("x", number, "api/x")
     assert [len(star.take(name)) for name in ("api", "api.2", "api b")] == [2, 2, 2]
     for number in range(10, 14):
-        star.ask("x", number, "api.1/x")
+        star.request("x", number, "api.1/x")
     assert [len(star.take(name)) for name in ("api", "api.2", "api b")] == [2, 0, 2]
-    star.ask("api c", 1, "api.2/x")
+    star.request("api c", 1, "api.2/x")
     assert star.take("api.2")[0]["meta"]["from"] == "api"
     # What one of them had open fails with it; the others go on.
     star.leave("api b")
     assert {message["error"]["data"]["type"] for message in star.take("x")} == {"PeerDied"}
-    star.ask("x", 20, "api.1/x")
+    star.request("x", 20, "api.1/x")
     assert len(star.take("api")) == 1
     # The end of the run is the end of all.
     star.do(star.calls.ended("api", star.now_s))
@@ -347,23 +347,23 @@ def test_processes_of_one_service_are_asked_in_turn() -> None:
 
 def test_a_connection_named_apart_is_asked_or_nobody_is() -> None:
     star = Star("api")
-    star.calls.expect("route", "route", default=True)
+    star.calls.reserve("route", "route", default=True)
     star.join("api", "route")
     star.open("x")
     for _ in range(2):
-        star.ask("x", 1, "/$/x", to="api", timeout_ms=2000)
+        star.request("x", 1, "/$/x", to="api", timeout_ms=2000)
         (asked,) = star.take("api")
         assert (asked["method"], asked["meta"]) == ("/$/x", {"timeout_ms": 2000})
         star.send("api", {"id": asked["id"], "result": []})
         assert star.take("x")[0]["result"] == []
-    star.ask("x", 1, "api/x", to="route")
+    star.request("x", 1, "api/x", to="route")
     assert star.take("route")[0]["method"] == "api/x"
-    star.ask("x", 2, "x", to="nobody")
+    star.request("x", 2, "x", to="nobody")
     assert star.failure("x") == (2, "ConnectionNotFound", 404)
-    star.ask("x", 3, "/ps", to="supervisor")
+    star.request("x", 3, "/ps", to="supervisor")
     (asked_us,) = star.others
-    assert isinstance(asked_us, AskSupervisor)
-    assert asked_us.ask.path == "ps"
+    assert isinstance(asked_us, CallSupervisor)
+    assert asked_us.request.path == "ps"
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ def test_what_a_connection_may_be_asked_goes_with_its_join(own: Message, most: i
     star.send("b", {"method": "$/ready"})
     star.take("b")
     for number in range(9):
-        star.ask("x", number, "b/x", timeout_ms=1000)
+        star.request("x", number, "b/x", timeout_ms=1000)
     assert len(star.take("b")) == most
     assert len(star.take("x")) == 9 - most
 
@@ -402,11 +402,11 @@ def test_a_stranger_may_have_a_free_name() -> None:
     star = Star("api")
     star.join("guest")
     star.open("x")
-    star.ask("x", 1, "guest/x")
+    star.request("x", 1, "guest/x")
     assert len(star.take("guest")) == 1
     star.leave("guest")
     assert star.failure("x") == (1, "PeerDied", 503)
-    star.ask("x", 2, "guest/x")
+    star.request("x", 2, "guest/x")
     assert star.failure("x") == (2, "ConnectionNotFound", 404)
 
 
@@ -414,7 +414,7 @@ def test_what_waits_for_a_stranger_who_leaves_is_failed() -> None:
     star = Star()
     star.open("guest", "x")
     star.send("guest", {"id": 1, "method": "$/hello", "params": [{"name": "guest"}]})
-    star.ask("x", 1, "guest/x", timeout_ms=None)
+    star.request("x", 1, "guest/x", timeout_ms=None)
     star.leave("guest")
     assert star.failure("x") == (1, "PeerDied", 503)
 
@@ -479,7 +479,7 @@ def test_an_answer_that_is_none_is_told_to_the_asker() -> None:
     star.open("x")
     answers: list[Message] = [{"result": {}}, {"result": 1}, {"error": "no"}]
     for number, message in enumerate(answers):
-        star.ask("x", number, "api/x")
+        star.request("x", number, "api/x")
         star.send("api", {"id": star.take("api")[0]["id"], **message})
         assert star.failure("x") == (number, "BadAnswer", 502)
 
@@ -488,8 +488,8 @@ def test_an_id_that_is_in_use_is_refused() -> None:
     star = Star("api")
     star.join("api")
     star.open("x")
-    star.ask("x", 1, "api/x")
-    star.ask("x", 1, "api/x")
+    star.request("x", 1, "api/x")
+    star.request("x", 1, "api/x")
     assert star.take("x")[0]["error"]["code"] == -32600
     assert len(star.take("api")) == 1
 
@@ -506,7 +506,7 @@ def test_who_has_said_all_gets_the_answers_that_are_open() -> None:
     star = Star("api")
     star.join("api")
     star.open("x", "idle")
-    star.ask("x", 1, "api/x")
+    star.request("x", 1, "api/x")
     for name in ("x", "idle"):
         star.do(star.calls.half_closed(star.peers[name], star.now_s))
     assert star.closed == ["idle"]
@@ -524,12 +524,12 @@ def test_for_who_does_not_read_it_is_kept_in_order() -> None:
     api = star.peers["api"]
     star.calls.blocked(api)
     for number in range(3):
-        star.ask("x", number, "api/x", number)
+        star.request("x", number, "api/x", number)
     assert star.take("api") == []
     star.calls.unblocked(api)
     lines = star.calls.release(api, 1)
     # Until all that is kept has gone, the rest goes behind it.
-    star.ask("x", 3, "api/x", 3)
+    star.request("x", 3, "api/x", 3)
     lines += star.calls.release(api, 10_000)
     assert [json.loads(line)["params"] for line in lines] == [[0], [1], [2], [3]]
     assert api.held_bytes == 0
@@ -539,9 +539,9 @@ def test_what_was_not_written_to_who_dies_goes_to_another() -> None:
     star = Star("web", "web.2")
     star.join("web")
     star.open("x")
-    star.ask("x", 1, "web/x")
+    star.request("x", 1, "web/x")
     star.calls.blocked(star.peers["web"])
-    star.ask("x", 2, "web/x")
+    star.request("x", 2, "web/x")
     star.join("web.2")
     star.take("web.2")
     star.leave("web")
@@ -555,21 +555,21 @@ def test_what_is_taken_back_before_it_is_written_is_never_written() -> None:
     star.open("x")
     api = star.peers["api"]
     star.calls.blocked(api)
-    star.ask("x", 1, "api/x")
+    star.request("x", 1, "api/x")
     star.send("x", {"method": "$/cancel", "params": [1]})
     star.calls.unblocked(api)
     assert star.calls.release(api, 10_000) == []
 
 
 def test_one_who_is_stuck_refuses_beyond_a_limit_and_others_go_on() -> None:
-    star = Star("stuck", "api", limits=Limits(held_bytes=1000, concurrency=1, queue=2, asks=10))
+    star = Star("stuck", "api", limits=Limits(held_bytes=1000, concurrency=1, queue=2, requests=10))
     star.join("stuck", "api")
     star.open("x")
     star.calls.blocked(star.peers["stuck"])
     for number in range(5):
-        star.ask("x", number, "stuck/x")
+        star.request("x", number, "stuck/x")
     assert {message["error"]["data"]["type"] for message in star.take("x")} == {"Overloaded"}
-    star.ask("x", 10, "api/x", "a" * 2000)
+    star.request("x", 10, "api/x", "a" * 2000)
     assert len(star.take("api")) == 1
     # What is not answered has no limit but that of bytes.
     for _ in range(30):
@@ -582,7 +582,7 @@ def test_another_instance_takes_what_a_full_one_cannot() -> None:
     star.join("web", "web.2")
     star.open("x")
     for number in range(5):
-        star.ask("x", number, "web/x")
+        star.request("x", number, "web/x")
     assert star.failure("x") == (4, "Overloaded", 503)
     assert (len(star.take("web")), len(star.take("web.2"))) == (2, 2)
 
@@ -591,20 +591,20 @@ def test_too_much_that_waits_is_refused() -> None:
     star = Star("api", limits=Limits(concurrency=1, queue=1, held_bytes=100))
     star.open("x")
     for number in range(3):
-        star.ask("x", number, "api/x")
+        star.request("x", number, "api/x")
     assert star.failure("x") == (2, "Overloaded", 503)
     other = Star("api", limits=Limits(held_bytes=100))
     other.open("x")
-    other.ask("x", 1, "api/x", "a" * 200)
+    other.request("x", 1, "api/x", "a" * 200)
     assert other.failure("x") == (1, "Overloaded", 503)
 
 
 def test_one_asker_has_a_limit_too() -> None:
-    star = Star("api", limits=Limits(asks=2))
+    star = Star("api", limits=Limits(requests=2))
     star.join("api")
     star.open("x")
     for number in range(3):
-        star.ask("x", number, "api/x")
+        star.request("x", number, "api/x")
     assert star.failure("x") == (2, "Overloaded", 503)
 
 
@@ -614,7 +614,7 @@ def test_answers_that_nobody_reads_are_counted_and_replaced() -> None:
     star.open("x")
     x = star.peers["x"]
     for number in range(2):
-        star.ask("x", number, "api/x")
+        star.request("x", number, "api/x")
     star.calls.blocked(x)
     for asked in star.take("api"):
         star.send("api", {"id": asked["id"], "result": ["a" * 400]})
@@ -632,13 +632,13 @@ def test_answers_that_nobody_reads_are_counted_and_replaced() -> None:
 def test_what_the_supervisor_is_asked_is_handed_to_it() -> None:
     star = Star("api")
     star.open("x")
-    star.ask("x", 1, "/supervisor/ps", "a")
+    star.request("x", 1, "/supervisor/ps", "a")
     (action,) = star.others
-    assert isinstance(action, AskSupervisor)
-    assert (action.ask.path, bytes(action.ask.params)) == ("ps", b'["a"]')
-    star.do(star.calls.stream(action.ask, b"[1,2]"))
-    star.do(star.calls.answer(action.ask, b'["fine"]'))
-    star.do(star.calls.stream(action.ask, b"[1,3]"))
+    assert isinstance(action, CallSupervisor)
+    assert (action.request.path, bytes(action.request.params)) == ("ps", b'["a"]')
+    star.do(star.calls.stream(action.request, b"[1,2]"))
+    star.do(star.calls.answer(action.request, b'["fine"]'))
+    star.do(star.calls.stream(action.request, b"[1,3]"))
     told, answer = star.take("x")
     assert (told["method"], told["params"]) == ("$/stream", [1, 2])
     assert answer["result"] == ["fine"]
@@ -648,14 +648,14 @@ def test_an_instance_that_is_no_more_is_not_known() -> None:
     star = Star("web", "web.2")
     star.join("web", "web.2")
     star.open("x")
-    star.ask("x", 1, "web.2/x")
-    star.do(star.calls.forget("web.2", star.now_s))
+    star.request("x", 1, "web.2/x")
+    star.do(star.calls.remove("web.2", star.now_s))
     assert star.failure("x") == (1, "PeerDied", 503)
-    star.ask("x", 2, "web.2/x")
+    star.request("x", 2, "web.2/x")
     assert star.failure("x") == (2, "ConnectionNotFound", 404)
     star.take("web")
-    star.ask("x", 3, "web/x")
-    star.ask("x", 4, "web/x")
+    star.request("x", 3, "web/x")
+    star.request("x", 4, "web/x")
     assert len(star.take("web")) == 2
 
 
@@ -664,18 +664,18 @@ def test_what_comes_while_some_is_held_stays_behind_it() -> None:
     star.join("api")
     star.open("x")
     meta = {"timeout_ms": 9000}
-    star.ask("x", 1, "api/a", **meta)
+    star.request("x", 1, "api/a", **meta)
     for name, peer in star.peers.items():
         star.calls.blocked(peer)
         if name == "api":
-            star.ask("x", 2, "api/a", **meta)
-            star.ask("x", 3, "api/a", **meta)
+            star.request("x", 2, "api/a", **meta)
+            star.request("x", 3, "api/a", **meta)
         else:
             star.send("api", {"id": 1, "result": [1]}, {"id": 2, "result": [2]})
         star.calls.unblocked(peer)
         first = star.calls.release(peer, 1)
         if name == "api":
-            star.ask("x", 4, "api/a", **meta)
+            star.request("x", 4, "api/a", **meta)
             assert [message["id"] for message in star.take("api")] == [1]
         else:
             star.send("api", {"id": 3, "result": [3]})

@@ -66,10 +66,10 @@ def test_every_piece_that_comes_out_ends_with_a_newline() -> None:
 def test_a_beginning_that_was_looked_at_is_taken() -> None:
     splitter = LineSplitter()
     splitter.feed(b"name? ")
-    assert splitter.peek() == b"name? "
+    assert splitter.take_pending() == b"name? "
     assert not splitter.pending
     assert splitter.feed(b"bob\n") == b"bob\n"
-    assert splitter.peek() == b""
+    assert splitter.take_pending() == b""
 
 
 def test_a_line_that_is_too_long_is_cut_with_a_mark() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from portweave.supervisor.logs.summary import (
     CHARACTERS_PER_TOKEN,
-    Briefer,
+    Summarizer,
 )
 
 TRACE = [
@@ -14,7 +14,7 @@ TRACE = [
 
 
 def brief(lines: list[str], budget: int = 2000, name: str = "api") -> list[str]:
-    briefer = Briefer(budget)
+    briefer = Summarizer(budget)
     for line in lines:
         briefer.feed(name, line)
     return briefer.close()
@@ -46,7 +46,7 @@ def test_another_error_has_a_place_of_its_own() -> None:
 
 
 def test_errors_of_two_instances_do_not_mix() -> None:
-    briefer = Briefer(2000)
+    briefer = Summarizer(2000)
     for name, line in [("a", "error: x"), ("b", "fine"), ("a", "  at y"), ("b", "error: x")]:
         briefer.feed(name, line)
     assert briefer.close() == ["a | error: x", "a |   at y", "b | fine", "b | error: x"]

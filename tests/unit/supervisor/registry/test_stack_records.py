@@ -19,9 +19,9 @@ from portweave.supervisor.registry import socket_paths
 from portweave.supervisor.registry.socket_paths import (
     LONGEST_SOCKET_BYTES,
     all_sockets,
+    foreign_folder_warnings,
     socket_path,
     sockets_of,
-    squatters,
 )
 from portweave.supervisor.registry.stack_lock import StackLock
 from portweave.supervisor.registry.stack_records import (
@@ -283,11 +283,11 @@ def test_the_user_who_has_a_folder_is_named(short: str, monkeypatch: pytest.Monk
     place.mkdir()
     monkeypatch.setattr(socket_paths, "_shared", lambda: next_best)
     environ = {"XDG_RUNTIME_DIR": short}
-    assert squatters(environ, f"{place}/a.sock") == []
+    assert foreign_folder_warnings(environ, f"{place}/a.sock") == []
     owner = place.stat().st_uid
     monkeypatch.setattr(os, "getuid", lambda: 54_321)
     user = pwd.getpwuid(owner).pw_name
-    [warning] = squatters(environ, f"{next_best}/a.sock")
+    [warning] = foreign_folder_warnings(environ, f"{next_best}/a.sock")
     assert warning == (
         f"warning: {place} belongs to {user} (uid {owner}):"
         f" this stack's control socket is {next_best}/a.sock instead"
