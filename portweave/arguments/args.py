@@ -1,28 +1,27 @@
-"""Pure. Command-line arguments: text in, values out.
+"""Pure. Read the arguments of a command line.
 
-Our own few lines, because `argparse` costs more than a whole `portweave run` may take: importing it
-and building a parser with its sub-commands is more than a bare interpreter's start. Long options
-take `--name value` and `--name=value`, short ones `-f value` and `-fvalue`, and short switches may
-stand in one word with what follows them (`-fn 5`: POSIX.1, 12.2, guideline 5); what begins with `-`
-and is no option is an error.
+`argparse` is not used: importing it and building a parser takes longer than a bare interpreter
+takes to start. Long options are `--name value` and `--name=value`, short ones `-f value` and
+`-fvalue`. Short switches may be joined with other short options (`-fn 5`: POSIX.1, 12.2,
+guideline 5). A word that begins with `-` and is no option is an error.
 """
 
 from portweave import errors
 
-# What shells find by themselves.
+# What shells complete by themselves.
 SHELL_KINDS = ("files", "folders", "command")
-# What they ask `portweave __complete` for.
+# What shells complete by `portweave __complete`.
 NAME_KINDS = (
     "addresses",  # of calls
     "aliases",
-    "counts",  # NAME= of what is scaled
+    "counts",  # NAME= for `scale`
     "idle",  # services that do not run
     "leases",
-    "logged",  # services that have logs, or may come to
+    "logged",  # services that have logs, or may get some
     "profiles",
     "running",  # services that do run
     "services",  # of the definition file
-    "stacked",  # services of the stack, in whatever state
+    "stacked",  # services of the stack, in any state
     "stacks",
 )
 KINDS = (*SHELL_KINDS, *NAME_KINDS)
@@ -32,14 +31,13 @@ class Option:
     """One option of the command line.
 
     Attributes:
-        flags: Its spellings, as `("-d", "--detach")`.
-        dest: The name under which `Args` holds it.
-        metavar: What its value is called in help texts; None for a switch.
-        help: One line.
+        flags: Its spellings, such as `("-d", "--detach")`.
+        dest: Its name in `Args`.
+        metavar: The name of its value in help texts; None for a switch.
+        help: One line of help.
         many: Whether it may be given several times; `Args` then holds a list.
-        bare: Whether it may stand without its value, which then is given as `--name=value` only.
-        values: What its value may be, for shells that complete it: the words themselves, or a kind
-            of names (see `KINDS`); empty where nothing can be said.
+        bare: Whether its value is optional, and then given only as `--name=value`.
+        values: Its possible values, for completion: the words, or one of `KINDS`; empty if unknown.
     """
 
     __slots__ = ("bare", "dest", "flags", "help", "many", "metavar", "values")
@@ -64,21 +62,21 @@ class Option:
 
     @property
     def placeholder(self) -> str:
-        """What stands behind the flags in help texts."""
+        """The value's placeholder in help texts."""
         if self.metavar is None:
             return ""
         return f"[={self.metavar}]" if self.bare else f" {self.metavar}"
 
 
 class Operands:
-    """What the words of a verb may be that are no options, for shells that complete them.
+    """The possible operands of a verb, for completion.
 
     Attributes:
-        values: The words themselves, or one of `KINDS`; `command`: from the first one on they are
-            a command and its arguments.
+        values: The words, or one of `KINDS`. `command` means that the operands are a command and
+            its arguments.
         many: Whether there may be several.
-        command: Whether what stands behind `--` is a command.
-        first: What the first one is, where that differs.
+        command: Whether the words after `--` are a command.
+        first: The first operand's possible values, if they differ.
     """
 
     __slots__ = ("command", "first", "many", "values")
@@ -98,23 +96,23 @@ class Operands:
 
 
 class Args:
-    """What was given: options by `dest`, operands in order, and the words behind `--`.
+    """The arguments of a command line: options by `dest`, operands, and the words after `--`.
 
     Attributes:
         operands: Words that are neither options nor their values.
-        rest: The words behind the first `--`; None where there was no `--`.
-        unread: The words of `run` from its command's first on, the `--` before them included.
+        rest: The words after the first `--`; None without `--`.
+        unread: The words of `run` from its command on, with the `--` before it.
     """
 
     def __init__(self) -> None:
-        # Every value that was given, by option; of a switch, empty texts.
+        # All values of each option; for a switch, empty texts.
         self._values: dict[str, list[str]] = {}
         self.operands: list[str] = []
         self.rest: list[str] | None = None
         self.unread: list[str] = []
 
     def set(self, option: Option, value: str | None) -> None:
-        """Take an option; a repeated one replaces the value before it, or joins it (`many`)."""
+        """Set an option. A repeated one replaces the value, or adds one (`many`)."""
         before = self._values.get(option.dest, []) if option.many else []
         self._values[option.dest] = [*before, value or ""]
 
@@ -123,28 +121,28 @@ class Args:
         return dest in self._values
 
     def text(self, dest: str) -> str | None:
-        """The value of an option, None where it was not given."""
+        """The value of an option; None if it was not given."""
         values = self._values.get(dest)
         return values[-1] if values else None
 
     def texts(self, dest: str) -> list[str]:
-        """All values of an option that may be repeated."""
+        """All values of a repeatable option."""
         return self._values.get(dest, [])
 
 
 def parse(
     words: list[str], options: tuple[Option, ...], args: Args, *, stop_at_operand: bool = False
 ) -> list[str]:
-    """Take options and operands from `words` into `args`.
+    """Read options and operands from `words` into `args`.
 
     Args:
         words: The words to read.
-        options: The options that are known here.
-        args: Where to put what was found.
-        stop_at_operand: Whether the first operand, or the first unknown option, ends the reading.
+        options: The known options.
+        args: Gets what was found.
+        stop_at_operand: Whether to stop at the first operand, or the first unknown option.
 
     Returns:
-        The words that were not read: empty unless `stop_at_operand` ended it.
+        The unread words: empty unless `stop_at_operand` has ended the reading.
 
     Raises:
         UsageError: An unknown option, a missing value, or a value for a switch.
@@ -167,7 +165,7 @@ def parse(
         flag, value = _split(word)
         option = by_flag.get(flag)
         if option is not None and value and _is_group(word, by_flag):
-            # The switch alone, and then the rest.
+            # Read the switch alone, then the rest.
             words = [*words[:position], flag, f"-{value}", *words[position + 1 :]]
             value = None
         if option is None:
@@ -200,7 +198,7 @@ def _split(word: str) -> tuple[str, str | None]:
 
 
 def _is_group(word: str, by_flag: dict[str, Option]) -> bool:
-    """Whether a word is a short switch with other short options behind it, all of them known."""
+    """Whether a word is a short switch joined with other short options, all of them known."""
     if word.startswith("--"):
         return False
     for letter in word[1:]:
@@ -213,7 +211,7 @@ def _is_group(word: str, by_flag: dict[str, Option]) -> bool:
 
 
 def _nearest(flag: str, by_flag: dict[str, Option]) -> str | tuple[str, ...]:
-    # difflib costs as much as the command: only where there is an error to explain.
+    # Importing difflib costs as much as the command, so only errors do.
     from difflib import get_close_matches
 
     found = get_close_matches(flag, by_flag, n=1)

@@ -1,55 +1,55 @@
-"""Pure. What the command line is made of: the verbs, their groups, and the options of all of them.
+"""Pure. The verbs, their groups, and the options that all verbs have.
 
-The options of a verb itself are in its module, `portweave.cli.verbs.<verb>`.
+A verb's own options are in its module, `portweave.cli.verbs.<verb>`.
 """
 
 from portweave.arguments.args import Option
 
-# Verb -> what it does, in the order of the help text. The module is portweave.cli.verbs.<verb>.
+# Each verb and what it does, in the order of the help text.
 VERBS = {
-    "up": "start the stack, show its logs, stop it all on Ctrl-C",
-    "down": "stop the stack, and see that nothing of it is left",
-    "ps": "show the services of the stack, and how they are",
+    "up": "start the stack and show its logs; Ctrl-C stops it",
+    "down": "stop the stack, and clean up after it",
+    "ps": "show the services of the stack and their state",
     "start": "start services of the running stack",
-    "stop": "stop services, and leave the stack running",
+    "stop": "stop services; the stack goes on",
     "restart": "stop services and start them again",
-    "why": "say what is wrong with a service",
-    "kill": "send services a signal",
-    "wait": "wait until services are ready, or have ended",
-    "scale": "have more or fewer instances of a service",
+    "why": "explain what is wrong with a service",
+    "kill": "send a signal to services",
+    "wait": "wait until services are ready or have ended",
+    "scale": "change the number of instances of a service",
     "reload": "apply changed definition files to the running stack",
-    "attach": "be at the terminal of a service",
+    "attach": "attach to a service's terminal",
     "exec": "run a command in the environment of a service",
-    "logs": "show what the services have printed, and print",
-    "events": "show what happens in the stack, as it happens",
+    "logs": "show past and new output of services",
+    "events": "show events of the stack as they happen",
     "run": "run one command with the worktree's ports in its environment",
     "show": "show the ports of this worktree",
-    "prune": "give this worktree's ports back",
+    "prune": "release this worktree's ports",
     "ask": "call a service of the stack, or its supervisor",
     "env": "print the variables of this worktree, or of one service",
     "port": "print the port of one service",
     "ls": "show the stacks of this machine",
-    "url": "print where one service is reached",
+    "url": "print the URL of one service",
     "open": "open one service in the browser",
-    "proxy": "start, stop or look at the proxy: names instead of ports",
-    "routes": "show which name leads where",
-    "alias": "give any port a name",
-    "trust": "have this machine trust the proxy's certificates",
-    "hosts": "names for programs that do not resolve *.localhost",
-    "lease": "give a script some ports for a while",
-    "panel": "show all worktrees on a page, and act there",
-    "top": "show all stacks in the terminal, and act there",
-    "doctor": "look for what is wrong on this machine, and repair it",
+    "proxy": "start, stop or inspect the proxy: names instead of ports",
+    "routes": "show names and their ports",
+    "alias": "give a name to any port",
+    "trust": "make this machine trust the proxy's certificates",
+    "hosts": "add names for programs that do not resolve *.localhost",
+    "lease": "lend ports to a script",
+    "panel": "show and control all worktrees on a web page",
+    "top": "show and control all stacks in the terminal",
+    "doctor": "find problems on this machine, and repair them",
     "check": "validate the definition files without starting anything",
-    "graph": "show what depends on what",
+    "graph": "show which services depend on which",
     "export": "print the stack for systemd, Docker Compose or Kubernetes",
     "schema": "print the JSON Schema of definition files",
     "clean": "remove what portweave has left on this machine",
-    "completion": "print what has a shell complete words behind portweave",
+    "completion": "print the shell completion script",
     "version": "print the version",
 }
 
-# The same, as the help text has them.
+# The groups of the help text.
 GROUPS = {
     "The stack": ("up", "down", "ps", "logs", "why", "events", "reload", "panel", "top"),
     "Its services": ("start", "stop", "restart", "kill", "wait", "scale", "attach", "exec", "ask"),
@@ -67,7 +67,7 @@ GROUPS = {
     ),
 }
 
-# They only look at files of the project's own, or tell first what they would do.
+# They only read files of the project, or show first what they would change.
 PURE_VERBS = ("check", "clean", "completion", "doctor", "graph", "schema", "version")
 
 GLOBAL_OPTIONS = (

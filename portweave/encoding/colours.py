@@ -1,8 +1,8 @@
-"""Whether what is printed has colours, as the user, the environment and the reader want it.
+"""Decide whether output has colours, by the user, the environment and the reader.
 
-`NO_COLOR` (no-color.org) refuses them, as `--no-color` does; `FORCE_COLOR` (force-color.org) wants
-them wherever the output goes, unless it is 0; without either a terminal has them that is not dumb,
-and into a pipe those of services pass as they come.
+`NO_COLOR` (no-color.org) and `--no-color` refuse them. `FORCE_COLOR` (force-color.org) forces them
+for any output, unless it is 0. Otherwise terminals get them, except dumb ones. A pipe gets colours
+of services as they come.
 """
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def are_kept(environ: "Mapping[str, str]", *, is_terminal: bool, refused: bool = False) -> bool:
-    """Whether the colours of services are left in what they print.
+    """Whether to keep the colours in the output of services.
 
     Args:
-        environ: Ours.
-        is_terminal: Whether the output is one.
-        refused: Whether the command line says so.
+        environ: The environment of this process.
+        is_terminal: Whether the output is a terminal.
+        refused: Whether the command line refuses colours.
     """
     if refused or environ.get("NO_COLOR"):
         return False
@@ -24,7 +24,7 @@ def are_kept(environ: "Mapping[str, str]", *, is_terminal: bool, refused: bool =
 
 
 def of_names(environ: "Mapping[str, str]", *, is_terminal: bool, refused: bool = False) -> bool:
-    """The same of portweave's own: the names before lines."""
+    """Whether to colour the names before lines; arguments as in `are_kept`."""
     kept = are_kept(environ, is_terminal=is_terminal, refused=refused)
     return kept and (is_terminal or _are_forced(environ))
 

@@ -7,10 +7,10 @@ LONGEST_S = 366 * 24 * 3600.0
 
 
 def parse(text: str) -> float | None:
-    """The seconds of a duration; None where it is none, or is longer than a year.
+    """The seconds of a duration; None if the text is none, or longer than a year.
 
-    Units come from the largest to the smallest, each once; without any it is seconds. Only the last
-    number may have decimals.
+    Units come from the largest to the smallest, each once. A number without a unit is in seconds.
+    Only the last number may have decimals.
     """
     total_s = 0.0
     rest = text

@@ -2,7 +2,7 @@
 
 
 def number_from(text: str) -> int | float:
-    """The number that a JSON text has: an int where it is a whole one, else a float."""
+    """The number in a JSON text: an int if it is whole, otherwise a float."""
     number = float(text)
     return int(number) if number.is_integer() else number
 
@@ -14,7 +14,7 @@ def number_text(number: float) -> str:
         return "null"
     if number == 0:
         return "0"
-    # `repr` has the shortest digits that read back, as JavaScript has; only their layout differs.
+    # `repr` has the shortest digits that read back, as JavaScript does; only the layout differs.
     mantissa, _, exponent = repr(abs(number)).partition("e")
     whole, _, fraction = mantissa.partition(".")
     digits = (whole + fraction).lstrip("0")

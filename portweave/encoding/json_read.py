@@ -1,8 +1,7 @@
-"""Pure. JSON in, values out, without the `json` package.
+"""Pure. Read JSON without the `json` package.
 
-Importing `json` costs half of what a whole `portweave run` may take; the scanner in C behind it
-costs nothing. The package is imported where the scanner is missing, and where there is an error
-to put into words.
+Importing `json` takes half the time that a whole `portweave run` may take. The scanner in C behind
+it costs nothing. The package is imported only if the scanner is missing, or to describe an error.
 """
 
 TYPE_CHECKING = False  # `typing` costs as much as `json`
@@ -25,7 +24,7 @@ def _refuse_constant(word: str) -> object:
 
 
 class _Context:
-    """What the scanner in C asks of a decoder."""
+    """What the scanner in C needs of a decoder."""
 
     __slots__ = (
         "memo",
@@ -56,14 +55,14 @@ def loads(
     """Read a JSON text (RFC 8259; NaN and the infinities are refused).
 
     Args:
-        text: The text; a byte order mark is an error, as anything else that is not JSON.
-        pairs_hook: Makes the value of an object from its (key, value) pairs, duplicates included;
-            by default a dict in which the last of them wins.
-        number_hook: Makes the value of a number from its text; by default an int or a float.
+        text: The text. A byte order mark is an error.
+        pairs_hook: Makes the value of an object from its (key, value) pairs, with duplicates. The
+            default makes a dict, in which the last duplicate wins.
+        number_hook: Makes the value of a number from its text. The default makes an int or a float.
 
     Raises:
-        ValueError: It is not JSON, or is nested too deeply; a `json.JSONDecodeError` with `msg`,
-            `lineno` and `colno` where the place is known.
+        ValueError: The text is not JSON, or is nested too deeply. If the place is known, it is a
+            `json.JSONDecodeError` with `msg`, `lineno` and `colno`.
     """
     if make_scanner is None:
         return _loads_slowly(text, pairs_hook, number_hook)
@@ -73,7 +72,7 @@ def loads(
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except (StopIteration, SystemError, ValueError):
-        # Before Python 3.12 the scanner has no words (SystemError) unless `json` is imported.
+        # Before Python 3.12 the scanner raises SystemError unless `json` is imported.
         return _loads_slowly(text, pairs_hook, number_hook)
     if text[end:].strip(BLANKS):
         return _loads_slowly(text, pairs_hook, number_hook)

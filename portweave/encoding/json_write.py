@@ -1,6 +1,6 @@
-"""Pure. Values as JSON texts, byte for byte as a JavaScript engine writes them.
+"""Pure. Write values as JSON texts, byte for byte as a JavaScript engine does.
 
-The `json` package costs more than a whole `portweave run` may take.
+Importing the `json` package takes longer than a whole `portweave run` may take.
 """
 
 try:
@@ -31,7 +31,7 @@ def is_list(value: object) -> "TypeGuard[list[object]]":
 
 
 def quote(text: str) -> str:
-    """A JSON string; only half surrogates (of file names that are not UTF-8) are escaped."""
+    """A JSON string. Of other characters, only half surrogates of file names are escaped."""
     quoted: str = _quote(text)
     if quoted.isascii():
         return quoted
@@ -41,12 +41,12 @@ def quote(text: str) -> str:
 
 
 def code_units(text: str) -> bytes:
-    """A key that sorts texts as JavaScript does: by UTF-16 code units."""
+    """A sort key that orders texts as JavaScript does: by UTF-16 code units."""
     return text.encode("utf-16-be", "surrogatepass")
 
 
 def pretty(value: object, indent: str = "") -> str:
-    """A value of dicts, lists, texts, finite numbers, booleans and None, indented by two blanks."""
+    """A value as JSON, indented by two blanks. It consists of the types that JSON has."""
     if is_array(value) and value:
         inner = indent + "  "
         rows = [inner + pretty(item, inner) for item in value]
@@ -61,13 +61,13 @@ def pretty(value: object, indent: str = "") -> str:
 
 
 def compact(value: object) -> str:
-    """A value of dicts, lists, texts, finite numbers, booleans and None, without blanks."""
+    """A value as JSON without blanks. It consists of the types that JSON has."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        # An enumeration's members are numbers too.
+        # The members of enumerations are numbers, too.
         return int.__repr__(value)
     if isinstance(value, float):
         return float.__repr__(value)

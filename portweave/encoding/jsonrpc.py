@@ -3,9 +3,8 @@
     {"jsonrpc":"2.0","id":2,"method":"/users/name","params":["7"],"meta":{"timeout_ms":2000}}
     {"jsonrpc":"2.0","id":2,"result":["Ann"]}
 
-`params` and `result` are arrays. Who passes a message on does not read them: they stay the bytes
-they were (`Raw`). Only `msgspec` is fast enough for that, so this module is imported where there is
-something to send, and not before.
+`params` and `result` are arrays. A hub that passes them on leaves them as bytes (`Raw`). Only
+`msgspec` is fast enough for that; it is imported when there is something to send, not before.
 """
 
 import re
@@ -17,9 +16,9 @@ from msgspec import UnsetType as UnsetType
 
 from portweave.errors import ClusterError, NotSerializable, RemoteError, call_errors
 
-# The longest line that a hub takes, by default.
+# The longest line that a hub accepts, by default.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-# What passing it on may add to a line: another id, the remaining time, a path that is escaped.
+# How much longer a passed line may get: another id, the remaining time, an escaped path.
 SLACK_BYTES = 64 * 1024
 
 PARSE_ERROR = -32700
@@ -37,18 +36,18 @@ _KINDS: dict[str, type[ClusterError]] = {
 }
 _OPENING_BRACKET = ord("[")
 _OPENING_BRACE = ord("{")
-# What we write begins so; it tells whose a line is that cannot be read otherwise.
+# How our lines begin. It identifies a line that cannot be read otherwise.
 _HEAD = re.compile(rb'\{"jsonrpc":"2\.0","id":(\d{1,18}),"(method)?')
 
 
 class Meta(msgspec.Struct, gc=False):
-    """What travels beside a request.
+    """The fields beside a request.
 
     Attributes:
-        timeout_ms: What is left of the time for an answer; None for as long as it takes.
+        timeout_ms: The time left for an answer; None for no limit.
         traceparent: W3C Trace Context, section 3.2.
-        asker: As `from`: name of the connection that asks; the hub puts it in.
-        to: Name of the connection that is asked, where the method is only a path.
+        asker: The caller's name, as `from`. The hub sets it.
+        to: The name of the called connection, if the method is only a path.
     """
 
     timeout_ms: float | UnsetType | None = UNSET
@@ -58,7 +57,7 @@ class Meta(msgspec.Struct, gc=False):
 
 
 class Message(msgspec.Struct, gc=False):
-    """A request, a notification (without `id`) or an answer, as it came."""
+    """A request, a notification (without `id`) or an answer, as received."""
 
     id: int | str | UnsetType | None = UNSET
     method: str | UnsetType = UNSET
@@ -77,7 +76,7 @@ class Failure(msgspec.Struct, gc=False):
 
 
 class FailureData(msgspec.Struct, gc=False):
-    """What JSON-RPC leaves to the application."""
+    """The error's data, which JSON-RPC leaves to the application."""
 
     type: str = ""
     status: int = 500
@@ -87,10 +86,10 @@ class FailureData(msgspec.Struct, gc=False):
 
 
 class BadLineError(ValueError):
-    """A line is no message.
+    """A line is not a message.
 
     Attributes:
-        code: What JSON-RPC calls it.
+        code: The error code of JSON-RPC.
     """
 
     def __init__(self, code: int, message: str) -> None:
@@ -105,13 +104,13 @@ _decode_list = msgspec.json.Decoder(list[object]).decode
 
 
 class LineReader:
-    """Takes bytes in any pieces, gives whole lines.
+    """Splits received bytes into whole lines.
 
     Args:
         max_bytes: The longest line.
 
     Attributes:
-        overflowed: Whether a line was longer; nothing is read after that.
+        overflowed: Whether a line was longer. Nothing is read after that.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -121,7 +120,7 @@ class LineReader:
         self._size = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes; return the lines that have ended, without their ends."""
+        """The lines that these bytes complete, without their ends."""
         if self.overflowed:
             return []
         lines = data.split(b"\n")
@@ -156,11 +155,11 @@ def decode(line: bytes) -> Message:
     """Read a line.
 
     Raises:
-        BadLineError: It is no JSON, or no message.
+        BadLineError: It is not JSON, or not a message.
     """
     try:
         if not line.isascii():
-            # What is passed on unread is to be readable for who reads it (RFC 8259, section 8.1).
+            # What is passed on unread must be readable for its receiver (RFC 8259, section 8.1).
             line.decode()
         return _decoder.decode(line)
     except msgspec.ValidationError as error:
@@ -172,7 +171,7 @@ def decode(line: bytes) -> Message:
 
 
 def head(line: bytes) -> tuple[int, bool] | None:
-    """Of a line of a hub's that cannot be read: its id, and whether it is a request."""
+    """Id and whether it is a request, for a hub's line that cannot be read; None if unknown."""
     found = _HEAD.match(line)
     return None if found is None else (int(found[1]), found[2] is not None)
 
@@ -191,7 +190,7 @@ def values(raw: "Raw | bytes") -> list[object]:
     """The values of an array.
 
     Raises:
-        NotSerializable: They cannot be read here, as a number beyond all floats.
+        NotSerializable: Python cannot hold one of them, such as a number beyond all floats.
     """
     try:
         return _decode_list(raw)
@@ -203,7 +202,7 @@ def array(items: "list[object] | tuple[object, ...]") -> bytes:
     """Values as an array.
 
     Raises:
-        NotSerializable: JSON has nothing for one of them.
+        NotSerializable: JSON cannot hold one of them.
     """
     try:
         return encode(items)

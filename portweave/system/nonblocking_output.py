@@ -1,8 +1,8 @@
-"""One of our outputs, to which nobody else waits to write.
+"""Write to stdout or stderr without waiting for the reader.
 
-A thread of its own writes, because a terminal that is held with Ctrl-S, or a pipe that nobody
-reads, blocks whoever writes; the supervisor must never be that one. Between the two is a queue with
-a limit in bytes, which whoever puts something in is to look at.
+A terminal that is held with Ctrl-S, or a pipe without a reader, blocks the writer. The supervisor
+must not block, so a thread writes. Between the two is a queue with a limit in bytes. Callers must
+check the limit before they add to the queue.
 """
 
 import asyncio
@@ -17,29 +17,29 @@ from queue import Empty, SimpleQueue
 from portweave.system.held_output import last_words
 
 QUEUE_BYTES = 2 << 20
-# What is put in all the same, such as last words, has room up to here.
+# Even above the limit the queue accepts this much, for last lines.
 _MOST_BYTES = 4 << 20
-# As many pieces as one writev(2) may take everywhere.
+# As many pieces as one writev(2) accepts on every system.
 _BATCH = 512
-# As much as one write may hold: a slow terminal takes it piece by piece, and that is seen.
+# The most bytes of one write. A slow terminal takes piece by piece, which shows that it reads.
 _PIECE_BYTES = 64 << 10
-# How long a reader that takes something all the time may hold up the end.
+# How long a slow reader may delay the end.
 LONGEST_END_S = 5.0
-# How much of the end is shown where the reader is slower than that.
+# How much of the end is shown to a reader that is slower than that.
 _LAST_WORDS_BYTES = 16 << 10
 
 
 class NonblockingOutput:
-    """One of our outputs, with the thread that writes to it.
+    """An output of this process, with the thread that writes to it.
 
     Args:
         fd: The descriptor.
-        caught_up: Called when a reader that had been given up has caught up.
+        caught_up: Called when a lagging reader has caught up.
 
     Attributes:
-        terminal: Whether it is one.
-        broken: Whether nobody reads it any more.
-        lagging: Whether the reader was waited for in vain, and has not caught up since.
+        terminal: Whether the output is a terminal.
+        broken: Whether the output has no reader any more.
+        lagging: Whether a wait for the reader has failed, and it has not caught up since.
     """
 
     def __init__(self, fd: int, caught_up: Callable[[], None]) -> None:
@@ -49,7 +49,7 @@ class NonblockingOutput:
         self.broken = False
         self.lagging = False
         self._queue: SimpleQueue[tuple[bytes, ...] | None] = SimpleQueue()
-        # Each is changed by one thread only: what waits is their difference.
+        # One thread changes each. Their difference is the size of the queue.
         self._put_bytes = 0
         self._done_bytes = 0
         self._room: asyncio.Event | None = None
@@ -59,12 +59,12 @@ class NonblockingOutput:
 
     @property
     def full(self) -> bool:
-        """Whether nothing more should be put in."""
+        """Whether the queue should get nothing more."""
         return self._put_bytes - self._done_bytes >= QUEUE_BYTES
 
     @property
     def overfull(self) -> bool:
-        """Whether not even last words should be put in."""
+        """Whether the queue should not even get last lines."""
         return self._put_bytes - self._done_bytes >= _MOST_BYTES
 
     @property
@@ -73,38 +73,39 @@ class NonblockingOutput:
 
     @property
     def idle(self) -> bool:
-        """Whether all is written, as far as anybody reads."""
+        """Whether all is written, or has no reader."""
         return self.broken or self._put_bytes == self._done_bytes
 
     def put(self, *pieces: bytes) -> None:
-        """Have pieces written, one behind the other."""
+        """Add pieces to the queue."""
         if not self.broken:
             self._put_bytes += sum(map(len, pieces))
             self._queue.put(pieces)
 
     def take_back(self) -> list[bytes]:
-        """Take out what has been put in and is not being written yet."""
+        """Remove and return all pieces that are not being written yet."""
         taken: list[bytes] = []
         with contextlib.suppress(Empty):
             while (pieces := self._queue.get_nowait()) is not None:
                 taken += pieces
         self._put_bytes -= sum(map(len, taken))
-        self._loop.call_soon(self._tell_room)
+        self._loop.call_soon(self._notify_room)
         return taken
 
     async def room(self) -> None:
-        """Wait until the queue is no longer full."""
+        """Wait until the queue has room."""
         while self.full and not self.broken:
             self._room = self._room or asyncio.Event()
             if self.full:
                 await self._room.wait()
 
     def close(self, wait_limit_s: float, longest_s: float = LONGEST_END_S) -> None:
-        """Write what is left.
+        """Write what is left, then stop.
 
-        A reader that takes nothing for `wait_limit_s` is given up. For one that takes something all
-        the time, but too slowly, the middle of what is left is dropped after `longest_s`, and a
-        line says so.
+        Args:
+            wait_limit_s: How long to wait for a reader that takes nothing.
+            longest_s: How long to wait for a reader that is slow. After that, the middle of what is
+                left is dropped, and a line says so.
         """
         self._queue.put(None)
         deadline_s = time.monotonic() + longest_s
@@ -117,7 +118,7 @@ class NonblockingOutput:
                 deadline_s = float("inf")
 
     def _keep_last_words(self) -> None:
-        """Drop what waits, but for its last lines, and portweave's own before them."""
+        """Drop the queue, except its last lines and portweave's own lines before them."""
         waiting = b""
         with contextlib.suppress(Empty):
             while (pieces := self._queue.get_nowait()) is not None:
@@ -146,9 +147,9 @@ class NonblockingOutput:
             try:
                 self._write(pieces, size)
             except OSError:
-                # Nobody reads any more (EPIPE, EIO): the services go on.
+                # The output has no reader any more (EPIPE, EIO). Services go on.
                 self.broken = ended = True
-                self._tell()
+                self._notify()
 
     def _write(self, pieces: list[bytes], size: int) -> None:
         if size <= _PIECE_BYTES and size:
@@ -166,7 +167,7 @@ class NonblockingOutput:
             try:
                 written = os.write(self._fd, rest[:_PIECE_BYTES])
             except BlockingIOError:
-                # Somebody who shares it with us, as Node does, has made it so.
+                # Another process, such as Node, has made the shared output non-blocking.
                 _wait_until_writable(self._fd)
                 continue
             self._count(written)
@@ -174,15 +175,15 @@ class NonblockingOutput:
 
     def _count(self, written: int) -> None:
         self._done_bytes += written
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         waited_for = self._room is not None and not self.full
         if self.broken or waited_for or (self.lagging and self._half_empty):
             with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._tell_room)
+                self._loop.call_soon_threadsafe(self._notify_room)
 
-    def _tell_room(self) -> None:
+    def _notify_room(self) -> None:
         if self._room is not None:
             self._room.set()
             self._room = None

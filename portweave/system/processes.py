@@ -1,4 +1,4 @@
-"""What can be known of other processes: from /proc where there is one, else from psutil."""
+"""Facts about other processes: from /proc if it exists, otherwise from psutil."""
 
 import os
 
@@ -10,16 +10,17 @@ HAS_PROC = os.path.exists("/proc/self/stat")
 
 
 def started_at(pid: int) -> str | None:
-    """When a process began, in units of the system's own; None where there is no such process.
+    """When a process began, in units of the system; None if there is no such process.
 
-    Together with the pid it names one process, as pids are used again: proc(5), field 22 of stat.
+    Pid and start together identify a process, because pids are used again: proc(5), field 22 of
+    stat.
     """
     if HAS_PROC:
         stat = read_bytes(f"/proc/{pid}/stat")
-        # The command stands in parentheses, and may hold any character.
+        # The command stands in parentheses, and may contain any character.
         fields = stat[stat.rfind(b")") + 2 :].split()
-        # A zombie (or a dead one that is being removed) does nothing any more. State Z with more
-        # than one thread (field 20) is a process whose main thread alone has ended.
+        # A zombie does nothing any more, nor does a dead process that is being removed. State Z
+        # with more than one thread (field 20) is a process whose main thread alone has ended.
         alive = len(fields) > 19 and (fields[0] not in {b"Z", b"X"} or int(fields[17]) > 1)
         return fields[19].decode() if alive else None
     import psutil
@@ -31,7 +32,7 @@ def started_at(pid: int) -> str | None:
 
 
 def parent_of(pid: int) -> int:
-    """A process's parent; 0 where there is none, or it cannot be seen."""
+    """A process's parent; 0 if it has none, or if that is unknown."""
     if HAS_PROC:
         stat = read_bytes(f"/proc/{pid}/stat")
         fields = stat[stat.rfind(b")") + 2 :].split()
@@ -45,7 +46,7 @@ def parent_of(pid: int) -> int:
 
 
 def words_of(pid: int) -> tuple[str, ...]:
-    """A process's words; none where they cannot be seen."""
+    """A process's command line as words; empty if unknown."""
     if HAS_PROC:
         words = read_through(pid, "cmdline")
         return tuple(os.fsdecode(word) for word in words.split(b"\0")[:-1])
@@ -58,7 +59,7 @@ def words_of(pid: int) -> tuple[str, ...]:
 
 
 def command_of(pid: int) -> str:
-    """A process's words joined by blanks; empty where they cannot be seen."""
+    """A process's command line, joined by blanks; empty if unknown."""
     if HAS_PROC:
         words = read_through(pid, "cmdline") or read_bytes(f"/proc/{pid}/comm").strip()
         return words.rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "backslashreplace")
@@ -71,7 +72,7 @@ def command_of(pid: int) -> str:
 
 
 def executable_of(pid: int) -> str:
-    """The program that a process runs; empty where that cannot be seen."""
+    """The program that a process runs; empty if unknown."""
     if HAS_PROC:
         try:
             return os.readlink(f"/proc/{pid}/exe")
@@ -86,7 +87,7 @@ def executable_of(pid: int) -> str:
 
 
 def working_dir_of(pid: int) -> str:
-    """Where a process runs; empty where that cannot be seen."""
+    """A process's working directory; empty if unknown."""
     if HAS_PROC:
         try:
             return os.readlink(f"/proc/{pid}/cwd")
@@ -101,7 +102,7 @@ def working_dir_of(pid: int) -> str:
 
 
 def variable_of(pid: int, name: str) -> str:
-    """A variable that a process was started with; empty where it is not set or cannot be seen."""
+    """A variable that a process was started with; empty if not set, or unknown."""
     if HAS_PROC:
         prefix = name.encode() + b"="
         for variable in read_through(pid, "environ").split(b"\0"):
@@ -117,14 +118,14 @@ def variable_of(pid: int, name: str) -> str:
 
 
 def clear_variables(names: "Collection[str]") -> None:
-    """Have others no longer see variables that this process was started with (proc(5); Linux).
+    """Hide variables that this process was started with from other processes (proc(5); Linux).
 
-    `os.environ` keeps them: it is a copy.
+    `os.environ` is a copy and keeps them.
     """
     if not HAS_PROC or not any(name in os.environ for name in names):
         return
-    # Of a process itself the kernel tells where they lie; behind the parentheses of the name is
-    # the third field.
+    # The kernel tells a process where its own variables lie. The third field comes after the
+    # parentheses of the name.
     fields = read_bytes("/proc/self/stat").rpartition(b")")[2].split()
     place, end = int(fields[50 - 3]), int(fields[51 - 3])
     cleared = frozenset(name.encode() for name in names)
@@ -135,7 +136,7 @@ def clear_variables(names: "Collection[str]") -> None:
     try:
         for variable in os.pread(memory, end - place, place).split(b"\0"):
             if variable.partition(b"=")[0] in cleared:
-                # Not nothing: two zeros in a row are taken for the end of them all.
+                # Not zeros: two zeros in a row would end the environment.
                 os.pwrite(memory, b"_" * len(variable), place)
             place += len(variable) + 1
     except OSError:

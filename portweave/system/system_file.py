@@ -1,4 +1,4 @@
-"""A file of the system that we write a few lines of: /etc/hosts."""
+"""Read and replace a system file in which portweave writes a few lines: /etc/hosts."""
 
 import os
 from errno import EBUSY, EXDEV
@@ -8,7 +8,7 @@ from portweave.system.files import read_all
 
 
 def read(path: str) -> str:
-    """Its text; empty where there is none.
+    """The file's text; empty if there is no file.
 
     Raises:
         HostsUnwritableError: It cannot be read.
@@ -22,7 +22,7 @@ def read(path: str) -> str:
 
 
 def replace(path: str, text: str) -> None:
-    """Replace it as a whole, or in place where it is mounted by itself (in a container).
+    """Replace the file as a whole; or in place, if it is a mount of its own (in a container).
 
     Raises:
         HostsUnwritableError: It cannot be written.

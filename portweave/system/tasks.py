@@ -1,8 +1,8 @@
-"""What the supervisor waits with: tasks that belong together, limits in time, descriptors.
+"""Task groups, time limits and waits for descriptors, on asyncio alone.
 
-On asyncio alone. anyio would be the natural choice, but it takes as long to import as twenty
-services take to start, and each of its waits costs several times as much, of which the time from a
-crash to the next start is made.
+anyio would be the natural choice. But importing it takes as long as starting twenty services. Each
+of its waits costs several times as much, and the time from a crash to the restart consists of such
+waits.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 
 class Group(asyncio.TaskGroup):
-    """Tasks that end together: an error of one ends all, and is raised by the group."""
+    """Tasks that end together. An error in one cancels all, and the group raises it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,23 +28,23 @@ class Group(asyncio.TaskGroup):
     def start(
         self, function: Callable[_P, Coroutine[Any, Any, None]], *args: _P.args, **kwargs: _P.kwargs
     ) -> "asyncio.Task[None]":
-        """Have a task run beside the others."""
+        """Run a task beside the others."""
         task = self.create_task(function(*args, **kwargs))
         self._members.add(task)
         task.add_done_callback(self._members.discard)
         return task
 
     def cancel(self) -> None:
-        """End those that run now."""
+        """Cancel the tasks that run now."""
         for task in list(self._members):
             task.cancel()
 
 
 class Within:
-    """A limit in time: `async with Within(2.0):` leaves the block then, and goes on behind it.
+    """A time limit: `async with Within(2.0):` leaves the block after 2 s, and goes on behind it.
 
     Args:
-        seconds: How long it may take; None for as long as it takes.
+        seconds: The limit; None for no limit.
     """
 
     def __init__(self, seconds: float | None) -> None:
@@ -68,7 +68,7 @@ class Within:
 
 
 async def finish(work: Coroutine[Any, Any, _T]) -> _T:
-    """Do something to its end, even when cancelled meanwhile; the cancellation comes behind it."""
+    """Run something to its end, even when cancelled; the cancellation is raised afterwards."""
     task = asyncio.ensure_future(work)
     cancellation: asyncio.CancelledError | None = None
     while not task.done():
@@ -80,29 +80,29 @@ async def finish(work: Coroutine[Any, Any, _T]) -> _T:
         except Exception:  # noqa: S110 - it is raised below
             pass
     if cancellation is not None:
-        # An error of the work itself says more.
+        # An error of the work says more than the cancellation.
         task.result()
         raise cancellation
     return task.result()
 
 
 async def forever() -> None:
-    """Wait to be cancelled."""
+    """Wait for cancellation."""
     await asyncio.get_running_loop().create_future()
 
 
 async def until_next(period_s: float) -> None:
-    """Sleep until the next multiple of a period on the clock of the loop.
+    """Sleep until the next multiple of a period, on the clock of the loop.
 
-    Tasks that wake up periodically do so together then: one wake-up of the process, not several.
+    So tasks with the same period wake up together, and the process wakes up less often.
     """
     left_s = period_s - asyncio.get_running_loop().time() % period_s
-    # A timer may be early by its resolution, and is not to come twice.
+    # A timer may be early by its resolution, and must not fire twice.
     await asyncio.sleep(left_s if left_s > period_s / 10 else left_s + period_s)
 
 
 async def until_readable(fd: int) -> None:
-    """Wait until there is something to read, or nobody writes any more."""
+    """Wait until a descriptor has bytes to read, or has no writer any more."""
     loop = asyncio.get_running_loop()
     ready = loop.create_future()
     loop.add_reader(fd, _settle, ready)
@@ -118,9 +118,9 @@ def _settle(future: "asyncio.Future[None]") -> None:
 
 
 def in_thread(function: Callable[[], _T]) -> Awaitable[_T]:
-    """Do what blocks in a thread of its own, which is left to itself when nobody waits any more.
+    """Run a blocking function in a thread of its own, which a cancelled wait leaves behind.
 
-    Not `asyncio.to_thread`: at the end its threads are waited for, however long they hang.
+    Not `asyncio.to_thread`: the loop waits for its threads at the end, however long they hang.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[_T] = loop.create_future()
@@ -137,7 +137,7 @@ def in_thread(function: Callable[[], _T]) -> Awaitable[_T]:
         try:
             loop.call_soon_threadsafe(lambda: None if done.done() else settle(value))
         except RuntimeError:
-            # The loop has ended meanwhile.
+            # The loop has ended in the meantime.
             return
 
     threading.Thread(target=work, daemon=True).start()
