@@ -1,4 +1,4 @@
-"""What is told of a stack: messages, states, explanations, events, history.
+"""What portweave reports about a stack: messages, states, explanations, events, history.
 
 Nothing is decided here.
 """

@@ -1,4 +1,4 @@
-"""Pure. What is told of an instance that crashes again and again."""
+"""Pure. What portweave reports about an instance that crashes again and again."""
 
 from portweave.supervisor.services.lifecycle import (
     Life,
@@ -8,10 +8,10 @@ from portweave.supervisor.services.restart_policy import has_recovered
 
 
 def crashes(life: Life, now_s: float) -> int:
-    """How many crashes in a row an instance has not recovered from.
+    """The number of crashes in a row since the instance last recovered.
 
     Args:
-        life: Where it stands.
+        life: Its state.
         now_s: The time, by the clock of `life`.
     """
     if not life.crash:
@@ -23,7 +23,7 @@ def crashes(life: Life, now_s: float) -> int:
 
 
 def crash_text(life: Life, now_s: float) -> str:
-    """The last crash and the number of them in words; empty where there is none to tell of."""
+    """The last crash and the number of crashes in words; empty for none."""
     match crashes(life, now_s):
         case 0:
             return ""
@@ -34,12 +34,12 @@ def crash_text(life: Life, now_s: float) -> str:
 
 
 def reason_of(life: Life, now_s: float, pending: str = "") -> str:
-    """Why an instance is where it is, in words, with the crashes that led there.
+    """Why an instance has its phase, in words, with the crashes before it.
 
     Args:
-        life: Where it stands.
+        life: Its state.
         now_s: The time, by the clock of `life`.
-        pending: Why it is not ready, as its probes said last.
+        pending: Why it is not ready, by its last probes.
     """
     match life.phase:
         case Phase.STARTING:

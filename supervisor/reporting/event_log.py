@@ -9,19 +9,19 @@ from portweave.system.files import make_own_folder
 
 SEGMENT_BYTES = 10 << 20
 SEGMENTS_KEPT = 5
-# Of what happens before there is time to open the file, and while the disk is full.
+# The most events that wait for the file to open.
 _MOST_WAITING = 1000
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _LEVELS = {"failed": "error", "blocked": "error", "unhealthy": "warning", "backoff": "warning"}
 
 
 class EventLog:
-    """Takes events at once, and writes them once it is open.
+    """The event log of a stack. It keeps events in memory until it is open.
 
-    What it needs for that takes longer to import than services take to start.
+    Its import takes longer than services take to start, so it opens later.
 
     Args:
-        folder: Of the logs.
+        folder: The folder of the logs.
     """
 
     def __init__(self, folder: str) -> None:
@@ -33,14 +33,14 @@ class EventLog:
         self._lost = 0
 
     def add(self, event: Mapping[str, object]) -> None:
-        """Take an event: a phrase in `event`, its `time`, and flat fields."""
+        """Add an event: a phrase in `event`, its `time`, and flat fields."""
         if self._log is None:
             self._waiting.append(dict(event))
         else:
             self._write(dict(event))
 
     def open(self) -> None:
-        """Write what was taken, and from now on all else at once."""
+        """Write all waiting events, and from now on each event at once."""
         if self._log is not None:
             return
         from portweave.system.log_setup import configure
@@ -50,7 +50,7 @@ class EventLog:
             self._write(self._waiting.popleft())
 
     def close(self) -> None:
-        """Write what is left, and close the file."""
+        """Write the waiting events, and close the file."""
         if self._waiting:
             self.open()
         if self._file >= 0:
@@ -68,7 +68,7 @@ class EventLog:
         data = line.encode("utf-8", "backslashreplace") + b"\n"
         try:
             if self._file >= 0 and os.fstat(self._file).st_nlink == 0:
-                # It was removed, as by `git clean`.
+                # The file was removed, as by `git clean`.
                 os.close(self._file)
                 self._file = -1
             if self._file < 0:
@@ -79,7 +79,7 @@ class EventLog:
                 self._rotate()
             self._size += os.write(self._file, data)
         except OSError:
-            # A full disk, mostly: the stack goes on, and what is missing is counted.
+            # Mostly a full disk. The stack goes on, and the lost events are counted.
             self._lost += 1
 
     def _rotate(self) -> None:

@@ -1,4 +1,4 @@
-"""Pure. What is wrong with an instance, and whose fault it is: what `portweave why` tells."""
+"""Pure. What is wrong with an instance, and which instance causes it: the text of `why`."""
 
 from portweave.encoding.value import (
     replace,
@@ -25,42 +25,42 @@ from portweave.supervisor.services.readiness_rules import (
     names_other_ports,
 )
 
-TYPE_CHECKING = False  # what finds errors takes a while to import
+TYPE_CHECKING = False  # the readers of errors take a while to import
 if TYPE_CHECKING:
     from portweave.supervisor.diagnosis.printed_error import PrintedError
 
-# Exit statuses of what could not be started.
+# Exit statuses of a command that could not be started.
 _NOT_RUN = (None, NOT_EXECUTABLE, NOT_FOUND)
 _NEEDS = (Phase.BLOCKED, Phase.WAITING)
 
 
 def blocking_chain(fleet: Fleet, name: str) -> list[str]:
-    """The chain from an instance that is held up to the one that holds it up, both included."""
+    """The chain of needs from a blocked instance to the one that blocks it, with both."""
     chain = [name]
     while fleet.lives[chain[-1]].phase in _NEEDS:
-        in_the_way = [
+        blocking = [
             need.instance
             for need in fleet.plans[chain[-1]].needs
             if need.instance in fleet.included
             and need.instance not in chain
             and fleet.lives[need.instance].phase not in (Phase.READY, Phase.COMPLETED)
         ]
-        if not in_the_way:
+        if not blocking:
             break
-        # Who has failed explains more than who is still on the way.
-        failed = [n for n in in_the_way if fleet.lives[n].phase in (Phase.FAILED, Phase.BLOCKED)]
-        chain.append((failed or in_the_way)[0])
+        # A failed need explains more than one that is still starting.
+        failed = [n for n in blocking if fleet.lives[n].phase in (Phase.FAILED, Phase.BLOCKED)]
+        chain.append((failed or blocking)[0])
     return chain
 
 
 @value
 class Output:
-    """What an instance's run that goes on has printed.
+    """The output of an instance's present run.
 
     Attributes:
-        error: The last error of it; None where it has printed none.
-        lines: Its last lines.
-        dropped: Why its log lacks lines; empty where it has them all.
+        error: The last printed error; None for none.
+        lines: The last lines.
+        dropped: Why the log lacks lines; empty where it is complete.
     """
 
     error: "PrintedError | None" = None
@@ -78,14 +78,14 @@ def explain(
     *,
     stopped_by_user: bool,
 ) -> Cause:
-    """What is wrong with an instance that is not held up by another one.
+    """What is wrong with an instance that no other one blocks.
 
     Args:
         plan: Its plan.
-        life: Where it stands.
-        last: Why its last run ended that was not to end so; None where there was none.
-        pending: What its probes answered last; empty where they were not asked, or pass.
-        printed: What its present run has printed.
+        life: Its state.
+        last: Why a run last ended without being stopped; None if none has.
+        pending: The last bad answer of its probes; empty for none.
+        printed: The output of its present run.
         now_s: The time, by the clock of `life`.
         stopped_by_user: Whether the user has stopped it.
     """
@@ -110,7 +110,7 @@ def explain(
         case _ if last is not None and last.text in life.reason:
             return last
         case _:
-            # What could not even be started, or was not ready in time.
+            # It could not be started, or was not ready in time.
             lines = printed.error.excerpt if printed.error else printed.lines
             kind = "not started" if life.exit_status in _NOT_RUN else "not ready"
             is_held = kind == "not started" and " is held by " in life.reason

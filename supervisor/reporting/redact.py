@@ -1,12 +1,12 @@
-"""Pure. What an environment holds that nobody is to read in a log of ours."""
+"""Pure. Mask secret environment values before they are logged or shown."""
 
 import re
 from collections.abc import Iterator, Mapping
 
 HIDDEN = "***"
-# Shorter ones are part of too many words to be taken out of a text.
+# Shorter values occur within too many words to be masked in a text.
 _SHORTEST = 6
-# A `PWD` on its own is the folder (environ(7)), and an author is nobody's authority.
+# `PWD` alone is the working folder (environ(7)), and AUTHOR is not AUTHORITY.
 _TELLING = re.compile(
     r"secret|token|passw|passphrase|credential|(?:api|private|access|signing|encryption)_?key"
     r"|auth(?!or(?!i))|(?:^|_)(?:key|dsn)$|_pwd$",
@@ -17,7 +17,7 @@ _USERINFO = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 
 
 def hide(text: str, environment: Mapping[str, str]) -> str:
-    """A text without the secrets of an environment, and without passwords in URLs."""
+    """Mask the secrets of an environment, and passwords in URLs, in a text."""
     if not text:
         return text
     for secret in sorted(set(_secrets(environment)), key=len, reverse=True):
@@ -26,7 +26,7 @@ def hide(text: str, environment: Mapping[str, str]) -> str:
 
 
 def masked(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment to be looked at: without the values whose names tell of a secret."""
+    """Mask the values of an environment whose names suggest a secret."""
     return {
         name: HIDDEN if text and _TELLING.search(name) else hide(text, environment)
         for name, text in environment.items()

@@ -1,4 +1,4 @@
-"""What is told of a stack: on the terminal, in the event log, to clients, and to a later `why`."""
+"""Report the changes of a stack: on the terminal, in the event log, to clients, and for `why`."""
 
 import asyncio
 import time
@@ -36,35 +36,35 @@ from portweave.supervisor.services.plan import InstancePlan
 from portweave.supervisor.services.work_order import WorkOrder
 
 LAST_LINES = 10
-# What writes events takes a while to import: when most services have started.
+# The event log takes a while to import, so it opens when most services have started.
 EVENTS_PAUSE_S = 1.0
-# What is noted for a later `why` is written when the next run has been started.
+# Notes for a later `why` are written when the next run has started.
 NOTES_PAUSE_S = 0.1
 
 _MOST_WARNINGS = 20
 
-# Takes an event as clients see it.
+# Receives an event as clients see it.
 EventSink = Callable[[dict[str, object]], None]
 
 
 class Reporter:
-    """Tells of a stack while it runs.
+    """The reports of one stack.
 
     Args:
         work: What is run, and how.
-        view: Where users read.
+        view: Prints messages.
         engine: The stack's instances.
 
     Attributes:
-        runs: What is remembered of runs.
-        warnings: The newest of what was told to be wrong with logs, names and the watch.
+        runs: The history of runs.
+        warnings: The newest warnings about logs, names and the watch.
     """
 
     def __init__(self, work: WorkOrder, view: View, engine: Engine) -> None:
         self.runs = RunHistory(work.plan.root, work.plan.namespace)
         self.runs.record_start(work.origin)
         asyncio.get_running_loop().call_later(NOTES_PAUSE_S, self.runs.flush)
-        self._whose = {"project": work.plan.project, "namespace": work.plan.namespace}
+        self._stack = {"project": work.plan.project, "namespace": work.plan.namespace}
         self._verbose = work.options.verbose
         self._began_s = work.began_s
         self._view = view
@@ -75,37 +75,37 @@ class Reporter:
         self.warnings: deque[str] = deque(maxlen=_MOST_WARNINGS)
 
     async def open_events(self) -> None:
-        """Begin to write the event log, with what has come to be meanwhile."""
+        """Open the event log, and write the events that have gathered."""
         if self._events is not None:
             await asyncio.sleep(EVENTS_PAUSE_S)
             self._events.open()
 
     def close(self) -> None:
-        """Write what is not written yet."""
+        """Write all that is buffered, and close the event log."""
         self.log_event("stack ended")
         self.runs.flush()
         if self._events is not None:
             self._events.close()
 
     def subscribe(self, sink: EventSink) -> Callable[[], None]:
-        """Have events given to `sink` until what this returns is called."""
+        """Pass events to `sink` until the returned function is called."""
         self._sinks.add(sink)
         return lambda: self._sinks.discard(sink)
 
     def log_event(self, event: str, **fields: object) -> None:
         """Write an event of the stack itself to the event log."""
-        self._write({"time": rfc3339(time.time()), "event": event, **fields, **self._whose})
+        self._write({"time": rfc3339(time.time()), "event": event, **fields, **self._stack})
 
     def warn_of_logs(self, text: str) -> None:
-        """Tell what is wrong with the logs."""
+        """Warn about the logs."""
         self._warn("logs disturbed", text)
 
     def warn_of_names(self, text: str) -> None:
-        """Tell what is wrong with the names."""
+        """Warn about the names."""
         self._warn("names disturbed", text)
 
     def warn_of_watch(self, text: str) -> None:
-        """Tell what is wrong with the watch of files."""
+        """Warn about the watch of files."""
         self._warn("watch disturbed", text)
 
     def _warn(self, event: str, text: str) -> None:
@@ -115,7 +115,13 @@ class Reporter:
             self.warnings.append(text)
 
     def report_changes(self, before: Fleet, after: Fleet, clock: Clock) -> None:
-        """Tell what has changed, at the moment that the clock shows."""
+        """Report all changes from one fleet to the next.
+
+        Args:
+            before: The fleet before.
+            after: The fleet after.
+            clock: When it changed.
+        """
         for plan, old, new in reportable_changes(before, after):
             said = change_message(plan, old, new, clock.now_s, verbose=self._verbose)
             text = hide(said, plan.environment)
@@ -130,7 +136,7 @@ class Reporter:
             self._view.say(start_summary(after, clock.now_s - self._began_s))
 
     def print_states(self) -> None:
-        """Tell how each instance is."""
+        """Print the state of each instance."""
         for name, life in self._engine.fleet.lives.items():
             pid = f" pid {life.pid}" if life.pid is not None else ""
             reason = f" ({life.reason})" if life.reason else ""
@@ -141,7 +147,7 @@ class Reporter:
             self._events.add(event)
 
     def _remember(self, plan: InstancePlan, life: Life, event: Mapping[str, object]) -> None:
-        """Keep what a later `why` compares with."""
+        """Record a success or failure, for a later `why`."""
         if life.phase in (Phase.READY, Phase.COMPLETED):
             self.runs.record_success(plan, str(event["time"]))
         elif life.phase in (Phase.FAILED, Phase.BACKOFF):
@@ -156,7 +162,7 @@ class Reporter:
 
     def _say(self, plan: InstancePlan, life: Life, text: str) -> None:
         if life.phase is Phase.STOPPED and self._view.interactive and not self._verbose:
-            # The live line tells who is left.
+            # The status line shows which services are left.
             return
         if life.phase is Phase.FAILED:
             service = self._engine.services[plan.name]

@@ -1,8 +1,8 @@
-"""What is remembered of each instance's runs, for `portweave why`: the last good one, the last end.
+"""The history of each instance for `portweave why`: its last good run, and its last failure.
 
-`.portweave/runs/<instance>.json`, 0600; beside them, how the stack was started last, so that the
-panel can start it so again. Of variables only their names and a salted digest are kept:
-enough to tell which have changed, and nothing to read a secret from.
+It lies in `.portweave/runs/<instance>.json`, with mode 0600. Beside it lies how the stack was last
+started, so that the panel can start it the same way. Of variables it holds names and salted
+digests. These show which variables changed, and reveal no secret.
 """
 
 import os
@@ -22,9 +22,9 @@ from portweave.system.files import (
 )
 
 _SALT_BYTES = 16
-# No instance is called so.
+# No instance can have this name.
 _STARTED = ".started"
-# What `up` was asked for. Its variables are nobody's to keep.
+# The options of `up` that are kept. Variables may be secret, and are not.
 _START_OPTIONS = (
     "services",
     "profiles",
@@ -39,12 +39,12 @@ _START_OPTIONS = (
 
 @value
 class LastStart:
-    """How a stack was started.
+    """How a stack was last started.
 
     Attributes:
-        folder: Where the command was given.
-        config: The definition file, absolute, if one was named.
-        wishes: What else was asked for, as in the stack's origin.
+        folder: The working folder of the command.
+        config: The absolute path of the definition file, if one was named.
+        options: The other options, as in the stack's origin.
     """
 
     folder: str
@@ -53,25 +53,25 @@ class LastStart:
 
 
 class RunHistory:
-    """The memory of one stack's instances.
+    """The history of one stack's instances.
 
     Args:
         root: The worktree's root.
-        namespace: The stack's.
+        namespace: Of the stack.
     """
 
     def __init__(self, root: str, namespace: str) -> None:
         self._folder = f"{worktree_dir(root, namespace)}/runs"
         self._began_ns = time.time_ns()
-        # What is noted is written by `flush`: a restart does not wait for a disk.
+        # `flush` writes them, so that no restart waits for a disk.
         self._unwritten: dict[str, dict[str, object]] = {}
 
     def record_success(self, plan: InstancePlan, at: str) -> None:
-        """Remember how an instance was started that has become ready, or completed.
+        """Record how an instance was started that became ready or completed.
 
         Args:
             plan: Its plan.
-            at: When, as RFC 3339.
+            at: The time, as RFC 3339.
         """
         salt = os.urandom(_SALT_BYTES).hex()
         good: dict[str, object] = {
@@ -85,11 +85,11 @@ class RunHistory:
         self._unwritten[plan.name] = {**self.read(plan.name), "good": good}
 
     def record_failure(self, name: str, end: Mapping[str, object]) -> None:
-        """Remember how a run ended that was not to end so."""
+        """Record how a run failed."""
         self._unwritten[name] = {**self.read(name), "end": dict(end)}
 
     def record_start(self, origin: Mapping[str, object], removed: Iterable[str] = ()) -> None:
-        """Remember how the stack was started.
+        """Record how the stack was started.
 
         Args:
             origin: What the stack's plan was made from.
@@ -110,15 +110,15 @@ class RunHistory:
             }
 
     def flush(self) -> None:
-        """Write what has been noted."""
+        """Write all records."""
         while self._unwritten:
             self._write(*self._unwritten.popitem())
 
     def read(self, name: str) -> dict[str, object]:
-        """What is remembered of an instance; empty where there is nothing, or nothing readable."""
+        """The record of an instance; empty if there is none that can be read."""
         if name in self._unwritten:
             return self._unwritten[name]
-        import json  # no start is to wait for it
+        import json  # imported here, so that no start waits for it
 
         try:
             with open(f"{self._folder}/{name}.json", encoding="utf-8", errors="replace") as file:
@@ -128,7 +128,7 @@ class RunHistory:
         return data if is_object(data) else {}
 
     def read_start(self) -> LastStart | None:
-        """How the stack was started last; None where that is not known."""
+        """How the stack was last started; None where that is unknown."""
         found = self.read(_STARTED)
         folder, config = found.get("workingDir"), found.get("config")
         if not isinstance(folder, str) or not (config is None or isinstance(config, str)):
@@ -143,12 +143,12 @@ class RunHistory:
             make_own_folder(self._folder)
             replace(path, json.dumps(data).encode())
         except OSError:
-            # It only helps to explain: a full disk is told elsewhere.
+            # The history is optional, and the logs report a full disk.
             return
 
 
 def digests(environment: Mapping[str, str], salt: str) -> dict[str, str]:
-    """A digest of each variable's value, by which a change is seen."""
+    """A salted digest of each variable's value, as 16 hexadecimal digits, by name."""
     from hashlib import sha256
 
     return {
@@ -158,7 +158,7 @@ def digests(environment: Mapping[str, str], salt: str) -> dict[str, str]:
 
 
 def differences(plan: InstancePlan, good: Mapping[str, object]) -> list[str]:
-    """What an instance is started with now that differs from its last good run, in words."""
+    """The differences between an instance's plan and its last good run, each in words."""
     found: list[str] = []
     command = good.get("command")
     if is_list(command) and [str(word) for word in command] != list(plan.argv):

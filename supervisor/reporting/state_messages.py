@@ -1,4 +1,4 @@
-"""Pure. What is told about a change of an instance, in short phrases."""
+"""Pure. The messages about changes of instances, and about the start and stop of a stack."""
 
 from portweave.supervisor.diagnosis.fixed_port import edit_hint
 from portweave.supervisor.processes.exit_status import describe_exit
@@ -15,7 +15,15 @@ from portweave.supervisor.services.plan import InstancePlan
 def change_message(
     plan: InstancePlan, before: Life, after: Life, now_s: float, *, verbose: bool
 ) -> str:
-    """The change from one life to the next, empty where it is not worth telling."""
+    """The message about a change of an instance; empty where there is nothing to report.
+
+    Args:
+        plan: Its plan.
+        before: Its state before.
+        after: Its state after.
+        now_s: The time.
+        verbose: Whether more is reported.
+    """
     name = plan.name
     lived_s = 0.0 if after.started_s is None else now_s - after.started_s
     match before.phase, after.phase:
@@ -63,7 +71,7 @@ def _ready(plan: InstancePlan, life: Life, lived_s: float) -> str:
 
 
 def _elsewhere(plan: InstancePlan, before: Life, after: Life) -> str:
-    """What is told of a service that listens, but not on its own port."""
+    """The message about a service that listens on other ports than its own."""
     if not after.other_ports or after.other_ports == before.other_ports:
         return ""
     ports = ", ".join(map(str, after.other_ports))
@@ -77,7 +85,7 @@ def _noted(life: Life) -> str:
 
 
 def stopping_message(fleet: Fleet, *, killing: bool = False) -> str:
-    """Who is still there while all is being stopped; empty when nobody is."""
+    """The services that are still being stopped; empty for none."""
     left = [name for name, life in fleet.lives.items() if life.phase in ALIVE]
     if not left:
         return ""
@@ -86,7 +94,12 @@ def stopping_message(fleet: Fleet, *, killing: bool = False) -> str:
 
 
 def start_summary(fleet: Fleet, took_s: float) -> str:
-    """The line that tells how the start came out."""
+    """The line that sums up the start of a stack.
+
+    Args:
+        fleet: As it is.
+        took_s: How long the start took.
+    """
     parts: list[str] = []
     for phase in (Phase.FAILED, Phase.BLOCKED, Phase.UNHEALTHY):
         names = [name for name, life in fleet.lives.items() if life.phase is phase]
@@ -99,7 +112,7 @@ def start_summary(fleet: Fleet, took_s: float) -> str:
 
 
 def is_start_over(fleet: Fleet) -> bool:
-    """Whether each that takes part is ready, has ended, or is late."""
+    """Whether each started instance is ready, has ended, or is late."""
     return all(
         life.phase not in (Phase.WAITING, Phase.STARTING, Phase.BACKOFF, Phase.STOPPING)
         for name, life in fleet.lives.items()

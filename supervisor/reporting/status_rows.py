@@ -1,6 +1,6 @@
-"""Pure. What is told of an instance to whoever asks, as rows for programs."""
+"""Pure. The state of an instance, and its changes, as objects of JSON for clients."""
 
-from time import gmtime, strftime  # the calendar, no clock; `datetime` takes a while to import
+from time import gmtime, strftime  # a calendar, no clock; `datetime` takes a while to import
 
 from portweave.encoding.value import value
 from portweave.supervisor.reporting.crash_loop import reason_of
@@ -13,7 +13,7 @@ class Clock:
     """One moment on two clocks.
 
     Attributes:
-        now_s: On the monotonic clock, which lives are timed by.
+        now_s: On the monotonic clock, as in `Life`.
         wall_s: Since the epoch.
     """
 
@@ -29,11 +29,11 @@ class Clock:
 
 @value
 class Usage:
-    """What the processes of an instance use.
+    """The resources that the processes of an instance use.
 
     Attributes:
-        cpu_s: Processor time of those that live.
-        rss_bytes: Memory that they have in use; what they share counts for each.
+        cpu_s: Processor time of the live processes.
+        rss_bytes: Resident memory. Shared pages count once for each process.
     """
 
     cpu_s: float = 0.0
@@ -58,11 +58,11 @@ def row(
 
     Args:
         plan: Its plan.
-        life: Where it stands.
-        url: Where it is reached now.
-        clock: Now.
+        life: Its state.
+        url: Its URL now; None for none.
+        clock: The time.
         usage: Of its processes; None where none is alive.
-        pending: Why it is not ready, as its probes said last.
+        pending: Why it is not ready, by its last probes.
     """
     lived_s = 0.0 if life.started_s is None else clock.now_s - life.started_s
     is_alive = life.pid is not None
@@ -93,10 +93,10 @@ def change(
 
     Args:
         plan: Its plan.
-        before: What it was.
-        after: What it is.
-        clock: Now.
-        text: The same for people; empty where it is not worth telling.
+        before: Its state before.
+        after: Its state after.
+        clock: The time.
+        text: The message for people; empty for none.
     """
     return {
         "time": clock.stamp(clock.now_s),

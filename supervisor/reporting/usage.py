@@ -1,4 +1,4 @@
-"""What the processes of services use: processor time and memory."""
+"""Measure the processor time and memory of services."""
 
 import os
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ from portweave.system.processes import (
 def measure(
     trees: Mapping[str, ProcessTree], processes: Mapping[int, ProcessInfo]
 ) -> dict[str, Usage]:
-    """What each tribe uses, by its name.
+    """The usage of each instance, by name.
 
     Args:
-        trees: Runs of instances, by name.
-        processes: A snapshot.
+        trees: The processes of instances, by name.
+        processes: A snapshot of all processes.
     """
     found = dict.fromkeys(trees, Usage())
     for pid, name in owners(trees, processes).items():
@@ -33,7 +33,7 @@ def measure(
 
 
 def _usage_of(pid: int) -> tuple[float, int]:
-    """Processor time in seconds, that of reaped children included, and resident bytes."""
+    """Processor time in seconds, with reaped children, and resident memory in bytes."""
     if not HAS_PROC:
         return _usage_by_psutil(pid)
     # proc(5): the name, in parentheses, may hold anything.
@@ -43,16 +43,16 @@ def _usage_of(pid: int) -> tuple[float, int]:
     ticks = sum(int(field) for field in fields[11:15])
     pages = int(fields[21])
     if fields[0] == b"Z" and int(fields[17]) > 1:
-        # Its first thread has ended, and that one's memory is what is told of the process.
+        # Its first thread has ended, and `stat` shows the memory of that thread only.
         pages = _pages_of_threads(pid)
     return ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _pages_of_threads(pid: int) -> int:
-    """Resident pages of a process, as the threads of it tell that have not ended."""
+    """Resident pages of a process, by its threads that have not ended."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")
-    except OSError:  # it has ended meanwhile
+    except OSError:  # the process has ended meanwhile
         return 0
     told = [read_bytes(f"/proc/{pid}/task/{thread}/stat") for thread in threads]
     return max((int(text.rpartition(b")")[2].split()[21]) for text in told if text), default=0)

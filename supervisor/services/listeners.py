@@ -59,10 +59,10 @@ class WatchedPort:
         port: As given.
         tree: As given.
         report: As given.
-        has_listened: Whether the port has had its listener.
-        sought_until_s: Until when its listener is waited for, or looked for elsewhere.
-        own: Inodes of sockets on the port that are known to be its own.
-        elsewhere: The same of its other sockets, with their ports.
+        has_listened: Whether the run has listened on the port.
+        search_until_s: Until when to look for its listener, on this port or others.
+        own: Inodes of the run's sockets on the port.
+        other_ports: The ports of its other sockets, by inode.
     """
 
     def __init__(self, port: int, tree: ProcessTree, report: ListenerReport) -> None:

@@ -126,19 +126,19 @@ class Run:
         self.exited = False
         self.signal: tuple[int, float, str] | None = None
         self.memory_kills = memory_kills()
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
-    def tell(self, *, stop: bool = False, kill: bool = False, exited: bool = False) -> None:
-        """Set what has become true, and wake `news`."""
+    def update(self, *, stop: bool = False, kill: bool = False, exited: bool = False) -> None:
+        """Set what has become true, and wake `wait_for_change`."""
         self.stop |= stop
         self.kill |= kill
         self.exited |= exited
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
-    async def news(self) -> None:
-        """Wait for the next call of `tell`."""
-        await self._news.wait()
+    async def wait_for_change(self) -> None:
+        """Wait for the next `update`."""
+        await self._changed.wait()
 
 
 class Service:
@@ -222,9 +222,9 @@ class Service:
             case WaitUntil():
                 self._orders.put_nowait(action)
             case Stop():
-                self._run.tell(stop=True)
+                self._run.update(stop=True)
             case Kill():
-                self._run.tell(stop=True, kill=True)
+                self._run.update(stop=True, kill=True)
 
     def set_plan(self, plan: InstancePlan, *, at_once: bool) -> None:
         """Replace the plan.
@@ -237,7 +237,7 @@ class Service:
         if at_once:
             self.plan = plan
             # A run that is being stopped may have less time now.
-            self._run.tell()
+            self._run.update()
 
     def retire(self) -> None:
         """Take no more orders: `serve` ends."""
@@ -424,7 +424,7 @@ class Service:
             if notify is not None:
                 tasks.start(notify.serve, tree.has, handle_notice)
             while not (run.exited or run.stop):
-                await run.news()
+                await run.wait_for_change()
             probing.cancel()
             note = await self._end(run, tree)
             async with Within(DRAIN_S):
@@ -471,10 +471,10 @@ class Service:
         if self.leader is not None and self.leader != process.pid:
             # It has named another process as its leader (MAINPID).
             await wait_for_end_of(self.leader)
-        run.tell(exited=True)
+        run.update(exited=True)
 
     async def _end(self, run: Run, tree: ProcessTree) -> str:
-        """See to it that nothing of a run is left; tell what it had left behind by itself."""
+        """End all processes of a run; return a note on those that its leader left behind."""
         plan = self.plan
         rules = {plan.name: StopRule(plan.stop_grace_s, plan.stop_signal)}
         signals = StopSignals(rules, {plan.name: tree.leader}, owned=True)
@@ -484,14 +484,14 @@ class Service:
             signals.machine.set_grace(plan.name, self.plan.stop_grace_s)
             kill = run.kill or signals.machine.is_due(plan.name, time.monotonic())
             members, look = await self._snapshots.look(tree, kill=kill)
-            # Until we know how the leader ended, the run is not over.
+            # Until the exit status of the leader is known, the run is not over.
             look.present |= not run.exited
             if run.exited and not run.stop and members and not note:
                 note = (
                     f"left {_named(members)} behind, stopped now: it has to stay in the foreground"
                 )
             if self._journal is not None:
-                # Others, who may have to go on without us, could not tell that these are ours.
+                # Without the journal, another process could not tell whose these are.
                 self._journal.note([seen for seen in members if tag_of(seen.pid) != tree.tag])
             step = signals.step(
                 {plan.name: members} if look.present else {},
@@ -508,7 +508,7 @@ class Service:
                 return f"could not be ended: {_named(members)}"
             if step.pause_s:
                 async with Within(step.pause_s):
-                    await run.news()
+                    await run.wait_for_change()
             else:
                 # The second look follows at once.
                 await asyncio.sleep(0)
