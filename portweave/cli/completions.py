@@ -91,7 +91,7 @@ class _Line:
 
     def instances(self) -> list[str]:
         """The instances that the definition file speaks of."""
-        from portweave.planning.selection import project_here
+        from portweave.cli.selection import project_here
 
         return list(project_here(self.args).instances())
 

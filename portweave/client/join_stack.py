@@ -8,6 +8,7 @@ from portweave.client.client import (
     PATIENCE_S,
     Client,
 )
+from portweave.client.stack_ended import StackEndedError
 from portweave.client.verb_queries import (
     instance_of,
     say,
@@ -19,6 +20,7 @@ from portweave.encoding.json_write import (
     is_object,
 )
 from portweave.encoding.timestamps import parse
+from portweave.encoding.value import replace
 from portweave.errors import (
     NotReadyError,
     PortweaveError,
@@ -29,25 +31,21 @@ from portweave.errors import (
     WaitTimeoutError,
 )
 from portweave.planning.definition_set import (
-    files_of,
+    DefinitionSet,
+    definitions_from_json,
     is_stale,
-    part_like,
-    parts_of,
-    plan_parts,
-    services_of,
-    set_scale,
-    whole_of,
+    request_like,
     without,
 )
-from portweave.planning.port_conflicts import check_claims
-from portweave.planning.stack_request import (
-    EndedError,
-    as_json,
-    environ_of,
-    plan_of,
-    proxy_port,
-    wishes_of,
+from portweave.planning.planned_stack import (
+    PlannedRequest,
+    plan_as_json,
+    plan_request,
+    plan_set,
+    scaled,
 )
+from portweave.planning.port_conflicts import check_claims
+from portweave.planning.stack_request import StackRequest
 from portweave.planning.url_names import ensure_proxy
 from portweave.supervisor.registry.stack_records import (
     StackRecord,
@@ -177,9 +175,7 @@ def await_ready(
 
 
 def join(
-    origin: "Mapping[str, object]",
-    prepared: "Prepared",
-    plan: "StackPlan",
+    planned: PlannedRequest,
     names: "Sequence[str]",
     *,
     folder: str,
@@ -189,25 +185,23 @@ def join(
     fail_fast: bool = False,
     plain: bool = False,
 ) -> "list[dict[str, object]]":
-    """Start in a running stack what is missing of `names`; then follow it, or wait for them.
+    """Start the missing instances of a running stack; then wait for them, or follow the stack.
 
     Args:
-        origin: What was asked for.
-        prepared: The worktree with its ports.
-        plan: Planned from that.
-        names: Of the instances that are to run.
-        folder: Where the records of stacks lie.
-        key: The stack's.
-        timeout_s: How long to wait for the stack, and for them.
-        follows: Whether to show what they print until the stack ends instead.
-        fail_fast: Whether to return as soon as one of those that are waited for cannot come.
+        planned: The request of this command, planned.
+        names: Names of the instances that must run.
+        folder: The folder of stack records.
+        key: The stack's name in that folder.
+        timeout_s: How long to wait for the stack, and for the instances.
+        follows: Whether to show output until the stack ends, in place of waiting.
+        fail_fast: Whether to return as soon as one instance cannot become ready.
         plain: Whether the command line refuses colours.
 
     Returns:
-        The instances, as rows of `ps`; none where it was followed.
+        The instances, as rows of `ps`; none after following.
 
     Raises:
-        EndedError: The stack has ended before anything was started in it.
+        StackEndedError: The stack has ended; nothing was started in it.
         PortweaveError: As of `await_ready`.
     """
     began_ns = time.time_ns()
@@ -221,22 +215,26 @@ def join(
             if error.code not in (StackGoneError.code, StackStoppingError.code):
                 raise
             _await_end(folder, key, timeout_s, error)
-            raise EndedError from None
+            raise StackEndedError from None
 
     try:
         while True:
-            kept = ask("/supervisor/origin")
-            theirs = parts_of(kept) if is_object(kept) else []
-            origin, prepared, plan = _with_names_of(theirs, origin, prepared, plan)
-            if proxy_port(origin) is not None:
-                ensure_proxy(environ_of(origin))
-            missing, names = _without_taken(plan, names, theirs, origin)
-            wishes = {"addOnly": True, "start": list(names), "again": origin["services"]}
-            if theirs and (whole := _with_wishes(theirs, origin, missing)):
-                wishes["origin"] = whole
+            running = definitions_from_json(ask("/supervisor/origin"))
+            planned = _with_names(planned, running)
+            request, prepared = planned.request, planned.prepared
+            if request.names is not None:
+                ensure_proxy(request.environ)
+            missing, names = _without_taken(planned, names, running)
+            changes: dict[str, object] = {
+                "addOnly": True,
+                "start": list(names),
+                "again": list(request.options.services),
+            }
+            if (whole := _extended(running, request, missing)) is not None:
+                changes["origin"] = whole.as_json()
             warnings = _check_ports(missing, prepared, record)
-            answer = ask("/supervisor/apply", as_json(missing), wishes)
-            # Somebody else may have joined at this moment.
+            answer = ask("/supervisor/apply", plan_as_json(missing), changes)
+            # Another client may have changed the stack since we read its definitions.
             if not is_stale(answer):
                 break
         for warning in warnings:
@@ -251,7 +249,7 @@ def join(
         if _differs(change):
             tell_newer(client)
         if follows:
-            _follow(client, names, plan, began_ns, plain=plain)
+            _follow(client, names, planned.plan, began_ns, plain=plain)
             return []
         return _await(client, names, timeout_s, fail_fast=fail_fast)
     finally:
@@ -262,17 +260,17 @@ def _reached(folder: str, key: str, timeout_s: float) -> Client:
     """A connection to the stack.
 
     Raises:
-        EndedError: It has ended.
+        StackEndedError: It has ended.
         StackUnreachableError: It does not answer in time.
     """
     try:
         record = record_of(folder, key, timeout_s)
         if record is None:
-            raise EndedError
+            raise StackEndedError
         return Client(record, timeout_s)
     except StackGoneError as error:
         _await_end(folder, key, timeout_s, error)
-        raise EndedError from None
+        raise StackEndedError from None
 
 
 def _await_end(folder: str, key: str, timeout_s: float, error: PortweaveError) -> None:
@@ -286,39 +284,38 @@ def _await_end(folder: str, key: str, timeout_s: float, error: PortweaveError) -
         time.sleep(_PAUSE_S)
 
 
-def _with_names_of(
-    theirs: "Sequence[Mapping[str, object]]",
-    origin: "Mapping[str, object]",
-    prepared: "Prepared",
-    plan: "StackPlan",
-) -> "tuple[Mapping[str, object], Prepared, StackPlan]":
-    """The plan with the names of the stack that runs, or without, if that has none."""
-    names = theirs[0].get("names") if theirs else None
-    if names == origin.get("names"):
-        return origin, prepared, plan
-    origin = {**origin, "names": names, "noProxy": names is None}
-    return origin, *plan_of(origin)
+def _with_names(planned: PlannedRequest, running: DefinitionSet) -> PlannedRequest:
+    """Plan again with the names of the running stack, or without, if the stack has none."""
+    if running.names == planned.request.names:
+        return planned
+    return plan_request(planned.request.with_names(running.names))
 
 
 def _without_taken(
-    plan: "StackPlan",
-    names: "Sequence[str]",
-    theirs: "list[dict[str, object]]",
-    origin: "Mapping[str, object]",
+    planned: PlannedRequest, names: "Sequence[str]", running: DefinitionSet
 ) -> "tuple[StackPlan, list[str]]":
-    """The plan, and the names of instances to start, but for what other parts have defined before.
+    """Leave out the services that an earlier request of the stack defines too.
 
-    A service that an earlier definition file has too is waited for, where it was asked for.
+    `up` still waits for such a service if it was asked for.
+
+    Args:
+        planned: The request of this command, planned.
+        names: Names of the instances that must run.
+        running: The requests of the running stack.
+
+    Returns:
+        The rest of the plan, and the names of the instances to start or wait for.
     """
-    own = part_like(theirs, origin)
+    plan, request = planned.plan, planned.request
+    own = request_like(running.requests, request)
     taken: dict[str, str] = {}
-    for part in theirs:
-        if part is own:
+    for other in running.requests:
+        if other is own:
             break
-        file = next(iter(files_of(part)), "")
-        taken |= dict.fromkeys(services_of(part), os.path.relpath(file, plan.root) if file else "")
-    planned = {instance.service for instance in plan.instances}
-    doubles = [name for name in services_of(origin) if name in taken and name in planned]
+        file = os.path.relpath(other.files[0], plan.root) if other.files else ""
+        taken |= dict.fromkeys(other.defined, file)
+    in_plan = {instance.service for instance in plan.instances}
+    doubles = [name for name in request.defined if name in taken and name in in_plan]
     if doubles:
         where = " and ".join(dict.fromkeys(taken[name] for name in doubles if taken[name]))
         say(
@@ -329,18 +326,25 @@ def _without_taken(
     return plan, [name for name in names if name in left or name in doubles]
 
 
-def _with_wishes(
-    theirs: "list[dict[str, object]]", origin: "Mapping[str, object]", plan: "StackPlan"
-) -> "dict[str, object]":
-    """What the stack is of from here on, for a later reload too; empty where that is as before."""
-    part = part_like(theirs, origin)
-    if part is None:
-        return whole_of([*theirs, dict(origin)]) if plan.instances else {}
-    scale = wishes_of(origin).scale
+def _extended(
+    running: DefinitionSet, request: StackRequest, missing: "StackPlan"
+) -> DefinitionSet | None:
+    """Add a request to those of the running stack; None if nothing is to be added.
+
+    Args:
+        running: The requests of the running stack.
+        request: The request of this command.
+        missing: The instances that the stack lacks.
+    """
+    own = request_like(running.requests, request)
+    if own is None:
+        requests = (*running.requests, request)
+        return replace(running, requests=requests) if missing.instances else None
+    scale = request.options.scale
     if not scale:
-        return {}
-    set_scale([part], scale)
-    return whole_of(theirs)
+        return None
+    (new,) = scaled(replace(running, requests=(own,)), scale).requests
+    return running.replaced(own, new)
 
 
 def _check_ports(plan: "StackPlan", prepared: "Prepared", record: StackRecord) -> list[str]:
@@ -399,15 +403,15 @@ def tell_newer(client: Client) -> None:
     Args:
         client: Connected to the stack's supervisor.
     """
-    origin = client.call("/supervisor/origin")
-    if not is_object(origin) or "workingDir" not in origin:
+    running = definitions_from_json(client.call("/supervisor/origin"))
+    if running.by_program:
         return
     try:
-        plan = plan_parts(parts_of(origin), may_be_idle=True, dry_run=True)[2]
+        plan = plan_set(running, may_be_idle=True, dry_run=True).plan
     except PortweaveError as error:
         say(f"the definitions cannot be read any more, the stack goes on without: {error.message}")
         return
-    answer = client.call("/supervisor/apply", as_json(plan), {"dryRun": True})
+    answer = client.call("/supervisor/apply", plan_as_json(plan), {"dryRun": True})
     if differing := _differs(answer.get("change") if is_object(answer) else None):
         say(f"defined otherwise by now: {', '.join(differing)}; portweave reload applies it")
 

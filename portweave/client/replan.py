@@ -12,36 +12,29 @@ from portweave.encoding.json_write import (
     is_list,
     is_object,
 )
+from portweave.encoding.value import replace
 from portweave.errors import OtherProtocolError, UsageError
 from portweave.planning.definition_set import (
+    DefinitionSet,
+    definitions_from_json,
     is_stale,
-    part_at,
-    parts_of,
-    plan_parts,
-    set_scale,
-    whole_of,
+    request_of_file,
 )
+from portweave.planning.planned_stack import plan_as_json, plan_set, scaled
 from portweave.planning.port_conflicts import check_claims
-from portweave.planning.stack_request import (
-    as_json,
-    environ_of,
-    proxy_port,
-)
 from portweave.planning.url_names import ensure_proxy
 from portweave.supervisor.registry.moved_folder import check_place
 from portweave.supervisor.registry.stack_records import PROTOCOL, stacks_dir
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from portweave.arguments.args import Args
     from portweave.planning.allocation import Prepared
     from portweave.supervisor.registry.stack_records import StackRecord
     from portweave.supervisor.services.plan import StackPlan
 
-# What of an origin is not of one part of it.
-_OF_THE_STACK = frozenset({"names", "noProxy", "changes"})
 _KINDS = (
     ("added", "starts", "would start"),
     ("restarted", "restarts", "would restart"),
@@ -98,59 +91,67 @@ def _apply(
     dry_run: bool,
 ) -> object:
     record = client.record
-    origin = client.call("/supervisor/origin")
-    if not is_object(origin) or "workingDir" not in origin:
+    running = definitions_from_json(client.call("/supervisor/origin"))
+    if running.by_program:
         raise UsageError(
             "the stack is of no definition file: a program has started it, and says what it is of",
             hint="end the program, and start it again",
         )
-    parts = parts_of(origin)
     if config is not None:
-        parts = _named(parts, config, os.getcwd(), is_to_stay=scale is not None)
-    set_scale(parts, scale or {})
-    kept, prepared, plan = plan_parts(parts, may_be_idle=scale is not None, dry_run=dry_run)
+        running = _with_file(running, config, os.getcwd(), is_kept=scale is not None)
+    planned = plan_set(scaled(running, scale or {}), may_be_idle=scale is not None, dry_run=dry_run)
+    prepared, plan = planned.prepared, planned.plan
     for one in prepared:
         root = one.project.worktree.root
         if (root, one.entry.namespace) != (record.root, record.namespace):
             raise UsageError(f"these definitions are those of {root}, not of the stack")
     known = {s.name for one in prepared for s in one.project.definitions.services}
     warnings = _check_ports(plan, prepared, record, environ, scale)
-    origin = whole_of(parts if scale is not None else kept)
-    if not dry_run and proxy_port(origin) is not None:
-        # Not by the supervisor: whoever descends from it ends with the stack.
-        ensure_proxy(environ_of(origin))
+    definitions = planned.definitions if scale is not None else planned.kept
+    first = definitions.requests[0]
+    if not dry_run and first.names is not None:
+        # Not the supervisor: a proxy below it would end with the stack.
+        ensure_proxy(first.environ)
+    changes: dict[str, object] = {"dryRun": dry_run, "origin": definitions.as_json()}
     if scale is not None:
-        start = [i.name for i in plan.instances if i.service in scale]
-        wishes: dict[str, object] = {"only": sorted(known & scale.keys()), "start": start}
+        changes["only"] = sorted(known & scale.keys())
+        changes["start"] = [i.name for i in plan.instances if i.service in scale]
     else:
-        wishes = {"startNew": sorted(plan.wanted)}
-    wishes |= {"dryRun": dry_run, "origin": origin}
-    answer = client.call("/supervisor/apply", as_json(plan), wishes)
+        changes["startNew"] = sorted(plan.wanted)
+    answer = client.call("/supervisor/apply", plan_as_json(plan), changes)
     if not is_stale(answer):
         for warning in warnings:
             say(warning)
     return _with_ports(answer, plan) if dry_run else answer
 
 
-def _named(
-    parts: "list[dict[str, object]]", config: str, folder: str, *, is_to_stay: bool
-) -> "list[dict[str, object]]":
-    """The parts that a stack has where a definition file is named.
+def _with_file(running: DefinitionSet, config: str, folder: str, *, is_kept: bool) -> DefinitionSet:
+    """Plan a stack from another definition file, which the command line names.
 
-    As with `up`, the file that is named now is the stack's from here on; but one of its own that is
-    only named to tell services stays beside the others.
+    As with `up`, the stack is planned from this file alone from now on.
+
+    Args:
+        running: The requests of the running stack.
+        config: The definition file, relative to `folder`.
+        folder: The working directory.
+        is_kept: Whether the set stays as it is if the file is one of its own.
     """
-    own = part_at(parts, folder, config)
-    if own is not None and is_to_stay:
-        return parts
-    chosen = {**(own or parts[0]), "config": config, "workingDir": folder}
-    # It goes on with the names that it has.
-    return [{**chosen, **{k: v for k, v in parts[0].items() if k in _OF_THE_STACK}}]
+    path = os.path.normpath(os.path.join(os.path.realpath(folder), config))
+    own = request_of_file(running.requests, path)
+    if own is not None and is_kept:
+        return running
+    first = running.requests[0]
+    options = replace((own or first).options, with_proxy=first.options.with_proxy)
+    # The stack keeps its names.
+    request = replace(
+        own or first, config=config, working_dir=folder, names=first.names, options=options
+    )
+    return replace(running, requests=(request,))
 
 
 def _check_ports(
     plan: "StackPlan",
-    prepared: "list[Prepared]",
+    prepared: "Sequence[Prepared]",
     record: "StackRecord",
     environ: "Mapping[str, str]",
     scale: "Mapping[str, int] | None",

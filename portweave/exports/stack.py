@@ -9,10 +9,8 @@ from portweave.allocator.naming import full_name
 from portweave.exports.model import Stack, Unit, VariableFile, label_of
 from portweave.planning.allocation import Prepared
 from portweave.planning.environment_layers import HOST
-from portweave.planning.stack_plan import (
-    StartOptions,
-    make_plan,
-)
+from portweave.planning.stack_plan import make_plan
+from portweave.planning.stack_request import StartOptions
 from portweave.procfiles.expand import Values, expand
 from portweave.procfiles.load import read_env_file
 from portweave.procfiles.model import Service
@@ -25,7 +23,7 @@ _LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost)(:\$\{([^}]+)\})")
 
 def stack_of(
     prepared: Prepared,
-    wishes: StartOptions,
+    options: StartOptions,
     environ: Mapping[str, str],
     images: Mapping[str, str],
     *,
@@ -36,7 +34,7 @@ def stack_of(
 
     Args:
         prepared: The worktree with its ports.
-        wishes: Which services.
+        options: Which services to export.
         environ: What whoever asks has; nothing of it but `PATH` gets into the result.
         images: Service to image.
         apart: Whether each instance has a host of its own, as containers have.
@@ -59,7 +57,7 @@ def stack_of(
         inherited={},
         warnings=prepared.warnings,
     )
-    plan = make_plan(prepared, wishes, {})
+    plan = make_plan(prepared, options, {})
     notes += [f"{name}: it is not exported, {why}" for name, why in plan.left_out]
     chosen = [instance for instance in plan.instances if instance.name in plan.wanted]
     maker = _Maker(prepared, {instance.name for instance in chosen}, images, apart=apart)

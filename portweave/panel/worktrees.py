@@ -20,7 +20,7 @@ from portweave.errors import (
     PortweaveError,
 )
 from portweave.panel import npm_snapshot
-from portweave.planning.stack_request import words_of
+from portweave.planning.stack_request import options_from_json
 from portweave.procfiles.load import DOCUMENTS, PROCFILES
 from portweave.procfiles.load import load as load_definitions
 from portweave.procfiles.model import Definitions
@@ -125,7 +125,8 @@ class Worktrees:
         definitions = self._read(known)
         if found is None or isinstance(definitions, PortweaveError):
             return []
-        return words_of(found.options, {service.name for service in definitions.services})
+        options = options_from_json(found.options)
+        return options.as_words({service.name for service in definitions.services})
 
     def mark(self) -> object:
         """Return a value that changes when the registry or the stack records change."""

@@ -1,152 +1,94 @@
-"""The definition files that one stack is of.
+"""Pure. The requests that one stack is planned from, as a value and as JSON.
 
-A worktree may have several, in several folders: `up` in each of these adds the services of its own
-to the stack that runs. So a stack has an origin (see `launch`) for each, a part: the first, with
-the others in it. A service that two of them define is that of the one which came first.
+A worktree may have definition files in several folders. `up` in each of them adds its services to
+the running stack. So a stack has one request for each set of definition files. A service that two
+sets define belongs to the first.
 """
 
-import os
+from collections.abc import Collection, Iterable, Mapping
 
-from portweave.encoding.json_write import (
-    is_list,
-    is_object,
-)
-from portweave.encoding.value import replace
-from portweave.errors import DefinitionsMissingError
-from portweave.planning.stack_request import (
-    plan_of,
-    project_of,
-)
-
-TYPE_CHECKING = False  # `typing` costs as much as the work
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from portweave.planning.allocation import Prepared
-    from portweave.supervisor.services.plan import StackPlan
-
-    Origin = dict[str, object]
+from portweave.encoding.json_write import is_list, is_object
+from portweave.encoding.value import replace, value
+from portweave.planning.stack_request import StackNames, StackRequest, request_from_json
+from portweave.supervisor.services.plan import StackPlan
 
 
-def parts_of(origin: "Mapping[str, object]") -> "list[Origin]":
-    """The parts of a stack, from what it was started from; the first has the stack's names."""
-    others = origin.get("others")
-    first = {key: value for key, value in origin.items() if key != "others"}
-    return (
-        [first, *(dict(part) for part in others if is_object(part))] if is_list(others) else [first]
-    )
+@value
+class DefinitionSet:
+    """The requests of one stack.
+
+    Attributes:
+        requests: In the order in which `up` added them.
+        by_program: Whether a program started the stack, and not `up`. The program's own services
+            have no request.
+        changes: How often the supervisor has changed its plan; None if it has not said.
+    """
+
+    requests: tuple[StackRequest, ...]
+    by_program: bool = False
+    changes: int | None = None
+
+    @property
+    def names(self) -> StackNames | None:
+        """The names in URLs that all services of the stack share."""
+        return None if self.by_program else self.requests[0].names
+
+    def replaced(self, old: StackRequest, new: StackRequest) -> "DefinitionSet":
+        """Return the set with one request in place of another."""
+        return replace(self, requests=tuple(new if r is old else r for r in self.requests))
+
+    def as_json(self) -> dict[str, object]:
+        """Return the set as the JSON object that the supervisor keeps: the first, with others."""
+        requests = [request.as_json() for request in self.requests]
+        whole = {} if self.by_program else requests.pop(0)
+        if self.changes is not None:
+            whole["changes"] = self.changes
+        if requests:
+            whole["others"] = requests
+        return whole
 
 
-def whole_of(parts: "list[Origin]") -> "Origin":
-    """The reverse of `parts_of`."""
-    first, *others = parts
-    return {**first, "others": others} if others else first
+def definitions_from_json(data: object) -> DefinitionSet:
+    """Read the answer of `/supervisor/origin`, as the supervisor of any portweave gives it."""
+    first: Mapping[str, object] = data if is_object(data) else {}
+    others, changes = first.get("others"), first.get("changes")
+    by_program = "workingDir" not in first
+    requests = [] if by_program else [request_from_json(first)]
+    if is_list(others):
+        requests += [request_from_json(other) for other in others if is_object(other)]
+    return DefinitionSet(tuple(requests), by_program, changes if isinstance(changes, int) else None)
 
 
 def is_stale(answer: object) -> bool:
-    """Whether a supervisor has refused a plan because the stack is of other parts by now."""
+    """Whether a supervisor refused a plan because another client changed the stack first."""
     return is_object(answer) and answer.get("stale") is True
 
 
-def part_like(parts: "Iterable[Origin]", origin: "Mapping[str, object]") -> "Origin | None":
-    """The part that is of the same definition files as `origin`; None where there is none."""
-    files = files_of(origin)
-    for part in parts:
-        theirs = files_of(part)
-        if files == theirs or set(files) & set(theirs):
-            return part
+def request_like(requests: Iterable[StackRequest], request: StackRequest) -> StackRequest | None:
+    """Find the request with a definition file in common; None if there is none.
+
+    Requests without any file, for a number of ports, are alike.
+    """
+    files = request.files
+    for other in requests:
+        if files == other.files or set(files) & set(other.files):
+            return other
     return None
 
 
-def part_at(parts: "Iterable[Origin]", folder: str, config: str) -> "Origin | None":
-    """The part that is of a definition file, which is relative to `folder`; None where none is."""
-    path = os.path.normpath(os.path.join(os.path.realpath(folder), config))
-    return next((part for part in parts if path in files_of(part)), None)
+def request_of_file(requests: Iterable[StackRequest], path: str) -> StackRequest | None:
+    """Find the request with a definition file, given as an absolute path; None if there is none."""
+    return next((request for request in requests if path in request.files), None)
 
 
-def files_of(origin: "Mapping[str, object]") -> list[str]:
-    """The definition files that it was last planned from."""
-    return _defined(origin, "files")
-
-
-def services_of(origin: "Mapping[str, object]") -> list[str]:
-    """The services that these defined."""
-    return _defined(origin, "services")
-
-
-def plan_parts(
-    parts: "list[Origin]", *, may_be_idle: bool = False, dry_run: bool = False
-) -> "tuple[list[Origin], list[Prepared], StackPlan]":
-    """Plan a stack from all of its parts, as `plan_of` does from one.
-
-    Returns:
-        The parts without those whose definition file has gone, what is prepared for each, and the
-        plan of all.
-
-    Raises:
-        PortweaveError: The definitions of one are wrong, or there are no ports.
-    """
-    first, *others = parts
-    may_be_idle = may_be_idle or bool(others)
-    found: list[tuple[Origin, Prepared, StackPlan]] = []
-    for part in others:
-        names = first.get("names")
-        part |= {"names": names, "noProxy": names is None}
-        try:
-            found.append((part, *plan_of(part, may_be_idle=may_be_idle, dry_run=dry_run)))
-        except DefinitionsMissingError:
-            # As with a service that is no longer there.
-            continue
-    # The last, so that `.portweave/current.env` is that of the first.
-    found.insert(0, (first, *plan_of(first, may_be_idle=may_be_idle, dry_run=dry_run)))
-    kept: list[Origin] = []
-    prepared: list[Prepared] = []
-    plans: list[StackPlan] = []
-    for part, its, plan in found:
-        # Where one has gone, another may be found above it, which is there already.
-        if part_like(kept, part) is None:
-            kept.append(part)
-            prepared.append(its)
-            plans.append(plan)
-    return kept, prepared, _united(plans)
-
-
-def set_scale(parts: "list[Origin]", scale: "Mapping[str, int]") -> None:
-    """Have services have so many instances, each by the part that defines it.
-
-    What was said before of a service that is no longer there does not count any more.
-
-    Raises:
-        PortweaveError: The definitions of one are wrong, or there is no such service.
-    """
-    owners: dict[str, Origin] = {}
-    for part in parts:
-        try:
-            services = project_of(part).definitions.services
-        except DefinitionsMissingError:
-            continue
-        before = part.get("scale")
-        names = [service.name for service in services]
-        for name in names:
-            owners.setdefault(name, part)
-        kept = before.items() if is_object(before) else ()
-        part["scale"] = {name: number for name, number in kept if name in names}
-    for name, number in scale.items():
-        if name not in owners:
-            from portweave.procfiles.graph import unknown_service
-
-            raise unknown_service(name, list(owners))
-        before = owners[name]["scale"]
-        owners[name]["scale"] = {**(before if is_object(before) else {}), name: number}
-
-
-def without(plan: "StackPlan", services: "Iterable[str]") -> "StackPlan":
-    """A plan without some services."""
+def without(plan: StackPlan, services: Collection[str]) -> StackPlan:
+    """Return a plan without some services."""
     left = tuple(i for i in plan.instances if i.service not in services)
     return replace(plan, instances=left, wanted=plan.wanted & {i.name for i in left})
 
 
-def _united(plans: "list[StackPlan]") -> "StackPlan":
+def united(plans: Iterable[StackPlan]) -> StackPlan:
+    """Unite the plans of several definition sets; a service is planned as in the first with it."""
     whole, *others = plans
     for plan in others:
         more = without(plan, {instance.service for instance in whole.instances})
@@ -158,9 +100,3 @@ def _united(plans: "list[StackPlan]") -> "StackPlan":
             warnings=tuple(dict.fromkeys((*whole.warnings, *plan.warnings))),
         )
     return whole
-
-
-def _defined(origin: "Mapping[str, object]", key: str) -> list[str]:
-    defined = origin.get("defined")
-    found = defined.get(key) if is_object(defined) else None
-    return [str(item) for item in found] if is_list(found) else []

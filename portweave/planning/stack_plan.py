@@ -3,12 +3,10 @@
 import re
 import signal
 from collections.abc import Mapping
-from dataclasses import field
 from os.path import join
 
 from portweave.allocator.naming import full_name, instance_name
 from portweave.encoding.json_write import quote
-from portweave.encoding.value import value
 from portweave.errors import NothingToStartError, UsageError
 from portweave.planning.allocation import Prepared
 from portweave.planning.environment_layers import (
@@ -27,6 +25,7 @@ from portweave.planning.script_words import (
     MOST_BYTES,
     mentions,
 )
+from portweave.planning.stack_request import StartOptions, restart_policy
 from portweave.planning.url_names import (
     Names,
     hostname_of,
@@ -43,40 +42,13 @@ from portweave.supervisor.services.plan import (
     ReadyPlan,
     RestartPolicy,
     StackPlan,
-    When,
 )
 from portweave.supervisor.services.shell_command import shell_argv
-
-# A bare `on-failure` gives up after this many restarts without a reset.
-RESTART_LIMIT = 10
-
-
-@value
-class StartOptions:
-    """What the command line asks for.
-
-    Attributes:
-        services: Names of those to start; empty for all that are started by themselves.
-        profiles: Whose services are started as well.
-        scale: Instances of a service, in place of what its definition says.
-        with_needs: Whether what a named service depends on is started too.
-        restart: In place of every service's own policy.
-        timeout_s: How long a service may take to become ready, where it does not say so itself.
-        watch: Whether a change of a service's folder restarts it, where it does not say what does.
-    """
-
-    services: tuple[str, ...] = ()
-    profiles: tuple[str, ...] = ()
-    scale: Mapping[str, int] = field(default_factory=dict[str, int])
-    with_needs: bool = True
-    restart: RestartPolicy | None = None
-    timeout_s: float = 60.0
-    watch: bool = False
 
 
 def make_plan(
     prepared: Prepared,
-    wishes: StartOptions,
+    options: StartOptions,
     environ: Mapping[str, str],
     names: Names | None = None,
     *,
@@ -86,7 +58,7 @@ def make_plan(
 
     Args:
         prepared: The worktree with its ports.
-        wishes: What the command line asks for.
+        options: Which services to start, and how.
         environ: What is inherited.
         names: What the services are called in URLs; None where they are to have ports alone.
         may_be_idle: Whether each may be scaled to 0.
@@ -101,9 +73,9 @@ def make_plan(
     """
     project = prepared.project
     services = [s for s in project.definitions.services if s.command is not None]
-    wanted, left_out = select(project.definitions, wishes)
+    wanted, left_out = select(project.definitions, options)
     by_name = {service.name: service for service in services}
-    maker = _Maker(prepared, wishes, environ, by_name, names)
+    maker = _Maker(prepared, options, environ, by_name, names)
     instances = [instance for service in services for instance in maker.instances(service)]
     started = frozenset(i.name for i in instances if i.service in wanted)
     if not started and not may_be_idle:
@@ -157,7 +129,7 @@ def as_services(service: Service, several: Several) -> list[str]:
 
 
 def select(
-    definitions: Definitions, wishes: StartOptions
+    definitions: Definitions, options: StartOptions
 ) -> tuple[set[str], list[tuple[str, str]]]:
     """The names of the services to start, and of the others with the reason why not.
 
@@ -165,7 +137,7 @@ def select(
         NothingToStartError: There is none to start.
         UsageError: There is no service of a name that was given, or it has no command.
     """
-    for name in (*wishes.services, *wishes.scale):
+    for name in (*options.services, *options.scale):
         # Also where only `--scale` names it.
         needed(definitions, [name])
     startable = {s.name for s in definitions.services if s.command is not None}
@@ -174,16 +146,16 @@ def select(
             "no service has a command, so there is nothing to start",
             hint="portweave run -- COMMAND gives a command the ports; up needs a `command` key",
         )
-    for name in wishes.services:
+    for name in options.services:
         if name not in startable:
             raise UsageError(f"{name} has no command, so it cannot be started")
-    named = list(wishes.services) or [
+    named = list(options.services) or [
         service.name
         for service in definitions.services
         if not service.on_request
-        and (not service.profiles or set(service.profiles) & set(wishes.profiles))
+        and (not service.profiles or set(service.profiles) & set(options.profiles))
     ]
-    found = {s.name for s in needed(definitions, named)} if wishes.with_needs else set(named)
+    found = {s.name for s in needed(definitions, named)} if options.with_needs else set(named)
     found &= startable
     if not found:
         raise NothingToStartError(
@@ -193,7 +165,7 @@ def select(
     left_out = [
         (service.name, _why_left_out(service))
         for service in definitions.services
-        if service.name not in found and not wishes.services
+        if service.name not in found and not options.services
     ]
     return found, left_out
 
@@ -229,13 +201,13 @@ class _Maker:
     def __init__(
         self,
         prepared: Prepared,
-        wishes: StartOptions,
+        options: StartOptions,
         environ: Mapping[str, str],
         services: dict[str, Service],
         names: Names | None,
     ) -> None:
         self._prepared = prepared
-        self._wishes = wishes
+        self._options = options
         self._services = services
         self._ports = prepared.effective_ports()
         self._names = names
@@ -257,7 +229,7 @@ class _Maker:
         return [self._instance(service, number) for number in range(1, count + 1)]
 
     def _count(self, service: Service) -> int:
-        return self._wishes.scale.get(service.name, service.scale)
+        return self._options.scale.get(service.name, service.scale)
 
     def _instance(self, service: Service, number: int) -> InstancePlan:
         assert service.command is not None
@@ -291,7 +263,7 @@ class _Maker:
             tty=None if service.tty == "auto" else service.tty == "true",
             stop_signal=signal.Signals[service.stop_signal],
             stop_grace_s=service.stop_grace_s,
-            watch=service.watch or ((service.working_dir,) if self._wishes.watch else ()),
+            watch=service.watch or ((service.working_dir,) if self._options.watch else ()),
             fixed_ports=self._fixed_ports(service, text, port),
         )
 
@@ -345,7 +317,7 @@ class _Maker:
     def _ready(self, service: Service, text: str, port: int | None, *, is_known: bool) -> ReadyPlan:
         ready = service.ready
         if ready is None:
-            timeout_s = self._wishes.timeout_s
+            timeout_s = self._options.timeout_s
             if port is None or service.oneshot:
                 return ReadyPlan(timeout_s=timeout_s)
             if is_known or _is_to_listen(service, text):
@@ -364,7 +336,7 @@ class _Maker:
             notify=ready.notify,
             interval_s=ready.interval_s,
             calm_s=ready.calm_s,
-            timeout_s=self._wishes.timeout_s if ready.timeout_s is None else ready.timeout_s,
+            timeout_s=self._options.timeout_s if ready.timeout_s is None else ready.timeout_s,
             written=True,
         )
 
@@ -380,19 +352,11 @@ class _Maker:
         )
 
     def _restart(self, service: Service) -> RestartPolicy:
-        if self._wishes.restart is not None and not service.oneshot:
-            return self._wishes.restart
+        if self._options.restart is not None and not service.oneshot:
+            return self._options.restart
         if service.restart is not None:
             return restart_policy(service.restart.policy, service.restart.limit)
         return restart_policy("no" if service.oneshot else "on-failure", None)
-
-
-def restart_policy(policy: str, limit: int | None) -> RestartPolicy:
-    """The policy `no`, `on-failure` or `always`, with its own limit where none is given."""
-    when = When(policy)
-    if limit is None and when is When.ON_FAILURE:
-        limit = RESTART_LIMIT
-    return RestartPolicy(when, limit)
 
 
 def _argv(command: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -1,316 +1,225 @@
-"""From what the user asked for to a stack that can be run, or to one that runs already.
+"""Pure. What `up` was asked for, as a value and as the JSON object that the supervisor keeps.
 
-What was asked for is kept as one JSON object, the origin, with the stack: folder, file, variables
-and wishes. So a later `reload` or `scale`, from whichever shell, plans it as `up` did.
+`reload`, `scale` and a second `up` read the object, so they plan a stack as the first `up` did,
+from any shell. Its keys stay as they are: a stack may have been started by an older portweave.
 """
 
-from portweave.encoding.json_write import is_object
-from portweave.errors import UsageError
+from collections.abc import Collection, Mapping
+from dataclasses import field
 
-TYPE_CHECKING = False  # `typing` costs as much as the work
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+from portweave.encoding.json_write import is_list, is_object
+from portweave.encoding.value import replace, value
+from portweave.supervisor.services.plan import RestartPolicy, When
 
-    from portweave.arguments.args import Args
-    from portweave.planning.allocation import (
-        Prepared,
-        Project,
-    )
-    from portweave.planning.stack_plan import StartOptions
-    from portweave.planning.url_names import Names
-    from portweave.procfiles.model import Definitions
-    from portweave.supervisor.services.plan import StackPlan
-
-_POLICIES = ("no", "on-failure", "always")
 DEFAULT_TIMEOUT_S = 60.0
+# A bare `on-failure` gives up after this many restarts without a reset.
+RESTART_LIMIT = 10
 
 
-class EndedError(Exception):
-    """A stack has ended before anything was started in it: it can be run anew."""
+@value
+class StartOptions:
+    """Which services to start, and how.
 
-
-def origin_of(args: "Args", environ: "Mapping[str, str]") -> dict[str, object]:
-    """What `up` was asked for.
-
-    Raises:
-        UsageError: A value is not what its option takes.
+    Attributes:
+        services: Names of the services to start; empty for all that start by default.
+        profiles: Start the services of these profiles as well.
+        scale: Number of instances by service; it replaces the number in the definition.
+        with_needs: Whether to start the dependencies of named services too.
+        restart: A policy that replaces each service's own; None to keep those.
+        timeout_s: How long a service without its own timeout may take to become ready.
+        watch: Whether to restart a service without its own `watch` when its folder changes.
+        with_proxy: Whether services get names in URLs, and a proxy for them.
     """
-    from portweave.planning.allocation import (
-        check_selection,
-        working_dir,
-    )
 
-    config = args.text("config")
-    count = check_selection(config, args.text("count"))
-    restart = args.text("restart")
-    if restart is None and (args.flag("abort_on_exit") or args.text("exit_code_from")):
-        # The first end of a service is to end all: it is not started again before.
-        restart = "no"
-    if restart is not None:
-        _restart(restart)
-    return {
-        "environ": dict(environ),
-        "workingDir": working_dir(),
-        "config": config,
-        "count": count,
-        "services": list(args.operands),
-        "profiles": list(args.texts("profile")),
-        "scale": dict(scale_of(text) for text in args.texts("scale")),
-        "noDeps": args.flag("no_deps"),
-        "restart": restart,
-        "timeoutS": seconds_of(args.text("timeout")),
-        "watch": args.flag("watch"),
-        "noProxy": args.flag("no_proxy"),
-    }
+    services: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    scale: Mapping[str, int] = field(default_factory=dict[str, int])
+    with_needs: bool = True
+    restart: RestartPolicy | None = None
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    watch: bool = False
+    with_proxy: bool = True
 
+    def as_json(self) -> dict[str, object]:
+        """Return the options as a JSON object, which `options_from_json` reads."""
+        return {
+            "services": list(self.services),
+            "profiles": list(self.profiles),
+            "scale": dict(self.scale),
+            "noDeps": not self.with_needs,
+            "restart": None if self.restart is None else restart_text(self.restart),
+            "timeoutS": self.timeout_s,
+            "watch": self.watch,
+            "noProxy": not self.with_proxy,
+        }
 
-def words_of(origin: "Mapping[str, object]", services: "Collection[str]") -> list[str]:
-    """The words by which `up` is asked for the same again.
+    def as_words(self, services: Collection[str]) -> list[str]:
+        """Return the words that give `up` these options again.
 
-    Args:
-        origin: From `origin_of`, or what is left of it.
-        services: Those that there are: others are no longer asked for.
-    """
-    words = [f"--profile={name}" for name in _list(origin.get("profiles"))]
-    scale = _texts(origin.get("scale"))
-    words += [f"--scale={name}={n}" for name, n in scale.items() if name in services]
-    words += [
-        flag
-        for name, flag in (("noDeps", "--no-deps"), ("watch", "--watch"), ("noProxy", "--no-proxy"))
-        if origin.get(name) is True
-    ]
-    restart, timeout_s = origin.get("restart"), origin.get("timeoutS")
-    if isinstance(restart, str):
-        words.append(f"--restart={restart}")
-    if isinstance(timeout_s, float) and timeout_s != DEFAULT_TIMEOUT_S:
-        words.append(f"--timeout={round(timeout_s * 1000)}ms")
-    return words + [name for name in _list(origin.get("services")) if name in services]
-
-
-def patience_s(args: "Args", plan: "StackPlan", names: "Collection[str]") -> float:
-    """How long `up -d` waits for all of these instances together.
-
-    As long as `--timeout` says; where it does not, as long as they may take one after the other by
-    what their definitions say, and 60 s at least.
-    """
-    from portweave.supervisor.services.plan import time_to_ready_s
-
-    if (given := args.text("timeout")) is not None:
-        return seconds_of(given)
-    return max(DEFAULT_TIMEOUT_S, time_to_ready_s(plan.instances, names))
-
-
-def project_of(origin: "Mapping[str, object]") -> "Project":
-    """The worktree and its definitions.
-
-    Raises:
-        PortweaveError: They cannot be read, or are wrong.
-    """
-    from portweave.planning.allocation import find_project
-
-    config, count = origin.get("config"), origin.get("count")
-    return find_project(
-        str(origin["workingDir"]),
-        config=None if config is None else str(config),
-        count=count if isinstance(count, int) else None,
-        environ=environ_of(origin),
-        scale=_numbers(origin["scale"]),
-    )
-
-
-def environ_of(origin: "Mapping[str, object]") -> dict[str, str]:
-    """The variables that the stack inherits."""
-    return _texts(origin["environ"])
-
-
-def wishes_of(origin: "Mapping[str, object]") -> "StartOptions":
-    """Which services are to be started, and how."""
-    from portweave.planning.stack_plan import (
-        StartOptions,
-        restart_policy,
-    )
-
-    restart, timeout_s = origin.get("restart"), origin.get("timeoutS")
-    return StartOptions(
-        services=tuple(_list(origin["services"])),
-        profiles=tuple(_list(origin["profiles"])),
-        scale=_numbers(origin["scale"]),
-        with_needs=origin.get("noDeps") is not True,
-        restart=None if restart is None else restart_policy(*_restart(str(restart))),
-        timeout_s=timeout_s if isinstance(timeout_s, float) else DEFAULT_TIMEOUT_S,
-        watch=origin.get("watch") is True,
-    )
-
-
-def plan_of(
-    origin: "dict[str, object]", *, may_be_idle: bool = False, dry_run: bool = False
-) -> "tuple[Prepared, StackPlan]":
-    """Give out the ports, and plan all instances.
-
-    The names that the stack gets are kept in the origin, for those who plan it anew, and what it
-    was planned from.
-
-    Args:
-        origin: From `origin_of`.
-        may_be_idle: Whether nothing at all needs to be started.
-        dry_run: Whether ports are only to be found out, as `prepare` does.
-
-    Raises:
-        PortweaveError: The definitions are wrong, or there are no ports.
-    """
-    from portweave.planning.allocation import (
-        prepare,
-        write_own_current,
-    )
-    from portweave.planning.stack_plan import make_plan
-
-    project = project_of(origin)
-    prepared = prepare(project, dry_run=dry_run)
-    if not dry_run:
-        write_own_current(prepared)
-    names = _names_of(project, origin, keep=not dry_run)
-    definitions = project.definitions
-    origin["defined"] = {
-        "files": list(definitions.paths),
-        "services": [service.name for service in definitions.services],
-    }
-    wishes, environ = wishes_of(origin), environ_of(origin)
-    plan = make_plan(prepared, wishes, environ, names, may_be_idle=may_be_idle)
-    return prepared, plan
-
-
-def _names_of(project: "Project", origin: "dict[str, object]", *, keep: bool) -> "Names | None":
-    """What the services are called in URLs; None where the user wants no proxy."""
-    from portweave.planning.url_names import (
-        names_of,
-        wants_names,
-    )
-
-    environ = environ_of(origin)
-    if origin.get("noProxy") is True or not wants_names(environ):
-        return None
-    settled = origin.get("names")
-    names = names_of(
-        project.name,
-        project.worktree,
-        environ,
-        settled if is_object(settled) else None,
-        keep=keep,
-    )
-    origin["names"] = {
-        "project": names.project,
-        "domain": names.domain,
-        "port": names.port,
-        "scheme": names.scheme,
-    }
-    return names
-
-
-def check_profiles(definitions: "Definitions", names: "Sequence[str]") -> None:
-    """See that some service has each of the profiles that were asked for.
-
-    Raises:
-        UsageError: No service has one of them.
-    """
-    known = sorted({profile for s in definitions.services for profile in s.profiles})
-    for name in names:
-        if name not in known:
-            from portweave.procfiles.issues import nearest
-
-            near = nearest(name, known)
-            there = f"there are {', '.join(known)}" if known else "there are none at all"
-            raise UsageError(
-                f'no service has the profile "{name}"',
-                hint=f"did you mean {near}?" if near else there,
-            )
-
-
-def proxy_port(origin: "Mapping[str, object]") -> int | None:
-    """Where the stack's services are told that the proxy listens; None where it has no names."""
-    names = origin.get("names")
-    port = names.get("port") if is_object(names) else None
-    return port if isinstance(port, int) else None
-
-
-def proxy_scheme(origin: "Mapping[str, object]") -> str:
-    """What the stack's services are told that the proxy speaks: `http` or `https`."""
-    names = origin.get("names")
-    scheme = names.get("scheme") if is_object(names) else None
-    return "https" if scheme == "https" else "http"
-
-
-def as_json(plan: "StackPlan") -> dict[str, object]:
-    """A plan as a value of JSON."""
-    from dataclasses import asdict
-
-    return asdict(plan)
-
-
-def scale_of(text: str, asked_by: str = "--scale") -> tuple[str, int]:
-    """`web=3` as a name and a number.
-
-    Args:
-        text: What was given.
-        asked_by: To what, for the message.
-
-    Raises:
-        UsageError: It is not that.
-    """
-    name, _, number = text.partition("=")
-    if not (name and number.isascii() and number.isdigit() and len(number) <= 3):
-        raise UsageError(
-            f"{asked_by} takes NAME=N, received {text!r}", hint=f"as in {asked_by} web=3"
+        Args:
+            services: Names of the services that exist. The words name no others.
+        """
+        words = [f"--profile={name}" for name in self.profiles]
+        words += [f"--scale={name}={n}" for name, n in self.scale.items() if name in services]
+        flags = (
+            ("--no-deps", not self.with_needs),
+            ("--watch", self.watch),
+            ("--no-proxy", not self.with_proxy),
         )
-    return name, int(number)
+        words += [flag for flag, is_given in flags if is_given]
+        if self.restart is not None:
+            words.append(f"--restart={restart_text(self.restart)}")
+        if self.timeout_s != DEFAULT_TIMEOUT_S:
+            words.append(f"--timeout={round(self.timeout_s * 1000)}ms")
+        return words + [name for name in self.services if name in services]
 
 
-def seconds_of(
-    text: str | None,
-    option: str = "--timeout",
-    default_s: float = DEFAULT_TIMEOUT_S,
-    *,
-    zero: bool = False,
-) -> float:
-    """A time such as `90`, `90s` or `1m30s` in seconds.
+@value
+class StackNames:
+    """The names in URLs that a stack has, and keeps while it runs.
 
-    Args:
-        text: What was given; None for `default_s`.
-        option: Where, for the message.
-        default_s: What holds where nothing was given.
-        zero: Whether 0 makes sense.
-
-    Raises:
-        UsageError: It is not one.
+    Attributes:
+        project: The project's name.
+        domain: The suffix of its host names.
+        port: The proxy's port.
+        scheme: The proxy's scheme: `http` or `https`.
     """
-    if text is None:
-        return default_s
-    from portweave.encoding.duration import parse
 
-    seconds = parse(text)
-    if seconds is None or not (seconds or zero):
-        raise UsageError(f"{option} takes a time such as 90, 90s or 1m30s, received {text!r}")
-    return seconds
+    project: str
+    domain: str
+    port: int
+    scheme: str = "http"
 
 
-def _restart(text: str) -> tuple[str, int | None]:
+@value
+class StackRequest:
+    """What `up` was asked for in one place, and what was found there.
+
+    Attributes:
+        environ: The variables that the stack inherits.
+        working_dir: The folder in which the command was given, absolute.
+        config: The definition file, relative to `working_dir`; None to look for it.
+        count: A number of anonymous ports in place of a definition file; None for a file.
+        options: Which services to start, and how.
+        names: The names that the stack has; None before they are known, and without a proxy.
+        files: The definition files of the last plan, absolute.
+        defined: Names of the services that these files define.
+    """
+
+    environ: Mapping[str, str]
+    working_dir: str
+    config: str | None = None
+    count: int | None = None
+    options: StartOptions = field(default_factory=StartOptions)
+    names: StackNames | None = None
+    files: tuple[str, ...] = ()
+    defined: tuple[str, ...] = ()
+
+    def with_names(self, names: StackNames | None) -> "StackRequest":
+        """Return the request with the names of a running stack, or without names and proxy."""
+        options = replace(self.options, with_proxy=names is not None)
+        return replace(self, names=names, options=options)
+
+    def with_scale(self, scale: Mapping[str, int]) -> "StackRequest":
+        """Return the request with other numbers of instances."""
+        return replace(self, options=replace(self.options, scale=scale))
+
+    def as_json(self) -> dict[str, object]:
+        """Return the request as a JSON object, which `request_from_json` reads."""
+        names = self.names
+        return {
+            "environ": dict(self.environ),
+            "workingDir": self.working_dir,
+            "config": self.config,
+            "count": self.count,
+            **self.options.as_json(),
+            "names": None
+            if names is None
+            else {
+                "project": names.project,
+                "domain": names.domain,
+                "port": names.port,
+                "scheme": names.scheme,
+            },
+            "defined": {"files": list(self.files), "services": list(self.defined)},
+        }
+
+
+def request_from_json(data: Mapping[str, object]) -> StackRequest:
+    """Read a request from the JSON object that a supervisor keeps.
+
+    A field that is missing or of a wrong type gets its default.
+    """
+    config, count, defined = data.get("config"), data.get("count"), data.get("defined")
+    if not is_object(defined):
+        defined = {}
+    return StackRequest(
+        environ=_texts(data.get("environ")),
+        working_dir=str(data.get("workingDir", "")),
+        config=config if isinstance(config, str) else None,
+        count=count if isinstance(count, int) else None,
+        options=options_from_json(data),
+        names=_names_from_json(data.get("names")),
+        files=_list(defined.get("files")),
+        defined=_list(defined.get("services")),
+    )
+
+
+def options_from_json(data: Mapping[str, object]) -> StartOptions:
+    """Read options from a JSON object; a field of a wrong type gets its default."""
+    restart, timeout_s, scale = data.get("restart"), data.get("timeoutS"), data.get("scale")
+    return StartOptions(
+        services=_list(data.get("services")),
+        profiles=_list(data.get("profiles")),
+        scale={name: number for name, number in scale.items() if isinstance(number, int)}
+        if is_object(scale)
+        else {},
+        with_needs=data.get("noDeps") is not True,
+        restart=restart_from(restart) if isinstance(restart, str) else None,
+        timeout_s=float(timeout_s) if isinstance(timeout_s, (int, float)) else DEFAULT_TIMEOUT_S,
+        watch=data.get("watch") is True,
+        with_proxy=data.get("noProxy") is not True,
+    )
+
+
+def _names_from_json(data: object) -> StackNames | None:
+    if not is_object(data):
+        return None
+    project, domain, port = data.get("project"), data.get("domain"), data.get("port")
+    if isinstance(project, str) and isinstance(domain, str) and isinstance(port, int):
+        # A portweave without HTTPS wrote no scheme.
+        scheme = "https" if data.get("scheme") == "https" else "http"
+        return StackNames(project, domain, port, scheme)
+    return None
+
+
+def restart_from(text: str) -> RestartPolicy | None:
+    """Read `no`, `on-failure`, `on-failure:N` or `always`; None for another text."""
     policy, colon, limit = text.partition(":")
     takes_limit = policy == "on-failure" and limit.isascii() and limit.isdigit()
-    if policy not in _POLICIES or (colon and not takes_limit):
-        raise UsageError(
-            f"--restart takes no, on-failure, on-failure:N or always, received {text!r}"
-        )
-    return policy, int(limit) if limit else None
+    if policy not in tuple(When) or (colon and not takes_limit):
+        return None
+    return restart_policy(policy, int(limit) if limit else None)
 
 
-def _list(value: object) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else []  # pyright: ignore
+def restart_text(policy: RestartPolicy) -> str:
+    """Return the text that `restart_from` reads."""
+    if policy.when is not When.ON_FAILURE or policy.limit == RESTART_LIMIT:
+        return policy.when.value
+    return f"{policy.when.value}:{policy.limit}"
 
 
-def _texts(value: object) -> dict[str, str]:
-    if not isinstance(value, dict):
-        return {}
-    return {str(key): str(item) for key, item in value.items()}  # pyright: ignore
+def restart_policy(policy: str, limit: int | None) -> RestartPolicy:
+    """The policy `no`, `on-failure` or `always`; `on-failure` without a limit gets the default."""
+    when = When(policy)
+    if limit is None and when is When.ON_FAILURE:
+        limit = RESTART_LIMIT
+    return RestartPolicy(when, limit)
 
 
-def _numbers(value: object) -> dict[str, int]:
-    return {name: int(number) for name, number in _texts(value).items()}
+def _list(data: object) -> tuple[str, ...]:
+    return tuple(str(item) for item in data) if is_list(data) else ()
+
+
+def _texts(data: object) -> dict[str, str]:
+    return {key: str(item) for key, item in data.items()} if is_object(data) else {}

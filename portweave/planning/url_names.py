@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from portweave.allocator.ports.model import Key
     from portweave.allocator.worktree import Worktree
+    from portweave.planning.stack_request import StackNames
     from portweave.procfiles.model import Service
 
 _HOST = "127.0.0.1"
@@ -99,7 +100,7 @@ def names_of(
     project: str,
     worktree: "Worktree",
     environ: "Mapping[str, str]",
-    settled: "Mapping[str, object] | None" = None,
+    settled: "StackNames | None" = None,
     *,
     keep: bool = False,
 ) -> Names:
@@ -121,11 +122,9 @@ def names_of(
         TlsMissingError: With HTTPS: the libraries for it are not installed.
         UsageError: The port that is wanted is none.
     """
-    if settled is not None and settled.get("project") == project:
-        kept, port = settled.get("domain"), settled.get("port")
-        if isinstance(kept, str) and isinstance(port, int):
-            scheme = "https" if settled.get("scheme") == "https" else "http"
-            return Names(project, kept, port, scheme, trust_variables(scheme, environ))
+    if settled is not None and settled.project == project:
+        trusted = trust_variables(settled.scheme, environ)
+        return Names(project, settled.domain, settled.port, settled.scheme, trusted)
     store = open_store(None, environ)
     port = port_to_be(store, wanted_port(environ))
     running = find_proxy(store)

@@ -131,7 +131,7 @@ def _refuse_unjoined(record: "StackRecord", name: str) -> None:
 def _seconds(text: str | None) -> float:
     if text is None:
         return _DEFAULT_TIMEOUT_S
-    from portweave.planning.stack_request import seconds_of
+    from portweave.cli.option_values import seconds_of
 
     return seconds_of(text)
 

@@ -7,6 +7,7 @@ from portweave.arguments.args import (
     Args,
     Option,
 )
+from portweave.cli.option_values import seconds_of
 from portweave.client.client import (
     Client,
     all_stacks,
@@ -31,7 +32,6 @@ from portweave.errors import (
     UsageError,
 )
 from portweave.maintenance.dead_stacks import finish_dead_stacks
-from portweave.planning.stack_request import seconds_of
 from portweave.supervisor.registry.stack_records import (
     is_alive,
     is_held,

@@ -8,11 +8,11 @@ from portweave.arguments.args import (
     Operands,
     Option,
 )
+from portweave.cli.selection import project_here
 from portweave.planning.allocation import (
     Prepared,
     prepare,
 )
-from portweave.planning.selection import project_here
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

@@ -9,14 +9,11 @@ from portweave.arguments.args import (
     Operands,
     Option,
 )
+from portweave.cli.option_values import request_of
 from portweave.encoding.terminal_escapes import write_data
 from portweave.errors import ExportFileError, UsageError
 from portweave.planning.allocation import prepare
-from portweave.planning.stack_request import (
-    origin_of,
-    project_of,
-    wishes_of,
-)
+from portweave.planning.planned_stack import requested_project
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -66,9 +63,8 @@ def run(args: Args) -> int:
     # Here, where all else is known to be right.
     from portweave.exports.stack import stack_of
 
-    origin = origin_of(args, os.environ)
-    project = project_of(origin)
-    wishes = wishes_of(origin)
+    request = request_of(args, os.environ)
+    project = requested_project(request)
     names = {service.name for service in project.definitions.services}
     images = dict(_image(text, names) for text in args.texts("image"))
     if images and form == "systemd":
@@ -76,7 +72,7 @@ def run(args: Args) -> int:
     folder = args.text("output")
     stack = stack_of(
         prepare(project, look_for_strangers=False),
-        wishes,
+        request.options,
         os.environ,
         images,
         apart=form != "systemd",

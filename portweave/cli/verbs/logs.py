@@ -315,7 +315,7 @@ def _check_names(args: Args, sources: "Sequence[Source]") -> None:
     missing = [name for name in args.operands if name not in found]
     if not missing:
         return
-    from portweave.planning.selection import project_here
+    from portweave.cli.selection import project_here
     from portweave.procfiles.graph import unknown_service
 
     services = {service.name for service in project_here(args).definitions.services}

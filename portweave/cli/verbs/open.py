@@ -8,9 +8,9 @@ from portweave.arguments.args import (
     Operands,
     Option,
 )
+from portweave.cli.selection import choose
 from portweave.cli.verbs.url import url_of_chosen
 from portweave.errors import NoBrowserError
-from portweave.planning.selection import choose
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "SERVICE"

@@ -5,7 +5,7 @@ from portweave.arguments.args import (
     Operands,
     Option,
 )
-from portweave.planning.selection import choose
+from portweave.cli.selection import choose
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "SERVICE [--json]"

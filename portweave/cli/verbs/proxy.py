@@ -96,7 +96,7 @@ def port_from(text: str | None) -> int | None:
 
 def _linger_from(args: Args) -> float | None:
     """For how long it outlives the last stack; None where it is not there for stacks alone."""
-    from portweave.planning.stack_request import seconds_of
+    from portweave.cli.option_values import seconds_of
     from portweave.supervisor.proxy.process.command import LINGER_S
 
     linger_s = seconds_of(args.text("linger"), "--linger", LINGER_S)

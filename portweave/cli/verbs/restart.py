@@ -6,6 +6,7 @@ from portweave.arguments.args import (
     Args,
     Operands,
 )
+from portweave.cli.option_values import seconds_of
 from portweave.cli.verbs.wait import (
     WAIT,
     await_goal,
@@ -20,7 +21,6 @@ from portweave.client.verb_queries import (
     names_of,
 )
 from portweave.errors import UsageError
-from portweave.planning.stack_request import seconds_of
 
 OPTIONS = (STACK, *WAIT)
 USAGE = "[--wait [--timeout SECONDS]] [--json] [SERVICE …]"

@@ -31,7 +31,7 @@ its own port, name (web, web.2, …) and log. With 0 it is stopped.
 
 def run(args: Args) -> int:
     """Scale them."""
-    from portweave.planning.stack_request import scale_of
+    from portweave.cli.option_values import scale_of
 
     words = args.operands + (args.rest or [])
     if not words:

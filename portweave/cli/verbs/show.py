@@ -7,13 +7,13 @@ from portweave.arguments.args import (
     Args,
     Option,
 )
+from portweave.cli.selection import project_here
 from portweave.errors import PortweaveError
 from portweave.planning.allocation_text import (
     as_json,
     banner,
 )
 from portweave.planning.moved_stacks import find_block
-from portweave.planning.selection import project_here
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "[--json]"

@@ -7,11 +7,11 @@ from portweave.arguments.args import (
     Operands,
     Option,
 )
-from portweave.errors import NoLinkError
-from portweave.planning.selection import (
+from portweave.cli.selection import (
     Selected,
     choose,
 )
+from portweave.errors import NoLinkError
 from portweave.planning.url_names import (
     hostname_of,
     settled_names,

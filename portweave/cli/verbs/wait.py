@@ -7,6 +7,7 @@ from portweave.arguments.args import (
     Operands,
     Option,
 )
+from portweave.cli.option_values import seconds_of
 from portweave.client.client import (
     PATIENCE_S,
     ask,
@@ -21,7 +22,6 @@ from portweave.client.verb_queries import (
 )
 from portweave.encoding.json_write import pretty
 from portweave.errors import UsageError
-from portweave.planning.stack_request import seconds_of
 
 OPTIONS = (
     STACK,

@@ -26,12 +26,8 @@ from portweave.planning.allocation import (
     Prepared,
     Project,
 )
-from portweave.planning.stack_plan import (
-    StartOptions,
-    make_plan,
-    restart_policy,
-    select,
-)
+from portweave.planning.stack_plan import make_plan, select
+from portweave.planning.stack_request import StartOptions, restart_policy
 from portweave.planning.url_names import Names
 from portweave.procfiles.model import (
     Definitions,
@@ -99,7 +95,7 @@ def service(
 
 def plan_of(
     *services: Service,
-    wishes: StartOptions | None = None,
+    options: StartOptions | None = None,
     environ: Mapping[str, str] | None = None,
     dotenv: Mapping[str, str] | None = None,
     env_files: tuple[EnvFile, ...] = (),
@@ -107,14 +103,14 @@ def plan_of(
     names: Names | None = None,
 ) -> StackPlan:
     """Plan these services, in a worktree that has been given its ports."""
-    wishes, environ, dotenv = wishes or StartOptions(), environ or {}, dict(dotenv or {})
+    options, environ, dotenv = options or StartOptions(), environ or {}, dict(dotenv or {})
     project = Project(
         Worktree(ROOT, f"{ROOT}/.git", ROOT, "main"),
         Definitions((HERE.path,), services, env_files=env_files, project_name=project_name),
         offset=None,
         registry="/nowhere",
         scale={
-            s.name: max(1, wishes.scale.get(s.name, s.scale))
+            s.name: max(1, options.scale.get(s.name, s.scale))
             for s in services
             if s.env_var is not None
         },
@@ -139,7 +135,7 @@ def plan_of(
         warnings=["take care"],
     )
     with holding(dotenv):
-        return make_plan(prepared, wishes, environ, names)
+        return make_plan(prepared, options, environ, names)
 
 
 def only(plan: StackPlan) -> InstancePlan:
@@ -342,11 +338,11 @@ def test_instances_have_their_own_ports_names_and_numbers() -> None:
 
 
 def test_the_command_line_scales_up_and_down() -> None:
-    assert len(plan_of(service("web"), wishes=StartOptions(scale={"web": 3})).instances) == 3
+    assert len(plan_of(service("web"), options=StartOptions(scale={"web": 3})).instances) == 3
     plan = plan_of(
         service("web", needs={"api": "ready"}),
         service("api", scale=2),
-        wishes=StartOptions(scale={"api": 0}),
+        options=StartOptions(scale={"api": 0}),
     )
     assert [i.name for i in plan.instances] == ["web"]
     assert plan.instances[0].needs == ()
@@ -429,7 +425,7 @@ def test_the_time_to_get_ready_is_the_services_own_else_the_command_lines() -> N
         service("a"),
         service("b", ready=Ready(log="x")),
         service("c", ready=Ready(log="x", timeout_s=5)),
-        wishes=StartOptions(timeout_s=90),
+        options=StartOptions(timeout_s=90),
     )
     assert [i.ready.timeout_s for i in plan.instances] == [90, 90, 5]
 
@@ -455,8 +451,8 @@ RESTARTS: dict[str, tuple[Restart | None, bool, Policy | None, Policy]] = {
 @pytest.mark.parametrize("case", RESTARTS)
 def test_when_it_is_started_again(case: str) -> None:
     restart, oneshot, wish, (when, limit) = RESTARTS[case]
-    wishes = StartOptions(restart=None if wish is None else restart_policy(*wish))
-    found = only(plan_of(service("web", restart=restart, oneshot=oneshot), wishes=wishes))
+    options = StartOptions(restart=None if wish is None else restart_policy(*wish))
+    found = only(plan_of(service("web", restart=restart, oneshot=oneshot), options=options))
     assert found.restart == RestartPolicy(When(when), limit)
 
 
@@ -482,8 +478,8 @@ STARTS: dict[str, tuple[StartOptions, str, str]] = {
 
 @pytest.mark.parametrize("case", STARTS)
 def test_what_is_started(case: str) -> None:
-    wishes, names, left_out = STARTS[case]
-    found, others = select(Definitions((), SERVICES), wishes)
+    options, names, left_out = STARTS[case]
+    found, others = select(Definitions((), SERVICES), options)
     assert sorted(found) == names.split()
     assert sorted(name for name, _ in others) == left_out.split()
 
@@ -518,18 +514,18 @@ NOT_STARTED: dict[str, tuple[tuple[Service, ...], StartOptions, type[PortweaveEr
 
 @pytest.mark.parametrize("case", NOT_STARTED)
 def test_what_cannot_be_started_is_an_error(case: str) -> None:
-    services, wishes, error, says = NOT_STARTED[case]
+    services, options, error, says = NOT_STARTED[case]
     with pytest.raises(error, match=says):
-        select(Definitions((), services), wishes)
+        select(Definitions((), services), options)
 
 
 def test_nothing_is_left_to_start_where_all_is_scaled_to_none() -> None:
     with pytest.raises(NothingToStartError, match="scaled to 0"):
-        plan_of(service("web"), wishes=StartOptions(scale={"web": 0}))
+        plan_of(service("web"), options=StartOptions(scale={"web": 0}))
 
 
 def test_instances_that_are_not_started_are_planned_too() -> None:
-    plan = plan_of(*SERVICES, wishes=StartOptions(("api",), scale={"api": 2}))
+    plan = plan_of(*SERVICES, options=StartOptions(("api",), scale={"api": 2}))
     assert plan.wanted == {"api", "api.2", "db"}
     assert [i.name for i in plan.instances] == ["web", "api", "api.2", "db", "console", "debug"]
 

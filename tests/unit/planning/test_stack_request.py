@@ -1,134 +1,83 @@
-"""A plan on its way to a supervisor, and what was asked for on its way to a plan."""
+"""What `up` was asked for, as a value, as JSON and as words."""
 
 import json
-import signal
 
-import msgspec
 import pytest
 
-from portweave.arguments.args import (
-    Args,
-    parse,
-)
-from portweave.cli.verbs import up
 from portweave.encoding.json_write import compact
-from portweave.encoding.value import replace
-from portweave.errors import UsageError
 from portweave.planning.stack_request import (
-    as_json,
-    origin_of,
-    patience_s,
-    scale_of,
-    seconds_of,
-    words_of,
+    StackNames,
+    StackRequest,
+    StartOptions,
+    options_from_json,
+    request_from_json,
+    restart_from,
+    restart_policy,
+    restart_text,
 )
-from portweave.supervisor.services.plan import (
-    Condition,
-    InstancePlan,
-    Need,
-    ReadyPlan,
-    RestartPolicy,
-    StackPlan,
-    When,
-)
+from portweave.supervisor.services.plan import RestartPolicy, When
 
-BARE = InstancePlan(
-    name="db",
-    service="db",
-    number=1,
-    full_name="db-main",
-    argv=("serve",),
-    command="serve",
-    working_dir="/",
-)
-FULL = InstancePlan(
-    name="web.2",
-    service="web",
-    number=2,
-    full_name="web.2-main",
-    argv=("sh", "-c", "echo 'ü' \udcff"),
-    command="echo",
-    working_dir="/code/\udcff",
-    environment={"A": "b\nc", "B": "\udcff"},
-    port=3000,
-    url="http://127.0.0.1:3000",
-    needs=(Need("db", Condition.COMPLETED), Need("web", Condition.STARTED)),
-    ready=ReadyPlan(
-        http="http://127.0.0.1/", tcp=1, exec=("true",), log="^up", interval_s=0.5, written=True
+BARE = StackRequest({}, "/code/shop")
+FULL = StackRequest(
+    environ={"A": "b\nc", "B": "\udcff"},
+    working_dir="/code/shop/api",
+    config="dev.yaml",
+    options=StartOptions(
+        services=("web", "db"),
+        profiles=("debug",),
+        scale={"web": 3, "db": 0},
+        with_needs=False,
+        restart=restart_policy("on-failure", 3),
+        timeout_s=90.0,
+        watch=True,
+        with_proxy=False,
     ),
-    restart=RestartPolicy(When.ALWAYS, None),
-    oneshot=True,
-    # As the definitions have it: a member of an enumeration.
-    stop_signal=signal.SIGINT,
-    stop_grace_s=0.25,
+    names=StackNames("shop", "shop.localhost", 1355, "https"),
+    files=("/code/shop/api/dev.yaml",),
+    defined=("web", "db"),
 )
-PLAN = StackPlan(
-    project="shop",
-    namespace="main",
-    root="/code",
-    instances=(BARE, FULL),
-    wanted=frozenset({"db", "web.2"}),
-    left_out=(("job", "why"),),
-    warnings=("careful",),
-)
+# The object that the supervisor of portweave 1.7 kept after
+# `up --profile debug --scale web=3 --no-deps --restart on-failure:3 --timeout 90 --watch web db`.
+KEPT = """
+{"changes": 2, "environ": {"A": "b"}, "workingDir": "/code/shop", "config": "dev.yaml",
+ "count": null, "services": ["web", "db"], "profiles": ["debug"], "scale": {"web": 3},
+ "noDeps": true, "restart": "on-failure:3", "timeoutS": 90.0, "watch": true, "noProxy": false,
+ "names": {"project": "shop", "domain": "shop.localhost", "port": 1355},
+ "defined": {"files": ["/code/shop/dev.yaml"], "services": ["web", "db"]}}
+"""
 
 
-def test_a_plan_arrives_as_it_was_sent() -> None:
-    line = compact(as_json(PLAN)).encode()
-    assert msgspec.convert(json.loads(line), StackPlan) == PLAN
+@pytest.mark.parametrize("request_", [BARE, FULL, StackRequest({}, "/", count=3)])
+def test_a_request_survives_its_way_through_json(request_: StackRequest) -> None:
+    assert request_from_json(json.loads(compact(request_.as_json()))) == request_
 
 
-@pytest.mark.parametrize(
-    ("text", "scale"), [("web=3", ("web", 3)), ("my-api=0", ("my-api", 0)), ("a=999", ("a", 999))]
-)
-def test_a_scale(text: str, scale: tuple[str, int]) -> None:
-    assert scale_of(text) == scale
+def test_a_request_is_read_from_the_record_of_an_older_portweave() -> None:
+    assert request_from_json(json.loads(KEPT)) == StackRequest(
+        environ={"A": "b"},
+        working_dir="/code/shop",
+        config="dev.yaml",
+        options=StartOptions(
+            services=("web", "db"),
+            profiles=("debug",),
+            scale={"web": 3},
+            with_needs=False,
+            restart=RestartPolicy(When.ON_FAILURE, 3),
+            timeout_s=90.0,
+            watch=True,
+        ),
+        names=StackNames("shop", "shop.localhost", 1355, "http"),
+        files=("/code/shop/dev.yaml",),
+        defined=("web", "db"),
+    )
 
 
-@pytest.mark.parametrize(
-    "text", ["web", "web=", "=3", "web=-1", "web=1.5", "web=²", "web=1000", ""]
-)
-def test_no_scale(text: str) -> None:
-    with pytest.raises(UsageError, match="takes NAME=N"):
-        scale_of(text)
+def test_the_keys_that_an_older_portweave_reads_are_written() -> None:
+    assert FULL.as_json().keys() == json.loads(KEPT).keys() - {"changes"}
+    assert StackRequest({}, "/").as_json()["names"] is None
 
 
-def test_times() -> None:
-    assert seconds_of(None) == 60.0
-    assert seconds_of("1m30s") == 90.0
-    assert seconds_of("0", zero=True) == 0.0
-    for text in ("0", "", "soon", "-1", "1e3", "inf", "nan"):
-        with pytest.raises(UsageError, match="-t takes a time"):
-            seconds_of(text, "-t")
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        (),
-        ("web", "db"),
-        ("--profile", "a", "--profile", "-b", "--scale", "web=0", "--scale", "db=3"),
-        ("--no-deps", "--watch", "--no-proxy", "--restart", "on-failure:3", "web"),
-        ("--timeout", "1m30s"),
-        ("--timeout", "0.25"),
-        ("--timeout", "100h"),
-    ],
-    ids=" ".join,
-)
-def test_what_was_asked_for_can_be_asked_for_again(given: tuple[str, ...]) -> None:
-    def origin(words: list[str]) -> dict[str, object]:
-        args = Args()
-        parse(words, up.OPTIONS, args)
-        return origin_of(args, {})
-
-    asked = origin(list(given))
-    assert origin(words_of(asked, {"web", "db"})) == asked
-
-
-def test_what_there_is_no_more_is_not_asked_for_again() -> None:
-    origin = {"services": ["web", "gone"], "scale": {"gone": 2, "web": 3}}
-    assert words_of(origin, {"web"}) == ["--scale=web=3", "web"]
-    # As of a stack that a program has made, or of a file that somebody has written.
+def test_damaged_options_get_their_defaults() -> None:
     damaged: dict[str, object] = {
         "services": 3,
         "scale": [],
@@ -136,18 +85,30 @@ def test_what_there_is_no_more_is_not_asked_for_again() -> None:
         "timeoutS": "x",
         "restart": 1,
     }
-    assert words_of({}, {"web"}) == words_of(damaged, {"web"}) == []
+    assert options_from_json({}) == options_from_json(damaged) == StartOptions()
+    assert options_from_json({"restart": "sometimes", "scale": {"web": "x"}}) == StartOptions()
+    assert request_from_json({"names": {"port": 1}, "defined": []}).names is None
 
 
-def test_a_detached_start_takes_as_long_as_is_said_else_as_its_services_may() -> None:
-    slow = replace(BARE, ready=ReadyPlan(timeout_s=90.0))
-    plan = StackPlan("shop", "main", "/code", (slow,), frozenset({"db"}))
+def test_words_do_not_name_services_that_no_longer_exist() -> None:
+    options = StartOptions(services=("web", "gone"), scale={"gone": 2, "web": 3})
+    assert options.as_words({"web"}) == ["--scale=web=3", "web"]
+    assert StartOptions().as_words({"web"}) == []
 
-    def wait_s(*words: str, names: tuple[str, ...] = ("db",)) -> float:
-        args = Args()
-        parse(list(words), up.OPTIONS, args)
-        return patience_s(args, plan, names)
 
-    assert wait_s("-d", "--timeout", "5") == 5
-    assert wait_s("-d") == 90
-    assert wait_s("-d", names=()) == 60
+@pytest.mark.parametrize("text", ["no", "always", "on-failure", "on-failure:0", "on-failure:3"])
+def test_a_restart_policy_survives_its_way_through_text(text: str) -> None:
+    policy = restart_from(text)
+    assert policy is not None
+    assert restart_text(policy) == text
+
+
+@pytest.mark.parametrize("text", ["", "never", "no:1", "always:", "on-failure:", "on-failure:x"])
+def test_another_text_is_no_restart_policy(text: str) -> None:
+    assert restart_from(text) is None
+
+
+def test_a_stack_with_the_names_of_another_has_its_proxy_or_none() -> None:
+    assert FULL.with_names(FULL.names).options.with_proxy
+    assert not BARE.with_names(None).options.with_proxy
+    assert FULL.with_names(None).names is None

@@ -6,6 +6,7 @@ import pytest
 
 from portweave.allocator.worktree import Worktree
 from portweave.errors import UsageError
+from portweave.planning.stack_request import StackNames
 from portweave.planning.url_names import (
     Names,
     names_of,
@@ -31,7 +32,7 @@ def test_a_port_that_is_none_is_refused(text: str) -> None:
 
 
 def test_a_stack_that_runs_keeps_its_names() -> None:
-    settled = {"project": "shop", "domain": "shop-1a2b.localhost", "port": 1357}
+    settled = StackNames("shop", "shop-1a2b.localhost", 1357)
     names = names_of("shop", WORKTREE, {"HOME": "/nowhere"}, settled)
     assert (names.domain, names.port) == ("shop-1a2b.localhost", 1357)
     # Not under another project's name.
@@ -41,7 +42,7 @@ def test_a_stack_that_runs_keeps_its_names() -> None:
 
 
 def test_a_stack_that_runs_keeps_its_scheme(tmp_path: Path) -> None:
-    settled = {"project": "shop", "domain": "shop.localhost", "port": 1, "scheme": "https"}
+    settled = StackNames("shop", "shop.localhost", 1, "https")
     env = {"HOME": "/nowhere", "XDG_STATE_HOME": str(tmp_path)}
     names = names_of("shop", WORKTREE, env, settled)
     web = Service("web", Origin("/code/shop/portweave.yaml"), env_var="WEB_PORT")

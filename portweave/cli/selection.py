@@ -3,7 +3,7 @@
 import os
 import sys
 
-from portweave.errors import UsageError
+from portweave import errors
 from portweave.planning.allocation import (
     check_selection,
     find_project,
@@ -71,7 +71,7 @@ def choose(args: "Args", verb: str, usage: str) -> Selected:
     """
     words = args.operands + (args.rest or [])
     if len(words) != 1:
-        raise UsageError(
+        raise errors.UsageError(
             f"unexpected argument '{words[1]}'"
             if words
             else f"{verb} takes the name of one service",
@@ -86,7 +86,7 @@ def choose(args: "Args", verb: str, usage: str) -> Selected:
         raise unknown_service(name, list(instances))
     service, number = instances[name]
     if service.env_var is None:
-        raise UsageError(f"{name} has no port", hint="its definition says port: false")
+        raise errors.UsageError(f"{name} has no port", hint="its definition says port: false")
     prepared = prepare(project, look_for_strangers=False)
     for warning in prepared.warnings:
         sys.stderr.write(f"[portweave] {warning}\n")

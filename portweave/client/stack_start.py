@@ -1,0 +1,308 @@
+"""Start the stack of a worktree, or join it if it runs already: all of `up` but its processes."""
+
+import os
+import pickle
+
+from portweave import __version__
+from portweave.allocator.ports.blocks import has_moved
+from portweave.allocator.running_stacks import place_mark
+from portweave.client.stack_ended import StackEndedError
+from portweave.encoding import colours
+from portweave.encoding.value import replace, value
+from portweave.errors import StackMovedError, StackRunningError, UsageError
+from portweave.planning.allocation import logs_dir
+from portweave.planning.allocation_text import stack_banner
+from portweave.planning.planned_stack import check_profiles, plan_request
+from portweave.planning.port_conflicts import check_claims
+from portweave.planning.stack_request import DEFAULT_TIMEOUT_S
+from portweave.planning.url_names import proxy_words
+from portweave.supervisor.proxy.process.proxy_files import routes_dir
+from portweave.supervisor.registry.moved_folder import moved_here
+from portweave.supervisor.registry.socket_paths import (
+    foreign_folder_warnings,
+    socket_path,
+    sockets_of,
+)
+from portweave.supervisor.registry.stack_lock import StackLock
+from portweave.supervisor.registry.stack_records import (
+    is_held,
+    new_record,
+    stack_key,
+    stacks_dir,
+)
+from portweave.supervisor.services.plan import time_to_ready_s
+from portweave.supervisor.services.terminal_policy import TerminalPolicy
+from portweave.supervisor.services.work_order import Options, RouteSettings, WorkOrder
+from portweave.system.interrupts import Raised, at_end
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from portweave.planning.stack_request import StackRequest
+    from portweave.supervisor.services.plan import StackPlan
+
+
+@value
+class RunOptions:
+    """How one `up` command runs or follows a stack. The stack does not keep this.
+
+    Attributes:
+        detached: Whether the stack continues without the command.
+        abort_on_exit: Whether the end of one service stops the stack.
+        exit_code_from: The instance whose exit status becomes the command's; None for none.
+        timeout_s: How long to wait for the services, from `--timeout`; None if it was not given.
+        fail_fast: Whether to return as soon as one service cannot become ready.
+        verbose: Whether to report more.
+        plain: Whether the command line refuses colours.
+    """
+
+    detached: bool = False
+    abort_on_exit: bool = False
+    exit_code_from: str | None = None
+    timeout_s: float | None = None
+    fail_fast: bool = False
+    verbose: bool = False
+    plain: bool = False
+
+
+class StackStart:
+    """A stack that this command starts, or joins if it runs already.
+
+    Args:
+        request: What `up` was asked for.
+        options: How this command runs or follows the stack.
+
+    Raises:
+        PortweaveError: The stack cannot be planned.
+        StackMovedError: A stack runs here since before the worktree was moved.
+
+    Attributes:
+        folder: The folder of stack records.
+        key: The stack's name in that folder.
+        tag: The start of the mark in the environment of each of its processes.
+    """
+
+    def __init__(self, request: "StackRequest", options: RunOptions) -> None:
+        _refuse_moved(request)
+        self._request = request
+        self._options = options
+        self._make_plan()
+        self._environ = request.environ
+        self.folder = stacks_dir(self._environ)
+        self.key = stack_key(self._plan.root, self._plan.namespace)
+        self.tag = os.urandom(16).hex()
+
+    def _make_plan(self) -> None:
+        planned = plan_request(self._request)
+        self._planned, self._plan = planned, planned.plan
+        definitions = planned.prepared.project.definitions
+        check_profiles(definitions, self._request.options.profiles)
+        wanted = self._plan.wanted
+        self._started = [i.name for i in self._plan.instances if i.name in wanted]
+        source = self._options.exit_code_from
+        if source is not None and source not in self._started:
+            raise UsageError(
+                f"--exit-code-from names {source}, which is not started",
+                hint=f"started are {', '.join(self._started)}",
+            )
+
+    def lock(self) -> StackLock | None:
+        """Take the stack's lock; None if the stack runs already.
+
+        Raises:
+            PortHeldError: A port that a variable chose is in use by another stack.
+            StackEndedError: The stack ended while we looked.
+            StackRunningError: It runs, and the options need a stack of this command's own.
+        """
+        if sockets_of(self._environ, self.folder, self.key) and not is_held(self.folder, self.key):
+            # Its record and lock were deleted, but its supervisor still listens.
+            from portweave.supervisor.registry.record_recovery import restored
+
+            restored(self.folder, self.key, self._environ)
+        try:
+            lock = StackLock(self.folder, self.key)
+        except StackRunningError:
+            if self._options.exit_code_from or self._options.abort_on_exit:
+                from portweave.client.join_stack import record_of
+
+                if record_of(self.folder, self.key, self._timeout_s()) is None:
+                    raise StackEndedError from None
+                raise
+            self._plan_if_moved()
+            return None
+        try:
+            self._plan_if_moved()
+            plan = self._plan
+            stack = plan.root, plan.namespace
+            ports = self._planned.prepared.ports
+            found = check_claims(plan.instances, ports, stack, self.folder)
+            self._plan = replace(plan, warnings=(*plan.warnings, *found))
+        except BaseException:
+            lock.close()
+            raise
+        return lock
+
+    def _plan_if_moved(self) -> None:
+        """Plan again if the worktree's block has moved.
+
+        The block stays in place while the stack's lock is held. Before that, another first `up`
+        with more instances may have moved it.
+        """
+        prepared = self._planned.prepared
+        project = prepared.project
+        if has_moved(project.registry, prepared.entry, project.names, self._environ):
+            self._make_plan()
+
+    def work_order(self, lock: StackLock, guardian: int, began_s: float) -> bytes:
+        """Write the stack's record, and return the order for the supervisor, pickled.
+
+        Args:
+            lock: From `lock`.
+            guardian: Pid of the guardian.
+            began_s: When the command began, on the monotonic clock.
+        """
+        detached = self._options.detached
+        socket = socket_path(self._environ, self.folder, self.key)
+        warnings = foreign_folder_warnings(self._environ, socket)
+        plan = self._plan = replace(self._plan, warnings=(*self._plan.warnings, *warnings))
+        lock.write(
+            new_record(
+                plan,
+                guardian,
+                self.tag,
+                socket,
+                ports={i.name: i.port for i in plan.instances if i.port is not None},
+                detached=detached,
+                place=place_mark(plan.root),
+            )
+        )
+        # A signal that ends this process now shall leave no record behind.
+        at_end(lock.remove_record)
+        source = self._options.exit_code_from
+        options = Options(
+            abort_on_exit=self._options.abort_on_exit or source is not None,
+            exit_code_from=source,
+            colour=self._has_colours(),
+            coloured_names=colours.of_names(
+                self._environ, is_terminal=os.isatty(1), refused=self._options.plain
+            ),
+            verbose=self._options.verbose,
+            banner="" if detached else self.banner(),
+            tag=self.tag,
+            journal=lock.journal,
+            logs=logs_dir(plan.root, plan.namespace),
+            guardian=guardian,
+            terminal_policy=self._terminal_policy(),
+            socket=socket,
+            detached=detached,
+            version=__version__,
+            naming=self._route_settings(guardian),
+        )
+        return pickle.dumps(WorkOrder(plan, options, began_s, self._planned.request.as_json()))
+
+    def _route_settings(self, owner: int) -> RouteSettings | None:
+        names = self._planned.request.names
+        if names is None:
+            return None
+        return RouteSettings(routes_dir(self._environ), owner, names.port, names.scheme)
+
+    def banner(self) -> str:
+        """Return the text that is shown before the first service starts."""
+        plan = self._plan
+        return stack_banner(
+            plan.project,
+            os.path.basename(plan.root),
+            plan.namespace,
+            [(i.name, i.port, i.url) for i in plan.instances if i.name in plan.wanted],
+            [*plan.warnings, *(f"not started: {name} ({why})" for name, why in plan.left_out)],
+            reused=self._planned.prepared.reused,
+        )
+
+    def proxy_command(self) -> tuple[str, ...]:
+        """Return the command that starts the proxy; empty if none is needed, or one runs."""
+        if all(instance.hostname is None for instance in self._plan.instances):
+            return ()
+        return tuple(proxy_words(self._environ))
+
+    def _terminal_policy(self) -> TerminalPolicy:
+        is_terminal = not self._options.detached and os.isatty(1)
+        in_ci = self._environ.get("CI", "") not in ("", "0", "false")
+        return TerminalPolicy(
+            terminals=(is_terminal or self._options.detached) and not in_ci,
+            colours=is_terminal and self._has_colours(),
+        )
+
+    def _has_colours(self) -> bool:
+        return colours.are_kept(
+            self._environ, is_terminal=os.isatty(1), refused=self._options.plain
+        )
+
+    def join(self) -> "list[dict[str, object]]":
+        """Start the missing services of the running stack.
+
+        A detached command then waits until they are ready. Another follows the stack to its end.
+
+        Returns:
+            The instances, as rows of `ps`; none after following.
+
+        Raises:
+            StackEndedError: The stack has ended; nothing was started in it.
+            PortweaveError: A service cannot become ready, or the stack does not answer.
+        """
+        from portweave.client.join_stack import join
+
+        with Raised():
+            return join(
+                self._planned,
+                self._started,
+                folder=self.folder,
+                key=self.key,
+                timeout_s=self._timeout_s(),
+                follows=not self._options.detached,
+                fail_fast=self._options.fail_fast,
+                plain=self._options.plain,
+            )
+
+    def await_ready(self) -> "list[dict[str, object]]":
+        """Wait until all started services are ready; return the instances as rows of `ps`.
+
+        Raises:
+            PortweaveError: A service cannot become ready, or the stack does not answer.
+        """
+        from portweave.client.join_stack import await_ready
+
+        timeout_s, fail_fast = self._timeout_s(), self._options.fail_fast
+        with Raised():
+            return await_ready(self.folder, self.key, self._started, timeout_s, fail_fast=fail_fast)
+
+    def _timeout_s(self) -> float:
+        return ready_timeout_s(self._options.timeout_s, self._plan, self._started)
+
+
+def ready_timeout_s(given_s: float | None, plan: "StackPlan", names: "Collection[str]") -> float:
+    """Return how long to wait for instances together, in seconds.
+
+    Without `--timeout`: as long as they may take one after the other, but at least the default.
+
+    Args:
+        given_s: From `--timeout`; None if it was not given.
+        plan: The plan of the stack.
+        names: Names of the instances.
+    """
+    if given_s is not None:
+        return given_s
+    return max(DEFAULT_TIMEOUT_S, time_to_ready_s(plan.instances, names))
+
+
+def _refuse_moved(request: "StackRequest") -> None:
+    """Check that no stack runs here since before the worktree was moved.
+
+    Raises:
+        StackMovedError: One does; a second stack would run in its folder.
+    """
+    folder = os.path.dirname(request.config) if request.config else ""
+    start = os.path.realpath(os.path.join(request.working_dir, folder))
+    if moved := moved_here(stacks_dir(request.environ), start, request.environ):
+        stack, now = moved
+        raise StackMovedError(stack.namespace, stack.root, now)
