@@ -1,4 +1,4 @@
-"""Pure. What all readers of keys share: a service in the making, types, and messages."""
+"""Pure. What all readers of keys share: a service that is being read, types, and messages."""
 
 import posixpath
 
@@ -6,21 +6,14 @@ from portweave.procfiles.issues import Issues, nearest
 from portweave.procfiles.model import Service
 from portweave.procfiles.tree import Keys, Number, Value, camel_case, snake_case, type_name
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    # Takes the value of a key into a draft, or says what is wrong with it.
-    Reader = Callable[[Value, Keys, Issues, "Draft"], None]
-
 
 class Draft:
-    """A service as its document says it.
+    """A service that is being read.
 
     Attributes:
-        service: What was said, defaults for all else.
-        folder: That of the document.
-        port: Whether it has one (`port: false` is none).
+        service: The values read so far; defaults for all others.
+        folder: The folder of the document.
+        port: Whether the service has a port (`port: false` is none).
     """
 
     __slots__ = ("folder", "port", "service")
@@ -31,12 +24,15 @@ class Draft:
         self.port = True
 
 
-def take(
+def known_and_others(
     value: dict[str, Value], known: tuple[str, ...]
 ) -> tuple[dict[str, Value], list[tuple[str, str]]]:
-    """Values by the camelCase names of their keys, and the other keys.
+    """Split an object into known keys and others; leave out keys that begin with `x-`.
 
-    The second of another key is the name that is there in the other spelling, if it is that.
+    Returns:
+        Values by the camelCase names of their keys, and the other keys. An other key is a pair. Its
+        second item is the name of the known key if that key is there in its other spelling, too;
+        else it is empty.
     """
     found: dict[str, Value] = {}
     others: list[tuple[str, str]] = []
@@ -63,14 +59,14 @@ def refuse_others(
     foreign_table: str,
     issues: Issues,
 ) -> None:
-    """Say which of the `others` that `take` found are unknown, and what was probably meant.
+    """Add an issue for the keys that `known_and_others` does not know, with suggestions.
 
     Args:
-        keys: The way to the object.
-        others: As `take` gives them.
-        known: The keys that there are.
-        foreign_table: The name of a table in `foreign`, of the words of other tools.
-        issues: Where it is added.
+        keys: The path of the object.
+        others: As `known_and_others` returns them.
+        known: All known keys.
+        foreign_table: The name of a table in `foreign`: keys of other tools.
+        issues: Gets the issues.
     """
     if not others:
         return
@@ -89,39 +85,46 @@ def refuse_others(
         notes.append(((*keys, key), f"did you mean {meant}?" if meant else ""))
     if unknown:
         plural = "s" if len(unknown) > 1 else ""
-        listed = ", ".join(f'"{key}"' for key in unknown)
-        issues.add(keys, f"Unrecognized key{plural}: {listed}", notes=tuple(notes))
+        names = ", ".join(f'"{key}"' for key in unknown)
+        issues.add(keys, f"Unrecognized key{plural}: {names}", notes=tuple(notes))
 
 
-def expected(wanted: str, value: Value) -> str:
-    """What is said of a value of another type, in npm portweave's words."""
-    return f"Invalid input: expected {wanted}, received {type_name(value)}"
+def wrong_type(expected: str, value: Value) -> str:
+    """The message for a value of another type, in npm portweave's words."""
+    return f"Invalid input: expected {expected}, received {type_name(value)}"
 
 
-def wrong(wanted: str, known: dict[str, Value], key: str) -> str:
-    """The same for a key that may be absent."""
+def missing_or_wrong(expected: str, known: dict[str, Value], key: str) -> str:
+    """The message for a key that is missing or has a value of another type."""
     if key not in known:
-        return f"Invalid input: expected {wanted}, received undefined"
-    return expected(wanted, known[key])
+        return f"Invalid input: expected {expected}, received undefined"
+    return wrong_type(expected, known[key])
 
 
-def listed(choices: tuple[str, ...]) -> str:
-    """Choices in words: `a, b or c`."""
+def alternatives(choices: tuple[str, ...]) -> str:
+    """Choices as text: `a, b or c`."""
     return ", ".join(choices[:-1]) + " or " + choices[-1]
 
 
 def text_of(value: Value, keys: Keys, issues: Issues, hint: str = "") -> str | None:
-    """A text; None, and an issue, where it is none."""
+    """A text; None, and an issue, for any other value.
+
+    Args:
+        value: The value.
+        keys: Its path.
+        issues: Gets the issue.
+        hint: What to write instead.
+    """
     if isinstance(value, str):
         return value
     if not hint and isinstance(value, (Number, bool)):
         hint = "put it in quotes"
-    issues.add(keys, expected("string", value), hint)
+    issues.add(keys, wrong_type("string", value), hint)
     return None
 
 
-def filled(value: Value, keys: Keys, issues: Issues) -> str | None:
-    """Text that is not empty or blank."""
+def nonblank_text_of(value: Value, keys: Keys, issues: Issues) -> str | None:
+    """A text that is not blank; None, and an issue, for any other value."""
     text = text_of(value, keys, issues)
     if text is not None and not text.strip():
         issues.add(keys, f"{keys[-1]} must not be empty")
@@ -129,24 +132,24 @@ def filled(value: Value, keys: Keys, issues: Issues) -> str | None:
     return text
 
 
-def boolean(value: Value, keys: Keys, issues: Issues) -> bool:
-    """A boolean; False, and an issue, where it is none."""
+def boolean_of(value: Value, keys: Keys, issues: Issues) -> bool:
+    """A boolean; False, and an issue, for any other value."""
     if isinstance(value, bool):
         return value
-    issues.add(keys, expected("boolean", value))
+    issues.add(keys, wrong_type("boolean", value))
     return False
 
 
-def texts(value: Value, keys: Keys, issues: Issues) -> tuple[str, ...]:
-    """A list of texts that are not blank."""
+def texts_of(value: Value, keys: Keys, issues: Issues) -> tuple[str, ...]:
+    """A list of texts that are not blank; an issue for each other item."""
     if not isinstance(value, list):
         hint = "put it in brackets: [" + value + "]" if isinstance(value, str) else ""
-        issues.add(keys, expected("array", value), hint)
+        issues.add(keys, wrong_type("array", value), hint)
         return ()
-    texts = [filled(item, (*keys, index), issues) for index, item in enumerate(value)]
+    texts = [nonblank_text_of(item, (*keys, index), issues) for index, item in enumerate(value)]
     return tuple(text for text in texts if text is not None)
 
 
 def absolute(folder: str, path: str) -> str:
-    """A path relative to `folder`, made absolute."""
+    """Make a path that is relative to `folder` absolute."""
     return posixpath.normpath(posixpath.join(folder, path))

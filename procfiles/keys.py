@@ -1,68 +1,47 @@
-"""Pure. The words of definition files: which keys there are, and which are to come."""
+"""Pure. A key of a definition file, as reading, the JSON schema and the README need it.
 
-# In this order npm portweave looks at its own; ours follow.
-ROOT = ("$schema", "projectName", "services", "envFile")
-NPM_SERVICE = ("discoveryEnv", "envVar", "group", "preferred")
-SERVICE = (
-    *NPM_SERVICE,
-    "command",
-    "workingDir",
-    "environment",
-    "envFile",
-    "dependsOn",
-    "ready",
-    "restart",
-    "stopSignal",
-    "stopGracePeriod",
-    "scale",
-    "port",
-    "oneshot",
-    "watch",
-    "framework",
-    "scope",
-    "hooks",
-    "resources",
-    "profiles",
-    "hostname",
-    "wildcard",
-    "tty",
-)
-READY = ("http", "tcp", "exec", "log", "notify", "interval", "timeout")
-PROBES = ("http", "tcp", "exec", "log", "notify")
-CONDITIONS = ("started", "ready", "completed")
-POLICIES = ("no", "on-failure", "always")
-SIGNALS = (
-    "SIGTERM",
-    "SIGINT",
-    "SIGQUIT",
-    "SIGHUP",
-    "SIGKILL",
-    "SIGUSR1",
-    "SIGUSR2",
-    "SIGWINCH",
-    "SIGABRT",
-    "SIGALRM",
-)
-# Those that are recognised, by the names that `framework` takes.
-FRAMEWORKS = (
-    "vite",
-    "vp",
-    "react-router",
-    "astro",
-    "rsbuild",
-    "ng",
-    "expo",
-    "react-native",
-    "next",
-    "vinext",
-    "webpack",
-    "webpack-dev-server",
-    "react-scripts",
-    "vue-cli-service",
-    "uvicorn",
-    "fastapi",
-    "gunicorn",
-    "flask",
-    "rails",
-    "django",
-)
+Each table of keys lies beside the functions that read them: `shape.ROOT`, `npm_keys`, `start_keys`,
+`ready_keys`, `life_keys`. To add a key, write a row, its reader, and an attribute in `model`; then
+run `make readme`.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from portweave.procfiles.issues import Issues
+    from portweave.procfiles.tree import Keys, Value
+
+    # Reads the value of a key into a target, or adds what is wrong with it.
+    Reader = Callable[[Value, Keys, Issues, Any], None]
+
+Schema = dict[str, object]
+
+# Schemas that several keys share; keys that begin with x- are the user's own.
+EXTENSIONS: Schema = {"^x-": {}}
+NONBLANK: Schema = {"type": "string", "pattern": r"\S"}
+
+
+class Key:
+    """One key of a definition file.
+
+    Attributes:
+        name: In camelCase; portweave also accepts snake_case.
+        read: Reads the value into a `Shape`, a `Draft` or a `Ready`.
+        schema: What JSON Schema says of the value; None for a reserved key, which has no row.
+        meaning: One or more sentences in Markdown, for the schema and the README.
+    """
+
+    __slots__ = ("meaning", "name", "read", "schema")
+
+    def __init__(self, name: str, read: "Reader", schema: Schema | None, meaning: str) -> None:
+        self.name = name
+        self.read = read
+        self.schema = schema
+        self.meaning = meaning
+
+
+def names(table: tuple[Key, ...]) -> tuple[str, ...]:
+    """The names of the keys in a table."""
+    return tuple(key.name for key in table)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from portweave import errors
 from portweave.errors import PortweaveError
 from portweave.maintenance.findings import CODES
+from portweave.procfiles.definition_keys import SERVICE
 from tests.support.repository import REPOSITORY
 
 README = REPOSITORY / "README.md"
@@ -51,13 +52,23 @@ def error_table() -> list[str]:
     return table(("code", "means", "what to do"), rows)
 
 
+def key_table() -> list[str]:
+    """The lines of the table of a service's keys in definition files."""
+    rows = [
+        (f"`{key.name}`", key.meaning.removesuffix("."))
+        for key in SERVICE
+        if key.schema is not None and "deprecated" not in key.schema
+    ]
+    return table(("key of a service", "meaning"), rows)
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """A table in Markdown; an empty cell has a dash."""
     lines = [" | ".join(cell or "-" for cell in row) for row in (head, *rows)]
     return [f"| {lines[0]} |", "|" + "---|" * len(head), *(f"| {line} |" for line in lines[1:])]
 
 
-TABLES = {"errors": error_table}
+TABLES = {"errors": error_table, "keys": key_table}
 
 
 def with_tables(text: str) -> str:

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from portweave.procfiles import jsonfile, keys, shape
+from portweave.procfiles import jsonfile, ready_keys, shape
+from portweave.procfiles.definition_keys import SERVICE_NAMES
 from portweave.procfiles.issues import Issues
 from portweave.procfiles.schema import json_schema
 from portweave.procfiles.tree import snake_case
@@ -40,8 +41,8 @@ def spelled(names: tuple[str, ...]) -> st.SearchStrategy[str]:
     return st.sampled_from([*names, *map(snake_case, names), "x-a", "comand"])
 
 
-READY = st.dictionaries(spelled(keys.READY), SMALL, max_size=3)
-SERVICES = st.dictionaries(spelled(keys.SERVICE), SMALL | READY, max_size=4)
+READY = st.dictionaries(spelled(ready_keys.NAMES), SMALL, max_size=3)
+SERVICES = st.dictionaries(spelled(SERVICE_NAMES), SMALL | READY, max_size=4)
 
 
 def document_of(services: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def parser_accepts(document: object) -> bool:
 
 
 def only_parser_refuses(document: dict[str, Any]) -> bool:
-    """Whether there is something that a schema has no words for."""
+    """Whether the document breaks a rule that a schema cannot express."""
     services: dict[str, Any] = document["services"]
     for service in services.values():
         if not isinstance(service, dict):
@@ -95,7 +96,7 @@ def test_the_schema_accepts_what_the_parser_accepts(document: dict[str, Any]) ->
         assert errors
 
 
-@given(key=spelled(keys.SERVICE), value=SMALL | READY)
+@given(key=spelled(SERVICE_NAMES), value=SMALL | READY)
 def test_the_schema_and_the_parser_agree_on_each_key(key: str, value: object) -> None:
     document = {"services": {"one": {"command": "x", key: value}}}
     errors = schema_errors(document)
@@ -103,7 +104,7 @@ def test_the_schema_and_the_parser_agree_on_each_key(key: str, value: object) ->
         assert parser_accepts(document) == (not errors), errors
 
 
-@pytest.mark.parametrize("key", [*keys.SERVICE, *(f"ready.{key}" for key in keys.READY)])
+@pytest.mark.parametrize("key", [*SERVICE_NAMES, *(f"ready.{key}" for key in ready_keys.NAMES)])
 def test_they_agree_on_each_value_that_is_near_a_bound(key: str) -> None:
     values: list[Any] = [None, True, False, {}, [], *SOME_TEXTS, *SOME_NUMBERS]
     for value in [*values, *([value] for value in values)]:
@@ -120,7 +121,7 @@ def test_the_schema_is_one() -> None:
 
 def test_the_schema_has_every_key_in_both_spellings_and_describes_it() -> None:
     properties: Any = json_schema()["$defs"]
-    for name, known in (("service", keys.SERVICE), ("ready", keys.READY)):
+    for name, known in (("service", SERVICE_NAMES), ("ready", ready_keys.NAMES)):
         found = properties[name]["properties"]
         expected = {key for key in known if key not in REFUSED}
         assert found.keys() == expected | {snake_case(key) for key in expected}

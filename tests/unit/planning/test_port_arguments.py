@@ -15,7 +15,7 @@ from portweave.planning.workspace_packages import (
     Package,
     selected,
 )
-from portweave.procfiles import keys
+from portweave.procfiles import life_keys
 
 SCRIPTS = {
     "dev": "vite",
@@ -367,4 +367,4 @@ def test_the_last_command_is_that_which_words_behind_the_text_go_to() -> None:
 
 
 def test_definition_files_know_the_same_names() -> None:
-    assert set(keys.FRAMEWORKS) == set(FRAMEWORKS)
+    assert set(life_keys.FRAMEWORKS) == set(FRAMEWORKS)
