@@ -1,4 +1,4 @@
-"""Ports for a while: blocks that belong to a process, not to a worktree.
+"""Leases: blocks of ports that belong to a process for a limited time.
 
     lease = take_lease(3, ttl_s=600)
     try:
@@ -6,8 +6,8 @@
     finally:
         release(lease.id)
 
-A lease ends when it is released, when its owner ends, or when its time is up, whichever comes
-first. Nothing runs meanwhile: who next wants ports takes those back that nobody holds any more.
+A lease ends when it is released, when its owner ends, or when its time is up. Nothing runs
+meanwhile: the next command that needs ports reclaims ended leases.
 """
 
 import os
@@ -45,13 +45,13 @@ _PREFIX = "lease-"
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A block of ports for a while.
+    """A block of ports for a limited time.
 
     Attributes:
-        id: What it is released by.
-        ports: In ascending order, one behind the other.
+        id: The id for `release`.
+        ports: Consecutive ports in ascending order.
         expires_s: When its time is up, in seconds since 1970.
-        owner_pid: The process that it ends with.
+        owner_pid: The process whose end also ends the lease.
     """
 
     id: str
@@ -65,7 +65,7 @@ class Lease:
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.expires_s))
 
     def as_json(self) -> dict[str, object]:
-        """It as `portweave lease` prints it, without `schemaVersion`."""
+        """Return it as `portweave lease` prints it, without `schemaVersion`."""
         return {
             "id": self.id,
             "ports": list(self.ports),
@@ -82,22 +82,25 @@ def take_lease(
     owner_pid: int | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Lease:
-    """Take `count` ports that nobody else gets, for `ttl_s` seconds at the most.
+    """Lease `count` ports for at most `ttl_s` seconds.
 
     Args:
         count: 1 to 100.
-        ttl_s: Above 0.
-        owner_pid: The process whose end gives them back; this one by default.
-        environ: Says where registry and state lie, and which pool to use; `os.environ` by default.
+        ttl_s: Seconds, more than 0.
+        owner_pid: The process whose end releases them; this one by default.
+        environ: Names the registry, the state folder and the pool; `os.environ` by default.
+
+    Returns:
+        The lease; no other process gets its ports.
 
     Raises:
-        DefinitionsInvalidError: There cannot be so many.
-        PoolExhaustedError: There is no room for the block.
+        DefinitionsInvalidError: `count` is out of range.
+        PoolExhaustedError: The pool has no room for the block.
         RegistryDamagedError: The registry cannot be read.
-        RegistryLockedError: Somebody else held it for too long.
-        RegistryUnwritableError: It cannot be written.
+        RegistryLockedError: Another process held the registry for too long.
+        RegistryUnwritableError: The registry cannot be written.
         StateUnwritableError: The lease's folder cannot be written.
-        UsageError: There is no such owner.
+        UsageError: The owner does not exist.
     """
     environ = os.environ if environ is None else environ
     names = [service.name for service in anonymous(count).services]
@@ -123,13 +126,13 @@ def take_lease(
 
 
 def release(lease_id: str, environ: Mapping[str, str] | None = None) -> None:
-    """Give the ports of a lease back before its end.
+    """Release the ports of a lease before its end.
 
     Raises:
-        LeaseUnknownError: There is no such lease, or none any more.
-        RegistryDamagedError: The registry cannot be read; the ports are given back all the same.
-        RegistryLockedError: Somebody else held it for too long; likewise.
-        RegistryUnwritableError: It cannot be written; likewise.
+        LeaseUnknownError: The lease does not exist, or has ended.
+        RegistryDamagedError: The registry cannot be read; the ports are released all the same.
+        RegistryLockedError: Another process held the registry for too long; likewise.
+        RegistryUnwritableError: The registry cannot be written; likewise.
         StateUnwritableError: The lease's folder cannot be removed.
     """
     environ = os.environ if environ is None else environ
@@ -137,9 +140,9 @@ def release(lease_id: str, environ: Mapping[str, str] | None = None) -> None:
     if not _is_id(lease_id) or not os.path.isdir(root):
         raise LeaseUnknownError(lease_id)
     try:
-        # From here on they are free, whatever becomes of us.
+        # From here on the ports are free, even if this process is killed.
         remove_all(root)
-    except FileNotFoundError:  # it was over, and somebody has just found out
+    except FileNotFoundError:  # it had ended, and another process has just reclaimed it
         raise LeaseUnknownError(lease_id) from None
     except OSError as error:
         raise StateUnwritableError(root, error.strerror or str(error)) from error
@@ -147,7 +150,7 @@ def release(lease_id: str, environ: Mapping[str, str] | None = None) -> None:
 
 
 def holding(environ: Mapping[str, str] | None = None) -> list[Lease]:
-    """All leases of this user that hold, those that end first in front.
+    """Return all valid leases of this user, ordered by expiry.
 
     Raises:
         RegistryDamagedError: The registry cannot be read.
@@ -163,18 +166,18 @@ def holding(environ: Mapping[str, str] | None = None) -> list[Lease]:
             terms.owner_pid,
         )
         for terms in lease_folders.look(folder, time.time())[0]
-        # One without a block is being taken, or given back, at this moment.
+        # A lease without a block is being created or released at this moment.
         if (root := f"{folder}/{terms.lease_id}") in ports
     ]
     return sorted(found, key=lambda lease: lease.expires_s)
 
 
 def asker() -> int:
-    """The process that asked for this command: its parent, but of a sub-shell the shell itself.
+    """Return the process that ran this command: its parent, or for a sub-shell its shell.
 
-    The sub-shell of `ports=$(portweave lease | jq .start)` ends with the command, and the script
-    that goes on to use the ports is what forked it. It has not called execve(2), so it still shows
-    the program and the words of the one that did.
+    The sub-shell of `ports=$(portweave lease | jq .start)` ends with the command. The script goes
+    on to use the ports; it forked the sub-shell, which has not called execve(2). So both show the
+    same program and arguments.
     """
     pid = os.getppid()
     while (parent := parent_of(pid)) > 1 and _face(parent) == _face(pid):

@@ -1,12 +1,12 @@
-"""The pytest plugin: ports of a test session's own, and of each pytest-xdist worker's.
+"""The pytest plugin: a block of ports for each test session and each pytest-xdist worker.
 
     def test_health(portweave_ports, portweave_env):
         serve(portweave_ports["api"], env={**os.environ, **portweave_env})
 
-The ports are a lease: apart from those of every stack that runs, of other sessions and of other
-workers. They are given back when the session ends, and when its process is killed.
+The ports are a lease, different from those of running stacks, other sessions and other workers.
+They are released when the session or its process ends.
 
-pytest imports this module wherever portweave is installed, so it imports nothing itself.
+pytest imports this module wherever portweave is installed, so it imports nothing at the top.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portweave.leases import Lease
 
-# A session is over long before; if it is not, it has hung.
+# A session that takes longer hangs.
 _TTL_S = 24 * 3600.0
 
 
@@ -39,10 +39,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def portweave_ports(
     _portweave_block: tuple[dict[str, int], dict[str, str]],
 ) -> Mapping[str, int]:
-    """A port of this session's own for each instance of the definition file: `web`, `web.2`.
+    """Return this session's port for each instance in the definition file: `web`, `web.2`.
 
-    Without a definition file there are `portweave_count` of them, `port-1` and so on. Where neither
-    is there, or no block is free, the tests that ask for it fail with the error's code.
+    Without a definition file there are `portweave_count` ports, `port-1` and so on. Without either,
+    or without a free block, the tests that use the fixture fail with the error's code.
     """
     return MappingProxyType(_portweave_block[0])
 
@@ -51,10 +51,10 @@ def portweave_ports(
 def portweave_env(
     _portweave_block: tuple[dict[str, int], dict[str, str]],
 ) -> Mapping[str, str]:
-    """Every `envVar` and `discoveryEnv` of the definition file, with this session's ports.
+    """Return each `envVar` and `discoveryEnv` of the definition file, with this session's ports.
 
-    `PORTWEAVE_NAMESPACE`, which is the worktree's, is among them. Nothing is set in the session's
-    own environment.
+    `PORTWEAVE_NAMESPACE`, the worktree's namespace, is among them. The session's own environment
+    stays unchanged.
     """
     return MappingProxyType(_portweave_block[1])
 
@@ -77,7 +77,7 @@ def _portweave_block(
         raise pytest.fail.Exception("\n".join(lines), pytrace=False) from None
     yield ports, env
     if lease is not None:
-        # Where that fails, the end of this process gives them back.
+        # If this fails, the end of this process releases them.
         with suppress(PortweaveError):
             release(lease.id)
 

@@ -5,17 +5,16 @@
     web = (await ports()).unwrap()["web"]
     web = ports_sync().unwrap()["web"]
 
-Every function answers with `Ok(value)` or `Err(error)`; nothing that is the user's affair is
-raised. Like `portweave run` they give the worktree its block where it has none, and write
-`.portweave/current.env`; unlike it they leave aside what is inherited from outside.
+Every function returns `Ok(value)` or `Err(error)`; it raises no error that a user can cause. Like
+`portweave run`, they allocate a block where the worktree has none, and write
+`.portweave/current.env`. Unlike `run` they ignore inherited variables.
 
-What the functions need is imported when they are called: importing this module costs next to
-nothing.
+The functions import what they need when they are called, so importing this module is cheap.
 """
 
 import os
 
-TYPE_CHECKING = False  # `typing` costs as much as the work
+TYPE_CHECKING = False  # importing `typing` takes as long as the work
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Generic, Literal, NoReturn, TypeAlias, TypeVar
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 else:
 
     class Generic:
-        """As much of `typing.Generic` as is needed to write `Ok[int]`."""
+        """The part of `typing.Generic` that `Ok[int]` needs."""
 
         __slots__ = ()
         __class_getitem__ = classmethod(type(list[int]))
@@ -57,11 +56,11 @@ __all__ = [
 
 
 class Ok(Generic[T_co]):
-    """It went well.
+    """A success.
 
     Attributes:
         ok: True.
-        value: What was asked for.
+        value: The result.
     """
 
     __match_args__ = ("value",)
@@ -73,11 +72,11 @@ class Ok(Generic[T_co]):
 
     @property
     def error(self) -> "NoReturn":
-        """There is none: an `AttributeError`."""
+        """Raise `AttributeError`: a success has no error."""
         raise AttributeError("it went well: there is no error", name="error", obj=self)
 
     def unwrap(self) -> T_co:
-        """The value."""
+        """Return the value."""
         return self.value
 
     def __bool__(self) -> "Literal[True]":
@@ -94,11 +93,11 @@ class Ok(Generic[T_co]):
 
 
 class Err:
-    """It did not.
+    """A failure.
 
     Attributes:
         ok: False.
-        error: Why, with `code`, `message` and `hints`.
+        error: The error, with `code`, `message` and `hints`.
     """
 
     __match_args__ = ("error",)
@@ -110,7 +109,7 @@ class Err:
 
     @property
     def value(self) -> "NoReturn":
-        """There is none: the error is raised."""
+        """Raise the error: a failure has no value."""
         raise self.error
 
     def unwrap(self) -> "NoReturn":
@@ -129,11 +128,11 @@ if TYPE_CHECKING:
 
 
 class AllocationKey:
-    """What a block belongs to.
+    """The key of a block in the registry.
 
     Attributes:
         git_common_dir: The repository, absolute; None outside git.
-        namespace: The worktree's, or what the user chose.
+        namespace: The worktree's namespace, or the one that the user chose.
         offset_override: `PORTWEAVE_OFFSET`, where it has just placed the block; else None.
         worktree_root: Absolute.
     """
@@ -157,13 +156,13 @@ class AllocationKey:
 
 
 class Allocation:
-    """A worktree's block as the registry has it.
+    """A worktree's block in the registry.
 
     Attributes:
-        key: What it belongs to.
-        last_used_at: When it was last asked for, to the hour, as `2026-01-31T12:34:56.789Z`.
-        namespace: What is shown, and injected.
-        ports: By instance (`web`, `web.2`); also of services that have gone.
+        key: The key of the block.
+        last_used_at: The last use, to the hour, as `2026-01-31T12:34:56.789Z`.
+        namespace: The namespace that is shown and injected.
+        ports: Instance (`web`, `web.2`) to port; also of removed services.
     """
 
     __slots__ = ("key", "last_used_at", "namespace", "ports")
@@ -186,18 +185,18 @@ def ports_sync(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[dict[str, int]]":
-    """The port of each instance (`web`, `web.2`), as `.env` may have overridden it.
+    """Return the port of each instance (`web`, `web.2`); `.env` may override it.
 
     Args:
-        cwd: Where definition files are looked for, upwards to the worktree's root; by default the
-            process's own working directory.
-        config_path: A definition file to read in place of those, relative to `cwd`.
-        count: How many ports (`port-1`, `port-2`, …) to have where there is no definition file.
+        cwd: The folder where the search for definition files begins, upwards to the worktree's
+            root; by default the working directory.
+        config_path: A definition file to read instead, relative to `cwd`.
+        count: The number of ports (`port-1`, `port-2`, …) where there is no definition file.
 
     Returns:
-        `Ok` with the ports by instance; or `Err`: among others PW0701 where there is neither a
-        definition file nor `count`, PW0102 where one cannot be understood, PW0401 where the pool
-        has no room, PW0503 where `.env` has something that is no port.
+        `Ok` with instance to port, or `Err`. Some codes: PW0701 without a definition file and
+        `count`, PW0102 for an invalid definition file, PW0401 for a full pool, PW0503 for a value
+        in `.env` that is not a port.
     """
     return _answer(lambda: _prepared(cwd, config_path, count).effective_ports(with_inherited=False))
 
@@ -208,10 +207,10 @@ def env_sync(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[dict[str, str]]":
-    """The variables that all services share: every `envVar` and `discoveryEnv`, and the namespace.
+    """Return the shared variables: each `envVar` and `discoveryEnv`, and the namespace.
 
-    Values of the root's `.env` override what is computed; the process's environment does not.
-    Arguments are as for `ports_sync`.
+    The root's `.env` overrides computed values; the process's environment does not. Arguments are
+    as for `ports_sync`.
     """
     return _answer(lambda: dict(_prepared(cwd, config_path, count).env))
 
@@ -222,7 +221,7 @@ def allocation_sync(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[Allocation]":
-    """The worktree's block as the registry has it; arguments are as for `ports_sync`."""
+    """Return the worktree's block in the registry; arguments are as for `ports_sync`."""
     return _answer(lambda: _allocation(_prepared(cwd, config_path, count)))
 
 
@@ -232,10 +231,10 @@ def namespace_sync(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[str]":
-    """The worktree's namespace: `main`, `<slug>-<hash>`, or what `PORTWEAVE_NAMESPACE` says.
+    """Return the worktree's namespace: `main`, `<slug>-<hash>`, or `PORTWEAVE_NAMESPACE`.
 
-    Nothing is allocated, locked or written, and no definition file is needed. Arguments are as for
-    `ports_sync`; `count` changes nothing.
+    It allocates, locks and writes nothing, and needs no definition file. Arguments are as for
+    `ports_sync`; `count` has no effect.
     """
     del count
     return _answer(lambda: _namespace(cwd, config_path))
@@ -247,7 +246,7 @@ async def ports(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[dict[str, int]]":
-    """`ports_sync` in a thread; who cancels it does not wait for that."""
+    """Run `ports_sync` in a thread; a cancelled caller does not wait for it."""
     return await _in_thread(lambda: ports_sync(cwd=cwd, config_path=config_path, count=count))
 
 
@@ -257,7 +256,7 @@ async def env(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[dict[str, str]]":
-    """`env_sync` in a thread; who cancels it does not wait for that."""
+    """Run `env_sync` in a thread; a cancelled caller does not wait for it."""
     return await _in_thread(lambda: env_sync(cwd=cwd, config_path=config_path, count=count))
 
 
@@ -267,7 +266,7 @@ async def allocation(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[Allocation]":
-    """`allocation_sync` in a thread; who cancels it does not wait for it."""
+    """Run `allocation_sync` in a thread; a cancelled caller does not wait for it."""
     return await _in_thread(lambda: allocation_sync(cwd=cwd, config_path=config_path, count=count))
 
 
@@ -277,16 +276,17 @@ async def namespace(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[str]":
-    """`namespace_sync` in a thread; who cancels it does not wait for it."""
+    """Run `namespace_sync` in a thread; a cancelled caller does not wait for it."""
     return await _in_thread(lambda: namespace_sync(cwd=cwd, config_path=config_path, count=count))
 
 
 async def _in_thread(work: "Callable[[], T]") -> "T":
-    # Who awaits this has imported it already; anyio would take 20 ms, in which the loop stands.
+    # The caller has imported asyncio already; importing anyio would block the event loop for
+    # 20 ms.
     from asyncio import to_thread
 
-    # A thread cannot be stopped; what it does is whole in itself, and ends within the time that
-    # the registry's lock is waited for.
+    # A thread cannot be stopped. Its work is complete in itself, and the deadline for the
+    # registry's lock limits its time.
     return await to_thread(work)
 
 
@@ -304,7 +304,7 @@ def _prepared(cwd: "Path | None", config_path: "Path | None", count: int | None)
 
     prepared = prepare(find_services(_folder(cwd), config_path, count))
     if prepared.warnings:
-        # Who asks decides what becomes of them.
+        # The caller decides how to handle them.
         from logging import getLogger
 
         for warning in prepared.warnings:
@@ -313,15 +313,15 @@ def _prepared(cwd: "Path | None", config_path: "Path | None", count: int | None)
 
 
 def find_services(cwd: str, config_path: "Path | None", count: int | None) -> "Project":
-    """Find the worktree and its services; a definition file goes before `count`.
+    """Find the worktree and its services; a definition file takes precedence over `count`.
 
     Args:
         cwd: Absolute.
         config_path: The definition file, relative to `cwd`; None to look for it.
-        count: How many anonymous ports to have where there is no definition file.
+        count: The number of anonymous ports where there is no definition file.
 
     Raises:
-        PortweaveError: As `find_project`; and where there is neither.
+        PortweaveError: As `find_project`; and where there is neither a file nor `count`.
     """
     from portweave.errors import DefinitionsMissingError, NoServicesError
     from portweave.planning.allocation import find_project
@@ -365,14 +365,14 @@ def _namespace(cwd: "Path | None", config_path: "Path | None") -> str:
 def _folder(cwd: "Path | None") -> str:
     from portweave.planning.allocation import working_dir
 
-    # Without the process's own folder, which may have gone, where it is not needed.
+    # An absolute path does not need the working directory, which may be deleted.
     path = "" if cwd is None else os.fspath(cwd)
     return os.path.normpath(path if os.path.isabs(path) else os.path.join(working_dir(), path))
 
 
 def __getattr__(name: str) -> object:
     if name == "Result":
-        # Made when it is asked for: `Result[int]` takes `typing`.
+        # Created on demand: `Result[int]` needs `typing`.
         from typing import TypeVar
 
         value = TypeVar("value")

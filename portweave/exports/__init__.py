@@ -1,1 +1,1 @@
-"""A stack as files for other supervisors: systemd, Docker Compose, Kubernetes."""
+"""Write a stack as files for another supervisor: systemd, Docker Compose or Kubernetes."""

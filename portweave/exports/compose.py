@@ -1,4 +1,4 @@
-"""A file for Docker Compose: https://github.com/compose-spec/compose-spec/blob/main/spec.md."""
+"""Write a stack as a file for Docker Compose (compose-spec, spec.md)."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -32,15 +32,16 @@ _CONDITIONS = {
 
 
 def export(stack: Stack) -> Exported:
-    """The file of a stack.
+    """Return the file for a stack.
 
     Raises:
-        ExportNameError: Two services would have one name.
+        ExportNameError: Two services would get the same name.
     """
     labels = labels_of((unit.name for unit in stack.units), label_of, _LONGEST)
     units = {unit.name: unit for unit in stack.units}
     notes = [*stack.notes]
-    # Each service has the ports of all others: a thousand services would need a million lines.
+    # Each service refers to the ports of all others: without sharing, 1000 services need a million
+    # lines.
     shared: dict[str, object] = {}
     if len(stack.units) > 1:
         shared |= _plain_texts(stack.units[0].kept_defaults())
@@ -75,7 +76,7 @@ def _service(
     if shared and variables == shared:
         variables = {MERGE: shared}
     variables |= _plain_texts(unit.settled)
-    # Without a value it is the one that whoever starts it has.
+    # A variable without a value takes it from the environment of `docker compose`.
     variables |= dict.fromkeys(unit.passed)
     if variables:
         fields["environment"] = variables
@@ -97,7 +98,7 @@ def _service(
     fields["restart"] = _restart(unit)
     fields["stop_signal"] = unit.stop_signal
     fields["stop_grace_period"] = _span(unit.stop_grace_s)
-    # As portweave does, something takes what its children leave behind.
+    # `init` reaps orphans, as portweave does.
     fields["init"] = True
     if unit.tty:
         fields["tty"] = True
@@ -105,7 +106,7 @@ def _service(
 
 
 def image_of(unit: Unit, stack: Stack) -> str:
-    """What an image is called that nobody has named: the instances of a service share it."""
+    """Return the name of a service's image where the user named none; its instances share it."""
     return f"{label_of(stack.project)}-{label_of(unit.service)}"
 
 
@@ -131,14 +132,14 @@ def _healthcheck(unit: Unit) -> dict[str, object] | None:
 
 
 def check_of(unit: Unit) -> list[str] | None:
-    """The command that tells whether an instance is ready, for its container; None for none."""
+    """Return the readiness test that runs in the container; None for none."""
     ready = unit.ready
     if ready.http is None and ready.tcp is None:
         return None if ready.exec is None else ["CMD", *ready.exec]
     tests: list[str] = []
     if ready.http is not None:
         url = quote(ready.http)
-        # An image has one of them, or none.
+        # An image contains one of them, or none.
         tests.append(f"{{ curl -kfsS -o /dev/null {url} || wget -qO /dev/null {url}; }}")
     if ready.tcp is not None:
         port = ready.tcp
@@ -170,7 +171,7 @@ def _notes(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[str]
 
 
 def unprobed(unit: Unit) -> Iterator[str]:
-    """What containers cannot be asked for."""
+    """Return notes about readiness checks that a container cannot run."""
     if unit.ready.log is not None:
         yield f"{unit.name}: ready.log: nothing reads its output"
     if unit.ready.notify:
@@ -188,7 +189,7 @@ def _plain_texts(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    """Text in which Compose does not put in variables of its own."""
+    """Escape a text so that Compose substitutes no variables."""
     return text.replace("$", "$$")
 
 

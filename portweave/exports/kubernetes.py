@@ -1,4 +1,4 @@
-"""Manifests for Kubernetes: a Deployment or a Job for each service, and a Service for its port.
+"""Write a stack as Kubernetes manifests: a Deployment or Job per service, a Service per port.
 
 https://kubernetes.io/docs/reference/kubernetes-api/
 """
@@ -30,19 +30,19 @@ from portweave.supervisor.services.plan import (
 )
 
 FORM = "kubernetes"
-# RFC 1035, section 2.3.4; and what has the name of a Service in a variable's.
+# RFC 1035, section 2.3.4: the longest label; a Service's name is also part of variable names.
 _LONGEST = 63
 _WAITER = "busybox:1.36"
 Manifest = dict[str, object]
 
 
 def export(stack: Stack) -> Exported:
-    """The manifests of a stack, a file for each service.
+    """Return the manifests of a stack, one file per service.
 
     Raises:
-        ExportNameError: Two services would have one name.
+        ExportNameError: Two services would get the same name.
     """
-    # Each has an address of its own here, so that all of them may have the same port.
+    # Each pod has its own address, so all may use the same port.
     units = {unit.service: unit for unit in stack.units if unit.number == 1}
     labels = labels_of(units, label_of, _LONGEST)
     notes = [*stack.notes, *_secret_notes(stack), *unread(stack.units, "kubectl")]
@@ -126,7 +126,7 @@ def _pod(
         "containers": [container],
         "restartPolicy": "Never" if unit.oneshot else "Always",
         "terminationGracePeriodSeconds": whole_seconds(unit.stop_grace_s),
-        # The variables that it makes of all Services would hide ours: WEB_PORT=tcp://…
+        # The variables that Kubernetes creates for Services would replace ours: WEB_PORT=tcp://…
         "enableServiceLinks": False,
     }
 
@@ -141,7 +141,7 @@ def _probes(unit: Unit) -> Manifest:
     if not ready.written:
         return {"readinessProbe": probe}
     tries = max(1, whole_seconds(ready.timeout_s / period_s))
-    # One that is not ready in time has failed; later it is only no longer asked.
+    # A pod that is not ready in time has failed; a later probe only removes it from its Service.
     return {"startupProbe": {**probe, "failureThreshold": tries}, "readinessProbe": probe}
 
 
@@ -159,7 +159,7 @@ def _handler(unit: Unit) -> Manifest | None:
         return {"tcpSocket": {"port": ready.tcp}}
     if len(given) == 1 and ready.exec is not None:
         return {"exec": {"command": list(ready.exec)}}
-    # One probe has one handler, and all that is written has to hold.
+    # A probe has one handler, and all given conditions must hold.
     tests: list[str] = []
     if ready.http is not None:
         url = quote(ready.http)
@@ -172,7 +172,7 @@ def _handler(unit: Unit) -> Manifest | None:
 
 
 def _waits(unit: Unit, labels: Mapping[str, str], units: Mapping[str, Unit]) -> list[Manifest]:
-    """Containers that end once what is needed can be reached: a Service leads to what is ready."""
+    """Return init containers that wait for dependencies; a Service leads only to ready pods."""
     found: list[Manifest] = []
     for service in _needed(unit, Condition.READY):
         port = units[service].port
@@ -251,5 +251,5 @@ def _secret(name: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text in which Kubernetes does not put in variables: `$(X)` is one, and `$$` is `$`."""
+    """Escape a text so that Kubernetes substitutes no variables: `$(X)` is one, and `$$` is `$`."""
     return re.sub(r"\$(?=[$(])", "$$", text)

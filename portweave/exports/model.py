@@ -1,7 +1,7 @@
-"""Pure. A stack as it is exported: values, and what the formats share.
+"""Pure. The values of an exported stack, and functions that the formats share.
 
-What is inherited from a terminal, and what files of variables hold, is in none of these values:
-such files are referred to, so that no secret of theirs is ever written anywhere else.
+No value contains inherited variables or the content of variable files. The export refers to the
+files, so their secrets are written nowhere else.
 """
 
 import re
@@ -16,19 +16,19 @@ from portweave.supervisor.services.plan import (
     RestartPolicy,
 )
 
-# No line is broken: commands are to be read, and copied.
+# Long lines stay whole, so that commands can be read and copied.
 _UNFOLDED = 1_000_000
 MARK = "Made by `portweave export"
 
 
 @value
 class VariableFile:
-    """A file of variables that stays where it is.
+    """A file of variables, which stays in its place.
 
     Attributes:
-        path: Absolute.
-        required: Whether it has to be there.
-        has_exports: Whether lines of it begin with `export`, as shells have it.
+        path: Absolute path.
+        required: Whether it must exist.
+        has_exports: Whether some lines begin with `export`, as in a shell script.
     """
 
     path: str
@@ -44,25 +44,25 @@ class Unit:
         name: `web`, or `web.2`.
         service: Name of its service.
         number: From 1.
-        argv: What to execute.
-        folder: Where, absolute.
-        port: None for none.
-        needs: What has to be there first; only what is exported as well.
-        ready: How it is known that it is up.
-        restart: When it is started again.
-        oneshot: Whether it is meant to end.
-        tty: Whether it wants a terminal.
-        stop_signal: As `SIGTERM`.
+        argv: The command.
+        folder: Its working directory, absolute.
+        port: Its port; None for none.
+        needs: Dependencies, without those that are not exported.
+        ready: The conditions for readiness.
+        restart: When to restart it.
+        oneshot: Whether it is expected to end.
+        tty: Whether it needs a terminal.
+        stop_signal: Such as `SIGTERM`.
         stop_grace_s: From that signal to SIGKILL.
         defaults: Variables that a file of variables may override.
-        settled: Variables that none may.
-        passed: Variables that are to come from outside.
-        files: Of variables; later ones win.
-        in_files: Names of what these hold.
-        replicas: How many instances its service has.
-        has_image: Whether its folder says how an image is built.
-        image: Which one it is to be; empty where nobody said.
-        left_out: What no format has a word for, one line each.
+        settled: Variables that no file may override.
+        passed: Names of variables that come from the environment.
+        files: Files of variables; later ones win.
+        in_files: Names of the variables in these files.
+        replicas: The number of instances of its service.
+        has_image: Whether its folder defines how to build an image.
+        image: The image; empty where the user named none.
+        left_out: Settings that no format can express, one line each.
     """
 
     name: str
@@ -89,26 +89,26 @@ class Unit:
     left_out: tuple[str, ...] = ()
 
     def kept_defaults(self) -> dict[str, str]:
-        """The defaults that no file overrides."""
+        """Return the defaults that no file overrides."""
         return {name: text for name, text in self.defaults.items() if name not in self.in_files}
 
     def variables(self) -> dict[str, str]:
-        """What is to be set where that wins over files: all but what a file says otherwise."""
+        """Return the variables to set where they win over files: without those in files."""
         return self.kept_defaults() | dict(self.settled)
 
 
 @value
 class Stack:
-    """What is exported.
+    """A stack to export.
 
     Attributes:
         project: Its name.
-        namespace: Of the worktree.
+        namespace: The namespace of the worktree.
         root: The worktree's root.
-        place: The folder that the files are to lie in.
+        place: The folder for the exported files.
         units: In the order of the definition files.
-        path: The `PATH` that commands are found by here.
-        notes: What is not carried over, one line each.
+        path: The `PATH` that commands are looked up in.
+        notes: What the export leaves out, one line each.
     """
 
     project: str
@@ -122,11 +122,11 @@ class Stack:
 
 @value
 class Exported:
-    """The result.
+    """An exported stack.
 
     Attributes:
-        files: Name to text.
-        notes: What was not carried over, one line each.
+        files: File name to text.
+        notes: What the export leaves out, one line each.
     """
 
     files: tuple[tuple[str, str], ...]
@@ -134,21 +134,21 @@ class Exported:
 
 
 def label_of(name: str) -> str:
-    """What an instance is called where names are those of hosts (RFC 1035, section 2.3.1)."""
+    """Convert an instance's name to a host label (RFC 1035, section 2.3.1)."""
     label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     return label if label[:1].isalpha() else f"s-{label}".rstrip("-")
 
 
 def labels_of(names: Iterable[str], form: Callable[[str], str], longest: int) -> dict[str, str]:
-    """A name of its own for each.
+    """Return a distinct label for each name.
 
     Args:
-        names: Of instances or services.
-        form: What a name becomes.
-        longest: How many characters it may have.
+        names: Names of instances or services.
+        form: Converts a name to a label.
+        longest: The longest label, in characters.
 
     Raises:
-        ExportNameError: Two would be called the same, or one is too long.
+        ExportNameError: Two labels are equal, or one is too long.
     """
     found: dict[str, str] = {}
     for name in names:
@@ -163,7 +163,7 @@ def labels_of(names: Iterable[str], form: Callable[[str], str], longest: int) ->
 
 
 def header(form: str, notes: Iterable[str]) -> str:
-    """Comments for the beginning of a file: who made it, and what it lacks."""
+    """Return the comment at the top of a file: its origin, and what it leaves out."""
     lines = [f"# {MARK} {form}`."]
     # A line feed would end the comment.
     told = [" ".join(note.split()) for note in notes]
@@ -173,7 +173,7 @@ def header(form: str, notes: Iterable[str]) -> str:
 
 
 class MergeKey(str):
-    """The key under which a mapping takes over another one's pairs (yaml.org/type/merge)."""
+    """The YAML key under which a mapping includes another one (yaml.org/type/merge)."""
 
     __slots__ = ()
 
@@ -184,18 +184,18 @@ MERGE = MergeKey("<<")
 def as_yaml(
     documents: Iterable[object], starts: str = "", shared: dict[str, object] | None = None
 ) -> str:
-    """Values as YAML documents.
+    """Write values as YAML documents.
 
     Args:
-        documents: Of dicts, lists, texts, numbers, booleans and None.
-        starts: What stands before each.
-        shared: Is written once; where it occurs again, an alias stands for it.
+        documents: Dicts, lists, texts, numbers, booleans and None.
+        starts: The text before each document.
+        shared: A value that is written once; later occurrences are aliases.
     """
     import yaml
 
     # The writer in C takes a third of the time; not every PyYAML has it.
     class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-        """Writes what occurs twice twice, but for what is shared."""
+        """Write repeated values in full, except the shared one."""
 
         def ignore_aliases(self, data: object) -> bool:
             return data is not shared
@@ -205,7 +205,7 @@ def as_yaml(
                 return yaml.ScalarNode("tag:yaml.org,2002:merge", str(data))
             return super().represent_data(data)  # type: ignore[no-any-return]
 
-    # The stubs leave a parameter's type unknown.
+    # The stubs leave the type of a parameter unknown.
     dump: Callable[..., str] = yaml.dump  # pyright: ignore
     return "".join(
         starts + dump(one, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=_UNFOLDED)
@@ -214,7 +214,7 @@ def as_yaml(
 
 
 def gather(notes: Iterable[str]) -> tuple[str, ...]:
-    """Notes with those that say the same of several names told once: `api, web: …`."""
+    """Merge equal notes about several names: `api, web: …`."""
     names: dict[str, list[str]] = {}
     for note in notes:
         name, _, text = note.partition(": ")
@@ -227,11 +227,11 @@ def gather(notes: Iterable[str]) -> tuple[str, ...]:
 
 
 def unread(units: Iterable[Unit], reader: str) -> Iterator[str]:
-    """Of which files a reader does not understand all.
+    """Return notes about variable files that the reader does not fully understand.
 
     Args:
-        units: Whose files.
-        reader: What it is called; it knows no `export`.
+        units: The units with the files.
+        reader: The name of the reader, which does not support `export`.
     """
     found = dict.fromkeys(file.path for unit in units for file in unit.files if file.has_exports)
     for path in found:
@@ -245,5 +245,5 @@ def is_own_url(url: str, port: int | None) -> bool:
 
 
 def whole_seconds(time_s: float) -> int:
-    """Seconds for what takes no fractions of them; never less than was asked for."""
+    """Round seconds up to a whole number."""
     return -int(-time_s // 1)

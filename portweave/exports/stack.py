@@ -1,4 +1,4 @@
-"""From a worktree and its plan to what is exported."""
+"""Build the exported stack from a worktree and its plan."""
 
 import os
 import re
@@ -30,18 +30,18 @@ def stack_of(
     apart: bool,
     place: str,
 ) -> Stack:
-    """What is exported of a worktree.
+    """Build the stack that is exported.
 
     Args:
         prepared: The worktree with its ports.
-        options: Which services to export.
-        environ: What whoever asks has; nothing of it but `PATH` gets into the result.
+        options: The services to export.
+        environ: The environment of the command; only its `PATH` gets into the result.
         images: Service to image.
-        apart: Whether each instance has a host of its own, as containers have.
-        place: The folder that the files are to lie in.
+        apart: Whether each instance has its own host, as a container has.
+        place: The folder for the exported files.
 
     Raises:
-        PortweaveError: A file of variables cannot be read, or there is nothing to export.
+        PortweaveError: A file of variables cannot be read, or nothing can be exported.
     """
     notes: list[str] = []
     if prepared.inherited:
@@ -98,13 +98,13 @@ class _Maker:
         self._files += [(f.path, f.required) for f in prepared.project.definitions.env_files]
 
     def unit(self, plan: InstancePlan) -> Unit:
-        """An instance."""
+        """Build one unit."""
         service = self._services[plan.service]
         files = [*self._files, *((file.path, file.required) for file in service.env_files)]
         held: dict[str, str] = {}
         found: list[VariableFile] = []
         for path, required in files:
-            # One that may be missing, and is, says nothing.
+            # An optional file that does not exist adds nothing.
             if required or os.path.exists(path):
                 held |= read_env_file(path, required=required).values
                 found.append(VariableFile(path, required, _has_exports(path)))
@@ -135,7 +135,7 @@ class _Maker:
         )
 
     def _computed(self) -> dict[str, str]:
-        """What all services share; files of variables win over it."""
+        """Return the variables that all services share; files of variables override them."""
         prepared = self._prepared
         found = {"PYTHONUNBUFFERED": "1"}
         for service in prepared.project.definitions.services:
@@ -167,7 +167,7 @@ class _Maker:
         return found
 
     def _apart_of(self, template: str) -> str:
-        """A template with the hosts of services, where each has one of its own."""
+        """Return a template with the hosts of services, where each has its own."""
         if not self._apart:
             return template
 
@@ -178,7 +178,7 @@ class _Maker:
         return _LOOPBACK.sub(host, template)
 
     def _argv(self, service: Service, plan: InstancePlan) -> tuple[str, ...]:
-        """The command; what was put behind it for its framework listens where it has to."""
+        """Return the command; added framework arguments listen on all addresses where apart."""
         if not self._apart or service.command is None:
             return plan.argv
         if isinstance(service.command, str):

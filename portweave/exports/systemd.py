@@ -1,4 +1,4 @@
-"""User units of systemd: a service for each instance, and a target for the stack.
+"""Write a stack as systemd user units: one service per instance, and a target.
 
 systemd.service(5), systemd.exec(5), systemd.unit(5), systemd.syntax(7).
 """
@@ -16,17 +16,17 @@ from portweave.supervisor.services.plan import (
 
 FORM = "systemd"
 _PAUSE_S = 0.2
-# How long units wait for one that is only thought to come to listen.
+# How long units wait for an instance that only may listen.
 _GUESS_S = 10
-# unit(5): the name with its prefix and its kind has 256 characters at most.
+# systemd.unit(5): a unit name has at most 256 characters, with its prefix and suffix.
 _LONGEST = 200
 
 
 def export(stack: Stack) -> Exported:
-    """The units of a stack.
+    """Return the units of a stack.
 
     Raises:
-        ExportNameError: Two units would have one name.
+        ExportNameError: Two units would get the same name.
     """
     base = f"portweave-{_safe(stack.project)}-{_safe(stack.namespace)}"
     labels = labels_of((unit.name for unit in stack.units), _safe, _LONGEST - len(base))
@@ -64,7 +64,7 @@ def _service(unit: Unit, stack: Stack, target: str, names: Mapping[str, str]) ->
         f"PartOf={target}",
     ]
     for need in unit.needs:
-        # What is only to have been started may end again.
+        # A dependency that only must have started may end again.
         kind = "Wants" if need.condition is Condition.STARTED else "Requires"
         lines += [f"{kind}={names[need.instance]}", f"After={names[need.instance]}"]
     limit = unit.restart.limit
@@ -84,7 +84,7 @@ def _service(unit: Unit, stack: Stack, target: str, names: Mapping[str, str]) ->
         lines.append(f"Environment={_word(f'{name}={text}')}")
     if unit.passed:
         lines.append(f"PassEnvironment={' '.join(unit.passed)}")
-    # exec(5): they win over Environment=, and the later over the earlier.
+    # systemd.exec(5): files win over Environment=, and later files over earlier ones.
     lines += [f"EnvironmentFile={'' if f.required else '-'}{_path(f.path)}" for f in unit.files]
     lines.append(f"ExecStart={_command(unit)}")
     lines += [f"ExecStartPost={_words(argv)}" for argv in _waits(unit)]
@@ -92,7 +92,7 @@ def _service(unit: Unit, stack: Stack, target: str, names: Mapping[str, str]) ->
         lines.append(f"TimeoutStartSec={_span(unit.ready.timeout_s)}")
     elif unit.oneshot:
         lines.append("TimeoutStartSec=infinity")
-    # service(5): Type=oneshot knows no Restart=always.
+    # systemd.service(5): Type=oneshot does not allow Restart=always.
     when = When.ON_FAILURE if unit.oneshot and unit.restart.when is When.ALWAYS else None
     lines.append(f"Restart={(when or unit.restart.when).value}")
     if unit.restart.when is not When.NO:
@@ -101,7 +101,7 @@ def _service(unit: Unit, stack: Stack, target: str, names: Mapping[str, str]) ->
         f"KillSignal={unit.stop_signal}",
         "KillMode=control-group",
         f"TimeoutStopSec={_span(unit.stop_grace_s)}",
-        # What a program says that ends when it is asked to.
+        # The usual exit status of a program that a signal stopped.
         "SuccessExitStatus=130 143",
         "",
         "[Install]",
@@ -124,19 +124,19 @@ def _command(unit: Unit) -> str:
     # Files would win over these.
     forced = [f"{name}={text}" for name, text in unit.settled.items() if name in unit.in_files]
     if forced or "/" not in first:
-        # It looks at the service's PATH; systemd looks at its own.
+        # `env` looks the command up in the service's PATH; systemd uses its own.
         argv = ("/usr/bin/env", *forced, *argv)
     return _words(argv)
 
 
 def _waits(unit: Unit) -> list[tuple[str, ...]]:
-    """Commands that end when an instance is ready: what waits for it waits for them."""
+    """Return commands that end once an instance is ready; units that need it wait for them."""
     ready = unit.ready
     tests: list[str] = []
     if ready.http is not None:
         tests.append(f"curl -kfsS -m 5 -o /dev/null {quote(ready.http)}")
     if ready.tcp is not None:
-        # Of the shells only bash can.
+        # Only bash has /dev/tcp.
         probe = f"</dev/tcp/127.0.0.1/{ready.tcp}"
         tests.append(f"/bin/bash -c {quote(probe)}")
     if ready.exec is not None:
@@ -145,7 +145,7 @@ def _waits(unit: Unit) -> list[tuple[str, ...]]:
     for test in tests:
         loop = f"until {test} 2>/dev/null; do sleep {_PAUSE_S}; done"
         if not ready.written:
-            # It is thought to listen, and is no failure if it does not.
+            # The instance only may listen; it has not failed where it does not.
             count = int(_GUESS_S / _PAUSE_S)
             loop = (
                 f"for i in $(seq {count}); do {test} 2>/dev/null && exit; sleep {_PAUSE_S}; done;"
@@ -175,7 +175,7 @@ def _span(time_s: float) -> str:
 
 
 def _line(text: str) -> str:
-    """Text for a setting that takes all of the line."""
+    """Escape a text for a setting that takes the rest of the line."""
     return " ".join(text.split()).replace("%", "%%")
 
 
@@ -184,7 +184,7 @@ def _path(path: str) -> str:
 
 
 def _word(text: str) -> str:
-    """One word of a list of words: systemd.syntax(7)."""
+    """Quote one word of a list of words: systemd.syntax(7)."""
     text = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     for character, escape in (("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r")):
         text = text.replace(character, escape)
@@ -192,7 +192,7 @@ def _word(text: str) -> str:
 
 
 def _words(argv: tuple[str, ...]) -> str:
-    """A command line; systemd puts in variables itself where a $ is not doubled."""
+    """Quote a command line; systemd substitutes variables where a $ is not doubled."""
     head, *rest = (word.replace("$", "$$") for word in argv)
     plain = re.fullmatch(r"[\w./@:+-]+", head)
     return " ".join([head if plain else _word(head), *map(_word, rest)])

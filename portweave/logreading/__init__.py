@@ -1,1 +1,1 @@
-"""Query and show log files. What writes them is `portweave.supervisor.logs`."""
+"""Query and show log files; `portweave.supervisor.logs` writes them."""

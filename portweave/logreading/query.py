@@ -1,4 +1,4 @@
-"""Lines of the logs of several instances, in order of time."""
+"""Read lines from the logs of several instances, in order of time."""
 
 from portweave.supervisor.logs.index import (
     ERR,
@@ -13,7 +13,7 @@ from portweave.supervisor.logs.reader import (
     instances,
 )
 
-TYPE_CHECKING = False  # `typing` costs as much as the work
+TYPE_CHECKING = False  # importing `typing` takes as long as the work
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
         Grep,
     )
 else:
-    # The package around it costs twenty times as much.
+    # The package around it takes twenty times as long to import.
     from _collections import deque
 
 
 class Query:
-    """What is wanted of logs.
+    """A query for log lines.
 
     Attributes:
-        since_ns: From when on, inclusive; None for all.
-        until_ns: To when, inclusive; None for no end.
-        last: How many lines from the end; None for all.
+        since_ns: Earliest time, inclusive; None for no limit.
+        until_ns: Latest time, inclusive; None for no limit.
+        last: The number of lines from the end; None for all.
         stream: `OUT` or `ERR`; None for both.
         run: The number of a run, 0 for the newest; None for all.
-        grep: Which lines; None for all.
-        after: Behind which places, by instance: segment and record; None for none.
+        grep: Lines that match; None for all.
+        after: Only lines after these positions, by instance: segment and record; None for all.
     """
 
     __slots__ = ("after", "grep", "last", "run", "since_ns", "stream", "until_ns")
@@ -66,11 +66,11 @@ class Folder:
     """The logs of one worktree.
 
     Attributes:
-        path: Where they lie; it need not exist.
-        project: Name of the project; only told where several are shown.
-        namespace: Of the worktree; likewise.
-        since_ns: From when on its lines are wanted where the query does not say; None for all.
-        removed: Services whose lines are only wanted by name.
+        path: The folder; it may not exist.
+        project: Name of the project; set only where several are shown.
+        namespace: The worktree's namespace; set only where several are shown.
+        since_ns: Earliest time where the query has none; None for no limit.
+        removed: Services that are shown only by name.
     """
 
     __slots__ = ("namespace", "path", "project", "removed", "since_ns")
@@ -84,14 +84,14 @@ class Folder:
 
 
 class Source:
-    """One instance whose log is read.
+    """An instance whose log is read.
 
     Attributes:
-        name: What stands before its lines.
+        name: The text before its lines.
         service: Name of the service.
-        number: Of the instance, from 1.
-        folder: Where its log lies.
-        reading: What is read of it; None until it is.
+        number: The number of the instance, from 1.
+        folder: The folder of its log.
+        reading: The state of reading; None before it starts.
     """
 
     __slots__ = (
@@ -112,12 +112,12 @@ class Source:
         self.name = where + instance
         self.log = Log(folder.path, instance)
         self.reading: LogReader | None = None
-        # The last one that is wanted; None for no end.
+        # The last run to show; None for no limit.
         self.run: int | None = None
         self._around: ContextState | None = None
 
     def _start(self, query: Query, *, follow: bool) -> LogReader:
-        """Begin to read where a query asks for it."""
+        """Start to read at the position that a query names."""
         log = self.log
         place = log.begin
         unended = False
@@ -126,7 +126,7 @@ class Source:
             self.run = query.run or log.last_run
             place = log.run_start(self.run)
             if follow and not query.run:
-                # Also when another one begins.
+                # While following, later runs are shown too.
                 self.run = None
         since_ns = self.folder.since_ns if query.since_ns is None else query.since_ns
         if since_ns is not None:
@@ -137,24 +137,24 @@ class Source:
                 end = _earlier(end, log.run_start(self.run + 1))
             kinds = frozenset((OUT, ERR, NOTE)) if query.stream is None else {query.stream}
             tail = log.tail(query.last, frozenset(kinds), end)
-            # It may be the last line of all, however long ago it has begun.
+            # The open line may be the last of all, however long ago it began.
             unended = _order(tail) > _order(place)
             place = _later(place, tail)
         begun = True
         if query.after is not None and log.instance in query.after:
-            # What had begun there was seen as it stood then.
+            # The reader has already seen the beginning of the line.
             place, begun = Position(*query.after[log.instance]), False
         self.reading = LogReader(log, place, begun=begun, unended=unended)
         return self.reading
 
     @property
     def is_older(self) -> bool:
-        """Whether all that is kept of it was printed before what is wanted of its folder."""
+        """Whether all lines of the log are older than those that its folder selects."""
         since_ns = self.folder.since_ns
         return since_ns is not None and _order(self.log.since(since_ns)) >= _order(self.log.end)
 
     def blocks(self, query: Query, *, follow: bool) -> "Iterator[Block]":
-        """What there is and was not read yet; without `follow`, to the very last byte."""
+        """Return blocks that are unread; without `follow`, including an unfinished last line."""
         reading = self.reading or self._start(query, follow=follow)
         found = _within(self, query, reading.blocks())
         if not follow:
@@ -165,14 +165,14 @@ class Source:
         return query.grep.blocks(found, self._around)
 
     def pending(self, query: Query) -> "Iterator[Block]":
-        """Lines that have begun and not ended; none where lines are chosen by what they say."""
+        """Return unfinished lines; none where the query filters by text."""
         if self.reading is None or query.grep is not None:
             return iter(())
         return _within(self, query, self.reading.pending())
 
 
 def _parts(instance: str) -> tuple[str, int]:
-    """The service of an instance, and its number, from 1."""
+    """Split an instance into service and number, from 1."""
     service, dot, number = instance.rpartition(".")
     return (service, int(number)) if dot and number.isdigit() else (instance, 1)
 
@@ -205,9 +205,9 @@ def _order(place: Position) -> tuple[int, int]:
 
 
 def select_last(folder: Folder) -> None:
-    """Select what the stack that was started last has printed, without services it has no more.
+    """Select the output of the last stack, without removed services.
 
-    Nothing is selected where it is not known when that was.
+    Where the start of the last stack is unknown, everything stays selected.
     """
     from portweave.encoding.json_read import loads
     from portweave.encoding.json_write import (
@@ -231,9 +231,12 @@ def select_last(folder: Folder) -> None:
 def find_sources(
     folder: Folder, names: "Sequence[str]", *, known: "Collection[str]" = ()
 ) -> list[Source]:
-    """The instances of some names, or all that the folder does not except, but those known.
+    """Return the instances with these names, or all that the folder does not exclude.
 
-    A service's name stands for all of its instances.
+    Args:
+        folder: The folder of logs.
+        names: Services or instances; a service stands for all of its instances. Empty for all.
+        known: Instances to leave out.
     """
 
     def is_wanted(instance: str) -> bool:
@@ -252,7 +255,7 @@ def find_sources(
 def merged(
     sources: "Sequence[Source]", query: Query, *, follow: bool = False
 ) -> "Iterator[tuple[Source, Block]]":
-    """The lines of sources in order of time; those of one source stay in theirs."""
+    """Merge the lines of sources by time; the lines of one source keep their order."""
     from heapq import merge
 
     def of(source: Source) -> "Iterator[tuple[Source, Block]]":
@@ -268,7 +271,7 @@ def merged(
 def _last_lines(
     blocks: "Iterable[tuple[Source, Block]]", count: int
 ) -> "Iterable[tuple[Source, Block]]":
-    """The last lines of several sources together."""
+    """Return the last lines of several sources together."""
     kept: deque[tuple[Source, Block]] = deque()
     total = 0
     for source, block in blocks:
@@ -278,7 +281,7 @@ def _last_lines(
             total -= first
             kept.popleft()
     if total > count:
-        # Only the first one has too many.
+        # Only the first block has too many lines.
         source, block = kept.popleft()
         lines = block.lines[:-1].split(b"\n")[total - count :]
         if lines:

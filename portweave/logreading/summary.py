@@ -1,4 +1,4 @@
-"""Logs for readers in a hurry: what matters in them, in few words."""
+"""Summarise logs: what matters in them, in few words."""
 
 from portweave.logreading.query import (
     Query,
@@ -9,19 +9,19 @@ from portweave.supervisor.logs.cursor import pack
 from portweave.supervisor.logs.line_splitter import plain_text
 from portweave.supervisor.logs.summary import Summarizer
 
-TYPE_CHECKING = False  # `typing` costs as much as the work
+TYPE_CHECKING = False  # importing `typing` takes as long as the work
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def tell(sources: "Sequence[Source]", query: Query, budget_tokens: int, *, as_json: bool) -> str:
-    """The gist of what a query asks for, and a cursor behind all of it.
+    """Return a summary of the queried lines, and a cursor to the end of them.
 
     Args:
-        sources: Of one worktree.
-        query: What is wanted of them.
-        budget_tokens: What it may come to.
-        as_json: Whether it is an object for programs.
+        sources: Instances of one worktree.
+        query: The query.
+        budget_tokens: The largest size of the summary, in tokens.
+        as_json: Whether to return a JSON object instead of text.
     """
     briefer = Summarizer(budget_tokens)
     for source, block in merged(sources, query, follow=True):
@@ -29,10 +29,10 @@ def tell(sources: "Sequence[Source]", query: Query, budget_tokens: int, *, as_js
             briefer.feed(source.name, plain_text(line))
     for source in sources:
         if source.reading is not None:
-            # What has begun is told as it stands: the one who waits for an answer ends no line.
+            # An unfinished line is included: a prompt has no line end.
             for block in source.reading.pending():
                 briefer.feed(source.name, plain_text(block.lines))
-    # What is known of others that were not asked for stays so.
+    # The cursor keeps the positions of instances that were not queried.
     places = dict(query.after or {})
     for source in sources:
         if source.reading is not None:

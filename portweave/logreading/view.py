@@ -1,4 +1,4 @@
-"""Lines of logs as they are shown, and as they come."""
+"""Show lines of logs, and follow new ones."""
 
 import os
 import time
@@ -31,7 +31,7 @@ from portweave.supervisor.logs.line_splitter import (
 )
 from portweave.system.files import write_all
 
-TYPE_CHECKING = False  # `typing` costs as much as the work
+TYPE_CHECKING = False  # importing `typing` takes as long as the work
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -39,25 +39,25 @@ _FLUSH_BYTES = 256 << 10
 _CLEAR_LINE = b"\r\x1b[K"
 _STREAMS = {OUT: "out", ERR: "err", NOTE: "note"}
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 0.2
-# How often it is asked whether there are other folders.
+# The interval between looks for new folders.
 _FOLDERS_PAUSE_S = 1.0
-# A folder whose time is this young may have changed again without having got another one.
+# A folder with a modification time this recent may change again without a new one.
 _SETTLED_NS = 100_000_000
-# An unfinished line, such as a prompt, is shown when nothing has come behind it for so long.
+# An unfinished line, such as a prompt, is shown after this time without more output.
 _PART_S = 0.1
 
 
 class Printer:
-    """Shows lines on a descriptor.
+    """Print lines to a file descriptor.
 
     Args:
         fd: The descriptor.
-        terminal: Whether it is one.
-        colour: Whether services' colours are kept.
-        coloured_names: Whether names are shown in colours.
-        prefix: Whether names stand before lines.
-        times: Whether times do.
-        as_json: Whether each line is an object instead.
+        terminal: Whether it is a terminal.
+        colour: Whether to keep the colours in lines.
+        coloured_names: Whether to colour names.
+        prefix: Whether to print names before lines.
+        times: Whether to print times before lines.
+        as_json: Whether to print each line as an object instead.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Printer:
         self._open: tuple[str, int, bytes] | None = None
 
     def name(self, sources: "Iterable[Source]") -> None:
-        """Learn the names that will stand before lines."""
+        """Set the width of names for these sources."""
         names = {source.name for source in sources} | set(self._labels)
         width = max(map(len, names), default=0)
         for position, name in enumerate(sorted(names)):
@@ -92,7 +92,7 @@ class Printer:
             self._labels[name] = name_label(name, width, colour if self._coloured_names else None)
 
     def show(self, source: Source, block: Block) -> None:
-        """Show whole lines."""
+        """Print whole lines."""
         if self._as_json:
             self._put(*map(str.encode, _objects(source, block)))
         else:
@@ -107,7 +107,7 @@ class Printer:
             self.flush()
 
     def show_part(self, source: Source, block: Block) -> None:
-        """Show a line that has begun and not ended, in place of what there was of it."""
+        """Print an unfinished line, in place of its earlier part."""
         part = (source.name, block.kind, block.lines)
         if self._open == part or not self._terminal or self._as_json:
             return
@@ -117,13 +117,13 @@ class Printer:
         self._put(self._head(source, block), self._tame(block.lines))
 
     def flush(self) -> None:
-        """Write all that was shown."""
+        """Write all that was printed."""
         data = b"".join(self._pieces)
         self._pieces, self._size = [], 0
         write_all(self._fd, data)
 
     def close(self) -> None:
-        """Write all, and end a line that is open."""
+        """Write all, and end an unfinished line."""
         if self._open is not None:
             self._put(b"\n")
             self._open = None
@@ -159,14 +159,14 @@ def _objects(source: Source, block: Block) -> "Iterator[str]":
 
 
 class Follower:
-    """Shows what comes to logs, in whatever stack, and after whatever restart.
+    """Show new lines of logs, across stacks and restarts.
 
     Args:
-        find_folders: Tells where logs are; asked again from time to time.
-        names: Of what is wanted of them; empty for all.
-        query: What is wanted.
-        printer: Where it is shown.
-        goes_on: Asked in every pause whether there is more to come; None for ever.
+        find_folders: Returns the folders of logs; called again from time to time.
+        names: Services or instances; empty for all.
+        query: The query.
+        printer: Prints the lines.
+        goes_on: Returns whether more lines may come; called while idle. None for ever.
     """
 
     def __init__(
@@ -189,13 +189,13 @@ class Follower:
         self._news_s = 0.0
 
     def run(self) -> None:
-        """Show what there is, and what comes, until the end that the query asks for."""
+        """Show existing and new lines until the query's end."""
         query, printer = self._query, self._printer
         self._look_for_files()
         for source, block in merged(self._sources, query, follow=True):
             printer.show(source, block)
         printer.flush()
-        # From here on all that comes is new.
+        # From here on, all lines are new.
         query.last = None
         pause_s = _SHORTEST_PAUSE_S
         while query.until_ns is None or time.time_ns() <= query.until_ns:

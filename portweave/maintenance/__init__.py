@@ -1,1 +1,1 @@
-"""`doctor`, `clean` and `trust`: find what is wrong on this machine, and mend it."""
+"""`doctor`, `clean` and `trust`: find problems of this machine and fix them."""

@@ -1,4 +1,4 @@
-"""Look at everything on this machine that portweave depends on: facts in, findings out."""
+"""Check everything on this machine that portweave depends on, and return findings."""
 
 import os
 import subprocess
@@ -50,15 +50,15 @@ from portweave.system.processes import (
 )
 from portweave.system.registry_lock import holder_of
 
-# A lock that is held for longer than this is held by something that is stuck, or gone.
+# The process that holds a lock for longer hangs, or is gone.
 _LOCK_S = 2.0
 _STALE_S = 30.0
-# What says how the system resolves names.
+# This file configures name resolution.
 _RESOLVING = ("hosts", "nsswitch.conf")
 
 
 def check_all(environ: Mapping[str, str], folder: str) -> list[Finding]:
-    """All that is wrong, or may surprise, seen from `folder`; nothing is changed."""
+    """Return all findings, seen from `folder`, without changing anything."""
     try:
         path = registry_path(environ)
     except RegistryUnwritableError as error:
@@ -82,7 +82,7 @@ def check_all(environ: Mapping[str, str], folder: str) -> list[Finding]:
 
 
 def roots_around(environ: Mapping[str, str], folder: str) -> list[str]:
-    """The worktree that `folder` lies in, and those beside it in its repository."""
+    """Return the worktree of `folder`, and the other worktrees of its repository."""
     worktree = _located(folder, environ)
     found = [worktree.root, worktree.main_root]
     linked = f"{worktree.git_common_dir}/worktrees"
@@ -96,7 +96,7 @@ def roots_around(environ: Mapping[str, str], folder: str) -> list[str]:
 
 
 def _located(folder: str, environ: Mapping[str, str]) -> Worktree:
-    """The worktree of a folder; the folder itself where the worktree's `.git` leads nowhere."""
+    """Return the worktree of a folder; the folder itself where the worktree's `.git` is broken."""
     try:
         return locate(folder, environ)
     except BrokenWorktreeError:
@@ -110,7 +110,7 @@ def _check_registry(path: str) -> tuple[Sequence[Entry], list[Finding]]:
             status = os.stat(place)
         except OSError:
             continue
-        # Whoever may write in the folder may replace the file.
+        # A user who may write in the folder may replace the file.
         if status.st_mode & (0o077 if place == path else 0o022):
             findings.append(
                 Finding(
@@ -161,7 +161,7 @@ def _check_lock(path: str) -> list[Finding]:
                 "lock",
             )
         ]
-    if age_s <= _LOCK_S:  # somebody is at work
+    if age_s <= _LOCK_S:  # another command holds it
         return []
     who = f"pid {pid} ({command_of(pid)})" if pid else "npm portweave, it seems"
     return [
@@ -221,7 +221,7 @@ def _check_git(worktree: Worktree, folder: str, environ: Mapping[str, str]) -> l
 
 
 def _ask_git(folder: str, environ: Mapping[str, str]) -> str | None:
-    """What git says against a folder; None where it takes it for a worktree."""
+    """Return git's error message about a folder; None where git accepts it as a worktree."""
     variables = look_environment(environ)
     argv = [*GIT, "-C", folder, "rev-parse", "--show-toplevel"]
     try:
@@ -232,7 +232,7 @@ def _ask_git(folder: str, environ: Mapping[str, str]) -> str | None:
 
 
 def _repository(folder: str) -> str:
-    """The folder above with a `.git`, empty where there is none, or inside of one."""
+    """Return the parent folder with a `.git`; empty where there is none, or inside of it."""
     above = os.path.realpath(folder)
     while True:
         name = os.path.basename(above)
@@ -259,7 +259,7 @@ def _check_stacks(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _check_held(entries: Sequence[Entry], worktree: Worktree) -> list[Finding]:
-    """The ports of this worktree's blocks that something else listens on."""
+    """Return findings about ports of this worktree that another program listens on."""
     ports = {
         port: name
         for entry in entries
@@ -329,7 +329,7 @@ def _kind(program: str) -> str:
 
 
 def _check_names(environ: Mapping[str, str]) -> list[Finding]:
-    """Whether programs other than browsers find the names of routes; no resolver is asked."""
+    """Check, without a lookup, whether programs other than browsers can resolve route names."""
     routes = RouteStore(routes_dir(environ)).load_routes()
     names = [route.hostname for route in routes if "*" not in route.hostname]
     hosts, nsswitch = (read_bytes(f"/etc/{name}").decode("utf-8", "replace") for name in _RESOLVING)
@@ -348,7 +348,7 @@ def _check_names(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def _check_libraries(environ: Mapping[str, str]) -> list[Finding]:
-    """Whether what HTTPS, HTTP/2 and gRPC need is installed."""
+    """Check that the libraries for HTTPS, HTTP/2 and gRPC are installed."""
     try:
         check_libraries()
     except TlsMissingError as error:
@@ -358,7 +358,7 @@ def _check_libraries(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def _check_trust(environ: Mapping[str, str]) -> list[Finding]:
-    """Whether what a proxy with HTTPS shows is trusted; nothing where there is none."""
+    """Check that the certificate authority of an HTTPS proxy is trusted, where there is one."""
     store = RouteStore(routes_dir(environ), private=True)
     proxy = find_proxy(store)
     is_secure = wants_tls(environ) if proxy is None else proxy.scheme == "https"
@@ -391,7 +391,7 @@ def _check_folders(registry: str, state: str, worktree: Worktree) -> Iterator[Fi
 
 
 def _unwritable(folder: str) -> str:
-    """Why nothing can be written in a folder that is there or is to be made; empty if it can."""
+    """Return why a folder cannot be created or written; empty where it can."""
     place = folder
     while not os.path.lexists(place) and place != "/":
         place = place.rpartition("/")[0] or "/"
@@ -401,7 +401,7 @@ def _unwritable(folder: str) -> str:
         return f"{place} is not writable"
     if place != folder:
         return ""
-    # A disk that is full, or mounted for reading, shows only when something is written.
+    # A full or read-only disk shows only on writing.
     trial = f"{folder}/registry.json.tmp.{os.getpid()}.{time.time_ns() // 1_000_000}"
     try:
         with open(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

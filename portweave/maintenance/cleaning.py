@@ -1,8 +1,8 @@
-"""What portweave has left on this machine, each thing with how to remove it.
+"""Find what portweave has left on this machine, each with a function that removes it.
 
-Nothing here is removed by finding it. What somebody lives by is left alone, and told: live stacks,
-leases that hold, blocks with a listener, routes of living commands, another program's proxy. So is
-whatever lies in our folders and is not called as our files are.
+Finding removes nothing. portweave keeps, and reports, what is in use: running stacks, valid leases,
+blocks with a listener, routes of live commands, another program's proxy. It also keeps files in its
+folders whose names are not its own.
 """
 
 import os
@@ -59,7 +59,7 @@ from portweave.system.system_file import (
     replace,
 )
 
-# What lies in `.portweave/`, and in its folders.
+# Names in `.portweave/` and in its folders.
 _WORKTREE_FILES = {
     "": re.compile(r"\.gitignore|current\.env(\.tmp\..+)?"),
     "logs": re.compile(r".+\.(log(\.\d+)?|idx\.\d+)"),
@@ -75,15 +75,15 @@ _AUTHORITY_FILE = re.compile(r"ca(-key|-bundle)?\.pem(\.tmp\..+)?")
 
 @value
 class Leftover:
-    """Something to be removed.
+    """Something that can be removed.
 
     Attributes:
         kind: `worktree`, `block`, `registry`, `stack`, `socket`, `lease`, `proxy`, `ca`, `hosts` or
             `trust`.
-        path: Where it lies.
-        about: What it is, in a few words.
-        remove: Removes it; what it returns, if that is lines, is to be told.
-        is_of_system: Whether it lies outside portweave's own folders: that is asked for apart.
+        path: Where it is.
+        about: A short description.
+        remove: Removes it; it may return lines to print.
+        is_of_system: Whether it is outside portweave's folders; it then needs its own confirmation.
     """
 
     kind: str
@@ -98,8 +98,8 @@ class Kept:
     """Something that stays.
 
     Attributes:
-        path: Where it lies, or what it is called.
-        why: In a few words.
+        path: Its path or name.
+        why: The reason, in a few words.
     """
 
     path: str
@@ -110,20 +110,20 @@ Found = Iterator[Leftover | Kept]
 
 
 def running(environ: Mapping[str, str], root: str | None) -> list[StackRecord]:
-    """The live stacks of a worktree, or, for None, of the machine."""
+    """Return the running stacks of a worktree, or of the machine for None."""
     found = live_stacks(stacks_dir(environ))
     return [stack for stack in found if root in (None, stack.root)]
 
 
 def worktrees(environ: Mapping[str, str], root: str) -> list[str]:
-    """The roots of a worktree, and of all that have ports."""
+    """Return the roots of a worktree, and of all worktrees that have ports."""
     held = f"{lease_folders.leases_dir(environ)}/"
     roots = [entry.key.worktree_root for entry in load(registry_path(environ))]
     return [place for place in dict.fromkeys([root, *roots]) if not place.startswith(held)]
 
 
 def of_worktree(root: str) -> Found:
-    """The `.portweave` of a worktree that no stack runs in."""
+    """Find the `.portweave` folder of a worktree without a running stack."""
     folder = f"{root.rstrip('/')}/.portweave"
     if not os.path.isdir(folder):
         return
@@ -136,7 +136,7 @@ def of_worktree(root: str) -> Found:
     places = _places(folder)
     for inner, pattern in places.items():
         place = f"{folder}/{inner}".rstrip("/")
-        # What lies behind a link is not looked at, as its name is not one of ours.
+        # A link is not followed: its target is not portweave's.
         for name in () if os.path.islink(place) else _names(place):
             path = f"{inner}/{name}".lstrip("/")
             if pattern.fullmatch(name):
@@ -156,7 +156,7 @@ def of_worktree(root: str) -> Found:
 
 
 def _places(folder: str) -> dict[str, re.Pattern[str]]:
-    """Folders of a `.portweave` and what of ours lies in them; those above before those within."""
+    """Return folders and files of portweave in a `.portweave`; parents come first."""
     places = dict(_WORKTREE_FILES)
     chosen = f"{folder}/namespaces"
     for namespace in () if os.path.islink(chosen) else _names(chosen):
@@ -168,14 +168,14 @@ def _places(folder: str) -> dict[str, re.Pattern[str]]:
 
 
 def of_registry(environ: Mapping[str, str]) -> Found:
-    """Blocks of worktrees that are gone, and what was set aside."""
+    """Find blocks of deleted worktrees, and damaged registries that were set aside."""
     path = registry_path(environ)
     held = f"{lease_folders.leases_dir(environ)}/"
     for entry in load(path):
         root = entry.key.worktree_root
         if not os.path.isdir(root) and not root.startswith(held):
             about = f"the ports of a worktree that is gone: {_ports(entry)}"
-            # Whatever is written to the registry leaves those that are gone out.
+            # Each write to the registry drops blocks of deleted worktrees.
             yield Leftover("block", root, about, partial(update, path, _same, environ))
     folder, name = os.path.split(os.path.realpath(path))
     for other in _names(folder):
@@ -186,7 +186,7 @@ def of_registry(environ: Mapping[str, str]) -> Found:
 
 
 def of_blocks(environ: Mapping[str, str], root: str | None) -> Found:
-    """The ports of a worktree, or, for None, of all; npm portweave's among them."""
+    """Find the blocks of a worktree, or all for None, including those of npm portweave."""
     path = registry_path(environ)
     held = f"{lease_folders.leases_dir(environ)}/"
     for entry in load(path):
@@ -202,7 +202,7 @@ def of_blocks(environ: Mapping[str, str], root: str | None) -> Found:
 
 
 def of_names(environ: Mapping[str, str]) -> Found:
-    """The names in URLs that projects and worktrees have."""
+    """Find the names of projects and worktrees in URLs."""
     folder = lease_folders.state_dir(environ)
     own = [name for name in _names(folder) if name.startswith("names.")]
     if own:
@@ -211,13 +211,13 @@ def of_names(environ: Mapping[str, str]) -> Found:
 
 
 def of_stacks(environ: Mapping[str, str]) -> Found:
-    """Stacks that were killed, locks that nobody holds, and sockets that nobody answers."""
+    """Find records of killed stacks, unused locks, and sockets without a listener."""
     folder = stacks_dir(environ)
     for key in stack_keys(folder, held=False):
         record = read_record(folder, key)
         name = f"{record.project}/{record.namespace} ({record.root})" if record else key
         about = f"the stack {name} was killed: its record, and what is left of its processes"
-        # Of all that there are: the first one does it.
+        # The first one removes all of them.
         yield Leftover("stack", f"{folder}/{key}.json", about, partial(_finish, environ))
     idle = {name.rpartition(".")[0] for name in _names(folder) if name.endswith(".lock")}
     for key in sorted(idle):
@@ -234,7 +234,7 @@ def of_stacks(environ: Mapping[str, str]) -> Found:
 
 
 def of_leases(environ: Mapping[str, str]) -> Found:
-    """Leases that are over."""
+    """Find leases that have ended."""
     holding, over = lease_folders.look(lease_folders.leases_dir(environ), time.time())
     for path in over:
         about = "a lease that is over, with its ports"
@@ -244,7 +244,7 @@ def of_leases(environ: Mapping[str, str]) -> Found:
 
 
 def of_proxy(environ: Mapping[str, str], folder: str) -> Found:
-    """The proxy, its routes, and the CA; nothing of it where somebody still needs it."""
+    """Find the proxy, its routes, and the CA; keep what is still in use."""
     if not os.path.isdir(folder):
         return
     store = RouteStore(folder, private=True)
@@ -279,7 +279,7 @@ def of_proxy(environ: Mapping[str, str], folder: str) -> Found:
 
 
 def of_trust(environ: Mapping[str, str]) -> Found:
-    """What the system and its browsers have been told of the CA."""
+    """Find trust stores of the system and its browsers that contain the CA."""
     folder = os.path.abspath(routes_dir(environ))
     if not os.path.exists(ca_path(folder)):
         return
@@ -290,7 +290,7 @@ def of_trust(environ: Mapping[str, str]) -> Found:
 
 
 def of_hosts(path: str) -> Found:
-    """Our lines of /etc/hosts, or of another such file."""
+    """Find portweave's lines in /etc/hosts, or a file like it."""
     before = read(path)
     after = without_block(before)
     if after != before:
@@ -301,9 +301,9 @@ def of_hosts(path: str) -> Found:
 
 
 def drop_empty(environ: Mapping[str, str]) -> None:
-    """Remove those of our folders that have become empty.
+    """Remove portweave's folders that are empty now.
 
-    That of the sockets stays: a stack with another state folder may be about to use it.
+    The folder of sockets stays: a stack with another state folder may be about to use it.
     """
     state = lease_folders.state_dir(environ)
     for folder in (
@@ -341,7 +341,7 @@ def _drop(folder: str) -> None:
     try:
         os.rmdir(folder)
     except OSError as error:
-        # A link is not one.
+        # A link is not a folder.
         if error.errno not in (ENOENT, ENOTDIR, ENOTEMPTY):
             raise
 
@@ -371,7 +371,7 @@ def _finish(environ: Mapping[str, str]) -> list[str]:
 def _drop_lock(folder: str, key: str) -> None:
     try:
         lock = StackLock(folder, key)
-    except StackRunningError:  # it has been started meanwhile
+    except StackRunningError:  # it was started meanwhile
         return
     with lock:
         lock.remove()
@@ -383,7 +383,7 @@ def _reclaim(environ: Mapping[str, str]) -> None:
 
 
 def _is_silent(path: str) -> bool:
-    """Whether a socket is one, and has nobody behind it."""
+    """Whether a path is a socket without a listener."""
     with socket(AF_UNIX, SOCK_STREAM) as probe:
         probe.settimeout(0.1)
         try:

@@ -1,8 +1,8 @@
-"""Finish what a killed supervisor and its killed guardian could not.
+"""End the processes of a stack whose supervisor and guardian were killed.
 
-Their stack's record and journal are still there, but nobody holds its lock. Whichever command comes
-next on the machine ends what is left of the stack, and says so. Looking costs a listing of one
-folder; only where there is something in it is more imported.
+The record and the journal of such a stack are still there, but its lock is free. The next command
+on this machine ends what is left of it, and reports that. The check costs a listing of one folder;
+portweave imports more only where it finds something.
 """
 
 import os
@@ -10,19 +10,19 @@ import os
 from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.running_stacks import CLUSTER
 
-TYPE_CHECKING = False  # `typing` costs as much as the work
+TYPE_CHECKING = False  # importing `typing` takes as long as the check
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from portweave.supervisor.processes.process_tree import ProcessInfo
 
-# Who was killed with a full memory takes a while to be gone.
+# A process that is killed with much memory takes a while to disappear.
 _DYING_S = 0.5
 _PAUSE_S = 0.02
 
 
 def finish_dead_stacks(environ: "Mapping[str, str]") -> list[str]:
-    """End the processes of stacks that nobody runs any more; tell what was done, a line each."""
+    """End the processes of stacks without a supervisor; return a line about each stack."""
     folder = f"{state_dir(environ)}/stacks"
     try:
         if not any(name.endswith((".json", ".journal")) for name in os.listdir(folder)):
@@ -36,7 +36,7 @@ def finish_dead_stacks(environ: "Mapping[str, str]") -> list[str]:
 
 
 def finish_dying_stacks(environ: "Mapping[str, str]") -> list[str]:
-    """The same where somebody who ran a stack may be about to be gone: wait a moment for that."""
+    """Do the same, and wait a moment for a supervisor that is about to disappear."""
     from time import monotonic, sleep
 
     until_s = monotonic() + _DYING_S
@@ -65,10 +65,10 @@ def _finish(folder: str, key: str) -> str:
     try:
         lock = StackLock(folder, key)
     except StackRunningError:
-        # Somebody else was quicker.
+        # Another process was first.
         return ""
     with lock:
-        # Without a record the journal tells what there is to end, if not what it was.
+        # Without a record the journal names the processes, but not the stack.
         record = lock.read()
         tag, pid = (record.tag, record.pid) if record is not None else ("", 0)
         journal = read_journal(lock.journal)
@@ -78,7 +78,7 @@ def _finish(folder: str, key: str) -> str:
         known = {(entry.pid, entry.start) for entry in journal.entries}
 
         def note(new: "Sequence[ProcessInfo]") -> None:
-            # If we are killed as well, the next command goes on from there.
+            # If this process is killed too, the next command goes on from here.
             append_processes(lock.journal, [seen for seen in new if key_of(seen) not in known])
 
         for pause_s in end_processes(find, journal, tag, nested.guarded, progress, note=note):
@@ -89,7 +89,7 @@ def _finish(folder: str, key: str) -> str:
             pids = ", ".join(str(seen.pid) for seen in left)
             return f"the stack {name} was killed, and cannot be ended wholly: pid {pids} remains"
         if key.startswith(CLUSTER):
-            # The next cluster has another name, so nothing would ever use this lock again.
+            # Each cluster has a new name, so this lock would never be used again.
             lock.remove()
         else:
             lock.remove_record()

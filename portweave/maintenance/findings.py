@@ -1,4 +1,4 @@
-"""What `portweave doctor` finds wrong, each thing with a stable code and the way out.
+"""The findings of `portweave doctor`, each with a stable code and a remedy.
 
 If an error says the same as a finding, the finding has its code. All other codes are here. A code
 is never used for two things.
@@ -82,15 +82,15 @@ CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, or may surprise.
+    """A problem or a surprise.
 
     Attributes:
         code: Stable.
-        severity: `error`: something does not work; `warning`: it may not; `note`: good to know.
-        message: What, and where.
-        remedy: What to do about it.
-        repair: What `--fix` does about it, as a name; empty where it can do nothing.
-        fixed: Whether that has been done.
+        severity: `error`: something does not work; `warning`: it may fail; `note`: good to know.
+        message: What it is, and where.
+        remedy: What the user can do.
+        repair: The name of the repair that `--fix` does; empty for none.
+        fixed: Whether it was repaired.
     """
 
     code: str
@@ -104,7 +104,7 @@ class Finding:
         assert self.code in CODES or self.code in _ERROR_CODES, self.code
 
     def as_json(self) -> dict[str, object]:
-        """It as `doctor --json` prints it."""
+        """Return it as `doctor --json` prints it."""
         return {
             "code": self.code,
             "severity": self.severity,
@@ -115,7 +115,7 @@ class Finding:
         }
 
 
-# https://fetch.spec.whatwg.org/#port-blocking, as far as the pool may reach.
+# https://fetch.spec.whatwg.org/#port-blocking, for ports that a pool may contain.
 _REFUSED_BY_BROWSERS = frozenset(
     {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566}
     | {6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080}
@@ -124,9 +124,9 @@ _PORTS_END = 65536
 
 
 def shared_ports(entries: Sequence[Entry]) -> list[tuple[Entry, Entry, int]]:
-    """Each block that shares a port with one before it: the one to keep, the other, a port.
+    """Return blocks that share a port with an earlier one: the block to keep, the other, the port.
 
-    The one that was used last is to be kept.
+    The block that was used last is kept.
     """
     found: list[tuple[Entry, Entry, int]] = []
     holder: dict[int, Entry] = {}
@@ -141,11 +141,11 @@ def shared_ports(entries: Sequence[Entry]) -> list[tuple[Entry, Entry, int]]:
 
 
 def check_entries(entries: Sequence[Entry], gone: Sequence[str]) -> list[Finding]:
-    """What is wrong with blocks.
+    """Check blocks.
 
     Args:
-        entries: The registry.
-        gone: The roots among them that are no folders.
+        entries: The blocks in the registry.
+        gone: Roots that are not folders.
     """
     findings: list[Finding] = []
     if gone:
@@ -179,14 +179,14 @@ def check_pool(
     reserved: Collection[int],
     entries: Sequence[Entry],
 ) -> list[Finding]:
-    """What is wrong with the pool.
+    """Check the pool.
 
     Args:
         text: `PORTWEAVE_POOL_RANGE`; may be empty.
-        ephemeral: First and last port that the kernel gives to outgoing connections; None where
-            that is not known.
-        reserved: Ports that it leaves out.
-        entries: The registry.
+        ephemeral: First and last port that the kernel uses for outgoing connections; None where
+            unknown.
+        reserved: Ports that the kernel leaves out.
+        entries: The blocks in the registry.
     """
     findings: list[Finding] = []
     pool, remark = chosen_pool(text)
@@ -227,7 +227,7 @@ def _check_ephemeral(
     pool: Pool, ephemeral: tuple[int, int], reserved: Collection[int], entries: Sequence[Entry]
 ) -> list[Finding]:
     first, last = max(pool.start, ephemeral[0]), min(pool.end - 1, ephemeral[1])
-    # Reserving a few ports out of thousands changes nothing; reserving all does.
+    # To reserve only a few of thousands of ports makes no difference.
     if first > last or all(port in reserved for port in range(first, last + 1)):
         return []
     affected = [
@@ -254,7 +254,7 @@ def _check_ephemeral(
     ]
 
 
-# With so many ports below the kernel's, nobody gets to those above for a long time.
+# With this many ports below the kernel's range, the ones above are not used for a long time.
 _ROOM = 1000
 
 

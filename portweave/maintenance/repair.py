@@ -1,8 +1,7 @@
-"""Make a damaged registry whole again, from all that is left of it.
+"""Rebuild a damaged registry from all other sources.
 
-Best are the entries that still parse in the file itself, then those of the version before it, then
-what the worktrees' own `.portweave/current.env` say. A port that was found twice stays with whoever
-comes first in this order.
+The first source is the entries in the file that still parse, then the previous version of the file,
+then each worktree's `.portweave/current.env`. The first source that has a port wins.
 """
 
 import json
@@ -41,24 +40,24 @@ from portweave.system.registry_lock import Lock
 
 _ENTRY = re.compile(r'\{\s*"key"\s*:')
 _ROOT = re.compile(r'"worktreeRoot"\s*:\s*("(?:[^"\\\n]|\\.)*")')
-# An entry made from other files has been used at some time; nobody knows when.
+# A rebuilt entry has been used at some time, but it is unknown when.
 _LONG_AGO = "2000-01-01T00:00:00.000Z"
 
 
 def rebuild(path: str, environ: Mapping[str, str], roots: Iterable[str] = ()) -> list[str]:
-    """Set a damaged registry aside, and write one that holds what could be found.
+    """Set a damaged registry aside, and write one with all entries that were found.
 
     Args:
         path: The registry.
-        environ: Says how long to wait for others, and what git is to be told.
-        roots: Worktrees to ask besides those that the file names.
+        environ: Sets how long to wait for the lock, and git's environment.
+        roots: Worktrees to read besides those in the file.
 
     Returns:
-        What was done, a line each; nothing where the registry is whole.
+        What was done, a line each; empty where the registry is valid.
 
     Raises:
-        RegistryLockedError: Somebody else held it for too long.
-        RegistryUnwritableError: It cannot be written.
+        RegistryLockedError: Another process held the lock for too long.
+        RegistryUnwritableError: The registry cannot be written.
     """
     try:
         with Lock(path, environ) as lock:
@@ -85,7 +84,7 @@ def rebuild(path: str, environ: Mapping[str, str], roots: Iterable[str] = ()) ->
 
 
 def drop_blocks(path: str, environ: Mapping[str, str]) -> list[str]:
-    """Drop blocks of worktrees that are gone, and those that share a port with a later used one."""
+    """Drop blocks of deleted worktrees, and of two blocks with a common port the older one."""
 
     def change(entries: list[Entry]) -> tuple[list[Entry], list[str]]:
         losers = [other for _, other, _ in shared_ports(entries)]
@@ -99,7 +98,7 @@ def drop_blocks(path: str, environ: Mapping[str, str]) -> list[str]:
 
 
 def narrow(paths: Iterable[str]) -> list[str]:
-    """Take rights on files and folders from all but their owner."""
+    """Remove the rights of group and others from files and folders."""
     told: list[str] = []
     for path in paths:
         mode = os.stat(path).st_mode & 0o777
@@ -110,7 +109,7 @@ def narrow(paths: Iterable[str]) -> list[str]:
 
 
 def salvage(text: str) -> list[Entry]:
-    """The entries of a registry's text that parse, whatever is wrong with the rest."""
+    """Return the entries in a registry's text that parse."""
     return [entry for item in _items(text) if (entry := _entry(item)) is not None]
 
 
@@ -148,10 +147,10 @@ def _set_aside(target: str, aside: str) -> None:
     if os.path.isdir(target):
         os.rename(target, aside)
         return
-    # The file keeps its name until the new one replaces it: nobody ever finds none.
+    # The file keeps its name until a new one replaces it, so it always exists.
     try:
         os.link(target, aside)
-    except OSError:  # a file system without hard links, or a file that may not be read
+    except OSError:  # a file system without hard links, or an unreadable file
         try:
             write_new(aside, read_all(target))
         except OSError:
@@ -191,7 +190,7 @@ def _roots(text: str) -> Iterator[str]:
 
 
 def _from_worktree(root: str, environ: Mapping[str, str]) -> Iterator[Entry]:
-    """The blocks that a worktree's own `current.env` speaks of, and those of its namespaces."""
+    """Read the blocks in a worktree's `current.env`, and in those of its namespaces."""
     folder = f"{root}/.portweave"
     of_namespaces = sorted(glob(f"{escape(folder)}/namespaces/*/current.env"))
     for path in (f"{folder}/current.env", *of_namespaces):
@@ -214,7 +213,7 @@ def _from_current(path: str, root: str, environ: Mapping[str, str]) -> Entry | N
     ports = {
         names[variable]: int(value)
         for variable, value in values.items()
-        # What .env says is not what was allocated.
+        # Values from .env were not allocated.
         if variable in names and variable not in overridden and _is_port(value)
     }
     if not ports or len(set(ports.values())) < len(ports):
@@ -223,7 +222,7 @@ def _from_current(path: str, root: str, environ: Mapping[str, str]) -> Entry | N
 
 
 def _names(root: str, is_git: bool) -> dict[str, str]:
-    """Which service each variable of a worktree holds the port of."""
+    """Return variable to service, for the ports of a worktree."""
     try:
         definitions = load_definitions(root, root if is_git else None, None)
     except PortweaveError:

@@ -1,4 +1,4 @@
-"""What a system makes of the local CA: the facts for `supervisor.core.trust`, and its commands."""
+"""Read the system's trust in the local CA, and run the steps of `trust_stores`."""
 
 import os
 import subprocess
@@ -28,17 +28,17 @@ from portweave.system.files import read_all
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Where a user's PATH does not lead, and these programs lie.
+# Folders of these programs that a user's PATH may lack.
 _SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _QUESTION_S = 10.0
 
 
 def look(folder: str, environ: "Mapping[str, str]") -> Facts:
-    """What there is to trust the CA of a state folder, and what does so already.
+    """Return the trust stores of this system, and which of them trust the CA.
 
     Args:
-        folder: The state folder.
-        environ: Says where programs and the home folder lie.
+        folder: The state folder of the CA.
+        environ: Names the PATH and the home folder.
     """
     path, authority = _path(environ), ca_path(folder)
     home = environ.get("HOME") or "/nowhere"
@@ -48,7 +48,7 @@ def look(folder: str, environ: "Mapping[str, str]") -> Facts:
         programs=frozenset(name for name in PROGRAMS if _can_run(name, path)),
         folders=frozenset(name for name in FOLDERS if os.path.isdir(name)),
         authority=authority,
-        # The same for a CA that takes another's place in the folder: then it does so everywhere.
+        # The name depends on the path: a new CA in this folder replaces the old one in each store.
         name=f"portweave-{sha256(authority.encode()).hexdigest()[:8]}",
         digest=_digest(authority),
         keychain=f"{home}/Library/Keychains/login.keychain-db",
@@ -69,10 +69,10 @@ def look(folder: str, environ: "Mapping[str, str]") -> Facts:
 
 
 def is_trusted_by_system(authority: str) -> bool:
-    """Whether programs that go by the system's trust do so in a certificate.
+    """Whether programs that use the system's trust store trust a certificate authority.
 
     Args:
-        authority: Its file.
+        authority: The file of its certificate.
     """
     body = _body(_read(authority))
     if not body:
@@ -85,10 +85,10 @@ def is_trusted_by_system(authority: str) -> bool:
 
 
 def do(step: Step, environ: "Mapping[str, str]") -> None:
-    """Do a step; what its command says is seen.
+    """Run a step; the output of its command goes to the terminal.
 
     Raises:
-        TrustFailedError: It has failed.
+        TrustFailedError: The command failed.
     """
     env = {**environ, "PATH": _path(environ)}
     try:
@@ -120,7 +120,7 @@ def _standing(database: str, facts: Facts, path: str) -> TrustState:
 
 
 def _ask(words: list[str], path: str) -> bytes | None:
-    """What a command prints; None where it fails."""
+    """Run a command and return its output; None where it fails."""
     try:
         done = subprocess.run(
             words,
@@ -136,7 +136,7 @@ def _ask(words: list[str], path: str) -> bytes | None:
 
 
 def _body(pem: bytes) -> bytes:
-    """The first certificate of a file, as one line; nothing where there is none."""
+    """Return the first certificate in a file as one line; empty for none."""
     lines = pem.replace(b"\r", b"").replace(b"\n", b"")
     return lines.partition(b"-----BEGIN CERTIFICATE-----")[2].partition(b"-----END")[0]
 

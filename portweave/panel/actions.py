@@ -181,7 +181,7 @@ class Actions:
         if await to_thread.run_sync(_has_own_namespace, known, environ):
             environ["PORTWEAVE_NAMESPACE"] = known.namespace
         if not await to_thread.run_sync(os.path.isdir, known.root):
-            raise CommandFailedError(words[0], (f"its folder {known.root} has gone",))
+            raise CommandFailedError(words[0], (f"its folder {known.root} does not exist",))
         folder, config = await to_thread.run_sync(
             self._worktrees.started_from, known.root, known.namespace
         )

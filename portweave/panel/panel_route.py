@@ -65,7 +65,7 @@ class PanelRoute:
                     await wait_for_end_of_other(holder.pid)
                 except OSError:
                     await anyio.sleep(_LOOK_S)
-            while self._is_held():  # noqa: ASYNC110 - nobody could set an event
+            while self._is_held():  # noqa: ASYNC110 - no event exists for this
                 await anyio.sleep(_LOOK_S)
             await to_thread.run_sync(self.claim)
             if self._holder is holder:
@@ -83,13 +83,13 @@ class PanelRoute:
             self._store.set_routes(os.getpid(), {})
         except (PortweaveError, OSError) as error:
             # The proxy ignores the route once its owner has ended.
-            say(f"panel: its name was not given back: {error}")
+            say(f"panel: its name was not released: {error}")
 
 
 def _holder_text(holder: RouteMapping) -> str:
     if holder.pid == 0:
         return (
             f"{holder.hostname} is an alias of port {holder.port}:"
-            " portweave alias --remove portweave gives the name back"
+            " portweave alias --remove portweave releases the name"
         )
-    return f"{holder.hostname} leads to that of pid {holder.pid}, on port {holder.port}"
+    return f"{holder.hostname} leads to the panel of pid {holder.pid}, on port {holder.port}"

@@ -52,7 +52,7 @@ class Link:
                 data = await self._stream.receive(1 << 16)
                 *lines, rest = (rest + data).split(b"\n")
                 if len(rest) > _LONGEST_LINE_BYTES:
-                    raise ConnectionLostError("it sends lines without an end")
+                    raise ConnectionLostError("it sent a line that is too long")
                 for line in lines:
                     self._sort(line)
         except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
@@ -76,7 +76,7 @@ class Link:
         finally:
             del self._asked[number]
         if answer is None:
-            raise ConnectionLostError("it is silent")
+            raise ConnectionLostError("no answer in time")
         values = answer.get("result")
         return values[0] if is_list(values) and values else None
 

@@ -56,7 +56,7 @@ def heading(stacks: Sequence[Mapping[str, object]]) -> Line:
     services = [row for stack in stacks for row in rows_of(stack.get("services"))]
     bad = sum(_TONES.get(str(row.get("state"))) in ("bad", "warn") for row in services)
     parts = [_count(len(stacks), "stack"), _count(len(services), "service")]
-    parts += [f"{bad} in trouble"] if bad else []
+    parts += [f"{bad} with problems"] if bad else []
     used = sum(found for row in services if isinstance(found := row.get("rssBytes"), int))
     return Line("  ".join(["portweave", *parts, _size(used)]), "title")
 

@@ -222,7 +222,7 @@ class Watch:
                 try:
                     await self._listen(live)
                 except (ConnectionLostError, OSError) as error:
-                    live.problem = f"its supervisor cannot be asked: {error}"
+                    live.problem = f"its supervisor does not answer: {error}"
                     self._publish(live)
                 await anyio.sleep(_AGAIN_S)
 
@@ -230,7 +230,7 @@ class Watch:
         record = live.record
         if record.protocol != PROTOCOL:
             raise ConnectionLostError(
-                f"portweave {record.version or '?'} has started it, not this one"
+                f"portweave {record.version or '?'} started it, not this version"
             )
         if not record.socket:
             raise ConnectionLostError("it has no control socket")

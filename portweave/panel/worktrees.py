@@ -226,15 +226,13 @@ class Worktrees:
         if degraded is None:
             return None
         if degraded == _DELETED:
-            return "its folder has gone"
+            return "its folder was deleted"
         found = self._read(known)
         if isinstance(found, DefinitionsMissingError):
-            return (
-                "no definition file is in it: portweave.yaml, portweave.config.json or a Procfile"
-            )
+            return "it has no definition file: portweave.yaml, portweave.config.json or a Procfile"
         if isinstance(found, PortweaveError):
             return found.message
-        return "its ports are not those that its definition file asks for: the next up allocates"
+        return "its ports differ from its definition file: the next up allocates new ones"
 
     def _commands(self, known: KnownWorktree) -> Iterator[tuple[str, str | None]]:
         found = self._read(known)

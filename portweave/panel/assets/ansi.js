@@ -1,4 +1,4 @@
-// Lines with colours (ECMA-48, SGR) as elements.
+// Convert lines with colours (ECMA-48, SGR) to elements.
 
 const STEPS = [0, 95, 135, 175, 215, 255];
 
@@ -53,7 +53,7 @@ function piece(text, style) {
   return span;
 }
 
-/** Put a line with escape sequences into an element. */
+/** Add a line with escape sequences to an element. */
 export function write(element, text) {
   const style = {};
   let at = 0;
@@ -65,7 +65,7 @@ export function write(element, text) {
   if (at < text.length) element.append(piece(text.slice(at), style));
 }
 
-/** Mark where a text stands in an element, whatever its case. */
+/** Highlight each occurrence of a text in an element, ignoring case. */
 export function mark(element, sought) {
   const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
   const nodes = [];

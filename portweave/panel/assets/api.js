@@ -1,4 +1,4 @@
-// Requests to the panel that this page is from.
+// Requests to the panel of this page.
 
 const token = document.querySelector('meta[name="pw-csrf"]')?.content || "";
 
@@ -6,7 +6,7 @@ async function answered(response) {
   const body = await response.json().catch(() => ({}));
   if (response.ok) return body;
   if (body.code === "PW0605") {
-    throw new Error("The panel was started again: reload this page.");
+    throw new Error("The panel was restarted: reload this page.");
   }
   const hint = body.hint ? `\n${body.hint}` : "";
   throw new Error(`${body.error || `status ${response.status}`}${hint}`);

@@ -1,4 +1,4 @@
-// What is shown beside the list: logs, an environment, or what is wrong with a service.
+// The side view: logs, an environment, or the explanation of a service's state.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { read, send } from "./api.js";
@@ -42,7 +42,7 @@ export function Drawer({ shown, show, close }) {
       ? html`<${Logs} key=${`${worktree} ${service}`} worktree=${worktree} service=${service} />`
       : isLive
         ? html`<${Told} key=${`${view} ${worktree} ${service}`} view=${view} worktree=${worktree} service=${service} />`
-        : html`<p class="note">The stack is not running, so there is nobody to ask. Its logs are kept.</p>`}
+        : html`<p class="note">The stack is not running. Its logs are kept.</p>`}
   </aside>`;
 }
 
@@ -72,7 +72,7 @@ function Told({ view, worktree, service }) {
     };
   }, [asked]);
   if (problem) return html`<p class="problem">${problem}</p>`;
-  if (!found) return html`<p class="note">Asking …</p>`;
+  if (!found) return html`<p class="note">Loading …</p>`;
   const Part = view === "why" ? Why : Environment;
   return html`<div class="scroll" tabindex="0" role="group" aria-label=${view === "why" ? "Why" : "Environment"}>
     <${Part} found=${found} shown=${{ worktree, service }} again=${() => setAsked(asked + 1)} />
@@ -94,16 +94,16 @@ function Why({ found, again }) {
     html`<h3>Last lines</h3>
       <pre>${lines.join("\n")}</pre>`}
     ${found.lastGoodAt &&
-    html`<h3>Since it last was ready, ${since(found.lastGoodAt)} ago</h3>
+    html`<h3>Changes since it was last ready, ${since(found.lastGoodAt)} ago</h3>
       ${changes.length
         ? html`<ul>${changes.map((text) => html`<li key=${text}>${text}</li>`)}</ul>`
-        : html`<p class="note">Nothing has changed that portweave knows of.</p>`}`}
-    <p><button type="button" onClick=${again}>Ask again</button></p>`;
+        : html`<p class="note">portweave knows of no change.</p>`}`}
+    <p><button type="button" onClick=${again}>Refresh</button></p>`;
 }
 
 function Environment({ found, shown }) {
   const [sought, setSought] = useState("");
-  // What was hidden and is shown now; forgotten with the view.
+  // Revealed secret values; closing the view forgets them.
   const [revealed, setRevealed] = useState({});
   const values = { ...found.environment, ...revealed };
   const hidden = new Set(found.hidden.filter((name) => !(name in revealed)));
@@ -126,7 +126,7 @@ function Environment({ found, shown }) {
       </label>
     </p>
     ${names.length === 0
-      ? html`<p class="note">No variable is called so.</p>`
+      ? html`<p class="note">No variable matches.</p>`
       : html`<table class="variables">
           <caption class="sr">Variables</caption>
           <thead class="sr"><tr><th scope="col">Name</th><th scope="col">Value</th></tr></thead>

@@ -1,4 +1,4 @@
-// Numbers and times as people read them.
+// Format numbers and times for people.
 
 export function size(bytes) {
   if (bytes == null) return "–";
@@ -25,7 +25,7 @@ export function instanceOf(row) {
   return row.instance > 1 ? `${row.name}.${row.instance}` : row.name;
 }
 
-// Made once: to make one costs ten times what it takes to use it, and a log has thousands of lines.
+// Created once: creating one takes ten times as long as using it, and logs have thousands of lines.
 const TIME = new Intl.DateTimeFormat([], { timeStyle: "medium", hourCycle: "h23" });
 
 export function clock(ms) {
@@ -36,7 +36,7 @@ export function plural(count, one, many = `${one}s`) {
   return `${count} ${count === 1 ? one : many}`;
 }
 
-// States by how much they want to be seen.
+// The tone of each state.
 const TONES = {
   ready: "good",
   completed: "done",

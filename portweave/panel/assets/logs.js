@@ -1,5 +1,5 @@
-// The log of a service or of a whole stack: the last lines, then what comes. Lines are put into the
-// page without the library: there are thousands, and each is written once.
+// The log of a service or a stack: the last lines, then new ones. Lines are added to the page
+// without the library: there are thousands, and none changes.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { clock, plural } from "./format.js";
@@ -17,7 +17,7 @@ export function Logs({ worktree, service }) {
   const [held, setHeld] = useState(0);
   const view = useRef(null);
   const log = useRef(null);
-  // What a log that begins anew has to go by, whatever was drawn last.
+  // The current settings, which a log that reconnects needs.
   const isPaused = useRef(false);
 
   useEffect(() => {
@@ -62,7 +62,7 @@ function follow({ worktree, service, find, element, setStatus, setHeld }) {
   let isAll = false;
   let isCleared = false;
   let dropped = 0;
-  // Whoever has scrolled up reads there, and is not moved.
+  // A user who has scrolled up is reading; the view stays there.
   let sticks = true;
   const colours = new Map();
 
@@ -71,13 +71,13 @@ function follow({ worktree, service, find, element, setStatus, setHeld }) {
     if (!isAll) return;
     const what = find ? ` with “${find}”` : "";
     const more = dropped ? `; older ones are in “portweave logs”` : "";
-    const none = isCleared ? "Cleared: what comes next is shown." : find ? `No line${what}.` : "Nothing was printed yet.";
+    const none = isCleared ? "Cleared. New lines appear here." : find ? `No line${what}.` : "No output yet.";
     setStatus(count ? `${plural(count, "line")}${what}${more}` : none);
   };
 
   const draw = () => {
     scheduled = 0;
-    // What had been printed before is shown also to who has paused: there is nothing else to read.
+    // While paused, the first lines are still shown: the view would be empty otherwise.
     if (isPaused && isAll) return;
     const lines = waiting.slice(-MOST_LINES);
     dropped += waiting.length - lines.length;
@@ -104,7 +104,7 @@ function follow({ worktree, service, find, element, setStatus, setHeld }) {
   const open = () => {
     source = new EventSource(`/api/v1/logs?${query}`);
     source.addEventListener("hello", () => {
-      // The last lines come again after a lost connection.
+      // After a lost connection the server sends the last lines again.
       element.replaceChildren();
       waiting = [];
       dropped = 0;
@@ -132,13 +132,13 @@ function follow({ worktree, service, find, element, setStatus, setHeld }) {
     });
     source.addEventListener("error", () => {
       const isOver = source && source.readyState === EventSource.CLOSED;
-      setStatus(isOver ? "The panel knows no such log any more." : "The panel does not answer; trying again …");
+      setStatus(isOver ? "This log no longer exists." : "The panel does not answer; trying again …");
     });
   };
 
   const look = () => {
     if (document.hidden) {
-      // Whoever has paused reads, and wants to find that again.
+      // A user who paused is reading; keep these lines.
       if (!source || isPaused) return;
       source.close();
       source = null;

@@ -11,8 +11,8 @@ import { Project } from "./worktree.js";
 const KEYS = [
   ["/", "search"],
   ["j, k", "next, previous project or worktree"],
-  ["Enter", "open or close it"],
-  ["Escape", "close what is shown beside the list"],
+  ["Enter", "expand or collapse"],
+  ["Escape", "close the side view"],
   ["?", "these keys"],
 ];
 
@@ -26,7 +26,7 @@ function App() {
 
   const show = (what) => {
     const from = document.activeElement;
-    // What a menu offers cannot have the focus once the menu is closed.
+    // An item of a closed menu cannot have the focus.
     back.current = from.closest("details.menu")?.querySelector("summary") || from;
     setShown(what);
   };
@@ -36,8 +36,8 @@ function App() {
     to.focus();
   };
 
-  // Effects that listen are layout effects throughout: they are in place before the next key or
-  // click can come, where others would follow the next paint, however late that is.
+  // Event listeners are added in layout effects, before the next key or click. Other effects run
+  // only after the next paint, which may be late.
   useLayoutEffect(() => {
     const go = () => setView(location.hash === "#memory" ? "memory" : "worktrees");
     addEventListener("hashchange", go);
@@ -108,15 +108,15 @@ function App() {
 function List({ sought, show }) {
   useTopic("worktrees");
   if (state.problem && !state.projects) {
-    return html`<div class="empty"><h2>The list cannot be read</h2><p>${state.problem}</p></div>`;
+    return html`<div class="empty"><h2>Cannot read the list</h2><p>${state.problem}</p></div>`;
   }
-  if (!state.projects) return html`<p class="note">Looking for worktrees …</p>`;
+  if (!state.projects) return html`<p class="note">Loading worktrees …</p>`;
   if (!state.projects.length) {
     return html`<div class="empty">
       <h2>No worktree has ports yet</h2>
       <p>Go to a project that has a <code>Procfile</code> or a <code>portweave.yaml</code>, and run</p>
       <pre>portweave up</pre>
-      <p>It shows up here by itself.</p>
+      <p>It appears here automatically.</p>
     </div>`;
   }
   const words = sought.trim().toLowerCase().split(/\s+/).filter(Boolean);
@@ -129,7 +129,7 @@ function List({ sought, show }) {
       <button type="button" onClick=${() => setOpen(keys, true)}>Open all</button>
       <button type="button" onClick=${() => setOpen(worktrees().map((one) => one.id), false)}>Close all</button>
     </div>
-    ${found.length === 0 && html`<p class="empty">Nothing is called “${sought}”.</p>`}
+    ${found.length === 0 && html`<p class="empty">Nothing matches “${sought}”.</p>`}
     ${found.map(
       (one) => html`<${Project} key=${one.project.id} ...${one} show=${show} forced=${words.length > 0 && found.length <= 3} />`,
     )}`;
@@ -150,7 +150,7 @@ function Totals() {
   const memory = rows.reduce((sum, row) => sum + (row.rssBytes || 0), 0);
   return html`<p class="totals">
     <span>${plural(state.stacks.size, "stack")}</span>
-    ${bad > 0 && html`<span class="pill bad">${bad} in trouble</span>`}
+    ${bad > 0 && html`<span class="pill bad">${bad} with problems</span>`}
     ${memory > 0 && html`<span>${size(memory)}</span>`}
   </p>`;
 }

@@ -1,4 +1,4 @@
-// Who holds what memory, over all worktrees.
+// Memory by stack and by service, over all worktrees.
 
 import { html } from "./vendor/htm-preact.js";
 import { instanceOf, percent, size } from "./format.js";
@@ -20,10 +20,10 @@ export function Memory({ show }) {
     }))
     .sort((a, b) => b.bytes - a.bytes);
   if (!rows.length) {
-    return html`<p class="empty">No service is running, so none holds any memory.</p>`;
+    return html`<p class="empty">No service is running.</p>`;
   }
   const total = stacks.reduce((sum, one) => sum + one.bytes, 0);
-  return html`<h2>${size(total)} in all</h2>
+  return html`<h2>${size(total)} in total</h2>
     <table class="memory">
       <caption>By worktree</caption>
       <thead><tr><th scope="col">Worktree</th><th scope="col">Memory</th><th scope="col" class="number">CPU</th></tr></thead>

@@ -15,7 +15,7 @@ export function ServiceRow({ worktree, row, known, isLive, show }) {
   const isUp = UP.has(row.state);
   const samples = row.samples || [];
   const named = (known && known.links) || [];
-  // By its port alone it is only told where there is no other way: the port is a link, too.
+  // A link by port alone is left out where there are others: the port itself is a link.
   const links = (
     row.url ? [{ url: row.url, envVar: "" }, ...named.filter((link) => link.envVar)] : named
   ).filter((link) => /^https?:/i.test(link.url));

@@ -1,6 +1,6 @@
-// What the page knows: worktrees as they were listed, stacks as they are told live, and what the
-// user has opened. Components listen to the part they show, so that a stack's news draws that
-// stack alone.
+// The state of the page: worktrees as listed, stacks from the event stream, and what the user has
+// expanded. A component subscribes to the topics that it shows, so an event of one stack redraws
+// only that stack.
 
 import { useEffect, useState } from "./vendor/htm-preact.js";
 import { read, send } from "./api.js";
@@ -10,7 +10,7 @@ const MOST_REMEMBERED = 500;
 const HIDDEN_MS = 30000;
 const FACTS_KEPT_MS = 60000;
 const MOST_FACTS_AT_ONCE = 2;
-// So many stacks that run are open from the start.
+// With at most this many running stacks, they are expanded at first.
 const MOST_OPENED = 6;
 
 export const state = {
@@ -31,7 +31,7 @@ function versionOf(topics) {
   return topics.reduce((sum, topic) => sum + (versions.get(topic) || 0), 0);
 }
 
-function tell(topic) {
+function publish(topic) {
   versions.set(topic, (versions.get(topic) || 0) + 1);
   for (const listener of listeners.get(topic) || []) listener();
 }
@@ -45,7 +45,7 @@ export function useTopic(...topics) {
       if (!listeners.has(topic)) listeners.set(topic, new Set());
       listeners.get(topic).add(listener);
     }
-    // What was told after it was drawn and before it listened, as in a tab that nobody sees.
+    // An event came between drawing and subscribing, as happens in a hidden tab.
     if (versionOf(topics) !== drawn) listener();
     return () => {
       for (const topic of topics) {
@@ -61,7 +61,7 @@ export function useTopic(...topics) {
 let isLoading = false;
 let isStale = false;
 
-// One question at a time: answers could overtake each other, and an old list take the newer's place.
+// One request at a time: otherwise an old list could arrive last and replace the newer one.
 export async function loadWorktrees() {
   isStale = true;
   if (isLoading) return;
@@ -76,7 +76,7 @@ export async function loadWorktrees() {
     } catch (error) {
       state.problem = error.message;
     }
-    tell("worktrees");
+    publish("worktrees");
     showOpen();
   }
   isLoading = false;
@@ -86,7 +86,7 @@ const factsWaiting = new Map();
 const factsQueue = [];
 let factsAsked = 0;
 
-/** What git, the disk and GitHub say of a worktree. It may take long, and is told in two parts. */
+/** Load facts about a worktree from git, the disk and GitHub; GitHub's arrive later. */
 export function loadFacts(id, again = false) {
   if (factsWaiting.has(id)) return factsWaiting.get(id);
   const before = state.facts.get(id);
@@ -96,7 +96,7 @@ export function loadFacts(id, again = false) {
   return done;
 }
 
-// A browser has six connections to a server: what is asked by itself leaves some to what people do.
+// A browser opens six connections to a server; this leaves some for the user's actions.
 async function inTurn(ask) {
   if (factsAsked >= MOST_FACTS_AT_ONCE) await new Promise((go) => factsQueue.push(go));
   else factsAsked++;
@@ -113,18 +113,18 @@ async function askFacts(id, again) {
   const ask = async (more) => {
     const found = await read(`/api/v1/facts?${new URLSearchParams({ worktree: id, ...more })}`);
     state.facts.set(id, { ...found, at: Date.now() });
-    tell(`facts ${id}`);
+    publish(`facts ${id}`);
     return found.isWhole;
   };
   try {
     if (!(await ask(again ? { refresh: "1" } : {}))) await ask({ whole: "1" });
   } catch {
     state.facts.set(id, { ...state.facts.get(id), at: Date.now() });
-    tell(`facts ${id}`);
+    publish(`facts ${id}`);
   }
 }
 
-// What is open
+// Expanded worktrees
 
 const OPEN_KEY = "portweave.open";
 const seen = new Map();
@@ -143,7 +143,7 @@ function remember() {
   try {
     localStorage.setItem(OPEN_KEY, JSON.stringify(Object.fromEntries(kept)));
   } catch {
-    // Without storage it is only not remembered.
+    // Without storage the page forgets it on reload.
   }
 }
 
@@ -154,7 +154,7 @@ export function worktrees() {
 export function isOpen(key) {
   if (chosen.has(key)) return chosen.get(key);
   if (key.startsWith("project ")) return true;
-  // One that ends while it is looked at stays open, so that its end is seen.
+  // A stack that ends while it is expanded stays expanded, so that its end is visible.
   if (state.stacks.has(key) && !seen.has(key)) seen.set(key, state.stacks.size <= MOST_OPENED);
   return seen.get(key) || false;
 }
@@ -165,7 +165,7 @@ export function setOpen(keys, open) {
     chosen.set(key, open);
   }
   remember();
-  tell("open");
+  publish("open");
   showOpen();
 }
 
@@ -173,7 +173,7 @@ let stream = null;
 let shown = "";
 let isShowing = false;
 
-/** Have the panel know what is open here; again one question at a time, and the last one counts. */
+/** Tell the panel what is expanded here, one request at a time; the last one wins. */
 async function showOpen() {
   while (stream && !isShowing) {
     const asked = stream;
@@ -185,7 +185,7 @@ async function showOpen() {
       await send("/api/v1/open", { stream: asked, worktrees: open });
       shown = text;
     } catch {
-      // With the next stream it is told again.
+      // The next stream sends it again.
       if (stream === asked) return;
     } finally {
       isShowing = false;
@@ -222,19 +222,19 @@ function connect() {
     const before = [...state.stacks.keys()];
     for (const id of before) if (!ids.has(id)) state.stacks.delete(id);
     found.forEach(merge);
-    for (const id of new Set([...before, ...ids])) tell(`stack ${id}`);
-    tell("stacks");
-    tell("open");
+    for (const id of new Set([...before, ...ids])) publish(`stack ${id}`);
+    publish("stacks");
+    publish("open");
     showOpen();
   });
   source.addEventListener("stack", (event) => {
     const found = JSON.parse(event.data);
     const isNew = !state.stacks.has(found.id);
     merge(found);
-    tell(`stack ${found.id}`);
-    tell("stacks");
+    publish(`stack ${found.id}`);
+    publish("stacks");
     if (isNew) {
-      tell("open");
+      publish("open");
       showOpen();
       if (!worktrees().some((one) => one.id === found.id)) loadWorktrees();
     }
@@ -242,8 +242,8 @@ function connect() {
   source.addEventListener("gone", (event) => {
     const { id } = JSON.parse(event.data);
     state.stacks.delete(id);
-    tell(`stack ${id}`);
-    tell("stacks");
+    publish(`stack ${id}`);
+    publish("stacks");
     showOpen();
   });
   source.addEventListener("worktrees", loadWorktrees);
@@ -251,7 +251,7 @@ function connect() {
     stream = null;
     setConnection("lost");
     if (source && source.readyState === EventSource.CLOSED) {
-      // Refused, as by another panel on this port whose page this is not.
+      // The server refused the stream, for example another panel on this port.
       source = null;
       setTimeout(() => source || document.hidden || connect(), 3000);
     }
@@ -261,12 +261,12 @@ function connect() {
 function setConnection(name) {
   if (state.connection === name) return;
   state.connection = name;
-  tell("connection");
+  publish("connection");
 }
 
 export function start() {
   connect();
-  // A browser has six connections to a server: a page that nobody sees holds none.
+  // A browser opens six connections to a server; a hidden page closes its own.
   let timer = 0;
   document.addEventListener("visibilitychange", () => {
     clearTimeout(timer);
@@ -282,30 +282,30 @@ export function start() {
   });
 }
 
-// What the user does
+// Actions of the user
 
 let lastToast = 0;
 
 export function toast(text, tone = "info") {
   const id = ++lastToast;
   state.toasts = [...state.toasts.slice(-3), { id, text, tone }];
-  tell("toasts");
+  publish("toasts");
   setTimeout(() => dismiss(id), tone === "bad" ? 15000 : 5000);
 }
 
 export function dismiss(id) {
   state.toasts = state.toasts.filter((one) => one.id !== id);
-  tell("toasts");
+  publish("toasts");
 }
 
-// By key: what was asked for last and is not done yet.
+// The last pending action by key.
 const asked = new Map();
 
 /**
- * Do something, and show that it is being done under `key`, and what came of it.
+ * Run an action, show its progress under `key`, and show its result.
  *
- * What is asked for while something else is being done comes behind it, or with `atOnce` beside it;
- * the same once more is what is shown to be done already.
+ * A new action waits for the pending one of the same key; with `atOnce` it runs beside it. A
+ * pending action is not started twice.
  */
 export async function act(key, label, path, body, done, { atOnce = false } = {}) {
   const before = asked.get(key);
@@ -313,7 +313,7 @@ export async function act(key, label, path, body, done, { atOnce = false } = {})
   const mine = { label };
   asked.set(key, mine);
   state.busy.set(key, label);
-  tell(`busy ${key}`);
+  publish(`busy ${key}`);
   const others = before ? before.ended : null;
   const own = (async () => {
     if (!atOnce) await others;
@@ -324,7 +324,7 @@ export async function act(key, label, path, body, done, { atOnce = false } = {})
   if (asked.get(key) === mine) {
     asked.delete(key);
     state.busy.delete(key);
-    tell(`busy ${key}`);
+    publish(`busy ${key}`);
   }
   return own;
 }
@@ -345,6 +345,6 @@ export async function copy(text, what) {
     await navigator.clipboard.writeText(text);
     toast(`${what} copied`);
   } catch {
-    toast(`the browser does not let us copy: ${text}`, "bad");
+    toast(`the browser refused to copy: ${text}`, "bad");
   }
 }

@@ -6,7 +6,7 @@ import { dismiss, state, useTopic } from "./store.js";
 const WIDTH = 72;
 const HEIGHT = 20;
 
-/** A plot of the last samples; what it says is told in words beside it. */
+/** A plot of the last samples; text beside it says the same. */
 export function Plot({ samples, column, least }) {
   if (samples.length < 2) return html`<span class="plot" aria-hidden="true"></span>`;
   const first = samples[0][0];
@@ -25,7 +25,7 @@ export function Plot({ samples, column, least }) {
   </svg>`;
 }
 
-/** A button that says what it does while it does it. */
+/** A button that shows its progress. */
 export function Action({ busy, label, doing, onClick, kind = "", disabled = false, title, name }) {
   const isBusy = Boolean(busy && state.busy.has(busy));
   return html`<button
@@ -60,7 +60,7 @@ export function Menu({ label, name, children }) {
   </details>`;
 }
 
-/** Close the menus that are open; whether there was one. */
+/** Close open menus; return whether there was one. */
 export function closeMenus() {
   const menus = document.querySelectorAll("details.menu[open]");
   for (const menu of menus) {
@@ -70,13 +70,13 @@ export function closeMenus() {
   return menus.length > 0;
 }
 
-/** Ask before something that cannot be taken back. */
+/** Ask for confirmation of an action that cannot be undone. */
 export function Confirm({ title, children, action, onYes, onNo }) {
   const ref = useRef(null);
   useLayoutEffect(() => {
     const dialog = ref.current;
     dialog.showModal();
-    // As long as it is open nothing else can have the focus, which this gives back.
+    // A modal dialog keeps the focus, and returns it when it closes.
     return () => dialog.close();
   }, []);
   return html`<dialog ref=${ref} class="confirm" aria-labelledby="confirm-title" onCancel=${onNo}>

@@ -17,7 +17,7 @@ import { send } from "./api.js";
 import { ServiceRow } from "./service.js";
 import { Action, Confirm, Menu } from "./widgets.js";
 
-// To ask git, the disk and GitHub costs more than all else; who cannot wait has them asked.
+// Facts from git, the disk and GitHub are slow to get, so they are refreshed seldom.
 const FACTS_MS = 300000;
 const HEADINGS = ["Service", "State", "Port", "Up for", "Restarts", "CPU", "Memory"];
 
@@ -98,11 +98,11 @@ function Worktree({ worktree, project, show, forced }) {
           ${state.launch.editor && !worktree.isGone && html`<button type="button" onClick=${() => launch(worktree, "editor")}>Open in editor</button>`}
           ${state.launch.terminal && !worktree.isGone && html`<button type="button" onClick=${() => launch(worktree, "terminal")}>Open in terminal</button>`}
           <button type="button" onClick=${() => copy(worktree.worktreeRoot, "Path")}>Copy path</button>
-          ${!worktree.isGone && html`<button type="button" onClick=${() => lookAgain(worktree)}>Look at its files again</button>`}
+          ${!worktree.isGone && html`<button type="button" onClick=${() => refresh(worktree)}>Refresh</button>`}
           ${facts?.kind === "linked" &&
           worktree.gitCommonDir &&
-          html`<button type="button" onClick=${() => copy(facts.removeCommand, "Command")}>Copy command that removes it</button>`}
-          ${!stack && worktree.lastUsedAt && html`<button type="button" class="danger" onClick=${() => setAsking("prune")}>Give its ports back …</button>`}
+          html`<button type="button" onClick=${() => copy(facts.removeCommand, "Command")}>Copy remove command</button>`}
+          ${!stack && worktree.lastUsedAt && html`<button type="button" class="danger" onClick=${() => setAsking("prune")}>Release ports …</button>`}
         <//>
       </div>
     </header>
@@ -111,7 +111,7 @@ function Worktree({ worktree, project, show, forced }) {
       html`<${Facts} worktree=${worktree} facts=${facts} />
         ${worktree.problem && html`<p class="problem">${worktree.problem}</p>`}
         ${stack?.problem && html`<p class="problem">${stack.problem}</p>`}
-        ${stack && !stack.isKnown && !stack.problem && html`<p class="note">Asking its supervisor …</p>`}
+        ${stack && !stack.isKnown && !stack.problem && html`<p class="note">Waiting for its supervisor …</p>`}
         ${rows.length === 0
           ? html`<p class="note">It has no services.</p>`
           : html`<table>
@@ -147,18 +147,18 @@ function Worktree({ worktree, project, show, forced }) {
       onNo=${() => setAsking("")}
       onYes=${() => {
         setAsking("");
-        // One that starts does not first become ready.
-        act(id, "Stopping …", "/api/v1/stack", { worktree: id, action: "down" }, `${worktree.namespace} has ended`, {
+        // `down` does not wait until a start is complete.
+        act(id, "Stopping …", "/api/v1/stack", { worktree: id, action: "down" }, `${worktree.namespace} stopped`, {
           atOnce: true,
         });
       }}
     >
-      <p>All of its services end, also where it runs in the foreground of a terminal.</p>
+      <p>All its services stop, even if the stack runs in the foreground of a terminal.</p>
     <//>`}
     ${asking === "prune" &&
     html`<${Confirm}
-      title=${`Give the ports of ${worktree.namespace} back?`}
-      action="Give them back"
+      title=${`Release the ports of ${worktree.namespace}?`}
+      action="Release ports"
       onNo=${() => setAsking("")}
       onYes=${() => {
         setAsking("");
@@ -166,7 +166,7 @@ function Worktree({ worktree, project, show, forced }) {
       }}
     >
       <p>
-        Its next start may get others. No file is removed.
+        Its next start may get other ports. No file is removed.
         ${worktree.services.some((one) => one.port) && html` Its ports are ${ports(worktree)}.`}
       </p>
     <//>`}
@@ -188,8 +188,8 @@ function idleRows(worktree) {
 }
 
 function Summary({ stack, worktree }) {
-  if (!stack) return html`<span class="pill idle">${worktree.isGone ? "folder has gone" : "not running"}</span>`;
-  if (stack.problem) return html`<span class="pill bad">cannot be asked</span>`;
+  if (!stack) return html`<span class="pill idle">${worktree.isGone ? "folder deleted" : "not running"}</span>`;
+  if (stack.problem) return html`<span class="pill bad">no answer</span>`;
   const counts = new Map();
   for (const row of stack.services) counts.set(row.state, (counts.get(row.state) || 0) + 1);
   const memory = stack.services.reduce((sum, row) => sum + (row.rssBytes || 0), 0);
@@ -204,8 +204,8 @@ function Facts({ worktree, facts }) {
   return html`<p class="facts">
     <span class="path">${worktree.worktreeRoot}</span>
     ${worktree.definitionFile && html`<span class="tag">by ${worktree.definitionFile}</span>`}
-    ${worktree.startOptions && html`<span class="tag" title="Up starts it as it was started last">up ${worktree.startOptions}</span>`}
-    ${!facts && html`<span class="muted">looking …</span>`}
+    ${worktree.startOptions && html`<span class="tag" title="Up repeats the last start options">up ${worktree.startOptions}</span>`}
+    ${!facts && html`<span class="muted">loading …</span>`}
     ${facts?.workingTreeClean === false && html`<span class="tag warn">uncommitted changes</span>`}
     ${facts?.workingTreeClean === true && html`<span class="tag">clean</span>`}
     ${facts?.diskSizeBytes != null && html`<span class="tag">${size(facts.diskSizeBytes)} on disk</span>`}
@@ -227,15 +227,15 @@ function Request({ request }) {
     : html`<span class="tag ${tone}" title=${request.title}>${text}</span>`;
 }
 
-async function lookAgain(worktree) {
+async function refresh(worktree) {
   setOpen([worktree.id], true);
   await loadFacts(worktree.id, true);
-  toast(`Looked at ${worktree.namespace} again`);
+  toast(`${worktree.namespace} refreshed`);
 }
 
 const REASONS = {
-  "no-editor-found": "no editor was found. PORTWEAVE_EDITOR names the command of one.",
-  "unsupported-platform": "no terminal was found that could be opened.",
+  "no-editor-found": "no editor was found. Set PORTWEAVE_EDITOR to the command of your editor.",
+  "unsupported-platform": "no supported terminal was found.",
   "launch-failed": "it could not be started.",
 };
 
@@ -251,6 +251,6 @@ async function launch(worktree, target) {
 async function prune(worktree) {
   const { gitCommonDir, namespace, worktreeRoot } = worktree;
   const body = { confirm: true, gitCommonDir, namespace, worktreeRoot };
-  const done = (answer) => (answer.removed ? `Ports of ${namespace} given back` : "It had no ports any more");
+  const done = (answer) => (answer.removed ? `Ports of ${namespace} released` : "It had no ports");
   if (await act(worktree.id, "Pruning …", "/api/prune", body, done)) loadWorktrees();
 }

@@ -98,7 +98,7 @@ def test_what_is_copied_is_in_the_clipboard_and_what_is_opened_is_started(
 
     choose(page, namespace, "Copy path")
     assert copied("Path") == str(linked)
-    choose(page, namespace, "Copy command that removes it")
+    choose(page, namespace, "Copy remove command")
     command = copied("Command")
     assert shlex.split(command) == ["git", "worktree", "remove", str(linked)]
     choose(page, "web", "Copy URL")
@@ -126,7 +126,7 @@ def test_what_is_copied_is_in_the_clipboard_and_what_is_opened_is_started(
     page.picture("panel-odd-folder")
 
     (linked / "new").write_text("x")
-    choose(page, namespace, "Look at its files again")
+    choose(page, namespace, "Refresh")
     page.wait_for_text("uncommitted changes", within=".facts")
 
 
@@ -251,7 +251,7 @@ def test_what_is_secret_is_shown_to_who_asks_for_it(
     page.wait_for_text("sk-very-secret", within=".variables")
     page.press("Why", within=".drawer")
     page.wait_for_text("web is ready.", within=".drawer")
-    page.press("Ask again", within=".drawer")
+    page.press("Refresh", within=".drawer")
     page.press("Environment", within=".drawer")
     page.wait_for_text("API_KEY", within=".variables")
     assert "sk-very-secret" not in page.text()
@@ -297,7 +297,7 @@ def test_a_list_that_cannot_be_read_is_told_and_comes_back(
     registry.write_text("[]")
     page = pages()
     page.go(panel().url)
-    page.wait_for_text("The list cannot be read")
+    page.wait_for_text("Cannot read the list")
     page.picture("panel-damaged")
     assert {problem.partition(" http")[0] for problem in page.problems} == {REFUSED}
     page.problems.clear()
@@ -335,7 +335,7 @@ def test_pull_requests_are_seen_where_gh_tells_of_them(
     ]
     page.picture("panel-request")
     answer.write_text(json.dumps({**request, "state": "MERGED"}))
-    choose(page, namespace, "Look at its files again")
+    choose(page, namespace, "Refresh")
     page.wait_for_text("#42 merged", within=".facts")
     page.wait_for_text("safe to prune", within=".facts")
 

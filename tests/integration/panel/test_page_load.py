@@ -97,7 +97,7 @@ def test_many_stacks_that_run_are_watched_at_once(
         killed_s = time.time()
         os.kill(row["pid"], signal.SIGKILL)
         took_ms.append(page.run("window.changed") - killed_s * 1e3)
-    page.wait_for_text("3 in trouble", within=".totals")
+    page.wait_for_text("3 with problems", within=".totals")
     assert min(took_ms) < 500, took_ms
 
 

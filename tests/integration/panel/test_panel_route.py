@@ -114,7 +114,7 @@ def test_the_first_panel_has_the_name_until_it_ends(
 ) -> None:
     first = panel()
     second = panel()
-    where = f"{HOST} leads to that of pid {first.process.pid}, on port {first.port}"
+    where = f"{HOST} leads to the panel of pid {first.process.pid}, on port {first.port}"
     assert second.said == f"[portweave] panel: {where}\n"
     second.end()
     assert routes(cli, tmp_path) == [HOST]
@@ -188,7 +188,7 @@ def test_its_name_is_no_alias(cli: "Cli", tmp_path: Path, panel: "StartPanel") -
     # One that another program has set is told of.
     folder = Path(cli.environ["XDG_STATE_HOME"], "portweave", "proxy")
     RouteStore(folder).add_route(HOST, 5432, 0)
-    assert "portweave alias --remove portweave gives the name back" in panel().said
+    assert "portweave alias --remove portweave releases the name" in panel().said
     assert cli("alias", "--remove", "portweave", cwd=tmp_path).returncode == 0
 
 

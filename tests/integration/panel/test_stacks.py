@@ -221,7 +221,7 @@ def test_a_stack_that_cannot_start_says_why(panel: "StartPanel", project: Path, 
     assert "prot" in refused["error"]
     shutil.rmtree(project)
     refused = one.post("/api/v1/stack", {"worktree": where, "action": "up"}, status=409)
-    assert "has gone" in refused["error"]
+    assert "does not exist" in refused["error"]
 
 
 @pytest.mark.slow
@@ -253,7 +253,7 @@ def test_a_stack_is_started_again_as_it_was_started_last(
     (app / "dev.yaml").unlink()
     known = one.worktree(root)
     assert known["definitionFile"] is None
-    assert known["problem"].startswith("no definition file is in it")
+    assert known["problem"].startswith("it has no definition file")
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def test_services_stand_below_their_stacks_in_order_of_projects() -> None:
 def test_the_heading_counts() -> None:
     assert heading([]).text == "portweave  0 stacks  0 services  0 MB"
     some = stack("a", row("x", rssBytes=1_500_000_000), row("y", "backoff", rssBytes=None))
-    assert heading([some]).text == "portweave  1 stack  2 services  1 in trouble  1.5 GB"
+    assert heading([some]).text == "portweave  1 stack  2 services  1 with problems  1.5 GB"
 
 
 A, B, C = ("s", "a"), ("s", "b"), ("s", "c")
