@@ -107,7 +107,7 @@ def take_lease(
     pid = os.getpid() if owner_pid is None else owner_pid
     start = started_at(pid)
     if start is None:
-        raise UsageError(f"there is no process {pid} that could own a lease")
+        raise UsageError(f"process {pid} does not exist, so it cannot own a lease")
     pool, _ = chosen_pool(environ.get("PORTWEAVE_POOL_RANGE", ""))
     lease_id = f"{_PREFIX}{os.urandom(4).hex()}"
     terms = lease_folders.LeaseTerms(lease_id, time.time() + ttl_s, pid, start)

@@ -26,12 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options of the configuration file."""
     parser.addini(
         "portweave_config",
-        "the definition file whose services portweave_ports is for, relative to rootdir;"
-        " by default that of the worktree",
+        "the definition file for portweave_ports, relative to rootdir; by default the worktree's",
     )
     parser.addini(
         "portweave_count",
-        "how many ports (port-1, port-2, …) portweave_ports has where there is no definition file",
+        "how many ports (port-1, port-2, …) to have without a definition file",
     )
 
 
@@ -73,7 +72,7 @@ def _portweave_block(
     except PortweaveError as error:
         lines = [f"portweave_ports: {error.message} ({error.code})", *error.hints]
         if error.code == "PW0701":
-            lines[-1] = "portweave_count = N in pytest's configuration asks for N ports without one"
+            lines[-1] = "set portweave_count = N in pytest's configuration for N ports without one"
         raise pytest.fail.Exception("\n".join(lines), pytrace=False) from None
     yield ports, env
     if lease is not None:
@@ -105,4 +104,4 @@ def _count(text: str) -> int | None:
     try:
         return int(text)
     except ValueError:
-        raise pytest.UsageError(f"portweave_count is a number, not {text!r}") from None
+        raise pytest.UsageError(f"portweave_count must be a number, not {text!r}") from None

@@ -73,7 +73,7 @@ class Ok(Generic[T_co]):
     @property
     def error(self) -> "NoReturn":
         """Raise `AttributeError`: a success has no error."""
-        raise AttributeError("it went well: there is no error", name="error", obj=self)
+        raise AttributeError("a success has no error", name="error", obj=self)
 
     def unwrap(self) -> T_co:
         """Return the value."""

@@ -161,21 +161,21 @@ def _notes(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[str]
         yield f"{unit.name}: {note}"
     if not unit.image and not unit.has_image:
         yield (
-            f"{unit.name}: nothing says how its image is made: {image_of(unit, stack)} has to be"
-            f" built, or another named with --image {unit.service}=IMAGE"
+            f"{unit.name}: no Dockerfile: {image_of(unit, stack)} must be"
+            f" built, or name another image with --image {unit.service}=IMAGE"
         )
     for need in unit.needs:
         if need.condition is Condition.READY and _healthcheck(units[need.instance]) is None:
-            yield f"{unit.name}: it only waits for {need.instance} to be started, not to be ready"
+            yield f"{unit.name}: it waits until {need.instance} is started, not until it is ready"
     yield from unprobed(unit)
 
 
 def unprobed(unit: Unit) -> Iterator[str]:
     """Return notes about readiness checks that a container cannot run."""
     if unit.ready.log is not None:
-        yield f"{unit.name}: ready.log: nothing reads its output"
+        yield f"{unit.name}: ready.log: Compose does not read its output"
     if unit.ready.notify:
-        yield f"{unit.name}: ready.notify: a container cannot tell"
+        yield f"{unit.name}: ready.notify: not available in a container"
 
 
 def _relative(path: str, place: str) -> str:

@@ -200,7 +200,7 @@ def _notes(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[str]
         yield f"{name}: {note}"
     if not unit.image:
         yield (
-            f"{name}: {image_of(unit, stack)} has to be built and pushed, or another named with"
+            f"{name}: {image_of(unit, stack)} must be built and pushed, or name another image with"
             f" --image {name}=IMAGE"
         )
     if unit.replicas > 1 and not unit.oneshot:
@@ -218,9 +218,9 @@ def _notes(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[str]
         if units[other].port is None:
             yield f"{name}: it does not wait for {other}, which has no port"
     if not unit.oneshot and unit.restart.when is not When.ALWAYS:
-        yield f"{name}: restart: {unit.restart.when.value}: a Deployment always starts it again"
+        yield f"{name}: restart: {unit.restart.when.value}: a Deployment always restarts it"
     if unit.stop_signal != "SIGTERM":
-        yield f"{name}: stopSignal: {unit.stop_signal}: the image has to say so (STOPSIGNAL)"
+        yield f"{name}: stopSignal: {unit.stop_signal}: the image must set it (STOPSIGNAL)"
     yield from unprobed(unit)
 
 
@@ -230,14 +230,13 @@ def _secret_notes(stack: Stack) -> Iterator[str]:
         name = _secret_of(VariableFile(path, required=False), stack)
         shown = path.removeprefix(f"{stack.root.rstrip('/')}/")
         command = f"kubectl create secret generic {name} --from-env-file={quote(shown)}"
-        yield f"the variables of {shown} are to be a secret: {command}"
+        yield f"create a secret from {shown}: {command}"
     passed = sorted({key for unit in stack.units for key in unit.passed})
     if passed:
         name = f"{_secret(compose_name(stack.project, stack.namespace))}-outside"
         words = " ".join(f'--from-literal={key}="${key}"' for key in passed)
         yield (
-            f"what comes from outside is to be a secret: kubectl create secret generic {name}"
-            f" {words}"
+            f"create a secret from outside variables: kubectl create secret generic {name} {words}"
         )
 
 

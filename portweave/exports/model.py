@@ -155,7 +155,7 @@ def labels_of(names: Iterable[str], form: Callable[[str], str], longest: int) ->
         label = form(name)
         other = next((other for other in found if found[other] == label), None)
         if other is not None:
-            raise ExportNameError(f"{other} and {name} would both be called {label}")
+            raise ExportNameError(f"{other} and {name} would both get the name {label}")
         if len(label) > longest:
             raise ExportNameError(f"{label} has more than {longest} characters")
         found[name] = label
@@ -168,7 +168,7 @@ def header(form: str, notes: Iterable[str]) -> str:
     # A line feed would end the comment.
     told = [" ".join(note.split()) for note in notes]
     if told:
-        lines.append("# Not carried over, or to be looked at:")
+        lines.append("# Left out, or to check:")
     return "\n".join([*lines, *(f"# - {note}" for note in told)]) + "\n"
 
 
@@ -235,7 +235,7 @@ def unread(units: Iterable[Unit], reader: str) -> Iterator[str]:
     """
     found = dict.fromkeys(file.path for unit in units for file in unit.files if file.has_exports)
     for path in found:
-        yield f"{path}: {reader} does not read lines that begin with export"
+        yield f"{path}: {reader} ignores lines that begin with export"
 
 
 def is_own_url(url: str, port: int | None) -> bool:

@@ -46,7 +46,7 @@ def stack_of(
     notes: list[str] = []
     if prepared.inherited:
         names = ", ".join(sorted(prepared.inherited))
-        notes.append(f"{names}: what this terminal says of them")
+        notes.append(f"{names}: their values in this terminal")
     prepared = Prepared(
         prepared.project,
         prepared.entry,
@@ -58,7 +58,7 @@ def stack_of(
         warnings=prepared.warnings,
     )
     plan = make_plan(prepared, options, {})
-    notes += [f"{name}: it is not exported, {why}" for name, why in plan.left_out]
+    notes += [f"{name}: not exported, {why}" for name, why in plan.left_out]
     chosen = [instance for instance in plan.instances if instance.name in plan.wanted]
     maker = _Maker(prepared, {instance.name for instance in chosen}, images, apart=apart)
     units = [maker.unit(instance) for instance in chosen]
@@ -205,11 +205,11 @@ class _Maker:
         command = service.command if isinstance(service.command, str) else plan.command
         if HOST in command or "localhost" in command:
             left_out.append(
-                "its command speaks of this machine: in a container that is the container itself"
+                "its command names this machine, which in a container is the container itself"
             )
         folder = os.path.relpath(plan.working_dir, self._root)
         if folder != ".":
-            left_out.append(f"workingDir: {folder}: the image's own holds")
+            left_out.append(f"workingDir: {folder}: the image's working directory applies")
         held = {
             name
             for name, template in (*service.discovery_env, *service.environment)
@@ -218,7 +218,7 @@ class _Maker:
         }
         if held:
             names = ", ".join(sorted(held))
-            left_out.append(f"{names}: still leads to the container itself")
+            left_out.append(f"{names}: still names the container itself")
         return left_out
 
 

@@ -159,13 +159,13 @@ def _notes(unit: Unit) -> Iterator[str]:
     for note in unit.left_out:
         yield f"{unit.name}: {note}"
     if unit.ready.log is not None:
-        yield f"{unit.name}: ready.log: systemd takes it for started when it runs"
+        yield f"{unit.name}: ready.log: for systemd it is ready once it runs"
     if unit.ready.probes and unit.ready.written:
-        yield f"{unit.name}: once it is ready nothing probes it any more"
+        yield f"{unit.name}: systemd does not probe it after it is ready"
     if unit.restart.when is not When.NO:
-        yield f"{unit.name}: it is restarted every 0.5 s, without the growing pauses"
+        yield f"{unit.name}: it restarts every 0.5 s, without growing delays"
     if unit.oneshot and unit.restart.when is When.ALWAYS:
-        yield f"{unit.name}: restart: always, which systemd has not for what ends: on-failure"
+        yield f"{unit.name}: restart: always: systemd allows only on-failure for a oneshot service"
     if unit.tty:
         yield f"{unit.name}: tty: its output goes to the journal"
 

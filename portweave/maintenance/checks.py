@@ -156,7 +156,7 @@ def _check_lock(path: str) -> list[Finding]:
             Finding(
                 "PW0313",
                 "warning",
-                f"{folder} was left {age_s:.0f} s ago by one that does not say who it is",
+                f"{folder} was left {age_s:.0f} s ago by an unknown process",
                 "the next allocation takes it over",
                 "lock",
             )
@@ -198,8 +198,8 @@ def _check_git(worktree: Worktree, folder: str, environ: Mapping[str, str]) -> l
             Finding(
                 "PW0210",
                 "warning",
-                "there is no git on PATH: every folder with a definition file is a project, and"
-                " worktrees of one repository do not know of each other",
+                "git is not on PATH: every folder with a definition file is a project, and"
+                " worktrees of one repository are separate projects",
                 "install git",
             )
         ]
@@ -251,7 +251,7 @@ def _check_stacks(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(
             "PW0953",
             "warning",
-            f"{folder}/{key}.json is of a stack that nobody runs any more; processes of it may be"
+            f"{folder}/{key}.json belongs to a stack without a supervisor; processes of it may be"
             " alive",
             "--fix ends what is left of it, and removes the record",
             "stacks",
@@ -271,8 +271,8 @@ def _check_held(entries: Sequence[Entry], worktree: Worktree) -> list[Finding]:
         Finding(
             "PW0920",
             "warning",
-            f"port {port}, which is that of {ports[port]}, is held by {holder.seen_from(root)}",
-            "end that program, or have it use another port"
+            f"port {port} of {ports[port]} is held by {holder.seen_from(root)}",
+            "stop that program, or let it use another port"
             + (f": kill {holder.pid} ends it" if holder.pid is not None else ""),
         )
         for port, holder in sorted(listeners(listening(list(ports))).items())
@@ -289,7 +289,7 @@ def _check_leases(environ: Mapping[str, str]) -> list[Finding]:
         Finding(
             "PW0314",
             "note",
-            f"{len(over)} leases are over, and still have their ports: {names}",
+            f"{len(over)} leases have ended, and still hold their ports: {names}",
             "the next allocation takes them back",
             "leases",
         )
@@ -313,7 +313,7 @@ def _check_path(environ: Mapping[str, str]) -> list[Finding]:
         Finding(
             "PW0610",
             "warning",
-            f"{len(kinds)} programs are called portweave: {kinds[0]} is the one that is run,"
+            f"{len(kinds)} programs are called portweave: {kinds[0]} runs,"
             f" not {', '.join(kinds[1:])}",
             "they share one pool, so nothing collides; npm's knows run, show, prune and panel only:"
             " uninstall one, or change the order of PATH",
@@ -341,7 +341,7 @@ def _check_names(environ: Mapping[str, str]) -> list[Finding]:
         Finding(
             "PW1110",
             "note",
-            f"browsers find {lost[0]}{more}, but programs that ask the system do not",
+            f"browsers resolve {lost[0]}{more}, but the system does not",
             "portweave hosts --write adds them to /etc/hosts; or use the ports",
         )
     ]
@@ -369,7 +369,7 @@ def _check_trust(environ: Mapping[str, str]) -> list[Finding]:
         Finding(
             "PW1117",
             "note",
-            f"this machine does not trust the proxy's CA, {authority}: browsers warn of it",
+            f"this machine does not trust the proxy's CA, {authority}: browsers show a warning",
             "portweave trust shows what it would change, and asks",
         )
     ]
@@ -384,9 +384,9 @@ def _check_folders(registry: str, state: str, worktree: Worktree) -> Iterator[Fi
     for folder, code, variable in places:
         why = _unwritable(folder)
         if why:
-            remedy = f"change its rights, or name another place by {variable}"
+            remedy = f"change its rights, or set {variable} to another folder"
             if not variable:
-                remedy = "change its rights: current.env and logs are written there"
+                remedy = "change its rights: portweave writes current.env and logs there"
             yield Finding(code, "error", f"{folder} cannot be written: {why}", remedy)
 
 
@@ -396,7 +396,7 @@ def _unwritable(folder: str) -> str:
     while not os.path.lexists(place) and place != "/":
         place = place.rpartition("/")[0] or "/"
     if not os.path.isdir(place):
-        return f"{place} is no folder"
+        return f"{place} is not a folder"
     if not os.access(place, os.W_OK | os.X_OK):
         return f"{place} is not writable"
     if place != folder:

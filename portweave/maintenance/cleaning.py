@@ -152,7 +152,7 @@ def of_worktree(root: str) -> Found:
         folders = [f"{folder}/{inner}".rstrip("/") for inner in reversed(places)]
         yield Leftover("worktree", folder, about, partial(_remove, _in(folder, own), *folders))
     for name in foreign:
-        yield Kept(f"{folder}/{name}", "it is not portweave's")
+        yield Kept(f"{folder}/{name}", "not portweave's")
 
 
 def _places(folder: str) -> dict[str, re.Pattern[str]]:
@@ -174,7 +174,7 @@ def of_registry(environ: Mapping[str, str]) -> Found:
     for entry in load(path):
         root = entry.key.worktree_root
         if not os.path.isdir(root) and not root.startswith(held):
-            about = f"the ports of a worktree that is gone: {_ports(entry)}"
+            about = f"the ports of a deleted worktree: {_ports(entry)}"
             # Each write to the registry drops blocks of deleted worktrees.
             yield Leftover("block", root, about, partial(update, path, _same, environ))
     folder, name = os.path.split(os.path.realpath(path))
@@ -195,7 +195,7 @@ def of_blocks(environ: Mapping[str, str], root: str | None) -> Found:
             continue
         busy = sorted(listening(entry.ports.values()))
         if busy:
-            yield Kept(place, f"its ports: something listens on {', '.join(map(str, busy))}")
+            yield Kept(place, f"its ports: a program listens on {', '.join(map(str, busy))}")
             continue
         give = partial(give_back, path, partial(_is_key, entry.key), environ)
         yield Leftover("block", place, f"its ports: {_ports(entry)}", partial(_quietly, give))
@@ -206,7 +206,7 @@ def of_names(environ: Mapping[str, str]) -> Found:
     folder = lease_folders.state_dir(environ)
     own = [name for name in _names(folder) if name.startswith("names.")]
     if own:
-        about = "which project has which name in URLs"
+        about = "names of projects in URLs"
         yield Leftover("names", f"{folder}/names.json", about, partial(_remove, _in(folder, own)))
 
 
@@ -229,7 +229,7 @@ def of_stacks(environ: Mapping[str, str]) -> Found:
             yield Leftover("stack", path, about, partial(_drop_lock, folder, key))
         for path in sockets_of(environ, folder, key):
             if _is_silent(path):
-                about = "a socket that nobody answers"
+                about = "a socket without a listener"
                 yield Leftover("socket", path, about, partial(_remove, [path]))
 
 
@@ -237,10 +237,12 @@ def of_leases(environ: Mapping[str, str]) -> Found:
     """Find leases that have ended."""
     holding, over = lease_folders.look(lease_folders.leases_dir(environ), time.time())
     for path in over:
-        about = "a lease that is over, with its ports"
+        about = "a lease that has ended, with its ports"
         yield Leftover("lease", path, about, partial(_reclaim, environ))
     for terms in holding:
-        yield Kept(terms.lease_id, f"the lease holds: portweave lease --release {terms.lease_id}")
+        yield Kept(
+            terms.lease_id, f"the lease is valid: portweave lease --release {terms.lease_id}"
+        )
 
 
 def of_proxy(environ: Mapping[str, str], folder: str) -> Found:
@@ -255,10 +257,10 @@ def of_proxy(environ: Mapping[str, str], folder: str) -> Found:
     owners = [route for route in store.load_routes() if route.pid]
     if owners:
         names = ", ".join(f"{route.hostname} of pid {route.pid}" for route in owners)
-        yield Kept(folder, f"there are routes of what runs: {names}")
+        yield Kept(folder, f"it has routes of running programs: {names}")
         return
     if proxy is not None:
-        about = f"the proxy that runs (pid {proxy.pid}, port {proxy.port})"
+        about = f"the running proxy (pid {proxy.pid}, port {proxy.port})"
         yield Leftover("proxy", store.pid_path, about, partial(stop, store))
     aliases = [route.hostname for route in store.load_routes()]
     authority = [name for name in _names(folder) if _AUTHORITY_FILE.fullmatch(name)]
@@ -273,9 +275,9 @@ def of_proxy(environ: Mapping[str, str], folder: str) -> Found:
         yield Leftover("proxy", folder, about, partial(_remove, _in(folder, own)))
     for name in _names(folder):
         if name == "routes.lock":
-            yield Kept(f"{folder}/{name}", "somebody is changing the routes")
+            yield Kept(f"{folder}/{name}", "another process is changing the routes")
         elif name not in (*own, *authority):
-            yield Kept(f"{folder}/{name}", "it is not portweave's")
+            yield Kept(f"{folder}/{name}", "not portweave's")
 
 
 def of_trust(environ: Mapping[str, str]) -> Found:
@@ -295,7 +297,7 @@ def of_hosts(path: str) -> Found:
     after = without_block(before)
     if after != before:
         count = before.count("\n") - after.count("\n")
-        about = f"{count} lines between the marks of portweave"
+        about = f"{count} lines between portweave's marks"
         remove = partial(replace, path, after)
         yield Leftover("hosts", path, about, remove, is_of_system=True)
 

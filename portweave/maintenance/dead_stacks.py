@@ -87,7 +87,7 @@ def _finish(folder: str, key: str) -> str:
         name = key if record is None else f"{record.project}/{record.namespace} ({record.root})"
         if left:
             pids = ", ".join(str(seen.pid) for seen in left)
-            return f"the stack {name} was killed, and cannot be ended wholly: pid {pids} remains"
+            return f"the stack {name} was killed, and some of its processes still run: pid {pids}"
         if key.startswith(CLUSTER):
             # Each cluster has a new name, so this lock would never be used again.
             lock.remove()
@@ -96,4 +96,4 @@ def _finish(folder: str, key: str) -> str:
     if not found:
         return ""
     what = f"{len(found)} process{'es' if len(found) != 1 else ''}"
-    return f"the stack {name} had been killed: {what} that it had left behind ended now"
+    return f"the stack {name} was killed: ended {what} that it left behind"

@@ -153,9 +153,9 @@ def check_entries(entries: Sequence[Entry], gone: Sequence[str]) -> list[Finding
             Finding(
                 "PW0311",
                 "warning",
-                f"{len(gone)} block{'s belong' if len(gone) > 1 else ' belongs'} to worktrees that"
-                f" are gone: {_some(gone)}",
-                "the next allocation drops them; if a volume is only not mounted, mount it first",
+                f"{len(gone)} block{'s belong' if len(gone) > 1 else ' belongs'} to deleted"
+                f" worktrees: {_some(gone)}",
+                "the next allocation drops them; if their volume is not mounted, mount it first",
                 "blocks",
             )
         )
@@ -164,7 +164,7 @@ def check_entries(entries: Sequence[Entry], gone: Sequence[str]) -> list[Finding
             "PW0312",
             "error",
             f"port {port} belongs to {kept.key.worktree_root} and to {other.key.worktree_root}",
-            f"--fix takes the block of the one that was used before the other:"
+            f"--fix drops the block that was used less recently:"
             f" {other.key.worktree_root} gets a new one at its next start",
             "blocks",
         )
@@ -195,8 +195,8 @@ def check_pool(
             Finding(
                 "PW0404",
                 "error",
-                f'PORTWEAVE_POOL_RANGE="{text}" is not understood, {pool.start}-{pool.end} is used',
-                "write it as 30000-60000: the first port, and the one behind the last",
+                f'PORTWEAVE_POOL_RANGE="{text}" is invalid; {pool.start}-{pool.end} is used',
+                "write it as 30000-60000: the first port, and the one after the last",
             )
         )
     if pool.end > _PORTS_END:
@@ -205,7 +205,7 @@ def check_pool(
                 "PW0405",
                 "warning",
                 f"the pool {pool.start}-{pool.end} reaches beyond the last port, 65535",
-                "npm portweave fails when it gets there: end PORTWEAVE_POOL_RANGE at 65536",
+                "npm portweave fails when it reaches it: end PORTWEAVE_POOL_RANGE at 65536",
             )
         )
     refused = [port for port in sorted(_REFUSED_BY_BROWSERS) if pool.start <= port < pool.end]
@@ -247,7 +247,7 @@ def _check_ephemeral(
             "PW0402",
             severity,
             f"the kernel gives ports {first}-{last} of the pool {pool.start}-{pool.end} to outgoing"
-            f" connections, which may be in a server's way{whose}",
+            f" connections, so a server may find its port in use{whose}",
             f"PORTWEAVE_POOL_RANGE={_better(pool, ephemeral)}; or as root:"
             f" sysctl -w net.ipv4.ip_local_reserved_ports={first}-{last}",
         )

@@ -94,7 +94,7 @@ def drop_blocks(path: str, environ: Mapping[str, str]) -> list[str]:
     before = len(load(path))
     told = update(path, change, environ)
     gone = before - len(load(path)) - len(told)
-    return [*told, *([f"dropped {gone} blocks of worktrees that are gone"] if gone > 0 else [])]
+    return [*told, *([f"dropped {gone} blocks of deleted worktrees"] if gone > 0 else [])]
 
 
 def narrow(paths: Iterable[str]) -> list[str]:
@@ -104,7 +104,7 @@ def narrow(paths: Iterable[str]) -> list[str]:
         mode = os.stat(path).st_mode & 0o777
         if mode & 0o077:
             os.chmod(path, mode & 0o700)
-            told.append(f"{path} is its owner's alone now")
+            told.append(f"{path} is now accessible only to its owner")
     return told
 
 

@@ -169,7 +169,7 @@ def test_without_a_definition_file_it_takes_a_count(session: Session, pool: Pool
 
 def test_a_count_that_is_none_is_an_error_of_the_configuration(session: Session) -> None:
     (session.root / "pytest.ini").write_text("[pytest]\nportweave_count = two\n")
-    assert "portweave_count is a number, not 'two'" in session("-x").stdout
+    assert "portweave_count must be a number, not 'two'" in session("-x").stdout
 
 
 def test_a_definition_file_may_be_named(session: Session) -> None:

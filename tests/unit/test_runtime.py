@@ -59,7 +59,7 @@ def test_a_result_tells_by_its_attributes() -> None:
 
 
 def test_what_a_result_does_not_have_is_an_error() -> None:
-    with pytest.raises(AttributeError, match="there is no error"):
+    with pytest.raises(AttributeError, match="a success has no error"):
         _ = Ok(3).error
     with pytest.raises(NoServicesError) as caught:
         _ = Err(ERROR).value

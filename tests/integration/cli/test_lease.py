@@ -189,7 +189,10 @@ def test_many_ask_at_once_and_none_shares_a_port(cli: Cli, tmp_path: Path) -> No
         (("--ttl", "soon"), "--ttl takes a time such as 90, 90s or 30m, received 'soon' (PW0601)"),
         (("--ttl", "0"), "--ttl takes a time"),
         (("--owner", "me"), "--owner takes the number of a process, received 'me' (PW0601)"),
-        (("--owner", "999999999"), "there is no process 999999999 that could own a lease (PW0601)"),
+        (
+            ("--owner", "999999999"),
+            "process 999999999 does not exist, so it cannot own a lease (PW0601)",
+        ),
         (("--count", "0"), "--count must be a positive integer, received 0 (PW0601)"),
         (("--count", "101"), "count must be an integer in [1, 100], received 101 (PW0102)"),
         (("--config", "x"), "a lease has no definition file (PW0601)"),

@@ -79,7 +79,7 @@ def test_no_secret_is_written_anywhere(cli: "Cli", shop: Path, form: str) -> Non
     # They are referred to.
     assert ".env" in done.stdout + done.stderr
     assert "LANG" in done.stdout
-    assert "DATABASE_URL: what this terminal says" in done.stderr
+    assert "DATABASE_URL: their values in this terminal" in done.stderr
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -87,7 +87,7 @@ def test_what_is_not_carried_over_is_said_and_stands_in_the_files(
     cli: "Cli", shop: Path, form: str
 ) -> None:
     files, notes = files_of(cli, shop, form)
-    for told in ("watch: a change", "extra: it is not exported, it needs --profile all", "calls"):
+    for told in ("watch: a change", "extra: not exported, it needs --profile all", "calls"):
         assert any(told in note for note in notes), told
     text = "".join(files.values())
     assert "watch: a change of files restarts nothing" in text
@@ -126,7 +126,7 @@ def test_compose(cli: "Cli", shop: Path) -> None:
         "api": {"condition": "service_healthy"},
         "api-2": {"condition": "service_healthy"},
     }
-    assert "web: OTHER: still leads to the container itself" in notes
+    assert "web: OTHER: still names the container itself" in notes
     check_services(services)
 
 
@@ -183,7 +183,7 @@ def test_kubernetes(cli: "Cli", shop: Path) -> None:
         == (deployment["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"])
     )
     assert any("kubectl create secret generic shop-main-secrets-env" in note for note in notes)
-    assert any("secrets.env: kubectl does not read lines" in note for note in notes)
+    assert any("secrets.env: kubectl ignores lines" in note for note in notes)
 
 
 def test_systemd_takes_its_units(cli: "Cli", shop: Path, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_what_is_not_its_own_stays(folder: Path, cli: "Cli", tmp_path: Path) -> 
     mine.mkdir()
     (mine / "web.json").write_text("{}")
     (folder / ".portweave" / "runs").symlink_to(mine)
-    assert "runs: it is not portweave's" in cli("clean", "--yes", cwd=folder).stderr
+    assert "runs: not portweave's" in cli("clean", "--yes", cwd=folder).stderr
     assert (mine / "web.json").exists()
     elsewhere = tmp_path / "elsewhere"
     (folder / ".portweave").rename(elsewhere)
@@ -215,8 +215,8 @@ def test_all_that_is_left_on_the_machine(
         f"{folder}/.portweave: ",
         f"{key}.json: the stack shop/main ({folder}) was killed",
         "old-0123456789ab.lock: the lock of a stack that has ended",
-        f"{stale_path}: a socket that nobody answers",
-        f"{gone}: the ports of a worktree that is gone",
+        f"{stale_path}: a socket without a listener",
+        f"{gone}: the ports of a deleted worktree",
         "a damaged registry that was set aside",
         "the CA: ca-bundle.pem, ca-key.pem, ca.pem",
         "names of db.localhost",
@@ -244,7 +244,7 @@ def test_what_somebody_lives_by_stays(folder: Path, home: Path, cli: "Cli") -> N
     kept = {one["path"]: one["why"] for one in json.loads(done.stdout)["kept"]}
     assert f"--release {lease['id']}" in kept[lease["id"]]
     assert "another program's" in kept[str(proxy)]
-    assert f"something listens on {port}" in kept[str(folder)]
+    assert f"a program listens on {port}" in kept[str(folder)]
     assert (proxy / "proxy.pid").exists()
     registry = json.loads((home / "config/portweave/registry.json").read_text())
     assert len(registry["entries"]) == 2
@@ -258,7 +258,7 @@ def test_routes_of_what_runs_stay(folder: Path, home: Path, cli: "Cli") -> None:
     store.add_route("mine.localhost", 8000, os.getpid())
     assert started_at(os.getpid())
     done = cli("clean", "--all", "--yes", cwd=folder)
-    assert f"there are routes of what runs: mine.localhost of pid {os.getpid()}" in done.stderr
+    assert f"it has routes of running programs: mine.localhost of pid {os.getpid()}" in done.stderr
     assert [route.hostname for route in store.load_routes()] == ["mine.localhost"]
 
 
@@ -270,7 +270,7 @@ def test_its_own_proxy_is_ended(folder: Path, home: Path, cli: "Cli", pool: obje
     assert cli("clean", "--yes", cwd=folder).returncode == 0
     assert started_at(pid) is not None
     done = cli("clean", "--all", "--yes", cwd=folder)
-    assert f"the proxy that runs (pid {pid}" in done.stderr
+    assert f"the running proxy (pid {pid}" in done.stderr
     assert started_at(pid) is None
     assert not (home / "state/portweave").exists()
 

@@ -51,9 +51,7 @@ def test_another_program_on_a_port_of_the_worktree_is_named(
         found = find(cli, root)["PW0920"]
         stranger.communicate(b"\n")
     assert found["severity"] == "warning"
-    assert (
-        f"port {port}, which is that of port-1, is held by pid {stranger.pid} (" in found["message"]
-    )
+    assert f"port {port} of port-1 is held by pid {stranger.pid} (" in found["message"]
     assert f"kill {stranger.pid}" in found["remedy"]
     assert "PW0920" not in find(cli, root)
 
@@ -261,7 +259,7 @@ def test_two_programs_of_one_name_are_told_apart(cli: Cli, repo: Repo, tmp_path:
     rest = cli.environ["PATH"]
     path = ":".join([*map(str, folders[:2]), "/usr/bin", "/bin"])
     found = find(cli, root, env={"PATH": path})["PW0610"]
-    assert f"{folders[0]}/portweave (npm's) is the one that is run" in found["message"]
+    assert f"{folders[0]}/portweave (npm's) runs" in found["message"]
     assert f"{folders[1]}/portweave (this one)" in found["message"]
     only = ":".join([*map(str, folders[1:]), "/usr/bin", "/bin"])
     assert "PW0610" not in find(cli, root, env={"PATH": only})

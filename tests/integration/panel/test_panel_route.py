@@ -274,7 +274,7 @@ def test_the_user_of_a_connection_is_found(
 ) -> None:
     if not has_diag:
 
-        def refuse(*_: object) -> Callable[..., object]:
+        def refuse(*_: object, **_options: object) -> Callable[..., object]:
             raise OSError("no such protocol")
 
         monkeypatch.setattr("portweave.system.peer_credentials.tcp_sockets", refuse)

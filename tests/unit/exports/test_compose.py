@@ -154,8 +154,8 @@ def test_what_depends_on_another_waits_for_what_compose_can_see() -> None:
     }
     assert "healthcheck" not in found["job"]
     notes = export(stack(*units)).notes
-    assert "web: it only waits for log to be started, not to be ready" in notes
-    assert "log: ready.log: nothing reads its output" in notes
+    assert "web: it waits until log is started, not until it is ready" in notes
+    assert "log: ready.log: Compose does not read its output" in notes
 
 
 def test_what_is_not_known_of_an_image_is_told() -> None:
@@ -197,5 +197,5 @@ def test_variables_of_all_services_are_written_once() -> None:
 
 
 def test_two_that_would_have_one_name_are_refused() -> None:
-    with pytest.raises(ExportNameError, match="both be called web-2"):
+    with pytest.raises(ExportNameError, match="both get the name web-2"):
         export(Stack("shop", "main", "/code/shop", "/code/shop", (unit("web.2"), unit("web-2"))))

@@ -169,7 +169,7 @@ def test_what_a_pod_is_told_of_its_end() -> None:
 def test_names_are_those_of_hosts() -> None:
     assert ("Service", "my-api") in manifests(unit("My_Api"))
     assert ("Service", "s-2fast") in manifests(unit("2fast"))
-    with pytest.raises(ExportNameError, match="My_Api and my-api would both be called my-api"):
+    with pytest.raises(ExportNameError, match="My_Api and my-api would both get the name my-api"):
         export(stack(unit("My_Api"), unit("my-api")))
     with pytest.raises(ExportNameError, match="more than 63"):
         export(stack(unit("a" * 64)))

@@ -174,7 +174,7 @@ def test_a_line_feed_in_a_note_ends_no_comment() -> None:
 
 
 def test_two_that_would_have_one_name_are_refused() -> None:
-    with pytest.raises(ExportNameError, match="a b and a,b would both be called a-b"):
+    with pytest.raises(ExportNameError, match="a b and a,b would both get the name a-b"):
         export(stack(unit("a b"), unit("a,b")))
     with pytest.raises(ExportNameError, match="more than"):
         export(stack(unit("a" * 300)))

@@ -37,9 +37,9 @@ def test_what_is_wrong_with_blocks_is_said_of_each() -> None:
     gone = [f"/gone/{n}" for n in range(7)]
     dead, shared = check_entries(entries, gone)
     assert (dead.code, dead.severity) == ("PW0311", "warning")
-    assert dead.message.startswith("7 blocks belong to worktrees that are gone: /gone/0, ")
+    assert dead.message.startswith("7 blocks belong to deleted worktrees: /gone/0, ")
     assert dead.message.endswith(" and 2 more")
-    assert check_entries([], ["/x"])[0].message == "1 block belongs to worktrees that are gone: /x"
+    assert check_entries([], ["/x"])[0].message == "1 block belongs to deleted worktrees: /x"
     assert (shared.code, shared.severity) == ("PW0312", "error")
     assert shared.message == "port 1 belongs to /a and to /b"
 

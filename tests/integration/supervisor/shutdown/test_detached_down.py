@@ -145,7 +145,7 @@ def test_down_ends_what_has_been_killed_since_it_began(
         text=True,
         check=True,
     )
-    assert "1 process that it had left behind ended now" in done.stderr
+    assert "ended 1 process that it left behind" in done.stderr
     assert "no stack is running" in done.stderr
     assert not alive(family)
 
@@ -249,7 +249,7 @@ def test_without_its_record_a_killed_stack_is_ended(
     [record] = (home / "state/portweave/stacks").glob("*.json")
     record.unlink()
     record.with_suffix(".lock").unlink()
-    assert "1 process that it had left behind ended now" in detached("ls").stderr
+    assert "ended 1 process that it left behind" in detached("ls").stderr
     assert not alive(family)
     assert [path.suffix for path in record.parent.iterdir()] == [".lock"]
 

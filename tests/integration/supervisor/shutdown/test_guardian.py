@@ -158,7 +158,7 @@ def test_so_does_the_next_command_when_both_are_killed(
     supervisor.kill()
     stack.process.wait()
     supervisor.wait(10)
-    assert "3 processes that it had left behind ended now" in cli("show", cwd=project).stderr
+    assert "ended 3 processes that it left behind" in cli("show", cwd=project).stderr
     told = (project / "ends").read_text().splitlines()
     # Nobody is left who could listen.
     assert [line for line in told if not line.endswith("unheard")] == ENDS
@@ -207,7 +207,7 @@ def test_when_both_are_killed_the_next_command_ends_the_stack(
     assert all(process.is_running() for process in services)
     done = cli("show", cwd=project)
     assert "the stack shop/main" in done.stderr
-    assert "that it had left behind ended now" in done.stderr
+    assert "that it left behind" in done.stderr
     wait_until_gone(services, 0.5)
     again = cli("show", cwd=project)
     assert again.stderr == ""

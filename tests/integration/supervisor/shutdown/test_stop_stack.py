@@ -221,7 +221,7 @@ def test_the_next_command_ends_what_a_dead_service_had_taken_in(
     detached.kill_both()
     psutil.wait_procs([leader], 5)
     assert daemon.is_running()
-    assert "1 process that it had left behind ended now" in detached("ls").stderr
+    assert "ended 1 process that it left behind" in detached("ls").stderr
     assert not daemon.is_running() or daemon.status() == psutil.STATUS_ZOMBIE
 
 
