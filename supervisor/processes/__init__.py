@@ -1,4 +1,4 @@
 """Processes of services: start, find, signal, and prove that they are gone.
 
-No rule about services.
+When a service starts, restarts or stops is decided in `services`.
 """

@@ -1,15 +1,16 @@
-"""Pure. When it is proven that nothing of a service is left.
+"""Pure. The proof that no process of a service is left.
 
-The theory: a subreaper (prctl(2), PR_SET_CHILD_SUBREAPER) gets each process of a service that loses
-its parent as a child of its own, in the same step in which the parent ends. So a process that is
-left is a child of ours, or descends from one. A list of our children is complete, for none leaves
-it before we reap it. A child of the service that has ended when it is looked at may have gone on in
-another one, so a look that has met one proves nothing. Nor does a look where a child belongs to no
-service that is known, unless that very child was met at the look before: then none was handed to us
-between them.
+portweave is a subreaper (prctl(2), PR_SET_CHILD_SUBREAPER). When the parent of a service's process
+ends, the kernel makes that process a child of portweave, in one step. So each process that is left
+is a child of portweave, or descends from one. A list of the children is complete: a child stays on
+it until portweave reaps it.
 
-Where the kernel does not list our children, a process may fork and end between the listing of all
-processes and the reading: then two looks in a row have to find nothing.
+A child that had ended at a look may have forked another process before. So a look that meets such a
+child proves nothing. A look that meets a child of no known service proves nothing either, unless
+the look before met the same child: then the kernel handed over no child between the two.
+
+Where the kernel does not list children, a process may fork and end between the listing of all
+processes and the reading. There two looks in a row have to find nothing.
 """
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class Look:
-    """What one look has found.
+    """The result of one look at the processes of a service.
 
     Attributes:
         present: Whether processes of the service are alive.
-        passed: Whether a child had ended that was one of its processes, or a look was cut short.
-        unknown: Pid and start time of children that belong to no known service, ended ones too.
-        complete: Whether our children were listed; else all processes were looked through.
+        passed: Whether it met an ended process of the service, or could not be finished.
+        unknown: Pid and start time of children of no known service, ended ones included.
+        complete: Whether it listed portweave's children, instead of all processes.
     """
 
     __slots__ = ("complete", "passed", "present", "unknown")
@@ -44,7 +45,7 @@ class Look:
 
 
 def is_gone(before: Look | None, now: Look) -> bool:
-    """Whether nothing is left, after a look and the one before it (None for none)."""
+    """Whether nothing is left, by a look and the look before it (None if it was the first)."""
     if now.present or now.passed:
         return False
     if now.complete and not now.unknown:

@@ -15,7 +15,7 @@ def describe_exit(status: int) -> str:
     return f"exited with status {status}"
 
 
-# signal(7), the numbers that Linux and macOS share; the others are named by number.
+# signal(7): the numbers that are the same on Linux and macOS.
 SIGNAL_NAMES = {
     1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 8: "SIGFPE",
     9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU",

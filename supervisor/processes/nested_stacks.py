@@ -1,9 +1,9 @@
-"""Other stacks among our processes.
+"""Other stacks among the descendants of this process.
 
-A detached stack that was started from within one of our services descends from us, but is to live
-on when we end: only its own `down` stops it. One in the foreground ends with the service, but its
-own services are for its own guardian to end, who knows in which order and by what. Both are told by
-their records, which name the guardians.
+A service may start a detached stack. It descends from this process, but lives on when this stack
+ends: only its own `down` stops it. A stack in the foreground ends with the service that started it.
+Its own guardian stops its services, because it knows their order and stop signals. Records of
+stacks name the guardians.
 """
 
 import os
@@ -28,8 +28,8 @@ class NestedStacks:
     """The other stacks of this user.
 
     Args:
-        folder: Where the records of stacks lie; empty for nowhere.
-        own: Pid of our own guardian: what descends from him is never a neighbour.
+        folder: Folder of the records of stacks; empty for none.
+        own: Pid of this stack's guardian.
     """
 
     def __init__(self, folder: str, own: int) -> None:
@@ -37,7 +37,7 @@ class NestedStacks:
         self._own = own
 
     def guardians(self) -> dict[int, float]:
-        """Pids of the guardians of detached stacks, and when these began."""
+        """Start times of the guardians of detached stacks, by pid."""
         found = self._others()
         return {record.pid: start for record, start in found if record.detached}
 
@@ -52,9 +52,9 @@ class NestedStacks:
         return found
 
     def guarded(self) -> set[int]:
-        """Pids of what the guardians of stacks in the foreground are to end, while they live.
+        """Pids of processes that living guardians of stacks in the foreground stop themselves.
 
-        Empty where the kernel does not tell (see `descendants_now`).
+        Empty if the kernel lists no children (see `descendants_now`).
         """
         found: set[int] = set()
         for record, start in self._others():
@@ -62,12 +62,12 @@ class NestedStacks:
                 continue
             guardian = look_at(record.pid)
             if guardian is not None and guardian.start == start and not guardian.zombie:
-                # It is asked itself, and passes that on.
+                # The guardian itself gets the stop signal, and stops its services.
                 found |= set(descendants_now(record.pid))
         return found
 
     def without(self, processes: "Mapping[int, ProcessInfo]") -> "Mapping[int, ProcessInfo]":
-        """A snapshot without their processes."""
+        """Return a snapshot without the processes of detached stacks."""
         guardians = self.guardians()
         roots = [
             processes[pid]
@@ -81,14 +81,15 @@ class NestedStacks:
 
 
 def proxy_of_user() -> dict[int, float]:
-    """Pid and start of the user's proxy, which is for the stacks of all worktrees.
+    """Start time of the user's proxy by its pid; empty if there is none.
 
-    One that a service has started, as an inner `up` does, is handed to us like any other process.
+    The proxy serves the stacks of all worktrees. If a service has started it, by an inner `up`, it
+    becomes a child of this process like any other orphan.
     """
     signed = signed_proxy(f"{state_dir(os.environ)}/proxy/proxy.owner")
     return {signed[0]: float(signed[1])} if signed else {}
 
 
 def spared_by(nested: NestedStacks) -> "dict[int, float]":
-    """Pid and start of what lives on when a stack ends: detached stacks within it, the proxy."""
+    """Start times, by pid, of processes that live on when a stack ends: inner stacks, the proxy."""
     return nested.guardians() | proxy_of_user()

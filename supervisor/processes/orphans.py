@@ -1,10 +1,10 @@
-"""Note who has left parents or session, while that can still be seen.
+"""Note processes that have left their parents or session in the journal.
 
-A program that forks twice, opens a session and clears its environment carries nothing that tells
-whose it was; only that it was handed to us, its subreaper, does. If we are killed together with our
-guardian even that is gone. So such processes are noted in the journal, where the next command finds
-them: programs leave soon after their start if at all, so that is when we look, and at an idle stack
-not any more.
+A program may fork twice, open a session and clear its environment. Then only one thing shows that
+it belongs to the stack: the supervisor has adopted it. If supervisor and guardian are both killed,
+that is lost too. So the supervisor notes such processes in the journal, where the next command
+finds them. Programs that do this do it soon after their start. So the supervisor looks after each
+start, and not while the stack is idle.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ _PAUSES_S = (0.1, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 class OrphanRecorder:
-    """Looks for strays after each start.
+    """Looks for orphans after each start of a service.
 
     Args:
-        journal: Where they are noted.
-        leaders: The leaders of all services that run.
-        snapshots: Tells which of our children are no strays, and which stacks live on without us.
-        tag: What the marks of the stack's processes begin with.
+        journal: Gets the orphans.
+        leaders: Returns the pids of the leaders of all running services.
+        snapshots: Lists the adopted children, and knows the stacks that live on.
+        tag: The beginning of the tags of the stack's processes.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class OrphanRecorder:
         self._started = asyncio.Event()
 
     def note_start(self) -> None:
-        """A service has been started."""
+        """Begin to look: a service was started."""
         self._started.set()
 
     async def run(self) -> None:
@@ -63,7 +63,7 @@ class OrphanRecorder:
                     break
 
     def record(self) -> None:
-        """Note those that are there now."""
+        """Note the orphans of this moment."""
         others = self._snapshots.nested.guardians()
         handed = self._snapshots.orphans() or []
         roots = (*(seen.pid for seen in handed), *self._leaders())
@@ -71,7 +71,7 @@ class OrphanRecorder:
         found = {seen.pid: seen for seen in handed}
         for pid in below:
             seen = look_at(pid)
-            # Its session may end before it, and then tells nothing any more.
+            # It may outlive its session, which then no longer tells its service.
             if seen and not seen.zombie and (seen.session == pid or not self._is_marked(pid)):
                 found[pid] = seen
         self._journal.note(list(found.values()))

@@ -1,7 +1,7 @@
-"""The children of this process, those included that a subreaper is handed (prctl(2)).
+"""The children of this process, adopted ones included (prctl(2), PR_SET_CHILD_SUBREAPER).
 
-Linux lists them (`/proc/PID/task/TID/children`, proc(5)); where it does not, nothing is known here.
-A child stays on that list until it is reaped, so a signal to its number reaches no other process.
+Linux lists them in `/proc/PID/task/TID/children` (proc(5)). Elsewhere they are not known. A child
+stays on that list until it is reaped, so a signal to its pid reaches no other process.
 """
 
 import os
@@ -19,18 +19,16 @@ if TYPE_CHECKING:
 
 
 class OwnChildren:
-    """Children of this process that have no owner in it.
+    """The children of this process that no other code of it waits for.
 
-    A child in our own session is foreign too: each service has a session of its own, and no process
-    enters a session that is there (setsid(2)).
+    A child in this process's own session is foreign too. Each service has a session of its own, and
+    a process cannot enter an existing session (setsid(2)).
 
     Args:
-        spare: Pids of children that have an owner, who reaps them. It may change.
-        spared: Tells pid and start of processes that live on when a stack ends. It is asked only
-            where there are children without an owner.
-
-        foreign: Pids of children that this process had before it began. They are never reaped or
-            signalled.
+        spare: Pids of children that other code waits for and reaps. The set may change.
+        spared: Returns pid and start time of processes that live on when the stack ends. It is
+            called only if there are children that no other code waits for.
+        foreign: Pids of children that existed before the stack. They are never reaped or signalled.
     """
 
     def __init__(
@@ -42,15 +40,15 @@ class OwnChildren:
         self._spare = spare
         self._spared = spared
         self._session = os.getsid(0)
-        # Pid and start.
+        # Start time by pid.
         self._foreign = {pid: seen.start for pid in foreign if (seen := look_at(pid))}
 
     def note_foreign(self, supervisor: int) -> None:
-        """Take children without an owner for foreign ones: foreign ones have handed them to us.
+        """Treat the present children as foreign: they were adopted from foreign ones.
 
         Args:
-            supervisor: Pid of a child that is handed its own orphans: after its end children may be
-                those, and nothing is noted.
+            supervisor: Pid of a child that adopts the orphans of the services. If it has ended,
+                children may be such orphans, and nothing is changed.
         """
         try:
             found = self._listed()
@@ -61,13 +59,13 @@ class OwnChildren:
             self._foreign |= {seen.pid: seen.start for seen in found}
 
     def listed(self) -> list[ProcessInfo] | None:
-        """Children without an owner, living ones and those to be reaped.
+        """List the children, living ones and zombies.
 
         Returns:
-            Without those that are spared or foreign; None where the kernel does not tell.
+            The children without spared and foreign ones; None if the kernel lists no children.
 
         Raises:
-            OSError: They cannot be listed now, for want of descriptors.
+            OSError: They cannot be listed now: no descriptor is free.
         """
         if has_no_child():
             return []
@@ -80,7 +78,7 @@ class OwnChildren:
         return [seen for seen in found if spared.get(seen.pid) != seen.start]
 
     def kill(self) -> None:
-        """Send SIGKILL to each of them, with the least delay: a process may soon be another one."""
+        """Send SIGKILL to each child, without delay: a child may fork and end at any moment."""
         spared = self._spared()
         try:
             pids = _children() if _is_told() else []
@@ -92,11 +90,11 @@ class OwnChildren:
             try:
                 if os.getsid(pid) != self._session:
                     os.kill(pid, signal.SIGKILL)
-            except OSError:  # it has another user
+            except OSError:  # it belongs to another user
                 continue
 
     def reap(self) -> None:
-        """Reap those that have ended."""
+        """Reap the children that have ended."""
         try:
             found = self._listed()
         except OSError:
@@ -106,7 +104,7 @@ class OwnChildren:
                 reap(seen.pid)
 
     def is_foreign(self, seen: ProcessInfo) -> bool:
-        """Whether a process is one that was there before, or shares our session."""
+        """Whether a process existed before the stack, or is in this process's session."""
         return seen.session == self._session or self._foreign.get(seen.pid) == seen.start
 
     def _listed(self) -> list[ProcessInfo]:
@@ -116,7 +114,7 @@ class OwnChildren:
                 continue
             seen = look_at(pid)
             if seen is None:
-                # A child is there until it is reaped, and only we do that.
+                # A child exists until this process reaps it.
                 raise OSError(f"/proc/{pid}/stat cannot be read")
             if not self.is_foreign(seen):
                 found.append(seen)
@@ -124,7 +122,7 @@ class OwnChildren:
 
 
 def has_no_child() -> bool:
-    """Whether there is nothing below this process, as the kernel knows (waitid(2), ECHILD)."""
+    """Whether nothing descends from this process, by waitid(2) (ECHILD)."""
     if not is_subreaper():
         return False
     try:
@@ -156,5 +154,5 @@ def _read(path: str) -> bytes:
 
 
 def _is_told() -> bool:
-    """Whether the kernel hands us what loses its parents, and lists our children."""
+    """Whether this process adopts orphans, and the kernel lists its children."""
     return is_subreaper() and os.path.exists(f"/proc/self/task/{os.getpid()}/children")

@@ -1,4 +1,4 @@
-"""Which run of a service each process belongs to."""
+"""Find the run of a service that each process belongs to."""
 
 import os
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from portweave.supervisor.processes.process_tree import (
 def owners(
     trees: Mapping[str, ProcessTree], processes: Mapping[int, ProcessInfo], *, zombies: bool = False
 ) -> dict[int, str]:
-    """The tribe of each process that has one; one look at each, however many tribes.
+    """The name of the run that each process belongs to, by pid. It looks at each process once.
 
     Args:
         trees: Runs of instances, by name.
         processes: A snapshot.
-        zombies: Whether those that have ended and are not reaped yet are meant too.
+        zombies: Whether to include processes that have ended and are not reaped yet.
     """
     by_session = {session: name for name, tree in trees.items() for session in tree.sessions}
     by_group = {group: name for name, tree in trees.items() for group in tree.groups}

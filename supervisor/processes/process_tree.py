@@ -1,11 +1,12 @@
-"""See, find and signal processes.
+"""Find and signal the processes of a service.
 
-A service is its leader's session and group, all that descends from it, and all that carries its
-tag: programs call setsid(2), fork twice, or overwrite the memory where their environment stood, so
-no single mark is enough. What was seen once is remembered by pid and start time.
+A process belongs to a service if it is in the session or group of the service's leader, descends
+from it, or carries the service's tag. Programs call setsid(2), fork twice, or overwrite the memory
+of their environment, so one of these marks is not enough. Processes that were seen once are
+remembered by pid and start time.
 
-Linux is read from `/proc` (proc(5)); elsewhere psutil answers, more slowly. The guardian has this
-module in its memory for as long as the stack lives, so it imports little.
+On Linux this module reads `/proc` (proc(5)). Elsewhere it asks psutil, which is slower. It imports
+little, because the guardian keeps it in memory for as long as the stack runs.
 """
 
 import os
@@ -23,25 +24,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
 
 TAG = "PORTWEAVE_INVOCATION"
-# Behind the tag of a service, of the commands that ask whether it is ready.
+# Follows a service's tag in the environment of its readiness commands.
 PROBE = ".probe"
 _PR_SET_CHILD_SUBREAPER = 36
-# On a machine that starts processes all the time a listing is never the last one.
+# A machine that starts processes all the time has new ones in every listing.
 _MOST_LISTINGS = 20
 _is_subreaper = False
 
 
 class ProcessInfo:
-    """A process at one moment; pid and `start` together tell it from any other.
+    """A process at one moment. Its pid and start time identify it.
 
     Attributes:
-        pid: Its number.
-        parent: Its parent's.
-        group: Its group's.
-        session: Its session's.
-        start: When it began, in units of the system's own.
+        pid: Its process id.
+        parent: The pid of its parent.
+        group: The id of its group.
+        session: The id of its session.
+        start: Its start time, in units of the operating system.
         zombie: Whether it has ended and waits to be reaped. A process whose main thread has ended
-            (pthread_exit(3)) is none: its state is Z, and it has more than one thread.
+            (pthread_exit(3)) is no zombie: its state is Z, but it has more than one thread.
     """
 
     __slots__ = ("group", "parent", "pid", "session", "start", "zombie")
@@ -58,32 +59,32 @@ class ProcessInfo:
 
 
 def describe(process: ProcessInfo) -> str:
-    """A process for a message: pid and command."""
+    """Describe a process in a message: pid and command."""
     return f"pid {process.pid} ({command_of(process.pid)[:200] or '?'})"
 
 
 def become_subreaper() -> None:
-    """Have what our children leave behind handed to us, not to pid 1 (prctl(2); Linux only)."""
+    """Become the parent of orphans below this process, instead of pid 1 (prctl(2); Linux only)."""
     global _is_subreaper
     if HAS_PROC:
-        # ctypes is imported here: it costs as much as starting five services.
+        # Imported here: ctypes takes as long as starting five services.
         import ctypes
 
         _is_subreaper = ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
 def is_subreaper() -> bool:
-    """Whether `become_subreaper` has made this process one."""
+    """Whether this process is a subreaper."""
     return _is_subreaper
 
 
 def snapshot() -> dict[int, ProcessInfo]:
-    """All processes of this machine that can be seen, by pid."""
+    """All visible processes of this machine, by pid."""
     return _snapshot_proc() if HAS_PROC else _snapshot_psutil()
 
 
 def look_at(pid: int) -> ProcessInfo | None:
-    """One process, None if there is none."""
+    """Read one process; None if there is none."""
     if not HAS_PROC:
         return _snapshot_psutil().get(pid)
     stat = read_bytes(f"/proc/{pid}/stat")
@@ -93,7 +94,7 @@ def look_at(pid: int) -> ProcessInfo | None:
 def _snapshot_proc() -> dict[int, ProcessInfo]:
     """All processes at the moment of the last listing.
 
-    What forks and ends between a listing and the reading has a new number in the next listing.
+    If a process forks and ends between a listing and the reading, the next listing has a new pid.
     """
     seen: dict[int, ProcessInfo] = {}
     listed: set[str] = set()
@@ -109,8 +110,7 @@ def _snapshot_proc() -> dict[int, ProcessInfo]:
 
 
 def _parse_stat(stat: bytes) -> ProcessInfo:
-    # The name, in parentheses, may hold anything, parentheses too: the fields begin behind the last
-    # one.
+    # The name stands in parentheses and may contain parentheses: the fields follow the last one.
     head, _, tail = stat.rpartition(b")")
     fields = tail.split()
     return ProcessInfo(
@@ -138,27 +138,27 @@ def _snapshot_psutil() -> dict[int, ProcessInfo]:
                 start=info["create_time"] or 0.0,
                 zombie=info["status"] == psutil.STATUS_ZOMBIE,
             )
-        except OSError:  # it has ended meanwhile
+        except OSError:  # it has ended since
             continue
     return seen
 
 
 def tag_of(pid: int) -> str:
-    """The tag in a process's environment, empty where there is none or it cannot be read."""
+    """The tag in a process's environment; empty if there is none, or it cannot be read."""
     return variable_of(pid, TAG)
 
 
 def key_of(process: ProcessInfo) -> tuple[int, float]:
-    """Pid and start time, which tell a process from any other."""
+    """Pid and start time, which identify a process."""
     return process.pid, process.start
 
 
 def descendants_now(pid: int, spare: "Container[int]" = ()) -> list[int]:
-    """What descends from a process at this moment, found from the top down (Linux, proc(5)).
+    """Pids of the descendants of a process at this moment, parents first (Linux, proc(5)).
 
-    A look at a few files, not at all processes: cheap enough to be done before a stop signal is
-    sent, after which the links between parents and children are gone. Empty where the kernel does
-    not tell.
+    This reads a few files instead of all processes. So it is cheap enough before a stop signal,
+    which ends parents and so cuts the links to their children. Empty if the kernel lists no
+    children.
     """
     found: list[int] = []
     queue = [pid]
@@ -170,7 +170,7 @@ def descendants_now(pid: int, spare: "Container[int]" = ()) -> list[int]:
 
 
 def children_now(pid: int) -> list[int]:
-    """The children of a process at this moment; empty where the kernel does not tell."""
+    """Pids of the children of a process at this moment; empty if the kernel lists none."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")
     except OSError:
@@ -193,7 +193,13 @@ def children_of(processes: "Mapping[int, ProcessInfo]") -> dict[int, list[Proces
 def with_descendants(
     roots: "Iterable[ProcessInfo]", children: dict[int, list[ProcessInfo]], spare: int
 ) -> list[ProcessInfo]:
-    """Processes and all that descends from them, zombies too, but for the process `spare`."""
+    """Processes and their descendants, zombies included.
+
+    Args:
+        roots: The processes to begin with.
+        children: The children of each process, by pid.
+        spare: Pid of a process to leave out, with its descendants.
+    """
     found: dict[int, ProcessInfo] = {}
     queue = list(roots)
     while queue:
@@ -205,15 +211,15 @@ def with_descendants(
 
 
 class ProcessTree:
-    """All processes of one run of a service, as far as they can be told.
+    """The processes of one run of a service.
 
     Args:
         leader: Pid of the process that was spawned.
-        tag: What its environment carries.
+        tag: The tag in its environment.
 
     Attributes:
-        sessions: Numbers of the sessions that its processes have opened.
-        groups: The same of groups.
+        sessions: Ids of the sessions that its processes have opened.
+        groups: Ids of the groups that its processes have opened.
     """
 
     def __init__(self, leader: int, tag: str) -> None:
@@ -221,7 +227,7 @@ class ProcessTree:
         self.tag = tag
         self.sessions = {leader}
         self.groups = {leader}
-        # pid -> start time of what was seen once.
+        # Start time by pid, of processes that were seen once.
         self._known: dict[int, float] = {}
 
     def adopt(self, pid: int) -> None:
@@ -230,23 +236,23 @@ class ProcessTree:
             self._remember(seen)
 
     def knows(self, process: ProcessInfo) -> bool:
-        """Whether a process is one of its own by what was seen of it, or by session or group."""
+        """Whether a process belongs to the run: it was seen before, or by session or group."""
         return self._is_ours(process)
 
     def below(
         self, roots: "Iterable[ProcessInfo]", spared: "Callable[[], Container[int]]"
     ) -> list[ProcessInfo]:
-        """Its living processes: what descends from its leader, or from roots that are its own.
+        """The living processes of the run that descend from its leader or from other roots.
 
-        Those that were seen once and live elsewhere are among them.
+        Processes that were seen before are included, wherever they are now.
 
         Args:
-            roots: Processes of its own besides the leader.
-            spared: Tells pids that are left out, with all that descends from them. It is asked only
-                where there is more than the leader.
+            roots: Processes of the run besides the leader.
+            spared: Returns pids to leave out, with their descendants. It is called only if there
+                are processes besides the leader.
         """
         met = [seen for pid in self._known if (seen := look_at(pid))]
-        # A number that has gone may be used again.
+        # The pid of an ended process may be used again.
         met = [seen for seen in met if self._known[seen.pid] == seen.start]
         self._known = {seen.pid: seen.start for seen in met}
         leader = look_at(self.leader)
@@ -269,11 +275,11 @@ class ProcessTree:
     def members(
         self, processes: "Mapping[int, ProcessInfo]", *, tags: bool = False
     ) -> list[ProcessInfo]:
-        """Its processes that are alive; zombies are not.
+        """The living processes of the run. Zombies are not included.
 
         Args:
             processes: A snapshot.
-            tags: Whether to look into every younger process's environment as well.
+            tags: Whether to read the environment of each process that is younger than the leader.
         """
         children = children_of(processes)
         me = os.getpid()
@@ -290,7 +296,7 @@ class ProcessTree:
                 and tag_of(p.pid) == self.tag
             ]
         else:
-            # What lost its parent has been handed to us: its tag tells whose it was.
+            # An orphan is now a child of this process: its tag tells its service.
             queue += [
                 p
                 for p in children.get(me, ())
@@ -302,7 +308,7 @@ class ProcessTree:
         return [process for process in found if not process.zombie]
 
     def has(self, pid: int) -> bool:
-        """Whether a process is one of its own: by session, group, descent or tag."""
+        """Whether a process belongs to the run, by session, group, descent or tag."""
         seen = look_at(pid)
         while seen is not None and seen.pid not in (0, 1, os.getpid()):
             if self._is_ours(seen):
@@ -319,8 +325,7 @@ class ProcessTree:
 
     def _remember(self, process: ProcessInfo) -> None:
         self._known[process.pid] = process.start
-        # Only sessions and groups that were opened by one of its own: never ours, whatever a member
-        # joined.
+        # Only sessions and groups that the run has opened. A process may have joined portweave's.
         if process.session == process.pid:
             self.sessions.add(process.session)
         if process.group == process.pid:
@@ -328,7 +333,7 @@ class ProcessTree:
 
 
 def signal_group(group: int, number: int) -> None:
-    """Signal a group, if it is still there."""
+    """Signal a group, if it still exists."""
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
@@ -336,11 +341,11 @@ def signal_group(group: int, number: int) -> None:
 
 
 def signal_each(processes: "Iterable[ProcessInfo]", number: int) -> None:
-    """Signal processes one by one, each only if it is still the one that was seen."""
+    """Signal processes one by one, unless the pid is now another process."""
     for process in processes:
         try:
             _signal_one(process, number)
-        except OSError:  # it has ended meanwhile, or is not ours to signal
+        except OSError:  # it has ended, or belongs to another user
             continue
 
 
@@ -348,7 +353,7 @@ def _signal_one(process: ProcessInfo, number: int) -> None:
     if not hasattr(os, "pidfd_open"):
         os.kill(process.pid, number)
         return
-    # From here on the descriptor is the process, whatever happens to its number.
+    # The descriptor stays with the process, even if its pid is used again.
     pidfd = os.pidfd_open(process.pid)
     try:
         now = look_at(process.pid)

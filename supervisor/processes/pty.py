@@ -1,8 +1,8 @@
-"""Services on pseudo-terminals of their own, as programs want them that colour what they print.
+"""Start services on pseudo-terminals, so that programs print colours.
 
-A service gets two: one for its input and its output, which is its controlling terminal, and one for
-its errors, so that both streams stay apart. Neither adds carriage returns nor echoes what is
-written to it. Both have to be read as long as anybody has them open (pty(7)).
+A service gets two terminals. One is for its input and output, and is its controlling terminal. The
+other is for its errors, so that both streams stay separate. Neither adds carriage returns or echoes
+input. Both must be read while a process has them open (pty(7)).
 """
 
 import contextlib
@@ -23,14 +23,14 @@ _closed_inherited = False
 
 
 class NoTerminalError(Exception):
-    """There are no terminals to be had."""
+    """No terminal is available."""
 
 
 class Leader:
     """A process that was started on a terminal.
 
     Attributes:
-        pid: Its number.
+        pid: Its process id.
     """
 
     def __init__(self, pid: int) -> None:
@@ -38,12 +38,12 @@ class Leader:
         self._status: int | None = None
 
     def wait(self) -> int:
-        """Wait for its end: its exit status, or -n after signal n."""
+        """Wait for its end and reap it. Return its exit status, or -n after signal n."""
         if self._status is None:
             try:
                 _, status = os.waitpid(self.pid, 0)
             except ChildProcessError:
-                # Somebody else has reaped it: nothing is known.
+                # Other code has reaped it, so its status is not known.
                 self._status = 0
             else:
                 self._status = os.waitstatus_to_exitcode(status)
@@ -59,20 +59,21 @@ def spawn_on_terminal(
     """Start a command in a session of its own, on two terminals of its own.
 
     Args:
-        argv: What to execute; looked for in the PATH of `environment`.
-        working_dir: Where.
-        environment: All of it.
-        size: Rows and columns.
+        argv: The program, looked up in the PATH of `environment`, and its arguments.
+        working_dir: Its working directory.
+        environment: Its whole environment.
+        size: Rows and columns of its terminals.
 
     Returns:
-        The process, and the other ends of its terminals, not blocking: one for its input and
-        output, one for its errors. At their end a read fails with EIO, or is empty (macOS).
+        The process, and the main ends of its terminals, non-blocking: one for its input and output,
+        one for its errors. When the program has closed them, a read fails with EIO, or is empty
+        (macOS).
 
     Raises:
-        NoTerminalError: There is no terminal for it.
+        NoTerminalError: No terminal is available.
         NotSpawnedError: It could not be started.
     """
-    _keep_inherited_to_ourselves()
+    _close_inherited_on_exec()
     opened: list[int] = []
     try:
         try:
@@ -94,16 +95,16 @@ def spawn_on_terminal(
 
 
 def resize(terminals: Sequence[int], size: tuple[int, int]) -> None:
-    """Tell terminals their rows and columns; the kernel tells who runs there (SIGWINCH)."""
+    """Set the rows and columns of terminals. The kernel sends SIGWINCH to their programs."""
     for descriptor in terminals:
         with contextlib.suppress(OSError):
             fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
 
 
 def set_echo(terminal: int, *, on: bool) -> None:
-    """Have a terminal show what is typed at it, or not.
+    """Switch a terminal's echo of typed input.
 
-    A program that takes key by key, such as an editor of lines, shows them itself, and is left.
+    If the program reads single keys, as line editors do, it shows them itself, and nothing changes.
     """
     with contextlib.suppress(OSError, termios.error):
         attributes = termios.tcgetattr(terminal)
@@ -123,7 +124,7 @@ def _open(size: tuple[int, int], opened: list[int]) -> tuple[int, int]:
     attributes[1] &= ~termios.OPOST
     attributes[3] &= ~termios.ECHO
     termios.tcsetattr(slave, termios.TCSANOW, attributes)
-    # A new one has no size at all.
+    # A new terminal has no size.
     resize([master], size)
     os.set_blocking(master, False)
     return master, slave
@@ -142,7 +143,8 @@ def _spawn(
     errors: int,
 ) -> int:
     actions = [
-        # Who leads a session and has no terminal gets the one it opens as its controlling one.
+        # The leader of a session without a terminal gets the first one it opens as its controlling
+        # terminal.
         (os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0),
         (os.POSIX_SPAWN_DUP2, 0, 1),
         (os.POSIX_SPAWN_DUP2, errors, 2),
@@ -169,7 +171,7 @@ def _spawn(
             except (FileNotFoundError, NotADirectoryError) as error:
                 failure = failure or error
             except OSError as error:
-                # As execvp(3): what is there and cannot be executed tells more.
+                # As execvp(3) does: a file that exists but cannot be executed explains more.
                 failure = error
         raise failure or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), argv[0])
     finally:
@@ -181,12 +183,12 @@ def _candidates(program: str, environment: Mapping[str, str]) -> list[str]:
     if "/" in program:
         return [program]
     found = [os.path.join(folder, program) for folder in os.get_exec_path(environment)]
-    # Each try would cost a process.
+    # Each attempt would take a process.
     return [path for path in found if os.path.lexists(path)]
 
 
-def _keep_inherited_to_ourselves() -> None:
-    """Let no service have what whoever started us had left open."""
+def _close_inherited_on_exec() -> None:
+    """Close inherited descriptors in services: portweave's caller may have left some open."""
     global _closed_inherited
     if _closed_inherited:
         return

@@ -1,33 +1,34 @@
-"""Pure. Who is asked to end next, and until when, where nobody is left but one who ends things.
+"""Pure. The order in which services stop, and when each of them is killed.
 
-The theory: a service is asked when nothing that depends on it is there any more, and is killed when
-its grace is over; so what it needs is asked after that, however stubborn it is. What a chain of
-services may take is the sum of their graces. Where the longest chain would take more than the
-longest single grace and half a minute, all graces shrink in the same proportion: somebody waits.
-What nobody knows is asked behind all the others, within the same time.
+A service is asked to end when no process of its dependents is left. It is killed when its grace is
+over, so even a dependent that ignores its stop signal ends first. A chain of services may take the
+sum of their graces. If the longest chain would take more than the longest grace and half a minute,
+all graces shrink in the same proportion, because a user waits. Processes of no known service are
+asked last, within the same time.
 """
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-# What is nobody's, such as a daemon without a mark, is asked once, and killed after this.
+# The grace of processes of no known service, such as a daemon without a tag.
 ORPHAN_GRACE_S = 1.0
-# What all of it may take beyond the longest grace.
+# How much longer than the longest grace a stop may take.
 MOST_EXTRA_S = 30.0
-# After SIGKILL a process is gone in no time; one in an uninterruptible call may take longer.
+# After SIGKILL a process ends at once, unless it is in an uninterruptible call.
 KILL_PATIENCE_S = 5.0
+# The name under which processes of no known service are found.
 NO_SERVICE = ""
 
 
 class StopRule:
-    """How a service ends.
+    """How a service stops.
 
-    No `value`: who stops a stack waits for the guardian, which would import dataclasses for it.
+    No `value`: it would make the guardian import dataclasses while a user waits.
 
     Attributes:
-        grace_s: From its stop signal to SIGKILL.
-        stop_signal: What asks it to end.
+        grace_s: Seconds from its stop signal to SIGKILL.
+        stop_signal: The number of its stop signal.
         needs: Names of the services that it depends on.
     """
 
@@ -49,18 +50,19 @@ class StopRule:
 
 
 class ShutdownOrder:
-    """Tells who is to be asked and who is to be killed.
+    """Which services to ask, and which to kill.
 
     Args:
-        rules: By service; also of those that have ended, by way of which others are needed.
+        rules: How each service stops, by name. Services that have ended are included: others may
+            be needed through them.
 
     Attributes:
-        longest_s: The longest grace of a service.
+        longest_s: The longest grace of a service, in seconds.
     """
 
     def __init__(self, rules: "Mapping[str, StopRule]") -> None:
         needed = {name: _reached(name, rules) for name in rules}
-        # Two that need each other, as halves of two plans may, do not wait for each other.
+        # Services that need each other do not wait for each other. Parts of two plans may do that.
         self._dependents = {
             name: {one for one in rules if name in needed[one] and one not in needed[name]}
             for name in rules
@@ -77,19 +79,19 @@ class ShutdownOrder:
         self._asked: dict[str, float] = {}
 
     def _longest_chain(self, graces: "Mapping[str, float]") -> float:
-        """The most that services which end one after the other may take."""
+        """The longest time that services may take if each ends after its dependents, in seconds."""
         ends_s: dict[str, float] = {}
-        # Who has fewer dependents is nobody's dependent of those with more.
+        # A service has more dependents than each of its dependents has.
         for name in sorted(graces, key=lambda name: len(self._dependents[name])):
             before_s = max((ends_s[one] for one in self._dependents[name]), default=0.0)
             ends_s[name] = before_s + graces[name]
         return max(ends_s.values(), default=ORPHAN_GRACE_S)
 
     def ask(self, present: "Collection[str]", now_s: float) -> None:
-        """Ask whoever has nobody to wait for any more.
+        """Ask each service whose dependents have all ended or are lost.
 
         Args:
-            present: Names of those of which something is there, `NO_SERVICE` for what is unknown.
+            present: Names of services with living processes.
             now_s: The time.
         """
         if self._began_s is None:
@@ -107,7 +109,7 @@ class ShutdownOrder:
                 self._asked[name] = now_s
 
     def is_asked(self, name: str) -> bool:
-        """Whether it is to end by now."""
+        """Whether a service was asked to end."""
         return name in self._asked
 
     def set_grace(self, name: str, grace_s: float) -> None:
@@ -116,20 +118,20 @@ class ShutdownOrder:
         self.longest_s = max(self.longest_s, grace_s)
 
     def due_s(self, name: str) -> float:
-        """When the time of a service is over; infinity while it is not asked."""
+        """When the grace of a service is over, in seconds; infinity before it is asked."""
         return self._asked[name] + self._graces[name] if name in self._asked else float("inf")
 
     def is_due(self, name: str, now_s: float) -> bool:
-        """Whether its time is over."""
+        """Whether the grace of a service is over."""
         return now_s >= self.due_s(name)
 
     def is_lost(self, name: str, now_s: float) -> bool:
-        """Whether not even SIGKILL has ended it."""
+        """Whether a service has survived SIGKILL."""
         return self.is_due(name, now_s - KILL_PATIENCE_S)
 
 
 def _reached(name: str, rules: "Mapping[str, StopRule]") -> set[str]:
-    """What a service needs, be it by way of others."""
+    """Names of all services that a service needs, directly or through others."""
     found: set[str] = set()
     queue = list(rules[name].needs)
     while queue:

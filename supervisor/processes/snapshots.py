@@ -1,4 +1,4 @@
-"""What processes there are: below this process, and on the whole machine."""
+"""Look at the processes of services: at the descendants of this process, and the whole machine."""
 
 import asyncio
 import signal
@@ -25,7 +25,7 @@ from portweave.supervisor.processes.process_tree import (
 )
 from portweave.system.tasks import finish
 
-# Twenty services that end together are to cost one look, not twenty.
+# Services that end together within this time share one look.
 GATHER_S = 0.002
 RETRY_S = 0.05
 
@@ -34,13 +34,13 @@ class Snapshots:
     """Looks at processes.
 
     Args:
-        nested: Stacks whose processes are left out, whatever they descend from.
+        nested: Stacks whose processes are left out, even if they descend from this process.
 
     Attributes:
         nested: As given.
-        spare: Pids of our children that have an owner who reaps them.
-        own: Our other children.
-        trees: The processes of each run, by their tag.
+        spare: Pids of children that other code waits for and reaps.
+        own: The other children of this process.
+        trees: The processes of each run, by tag.
     """
 
     def __init__(self, nested: NestedStacks) -> None:
@@ -52,7 +52,7 @@ class Snapshots:
         self._last: Mapping[int, ProcessInfo] = {}
 
     def orphans(self) -> list[ProcessInfo] | None:
-        """Our living children that have no owner any more; None where that is not known."""
+        """The living children that this process has adopted; None if they are not known."""
         try:
             children = self.own.listed()
         except OSError:
@@ -64,12 +64,15 @@ class Snapshots:
     async def look(
         self, tree: ProcessTree, *, kill: bool = False
     ) -> tuple[list[ProcessInfo], Look]:
-        """The living processes of a run, and what that look proves.
+        """Look at a run.
 
         Args:
-            tree: Of the run.
-            kill: Whether to kill those that were handed to us as they are met: the least delay
-                counts with one that goes on in a new process again and again.
+            tree: The processes of the run.
+            kill: Whether to kill adopted processes as soon as they are met. A process that forks
+                and ends again and again can only be killed without delay.
+
+        Returns:
+            The living processes of the run, and what the look proves.
         """
         children = await self._children()
         if children is None:
@@ -98,29 +101,29 @@ class Snapshots:
             try:
                 return self.own.listed()
             except OSError:
-                # No descriptor is left to look with. What ends gives some back.
+                # No descriptor is free. Processes that end give some back.
                 await asyncio.sleep(RETRY_S)
 
     def _owner(self, child: ProcessInfo) -> ProcessTree | None:
-        """Whose a child is that was handed to us, as far as anything tells."""
+        """The run that an adopted child belongs to; None if it is not known."""
         tag = "" if child.zombie else tag_of(child.pid).removesuffix(PROBE)
         tree = self.trees.get(tag)
         return tree or next((one for one in self.trees.values() if one.knows(child)), None)
 
     async def take(self) -> Mapping[int, ProcessInfo]:
-        """A snapshot of all processes that is younger than the call."""
+        """Take a snapshot of all processes that is younger than the call."""
         if self._next is not None:
             await self._next.wait()
             return self._last
         coming = self._next = asyncio.Event()
-        # To the end: others wait for this look too, and are not to be given an old one.
+        # Finished even if this task is cancelled: other callers wait for the same look.
         await finish(self._look(coming))
         return self._last
 
     async def _look(self, coming: asyncio.Event) -> None:
         await asyncio.sleep(GATHER_S)
         await self._see()
-        # From here on a new caller needs a new snapshot.
+        # A caller that comes later needs a new snapshot.
         self._next = None
         coming.set()
 
@@ -129,7 +132,7 @@ class Snapshots:
             try:
                 self._last = self.nested.without(snapshot())
             except OSError:
-                # No descriptor is left to look with. What ends gives some back.
+                # No descriptor is free. Processes that end give some back.
                 await asyncio.sleep(RETRY_S)
             else:
                 self.own.reap()
@@ -137,9 +140,9 @@ class Snapshots:
 
 
 def _kill(child: ProcessInfo, tree: ProcessTree) -> None:
-    """Kill a child of ours, or what is in the group of one that has ended.
+    """Kill a child, or the group of a child that has ended.
 
-    Until we reap it neither its number nor its group's is used again.
+    Until it is reaped, neither its pid nor the id of its group is used again.
     """
     if not child.zombie:
         signal_each([child], signal.SIGKILL)

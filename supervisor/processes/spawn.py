@@ -1,4 +1,4 @@
-"""Spawn a command, wait for its end, reap it."""
+"""Spawn a command, wait for its end, and reap it."""
 
 import asyncio
 import contextlib
@@ -20,26 +20,26 @@ from portweave.system.tasks import (
 )
 
 MOST_DESCRIPTORS = 65_536
-# Two ends of pipes, two files of its log, and what tells of its end.
+# Two ends of pipes, two log files, and a pidfd.
 _SERVICE_DESCRIPTORS = 5
 # Sockets, files and modules of portweave's own, with room for a few clients and probes.
 _OWN_DESCRIPTORS = 32
-# How often it is looked for a process that is not ours, where the system tells of none.
+# Between two looks at a process that is no child, where there is no pidfd_open(2).
 _LOOK_S = 5.0
 _inherited_limit: tuple[int, int] | None = None
 
 
 class Process(Protocol):
-    """A child of ours, and the leader of a session.
+    """A child of this process, and the leader of a session.
 
     Attributes:
-        pid: Its number.
+        pid: Its process id.
     """
 
     pid: int
 
     def wait(self) -> int:
-        """Wait for its end and reap it: its exit status, or -n after signal n."""
+        """Wait for its end and reap it. Return its exit status, or -n after signal n."""
         ...
 
 
@@ -47,8 +47,8 @@ class NotSpawnedError(Exception):
     """A command could not be started.
 
     Attributes:
-        status: 126 for what cannot be executed, 127 for what is not there, None for other reasons.
-        reason: In words.
+        status: 126 if it is not executable, 127 if it was not found, None for other reasons.
+        reason: The reason in words.
     """
 
     def __init__(self, status: int | None, reason: str) -> None:
@@ -66,13 +66,13 @@ def spawn(
     """Start a command in a session of its own.
 
     Args:
-        argv: What to execute; looked for in the PATH of `environment`.
-        working_dir: Where.
-        environment: All of it.
-        stdin: The reading end of the pipe that it reads from; None for /dev/null.
+        argv: The program, looked up in the PATH of `environment`, and its arguments.
+        working_dir: Its working directory.
+        environment: Its whole environment.
+        stdin: The read end of the pipe that it reads from; None for /dev/null.
 
     Returns:
-        The process, and the reading ends of its output and its error output, not blocking.
+        The process, and the read ends of its standard output and standard error, non-blocking.
 
     Raises:
         NotSpawnedError: It could not be started.
@@ -116,11 +116,11 @@ def spawn(
 
 
 def _reopened(pipe: int) -> int:
-    """A descriptor of a pipe for one program alone.
+    """Return a descriptor of a pipe that no other program shares.
 
-    Node and others set their input not to block, which holds for all descriptors that are copies of
-    one (fcntl(2)). One that is opened anew is none (proc(5)); elsewhere than on Linux there are
-    only copies.
+    Node and others make their input non-blocking, which affects all copies of a descriptor
+    (fcntl(2)). A descriptor that is opened again is no copy (proc(5)). Elsewhere than on Linux only
+    a copy can be made.
     """
     try:
         return os.open(f"/proc/self/fd/{pipe}", os.O_RDONLY | os.O_CLOEXEC)
@@ -129,13 +129,13 @@ def _reopened(pipe: int) -> int:
 
 
 def raise_descriptor_limit() -> None:
-    """Allow ourselves as many descriptors as we may have: a service takes several of them.
+    """Raise this process's limit of descriptors as far as allowed: a service takes several.
 
-    What we start keeps the limit that we were started with.
+    Services keep the limit that portweave was started with.
     """
     global _inherited_limit
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # Beyond this nothing is gained, and some systems refuse what they call unlimited.
+    # More is of no use, and some systems refuse to set their own "unlimited".
     wanted = min(hard, MOST_DESCRIPTORS) if hard != resource.RLIM_INFINITY else MOST_DESCRIPTORS
     if soft < wanted:
         with contextlib.suppress(OSError, ValueError):
@@ -144,13 +144,13 @@ def raise_descriptor_limit() -> None:
 
 
 def check_room(running: int) -> None:
-    """See that there are descriptors for one more service, and for what portweave itself does.
+    """Check that descriptors are left for one more service, and for portweave itself.
 
     Args:
         running: How many services run.
 
     Raises:
-        NotSpawnedError: There are not: a service that is started cannot be watched then.
+        NotSpawnedError: There are too few to watch another service.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = _OWN_DESCRIPTORS + (running + 1) * _SERVICE_DESCRIPTORS
@@ -160,14 +160,20 @@ def check_room(running: int) -> None:
 
 
 def limit_descriptors(pid: int) -> None:
-    """Give a process the limit that we were started with (prlimit(2); Linux only)."""
+    """Give a process the limit that portweave was started with (prlimit(2); Linux only)."""
     if _inherited_limit is not None and hasattr(resource, "prlimit"):
         with contextlib.suppress(OSError):
             resource.prlimit(pid, resource.RLIMIT_NOFILE, _inherited_limit)
 
 
 def not_spawned(error: OSError | ValueError, program: str, working_dir: str) -> NotSpawnedError:
-    """What users are told of a command that could not be started."""
+    """Explain to users why a command could not be started.
+
+    Args:
+        error: What went wrong.
+        program: The program.
+        working_dir: Its working directory.
+    """
     if isinstance(error, ValueError):
         return NotSpawnedError(None, f"cannot be started: {error}")
     if error.filename == working_dir and not os.path.isdir(working_dir):
@@ -184,9 +190,9 @@ def not_spawned(error: OSError | ValueError, program: str, working_dir: str) -> 
 
 
 async def wait_for_exit(process: Process) -> None:
-    """Wait until the leader has ended, without reaping it where the system allows that.
+    """Wait until the leader has ended, without reaping it if the system allows that.
 
-    As long as it is not reaped its pid, and so its group's number, cannot be used again.
+    Until it is reaped, neither its pid nor the id of its group is used again.
     """
     if hasattr(os, "pidfd_open"):
         await wait_for_end_of(process.pid)
@@ -195,7 +201,7 @@ async def wait_for_exit(process: Process) -> None:
 
 
 async def wait_for_end_of(pid: int) -> None:
-    """Wait until a process has ended that is not a child of ours."""
+    """Wait until a process has ended. Without pidfd_open(2) it has to be the parent."""
     if hasattr(os, "pidfd_open"):
         try:
             pidfd = os.pidfd_open(pid)
@@ -206,16 +212,16 @@ async def wait_for_end_of(pid: int) -> None:
         finally:
             os.close(pidfd)
     else:
-        # Once a second costs nothing that could be felt, and needs no kqueue(2) of our own.
-        while os.getppid() == pid:  # noqa: ASYNC110 - nobody could set an event
+        # A look each second costs little, and is simpler than kqueue(2).
+        while os.getppid() == pid:  # noqa: ASYNC110 - there is nothing to set an event
             await asyncio.sleep(1)
 
 
 async def wait_for_end_of_other(pid: int) -> None:
-    """Wait until any process has ended, whoever's it is.
+    """Wait until any process has ended, whichever user it belongs to.
 
     Raises:
-        OSError: There are no descriptors left to wait with.
+        OSError: No descriptor is free.
     """
     if hasattr(os, "pidfd_open"):
         await wait_for_end_of(pid)
@@ -226,7 +232,7 @@ async def wait_for_end_of_other(pid: int) -> None:
 
 
 def reap_adopted(pid: int, otherwise: int) -> int:
-    """Take the exit status of a process that was handed to us; `otherwise` where it was not."""
+    """Reap an adopted child. Return its exit status, or `otherwise` if it is no child."""
     try:
         found, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
@@ -236,6 +242,6 @@ def reap_adopted(pid: int, otherwise: int) -> int:
 
 
 def reap(process: Process) -> int:
-    """Take the exit status of a leader that has ended: 0…255, or 128+n for signal n."""
+    """Reap a leader that has ended. Return its exit status: 0…255, or 128+n for signal n."""
     status = process.wait()
     return status if status >= 0 else 128 - status

@@ -1,9 +1,9 @@
-"""What a supervisor notes for those who end its services when it cannot.
+"""The journal of started processes, from which others end the services if the supervisor cannot.
 
-Lines of words. `= NAME GRACE SIGNAL NEED…` says how a service ends, and what it depends on; a later
-one holds. `+ PID START NAME` is the start of a leader, or the sight of a process that has left its
-service (`-` for a name). `- PID` is its end. `@ BOOT` is the boot since which starts are counted:
-after another one a number and a start may be those of a stranger.
+Each line has words. `= NAME GRACE SIGNAL NEED…` says how a service stops and what it depends on;
+the last one of a service counts. `+ PID START NAME` is the start of a leader. With `-` for a name,
+it is a process that has left its service. `- PID` is the end of a process. `@ BOOT` is the boot of
+the machine: after another boot, the same pid and start time may be another process.
 """
 
 import os
@@ -23,17 +23,17 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Stands for the name of nobody.
+# The name of a process that has left its service.
 _NAMELESS = "-"
 
 
 class JournalEntry:
-    """A process that the journal names.
+    """A process in the journal.
 
     Attributes:
-        pid: Its number.
-        start: When it began.
-        name: Of the instance whose leader it is; `NO_SERVICE` for one that has left its service.
+        pid: Its process id.
+        start: Its start time.
+        name: The instance whose leader it is; `NO_SERVICE` if it has left its service.
     """
 
     __slots__ = ("name", "pid", "start")
@@ -45,11 +45,11 @@ class JournalEntry:
 
 
 class Journal:
-    """What a journal says.
+    """The content of a journal.
 
     Attributes:
-        entries: What was started and whose end was not noted.
-        rules: How services end, by instance.
+        entries: Processes that were started, and whose end was not noted.
+        rules: How services stop, by instance.
     """
 
     __slots__ = ("entries", "rules")
@@ -60,10 +60,10 @@ class Journal:
 
 
 class JournalWriter:
-    """The supervisor's side of it.
+    """Writes a journal.
 
     Args:
-        path: Of the journal; what was in it is gone.
+        path: Path of the journal. An existing file is emptied.
     """
 
     def __init__(self, path: str) -> None:
@@ -74,7 +74,7 @@ class JournalWriter:
         self._descriptor = _open(path)
 
     def restore(self) -> None:
-        """Write it again, where somebody has removed it.
+        """Write the journal again after its file was removed.
 
         Raises:
             OSError: It cannot be written.
@@ -85,7 +85,7 @@ class JournalWriter:
         self._append(self._rules + "".join(self._entries.values()))
 
     def note_rules(self, rules: "Mapping[str, StopRule]") -> None:
-        """Note how services end from now on, before the first of them is started."""
+        """Note how services stop from now on. Call it before the first of them starts."""
         lines = [
             " ".join(("=", name, repr(rule.grace_s), str(rule.stop_signal), *rule.needs))
             for name, rule in rules.items()
@@ -94,7 +94,12 @@ class JournalWriter:
         self._append(self._rules)
 
     def note_start(self, pid: int, name: str = NO_SERVICE) -> None:
-        """Note a leader, right after its start, or, without a name, what has left its service."""
+        """Note a leader right after its start, or, without a name, one that has left its service.
+
+        Args:
+            pid: Its process id.
+            name: The instance that it leads.
+        """
         seen = look_at(pid)
         start = seen.start if seen else 0.0
         self._entries[pid] = _started(pid, start, name)
@@ -105,7 +110,7 @@ class JournalWriter:
         new = {
             seen.pid: _started(seen.pid, seen.start)
             for seen in processes
-            # A leader stays one.
+            # A leader keeps its name.
             if not self._entries.get(seen.pid, "").startswith(f"+ {seen.pid} {seen.start!r} ")
         }
         if new:
@@ -113,7 +118,7 @@ class JournalWriter:
             self._append("".join(new.values()))
 
     def note_end(self, pid: int) -> None:
-        """Note that nothing of a leader's is left, before its number can be used again."""
+        """Note that no process of a leader's run is left. Call it before the leader is reaped."""
         self._entries.pop(pid, None)
         self._append(f"- {pid}\n")
 
@@ -121,12 +126,12 @@ class JournalWriter:
         try:
             os.write(self._descriptor, lines.encode())
         except OSError:
-            # A full disk. Without the line its processes are still found by descent and by tag.
+            # The disk is full. Without the line, processes are still found by descent and tag.
             return
 
 
 def append_processes(path: str, processes: "Sequence[ProcessInfo]") -> None:
-    """Note more processes in the journal of a dead supervisor, for whoever ends them next."""
+    """Add processes to the journal of a dead supervisor, for the next command."""
     text = "".join(_started(seen.pid, seen.start) for seen in processes)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
@@ -134,7 +139,7 @@ def append_processes(path: str, processes: "Sequence[ProcessInfo]") -> None:
         return
     try:
         os.write(descriptor, text.encode())
-    except OSError:  # a full disk
+    except OSError:  # the disk is full
         return
     finally:
         os.close(descriptor)
@@ -145,7 +150,7 @@ def _started(pid: int, start: float, name: str = NO_SERVICE) -> str:
 
 
 def _boot() -> str:
-    """What tells this boot of the machine from others (random(4)); a dash where nothing does."""
+    """The id of this boot of the machine (random(4)); a dash if there is none."""
     return read_bytes("/proc/sys/kernel/random/boot_id").decode().strip() or _NAMELESS
 
 
@@ -155,7 +160,7 @@ def _open(path: str) -> int:
 
 
 def read_journal(path: str) -> Journal:
-    """What a journal says; a torn last line is left out, and so is what is no line of one."""
+    """Read a journal. An incomplete last line and unknown lines are left out."""
     try:
         lines = read_all(path).split(b"\n")[:-1]
     except OSError:

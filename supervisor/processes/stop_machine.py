@@ -41,11 +41,11 @@ class StopStep:
     """The answer to one look.
 
     Attributes:
-        signals: Whom to hold and whom to ask, by service.
+        signals: Which processes to hold and which to ask, by service.
         kill: Names of the services whose processes get SIGKILL.
         pause_s: Seconds until the next look.
-        gone: Whether nothing is left: the stop is over.
-        lost: Whether all that is left has survived SIGKILL: the stop is over.
+        gone: Whether no process is left. The stop is over.
+        lost: Whether all processes that are left have survived SIGKILL. The stop is over.
     """
 
     __slots__ = ("gone", "kill", "lost", "pause_s", "signals")
@@ -70,8 +70,8 @@ class StopMachine:
     """The stop of one service or several, from the first look to the last.
 
     Args:
-        rules: How each service ends, by name.
-        leaders: The pid of each service's leader, by name, where there is one.
+        rules: How each service stops, by name.
+        leaders: The pid of each service's leader, by name, if there is one.
 
     Attributes:
         met: Pid and start time of each process that was found.
@@ -84,7 +84,7 @@ class StopMachine:
         self._stops: dict[str, StopOrder] = {}
         self._before: Look | None = None
         self._began_s: float | None = None
-        # Since when looks have found neither a process nor a sign of one.
+        # When looks began to find neither living nor ended processes.
         self._empty_s: float | None = None
         self._pause_s = FIRST_PAUSE_S
 
@@ -99,7 +99,7 @@ class StopMachine:
     def to_ask(self, present: "Collection[str]", now_s: float) -> tuple[str, ...]:
         """Names of services whose processes may get a stop signal in a step at this time.
 
-        Only for these does a step regard what a `Member` does about the signal.
+        A step uses what a `Member` does about the signal for these services only.
 
         Args:
             present: Names of services with living processes.
@@ -122,12 +122,15 @@ class StopMachine:
         """Decide what follows from a look.
 
         Args:
-            found: Living processes by service. A service without processes in it counts as living.
-            look: What the look proves.
+            found: Living processes by service. A service counts as living even without one.
+            look: The result of the look.
             now_s: The time.
             spared: Pids that get no stop signal, but SIGKILL like the others.
-            hurry: Whether to kill everything at once.
+            hurry: Whether to kill all processes at once.
             is_told: Whether the shell learns of the next change without a look.
+
+        Returns:
+            The signals to send and the pause until the next look, or how the stop ended.
         """
         before, self._before = self._before, look
         self._began_s = now_s if self._began_s is None else self._began_s
@@ -155,7 +158,7 @@ class StopMachine:
         return StopStep(signals, kill, pause_s)
 
     def _is_empty(self, look: Look, now_s: float) -> bool:
-        """Whether a look that found nothing is the last one, without a proof."""
+        """Whether to end the stop after a look that found nothing and proves nothing."""
         assert self._began_s is not None
         if look.passed:
             self._empty_s = None

@@ -1,13 +1,16 @@
 """Pure. Which processes of a service get the stop signal now, and which are held back for a while.
 
-The theory: a process either survives the stop signal for a while (it catches, ignores or blocks it)
-or dies of it at once, as a shell does that waits for a program. A shell must not die before the
-program. With the leader of a session ends its terminal: the kernel sends SIGHUP to the foreground
-group (setsid(2), tty(4)), and the program loses its grace. Nor may the shell go on, for then the
-next command of `a; b` would start. So a shell is stopped (SIGSTOP) while a process below it
-survives, and gets its signal, then SIGCONT, when none does any more. A filter such as the `cat` of
-`app | cat` goes after the program that writes to it: else the last words break the program
-(SIGPIPE, pipe(7)). It ends by itself when its input does, and has until the next look for that.
+Some processes survive the stop signal for a while: they catch, ignore or block it. Others die of it
+at once. A shell that waits for a program is one of these.
+
+A shell must not die before its program. When the leader of a session ends, the kernel sends SIGHUP
+to the foreground group of its terminal (setsid(2), tty(4)), and the program loses its grace. The
+shell must not go on either: it would start the next command of `a; b`. So a shell is stopped
+(SIGSTOP) while a process below it survives. After that it gets the stop signal, then SIGCONT.
+
+A filter, such as the `cat` of `app | cat`, gets the signal after the program that writes to it.
+Otherwise the program's last output would break it (SIGPIPE, pipe(7)). A filter ends when its input
+ends, and has until the next look to do so.
 
 All others get the signal at once, parents before their children.
 """
@@ -16,19 +19,19 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-# No `value`: the guardian, which a user waits for, would import dataclasses for it.
+# No `value`: it would make the guardian import dataclasses while a user waits.
 
 
 class Member:
     """A living process of a service.
 
     Attributes:
-        pid: Its number.
-        start: When it began.
-        parent: Its parent's number.
+        pid: Its process id.
+        start: Its start time.
+        parent: The pid of its parent.
         dies: Whether the stop signal ends it at once.
         reads: The pipe at its standard input; empty for none.
-        writes: The pipes at its standard output and error output.
+        writes: The pipes at its standard output and standard error.
     """
 
     __slots__ = ("dies", "parent", "pid", "reads", "start", "writes")
@@ -52,11 +55,11 @@ class Member:
 
 
 class StopSteps:
-    """What is to be done now.
+    """The signals to send to the processes of a service.
 
     Attributes:
-        hold: Pids to stop (SIGSTOP), before `ask`.
-        ask: Pids that get the stop signal and SIGCONT, parents first.
+        hold: Pids that get SIGSTOP, before `ask`.
+        ask: Pids that get the stop signal, then SIGCONT, parents first.
     """
 
     __slots__ = ("ask", "hold")
@@ -67,10 +70,10 @@ class StopSteps:
 
 
 class StopOrder:
-    """The stop of one service, from its first signal on. A process is asked once.
+    """The stop of one service, from its first signal on. Each process gets the stop signal once.
 
     Args:
-        leader: Pid of the leader; 0 where there is none.
+        leader: Pid of the leader; 0 if there is none.
     """
 
     def __init__(self, leader: int) -> None:
@@ -83,26 +86,26 @@ class StopOrder:
 
     @property
     def holds(self) -> bool:
-        """Whether a process is held back: then look again soon."""
+        """Whether a process is held back. If so, the next look follows soon."""
         return bool(self._held)
 
     def step(self, members: "Iterable[Member]") -> StopSteps:
-        """What to do about the processes that are alive now."""
-        there = {member.pid: member for member in members}
-        late, filters = _late(there, self._leader)
-        if self._filters & there.keys() and not late:
-            # What they were fed last they have still to pass on.
+        """Decide what the living processes of the service get now."""
+        alive = {member.pid: member for member in members}
+        late, filters = _late(alive, self._leader)
+        if self._filters & alive.keys() and not late:
+            # The filters still have to pass on their last input.
             self._filters.clear()
             return StopSteps()
         self._filters = filters
-        parents = {member.parent for member in there.values()}
+        parents = {member.parent for member in alive.values()}
         hold: list[int] = []
         ask: list[int] = []
-        # What a program starts while it ends is its own business, as long as there is a leader.
-        takes_new = not self._began or self._leader not in there
+        # While the leader lives, processes that a program starts at its end are left to it.
+        takes_new = not self._began or self._leader not in alive
         self._began = True
-        self._held &= {(member.pid, member.start) for member in there.values()}
-        for member in _parents_first(there):
+        self._held &= {(member.pid, member.start) for member in alive.values()}
+        for member in _parents_first(alive):
             key = member.pid, member.start
             if key in self._asked or not (takes_new or key in self._held):
                 continue
@@ -112,24 +115,24 @@ class StopOrder:
                 ask.append(member.pid)
             elif key not in self._held:
                 self._held.add(key)
-                # A filter without children of its own goes on reading.
+                # A filter without children is not stopped: it goes on reading.
                 if member.pid == self._leader or member.pid in parents:
                     hold.append(member.pid)
         return StopSteps(hold, ask)
 
 
-def _late(there: "Mapping[int, Member]", leader: int) -> tuple[set[int], set[int]]:
-    """Pids of those that must not die yet; those among them that wait for their input to end."""
-    survivors = [member for member in there.values() if not member.dies]
-    mortal = [member for member in there.values() if member.dies]
+def _late(alive: "Mapping[int, Member]", leader: int) -> tuple[set[int], set[int]]:
+    """Return the pids of processes that must not die yet, and of the filters among them."""
+    survivors = [member for member in alive.values() if not member.dies]
+    mortal = [member for member in alive.values() if member.dies]
     above = {leader} if survivors else set[int]()
     for survivor in survivors:
-        above.update(_ancestors(survivor, there))
+        above.update(_ancestors(survivor, alive))
     late = {member.pid for member in mortal if member.pid in above}
     filters: set[int] = set()
     fed = {pipe for survivor in survivors for pipe in survivor.writes}
     while more := [m for m in mortal if m.pid not in late and m.reads and m.reads in fed]:
-        # A filter feeds the next one. Shells around them hold the pipes open, too.
+        # A filter feeds the next one. The shells around them also hold the pipes open.
         for member in more:
             filters.add(member.pid)
             late.add(member.pid)
@@ -137,14 +140,14 @@ def _late(there: "Mapping[int, Member]", leader: int) -> tuple[set[int], set[int
     return late, filters
 
 
-def _ancestors(member: Member, there: "Mapping[int, Member]") -> list[int]:
+def _ancestors(member: Member, alive: "Mapping[int, Member]") -> list[int]:
     found: list[int] = []
     at = member.parent
-    while at in there and at not in found:
+    while at in alive and at not in found:
         found.append(at)
-        at = there[at].parent
+        at = alive[at].parent
     return found
 
 
-def _parents_first(there: "Mapping[int, Member]") -> list[Member]:
-    return sorted(there.values(), key=lambda member: len(_ancestors(member, there)))
+def _parents_first(alive: "Mapping[int, Member]") -> list[Member]:
+    return sorted(alive.values(), key=lambda member: len(_ancestors(member, alive)))

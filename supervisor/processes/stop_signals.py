@@ -1,7 +1,7 @@
-"""Send stop signals to the processes of a service, in an order that takes no one's grace.
+"""Send stop signals and SIGKILL to the processes of services, as `StopMachine` decides.
 
-What a process does about a signal stands in `/proc/PID/status` (proc(5): SigBlk, SigIgn, SigCgt).
-Where that cannot be read, all processes get the signal at once.
+`/proc/PID/status` tells what a process does about a signal (proc(5): SigBlk, SigIgn, SigCgt). Where
+that cannot be read, all processes get the signal at once.
 """
 
 import os
@@ -43,12 +43,13 @@ class StopSignals:
     """Sends the signals of a `StopMachine`.
 
     Args:
-        rules: How each service ends, by name. What belongs to no service gets SIGTERM.
-        leaders: The pid of each service's leader, by name, where there is one.
-        owned: Whether the leaders are our children, so that their groups' numbers are not reused.
+        rules: How each service stops, by name. Processes of no service get SIGTERM.
+        leaders: The pid of each service's leader, by name, if there is one.
+        owned: Whether the leaders are portweave's children, so that nothing else gets the ids of
+            their groups.
 
     Attributes:
-        machine: Decides.
+        machine: The machine that decides.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class StopSignals:
         self._rules = rules
         self._leaders = leaders
         self._owned = owned
-        # What was read once holds, by pid.
+        # By pid. Each process is read once.
         self._members: dict[int, Member] = {}
 
     def step(
@@ -74,15 +75,18 @@ class StopSignals:
         hurry: bool = False,
         is_told: bool = False,
     ) -> StopStep:
-        """Send what follows from a look.
+        """Send the signals that follow from a look.
 
         Args:
-            found: Living processes by service. A service without processes in it counts as living.
-            look: What the look proves.
-            spared: Tells pids that get no stop signal, but SIGKILL like the others. It is called
-                only where there is something to ask.
-            hurry: Whether to kill everything at once.
+            found: Living processes by service. A service counts as living even without one.
+            look: The result of the look.
+            spared: Returns pids that get no stop signal, but SIGKILL like the others. It is called
+                only if a service is asked.
+            hurry: Whether to kill all processes at once.
             is_told: Whether the caller learns of the next change without a look.
+
+        Returns:
+            The machine's answer, after its signals are sent.
         """
         now_s = time.monotonic()
         to_ask = () if hurry else self.machine.to_ask(found, now_s)
@@ -130,10 +134,10 @@ class StopSignals:
     def _member(self, seen: ProcessInfo, number: int, *, is_alone: bool) -> Member:
         known = self._members.get(seen.pid)
         if known is not None and known.start == seen.start:
-            # Its parent may have ended.
+            # Its parent may have ended since.
             known.parent = seen.parent
             return known
-        # Nothing is read for a single process, which is asked at once.
+        # A single process is asked at once, whatever it does about the signal.
         dies = not is_alone and _dies_of(number, seen.pid)
         reads, *writes = ("", "", "") if is_alone else (_pipe(seen.pid, fd) for fd in range(3))
         member = Member(
@@ -152,8 +156,8 @@ class StopSignals:
 def _await_stop(pids: "Sequence[int]") -> None:
     """Wait until processes have stopped.
 
-    Before that a signal that a parent passes on, as npm and make do, would end them all the same;
-    after it such a signal waits for SIGCONT.
+    A stopped process takes a signal only after SIGCONT. Until it has stopped, a signal that its
+    parent passes on, as npm and make do, would end it.
     """
     until_s = time.monotonic() + _STOP_S
     for pid in pids:
@@ -162,7 +166,7 @@ def _await_stop(pids: "Sequence[int]") -> None:
 
 
 def _state(pid: int) -> bytes:
-    """The state of a process, a letter (proc(5)); empty where it has gone."""
+    """Return the state of a process, a letter (proc(5)); empty if it is gone."""
     return read_bytes(f"/proc/{pid}/stat").rpartition(b")")[2][1:2]
 
 
