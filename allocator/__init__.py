@@ -1,4 +1,4 @@
-"""Give every worktree its own contiguous block of ports."""
+"""Ports and names of worktrees: which worktree this is, its block of ports, its routes."""
 
 if __name__ != "portweave.allocator":
     raise ImportError("import portweave.allocator, not allocator", name=__name__)

@@ -1,4 +1,4 @@
-"""Where a `.git` leads, as gitrepository-layout(5) and git-worktree(1) say."""
+"""Follow a `.git` file, as gitrepository-layout(5) and git-worktree(1) describe it."""
 
 import os
 
@@ -7,16 +7,16 @@ from portweave.allocator.naming import MAIN, is_own_namespace, slug, slug_of
 from portweave.system.files import read_all
 
 _LINK = "gitdir: "
-# A linked worktree's part of a repository, and a submodule's repository in there.
+# The folder of a linked worktree in a repository, and of a submodule's repository in one.
 _WORKTREES = "/worktrees/"
 _MODULES = "/modules/"
 
 
 def link_target(dot_git: str) -> str | None:
-    """The folder that a `.git` file names, absolute; None where the file names none.
+    """The folder that a `.git` file names, absolute; None if it names none.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     line = os.fsdecode(read_all(dot_git)).rstrip("\r\n")
     if not line.startswith(_LINK):
@@ -28,7 +28,7 @@ def check_link(folder: str) -> None:
     """Check that the nearest `.git` file above a folder leads to a repository.
 
     Args:
-        folder: Absolute.
+        folder: An absolute path.
 
     Raises:
         BrokenWorktreeError: It leads nowhere.
@@ -48,12 +48,12 @@ def check_link(folder: str) -> None:
                 root, f"its repository {common_dir} does not exist", "repair"
             )
     except OSError:
-        # A folder that may not be read tells nothing.
+        # A folder that cannot be read tells nothing.
         return
 
 
 def _nearest(root: str) -> str | None:
-    """The first folder upwards that has a `.git`, on this file system; None for none."""
+    """The nearest parent folder with a `.git`, on this file system; None if there is none."""
     device = os.stat(root).st_dev
     while not os.path.exists(f"{root.rstrip('/')}/.git"):
         if root == "/":
@@ -65,7 +65,7 @@ def _nearest(root: str) -> str | None:
 
 
 def _where(target: str) -> tuple[str, str]:
-    """What is wrong with a target that does not exist, and the kind of the way out."""
+    """Why a target does not exist, and which kind of hint helps."""
     repository, is_linked, _ = target.rpartition(_WORKTREES)
     if _MODULES in target.removeprefix(repository if is_linked else ""):
         return f"the submodule's repository {target} does not exist", "submodule"
@@ -86,7 +86,7 @@ def _is_there(path: str) -> bool:
 
 
 def common_dir_of(git_dir: str) -> str:
-    """The repository of a worktree's git folder: itself, but for a linked worktree."""
+    """The repository of a worktree's git folder; they differ for a linked worktree only."""
     try:
         line = os.fsdecode(read_all(f"{git_dir}/commondir")).rstrip("\r\n")
     except FileNotFoundError:
@@ -95,14 +95,14 @@ def common_dir_of(git_dir: str) -> str:
 
 
 def repository_of(root: str, common_dir: str | None) -> str:
-    """What all worktrees of a project share, as an absolute path.
+    """The absolute path that identifies a project: all its worktrees share it.
 
-    That is the repository. For a folder around a bare repository, which is no worktree, it is that
-    one; for a submodule it is the one in the main worktree of the project above.
+    That is the repository. A folder around a bare repository, which is no worktree, has that
+    repository. A submodule has the one in the main worktree of the project above.
 
     Args:
-        root: The worktree's.
-        common_dir: Its repository; None outside git.
+        root: The worktree's root.
+        common_dir: The worktree's repository; None outside git.
     """
     if common_dir is not None:
         above, is_linked, rest = common_dir.partition(_WORKTREES)
@@ -122,12 +122,12 @@ def repository_of(root: str, common_dir: str | None) -> str:
 
 
 def worktree_slug(root: str, common_dir: str | None, namespace: str) -> str:
-    """What tells a worktree from its project's others in a URL; empty for the main one.
+    """The worktree's part of a URL; empty for the main worktree.
 
     Args:
-        root: The worktree's; absolute.
-        common_dir: Its repository; None outside git.
-        namespace: The worktree's.
+        root: The worktree's root, absolute.
+        common_dir: The worktree's repository; None outside git.
+        namespace: The worktree's namespace.
     """
     if namespace == MAIN:
         return ""
@@ -136,7 +136,7 @@ def worktree_slug(root: str, common_dir: str | None, namespace: str) -> str:
     _, is_linked, rest = (common_dir or "").partition(_WORKTREES)
     worktree, is_module, _ = rest.partition(_MODULES)
     if is_linked and is_module:
-        # A submodule in a linked worktree: it is that one that tells it from the others.
+        # A submodule in a linked worktree: that worktree is what differs.
         return slug(worktree)
     if _has_own_repository(root):
         return ""
@@ -145,7 +145,7 @@ def worktree_slug(root: str, common_dir: str | None, namespace: str) -> str:
 
 
 def _has_own_repository(root: str) -> bool:
-    """Whether the `.git` of a worktree leads to all of a repository, as a submodule's does."""
+    """Whether a worktree's `.git` leads to a whole repository, as a submodule's does."""
     try:
         git_dir = link_target(f"{root.rstrip('/')}/.git")
     except OSError:

@@ -1,7 +1,7 @@
-"""Pure. How git is asked where portweave only looks: nothing that a repository says is run.
+"""Pure. Run git only to read: it must run no program that a repository configures.
 
 A repository's configuration may name programs that git runs by itself: hooks (githooks(5)), a file
-system monitor (git-config(1), core.fsmonitor), filters (gitattributes(5)), and transports of
+system monitor (git-config(1), core.fsmonitor), filters (gitattributes(5)), and transports for
 objects that a partial clone lacks (git-clone(1), --filter).
 """
 
@@ -9,7 +9,7 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-# git is asked about a folder, not about what a hook or a script has set up.
+# The question is about a folder, not about the state that a hook or a script has set up.
 DROPPED_VARIABLES = frozenset(
     {
         "GIT_CONFIG_GLOBAL",
@@ -21,23 +21,23 @@ DROPPED_VARIABLES = frozenset(
         "GIT_WORK_TREE",
     }
 )
-# The words that a look at a repository begins with.
+# The first words of each such command.
 GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 _LOOKING = {
-    # git status would refresh the index.
+    # Otherwise git status would refresh the index.
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
-    # git(1): the transports that are allowed, and none is called so.
+    # git(1): the allowed transports. None has this name.
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_NO_LAZY_FETCH": "1",
 }
 
 
 def look_environment(environ: "Mapping[str, str]") -> dict[str, str]:
-    """The environment of a git that only looks.
+    """The environment for a git that only reads.
 
     Args:
-        environ: What is inherited.
+        environ: The inherited environment.
     """
     kept = {name: text for name, text in environ.items() if name not in DROPPED_VARIABLES}
     return kept | _LOOKING
@@ -48,9 +48,9 @@ def without_filters(environ: "Mapping[str, str]", keys: "Iterable[str]") -> dict
 
     Args:
         environ: From `look_environment`.
-        keys: Those of the configuration, such as `filter.lfs.clean`.
+        keys: Keys of the configuration, such as `filter.lfs.clean`.
     """
-    # The name of a filter may hold dots, and `=`, which `git -c` would cut it at.
+    # A filter's name may contain dots, and `=`, at which `git -c` would split it.
     drivers = {key[: key.rindex(".")] for key in keys if key.startswith("filter.")}
     count = environ.get("GIT_CONFIG_COUNT", "")
     number = int(count) if count.isascii() and count.isdigit() else 0

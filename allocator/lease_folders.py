@@ -1,9 +1,9 @@
-"""Leases as folders: one below the state folder for each, which says whose it is and until when.
+"""Leases as folders below the state folder: each names its owner and its end.
 
-To the registry a lease is a worktree like any other, and the folder is its root. So whoever removes
-the folder has given the ports back, in the eyes of npm portweave too, and nothing else has to be
-written when an owner dies. A folder gets its name only when it is complete; one that does not say
-whose it is has been removed in part, and is over.
+To the registry a lease is a worktree like any other, and the folder is its root. So removing the
+folder returns the ports, for npm portweave too. Nothing needs to be written when an owner dies. A
+folder gets its name only when it is complete. One without an owner was removed in part, and is
+over.
 """
 
 import os
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 RECORD = "lease.json"
 _VERSION = 1
-# A folder without its name yet: its maker has been killed if it is still there after this time.
+# The prefix of an unfinished folder. If it is old, the process that made it was killed.
 _UNFINISHED = ".new."
 _UNFINISHED_S = 60
 
 
 class LeaseTerms:
-    """Whose a lease is, and until when.
+    """The owner and the end of a lease.
 
     Attributes:
         lease_id: The name of its folder, and its namespace.
         expires_s: When it ends, in seconds since 1970.
         owner_pid: The process that it ends with.
-        owner_start: When that process began, as `started_at` has it.
+        owner_start: When that process began, as `started_at` returns it.
     """
 
     __slots__ = ("expires_s", "lease_id", "owner_pid", "owner_start")
@@ -57,7 +57,7 @@ class LeaseTerms:
 
 
 def state_dir(environ: "Mapping[str, str]") -> str:
-    """`$XDG_STATE_HOME/portweave`, else `~/.local/state/portweave`; not made by this."""
+    """`$XDG_STATE_HOME/portweave`, or `~/.local/state/portweave`. It need not exist."""
     base = environ.get("XDG_STATE_HOME", "")
     if not base.startswith("/"):
         home = environ.get("HOME") or os.path.expanduser("~")
@@ -66,13 +66,17 @@ def state_dir(environ: "Mapping[str, str]") -> str:
 
 
 def leases_dir(environ: "Mapping[str, str]") -> str:
-    """Where the folders of leases lie; not made by this."""
-    # As git's answers and the kernel's are: one lease is not to have two names.
+    """The folder of all leases. It need not exist."""
+    # Resolved, like the answers of git and the kernel: a lease must not have two names.
     return f"{os.path.realpath(state_dir(environ))}/leases"
 
 
 def make(folder: str, terms: LeaseTerms) -> str:
-    """Make the folder of a lease below `folder`; its path.
+    """Make the folder of a lease, and return its path.
+
+    Args:
+        folder: The folder of all leases.
+        terms: The lease.
 
     Raises:
         OSError: It cannot be written.
@@ -96,10 +100,10 @@ def make(folder: str, terms: LeaseTerms) -> str:
 
 
 def read(path: str) -> LeaseTerms | None:
-    """What the folder of a lease says; None where it says nothing that could be understood.
+    """The terms in the folder of a lease; None if there are none that can be understood.
 
     Raises:
-        OSError: It cannot be read, which does not mean that there is nothing.
+        OSError: It cannot be read, so there may be some.
     """
     try:
         record = loads(read_all(f"{path}/{RECORD}").decode())
@@ -119,12 +123,12 @@ def read(path: str) -> LeaseTerms | None:
 
 
 def look(folder: str, now_s: float) -> "tuple[list[LeaseTerms], list[str]]":
-    """The leases below `folder` that hold, and the paths of what is over."""
+    """The valid leases below `folder`, and the paths of those that are over."""
     holding: list[LeaseTerms] = []
     over: list[str] = []
     try:
         names = sorted(os.listdir(folder))
-    except OSError:  # nobody has ever taken one
+    except OSError:  # there has never been a lease
         return holding, over
     for name in names:
         path = f"{folder}/{name}"
@@ -144,15 +148,15 @@ def look(folder: str, now_s: float) -> "tuple[list[LeaseTerms], list[str]]":
 
 
 def reclaim(environ: "Mapping[str, str]") -> list[str]:
-    """Remove the folders of leases that are over; their paths.
+    """Remove the folders of leases that are over, and return their paths.
 
-    The registry drops their blocks when it is next written.
+    The registry drops their blocks at its next change.
     """
     removed: list[str] = []
     for path in look(leases_dir(environ), time.time())[1]:
         try:
             remove_all(path)
-        except OSError:  # somebody else was faster, or it is not ours
+        except OSError:  # another process was faster, or has another user
             continue
         removed.append(path)
     return removed

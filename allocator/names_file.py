@@ -1,6 +1,6 @@
-"""The names that are given out, as the file `names.json` of the state folder.
+"""The assigned names of projects and worktrees, in the file `names.json` of the state folder.
 
-Readers take no lock, for the file is only ever replaced as a whole. A writer holds a lock on
+Readers take no lock, because the file is only replaced as a whole. A writer holds a lock on
 `names.lock` beside it, which the kernel frees when the process ends (flock(2)).
 """
 
@@ -35,7 +35,7 @@ _NAME = "names.json"
 
 
 def read_claims(folder: str) -> Claims:
-    """The names that are given out; none where there is no file, or a damaged one.
+    """The assigned names; none if the file is missing or damaged.
 
     Args:
         folder: The state folder.
@@ -47,10 +47,10 @@ def read_claims(folder: str) -> Claims:
 
 
 class NamesFile:
-    """The right to give names out, from `with` until its end.
+    """The exclusive right to assign names, as a context manager.
 
     Args:
-        folder: The state folder; made if missing.
+        folder: The state folder. Made if missing.
     """
 
     def __init__(self, folder: str) -> None:
@@ -78,11 +78,11 @@ class NamesFile:
         error: BaseException | None,
         trace: "TracebackType | None",
     ) -> None:
-        """Let others."""
+        """Release the lock."""
         os.close(self._lock)
 
     def read(self) -> Claims:
-        """The names that are given out; a damaged file is set aside as `names.json.damaged`."""
+        """The assigned names. A damaged file is set aside as `names.json.damaged`."""
         path = f"{self._folder}/{_NAME}"
         try:
             return claims_from(loads(read_all(path).decode()))
@@ -93,10 +93,10 @@ class NamesFile:
             return Claims()
 
     def write(self, claims: Claims) -> None:
-        """Keep these.
+        """Replace the assigned names.
 
         Raises:
-            StateUnwritableError: They cannot be written.
+            StateUnwritableError: The file cannot be written.
         """
         try:
             replace(f"{self._folder}/{_NAME}", text_of(claims).encode("utf-8", "surrogateescape"))
@@ -105,12 +105,12 @@ class NamesFile:
 
 
 def now() -> str:
-    """The time, ISO 8601, to the second."""
+    """The time, in ISO 8601, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def text_of(claims: Claims) -> str:
-    """The text of `names.json`."""
+    """Assigned names as the text of `names.json`."""
     fields = {
         "schemaVersion": 1,
         "projects": [
@@ -133,10 +133,10 @@ def text_of(claims: Claims) -> str:
 
 
 def claims_from(value: object) -> Claims:
-    """The names of the value that the file holds.
+    """The assigned names in the value of the file.
 
     Raises:
-        ValueError: It holds something else.
+        ValueError: The value has another form.
     """
     if not is_object(value):
         raise ValueError("not an object")

@@ -5,7 +5,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAIN = "main"
-# Of a path's digest, at the end of the namespace of a linked worktree.
+# Digits of a path's digest, at the end of a linked worktree's namespace.
 HASH_DIGITS = 8
 BLANKS = " \t\n\r\v\f"
 LARGEST_OFFSET = 2**53 - 1
@@ -19,20 +19,24 @@ _HEX = frozenset("0123456789abcdef")
 def slug(text: str, default: str = MAIN) -> str:
     """Make a name of lower-case ASCII letters, digits and dashes, of at most 40 characters.
 
-    It is cut after dashes at its ends have gone, so a long one may end in a dash.
+    Dashes at the ends are removed before it is cut, so a long one may end in a dash.
 
     Args:
-        text: Any.
-        default: The name where the text has neither letters nor digits of ASCII.
+        text: Any text.
+        default: The name if the text has neither ASCII letters nor digits.
     """
     dashed = "".join(char if char in _SLUG_CHARACTERS else " " for char in text.lower())
     return "-".join(dashed.split())[:_SLUG_LENGTH] or default
 
 
 def namespace_of(root: str, main_root: str) -> str:
-    """The namespace of the worktree at `root`, of the project whose main worktree is `main_root`.
+    """The namespace of a worktree.
 
-    `main`, or for a linked worktree its folder's name and a part of its path's hash.
+    It is `main`, or for a linked worktree its folder's name and a part of its path's hash.
+
+    Args:
+        root: The worktree's root.
+        main_root: The root of the project's main worktree.
     """
     if root == main_root:
         return MAIN
@@ -40,19 +44,19 @@ def namespace_of(root: str, main_root: str) -> str:
 
 
 def slug_of(namespace: str) -> str:
-    """A namespace without the hash at its end, where it has one."""
+    """A namespace without the hash at its end, if it has one."""
     name, _, digits = namespace.rpartition("-")
     is_hash = len(digits) == HASH_DIGITS and _HEX.issuperset(digits)
     return name if name and is_hash else namespace
 
 
 def is_own_namespace(namespace: str, root: str) -> bool:
-    """Whether a namespace is one that a worktree at `root` has by itself, without looking there."""
+    """Whether a worktree at `root` could have this namespace by itself. Reads no file."""
     return namespace == MAIN or namespace.endswith(f"-{path_digest(root)[:HASH_DIGITS]}")
 
 
 def path_digest(text: str) -> str:
-    """The SHA-1 of a path, in hexadecimal: what tells one worktree's names from another's."""
+    """The SHA-1 of a path, in hexadecimal: it keeps names of different worktrees apart."""
     # hashlib loads OpenSSL, which costs more than the work.
     try:
         sha1 = __import__("_sha1").sha1
@@ -62,10 +66,10 @@ def path_digest(text: str) -> str:
 
 
 def chosen_namespace(environ: "Mapping[str, str]", root: str) -> str | None:
-    """The namespace that the user chose by `PORTWEAVE_NAMESPACE`, None for the worktree's own.
+    """The namespace that the user chose by `PORTWEAVE_NAMESPACE`; None for the worktree's own.
 
-    What an outer portweave injected is not the user's wish: of another worktree it is not taken,
-    and of this one it is taken as it is.
+    An outer portweave may have set the variable. Its value is ignored if it is for another
+    worktree.
     """
     text = environ.get("PORTWEAVE_NAMESPACE", "").strip(BLANKS)
     if not text:
@@ -77,7 +81,7 @@ def chosen_namespace(environ: "Mapping[str, str]", root: str) -> str | None:
 
 
 def offset_from(text: str) -> int | None:
-    """The value of `PORTWEAVE_OFFSET`, None for a blank one.
+    """The value of `PORTWEAVE_OFFSET`; None for a blank one.
 
     Raises:
         ValueError: It is not a plain decimal integer, or too large.
@@ -87,7 +91,7 @@ def offset_from(text: str) -> int | None:
         return None
     if not _DIGITS.issuperset(digits):
         raise ValueError(f'PORTWEAVE_OFFSET must be a non-negative integer (got "{text}")')
-    # Python refuses to read a text of thousands of digits as a number.
+    # Python refuses to convert a text of thousands of digits.
     if len(digits.lstrip("0")) > len(str(LARGEST_OFFSET)) or int(digits) > LARGEST_OFFSET:
         raise ValueError(
             "PORTWEAVE_OFFSET must be a non-negative integer within Number.MAX_SAFE_INTEGER"
@@ -107,10 +111,10 @@ def full_name(instance: str, namespace: str) -> str:
 
 
 def project_name(main_root: str) -> str:
-    """What a project without a `projectName` is called: as the folder of its main worktree.
+    """The name of a project without a `projectName`: that of its main worktree's folder.
 
     Args:
-        main_root: The main worktree, or the repository itself where it is bare.
+        main_root: The main worktree's root, or the repository itself if it is bare.
     """
     *folders, last = [""] + [part for part in main_root.split("/") if part]
     if last in {".git", ".bare"} and folders:

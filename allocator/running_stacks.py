@@ -1,6 +1,6 @@
-"""What the records of running stacks say of a folder, without reading them as JSON.
+"""Recognise moved folders by the records of running stacks, without reading them as JSON.
 
-Most commands look here once, so this costs a read for each record, and imports nothing more.
+Most commands do this once. So it costs one read for each record, and few imports.
 """
 
 import os
@@ -8,19 +8,19 @@ import os
 from portweave.allocator.naming import path_digest
 from portweave.system.files import read_all
 
-# How the key of a stack's files ends.
+# How many digits the key of a stack's files ends with.
 KEY_DIGITS = 12
-# What the key of a cluster's begins with; the number of its process follows.
+# The beginning of a cluster's key. The number of its process follows.
 CLUSTER = "cluster-"
 
 
 def stack_key(root: str, namespace: str) -> str:
-    """The name under which a stack's files lie: readable, and different for different worktrees."""
+    """The common name of a stack's files: readable, and different for different worktrees."""
     return f"{namespace}-{path_digest(root)[:KEY_DIGITS]}"
 
 
 def place_mark(folder: "str | int") -> str:
-    """Device and inode of a folder, as text; empty where it does not exist.
+    """Device and inode of a folder, as text; empty if it does not exist.
 
     Args:
         folder: A path, or a descriptor.
@@ -33,11 +33,11 @@ def place_mark(folder: "str | int") -> str:
 
 
 def is_unusual(stacks: str, root: str) -> bool:
-    """Whether some record may be of a stack whose folder was moved to `root`, or away from it.
+    """Whether a record may be of a stack whose folder was moved to `root`, or away from it.
 
     Args:
         stacks: The folder of the records.
-        root: Absolute.
+        root: An absolute path.
     """
     try:
         names = [name for name in os.listdir(stacks) if name.endswith(".json")]
@@ -53,7 +53,7 @@ def is_unusual(stacks: str, root: str) -> bool:
             text = read_all(f"{stacks}/{name}")
         except OSError:
             continue
-        # A stack of this path began in another folder, or one of another path in this folder.
+        # The stack has this path and began in another folder, or the other way round.
         if name.endswith(own) != (here in text):
             return True
     return False

@@ -1,8 +1,8 @@
-"""Which worktree is this?
+"""Find the worktree that a folder belongs to.
 
-What git would answer is read from its files, as gitrepository-layout(5) and git-worktree(1) say:
-starting git costs as much as all the rest. Where the files leave a doubt (another owner, unusual
-configuration, variables of git's) git is asked after all.
+git's answer is read from its files, as gitrepository-layout(5) and git-worktree(1) describe them:
+starting git costs as much as all the rest. git itself is run only if the files leave a doubt:
+another owner, unusual configuration, or git's variables in the environment.
 """
 
 import os
@@ -24,8 +24,8 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Variables that may change where git finds a repository, by their beginnings; and some that begin
-# so and do not.
+# Beginnings of variables that may change where git finds a repository, and some variables that
+# begin so and do not.
 _TELLING_VARIABLES = (
     "GIT_CEILING_",
     "GIT_COMMON_DIR",
@@ -43,13 +43,12 @@ class Worktree:
     """One checkout of a project.
 
     Attributes:
-        root: Absolute.
+        root: An absolute path.
         git_common_dir: The repository, absolute; None outside git.
-        main_root: The root of the project's main worktree, or the repository itself where it has
-            none.
-        namespace: What tells it from the project's other worktrees.
-        registered: What the registry knows it by where its stack has run since before its folder
-            was moved to `root`; else None.
+        main_root: The root of the project's main worktree; the repository itself if there is none.
+        namespace: The name that differs from the project's other worktrees.
+        registered: Its key in the registry, if the folder was moved to `root` while its stack runs;
+            otherwise None.
     """
 
     __slots__ = ("git_common_dir", "main_root", "namespace", "registered", "root")
@@ -70,7 +69,7 @@ class Worktree:
 
     @property
     def key(self) -> Key:
-        """What the registry knows it by; records of stacks too, by its root and namespace."""
+        """Its key in the registry. Root and namespace also identify the records of stacks."""
         return self.registered or Key(self.git_common_dir, self.namespace, self.root)
 
 
@@ -82,15 +81,15 @@ def locate(folder: str, environ: "Mapping[str, str]") -> Worktree:
     """Find the worktree that a folder lies in.
 
     Args:
-        folder: Absolute.
-        environ: `PORTWEAVE_NAMESPACE` in it is obeyed, and what it says to git.
+        folder: An absolute path.
+        environ: `PORTWEAVE_NAMESPACE` and git's variables in it count.
 
     Returns:
-        The worktree; outside git (also: without git, in a bare repository, in a `.git` folder)
+        The worktree. Outside git, without git, in a bare repository and in a `.git` folder, it is
         the folder itself, as the only worktree of its project.
 
     Raises:
-        BrokenWorktreeError: It lies in a worktree whose `.git` leads nowhere.
+        BrokenWorktreeError: The worktree's `.git` leads nowhere.
     """
     try:
         found = _read(folder, environ)
@@ -106,23 +105,23 @@ def locate(folder: str, environ: "Mapping[str, str]") -> Worktree:
 
 
 def outside_git(root: str, environ: "Mapping[str, str]") -> Worktree:
-    """The worktree at `root`, which is no git worktree."""
+    """The worktree at `root`, a folder outside git."""
     return Worktree(root, None, root, chosen_namespace(environ, root) or namespace_of(root, root))
 
 
 def own_namespace(root: str) -> str:
-    """The namespace that a worktree has by itself, as far as a look at its root tells."""
+    """The namespace of a worktree without a choice, as far as its root alone tells."""
     dot_git = f"{root.rstrip('/')}/.git"
-    # A linked worktree, a submodule, or one whose repository lies elsewhere.
+    # A linked worktree, a submodule, or a worktree whose repository lies elsewhere.
     is_linked = os.path.isfile(dot_git) or os.path.islink(dot_git)
     return namespace_of(root, "" if is_linked else root)
 
 
 def worktree_dir(root: str, namespace: str) -> str:
-    """Where what is kept of a worktree's stack lies in it; not made by this.
+    """The folder inside a worktree for the files of its stack. It need not exist.
 
-    A namespace that the user has chosen has a folder of its own: several stacks of one worktree,
-    each with a namespace, do not write into the same files.
+    A namespace that the user has chosen gets a folder of its own. So the stacks of several
+    namespaces do not write the same files.
     """
     folder = f"{root.rstrip('/')}/.portweave"
     return folder if namespace == own_namespace(root) else f"{folder}/namespaces/{namespace}"
@@ -135,20 +134,20 @@ def _read(folder: str, environ: "Mapping[str, str]") -> tuple[str, str] | None:
             name in DROPPED_VARIABLES or name in _HARMLESS_VARIABLES
         ):
             raise _UnsureError(name)
-    # Physical, as git's answers are.
+    # Resolved, like the answers of git.
     root = os.path.realpath(folder)
     device = os.stat(root).st_dev
     while True:
         dot_git = f"{root.rstrip('/')}/.git"
         if os.path.exists(dot_git):
             break
-        # A repository without a worktree, or the inside of one.
+        # A repository without a worktree, or a folder inside one.
         if os.path.exists(f"{root}/HEAD") and os.path.isdir(f"{root}/objects"):
             raise _UnsureError(root)
         if root == "/":
             return None
         root = os.path.dirname(root)
-        # git does not look beyond a mount point.
+        # git does not search beyond a mount point.
         if os.stat(root).st_dev != device:
             return None
     if not _has_git(environ):
@@ -158,7 +157,7 @@ def _read(folder: str, environ: "Mapping[str, str]") -> tuple[str, str] | None:
         raise _UnsureError("SUDO_UID")
     is_folder = os.path.isdir(dot_git)
     git_dir = os.path.realpath(dot_git) if is_folder else _linked_dir(dot_git)
-    # safe.directory of git-config(1) allows what belongs to others.
+    # safe.directory of git-config(1) may allow other owners.
     if any(os.stat(path).st_uid != user_id for path in (root, dot_git, git_dir)):
         raise _UnsureError("owner")
     common_dir = common_dir_of(git_dir)
@@ -167,7 +166,7 @@ def _read(folder: str, environ: "Mapping[str, str]") -> tuple[str, str] | None:
 
 
 def _has_git(environ: "Mapping[str, str]") -> bool:
-    """Whether there is a git to ask: without it, nobody else takes this for a worktree."""
+    """Whether git can be run. Without git, no program takes this for a worktree."""
     return any(
         os.access(f"{folder}/git", os.X_OK)
         for folder in environ.get("PATH", os.defpath).split(os.pathsep)
@@ -175,7 +174,7 @@ def _has_git(environ: "Mapping[str, str]") -> bool:
 
 
 def _linked_dir(dot_git: str) -> str:
-    """What a `.git` file names."""
+    """The folder that a `.git` file names."""
     target = link_target(dot_git)
     if target is None:
         raise _UnsureError(dot_git)
@@ -183,7 +182,7 @@ def _linked_dir(dot_git: str) -> str:
 
 
 def _line(path: str) -> str:
-    # Not by open(): its text layer costs more than the reading.
+    # Not by open(): its text layer costs more than reading.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         data = os.read(descriptor, 1 << 16)
@@ -195,7 +194,7 @@ def _line(path: str) -> str:
 
 
 def _check_repository(root: str, git_dir: str, common_dir: str) -> None:
-    """Raise `_UnsureError` unless git is certain to take this for a repository with a worktree."""
+    """Raise `_UnsureError` unless git surely takes this for a repository with a worktree."""
     head = _line(f"{git_dir}/HEAD")
     if not head.startswith("ref: refs/") and not (len(head) == 40 and _HEX.issuperset(head)):
         raise _UnsureError(head)
@@ -222,7 +221,7 @@ def _check_repository(root: str, git_dir: str, common_dir: str) -> None:
 def _check_core(name: str, value: str, root: str, git_dir: str, common_dir: str) -> None:
     if name == "repositoryformatversion" and value not in {"0", "1"}:
         raise _UnsureError(name)
-    # These two say nothing about a linked worktree.
+    # For a linked worktree, these two say nothing.
     if git_dir != common_dir:
         return
     if name == "bare" and value.lower() != "false":
@@ -233,7 +232,7 @@ def _check_core(name: str, value: str, root: str, git_dir: str, common_dir: str)
 
 
 def _ask(folder: str, environ: "Mapping[str, str]") -> tuple[str, str] | None:
-    """What git says: the worktree's root and its repository; None where it knows of none."""
+    """Git's answer: the worktree's root and its repository; None if there is none."""
     words = ("rev-parse", "--show-toplevel", "--path-format=absolute", "--git-common-dir")
     reader, writer = os.pipe()
     try:

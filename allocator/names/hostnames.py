@@ -1,30 +1,33 @@
-"""Pure. Names of hosts: what people type, and what a request's Host says."""
+"""Pure. Host names, as users type them and as a request's Host has them."""
 
 from portweave.errors import HostnameError
 
 TLD = "localhost"
-# The name of the panel, and of nothing else: services have at least one label more.
+# The panel's host name. No service can have it, because theirs have at least one label more.
 PANEL_HOST = f"portweave.{TLD}"
 LONGEST_LABEL = 63  # RFC 1035, section 2.3.4
 LONGEST_NAME = 253
 
 _ENDS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _MIDDLE = _ENDS | {".", "-"}
-# What JavaScript takes for blanks: of these Python knows all but the byte order mark, and it has
-# four separators more.
+# What JavaScript takes for blanks. Python lacks the byte order mark, and has four separators more.
 _BLANKS = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
 
 
 def parse_hostname(text: str, tld: str = TLD) -> str:
-    """The full name of a host as people write it: `API`, `api.localhost`, `http://api/x`.
+    """The full host name for what a user types: `API`, `api.localhost`, `http://api/x`.
 
-    The rules are portless's: blanks around it, a leading `http://` or `https://` and all from the
-    first slash on are dropped, and `tld` is put behind it unless it is there.
+    The rules are portless's: blanks around it, a leading `http://` or `https://`, and all from the
+    first slash on are dropped. `tld` is added unless it is there.
+
+    Args:
+        text: What the user types.
+        tld: The last label.
 
     Raises:
-        HostnameError: It is no name of a host.
+        HostnameError: It is no host name.
     """
     name = text.strip(_BLANKS)
     for scheme in ("http://", "https://"):

@@ -1,7 +1,7 @@
-"""Pure. The text of /etc/hosts: a marked block of names, and who finds names without it.
+"""Pure. The text of /etc/hosts: a marked block of names, and which names need it.
 
-Browsers resolve `*.localhost` by themselves (RFC 6761, section 6.3), Safari and most programs leave
-it to the system: hosts(5), nsswitch.conf(5), nss-myhostname(8).
+Browsers resolve `*.localhost` by themselves (RFC 6761, section 6.3). Safari and most programs ask
+the system: hosts(5), nsswitch.conf(5), nss-myhostname(8).
 """
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -11,24 +11,24 @@ if TYPE_CHECKING:
 BEGIN = "# portweave begin"
 END = "# portweave end"
 _ADDRESS = "127.0.0.1"
-# What answers for every name below localhost.
+# Modules of nsswitch.conf that resolve every name below localhost.
 _KNOWING = frozenset({"myhostname", "resolve"})
 
 
 def block(names: "Iterable[str]") -> str:
-    """The block that has these names, with a newline at its end; empty for none."""
+    """The block with these names, with a newline at its end; empty without names."""
     lines = [f"{_ADDRESS} {name}\n" for name in dict.fromkeys(names)]
     return f"{BEGIN}\n{''.join(lines)}{END}\n" if lines else ""
 
 
 def without_block(text: str) -> str:
-    """The text without our block; what stands around it is not touched."""
+    """The text without portweave's block. All other text stays as it is."""
     kept: list[str] = []
     inside: list[str] = []
     for line in text.splitlines(keepends=True):
         mark = line.strip()
         if mark == BEGIN:
-            # One without its end is somebody's own by now.
+            # The user has removed the end mark, so the lines are the user's now.
             kept += inside
             inside = [line]
         elif not inside:
@@ -41,7 +41,7 @@ def without_block(text: str) -> str:
 
 
 def with_block(text: str, names: "Iterable[str]") -> str:
-    """The text with a block of these names, at its end, in place of the one that it has."""
+    """The text with a block of these names at its end, instead of the old block."""
     rest = without_block(text)
     if rest and not rest.endswith("\n"):
         rest += "\n"
@@ -49,12 +49,12 @@ def with_block(text: str, names: "Iterable[str]") -> str:
 
 
 def unresolved(names: "Sequence[str]", hosts: str, nsswitch: str | None) -> list[str]:
-    """The names that the system's resolver does not find on this machine.
+    """The names that this system's resolver does not find.
 
     Args:
-        names: Below localhost.
+        names: Names below localhost.
         hosts: The text of /etc/hosts.
-        nsswitch: The text of /etc/nsswitch.conf; None where there is none.
+        nsswitch: The text of /etc/nsswitch.conf; None if there is no such file.
     """
     for line in (nsswitch or "").split("\n"):
         database, colon, services = line.partition("#")[0].partition(":")

@@ -1,4 +1,4 @@
-"""Pure. The file of routes as text: a JSON array, byte for byte as portless writes it."""
+"""Pure. The text of the routes file: a JSON array, byte for byte as portless writes it."""
 
 from portweave.encoding.js_number import (
     number_from,
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class RouteInfo:
-    """Where the requests for a host go.
+    """A host name and the port behind it.
 
     Attributes:
-        hostname: As `api.shop.localhost`.
-        port: Of the service, on a loopback address.
+        hostname: The host name, such as `api.shop.localhost`.
+        port: The service's port, on a loopback address.
     """
 
     __slots__ = ("hostname", "port")
@@ -47,11 +47,11 @@ class RouteInfo:
 
 
 class RouteMapping(RouteInfo):
-    """A route with its owner, as it stands in the file.
+    """A route with its owner, as in the file.
 
     Attributes:
-        pid: The process whose end takes the route away; 0 for one that stays until it is removed.
-        extra: What else the entry has; kept when the file is written again.
+        pid: The process whose end removes the route; 0 for a route that stays until it is removed.
+        extra: Other fields of the entry. They stay when the file is written again.
     """
 
     __slots__ = ("extra", "pid")
@@ -69,7 +69,7 @@ class RouteMapping(RouteInfo):
 
 
 class NotRoutesError(ValueError):
-    """A text is no file of routes.
+    """A text is not a routes file.
 
     Attributes:
         what: `invalid JSON` or `expected array`.
@@ -83,10 +83,10 @@ class NotRoutesError(ValueError):
 
 
 def routes_from(data: bytes) -> list[RouteMapping]:
-    """The valid entries of a file; bytes that are no UTF-8 become U+FFFD.
+    """The valid entries of a file. Bytes that are not UTF-8 become U+FFFD.
 
     Raises:
-        NotRoutesError: It is no JSON array.
+        NotRoutesError: The text is not a JSON array.
     """
     try:
         value = loads(data.decode("utf-8", "replace"), number_hook=number_from)
@@ -98,7 +98,7 @@ def routes_from(data: bytes) -> list[RouteMapping]:
 
 
 def salvage(data: bytes) -> list[RouteMapping]:
-    """What entries can still be read in a damaged file: those that are whole, in their order."""
+    """The complete entries of a damaged file, in order."""
     text = data.decode("utf-8", "replace")
     found: list[RouteMapping] = []
     position = text.find("{")
@@ -134,7 +134,7 @@ def _is_number(value: object) -> bool:
 
 
 def text_of(routes: "Iterable[RouteMapping]") -> bytes:
-    """The file that has these routes."""
+    """The text of the file with these routes."""
     entries: list[object] = [
         {"hostname": route.hostname, "port": route.port, "pid": route.pid, **route.extra}
         for route in routes

@@ -1,7 +1,7 @@
 """Pure. The names of a worktree's routes: `<hostname>[.<label>].<project>.localhost`.
 
-A name belongs to the repository that had it first, and a label to the worktree that had it first,
-until the registry has no entry of theirs. So nothing that comes later changes a URL.
+A project's name belongs to the first repository that used it, and a label to the first worktree
+that used it, until they have no entry in the registry. So later worktrees never change a URL.
 """
 
 from portweave.allocator.naming import path_digest
@@ -20,13 +20,13 @@ _FEWEST_DIGITS = 4
 
 
 class Place:
-    """A worktree among all of the machine.
+    """What identifies a worktree on this machine.
 
     Attributes:
-        repository: What all worktrees of a project share: the repository, or outside git the root.
-        root: The worktree's.
-        namespace: The worktree's.
-        slug: What tells it from the project's others; empty for the main one.
+        repository: What the project's worktrees share: the repository; outside git, the root.
+        root: The worktree's root.
+        namespace: The worktree's namespace.
+        slug: The worktree's part of a URL; empty for the main worktree.
     """
 
     __slots__ = ("namespace", "repository", "root", "slug")
@@ -39,18 +39,18 @@ class Place:
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """What tells it from all others."""
+        """The fields that identify it."""
         return self.repository, self.root, self.namespace
 
 
 class ProjectClaim:
-    """A project's name in URLs, and whose it is.
+    """A project's name in URLs, and its repository.
 
     Attributes:
-        repository: The project's.
-        wanted: The name that it would have alone.
-        name: The name that it has.
-        since: Since when, ISO 8601.
+        repository: The project's repository.
+        wanted: The name that the project would have alone.
+        name: The name that the project has.
+        since: When it got the name, in ISO 8601.
     """
 
     __slots__ = ("name", "repository", "since", "wanted")
@@ -66,9 +66,9 @@ class LabelClaim:
     """A worktree's label in URLs.
 
     Attributes:
-        identity: Of its place.
-        label: Its label.
-        since: Since when, ISO 8601.
+        identity: The worktree, as `Place.identity`.
+        label: The label.
+        since: When the worktree got it, in ISO 8601.
     """
 
     __slots__ = ("identity", "label", "since")
@@ -80,11 +80,11 @@ class LabelClaim:
 
 
 class Claims:
-    """All names that are given out.
+    """All assigned names.
 
     Attributes:
-        projects: Of projects, the oldest first.
-        labels: Of worktrees, the oldest first.
+        projects: The projects' names, the oldest first.
+        labels: The worktrees' labels, the oldest first.
     """
 
     __slots__ = ("labels", "projects")
@@ -100,12 +100,12 @@ class WorktreeNames:
     """The names of one worktree.
 
     Attributes:
-        domain: What the names of its routes end in: `fix-login.shop.localhost`.
-        claims: All names that are given out by now.
-        is_new: Whether these are others than before.
-        name: The project's name in it.
-        holder: The repository that has the name which the project would have alone; None for its
-            own.
+        domain: The end of its routes' names: `fix-login.shop.localhost`.
+        claims: All assigned names, with these.
+        is_new: Whether these names are new.
+        name: The project's name in the domain.
+        holder: The repository that has the name which the project would have alone; None if that
+            is this one.
     """
 
     __slots__ = ("claims", "domain", "holder", "is_new", "name")
@@ -123,21 +123,21 @@ class WorktreeNames:
 def settle(
     claims: Claims, place: Place, project: str, others: "Sequence[Place]", now: str
 ) -> WorktreeNames:
-    """Give a worktree its names, or those that it has.
+    """The names of a worktree: those it has, or new ones.
 
     Args:
-        claims: The names that are given out.
+        claims: The assigned names.
         place: The worktree.
         project: Its project's name, as written.
-        others: The worktrees that have an entry in the registry; this one may be among them.
-        now: ISO 8601.
+        others: The worktrees with an entry in the registry, perhaps with this one.
+        now: The time, in ISO 8601.
     """
     repositories = {place.repository, *(other.repository for other in others)}
     identities = {place.identity, *(other.identity for other in others)}
     projects = [claim for claim in claims.projects if claim.repository in repositories]
     labels = [claim for claim in claims.labels if claim.identity in identities]
     is_new = False
-    # A name of which nothing can stand in a URL.
+    # None of the project's name may be usable in a URL.
     wanted = label(project) or "project"
     name = next(
         (c.name for c in projects if (c.repository, c.wanted) == (place.repository, wanted)), None
@@ -162,7 +162,7 @@ def settle(
 
 
 def _free_name(wanted: str, repository: str, taken: "Collection[str]") -> str:
-    """The wanted name, else it with as much of the repository's digest as tells it apart."""
+    """The wanted name; if taken, with enough of the repository's digest to be unique."""
     name, digest = wanted, path_digest(repository)
     for digits in range(_FEWEST_DIGITS, len(digest) + 1):
         if name not in taken:
@@ -175,7 +175,7 @@ def _free_label(place: Place, others: "Sequence[Place]", labels: "Sequence[Label
     slug, whole = label(place.slug), label(place.namespace)
     claimed = {claim.identity for claim in labels}
     taken = {claim.label for claim in labels if claim.identity[0] == place.repository}
-    # Those that were never asked for their names would have these.
+    # Worktrees without a label yet will want these.
     taken |= {
         label(other.slug)
         for other in others
@@ -190,8 +190,8 @@ def route_name(host: str, number: int, domain_name: str) -> str:
     """The name of an instance's route.
 
     Args:
-        host: The service's hostname, or its own name.
-        number: Which of its instances, from 1.
+        host: The service's hostname, or its name.
+        number: The instance's number, from 1.
         domain_name: From `settle`.
     """
     return f"{instance_host(host, number)}.{domain_name}"

@@ -1,4 +1,4 @@
-"""Who owns a route, and whether he lives: a pid alone does not say, for it is used again."""
+"""Find a route's owning process and whether it is alive: pids are used again, so starts count."""
 
 import os
 
@@ -21,17 +21,17 @@ _LARGEST_PID = 2**31 - 1
 
 
 class Owners:
-    """When the owners of routes began, as a file: a line `PID START HOSTNAME` for each.
+    """When the owners of routes began, in a file: a line `PID START HOSTNAME` for each.
 
-    It is only ever replaced as a whole, before the routes are; who cannot read it takes the pids
-    as they are.
+    The file is replaced as a whole, before the routes are. If it cannot be read, the pids alone
+    count.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
 
     def read(self) -> "dict[tuple[str, int], str]":
-        """When the owner of a (hostname, pid) began."""
+        """The start of each owner, by (hostname, pid)."""
         try:
             lines = read_all(self._path).decode("utf-8", "surrogatepass").split("\n")
         except (OSError, ValueError):
@@ -45,14 +45,14 @@ class Owners:
         return found
 
     def add(self, new: "Iterable[tuple[str, int]]", routes: "Iterable[RouteMapping]") -> None:
-        """Keep when new owners began, and forget those that have none of `routes`.
+        """Add the starts of new owners, and remove owners without a route.
 
         Args:
             new: (hostname, pid) pairs.
-            routes: What is to be written.
+            routes: The routes that will be written.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: The file cannot be written.
         """
         before = self.read()
         kept = {(route.hostname, route.pid) for route in routes}
@@ -71,10 +71,10 @@ class Owners:
 
 
 def is_alive(route: "RouteMapping", started: "Mapping[tuple[str, int], str]") -> bool:
-    """Whether the owner of a route lives: not as a zombie, and not as another process of its pid.
+    """Whether the owner of a route is alive. A zombie is not, nor is a newer process with its pid.
 
     Args:
-        route: The route; with pid 0 it has no owner, and stays.
+        route: The route. With pid 0 it has no owner, and stays.
         started: From `Owners.read`.
     """
     pid = route.pid
@@ -93,19 +93,19 @@ def is_alive(route: "RouteMapping", started: "Mapping[tuple[str, int], str]") ->
         return True
     except (OSError, OverflowError):
         return False
-    # Where there is no /proc, what answers and cannot be looked at is a zombie.
+    # Without /proc, a process that answers but hides its state is a zombie.
     return HAS_PROC or pid < 0
 
 
 def signed_proxy(path: str) -> tuple[int, str] | None:
-    """Which process has signed as the proxy of a folder: its pid, and when it began.
+    """Pid and start of the process that signed as the proxy of a folder; None if none did.
 
     Args:
-        path: Of the folder's `proxy.owner`.
+        path: The folder's `proxy.owner`.
     """
     try:
         pid, started = read_all(path).decode().split()
-        # What is no number says nothing.
+        # A text that is no number tells nothing.
         float(started)
         return int(pid), started
     except (OSError, ValueError):

@@ -1,12 +1,12 @@
-"""The routes of a state folder as a file, in the format and by the lock of portless.
+"""The routes of a state folder in a file, in the format and with the lock of portless.
 
-Who changes it holds the lock and replaces the file as a whole; readers take no lock. Only while a
-proxy of portless's own runs on the folder it is written in place, because that proxy watches the
-inode. A copy of what was written last lies beside it (`routes.json.copy`). What cannot be read is
-never thrown away: what is whole in it, and the copy, are taken, and the damaged file is set aside.
+A writer holds the lock and replaces the file as a whole. Readers take no lock. While a proxy of
+portless runs on the folder, the file is written in place instead, because that proxy watches the
+inode. A copy of the last version lies beside the file (`routes.json.copy`). A damaged file is set
+aside, never lost: its complete entries and the copy are used.
 
-A pid is used again some day. When an owner began is kept beside the routes (`routes.owners`), since
-others compare the routes byte for byte.
+Pids are used again. So the start of each owner is kept in a file of its own (`routes.owners`), as
+other programs compare the routes file byte for byte.
 """
 
 import os
@@ -43,17 +43,17 @@ if TYPE_CHECKING:
 
 FILE_MODE = 0o644
 DIR_MODE = 0o755
-# What portless gave a folder that all users share; kept for those that import the names.
+# The mode that portless gave to a folder for all users. Kept for programs that import the name.
 SYSTEM_DIR_MODE = 0o1777
 SYSTEM_FILE_MODE = 0o666
 PRIVATE_FILE_MODE = 0o600
 PRIVATE_DIR_MODE = 0o700
 
-# Longer than a lock may be stale, so that a crashed holder makes nobody fail.
+# Longer than a lock may be stale, so that a crashed holder makes no writer fail.
 _STALE_S = 10.0
 _PATIENCE_S = 15.0
 _ATTEMPTS = 600
-# What another program writes in place is whole again after an instant.
+# Pauses for a file that another program writes in place: it is complete after an instant.
 _TORN_PAUSES_S = (0.002, 0.005, 0.01, 0.02, 0.04)
 _FRESH_S = 1.0
 _TAKEN_AWAY = "the lock was taken away by another program"
@@ -63,14 +63,14 @@ class RouteStore:
     """The routes of one state folder.
 
     Args:
-        dir: The folder; kept as it is given.
-        on_warning: Takes a warning where the file cannot be read as it should be.
-        private: Whether folder and files are made for their owner alone (0700 and 0600).
+        dir: The folder, kept as it is given.
+        on_warning: Takes a warning if the file is damaged.
+        private: Whether new folders and files are for their owner alone (0700 and 0600).
 
     Attributes:
         dir: The folder.
-        pid_path: Where the proxy's pid stands.
-        port_file_path: Where the proxy's port stands.
+        pid_path: The file with the proxy's pid.
+        port_file_path: The file with the proxy's port.
     """
 
     def __init__(
@@ -96,15 +96,15 @@ class RouteStore:
         return os.path.normpath(os.path.join(self.dir, name))
 
     def get_routes_path(self) -> str:
-        """Where the routes lie."""
+        """The path of the routes file."""
         return self._path
 
     def ensure_dir(self) -> None:
-        """Make the folder where it is missing; one that is there keeps its mode."""
+        """Make the folder if it is missing. An existing one keeps its mode."""
         folder = self._beside(".")
         if not os.path.isdir(folder):
             parent = os.path.dirname(os.path.abspath(folder))
-            # Each with its own mode: the umask only takes rights away, and may be 0.
+            # Set each mode: the umask only removes rights, and may be 0.
             make_folders(parent, self._dir_mode)
             try:
                 os.mkdir(folder, self._dir_mode)
@@ -114,11 +114,11 @@ class RouteStore:
         _hand_over(folder)
 
     def load_routes(self, persist_cleanup: bool = False) -> list[RouteMapping]:
-        """The routes whose owners live, in the order of the file.
+        """The routes whose owners are alive, in the order of the file.
 
         Args:
-            persist_cleanup: Whether routes whose owners have ended are also removed from the file.
-                Where the lock is held, or the folder cannot be written, they stay in it.
+            persist_cleanup: Whether to remove the routes of dead owners from the file, too. They
+                stay if the lock is held, or if the folder cannot be written.
         """
         routes = self.load_routes_raw()
         alive = self._alive(routes)
@@ -132,14 +132,14 @@ class RouteStore:
     def refresh_routes(
         self, before: "Iterable[RouteMapping] | None"
     ) -> tuple[list[RouteMapping], bool]:
-        """The routes whose owners live; a program that writes them is not waited for.
+        """The routes whose owners are alive. Does not wait for a program that writes them.
 
         Args:
             before: The routes of the last refresh; None at the first one.
 
         Returns:
-            The routes, and whether the file was whole. Where it was not, entries that can still be
-            read come first, then those of `before`, or of the copy at the first refresh.
+            The routes, and whether the file was complete. If it was not, its readable entries come
+            first, then those of `before`; at the first refresh, those of the copy.
         """
         found: list[RouteMapping] = []
         try:
@@ -149,7 +149,7 @@ class RouteStore:
         except NotRoutesError as error:
             found = salvage(error.data)
         except OSError:
-            # Too many open files, or another program has taken the right to read it.
+            # Too many files are open, or another program has removed the right to read it.
             found = []
         known: dict[str, RouteMapping] = {}
         for route in self._alive([*found, *(self._copied() if before is None else before)]):
@@ -157,7 +157,7 @@ class RouteStore:
         return list(known.values()), False
 
     def load_routes_raw(self) -> list[RouteMapping]:
-        """All routes, in the order of the file, whether or not their owners live."""
+        """All routes, in the order of the file, whether their owners are alive or not."""
         try:
             return self._read()
         except NotRoutesError as error:
@@ -167,20 +167,20 @@ class RouteStore:
             return []
 
     def add_route(self, hostname: str, port: int, pid: int, force: bool = False) -> int | None:
-        """Have the requests for a host go to a port, for as long as a process lives.
+        """Route requests for a host to a port, for as long as a process lives.
 
         Args:
-            hostname: Kept as it is; `parse_hostname` checks one.
-            port: Where the service listens, on a loopback address.
+            hostname: The host name, kept as it is; `parse_hostname` checks one.
+            port: The service's port, on a loopback address.
             pid: The owner; 0 for a route that stays until it is removed.
-            force: Whether the route replaces that of another owner; nobody is signalled.
+            force: Whether to replace the route of another owner. No signal is sent.
 
         Returns:
-            The living owner whose route was replaced, None where there was none.
+            The living owner whose route was replaced; None if there was none.
 
         Raises:
             RouteConflictError: Another living owner, or a route that stays, has the name.
-            RouteLockError: Somebody else held the lock for too long, or it cannot be taken.
+            RouteLockError: Another process held the lock for too long, or it cannot be taken.
             OSError: The routes cannot be written.
         """
         replaced: int | None = None
@@ -200,17 +200,17 @@ class RouteStore:
         return replaced
 
     def set_routes(self, owner_pid: int, ports: "Mapping[str, int]") -> list[RouteMapping]:
-        """Have an owner's routes be these and no others; a name that another one has is left out.
+        """Replace all routes of an owner. Names that another owner has are left out.
 
         Args:
-            owner_pid: The process whose end takes them away.
-            ports: Hostname to port.
+            owner_pid: The process whose end removes the routes.
+            ports: The port of each host name.
 
         Returns:
-            The routes of living others that have names of these.
+            The routes of other living owners with these names.
 
         Raises:
-            RouteLockError: Somebody else held the lock for too long, or it cannot be taken.
+            RouteLockError: Another process held the lock for too long, or it cannot be taken.
             OSError: The routes cannot be written.
         """
         holders: list[RouteMapping] = []
@@ -230,14 +230,14 @@ class RouteStore:
         return holders
 
     def remove_route(self, hostname: str, owner_pid: int | None = None) -> None:
-        """Take a host's route away; one that is not there is no error.
+        """Remove a host's route. It may be missing.
 
         Args:
             hostname: The name, as it was added.
-            owner_pid: Only take away what belongs to this owner.
+            owner_pid: Remove the route only if it has this owner.
 
         Raises:
-            RouteLockError: Somebody else held the lock for too long, or it cannot be taken.
+            RouteLockError: Another process held the lock for too long, or it cannot be taken.
             OSError: The routes cannot be written.
         """
         self._change(
@@ -250,10 +250,10 @@ class RouteStore:
         )
 
     def prune_stale_routes(self) -> list[RouteMapping]:
-        """Take out the routes whose owners have ended, and return them.
+        """Remove the routes whose owners have ended, and return them.
 
         Raises:
-            RouteLockError: Somebody else held the lock for too long, or it cannot be taken.
+            RouteLockError: Another process held the lock for too long, or it cannot be taken.
             OSError: The routes cannot be written.
         """
         dead: list[RouteMapping] = []
@@ -261,7 +261,7 @@ class RouteStore:
         return dead
 
     def _hand_over_all(self) -> None:
-        """Under sudo, leave nothing beside the routes that their user could not open later."""
+        """Under sudo, give the files to the calling user, who could not open them later."""
         if "SUDO_UID" in os.environ:
             for name in ("routes.flock", "routes.owners", "routes.json", "routes.json.copy"):
                 _hand_over(self._beside(name))
@@ -281,13 +281,13 @@ class RouteStore:
         dropped: list[RouteMapping] | None = None,
         is_patient: bool = True,
     ) -> list[RouteMapping]:
-        """Replace the routes by what `change` makes of those whose owners live.
+        """Replace the routes of living owners.
 
         Args:
-            change: From the routes before to those after.
-            adding: (hostname, pid) pairs that are new.
-            always: Whether to write where nothing has changed, too.
-            dropped: Takes the routes whose owners have ended.
+            change: Takes the routes and returns the new ones.
+            adding: New (hostname, pid) pairs.
+            always: Whether to write even without a change.
+            dropped: Gets the routes whose owners have ended.
             is_patient: Whether to wait for another holder of the lock.
         """
         self.ensure_dir()
@@ -320,7 +320,7 @@ class RouteStore:
         return _RouteLock(self._beside("routes.flock"), self._lock, is_patient=is_patient)
 
     def _load_for_change(self) -> list[RouteMapping]:
-        """All routes; where the file is damaged, it is set aside first."""
+        """All routes. A damaged file is set aside first."""
         try:
             return self._read()
         except NotRoutesError as error:
@@ -332,10 +332,10 @@ class RouteStore:
             return self._rescue(error.data)
 
     def _read(self) -> list[RouteMapping]:
-        """The routes of the file; where it is being written, when that is over.
+        """The routes of the file. Waits a moment if the file is being written.
 
         Raises:
-            NotRoutesError: It is no file of routes, and not because it is being written.
+            NotRoutesError: It is not a routes file, and is not being written.
             OSError: It cannot be read.
         """
         for pause_s in (*_TORN_PAUSES_S, None):
@@ -350,7 +350,7 @@ class RouteStore:
         raise AssertionError("the last try returns or raises")
 
     def _is_fresh(self) -> bool:
-        """Whether the file may be about to be written."""
+        """Whether the file may be being written."""
         try:
             age_s = time.time() - os.stat(self._path).st_mtime
         except OSError:
@@ -358,14 +358,14 @@ class RouteStore:
         return abs(age_s) < _FRESH_S or os.path.lexists(self._lock)
 
     def _rescue(self, damaged: bytes) -> list[RouteMapping]:
-        """What the damaged file still has, and what else was in it when we wrote it last."""
+        """The entries that a damaged file still has, then those of the copy."""
         found = salvage(damaged)
-        # A dead entry does not hide a living one.
+        # The entry of a dead owner must not hide one of a living owner.
         names = {route.hostname for route in self._alive(found)}
         return [*(route for route in self._copied() if route.hostname not in names), *found]
 
     def _copied(self) -> list[RouteMapping]:
-        """What we wrote last; nothing where that cannot be told."""
+        """The routes of the copy; none if it cannot be read."""
         try:
             return routes_from(read_all(self._copy))
         except (OSError, NotRoutesError):
@@ -392,14 +392,14 @@ class RouteStore:
             self._keep_copy(target, data)
 
     def _keep_copy(self, target: str, data: bytes) -> None:
-        """Have the copy hold the same; without one where that fails, as it would be too old."""
+        """Write the copy; remove it if that fails, because it would be too old."""
         try:
             replace(self._copy, data, os.stat(target).st_mode & 0o777)
         except OSError:
             _discard(self._copy)
 
     def _is_watched_by_inode(self) -> bool:
-        """Whether a proxy that is not ours runs on the folder."""
+        """Whether a proxy of another program runs on the folder."""
         try:
             pid = int(read_all(self.pid_path))
         except (OSError, ValueError):
@@ -407,12 +407,12 @@ class RouteStore:
         return is_alive(RouteMapping("", 0, pid), {}) and not self.has_our_proxy(pid)
 
     def has_our_proxy(self, pid: int) -> bool:
-        """Whether a living process is the proxy of ours that signed the folder."""
+        """Whether this living process is portweave's proxy for the folder."""
         return signed_proxy(self._beside("proxy.owner")) == (pid, started_at(pid))
 
 
 class _LostError(Exception):
-    """Another program took the lock away, after a long stop."""
+    """Another program removed the lock, because this process had stopped for long."""
 
 
 class _RouteLock(FolderLock):
@@ -437,12 +437,12 @@ class _RouteLock(FolderLock):
 
 
 def _take_after(path: str, model: str, mode: int) -> None:
-    """Give a new file the mode and, where we may, the owner of the one that it replaces."""
+    """Give a new file the mode and, if allowed, the owner of the file that it replaces."""
     try:
         status = os.stat(model)
     except FileNotFoundError:
         if mode == PRIVATE_FILE_MODE:
-            # The mask is the whole process's, which may be starting others in another thread.
+            # The umask is of the whole process, where another thread may be starting programs.
             os.chmod(path, mode)
             return
         mask = os.umask(0)
@@ -455,10 +455,10 @@ def _take_after(path: str, model: str, mode: int) -> None:
 
 
 def _overwrite(path: str, data: bytes) -> None:
-    """Write in place; who reads meanwhile finds the old routes or the new ones."""
+    """Write in place. A reader finds the old routes or the new ones."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        # Blanks over the rest of the old text, so that it is JSON before it is cut.
+        # Pad with blanks to the old length, so that it is JSON before it is truncated.
         write_all(descriptor, data.ljust(os.fstat(descriptor).st_size))
         os.ftruncate(descriptor, len(data))
     finally:
@@ -473,7 +473,7 @@ def _discard(path: str) -> None:
 
 
 def _hand_over(path: str) -> None:
-    """Under sudo, give a file to the user who called it; links are left alone."""
+    """Under sudo, give a file to the calling user. Links are left alone."""
     uid = os.environ.get("SUDO_UID", "")
     if os.geteuid() != 0 or not uid.isdecimal() or os.path.islink(path):
         return

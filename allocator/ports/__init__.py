@@ -1,1 +1,1 @@
-"""Blocks of ports: which worktree has which, and the registry that keeps them. No names."""
+"""Blocks of ports: the rules, the registry that keeps them, and checks of ports. No names."""

@@ -1,12 +1,12 @@
-"""Pure. Which ports a worktree gets: rules, without looking at a socket or a file.
+"""Pure. The rules that give ports to a worktree.
 
-`decide` says one step at a time what is missing to decide, and is asked again with the answer:
-`Watch` (is anything listening in the worktree's own block?), `Probe` (are these ports free?), and
-in the end `Keep` or `Place`. With the same facts the answer is the same.
+`decide` returns the next step: `Watch` (does anything listen in the worktree's own block?), `Probe`
+(are these ports free?), and in the end `Keep` or `Place`. The caller finds the facts and calls it
+again. The same facts give the same ports.
 
-The theory: a worktree keeps its block for as long as it names all that is wanted. Where a name is
-missing, a block with a listener stands still and is added to; one without moves to the lowest
-place where all fit, as npm portweave moves it.
+A worktree keeps its block as long as the block has all requested names. If a name is missing, a
+block with a listener stays and gets more ports. A block without a listener moves to the lowest
+place where all names fit, as npm portweave moves it.
 """
 
 from portweave import errors
@@ -29,13 +29,13 @@ _PORTS_END = 65536
 
 
 class Request:
-    """What a worktree asks for.
+    """The ports that a worktree needs.
 
     Attributes:
-        key: For whom.
-        names: Of the instances, in the order of the block.
-        pool: Where a new block may lie.
-        offset: Where in the pool the block has to begin; None for anywhere.
+        key: The worktree.
+        names: The instances, in the order of the block.
+        pool: The range for a new block.
+        offset: Where in the pool the block must begin; None for anywhere.
     """
 
     __slots__ = ("key", "names", "offset", "pool")
@@ -50,12 +50,12 @@ class Request:
 
     @property
     def pinned(self) -> int | None:
-        """The port at which the block has to begin."""
+        """The port at which the block must begin; None for anywhere."""
         return None if self.offset is None else self.pool.start + self.offset
 
 
 class Watch:
-    """Find out which of these ports, all of the worktree's own, have a listener."""
+    """Find out which of these ports, all of the worktree's own block, have a listener."""
 
     __slots__ = ("ports",)
 
@@ -73,11 +73,11 @@ class Probe:
 
 
 class Keep:
-    """The worktree has what it asks for.
+    """The worktree has all ports that it needs.
 
     Attributes:
         entry: The block.
-        unpinned: Whether it lies elsewhere than asked, because it has a listener.
+        unpinned: Whether it lies elsewhere than requested, because it has a listener.
     """
 
     __slots__ = ("entry", "unpinned")
@@ -91,8 +91,8 @@ class Place:
     """The worktree gets these ports.
 
     Attributes:
-        ports: All that its entry is to hold.
-        unpinned: Whether they lie elsewhere than asked, because the block has a listener.
+        ports: All ports of its new entry.
+        unpinned: Whether they lie elsewhere than requested, because the block has a listener.
     """
 
     __slots__ = ("ports", "unpinned")
@@ -103,7 +103,7 @@ class Place:
 
 
 def pool_from(text: str) -> Pool | None:
-    """The pool that `PORTWEAVE_POOL_RANGE` names, as `30000-60000`; None where it names none."""
+    """The pool in `PORTWEAVE_POOL_RANGE`, such as `30000-60000`; None if it names none."""
     start, dash, end = text.partition("-")
     numbers = [part.strip(BLANKS) for part in (start, end)]
     if not dash or not all(part.isascii() and part.isdigit() for part in numbers):
@@ -115,10 +115,10 @@ def pool_from(text: str) -> Pool | None:
 
 
 def chosen_pool(text: str) -> tuple[Pool, str | None]:
-    """The pool that `PORTWEAVE_POOL_RANGE` names, else the default one.
+    """The pool in `PORTWEAVE_POOL_RANGE`, or the default pool.
 
     Returns:
-        The pool, and what the user should know where the text names none.
+        The pool, and a warning if the text names none.
     """
     pool = pool_from(text) if text else DEFAULT_POOL
     if pool is not None:
@@ -131,13 +131,13 @@ def chosen_pool(text: str) -> tuple[Pool, str | None]:
 
 
 def block_order(services: "Iterable[tuple[str, str | None, int]]") -> list[str]:
-    """The names of all instances in the order of their ports.
+    """The names of all instances, in the order of their ports.
 
-    A service stands where it is written, or right behind the first of its group; the further
-    instances of a service stand right behind its first.
+    A service comes where it is written, or right after the first of its group. Further instances of
+    a service come right after its first.
 
     Args:
-        services: Name, group and number of instances of each, in the order of the file.
+        services: Name, group and number of instances of each service, in the order of the file.
     """
     rank_of_group: dict[str, int] = {}
     ranked: list[tuple[int, int, str, int]] = []
@@ -152,7 +152,13 @@ def block_order(services: "Iterable[tuple[str, str | None, int]]") -> list[str]:
 
 
 def first_fit(occupied: "Collection[int]", count: int, pool: Pool) -> int | None:
-    """The lowest port of the pool from which `count` are not occupied, None where there is none."""
+    """The lowest port in the pool from which `count` ports are not occupied; None if there is none.
+
+    Args:
+        occupied: Ports that are not available.
+        count: How many consecutive ports to find.
+        pool: Where to look.
+    """
     start, end = pool.start, min(pool.end, _PORTS_END)
     for port in sorted(occupied):
         if port < start:
@@ -164,7 +170,7 @@ def first_fit(occupied: "Collection[int]", count: int, pool: Pool) -> int | None
 
 
 def entry_of(entries: "Iterable[Entry]", key: Key) -> Entry | None:
-    """The first entry of a worktree."""
+    """The first entry of a worktree; None if there is none."""
     root = key.worktree_root
     for entry in entries:
         if entry.key.worktree_root == root and entry.key == key:
@@ -173,18 +179,18 @@ def entry_of(entries: "Iterable[Entry]", key: Key) -> Entry | None:
 
 
 def adopted(entries: "Sequence[Entry]", key: Key) -> "tuple[list[Entry], str | None]":
-    """The entries, with those of a worktree's folder made its own.
+    """The entries, after those of a worktree's folder were changed to its key.
 
     A folder belongs to one repository. An entry with another one is from before the repository was
-    moved, made, or replaced by another; the ports of the folder stay.
+    moved, made, or replaced by another. The folder keeps its ports.
 
     Args:
         entries: The registry.
-        key: Of the worktree.
+        key: The worktree's key.
 
     Returns:
-        The entries, and the repository of an adopted one: "" for a plain folder, None where none
-        was adopted.
+        The entries, and the repository of a changed entry: "" for a plain folder, None if no entry
+        was changed.
     """
     root, common_dir = key.worktree_root, key.git_common_dir
     if not any(_is_former(entry.key, key) for entry in entries):
@@ -213,7 +219,7 @@ def _is_former(key: Key, own: Key) -> bool:
 
 
 def covers(entry: Entry, request: Request) -> bool:
-    """Whether a block has all that is asked for, where it is asked for."""
+    """Whether a block has all requested names, in the requested place."""
     ports = entry.ports
     if any(name not in ports for name in request.names):
         return False
@@ -227,12 +233,12 @@ def decide(
 
     Args:
         entries: The registry.
-        request: What is wanted.
-        taken: What was found out by earlier steps: port -> whether anybody has it.
+        request: What the worktree needs.
+        taken: The results of earlier steps: for each port, whether it is in use.
 
     Raises:
         PoolExhaustedError: There is no place for the block.
-        PinTakenError: `PORTWEAVE_OFFSET` names ports that another worktree, or a listener, holds.
+        PinTakenError: `PORTWEAVE_OFFSET` names a port of another worktree, or with a listener.
     """
     entry = entry_of(entries, request.key)
     if entry is not None:
@@ -251,14 +257,14 @@ def decide(
 def _stand(
     entries: "Sequence[Entry]", entry: Entry, request: Request, taken: "Mapping[int, bool]"
 ) -> Probe | Keep | Place:
-    """Add what is missing to a block that has a listener: right behind it, or wherever it fits."""
+    """Add missing names to a block with a listener: right behind it, or wherever they fit."""
     unpinned = request.pinned not in {None, min(entry.ports.values())}
     missing = [name for name in request.names if name not in entry.ports]
     if not missing:
         return Keep(entry, unpinned=unpinned)
     occupied = _occupied(entries)
     behind = tuple(range(max(entry.ports.values()) + 1, _PORTS_END))[: len(missing)]
-    # The pool may be another one than when the block was placed.
+    # The pool may have changed since the block was placed.
     in_pool = bool(behind) and request.pool.start <= behind[0] and behind[-1] < request.pool.end
     fits = len(behind) == len(missing) and in_pool
     if fits and not any(port in occupied or taken.get(port) for port in behind):
@@ -317,7 +323,7 @@ def _pin(
 def _move(
     entries: "Sequence[Entry]", request: Request, taken: "Mapping[int, bool]"
 ) -> Probe | Place:
-    """The lowest block of the pool that no worktree has and that is free."""
+    """The lowest free block of the pool that belongs to no worktree."""
     occupied = _occupied(entries)
     _check_patience(occupied, taken)
     busy = {port for port, is_taken in taken.items() if is_taken}
@@ -353,17 +359,17 @@ def settle(
     listening: "Callable[[tuple[int, ...]], Collection[int]]",
     is_free: "Callable[[int], bool]",
 ) -> Keep | Place:
-    """Ask `decide` until it has decided, and find out what it asks for.
+    """Call `decide` until it has decided, and find the facts that it asks for.
 
     Args:
         entries: The registry.
-        request: What is wanted.
-        listening: Which of some ports have a listener.
-        is_free: Whether a port can be had.
+        request: What the worktree needs.
+        listening: Returns which of some ports have a listener.
+        is_free: Whether a port is free.
 
     Raises:
         PoolExhaustedError: There is no place for the block.
-        PinTakenError: `PORTWEAVE_OFFSET` names ports that another worktree, or a listener, holds.
+        PinTakenError: `PORTWEAVE_OFFSET` names a port of another worktree, or with a listener.
     """
     taken: dict[int, bool] = {}
     while True:

@@ -1,4 +1,4 @@
-"""Take, find and give back a worktree's block of ports."""
+"""Allocate, find and release a worktree's block of ports."""
 
 import os
 import time
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-# A block that is in use says so to the hour: noting every use would cost more than the use.
+# The last use of a block is stored to the hour: storing each use would cost more than the use.
 _FRESH_S = 3600
 
 
 class TakenBlock:
-    """What a worktree got.
+    """The block that a worktree got.
 
     Attributes:
-        entry: Its block.
-        reused: Whether it is as it was.
+        entry: The block.
+        reused: Whether the worktree had it before, with the same ports.
         unpinned: Whether it lies elsewhere than `PORTWEAVE_OFFSET` says, because it has a listener.
-        former: The repository that the folder's block belonged to until now; None where it is the
-            same, "" for a plain folder.
+        former: The repository that the block belonged to before; None if it is the same, "" for a
+            plain folder.
     """
 
     __slots__ = ("entry", "former", "reused", "unpinned")
@@ -63,12 +63,12 @@ class TakenBlock:
 
 
 def find(path: str, key: Key, environ: "Mapping[str, str]") -> Entry | None:
-    """A worktree's block, None where it has none; it counts as used from now on.
+    """A worktree's block; None if it has none. This counts as a use of the block.
 
     Args:
         path: The registry.
         key: The worktree.
-        environ: Says how long to wait for others.
+        environ: Says how long to wait for the lock.
 
     Raises:
         RegistryDamagedError: The registry cannot be read.
@@ -86,28 +86,28 @@ def take(
     *,
     is_running: "Callable[[], bool]" = lambda: False,
 ) -> TakenBlock:
-    """Give a worktree the block that it asks for, or the one it has.
+    """Allocate a block to a worktree, or keep the one it has.
 
     Args:
         path: The registry.
-        request: What is wanted.
-        environ: Says how long to wait for others.
-        is_running: Whether the worktree's stack is. Then its services have been told their ports,
-            whether they listen there by now or not, and the block stands still.
+        request: What the worktree needs.
+        environ: Says how long to wait for the lock.
+        is_running: Whether the worktree's stack runs. Then its services know their ports, whether
+            they listen yet or not, and the block does not move.
 
     Raises:
-        PinTakenError: `PORTWEAVE_OFFSET` names ports that others hold.
+        PinTakenError: `PORTWEAVE_OFFSET` names ports that are in use.
         PoolExhaustedError: There is no room for the block.
         RegistryDamagedError: The registry cannot be read.
-        RegistryLockedError: Somebody else held it for too long.
-        RegistryUnwritableError: It cannot be written.
+        RegistryLockedError: Another process held the lock for too long.
+        RegistryUnwritableError: The registry cannot be written.
     """
     known = load_again(path, b"", [])
     entry = entry_of(known[1], request.key)
     if entry is not None and covers(entry, request):
         _note_use(path, entry, environ)
         return TakenBlock(entry, reused=True)
-    # Leases and sockets are needed only where ports are given out.
+    # Only an allocation needs leases and sockets.
     from portweave.allocator.lease_folders import reclaim
     from portweave.allocator.ports.port_check import (
         is_free,
@@ -146,16 +146,16 @@ def foresee(
     *,
     is_running: "Callable[[], bool]" = lambda: False,
 ) -> TakenBlock:
-    """What `take` would give a worktree as things stand now; nothing is taken or written.
+    """What `take` would return now. Nothing is allocated or written.
 
     Args:
         path: The registry.
-        request: What is wanted.
-        environ: As of `take`.
-        is_running: As of `take`.
+        request: What the worktree needs.
+        environ: As in `take`.
+        is_running: As in `take`.
 
     Raises:
-        PinTakenError: `PORTWEAVE_OFFSET` names ports that others hold.
+        PinTakenError: `PORTWEAVE_OFFSET` names ports that are in use.
         PoolExhaustedError: There is no room for the block.
         RegistryDamagedError: The registry cannot be read.
     """
@@ -175,20 +175,20 @@ def foresee(
 def has_moved(
     path: str, entry: Entry, names: "Iterable[str]", environ: "Mapping[str, str]"
 ) -> bool:
-    """Whether a worktree's ports are others by now, whoever was about to change them included.
+    """Whether a worktree's ports have changed, after all writers at work have finished.
 
-    Who has got the right to run the stack asks once: `take` lets the block stand still from then
-    on, but one that had looked before may have had other names in mind.
+    A process asks once, when it holds the stack's lock. From then on `take` does not move the
+    block. But a writer that looked before may have other names in mind.
 
     Args:
         path: The registry.
-        entry: The worktree's block as it was.
-        names: Whose ports matter.
-        environ: Says how long to wait for others.
+        entry: The worktree's block before.
+        names: The names whose ports matter.
+        environ: Says how long to wait for the lock.
 
     Raises:
         RegistryDamagedError: The registry cannot be read.
-        RegistryLockedError: Somebody held it for too long.
+        RegistryLockedError: Another process held the lock for too long.
     """
     from portweave.system.registry_lock import Lock
 
@@ -200,10 +200,10 @@ def has_moved(
 def _adopted(
     entries: list[Entry], key: Key, environ: "Mapping[str, str]"
 ) -> tuple[list[Entry], str | None]:
-    """The entries with those of the worktree's folder made its own; see `plan.adopted`.
+    """The entries, after those of the worktree's folder were changed to its key: `assign.adopted`.
 
-    While a stack of the folder runs, no entry gets another namespace: that of the stack tells whose
-    the ports are.
+    While a stack of the folder runs, no entry gets another namespace. The stack's namespace tells
+    which stack has the ports.
     """
     found, former = adopted(entries, key)
     root = key.worktree_root
@@ -217,7 +217,7 @@ def _adopted(
 
 
 def _still_there(entries: list[Entry], environ: "Mapping[str, str]") -> list[Entry]:
-    """Those of worktrees that there are, or whose stack runs on where they were."""
+    """The entries of worktrees that exist, or whose stack still runs where they were."""
     return [
         entry
         for entry in entries
@@ -226,7 +226,7 @@ def _still_there(entries: list[Entry], environ: "Mapping[str, str]") -> list[Ent
 
 
 def _runs(root: str, environ: "Mapping[str, str]") -> bool:
-    """Whether somebody runs a stack of a worktree, as the locks of stacks tell."""
+    """Whether a stack of a worktree runs, by the locks of stacks."""
     from portweave.allocator.lease_folders import state_dir
 
     folder = f"{state_dir(environ)}/stacks"
@@ -252,12 +252,17 @@ def _all(ports: tuple[int, ...]) -> "Collection[int]":
 def give_back(
     path: str, belongs: "Callable[[Key], bool]", environ: "Mapping[str, str]"
 ) -> list[Entry]:
-    """Remove the blocks whose keys are chosen by `belongs`; those that there were.
+    """Remove blocks, and return them.
+
+    Args:
+        path: The registry.
+        belongs: Selects blocks by their keys.
+        environ: Says how long to wait for the lock.
 
     Raises:
         RegistryDamagedError: The registry cannot be read.
-        RegistryLockedError: Somebody else held it for too long.
-        RegistryUnwritableError: It cannot be written.
+        RegistryLockedError: Another process held the lock for too long.
+        RegistryUnwritableError: The registry cannot be written.
     """
     before = [entry for entry in load(path) if belongs(entry.key)]
     if not before:
@@ -283,7 +288,7 @@ def _note_use(path: str, entry: Entry, environ: "Mapping[str, str]") -> None:
     try:
         update(path, change, environ, patient=False)
     except (errors.RegistryLockedError, errors.RegistryUnwritableError):
-        # Nothing that the user asked for has failed, and the next use notes it.
+        # The user's request has not failed, and the next use stores it.
         return
 
 
@@ -295,19 +300,19 @@ def update(
     patient: bool = True,
     known: tuple[bytes, list[Entry]] = (b"", []),
 ) -> "T":
-    """Replace the registry by what `change` makes of it, worktrees that are gone left out.
+    """Change the registry. Entries of removed worktrees are dropped.
 
     Args:
         path: The registry.
-        change: Entries to entries, and what is to be returned; it is called under the lock.
-        environ: Says how long to wait for others.
+        change: Takes the entries; returns new entries and the result. Called under the lock.
+        environ: Says how long to wait for the lock.
         patient: Whether to wait at all.
-        known: What the registry was a moment ago, from `load_again`, to be read only once.
+        known: The registry a moment ago, from `load_again`, to read it only once.
 
     Raises:
         RegistryDamagedError: The registry cannot be read.
-        RegistryLockedError: Somebody else held it for too long.
-        RegistryUnwritableError: It cannot be written.
+        RegistryLockedError: Another process held the lock for too long.
+        RegistryUnwritableError: The registry cannot be written.
     """
     from portweave.system.registry_lock import Lock
 
@@ -321,7 +326,7 @@ def update(
             if changed:
                 store(path, entries, still_locked=lock.check)
         if changed:
-            # The disk may take its time: nobody waits for it but this process.
+            # After the lock: only this process waits for the disk.
             sync_folder(path)
     except OSError as error:
         raise errors.RegistryUnwritableError(path, error.strerror or str(error)) from error
@@ -329,7 +334,7 @@ def update(
 
 
 def _replaced(entries: list[Entry], entry: Entry) -> list[Entry]:
-    """The entries with the first of the same key replaced by `entry`, which else is appended."""
+    """The entries with the first of the same key replaced; without one, `entry` is appended."""
     for index, other in enumerate(entries):
         if other.key == entry.key:
             return [*entries[:index], entry, *entries[index + 1 :]]

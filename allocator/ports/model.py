@@ -1,17 +1,17 @@
-"""Pure. What the registry holds, as values.
+"""Pure. The values that the registry holds.
 
-Plain classes with `__slots__`: importing `dataclasses` costs more than a whole `portweave run` may
-take. They are made once and never changed.
+Plain classes with `__slots__`: importing `dataclasses` takes longer than a whole `portweave run`
+may take. They never change after they were made.
 """
 
 
 class Key:
-    """What a block belongs to.
+    """What identifies a block.
 
     Attributes:
         git_common_dir: The repository, absolute; None outside git.
-        namespace: `main`, `<slug>-<hash>`, or what the user chose.
-        worktree_root: Absolute.
+        namespace: `main`, `<slug>-<hash>`, or the user's choice.
+        worktree_root: An absolute path.
     """
 
     __slots__ = ("git_common_dir", "namespace", "worktree_root")
@@ -35,12 +35,12 @@ class Key:
 
 
 class Entry:
-    """A block of ports that was given to a worktree.
+    """A worktree's block of ports.
 
     Attributes:
-        key: What is matched.
-        last_used_at: When it was last asked for, ISO 8601.
-        namespace: What is shown and injected; the same as in the key in all that we write.
+        key: What identifies the block.
+        last_used_at: The time of its last use, in ISO 8601.
+        namespace: The namespace to show and to inject. Portweave writes the key's namespace.
         ports: The port of each instance: `web`, `web.2`.
     """
 
@@ -65,11 +65,11 @@ class Entry:
 
 
 class Pool:
-    """The ports that blocks are taken from.
+    """A range of ports for blocks.
 
     Attributes:
-        start: The first.
-        end: The one behind the last.
+        start: The first port.
+        end: The port behind the last.
     """
 
     __slots__ = ("end", "start")
@@ -80,15 +80,15 @@ class Pool:
 
 
 class Holder:
-    """Who listens on a port.
+    """The process that listens on a port.
 
     Attributes:
-        pid: None where the process is not ours to see.
-        command: Its words, joined by blanks; empty where they are not ours to see.
-        user_id: Whose it is; None where that is unknown.
-        working_dir: Where it runs; empty where that is not ours to see.
-        worktree: The worktree that portweave started it for; empty where there is none.
-        service: Full name of the service that it is of; empty where it is of none.
+        pid: The process; None if this user may not see it.
+        command: Its command line, joined by blanks; empty if unknown.
+        user_id: Its user; None if unknown.
+        working_dir: Its working directory; empty if unknown.
+        worktree: The worktree that portweave started it for; empty if none.
+        service: Full name of the service it belongs to; empty if none.
     """
 
     __slots__ = ("command", "pid", "service", "user_id", "working_dir", "worktree")
@@ -111,10 +111,10 @@ class Holder:
         self.service = service
 
     def seen_from(self, root: str) -> str:
-        """It in words: the service that it is of, of this stack or of another, and its process.
+        """A description: its service, of this stack or another, and its process.
 
         Args:
-            root: Of the worktree that asks.
+            root: The root of this stack's worktree.
         """
         if not (self.service and self.worktree):
             return str(self)
@@ -122,7 +122,7 @@ class Holder:
         return f"{self.service} of {where}, {self}"
 
     def belongs_to(self, root: str) -> bool:
-        """Whether it was started for the worktree at `root`, or at least runs inside of it."""
+        """Whether it was started for the worktree at `root`, or at least runs inside it."""
         if self.worktree:
             return self.worktree == root
         return f"{self.working_dir}/".startswith(f"{root.rstrip('/')}/")

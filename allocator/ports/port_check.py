@@ -1,6 +1,6 @@
-"""Is a port free, and who has it?
+"""Check whether a port is free, and which process listens on it.
 
-`_socket` is what `socket` is made of; the module around it costs more than the work.
+`_socket` is used because importing `socket` costs more than the work.
 """
 
 import _socket
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 _WILDCARD = ((_socket.AF_INET, "0.0.0.0"), (_socket.AF_INET6, "::"))  # noqa: S104 - closed at once
 _ADDRESSES = (*LOOPBACK, *_WILDCARD)
-# What a host without IPv6 answers.
+# The errors of a host without IPv6.
 _ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 
 def is_free(port: int) -> bool:
     """Whether a server could listen on a port, on both loopback and both wildcard addresses.
 
-    A port in TIME_WAIT is free. Asking takes the port for an instant, so it is asked only of
-    ports that nobody was given.
+    A port in TIME_WAIT is free. The check binds the port for an instant, so use it only for ports
+    without an owner.
     """
-    # On Linux a wildcard address is refused where any other has a listener: in most cases this
-    # first question is the only one. macOS has to be asked for each address.
+    # On Linux a wildcard address cannot be bound while any address has a listener, so this first
+    # check mostly suffices. macOS needs a check of each address.
     if HAS_PROC and _can_take(_socket.AF_INET6, "::", port, both=True):
         return True
     if not all(_can_take(family, address, port) for family, address in _ADDRESSES):
@@ -70,21 +70,21 @@ def _can_take(
 
 
 def is_unheard(port: int) -> bool:
-    """Whether nobody listens on a port, found out without a trace; False may mean unknown.
+    """Whether a port surely has no listener; false may mean unknown. Disturbs no other process.
 
-    On Linux an address cannot be bound while a socket listens on it, and one that is only bound is
-    seen by nobody: the cheapest question there is, for who has been given the port.
+    On Linux an address cannot be bound while a socket listens on it. A socket that is only bound is
+    invisible to others. This is the cheapest check for a port's owner.
     """
     return HAS_PROC and _can_take(_socket.AF_INET6, "::", port, both=True, listens=False)
 
 
 def listener(port: int) -> Holder | None:
-    """Who listens on a port; None where nobody does."""
+    """The process that listens on a port; None if there is none."""
     return listeners((port,)).get(port)
 
 
 def listeners(ports: "Collection[int]") -> dict[int, Holder]:
-    """Who listens on these ports; those without a listener are left out."""
+    """The processes that listen on these ports. Ports without a listener are left out."""
     if not HAS_PROC:
         return _listeners_slowly(ports)
     found: dict[int, Holder] = {}
@@ -103,7 +103,7 @@ def listeners(ports: "Collection[int]") -> dict[int, Holder]:
 
 
 def listening_ports(pids: "Collection[int]") -> set[int]:
-    """The ports that processes listen on."""
+    """The ports that these processes listen on."""
     if not HAS_PROC:
         return _listening_ports_slowly(pids)
     held = held_sockets(pids)
@@ -111,7 +111,7 @@ def listening_ports(pids: "Collection[int]") -> set[int]:
 
 
 def held_sockets(pids: "Iterable[int]") -> set[int]:
-    """The inodes of the sockets that processes hold open (Linux, proc(5))."""
+    """The inodes of the sockets that these processes have open (Linux, proc(5))."""
     return {int(target[8:-1]) for _, target in _open_sockets(map(str, pids))}
 
 
@@ -140,7 +140,7 @@ def _holder(pid: int, user_id: int | None) -> Holder:
 
 
 def _open_sockets(names: "Iterable[str]") -> "list[tuple[int, str]]":
-    """The sockets of processes that are ours to see, as (pid, `socket:[inode]`)."""
+    """The sockets of processes that this user may see, as (pid, `socket:[inode]`)."""
     found: list[tuple[int, str]] = []
     for name in names:
         if not name.isdigit():
@@ -151,7 +151,7 @@ def _open_sockets(names: "Iterable[str]") -> "list[tuple[int, str]]":
             if not descriptors and (threads := threads_of(int(name))):
                 folder = f"{threads[0]}/fd"
                 descriptors = os.listdir(folder)
-        except OSError:  # gone, or another user's
+        except OSError:  # it has ended, or has another user
             continue
         for descriptor in descriptors:
             try:
@@ -167,7 +167,7 @@ def _listeners_slowly(ports: "Collection[int]") -> dict[int, Holder]:
     import psutil
 
     found = {port: Holder() for port in listening(ports)}
-    # All connections at once need privileges on macOS; each process's own do not.
+    # On macOS, listing all connections needs privileges; listing those of each process does not.
     for process in psutil.process_iter() if found else ():
         try:
             connections = process.net_connections("tcp")

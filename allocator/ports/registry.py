@@ -1,6 +1,6 @@
-"""The registry of all worktrees' blocks, shared with npm portweave, as a file.
+"""The registry of all worktrees' blocks, a file that npm portweave shares.
 
-Readers take no lock: the file is only ever replaced as a whole.
+Readers take no lock, because the file is only replaced as a whole.
 """
 
 import os
@@ -23,12 +23,12 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# What a writer that was killed has left is removed after this time.
+# When to remove the temporary file of a killed writer.
 _LEFTOVER_S = 60
 
 
 def registry_path(environ: "Mapping[str, str]") -> str:
-    """Where the registry lies.
+    """The path of the registry.
 
     Raises:
         RegistryUnwritableError: There is no home directory.
@@ -45,7 +45,7 @@ def registry_path(environ: "Mapping[str, str]") -> str:
 
 
 def load(path: str) -> list[Entry]:
-    """The entries of the registry; none where there is no file yet.
+    """The entries of the registry; none if there is no file yet.
 
     Raises:
         RegistryDamagedError: It cannot be read, or is no registry.
@@ -54,7 +54,15 @@ def load(path: str) -> list[Entry]:
 
 
 def load_again(path: str, data: bytes, entries: list[Entry]) -> tuple[bytes, list[Entry]]:
-    """The registry's bytes and its entries, which are `entries` where it still is `data`.
+    """Read the registry again, and parse it only if it has changed.
+
+    Args:
+        path: The registry.
+        data: Its bytes before.
+        entries: Its entries before.
+
+    Returns:
+        The bytes and the entries now.
 
     Raises:
         RegistryDamagedError: It cannot be read, or is no registry.
@@ -95,15 +103,15 @@ def store(
     still_locked: "Callable[[], None]",
     keep_last: bool = True,
 ) -> None:
-    """Replace the registry; the version before it stays as `registry.json.bak`.
+    """Replace the registry. The last version stays as `registry.json.bak`.
 
-    A crash at any moment, of the machine too, leaves the old version or the new one.
+    A crash at any moment, even of the machine, leaves the old version or the new one.
 
     Args:
-        path: The registry; where it is a link, what it names is replaced.
-        entries: What it is to hold.
-        still_locked: Called just before the replacement; raises where the lock was lost.
-        keep_last: Whether the version before it is a good one, to be kept.
+        path: The registry. If it is a link, its target is replaced.
+        entries: The new entries.
+        still_locked: Called just before the replacement. Raises if the lock was lost.
+        keep_last: Whether the last version is good, and should be kept.
 
     Raises:
         OSError: It cannot be written.
@@ -133,7 +141,7 @@ def _keep_last(target: str, temporary: str) -> None:
 
 
 def sweep(path: str, now_s: float) -> None:
-    """Remove what writers and lock holders left beside the registry when they were killed."""
+    """Remove what killed writers and lock holders have left beside the registry."""
     folder, _, name = path.rpartition("/")
     prefixes = (f"{name}.tmp.", f"{name.removesuffix('.json')}.lock.")
     for entry in os.listdir(folder):
@@ -143,5 +151,5 @@ def sweep(path: str, now_s: float) -> None:
         try:
             if now_s - os.lstat(leftover).st_mtime > _LEFTOVER_S:
                 remove_all(leftover)
-        except OSError:  # somebody else was faster
+        except OSError:  # another process was faster
             continue

@@ -1,6 +1,6 @@
 """Pure. The text of the registry: read strictly, written byte for byte as npm portweave writes it.
 
-Times are ISO 8601 texts, and are compared as texts: all that either tool writes has one form,
+Times are ISO 8601 texts, and are compared as texts. Both tools write them in one form,
 `2026-01-31T12:34:56.789Z`.
 """
 
@@ -23,10 +23,10 @@ def entries_from(value: object) -> list[Entry]:
     """The entries of a registry, in the order of the file.
 
     Args:
-        value: What the JSON text says.
+        value: The value of the JSON text.
 
     Raises:
-        ValueError: It is no registry; the message names the entry at fault.
+        ValueError: It is no registry. The message names the wrong entry.
     """
     fields = _object(value, "the whole")
     version = fields.get("version")
@@ -62,7 +62,7 @@ def entry_from(item: object) -> Entry:
     """One entry of a registry.
 
     Raises:
-        ValueError: It is none; the message says why.
+        ValueError: It is no entry. The message says why.
     """
     fields = _object(item, "it")
     key = _object(fields.get("key"), "key")
@@ -73,7 +73,7 @@ def entry_from(item: object) -> Entry:
     matched = _text(key, "namespace", "key.")
     ports: dict[str, int] = {}
     for name, port in _object(fields.get("ports"), "ports").items():
-        # There may be many: what is nearly always the case is asked first.
+        # There may be many ports, so the usual case is checked first.
         if type(port) is not int:
             if not isinstance(port, float) or port % 1 != 0:
                 raise ValueError(f"ports.{name} must be an integer")
@@ -93,10 +93,10 @@ def _text(fields: dict[str, object], name: str, where: str = "") -> str:
 
 
 def is_time(text: str) -> bool:
-    """Whether a text is a time, in the form that is written here or in another common one."""
+    """Whether a text is a time, in the usual form or another form of ISO 8601."""
     if _has_shape(text):
         return True
-    # Nobody writes these but by hand, so what reads them is imported here.
+    # Other forms are written by hand only, so this import is rare.
     from datetime import datetime
     from email.utils import parsedate_to_datetime
 
@@ -121,7 +121,7 @@ def _has_shape(text: str) -> bool:
 
 
 def text_of(entries: list[Entry]) -> str:
-    """The text of a registry, entries sorted by worktree and namespace, ports by name."""
+    """The text of a registry, with entries sorted by worktree and namespace, and ports by name."""
     if not entries:
         return '{\n  "entries": [],\n  "version": 1\n}\n'
     ordered = sorted(
@@ -136,7 +136,7 @@ def _entry_text(entry: Entry) -> str:
     key = entry.key
     common_dir = "null" if key.git_common_dir is None else quote(key.git_common_dir)
     names = "".join(entry.ports)
-    # Plain texts are in the order of code units already, and thousands of entries are written.
+    # ASCII texts are in the order of code units already. There may be thousands of entries.
     in_order = sorted(entry.ports) if names.isascii() else sorted(entry.ports, key=code_units)
     ports = ",\n".join([f"        {quote(name)}: {entry.ports[name]}" for name in in_order])
     return (

@@ -211,34 +211,41 @@ def array(items: "list[object] | tuple[object, ...]") -> bytes:
 
 
 def request(number: int, method: str, params: "Raw | bytes", meta: bytes) -> bytes:
-    """A request that is to be answered."""
+    """A request with an answer.
+
+    Args:
+        number: Its id.
+        method: The method.
+        params: An array.
+        meta: From `meta_member`, or empty.
+    """
     return raw_request(number, encode(method), params, meta)
 
 
 def raw_request(number: int, method: bytes, params: "Raw | bytes", meta: bytes) -> bytes:
-    """The same, of a method as it is written."""
+    """A request; arguments as in `request`, but `method` is JSON already."""
     return b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b%b}\n' % (
         number, method, params, meta,
     )  # fmt: skip
 
 
 def notification(method: str, params: "Raw | bytes", meta: bytes = b"") -> bytes:
-    """A message that is not answered."""
+    """A message without an answer; arguments as in `request`."""
     return raw_notification(encode(method), params, meta)
 
 
 def passed_on(
     number: int, method: bytes, params: "Raw | bytes", timeout_ms: float, trace: str, more: bytes
 ) -> bytes:
-    """A request as it is nearly always: with a time, and mostly with a trace.
+    """A request with a time limit, and perhaps a trace: nearly all are such.
 
     Args:
         number: Its id.
-        method: As it is written.
+        method: The method, as JSON.
         params: An array.
-        timeout_ms: What is left of the time for an answer.
+        timeout_ms: The time left for an answer.
         trace: W3C Trace Context; empty for none.
-        more: From `sender_member` or `to_member`; empty for neither.
+        more: From `sender_member` or `to_member`, or empty.
     """
     left_ms = timeout_ms if timeout_ms > 1 else 1  # noqa: FURB136 (a call costs more)
     if trace:
@@ -252,7 +259,7 @@ def passed_on(
 
 
 def raw_notification(method: bytes, params: "Raw | bytes", meta: bytes) -> bytes:
-    """The same, of a method as it is written."""
+    """A message without an answer; `method` is JSON already."""
     return b'{"jsonrpc":"2.0","method":%b,"params":%b%b}\n' % (method, params, meta)
 
 
@@ -260,9 +267,9 @@ def meta_member(timeout_ms: float | None, traceparent: str, more: bytes = b"") -
     """The member `meta`, with the comma before it.
 
     Args:
-        timeout_ms: What is left; None for any time.
-        traceparent: Empty for none.
-        more: From `sender_member` or `to_member`; empty for neither.
+        timeout_ms: The time left; None for no limit.
+        traceparent: W3C Trace Context; empty for none.
+        more: From `sender_member` or `to_member`, or empty.
     """
     time = b"null" if timeout_ms is None else b"%d" % max(timeout_ms, 1)
     if not traceparent:
@@ -271,43 +278,55 @@ def meta_member(timeout_ms: float | None, traceparent: str, more: bytes = b"") -
 
 
 def sender_member(name: str) -> bytes:
-    """The name of who asks, to be put into many a `meta`."""
+    """The caller's name, as a part of `meta`."""
     return b',"from":%b' % encode(name)
 
 
 def to_member(name: str) -> bytes:
-    """The name of the connection that is asked, to be put into a `meta`."""
+    """The name of the called connection, as a part of `meta`."""
     return b',"to":%b' % encode(name)
 
 
 def key(number: int | str | None) -> bytes:
-    """An id as it is written."""
+    """An id as JSON."""
     return b"%d" % number if isinstance(number, int) else encode(number)
 
 
 def answer(key: bytes, result: "Raw | bytes") -> bytes:
-    """An answer of values; `result` is an array."""
+    """An answer with values; `result` is an array."""
     return b'{"jsonrpc":"2.0","id":%b,"result":%b}\n' % (key, result)
 
 
 def int_answer(number: int, result: "Raw | bytes") -> bytes:
-    """The same, of an id that is a number."""
+    """An answer with values, for an id that is a number."""
     return b'{"jsonrpc":"2.0","id":%d,"result":%b}\n' % (number, result)
 
 
 def raw_failure(key: bytes, error: "Raw | bytes") -> bytes:
-    """An answer that is an error, as somebody else has put it."""
+    """An answer with an error that is JSON already."""
     return b'{"jsonrpc":"2.0","id":%b,"error":%b}\n' % (key, error)
 
 
 def bad_line(code: int, message: str, key: bytes = b"null") -> bytes:
-    """The answer to what is no message."""
+    """The answer to a line that is no message.
+
+    Args:
+        code: The error code of JSON-RPC.
+        message: The error message.
+        key: The id, as JSON.
+    """
     data: dict[str, object] = {"type": "BadLine", "status": 400, "fields": {}}
     return raw_failure(key, encode({"code": code, "message": message, "data": data}))
 
 
 def failure(key: bytes, error: ClusterError, traceback: str = "") -> bytes:
-    """An answer that is an error."""
+    """An answer with an error.
+
+    Args:
+        key: The id, as JSON.
+        error: The error.
+        traceback: Its traceback; empty for none.
+    """
     return raw_failure(key, encode_error(error, traceback))
 
 
@@ -323,18 +342,18 @@ def encode_error(error: ClusterError, traceback: str = "") -> bytes:
 
 
 def decode_error(raw: "Raw | bytes", connection: str | None = None) -> ClusterError:
-    """The error of an answer: of our own kinds, or a `RemoteError` that names its class.
+    """The error of an answer: one of portweave's own, or a `RemoteError` that names its class.
 
     Args:
         raw: The member `error`.
-        connection: Who was asked, where the error does not say so itself.
+        connection: The called connection, if the error does not name it.
     """
     try:
         found = _failure_decoder.decode(raw)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return ClusterError("the answer is an error that cannot be read", connection=connection)
     data = found.data or FailureData()
-    # Where another program has not named it.
+    # Another program may not have named the class.
     unnamed = "RouteNotFound" if found.code == METHOD_NOT_FOUND else "JsonRpcError"
     name = data.type or unnamed
     kind = _KINDS.get(name, RemoteError)

@@ -1,12 +1,12 @@
-r"""Portweave's own words on their way to a terminal: control characters are shown, not obeyed.
+r"""Escape control characters in portweave's own output to a terminal.
 
-Names, commands, paths and what git says come from a repository that may be a stranger's. A terminal
+Names, commands, paths and git's answers come from a repository, which may be malicious. A terminal
 obeys control characters (ECMA-48; xterm's "Operating System Commands" set its title or clipboard),
-and Unicode's embeddings reorder a line (UAX #9). Here is the one place where they are escaped: each
-stream that portweave prints its words to.
+and Unicode's embeddings reorder a line (UAX #9). They are escaped here only, in each stream that
+portweave writes its messages to.
 
-What stands for a character is valid in a string of JSON too, and means the same there. Only
-characters below U+0020 are shown as `\xNN`: JSON has none of these outside an escape of its own.
+An escape means the same in a string of JSON. Only characters below U+0020 become `\xNN`: in JSON
+these occur in escapes only.
 """
 
 import sys
@@ -27,30 +27,30 @@ _HARMLESS = bytes([0x09, 0x0A, *range(0x20, 0x7F)])
 
 
 def escaped(text: str) -> str:
-    r"""A text with its control characters but newline and tab as `\xNN` or `\uNNNN`."""
-    # Nearly all is plain, and a search in C takes no time.
+    r"""A text with control characters, except newline and tab, as `\xNN` or `\uNNNN`."""
+    # Nearly all texts are plain, and a search in C takes no time.
     if text.isascii() and not text.encode().translate(None, _HARMLESS):
         return text
     return text.translate(_SHOWN)
 
 
 class EscapedStream:
-    """A text stream that escapes what is written to it; else it is as the stream behind it.
+    """A text stream that escapes what is written to it, and otherwise behaves as another stream.
 
     Args:
-        behind: That stream.
+        behind: The other stream.
     """
 
     def __init__(self, behind: "TextIO") -> None:
         self.behind = behind
 
     def write(self, text: str) -> int:
-        """Write a text; the number of its characters."""
+        """Write a text; return the number of its characters."""
         self.behind.write(escaped(text))
         return len(text)
 
     def writelines(self, lines: "Iterable[str]") -> None:
-        """Write texts one behind the other."""
+        """Write texts one after the other."""
         self.write("".join(lines))
 
     def __getattr__(self, name: str) -> "Any":
@@ -58,7 +58,7 @@ class EscapedStream:
 
 
 def write_data(text: str) -> None:
-    """Write data for programs to stdout: a pipe gets it as it is, and a terminal escaped."""
+    """Write data for programs to stdout: unchanged to a pipe, escaped to a terminal."""
     stream = sys.stdout
     if isinstance(stream, EscapedStream) and not stream.isatty():
         stream = stream.behind

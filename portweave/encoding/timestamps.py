@@ -1,4 +1,4 @@
-"""Moments of time, as users write them."""
+"""Points in time, as users write them and as portweave prints them."""
 
 import time
 
@@ -9,12 +9,12 @@ _LATEST_S = 253_402_300_800.0  # the year 10000
 
 
 def parse(text: str, now_s: float) -> float | None:
-    """The seconds since the epoch of a moment; None where it is none.
+    """Seconds since the epoch for a point in time; None if the text is none.
 
     Args:
-        text: How long ago (`90`, `5m`, `1h30m`, `2d`), or when: RFC 3339, whose zone may be left
-            out for the local one, and whose time for midnight; or a time of today.
-        now_s: Seconds since the epoch.
+        text: How long ago (`90`, `5m`, `1h30m`, `2d`), a time of today, or RFC 3339. The latter's
+            zone may be missing for the local zone, and its time for midnight.
+        now_s: The time now, in seconds since the epoch.
     """
     ago_s = _ago(text)
     if ago_s is not None:
@@ -41,14 +41,14 @@ def _ago(text: str) -> float | None:
 
 
 def rfc3339(time_ns: int) -> str:
-    """A moment in UTC with microseconds, as `2026-01-31T12:00:00.000000Z`."""
+    """A time in UTC with microseconds: `2026-01-31T12:00:00.000000Z`."""
     seconds, rest = divmod(time_ns, 1_000_000_000)
     whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
     return f"{whole}.{rest // 1000:06d}Z"
 
 
 def local(time_ns: int) -> str:
-    """A moment in the local zone with milliseconds, as `2026-01-31 12:00:00.000`."""
+    """A time in the local zone with milliseconds: `2026-01-31 12:00:00.000`."""
     seconds, rest = divmod(time_ns, 1_000_000_000)
     whole = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
     return f"{whole}.{rest // 1_000_000:03d}"

@@ -1,4 +1,4 @@
-"""Pure. Values: classes of fields that are made once and never changed."""
+"""Pure. Values: classes whose instances never change after they were made."""
 
 import dataclasses
 from typing import TypeVar, dataclass_transform
@@ -8,11 +8,11 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 def value(kind: type[T]) -> type[T]:
-    """Make a class one of values.
+    """Make a class a value class.
 
-    To type checkers it is frozen. At run time it is a plain dataclass, and of the methods that a
-    dataclass has made for it, each by a run of the compiler, it only has `__init__`: all of them,
-    for sixty classes, take as long as to start twenty services.
+    To type checkers it is frozen. At run time it is a plain dataclass with one generated method,
+    `__init__`. A dataclass compiles each method: all of them, for sixty classes, take as long as
+    starting twenty services.
     """
     made = dataclasses.dataclass(eq=False, repr=False)(kind)
     made.__eq__ = _is_equal  # type: ignore[method-assign]
@@ -35,5 +35,5 @@ def _describe(self: object) -> str:
 
 
 def replace(original: T, **changes: object) -> T:
-    """A value like another, with some fields changed."""
+    """A copy of a value with some fields changed."""
     return dataclasses.replace(original, **changes)  # type: ignore[type-var]  # pyright: ignore

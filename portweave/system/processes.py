@@ -146,9 +146,13 @@ def clear_variables(names: "Collection[str]") -> None:
 
 
 def read_through(pid: int, name: str) -> bytes:
-    """What a file of a process in /proc says, of which a thread has one as well, as `environ`.
+    """The bytes of a process's file in /proc, such as `environ`; empty if it cannot be read.
 
-    Where the main thread has ended the process's own file is empty, and a thread's is not.
+    If the main thread has ended, the process's own file is empty, but a thread's file is not.
+
+    Args:
+        pid: The process.
+        name: The file, which threads must have, too.
     """
     text = read_bytes(f"/proc/{pid}/{name}")
     return text or b"".join(read_bytes(f"{folder}/{name}") for folder in threads_of(pid)[:1])
@@ -168,7 +172,7 @@ def threads_of(pid: int) -> list[str]:
 
 
 def read_bytes(path: str) -> bytes:
-    """What a file of /proc says; nothing where it has gone or is not ours to read."""
+    """The bytes of a file in /proc; empty if it cannot be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -1,16 +1,16 @@
-"""One writer of a shared file at a time, whoever is killed when.
+"""Lock a shared file for one writer at a time, even if writers are killed.
 
-Two locks, always in this order. flock(2) on a file of ours (of the registry, `registry.json.lock`:
-it is the lock that `filelock` takes on that file, and importing that costs more than the work)
-serialises our own processes: the kernel queues, wakes one, and forgets the dead. Inside it a folder
-is made, which is the only lock that npm portweave (`registry.lock`) and portless (`routes.lock`)
-know.
+There are two locks, always in this order. The first is flock(2) on a file of portweave's own
+(`registry.json.lock` for the registry). It serialises the processes of portweave: the kernel queues
+them, wakes one, and forgets dead ones. The package `filelock` would lock the same file, but
+importing it costs more than the work. The second lock is a folder, because that is the only lock that npm
+portweave (`registry.lock`) and portless (`routes.lock`) know.
 
-Who finds the folder holds the first lock, so no other process of ours is at work inside it: a
-folder of ours was left by one that died, and is taken over at once. One that names its owner is
-checked against the living all the same. A folder is ours by its owner file or, before that is
-written, by its sticky bit, which nobody else sets. What is removed is renamed first and
-looked at again, so that nobody's fresh lock is taken for the old one.
+A process that finds the folder holds the first lock, so no other portweave works inside it. A
+folder of portweave's was left by a dead process, and is taken over at once; if it names its owner,
+that process is checked all the same. A folder is portweave's by its owner file, or before that is
+written by its sticky bit, which no other program sets. A folder is renamed before it is removed,
+and then checked again, so that a new lock is not removed for the old one.
 """
 
 import _thread
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-# As npm portweave waits, and as long.
+# The pause of npm portweave.
 _PAUSE_S = 0.025
 _ATTEMPTS = 100
-# Our own processes hold the lock for milliseconds, but hundreds of them may start at once.
+# Portweave holds the lock for milliseconds, but hundreds of its processes may start at once.
 _PATIENCE_S = 30.0
-# After this time npm portweave takes a folder away, whoever made it.
+# After this time npm portweave removes the folder of any process.
 _STALE_S = 30.0
 _MODE = 0o1700
 _STICKY = 0o1000
 
 
 def attempts_from(text: str) -> int | None:
-    """How often `PORTWEAVE_LOCK_TIMEOUT_MS` allows to try; None where it does not say."""
+    """How many attempts `PORTWEAVE_LOCK_TIMEOUT_MS` allows; None if it says nothing."""
     digits = text.strip().removeprefix("+")
     length = 0
     while length < len(digits) and digits[length] in "0123456789":
@@ -55,18 +55,18 @@ def attempts_from(text: str) -> int | None:
 
 
 class FolderLock:
-    """The right to replace a file that we share with others, from `with` to its end.
+    """The exclusive right to replace a shared file, as a context manager.
 
     Args:
-        file: What our own processes queue for by flock(2); made if missing.
-        folder: What all others make, and remove when they are done.
-        queue_s: How long to queue among our own.
+        file: Portweave's processes lock it by flock(2). Made if missing.
+        folder: All programs make it, and remove it when they are done.
+        queue_s: How long to wait for flock(2).
         attempts: How often to try to make the folder, 25 ms apart.
-        stale_s: After this time the others take a folder away, whoever made it.
+        stale_s: After this time other programs remove the folder of any process.
 
     Raises:
-        PortweaveError: Somebody else held it for too long; the kind is from `refusal`.
-        OSError: It cannot be taken here at all.
+        PortweaveError: Another process held the lock for too long; the class is from `refusal`.
+        OSError: The lock cannot be taken here at all.
     """
 
     def __init__(
@@ -80,7 +80,12 @@ class FolderLock:
         self._mark = (0, 0)
 
     def refusal(self, holder: str, pid: int | None) -> PortweaveError:
-        """The error that says who holds it."""
+        """The error that names the holder.
+
+        Args:
+            holder: A description of the holder.
+            pid: The holder's pid; None if unknown.
+        """
         return RegistryLockedError(self._folder, self._attempts, holder, pid)
 
     def __enter__(self) -> "Self":
@@ -100,18 +105,18 @@ class FolderLock:
             os.close(self._descriptor)
 
     def await_others(self) -> None:
-        """Wait until each of our own processes that holds it by now has given it back.
+        """Wait until all processes of portweave that hold the lock now have released it.
 
         Raises:
-            PortweaveError: One holds it for too long; the kind is from `refusal`.
+            PortweaveError: One holds it for too long; the class is from `refusal`.
         """
         try:
             os.close(self._enqueue())
-        except OSError:  # where it cannot be taken, nobody holds it
+        except OSError:  # a lock that cannot be taken has no holder
             return
 
     def check(self) -> None:
-        """Raise the refusal where another program took the lock away, after a long stop."""
+        """Raise the refusal if another program removed the lock, after this process had stopped."""
         if not self._is_ours():
             raise self._refusal()
 
@@ -120,7 +125,7 @@ class FolderLock:
             descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             if not _flock(descriptor, self._queue_s):
                 raise self._refusal()
-            # Should somebody have removed the file, others may hold a lock on another one.
+            # If the file was removed, other processes may hold a lock on another file.
             try:
                 if os.stat(self._file).st_ino == os.fstat(descriptor).st_ino:
                     return descriptor
@@ -149,12 +154,12 @@ class FolderLock:
             _write(f"{self._folder}/owner", f"{pid} {started_at(pid)}\n")
             self._mark = _mark(self._folder)
         except OSError:
-            # A full disk: others would wait for this folder until it is stale.
+            # The disk is full. Without this, others would wait until the folder is stale.
             remove_all(self._folder)
             raise
 
     def _take_over(self) -> bool:
-        """Remove the folder where nobody holds it any more; whether to try again at once."""
+        """Remove the folder if its holder is dead; return whether to try again at once."""
         try:
             status = os.lstat(self._folder)
         except FileNotFoundError:
@@ -175,7 +180,7 @@ class FolderLock:
         except FileNotFoundError:
             return True
         if _mark(aside) != mark:
-            # Somebody made a new one in this very moment.
+            # Another process has just made a new one.
             os.rename(aside, self._folder)
             return False
         remove_all(aside)
@@ -203,17 +208,23 @@ class FolderLock:
 
 
 class Lock(FolderLock):
-    """The right to replace the registry, from `with` to its end.
+    """The exclusive right to replace the registry, as a context manager.
 
     Raises:
-        RegistryLockedError: Somebody else held it for too long.
-        OSError: It cannot be taken here at all.
+        RegistryLockedError: Another process held the lock for too long.
+        OSError: The lock cannot be taken here at all.
     """
 
     def __init__(
         self, registry: str, environ: "Mapping[str, str]", *, patient: bool = True
     ) -> None:
-        """Prepare to lock `registry`; not `patient` means to try only once."""
+        """Prepare to lock `registry`.
+
+        Args:
+            registry: The registry's path.
+            environ: Says how long to wait.
+            patient: Whether to try more than once.
+        """
         chosen = attempts_from(environ.get("PORTWEAVE_LOCK_TIMEOUT_MS", ""))
         queue_s = chosen * _PAUSE_S if chosen else _PATIENCE_S
         super().__init__(
@@ -226,7 +237,7 @@ class Lock(FolderLock):
 
 
 def holder_of(folder: str) -> tuple[int | None, bool]:
-    """The pid that the folder of a lock names, None where it names none; and whether it lives."""
+    """The pid in the folder of a lock, None if it names none; and whether that process is alive."""
     owner = _owner(folder)
     if owner is None:
         return None, False
@@ -242,7 +253,7 @@ def _owner(folder: str) -> tuple[int, str] | None:
 
 
 def _mark(folder: str) -> tuple[int, int]:
-    """What tells a folder from another one of that name: an inode may be used again at once."""
+    """Inode and time of a folder, to tell it from a newer one with the same name."""
     status = os.lstat(folder)
     return status.st_ino, status.st_mtime_ns
 
@@ -256,10 +267,10 @@ def _write(path: str, text: str) -> None:
 
 
 def _flock(descriptor: int, timeout_s: float) -> bool:
-    """Wait for flock(2), but not for ever; the descriptor is closed where it was not had.
+    """Wait for flock(2), with a time limit. If it fails, the descriptor is closed.
 
-    There is no flock with a deadline, and asking again and again takes the lock out of turn. So a
-    thread waits in the kernel's queue; one that is not waited for any more gives it back.
+    flock(2) has no time limit, and repeated attempts would jump the queue. So a thread waits in the
+    kernel's queue. If it gets the lock too late, it releases it.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -302,7 +313,7 @@ class _Wait:
             self._over.acquire(timeout=timeout_s)
         finally:
             with self._guard:
-                # What comes from now on is too late.
+                # From now on the lock comes too late.
                 self._abandoned = not self._locked
         if self._error:
             raise self._error

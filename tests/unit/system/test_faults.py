@@ -24,7 +24,7 @@ def refused(number: int, path: str | None = None) -> OSError:
             "ls -ld",
             id="rights",
         ),
-        pytest.param(refused(errno.EROFS, "/a"), "PW0506", "/a: Read-only", "reading", id="disk"),
+        pytest.param(refused(errno.EROFS, "/a"), "PW0506", "/a: Read-only", "read-only", id="disk"),
         pytest.param(MemoryError(), "PW0506", "no memory left", "", id="memory"),
         pytest.param(UsageError("wrong"), "PW0601", "wrong", "", id="one of ours"),
         pytest.param(KeyError("a"), "PW0507", "a fault: KeyError: 'a'", "--verbose", id="a fault"),
