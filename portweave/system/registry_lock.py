@@ -3,8 +3,8 @@
 There are two locks, always in this order. The first is flock(2) on a file of portweave's own
 (`registry.json.lock` for the registry). It serialises the processes of portweave: the kernel queues
 them, wakes one, and forgets dead ones. The package `filelock` would lock the same file, but
-importing it costs more than the work. The second lock is a folder, because that is the only lock that npm
-portweave (`registry.lock`) and portless (`routes.lock`) know.
+importing it costs more than the work. The second lock is a folder, because that is the only lock
+that npm portweave (`registry.lock`) and portless (`routes.lock`) know.
 
 A process that finds the folder holds the first lock, so no other portweave works inside it. A
 folder of portweave's was left by a dead process, and is taken over at once; if it names its owner,
