@@ -1,10 +1,10 @@
-"""Pure. Programs that go into the background, and watchers that end when their input is closed."""
+"""Pure. Commands that go into the background, and watchers that end when their input closes."""
 
 import re
 
 from portweave.supervisor.diagnosis.cause import Cause
 
-# What keeps them in the foreground, by their own documents.
+# How programs stay in the foreground, by their own documents.
 _FOREGROUND: tuple[tuple[str, str], ...] = (
     (r"\bnginx\b", "nginx -g 'daemon off;'"),
     (r"\bredis-server\b", "redis-server --daemonize no"),
@@ -30,7 +30,7 @@ _OUTLIVES_INPUT = (
 
 
 def background_hint(command: str) -> str:
-    """How a program is kept in the foreground that goes into the background by itself."""
+    """How to keep a program in the foreground that goes into the background by itself."""
     for pattern, words in _FOREGROUND:
         if re.search(pattern, command):
             return f"keep it in the foreground: {words}"
@@ -38,7 +38,7 @@ def background_hint(command: str) -> str:
 
 
 def job_cause(command: str) -> Cause | None:
-    """Why a shell ended with status 0 that has jobs of its own; None where the command has none."""
+    """Why a shell with background jobs ended with status 0; None if the command has no jobs."""
     if not _JOB.search(command) or re.search(r"\bwait\b", command):
         return None
     return Cause(
@@ -49,7 +49,7 @@ def job_cause(command: str) -> Cause | None:
 
 
 def watcher_cause(command: str) -> Cause | None:
-    """Why a watcher ended with status 0; None where the command is none."""
+    """Why a watcher ended with status 0; None if the command is no watcher."""
     if not _WATCHES.search(command):
         return None
     text = "it watches files, and has ended with status 0"

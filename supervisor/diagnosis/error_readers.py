@@ -1,6 +1,6 @@
-"""Pure. How runtimes and compilers print errors: a reader for each form.
+"""Pure. Readers of the errors that runtimes and compilers print, one for each form.
 
-A reader takes lines and finds the last error of its form, or returns None.
+A reader takes lines, and returns the last error of its form, or None.
 """
 
 import re
@@ -8,13 +8,19 @@ from collections.abc import Callable, Sequence
 
 from portweave.encoding.value import value
 
-# Errors of a compiler that stand so near to each other were printed together.
+# Errors of a compiler within so many lines were printed together.
 _NEAR_LINES = 12
 
 
 @value
 class Place:
-    """A place in a file, and the number of the line that names it; `line` may be empty."""
+    """A place in a file.
+
+    Attributes:
+        at: Number of the printed line that names it.
+        path: Of the file.
+        line: The line in the file; may be empty.
+    """
 
     at: int
     path: str
@@ -29,8 +35,8 @@ class Found:
         begin: Number of its first line.
         head: Number of the line that has its message.
         end: Number of its last line.
-        message: Its own words.
-        places: What it names, the most telling first.
+        message: Its message.
+        places: The places that it names, the most useful first.
     """
 
     begin: int
@@ -42,7 +48,7 @@ class Found:
 
 Reader = Callable[[Sequence[str]], Found | None]
 
-# What a frame of the runtime itself lies in.
+# Paths of frames in the runtime itself.
 RUNTIME = re.compile(
     r"^node:|^\[eval\]|^internal/|/lib/python\d|^<|^internal:|/rustc/|/usr/(?:local/)?(?:lib/)?go[-\d.]*/"
     r"|/libexec/src/|/usr/lib/ruby/|/lib/ruby/\d|/bin/[\w.-]+$"
@@ -57,7 +63,7 @@ _CHAINED = ("During handling of the above exception", "The above exception was t
 
 
 def margin_of(line: str) -> str:
-    """What stands before a frame of Python: nothing, or the bars of a group of errors."""
+    """The margin before a frame of Python: empty, or the bars of an exception group."""
     match = PYTHON_FRAME.match(line)
     return "" if match is None else match["margin"]
 
@@ -88,7 +94,7 @@ def _python_place(line: str, at: int) -> Place:
 
 
 def _chain_begin(lines: Sequence[str], last: int) -> int:
-    """The first line of the trace, or of the chain of traces, that the frame `last` is in."""
+    """The first line of the trace with the frame `last`, or of its chain of traces."""
     begin = last
     for number in range(last - 1, -1, -1):
         line = lines[number]
@@ -102,7 +108,7 @@ def _chain_begin(lines: Sequence[str], last: int) -> int:
         elif PYTHON_FRAME.match(line):
             begin = min(begin, number)
         elif begin == last and not line.startswith(" "):
-            # A syntax error of the script itself has no trace before it.
+            # A syntax error in the script itself has no trace before it.
             break
     return begin
 
@@ -112,7 +118,7 @@ def _without_package(message: str) -> str:
     return re.sub(r"^(?:[A-Za-z_]\w*\.)+(?=[A-Z]\w*(?::|$))", "", message)
 
 
-# V8, and what is compiled to it: https://v8.dev/docs/stack-trace-api.
+# JavaScript in V8, and languages compiled to it: https://v8.dev/docs/stack-trace-api.
 
 NODE_FRAME = re.compile(
     r"^\s+at (?:.*? \()?(?:async )?"
@@ -147,7 +153,7 @@ def _node(lines: Sequence[str]) -> Found | None:
     end = max([head, *(n for n in frames if n > head)])
     message = lines[head]
     for number in range(head + 1, min(head + 4, len(lines))):
-        # What a compiler says of a file stands in the message of the error that it throws.
+        # A compiler throws an error whose message contains the place in the file.
         if (compiled := _compiled(lines[number])) is not None:
             message, path, line = compiled
             places.insert(0, Place(number, path, line))
@@ -162,7 +168,7 @@ def _node(lines: Sequence[str]) -> Found | None:
 
 
 def _thrown_value(lines: Sequence[str]) -> int | None:
-    """The line of what was thrown and is no error: it stands below the mark in the program."""
+    """The line of a thrown value that is no error: it stands below the mark in the program."""
     for number in range(len(lines) - 1, 1, -1):
         if re.match(r"\s*\^+$", lines[number]) and _SOURCE_LINE.match(lines[number - 2]):
             return next((n for n in range(number + 1, len(lines)) if lines[n].strip()), None)
@@ -170,7 +176,7 @@ def _thrown_value(lines: Sequence[str]) -> int | None:
 
 
 def _is_thrown(lines: Sequence[str], head: int, frames: Sequence[int]) -> bool:
-    """Whether a frame stands soon behind a message, or the line of the program before it."""
+    """Whether a frame follows a message soon, or a line of the program precedes it."""
     if any(head < frame <= head + 8 for frame in frames):
         return True
     if "Require stack:" in lines[head + 1 : head + 2]:
@@ -179,10 +185,10 @@ def _is_thrown(lines: Sequence[str], head: int, frames: Sequence[int]) -> bool:
     return "Error" in lines[head] and any(_SOURCE_LINE.match(line) for line in before)
 
 
-# Java and what runs on the same machine: Throwable.printStackTrace.
+# Languages of the JVM: Throwable.printStackTrace.
 
 _JAVA_FRAME = re.compile(r"^\s+at [\w.$/<>@-]+\((?:(?P<path>[\w$]+\.\w+):(?P<line>\d+)|[\w .]+)\)$")
-# A class without a package is told from other words only by what stands before it.
+# A class without a package counts only with one of these words before it.
 _JAVA_HEAD = re.compile(
     r"^(?:"
     r'(?:Exception in thread "[^"]*" |Caused by: )(?P<thrown>[A-Za-z_][\w$.]*\b.*)'
@@ -292,7 +298,7 @@ def _rust(lines: Sequence[str]) -> Found | None:
     return Found(head, head, end, f"panicked: {message}", tuple(places))
 
 
-# Compilers: a line for each error, with its place; or the place in a line below.
+# Compilers: one line for each error, with its place, or the place in a line below.
 
 _COMPILER_LINES = tuple(
     re.compile(text)
@@ -356,7 +362,7 @@ def _compiler(lines: Sequence[str]) -> Found | None:
                     break
     if not found:
         return None
-    # Of those that were printed together the first tells most.
+    # Of errors that were printed together, the first is the most useful.
     first = len(found) - 1
     while first and found[first].begin - found[first - 1].end <= _NEAR_LINES:
         first -= 1
@@ -364,7 +370,7 @@ def _compiler(lines: Sequence[str]) -> Found | None:
     return Found(one.begin, one.head, max(one.end, found[-1].end), one.message, one.places)
 
 
-# Each with texts of which an error of its form has one: a search for these costs next to nothing.
+# Each with marks: an error of its form contains one of them, and the search for marks is cheap.
 READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
     (("\tat ", "    at "), _java),
     (('  File "',), _python),

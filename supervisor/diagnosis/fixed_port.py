@@ -1,4 +1,4 @@
-"""Pure. A port that a command, or a program, has as a number of its own."""
+"""Pure. A port that stands as a number in a command or program, and the edit that replaces it."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -12,9 +12,9 @@ class FixedPort:
 
     Attributes:
         port: The number.
-        text: Where it stands, such as `-p 3000`.
-        edit: What to write, in words.
-        listens: Whether it is certain that a server listens on it.
+        text: The words that contain it, such as `-p 3000`.
+        edit: What to write instead, in words.
+        listens: Whether a server certainly listens on it.
     """
 
     port: int
@@ -24,12 +24,12 @@ class FixedPort:
 
 
 def edit_hint(fixed: Iterable[FixedPort], ports: Collection[int], command: str) -> str:
-    """The edit that takes away the first of these numbers that is written; empty for none.
+    """The edit that replaces one of these ports; empty where none is written.
 
     Args:
-        fixed: Numbers that are certain to be ports.
-        ports: The numbers.
-        command: It may have one of them where nothing says that it is a port.
+        fixed: Numbers that are certainly ports.
+        ports: The ports to replace.
+        command: It may contain one of them as a plain number.
     """
     edit = next((one.edit for one in fixed if one.port in ports), "")
     words = re.findall(r"[\w.]+", command)

@@ -1,6 +1,6 @@
-"""Pure. Find the ports that a command, or a program, has as numbers.
+"""Pure. Find ports that stand as numbers in a command or program.
 
-Each worktree has ports of its own, in `PORT`. A number in a command is the same in all of them.
+Each worktree has its own ports, in `PORT`. A number in a command is the same in all worktrees.
 """
 
 import re
@@ -25,12 +25,12 @@ _FIXED = tuple(
         rf"(?:^|\s)PORT=['\"]?{_NUMBER}",
     )
 )
-# They connect to a port, or mean something else by these options.
+# These connect to a port, or use such options for other things.
 _CLIENTS = re.compile(
     r"(?:^|[\s;&|(/])(?:ssh|scp|sftp|psql|pg_isready|redis-cli|mysql|mysqladmin|mongosh|curl|wget|nc"
     r"|telnet|wait-for-it(?:\.sh)?|wait-on|wait-port|mkdir|cargo|grep)(?=\s)"
 )
-# How programs read a variable, by the ending of their file.
+# How a program reads the variable PORT, by the suffix of its file.
 _READS = {
     "js": "process.env.PORT",
     "py": 'int(os.environ["PORT"])',
@@ -49,11 +49,11 @@ _SAME = {
     "pm": "pl",
 }
 
-# Of a program's lines those that may say where it listens.
+# Lines of a program that may say where it listens.
 _SPEAKS_OF_PORTS = re.compile(r"listen|(?<![a-z])port|serv|bind|addr|\brun\(", re.IGNORECASE)
 _VARIABLE = re.compile(r"\benv\b|\bENV\b|environ|getenv|\$PORT|argv")
 _PORT_NUMBER = re.compile(r"(?<![\w.])(\d{4,5})(?![\w.])")
-# Those that say so for certain.
+# Lines that certainly do.
 _LISTENS = re.compile(
     r"\.listen\(|ListenAndServe|net\.Listen\(|ServerSocket\(|TCPServer|HTTPServer\(|\bbind\("
     r"|app\.run\(|uvicorn\.run\(|run_app\(|\bserve\("
@@ -62,7 +62,7 @@ _MOST = 16
 
 
 def fixed_ports(command: str) -> tuple[FixedPort, ...]:
-    """The ports that a command has as numbers, in their order."""
+    """The ports that stand as numbers in a command, in their order."""
     if _CLIENTS.search(command):
         return ()
     found: dict[int, FixedPort] = {}
@@ -77,11 +77,11 @@ def fixed_ports(command: str) -> tuple[FixedPort, ...]:
 
 
 def fixed_in_program(path: str, text: str) -> tuple[FixedPort, ...]:
-    """The ports that a program has as numbers, but for lines that read a variable.
+    """The ports that stand as numbers in a program, except in lines that read a variable.
 
     Args:
-        path: Of its file, for the message.
-        text: Of the file.
+        path: The path of its file, for the message.
+        text: The text of its file.
     """
     ending = path.rpartition(".")[2].lower()
     reads = _READS.get(_SAME.get(ending, ending), "the variable PORT")

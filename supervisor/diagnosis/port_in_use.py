@@ -1,4 +1,4 @@
-"""Pure. Which port a message means that says a port is in use, and what is told of that."""
+"""Pure. Which port a message about a port in use means, and the cause with its hint."""
 
 import re
 from collections.abc import Sequence
@@ -33,13 +33,13 @@ _NEAR_LINES = 3
 
 @value
 class PortUse:
-    """What has a port now.
+    """How a port is used now.
 
     Attributes:
         port: The port.
-        holder: What listens on it, in words; empty where nothing does.
-        pid: Of that; None where it is not known.
-        is_passing: Whether a connection has it, which was closed or goes out from it.
+        holder: The program that listens on it, in words; empty for none.
+        pid: Of that program; None where it is unknown.
+        is_passing: Whether a closed or outgoing connection occupies it.
     """
 
     port: int
@@ -51,12 +51,12 @@ class PortUse:
 def mentioned_ports(
     lines: Sequence[str], fixed: Sequence[FixedPort], command: str
 ) -> tuple[int, ...]:
-    """The ports that a message about a port in use may mean; none where nothing names one.
+    """The ports that a message about a port in use may mean; none where none is named.
 
     Args:
-        lines: Of the error.
-        fixed: Ports that what was run has as numbers: meant where the message has none.
-        command: What was run: other numbers in it may be meant too.
+        lines: The lines of the error.
+        fixed: Ports in the command and its scripts, if the message has none.
+        command: The command. Its other numbers may be meant too.
     """
     for number in range(len(lines) - 1, -1, -1):
         line = lines[number]
@@ -68,7 +68,7 @@ def mentioned_ports(
                 if match := pattern.search(text):
                     return (int(match[1]),)
     for line in lines:
-        # The line of the program that a trace shows: `app.listen(3000)`.
+        # A line of the program that a trace shows: `app.listen(3000)`.
         if match := _NAMED[-1].search(line):
             return (int(match[1]),)
     plain = (int(word) for word in re.findall(r"(?<![\w.])\d{4,5}(?![\w.])", command))
@@ -83,14 +83,14 @@ def port_cause(
     command: str,
     cause: Cause,
 ) -> Cause:
-    """Why a service ended whose port was in use.
+    """Why a service ended that found its port in use.
 
     Args:
-        uses: The ports that its message may mean, and its own behind them.
-        own: Its own port.
-        fixed: Ports that what was run has as numbers.
-        command: What was run: it may have the port where nothing says that it is one.
-        cause: What its message says, without what has the port.
+        uses: The ports that its message may mean, followed by its own.
+        own: Its own port; None without one.
+        fixed: Ports in its command and scripts.
+        command: Its command, which may contain the port as a plain number.
+        cause: The cause by its message alone.
     """
     place = cause.place
     where = f" ({place})" if place else ""
@@ -98,7 +98,7 @@ def port_cause(
     if held is not None:
         text = f"port {held.port} is in use by {held.holder}{where}"
         hint = _way_out(held, own, fixed, command, place)
-        return replace(cause, text=text, hint=hint, hopeless=True)
+        return replace(cause, text=text, hint=hint, permanent=True)
     passing = next((use for use in uses if use.is_passing), None)
     if passing is not None:
         text = (

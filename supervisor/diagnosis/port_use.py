@@ -1,4 +1,4 @@
-"""What has a port now: a listener, with the service that it is of, or a connection."""
+"""Find out how ports are used now: by a listener and its service, or by a connection."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from portweave.system.listeners import connected
 
 
 def port_uses(ports: Sequence[int], root: str) -> list[PortUse]:
-    """What has each of these ports.
+    """The use of each of these ports.
 
     Args:
         ports: The ports.
-        root: Of the worktree that asks.
+        root: The root of the worktree from whose view a holder is described.
     """
     held = listeners(ports)
     closing = connected([port for port in ports if port not in held])

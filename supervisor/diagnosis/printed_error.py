@@ -1,8 +1,8 @@
 """Pure. The last error among printed lines: its message, its place in the project, and an excerpt.
 
-Each runtime prints errors in a form of its own, so there is a reader for each. A reader finds the
-lines of the last error of its form. The excerpt begins where the error begins. It leaves out the
-frames of the runtime, and of libraries where there is a frame of the project.
+Each runtime prints errors in its own form, so each has its own reader, which finds the last error of
+its form. The excerpt begins where the error begins. It leaves out frames of the runtime. Frames of
+libraries are left out too, if there is a frame of the project.
 """
 
 import re
@@ -26,7 +26,7 @@ from portweave.supervisor.logs.summary import tells_error
 
 EXCERPT_LINES = 12
 _LONGEST_MESSAGE = 300
-# So many lines may stand behind an error that counts as printed last.
+# The most lines behind an error that still counts as the last output.
 _BEHIND_LINES = 3
 
 
@@ -35,11 +35,11 @@ class PrintedError:
     """An error that a service has printed.
 
     Attributes:
-        message: Its own words, on one line.
-        place: `path:line` in the project, as it is printed; empty where it names none.
-        excerpt: Its lines without the frames of the runtime, 12 at most.
-        is_last: Whether nothing of weight was printed behind it.
-        lines: All of its lines, and some before a message that stands alone.
+        message: Its message, on one line.
+        place: `path:line` in the project, as it was printed; empty for none.
+        excerpt: Its lines without frames of the runtime, 12 at most.
+        is_last: Whether nothing important was printed behind it.
+        lines: All its lines. Before a single-line message, some lines above are added.
     """
 
     message: str
@@ -50,11 +50,11 @@ class PrintedError:
 
 
 def find_error(lines: Sequence[str], folder: str = "") -> PrintedError | None:
-    """The last error that lines tell of; None where they tell of none.
+    """The last error in lines; None for none.
 
     Args:
         lines: Plain text, the newest last.
-        folder: Places in it are told relative to it.
+        folder: Places are shown relative to this folder.
     """
     found = _found(lines)
     if found is None:
@@ -70,14 +70,13 @@ def find_error(lines: Sequence[str], folder: str = "") -> PrintedError | None:
 
 @value
 class _Last:
-    """The last error among lines, and whether it is one line that was found by its words."""
+    """The last error among lines, and whether it is a single line, found by its words."""
 
     error: Found
     is_alone: bool
 
 
-# What programs that run others put before each line: concurrently, turbo, pnpm -r, docker compose,
-# pm2, foreman; and the time.
+# The prefixes of concurrently, turbo, pnpm -r, docker compose, pm2 and foreman; and the time.
 _TIME = re.compile(r"^[\[(]?(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?Z?[\])]? ")
 _PREFIX = re.compile(
     r"^(?:\[[^\]\s]{1,40}\]|[\w@/.-]+:[\w:-]+:|[\w@/.-]+ [\w:-]+:|(?:\d+\|)?[\w@/.-]+\s*\||│) "
@@ -85,7 +84,7 @@ _PREFIX = re.compile(
 
 
 def _without_prefix(lines: Sequence[str], begin: int) -> list[str]:
-    """The lines that begin as one of them does, without that; none where it begins plainly."""
+    """The lines with the same prefix as the line `begin`, without it; none if it has no prefix."""
     plain = [_TIME.sub("", line) for line in lines]
     match = _PREFIX.match(plain[begin])
     prefix = match[0] if match is not None else ""
@@ -113,7 +112,7 @@ def _told(lines: Sequence[str], last: _Last, folder: str) -> PrintedError:
     found = last.error
     place = _best(found.places)
     if place is not None and _LIBRARY.search(place.path) and "Cannot find" in found.message:
-        # It is the loader's own place, and tells of nothing in the project.
+        # This is the place of the loader, and not of the project.
         place = None
     behind = [line for line in lines[found.end + 1 :] if re.match(r"[^\s}|#\d]", line)]
     first = max(0, found.head - EXCERPT_LINES) if last.is_alone else found.begin
@@ -148,7 +147,7 @@ def _shown(place: Place, folder: str) -> str:
 
 
 def _excerpt(lines: Sequence[str], found: Found, place: Place | None) -> tuple[str, ...]:
-    """The lines of an error that are worth showing; where some are left out, a mark stands."""
+    """The lines of an error that are worth showing, `EXCERPT_LINES` at most."""
     has_own = place is not None and not _LIBRARY.search(place.path)
     dropped = set(_dropped(lines, found, libraries=has_own))
     numbers = [
@@ -163,7 +162,7 @@ def _excerpt(lines: Sequence[str], found: Found, place: Place | None) -> tuple[s
 
 
 def _dropped(lines: Sequence[str], found: Found, *, libraries: bool) -> Iterator[int]:
-    """The numbers of lines that are frames of a runtime, or of a library."""
+    """The numbers of lines that are frames of a runtime, or, with `libraries`, of a library."""
     for number in range(found.begin, found.end + 1):
         path = _frame_path(lines[number])
         if path is None:
@@ -172,7 +171,7 @@ def _dropped(lines: Sequence[str], found: Found, *, libraries: bool) -> Iterator
             continue
         yield number
         if PYTHON_FRAME.search(lines[number]):
-            # Behind a frame of Python stand the line of the program, and marks below it.
+            # A frame of Python is followed by the line of the program, and marks below it.
             margin = margin_of(lines[number])
             for below in range(number + 1, min(number + 4, found.end + 1)):
                 if not lines[below].startswith(f"{margin}    "):
@@ -183,7 +182,7 @@ def _dropped(lines: Sequence[str], found: Found, *, libraries: bool) -> Iterator
 
 
 def _is_second_of_two(lines: Sequence[str], number: int) -> bool:
-    """Whether a frame has two lines, as in Go and Rust, of which this is the one with the file."""
+    """Whether a line is the second line of a frame, with the file, as in Go and Rust."""
     if GO_FRAME.match(lines[number]):
         return True
     is_rust = re.match(r"\s+at /", lines[number]) and re.match(r"\s+\d+: ", lines[number - 1])
@@ -191,7 +190,7 @@ def _is_second_of_two(lines: Sequence[str], number: int) -> bool:
 
 
 def _frame_path(line: str) -> str | None:
-    """The file of a line that is a frame; None where it is none."""
+    """The file of a frame; None if the line is no frame."""
     if match := PYTHON_FRAME.match(line):
         return match["path"]
     if match := NODE_FRAME.match(line):
@@ -203,7 +202,7 @@ def _frame_path(line: str) -> str | None:
     return "<native>" if NATIVE_FRAME.match(line) else None
 
 
-# What package managers and watchers say behind the error of what they run, and the like.
+# Lines that package managers, watchers and compilers print after an error.
 _NOISE = re.compile(
     r"^Node\.js v\d|^\(Use `node --trace-|^npm (?:ERR!|error|warn|WARN)|ELIFECYCLE"
     r"|^error Command failed with exit code|^error: script .* exited with code"
@@ -219,7 +218,7 @@ def _is_noise(line: str) -> bool:
     return _NOISE.search(line) is not None
 
 
-# It begins where a word does: in the middle of a long one nothing is to be tried.
+# It matches at the beginning of a word only: within a long word, each try costs time.
 _ANY_PLACE = re.compile(r"(?<![\w./@+-])(?P<path>[\w./@+-]*\w\.[A-Za-z]\w{0,4}):(?P<line>\d+)\b")
 _CANNOT = re.compile(
     r"\b(?:can(?:no|')t|cannot|could ?n[o']t|unable to|address already in use|not found|not set"
@@ -230,10 +229,10 @@ _NO_ERROR = re.compile(r"\b(?:no|0|without) (?:error|exception|failed)", re.IGNO
 
 
 def _simple(lines: Sequence[str]) -> Found | None:
-    """The last line that tells of an error; what is not noise comes first."""
+    """The last line that sounds like an error, preferably one that is not noise."""
     suspect = enumerate(lines) if tells_error("\n".join(lines)) else ()
     told = [n for n, line in suspect if tells_error(line) and not _NO_ERROR.search(line)]
-    # What says only that something cannot be is believed where it is printed last.
+    # A line with only `cannot` or the like counts among the last three lines.
     told = (
         told
         or [
@@ -253,5 +252,5 @@ def _simple(lines: Sequence[str]) -> Found | None:
 
 
 def _without_stamp(line: str) -> str:
-    """A line without the time that it begins with."""
+    """A line without a leading timestamp."""
     return re.sub(r"^[\[(]?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d\S*[\])]?\s+", "", line.strip())

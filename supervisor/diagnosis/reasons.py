@@ -1,7 +1,7 @@
-"""Pure. Why a service ended, told from how it ended and what it printed last.
+"""Pure. Find out why a service ended, from its exit status and last output.
 
-The texts are those that runtimes and shells print; what is not recognised is a crash like any
-other. Some causes are there again at each start, so trying for long cannot help.
+The patterns match texts that runtimes and shells print. An unknown end is a crash. Some causes
+recur at each start, so many restarts cannot help.
 """
 
 import re
@@ -27,22 +27,22 @@ from portweave.supervisor.processes.exit_status import describe_exit
 
 _SIGNALS = 128
 _SIGKILL = _SIGNALS + 9
-# Where no error is recognised, so many of the last lines are looked through.
+# How many of the last lines are searched if no error is recognised.
 _LAST_LINES = 12
 
 
 @value
 class End:
-    """How a run ended, and what is known of that.
+    """How a run ended.
 
     Attributes:
         status: Of its leader; 128+n for signal n.
-        lines: The last ones that it printed, as plain text.
-        command: What was run.
-        folder: Where it ran.
-        signalled: What sent it the signal that it ended of, in words, where portweave did.
-        out_of_memory: Whether the kernel has killed for want of memory while it ran.
-        left_behind: That processes outlived its leader, in words: `left … behind`.
+        lines: Its last printed lines, as plain text.
+        command: Its command.
+        folder: Its working folder.
+        signalled: How portweave sent the signal that ended it, in words; empty if it did not.
+        out_of_memory: Whether the kernel killed a process because memory ran out, during the run.
+        left_behind: The processes that outlived its leader, in words: `left … behind`.
     """
 
     status: int
@@ -55,7 +55,7 @@ class End:
 
 
 def diagnose(end: End) -> Cause:
-    """Why a run ended."""
+    """Find out why a run ended."""
     if end.signalled:
         return Cause("killed", end.signalled)
     last = end.lines[-_LAST_LINES:]
@@ -75,19 +75,19 @@ def diagnose(end: End) -> Cause:
 
 
 def _recognised(end: End, error: PrintedError | None) -> Cause:
-    # Of what a signal has ended, and has printed no error, the last lines tell nothing.
+    # After a signal and without a printed error, the last lines explain nothing.
     last = () if end.status > _SIGNALS else end.lines[-_LAST_LINES:]
     text = "\n".join(last if error is None else error.lines)
     place = error.place if error is not None else ""
     where = f" ({place})" if place else ""
     if missing := _missing_script(text, end.folder):
         return replace(missing, text=missing.text + where, place=place)
-    for kind, pattern, hint, hopeless in _PATTERNS:
+    for kind, pattern, hint, permanent in _PATTERNS:
         match = _compiled(pattern).search(text)
         if match is not None:
             what = next((group for group in match.groups() if group), "").strip(" '\"`:,.")
             words = error.message if kind == "syntax error" and error else _words(kind, what)
-            return Cause(kind, words + where, hint.format(what=what or "it"), hopeless, place)
+            return Cause(kind, words + where, hint.format(what=what or "it"), permanent, place)
     if end.status == _SIGKILL and end.out_of_memory:
         return Cause(
             "out of memory",
@@ -106,7 +106,7 @@ def _recognised(end: End, error: PrintedError | None) -> Cause:
 
 
 def prepare() -> None:
-    """Compile what `diagnose` looks for: neither a start nor a restart is to wait for that."""
+    """Compile the patterns of `diagnose`, so that no start or restart waits for that."""
     for _, pattern, _, _ in _PATTERNS:
         _compiled(pattern)
 
@@ -117,13 +117,13 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _missing_script(text: str, folder: str) -> Cause | None:
-    """That the file is not there that a command names, or a file that another one asks for."""
+    """The cause if a file is missing that the command names, or that another file requires."""
     match = _compiled(_SCRIPT).search(text)
     if match is not None:
         name = next(group for group in match.groups() if group)
         place = name if name.startswith("/") or not folder else f"{name} in {folder}"
         hint = f"check the path; relative ones begin at workingDir, {folder or 'its folder'}"
-        return Cause("missing file", f"there is no file {place}", hint, hopeless=True)
+        return Cause("missing file", f"there is no file {place}", hint, permanent=True)
     match = _compiled(_REQUIRED).search(text)
     if match is None:
         return None
@@ -131,9 +131,9 @@ def _missing_script(text: str, folder: str) -> Cause | None:
     name = (match["node"] or match["ruby"]).removeprefix("file://")
     if by is None:
         hint = f"check the path; relative ones begin at workingDir, {folder or 'its folder'}"
-        return Cause("missing file", f"there is no file {name}", hint, hopeless=True)
+        return Cause("missing file", f"there is no file {name}", hint, permanent=True)
     asks = f"there is no file {name}, which {by[1] or by[2]} asks for"
-    return Cause("missing file", asks, "check the path that it asks for", hopeless=True)
+    return Cause("missing file", asks, "check the path that it asks for", permanent=True)
 
 
 def _words(kind: str, what: str) -> str:
@@ -158,7 +158,7 @@ def _words(kind: str, what: str) -> str:
             return kind
 
 
-# Runtimes that do not find the file that the command names.
+# Messages of runtimes that do not find the file of the command.
 _SCRIPT = (
     r"can't open file '([^'\n]+)'|^ruby: No such file or directory -- (\S+)"
     r"|Could not open input file: (\S+)|Failed opening required '([^'\n]+)'"
@@ -167,7 +167,7 @@ _SCRIPT = (
     r"|^(?:/\S+/)?(?:ba|da|z)?sh: (?:\d+: )?(?:\.: )?(?:cannot open )?(\S+): No such file"
     r"|Module not found \"file://(/[^\"\n]+)\""
 )
-# Node and Ruby: a path, and not the name of a package.
+# Node and Ruby: a path, not the name of a package.
 _REQUIRED = (
     r"Cannot find module '(?P<node>(?:file://)?\.{0,2}/[^'\n]+)'"
     r"|cannot load such file -- (?P<ruby>/\S+)"
@@ -175,7 +175,7 @@ _REQUIRED = (
 _REQUIRED_BY = r"imported from (/\S+\.\w+)|^- (?!\S*imaginaryUncacheable)(/\S+)$"
 
 _PATTERNS: tuple[tuple[str, str, str, bool], ...] = (
-    # Its hint, and whether it is hopeless, is told by what has the port.
+    # `port_cause` replaces the hint, by how the port is used.
     ("port in use", IN_USE, "have it listen on $PORT", False),
     (
         "missing module",
@@ -231,7 +231,7 @@ _PATTERNS: tuple[tuple[str, str, str, bool], ...] = (
         "missing file",
         (
             r"No such file or directory: ('[^'\n]+')|ENOENT[^\n]*?('[^'\n]+')"
-            # From the beginning of a word alone: a long one takes its square otherwise.
+            # Matched at the beginning of a word only: otherwise a long word takes quadratic time.
             r"|(?<![^\s:])([^\s:]+): No such file or directory"
             r"|open (\S+): no such file or directory"
         ),

@@ -9,13 +9,13 @@ from portweave.supervisor.processes.exit_status import (
     NOT_FOUND,
 )
 
-# What dash(1) says of words that only bash has: POSIX.1-2017, Shell Command Language.
+# Words of bash that dash(1) does not find (POSIX.1-2017, Shell Command Language).
 _BASH_WORDS = (
     r"source|\[\[|shopt|declare|typeset|function|pushd|popd|dirs|let|mapfile|readarray|disown"
     r"|complete|compgen|coproc|select|enable"
 )
 _BASH_WORD = re.compile(rf"(?:^|: )\d+: ({_BASH_WORDS}): not found$")
-# What it says of the rest of bash's syntax; what the command has, if that matters; its name.
+# dash's messages about bash's syntax, a pattern for the command where needed, and the name.
 _BASH_SYNTAX: tuple[tuple[str, str, str], ...] = (
     (r"Illegal option -o pipefail", "", "set -o pipefail"),
     (r'Syntax error: "\(" unexpected', r"[<>]\(", "<( )"),
@@ -39,20 +39,20 @@ _BASH_SYNTAX: tuple[tuple[str, str, str], ...] = (
 _INSTEAD = {"source": "write `.` for `source`, or ", "[[": "write [ ] for [[ ]], or "}
 # dash and bash: `sh: 1: foo: not found`, `bash: foo: command not found`, `sh: foo: Permission …`.
 _SHELL = r"(?:^|: )([^:\s]+): (?:command )?not found|(?:^|: )([^:]+): Permission denied"
-# What env(1) says, which stands in the first line of many scripts.
+# Messages of env(1), which many scripts have in their first line.
 _ENV = r"^(?:/usr/bin/)?env: \W?([^\s'\"\u2019]+)\W?: (?:No such file|Permission denied)"
 _SYNTAX = re.compile(r"^(?:/\S+/)?(?:da|ba)?sh: (?:-c: )?(?:line )?\d+: ([Ss]yntax error.*)$")
-# `.` of POSIX looks for a name without a slash on PATH, not in the folder.
+# In POSIX, `.` searches PATH for a name without a slash, and not the folder.
 _SOURCED = re.compile(r"(?:^|: )\.: ([^\s:/]+): (?:file )?not found$")
 
 
 def shell_cause(status: int, lines: Sequence[str], command: str) -> Cause | None:
-    """Why a shell could not run a command; None where it could.
+    """Why a shell could not run a command; None if it could.
 
     Args:
         status: The exit status.
-        lines: The last ones that were printed.
-        command: What was run.
+        lines: The last printed lines.
+        command: The command.
     """
     if (bash := _bash_syntax(lines, command)) is not None:
         name, line = bash
@@ -60,7 +60,7 @@ def shell_cause(status: int, lines: Sequence[str], command: str) -> Cause | None
             "shell syntax",
             f"{name} is syntax of bash, and /bin/sh, which runs the command, has no such thing",
             f"{_INSTEAD.get(name.strip('`'), '')}run the whole command by bash: bash -c '…'",
-            hopeless=True,
+            permanent=True,
             lines=(line,),
         )
     line = lines[-1] if lines else ""
@@ -69,7 +69,7 @@ def shell_cause(status: int, lines: Sequence[str], command: str) -> Cause | None
             "syntax error",
             f"the shell does not understand the command: {match[1]}",
             "mend the command",
-            hopeless=True,
+            permanent=True,
             lines=(line,),
         )
     if match := _SOURCED.search(line):
@@ -77,7 +77,7 @@ def shell_cause(status: int, lines: Sequence[str], command: str) -> Cause | None
             "missing file",
             f"`.` of /bin/sh looks for {match[1]} on PATH, and there is no such file",
             f"write `. ./{match[1]}`",
-            hopeless=True,
+            permanent=True,
             lines=(line,),
         )
     if status not in (NOT_FOUND, NOT_EXECUTABLE):
@@ -107,7 +107,7 @@ def shell_cause(status: int, lines: Sequence[str], command: str) -> Cause | None
 
 
 def _bash_syntax(lines: Sequence[str], command: str) -> tuple[str, str] | None:
-    """What of bash's a command has, by what its shell said last; and the line that says so."""
+    """The syntax of bash in a command, by its shell's last messages, and the line of that."""
     for line in reversed(lines[-3:]):
         if match := _BASH_WORD.search(line):
             return f"`{match[1]}`", line

@@ -1,10 +1,10 @@
-"""Pure. What a worktree lacks because git does not carry it, and the command that mends it."""
+"""Pure. Untracked files and folders that a worktree lacks, and the commands that create them."""
 
 from collections.abc import Callable
 
 from portweave.encoding.value import value
 
-# By the first of these files that is there; what makes the folder anew.
+# The first of these files that exists decides which command creates the folder.
 _NODE = (
     ("pnpm-lock.yaml", "pnpm install"),
     ("yarn.lock", "yarn install"),
@@ -41,11 +41,11 @@ _KINDS = (
 
 @value
 class UntrackedFile:
-    """What one worktree lacks, and another has.
+    """A file or folder that one worktree lacks, and another has.
 
     Attributes:
         name: Its path, relative to the worktree's root.
-        command: What makes it, or copies it.
+        command: The command that creates or copies it.
     """
 
     name: str
@@ -55,13 +55,13 @@ class UntrackedFile:
 def missing_untracked(
     root: str, main_root: str, folder: str, exists: Callable[[str], bool]
 ) -> tuple[UntrackedFile, ...]:
-    """What a worktree lacks that the main one has, at its root and where a service runs.
+    """What a worktree lacks that the main one has, at its root and in a service's folder.
 
     Args:
-        root: Of the worktree; absolute.
-        main_root: Of the main one.
-        folder: Where the service runs.
-        exists: Whether there is something at an absolute path.
+        root: The worktree's root, absolute.
+        main_root: The root of the main worktree.
+        folder: The service's working folder.
+        exists: Tells whether an absolute path exists.
     """
     if root == main_root:
         return ()
@@ -85,7 +85,7 @@ def missing_untracked(
 
 
 def describe_untracked(found: tuple[UntrackedFile, ...]) -> str:
-    """The same in words: what is lacking, and the commands; empty for nothing."""
+    """What is missing and the commands for it, in words; empty for nothing."""
     if not found:
         return ""
     names = ", ".join(one.name for one in found)

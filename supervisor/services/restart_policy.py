@@ -88,7 +88,7 @@ def after_exit(
         return GiveUp(explain(status, cause))
     if ready_s == 0 and status in SHELL_FAULTS:
         return GiveUp(f"{explain(status, cause)}; starting it again cannot help")
-    if ready_s == 0 and streak.restarts and cause is not None and cause.hopeless:
+    if ready_s == 0 and streak.restarts and cause is not None and cause.permanent:
         # The first time may have been chance.
         return GiveUp(f"{explain(status, cause)}, again; another start cannot help")
     if has_recovered(streak, ready_s):

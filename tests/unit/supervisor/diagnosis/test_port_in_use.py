@@ -77,12 +77,12 @@ FREE = PortUse(4000)
     ],
 )
 def test_what_has_the_port_now_is_told(
-    uses: list[PortUse], text: str, hint: str, hopeless: bool
+    uses: list[PortUse], text: str, hint: str, permanent: bool
 ) -> None:
     cause = port_cause(uses, 4000, (), "", SAID)
     assert text in cause.text
     assert hint in cause.hint
-    assert cause.hopeless is hopeless
+    assert cause.permanent is permanent
     assert "app.py:3" in cause.text
 
 

@@ -268,7 +268,7 @@ def test_a_watcher_that_ends_is_told_of_its_input(command: str, text: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "hopeless"),
+    ("name", "permanent"),
     [
         ("python: module", True),
         ("python: syntax", True),
@@ -279,6 +279,6 @@ def test_a_watcher_that_ends_is_told_of_its_input(command: str, text: str) -> No
         ("a signal", False),
     ],
 )
-def test_what_comes_again_at_each_start_is_hopeless(name: str, hopeless: bool) -> None:
+def test_what_comes_again_at_each_start_is_permanent(name: str, permanent: bool) -> None:
     status, lines, *_ = SEEN[name]
-    assert diagnose(End(status, tuple(lines))).hopeless is hopeless
+    assert diagnose(End(status, tuple(lines))).permanent is permanent

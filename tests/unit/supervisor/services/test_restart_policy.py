@@ -147,7 +147,7 @@ def test_an_exit_status_in_words(status: int, words: str) -> None:
     assert describe_exit(status) == words
 
 
-HOPELESS = Cause("port in use", "the port 3000 is in use", "find out who has it", hopeless=True)
+HOPELESS = Cause("port in use", "the port 3000 is in use", "find out who has it", permanent=True)
 
 
 def test_what_a_new_start_cannot_help_is_tried_twice_and_explained() -> None:
