@@ -1,6 +1,6 @@
 """Pure. The last error among printed lines: its message, its place in the project, and an excerpt.
 
-Each runtime prints errors in its own form, so each has its own reader, which finds the last error of
+Each runtime prints errors in its own form, so each has its own reader. It finds the last error of
 its form. The excerpt begins where the error begins. It leaves out frames of the runtime. Frames of
 libraries are left out too, if there is a frame of the project.
 """

@@ -59,7 +59,7 @@ def test_every_byte_of_a_line_reaches_a_pipe(project: Path, up: "StartUp") -> No
     assert stack.printed_bytes == line * 1000
 
 
-def test_what_would_clear_the_screen_does_not_reach_a_pipe(project: Path, up: "StartUp") -> None:
+def test_sequences_that_clear_the_screen_do_not_reach_a_pipe(project: Path, up: "StartUp") -> None:
     write_program(project, r"print('\x1b[2J\x1b[H\x1b[?1049hkept \x1b[31mred\x1b[0m')")
     stack = up(project)
     assert stack.wait() == 0
@@ -99,7 +99,7 @@ def test_a_prompt_is_shown_while_its_line_is_open(project: Path, up: "StartUp") 
 
 
 @pytest.mark.slow
-def test_output_that_is_left_in_the_pipe_at_the_end_is_shown(project: Path, up: "StartUp") -> None:
+def test_output_that_remains_in_the_pipe_at_the_end_is_shown(project: Path, up: "StartUp") -> None:
     write_program(
         project,
         "import sys\n"
@@ -127,7 +127,7 @@ time.sleep(1000)
 
 
 @pytest.mark.slow
-def test_a_reader_that_stands_still_neither_stops_a_service_nor_fills_the_memory(
+def test_a_stuck_reader_neither_stops_a_service_nor_fills_the_memory(
     project: Path, cli: "Cli", spawned: "Spawn"
 ) -> None:
     write_program(project, FLOOD)
@@ -187,7 +187,7 @@ def test_a_reader_that_goes_away_does_not_end_the_services(
     assert process.wait(PATIENCE_S) == 130
 
 
-def test_a_terminal_gets_coloured_names_and_tame_lines(
+def test_a_terminal_gets_coloured_names_and_lines_without_control_sequences(
     project: Path, terminal: "StartTerminal"
 ) -> None:
     write_program(
@@ -226,7 +226,7 @@ def test_no_color_is_obeyed(project: Path, terminal: "StartTerminal") -> None:
     assert b"\x1b[3" not in one.seen
 
 
-def test_the_last_line_of_a_terminal_tells_who_is_still_stopping(
+def test_the_last_line_of_a_terminal_names_the_services_that_are_still_stopping(
     project: Path, terminal: "StartTerminal"
 ) -> None:
     (project / "portweave.yaml").write_text(
@@ -248,7 +248,7 @@ def test_the_last_line_of_a_terminal_tells_who_is_still_stopping(
     assert one.seen.endswith(b"\r\x1b[K") or b"stopped" in one.seen.split(b"\r\x1b[K")[-1]
 
 
-def test_a_failure_is_told_to_nobody_who_stands_still(
+def test_a_stuck_reader_does_not_delay_a_failure_message(
     project: Path, cli: "Cli", spawned: "Spawn"
 ) -> None:
     (project / "Procfile").write_text("api: yes flooding | head -c 3000000; exit 3\n")
@@ -288,9 +288,7 @@ print("\rdone")
     assert name + b"done" in shown
 
 
-def test_an_output_that_does_not_block_loses_nothing(
-    project: Path, cli: "Cli", spawned: "Spawn"
-) -> None:
+def test_a_nonblocking_output_loses_nothing(project: Path, cli: "Cli", spawned: "Spawn") -> None:
     write_program(project, "for n in range(20_000): print(f'{n:099d}')")
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -314,7 +312,7 @@ def test_an_output_that_does_not_block_loses_nothing(
     ],
     ids=["as it comes", "forced", "refused", "refused by an option"],
 )
-def test_colours_reach_a_pipe_as_they_are_wanted(
+def test_colours_reach_a_pipe_if_they_are_wanted(
     project: Path, up: "StartUp", words: tuple[str, ...], env: dict[str, str | None], shown: str
 ) -> None:
     write_program(project, r"print('\x1b[31mred\x1b[0m')")
@@ -353,7 +351,7 @@ for n in range(60_000): print(f"{n:099d}")
 
 
 @pytest.mark.slow
-def test_a_slow_terminal_gets_the_last_words(project: Path, terminal: "StartTerminal") -> None:
+def test_a_slow_terminal_gets_the_last_lines(project: Path, terminal: "StartTerminal") -> None:
     write_program(project, LOUD)
     shown = terminal(project, "--restart", "no")
     # 0.8 MB/s, without ever standing still, until the terminal is closed (EIO).
@@ -371,7 +369,7 @@ def test_a_slow_terminal_gets_the_last_words(project: Path, terminal: "StartTerm
     assert b"[portweave] error: api failed" in told.splitlines()[-1]
 
 
-def test_lines_that_clear_the_screen_push_nothing_away(
+def test_lines_that_clear_the_screen_do_not_hide_other_lines(
     project: Path, terminal: "StartTerminal"
 ) -> None:
     write_program(project, r"print('\n' * 40 + '\x1b[1;1H\x1b[0J', end=''); print('VITE'); input()")

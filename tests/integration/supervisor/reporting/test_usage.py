@@ -26,7 +26,7 @@ ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
 
 
 @pytest.mark.skipif(not HAS_PROC, reason="elsewhere no process goes on without its first thread")
-def test_a_leader_whose_first_thread_has_ended_uses_memory_all_the_same() -> None:
+def test_the_memory_of_a_leader_counts_after_its_first_thread_has_ended() -> None:
     argv = [sys.executable, "-c", THREADLESS]
     pipe = subprocess.PIPE
     with subprocess.Popen(argv, stdin=pipe, stdout=pipe, start_new_session=True) as process:

@@ -18,7 +18,7 @@ SAY = f"{sys.executable} -u -c \"import sys, time; print(open('said').read()); t
 
 
 @pytest.mark.slow
-def test_a_burst_of_changes_is_one_restart_and_what_git_ignores_is_none(
+def test_a_burst_of_changes_is_one_restart_and_ignored_files_cause_none(
     repo: "Callable[[int], list[Path]]",
     up: "StartUp",
     cli: "Cli",
@@ -64,7 +64,7 @@ def test_a_burst_of_changes_is_one_restart_and_what_git_ignores_is_none(
 
 
 @pytest.mark.slow
-def test_up_watch_looks_at_the_folders_of_services_that_do_not_say_what_to_watch(
+def test_up_watch_watches_the_folders_of_services_without_a_watch_key(
     project: Path, up: "StartUp"
 ) -> None:
     (project / "said").write_text("one")
@@ -77,7 +77,7 @@ def test_up_watch_looks_at_the_folders_of_services_that_do_not_say_what_to_watch
     assert stack.stop() == 130
 
 
-def test_a_path_that_is_not_there_is_told(project: Path, up: "StartUp") -> None:
+def test_a_missing_path_is_a_warning(project: Path, up: "StartUp") -> None:
     write(project, "services: {web: {command: sleep 99, port: false, watch: nosuch}}")
     stack = up(project)
     stack.wait_for(f"watch: there is no {project}/nosuch")
@@ -85,7 +85,7 @@ def test_a_path_that_is_not_there_is_told(project: Path, up: "StartUp") -> None:
 
 
 @pytest.mark.slow
-def test_a_file_of_a_worktree_within_restarts_nothing(
+def test_a_file_in_a_worktree_below_restarts_nothing(
     repo: "Callable[[int], list[Path]]", git: "Git", up: "StartUp"
 ) -> None:
     [root] = repo(0)
@@ -109,7 +109,7 @@ def test_a_file_of_a_worktree_within_restarts_nothing(
 
 
 @pytest.mark.slow
-def test_a_service_that_writes_what_it_watches_is_told_with_the_file(
+def test_a_service_that_writes_files_that_it_watches_is_a_warning_with_the_file(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:
     (project / "data").mkdir()
@@ -122,9 +122,7 @@ def test_a_service_that_writes_what_it_watches_is_told_with_the_file(
     assert stack.stop() == 130
 
 
-def test_a_path_that_is_not_there_is_told_by_up_in_the_background(
-    project: Path, cli: "Cli"
-) -> None:
+def test_a_missing_path_is_a_warning_of_up_in_the_background(project: Path, cli: "Cli") -> None:
     write(project, "services: {web: {command: sleep 99, port: false, watch: nosuch}}")
     done = cli("up", "--detach", cwd=project)
     try:

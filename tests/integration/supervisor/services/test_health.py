@@ -69,7 +69,7 @@ def test_a_server_whose_script_reads_its_port_is_ready_when_it_listens(
 
 
 @pytest.mark.slow
-def test_what_has_listened_once_is_expected_to_listen_again(
+def test_a_command_that_has_listened_once_is_expected_to_listen_again(
     server: Path, detached: "Detached", eventually: Eventually
 ) -> None:
     write(server, QUIET, "Procfile")
@@ -122,7 +122,7 @@ def test_a_lost_listener_is_unhealthy_until_it_listens_again(
 
 
 @pytest.mark.slow
-def test_a_lost_listener_without_an_error_is_told_when_it_can_be_no_reload(
+def test_a_lost_listener_without_an_error_is_reported_once_it_can_be_no_reload(
     server: Path, up: "StartUp"
 ) -> None:
     write(server, READS, "Procfile")
@@ -134,7 +134,9 @@ def test_a_lost_listener_without_an_error_is_told_when_it_can_be_no_reload(
     assert stack.stop() == 130
 
 
-def test_a_port_other_than_its_own_is_told_within_two_seconds(server: Path, up: "StartUp") -> None:
+def test_a_listener_on_another_port_is_reported_within_two_seconds(
+    server: Path, up: "StartUp"
+) -> None:
     write(server, READS, "Procfile")
     (server / "elsewhere").touch()
     (server / "on").touch()
@@ -168,7 +170,7 @@ while True:
 
 
 @pytest.mark.slow
-def test_written_probes_ask_rarely_and_at_once_when_there_is_reason(
+def test_explicit_probes_run_rarely_and_at_once_on_a_sign_of_trouble(
     project: Path, detached: "Detached", eventually: Eventually
 ) -> None:
     (project / "server.py").write_text(ANSWERS)
@@ -216,7 +218,7 @@ services:
 """
 
 
-def test_up_waits_for_a_verdict_over_all_services(
+def test_up_waits_until_the_state_of_all_services_is_known(
     project: Path, detached: "Detached", eventually: Eventually
 ) -> None:
     write(project, VERDICT)
@@ -250,7 +252,7 @@ def test_up_in_the_foreground_does_not_fail_fast(project: Path, detached: "Detac
 
 
 @pytest.mark.slow
-def test_restart_and_start_wait_where_they_are_told_to(project: Path, detached: "Detached") -> None:
+def test_restart_and_start_wait_if_asked_to(project: Path, detached: "Detached") -> None:
     write(project, VERDICT)
     (project / "on").touch()
     detached("up", "-d", "slow")

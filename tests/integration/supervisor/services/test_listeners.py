@@ -50,7 +50,7 @@ def watch_of(port: int, leader: int, notes: Notes) -> tuple[ListenerWatch, Watch
     return watch, watched
 
 
-def test_a_listener_is_seen_while_it_is_there_and_so_is_its_queue() -> None:
+def test_a_listener_and_its_queue_are_seen_while_it_is_open() -> None:
     async def look() -> None:
         notes = Notes()
         with listen() as first:
@@ -68,7 +68,7 @@ def test_a_listener_is_seen_while_it_is_there_and_so_is_its_queue() -> None:
     asyncio.run(look())
 
 
-def test_the_listener_of_another_program_is_not_the_services() -> None:
+def test_the_listener_of_another_program_does_not_count() -> None:
     notes = Notes()
 
     async def look(port: int, pid: int) -> None:
@@ -94,7 +94,7 @@ LISTENS = (
 
 
 @pytest.mark.parametrize("command", ["exec {}", "{}; true"], ids=["leader", "child"])
-def test_it_is_told_where_a_service_listens_instead(command: str) -> None:
+def test_the_ports_that_a_service_listens_on_instead_are_reported(command: str) -> None:
     notes = Notes()
     with listen() as first:
         port = port_of(first)
@@ -125,7 +125,7 @@ def test_it_is_told_where_a_service_listens_instead(command: str) -> None:
     assert not notes.queues
 
 
-def test_nothing_is_looked_at_where_nothing_is_expected() -> None:
+def test_without_expected_listeners_nothing_is_observed() -> None:
     watch, watched = watch_of(1, os.getpid(), Notes())
     assert not watch.is_needed(0.0)
     watch.search_until(watched, 5.0)

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     ],
     ids=["tcp", "http", "exec text", "exec list", "log", "several"],
 )
-def test_readiness_is_found_out(project: Path, up: "StartUp", ready: str, prepare: str) -> None:
+def test_each_kind_of_readiness_is_found(
+    project: Path, up: "StartUp", ready: str, prepare: str
+) -> None:
     write(
         project,
         f"""
@@ -68,7 +70,7 @@ http.server.HTTPServer(address, http.server.SimpleHTTPRequestHandler).serve_fore
 """
 
 
-def test_who_listens_is_not_said_to_have_no_listener(
+def test_a_listening_service_has_no_note_about_a_missing_listener(
     project: Path, detached: "Detached", eventually: "Callable[..., None]"
 ) -> None:
     (project / "quiet.py").write_text(QUIET)
@@ -106,7 +108,7 @@ server.serve_forever()
 
 
 @pytest.mark.slow
-def test_a_server_with_a_certificate_of_its_own_is_found_ready(
+def test_a_server_with_a_self_signed_certificate_becomes_ready(
     project: Path, up: "StartUp"
 ) -> None:
     (project / "own.pem").write_bytes(own_certificate("localhost"))
@@ -157,7 +159,7 @@ def own_certificate(name: str) -> bytes:
     ],
     ids=["tcp", "http", "exec", "log"],
 )
-def test_what_never_becomes_ready_fails_with_the_last_answer(
+def test_a_service_that_never_becomes_ready_fails_with_the_last_answer(
     project: Path, up: "StartUp", ready: str, reason: str
 ) -> None:
     write(
@@ -193,7 +195,7 @@ with socket.create_server(("127.0.0.1", int(os.environ["PO" "RT"]) * (sys.argv[1
 """
 
 
-def test_what_was_taken_for_ready_is_told_where_it_listens(
+def test_a_service_that_counted_as_ready_is_reported_with_its_other_ports(
     project: Path, up: "StartUp", cli: "Cli", eventually: Callable[..., None]
 ) -> None:
     (project / "serve.py").write_text(LISTEN_LATER)
@@ -222,7 +224,9 @@ def test_what_was_taken_for_ready_is_told_where_it_listens(
     assert stack.stop() == 130
 
 
-def test_a_port_that_a_stranger_holds_is_named(project: Path, up: "StartUp", pool: "Pool") -> None:
+def test_a_port_that_another_program_holds_is_named(
+    project: Path, up: "StartUp", pool: "Pool"
+) -> None:
     write(project, f"web: {SERVE}\n", "Procfile")
     first = up(project)
     first.wait_for("all ready")
@@ -236,7 +240,7 @@ def test_a_port_that_a_stranger_holds_is_named(project: Path, up: "StartUp", poo
     assert f"web failed: its port {pool.start} is held by pid {os.getpid()} (" in stack.said
 
 
-def test_a_dependency_that_fails_blocks_what_needs_it(project: Path, up: "StartUp") -> None:
+def test_a_failed_dependency_blocks_its_dependents(project: Path, up: "StartUp") -> None:
     write(
         project,
         """
@@ -269,7 +273,7 @@ def test_a_probe_is_bounded_by_the_time_that_is_left(project: Path, up: "StartUp
     assert "api failed: not ready after 0.5 s: its probes gave no answer in time" in stack.said
 
 
-def test_a_server_that_drips_its_answer_does_not_keep_the_stack(
+def test_a_server_that_answers_byte_by_byte_does_not_delay_the_stop(
     project: Path, up: "StartUp"
 ) -> None:
     with socket.socket() as listener:
@@ -293,7 +297,7 @@ def test_a_server_that_drips_its_answer_does_not_keep_the_stack(
             assert stack.stop() == 130
 
 
-def test_a_server_on_the_other_family_is_found(project: Path, up: "StartUp") -> None:
+def test_a_server_on_the_other_address_family_is_found(project: Path, up: "StartUp") -> None:
     command = f"{sys.executable} -u -m http.server $PORT --bind ::1"
     write(project, f"services: {{web: {{command: '{command}', ready: {{http: /}}}}}}")
     stack = up(project)
@@ -301,7 +305,7 @@ def test_a_server_on_the_other_family_is_found(project: Path, up: "StartUp") -> 
     assert stack.stop() == 130
 
 
-def test_what_a_probe_leaves_behind_is_ended(project: Path, up: "StartUp") -> None:
+def test_processes_that_a_probe_leaves_behind_are_ended(project: Path, up: "StartUp") -> None:
     write(
         project,
         """

@@ -27,7 +27,9 @@ def stack_of(project: Path, program: str, keys: str = "") -> None:
     )
 
 
-def test_it_is_ready_when_it_says_so_and_what_it_does_is_told(project: Path, up: "StartUp") -> None:
+def test_a_service_is_ready_when_it_says_so_and_its_status_is_shown(
+    project: Path, up: "StartUp"
+) -> None:
     stack_of(
         project, 'print("silent", flush=True)\nsay("READY=1\\nSTATUS=3 clients")\ntime.sleep(99)'
     )
@@ -37,7 +39,7 @@ def test_it_is_ready_when_it_says_so_and_what_it_does_is_told(project: Path, up:
     assert stack.stop() == 130
 
 
-def test_it_stands_and_falls_with_the_process_that_it_names(project: Path, up: "StartUp") -> None:
+def test_a_service_ends_with_the_process_that_it_names(project: Path, up: "StartUp") -> None:
     stack_of(
         project,
         """
@@ -68,7 +70,9 @@ os._exit(3)
     assert stack.wait() == 1
 
 
-def test_others_are_not_believed_and_more_time_is_given(project: Path, up: "StartUp") -> None:
+def test_notices_of_other_processes_are_ignored_and_more_time_is_given(
+    project: Path, up: "StartUp"
+) -> None:
     # A process of another service sends READY=1 to web's socket, and web's own says it later than
     # it had time for at first.
     (project / "service.py").write_text(
@@ -114,7 +118,7 @@ time.sleep(99)
     assert stack.stop() == 130
 
 
-def test_who_says_nothing_is_not_ready(project: Path, up: "StartUp") -> None:
+def test_a_service_that_sends_no_notice_is_not_ready(project: Path, up: "StartUp") -> None:
     stack_of(project, 'say("STATUS=loading")\ntime.sleep(99)')
     (project / "portweave.yaml").write_text(
         (project / "portweave.yaml").read_text().replace("10s", "300ms")
@@ -124,7 +128,9 @@ def test_who_says_nothing_is_not_ready(project: Path, up: "StartUp") -> None:
     assert stack.wait() == 1
 
 
-def test_who_listens_elsewhere_is_told_where(project: Path, up: "StartUp") -> None:
+def test_a_service_that_listens_on_another_port_is_reported_with_it(
+    project: Path, up: "StartUp"
+) -> None:
     (project / "service.py").write_text(
         "import socket, time\ns = socket.socket()\ns.bind(('127.0.0.1', 0))\ns.listen()\n"
         "print('on', s.getsockname()[1], flush=True)\ntime.sleep(99)"

@@ -37,7 +37,7 @@ HAPPENINGS = st.lists(
 
 @settings(max_examples=100)
 @given(HAPPENINGS)
-def test_it_is_asked_in_time_and_not_too_often_and_one_cause_of_ill_health_is_enough(
+def test_probes_come_in_time_and_not_too_often_and_one_cause_is_enough_to_be_unhealthy(
     happenings: list[tuple[Answer | Finding | None, float]],
 ) -> None:
     health, now_s, answered_s = begin(PAUSE_S, 0.0), 0.0, -AGAIN_S

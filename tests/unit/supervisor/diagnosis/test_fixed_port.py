@@ -50,7 +50,7 @@ def test_a_number_in_a_command_is_found(command: str, port: int, edit: str) -> N
         "x --export=3000",
     ],
 )
-def test_what_is_no_port_of_its_own_is_left(command: str) -> None:
+def test_numbers_that_are_no_port_of_the_service_are_left_out(command: str) -> None:
     assert fixed_ports(command) == ()
 
 
@@ -70,7 +70,7 @@ const database = { port: 5432 }
         ("a.conf", "write the variable PORT for 3000 at a.conf:3"),
     ],
 )
-def test_a_number_in_a_program_is_told_with_what_to_write(path: str, edit: str) -> None:
+def test_a_number_in_a_program_is_found_with_its_edit(path: str, edit: str) -> None:
     found = fixed_in_program(path, PROGRAM)
     assert [(one.port, one.listens) for one in found] == [(3000, True), (5432, False)]
     assert edit_hint(found, (3000, 9), "") == edit

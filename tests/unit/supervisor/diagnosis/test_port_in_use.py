@@ -35,7 +35,7 @@ MESSAGES: list[tuple[str, int]] = [
 
 
 @pytest.mark.parametrize(("message", "port"), MESSAGES)
-def test_the_port_that_a_message_names_is_meant(message: str, port: int) -> None:
+def test_a_message_means_the_port_that_it_names(message: str, port: int) -> None:
     assert mentioned_ports(["starting on port 1", "", "", "", message], (), "x") == (port,)
     assert diagnose(End(1, (message,))).kind == "port in use"
 
@@ -54,7 +54,7 @@ NUMBERLESS: list[tuple[list[str], str, tuple[int, ...]]] = [
 
 
 @pytest.mark.parametrize(("lines", "command", "ports"), NUMBERLESS)
-def test_where_it_names_none_it_is_looked_for(
+def test_without_a_named_port_those_of_the_command_are_meant(
     lines: list[str], command: str, ports: tuple[int, ...]
 ) -> None:
     assert mentioned_ports(lines, fixed_ports(command), command) == ports
@@ -66,7 +66,7 @@ FREE = PortUse(4000)
 
 
 @pytest.mark.parametrize(
-    ("uses", "text", "hint", "hopeless"),
+    ("uses", "text", "hint", "permanent"),
     [
         ([HELD, FREE], "port 3000 is in use by api-main of the worktree /shop", "port, 4000", True),
         ([PortUse(4000, "pid 9 (x)", 9)], "port 4000 is in use by pid 9 (x)", "kill 9", True),
@@ -76,7 +76,7 @@ FREE = PortUse(4000)
         ([FREE], "does not say which (app.py:3); its own, 4000, is free", "4000", False),
     ],
 )
-def test_what_has_the_port_now_is_told(
+def test_the_cause_names_the_holder_of_the_port(
     uses: list[PortUse], text: str, hint: str, permanent: bool
 ) -> None:
     cause = port_cause(uses, 4000, (), "", SAID)
@@ -86,7 +86,7 @@ def test_what_has_the_port_now_is_told(
     assert "app.py:3" in cause.text
 
 
-def test_the_edit_of_the_command_is_told() -> None:
+def test_the_hint_names_the_edit_of_the_command() -> None:
     cause = port_cause([HELD, FREE], 4000, fixed_ports("next dev -p 3000"), "", SAID)
     assert "write `-p $PORT` for `-p 3000`" in cause.hint
     plain = port_cause([HELD, FREE], 4000, (), f"./serve {HELD.port}", SAID)

@@ -129,7 +129,7 @@ TOLD: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize("name", TOLD)
-def test_an_error_is_told_by_its_message_its_place_and_its_beginning(name: str) -> None:
+def test_an_error_has_a_message_a_place_and_an_excerpt(name: str) -> None:
     message, place, first = TOLD[name]
     # What was printed before is no part of it.
     error = find_error(["listening", "GET / 200", *OUTPUTS[name]], "/code/app")
@@ -145,13 +145,13 @@ def test_an_error_is_told_by_its_message_its_place_and_its_beginning(name: str) 
         assert frame not in shown
 
 
-def test_an_old_error_is_not_taken_for_one_that_was_printed_last() -> None:
+def test_an_old_error_does_not_count_as_the_last_output() -> None:
     error = find_error([*OUTPUTS["py: boom"], *(f"GET /{n} 200" for n in "abcd")])
     assert error is not None
     assert not error.is_last
 
 
-def test_what_is_printed_long_behind_an_error_counts_more() -> None:
+def test_a_later_error_far_behind_the_first_counts_more() -> None:
     lines = [*OUTPUTS["py: boom"], *(f"GET /{n} 200" for n in range(40)), "fatal: no disk"]
     error = find_error(lines)
     assert error is not None
@@ -159,7 +159,7 @@ def test_what_is_printed_long_behind_an_error_counts_more() -> None:
 
 
 @pytest.mark.parametrize("lines", [[], ["working"], ["Found 0 errors."], ["no errors, 0 failed"]])
-def test_where_no_error_is_printed_none_is_told(lines: list[str]) -> None:
+def test_output_without_an_error_gives_none(lines: list[str]) -> None:
     assert find_error(lines) is None
 
 
@@ -179,9 +179,7 @@ def test_any_piece_of_an_output_can_be_read(name: str) -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["node: boom.js", "py: boom", "go: boom"])
-def test_what_programs_that_run_others_put_before_each_line_is_left_out(
-    prefix: str, name: str
-) -> None:
+def test_prefixes_of_programs_that_run_others_are_removed(prefix: str, name: str) -> None:
     lines = [f"{prefix}{line}".rstrip() for line in OUTPUTS[name]]
     # Another program prints between them.
     between = [text for line in lines for text in (line, "[other] working")]
@@ -192,7 +190,7 @@ def test_what_programs_that_run_others_put_before_each_line_is_left_out(
         assert error.is_last
 
 
-def test_a_long_word_is_looked_through_at_once() -> None:
+def test_a_long_word_is_searched_in_linear_time() -> None:
     # Tried anew at each of its characters it takes a minute, and the supervisor waits.
     error = find_error([f"{'a' * 60_000} Error: x"])
     assert error is not None

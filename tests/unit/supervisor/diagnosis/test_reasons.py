@@ -169,7 +169,7 @@ SEEN: dict[str, tuple[int, list[str], str, str]] = {
 
 
 @pytest.mark.parametrize("name", SEEN)
-def test_what_programs_print_is_understood(name: str) -> None:
+def test_the_output_of_real_programs_is_understood(name: str) -> None:
     status, lines, kind, text = SEEN[name]
     cause = diagnose(End(status, tuple(lines), folder="/code"))
     assert (cause.kind, cause.text) == (kind, text)
@@ -177,7 +177,7 @@ def test_what_programs_print_is_understood(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SEEN)
-def test_nothing_is_said_twice(name: str) -> None:
+def test_no_message_repeats_itself(name: str) -> None:
     status, lines, *_ = SEEN[name]
     cause = diagnose(End(status, tuple(lines), folder="/code"))
     for text in (cause.text, explain(status, cause)):
@@ -204,7 +204,7 @@ BASH: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize(("command", "line", "name"), BASH)
-def test_syntax_of_bash_is_told_as_such(command: str, line: str, name: str) -> None:
+def test_syntax_of_bash_is_recognised(command: str, line: str, name: str) -> None:
     cause = diagnose(End(2, (line,), command))
     assert cause.kind == "shell syntax"
     assert cause.text.startswith(f"{name} is syntax of bash")
@@ -212,40 +212,40 @@ def test_syntax_of_bash_is_told_as_such(command: str, line: str, name: str) -> N
     assert "install" not in cause.hint
 
 
-def test_a_long_word_is_looked_through_at_once() -> None:
+def test_a_long_word_is_searched_in_linear_time() -> None:
     # Tried anew at each of its characters it takes minutes, and the supervisor waits.
     assert diagnose(End(1, ("a" * 60_000,))).kind == "crash"
 
 
-def test_a_kill_that_is_not_ours_is_told_as_one() -> None:
+def test_a_kill_by_another_program_is_recognised() -> None:
     cause = diagnose(End(137, ("working",)))
     assert cause.kind == "killed"
     assert "not by portweave" in cause.text
     assert "memory" not in cause.text + cause.hint
 
 
-def test_want_of_memory_is_told_where_the_kernel_has_killed_for_it() -> None:
+def test_a_kill_by_the_kernel_is_reported_as_out_of_memory() -> None:
     assert diagnose(End(137, out_of_memory=True)).kind == "out of memory"
 
 
-def test_a_kill_of_ours_is_told_as_ours() -> None:
+def test_a_kill_by_portweave_is_recognised() -> None:
     cause = diagnose(End(137, signalled="portweave kill has sent it SIGKILL", out_of_memory=True))
     assert (cause.kind, cause.text) == ("killed", "portweave kill has sent it SIGKILL")
 
 
 @pytest.mark.parametrize("command", ["node x &", "node x & sleep 1", "(redis &); echo up"])
-def test_a_shell_that_ends_before_its_jobs_is_told_as_such(command: str) -> None:
+def test_a_shell_that_ends_before_its_jobs_is_recognised(command: str) -> None:
     cause = diagnose(End(0, (), command))
     assert cause.kind == "background"
     assert "restart" not in cause.hint
 
 
 @pytest.mark.parametrize("command", ["a && b", "a 2>&1", "a &> log", "a & b & wait", "x '?a&b'"])
-def test_what_has_no_jobs_left_has_just_ended(command: str) -> None:
+def test_a_command_without_background_jobs_has_just_ended(command: str) -> None:
     assert diagnose(End(0, (), command)).kind == "ended"
 
 
-def test_a_program_that_goes_into_the_background_is_told_what_keeps_it() -> None:
+def test_the_hint_names_the_option_that_keeps_a_program_in_the_foreground() -> None:
     cause = diagnose(End(0, command="nginx -c x.conf", left_behind="left pid 7 (nginx) behind"))
     assert cause.kind == "background"
     assert "left pid 7 (nginx) behind" in cause.text
@@ -261,7 +261,7 @@ def test_a_program_that_goes_into_the_background_is_told_what_keeps_it() -> None
         ("rollup -w", "standard input is closed"),
     ],
 )
-def test_a_watcher_that_ends_is_told_of_its_input(command: str, text: str) -> None:
+def test_the_cause_of_a_watcher_that_ends_names_its_input(command: str, text: str) -> None:
     cause = diagnose(End(0, command=command))
     assert cause.kind == "ended"
     assert text in cause.text + cause.hint
@@ -279,6 +279,6 @@ def test_a_watcher_that_ends_is_told_of_its_input(command: str, text: str) -> No
         ("a signal", False),
     ],
 )
-def test_what_comes_again_at_each_start_is_permanent(name: str, permanent: bool) -> None:
+def test_a_cause_that_recurs_at_each_start_is_permanent(name: str, permanent: bool) -> None:
     status, lines, *_ = SEEN[name]
     assert diagnose(End(status, tuple(lines))).permanent is permanent

@@ -38,7 +38,7 @@ def test_the_line_that_names_the_error_is_found(lines: bytes, error: str) -> Non
     assert error_in(lines, "/w") == error
 
 
-def test_an_error_is_the_last_word_until_something_else_is_printed_later() -> None:
+def test_an_error_is_reported_until_later_output_follows() -> None:
     printed = RecentOutput("/w")
     printed.feed(b"KeyError: 'x'\n", 10.0)
     printed.feed(b"waiting for changes\n", 11.0)
@@ -47,7 +47,7 @@ def test_an_error_is_the_last_word_until_something_else_is_printed_later() -> No
     assert printed.error() == ""
 
 
-def test_of_a_flood_only_the_end_is_kept() -> None:
+def test_only_the_end_of_much_output_is_kept() -> None:
     printed = RecentOutput("/w")
     printed.feed(b"KeyError: 'x'\n" + b"line\n" * 100_000, 10.0)
     assert printed.error() == ""

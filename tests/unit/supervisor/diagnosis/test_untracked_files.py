@@ -40,7 +40,7 @@ MAIN = {"/shop/node_modules", "/shop/.venv", "/shop/.env", "/shop/vendor", "/sho
         ({"/red/.env", "/red/.venv"}, "/elsewhere", []),
     ],
 )  # fmt: skip
-def test_what_is_lacking_is_found_with_its_command(
+def test_a_missing_file_is_found_with_its_command(
     files: set[str], folder: str, found: list[tuple[str, str]]
 ) -> None:
     lacking = missing_untracked("/red", "/shop", folder, (files | MAIN).__contains__)
@@ -51,7 +51,7 @@ def test_the_main_worktree_lacks_nothing() -> None:
     assert missing_untracked("/shop", "/shop", "/shop", lambda _: False) == ()
 
 
-def test_it_is_told_in_one_line() -> None:
+def test_missing_files_are_described_in_one_line() -> None:
     found = (UntrackedFile("node_modules", "npm ci"), UntrackedFile(".env", "cp a b"))
     assert describe_untracked(found) == (
         "git does not carry node_modules, .env from the main worktree to this one: npm ci; cp a b"

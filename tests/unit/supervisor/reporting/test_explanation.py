@@ -61,12 +61,12 @@ CHAINS: dict[str, tuple[Fleet, list[str]]] = {
 
 
 @pytest.mark.parametrize("name", CHAINS)
-def test_the_one_that_holds_up_the_others_is_found(name: str) -> None:
+def test_the_instance_that_blocks_the_others_is_found(name: str) -> None:
     stack, chain = CHAINS[name]
     assert blocking_chain(stack, "web") == chain
 
 
-def test_a_need_that_takes_no_part_is_nobodys_fault() -> None:
+def test_a_need_that_was_never_started_blocks_no_instance() -> None:
     assert blocking_chain(fleet(loose=Phase.WAITING), "loose") == ["loose"]
 
 
@@ -171,13 +171,13 @@ TOLD: dict[str, tuple[Life, Cause | None, str, Output, str, str]] = {
 
 
 @pytest.mark.parametrize("name", TOLD)
-def test_what_is_wrong_is_said(name: str) -> None:
+def test_the_explanation_names_what_is_wrong(name: str) -> None:
     life, last, pending, printed, kind, text = TOLD[name]
     cause = explain(SERVER, life, last, pending, printed, 100.0, stopped_by_user=False)
     assert cause.kind == kind
     assert text in cause.text
 
 
-def test_what_the_user_has_stopped_is_told_as_that() -> None:
+def test_an_instance_that_the_user_stopped_is_explained_as_such() -> None:
     cause = explain(SERVER, Life(), None, "", NOTHING, 100.0, stopped_by_user=True)
     assert (cause.kind, cause.text) == ("stopped by user", "portweave stop has stopped it")

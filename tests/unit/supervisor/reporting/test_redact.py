@@ -29,7 +29,7 @@ ENVIRONMENT = {
         ("http://host:80/x", "http://host:80/x"),
     ],
 )
-def test_secrets_of_the_environment_are_hidden(text: str, shown: str | None) -> None:
+def test_secrets_of_the_environment_are_masked(text: str, shown: str | None) -> None:
     found = hide(text, ENVIRONMENT)
     assert not any(s in found for s in ("t0k3n-of-mine", "hunter22", "s3cr3ts"))
     if shown is not None:

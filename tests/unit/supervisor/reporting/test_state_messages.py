@@ -108,7 +108,7 @@ CHANGES: dict[str, tuple[Life, Life, str]] = {
 }
 
 
-def test_what_listens_elsewhere_is_told_the_edit_to_make() -> None:
+def test_a_message_about_other_ports_names_the_edit() -> None:
     plan = replace(PLAN, fixed_ports=(FixedPort(4000, "-p 4000", "write `-p $PORT`"),))
     before, after = Life(Phase.READY), Life(Phase.READY, other_ports=(4000,))
     told = change_message(plan, before, after, 1.0, verbose=False)
@@ -116,7 +116,7 @@ def test_what_listens_elsewhere_is_told_the_edit_to_make() -> None:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_in_words(name: str) -> None:
+def test_each_change_has_its_message(name: str) -> None:
     before, after, told = CHANGES[name]
     is_quiet = told.startswith("(")
     assert change_message(PLAN, before, after, 12.5, verbose=True) == told.strip(
@@ -129,23 +129,23 @@ def fleet(**phases: Phase) -> Fleet:
     return Fleet({}, {n: Life(phase) for n, phase in phases.items()}, frozenset(phases))
 
 
-def test_while_all_is_being_stopped_those_that_are_left_are_named() -> None:
+def test_while_a_stack_stops_the_services_that_are_left_are_named() -> None:
     some = fleet(web=Phase.STOPPING, api=Phase.STOPPED, db=Phase.READY)
     assert stopping_message(some, killing=False) == "stopping web, db …"
     assert stopping_message(some, killing=True) == "killing web, db …"
     assert stopping_message(fleet(web=Phase.STOPPED), killing=False) == ""
 
 
-def test_many_that_are_left_are_counted() -> None:
+def test_many_services_that_are_left_are_counted() -> None:
     many = fleet(**{f"s{n}": Phase.STOPPING for n in range(9)})
     assert stopping_message(many, killing=True) == "killing s0, s1, s2, s3, s4, s5 and 3 more …"
 
 
-def test_a_start_that_came_out_well_is_told_with_its_time() -> None:
+def test_a_good_start_is_summed_up_with_its_time() -> None:
     assert start_summary(fleet(web=Phase.READY, job=Phase.COMPLETED), 2.04) == "all ready in 2.0 s"
 
 
-def test_a_start_that_did_not_is_told_by_who_is_not_ready() -> None:
+def test_a_bad_start_is_summed_up_with_the_services_that_are_not_ready() -> None:
     found = start_summary(
         fleet(a=Phase.FAILED, b=Phase.READY, c=Phase.BLOCKED, d=Phase.BLOCKED, e=Phase.UNHEALTHY), 9
     )
@@ -156,10 +156,10 @@ UNDECIDED = (Phase.WAITING, Phase.STARTING, Phase.BACKOFF, Phase.STOPPING)
 
 
 @pytest.mark.parametrize("phase", Phase)
-def test_the_start_is_decided_when_each_is_ready_or_has_ended_or_is_late(phase: Phase) -> None:
+def test_a_start_is_over_when_each_instance_is_ready_or_has_ended_or_is_late(phase: Phase) -> None:
     assert is_start_over(fleet(web=Phase.READY, api=phase)) is (phase not in UNDECIDED)
 
 
-def test_who_does_not_take_part_decides_nothing() -> None:
+def test_instances_that_were_never_started_do_not_delay_the_summary() -> None:
     lives = {"web": Life(Phase.READY), "old": Life(Phase.STOPPING)}
     assert is_start_over(Fleet({}, lives, frozenset({"web"})))

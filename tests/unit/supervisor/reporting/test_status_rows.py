@@ -40,7 +40,7 @@ RUNS = Life(
 )
 
 
-def test_one_that_runs() -> None:
+def test_the_row_of_a_running_instance() -> None:
     assert row(PLAN, RUNS, PLAN.url, CLOCK, Usage(cpu_s=2.5, rss_bytes=4096)) == {
         "name": "web",
         "instance": 2,
@@ -61,7 +61,7 @@ def test_one_that_runs() -> None:
     }
 
 
-def test_one_that_has_ended() -> None:
+def test_the_row_of_an_ended_instance() -> None:
     life = Life(phase=Phase.FAILED, started_s=90.0, ready_s=91.5, exit_status=3)
     found = row(PLAN, life, PLAN.url, CLOCK, None)
     assert found["state"] == "failed"
@@ -71,13 +71,13 @@ def test_one_that_has_ended() -> None:
         assert found[key] is None, key
 
 
-def test_of_one_that_starts_it_is_told_what_it_lacks() -> None:
+def test_the_row_of_a_starting_instance_says_what_it_waits_for() -> None:
     starting = Life(phase=Phase.STARTING, pid=7, started_s=90.0)
     assert row(PLAN, starting, PLAN.url, CLOCK, None, "no listener")["reason"] == "no listener"
     assert row(PLAN, RUNS, PLAN.url, CLOCK, None, "asked again")["reason"] == "no listener"
 
 
-def test_one_that_never_ran() -> None:
+def test_the_row_of_an_instance_that_never_ran() -> None:
     found = row(PLAN, Life(), PLAN.url, CLOCK, None)
     assert found["state"] == "stopped"
     assert found["startedAt"] is found["exitCode"] is found["pid"] is None
@@ -121,7 +121,7 @@ def test_a_change_of_phase() -> None:
     assert (ended["exitCode"], ended["text"], ended["reason"]) == (3, None, None)
 
 
-def test_times_are_those_of_the_universal_clock() -> None:
+def test_times_are_in_utc() -> None:
     assert rfc3339(0.0) == "1970-01-01T00:00:00.000Z"
     assert rfc3339(1_709_164_799.9996).startswith("2024-02-28T23:59:59.")
     assert CLOCK.stamp(None) is None

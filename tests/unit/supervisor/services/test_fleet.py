@@ -126,14 +126,14 @@ def running() -> History:
     return history
 
 
-def test_what_needs_nothing_starts_at_once_and_the_others_say_what_they_wait_for() -> None:
+def test_instances_without_needs_start_at_once_and_the_others_name_what_they_wait_for() -> None:
     history = History(*STACK)
     assert history.orders == ["spawn db", "spawn log"]
     assert history.phases() == "waiting waiting starting starting"
     assert history.reason("api") == "waits for db to be ready"
 
 
-def test_each_starts_the_moment_its_own_needs_are_met() -> None:
+def test_each_instance_starts_as_soon_as_its_own_needs_are_met() -> None:
     history = History(*STACK)
     assert history.tell("db", Spawned(7)) == []
     assert history.tell("db", BecameReady()) == ["spawn api"]
@@ -141,7 +141,7 @@ def test_each_starts_the_moment_its_own_needs_are_met() -> None:
     assert history.tell("api", *RUNS) == ["spawn web"]
 
 
-def test_all_needs_must_be_met_and_the_first_missing_one_is_told() -> None:
+def test_all_needs_must_be_met_and_the_first_missing_one_is_reported() -> None:
     history = History(plan("web", "db", "cache"), plan("db"), plan("cache"))
     history.tell("db", *RUNS)
     assert history.phases() == "waiting ready starting"
@@ -149,7 +149,7 @@ def test_all_needs_must_be_met_and_the_first_missing_one_is_told() -> None:
     assert history.tell("cache", *RUNS) == ["spawn web"]
 
 
-def test_only_what_is_wanted_takes_part_and_a_need_that_does_not_is_taken_as_met() -> None:
+def test_a_need_that_was_never_started_counts_as_met() -> None:
     history = History(*STACK, wanted="api")
     assert history.orders == ["spawn api"]
     assert history.phases() == "stopped starting stopped stopped"
@@ -185,21 +185,21 @@ NEEDS: dict[str, tuple[Condition, bool, list[Event], Phase]] = {
 
 
 @pytest.mark.parametrize("name", NEEDS)
-def test_a_need_decides_what_becomes_of_who_waits_for_it(name: str) -> None:
+def test_the_phase_of_a_need_decides_the_phase_of_its_dependent(name: str) -> None:
     condition, oneshot, events, phase = NEEDS[name]
     history = History(plan("web", "db", on=condition), plan("db", oneshot=oneshot))
     history.tell("db", *events)
     assert history.fleet.lives["web"].phase is phase
 
 
-def test_a_need_that_was_ready_counts_also_in_ill_health() -> None:
+def test_a_need_that_was_ready_still_counts_when_it_is_unhealthy() -> None:
     """No wait without an end: ill health may last for ever."""
     history = History(plan("web", "db", "cache"), plan("db"), plan("cache"))
     history.tell("db", *RUNS, BecameUnhealthy("answers 500"))
     assert history.tell("cache", *RUNS) == ["spawn web"]
 
 
-def test_a_need_in_backoff_is_waited_for() -> None:
+def test_a_dependent_waits_for_a_need_in_backoff() -> None:
     history = History(plan("web", "db"), plan("db", when=When.ALWAYS))
     history.tell("db", Spawned(7), Exited(1))
     assert history.phases() == "waiting backoff"
@@ -215,7 +215,7 @@ def test_dependents_keep_running_while_their_need_restarts() -> None:
     assert history.phases() == "ready backoff"
 
 
-def test_a_failure_blocks_all_that_hangs_on_it_and_says_whose_it_was() -> None:
+def test_a_failure_blocks_all_dependents_and_names_its_cause() -> None:
     history = History(*STACK)
     history.tell("log", *RUNS)
     history.tell("db", Spawned(7), Exited(1))
@@ -226,7 +226,7 @@ def test_a_failure_blocks_all_that_hangs_on_it_and_says_whose_it_was() -> None:
     assert not is_over(history.fleet)
 
 
-def test_it_is_over_when_nothing_runs_or_will() -> None:
+def test_a_fleet_is_over_when_nothing_runs_or_will_run() -> None:
     history = History(plan("a"), plan("b", when=When.ALWAYS), plan("c", "a"))
     assert not is_over(history.fleet)
     history.tell("a", Spawned(7), Exited(1))
@@ -235,19 +235,19 @@ def test_it_is_over_when_nothing_runs_or_will() -> None:
     assert is_over(history.fleet)
 
 
-def test_it_is_not_over_while_a_restart_is_due() -> None:
+def test_a_fleet_is_not_over_while_a_restart_is_due() -> None:
     history = History(plan("a", when=When.ALWAYS))
     history.tell("a", Spawned(7), Exited(1))
     assert not is_over(history.fleet)
 
 
-def test_a_fleet_of_nothing_is_over() -> None:
+def test_an_empty_fleet_is_over() -> None:
     fleet, orders = register((), frozenset(), 0)
     assert is_over(fleet)
     assert orders == []
 
 
-def test_closing_stops_first_what_nothing_depends_on() -> None:
+def test_closing_stops_dependents_first() -> None:
     history = running()
     assert history.close() == ["stop web", "stop log"]
     assert history.tell("log", Exited(143)) == []
@@ -270,7 +270,7 @@ def test_closing_ends_all_waits_at_once() -> None:
     assert is_over(history.fleet)
 
 
-def test_what_crashes_while_all_is_being_stopped_is_not_started_again() -> None:
+def test_an_instance_that_crashes_during_closing_is_not_started_again() -> None:
     history = History(plan("web", "db"), plan("db", when=When.ALWAYS))
     history.tell("db", *RUNS)
     history.tell("web", *RUNS)
@@ -281,7 +281,7 @@ def test_what_crashes_while_all_is_being_stopped_is_not_started_again() -> None:
     assert is_over(history.fleet)
 
 
-def test_what_gets_ready_while_all_is_being_stopped_starts_nothing() -> None:
+def test_an_instance_that_becomes_ready_during_closing_starts_nothing() -> None:
     history = History(plan("web", "db"), plan("db"), plan("top", "db", on=STARTED))
     history.tell("db", Spawned(7))
     history.tell("top", Spawned(8))
@@ -290,7 +290,7 @@ def test_what_gets_ready_while_all_is_being_stopped_starts_nothing() -> None:
     assert history.phases() == "stopped ready stopping"
 
 
-def test_a_restart_that_was_asked_for_does_not_outlive_the_closing() -> None:
+def test_closing_cancels_a_requested_restart() -> None:
     history = History(plan("web", "db"), plan("db"))
     history.tell("db", *RUNS)
     history.tell("web", *RUNS)
@@ -301,7 +301,7 @@ def test_a_restart_that_was_asked_for_does_not_outlive_the_closing() -> None:
     assert is_over(history.fleet)
 
 
-def test_a_restart_of_several_waits_for_what_each_needs() -> None:
+def test_a_restart_of_several_instances_waits_for_the_needs_of_each() -> None:
     history = History(plan("web", "db"), plan("db"))
     history.tell("db", *RUNS)
     history.tell("web", *RUNS)
@@ -313,7 +313,7 @@ def test_a_restart_of_several_waits_for_what_each_needs() -> None:
     assert history.tell("db", Spawned(9), BecameReady()) == ["spawn web"]
 
 
-def test_killing_ends_all_at_once_whatever_depends_on_what() -> None:
+def test_killing_ends_all_at_once_in_no_order() -> None:
     history = running()
     orders = history.kill()
     assert [order for order in orders if order.startswith("kill")] == [
@@ -324,7 +324,7 @@ def test_killing_ends_all_at_once_whatever_depends_on_what() -> None:
     assert is_over(history.fleet)
 
 
-def test_killing_after_closing_kills_who_is_left() -> None:
+def test_killing_after_closing_kills_the_instances_that_are_left() -> None:
     history = running()
     history.close()
     history.tell("web", Exited(143))
@@ -362,7 +362,7 @@ def test_orders_are_actions_of_the_lifecycle() -> None:
     assert kill(fleet, 0)[1] == [("a", Stop()), ("a", Kill())]
 
 
-def test_failures_come_before_what_they_block() -> None:
+def test_failed_instances_come_before_the_instances_that_they_block() -> None:
     fleet, _ = register((plan("a"), plan("b"), plan("c")), frozenset(), 0)
     lives = {"a": Life(Phase.BLOCKED), "b": Life(Phase.EXITED), "c": Life(Phase.FAILED)}
     assert failures(replace(fleet, lives=lives)) == ["c", "a"]
@@ -446,7 +446,7 @@ def test_the_user_stops_and_starts(history: list[tuple[str, list[str]]], phases:
     assert fleet.phases() == phases
 
 
-def test_what_the_user_has_stopped_keeps_the_stack_there() -> None:
+def test_an_instance_that_the_user_stopped_keeps_the_fleet_going() -> None:
     history = History(plan("web"), plan("api"))
     for name in ("web", "api"):
         history.tell(name, *RUNS)
@@ -461,7 +461,7 @@ def test_what_the_user_has_stopped_keeps_the_stack_there() -> None:
     assert is_over(history.fleet)
 
 
-def test_stopping_what_had_ended_or_never_ran_does_not_keep_it_there() -> None:
+def test_stopping_an_instance_that_does_not_run_does_not_keep_the_fleet_going() -> None:
     history = History(plan("web"), plan("api"), plan("idle"), wanted="web api")
     history.tell("web", *RUNS, Exited(0))
     history.tell("api", *RUNS)
@@ -471,7 +471,7 @@ def test_stopping_what_had_ended_or_never_ran_does_not_keep_it_there() -> None:
     assert is_over(history.fleet)
 
 
-def test_a_resident_fleet_is_over_when_it_is_closed() -> None:
+def test_a_detached_fleet_is_over_only_after_closing() -> None:
     fleet, _ = register((plan("web"),), frozenset({"web"}), 0, detached=True)
     for event in (*RUNS, Exited(0)):
         fleet, _ = step(fleet, "web", event, 0)
@@ -480,14 +480,14 @@ def test_a_resident_fleet_is_over_when_it_is_closed() -> None:
     assert is_over(fleet)
 
 
-def test_names_with_all_that_they_need() -> None:
+def test_names_get_the_names_of_all_their_needs() -> None:
     fleet = running().fleet
     assert with_needs(fleet, ["api"]) == {"api", "db"}
     assert with_needs(fleet, ["web", "log"]) == {"web", "api", "db", "log"}
     assert with_needs(fleet, ["nobody"]) == set()
 
 
-def test_adopted_plans_change_what_they_say() -> None:
+def test_applied_plans_restart_changed_instances() -> None:
     history = running()
     new = plan("new", "log")
     changed = [replace(one, stop_grace_s=1.0) for one in STACK]
@@ -498,7 +498,7 @@ def test_adopted_plans_change_what_they_say() -> None:
     assert history.tell("api", Exited(143)) == ["spawn api"]
 
 
-def test_what_is_not_wanted_does_not_start_because_it_has_changed() -> None:
+def test_a_changed_instance_that_does_not_run_is_not_started() -> None:
     history = running()
     history.stop("log")
     history.tell("log", Exited(143))
@@ -506,7 +506,7 @@ def test_what_is_not_wanted_does_not_start_because_it_has_changed() -> None:
     assert history.phases() == "ready ready ready stopped"
 
 
-def test_dropped_ones_go_when_they_have_ended_and_nothing_starts_them_any_more() -> None:
+def test_removed_instances_leave_after_their_end_and_do_not_start_again() -> None:
     history = running()
     rest_of_it = [one for one in STACK if one.name != "log"]
     assert history.apply_plans(*rest_of_it, removed="log") == ["stop log"]
@@ -519,7 +519,7 @@ def test_dropped_ones_go_when_they_have_ended_and_nothing_starts_them_any_more()
     assert not is_stopping(history.fleet, "log")
 
 
-def test_a_dropped_one_that_is_back_in_time_starts_again() -> None:
+def test_a_removed_instance_that_comes_back_in_time_starts_again() -> None:
     history = running()
     history.apply_plans(*(one for one in STACK if one.name != "log"), removed="log")
     assert history.apply_plans(*STACK) == []
@@ -527,7 +527,7 @@ def test_a_dropped_one_that_is_back_in_time_starts_again() -> None:
     assert history.tell("log", Exited(143)) == ["spawn log"]
 
 
-def test_dropped_ones_stop_after_those_that_go_with_them() -> None:
+def test_removed_instances_stop_dependents_first() -> None:
     history = running()
     assert history.apply_plans(plan("log"), removed="web api db") == ["stop web"]
     assert history.tell("web", Exited(143)) == ["stop api"]

@@ -39,7 +39,7 @@ LOST = Finding("gone")
         ),
     ],
 )
-def test_three_bad_answers_in_a_row_are_ill_health(
+def test_three_bad_answers_in_a_row_make_a_service_unhealthy(
     answers: list[Answer], reasons: list[str]
 ) -> None:
     health, found = begin(30, 0), list[str]()
@@ -68,13 +68,13 @@ def times_of(health: Health, answers: list[Answer]) -> list[float]:
         pytest.param(math.inf, [], [math.inf], id="nothing to ask"),
     ],
 )
-def test_the_next_question_comes_in_time(
+def test_the_next_probe_comes_in_time(
     pause_s: float, answers: list[Answer], times: list[float]
 ) -> None:
     assert times_of(begin(pause_s, 0), answers) == pytest.approx(times)
 
 
-def test_doubt_is_asked_about_at_once_and_then_more_and_more_rarely() -> None:
+def test_signs_of_trouble_cause_a_probe_at_once_and_then_ever_more_rarely() -> None:
     health, now_s, asked = begin(30, 0), 5.0, list[float]()
     while now_s < 75:
         health = after_doubt(health, now_s)
@@ -85,7 +85,7 @@ def test_doubt_is_asked_about_at_once_and_then_more_and_more_rarely() -> None:
     assert asked == [5, 7, 11, 19, 35, 65]
 
 
-def test_the_next_doubt_after_a_change_is_asked_about_soon() -> None:
+def test_the_next_sign_of_trouble_after_a_change_causes_a_probe_soon() -> None:
     health, now_s = begin(30, 0), 0.0
     for _ in range(4):
         health = after_doubt(health, now_s)
@@ -96,13 +96,13 @@ def test_the_next_doubt_after_a_change_is_asked_about_soon() -> None:
     assert after_doubt(health, now_s + 1).ask_at_s == now_s + 1
 
 
-def test_a_regular_question_is_not_put_off_by_doubt() -> None:
+def test_a_regular_probe_is_not_delayed_by_an_extra_one() -> None:
     health = begin(30, 0)
     assert after_doubt(health, 40).ask_at_s == 30
     assert after_doubt(begin(math.inf, 0), 40).ask_at_s == math.inf
 
 
-def test_the_loss_of_a_listener_and_its_return_are_asked_about_at_once() -> None:
+def test_the_loss_of_a_listener_and_its_return_cause_a_probe_at_once() -> None:
     health = after_listener_finding(begin(30, 0), Finding("", is_quiet=True), 5)
     assert (health.ask_at_s, health.reason) == (30, "")
     health = after_listener_finding(health, LOST, 7)
@@ -111,12 +111,12 @@ def test_the_loss_of_a_listener_and_its_return_are_asked_about_at_once() -> None
     assert (health.ask_at_s, health.reason) == (8, "")
 
 
-def test_without_a_listener_it_is_unhealthy_whatever_its_probes_say() -> None:
+def test_a_service_without_its_listener_is_unhealthy_even_if_its_probes_pass() -> None:
     health = after_listener_finding(begin(30, 0), LOST, 5)
     assert after_answer(health, GOOD, 5).reason == "gone"
 
 
-def test_bad_answers_while_it_may_be_reloading_are_not_told() -> None:
+def test_bad_answers_during_a_possible_reload_are_quiet() -> None:
     health = after_listener_finding(begin(30, 0), Finding("", is_quiet=True), 5)
     for now_s in (5, 6, 7):
         health = after_answer(health, BAD, now_s)

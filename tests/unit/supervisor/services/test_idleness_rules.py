@@ -32,7 +32,7 @@ STARTS: dict[str, tuple[Quarters, int | None]] = {
 
 
 @pytest.mark.parametrize("case", STARTS)
-def test_it_has_come_to_rest_after_a_quiet_second(case: str) -> None:
+def test_a_run_is_idle_after_a_quiet_second(case: str) -> None:
     quarters, expected = STARTS[case]
     cpu_s = waited_s = 0.0
     samples: tuple[Sample, ...] = (Sample(100.0),)
@@ -47,13 +47,13 @@ def test_it_has_come_to_rest_after_a_quiet_second(case: str) -> None:
     assert expected is None
 
 
-def test_what_threads_had_waited_that_have_ended_counts_for_nothing() -> None:
+def test_the_waits_of_ended_threads_do_not_count() -> None:
     start = Sample(0.0, 0.0, {1: 0.0, 2: 5.0})
     assert is_idle((start, Sample(1.0, 0.0, {1: 0.01})))
     # A new one has waited for as long as it has lived.
     assert not is_idle((start, Sample(1.0, 0.0, {1: 0.0, 3: 0.5})))
 
 
-def test_a_late_look_is_judged_by_the_time_that_has_passed() -> None:
+def test_a_late_sample_is_judged_by_the_time_that_has_passed() -> None:
     assert is_idle((Sample(0.0), Sample(4.0, 0.19)))
     assert not is_idle((Sample(0.0), Sample(4.0, 0.21)))

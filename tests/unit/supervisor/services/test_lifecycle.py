@@ -299,7 +299,7 @@ HISTORIES: dict[str, tuple[InstancePlan, list[Line], str]] = {
 
 
 @pytest.mark.parametrize("name", HISTORIES)
-def test_a_history_goes_as_told(name: str) -> None:
+def test_a_history_of_events_gives_its_phases_and_actions(name: str) -> None:
     plan, lines, reason = HISTORIES[name]
     life = Life()
     for now_s, event, phase, actions in lines:
@@ -332,14 +332,14 @@ def test_the_last_exit_status_is_kept_over_the_next_start() -> None:
     assert (life.exit_status, life.restarts, life.started_s) == (3, 1, 5)
 
 
-def test_each_run_is_ready_anew() -> None:
+def test_each_run_becomes_ready_anew() -> None:
     life = after(plan(ON_FAILURE), [*ready(), (5, Exited(3), Phase.BACKOFF, ())])
     assert life.ready_s == 0
     life, _ = step(plan(ON_FAILURE), life, BackoffEnded(), 6)
     assert life.ready_s is None
 
 
-def test_ill_health_does_not_begin_the_ready_time_anew() -> None:
+def test_being_unhealthy_does_not_restart_the_ready_time() -> None:
     lines: list[Line] = [
         *ready(1),
         (9, BecameUnhealthy("answers 500"), Phase.UNHEALTHY, ()),
@@ -348,7 +348,7 @@ def test_ill_health_does_not_begin_the_ready_time_anew() -> None:
     assert after(plan(), lines).ready_s == 1
 
 
-def test_what_is_too_early_to_tell_is_told_once_and_stays_told() -> None:
+def test_a_quiet_problem_becomes_reported_once_and_stays_reported() -> None:
     lines: list[Line] = [*ready(), (9, BecameUnhealthy("gone", quiet=True), Phase.UNHEALTHY, ())]
     assert after(plan(), lines).quiet
     lines.append((16, BecameUnhealthy("gone"), Phase.UNHEALTHY, ()))
@@ -360,14 +360,14 @@ def test_what_is_too_early_to_tell_is_told_once_and_stays_told() -> None:
     assert after(plan(), lines).quiet
 
 
-def test_the_ports_that_it_listens_on_instead_are_those_of_this_run() -> None:
+def test_the_other_ports_are_those_of_this_run() -> None:
     lines: list[Line] = [*started(), (1, ListensElsewhere((3000,)), Phase.STARTING, ())]
     assert after(plan(), lines).other_ports == (3000,)
     lines.append((2, Exited(1), Phase.BACKOFF, ()))
     assert after(plan(ON_FAILURE), lines).other_ports == ()
 
 
-def test_who_is_late_is_ready_from_the_moment_it_is() -> None:
+def test_a_late_instance_is_ready_from_the_moment_it_becomes_ready() -> None:
     lines: list[Line] = [
         *started(),
         (60, BecameLate("late", fatal=False), Phase.UNHEALTHY, ()),
@@ -376,7 +376,7 @@ def test_who_is_late_is_ready_from_the_moment_it_is() -> None:
     assert after(plan(), lines).ready_s == 90
 
 
-def test_a_restart_of_the_user_counts_but_not_against_the_limit() -> None:
+def test_a_restart_by_the_user_counts_but_not_against_the_limit() -> None:
     crashed: list[Line] = [
         *ready(),
         (5, Exited(1), Phase.BACKOFF, ()),
@@ -403,7 +403,7 @@ IMPOSSIBLE: dict[str, tuple[list[Line], Event]] = {
 
 
 @pytest.mark.parametrize("name", IMPOSSIBLE)
-def test_what_cannot_happen_is_refused(name: str) -> None:
+def test_an_impossible_event_is_refused(name: str) -> None:
     lines, event = IMPOSSIBLE[name]
     with pytest.raises(ImpossibleEventError):
         step(plan(), after(plan(), lines), event, 1)

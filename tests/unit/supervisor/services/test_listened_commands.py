@@ -10,7 +10,7 @@ from portweave.supervisor.services.plan import InstancePlan
 PLAN = InstancePlan("web.2", "web", 2, "web.2-main", ("run",), "run dev", "/", port=3000)
 
 
-def test_what_is_kept_is_known_later_to_all_worktrees_of_the_project(tmp_path: Path) -> None:
+def test_a_remembered_command_is_known_in_all_worktrees_of_the_project(tmp_path: Path) -> None:
     folder = str(tmp_path / "listened")
     assert not ListenedCommands(folder, "shop").has_listened(PLAN)
     ListenedCommands(folder, "shop").remember(PLAN)
@@ -21,7 +21,7 @@ def test_what_is_kept_is_known_later_to_all_worktrees_of_the_project(tmp_path: P
     assert not ListenedCommands(folder, "shop").has_listened(replace(PLAN, service="api"))
 
 
-def test_what_is_dropped_is_known_no_longer(tmp_path: Path) -> None:
+def test_a_forgotten_command_is_known_no_longer(tmp_path: Path) -> None:
     folder = str(tmp_path / "listened")
     memory = ListenedCommands(folder, "shop")
     memory.forget(PLAN)
@@ -33,7 +33,7 @@ def test_what_is_dropped_is_known_no_longer(tmp_path: Path) -> None:
     assert os.listdir(folder) == []
 
 
-def test_what_has_not_run_for_half_a_year_is_forgotten(tmp_path: Path) -> None:
+def test_a_command_that_has_not_run_for_half_a_year_is_forgotten(tmp_path: Path) -> None:
     folder = str(tmp_path / "listened")
     ListenedCommands(folder, "shop").remember(PLAN)
     [old] = os.scandir(folder)
@@ -43,7 +43,7 @@ def test_what_has_not_run_for_half_a_year_is_forgotten(tmp_path: Path) -> None:
     assert len(os.listdir(folder)) == 1
 
 
-def test_without_a_folder_it_lasts_as_long_as_the_stack(tmp_path: Path) -> None:
+def test_without_a_folder_commands_are_remembered_while_the_stack_runs(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder in ("", str(tmp_path / "file")):
         memory = ListenedCommands(folder, "shop")

@@ -47,7 +47,7 @@ LOOKS: dict[str, tuple[Looks, str, Finding]] = {
 
 
 @pytest.mark.parametrize("case", LOOKS)
-def test_looks_come_to_a_finding(case: str) -> None:
+def test_looks_at_a_listener_give_a_finding(case: str) -> None:
     looks, error, expected = LOOKS[case]
     heard = ListenerState()
     for now_s, queue in enumerate(looks, 100):
@@ -55,5 +55,5 @@ def test_looks_come_to_a_finding(case: str) -> None:
     assert judge_listener(heard, 7, error, 99 + len(looks)) == expected
 
 
-def test_where_debuggers_listen_tells_nothing() -> None:
+def test_ports_of_debuggers_are_left_out() -> None:
     assert without_debuggers([9229, 3000, 5678, 3000, 80]) == (80, 3000)

@@ -22,13 +22,11 @@ from portweave.supervisor.services.plan import (
         pytest.param(ReadyPlan(log="listening", tcp=3000), True, id="a port and a line"),
     ],
 )
-def test_there_is_something_to_ask_where_a_probe_is_set(ready: ReadyPlan, probes: bool) -> None:
+def test_a_readiness_plan_has_probes_where_one_is_set(ready: ReadyPlan, probes: bool) -> None:
     assert ready.probes is probes
 
 
-def test_an_instance_of_which_nothing_is_said_is_asked_to_end_by_sigterm_and_has_ten_seconds() -> (
-    None
-):
+def test_an_instance_stops_by_sigterm_within_ten_seconds_by_default() -> None:
     plan = InstancePlan("web", "web", 1, "web-main", ("run",), "run", "/")
     assert (plan.stop_signal, plan.stop_grace_s, plan.restart.limit) == (15, 10, 10)
 
@@ -65,7 +63,7 @@ def after(name: str, seconds: float, *needs: str, condition: str = "ready") -> I
         pytest.param([after("c", 5, "gone"), after("long", 99)], 5, id="no others"),
     ],
 )
-def test_what_waits_for_others_may_take_longer(
+def test_an_instance_that_waits_for_others_may_take_longer(
     instances: list[InstancePlan], seconds: float
 ) -> None:
     assert time_to_ready_s(instances, ["c"]) == seconds

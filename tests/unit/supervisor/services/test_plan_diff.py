@@ -73,7 +73,7 @@ DIFFERENCES: dict[str, tuple[Mapping[str, object], tuple[str, ...], tuple[str, .
 @pytest.mark.parametrize(
     ("differing", "updated", "restarted"), DIFFERENCES.values(), ids=DIFFERENCES
 )
-def test_each_key_holds_at_once_or_needs_a_new_start(
+def test_each_changed_key_updates_or_restarts_an_instance(
     differing: Mapping[str, object], updated: tuple[str, ...], restarted: tuple[str, ...]
 ) -> None:
     change = compare({"web": WEB, "api": API}, [replace(WEB, **differing), API])
@@ -86,7 +86,7 @@ def test_each_key_holds_at_once_or_needs_a_new_start(
     )
 
 
-def test_what_has_come_and_gone() -> None:
+def test_added_and_removed_instances_are_listed() -> None:
     new = replace(WEB, name="new", service="new", port=None)
     change = compare({"web": WEB, "api": API}, [new, WEB])
     assert change.as_json() == {
@@ -98,7 +98,7 @@ def test_what_has_come_and_gone() -> None:
     }
 
 
-def test_the_port_of_one_that_has_come_or_gone_needs_no_new_start() -> None:
+def test_the_port_of_an_added_or_removed_service_restarts_no_other() -> None:
     web = replace(WEB, environment=but(API_PORT=None))
     gone = compare({"web": WEB, "api": API}, [web])
     assert (gone.updated, gone.restarted) == ({"web": ("environment (API_PORT)",)}, {})
@@ -111,5 +111,5 @@ def test_the_port_of_one_that_has_come_or_gone_needs_no_new_start() -> None:
     assert both.restarted == {"web": ("environment (A, API_PORT)",)}
 
 
-def test_a_stack_without_anything_is_nothing() -> None:
+def test_two_empty_stacks_do_not_differ() -> None:
     assert compare({}, []) == Change((), {}, {}, (), ())

@@ -16,7 +16,7 @@ from portweave.supervisor.services.readiness_rules import (
 BAD = Failed("answers 500")
 
 
-def test_asking_starts_fast_and_slows_down_to_the_interval() -> None:
+def test_probing_starts_fast_and_slows_down_to_the_interval() -> None:
     pauses_s = [next_pause_s(None, 2.0)]
     while pauses_s[-1] < 2:
         pauses_s.append(next_pause_s(pauses_s[-1], 2.0))
@@ -47,7 +47,7 @@ GUESSED = ReadyPlan(guessed=True)
         pytest.param(LOGGED, 7, True, LOGGED, id="its log tells"),
     ],
 )
-def test_a_listener_is_guessed_where_nothing_else_tells(
+def test_a_listener_is_expected_where_nothing_else_shows_readiness(
     ready: ReadyPlan, port: int | None, has_listened: bool, expected: ReadyPlan
 ) -> None:
     assert with_guessed_port(ready, port, has_listened=has_listened) == expected

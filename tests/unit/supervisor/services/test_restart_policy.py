@@ -117,12 +117,12 @@ def test_what_follows_an_exit(name: str) -> None:
     assert after_exit(policy, streak, status, ready_s, 1.0, NOW_S) == expected
 
 
-def test_jitter_changes_the_wait_but_not_what_the_next_one_is_counted_from() -> None:
+def test_jitter_changes_a_wait_but_not_the_base_of_the_next_one() -> None:
     found = after_exit(ON_FAILURE, RestartStreak(2, 0.5), 1, 0, 0.8, NOW_S)
     assert found == RestartAt(NOW_S + 0.8, RestartStreak(3, 1))
 
 
-def test_a_service_that_never_gets_ready_is_given_up_after_ten_restarts() -> None:
+def test_portweave_gives_up_a_service_that_is_never_ready_after_ten_restarts() -> None:
     streak, delays_s = FRESH, list[float]()
     while isinstance(found := after_exit(ON_FAILURE, streak, 1, 0, 1.0, 0), RestartAt):
         streak = found.streak
@@ -150,7 +150,7 @@ def test_an_exit_status_in_words(status: int, words: str) -> None:
 HOPELESS = Cause("port in use", "the port 3000 is in use", "find out who has it", permanent=True)
 
 
-def test_what_a_new_start_cannot_help_is_tried_twice_and_explained() -> None:
+def test_a_permanent_failure_is_tried_twice_and_explained() -> None:
     first = after_exit(ON_FAILURE, FRESH, 1, 0.0, 1.0, NOW_S, cause=HOPELESS)
     assert isinstance(first, RestartAt)
     second = after_exit(ON_FAILURE, first.streak, 1, 0.0, 1.0, NOW_S, cause=HOPELESS)
@@ -159,6 +159,6 @@ def test_what_a_new_start_cannot_help_is_tried_twice_and_explained() -> None:
     )
 
 
-def test_what_had_been_ready_is_not_given_up_for_what_it_printed() -> None:
+def test_a_service_that_was_ready_is_restarted_after_a_permanent_failure() -> None:
     last = RestartStreak(3, 2.0)
     assert isinstance(after_exit(ON_FAILURE, last, 1, 5.0, 1.0, NOW_S, cause=HOPELESS), RestartAt)

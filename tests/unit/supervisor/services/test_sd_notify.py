@@ -30,13 +30,13 @@ SAID = {
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_a_datagram_is_read(name: str) -> None:
+def test_a_datagram_is_parsed(name: str) -> None:
     datagram, notice = SAID[name]
     assert parse(datagram) == notice
 
 
 @given(st.binary(max_size=2000))
-def test_whatever_comes_is_a_notice_of_one_printable_line(datagram: bytes) -> None:
+def test_any_datagram_gives_a_notice_of_one_printable_line(datagram: bytes) -> None:
     notice = parse(b"STATUS=" + datagram)
     status = notice.status or ""
     assert status.isprintable()

@@ -28,7 +28,7 @@ SIMPLE = {
 
 
 @pytest.mark.parametrize("name", SIMPLE)
-def test_one_simple_command_takes_the_place_of_the_shell(name: str) -> None:
+def test_a_simple_command_replaces_the_shell(name: str) -> None:
     text, expected = SIMPLE[name]
     assert shell_argv(text) == ("/bin/sh", "-c", expected)
 
@@ -70,5 +70,5 @@ def test_one_simple_command_takes_the_place_of_the_shell(name: str) -> None:
         pytest.param("'a", id="a quote that does not end"),
     ],
 )
-def test_all_else_is_left_to_the_shell(text: str) -> None:
+def test_any_other_text_is_left_to_the_shell(text: str) -> None:
     assert shell_argv(text) == ("/bin/sh", "-c", text)

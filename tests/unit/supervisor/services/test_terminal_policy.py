@@ -31,19 +31,19 @@ def plan(tty: bool | None = None, **environment: str) -> InstancePlan:
         (False, True, False),
     ],
 )
-def test_a_definition_has_the_last_word_on_terminals(
+def test_a_definition_overrides_the_policy_on_terminals(
     tty: bool | None, terminals: bool, expected: bool
 ) -> None:
     assert has_terminal(plan(tty), TerminalPolicy(terminals=terminals)) is expected
 
 
-def test_into_a_pipe_whose_reader_sees_colours_programs_are_told_to_colour() -> None:
+def test_programs_print_colours_into_a_pipe_that_leads_to_a_terminal() -> None:
     found = environment_for(plan(tty=False, A="b"), TerminalPolicy(terminals=True, colours=True))
     assert found == {"A": "b", "FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}
 
 
 @pytest.mark.parametrize("name", ["NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"])
-def test_who_has_spoken_of_colours_keeps_what_he_said(name: str) -> None:
+def test_colour_variables_of_the_user_are_not_changed(name: str) -> None:
     found = environment_for(plan(tty=False, **{name: "0"}), TerminalPolicy(colours=True))
     assert found == {name: "0"}
 
@@ -51,5 +51,5 @@ def test_who_has_spoken_of_colours_keeps_what_he_said(name: str) -> None:
 @pytest.mark.parametrize(
     "terminal_policy", [TerminalPolicy(), TerminalPolicy(terminals=True, colours=True)]
 )
-def test_elsewhere_nothing_is_said_of_colours(terminal_policy: TerminalPolicy) -> None:
+def test_without_colours_no_variable_is_set(terminal_policy: TerminalPolicy) -> None:
     assert environment_for(plan(A="b"), terminal_policy) == {"A": "b"}

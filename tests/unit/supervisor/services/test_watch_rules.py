@@ -29,7 +29,7 @@ FITS = {
 
 
 @pytest.mark.parametrize("name", FITS)
-def test_a_pattern_fits_what_a_shell_would_find(name: str) -> None:
+def test_a_pattern_matches_the_paths_that_a_shell_would_find(name: str) -> None:
     text, path, fits = FITS[name]
     assert pattern(text).fits(path) is fits
 
@@ -47,15 +47,15 @@ def test_a_pattern_fits_what_a_shell_would_find(name: str) -> None:
         ("/code/.env", False),
     ],
 )
-def test_what_tools_leave_about_is_no_change(path: str, litter: bool) -> None:
+def test_temporary_files_of_tools_are_no_change(path: str, litter: bool) -> None:
     assert is_temporary(path, "/code") is litter
 
 
-def test_a_folder_that_is_named_itself_is_no_litter() -> None:
+def test_a_folder_that_is_watched_by_name_is_not_temporary() -> None:
     assert not is_temporary("/code/node_modules/mine/a.js", "/code/node_modules/mine")
 
 
-def test_those_are_named_whose_business_it_is() -> None:
+def test_changed_paths_are_listed_for_each_affected_service() -> None:
     watches = (
         ("web", (pattern("/code/web"),)),
         ("api", (pattern("/code/api"), pattern("/code/shared/*.json"))),
@@ -83,7 +83,7 @@ def test_those_are_named_whose_business_it_is() -> None:
         pytest.param([*((n, "a") for n in range(9)), (9, "b")], "", 0, id="over"),
     ],
 )
-def test_a_service_that_writes_what_it_watches_is_recognised(
+def test_a_service_that_writes_files_that_it_watches_is_detected(
     restarts: list[tuple[float, str]], path: str, pause_s: float
 ) -> None:
     guard = LoopGuard()
@@ -92,6 +92,6 @@ def test_a_service_that_writes_what_it_watches_is_recognised(
     assert (guard.path, guard.pause_s) == (path, pause_s)
 
 
-def test_what_lies_in_another_repository_is_left_out() -> None:
+def test_paths_in_another_repository_are_left_out() -> None:
     changed = {"/code/a", "/code/inner/b", "/code/inner", "/code/inner2/c"}
     assert outside_repositories(changed, {"/code/inner"}) == {"/code/a", "/code/inner2/c"}
