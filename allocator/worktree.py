@@ -127,6 +127,11 @@ def worktree_dir(root: str, namespace: str) -> str:
     return folder if namespace == own_namespace(root) else f"{folder}/namespaces/{namespace}"
 
 
+def logs_dir(root: str, namespace: str) -> str:
+    """Return the folder for the logs of a worktree's stack. This function does not make it."""
+    return f"{worktree_dir(root, namespace)}/logs"
+
+
 def _read(folder: str, environ: "Mapping[str, str]") -> tuple[str, str] | None:
     """The worktree's root and its repository; None outside git."""
     for name in environ:

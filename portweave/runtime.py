@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     from typing import Generic, Literal, NoReturn, TypeAlias, TypeVar
 
     from portweave.errors import PortweaveError
-    from portweave.planning.allocation import (
-        Prepared,
-        Project,
-    )
+    from portweave.planning.allocation import AllocatedProject
+    from portweave.planning.project import Project
 
     T = TypeVar("T")
     T_co = TypeVar("T_co", covariant=True)
@@ -198,7 +196,9 @@ def ports_sync(
         `count`, PW0102 for an invalid definition file, PW0401 for a full pool, PW0503 for a value
         in `.env` that is not a port.
     """
-    return _answer(lambda: _prepared(cwd, config_path, count).effective_ports(with_inherited=False))
+    return _answer(
+        lambda: _allocated(cwd, config_path, count).effective_ports(with_inherited=False)
+    )
 
 
 def env_sync(
@@ -212,7 +212,7 @@ def env_sync(
     The root's `.env` overrides computed values; the process's environment does not. Arguments are
     as for `ports_sync`.
     """
-    return _answer(lambda: dict(_prepared(cwd, config_path, count).env))
+    return _answer(lambda: dict(_allocated(cwd, config_path, count).env))
 
 
 def allocation_sync(
@@ -222,7 +222,7 @@ def allocation_sync(
     count: int | None = None,
 ) -> "Result[Allocation]":
     """Return the worktree's block in the registry; arguments are as for `ports_sync`."""
-    return _answer(lambda: _allocation(_prepared(cwd, config_path, count)))
+    return _answer(lambda: _allocation(_allocated(cwd, config_path, count)))
 
 
 def namespace_sync(
@@ -299,17 +299,19 @@ def _answer(work: "Callable[[], T]") -> "Result[T]":
         return Err(error)
 
 
-def _prepared(cwd: "Path | None", config_path: "Path | None", count: int | None) -> "Prepared":
-    from portweave.planning.allocation import prepare
+def _allocated(
+    cwd: "Path | None", config_path: "Path | None", count: int | None
+) -> "AllocatedProject":
+    from portweave.planning.allocation import allocate
 
-    prepared = prepare(find_services(_folder(cwd), config_path, count))
-    if prepared.warnings:
+    allocated = allocate(find_services(_folder(cwd), config_path, count))
+    if allocated.warnings:
         # The caller decides how to handle them.
         from logging import getLogger
 
-        for warning in prepared.warnings:
+        for warning in allocated.warnings:
             getLogger(__name__).warning(warning)
-    return prepared
+    return allocated
 
 
 def find_services(cwd: str, config_path: "Path | None", count: int | None) -> "Project":
@@ -324,7 +326,7 @@ def find_services(cwd: str, config_path: "Path | None", count: int | None) -> "P
         PortweaveError: As `find_project`; and where there is neither a file nor `count`.
     """
     from portweave.errors import DefinitionsMissingError, NoServicesError
-    from portweave.planning.allocation import find_project
+    from portweave.planning.project import find_project
 
     environ = dict(os.environ)
     config = None if config_path is None else os.fspath(config_path)
@@ -338,13 +340,13 @@ def find_services(cwd: str, config_path: "Path | None", count: int | None) -> "P
     return find_project(cwd, config=None, count=count, environ=environ)
 
 
-def _allocation(prepared: "Prepared") -> Allocation:
-    entry, project = prepared.entry, prepared.project
+def _allocation(allocated: "AllocatedProject") -> Allocation:
+    entry, project = allocated.entry, allocated.project
     return Allocation(
         AllocationKey(
             entry.key.git_common_dir,
             entry.key.namespace,
-            None if prepared.reused else project.offset,
+            None if allocated.reused else project.offset,
             entry.key.worktree_root,
         ),
         entry.last_used_at,
@@ -354,8 +356,8 @@ def _allocation(prepared: "Prepared") -> Allocation:
 
 
 def _namespace(cwd: "Path | None", config_path: "Path | None") -> str:
-    from portweave.planning.allocation import find_worktree
     from portweave.planning.moved_stacks import as_running
+    from portweave.planning.project import find_worktree
 
     config = None if config_path is None else os.fspath(config_path)
     environ = dict(os.environ)
@@ -363,7 +365,7 @@ def _namespace(cwd: "Path | None", config_path: "Path | None") -> str:
 
 
 def _folder(cwd: "Path | None") -> str:
-    from portweave.planning.allocation import working_dir
+    from portweave.planning.project import working_dir
 
     # An absolute path does not need the working directory, which may be deleted.
     path = "" if cwd is None else os.fspath(cwd)

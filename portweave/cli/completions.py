@@ -140,10 +140,8 @@ def _idle(line: _Line) -> "Names":
 
 
 def _logged(line: _Line) -> "Iterator[tuple[str, str]]":
-    from portweave.planning.allocation import (
-        find_worktree,
-        logs_dir,
-    )
+    from portweave.allocator.worktree import logs_dir
+    from portweave.planning.project import find_worktree
 
     if line.args.flag("stack"):
         yield from line.rows()
@@ -187,7 +185,7 @@ def _stacks(line: _Line) -> "Names":
 
 
 def _profiles(line: _Line) -> "Names":
-    from portweave.planning.allocation import find_project
+    from portweave.planning.project import find_project
 
     project = find_project(
         os.getcwd(), config=line.args.text("config"), count=None, environ=os.environ

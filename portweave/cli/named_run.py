@@ -31,7 +31,7 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from portweave.planning.allocation import Prepared
+    from portweave.planning.allocation import AllocatedProject
 
 # A lease ends with its owner; this is for one that is not seen to end.
 _DAY_S = 24 * 3600.0
@@ -57,7 +57,7 @@ class Named:
 def name_command(
     name: str,
     words: list[str],
-    prepared: "Prepared | None",
+    allocated: "AllocatedProject | None",
     *,
     cwd: str,
     environ: "Mapping[str, str]",
@@ -69,7 +69,7 @@ def name_command(
         name: A service of the project (`web`, `web.2`), whose port and route it gets; another name
             in the project; or with a dot in it, the whole name.
         words: The command.
-        prepared: The worktree with its ports; None where there is no definition file.
+        allocated: The worktree with its ports; None where there is no definition file.
         cwd: Where the command runs.
         environ: Says where registry and state lie.
         force: Whether it replaces the route of another process.
@@ -83,7 +83,7 @@ def name_command(
         StateUnwritableError: The name of the project cannot be kept.
         TlsMissingError: With HTTPS: the libraries for it are not installed.
     """
-    hostname, port = _place(name, prepared, cwd, environ)
+    hostname, port = _place(name, allocated, cwd, environ)
     if port is None:
         port = take_lease(1, _DAY_S, owner_pid=os.getpid(), environ=environ).ports[0]
     store = open_store(None, environ)
@@ -104,10 +104,10 @@ def name_command(
 
 
 def _place(
-    name: str, prepared: "Prepared | None", cwd: str, environ: "Mapping[str, str]"
+    name: str, allocated: "AllocatedProject | None", cwd: str, environ: "Mapping[str, str]"
 ) -> tuple[str, int | None]:
     """The name of the route, and the port where that is settled."""
-    if prepared is None:
+    if allocated is None:
         if "." in name:
             return parse_hostname(name), None
         worktree = locate(cwd, environ)
@@ -115,10 +115,10 @@ def _place(
             return parse_hostname(name), None
         project = project_name(worktree.main_root)
     else:
-        worktree, project = prepared.project.worktree, prepared.project.name
+        worktree, project = allocated.project.worktree, allocated.project.name
     domain_name = settled_names(project, worktree, environ, keep=True).domain
-    if prepared is not None:
-        instance = prepared.project.instances().get(name)
+    if allocated is not None:
+        instance = allocated.project.instances().get(name)
         if instance is not None:
             service, number = instance
             hostname = hostname_of(service, number, domain_name)
@@ -127,7 +127,7 @@ def _place(
                 hostname = route_name(service.name, number, domain_name)
             if hostname is not None:
                 is_first = number == 1
-                port = prepared.effective_port(service) if is_first else prepared.ports[name]
+                port = allocated.effective_port(service) if is_first else allocated.ports[name]
                 return hostname, port
     if "." in name:
         return parse_hostname(name), None

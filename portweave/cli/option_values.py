@@ -64,6 +64,28 @@ def scale_of(text: str, option: str = "--scale") -> tuple[str, int]:
     return name, int(number)
 
 
+def count_of(count: str | None, config: str | None = None) -> int | None:
+    """Read the value of `--count`; None if it was not given.
+
+    Args:
+        count: The option's value.
+        config: The value of `--config`, which excludes it.
+
+    Raises:
+        UsageError: It is not a positive integer, or `--config` was given too.
+    """
+    if count is None:
+        return None
+    if config is not None:
+        raise errors.UsageError("--config and --count are mutually exclusive")
+    text = count.strip()
+    digits = text.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()) or not digits.strip("0"):
+        # The message is npm portweave's: a number as JavaScript prints it.
+        raise errors.UsageError(f"--count must be a positive integer, received {_as_number(text)}")
+    return int(digits) if len(digits) < 20 else 10**20
+
+
 def request_of(args: "Args", environ: "Mapping[str, str]") -> "StackRequest":
     """Read what `up` and `export` were asked for.
 
@@ -74,11 +96,11 @@ def request_of(args: "Args", environ: "Mapping[str, str]") -> "StackRequest":
     Raises:
         UsageError: A value is not what its option takes.
     """
-    from portweave.planning.allocation import check_selection, working_dir
+    from portweave.planning.project import working_dir
     from portweave.planning.stack_request import StackRequest, StartOptions, restart_from
 
     config = args.text("config")
-    count = check_selection(config, args.text("count"))
+    count = count_of(args.text("count"), config)
     policy = args.text("restart")
     if policy is None and (args.flag("abort_on_exit") or args.text("exit_code_from")):
         # The first exit of a service must stop the stack, so nothing restarts before.
@@ -124,3 +146,16 @@ def run_options_of(args: "Args") -> "RunOptions":
         verbose=args.flag("verbose"),
         plain=args.flag("no_color"),
     )
+
+
+def _as_number(text: str) -> str:
+    digits = text.lstrip("+-")
+    if digits.isascii() and digits.isdigit():
+        number = digits.lstrip("0") or "0"
+        return f"-{number}" if text.startswith("-") and number != "0" else number
+    return text if _is_fraction(digits) else "NaN"
+
+
+def _is_fraction(text: str) -> bool:
+    whole, dot, fraction = text.partition(".")
+    return bool(dot) and (whole + fraction).isascii() and (whole + fraction).isdigit()

@@ -4,20 +4,15 @@ import os
 import sys
 
 from portweave import errors
-from portweave.planning.allocation import (
-    check_selection,
-    find_project,
-    prepare,
-    working_dir,
-)
+from portweave.cli.option_values import count_of
+from portweave.planning.allocation import allocate
+from portweave.planning.project import find_project, working_dir
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from portweave.arguments.args import Args
-    from portweave.planning.allocation import (
-        Prepared,
-        Project,
-    )
+    from portweave.planning.allocation import AllocatedProject
+    from portweave.planning.project import Project
     from portweave.procfiles.model import Service
 
 
@@ -29,17 +24,19 @@ class Selected:
         service: Whose it is.
         number: Which one, from 1.
         port: That it listens on.
-        prepared: The worktree with its ports.
+        allocated: The worktree with its ports.
     """
 
-    __slots__ = ("name", "number", "port", "prepared", "service")
+    __slots__ = ("allocated", "name", "number", "port", "service")
 
-    def __init__(self, name: str, service: "Service", number: int, prepared: "Prepared") -> None:
+    def __init__(
+        self, name: str, service: "Service", number: int, allocated: "AllocatedProject"
+    ) -> None:
         self.name = name
         self.service = service
         self.number = number
-        self.prepared = prepared
-        self.port = prepared.effective_port(service) if number == 1 else prepared.ports[name]
+        self.allocated = allocated
+        self.port = allocated.effective_port(service) if number == 1 else allocated.ports[name]
 
 
 def project_here(args: "Args") -> "Project":
@@ -53,7 +50,7 @@ def project_here(args: "Args") -> "Project":
     return find_project(
         working_dir(),
         config=config,
-        count=check_selection(config, args.text("count")),
+        count=count_of(args.text("count"), config),
         environ=dict(os.environ),
     )
 
@@ -87,7 +84,7 @@ def choose(args: "Args", verb: str, usage: str) -> Selected:
     service, number = instances[name]
     if service.env_var is None:
         raise errors.UsageError(f"{name} has no port", hint="its definition says port: false")
-    prepared = prepare(project, look_for_strangers=False)
-    for warning in prepared.warnings:
+    allocated = allocate(project, check_listeners=False)
+    for warning in allocated.warnings:
         sys.stderr.write(f"[portweave] {warning}\n")
-    return Selected(name, service, number, prepared)
+    return Selected(name, service, number, allocated)

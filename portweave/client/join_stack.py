@@ -59,7 +59,7 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from portweave.planning.allocation import Prepared
+    from portweave.planning.allocation import AllocatedProject
     from portweave.supervisor.services.plan import StackPlan
 
 # The supervisor gives a proxy that starts no longer than this.
@@ -221,7 +221,7 @@ def join(
         while True:
             running = definitions_from_json(ask("/supervisor/origin"))
             planned = _with_names(planned, running)
-            request, prepared = planned.request, planned.prepared
+            request, allocated = planned.request, planned.allocated
             if request.names is not None:
                 ensure_proxy(request.environ)
             missing, names = _without_taken(planned, names, running)
@@ -232,7 +232,7 @@ def join(
             }
             if (whole := _extended(running, request, missing)) is not None:
                 changes["origin"] = whole.as_json()
-            warnings = _check_ports(missing, prepared, record)
+            warnings = _check_ports(missing, allocated, record)
             answer = ask("/supervisor/apply", plan_as_json(missing), changes)
             # Another client may have changed the stack since we read its definitions.
             if not is_stale(answer):
@@ -347,16 +347,19 @@ def _extended(
     return running.replaced(own, new)
 
 
-def _check_ports(plan: "StackPlan", prepared: "Prepared", record: StackRecord) -> list[str]:
+def _check_ports(
+    plan: "StackPlan", allocated: "AllocatedProject", record: StackRecord
+) -> list[str]:
     stack = record.root, record.namespace
-    folder = stacks_dir(prepared.project.environ)
-    return check_claims(plan.instances, prepared.ports, stack, folder, record.ports)
+    folder = stacks_dir(allocated.project.environ)
+    return check_claims(plan.instances, allocated.ports, stack, folder, record.ports)
 
 
 def _follow(
     client: Client, names: "Sequence[str]", plan: "StackPlan", began_ns: int, *, plain: bool
 ) -> None:
     """Show what the instances print, and what happens to them, until the stack has ended."""
+    from portweave.allocator.worktree import logs_dir
     from portweave.logreading.query import (
         Folder,
         Query,
@@ -365,7 +368,6 @@ def _follow(
         Follower,
         Printer,
     )
-    from portweave.planning.allocation import logs_dir
 
     progress = Progress()
     client.send("/supervisor/events")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from portweave.arguments.args import Args
-    from portweave.planning.allocation import Prepared
+    from portweave.planning.allocation import AllocatedProject
     from portweave.supervisor.registry.stack_records import StackRecord
     from portweave.supervisor.services.plan import StackPlan
 
@@ -100,13 +100,13 @@ def _apply(
     if config is not None:
         running = _with_file(running, config, os.getcwd(), is_kept=scale is not None)
     planned = plan_set(scaled(running, scale or {}), may_be_idle=scale is not None, dry_run=dry_run)
-    prepared, plan = planned.prepared, planned.plan
-    for one in prepared:
+    allocated, plan = planned.allocated, planned.plan
+    for one in allocated:
         root = one.project.worktree.root
         if (root, one.entry.namespace) != (record.root, record.namespace):
             raise UsageError(f"these definitions are those of {root}, not of the stack")
-    known = {s.name for one in prepared for s in one.project.definitions.services}
-    warnings = _check_ports(plan, prepared, record, environ, scale)
+    known = {s.name for one in allocated for s in one.project.definitions.services}
+    warnings = _check_ports(plan, allocated, record, environ, scale)
     definitions = planned.definitions if scale is not None else planned.kept
     first = definitions.requests[0]
     if not dry_run and first.names is not None:
@@ -151,15 +151,15 @@ def _with_file(running: DefinitionSet, config: str, folder: str, *, is_kept: boo
 
 def _check_ports(
     plan: "StackPlan",
-    prepared: "Sequence[Prepared]",
+    allocated: "Sequence[AllocatedProject]",
     record: "StackRecord",
     environ: "Mapping[str, str]",
     scale: "Mapping[str, int] | None",
 ) -> list[str]:
     """See that what is to start may have the ports that variables say; warnings, if not all."""
-    allocated: dict[str, int] = {}
-    for one in prepared:
-        allocated |= one.ports
+    ports: dict[str, int] = {}
+    for one in allocated:
+        ports |= one.ports
     planned = {i.name: i for i in plan.instances if scale is None or i.service in scale}
     stays = {
         name: port
@@ -169,7 +169,7 @@ def _check_ports(
         or (scale is not None and not {name, name.rpartition(".")[0]} & scale.keys())
     }
     stack = record.root, record.namespace
-    return check_claims(planned.values(), allocated, stack, stacks_dir(environ), stays)
+    return check_claims(planned.values(), ports, stack, stacks_dir(environ), stays)
 
 
 def _with_ports(answer: object, plan: "StackPlan") -> object:

@@ -6,11 +6,11 @@ import pickle
 from portweave import __version__
 from portweave.allocator.ports.blocks import has_moved
 from portweave.allocator.running_stacks import place_mark
+from portweave.allocator.worktree import logs_dir
 from portweave.client.stack_ended import StackEndedError
 from portweave.encoding import colours
 from portweave.encoding.value import replace, value
 from portweave.errors import StackMovedError, StackRunningError, UsageError
-from portweave.planning.allocation import logs_dir
 from portweave.planning.allocation_text import stack_banner
 from portweave.planning.planned_stack import check_profiles, plan_request
 from portweave.planning.port_conflicts import check_claims
@@ -96,7 +96,7 @@ class StackStart:
     def _make_plan(self) -> None:
         planned = plan_request(self._request)
         self._planned, self._plan = planned, planned.plan
-        definitions = planned.prepared.project.definitions
+        definitions = planned.allocated.project.definitions
         check_profiles(definitions, self._request.options.profiles)
         wanted = self._plan.wanted
         self._started = [i.name for i in self._plan.instances if i.name in wanted]
@@ -135,7 +135,7 @@ class StackStart:
             self._plan_if_moved()
             plan = self._plan
             stack = plan.root, plan.namespace
-            ports = self._planned.prepared.ports
+            ports = self._planned.allocated.ports
             found = check_claims(plan.instances, ports, stack, self.folder)
             self._plan = replace(plan, warnings=(*plan.warnings, *found))
         except BaseException:
@@ -149,9 +149,9 @@ class StackStart:
         The block stays in place while the stack's lock is held. Before that, another first `up`
         with more instances may have moved it.
         """
-        prepared = self._planned.prepared
-        project = prepared.project
-        if has_moved(project.registry, prepared.entry, project.names, self._environ):
+        allocated = self._planned.allocated
+        project = allocated.project
+        if has_moved(project.registry, allocated.entry, project.names, self._environ):
             self._make_plan()
 
     def work_order(self, lock: StackLock, guardian: int, began_s: float) -> bytes:
@@ -216,7 +216,7 @@ class StackStart:
             plan.namespace,
             [(i.name, i.port, i.url) for i in plan.instances if i.name in plan.wanted],
             [*plan.warnings, *(f"not started: {name} ({why})" for name, why in plan.left_out)],
-            reused=self._planned.prepared.reused,
+            reused=self._planned.allocated.reused,
         )
 
     def proxy_command(self) -> tuple[str, ...]:

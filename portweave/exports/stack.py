@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from portweave.allocator.naming import full_name
 from portweave.exports.model import Stack, Unit, VariableFile, label_of
-from portweave.planning.allocation import Prepared
+from portweave.planning.allocation import AllocatedProject
 from portweave.planning.environment_layers import HOST
 from portweave.planning.stack_plan import make_plan
 from portweave.planning.stack_request import StartOptions
@@ -22,7 +22,7 @@ _LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost)(:\$\{([^}]+)\})")
 
 
 def stack_of(
-    prepared: Prepared,
+    allocated: AllocatedProject,
     options: StartOptions,
     environ: Mapping[str, str],
     images: Mapping[str, str],
@@ -33,7 +33,7 @@ def stack_of(
     """Build the stack that is exported.
 
     Args:
-        prepared: The worktree with its ports.
+        allocated: The worktree with its ports.
         options: The services to export.
         environ: The environment of the command; only its `PATH` gets into the result.
         images: Service to image.
@@ -44,23 +44,23 @@ def stack_of(
         PortweaveError: A file of variables cannot be read, or nothing can be exported.
     """
     notes: list[str] = []
-    if prepared.inherited:
-        names = ", ".join(sorted(prepared.inherited))
+    if allocated.inherited:
+        names = ", ".join(sorted(allocated.inherited))
         notes.append(f"{names}: their values in this terminal")
-    prepared = Prepared(
-        prepared.project,
-        prepared.entry,
-        reused=prepared.reused,
-        computed=prepared.computed,
-        dotenv=prepared.dotenv,
-        env=prepared.env,
+    allocated = AllocatedProject(
+        allocated.project,
+        allocated.entry,
+        reused=allocated.reused,
+        computed=allocated.computed,
+        dotenv=allocated.dotenv,
+        env=allocated.env,
         inherited={},
-        warnings=prepared.warnings,
+        warnings=allocated.warnings,
     )
-    plan = make_plan(prepared, options, {})
+    plan = make_plan(allocated, options, {})
     notes += [f"{name}: not exported, {why}" for name, why in plan.left_out]
     chosen = [instance for instance in plan.instances if instance.name in plan.wanted]
-    maker = _Maker(prepared, {instance.name for instance in chosen}, images, apart=apart)
+    maker = _Maker(allocated, {instance.name for instance in chosen}, images, apart=apart)
     units = [maker.unit(instance) for instance in chosen]
     if any(unit.port is not None for unit in units):
         notes.append("names of routes, and the proxy: PORTWEAVE_URL has the port")
@@ -78,24 +78,29 @@ def stack_of(
 
 class _Maker:
     def __init__(
-        self, prepared: Prepared, names: set[str], images: Mapping[str, str], *, apart: bool
+        self,
+        allocated: AllocatedProject,
+        names: set[str],
+        images: Mapping[str, str],
+        *,
+        apart: bool,
     ) -> None:
-        self._prepared = prepared
+        self._allocated = allocated
         self._names = names
         self._images = images
         self._apart = apart
-        self._root = prepared.project.worktree.root
-        self._services = {s.name: s for s in prepared.project.definitions.services}
-        worktree = prepared.project.worktree
+        self._root = allocated.project.worktree.root
+        self._services = {s.name: s for s in allocated.project.definitions.services}
+        worktree = allocated.project.worktree
         self._values: Callable[[str], str | None] = Values(
-            prepared.ports,
-            namespace=prepared.entry.namespace,
+            allocated.ports,
+            namespace=allocated.entry.namespace,
             git_common_dir=worktree.git_common_dir,
             worktree_root=worktree.root,
         )
         self._shared = self._computed()
         self._files = [(f"{self._root.rstrip('/')}/.env", False)]
-        self._files += [(f.path, f.required) for f in prepared.project.definitions.env_files]
+        self._files += [(f.path, f.required) for f in allocated.project.definitions.env_files]
 
     def unit(self, plan: InstancePlan) -> Unit:
         """Build one unit."""
@@ -136,17 +141,17 @@ class _Maker:
 
     def _computed(self) -> dict[str, str]:
         """Return the variables that all services share; files of variables override them."""
-        prepared = self._prepared
+        allocated = self._allocated
         found = {"PYTHONUNBUFFERED": "1"}
-        for service in prepared.project.definitions.services:
+        for service in allocated.project.definitions.services:
             if service.env_var is not None:
-                found[service.env_var] = prepared.computed[service.env_var]
+                found[service.env_var] = allocated.computed[service.env_var]
             for name, template in service.discovery_env:
                 found[name] = expand(self._apart_of(template), self._values, escapes=False)
         return found
 
     def _settled(self, service: Service, plan: InstancePlan) -> dict[str, str]:
-        namespace = self._prepared.entry.namespace
+        namespace = self._allocated.entry.namespace
         found = {"HOST": EVERYWHERE if self._apart else HOST}
         if plan.port is not None:
             found["PORT"] = str(plan.port)

@@ -6,6 +6,7 @@ Each reader reads the files at its own pace, so a slow one delays nothing else.
 import re
 from collections.abc import Iterator
 
+from portweave.allocator.worktree import logs_dir
 from portweave.logreading.query import (
     Folder,
     Query,
@@ -13,7 +14,6 @@ from portweave.logreading.query import (
     find_sources,
     merged,
 )
-from portweave.planning.allocation import logs_dir
 from portweave.supervisor.logs.filters import Grep
 from portweave.supervisor.logs.index import (
     ERR,

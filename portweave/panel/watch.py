@@ -13,6 +13,7 @@ import anyio
 from anyio import to_thread
 from anyio.abc import TaskGroup
 
+from portweave.allocator.worktree import logs_dir
 from portweave.encoding.json_write import (
     is_list,
     is_object,
@@ -23,7 +24,6 @@ from portweave.panel.supervisor_link import (
     Link,
 )
 from portweave.panel.usage_samples import Meter
-from portweave.planning.allocation import logs_dir
 from portweave.supervisor.registry.stack_records import (
     PROTOCOL,
     StackRecord,

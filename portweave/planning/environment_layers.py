@@ -8,7 +8,7 @@ with those variables alone.
 """
 
 from portweave.allocator.naming import full_name, instance_name
-from portweave.planning.allocation import Prepared
+from portweave.planning.allocation import AllocatedProject
 from portweave.procfiles.expand import Values, expand
 from portweave.procfiles.load import read_env_file, unread_lines
 from portweave.system.clean_environment import (
@@ -82,13 +82,13 @@ def origins(layers: "Iterable[Layer]") -> dict[str, Origin]:
     return answers
 
 
-def shared_layers(prepared: Prepared) -> list[Layer]:
+def shared_layers(allocated: AllocatedProject) -> list[Layer]:
     """What `run` gives a command, but for what is inherited; the lowest layer first."""
-    forced = _forced(prepared)
-    computed = {name: value for name, value in prepared.computed.items() if name not in forced}
+    forced = _forced(allocated)
+    computed = {name: value for name, value in allocated.computed.items() if name not in forced}
     return [
         Layer("computed", computed),
-        Layer(".env", _of(prepared.dotenv, computed)),
+        Layer(".env", _of(allocated.dotenv, computed)),
         Layer("forced", forced),
     ]
 
@@ -97,7 +97,7 @@ class Environments:
     """Makes the environments of instances.
 
     Args:
-        prepared: The worktree with its ports.
+        allocated: The worktree with its ports.
         environ: What is inherited.
         names: What the services are called in URLs; None where they have ports alone.
 
@@ -111,15 +111,18 @@ class Environments:
     """
 
     def __init__(
-        self, prepared: Prepared, environ: "Mapping[str, str]", names: "Names | None" = None
+        self,
+        allocated: AllocatedProject,
+        environ: "Mapping[str, str]",
+        names: "Names | None" = None,
     ) -> None:
-        self._prepared = prepared
+        self._allocated = allocated
         self._names = names
         self._inherited = inherited_environment(environ)
-        worktree = prepared.project.worktree
+        worktree = allocated.project.worktree
         self.values = Values(
-            prepared.ports,
-            namespace=prepared.entry.namespace,
+            allocated.ports,
+            namespace=allocated.entry.namespace,
             git_common_dir=worktree.git_common_dir,
             worktree_root=worktree.root,
         )
@@ -127,11 +130,11 @@ class Environments:
         self._below = [
             Layer("inherited", self._inherited),
             self._file(".env", f"{worktree.root.rstrip('/')}/.env", required=False),
-            *self._files(prepared.project.definitions.env_files),
+            *self._files(allocated.project.definitions.env_files),
         ]
         self._shared = [
-            *shared_layers(prepared)[:-1],
-            Layer("inherited", prepared.inherited),
+            *shared_layers(allocated)[:-1],
+            Layer("inherited", allocated.inherited),
         ]
         # Read once for all instances of a service.
         self._of_service: dict[str, list[Layer]] = {}
@@ -151,11 +154,11 @@ class Environments:
         """
         if service.name not in self._of_service:
             self._of_service[service.name] = self._files(service.env_files)
-        project, namespace = self._prepared.project, self._prepared.entry.namespace
+        project, namespace = self._allocated.project, self._allocated.entry.namespace
         name = instance_name(service.name, number)
         own = {"HOST": HOST}
         forced = {
-            **_forced(self._prepared),
+            **_forced(self._allocated),
             "PORTWEAVE_SERVICE": full_name(name, namespace),
             "PORTWEAVE_INSTANCE": str(number),
             "PORTWEAVE_NAME": name,
@@ -208,7 +211,7 @@ class Environments:
         return env
 
     def _files(self, files: "Sequence[EnvFile]") -> list[Layer]:
-        root = self._prepared.project.worktree.root.rstrip("/")
+        root = self._allocated.project.worktree.root.rstrip("/")
         return [
             self._file(
                 f"envFile {file.path.removeprefix(f'{root}/')}", file.path, required=file.required
@@ -217,7 +220,7 @@ class Environments:
         ]
 
     def _file(self, source: str, path: str, *, required: bool) -> Layer:
-        computed = self._prepared.computed
+        computed = self._allocated.computed
         found = read_env_file(path, required=required, names=computed.keys())
         self.warnings += unread_lines(source.removeprefix("envFile "), found.unread)
         values = _own(found.values)
@@ -234,10 +237,10 @@ def compose_name(project: str, namespace: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", f"{project}-{namespace}".lower()).lstrip("-_")
 
 
-def _forced(prepared: Prepared) -> dict[str, str]:
+def _forced(allocated: AllocatedProject) -> dict[str, str]:
     return {
-        "PORTWEAVE_NAMESPACE": prepared.entry.namespace,
-        "PORTWEAVE_WORKTREE": prepared.project.worktree.root,
+        "PORTWEAVE_NAMESPACE": allocated.entry.namespace,
+        "PORTWEAVE_WORKTREE": allocated.project.worktree.root,
     }
 
 

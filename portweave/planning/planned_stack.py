@@ -2,18 +2,14 @@
 
 from portweave.encoding.value import replace, value
 from portweave.errors import DefinitionsMissingError, UsageError
-from portweave.planning.allocation import (
-    Prepared,
-    Project,
-    find_project,
-    prepare,
-    write_own_current,
-)
+from portweave.planning.allocation import AllocatedProject, allocate
+from portweave.planning.current_env import write_namespace_env
 from portweave.planning.definition_set import (
     DefinitionSet,
     request_like,
     united,
 )
+from portweave.planning.project import Project, find_project
 from portweave.planning.stack_plan import make_plan
 from portweave.planning.stack_request import StackNames, StackRequest
 from portweave.planning.url_names import (
@@ -36,12 +32,12 @@ class PlannedRequest:
 
     Attributes:
         request: The request, with the names and definitions that planning found.
-        prepared: The worktree with its ports.
+        allocated: The worktree with its ports.
         plan: The plan of all instances.
     """
 
     request: StackRequest
-    prepared: Prepared
+    allocated: AllocatedProject
     plan: StackPlan
 
 
@@ -52,13 +48,13 @@ class PlannedSet:
     Attributes:
         definitions: All requests, with the names and definitions that planning found.
         kept: The same without requests whose definition files no longer exist.
-        prepared: The worktree with its ports, for each kept request.
+        allocated: The worktree with its ports, for each kept request.
         plan: The plan of all instances.
     """
 
     definitions: DefinitionSet
     kept: DefinitionSet
-    prepared: tuple[Prepared, ...]
+    allocated: tuple[AllocatedProject, ...]
     plan: StackPlan
 
 
@@ -91,9 +87,9 @@ def plan_request(
         PortweaveError: The definitions are wrong, or no ports are free.
     """
     project = requested_project(request)
-    prepared = prepare(project, dry_run=dry_run)
+    allocated = allocate(project, dry_run=dry_run)
     if not dry_run:
-        write_own_current(prepared)
+        write_namespace_env(project.worktree.root, allocated.entry.namespace, allocated.env)
     names = _names_of(project, request, keep=not dry_run)
     definitions = project.definitions
     request = replace(
@@ -104,8 +100,8 @@ def plan_request(
         files=tuple(definitions.paths),
         defined=tuple(service.name for service in definitions.services),
     )
-    plan = make_plan(prepared, request.options, request.environ, names, may_be_idle=may_be_idle)
-    return PlannedRequest(request, prepared, plan)
+    plan = make_plan(allocated, request.options, request.environ, names, may_be_idle=may_be_idle)
+    return PlannedRequest(request, allocated, plan)
 
 
 def _names_of(project: Project, request: StackRequest, *, keep: bool) -> Names | None:
@@ -150,7 +146,7 @@ def plan_set(
     return PlannedSet(
         replace(definitions, requests=(planned[0].request, *requests)),
         replace(definitions, requests=tuple(one.request for one in kept)),
-        tuple(one.prepared for one in kept),
+        tuple(one.allocated for one in kept),
         united(one.plan for one in kept),
     )
 

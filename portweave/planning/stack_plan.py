@@ -8,7 +8,7 @@ from os.path import join
 from portweave.allocator.naming import full_name, instance_name
 from portweave.encoding.json_write import quote
 from portweave.errors import NothingToStartError, UsageError
-from portweave.planning.allocation import Prepared
+from portweave.planning.allocation import AllocatedProject
 from portweave.planning.environment_layers import (
     HOST,
     Environments,
@@ -47,7 +47,7 @@ from portweave.supervisor.services.shell_command import shell_argv
 
 
 def make_plan(
-    prepared: Prepared,
+    allocated: AllocatedProject,
     options: StartOptions,
     environ: Mapping[str, str],
     names: Names | None = None,
@@ -57,7 +57,7 @@ def make_plan(
     """Plan the instances of a worktree.
 
     Args:
-        prepared: The worktree with its ports.
+        allocated: The worktree with its ports.
         options: Which services to start, and how.
         environ: What is inherited.
         names: What the services are called in URLs; None where they are to have ports alone.
@@ -71,11 +71,11 @@ def make_plan(
         PortOverrideError: A variable that holds a port holds something else.
         UsageError: There is no service of a name that was given.
     """
-    project = prepared.project
+    project = allocated.project
     services = [s for s in project.definitions.services if s.command is not None]
     wanted, left_out = select(project.definitions, options)
     by_name = {service.name: service for service in services}
-    maker = _Maker(prepared, options, environ, by_name, names)
+    maker = _Maker(allocated, options, environ, by_name, names)
     instances = [instance for service in services for instance in maker.instances(service)]
     started = frozenset(i.name for i in instances if i.service in wanted)
     if not started and not may_be_idle:
@@ -85,14 +85,14 @@ def make_plan(
         )
     return StackPlan(
         project=project.name,
-        namespace=prepared.entry.namespace,
+        namespace=allocated.entry.namespace,
         root=project.worktree.root,
         main_root=project.worktree.main_root,
         instances=tuple(instances),
         wanted=started,
         left_out=tuple(left_out),
         warnings=(
-            *prepared.warnings,
+            *allocated.warnings,
             *maker.file_warnings(),
             *_remarks(names),
             *maker.remarks(),
@@ -200,18 +200,18 @@ class _Maker:
 
     def __init__(
         self,
-        prepared: Prepared,
+        allocated: AllocatedProject,
         options: StartOptions,
         environ: Mapping[str, str],
         services: dict[str, Service],
         names: Names | None,
     ) -> None:
-        self._prepared = prepared
+        self._allocated = allocated
         self._options = options
         self._services = services
-        self._ports = prepared.effective_ports()
+        self._ports = allocated.effective_ports()
         self._names = names
-        self._environments = Environments(prepared, environ, names)
+        self._environments = Environments(allocated, environ, names)
         # By folder: read once, and only where a command runs a script.
         self._packages: dict[str, PackageFiles] = {}
         self._fittings: dict[str, Fitting | Several | None] = {}
@@ -242,7 +242,7 @@ class _Maker:
             name=name,
             service=service.name,
             number=number,
-            full_name=full_name(name, self._prepared.entry.namespace),
+            full_name=full_name(name, self._allocated.entry.namespace),
             argv=_argv(command),
             command=text,
             working_dir=service.working_dir,

@@ -35,10 +35,7 @@ from portweave.maintenance.cleaning import (
     running,
     worktrees,
 )
-from portweave.planning.allocation import (
-    find_worktree,
-    working_dir,
-)
+from portweave.planning.project import find_worktree, working_dir
 from portweave.supervisor.proxy.process.proxy_files import routes_dir
 
 OPTIONS = (

@@ -23,7 +23,7 @@ from portweave.maintenance.repair import (
     narrow,
     rebuild,
 )
-from portweave.planning.allocation import working_dir
+from portweave.planning.project import working_dir
 from portweave.system.registry_lock import Lock
 
 OPTIONS = (Option("--fix", about="repair what can be repaired"),)

@@ -9,10 +9,7 @@ from portweave.arguments.args import (
     Option,
 )
 from portweave.cli.selection import project_here
-from portweave.planning.allocation import (
-    Prepared,
-    prepare,
-)
+from portweave.planning.allocation import AllocatedProject, allocate
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -73,20 +70,20 @@ def run(args: Args) -> int:
     key = args.text("explain")
     words = [*args.operands, key] if key else args.operands
     service, key = _operands(words, instances, explain=explain)
-    prepared = prepare(project, look_for_strangers=False)
-    for warning in prepared.warnings:
+    allocated = allocate(project, check_listeners=False)
+    for warning in allocated.warnings:
         print(f"[portweave] {warning}", file=sys.stderr)
     if service is None and not explain:
-        _print(_shared(prepared), asked, prepared, service, as_json=args.flag("json"))
+        _print(_shared(allocated), asked, allocated, service, as_json=args.flag("json"))
         return 0
     # From here on what is imported costs more than all before it.
     from portweave.planning.environment_layers import merged
 
-    layers = _layers(prepared, service)
+    layers = _layers(allocated, service)
     if explain:
         _explain(layers, service, key, as_json=args.flag("json"))
     else:
-        _print(merged(layers), asked, prepared, service, as_json=args.flag("json"))
+        _print(merged(layers), asked, allocated, service, as_json=args.flag("json"))
     return 0
 
 
@@ -110,12 +107,12 @@ def _operands(
     return service, others[0]
 
 
-def _shared(prepared: Prepared) -> dict[str, str]:
+def _shared(allocated: AllocatedProject) -> dict[str, str]:
     # So that a portweave in a shell that has these can tell them from the user's own wishes.
-    return {**prepared.env, "PORTWEAVE_WORKTREE": prepared.project.worktree.root}
+    return {**allocated.env, "PORTWEAVE_WORKTREE": allocated.project.worktree.root}
 
 
-def _layers(prepared: Prepared, instance: str | None) -> "list[Layer]":
+def _layers(allocated: AllocatedProject, instance: str | None) -> "list[Layer]":
     from portweave.planning.environment_layers import (
         Environments,
         Layer,
@@ -127,16 +124,16 @@ def _layers(prepared: Prepared, instance: str | None) -> "list[Layer]":
     )
 
     if instance is None:
-        return shared_layers(prepared)
-    service, number = prepared.project.instances()[instance]
+        return shared_layers(allocated)
+    service, number = allocated.project.instances()[instance]
     port: int | None = None
     if service.env_var is not None:
-        port = prepared.effective_port(service) if number == 1 else prepared.ports[instance]
-    project = prepared.project
+        port = allocated.effective_port(service) if number == 1 else allocated.ports[instance]
+    project = allocated.project
     names = None
     if port is not None and wants_names(project.environ):
         names = names_of(project.name, project.worktree, project.environ, keep=True)
-    environments = Environments(prepared, project.environ, names)
+    environments = Environments(allocated, project.environ, names)
     layers = [
         Layer("framework", _of_framework(service, names)),
         *environments.layers(service, number, port),
@@ -161,7 +158,7 @@ def _of_framework(service: "Service", names: "Names | None") -> dict[str, str]:
 def _print(
     env: "Mapping[str, str]",
     asked: str | None,
-    prepared: Prepared,
+    allocated: AllocatedProject,
     service: str | None,
     *,
     as_json: bool,
@@ -178,8 +175,8 @@ def _print(
         if asked is None:
             fields = {
                 "schemaVersion": 1,
-                "namespace": prepared.entry.namespace,
-                "worktreeRoot": prepared.project.worktree.root,
+                "namespace": allocated.entry.namespace,
+                "worktreeRoot": allocated.project.worktree.root,
                 "service": service,
                 "env": fields,
             }

@@ -12,7 +12,7 @@ from portweave.arguments.args import (
 from portweave.cli.option_values import request_of
 from portweave.encoding.terminal_escapes import write_data
 from portweave.errors import ExportFileError, UsageError
-from portweave.planning.allocation import prepare
+from portweave.planning.allocation import allocate
 from portweave.planning.planned_stack import requested_project
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -71,7 +71,7 @@ def run(args: Args) -> int:
         raise UsageError("--image is for compose and kubernetes")
     folder = args.text("output")
     stack = stack_of(
-        prepare(project, look_for_strangers=False),
+        allocate(project, check_listeners=False),
         request.options,
         os.environ,
         images,

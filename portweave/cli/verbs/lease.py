@@ -8,10 +8,10 @@ from portweave.arguments.args import (
     Args,
     Option,
 )
+from portweave.cli.option_values import count_of
 from portweave.encoding.duration import parse as parse_duration
 from portweave.errors import UsageError
 from portweave.leases import TTL_S, Lease, asker, holding, release, take_lease
-from portweave.planning.allocation import check_selection
 
 OPTIONS = (
     Option("--ttl", metavar="TIME", about="how long it holds at the most: 90, 90s, 30m (30m)"),
@@ -52,7 +52,7 @@ def run(args: Args) -> int:
             print(f"[portweave] released {lease_id}", file=sys.stderr)
         return 0
     lease = take_lease(
-        check_selection(None, args.text("count")) or 1,
+        count_of(args.text("count")) or 1,
         _ttl(args.text("ttl")),
         owner_pid=_owner(args.text("owner")),
     )

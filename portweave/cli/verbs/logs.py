@@ -4,6 +4,7 @@ import os
 import sys
 import time
 
+from portweave.allocator.worktree import logs_dir
 from portweave.arguments.args import (
     Args,
     Operands,
@@ -25,12 +26,8 @@ from portweave.logreading.view import (
     Follower,
     Printer,
 )
-from portweave.planning.allocation import (
-    find_worktree,
-    logs_dir,
-    working_dir,
-)
 from portweave.planning.moved_stacks import as_running
+from portweave.planning.project import find_worktree, working_dir
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

@@ -11,18 +11,14 @@ from portweave.arguments.args import (
     Option,
 )
 from portweave.cli.exec_command import execute
+from portweave.cli.option_values import count_of
 from portweave.encoding.terminal_escapes import escaped
-from portweave.planning.allocation import (
-    Prepared,
-    check_selection,
-    find_project,
-    prepare,
-    working_dir,
-)
+from portweave.planning.allocation import AllocatedProject, allocate
 from portweave.planning.allocation_text import (
     banner,
     whereabouts,
 )
+from portweave.planning.project import find_project, working_dir
 from portweave.supervisor.registry.socket_paths import socket_path
 from portweave.system.clean_environment import undo_coercion
 from portweave.system.files import write_all
@@ -52,7 +48,7 @@ def run(args: Args) -> int:
         raise errors.UsageError("--config and --count are mutually exclusive")
     if not words:
         raise errors.UsageError("no command provided after --")
-    count = check_selection(config, args.text("count"))
+    count = count_of(args.text("count"), config)
     environ = dict(os.environ)
     name = args.text("name")
     if name is not None:
@@ -60,9 +56,9 @@ def run(args: Args) -> int:
     elif args.flag("force"):
         raise errors.UsageError("--force is for --name alone")
     project = find_project(working_dir(), config=config, count=count, environ=environ)
-    prepared = prepare(project)
-    _say(_banner(prepared, words, verbose=args.flag("verbose")))
-    execute(words, _environment(prepared))
+    allocated = allocate(project)
+    _say(_banner(allocated, words, verbose=args.flag("verbose")))
+    execute(words, _environment(allocated))
     raise AssertionError("a command that was not found is an error")
 
 
@@ -77,20 +73,20 @@ def _run_named(
     from portweave.cli.named_run import name_command
 
     cwd = working_dir()
-    prepared: Prepared | None = None
+    allocated: AllocatedProject | None = None
     try:
-        prepared = prepare(find_project(cwd, config=config, count=count, environ=environ))
+        allocated = allocate(find_project(cwd, config=config, count=count, environ=environ))
     except errors.DefinitionsMissingError:
         if config is not None:
             raise
-    named = name_command(name, words, prepared, cwd=cwd, environ=environ, force=args.flag("force"))
+    named = name_command(name, words, allocated, cwd=cwd, environ=environ, force=args.flag("force"))
     env = {**environ}
     lines = [*named.lines, f"[portweave] launching: {' '.join(named.words)}", ""]
-    if prepared is None:
+    if allocated is None:
         undo_coercion(env)
     else:
-        env = _environment(prepared)
-        lines = [_banner(prepared, named.words, verbose=args.flag("verbose")).rstrip("\n")]
+        env = _environment(allocated)
+        lines = [_banner(allocated, named.words, verbose=args.flag("verbose")).rstrip("\n")]
         lines = [*lines, *named.lines, ""]
     _say("\n".join(lines))
     execute(named.words, {**env, **named.env})
@@ -116,17 +112,17 @@ def _command(words: list[str]) -> list[str]:
     return words
 
 
-def _banner(prepared: Prepared, words: list[str], *, verbose: bool) -> str:
-    project = prepared.project
+def _banner(allocated: AllocatedProject, words: list[str], *, verbose: bool) -> str:
+    project = allocated.project
     folder = project.worktree.root.rpartition("/")[2]
-    lines = [f"[portweave] {warning}" for warning in prepared.warnings]
+    lines = [f"[portweave] {warning}" for warning in allocated.warnings]
     lines.append(
         banner(
             folder,
-            prepared.entry.namespace,
+            allocated.entry.namespace,
             project.rows(),
-            prepared.ports,
-            reused=prepared.reused,
+            allocated.ports,
+            reused=allocated.reused,
         )
     )
     lines.append("[portweave] wrote .portweave/current.env")
@@ -145,22 +141,22 @@ def _say(text: str) -> None:
         return
 
 
-def _environment(prepared: Prepared) -> dict[str, str]:
+def _environment(allocated: AllocatedProject) -> dict[str, str]:
     """The command's environment: computed, and what is inherited wins."""
-    environ = prepared.project.environ
-    env = {**prepared.env, **environ}
-    for name, value in prepared.env.items():
-        env[name] = prepared.inherited.get(name, value)
-    _join_calls(env, prepared)
+    environ = allocated.project.environ
+    env = {**allocated.env, **environ}
+    for name, value in allocated.env.items():
+        env[name] = allocated.inherited.get(name, value)
+    _join_calls(env, allocated)
     # So that a portweave inside the command can tell what it inherits from this one.
-    env["PORTWEAVE_WORKTREE"] = prepared.project.worktree.root
+    env["PORTWEAVE_WORKTREE"] = allocated.project.worktree.root
     undo_coercion(env)
     return env
 
 
-def _join_calls(env: dict[str, str], prepared: Prepared) -> None:
+def _join_calls(env: dict[str, str], allocated: AllocatedProject) -> None:
     """Have the command find the hub of its worktree's stack, whether that runs by now or not."""
-    key, environ = prepared.project.key, prepared.project.environ
+    key, environ = allocated.project.key, allocated.project.environ
     is_ours = environ.get("PORTWEAVE_WORKTREE") in (None, key.worktree_root)
     is_ours = is_ours and environ.get("PORTWEAVE_NAMESPACE") in (None, key.namespace)
     if is_ours and environ.get("PORTWEAVE_SOCKET"):

@@ -53,7 +53,7 @@ def url_of_chosen(chosen: Selected) -> str:
     """
     if why := why_no_link(chosen.service):
         raise NoLinkError(chosen.name, why, chosen.port)
-    project = chosen.prepared.project
+    project = chosen.allocated.project
     names = settled_names(project.name, project.worktree, os.environ, keep=False)
     hostname = hostname_of(chosen.service, chosen.number, names.domain)
     return url_of(hostname, chosen.port, project.worktree, os.environ)

@@ -70,10 +70,7 @@ def _remembered(name: str) -> "dict[str, object]":
     Raises:
         NoStackError: Nothing is known of it.
     """
-    from portweave.planning.allocation import (
-        find_worktree,
-        working_dir,
-    )
+    from portweave.planning.project import find_worktree, working_dir
     from portweave.supervisor.reporting.run_history import RunHistory
 
     worktree = find_worktree(working_dir(), None, os.environ)

@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 
 from portweave.errors import PortOverrideError
-from portweave.planning.allocation import (
-    find_project,
-    prepare,
-)
+from portweave.planning.allocation import allocate
+from portweave.planning.project import find_project
 from tests.support.ports import Pool
 
 Repo = Callable[[int], list[Path]]
@@ -36,22 +34,22 @@ def test_the_port_that_a_service_is_to_use_is_the_users_wish(
     project = find_project(
         str(root), config=None, count=None, environ=environ | {"API": "4003"}, scale={"web": 3}
     )
-    prepared = prepare(project)
+    allocated = allocate(project)
     start = pool.start
-    assert prepared.ports == {
+    assert allocated.ports == {
         "web": start,
         "web.2": start + 1,
         "web.3": start + 2,
         "api": start + 3,
     }
-    assert prepared.effective_ports() == {
+    assert allocated.effective_ports() == {
         "web": 4001,
         "web.2": start + 1,
         "web.3": start + 2,
         "api": 4003,
     }
-    assert "OTHER" not in prepared.dotenv
-    assert "OTHER" not in prepared.env
+    assert "OTHER" not in allocated.dotenv
+    assert "OTHER" not in allocated.env
 
 
 @pytest.mark.parametrize("value", ["", "0", "65536", "80a", " 80", "-1", "٣", "9" * 5000])
@@ -59,9 +57,9 @@ def test_what_is_no_port_is_refused(value: str, root: Path, environ: dict[str, s
     project = find_project(
         str(root), config=None, count=None, environ=environ | {"API": value}, scale=None
     )
-    prepared = prepare(project)
+    allocated = allocate(project)
     with pytest.raises(PortOverrideError, match=r'override for API \(service "api"\) is') as caught:
-        prepared.effective_ports()
+        allocated.effective_ports()
     assert caught.value.code == "PW0503"
 
 
@@ -69,10 +67,10 @@ def test_what_an_outer_portweave_injected_is_left_aside(
     root: Path, environ: dict[str, str], pool: Pool
 ) -> None:
     outer = {"API": "4003", "PORTWEAVE_WORKTREE": "/other", "PORTWEAVE_NAMESPACE": "other"}
-    prepared = prepare(find_project(str(root), config=None, count=None, environ=environ | outer))
-    assert prepared.effective_ports()["api"] == pool.start + 2
-    assert prepared.project.worktree.namespace == "main"
-    assert prepared.inherited == {}
+    allocated = allocate(find_project(str(root), config=None, count=None, environ=environ | outer))
+    assert allocated.effective_ports()["api"] == pool.start + 2
+    assert allocated.project.worktree.namespace == "main"
+    assert allocated.inherited == {}
 
 
 def test_a_project_is_called_as_it_says_or_as_its_main_worktree(

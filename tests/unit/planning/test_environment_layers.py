@@ -5,10 +5,7 @@ from portweave.allocator.ports.model import (
     Key,
 )
 from portweave.allocator.worktree import Worktree
-from portweave.planning.allocation import (
-    Prepared,
-    Project,
-)
+from portweave.planning.allocation import AllocatedProject
 from portweave.planning.environment_layers import (
     Environments,
     Layer,
@@ -17,6 +14,7 @@ from portweave.planning.environment_layers import (
     origins,
     shared_layers,
 )
+from portweave.planning.project import Project
 from portweave.procfiles.model import Definitions, Origin, Service
 from tests.support.dotenv_files import holding
 
@@ -32,9 +30,9 @@ WEB = Service(
 JOB = Service("job", HERE)
 
 
-def prepared(
+def allocated(
     *, dotenv: dict[str, str] | None = None, environ: dict[str, str] | None = None
-) -> Prepared:
+) -> AllocatedProject:
     project = Project(
         Worktree(ROOT, None, ROOT, "main"),
         Definitions(
@@ -48,7 +46,7 @@ def prepared(
     entry = Entry(Key(None, "main", ROOT), "", "main", {"web": 1001, "web.2": 1002, "api": 1003})
     computed = project.computed(entry)
     dotenv = dotenv or {}
-    return Prepared(
+    return AllocatedProject(
         project,
         entry,
         reused=True,
@@ -68,7 +66,7 @@ def layers_of(
     dotenv: dict[str, str] | None = None,
     environ: dict[str, str] | None = None,
 ) -> list[Layer]:
-    given = prepared(dotenv=dotenv, environ=environ)
+    given = allocated(dotenv=dotenv, environ=environ)
     with holding(dotenv or {}):
         return Environments(given, environ or {}).layers(service, number, port)
 
@@ -150,7 +148,7 @@ def test_port_is_each_one_s_own_even_where_a_definition_says_it() -> None:
     )
     entry = Entry(Key(None, "main", ROOT), "", "main", {"port": 1, "web": 2, "api": 3})
     env = project.computed(entry)
-    given = Prepared(
+    given = AllocatedProject(
         project, entry, reused=True, computed=env, dotenv={}, env=env, inherited={}, warnings=()
     )
     web = merged(Environments(given, {}).layers(WEB, 1, 2))
@@ -166,7 +164,7 @@ def test_a_default_holds_unless_anything_else_says_it() -> None:
 
 
 def test_what_all_share_leaves_aside_what_is_inherited() -> None:
-    shared = shared_layers(prepared(dotenv={"API_URL": "d", "B": "d"}, environ={"API_URL": "i"}))
+    shared = shared_layers(allocated(dotenv={"API_URL": "d", "B": "d"}, environ={"API_URL": "i"}))
     assert merged(shared) == {
         "API_PORT": "1003",
         "API_URL": "d",

@@ -22,10 +22,8 @@ from portweave.errors import (
     PortweaveError,
     UsageError,
 )
-from portweave.planning.allocation import (
-    Prepared,
-    Project,
-)
+from portweave.planning.allocation import AllocatedProject
+from portweave.planning.project import Project
 from portweave.planning.stack_plan import make_plan, select
 from portweave.planning.stack_request import StartOptions, restart_policy
 from portweave.planning.url_names import Names
@@ -124,7 +122,7 @@ def plan_of(
     ports = {name: FIRST_PORT + index for index, name in enumerate(instances)}
     entry = Entry(Key(f"{ROOT}/.git", "main", ROOT), "", "main", ports)
     computed = project.computed(entry)
-    prepared = Prepared(
+    allocated = AllocatedProject(
         project,
         entry,
         reused=True,
@@ -135,7 +133,7 @@ def plan_of(
         warnings=["take care"],
     )
     with holding(dotenv):
-        return make_plan(prepared, options, environ, names)
+        return make_plan(allocated, options, environ, names)
 
 
 def only(plan: StackPlan) -> InstancePlan:
