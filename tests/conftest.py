@@ -1,4 +1,4 @@
-"""What many tests need: a home and ports of their own, real worktrees, the command itself."""
+"""Fixtures for all tests: a home, ports, real worktrees and the command."""
 
 import gc
 import os
@@ -14,7 +14,7 @@ from tests.support.commands import Cli, Git
 from tests.support.ports import Pool, reserve_ports
 
 PORTS_PER_TEST = 40
-# The variables that a test inherits; all others would make it depend on who runs it.
+# The variables that a test inherits. All others could change its result.
 KEPT = (
     "LANG",
     "LC_ALL",
@@ -25,24 +25,23 @@ KEPT = (
     "COVERAGE_PROCESS_CONFIG",
 )
 
-# An example that is slow because the machine is busy says nothing. The everyday tests try few
-# examples; `make slow` tries many.
+# A slow example on a busy machine is no failure. Everyday tests try few examples, `make slow` many.
 settings.register_profile("everyday", deadline=None, max_examples=40)
 settings.register_profile("thorough", deadline=None, max_examples=300)
 settings.load_profile("everyday")
 
 
 def pytest_configure() -> None:
-    """Have the processes of tests end by SIGINT, also where a script runs the tests by `&`.
+    """Let SIGINT end processes of tests, even if a shell script runs the tests with `&`.
 
-    There the shell has it ignored, and all processes would inherit that.
+    Such a shell ignores SIGINT, and all processes inherit that.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
-    """Have no later look for garbage go through the thousands of tests that were collected."""
+    """Exclude the thousands of collected tests from later garbage collection."""
     gc.collect()
     gc.freeze()
 
@@ -55,7 +54,7 @@ def pool() -> Pool:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """An empty home directory; configuration, state and runtime folders lie in it."""
+    """An empty home directory; it contains the configuration, state and runtime folders."""
     path = tmp_path / "home"
     path.mkdir()
     return path
@@ -63,7 +62,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environ(home: Path, pool: Pool) -> dict[str, str]:
-    """The environment of a command: nothing of the user's own, `home`, and the ports of `pool`."""
+    """The environment of a command: no variables of the user, `home`, and the ports of `pool`."""
     runtime = home / "run"
     runtime.mkdir(mode=0o700)
     return {
@@ -74,7 +73,7 @@ def environ(home: Path, pool: Pool) -> dict[str, str]:
         "XDG_RUNTIME_DIR": str(runtime),
         "GIT_CONFIG_NOSYSTEM": "1",
         "PORTWEAVE_POOL_RANGE": str(pool),
-        # Tests of names take this away.
+        # Tests of names remove this variable.
         "PORTWEAVE_PROXY": "0",
     }
 

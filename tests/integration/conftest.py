@@ -1,4 +1,4 @@
-"""What tests with whole stacks need: `portweave up` beside the test, and the examples."""
+"""Fixtures for whole stacks: `portweave up` beside the test, and the examples."""
 
 import contextlib
 import os
@@ -39,7 +39,7 @@ def up(cli: "Cli") -> Iterator[StartUp]:
         cwd: Path | None = None,
         env: Mapping[str, str | None] | None = None,
     ) -> Stack:
-        # A service's python3 is the one that runs the tests.
+        # A service's python3 is the interpreter of the tests.
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         argv = [*cli.argv, "up", *map(str, args)]
         stacks.append(
@@ -81,7 +81,7 @@ def example(tmp_path: Path, git: "Git") -> Callable[..., list[Path]]:
         shutil.copytree(
             EXAMPLES / name,
             main / folder,
-            # What running it by hand has left.
+            # Manual runs leave these files.
             ignore=shutil.ignore_patterns(".data", ".venv", ".portweave", "__pycache__"),
         )
         git("init", "-q", cwd=main)
@@ -155,17 +155,17 @@ def panel(cli: "Cli", tmp_path: Path) -> Iterator["StartPanel"]:
 
     def down() -> None:
         for root in [*tmp_path.iterdir(), *tmp_path.glob("code/*")]:
-            # What a page has started is nobody's child here.
+            # Stacks that a page started are not children of this process.
             if (root / ".portweave").is_dir():
                 cli("down", "--all", cwd=root)
                 break
 
-    # Each is ended, whatever another one had to say.
+    # End each panel, even if another one fails to end.
     with contextlib.ExitStack() as started:
         started.callback(down)
 
         def start(*args: str, **env: str) -> Panel:
-            # A service that a panel starts finds the python3 that runs the tests.
+            # A service that a panel starts uses the interpreter of the tests.
             path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
             one = Panel(cli, tmp_path, *args, **{"PATH": path, **env})
             started.callback(one.end)
@@ -176,7 +176,7 @@ def panel(cli: "Cli", tmp_path: Path) -> Iterator["StartPanel"]:
 
 @pytest.fixture
 def pages(tmp_path: Path, need: Callable[..., None]) -> Iterator["Pages"]:
-    """Tabs of one browser, of which none may have complained when the test ends."""
+    """Tabs of one browser; the test fails if one reported a problem."""
     need("chromium")
     from tests.support.browser import Pages
 
@@ -191,7 +191,7 @@ def pages(tmp_path: Path, need: Callable[..., None]) -> Iterator["Pages"]:
 
 @pytest.fixture
 def shop(project: Path, up: StartUp) -> Path:
-    """A stack to look at, once its services are what they become."""
+    """A project with a running stack whose services have reached their final states."""
     from tests.support.panels import SHOP
 
     (project / "portweave.yaml").write_text(SHOP)

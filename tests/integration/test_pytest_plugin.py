@@ -21,7 +21,7 @@ services:
   web: {command: a, scale: 2}
   api: {command: b, discoveryEnv: {API_URL: "http://h:${api}/${namespace}"}}
 """
-# Each test leaves a file that says what it was given, and by which worker.
+# Each test writes a file with its ports and its worker.
 TESTS = """
 import json, os, pytest
 
@@ -56,7 +56,7 @@ class Session:
         self.cli = cli
 
     def argv(self, *words: str) -> list[str]:
-        # Only what is tested: other plugins have their own time and say.
+        # Only this plugin: others take time, and print lines of their own.
         others = ("cacheprovider", "hypothesispytest", "timeout", "anyio")
         quick = ["-q", *(word for name in others for word in ("-p", f"no:{name}"))]
         return [sys.executable, "-m", "pytest", *quick, *words]
@@ -114,7 +114,7 @@ def test_a_session_has_ports_apart_from_the_stack_s(session: Session, cli: Cli, 
 
 @pytest.mark.slow
 def test_each_xdist_worker_has_its_own(session: Session) -> None:
-    # Every worker runs every test, and none gives its ports back before the other has its own.
+    # Every worker runs every test. None releases its ports before the other has its own.
     (session.root / "test_it.py").write_text(TESTS + MEET)
     done = session("-n", "2", "--dist", "each")
     assert done.returncode == 0, done.stdout

@@ -185,7 +185,7 @@ def test_without_a_definition_file_or_count_there_is_an_error(repo: Repo) -> Non
     (root,) = repo(0)
     below = root / "below"
     below.mkdir()
-    # Beyond the worktree's root nothing is looked for.
+    # The search ends at the worktree's root.
     define(root.parent)
     error = error_of(ports_sync(cwd=below))
     assert error.code == "PW0701"
@@ -251,7 +251,7 @@ def test_outside_git_a_namespace_is_that_of_the_definition_s_folder(
     define(tmp_path)
     below = tmp_path / "below"
     below.mkdir()
-    # What an outer portweave injects is for the root that the allocation has.
+    # Variables that an outer portweave injects belong to the root of their allocation.
     monkeypatch.setenv("PORTWEAVE_WORKTREE", str(tmp_path))
     monkeypatch.setenv("PORTWEAVE_NAMESPACE", "mine")
     expected = allocation_sync(cwd=below).unwrap()
@@ -314,7 +314,7 @@ def test_many_at_once_on_a_new_worktree_agree(repo: Repo, home: Path) -> None:
 
 
 class HeldRegistry:
-    """The registry's lock, held by somebody else until it is let go."""
+    """Holds the registry's lock until it is released."""
 
     def __init__(self, home: Path) -> None:
         folder = home / "config" / "portweave"
@@ -365,7 +365,7 @@ def test_who_cancels_them_does_not_wait(
         lock.let_go()
 
     asyncio.run(ask())
-    # What they began is whole: the threads end by themselves.
+    # The work in threads is complete: they end by themselves.
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(10)
@@ -378,7 +378,7 @@ def test_a_settings_module_has_ports_without_any_loop(cli: Cli, repo: Repo, pool
     (root / "settings.py").write_text(
         "from portweave.runtime import ports_sync\nAPI = ports_sync().unwrap()['api']\n"
     )
-    # Also beside a service that `run` has started, with its variables inherited.
+    # The same beside a service that `run` started, with inherited variables.
     code = "import sys; sys.path.insert(0, '.'); import settings; print(settings.API)"
     done = cli("run", "--", sys.executable, "-c", code, cwd=root)
     assert done.stdout == f"{pool.start + 1}\n", done.stderr

@@ -9,5 +9,5 @@ from tests.support.locked_packages import npm_packages
 
 @pytest.fixture(scope="session")
 def npm_portweave(pytestconfig: pytest.Config) -> Path:
-    """The command of npm's; the node that runs it lies beside it."""
+    """The npm command; the folder also contains its node."""
     return npm_packages(pytestconfig) / "node_modules" / ".bin" / "portweave"

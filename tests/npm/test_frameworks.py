@@ -1,4 +1,4 @@
-"""The real frameworks listen where they are told, behind what really starts them."""
+"""Real frameworks listen on the port that portweave gives them, behind their usual scripts."""
 
 import json
 import os
@@ -22,26 +22,26 @@ pytestmark = [pytest.mark.npm, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="session")
 def vite(pytestconfig: pytest.Config) -> Path:
-    """The folder that Vite and its node are installed in."""
+    """The folder with Vite and its node."""
     return npm_packages(pytestconfig)
 
 
 @pytest.fixture(scope="session")
 def pythons(pytestconfig: pytest.Config) -> Path:
-    """The folder of the commands of Python's frameworks."""
+    """The folder with the commands of Python frameworks."""
     return python_packages(pytestconfig, "frameworks")
 
 
-# `up` of tests/integration is not seen from here.
+# The fixture `up` of tests/integration is not available here.
 class Up:
-    """Runs `portweave up` until the test ends."""
+    """Run `portweave up` until the test ends."""
 
     def __init__(self, cli: "Cli", spawned: Callable[..., "subprocess.Popen[bytes]"]) -> None:
         self.cli = cli
         self.spawned = spawned
 
     def __call__(self, root: Path, folders: str) -> bytes:
-        """Wait until the service is ready; what was said until then."""
+        """Wait until the service is ready; return what was printed so far."""
         process = self.spawned(
             [*self.cli.argv, "up", "--timeout", "60"],
             cwd=root,

@@ -1,4 +1,4 @@
-"""What npm portweave reads after one of ours was killed while writing, at each step in turn."""
+"""What npm portweave reads after portweave was killed during a write, at each step in turn."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def test_npm_reads_the_registry_after_a_kill_at_any_step(
     def ask(*words: str) -> "subprocess.CompletedProcess[str]":
         lock = path.with_name("registry.lock")
         if lock.is_dir():
-            # As if its half minute for the dead had passed.
+            # As if npm's wait of 30 s for dead lock holders had passed.
             os.utime(lock, (1, 1))
         return subprocess.run(
             [npm_portweave, *words],

@@ -1,4 +1,4 @@
-"""The panel of npm portweave and this one, asked the same."""
+"""The panel of npm portweave and portweave's panel answer the same requests."""
 
 import json
 import re
@@ -87,7 +87,7 @@ class Contender:
 def contenders(
     cli: Cli, npm_portweave: Path, repo: Callable[[int], list[Path]], git: Git, tmp_path: Path
 ) -> Iterator[list[Contender]]:
-    """npm's first, then ours; both see the same registry."""
+    """npm's panel first, then portweave's; both use the same registry."""
     environ = cli.env({"PATH": f"{npm_portweave.parent}:{cli.environ['PATH']}"})
     main, linked = repo(1)
     git("switch", "-q", "-c", "fix", cwd=linked)
@@ -166,7 +166,7 @@ def test_both_prune_the_same(contenders: list[Contender]) -> None:
         snapshot = json.loads(one.send("GET", "/api/allocations", "")[2])
         return [(p["gitCommonDir"], w) for p in snapshot["projects"] for w in p["worktrees"]]
 
-    # npm's says of a folder that has gone that it had no ports, although it takes them away.
+    # For a deleted folder npm's panel says that it had no ports, although it releases them.
     there = [pair for pair in worktrees(contenders[0]) if pair[1]["diskSizeBytes"] is not None]
     for one, (common_dir, worktree) in zip(contenders, there[:2], strict=True):
         body = json.dumps(

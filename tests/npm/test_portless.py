@@ -1,4 +1,4 @@
-"""The real portless on the same state folder."""
+"""The real portless and portweave with one state folder."""
 
 import json
 import os
@@ -29,19 +29,19 @@ const store = new RouteStore(dir, { onWarning: (text) => console.error(text) });
 
 @pytest.fixture(scope="session")
 def portless(pytestconfig: pytest.Config) -> Path:
-    """The folder that portless and its node are installed in."""
+    """The folder with portless and its node."""
     return npm_packages(pytestconfig)
 
 
 class Node:
-    """Runs JavaScript beside portless."""
+    """Run JavaScript beside portless."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.node = folder / "node_modules/node/bin/node"
 
     def argv(self, code: str, *words: object) -> list[str]:
-        # A module is looked for from where the code lies.
+        # Node looks for modules from the folder of the code.
         path = self.folder / f"code-{abs(hash(code))}-{os.getpid()}.mjs"
         path.write_text(code)
         return [str(self.node), str(path), *map(str, words)]
@@ -169,7 +169,7 @@ def test_a_proxy_of_theirs_sees_our_changes(
 def test_their_command_knows_our_proxy(
     node: Node, portless: Path, tmp_path: Path, spawned: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
-    """Its `alias` goes to our proxy at once, and its probe takes it for one of its own."""
+    """portless sends `alias` to our proxy at once, and its probe accepts our proxy."""
     import sys
 
     folder = tmp_path / "state"

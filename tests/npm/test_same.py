@@ -1,7 +1,7 @@
-"""What npm portweave and this one say and write, side by side.
+"""Compare what npm portweave and portweave print and write.
 
-Both run the same commands in the same worktree, each with a registry of its own. What ours does
-otherwise on purpose is written in the table, so that nothing differs by accident.
+Both run the same commands in the same worktree, each with its own registry. The table lists each
+deliberate difference, so that no other one goes unnoticed.
 """
 
 import json
@@ -61,11 +61,11 @@ class Step:
         words: Its words.
         env: Variables added to its environment; None removes one.
         cwd: Relative to the worktree.
-        code: Of the error that it ends in, which ours tells for every verb.
-        hinted: What ours says besides, in lines of hints, has to hold this.
-        status: Ours, where it differs.
-        error: The first line of ours on stderr, where it differs.
-        before: Done to the worktree and the configuration folder first.
+        code: The code of its error, which portweave prints for every verb.
+        hinted: A text that portweave's hints must contain.
+        status: Portweave's exit status, where it differs.
+        error: Portweave's first line on stderr, where it differs.
+        before: Changes the worktree and the configuration folder first.
     """
 
     words: tuple[str, ...]
@@ -293,17 +293,18 @@ class Contender:
             check=False,
             timeout=30,
         )
-        # A shell calls the end by signal n 128+n, as npm's does; ours has become the command.
+        # npm portweave exits with 128+n after signal n, as a shell does; portweave becomes the
+        # command.
         status = done.returncode if done.returncode >= 0 else 128 - done.returncode
         return status, self.mask(done.stdout), self.mask(done.stderr)
 
     def mask(self, text: str) -> str:
-        # What is wrong with a text that is not JSON, each engine says in words of its own.
+        # Each JSON parser words its errors differently.
         text = re.sub(r"(?<=is not valid JSON: )[^\n]*?(?= \(PW0302\)|\n)", "…", text)
         return text.replace(str(self.home), "<config>")
 
     def files(self, root: Path) -> dict[str, str]:
-        """What lies in the worktree and in the registry."""
+        """Return the files of the worktree and of the registry."""
         found = {
             str(path.relative_to(root)): path.read_text()
             for path in (root / ".portweave").rglob("*")
@@ -317,9 +318,9 @@ class Contender:
 
 @pytest.fixture
 def contenders(cli: Cli, npm_portweave: Path, tmp_path: Path) -> list[Contender]:
-    """npm's first, then ours."""
+    """npm portweave first, then portweave."""
     environ = cli.env({"PORTWEAVE_POOL_RANGE": str(reserve_ports(60))})
-    # npm's finds its node beside it.
+    # npm portweave finds its node beside it.
     environ["PATH"] = f"{npm_portweave.parent}:{environ['PATH']}"
     homes = [tmp_path / name for name in ("npms", "ours")]
     return [
@@ -353,7 +354,7 @@ def test_both_say_and_write_the_same(
         if step.error is not None:
             assert told.startswith(step.error), said
         else:
-            # npm's `show` does not end its last line.
+            # `show` of npm portweave does not end its last line.
             unended = step.words[0] == "show" and output and not output.endswith("\n")
             assert ours[1] == (f"{output}\n" if unended else output), said
             assert told == expected(errors, step), said
@@ -362,14 +363,14 @@ def test_both_say_and_write_the_same(
 
 
 def part(text: str) -> tuple[str, str]:
-    """What is said, and the hints behind it, which only ours has."""
+    """Split stderr into messages and the hints behind them, which only portweave has."""
     lines = text.splitlines(keepends=True)
     hints = [line for line in lines if line.startswith("[portweave] hint: ")]
     return "".join(line for line in lines if line not in hints), "".join(hints)
 
 
 def expected(errors: str, step: Step) -> str:
-    """What ours has to say where npm's says `errors`: a code behind the error of every verb."""
+    """Return the messages that portweave prints for these of npm portweave: it adds a code to each."""
     if not step.code or errors.startswith("[portweave] error: "):
         return errors
     assert errors.startswith("[portweave] "), errors

@@ -1,4 +1,4 @@
-"""npm portweave and this one at the same time, on one registry, some of them killed."""
+"""npm portweave and portweave at the same time on one registry; some are killed."""
 
 import json
 import os
@@ -22,13 +22,13 @@ RUN = ("run", "--", "sh", "-c", 'echo "$WEB_PORT $API_PORT"')
 
 
 class Both:
-    """Worktrees, half of which belong to npm's and half to ours."""
+    """Worktrees; npm portweave uses one half, portweave the other."""
 
     def __init__(self, cli: Cli, npm: Path, roots: list[Path], home: Path) -> None:
         self.roots = roots
         self.environ = cli.env({"PORTWEAVE_POOL_RANGE": str(reserve_ports(4 * len(roots)))})
         self.environ["PATH"] = f"{npm.parent}:{self.environ['PATH']}"
-        # Two dozen starts of node on a small machine take their time.
+        # Two dozen starts of node are slow on a small machine.
         self.environ["PORTWEAVE_LOCK_TIMEOUT_MS"] = "60000"
         self.tools = {"npm's": [str(npm)], "ours": cli.argv}
         self.registry = home / "config" / "portweave" / "registry.json"
@@ -53,7 +53,7 @@ class Both:
         return [int(port) for port in output.split()]
 
     def blocks(self) -> dict[str, list[int]]:
-        """The registry, read as strictly as can be: it is valid, and no port is given out twice."""
+        """Read the registry strictly: it must be valid, and no port may occur twice."""
         value = json.loads(self.registry.read_text())
         assert value["version"] == 1
         found = {
@@ -83,7 +83,7 @@ def test_all_at_once_get_blocks_that_either_keeps(both: Both) -> None:
         told.append([int(port) for port in output.split()])
     assert both.blocks() == {str(root): block for root, block in zip(both.roots, told, strict=True)}
     text = both.registry.read_text()
-    # What one has allocated is the other's to find, and the file stays as it is.
+    # Each finds the other's allocations, and does not change the file.
     for number, root in list(enumerate(both.roots))[:6]:
         assert both.ask(both.tool(number, swapped=True), root) == told[number]
     assert text.count('"worktreeRoot"') == both.registry.read_text().count('"worktreeRoot"')
@@ -91,7 +91,7 @@ def test_all_at_once_get_blocks_that_either_keeps(both: Both) -> None:
 
 @pytest.mark.parametrize("attempt_number", range(2))
 def test_the_killed_ones_harm_neither(attempt_number: int, both: Both) -> None:
-    # Drawn here: workers that run side by side have to collect the same tests.
+    # Drawn at import: parallel workers must collect the same tests.
     seed = int(os.environ.get("PORTWEAVE_TEST_SEED") or random.randrange(1 << 32)) + attempt_number  # noqa: S311
     print(f"seed {seed}")  # noqa: T201 - to see it happen again
     chance = random.Random(seed)  # noqa: S311
@@ -123,7 +123,7 @@ def test_the_killed_ones_harm_neither(attempt_number: int, both: Both) -> None:
 
 
 def test_npms_own_race_for_a_stale_lock_is_not_ours(both: Both) -> None:
-    """A lock that nobody holds any more: ours take it over at once, npm's after half a minute."""
+    """Portweave takes an abandoned lock over at once, npm portweave after 30 s."""
     first, second, third, *_ = both.roots
     mine = both.ask(both.tools["ours"], first)
     lock = both.registry.with_name("registry.lock")
@@ -144,6 +144,6 @@ def test_a_lease_is_an_entry_like_any_other_to_npms(both: Both, cli: Cli) -> Non
     assert str(folder) in both.registry.read_text()
     (folder / "lease.json").unlink()
     folder.rmdir()
-    # npm's drops it when it next writes, and gives its ports out again.
+    # npm portweave drops the block at its next write, and may allocate its ports again.
     assert both.ask(both.tools["npm's"], second) == lease["ports"]
     assert str(folder) not in both.registry.read_text()

@@ -1,4 +1,4 @@
-"""A real browser for tests of the panel: Chromium without a window, over its DevTools protocol."""
+"""A real browser for tests of the panel: headless Chromium through its DevTools protocol."""
 
 import base64
 import contextlib
@@ -20,10 +20,10 @@ from tests.support.repository import REPOSITORY
 PICTURES = REPOSITORY / "test-output"
 PATIENCE_S = 20.0
 _PAUSE_S = 0.05
-# Of any browser that is started, however its page is looked at.
+# Flags for each browser that the tests start.
 FLAGS = (
     "--headless=new",
-    # As root, in a container, there is no sandbox to be had, and /dev/shm may be small.
+    # In a container as root the sandbox does not work, and /dev/shm may be small.
     "--no-sandbox",
     "--disable-dev-shm-usage",
     "--disable-gpu",
@@ -34,8 +34,7 @@ FLAGS = (
     "--disable-sync",
     "--disable-extensions",
 )
-# `window.changed` resolves with the time at which the state of a service of a root is drawn as
-# another one.
+# `window.changed` resolves with the time when the page draws another state of a service.
 WATCH_STATE = """(() => {
     const word = document.querySelector('[data-root="%s"] [data-service="%s"] .word');
     window.changed = new Promise((done) => {
@@ -46,8 +45,8 @@ WATCH_STATE = """(() => {
     });
     return true;
 })()"""
-# Where the button or link of a name is; null while it is not there, moves, or is covered.
-# A tab that nobody sees draws no frame, so they are not waited for alone.
+# The position of the button or link with a name; null while it is missing, moves or is covered. A
+# hidden tab draws no frames, so a timer also ends the wait.
 _FIND = """(async () => {
     const look = () => {
         const all = document.querySelector(%s)?.querySelectorAll("button, summary, a") || [];
@@ -82,7 +81,7 @@ class Page:
     """A tab.
 
     Attributes:
-        problems: What the browser has complained of: exceptions, refusals, failed requests.
+        problems: What the browser reported: exceptions, refusals, failed requests.
     """
 
     def __init__(self, url: str) -> None:
@@ -93,11 +92,11 @@ class Page:
         if "/devtools/page/" in url:
             for domain in ("Page", "Runtime", "Log"):
                 self.send(f"{domain}.enable")
-            # Of several tabs each is the one that somebody looks at.
+            # Of several tabs each behaves as if it were visible.
             self.send("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def send(self, method: str, **params: object) -> dict[str, Any]:
-        """Ask the browser; its answer."""
+        """Send a command to the browser; return its answer."""
         number = next(self._ids)
         self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while True:
@@ -118,18 +117,18 @@ class Page:
             self.problems.append(f"{entry['text']} {entry.get('url', '')}")
 
     def prepare(self, script: str) -> None:
-        """Have a script run before those of each page that is loaded from now on."""
+        """Run a script before those of each page that loads from now on."""
         self.send("Page.addScriptToEvaluateOnNewDocument", source=script)
 
     def go(self, url: str) -> None:
         """Load a page."""
-        # The page that was there answers for as long as the other has not begun.
+        # The old page answers until the new one begins to load.
         self.run("window.isOld = true")
         self.send("Page.navigate", url=url)
         self.wait("!window.isOld && document.readyState === 'complete'")
 
     def run(self, script: str) -> Any:
-        """The value of an expression, awaited where it is a promise."""
+        """Return the value of an expression; a promise is awaited."""
         answer = self._evaluate(script)
         assert "exceptionDetails" not in answer, f"{script}: {answer['exceptionDetails']}"
         return answer["result"].get("value")
@@ -145,9 +144,9 @@ class Page:
         return answer
 
     def wait(self, script: str, *, timeout_s: float = PATIENCE_S) -> Any:
-        """Wait until an expression is true; its value.
+        """Wait until an expression is true; return its value.
 
-        What it speaks of may not be there yet, so an exception is an answer like any other.
+        An exception counts as false: the elements may not exist yet.
         """
         until_s = time.monotonic() + timeout_s
         while True:
@@ -160,20 +159,20 @@ class Page:
         return found
 
     def text(self) -> str:
-        """What can be read on the page."""
+        """Return the visible text of the page."""
         return str(self.run("document.body.innerText"))
 
     def wait_for_text(self, text: str, *, within: str = "body", timeout_s: float = 20.0) -> None:
-        """Wait until a text can be read in what a selector finds."""
+        """Wait until a text is visible in the element of a selector."""
         inside = f"document.querySelector({json.dumps(within)})"
         found = f"({inside}?.innerText || '').includes({json.dumps(text)})"
         self.wait(found, timeout_s=timeout_s)
 
     def press(self, name: str, *, within: str = "body") -> None:
-        """Press the button or link of an accessible name, once it is there, with the mouse.
+        """Click the button or link with an accessible name, once it exists.
 
-        The page may draw or scroll at any moment, so that it is pressed where it stands still and
-        nothing covers it, and again where the click has not come to it all the same.
+        The page may redraw or scroll at any moment. So it clicks where the element stands still and
+        uncovered, and again if the click did not reach it.
         """
         find = _FIND % (json.dumps(within), json.dumps(name))
         until_s = time.monotonic() + PATIENCE_S
@@ -188,7 +187,7 @@ class Page:
             assert time.monotonic() < until_s, f"cannot be pressed: {name}\n{self.text()}"
 
     def type(self, text: str) -> None:
-        """Type into what has the focus."""
+        """Type into the focused element."""
         self.send("Input.insertText", text=text)
 
     def key(self, key: str, code: int = 0) -> None:
@@ -201,7 +200,7 @@ class Page:
             )
 
     def look(self, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
-        """Have another window, or colour scheme."""
+        """Set the window size and the colour scheme."""
         self.send(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -213,7 +212,7 @@ class Page:
         self.send("Emulation.setEmulatedMedia", features=[scheme])
 
     def picture(self, name: str) -> Path:
-        """Keep a picture of the page among what tests put out."""
+        """Save a screenshot of the page in `test-output/`."""
         PICTURES.mkdir(exist_ok=True)
         path = PICTURES / f"{name}.png"
         answer = self.send("Page.captureScreenshot", format="png")
@@ -221,7 +220,7 @@ class Page:
         return path
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the tab."""
         self._open.close()
 
 
@@ -230,7 +229,7 @@ class Browser:
 
     Args:
         program: Its path.
-        folder: For its profile.
+        folder: The folder for its profile.
     """
 
     def __init__(self, program: str, folder: Path) -> None:
@@ -266,7 +265,7 @@ class Browser:
         return found
 
     def page(self) -> Page:
-        """A new tab."""
+        """Open a new tab."""
         target = self._main.send("Target.createTarget", url="about:blank")["targetId"]
         host = self._address.split("/devtools/")[0]
         page = Page(f"{host}/devtools/page/{target}")
@@ -274,11 +273,11 @@ class Browser:
         return page
 
     def allow(self, origin: str, *permissions: str) -> None:
-        """Let pages of an origin do what people are asked for else."""
+        """Grant the pages of an origin all permissions."""
         self._main.send("Browser.grantPermissions", origin=origin, permissions=permissions)
 
     def close(self) -> None:
-        """End it."""
+        """End the browser."""
         for page in [*self._pages, self._main]:
             page.close()
         self._process.terminate()
@@ -302,7 +301,7 @@ class Pages:
         self.made: list[Page] = []
 
     def __call__(self) -> Page:
-        """A new tab."""
+        """Open a new tab."""
         page = self.browser.page()
         page.look()
         self.made.append(page)

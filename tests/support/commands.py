@@ -8,13 +8,12 @@ from tests.support.forks import FORKS, PORTWEAVE, may_fork
 
 
 class Cli:
-    """Runs the `portweave` command.
+    """Run the `portweave` command.
 
     Attributes:
         argv: The words before the arguments.
-        environ: Its environment, unless a call adds to it.
-        may_fork: Whether it may do without an interpreter of its own, as a child of another process
-            than ours.
+        environ: Its environment.
+        may_fork: Whether a forked process may run it, without starting an interpreter.
     """
 
     def __init__(self, environ: dict[str, str]) -> None:
@@ -30,7 +29,7 @@ class Cli:
         timeout_s: float = 20,
         stdin: str = "",
     ) -> subprocess.CompletedProcess[str]:
-        """Run it to its end; `env` adds variables, and removes those that are None."""
+        """Run the command to its end; `env` adds variables, and removes those that are None."""
         words = [str(word) for word in args]
         if self.may_fork and may_fork(self.argv, self.env(env)):
             return FORKS.run(words, stdin, timeout_s, cwd=cwd, env=self.env(env))
@@ -48,13 +47,13 @@ class Cli:
         )
 
     def env(self, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
-        """The environment with `changes`; None removes a variable."""
+        """Return the environment with `changes`; None removes a variable."""
         merged = {**self.environ, **(changes or {})}
         return {name: value for name, value in merged.items() if value is not None}
 
 
 class Git:
-    """Runs git without the user's own configuration."""
+    """Run git without the user's configuration."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = {
@@ -66,7 +65,7 @@ class Git:
         }
 
     def __call__(self, *args: str | Path, cwd: Path) -> str:
-        """Run it and return what it prints, without the newline at the end."""
+        """Run git; return its output without the last newline."""
         done = subprocess.run(
             [  # noqa: S607
                 "git",

@@ -1,11 +1,11 @@
-"""Programs that are killed at a chosen call to the system, for tests of what is left then."""
+"""Run programs that are killed at a chosen system call, to test what is left."""
 
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-# Every call that changes something on the disk, or could.
+# Every call that changes the disk, or may.
 CALLS = (
     *("open", "write", "fsync", "fchmod", "close"),
     *("link", "mkdir", "rename", "replace", "rmdir", "unlink"),
@@ -50,18 +50,17 @@ main()
 def kill_at_each_step(
     program: str, words: list[str], environ: Mapping[str, str], how: str, home: Path
 ) -> Iterator[tuple[int, list[str]]]:
-    """Run a program again and again, and kill it one call later each time, until it ends.
+    """Run a program repeatedly, and kill it one system call later each time, until it ends.
 
     Args:
-        program: Defines `main()`, which may `say` something; `words` are its arguments.
+        program: Source that defines `main()`, which may call `say`.
         words: Its arguments.
         environ: Its environment.
-        how: Whether the call is not done (`before`), done (`after`), or, where it is a write, done
-            in part (`half`).
+        how: Whether the kill comes `before` the call, `after` it, or after `half` of a write.
         home: Its working directory.
 
     Yields:
-        The number of the step, and what it has said until then.
+        The number of the step, and what the program has said so far.
     """
     step = 0
     while True:

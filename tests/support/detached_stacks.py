@@ -1,4 +1,4 @@
-"""A worktree's detached stack, and the commands about it."""
+"""A worktree's detached stack, and commands for it."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from tests.support.running_stacks import has_ended
 
 
 class Detached:
-    """A worktree's detached stack, and the commands about it.
+    """A worktree's detached stack, and commands for it.
 
     Attributes:
         root: The worktree's root.
@@ -38,14 +38,14 @@ class Detached:
         env: Mapping[str, str | None] | None = None,
         status: int | None = 0,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command; it has to end with this status, unless that is None."""
+        """Run a command; it must exit with `status`, unless that is None."""
         done = self._cli(*words, cwd=cwd or self.root, env=self._changes(env), timeout_s=60)
         if status is not None:
             assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
         return done
 
     def beside(self, *words: str | Path) -> subprocess.Popen[str]:
-        """Start a command and leave it running."""
+        """Start a command without waiting for it."""
         return subprocess.Popen(
             [*self._cli.argv, *map(str, words)],
             cwd=self.root,
@@ -61,13 +61,13 @@ class Detached:
         return {"PATH": self._path, **(env or {})}
 
     def up(self, *words: str) -> str:
-        """Start it, wait until it is ready; what was said."""
+        """Start the stack and wait until it is ready; return what was printed."""
         said = self("up", "-d", *words).stderr
         self.look()
         return said
 
     def record(self) -> dict[str, Any]:
-        """Its record; empty where it has none."""
+        """Return its record; empty for none."""
         mine = [one for one in self._records() if one["worktreeRoot"] == str(self.root)]
         return mine[0] if mine else {}
 
@@ -76,28 +76,28 @@ class Detached:
         return [json.loads(path.read_text()) for path in folder.glob("*.json")]
 
     def guardian(self) -> psutil.Process:
-        """The process that ends last."""
+        """Return the guardian."""
         return psutil.Process(self.record()["pid"])
 
     def supervisor(self) -> psutil.Process:
-        """The one that runs the services."""
+        """Return the supervisor."""
         [child] = self.guardian().children()
         return child
 
     def kill_both(self) -> None:
-        """Kill both, so that nobody is there to end the services."""
+        """Kill both, so that neither ends the services."""
         guardian, supervisor = self.guardian(), self.supervisor()
-        # One that is stopped cannot act between the two signals.
+        # A stopped process cannot act between the two signals.
         supervisor.suspend()
         guardian.kill()
         supervisor.kill()
 
     def look(self) -> list[psutil.Process]:
-        """All processes of it, which are not to be left behind."""
+        """Remember all its processes; none may be left at the end."""
         guardian = self.guardian()
         family = [guardian, *guardian.children(recursive=True)]
         for record in self._records():
-            # One that was started by one of its services is another stack.
+            # A stack that one of its services started is another stack.
             if record["worktreeRoot"] != str(self.root) and record["detached"]:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     other = psutil.Process(record["pid"])
@@ -108,21 +108,21 @@ class Detached:
         return family
 
     def ps(self) -> dict[str, dict[str, Any]]:
-        """Its services, by full name without the namespace."""
+        """Return its services by full name, without the namespace."""
         rows = json.loads(self("ps", "--json").stdout)["services"]
         return {row["fullName"].rpartition("-")[0]: row for row in rows}
 
     def connect(self) -> socket.socket:
-        """A bare connection to its control socket."""
+        """Open a connection to its control socket."""
         connection = socket.socket(socket.AF_UNIX)
         self._connections.append(connection)
-        # Without a timeout, as where too many wait that would be an error at once.
+        # With a timeout, a full backlog would raise an error at once.
         connection.connect(self.record()["socket"])
         connection.settimeout(10)
         return connection
 
     def down(self, *words: str) -> str:
-        """Stop it, and see that nothing is left; what was said."""
+        """Stop the stack and check that nothing is left; return what was printed."""
         record = self.record()
         self.look()
         said = self("down", *words).stderr
@@ -137,7 +137,7 @@ class Detached:
         return said
 
     def end(self) -> None:
-        """Stop it, whatever has happened."""
+        """Stop the stack in any state."""
         for connection in self._connections:
             connection.close()
         if self.record():

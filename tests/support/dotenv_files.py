@@ -1,4 +1,4 @@
-"""A worktree's `.env` without a worktree."""
+"""A `.env` for tests without a worktree."""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from portweave.procfiles.load import read_env_file
 
 @contextmanager
 def holding(values: Mapping[str, str]) -> Generator[None]:
-    """Have the `.env` of every worktree hold these variables."""
+    """Make the `.env` of every worktree contain these variables."""
 
     def read(path: str, **options: Any) -> Variables:
         if path.endswith("/.env"):

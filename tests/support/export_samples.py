@@ -1,4 +1,4 @@
-"""What the tests of exports share: units and stacks, all of whose fields have a value."""
+"""Units and stacks for tests of exports; every field has a value."""
 
 from portweave.encoding.value import replace
 from portweave.exports.model import Stack, Unit, VariableFile
@@ -12,7 +12,7 @@ ENV_FILE = VariableFile("/code/shop/.env", required=False)
 
 
 def unit(name: str = "web", /, **changes: object) -> Unit:
-    """An instance that does nothing special."""
+    """Build a plain instance."""
     service, _, number = name.partition(".")
     plain = Unit(
         name=name,
@@ -38,7 +38,7 @@ def unit(name: str = "web", /, **changes: object) -> Unit:
 
 
 def stack(*units: Unit, **changes: object) -> Stack:
-    """A stack of these."""
+    """Build a stack of plain instances."""
     plain = Stack(
         project="shop", namespace="main", root="/code/shop", place="/code/shop", units=units
     )

@@ -1,7 +1,7 @@
-"""The `portweave` command without the start of an interpreter, which is most of what it costs.
+"""Run the `portweave` command without starting an interpreter, which takes most of its time.
 
-A process that has imported portweave forks for each command. So a command still is a process, with
-a working directory, variables, streams and signals of its own.
+A process that has imported portweave forks for each command. So a command is still a process with
+its own working directory, variables, streams and signals.
 """
 
 import atexit
@@ -26,20 +26,20 @@ from typing import IO, Any
 
 PORTWEAVE = [sys.executable, "-Im", "portweave"]
 STATUS = struct.Struct("i")
-# What a pipe takes without a reader.
+# The capacity of a pipe without a reader.
 PIPE_BYTES = 65_536
-# The first two are for each process to import, and the others few need.
+# Each process imports the first two itself; few need the others.
 NOT_IMPORTED = ("__main__", "cli.entry", "pytest_plugin", "calls", "panel", "supervisor.proxy")
 
 
 class Forked:
-    """A command, with what the tests use of `subprocess.Popen`.
+    """A forked command, with the part of `subprocess.Popen` that the tests use.
 
     Attributes:
-        pid: Its number.
-        returncode: Its exit status, once it is known here.
-        stdout: The end of a pipe for what it prints, where there is one.
-        stderr: The same for what it says.
+        pid: Its process id.
+        returncode: Its exit status, once known.
+        stdout: The read end of its standard output, where there is one.
+        stderr: The read end of its standard error, where there is one.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -51,14 +51,14 @@ class Forked:
         self._lock = threading.Lock()
 
     def poll(self) -> int | None:
-        """Its exit status, or None where it runs."""
+        """Return its exit status; None while it runs."""
         return self._look(0)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end; its exit status.
+        """Wait for its end; return its exit status.
 
         Raises:
-            TimeoutExpired: It runs on.
+            TimeoutExpired: It still runs.
         """
         status = self._look(timeout)
         if status is None:
@@ -75,22 +75,22 @@ class Forked:
             return self.returncode
 
     def send_signal(self, number: int) -> None:
-        """Signal it, where it runs."""
+        """Send a signal, if it runs."""
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Send SIGTERM."""
         self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill it."""
+        """Send SIGKILL."""
         self.send_signal(signal.SIGKILL)
 
 
 class Forks:
-    """The process that forks, which is started with the first command."""
+    """The process that forks; the first command starts it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -109,10 +109,10 @@ class Forks:
 
         Args:
             words: Its arguments.
-            streams: The descriptors that it gets as its standard streams.
+            streams: The descriptors for its standard streams.
             cwd: Its working directory.
-            env: Its variables.
-            new_session: Whether it leads a session of its own.
+            env: Its environment.
+            new_session: Whether it starts a new session.
         """
         asked = {"words": words, "cwd": str(cwd), "env": dict(env), "new_session": new_session}
         mine, theirs = socket.socketpair()
@@ -147,10 +147,17 @@ class Forks:
         cwd: Path,
         env: Mapping[str, str],
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, and until no other process has its output open.
+        """Run a command until it has ended and no process has its output open.
+
+        Args:
+            words: Its arguments.
+            stdin: Its standard input.
+            timeout_s: After this time it is killed.
+            cwd: Its working directory.
+            env: Its environment.
 
         Raises:
-            TimeoutExpired: It takes too long, and has been killed.
+            TimeoutExpired: It ran for too long.
         """
         until_s = time.monotonic() + timeout_s
         text = stdin.encode()
@@ -194,8 +201,8 @@ FORKS = Forks()
 
 
 def may_fork(argv: Sequence[str], env: Mapping[str, str]) -> bool:
-    """Whether a command is as good without an interpreter of its own."""
-    # What an interpreter is started with shows in it; the last one shows others what it is.
+    """Whether a command behaves the same without an interpreter of its own."""
+    # These variables affect the interpreter's start; the last one is visible to other processes.
     its_own = ("LC_", "LANG", "COVERAGE", "PYTHON", "PORTWEAVE_WORKTREE")
     return (
         sys.platform == "linux"
@@ -208,7 +215,7 @@ def may_fork(argv: Sequence[str], env: Mapping[str, str]) -> bool:
 def start(
     argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]
 ) -> "subprocess.Popen[bytes] | Forked":
-    """Start a command in a session of its own, with pipes for what it prints and says."""
+    """Start a command in a new session, with pipes for its output."""
     if not may_fork(argv, env):
         return subprocess.Popen(
             argv,
@@ -229,8 +236,8 @@ def start(
 
 
 def serve() -> int:
-    """Fork for each command; the exit status, in such a fork that of the command."""
-    # As the supervisor does, which has no use for OpenSSL.
+    """Fork for each command; return the exit status, in a fork the command's."""
+    # Like the supervisor, which does not need OpenSSL.
     sys.modules["ssl"] = None  # type: ignore[assignment]  # pyright: ignore
     importlib.import_module("asyncio")
     del sys.modules["ssl"]
@@ -273,15 +280,15 @@ def serve() -> int:
 
 
 def tell(pid: int, talk: socket.socket) -> None:
-    """Tell of the end of a command."""
+    """Report the end of a command."""
     _, status = os.waitpid(pid, 0)
-    # It may have been given up.
+    # The test may have closed its end.
     with talk, contextlib.suppress(BrokenPipeError):
         talk.sendall(STATUS.pack(os.waitstatus_to_exitcode(status)))
 
 
 def import_below(folders: Sequence[str], prefix: str) -> None:
-    """Import the modules of a package, and of those in it."""
+    """Import all modules below a package."""
     for _, name, is_package in pkgutil.iter_modules(folders, prefix):
         if name.removeprefix("portweave.") not in NOT_IMPORTED:
             module = importlib.import_module(name)
@@ -290,11 +297,11 @@ def import_below(folders: Sequence[str], prefix: str) -> None:
 
 
 def become(asked: dict[str, Any], streams: Sequence[int]) -> int:
-    """Be the command that is asked for; its exit status."""
+    """Turn this process into the requested command; return its exit status."""
     for number, one in enumerate(streams):
         os.dup2(one, number)
     os.closerange(len(streams), os.sysconf("SC_OPEN_MAX"))
-    # Those that are there take files of another kind to be behind them.
+    # The existing objects have files of another kind.
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         old = getattr(sys, name)
         buffering = 1 if name == "stderr" else -1
@@ -317,5 +324,5 @@ def become(asked: dict[str, Any], streams: Sequence[int]) -> int:
 
 if __name__ == "__main__":
     status = serve()
-    # The end of an interpreter would have all memory copied that it has in common with the others.
+    # The regular exit of an interpreter touches, and so copies, all shared memory.
     os._exit(status)

@@ -1,4 +1,4 @@
-"""A hub beside a test, and those who call each other through it."""
+"""A hub beside a test, and connections that call each other through it."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ def play(place: str, scene: Play, **options: Any) -> None:
 
 
 class Raw:
-    """A peer that writes lines by hand."""
+    """A peer that sends raw lines."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -74,7 +74,7 @@ class Raw:
 async def serving(
     path: str, name: str, max_concurrency: int = 64, max_queue: int = 1024
 ) -> AsyncGenerator[Connection]:
-    """A connection with routes that many scenes need."""
+    """Open a connection with the routes that many scenes need."""
     async with cluster.connect(
         path, name, max_concurrency=max_concurrency, max_queue=max_queue
     ) as connection:

@@ -15,7 +15,7 @@ import pytest
 from tests.support.repository import REPOSITORY
 
 NPM_LOCK = REPOSITORY / "tests" / "npm" / "packages"
-# Under CI, or where it is asked for, a test that cannot run fails.
+# In CI, or on demand, a test that cannot run fails.
 STRICT = any(
     os.environ.get(name, "").lower() in {"1", "true"} for name in ("CI", "PORTWEAVE_TEST_STRICT")
 )
@@ -60,7 +60,7 @@ def python_packages(config: pytest.Config, name: str) -> Path:
 def _installed(
     config: pytest.Config, name: str, lock: Path, install: Callable[[Path], list[list[str]]]
 ) -> Path:
-    """Run the commands of `install` in a folder for `lock`, unless they have run there."""
+    """Run the commands of `install` in a folder for `lock`, unless it is complete already."""
     assert config.cache is not None
     version = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
     folder = config.cache.mkdir(f"{name}-{version}")

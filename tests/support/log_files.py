@@ -1,4 +1,4 @@
-"""What tests of logs have in common: services that print, and `portweave logs -f`."""
+"""Services that print lines, and `portweave logs -f`, for tests of logs."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ PATIENCE_S = 20.0
 
 
 def write_services(root: Path, **programs: str) -> None:
-    """A Procfile of Python programs."""
+    """Write a Procfile with Python programs."""
     lines: list[str] = []
     for name, program in programs.items():
         (root / f"{name}.py").write_text(program)

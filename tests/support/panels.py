@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.support.browser import Page
 
 PATIENCE_S = 20.0
-# One service with a secret, one that goes on printing, and one that fails.
+# One service with a secret, one that prints steadily, and one that fails.
 SHOP = f"""
 projectName: shop
 services:
@@ -40,18 +40,18 @@ class Panel:
     """A panel.
 
     Attributes:
-        process: The command itself.
-        port: On which it listens.
-        token: What its page has for changes.
-        stderr: What it says from its start on.
-        said: What it tells at its start beside its address.
+        process: The command.
+        port: The port that it listens on.
+        token: The token in its page, which each change needs.
+        stderr: Its standard error, from the start on.
+        said: What it prints at its start after its address.
     """
 
     def __init__(self, cli: Cli, cwd: Path, *args: str, **env: str) -> None:
         argv = [*cli.argv, "panel", *(args or ("--port", "0"))]
         self.process = start(argv, cwd=cwd, env=cli.env(env))
         assert self.process.stdout is not None
-        # It prints nothing.
+        # It prints nothing to standard output.
         self.process.stdout.close()
         assert self.process.stderr is not None
         self.stderr = TextIOWrapper(self.process.stderr, "utf-8")
@@ -70,13 +70,13 @@ class Panel:
 
     @property
     def url(self) -> str:
-        """Of its page."""
+        """The URL of its page."""
         return f"http://127.0.0.1:{self.port}/"
 
     def send(
         self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
     ) -> Answer:
-        """Send a request as it is."""
+        """Send a request as given."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             connection.request(method, path, body or None, headers or {})
@@ -86,20 +86,20 @@ class Panel:
             connection.close()
 
     def get(self, path: str) -> Any:
-        """What a path answers."""
+        """Return the JSON of a path."""
         status, _, body = self.send("GET", path)
         assert status == 200, (path, status, body)
         return json.loads(body)
 
     def post(self, path: str, value: object, *, status: int = 200) -> Any:
-        """What a change answers, asked for as the page does."""
+        """Send a change as the page does; return its answer."""
         headers = {"X-Portweave-Csrf": self.token, "Origin": self.url[:-1]}
         found, _, body = self.send("POST", path, json.dumps(value).encode(), headers)
         assert found == status, (path, found, body)
         return json.loads(body)
 
     def worktree(self, root: Path) -> dict[str, Any]:
-        """What is listed of a worktree."""
+        """Return what the panel lists about a worktree."""
         found = [
             worktree
             for project in self.get("/api/v1/worktrees")["projects"]
@@ -111,7 +111,7 @@ class Panel:
 
     @contextmanager
     def events(self, path: str) -> Generator[Iterator[tuple[str, Any]]]:
-        """What a stream tells, as it comes."""
+        """Yield the events of a stream."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             connection.request("GET", path)
@@ -134,13 +134,13 @@ class Panel:
             connection.close()
 
     def kill(self) -> None:
-        """Have it end without another word."""
+        """Kill the panel."""
         self.process.kill()
         self.process.wait(PATIENCE_S)
         self.stderr.close()
 
     def end(self) -> None:
-        """Stop it, and see that it ends as it should; nothing where that was done."""
+        """Stop the panel and check its exit; do nothing if it was stopped already."""
         if self.stderr.closed:
             return
         if self.process.poll() is None:
@@ -152,14 +152,14 @@ class Panel:
 
 
 def state_of(page: "Page", service: str, *, root: str = "") -> str:
-    """What the page says of a service."""
+    """Return the state that the page shows for a service."""
     where = f"[data-root={json.dumps(root)}] " if root else ""
     selector = json.dumps(f'{where}[data-service="{service}"] .word')
     return str(page.run(f"document.querySelector({selector})?.innerText || ''"))
 
 
 def wait_for_state(page: "Page", service: str, state: str) -> None:
-    """Wait until the page says so of a service."""
+    """Wait until the page shows a state for a service."""
     selector = json.dumps(f'[data-service="{service}"] .word')
     page.wait(f"document.querySelector({selector})?.innerText === {json.dumps(state)}")
 

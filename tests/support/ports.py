@@ -5,12 +5,12 @@ import os
 import tempfile
 from pathlib import Path
 
-# Outside the ephemeral ports of Linux and macOS, and outside portweave's own pool.
+# Outside of the ephemeral ports of Linux and macOS, and of portweave's default pool.
 FIRST_PORT, LAST_PORT = 20000, 30000
 
 
 class Pool:
-    """The ports from `start` on, before `end`, that no other test uses meanwhile."""
+    """The ports from `start`, before `end`, which no other test uses."""
 
     def __init__(self, start: int, end: int) -> None:
         self.start = start
@@ -21,10 +21,9 @@ class Pool:
 
 
 def reserve_ports(size: int) -> Pool:
-    """Take `size` ports for one test, also where several test runs share the machine.
+    """Reserve `size` ports for one test, even if several test runs share the machine.
 
-    The next free port is counted in a file; after the last one it begins again, long after those
-    tests have ended.
+    A file counts the next free port. After the last port it starts again, long after those tests.
     """
     path = Path(tempfile.gettempdir(), f"portweave-tests-{os.getuid()}.next-port")
     with path.open("a+") as file:

@@ -1,4 +1,4 @@
-"""Where the files of the project lie, for tests that read them."""
+"""Paths of the project's files."""
 
 from pathlib import Path
 

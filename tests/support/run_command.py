@@ -1,4 +1,4 @@
-"""What tests of `portweave run` write down, and how they read its command's environment."""
+"""Definitions for tests of `portweave run`, and the environment of its command."""
 
 import json
 import subprocess

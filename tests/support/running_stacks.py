@@ -24,14 +24,14 @@ class Stack:
 
     Attributes:
         root: The worktree's root.
-        process: The command itself.
+        process: The command.
     """
 
     def __init__(self, argv: list[str], *, cwd: Path, root: Path, env: dict[str, str]) -> None:
         self.root = root
-        # Ctrl-C of the one who runs the tests is the test's to pass on.
+        # The test decides whether Ctrl-C reaches the command.
         self.process = start(argv, cwd=cwd, env=env)
-        # All that was ever seen of it, for the end: who has lost his parents is not found again.
+        # All processes seen so far; an orphan would not be found again at the end.
         self._seen: dict[int, psutil.Process] = {}
         self._news = threading.Condition()
         self._printed = bytearray()
@@ -58,21 +58,21 @@ class Stack:
 
     @property
     def printed(self) -> str:
-        """What the services have printed until now."""
+        """What the services have printed so far."""
         return self._printed.decode("utf-8", "backslashreplace")
 
     @property
     def printed_bytes(self) -> bytes:
-        """The same, as it is."""
+        """What the services have printed so far, as bytes."""
         return bytes(self._printed)
 
     @property
     def said(self) -> str:
-        """What portweave itself has said until now."""
+        """What portweave has printed so far."""
         return self._said.decode("utf-8", "backslashreplace")
 
     def lines_of(self, name: str) -> list[str]:
-        """What one instance has printed until now, without its name."""
+        """Return what one instance has printed so far, without its name."""
         found: list[str] = []
         for line in self.printed.split("\n"):
             label, bar, text = line.partition(" | ")
@@ -94,11 +94,11 @@ class Stack:
             assert is_there(), f"no {text!r} in\n{self}"
 
     def send(self, number: int) -> None:
-        """Signal portweave."""
+        """Send a signal to portweave."""
         self.process.send_signal(number)
 
     def wait(self, *, timeout_s: float = PATIENCE_S) -> int:
-        """Wait for its end; its exit status."""
+        """Wait for its end; return its exit status."""
         try:
             status = self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -108,7 +108,7 @@ class Stack:
         return status
 
     def stop(self, number: int = signal.SIGINT, *, timeout_s: float = PATIENCE_S) -> int:
-        """Send a signal to portweave, wait for its end, and see that nothing is left."""
+        """Send a signal to portweave, wait for its end, and check that nothing is left."""
         family = self.family()
         self.send(number)
         status = self.wait(timeout_s=timeout_s)
@@ -117,7 +117,7 @@ class Stack:
         assert not self.marked(), f"{self.marked()} left behind:\n{self}"
         for port in self._ports():
             with socket.socket() as probe:
-                # What was connected until now does not keep a server from starting again.
+                # Connections that were open until now do not keep a server from binding the port.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(("127.0.0.1", port))
         return status
@@ -128,14 +128,14 @@ class Stack:
         return [int(value) for name, _, value in pairs if name.endswith("_PORT")]
 
     def port(self, variable: str) -> int:
-        """The port that a variable holds."""
+        """Return the port in a variable."""
         lines = (self.root / ".portweave/current.env").read_text().splitlines()
         return int(dict(line.split("=", 1) for line in lines)[variable])
 
     def ask(
         self, variable: str, path: str, body: str | None = None, *, method: str = ""
     ) -> tuple[int, str]:
-        """Send a request to the port that a variable holds: status and text of the answer."""
+        """Send a request to the port in a variable; return status and body."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port(variable), timeout=10)
         try:
             connection.request(method or ("GET" if body is None else "POST"), path, body)
@@ -145,7 +145,7 @@ class Stack:
             connection.close()
 
     def family(self) -> list[psutil.Process]:
-        """All processes of the stack: by descent, and by what their environment says."""
+        """Return all processes of the stack, found by descent and by environment."""
         found = {process.pid: process for process in self.marked()}
         with contextlib.suppress(psutil.NoSuchProcess):
             command = psutil.Process(self.process.pid)
@@ -154,7 +154,7 @@ class Stack:
         return list(found.values())
 
     def marked(self) -> list[psutil.Process]:
-        """Living processes whose environment says that they were started for the worktree."""
+        """Return live processes whose environment names the worktree."""
         found: list[psutil.Process] = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
@@ -164,7 +164,7 @@ class Stack:
         return found
 
     def end(self) -> None:
-        """Stop it, whatever has happened."""
+        """Stop the stack in any state."""
         self.family()
         if self.process.poll() is None:
             self.process.terminate()

@@ -16,24 +16,24 @@ PATIENCE_S = 20.0
 
 
 class Shell(Protocol):
-    """A shell in which the script of `portweave completion` has been read."""
+    """A shell that has loaded the script of `portweave completion`."""
 
     def complete(self, *lines: str) -> list[set[str]]:
-        """What is offered at the end of each line."""
+        """Return the candidates at the end of each line."""
         ...
 
     def end(self) -> None:
-        """End it."""
+        """End the shell."""
         ...
 
 
 class Scripted:
-    """A shell that tells without a terminal what it offers.
+    """A shell that prints candidates without a terminal.
 
     Args:
-        argv: Its command, behind which its program is put.
-        head: What it reads first.
-        cwd: Where it is.
+        argv: Its command, before its program.
+        head: The script that it reads first.
+        cwd: Its working directory.
         env: Its environment.
     """
 
@@ -58,15 +58,15 @@ class Scripted:
         return [{line.partition("\t")[0] for line in text.splitlines()} for text in answers]
 
     def asking(self, line: str) -> str:
-        """What prints the candidates of a line, and then END."""
+        """Return a script that prints the candidates for a line, and then END."""
         raise NotImplementedError
 
     def end(self) -> None:
-        """It has ended."""
+        """It has ended already."""
 
 
 class Bash(Scripted):
-    """Bash; it does as readline does before it calls the function."""
+    """Bash; like readline, it sets variables before it calls the function."""
 
     def __init__(self, script: Path, cwd: Path, env: Mapping[str, str]) -> None:
         head = f'source {shlex.quote(str(script))}\ncompopt() {{ echo "compopt $*"; }}'
@@ -88,7 +88,7 @@ def _split(word: str) -> list[str]:
 
 
 class Fish(Scripted):
-    """Fish, which has a command for it."""
+    """Fish, which has a command for completion."""
 
     def __init__(self, script: Path, cwd: Path, env: Mapping[str, str]) -> None:
         super().__init__(["fish", "-c"], f"source {shlex.quote(str(script))}", cwd, env)
@@ -115,7 +115,7 @@ print READY > {file}
 
 
 class Zsh:
-    """Zsh, on a terminal: its completion needs the line editor."""
+    """Zsh on a terminal: its completion needs the line editor."""
 
     def __init__(self, script: Path, cwd: Path, env: Mapping[str, str]) -> None:
         self._file = script.with_suffix(".told")
@@ -141,7 +141,7 @@ class Zsh:
         until_s = time.monotonic() + PATIENCE_S
         while not (text := self._file.read_text() if self._file.exists() else "").endswith(mark):
             assert time.monotonic() < until_s, self._seen
-            # What it prints says that it goes on, and has to be read.
+            # Read its output, which shows that it continues.
             if select.select([self._master], [], [], 0.02)[0]:
                 self._seen += os.read(self._master, 65_536)
         return text.removesuffix(mark)
@@ -153,7 +153,7 @@ class Zsh:
 
 
 def bash_shows(script: Path, cwd: Path, env: Mapping[str, str], keys: str, text: bytes) -> bool:
-    """Whether an interactive bash in which these keys are pressed comes to show a text."""
+    """Whether an interactive bash shows a text after these keys."""
     process, master = _on_terminal(["bash", "--norc", "--noprofile", "-i"], cwd, env)
     try:
         os.write(master, f"source {script}\n{keys}".encode())
@@ -171,7 +171,7 @@ def bash_shows(script: Path, cwd: Path, env: Mapping[str, str], keys: str, text:
 def _on_terminal(
     argv: list[str], cwd: Path, env: Mapping[str, str]
 ) -> tuple[subprocess.Popen[bytes], int]:
-    """Start a shell on a terminal; it, and the other end."""
+    """Start a shell on a terminal; return it and the other end of the terminal."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
         argv,
@@ -190,7 +190,7 @@ SHELLS: Mapping[str, type[Bash | Fish | Zsh]] = {"bash": Bash, "fish": Fish, "zs
 
 
 def program(folder: Path) -> Path:
-    """A folder in which the command that is tested is called `portweave`."""
+    """Create a folder in which the tested command is called `portweave`."""
     path = folder / "bin"
     path.mkdir()
     script = path / "portweave"

@@ -1,4 +1,4 @@
-"""Records of stacks, as tests write them."""
+"""Stack records for tests."""
 
 import os
 from typing import Any
@@ -8,11 +8,11 @@ from portweave.system.processes import started_at
 
 
 def make_record(root: object, **fields: Any) -> StackRecord:
-    """The record of a stack `shop/main` that this process runs.
+    """Build the record of a stack `shop/main` that this process runs.
 
     Args:
         root: The worktree's root.
-        fields: Attributes of the record that differ.
+        fields: Attributes that differ.
     """
     pid = fields.get("pid", os.getpid())
     usual: dict[str, Any] = {

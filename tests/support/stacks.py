@@ -1,4 +1,4 @@
-"""What tests of stacks write down again and again."""
+"""Commands of services for tests of stacks."""
 
 import sys
 from pathlib import Path
@@ -8,19 +8,19 @@ import psutil
 # Answers with a list of the folder's files.
 SERVE = f"{sys.executable} -IS {Path(__file__).with_name('listing_service.py')} $PORT"
 
-# Is ready as soon as it runs, and ends when it is asked to.
+# Becomes ready as soon as it runs, and ends on SIGTERM.
 IDLE = "{command: 'echo up; exec sleep 1000', port: false, ready: {log: up}}"
-# The same, but does not end by itself.
+# The same, but ignores SIGTERM.
 STUBBORN = (
     "{command: 'trap \"\" TERM; echo up; exec sleep 1000', port: false, "
     "ready: {log: up}, stopGracePeriod: 20s}"
 )
-# Runs, and does not get ready.
+# Runs without becoming ready.
 SLOW = "{command: 'echo begun; exec sleep 1000', port: false, ready: {log: never, timeout: 20s}}"
 
 PAIR = f"services: {{web: {IDLE}, api: {IDLE}}}\n"
 
-# Notes when it is asked to end, and by what, says something, and takes its time.
+# Records the signal that asks it to end, prints a line, and takes a while to end.
 RELUCTANT = """
 import os, signal, sys, time
 def note(number, what):
@@ -61,6 +61,6 @@ def write(root: Path, text: str, name: str = "portweave.yaml") -> None:
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that are left, and are not just waiting to be reaped by init."""
+    """Return the processes that are alive, without zombies that init has to reap."""
     _, left = psutil.wait_procs(processes, 0.1)
     return [process for process in left if process.status() != psutil.STATUS_ZOMBIE]

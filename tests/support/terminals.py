@@ -35,18 +35,18 @@ class Terminal:
             assert self.read(left_s), f"ended without {text!r}: {self.seen!r}"
 
     def read(self, patience_s: float) -> bool:
-        """Read what there is; whether it goes on."""
+        """Read available output; return whether more may come."""
         if select.select([self.master], [], [], patience_s)[0]:
             try:
                 data = os.read(self.master, 65_536)
-            except OSError:  # EIO: nobody has it open any more
+            except OSError:  # EIO: no process has the terminal open
                 return False
             self.seen += data
             return bool(data)
         return True
 
     def end(self) -> int:
-        """Read to the end, and return the exit status."""
+        """Read to the end; return the exit status."""
         deadline_s = time.monotonic() + PATIENCE_S
         while self.process.poll() is None and time.monotonic() < deadline_s:
             self.read(0.05)
