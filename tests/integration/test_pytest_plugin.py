@@ -90,7 +90,7 @@ def session(repo: Repo, cli: Cli) -> Session:
 
 
 @pytest.mark.slow
-def test_a_session_has_ports_apart_from_the_stack_s(session: Session, cli: Cli, pool: Pool) -> None:
+def test_a_session_has_other_ports_than_the_stack(session: Session, cli: Cli, pool: Pool) -> None:
     cli("run", "true", cwd=session.root)
     stack = [pool.start, pool.start + 1, pool.start + 2]
     done = session()
@@ -141,7 +141,9 @@ def test_a_killed_session_leaves_nothing(session: Session, pool: Pool) -> None:
 
 
 @pytest.mark.slow
-def test_who_does_not_use_it_pays_and_leaves_nothing(session: Session, home: Path) -> None:
+def test_a_session_without_the_fixtures_costs_and_leaves_nothing(
+    session: Session, home: Path
+) -> None:
     (session.root / "test_it.py").write_text(
         "import sys\n"
         "def test_it():\n"
@@ -167,7 +169,7 @@ def test_without_a_definition_file_it_takes_a_count(session: Session, pool: Pool
     assert session.seen()[0]["ports"] == {"port-1": pool.start, "port-2": pool.start + 1}
 
 
-def test_a_count_that_is_none_is_an_error_of_the_configuration(session: Session) -> None:
+def test_an_invalid_count_is_a_configuration_error(session: Session) -> None:
     (session.root / "pytest.ini").write_text("[pytest]\nportweave_count = two\n")
     assert "portweave_count must be a number, not 'two'" in session("-x").stdout
 

@@ -104,7 +104,7 @@ def test_the_allocation_is_the_entry_of_the_registry(repo: Repo, home: Path) -> 
     assert repr(found).startswith("Allocation(")
 
 
-def test_an_offset_is_told_of_while_it_is_fresh(
+def test_an_offset_is_reported_only_after_it_placed_the_block(
     repo: Repo, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root,) = repo(0)
@@ -222,7 +222,7 @@ def test_cwd_is_the_process_s_own_unless_given(
     assert ports_sync(cwd=root).ok
 
 
-def test_a_working_directory_that_has_gone_is_an_error(
+def test_a_deleted_working_directory_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = tmp_path / "gone"
@@ -245,7 +245,7 @@ def test_a_namespace_needs_neither_files_nor_lock(
     assert not (main / ".portweave").exists()
 
 
-def test_outside_git_a_namespace_is_that_of_the_definition_s_folder(
+def test_outside_git_the_definition_file_s_folder_sets_the_namespace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     define(tmp_path)
@@ -345,7 +345,7 @@ def test_the_loop_goes_on_while_they_wait(
     assert set(asyncio.run(ask()).unwrap()) == {"web", "api"}
 
 
-def test_who_cancels_them_does_not_wait(
+def test_a_cancelled_caller_does_not_wait(
     repo: Repo, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root,) = repo(0)

@@ -166,7 +166,7 @@ def test_a_proxy_of_theirs_sees_our_changes(
     service.close()
 
 
-def test_their_command_knows_our_proxy(
+def test_the_command_of_portless_knows_our_proxy(
     node: Node, portless: Path, tmp_path: Path, spawned: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     """portless sends `alias` to our proxy at once, and its probe accepts our proxy."""

@@ -370,7 +370,7 @@ def part(text: str) -> tuple[str, str]:
 
 
 def expected(errors: str, step: Step) -> str:
-    """Return the messages that portweave prints for these of npm portweave: it adds a code to each."""
+    """Return portweave's messages for these of npm portweave: it adds a code to each."""
     if not step.code or errors.startswith("[portweave] error: "):
         return errors
     assert errors.startswith("[portweave] "), errors

@@ -74,7 +74,7 @@ def both(cli: Cli, npm_portweave: Path, repo: Callable[[int], list[Path]], home:
     return Both(cli, npm_portweave, roots, home)
 
 
-def test_all_at_once_get_blocks_that_either_keeps(both: Both) -> None:
+def test_concurrent_allocations_get_blocks_that_both_programs_keep(both: Both) -> None:
     processes = [both.start(both.tool(n), root) for n, root in enumerate(both.roots)]
     told: list[list[int]] = []
     for process in processes:
@@ -90,7 +90,7 @@ def test_all_at_once_get_blocks_that_either_keeps(both: Both) -> None:
 
 
 @pytest.mark.parametrize("attempt_number", range(2))
-def test_the_killed_ones_harm_neither(attempt_number: int, both: Both) -> None:
+def test_killed_processes_harm_neither_program(attempt_number: int, both: Both) -> None:
     # Drawn at import: parallel workers must collect the same tests.
     seed = int(os.environ.get("PORTWEAVE_TEST_SEED") or random.randrange(1 << 32)) + attempt_number  # noqa: S311
     print(f"seed {seed}")  # noqa: T201 - to see it happen again
@@ -122,7 +122,7 @@ def test_the_killed_ones_harm_neither(attempt_number: int, both: Both) -> None:
         assert both.ask(both.tool(number, swapped=True), root) == known[str(root)]
 
 
-def test_npms_own_race_for_a_stale_lock_is_not_ours(both: Both) -> None:
+def test_portweave_does_not_have_npms_race_for_a_stale_lock(both: Both) -> None:
     """Portweave takes an abandoned lock over at once, npm portweave after 30 s."""
     first, second, third, *_ = both.roots
     mine = both.ask(both.tools["ours"], first)

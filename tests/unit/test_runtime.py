@@ -1,4 +1,4 @@
-"""Results to narrow, and what importing them costs."""
+"""Result types, and the cost of importing them."""
 
 import subprocess
 import sys
@@ -58,7 +58,7 @@ def test_a_result_tells_by_its_attributes() -> None:
     assert [bool(good), bool(bad)] == [True, False]
 
 
-def test_what_a_result_does_not_have_is_an_error() -> None:
+def test_a_missing_attribute_of_a_result_raises() -> None:
     with pytest.raises(AttributeError, match="a success has no error"):
         _ = Ok(3).error
     with pytest.raises(NoServicesError) as caught:

@@ -1,4 +1,4 @@
-"""`portweave export`: what a worktree becomes elsewhere."""
+"""`portweave export` writes a worktree for other supervisors."""
 
 import json
 import os
@@ -76,14 +76,14 @@ def test_no_secret_is_written_anywhere(cli: "Cli", shop: Path, form: str) -> Non
     assert done.returncode == 0, done.stderr
     for secret in SECRETS:
         assert secret not in done.stdout + done.stderr
-    # They are referred to.
+    # The export refers to these files.
     assert ".env" in done.stdout + done.stderr
     assert "LANG" in done.stdout
     assert "DATABASE_URL: their values in this terminal" in done.stderr
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_is_not_carried_over_is_said_and_stands_in_the_files(
+def test_omissions_are_printed_and_written_into_the_files(
     cli: "Cli", shop: Path, form: str
 ) -> None:
     files, notes = files_of(cli, shop, form)
@@ -104,7 +104,7 @@ def test_compose(cli: "Cli", shop: Path) -> None:
     port = api["environment"]["PORT"]
     assert api["ports"] == [f"127.0.0.1:{port}:{port}"]
     assert second["environment"]["PORT"] != port
-    # What the framework is told listens where other containers come from.
+    # The framework listens on an address that other containers reach.
     assert f"--port {port} --host 0.0.0.0" in api["command"][2]
     assert api["build"] == {"context": "./backend"}
     assert api["env_file"] == [
@@ -114,7 +114,7 @@ def test_compose(cli: "Cli", shop: Path) -> None:
     assert api["environment"]["GREETING"] == "it costs $$5 of main"
     assert api["environment"]["MODE"] == "ours"
     assert api["environment"]["LANG"] is None
-    # .env has its own.
+    # .env sets its own value.
     assert "DATABASE_URL" not in api["environment"]
     assert api["depends_on"] == {
         "migrate": {"condition": "service_completed_successfully"},
@@ -201,7 +201,7 @@ def test_systemd_takes_its_units(cli: "Cli", shop: Path, tmp_path: Path) -> None
         "portweave-shop-main.target",
     ]
     api = (folder / "portweave-shop-main-api.service").read_text()
-    # .env has MODE as well, and would win.
+    # .env sets MODE too, and would win.
     assert 'ExecStart=/usr/bin/env "MODE=ours" "/bin/sh" "-c" "exec uvicorn app:app' in api
     assert f"WorkingDirectory={shop}/backend\n" in api
     assert f"EnvironmentFile=-{shop}/.env\nEnvironmentFile={shop}/secrets.env\n" in api
@@ -222,7 +222,7 @@ def test_systemd_takes_its_units(cli: "Cli", shop: Path, tmp_path: Path) -> None
 def test_a_unit_is_executed_as_it_would_be_by_portweave(
     cli: "Cli", project: Path, tmp_path: Path
 ) -> None:
-    """What systemd reads of the command line, read here, does what the service does."""
+    """The command line, parsed as systemd does, behaves as the service does."""
     told = tmp_path / "told"
     (project / "portweave.yaml").write_text(
         json.dumps(
@@ -278,7 +278,7 @@ def test_only_its_own_files_are_replaced(cli: "Cli", shop: Path, tmp_path: Path)
     assert ExportFileError.code in nowhere.stderr
 
 
-def test_only_what_is_named_and_what_it_needs(cli: "Cli", shop: Path) -> None:
+def test_only_named_services_and_their_dependencies_are_exported(cli: "Cli", shop: Path) -> None:
     files, _ = files_of(cli, shop, "compose", "migrate")
     assert list(yaml.safe_load(files["compose.yaml"])["services"]) == ["db", "migrate"]
     (shop / "portweave.yaml").write_text("services: {ab: {command: x}, web: {command: x}}")
@@ -299,14 +299,14 @@ def test_only_what_is_named_and_what_it_needs(cli: "Cli", shop: Path) -> None:
         (["compose", "nothing"], "nothing"),
     ],
 )
-def test_what_cannot_be_understood(cli: "Cli", shop: Path, words: list[str], told: str) -> None:
+def test_arguments_that_are_invalid(cli: "Cli", shop: Path, words: list[str], told: str) -> None:
     done = cli("export", *words, cwd=shop)
     assert done.returncode == 1
     assert told in done.stderr
     assert "(PW0601)" in done.stderr
 
 
-def test_names_that_become_one_are_an_error(cli: "Cli", project: Path) -> None:
+def test_two_names_with_one_label_are_an_error(cli: "Cli", project: Path) -> None:
     command = "command: sleep 1"
     (project / "portweave.yaml").write_text(
         f"services: {{web: {{{command}, scale: 2}}, web-2: {{{command}, hostname: false}}}}"

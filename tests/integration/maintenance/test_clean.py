@@ -1,4 +1,4 @@
-"""`portweave clean`: what is left on a machine, and what it leaves alone."""
+"""`portweave clean` finds what is left on a machine, and keeps what is in use."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def folder(project: Path, cli: "Cli") -> Path:
 
 
 def answered(cli: "Cli", folder: Path, hosts: Path, answers: str) -> tuple[int, str]:
-    """Clean all from a terminal where these answers are typed; exit status, and what was said."""
+    """Run `clean --all` on a terminal, type these answers, and return exit status and output."""
     ours, theirs = pty.openpty()
     try:
         os.write(ours, answers.encode())
@@ -74,13 +74,13 @@ def test_it_removes_what_this_worktree_has(folder: Path, home: Path, cli: "Cli")
         f"{folder}/.portweave: .gitignore, current.env, 5 files of logs (7.3 KiB)\n" in done.stderr
     )
     assert [path.name for path in folder.iterdir()] == ["portweave.yaml"]
-    # Its ports are its own still.
+    # It still has its ports.
     assert tree(home) == before
     again = cli("clean", "--yes", cwd=folder)
     assert (again.returncode, again.stderr) == (0, "[portweave] there is nothing to remove\n")
 
 
-def test_what_chosen_namespaces_have_is_removed_too(folder: Path, cli: "Cli") -> None:
+def test_files_of_chosen_namespaces_are_removed_too(folder: Path, cli: "Cli") -> None:
     chosen = folder / ".portweave/namespaces/second"
     for name in ("current.env", "logs/web.log", "runs/web.json"):
         (chosen / name).parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def test_what_chosen_namespaces_have_is_removed_too(folder: Path, cli: "Cli") ->
     assert [path.name for path in folder.iterdir()] == ["portweave.yaml"]
 
 
-def test_a_dry_run_and_nobody_to_ask_change_nothing(
+def test_a_dry_run_and_a_missing_terminal_change_nothing(
     folder: Path, home: Path, cli: "Cli", git: object
 ) -> None:
     del git
@@ -119,7 +119,7 @@ def test_a_dry_run_and_nobody_to_ask_change_nothing(
     assert (tree(folder), tree(home)) == before
 
 
-def test_what_is_not_its_own_stays(folder: Path, cli: "Cli", tmp_path: Path) -> None:
+def test_files_of_others_stay(folder: Path, cli: "Cli", tmp_path: Path) -> None:
     (folder / ".portweave" / "notes.txt").write_text("mine")
     (folder / ".portweave" / "logs" / "core.dump").write_text("mine")
     done = cli("clean", "--yes", "--json", cwd=folder)
@@ -129,7 +129,7 @@ def test_what_is_not_its_own_stays(folder: Path, cli: "Cli", tmp_path: Path) -> 
     ]
     left = [path.name for path in (folder / ".portweave").rglob("*") if path.is_file()]
     assert sorted(left) == ["core.dump", "notes.txt"]
-    # Neither is what a link leads to.
+    # Nor is the target of a link.
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "web.json").write_text("{}")
@@ -144,7 +144,7 @@ def test_what_is_not_its_own_stays(folder: Path, cli: "Cli", tmp_path: Path) -> 
     assert (elsewhere / "current.env").exists()
 
 
-def test_what_cannot_be_removed_is_told(folder: Path, cli: "Cli") -> None:
+def test_failed_removals_are_reported(folder: Path, cli: "Cli") -> None:
     (folder / ".portweave" / "logs" / "odd.log").mkdir()
     done = cli("clean", "--yes", cwd=folder)
     assert done.returncode == 1
@@ -167,13 +167,13 @@ def test_a_running_stack_is_not_touched(
         assert f"a stack is running: shop/main ({folder}, pid {pid})" in done.stderr
         assert "portweave down" in done.stderr
     assert detached.ps()["site"]["state"] == "ready"
-    # Another worktree's is nothing to this one's.
+    # Data of another worktree does not matter here.
     assert cli("clean", "--yes", cwd=elsewhere).returncode == 0
     assert (folder / ".portweave" / "logs" / "web.log").exists()
     detached.down()
     assert cli("clean", "--all", "--ports", "--yes", cwd=elsewhere).returncode == 0
     assert not (folder / ".portweave").exists()
-    # All that is left is the registry, which is shared, with nothing in it.
+    # Only the shared registry is left, without entries.
     left = {path.name for path in tree(home)}
     assert left <= {"registry.json", "registry.json.bak", "registry.json.lock"}
     assert json.loads((home / "config/portweave/registry.json").read_text())["entries"] == []
@@ -200,7 +200,7 @@ def test_all_that_is_left_on_the_machine(
     stale_path = socket_path(cli.environ, str(state / "stacks"), "old-0123456789ab")
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(stale_path)
-    # The next command but this one would finish it.
+    # Any other next command would clean it up.
     key = stack_key(str(folder), "main")
     with StackLock(str(state / "stacks"), key) as lock:
         lock.write(make_record(folder, pid=2**22 + 1, start="never", tag="0" * 32))
@@ -231,11 +231,11 @@ def test_all_that_is_left_on_the_machine(
     assert [entry["key"]["worktreeRoot"] for entry in registry["entries"]] == [str(folder)]
 
 
-def test_what_somebody_lives_by_stays(folder: Path, home: Path, cli: "Cli") -> None:
+def test_things_in_use_stay(folder: Path, home: Path, cli: "Cli") -> None:
     lease = json.loads(cli("lease", "--owner", str(os.getpid()), cwd=folder).stdout)
     proxy = home / "state/portweave/proxy"
     proxy.mkdir(mode=0o700)
-    # As portless signs a folder.
+    # portless signs a folder this way.
     (proxy / "proxy.pid").write_text(str(os.getpid()))
     (proxy / "proxy.port").write_text("1355")
     port = int(cli("port", "site", cwd=folder).stdout)
@@ -250,7 +250,7 @@ def test_what_somebody_lives_by_stays(folder: Path, home: Path, cli: "Cli") -> N
     assert len(registry["entries"]) == 2
 
 
-def test_routes_of_what_runs_stay(folder: Path, home: Path, cli: "Cli") -> None:
+def test_routes_of_running_programs_stay(folder: Path, home: Path, cli: "Cli") -> None:
     from portweave.allocator.names.route_store import RouteStore
 
     proxy = home / "state/portweave/proxy"
@@ -279,7 +279,7 @@ def test_its_own_proxy_is_ended(folder: Path, home: Path, cli: "Cli", pool: obje
     ("answers", "status", "worktree", "hosts"),
     [("n\n", 1, True, True), ("y\nn\n", 1, False, True), ("y\nyes\n", 0, False, False)],
 )
-def test_the_system_is_asked_for_apart(
+def test_changes_of_the_system_need_their_own_confirmation(
     folder: Path,
     cli: "Cli",
     tmp_path: Path,
@@ -324,7 +324,7 @@ def test_the_ca_stays_while_it_is_trusted(
     assert listed.returncode != 0
 
 
-def test_whoever_waits_for_a_lock_that_is_dropped_takes_the_new_one(
+def test_a_process_that_waits_for_a_dropped_lock_takes_the_new_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = StackLock(str(tmp_path), "main-0")
@@ -332,7 +332,7 @@ def test_whoever_waits_for_a_lock_that_is_dropped_takes_the_new_one(
     acquire: Callable[[int], bool] = vars(module)["_acquire"]
 
     def acquire_late(lock: int) -> bool:
-        # It was opened before, and is locked after.
+        # It opened the file before the removal, and locks it after.
         if (tmp_path / "main-0.lock").exists() and not first_is_removed:
             first.remove()
             first.close()

@@ -1,4 +1,4 @@
-"""`doctor`: what it finds, what it says, and what `--fix` makes of it."""
+"""`doctor`: its findings, its text, and the repairs of `--fix`."""
 
 import json
 import os
@@ -59,7 +59,7 @@ def test_another_program_on_a_port_of_the_worktree_is_named(
 def find(
     cli: Cli, cwd: Path, *args: str, env: dict[str, str | None] | None = None
 ) -> dict[str, dict[str, Any]]:
-    """What doctor finds, by code; its exit status says whether an error is among it."""
+    """Return doctor's findings by code; its exit status must say whether one is an error."""
     done = cli("doctor", "--json", *args, cwd=cwd, env=env)
     value = json.loads(done.stdout)
     assert value["schemaVersion"] == 1
@@ -143,7 +143,7 @@ def test_a_folder_in_the_place_of_the_registry_is_set_aside(
     assert ports_of(folder) == before
 
 
-def test_what_was_rebuilt_has_no_port_twice(cli: Cli, repo: Repo, folder: Path) -> None:
+def test_a_rebuilt_registry_has_no_port_twice(cli: Cli, repo: Repo, folder: Path) -> None:
     first, second = repo(1)
     for root in (first, second):
         assert cli(*RUN, cwd=root).returncode == 0
@@ -181,7 +181,7 @@ def test_blocks_of_worktrees_that_are_gone_are_dropped(cli: Cli, repo: Repo, fol
     assert list(ports_of(folder)) == [str(first)]
 
 
-def test_rights_of_others_are_taken(cli: Cli, repo: Repo, folder: Path) -> None:
+def test_rights_of_others_are_removed(cli: Cli, repo: Repo, folder: Path) -> None:
     (root,) = repo(0)
     assert cli(*RUN, cwd=root).returncode == 0
     path = folder / "registry.json"
@@ -218,7 +218,7 @@ def test_a_lock_that_is_held_stays(
     assert lock.exists()
 
 
-def test_leases_that_are_over_are_taken_back(cli: Cli, repo: Repo, home: Path) -> None:
+def test_leases_that_have_ended_are_removed(cli: Cli, repo: Repo, home: Path) -> None:
     (root,) = repo(0)
     kept, over = (take_lease(1, environ=cli.environ) for _ in range(2))
     leases = home / "state" / "portweave" / "leases"
@@ -249,7 +249,7 @@ def test_the_pool_is_looked_at(cli: Cli, repo: Repo) -> None:
     assert "PW0403" in find(cli, root, env={"PORTWEAVE_POOL_RANGE": "6000-6001"})
 
 
-def test_two_programs_of_one_name_are_told_apart(cli: Cli, repo: Repo, tmp_path: Path) -> None:
+def test_two_programs_of_one_name_are_reported(cli: Cli, repo: Repo, tmp_path: Path) -> None:
     (root,) = repo(0)
     folders = [tmp_path / "npm", tmp_path / "pip", tmp_path / "copy"]
     for place, first in zip(folders, ("node", "python3", "python3"), strict=True):
@@ -271,14 +271,14 @@ def test_without_git_it_says_so(cli: Cli, tmp_path: Path) -> None:
 
 
 @needs_root
-def test_a_refusal_of_gits_is_told_with_the_way_out(cli: Cli, repo: Repo, git: Git) -> None:
+def test_a_refusal_by_git_is_reported_with_a_remedy(cli: Cli, repo: Repo, git: Git) -> None:
     (root,) = repo(0)
     os.chown(root, 12345, 12345)
     try:
         found = find(cli, root)["PW0211"]
         assert "dubious ownership" in found["message"]
         assert found["remedy"].endswith(f"--add safe.directory {root}")
-        # What it says to do helps.
+        # The remedy works.
         git("config", "--global", "--add", "safe.directory", root, cwd=root)
         assert find(cli, root) == {}
     finally:

@@ -24,7 +24,7 @@ Repo = Callable[[int], list[Path]]
 
 PROCFILE = f"web: {SERVE}\n"
 
-# Holds the lock of a stack and writes its record, but does not hear SIGTERM.
+# Holds the lock of a stack and writes its record, but ignores SIGTERM.
 DEAF = """
 import fcntl, signal, sys
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -54,7 +54,7 @@ def write_record(stacks: Path, root: Path, pid: int, start: str) -> Path:
 
 @pytest.fixture
 def deaf(home: Path, repo: Repo, cli: "Cli") -> Iterator[tuple[Path, "subprocess.Popen[bytes]"]]:
-    """A worktree with a block, whose supervisor does not hear SIGTERM."""
+    """A worktree with a block, whose supervisor ignores SIGTERM."""
     (root,) = repo(0)
     assert cli("run", "--count", "1", "--", "true", cwd=root).returncode == 0
     stacks = home / "state" / "portweave" / "stacks"
@@ -88,7 +88,7 @@ def test_a_running_stack_keeps_its_ports_until_it_is_stopped_by_force(
     assert "(PW0951)" in refused.stderr
     assert "portweave prune --force stops it first" in refused.stderr
     assert cli("prune", "--path", root, cwd=other).returncode == 1
-    # Another worktree's stack is not in the way.
+    # The stack of another worktree does not matter.
     assert cli("run", "--", "true", cwd=other).returncode == 0
     assert cli("prune", cwd=other).returncode == 0
     family = stack.family()

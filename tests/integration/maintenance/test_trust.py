@@ -1,4 +1,4 @@
-"""`portweave trust`, without a change of the machine that the tests run on."""
+"""`portweave trust`, without changes to the machine of the tests."""
 
 import os
 import pty
@@ -40,11 +40,11 @@ def test_it_only_shows_what_it_would_do(cli: "Cli", tmp_path: Path, home: Path) 
     assert not authority.exists()
 
 
-def test_it_does_nothing_where_nobody_can_be_asked(cli: "Cli", tmp_path: Path, home: Path) -> None:
+def test_without_a_terminal_it_changes_nothing(cli: "Cli", tmp_path: Path, home: Path) -> None:
     done = cli("trust", cwd=tmp_path)
     assert done.returncode == 1
     assert TrustUnaskedError.code in done.stderr or NoTrustStoreError.code in done.stderr
-    # The CA itself is there, for those who have to trust it by hand.
+    # The CA itself exists, so that users can trust it by hand.
     authority = home / "state/portweave/proxy/ca.pem"
     assert authority.exists()
     assert not is_trusted_by_system(str(authority))
@@ -103,7 +103,7 @@ def test_browsers_are_told(tmp_path: Path, need: Callable[[str], None]) -> None:
 
     open_authority(str(tmp_path))
     assert (tell(), tell()) == (1, 0)
-    # Another one takes its place.
+    # Another CA replaces it.
     for name in ("ca.pem", "ca-key.pem"):
         (tmp_path / name).unlink()
     open_authority(str(tmp_path))

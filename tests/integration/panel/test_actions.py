@@ -1,4 +1,4 @@
-"""What else the panel's page offers, in a real browser: each of its buttons does what it says."""
+"""Every button of the panel's page, in a real browser."""
 
 import json
 import os
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
-# Of a name that is as odd as names of folders may be.
+# A name with unusual characters, which folder names may contain.
 ODD = 'it\'s -odd $(touch bad) "here"'
 REFUSED = "Failed to load resource: the server responded with a status of 409 (Conflict)"
 
 
 def stand_in(folder: Path, name: str) -> Path:
-    """A program that notes where it is started and with which words; the note."""
+    """Create a program that records its folder and its arguments; return the record."""
     folder.mkdir(exist_ok=True)
     note = folder / f"{name}.note"
     program = folder / name
@@ -65,13 +65,13 @@ def linked(tmp_path: Path) -> Path:
 
 
 def choose(page: "Page", menu: str, item: str) -> None:
-    """Press an item of a menu."""
+    """Choose an item of a menu."""
     page.press(f"More of {menu}")
     page.press(item, within="details.menu[open]")
     page.wait("!document.querySelector('details.menu[open]')")
 
 
-def test_what_is_copied_is_in_the_clipboard_and_what_is_opened_is_started(
+def test_copies_are_in_the_clipboard_and_programs_are_started(
     panel: "StartPanel",
     linked: Path,
     cli: "Cli",
@@ -130,13 +130,13 @@ def test_what_is_copied_is_in_the_clipboard_and_what_is_opened_is_started(
     page.wait_for_text("uncommitted changes", within=".facts")
 
 
-def test_views_are_opened_and_closed_by_what_stands_in_them(
+def test_views_open_and_close_by_keys_and_clicks(
     panel: "StartPanel", shop: Path, pages: "Pages"
 ) -> None:
     page = pages()
     page.go(panel().url)
     wait_for_state(page, "web", "ready")
-    # Folds.
+    # Expand and collapse.
     shown = "document.querySelectorAll('tr.service').length"
     page.press("Close all", within=".bulk")
     page.wait(f"{shown} === 0")
@@ -149,7 +149,7 @@ def test_views_are_opened_and_closed_by_what_stands_in_them(
     page.wait("!document.querySelector('article')")
     page.press("shop", within="section.project")
     wait_for_state(page, "web", "ready")
-    # A menu: closed by a press beside it, and by Escape, which gives the focus back.
+    # A click beside a menu closes it, and so does Escape, which returns the focus.
     page.press("More of web")
     page.wait("document.querySelectorAll('details.menu[open]').length === 1")
     page.press("More of main")
@@ -158,7 +158,7 @@ def test_views_are_opened_and_closed_by_what_stands_in_them(
     page.key("Escape", 27)
     page.wait("!document.querySelector('details.menu[open]')")
     assert page.run("document.activeElement.ariaLabel") == "More of main"
-    # Views by links, and back.
+    # Links switch the view.
     page.press("Memory", within="nav")
     page.wait_for_text("By worktree")
     page.press("talker", within=".memory + .memory")
@@ -167,7 +167,7 @@ def test_views_are_opened_and_closed_by_what_stands_in_them(
     page.wait("document.activeElement.innerText === 'talker'")
     page.press("Worktrees", within="nav")
     wait_for_state(page, "mailer", "failed")
-    # An error leads to its log; another one takes its place; the focus goes to what opened that.
+    # An error links to its log. Another view replaces it, and closing it returns the focus.
     page.wait_for_text("smtp.local refused", within=".last-error")
     page.run("document.querySelector('.error-line').focus()")
     page.key("Enter", 13)
@@ -182,7 +182,7 @@ def test_views_are_opened_and_closed_by_what_stands_in_them(
     page.picture("panel-keys")
     page.press("Keys")
     page.wait("!document.querySelector('.help')")
-    # A dialog: Escape does nothing, and gives the focus back.
+    # Escape closes a dialog without an action, and returns the focus.
     page.press("Stop the stack main")
     page.wait("document.querySelectorAll('dialog[open]').length === 1")
     assert page.run("document.activeElement.innerText") == "Cancel"
@@ -212,7 +212,7 @@ def test_a_log_is_cleared_and_a_pause_outlives_a_search(
     page.wait_for_text("/products/", within=".lines")
     page.press("Pause", within=".drawer")
     page.run("document.querySelector('.drawer input').focus()")
-    # What was printed before is found; what comes is not shown, but counted.
+    # The search finds earlier lines. New lines are counted, not shown.
     page.type("PRODUCTS/")
     page.wait("document.querySelectorAll('.line mark').length > 0")
     page.wait("document.querySelector('[aria-pressed=true]').innerText.startsWith('Resume (')")
@@ -224,9 +224,7 @@ def test_a_log_is_cleared_and_a_pause_outlives_a_search(
     assert before > 0
 
 
-def test_what_is_secret_is_shown_to_who_asks_for_it(
-    panel: "StartPanel", shop: Path, pages: "Pages"
-) -> None:
+def test_a_secret_is_shown_on_demand(panel: "StartPanel", shop: Path, pages: "Pages") -> None:
     page = pages()
     one = panel()
     pages.browser.allow(one.url[:-1], "clipboardReadWrite", "clipboardSanitizedWrite")
@@ -289,7 +287,7 @@ def test_a_service_without_a_port_is_scaled_and_one_is_stopped_with_its_stack(
     page.wait_for_text("The stack is not running", within=".drawer")
 
 
-def test_a_list_that_cannot_be_read_is_told_and_comes_back(
+def test_an_unreadable_list_is_reported_and_recovers(
     panel: "StartPanel", home: Path, pages: "Pages"
 ) -> None:
     registry = home / "config" / "portweave" / "registry.json"
@@ -305,7 +303,7 @@ def test_a_list_that_cannot_be_read_is_told_and_comes_back(
     page.wait_for_text("No worktree has ports yet")
 
 
-def test_pull_requests_are_seen_where_gh_tells_of_them(
+def test_pull_requests_are_shown_where_gh_knows_them(
     panel: "StartPanel", linked: Path, cli: "Cli", pages: "Pages", tmp_path: Path
 ) -> None:
     assert cli("run", "--", "true", cwd=linked).returncode == 0
@@ -340,7 +338,7 @@ def test_pull_requests_are_seen_where_gh_tells_of_them(
     page.wait_for_text("safe to prune", within=".facts")
 
 
-# As if the tab were put behind another one, and nobody looked for half a minute.
+# As if the tab were hidden for half a minute.
 UNSEEN = """
     const wait = setTimeout;
     window.setTimeout = (work, ms, ...more) => wait(work, ms === 30000 ? 10 : ms, ...more);
@@ -358,7 +356,7 @@ UNSEEN = """
 """
 
 
-def test_a_tab_that_nobody_sees_holds_no_connection_and_catches_up(
+def test_a_hidden_tab_holds_no_connection_and_catches_up(
     panel: "StartPanel", shop: Path, cli: "Cli", pages: "Pages"
 ) -> None:
     page = pages()
@@ -374,7 +372,7 @@ def test_a_tab_that_nobody_sees_holds_no_connection_and_catches_up(
     page.run("look(true)")
     wait_for_state(page, "web", "stopped")
     page.wait_for_text("/products/1", within=".lines")
-    # What was paused is read: it stays as it is.
+    # The lines at the pause stay.
     page.press("Pause", within=".drawer")
     page.run("look(false)")
     page.wait("streams['/api/v1/stream'].readyState === EventSource.CLOSED")
@@ -386,7 +384,7 @@ def test_a_tab_that_nobody_sees_holds_no_connection_and_catches_up(
 def test_it_is_used_by_its_name(
     panel: "StartPanel", shop: Path, cli: "Cli", pages: "Pages"
 ) -> None:
-    """Through the proxy: what is live stays so, and changes are as good as its own page's."""
+    """Through the proxy, events arrive and changes work as on the panel's own port."""
     with proxy_run(cli) as (_, port):
         one = panel(PORTWEAVE_PROXY="1")
         assert f"http://portweave.localhost:{port}/" in one.said
@@ -401,7 +399,7 @@ def test_it_is_used_by_its_name(
         count = page.run("document.querySelectorAll('.line').length")
         page.wait(f"document.querySelectorAll('.line').length > {count}")
         page.picture("panel-by-name")
-        # A page of a service, whose name ends in the same, gets nothing.
+        # The page of a service whose name has the same suffix gets nothing.
         answer = page.run(
             f"fetch('{one.url}api/v1/worktrees', {{mode: 'no-cors'}})"
             ".then((r) => r.type, (e) => String(e))"

@@ -1,4 +1,4 @@
-"""What the panel tells of pull requests, with programs that stand in for GitHub's `gh`."""
+"""Pull requests in the panel, with programs that replace GitHub's `gh`."""
 
 import json
 import os
@@ -34,7 +34,7 @@ LOGGED_IN = 'test "$1" = auth && exit 0'
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A linked worktree of a repository, all of it committed."""
+    """A linked worktree without uncommitted changes."""
     main = tmp_path / "shop"
     linked = tmp_path / "fix"
     main.mkdir()
@@ -51,14 +51,14 @@ def repository(tmp_path: Path) -> Path:
 
 
 class Gh:
-    """A program called gh that does what a script says, and notes how it is called."""
+    """A program called gh that runs a script, and records its calls."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir()
 
     def does(self, script: str) -> dict[str, str]:
-        """The environment of who is to find it."""
+        """Return an environment in which this `gh` is found first."""
         program = self._folder / "gh"
         notes = shlex.quote(str(self._folder / "calls"))
         program.write_text(f'#!/bin/sh\necho "$PWD $*" >> {notes}\n{script}\n')
@@ -67,7 +67,7 @@ class Gh:
 
     @property
     def calls(self) -> list[str]:
-        """Folder and words of each call."""
+        """Return the folder and the words of each call."""
         return (self._folder / "calls").read_text().splitlines()
 
 
@@ -111,11 +111,11 @@ def test_the_pull_request_of_a_branch_is_told(gh: Gh, repository: Path) -> None:
         pytest.param(f"{LOGGED_IN}\nkill -9 $$", True, id="killed"),
     ],
 )
-def test_what_gh_does_not_tell_is_not_told(
+def test_facts_that_gh_does_not_know_are_left_out(
     gh: Gh, repository: Path, script: str, asked: bool
 ) -> None:
     facts = found(gh.does(script), repository)
-    # All else is.
+    # All other facts are there.
     assert (facts.branch, facts.clean, facts.pull_request) == ("fix", True, None)
     assert not facts.is_safe_to_prune
     assert len(gh.calls) == 1 + asked
@@ -134,8 +134,8 @@ def test_without_gh_nothing_is_asked(repository: Path, tmp_path: Path) -> None:
     assert facts.is_whole
 
 
-def test_a_gh_that_hangs_is_waited_for_once(gh: Gh, tmp_path: Path) -> None:
-    """And by nobody who only wants to know about files."""
+def test_only_one_request_waits_for_a_gh_that_hangs(gh: Gh, tmp_path: Path) -> None:
+    """Callers that need only facts about files do not wait."""
     environ = gh.does(f"{LOGGED_IN}\nexec sleep 1000")
 
     async def find() -> list[Facts]:
@@ -157,11 +157,13 @@ def test_a_gh_that_hangs_is_waited_for_once(gh: Gh, tmp_path: Path) -> None:
         return facts
 
     assert [one.pull_request for one in anyio.run(find)] == [None] * 20
-    # Those at once; not twenty one after the other.
+    # They run at the same time, not twenty in sequence.
     assert len(gh.calls) <= 1 + 4
 
 
-def test_who_logs_in_later_looks_again(gh: Gh, repository: Path, tmp_path: Path) -> None:
+def test_after_a_later_login_pull_requests_are_shown(
+    gh: Gh, repository: Path, tmp_path: Path
+) -> None:
     logged_in = tmp_path / "logged-in"
     environ = gh.does(f"test -e {logged_in} || exit 1\n{saying(json.dumps(MERGED))}")
 
@@ -190,7 +192,7 @@ def test_who_logs_in_later_looks_again(gh: Gh, repository: Path, tmp_path: Path)
     ]
 
 
-def test_it_is_asked_a_few_at_a_time_and_seldom(gh: Gh, tmp_path: Path) -> None:
+def test_few_gh_processes_run_at_a_time_and_answers_are_cached(gh: Gh, tmp_path: Path) -> None:
     running = tmp_path / "running"
     running.mkdir()
     environ = gh.does(
@@ -213,7 +215,7 @@ def test_it_is_asked_a_few_at_a_time_and_seldom(gh: Gh, tmp_path: Path) -> None:
     assert max(map(int, (tmp_path / "most").read_text().split())) <= 4
 
 
-def test_the_panel_tells_the_rest_before_and_npms_shape_as_it_is(
+def test_facts_without_github_come_first_and_keep_npms_shape(
     panel: "StartPanel",
     gh: Gh,
     repository: Path,
@@ -228,7 +230,7 @@ def test_the_panel_tells_the_rest_before_and_npms_shape_as_it_is(
     path = f"/api/v1/facts?worktree={one.worktree(repository)['id']}"
     before = one.get(path)
     assert (before["branch"], before["pullRequest"], before["isWhole"]) == ("fix", None, False)
-    # Opened for both, as nobody reads yet.
+    # Opened for reading and writing: no process reads from it yet.
     writer = os.open(go, os.O_RDWR)
     os.write(writer, b"now\n")
     after = one.get(f"{path}&whole=1")
@@ -240,6 +242,6 @@ def test_the_panel_tells_the_rest_before_and_npms_shape_as_it_is(
     assert one.get(path)["pullRequest"] == after["pullRequest"]
     (worktree,) = one.get("/api/allocations")["projects"][0]["worktrees"]
     assert worktree["prStatus"] == {"number": 42, "state": "merged", "url": URL}
-    # There is a file that nobody has committed.
+    # One file is not committed.
     assert worktree["safeToPrune"] is False
     assert len(gh.calls) == 2

@@ -1,4 +1,4 @@
-"""The panel's page in a real browser: what is seen of stacks, and done to them."""
+"""The panel's page in a real browser: stacks on the page, and actions on them."""
 
 import json
 import signal
@@ -32,14 +32,14 @@ CONFLICT = "Failed to load resource: the server responded with a status of 409 (
 
 @pytest.fixture(scope="session")
 def axe(pytestconfig: pytest.Config) -> str:
-    """The script that looks for what screen readers and keyboards cannot use."""
+    """The script of axe, which finds accessibility problems."""
     folder = npm_packages(pytestconfig) / "node_modules" / "axe-core"
     return (folder / "axe.min.js").read_text()
 
 
 def complaints(page: "Page", axe: str) -> list[str]:
-    """What axe finds wrong with the page as it is."""
-    # As a debugger: the policy of the page would let no other script in.
+    """Return axe's findings for the current page."""
+    # It runs as a debugger would: the page's policy allows no other script.
     page.send("Page.setBypassCSP", enabled=True)
     page.run(f"{axe}; true")
     found = page.run("axe.run().then((found) => JSON.stringify(found.violations))")
@@ -50,7 +50,7 @@ def complaints(page: "Page", axe: str) -> list[str]:
     ]
 
 
-def test_services_are_seen_and_acted_on(panel: "StartPanel", shop: Path, pages: "Pages") -> None:
+def test_services_are_shown_and_controlled(panel: "StartPanel", shop: Path, pages: "Pages") -> None:
     page = pages()
     page.go(panel().url)
     page.wait_for_text("live", within=".connection")
@@ -102,7 +102,7 @@ def test_services_are_seen_and_acted_on(panel: "StartPanel", shop: Path, pages: 
     page.picture("panel-memory")
 
 
-def test_what_is_asked_for_while_something_is_done_is_done_behind_it(
+def test_an_action_waits_for_the_pending_one(
     panel: "StartPanel", shop: Path, pages: "Pages"
 ) -> None:
     page = pages()
@@ -153,10 +153,10 @@ def test_a_log_is_followed_searched_and_paused(
     before = page.run("document.querySelectorAll('.line').length")
     page.wait("/Resume \\(\\d+ new\\)/.test(document.querySelector('.drawer').innerText)")
     assert page.run("document.querySelectorAll('.line').length") == before
-    # Its name counts on, so it cannot be pressed by that.
+    # Its name contains a counter, so it is found by its class.
     page.run("document.querySelector('[aria-pressed=true]').click()")
     page.wait(f"document.querySelectorAll('.line').length > {before}")
-    # None is missing, and none is there twice.
+    # No line is missing or repeated.
     numbers = "[...document.querySelectorAll('.line .text')].map((e) => +e.innerText.split('/')[2])"
     assert page.run(f"{numbers}.every((n, i, all) => i === 0 || n === all[i - 1] + 1)")
 
@@ -181,7 +181,7 @@ def test_a_stack_is_started_stopped_and_pruned(
     page.picture("panel-empty")
     write(project, f"web: {SERVE}\n", "Procfile")
     assert cli("run", "--", "true", cwd=project).returncode == 0
-    # It shows up by itself.
+    # It appears automatically.
     page.press("Start the stack main")
     wait_for_state(page, "web", "ready")
     page.wait_for_text("main is ready", within=".toasts")
@@ -210,7 +210,7 @@ def test_a_stack_is_started_stopped_and_pruned(
     page.press("Start the stack main")
     page.wait_for_text("up failed:", within=".toasts", timeout_s=60)
     page.picture("panel-up-failed")
-    # A browser complains of each answer that is no success.
+    # The browser reports each response with an error status.
     assert [problem.partition(" http")[0] for problem in page.problems] == [CONFLICT]
     page.problems.clear()
 
@@ -261,7 +261,7 @@ def test_a_stack_that_dies_while_it_is_watched_and_two_panels(
     assert state_of(first, "web") == "not running"
 
 
-def test_what_is_open_is_remembered_and_keys_do_what_they_say(
+def test_the_page_remembers_expanded_worktrees_and_keys_work(
     panel: "StartPanel", shop: Path, pages: "Pages"
 ) -> None:
     page = pages()
@@ -323,7 +323,7 @@ def test_screen_readers_and_keyboards_can_use_every_view(
             for menu in ("More of main", "More of web"):
                 page.press(menu)
                 page.wait("document.querySelectorAll('details.menu[open]').length === 1")
-                # No part of it lies beyond the edge.
+                # No part of the page extends beyond the edge.
                 assert page.run("document.documentElement.scrollWidth <= innerWidth"), width
                 if menu == "More of web":
                     page.picture(f"panel-{width}-menu-{'dark' if dark else 'light'}")

@@ -1,4 +1,4 @@
-"""The panel's page in a real browser, with much to show, and for long."""
+"""The panel's page in a real browser, with much data and for a long time."""
 
 import json
 import os
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 def test_it_is_quick_with_fifty_worktrees(
     panel: "StartPanel", project: Path, up: "StartUp", cli: Cli, pages: "Pages"
 ) -> None:
-    """And with a log of which it keeps the end."""
+    """The page also keeps the end of a log."""
     services = "".join(f"  s{n}: {{command: sleep 1000}}\n" for n in range(10))
     folders = [project.parent / f"tree-{number}" for number in range(50)]
     entries: list[object] = []
@@ -60,7 +60,7 @@ def test_it_is_quick_with_fifty_worktrees(
     )
     assert drawn_ms < 3000
     page.picture("panel-many")
-    # Each closes and opens again with what is told of it.
+    # Each still expands and collapses.
     page.run("document.querySelector('main').scrollTop = 0")
     page.press("Logs of flood")
     page.wait_for_text("line 400000", within=".lines", timeout_s=60)
@@ -70,7 +70,7 @@ def test_it_is_quick_with_fifty_worktrees(
 def test_many_stacks_that_run_are_watched_at_once(
     panel: "StartPanel", project: Path, cli: Cli, pages: "Pages"
 ) -> None:
-    """All are drawn, and a change in any of them soon after it happened."""
+    """All are drawn, and a change in any of them appears soon."""
     roots = [project.parent / f"tree-{number:02}" for number in range(12)]
     ready = '"echo up; exec sleep 1000", port: false, restart: "no", ready: {log: up}'
     for root in roots:
@@ -85,7 +85,7 @@ def test_many_stacks_that_run_are_watched_at_once(
     page = pages()
     page.go(panel().url)
     page.wait_for_text("12 stacks", within=".totals")
-    # So many are closed from the start.
+    # With this many, stacks are collapsed at first.
     assert page.run("document.querySelectorAll('tr.service').length") == 0
     page.press("Open all")
     page.wait("document.querySelectorAll('tr.service .word.good').length === 24")
@@ -106,7 +106,7 @@ def services_of(cli: Cli, root: Path) -> list[dict[str, Any]]:
     return found
 
 
-# The newest stream of each kind, so that what the panel would tell can be told by it.
+# The newest stream of each kind, so that the test can send the panel's events.
 STREAMS = """
     window.streams = {};
     window.EventSource = class extends EventSource {
@@ -120,8 +120,8 @@ STREAMS = """
 """
 
 
-# What happens in a stack in some hours: services come and go, fail and are back, and use more or
-# less; now and then the stack ends, and something is said.
+# Hours of events in a stack: services start, end, fail, recover, and use more or less memory.
+# Sometimes the stack ends, and a message appears.
 HOURS = """async (turns) => {
     const { state, toast } = await import("/store.js");
     const told = [...state.stacks.values()][0];
@@ -165,7 +165,7 @@ LINES = r"""async (count) => {
 }"""
 
 
-def test_left_open_over_night_it_keeps_no_more_than_in_the_evening(
+def test_memory_of_the_page_does_not_grow_over_night(
     panel: "StartPanel", shop: Path, pages: "Pages"
 ) -> None:
     page = pages()
@@ -190,7 +190,7 @@ def test_left_open_over_night_it_keeps_no_more_than_in_the_evening(
         metrics = page.send("Performance.getMetrics")["metrics"]
         return {one["name"]: one["value"] for one in metrics}
 
-    # Until all that is bounded is full.
+    # Until every limited list is full.
     evening(1000, 10_000)
     before = kept()
     for _ in range(5):

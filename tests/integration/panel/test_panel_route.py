@@ -1,4 +1,4 @@
-"""The panel by its name, through the proxy: for its own user alone."""
+"""The panel by its name through the proxy, for its own user only."""
 
 import json
 import os
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 HOST = "portweave.localhost"
 AS_OTHER = pytest.mark.skipif(os.geteuid() != 0, reason="needs to be root to be somebody else")
 NOBODY = 65_534
-# A client that may be another user's: it sends what it is given, and says what comes back. It
-# becomes that user by itself, having imported all it needs: python may be closed to that user.
+# A client that may run as another user: it sends its input and prints the answer. It changes its
+# user after its imports, because that user may not be allowed to read Python's files.
 CLIENT = """
 import encodings.idna, os, socket, sys
 if int(sys.argv[3]) != os.geteuid():
@@ -45,7 +45,7 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as li
 
 @pytest.fixture
 def panel(panel: "StartPanel") -> "StartPanel":
-    """As for a user, whose panel has a name unless he does not want it."""
+    """A panel with a name, as users have by default."""
 
     def start(*args: str, **env: str) -> Panel:
         return panel(*args, **{"PORTWEAVE_PROXY": "1", **env})
@@ -61,7 +61,7 @@ def proxy_port(cli: "Cli") -> Iterator[int]:
 
 
 def ask(port: int, head: str, body: str = "") -> tuple[int, str]:
-    """The status and the text of an answer."""
+    """Return status and text of an answer."""
     with Caller(port) as caller:
         length = f"Content-Length: {len(body)}\r\n" if body else ""
         caller.send(f"{head}\r\n{length}Connection: close\r\n\r\n{body}")
@@ -85,7 +85,7 @@ def test_it_is_reached_by_its_name_and_as_safe_there(
     assert one.token in page
     assert "default-src 'none'" in page
     change = f"POST /api/v1/open HTTP/1.1\r\n{host}\r\nX-Portweave-Csrf: {one.token}\r\nOrigin: "
-    # It was understood, and is about nothing that there is.
+    # The request was valid, and names something that does not exist.
     body = '{"stream": "x", "worktrees": []}'
     assert ask(proxy_port, f"{change}http://{HOST}:{proxy_port}", body)[0] == 404
     for origin in (
@@ -100,7 +100,7 @@ def test_it_is_reached_by_its_name_and_as_safe_there(
     assert ask(proxy_port, f"GET /api/v1/worktrees HTTP/1.1\r\n{host}\r\n{other_site}")[0] == 403
     with Caller(proxy_port) as caller:
         caller.send(f"GET /api/v1/stream HTTP/1.1\r\n{host}\r\n\r\n")
-        # It comes through at once, and not when the stream ends.
+        # It arrives at once, not at the end of the stream.
         assert b"event: hello" in caller.until(b'"stream"')
     assert routes(cli, tmp_path) == [HOST]
     one.end()
@@ -142,7 +142,7 @@ def test_when_the_first_panel_ends_another_has_the_name(
     assert (status, second.token in page) == (200, True)
 
 
-def test_when_an_alias_gives_the_name_up_a_panel_has_it(
+def test_a_panel_gets_its_name_once_the_alias_is_removed(
     panel: "StartPanel", cli: "Cli", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(panel_name, "_LOOK_S", 0.01)
@@ -168,7 +168,7 @@ def test_without_a_proxy_it_says_nothing_of_its_name_and_starts_none(
     panel: "StartPanel", cli: "Cli", tmp_path: Path
 ) -> None:
     assert panel().said == ""
-    # A proxy that is started later leads there.
+    # A proxy that starts later leads there.
     assert routes(cli, tmp_path) == [HOST]
     assert cli("proxy", "status", cwd=tmp_path).returncode == 1
 
@@ -185,7 +185,7 @@ def test_its_name_is_no_alias(cli: "Cli", tmp_path: Path, panel: "StartPanel") -
         done = cli("alias", name, "5432", "--force", cwd=tmp_path)
         assert done.returncode == 1
         assert "portweave.localhost is kept for the panel (PW0601)" in done.stderr
-    # One that another program has set is told of.
+    # The panel reports a route of another program.
     folder = Path(cli.environ["XDG_STATE_HOME"], "portweave", "proxy")
     RouteStore(folder).add_route(HOST, 5432, 0)
     assert "portweave alias --remove portweave releases the name" in panel().said
@@ -215,7 +215,7 @@ def test_another_user_of_this_machine_is_refused_by_the_proxy(
         get,
         get.replace(HOST, "PORTWEAVE.localhost."),
         get.replace("GET /", f"GET http://{HOST}/"),
-        # What the connection was used for before does not count.
+        # Earlier requests of the connection do not matter.
         f"GET / HTTP/1.1\r\nHost: nobody.localhost\r\n\r\n{get}",
         f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n{get}",
     ):
@@ -254,7 +254,7 @@ def test_another_user_is_refused_over_http_2_too(
 def connections(
     address: str, user: int
 ) -> Iterator[tuple[peer_credentials.End, peer_credentials.End]]:
-    """The two ends of a connection that a user has made, on our side."""
+    """Yield both ends of a connection that a user made, as this process sees them."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.create_server((address, 0), family=family) as listener:
         listener.settimeout(10)

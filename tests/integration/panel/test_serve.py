@@ -1,4 +1,4 @@
-"""The panel's own process: where it listens, how it ends, and what it needs."""
+"""The panel's process: its port, its end and its requirements."""
 
 import contextlib
 import json
@@ -49,7 +49,7 @@ def test_it_ends_well_however_early_and_often_it_is_told_to(
     assert process.returncode == 0
 
 
-def test_a_port_that_is_taken_is_left_to_who_has_it(panel: "StartPanel", pool: Pool) -> None:
+def test_a_port_in_use_is_skipped(panel: "StartPanel", pool: Pool) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", pool.start))
         taken.listen()
@@ -67,14 +67,16 @@ def test_it_gives_up_after_twenty_ports(pool: Pool) -> None:
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "x", "1.5", "", "1e3"])
-def test_a_port_that_is_none_is_refused(cli: Cli, tmp_path: Path, port: str) -> None:
+def test_an_invalid_port_is_refused(cli: Cli, tmp_path: Path, port: str) -> None:
     done = cli("panel", "--port", port, cwd=tmp_path)
     assert done.returncode == 1
     text = f"--port must be an integer between 0 and 65535, received {port} (PW0601)\n"
     assert done.stderr.endswith(text)
 
 
-def test_a_damaged_registry_is_said_and_does_not_end_it(panel: "StartPanel", home: Path) -> None:
+def test_a_damaged_registry_is_reported_and_the_panel_goes_on(
+    panel: "StartPanel", home: Path
+) -> None:
     one = panel()
     folder = home / "config" / "portweave"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What the panel answers over HTTP, and whom it refuses."""
+"""The panel's HTTP answers, and the requests that it refuses."""
 
 import errno
 import json
@@ -40,7 +40,7 @@ def test_another_user_of_this_machine_gets_nothing(hardy: Panel) -> None:
     assert other.stdout == b""
 
 
-def test_every_answer_says_what_a_browser_may_do_with_it(hardy: Panel) -> None:
+def test_every_answer_has_security_headers(hardy: Panel) -> None:
     one = hardy
     for method, path in (("GET", "/"), ("GET", "/nothing"), ("POST", "/api/prune"), ("PUT", "/")):
         headers = one.send(method, path)[1]
@@ -79,7 +79,7 @@ CHANGES = (
 )
 
 
-def test_who_is_not_its_own_page_is_refused(hardy: Panel) -> None:
+def test_requests_of_other_pages_are_refused(hardy: Panel) -> None:
     one = hardy
     refusal = b'{"code":"PW0605","error":"request forbidden"}'
     own = {"X-Portweave-Csrf": one.token}
@@ -103,13 +103,13 @@ def test_who_is_not_its_own_page_is_refused(hardy: Panel) -> None:
         ):
             answer = one.send("POST", path, b"{}", headers)
             assert answer[0::2] == (403, refusal), (path, headers)
-        # A form of another page's can send this, and no more.
+        # This is all that a form on another page can send.
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         assert one.send("POST", path, b"confirm=true", form)[0] == 403
 
 
 def raw(one: Panel, data: bytes) -> bytes:
-    """What comes back for bytes as they are."""
+    """Return the answer to raw bytes."""
     with socket.create_connection(("127.0.0.1", one.port), timeout=10) as connection:
         found = b""
         try:
@@ -118,7 +118,7 @@ def raw(one: Panel, data: bytes) -> bytes:
             while chunk := connection.recv(65_536):
                 found += chunk
         except OSError as error:
-            # It may hang up at once on what it will not read; but it does hang up.
+            # It may close the connection at once, but it must close it.
             if error.errno not in (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN):
                 raise
         return found
@@ -177,11 +177,11 @@ PIECES = st.sampled_from(
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.lists(PIECES | st.binary(max_size=20), max_size=12))
-def test_whatever_is_sent_it_goes_on(hardy: Panel, data: list[bytes]) -> None:
+def test_any_input_leaves_the_panel_running(hardy: Panel, data: list[bytes]) -> None:
     text = b"".join(data).replace(b"{port}", str(hardy.port).encode())
     text = text.replace(b"{token}", hardy.token.encode())
     text = text.replace(b"{deep}", b"[" * 5000).replace(b"{long}", b"A" * 70_000)
-    # A stream would have no end.
+    # A stream would not end.
     raw(hardy, text.replace(b"/api/v1/stream", b"/api/v1/streams"))
     assert hardy.send("GET", "/api/allocations")[0] == 200
 
@@ -208,7 +208,7 @@ def test_whatever_is_sent_it_goes_on(hardy: Panel, data: list[bytes]) -> None:
         ("/api/v1/stack", b"{}", 404, "no such worktree"),
     ],
 )
-def test_what_cannot_be_understood_is_said(
+def test_an_invalid_request_is_reported(
     hardy: Panel, path: str, body: bytes, status: int, error: str
 ) -> None:
     headers = {"X-Portweave-Csrf": hardy.token}
@@ -216,6 +216,6 @@ def test_what_cannot_be_understood_is_said(
     assert (found, json.loads(text)["error"]) == (status, error)
 
 
-def test_a_folder_that_is_no_worktree_is_not_opened(hardy: Panel) -> None:
+def test_only_the_folder_of_a_worktree_is_opened(hardy: Panel) -> None:
     body = {"target": "editor", "worktreeRoot": "/"}
     assert hardy.post("/api/open", body, status=403)["code"] == "PW0606"

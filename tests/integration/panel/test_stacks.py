@@ -52,7 +52,7 @@ def started(up: "StartUp", project: Path) -> "Stack":
 
 
 def rows(panel: Panel, root: Path, seen: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The services of a stack, by instance, once they are as they should be."""
+    """Return the services of a stack by instance, once they satisfy a condition."""
     with panel.events("/api/v1/stream") as events:
         found: dict[str, Any] = {}
         for kind, data in events:
@@ -68,7 +68,7 @@ def rows(panel: Panel, root: Path, seen: Callable[[dict[str, Any]], bool]) -> di
 
 
 @pytest.mark.slow
-def test_what_services_do_and_use_is_told_as_it_happens(
+def test_states_and_usage_of_services_are_streamed(
     panel: "StartPanel", up: "StartUp", project: Path
 ) -> None:
     stack = started(up, project)
@@ -156,7 +156,7 @@ def test_services_are_stopped_started_restarted_and_scaled(
     assert "nobody" in refused["error"]
 
 
-def test_no_secret_is_told_unasked(panel: "StartPanel", up: "StartUp", project: Path) -> None:
+def test_secrets_are_masked(panel: "StartPanel", up: "StartUp", project: Path) -> None:
     started(up, project)
     one = panel()
     where = one.worktree(project)["id"]
@@ -164,7 +164,7 @@ def test_no_secret_is_told_unasked(panel: "StartPanel", up: "StartUp", project: 
     assert found["API_KEY"] == "***"
     assert found["DATABASE_URL"] == "postgres://user:***@db/shop"
     assert found["PORTWEAVE_SERVICE"] == "web-main"
-    # But to who asks for one of them, as only our own page can.
+    # The panel's own page may ask for one of them.
     one_of = {"worktree": where, "service": "web", "name": "API_KEY"}
     assert one.post("/api/v1/reveal", one_of) == {"value": "sk-very-secret"}
     one.post("/api/v1/reveal", {**one_of, "name": "NO_KEY"}, status=404)
@@ -177,8 +177,10 @@ def test_no_secret_is_told_unasked(panel: "StartPanel", up: "StartUp", project: 
     assert one.send("GET", f"/api/v1/why?worktree={where}&service=nobody")[0] == 409
 
 
-def test_no_secret_is_told_where_another_user_could_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on macOS, which does not tell whose a connection is."""
+def test_no_secret_is_revealed_where_the_user_of_a_request_is_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """macOS does not tell which user owns a connection."""
     monkeypatch.setattr("portweave.system.peer_credentials.IS_KNOWN", False)
     actions = Actions({}, Worktrees({}))
     nowhere = KnownWorktree("x", None, "main", "/x", "", {}, None)
@@ -228,7 +230,7 @@ def test_a_stack_that_cannot_start_says_why(panel: "StartPanel", project: Path, 
 def test_a_stack_is_started_again_as_it_was_started_last(
     panel: "StartPanel", project: Path, cli: Cli
 ) -> None:
-    """In another folder of the worktree, and with another definition file than the usual."""
+    """In another folder of the worktree, and with another definition file."""
     app = project / "app"
     app.mkdir()
     write(project, "services: {usual: {command: exec sleep 1000, port: false}}")
@@ -249,7 +251,7 @@ def test_a_stack_is_started_again_as_it_was_started_last(
     assert rows(one, root, lambda found: found.get("other.2", {}).get("state") == "ready")
     one.post("/api/v1/stack", {"worktree": known["id"], "action": "down"})
     assert json.loads(cli("ls", "--json", cwd=project).stdout)["stacks"] == []
-    # Where that file has gone, it is as if nothing were known.
+    # After that file was deleted, the last start counts as unknown.
     (app / "dev.yaml").unlink()
     known = one.worktree(root)
     assert known["definitionFile"] is None
@@ -257,9 +259,7 @@ def test_a_stack_is_started_again_as_it_was_started_last(
 
 
 @pytest.mark.slow
-def test_a_stack_is_started_again_with_what_it_was_asked_for(
-    panel: "StartPanel", project: Path, cli: Cli
-) -> None:
+def test_a_restart_repeats_the_start_options(panel: "StartPanel", project: Path, cli: Cli) -> None:
     services = f"""
 services:
   web: {IDLE}
@@ -270,7 +270,7 @@ services:
     asked = ("--profile", "extra", "--scale", "web=2", "--scale", "gone=2", "--timeout", "50")
     assert cli("up", "-d", *asked, "--watch", cwd=project).returncode == 0
     assert cli("down", cwd=project).returncode == 0
-    # What is no longer there is no longer asked for.
+    # Removed services are no longer started.
     write(project, services.partition("  gone")[0])
     one = panel()
     known = one.worktree(project)
@@ -284,7 +284,7 @@ services:
         one.post("/api/v1/stack", {"worktree": known["id"], "action": "down"})
 
 
-def test_from_where_a_stack_was_started_is_only_taken_as_long_as_it_is_there(
+def test_the_folder_of_the_last_start_is_used_while_it_exists(
     tmp_path: Path,
 ) -> None:
     root = tmp_path / "shop"
@@ -305,7 +305,7 @@ def test_from_where_a_stack_was_started_is_only_taken_as_long_as_it_is_there(
     assert told(workingDir=str(app), config="dev.yaml") == (str(app), f"{app}/dev.yaml")
     assert told(workingDir=str(root), config="app/dev.yaml") == (str(root), f"{app}/dev.yaml")
     assert told(workingDir="/", config=f"{app}/dev.yaml") == (str(root), f"{app}/dev.yaml")
-    # As of a stack that a program has made.
+    # As for a stack that a program started.
     assert told(config="x") == (str(root), f"{app}/dev.yaml")
     assert told(workingDir=f"{root}2", config="gone.yaml") == (str(root), None)
     (root / ".portweave/runs/.started.json").write_text("[1]")

@@ -1,4 +1,4 @@
-"""`portweave top` in a real terminal, that of tmux."""
+"""`portweave top` in a real terminal: tmux."""
 
 import os
 import shlex
@@ -22,12 +22,12 @@ Eventually = Callable[[Callable[[], object]], None]
 
 
 class Tmux:
-    """A terminal of 100 columns and 30 rows, in which one command runs."""
+    """A terminal with 100 columns and 30 rows that runs one command."""
 
     def __init__(self, cli: Cli, cwd: Path, folder: Path) -> None:
         self._words = ["tmux", "-S", str(folder / "tmux"), "-f", "/dev/null"]
         self._environ = cli.env({"LANG": "C.UTF-8", "TERM": "xterm-256color"})
-        # tmux has its own, and its server keeps those of whoever started it.
+        # tmux has its own environment; its server keeps that of its start.
         self._environ.pop("XDG_RUNTIME_DIR")
         kept = [f"{name}={text}" for name, text in cli.env({"LANG": "C.UTF-8"}).items()]
         command = shlex.join(["env", *kept, *cli.argv, "top"])
@@ -70,7 +70,7 @@ def tmux(cli: Cli, tmp_path: Path, need: Callable[..., None]) -> "Iterator[Calla
 
 
 @pytest.mark.slow
-def test_services_are_seen_and_acted_on(
+def test_services_are_shown_and_controlled(
     tmux: Callable[[Path], Tmux], up: "StartUp", project: Path, eventually: Eventually
 ) -> None:
     write(

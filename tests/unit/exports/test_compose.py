@@ -73,7 +73,7 @@ TABLE: list[tuple[str, dict[str, object], dict[str, object]]] = [
         },
     ),
     (
-        # Compose has what is written win over files: what a file says is left to it.
+        # In Compose, `environment` wins over files, so variables in files are left out.
         "in files",
         {"in_files": frozenset({"WEB_PORT", "PORT"}), "passed": ("LANG",)},
         {"environment": {"HOST": "127.0.0.1", "PORT": "30001", "LANG": None}},
@@ -103,7 +103,7 @@ TABLE: list[tuple[str, dict[str, object], dict[str, object]]] = [
 @pytest.mark.parametrize(
     ("changes", "fields"), [row[1:] for row in TABLE], ids=[r[0] for r in TABLE]
 )
-def test_what_a_service_says_becomes_fields(
+def test_settings_of_a_service_become_fields(
     changes: dict[str, object], fields: dict[str, object]
 ) -> None:
     found = services_of(unit(**changes))["web"]
@@ -124,11 +124,11 @@ def test_what_a_service_says_becomes_fields(
         ),
     ],
 )
-def test_several_probes_have_to_hold_together(ready: ReadyPlan, test: list[str]) -> None:
+def test_several_probes_are_combined(ready: ReadyPlan, test: list[str]) -> None:
     assert services_of(unit(ready=ready))["web"]["healthcheck"]["test"] == test
 
 
-def test_what_depends_on_another_waits_for_what_compose_can_see() -> None:
+def test_a_dependent_waits_for_a_condition_that_compose_supports() -> None:
     needs = tuple(
         Need(name, condition)
         for name, condition in (
@@ -158,13 +158,13 @@ def test_what_depends_on_another_waits_for_what_compose_can_see() -> None:
     assert "log: ready.log: Compose does not read its output" in notes
 
 
-def test_what_is_not_known_of_an_image_is_told() -> None:
+def test_a_missing_image_is_noted() -> None:
     told = export(stack(unit(), unit("api", image="x"), unit("db", has_image=True))).notes
     assert [note.partition(":")[0] for note in told] == ["web"]
     assert "--image web=IMAGE" in told[0]
 
 
-def test_paths_are_relative_to_where_the_file_lies() -> None:
+def test_paths_are_relative_to_the_folder_of_the_file() -> None:
     found = services_of(unit(files=(ENV_FILE,), has_image=True), place="/code/out")
     assert found["web"]["env_file"][0]["path"] == "../shop/.env"
     assert found["web"]["build"]["context"] == "../shop"
@@ -196,6 +196,6 @@ def test_variables_of_all_services_are_written_once() -> None:
     assert found["own"].keys() == found["web-2"].keys() - {"S1_PORT"}
 
 
-def test_two_that_would_have_one_name_are_refused() -> None:
+def test_two_services_with_one_label_are_refused() -> None:
     with pytest.raises(ExportNameError, match="both get the name web-2"):
         export(Stack("shop", "main", "/code/shop", "/code/shop", (unit("web.2"), unit("web-2"))))

@@ -47,7 +47,7 @@ def test_a_service_is_a_deployment_and_a_service_that_selects_its_pods() -> None
     assert service["spec"]["ports"] == [{"name": "main", "port": 30001, "targetPort": 30001}]
 
 
-def test_what_is_meant_to_end_is_a_job() -> None:
+def test_a_oneshot_service_is_a_job() -> None:
     once = unit("migrate", oneshot=True, port=None, restart=RestartPolicy(When.NO, None))
     again = unit("seed", oneshot=True, port=None, restart=RestartPolicy(When.ON_FAILURE, 4))
     found = manifests(once, again)
@@ -76,12 +76,12 @@ def test_what_is_meant_to_end_is_a_job() -> None:
 def test_probes_tell_whether_it_is_ready(ready: ReadyPlan, handler: dict[str, object]) -> None:
     found = container(ready=ready)
     assert handler.items() <= found["readinessProbe"].items()
-    # Only what was written may be a failure.
+    # Only a condition that the user wrote may fail.
     assert "startupProbe" not in found
     assert "livenessProbe" not in found
 
 
-def test_what_is_not_ready_in_time_has_failed() -> None:
+def test_a_service_that_is_not_ready_in_time_fails() -> None:
     ready = ReadyPlan(tcp=30001, interval_s=2, timeout_s=31, written=True)
     found = container(ready=ready)
     assert found["startupProbe"]["failureThreshold"] == 16
@@ -89,7 +89,7 @@ def test_what_is_not_ready_in_time_has_failed() -> None:
     assert found["readinessProbe"]["failureThreshold"] == 3
 
 
-def test_variables_and_where_the_others_are_from() -> None:
+def test_variables_and_their_sources() -> None:
     found = container(
         files=(ENV_FILE,), in_files=frozenset({"WEB_PORT"}), passed=("API_KEY",), settled={"X": "1"}
     )
@@ -113,7 +113,7 @@ def test_variables_and_where_the_others_are_from() -> None:
     # https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#Container
     [("$PORT", "$PORT"), ("$(date)", "$$(date)"), ("$$", "$$$"), ("$$(x)", "$$$$(x)")],
 )
-def test_kubernetes_puts_in_no_variables_of_its_own(text: str, written: str) -> None:
+def test_kubernetes_substitutes_no_variables(text: str, written: str) -> None:
     found = container(argv=("run", text), settled={"X": text})
     assert found["args"] == ["run", written]
     assert found["env"][-1]["value"] == written
@@ -121,7 +121,7 @@ def test_kubernetes_puts_in_no_variables_of_its_own(text: str, written: str) -> 
 
 
 def expanded(text: str) -> str:
-    """What Kubernetes makes of a text (third_party/forked/golang/expansion)."""
+    """Expand a text as Kubernetes does (third_party/forked/golang/expansion)."""
     result, position = "", 0
     while position < len(text):
         if text[position] == "$" and text[position + 1 : position + 2] == "$":
@@ -133,7 +133,7 @@ def expanded(text: str) -> str:
     return result
 
 
-def test_it_waits_for_what_a_service_leads_to_and_tells_of_the_rest() -> None:
+def test_it_waits_for_dependencies_with_a_port_and_notes_the_others() -> None:
     needs = (
         Need("api", Condition.READY),
         Need("api.2", Condition.READY),
@@ -158,15 +158,15 @@ def test_it_waits_for_what_a_service_leads_to_and_tells_of_the_rest() -> None:
         assert any(told in note for note in notes), told
 
 
-def test_what_a_pod_is_told_of_its_end() -> None:
+def test_stop_signal_and_grace_period_of_a_pod() -> None:
     spec = manifests(unit(stop_grace_s=1.2, stop_signal="SIGINT"))["Deployment", "web"]["spec"]
     assert spec["template"]["spec"]["terminationGracePeriodSeconds"] == 2
-    # WEB_PORT=tcp://… would take the place of ours.
+    # WEB_PORT=tcp://… would replace ours.
     assert spec["template"]["spec"]["enableServiceLinks"] is False
     assert any("STOPSIGNAL" in n for n in export(stack(unit(stop_signal="SIGINT"))).notes)
 
 
-def test_names_are_those_of_hosts() -> None:
+def test_names_are_host_labels() -> None:
     assert ("Service", "my-api") in manifests(unit("My_Api"))
     assert ("Service", "s-2fast") in manifests(unit("2fast"))
     with pytest.raises(ExportNameError, match="My_Api and my-api would both get the name my-api"):

@@ -27,7 +27,7 @@ def text_of(*units: Unit, name: str = "web") -> str:
     return dict(export(stack(*units)).files)[f"portweave-shop-main-{name}.service"]
 
 
-def test_there_is_a_unit_for_each_instance_and_a_target_that_wants_them() -> None:
+def test_each_instance_has_a_unit_and_the_target_wants_them() -> None:
     files = dict(export(stack(unit("web"), unit("web.2"), unit("api"))).files)
     target = files.pop("portweave-shop-main.target")
     assert list(files) == [
@@ -117,7 +117,7 @@ TABLE: list[tuple[str, dict[str, object], list[str]]] = [
         [r'Environment="X=a \"b\" \\ $HOME %%h\nnext"'],
     ),
     (
-        # exec(5): a file would win over Environment=.
+        # exec(5): a file wins over Environment=.
         "settled",
         {"settled": {"X": "ours"}, "in_files": frozenset({"X"}), "files": (ENV_FILE,)},
         ['ExecStart=/usr/bin/env "X=ours" "/bin/sh" "-c" "exec serve --port $$PORT"'],
@@ -128,7 +128,9 @@ TABLE: list[tuple[str, dict[str, object], list[str]]] = [
 @pytest.mark.parametrize(
     ("changes", "lines"), [row[1:] for row in TABLE], ids=[r[0] for r in TABLE]
 )
-def test_what_a_service_says_becomes_settings(changes: dict[str, object], lines: list[str]) -> None:
+def test_settings_of_a_service_become_unit_settings(
+    changes: dict[str, object], lines: list[str]
+) -> None:
     text = text_of(unit(**changes))
     for line in lines:
         assert f"\n{line}\n" in text
@@ -142,18 +144,18 @@ def test_what_a_service_says_becomes_settings(changes: dict[str, object], lines:
         (Condition.COMPLETED, "Requires"),
     ],
 )
-def test_what_depends_on_another_comes_behind_it(condition: Condition, kind: str) -> None:
+def test_a_dependent_unit_starts_after_its_dependency(condition: Condition, kind: str) -> None:
     text = text_of(unit("api"), unit("web", needs=(Need("api", condition),)))
     assert f"\n{kind}=portweave-shop-main-api.service\n" in text
     assert "\nAfter=portweave-shop-main-api.service\n" in text
 
 
-def test_one_that_is_thought_to_listen_does_not_fail_if_it_does_not() -> None:
+def test_a_service_that_may_listen_does_not_fail_without_listening() -> None:
     text = text_of(unit(ready=ReadyPlan(tcp=30001)))
     assert 'done; exit 0"' in text
 
 
-def test_what_is_lost_is_told_in_the_result_and_in_the_files() -> None:
+def test_omissions_are_noted_in_the_result_and_in_the_files() -> None:
     result = export(stack(unit(ready=ReadyPlan(log="up", written=True), tty=True), notes=("x",)))
     assert result.notes[0] == "x"
     for note in ("ready.log", "tty"):
@@ -161,7 +163,7 @@ def test_what_is_lost_is_told_in_the_result_and_in_the_files() -> None:
         assert all(f"# - web: {note}" in text for _, text in result.files)
 
 
-def test_what_is_said_of_several_is_said_once() -> None:
+def test_notes_about_several_names_are_merged() -> None:
     notes = ("a: x", "b: y", "all of it", "c: x", "a: x", "none")
     assert gather(notes) == ("a, c: x", "b: y", "all of it", "none")
 
@@ -173,7 +175,7 @@ def test_a_line_feed_in_a_note_ends_no_comment() -> None:
     )
 
 
-def test_two_that_would_have_one_name_are_refused() -> None:
+def test_two_services_with_one_label_are_refused() -> None:
     with pytest.raises(ExportNameError, match="a b and a,b would both get the name a-b"):
         export(stack(unit("a b"), unit("a,b")))
     with pytest.raises(ExportNameError, match="more than"):

@@ -27,12 +27,12 @@ def test_the_block_that_was_used_last_is_kept() -> None:
     old = entry("/old", 1, 2, used="2026-01-01T00:00:00.000Z")
     new, other = entry("/new", 2, 3), entry("/other", 4)
     assert shared_ports([old, other, new]) == [(new, old, 2)]
-    # What a block that goes would have shared is nobody's any more.
+    # A dropped block no longer shares any port.
     third = entry("/third", 1, used="2025-01-01T00:00:00.000Z")
     assert shared_ports([old, new, third]) == [(new, old, 2)]
 
 
-def test_what_is_wrong_with_blocks_is_said_of_each() -> None:
+def test_each_problem_of_blocks_is_a_finding() -> None:
     entries = [entry("/a", 1), entry("/b", 1), *(entry(f"/gone/{n}", 10 + n) for n in range(7))]
     gone = [f"/gone/{n}" for n in range(7)]
     dead, shared = check_entries(entries, gone)
@@ -69,7 +69,7 @@ def test_the_pool(
     assert [(finding.code, finding.severity) for finding in found] == expected
 
 
-def test_the_remedy_is_a_pool_that_has_nothing_against_it() -> None:
+def test_the_remedy_is_a_pool_without_findings() -> None:
     for text in ("", "40000-50000", "32768-33000"):
         (found,) = check_pool(text, LINUX, (), [entry("/a", 40000)])
         better = found.remedy.partition(";")[0].removeprefix("PORTWEAVE_POOL_RANGE=")

@@ -17,7 +17,7 @@ OWN = "127.0.0.1:6767"
         "portweave.localhost:1355",
     ],
 )
-def test_its_own_hosts_are_known(host: str) -> None:
+def test_hosts_of_the_panel_are_known(host: str) -> None:
     assert is_known_host(host, PORT)
 
 
@@ -40,7 +40,7 @@ def test_its_own_hosts_are_known(host: str) -> None:
         "user@localhost:6767",
     ],
 )
-def test_other_hosts_are_not(host: str | None) -> None:
+def test_other_hosts_are_unknown(host: str | None) -> None:
     assert not is_known_host(host, PORT)
 
 
@@ -57,7 +57,7 @@ def test_other_hosts_are_not(host: str | None) -> None:
         (RequestHeaders(None), False),
     ],
 )
-def test_reading_is_for_pages_of_its_own(asked: RequestHeaders, is_allowed: bool) -> None:
+def test_only_pages_of_the_panel_may_read(asked: RequestHeaders, is_allowed: bool) -> None:
     assert may_read(asked, PORT) is is_allowed
 
 
@@ -96,5 +96,5 @@ def test_reading_is_for_pages_of_its_own(asked: RequestHeaders, is_allowed: bool
         (RequestHeaders("evil.example:6767", token=TOKEN), False),
     ],
 )
-def test_changing_needs_all_of_it(asked: RequestHeaders, is_allowed: bool) -> None:
+def test_a_change_needs_host_origin_and_token(asked: RequestHeaders, is_allowed: bool) -> None:
     assert may_change(asked, PORT, TOKEN) is is_allowed

@@ -1,4 +1,4 @@
-"""What git says of a worktree, as values."""
+"""Git's status output as values."""
 
 import pytest
 
@@ -24,11 +24,11 @@ ONE = "N... 100644 100644 100644 1234 1234"
         pytest.param(f"{HEAD}1 .M {ONE} a\nb\0", Status("main", True, ("a\nb",)), id="newline"),
     ],
 )
-def test_what_differs_is_read(text: str, status: Status) -> None:
+def test_a_changed_worktree_is_read(text: str, status: Status) -> None:
     assert read_status(text) == status
 
 
-def test_paths_with_a_filter_are_told_from_others() -> None:
+def test_paths_with_a_filter_are_found() -> None:
     text = "a\0filter\0lfs\0b\0filter\0unspecified\0c\0filter\0unset\0d\0filter\0set\0"
     assert filtered(text) == {"a"}
     assert filtered("") == set()

@@ -35,7 +35,7 @@ def defined(name: str, **variables: str) -> Defined:
     return Defined(name, ORIGIN, env_var=name.upper(), discovery_env=tuple(variables.items()))
 
 
-def test_a_link_is_of_the_one_service_that_its_template_names() -> None:
+def test_a_link_belongs_to_the_service_in_its_template() -> None:
     assert found(
         defined("web", API="http://h:${api}/", OWN="http://h/", BOTH="http://${web}.${api}/"),
         defined("api", SOCKET="ws://h:${api}/${namespace}"),
@@ -45,18 +45,18 @@ def test_a_link_is_of_the_one_service_that_its_template_names() -> None:
     }
 
 
-def test_a_service_without_a_page_gets_the_one_at_its_port() -> None:
+def test_a_service_without_a_page_links_to_its_port() -> None:
     assert found(defined("web", W="ws://h:${web}/"), defined("db", URL="postgres://h:${db}")) == {
         "web": ["W ws://h:3000/", " http://localhost:3000"],
         "db": [" http://localhost:3001"],
     }
 
 
-def test_the_same_address_is_told_once() -> None:
+def test_an_address_is_listed_once() -> None:
     assert found(defined("web", A="http://h/", B="http://h/")) == {"web": ["A http://h/"]}
 
 
-def test_a_service_without_a_port_is_left_out_and_one_that_lost_it_is_an_error() -> None:
+def test_a_service_without_a_port_is_left_out_and_a_missing_port_is_an_error() -> None:
     assert found(Defined("job", ORIGIN), ports={}) == {}
     with pytest.raises(DriftError):
         found(defined("web"), ports={})
@@ -74,7 +74,7 @@ def test_no_addresses(text: str) -> None:
     assert not is_address(text)
 
 
-def test_a_word_of_a_shell_stays_one() -> None:
+def test_a_text_is_quoted_as_one_word_of_a_shell() -> None:
     assert quoted("/a b/it's") == "'/a b/it'\\''s'"
 
 
@@ -90,7 +90,9 @@ def test_a_word_of_a_shell_stays_one() -> None:
         (Facts(clean=True, pull_request=PullRequest(1, "merged", ""), is_main=True), False),
     ],
 )
-def test_safe_to_prune_is_what_is_kept_elsewhere(facts: Facts, is_safe: bool) -> None:
+def test_a_worktree_is_safe_to_prune_when_all_is_kept_elsewhere(
+    facts: Facts, is_safe: bool
+) -> None:
     assert facts.is_safe_to_prune is is_safe
 
 
@@ -110,7 +112,7 @@ def shape(*worktrees: Worktree, live: frozenset[int] = frozenset()) -> list[tupl
     ]
 
 
-def test_worktrees_that_are_live_come_first_then_those_used_last() -> None:
+def test_live_worktrees_come_first_then_recently_used_ones() -> None:
     assert shape(
         worktree("/p/.git", "b", 1, "2026-01-01"),
         worktree("/p/.git", "a", 2, "2026-01-01"),
@@ -120,7 +122,7 @@ def test_worktrees_that_are_live_come_first_then_those_used_last() -> None:
     ) == [("p", ["live", "c", "a", "b"])]
 
 
-def test_a_project_is_called_as_its_main_worktree_says() -> None:
+def test_the_main_worktree_names_the_project() -> None:
     assert shape(
         worktree("/x/.git", "other", 1, "2026", "Other"), worktree("/x/.git", "main", 2, "", "Main")
     ) == [("Main", ["other", "main"])]

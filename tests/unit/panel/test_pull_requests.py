@@ -1,4 +1,4 @@
-"""What gh says of a pull request, as far as it is understood."""
+"""Pull requests from gh's output."""
 
 import json
 
@@ -20,7 +20,7 @@ def read(**fields: object) -> PullRequest:
     return found
 
 
-def test_what_matters_is_taken() -> None:
+def test_the_fields_of_a_pull_request_are_read() -> None:
     assert read() == PullRequest(42, "open", URL, "Sell more")
     assert read(isDraft=True).is_draft
     assert read(reviewDecision="APPROVED").review == "approved"
@@ -32,7 +32,7 @@ def test_what_matters_is_taken() -> None:
     assert set(read().as_json()) == {*npm, "title", "isDraft", "review", "checks"}
 
 
-def test_of_one_that_is_done_no_more_is_told() -> None:
+def test_a_closed_pull_request_has_no_review_and_checks() -> None:
     done = read(
         state="MERGED",
         isDraft=True,
@@ -76,7 +76,7 @@ def test_checks_are_summed_up(checks: object, told: str | None) -> None:
         "[" * 100_000,
     ],
 )
-def test_nonsense_is_no_pull_request(text: str | None) -> None:
+def test_invalid_output_is_no_pull_request(text: str | None) -> None:
     assert read_request(text) is None
 
 
@@ -88,6 +88,6 @@ JSON = st.recursive(
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(OPEN.keys() | {"statusCheckRollup"}, JSON)))
-def test_whatever_it_says_is_read(found: dict[str, object]) -> None:
+def test_any_output_is_read(found: dict[str, object]) -> None:
     request = read_request(json.dumps({**OPEN, **found}))
     assert request is None or json.dumps(request.as_json())

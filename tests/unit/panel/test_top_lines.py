@@ -34,7 +34,7 @@ def stack(id_: str, *services: dict[str, object], **fields: object) -> dict[str,
     }
 
 
-def test_services_stand_below_their_stacks_in_order_of_projects() -> None:
+def test_services_follow_their_stack_and_stacks_are_sorted_by_project() -> None:
     api = row(
         "api",
         pid=1,
@@ -87,7 +87,7 @@ SHOWN = [Line("", service=None), *(Line("", service=one) for one in (A, B, C))]
         (C, 1 << 20, C),
     ],
 )
-def test_a_choice_moves_among_services(
+def test_the_selection_moves_between_services(
     chosen: tuple[str, str] | None, step: int, found: tuple[str, str]
 ) -> None:
     assert moved_selection(SHOWN, chosen, step) == found
@@ -105,11 +105,11 @@ def test_a_choice_moves_among_services(
         (0, 5, 0, range(0)),
     ],
 )
-def test_what_is_chosen_is_in_sight(count: int, height: int, at: int, found: range) -> None:
+def test_the_selected_line_is_visible(count: int, height: int, at: int, found: range) -> None:
     assert window(count, height, at) == found
 
 
-def test_what_is_told_is_taken() -> None:
+def test_events_are_applied() -> None:
     stacks: dict[str, dict[str, object]] = {}
     apply_event(stacks, "stacks", {"stacks": [stack("a"), stack("b")]})
     apply_event(stacks, "stack", stack("a", row("x")))
@@ -126,7 +126,7 @@ def test_what_is_told_is_taken() -> None:
         ("abc", 3, "abc", ["abc"]),
         ("abcdef", 4, "abc…", ["abcd", "ef"]),
         ("日本語", 6, "日本語", ["日本語"]),
-        # A character of two cells does not stand half beyond the end.
+        # A character of two cells is not cut in half.
         ("日本語", 5, "日本…", ["日本", "語"]),
         ("日本語", 4, "日…", ["日本", "語"]),
         ("e\u0301e\u0301e\u0301", 2, "e\u0301…", ["e\u0301e\u0301", "e\u0301"]),
@@ -141,7 +141,7 @@ def test_texts_fit(text: str, width: int, shown: str, pieces: list[str]) -> None
     assert list(wrapped(text, width)) == pieces
 
 
-def test_names_are_whole_where_there_is_room() -> None:
+def test_names_are_not_cut_on_a_wide_screen() -> None:
     name = "a-service-with-a-really-long-name"
     stacks = [stack("shop", row(name), row("日本語の名前です"))]
     for width, cells in ((40, 22), (80, 22), (200, len(name) + 2)):

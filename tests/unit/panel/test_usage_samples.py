@@ -5,7 +5,7 @@ def row(pid: int | None, cpu_s: float | None, rss_bytes: int | None = 1000) -> d
     return {"pid": pid, "cpuSeconds": cpu_s, "rssBytes": rss_bytes}
 
 
-def test_a_percentage_is_of_the_time_between_two_looks() -> None:
+def test_a_percentage_covers_the_time_between_two_samples() -> None:
     meter = Meter()
     assert meter.add(row(7, 1.0), 100.0) is None
     assert meter.add(row(7, 1.5), 102.0) == 25.0
@@ -25,7 +25,7 @@ def test_another_run_begins_anew() -> None:
     assert meter.add(row(8, 2.0), 105.0) is None
 
 
-def test_children_that_ended_take_no_time_back() -> None:
+def test_ended_children_do_not_reduce_processor_time() -> None:
     meter = Meter()
     meter.add(row(7, 5.0), 100.0)
     assert meter.add(row(7, 2.0), 102.0) == 0.0
@@ -38,12 +38,12 @@ def test_a_clock_that_was_set_back_gives_no_sample() -> None:
     assert meter.add(row(7, 6.0), 90.0) is None
 
 
-def test_an_older_supervisor_tells_no_seconds() -> None:
+def test_an_older_supervisor_sends_no_processor_time() -> None:
     meter = Meter()
     assert meter.add({"pid": 7, "rssBytes": 1}, 100.0) is None
 
 
-def test_only_the_last_minutes_are_kept() -> None:
+def test_only_samples_of_the_last_minutes_are_kept() -> None:
     meter = Meter()
     for second in range(MOST_SAMPLES * 3):
         meter.add(row(7, float(second)), float(second))

@@ -7,7 +7,7 @@ async def told(watcher: Watcher, patience_s: float = 0.0) -> list[tuple[str, obj
     return await watcher.pending(patience_s)
 
 
-def test_of_each_stack_only_the_newest_waits() -> None:
+def test_only_the_newest_event_of_each_stack_is_pending() -> None:
     async def main() -> None:
         watcher = Watcher()
         for number in range(100_000):
@@ -18,7 +18,7 @@ def test_of_each_stack_only_the_newest_waits() -> None:
     anyio.run(main)
 
 
-def test_what_comes_again_after_its_end_is_told_after_it() -> None:
+def test_an_event_after_the_end_of_a_stack_follows_the_end() -> None:
     async def main() -> None:
         watcher = Watcher()
         watcher.put("stack", "id", "before")
@@ -29,7 +29,7 @@ def test_what_comes_again_after_its_end_is_told_after_it() -> None:
     anyio.run(main)
 
 
-def test_one_that_waits_is_woken() -> None:
+def test_a_waiting_watcher_wakes_up() -> None:
     async def main() -> None:
         watcher = Watcher()
         async with anyio.create_task_group() as tasks:
