@@ -57,9 +57,9 @@ from portweave.supervisor.services.listened_commands import ListenedCommands
 from portweave.supervisor.services.observers import Observers
 from portweave.supervisor.services.plan import InstancePlan
 from portweave.supervisor.services.service import (
+    Receiver,
     Relay,
     Service,
-    Take,
 )
 from portweave.supervisor.services.work_order import WorkOrder
 from portweave.supervisor.shutdown.held_streams import (
@@ -81,7 +81,7 @@ from portweave.system.tasks import (
 )
 
 # Work that only pays in the long run is done when most services have started.
-SETTLE_PAUSE_S = 0.2
+FINISH_PAUSE_S = 0.2
 # Between two checks that record and socket are still there. Clients wait longer for a socket, and
 # each client that connects causes a check of the record.
 CHECK_PAUSE_S = 10.0
@@ -219,7 +219,7 @@ class Stack:
         return service
 
     def _open_relays(
-        self, name: str, fds: Sequence[int], take: Take, taps: Collection[Take]
+        self, name: str, fds: Sequence[int], take: Receiver, taps: Collection[Receiver]
     ) -> list[Relay]:
         if self._guardian is not None:
             hand_over(self._guardian, name, fds)
@@ -254,7 +254,7 @@ class Stack:
         # If a signal or a client was quicker, the fleet is closed, and this starts nothing.
         self.engine.start(self.plan.wanted)
         # The first services do not need these to start, so they come after them.
-        tasks.start(self._settle_in)
+        tasks.start(self._finish_start)
         tasks.start(
             Watcher(self.engine, self.plan.root, self.view.say, self.reporter.warn_of_watch).run
         )
@@ -324,10 +324,10 @@ class Stack:
             progress.hurry = self._killing
         self._orphans = [describe(seen) for seen in progress.left]
 
-    async def _settle_in(self) -> None:
+    async def _finish_start(self) -> None:
         # Adopted processes are reaped when they end, not only when a service ends.
         ChildReaper(self.snapshots.own).install()
-        await asyncio.sleep(SETTLE_PAUSE_S)
+        await asyncio.sleep(FINISH_PAUSE_S)
         # In a thread, so that no start or restart waits for it.
         await in_thread(_prepare_diagnosis)
         gc.freeze()
@@ -385,7 +385,7 @@ class Stack:
         """Write the ports of the instances, as they are planned now, to the record."""
         self._files.update_ports(self.engine.fleet)
 
-    def take_over(
+    def set_origin(
         self, origin: Mapping[str, object], wanted: frozenset[str], removed: frozenset[str]
     ) -> None:
         """Remember what the stack was planned from last.

@@ -156,7 +156,7 @@ class ActCommands:
             if not is_list(only):  # a service scaled to no instances is not removed
                 self._removed |= {plan.service for plan in old.values()}
                 self._removed -= {plan.service for plan in plans}
-            self._host.take_over({**origin, "changes": count + 1}, wanted, self._removed)
+            self._host.set_origin({**origin, "changes": count + 1}, wanted, self._removed)
         start = options.get("start")
         names = [str(name) for name in start] if is_list(start) else []
         new = options.get("startNew")

@@ -65,7 +65,7 @@ class Host(Protocol):
             grace_s: The longest time that a service gets; None for its own limit.
         """
 
-    def take_over(
+    def set_origin(
         self, origin: Mapping[str, object], wanted: frozenset[str], removed: frozenset[str]
     ) -> None:
         """Remember the request of the newest plan.

@@ -97,7 +97,7 @@ def port_cause(
     held = next((use for use in uses if use.holder), None)
     if held is not None:
         text = f"port {held.port} is in use by {held.holder}{where}"
-        hint = _way_out(held, own, fixed, command, place)
+        hint = _holder_hint(held, own, fixed, command, place)
         return replace(cause, text=text, hint=hint, permanent=True)
     passing = next((use for use in uses if use.is_passing), None)
     if passing is not None:
@@ -110,24 +110,24 @@ def port_cause(
     meant = [use.port for use in uses if use.port != own]
     if meant:
         text = f"port {meant[0]} was in use; nothing listens on it now{where}"
-        return replace(cause, text=text, hint=_listen_on(own, fixed, command, meant[0], place))
+        return replace(cause, text=text, hint=_own_port_hint(own, fixed, command, meant[0], place))
     text = f"the port that it asks for was in use, and it does not say which{where}"
     if own is not None:
         text += f"; its own, {own}, is free"
-    return replace(cause, text=text, hint=_listen_on(own, fixed, command, None, place))
+    return replace(cause, text=text, hint=_own_port_hint(own, fixed, command, None, place))
 
 
-def _way_out(
+def _holder_hint(
     held: PortUse, own: int | None, fixed: Sequence[FixedPort], command: str, place: str
 ) -> str:
     if held.port != own:
-        return _listen_on(own, fixed, command, held.port, place)
+        return _own_port_hint(own, fixed, command, held.port, place)
     if held.pid is None:
         return "end that program: its user, or root, can"
     return f"kill {held.pid} ends that program; then portweave restart"
 
 
-def _listen_on(
+def _own_port_hint(
     own: int | None, fixed: Sequence[FixedPort], command: str, port: int | None, place: str
 ) -> str:
     if own is None:

@@ -56,16 +56,16 @@ def find_error(lines: Sequence[str], folder: str = "") -> PrintedError | None:
         lines: Plain text, the newest last.
         folder: Places are shown relative to this folder.
     """
-    found = _found(lines)
+    found = _last_error(lines)
     if found is None:
         return None
-    told = _told(lines, found, folder)
-    if not told.place and (own := _without_prefix(lines, found.error.begin)):
-        inner = _found(own)
-        better = None if inner is None else _told(own, inner, folder)
+    described = _describe(lines, found, folder)
+    if not described.place and (own := _without_prefix(lines, found.error.begin)):
+        inner = _last_error(own)
+        better = None if inner is None else _describe(own, inner, folder)
         if better is not None and better.place:
             return better
-    return told
+    return described
 
 
 @value
@@ -94,7 +94,7 @@ def _without_prefix(lines: Sequence[str], begin: int) -> list[str]:
     return [line[len(prefix) :] for line in plain if line.startswith(mark)]
 
 
-def _found(lines: Sequence[str]) -> _Last | None:
+def _last_error(lines: Sequence[str]) -> _Last | None:
     text = "\n".join(lines)
     readers = [read for marks, read in READERS if any(mark in text for mark in marks)]
     found = max(
@@ -102,15 +102,15 @@ def _found(lines: Sequence[str]) -> _Last | None:
         key=lambda one: one.end,
         default=None,
     )
-    simple = _simple(lines)
+    simple = _error_line(lines)
     if found is None or (simple is not None and simple.head > found.end + 2 * EXCERPT_LINES):
         return None if simple is None else _Last(simple, is_alone=True)
     return _Last(found, is_alone=False)
 
 
-def _told(lines: Sequence[str], last: _Last, folder: str) -> PrintedError:
+def _describe(lines: Sequence[str], last: _Last, folder: str) -> PrintedError:
     found = last.error
-    place = _best(found.places)
+    place = _best_place(found.places)
     if place is not None and _LIBRARY.search(place.path) and "Cannot find" in found.message:
         # This is the place of the loader, and not of the project.
         place = None
@@ -118,7 +118,7 @@ def _told(lines: Sequence[str], last: _Last, folder: str) -> PrintedError:
     first = max(0, found.head - EXCERPT_LINES) if last.is_alone else found.begin
     return PrintedError(
         message=" ".join(found.message.split())[:_LONGEST_MESSAGE],
-        place="" if place is None else _shown(place, folder),
+        place="" if place is None else _place_text(place, folder),
         excerpt=_excerpt(lines, found, place),
         is_last=sum(not _is_noise(line) for line in behind) <= _BEHIND_LINES,
         lines=tuple(lines[first:]),
@@ -131,14 +131,14 @@ _LIBRARY = re.compile(
 )
 
 
-def _best(places: Sequence[Place]) -> Place | None:
+def _best_place(places: Sequence[Place]) -> Place | None:
     own = [place for place in places if not RUNTIME.search(place.path)]
     return next(
         (place for place in own if not _LIBRARY.search(place.path)), own[0] if own else None
     )
 
 
-def _shown(place: Place, folder: str) -> str:
+def _place_text(place: Place, folder: str) -> str:
     path = place.path.removeprefix("file://")
     inside = f"{folder.rstrip('/')}/"
     path = path.removeprefix(inside) if folder else path
@@ -149,7 +149,7 @@ def _shown(place: Place, folder: str) -> str:
 def _excerpt(lines: Sequence[str], found: Found, place: Place | None) -> tuple[str, ...]:
     """The lines of an error that are worth showing, `EXCERPT_LINES` at most."""
     has_own = place is not None and not _LIBRARY.search(place.path)
-    dropped = set(_dropped(lines, found, libraries=has_own))
+    dropped = set(_omitted_frames(lines, found, libraries=has_own))
     numbers = [
         n
         for n in range(found.begin, len(lines))
@@ -161,7 +161,7 @@ def _excerpt(lines: Sequence[str], found: Found, place: Place | None) -> tuple[s
     return tuple(lines[n].rstrip() for n in kept)
 
 
-def _dropped(lines: Sequence[str], found: Found, *, libraries: bool) -> Iterator[int]:
+def _omitted_frames(lines: Sequence[str], found: Found, *, libraries: bool) -> Iterator[int]:
     """The numbers of lines that are frames of a runtime, or, with `libraries`, of a library."""
     for number in range(found.begin, found.end + 1):
         path = _frame_path(lines[number])
@@ -228,23 +228,23 @@ _CANNOT = re.compile(
 _NO_ERROR = re.compile(r"\b(?:no|0|without) (?:error|exception|failed)", re.IGNORECASE)
 
 
-def _simple(lines: Sequence[str]) -> Found | None:
+def _error_line(lines: Sequence[str]) -> Found | None:
     """The last line that sounds like an error, preferably one that is not noise."""
     suspect = enumerate(lines) if tells_error("\n".join(lines)) else ()
-    told = [n for n, line in suspect if tells_error(line) and not _NO_ERROR.search(line)]
+    reported = [n for n, line in suspect if tells_error(line) and not _NO_ERROR.search(line)]
     # A line with only `cannot` or the like counts among the last three lines.
-    told = (
-        told
+    reported = (
+        reported
         or [
             n
             for n in range(len(lines) - 1, len(lines) - 4, -1)
             if n >= 0 and _CANNOT.search(lines[n])
         ][:1]
     )
-    if not told:
+    if not reported:
         return None
-    own = [n for n in told if not _is_noise(lines[n])]
-    head = (own or told)[-1]
+    own = [n for n in reported if not _is_noise(lines[n])]
+    head = (own or reported)[-1]
     match = _ANY_PLACE.search(lines[head])
     is_place = match is not None and not re.match(r"[\d.]+$", match["path"])
     places = (Place(head, match["path"], match["line"]),) if match and is_place else ()

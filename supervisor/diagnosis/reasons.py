@@ -86,7 +86,7 @@ def _recognised(end: End, error: PrintedError | None) -> Cause:
         match = _compiled(pattern).search(text)
         if match is not None:
             what = next((group for group in match.groups() if group), "").strip(" '\"`:,.")
-            words = error.message if kind == "syntax error" and error else _words(kind, what)
+            words = error.message if kind == "syntax error" and error else _text_for(kind, what)
             return Cause(kind, words + where, hint.format(what=what or "it"), permanent, place)
     if end.status == _SIGKILL and end.out_of_memory:
         return Cause(
@@ -136,7 +136,7 @@ def _missing_script(text: str, folder: str) -> Cause | None:
     return Cause("missing file", asks, "check the path that it asks for", permanent=True)
 
 
-def _words(kind: str, what: str) -> str:
+def _text_for(kind: str, what: str) -> str:
     match kind:
         case "port in use":
             return "the port that it asks for is in use"

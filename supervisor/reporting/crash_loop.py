@@ -43,11 +43,11 @@ def reason_of(life: Life, now_s: float, pending: str = "") -> str:
     """
     match life.phase:
         case Phase.STARTING:
-            told = (crash_text(life, now_s), life.reason or pending)
+            texts = (crash_text(life, now_s), life.reason or pending)
         case Phase.READY | Phase.UNHEALTHY if crashes(life, now_s) > 1:
-            told = (crash_text(life, now_s), life.reason)
+            texts = (crash_text(life, now_s), life.reason)
         case Phase.BACKOFF if crashes(life, now_s) > 1:
             return crash_text(life, now_s)
         case _:
             return life.reason
-    return "; ".join(text for text in told if text)
+    return "; ".join(text for text in texts if text)

@@ -127,7 +127,7 @@ def _ready(
         return Cause("wrong port", f"it was {life.reason}", _elsewhere_hint(plan, life))
     error = printed.error
     if plan.port is not None and life.reason == NO_LISTENER:
-        said = f"; it has printed an error: {_told(error)}" if error else ""
+        said = f"; it has printed an error: {_error_text(error)}" if error else ""
         return Cause(
             "no listener",
             f"it runs, but nothing of it listens on its port {plan.port}{said}",
@@ -135,7 +135,7 @@ def _ready(
             lines=error.excerpt if error else printed.lines,
         )
     if error is not None and error.is_last:
-        text = f"it is ready, but it has printed an error last: {_told(error)}"
+        text = f"it is ready, but it has printed an error last: {_error_text(error)}"
         return Cause("error", text, lines=error.excerpt)
     if printed.dropped:
         return Cause("log", f"it is ready, but its log is not complete: {printed.dropped}")
@@ -183,11 +183,11 @@ def _not_ready(
     if (error := printed.error) is not None:
         text = why or "it is not ready yet"
         if error.message not in text:
-            text += f"; it has printed an error: {_told(error)}"
+            text += f"; it has printed an error: {_error_text(error)}"
         return Cause(kind, text, place=error.place, lines=error.excerpt)
     text = why or "it was started, and is not ready yet"
     return Cause(kind, text, "its log may tell more", lines=printed.lines)
 
 
-def _told(error: "PrintedError") -> str:
+def _error_text(error: "PrintedError") -> str:
     return f"{error.message} ({error.place})" if error.place else error.message

@@ -70,8 +70,8 @@ class Reporter:
         self._view = view
         self._engine = engine
         self._events = EventLog(work.options.logs) if work.options.logs is not None else None
-        self._sinks: set[EventSink] = set()
-        self._told_summary = False
+        self._subscribers: set[EventSink] = set()
+        self._has_summed_up = False
         self.warnings: deque[str] = deque(maxlen=_MOST_WARNINGS)
 
     async def open_events(self) -> None:
@@ -89,8 +89,8 @@ class Reporter:
 
     def subscribe(self, sink: EventSink) -> Callable[[], None]:
         """Pass events to `sink` until the returned function is called."""
-        self._sinks.add(sink)
-        return lambda: self._sinks.discard(sink)
+        self._subscribers.add(sink)
+        return lambda: self._subscribers.discard(sink)
 
     def log_event(self, event: str, **fields: object) -> None:
         """Write an event of the stack itself to the event log."""
@@ -127,12 +127,12 @@ class Reporter:
             text = hide(said, plan.environment)
             event = change(plan, old, new, clock, text)
             self._write({**event, "reason": hide(new.reason, plan.environment) or None})
-            for sink in self._sinks:
+            for sink in self._subscribers:
                 sink(event)
-            self._remember(plan, new, event)
-            self._say(plan, new, text)
-        if not self._told_summary and not after.closing and is_start_over(after):
-            self._told_summary = True
+            self._record(plan, new, event)
+            self._print_change(plan, new, text)
+        if not self._has_summed_up and not after.closing and is_start_over(after):
+            self._has_summed_up = True
             self._view.say(start_summary(after, clock.now_s - self._began_s))
 
     def print_states(self) -> None:
@@ -146,7 +146,7 @@ class Reporter:
         if self._events is not None:
             self._events.add(event)
 
-    def _remember(self, plan: InstancePlan, life: Life, event: Mapping[str, object]) -> None:
+    def _record(self, plan: InstancePlan, life: Life, event: Mapping[str, object]) -> None:
         """Record a success or failure, for a later `why`."""
         if life.phase in (Phase.READY, Phase.COMPLETED):
             self.runs.record_success(plan, str(event["time"]))
@@ -160,7 +160,7 @@ class Reporter:
             return
         asyncio.get_running_loop().call_later(NOTES_PAUSE_S, self.runs.flush)
 
-    def _say(self, plan: InstancePlan, life: Life, text: str) -> None:
+    def _print_change(self, plan: InstancePlan, life: Life, text: str) -> None:
         if life.phase is Phase.STOPPED and self._view.interactive and not self._verbose:
             # The status line shows which services are left.
             return

@@ -54,8 +54,8 @@ def _pages_of_threads(pid: int) -> int:
         threads = os.listdir(f"/proc/{pid}/task")
     except OSError:  # the process has ended meanwhile
         return 0
-    told = [read_bytes(f"/proc/{pid}/task/{thread}/stat") for thread in threads]
-    return max((int(text.rpartition(b")")[2].split()[21]) for text in told if text), default=0)
+    stats = [read_bytes(f"/proc/{pid}/task/{thread}/stat") for thread in threads]
+    return max((int(text.rpartition(b")")[2].split()[21]) for text in stats if text), default=0)
 
 
 def _usage_by_psutil(pid: int) -> tuple[float, int]:

@@ -62,7 +62,7 @@ class Watcher:
         self._repositories: set[str] = set()
         self._waiting: set[str] = set()
         self._changed: set[str] = set()
-        self._some_changed = asyncio.Event()
+        self._has_changes = asyncio.Event()
 
     async def run(self) -> None:
         """Restart services whose files change, until cancelled. A reload may change the watches."""
@@ -83,7 +83,7 @@ class Watcher:
         )
 
     async def _follow(self, watches: Watches) -> None:
-        folders, files, missing = _sorted_out({p.base for _, ps in watches for p in ps})
+        folders, files, missing = _split_bases({p.base for _, ps in watches for p in ps})
         for base in missing:
             self._warn(f"watch: there is no {base}; nothing is restarted for it")
         self._changed.clear()
@@ -93,18 +93,18 @@ class Watcher:
         async with Group() as tasks:
             tasks.start(_set_at_end, stop)
             if folders:
-                tasks.start(self._gather, _topmost(folders), True, stop)
+                tasks.start(self._collect_changes, _topmost(folders), True, stop)
             if files:
-                tasks.start(self._gather, files, False, stop)
+                tasks.start(self._collect_changes, files, False, stop)
             while True:
-                await self._some_changed.wait()
+                await self._has_changes.wait()
                 # The other watch may report more of the same burst.
                 await asyncio.sleep(QUIET_MS / 1000)
                 changed, self._changed = self._changed, set()
-                self._some_changed = asyncio.Event()
-                await self._take(watches, changed, tasks)
+                self._has_changes = asyncio.Event()
+                await self._restart_affected(watches, changed, tasks)
 
-    async def _gather(self, bases: list[str], deep: bool, stop: asyncio.Event) -> None:
+    async def _collect_changes(self, bases: list[str], deep: bool, stop: asyncio.Event) -> None:
         from watchfiles import awatch  # pyright: ignore[reportUnknownVariableType]
 
         changes = awatch(
@@ -119,11 +119,11 @@ class Watcher:
         try:
             async for batch in changes:
                 self._changed |= {path for _, path in batch}
-                self._some_changed.set()
+                self._has_changes.set()
         except (OSError, RuntimeError) as error:
             self._warn(f"watch: cannot watch {', '.join(bases)}: {error}")
 
-    async def _take(self, watches: Watches, paths: set[str], tasks: Group) -> None:
+    async def _restart_affected(self, watches: Watches, paths: set[str], tasks: Group) -> None:
         concerns = affected(watches, paths)
         if not concerns:
             return
@@ -142,7 +142,7 @@ class Watcher:
             return
         what, *others = sorted({path for name in chosen for path in found[name]})
         more = f" and {len(others)} more" if others else ""
-        changed = f"{self._shown(what)}{more} changed"
+        changed = f"{self._relative(what)}{more} changed"
         now = [name for name in chosen if not self._pause_s(name)]
         if now:
             self._say(f"{changed}; restarts {', '.join(now)}")
@@ -171,13 +171,13 @@ class Watcher:
             was_loop = bool(guard.path)
             guard.add_restart(found[name], time.monotonic())
             service = self._engine.services[name]
-            trouble = _loop(name, self._shown(guard.path)) if guard.path else None
+            trouble = _loop(name, self._relative(guard.path)) if guard.path else None
             service.watch_trouble = trouble
             if trouble is not None and not was_loop:
                 self._warn(f"watch: {trouble.text}; {trouble.hint}")
         self._engine.restart(name for name in names if lives[name].phase is not Phase.WAITING)
 
-    def _shown(self, path: str) -> str:
+    def _relative(self, path: str) -> str:
         return path.removeprefix(f"{self._root.rstrip('/')}/")
 
 
@@ -197,7 +197,7 @@ async def _set_at_end(event: asyncio.Event) -> None:
         event.set()
 
 
-def _sorted_out(bases: set[str]) -> tuple[list[str], list[str], list[str]]:
+def _split_bases(bases: set[str]) -> tuple[list[str], list[str], list[str]]:
     """Folders to watch with all below, folders to watch alone, and missing paths."""
     folders = sorted(base for base in bases if os.path.isdir(base))
     # The watch of a file is on its folder: editors replace the file by a new one.

@@ -178,7 +178,7 @@ def apply_plans(
     Args:
         fleet: As it is.
         plans: All plans from now on, in order, without those of `removed`.
-        restarted: Names of those that have to start again to be as their plan says.
+        restarted: Names of instances to restart so that they follow their plan.
         removed: Names of instances to stop and remove.
         now_s: The time.
     """
@@ -362,7 +362,7 @@ def _needs_event(name: str, fleet: Fleet) -> Event | None:
         if need.instance not in fleet.included or need.instance not in fleet.lives:
             continue
         if need.instance in fleet.pending_stops:
-            pending = pending or f"waits for {need.instance}, which is to be stopped"
+            pending = pending or f"waits for {need.instance}, which will be stopped"
             continue
         match _verdict(need, fleet.lives[need.instance]):
             case "failed":

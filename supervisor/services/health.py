@@ -35,7 +35,7 @@ class Health:
         pause_s: Between two probes while nothing happens; infinite without probes.
         ask_at_s: When to probe next.
         failures: Bad answers in a row.
-        complaint: The last bad answer, once there were enough of them; empty before.
+        bad_answer: The last bad answer, once there were enough of them; empty before.
         finding: What is wrong with its listener.
         gap_s: The shortest time from an answer to an extra probe.
         answered_s: When the last answer came.
@@ -45,7 +45,7 @@ class Health:
     pause_s: float = math.inf
     ask_at_s: float = math.inf
     failures: int = 0
-    complaint: str = ""
+    bad_answer: str = ""
     finding: Finding = HEALTHY
     gap_s: float = FIRST_GAP_S
     answered_s: float = -math.inf
@@ -54,7 +54,7 @@ class Health:
     @property
     def reason(self) -> str:
         """Why it is unhealthy; empty while it is healthy."""
-        return self.finding.reason or self.complaint
+        return self.finding.reason or self.bad_answer
 
     @property
     def is_quiet(self) -> bool:
@@ -81,11 +81,11 @@ def after_answer(health: Health, answer: Answer, now_s: float) -> Health:
         now_s: The time.
     """
     failures = health.failures + 1 if isinstance(answer, Failed) else 0
-    complaint = ""
+    bad_answer = ""
     if isinstance(answer, Failed) and failures >= UNHEALTHY_AFTER:
-        complaint = answer.reason
+        bad_answer = answer.reason
     is_checked_again = 0 < failures < UNHEALTHY_AFTER
-    is_change = is_checked_again or bool(complaint) != bool(health.complaint)
+    is_change = is_checked_again or bool(bad_answer) != bool(health.bad_answer)
     gap_s = health.gap_s
     if is_change:
         gap_s = FIRST_GAP_S
@@ -95,7 +95,7 @@ def after_answer(health: Health, answer: Answer, now_s: float) -> Health:
         health,
         ask_at_s=now_s + (min(AGAIN_S, health.pause_s) if is_checked_again else health.pause_s),
         failures=failures,
-        complaint=complaint,
+        bad_answer=bad_answer,
         gap_s=gap_s,
         answered_s=now_s,
         is_extra=False,

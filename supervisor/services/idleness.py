@@ -44,7 +44,7 @@ class IdleWatch:
     def __init__(self, snapshots: Snapshots) -> None:
         self._snapshots = snapshots
         self._waiting: dict[str, _Waiting] = {}
-        self._news = asyncio.Event()
+        self._added = asyncio.Event()
         self._newest_s = 0.0
 
     async def wait_until_idle(self, name: str, tree: ProcessTree, began_s: float) -> None:
@@ -57,7 +57,7 @@ class IdleWatch:
         """
         waiting = self._waiting[name] = _Waiting(tree, began_s)
         self._newest_s = time.monotonic()
-        self._news.set()
+        self._added.set()
         try:
             await waiting.idle.wait()
         finally:
@@ -67,17 +67,17 @@ class IdleWatch:
     async def run(self) -> None:
         """Take samples until cancelled."""
         while True:
-            self._news = asyncio.Event()
+            self._added = asyncio.Event()
             if not self._waiting:
-                await self._news.wait()
-                await self._gather()
+                await self._added.wait()
+                await self._wait_for_starts()
             else:
                 await asyncio.sleep(LOOK_S)
             if self._waiting:
                 with suppress(OSError):  # for example no free descriptor
                     await self._look()
 
-    async def _gather(self) -> None:
+    async def _wait_for_starts(self) -> None:
         """Wait before the first sample, until all services that start together have started."""
         latest_s = time.monotonic() + LOOK_S
         at_s = self._newest_s + LOOK_S

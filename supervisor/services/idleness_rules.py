@@ -12,7 +12,7 @@ from portweave.encoding.value import value
 LOOK_S = 0.25
 WINDOW_S = 1.0
 # The share of one processor below which a service is idle.
-MOST_SHARE = 0.05
+MAX_SHARE = 0.05
 # A service that is never idle counts as ready after this time, without its waits for a processor.
 LATEST_S = 10.0
 
@@ -48,7 +48,7 @@ def is_idle(samples: tuple[Sample, ...]) -> bool:
     if not before or newest.is_busy:
         return False
     oldest = before[-1]
-    most_s = MOST_SHARE * (newest.at_s - oldest.at_s)
+    most_s = MAX_SHARE * (newest.at_s - oldest.at_s)
     # Negative if an orphan has ended: its processor time is unknown then.
     used_s = newest.cpu_s - oldest.cpu_s
     known = oldest.waited_s or {}

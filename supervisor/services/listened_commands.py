@@ -27,7 +27,7 @@ class ListenedCommands:
         self._project = project
         self._known: dict[str, bool] = {}
         # Commands that have listened in this stack. Each file is written once.
-        self._kept: set[str] = set()
+        self._written: set[str] = set()
 
     def has_listened(self, plan: InstancePlan) -> bool:
         """Whether an earlier run of an instance's command has listened on its port."""
@@ -39,9 +39,9 @@ class ListenedCommands:
     def remember(self, plan: InstancePlan) -> None:
         """Remember that an instance's command has listened."""
         name = self._name(plan)
-        if name in self._kept:
+        if name in self._written:
             return
-        self._kept.add(name)
+        self._written.add(name)
         self._known[name] = True
         if self._folder:
             try:
@@ -57,7 +57,7 @@ class ListenedCommands:
         """Forget an instance's command: a run has not listened in time."""
         name = self._name(plan)
         self._known[name] = False
-        self._kept.discard(name)
+        self._written.discard(name)
         if self._folder:
             try:
                 os.unlink(f"{self._folder}/{name}")

@@ -86,7 +86,7 @@ class ListenerWatch:
         self._snapshots = snapshots
         self._watched: set[WatchedPort] = set()
         self._known: frozenset[int] = frozenset()
-        self._news = asyncio.Event()
+        self._wake = asyncio.Event()
 
     def add(self, watched: WatchedPort) -> None:
         """Observe a port from now on."""
@@ -99,19 +99,19 @@ class ListenerWatch:
     def mark_listening(self, watched: WatchedPort) -> None:
         """Note that a run listens on its port, as another look has shown."""
         watched.has_listened = True
-        self._news.set()
+        self._wake.set()
 
     def search_until(self, watched: WatchedPort, until_s: float) -> None:
         """Look for a run's listener, on its port and others, until a time."""
         watched.search_until_s = max(watched.search_until_s, until_s)
-        self._news.set()
+        self._wake.set()
 
     async def run(self) -> None:
         """Observe until cancelled."""
         while True:
-            self._news = asyncio.Event()
+            self._wake = asyncio.Event()
             if not self.is_needed(time.monotonic()):
-                await self._news.wait()
+                await self._wake.wait()
             await until_next(LOOK_S)
             try:
                 await self.look()
@@ -147,14 +147,14 @@ class ListenerWatch:
             there = on_port.get(one.port, [])
             one.own &= inodes
             if there and not one.own:
-                one.own = await self._own(one, there)
+                one.own = await self._own_sockets(one, there)
             if not one.own:
-                self._look_elsewhere(one, inodes, new)
+                self._find_other_ports(one, inodes, new)
             queue = max((s.queue for s in there if s.inode in one.own), default=0)
             ports = () if one.own else without_debuggers(one.other_ports.values())
             self._report(one, queue if one.own else None, ports)
 
-    async def _own(self, one: WatchedPort, there: Iterable[DiagSocket]) -> frozenset[int]:
+    async def _own_sockets(self, one: WatchedPort, there: Iterable[DiagSocket]) -> frozenset[int]:
         """The sockets on a run's port that its processes hold."""
         me = os.getuid()
         # The process of another user is hidden: it counts as the service's own.
@@ -166,7 +166,7 @@ class ListenerWatch:
             found = mine & held_sockets(member.pid for member in members)
         return foreign | found
 
-    def _look_elsewhere(
+    def _find_other_ports(
         self, one: WatchedPort, inodes: Collection[int], new: Collection[DiagSocket]
     ) -> None:
         one.other_ports = {i: port for i, port in one.other_ports.items() if i in inodes}

@@ -20,7 +20,7 @@ _UPDATED_AT_ONCE = frozenset(
     }
 )
 # These only repeat other fields in another form.
-_SILENT = frozenset({"command", "fixed_ports", "full_name", "url"})
+_DERIVED = frozenset({"command", "fixed_ports", "full_name", "url"})
 _NAMES = {
     "argv": "command",
     "working_dir": "workingDir",
@@ -66,11 +66,11 @@ def compare(old: Mapping[str, InstancePlan], new: Iterable[InstancePlan]) -> Cha
     restarted: dict[str, tuple[str, ...]] = {}
     added: list[str] = []
     plans = {plan.name: plan for plan in new}
-    come_or_gone = [plans[n] for n in plans if n not in old] + [
+    added_or_removed = [plans[n] for n in plans if n not in old] + [
         old[n] for n in old if n not in plans
     ]
     # The ports of added and removed services: for their variables, no running service restarts.
-    ports = frozenset(str(plan.port) for plan in come_or_gone if plan.port is not None)
+    ports = frozenset(str(plan.port) for plan in added_or_removed if plan.port is not None)
     for name, plan in plans.items():
         if name not in old:
             added.append(name)
@@ -82,10 +82,10 @@ def compare(old: Mapping[str, InstancePlan], new: Iterable[InstancePlan]) -> Cha
         ):
             found.discard("environment")
             found.add("variables")
-        keys = tuple(_key(field, variables) for field in sorted(found - _SILENT))
+        keys = tuple(_key(field, variables) for field in sorted(found - _DERIVED))
         if not keys:
             unchanged.append(name)
-        elif found - _SILENT <= _UPDATED_AT_ONCE:
+        elif found - _DERIVED <= _UPDATED_AT_ONCE:
             updated[name] = keys
         else:
             restarted[name] = keys

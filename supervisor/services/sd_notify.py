@@ -4,7 +4,7 @@ from portweave.encoding.value import value
 
 # Our limit in characters; sd_notify(3) has none.
 LONGEST_STATUS = 200
-_NOT_TAKEN = ("FDSTORE", "FDSTOREREMOVE", "FDNAME", "FDPOLL")
+_UNSUPPORTED = ("FDSTORE", "FDSTOREREMOVE", "FDNAME", "FDPOLL")
 
 
 @value
@@ -43,7 +43,7 @@ def parse(datagram: bytes) -> Notice:
         status=None if status is None else _one_line(status),
         extend_s=None if extend is None else extend / 1e6,
         main_pid=_number(fields.get("MAINPID")),
-        ignored=tuple(name for name in _NOT_TAKEN if name in fields),
+        ignored=tuple(name for name in _UNSUPPORTED if name in fields),
     )
 
 

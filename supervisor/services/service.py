@@ -97,14 +97,14 @@ class Relay(Protocol):
 
 
 # Receives a chunk of output, or some lines of it.
-Take = Callable[[bytes], None]
+Receiver = Callable[[bytes], None]
 
 
 class OpenRelays(Protocol):
     """Opens a relay for each stream of one run: its output and its error output."""
 
     def __call__(
-        self, name: str, fds: Sequence[int], take: Take, taps: Collection[Take]
+        self, name: str, fds: Sequence[int], take: Receiver, taps: Collection[Receiver]
     ) -> list[Relay]:
         """Open the relays.
 
@@ -146,7 +146,7 @@ class Service:
 
     Args:
         plan: What to run.
-        tell: Receives each event.
+        on_event: Receives each event.
         open_relays: Opens the relays of its output.
         observers: The observers that the stack's services share.
         tag: The prefix of its tag. The name and the number of the run follow it.
@@ -172,7 +172,7 @@ class Service:
     def __init__(
         self,
         plan: InstancePlan,
-        tell: Callable[[str, Event], None],
+        on_event: Callable[[str, Event], None],
         open_relays: OpenRelays,
         observers: Observers,
         tag: str,
@@ -191,8 +191,8 @@ class Service:
         self.last_end: Cause | None = None
         self.left: tuple[str, ...] = ()
         self.watch_trouble: Cause | None = None
-        self._tell = tell
-        self.taps: set[Take] = set()
+        self._on_event = on_event
+        self.taps: set[Receiver] = set()
         self._open_relays = open_relays
         self._terminal_policy = terminal_policy
         self._stdin = stdin
@@ -308,7 +308,7 @@ class Service:
         return len(members)
 
     def _send(self, event: Event) -> None:
-        self._tell(self.plan.name, event)
+        self._on_event(self.plan.name, event)
 
     async def _serve_run(self, run: Run) -> None:
         with contextlib.ExitStack() as at_end:

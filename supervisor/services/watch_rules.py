@@ -7,8 +7,10 @@ from portweave.encoding.value import value
 
 _MAGIC = frozenset("*?[")
 # Tools write these all the time, and no service consists of them.
-_NEVER = frozenset({".git", ".hg", ".jj", ".portweave", "__pycache__", "node_modules", ".venv"})
-_LITTER = r"\.(?:pyc|pyo|sw[a-p]|tmp)$|~$|^\.#|^#.*#$|^4913$"
+_IGNORED_FOLDERS = frozenset(
+    {".git", ".hg", ".jj", ".portweave", "__pycache__", "node_modules", ".venv"}
+)
+_TEMPORARY = r"\.(?:pyc|pyo|sw[a-p]|tmp)$|~$|^\.#|^#.*#$|^4913$"
 
 
 @value
@@ -54,7 +56,7 @@ def _segment(part: str) -> str:
 def is_temporary(path: str, base: str) -> bool:
     """Whether a path is a temporary file of an editor or tool, below a base."""
     inside = path.removeprefix(base.rstrip("/")).split("/")
-    return not _NEVER.isdisjoint(inside) or re.search(_LITTER, inside[-1]) is not None
+    return not _IGNORED_FOLDERS.isdisjoint(inside) or re.search(_TEMPORARY, inside[-1]) is not None
 
 
 def affected(

@@ -1,4 +1,4 @@
-"""Stacks that run apart from whoever started them: their beginning."""
+"""Detached stacks: their start."""
 
 import contextlib
 import fcntl
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
     from tests.support.running_stacks import StartUp
 
 
-def test_it_returns_when_all_is_ready(detached: "Detached", project: Path) -> None:
+def test_up_returns_when_all_is_ready(detached: "Detached", project: Path) -> None:
     write(project, f"services: {{web: {{command: {SERVE}}}, job: {IDLE}}}\n")
     said = detached.up()
     port = detached.record()["ports"]["web"]
     assert f"[portweave] web ready on {port} (" in said
     assert "[portweave] all ready in " in said
     assert detached.record()["detached"] is True
-    # A second one finds all of it, and tells programs so.
+    # A second `up` finds all running, and says so in JSON.
     rows = json.loads(detached("up", "-d", "--json").stdout)["services"]
     assert [(row["fullName"], row["state"]) for row in rows] == [
         ("web-main", "ready"),
         ("job-main", "ready"),
     ]
     guardian, supervisor = detached.guardian(), detached.supervisor()
-    # A session of its own, nothing of ours in it, and nothing that could not be unmounted.
+    # It has its own session without our processes, and its working folder can be unmounted.
     assert os.getsid(guardian.pid) == guardian.pid != os.getsid(0)
     for process in (guardian, supervisor):
         assert process.cwd() == "/"
@@ -67,7 +67,7 @@ def test_it_returns_when_all_is_ready(detached: "Detached", project: Path) -> No
     ],
     ids=["fails", "missing", "never ready"],
 )
-def test_what_is_not_ready_is_told_with_its_last_lines(
+def test_a_service_that_is_not_ready_is_reported_with_its_last_lines(
     detached: "Detached", project: Path, service: str, said: str
 ) -> None:
     write(project, f"services: {{web: {IDLE}, api: {service}}}\n")
@@ -75,13 +75,13 @@ def test_what_is_not_ready_is_told_with_its_last_lines(
     assert "error: not ready: api is failed: " in done.stderr
     assert said in done.stderr
     assert ("api | oh no" in done.stderr) is ("oh no" in service)
-    # The others go on, so that it can be mended.
+    # The others go on, so that the user can fix it.
     assert [row["state"] for row in detached.ps().values()] == ["ready", "failed"]
     failed = json.loads(detached("up", "-d", "--json", status=1).stdout)
     assert failed["error"]["code"] == "PW1007"
 
 
-def test_what_is_not_ready_at_the_last_moment_is_told_with_its_reason(
+def test_a_service_that_is_not_ready_in_time_is_reported_with_its_reason(
     detached: "Detached", project: Path
 ) -> None:
     late = STUBBORN.replace("{log: up}", "{tcp: 1, timeout: 400ms}")
@@ -90,7 +90,7 @@ def test_what_is_not_ready_at_the_last_moment_is_told_with_its_reason(
     assert "api is stopping: not ready after 0.4 s: nothing of it listens on port 1" in done.stderr
 
 
-def test_a_wait_that_ends_too_early_tells_what_is_lacking(
+def test_a_wait_that_times_out_names_what_is_missing(
     project: Path, up: "StartUp", cli: "Cli", eventually: Callable[..., None]
 ) -> None:
     write(project, "services: {web: {command: sleep 1000}}\n")
@@ -100,20 +100,20 @@ def test_a_wait_that_ends_too_early_tells_what_is_lacking(
 
 
 @pytest.mark.slow
-def test_a_time_limit_is_for_all_together(detached: "Detached", project: Path) -> None:
+def test_a_time_limit_is_for_all_services_together(detached: "Detached", project: Path) -> None:
     late = "{command: 'echo up; exec sleep 99', port: false, ready: {log: never, timeout: 60s}}"
     web = IDLE.replace("{log: up}", "{log: up, timeout: 60s}")
     after = f"{IDLE.removesuffix('}')}, dependsOn: [api]}}"
     write(project, f"services: {{web: {web}, api: {late}, zoo: {after}}}\n")
     for _ in range(2):
-        # Also the second one, which finds the stack running.
+        # The second `up`, which finds the stack running, has the limit too.
         said = detached("up", "-d", "--timeout", "1", status=124).stderr
         assert "not ready after 1 s: api is starting: no line matches 'never'; zoo is" in said
         assert "zoo is waiting: waits for api to be ready" in said
     assert [row["state"] for row in detached.ps().values()] == ["ready", "starting", "waiting"]
 
 
-def test_what_cannot_be_started_leaves_no_process(
+def test_a_stack_that_cannot_start_leaves_no_process(
     detached: "Detached", project: Path, home: Path
 ) -> None:
     write(project, "services: {web: {comand: sleep 1}}\n")
@@ -156,7 +156,7 @@ sys.stdin.read()
 """
 
 
-def test_it_outlives_terminal_and_session(
+def test_a_detached_stack_outlives_terminal_and_session(
     detached: "Detached", project: Path, cli: "Cli", eventually: Callable[..., None]
 ) -> None:
     write(project, PAIR)
@@ -174,7 +174,7 @@ def test_it_outlives_terminal_and_session(
     while b"all ready in" not in said:
         said += os.read(master, 4096)
     family = detached.look()
-    # The terminal is closed: the kernel hangs up on its session.
+    # The terminal closes, and the kernel sends SIGHUP to its session.
     os.close(master)
     assert process.wait(10) != 0
     eventually(lambda: detached.ps()["web"]["state"] == "ready")
@@ -182,7 +182,7 @@ def test_it_outlives_terminal_and_session(
     detached.down()
 
 
-def test_it_keeps_nothing_open_that_its_caller_had(
+def test_a_detached_stack_keeps_no_descriptor_of_its_caller(
     detached: "Detached", project: Path, tmp_path: Path, cli: "Cli"
 ) -> None:
     write(project, PAIR)
@@ -208,7 +208,7 @@ def test_it_keeps_nothing_open_that_its_caller_had(
 
 
 @pytest.mark.slow
-def test_a_parent_that_ignores_its_children_is_no_harm(
+def test_a_parent_that_ignores_sigchld_does_no_harm(
     project: Path, up: "StartUp", cli: "Cli", detached: "Detached"
 ) -> None:
     write(project, PAIR)
@@ -226,7 +226,7 @@ IGNORE = (
 )
 
 
-def test_a_second_up_starts_what_is_missing(detached: "Detached", project: Path) -> None:
+def test_a_second_up_starts_missing_services(detached: "Detached", project: Path) -> None:
     write(project, f"services: {{web: {{command: {SERVE}}}, api: {IDLE}, new: {IDLE}}}\n")
     detached.up("web")
     pid = detached.ps()["web"]["pid"]
@@ -240,7 +240,7 @@ def test_a_second_up_starts_what_is_missing(detached: "Detached", project: Path)
     assert rows["web"]["pid"] == pid
     assert len({rows[name]["port"] for name in ("web", "web.2", "web.3")}) == 3
     assert "runs already, with all that was asked for" in detached.up()
-    # What has a definition of its own by now is told, and left as it is.
+    # A service with a changed definition is reported, and stays as it is.
     write(project, f"services: {{web: {{command: {SERVE}}}, api: {STUBBORN}, new: {IDLE}}}\n")
     said = detached.up()
     assert "defined otherwise by now: " in said
@@ -249,7 +249,7 @@ def test_a_second_up_starts_what_is_missing(detached: "Detached", project: Path)
 
 
 @pytest.mark.slow
-def test_a_second_up_runs_a_job_that_is_done_once_more_only_where_it_is_named(
+def test_a_second_up_runs_a_completed_job_again_only_by_name(
     detached: "Detached", project: Path
 ) -> None:
     job = "{command: 'echo ran >> runs', port: false, oneshot: true}"
@@ -265,7 +265,7 @@ def test_a_second_up_runs_a_job_that_is_done_once_more_only_where_it_is_named(
 
 
 @pytest.mark.slow
-def test_a_second_up_from_elsewhere_finds_nothing_defined_otherwise(
+def test_a_second_up_from_another_folder_finds_no_changed_definition(
     detached: "Detached", project: Path
 ) -> None:
     write(project, f"services: {{web: {IDLE}, api: {IDLE}}}\n")
@@ -274,10 +274,10 @@ def test_a_second_up_from_elsewhere_finds_nothing_defined_otherwise(
     elsewhere: dict[str, str | None] = {"PWD": "/elsewhere", "OF_THIS_TERMINAL": "1"}
     said = detached("up", "-d", env=elsewhere, cwd=project / "below").stderr
     assert "runs already, with all that was asked for" in said
-    # A reload would plan with what the stack was started with, and find the same.
+    # A reload would plan with the options of the start, and find no difference.
     assert "defined otherwise" not in said
     assert "nothing has changed" in detached("reload", "--dry-run", env=elsewhere).stderr
-    # Nor has what a second definition file adds been defined otherwise.
+    # Services of a second definition file are not changed either.
     (project / "more.procfile").write_text("more: sleep 1000\n")
     said = detached("up", "-d", "-f", "more.procfile").stderr
     assert "runs already; started: more" in said
@@ -287,7 +287,9 @@ def test_a_second_up_from_elsewhere_finds_nothing_defined_otherwise(
     assert "defined otherwise by now: api; portweave reload applies it" in said
 
 
-def test_of_two_at_once_one_runs_it_and_both_wait(detached: "Detached", project: Path) -> None:
+def test_of_two_at_once_one_runs_the_stack_and_both_wait(
+    detached: "Detached", project: Path
+) -> None:
     write(project, PAIR)
     both = [detached.beside("up", "-d") for _ in range(3)]
     said = [process.communicate(timeout=20)[1] for process in both]
@@ -299,7 +301,7 @@ def test_of_two_at_once_one_runs_it_and_both_wait(detached: "Detached", project:
     assert [process.returncode for process in ends] == [0, 0, 0], said
 
 
-def test_a_block_that_moves_before_the_stack_is_its_own_is_followed(
+def test_a_stack_follows_a_block_that_moves_before_its_start(
     detached: "Detached", project: Path, eventually: "Callable[[Callable[[], object]], None]"
 ) -> None:
     reading, writing = os.pipe()
@@ -311,14 +313,14 @@ def test_a_block_that_moves_before_the_stack_is_its_own_is_followed(
     pipe = os.readlink(late)
 
     def reads() -> bool:
-        # Files are closed between the listing and the look.
+        # A file may close between the listing and the look.
         with contextlib.suppress(FileNotFoundError):
             return any(
                 pipe == os.readlink(path) for path in Path(f"/proc/{first.pid}/fd").iterdir()
             )
         return False
 
-    # It has its ports by the time that it reads this file, and waits there.
+    # When it reads this file, it has its ports, and waits.
     eventually(reads)
     env = detached("env", "-f", "more.yaml", "--format", "json").stdout
     os.close(writing)
@@ -332,7 +334,7 @@ def test_a_block_that_moves_before_the_stack_is_its_own_is_followed(
 
 
 @pytest.mark.slow
-def test_a_stack_in_a_stack_lives_on(
+def test_a_detached_stack_inside_a_stack_survives_it(
     detached: "Detached", detached_at: "Callable[[Path], Detached]", tmp_path: Path, project: Path
 ) -> None:
     inner_root = tmp_path / "inner"
@@ -347,7 +349,7 @@ def test_a_stack_in_a_stack_lives_on(
     detached.down()
     assert all(row["state"] == "ready" for row in inner.ps().values())
     detached.up()
-    # Nor is it anybody's orphan where the outer one is killed.
+    # If the outer stack is killed, it does not become an orphan either.
     detached.supervisor().kill()
     detached("down")
     assert all(one.is_running() for one in family)
@@ -372,10 +374,10 @@ def test_a_stack_in_the_foreground_of_a_service_ends_with_it(
 
 
 @pytest.mark.parametrize("kind", ["missing", "a file", "read by all"])
-def test_any_runtime_folder_will_do(
+def test_a_stack_is_found_with_any_runtime_folder(
     detached: "Detached", project: Path, kind: str, cli: "Cli"
 ) -> None:
-    # That of the test itself may be too long.
+    # The folder of the test may be too long.
     with tempfile.TemporaryDirectory(prefix="pw-") as short:
         check_runtime_folder(detached, project, Path(short), kind, cli)
 
@@ -404,7 +406,7 @@ def check_runtime_folder(
     assert path.parent == (folder if own else Path(f"/tmp/portweave-{os.getuid()}"))  # noqa: S108
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert path.stat().st_mode & 0o777 == 0o600
-    # Another session has another folder, or none; the record tells.
+    # Another session has another folder or none. The record names the socket.
     cli.environ.pop("XDG_RUNTIME_DIR", None)
     assert len(detached.ps()) == 2
     detached.down()

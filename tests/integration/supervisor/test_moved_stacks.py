@@ -41,12 +41,12 @@ def stack(
     stack = detached_at(linked)
     stack.up()
     yield stack
-    # From where there is a folder to stand in.
+    # From a working folder that exists.
     cli("down", "--all", cwd=project)
 
 
 def moved(stack: "Detached", git: "Git", project: Path, how: str) -> Path:
-    """Its worktree somewhere else."""
+    """The worktree, moved to another place."""
     root = stack.root.with_name("moved")
     if how == "git":
         git("worktree", "move", stack.root, root, cwd=project)
@@ -81,7 +81,7 @@ def test_a_moved_worktree_finds_its_stack(
     told = cli("ls", cwd=project).stderr
     assert f"the folder {stack.root} was moved or removed while its stack runs" in told
     assert "up" in cli("logs", "web", cwd=root).stdout
-    # What it has to be ended for is not begun, and nothing is given out for it.
+    # Commands that would need to end it first do not begin, and assign no ports.
     current = (root / ".portweave/current.env").read_text()
     for words in (("up", "-d"), ("up",), ("restart",), ("start",), ("scale", "web=2"), ("reload",)):
         refused = cli(*words, cwd=root)
@@ -90,7 +90,7 @@ def test_a_moved_worktree_finds_its_stack(
         assert "(PW0906)" in refused.stderr
     assert (root / ".portweave/current.env").read_text() == current
     assert all(process.is_running() for process in family)
-    # Its ports are its own for as long as it runs.
+    # It keeps its ports while it runs.
     port = before["web"]["port"]
     assert f"={port}\n" not in cli("run", "--", "env", cwd=project).stdout
     assert cli("down", cwd=root).returncode == 0
@@ -109,7 +109,7 @@ def test_a_moved_worktree_has_the_ports_of_its_stack(
 ) -> None:
     before = rows_of(cli, stack.root)
     port, namespace = before["web"]["port"], before["web"]["fullName"].removeprefix("web-")
-    # What the folder had before a stack ran is of no account.
+    # The ports of the folder before the stack ran do not matter.
     root = moved(stack, git, project, how)
     registry = registry_of(home)
     logged = cli("logs", "web", "--stack", namespace, cwd=project)
@@ -124,7 +124,7 @@ def test_a_moved_worktree_has_the_ports_of_its_stack(
     assert json.loads(cli("show", "--json", cwd=root).stdout)["ports"]["web"] == port
     assert cli("exec", "web", "--", "pwd", cwd=root).stdout == f"{root}\n"
     assert registry_of(home) == registry
-    # An older npm portweave drops what belongs to a folder that is gone.
+    # An older npm portweave removes entries of missing folders.
     (home / "config/portweave/registry.json").write_text('{"entries": [], "version": 1}')
     assert cli("port", "web", cwd=root).stdout == f"{port}\n"
     assert cli("down", cwd=root).returncode == 0
@@ -143,7 +143,7 @@ def test_a_service_that_a_moved_stack_lacks_gets_no_port(
     assert registry_of(home) == registry
 
 
-def test_another_worktree_in_its_place_does_not_pass_for_it(
+def test_another_worktree_in_its_place_is_not_taken_for_it(
     stack: "Detached", git: "Git", cli: "Cli", project: Path
 ) -> None:
     family = stack.look()

@@ -22,7 +22,7 @@ MARKS = {"PORTWEAVE_SOCKET", "PORTWEAVE_TOKEN", "PORTWEAVE_INVOCATION", "PORTWEA
 
 @pytest.fixture
 def inner(project: Path, git: "Git", detached: "Detached") -> Path:
-    """A worktree whose stack is a service of that of `project`, by way of a shell."""
+    """A worktree whose stack is a service of the stack of `project`, started by a shell."""
     root = project / "inner"
     root.mkdir()
     git("init", "-q", cwd=root)
@@ -35,12 +35,12 @@ def inner(project: Path, git: "Git", detached: "Detached") -> Path:
 
 
 def services_of(stack: "Detached") -> list[psutil.Process]:
-    """Those of the inner stack."""
+    """The processes of the inner stack."""
     found = stack.supervisor().children(recursive=True)
     return [process for process in found if "slow.py" in process.cmdline()]
 
 
-def test_its_services_carry_the_marks_of_their_own_stack_alone_and_its_guardian_none(
+def test_services_of_an_inner_stack_have_only_its_tag_and_its_guardian_has_none(
     inner: Path, detached: "Detached"
 ) -> None:
     [shell] = detached.supervisor().children()
@@ -54,12 +54,12 @@ def test_its_services_carry_the_marks_of_their_own_stack_alone_and_its_guardian_
     for process in (guardian, *guardian.children()):
         environ = process.environ()
         assert not MARKS & environ.keys()
-        # All else is there still.
+        # Everything else is still there.
         assert environ["XDG_STATE_HOME"] == shell.environ()["XDG_STATE_HOME"]
     detached.down()
 
 
-def test_it_ends_in_its_own_order_with_the_service_that_it_is(
+def test_an_inner_stack_stops_in_its_own_order_when_its_service_stops(
     inner: Path, detached: "Detached"
 ) -> None:
     detached.down()
@@ -67,7 +67,9 @@ def test_it_ends_in_its_own_order_with_the_service_that_it_is(
 
 
 @pytest.mark.slow
-def test_so_it_does_when_the_outer_supervisor_is_killed(inner: Path, detached: "Detached") -> None:
+def test_an_inner_stack_stops_in_its_own_order_when_the_outer_supervisor_is_killed(
+    inner: Path, detached: "Detached"
+) -> None:
     detached.look()
     guardian = detached.guardian()
     detached.supervisor().kill()

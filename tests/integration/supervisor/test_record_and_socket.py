@@ -50,7 +50,7 @@ class Files:
 
 @pytest.fixture
 def socket() -> Iterator[str]:
-    # A short path: that of a Unix socket has 107 bytes at most.
+    # The path of a Unix socket has 107 bytes at most.
     folder = tempfile.mkdtemp(dir="/tmp")
     yield f"{folder}/private/s.sock"
     shutil.rmtree(folder)
@@ -108,7 +108,7 @@ def test_the_record_gets_the_ports_of_instances(files: Files) -> None:
     assert record.ports == {"web": 3000}
 
 
-def test_a_removed_socket_is_bound_again_and_trouble_is_one_event(
+def test_a_removed_socket_is_bound_again_and_a_lasting_error_is_one_event(
     files: Files, socket: str
 ) -> None:
     folder = os.path.dirname(socket)
@@ -134,7 +134,7 @@ def test_a_removed_socket_is_bound_again_and_trouble_is_one_event(
     assert len(files.events) == 2
 
 
-def test_a_socket_that_cannot_be_bound_is_told_and_a_stack_without_one_has_no_trouble(
+def test_a_socket_that_cannot_be_bound_is_an_error_text_and_no_socket_is_none(
     tmp_path: Path, socket: str
 ) -> None:
     async def listen(path: str) -> str:

@@ -32,7 +32,7 @@ def change(detached: "Detached", *words: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_scale_leaves_the_others_alone(detached: "Detached", project: Path) -> None:
+def test_scale_does_not_touch_other_services(detached: "Detached", project: Path) -> None:
     write(project, f"services: {{web: {{command: {SERVE}}}, api: {IDLE}, zoo: {IDLE}}}\n")
     detached.up()
     before = pids(detached)
@@ -49,7 +49,7 @@ def test_scale_leaves_the_others_alone(detached: "Detached", project: Path) -> N
     left = pids(detached)
     assert left == {name: after[name] for name in ("web", "web.2", "api", "api.2", "zoo")}
     assert "it has as many already" in detached("scale", "web=2").stderr
-    # A reload does not take back what was scaled.
+    # A reload does not undo `scale`.
     assert "nothing has changed" in detached("reload").stderr
     assert change(detached, "scale", "web=0", "api=0", "zoo=0").keys() == {"removed"}
     for name in left:
@@ -60,9 +60,7 @@ def test_scale_leaves_the_others_alone(detached: "Detached", project: Path) -> N
     assert list(detached.ps()) == ["zoo"]
 
 
-def test_a_restart_tells_of_what_is_defined_otherwise_by_now(
-    detached: "Detached", project: Path
-) -> None:
+def test_a_restart_reports_changed_definitions(detached: "Detached", project: Path) -> None:
     write(project, f"services: {{api: {IDLE}, zoo: {IDLE}}}\n")
     detached.up()
     assert "otherwise" not in detached("restart", "api").stderr
@@ -92,7 +90,7 @@ def test_scaling_up_while_it_scales_down(detached: "Detached", project: Path) ->
     assert list(pids(detached)) == ["web"]
 
 
-def test_reload_applies_what_differs_and_nothing_else(detached: "Detached", project: Path) -> None:
+def test_reload_applies_only_differences(detached: "Detached", project: Path) -> None:
     same = f"services:\n  same: {IDLE}\n"
     write(project, same + f"  hot: {IDLE}\n  env: {IDLE}\n  gone: {IDLE}\n")
     detached.up()
@@ -123,20 +121,20 @@ def test_reload_applies_what_differs_and_nothing_else(detached: "Detached", proj
     assert after["env"]["pid"] != before["env"]
     assert detached("exec", "env", "--", "sh", "-c", "echo $COLOUR").stdout == "red\n"
     assert "nothing has changed" in detached("reload").stderr
-    # The logs are still those from the start on, without the service that is no more.
+    # The logs go on from the start, without the removed service.
     logged = detached("logs").stdout
     assert "same | up" in logged
     assert "gone" not in logged
     assert detached("logs", "gone").stdout == "gone | up\n"
     assert "gone | up" in detached("logs", "--run", "all").stdout
-    # What is started without names is what the definitions say by now.
+    # `start` without names starts the services of the present definitions.
     detached("stop")
     started = json.loads(detached("start", "--json").stdout)["services"]
     assert [row["name"] for row in started] == ["same", "hot", "env", "new"]
 
 
 @pytest.mark.slow
-def test_a_dry_run_takes_no_ports_and_tells_which_it_would(
+def test_a_dry_run_takes_no_ports_and_names_them(
     detached: "Detached", project: Path, cli: "Cli"
 ) -> None:
     listens = "{command: exec python3 -m http.server $PORT --bind $HOST, ready: {tcp: true}}"
@@ -164,7 +162,9 @@ def test_a_dry_run_takes_no_ports_and_tells_which_it_would(
 
 
 @pytest.mark.slow
-def test_what_was_stopped_stays_so(detached: "Detached", project: Path) -> None:
+def test_a_stopped_service_stays_stopped_after_a_reload(
+    detached: "Detached", project: Path
+) -> None:
     write(project, f"services: {{web: {IDLE}, api: {IDLE}}}\n")
     detached.up()
     detached("stop", "api")
@@ -205,7 +205,9 @@ def test_wrong_definitions_change_nothing(
     assert pids(detached) == before
 
 
-def test_the_shell_that_reloads_does_not_matter(detached: "Detached", project: Path) -> None:
+def test_the_environment_of_the_reloading_shell_does_not_matter(
+    detached: "Detached", project: Path
+) -> None:
     write(project, f"services: {{web: {IDLE}, api: {IDLE}}}\n")
     detached.up()
     odd: dict[str, str | None] = {"COLOUR": "red", "LANG": "xx", "PATH": "/usr/bin:/bin"}
@@ -230,7 +232,7 @@ def held(detached_at: "Callable[[Path], Detached]", tmp_path: Path) -> int:
 
 
 @pytest.mark.slow
-def test_a_port_that_a_variable_says_by_now_is_nobody_elses(
+def test_a_port_from_a_variable_must_not_belong_to_another_stack(
     detached: "Detached", project: Path, held: int
 ) -> None:
     idle = IDLE.replace(", port: false", "")
@@ -243,7 +245,7 @@ def test_a_port_that_a_variable_says_by_now_is_nobody_elses(
         assert f"api is to use port {held}, but that is the port of job of the live" in refused
         assert "(PW0902)" in refused
         assert pids(detached) == before
-    # Who is not meant is not asked for its port.
+    # The ports of unnamed services do not matter.
     detached("scale", "job=2")
     own = detached.ps()["job"]["port"]
     (project / ".env").write_text(f"API_PORT={own}\n")
@@ -251,9 +253,7 @@ def test_a_port_that_a_variable_says_by_now_is_nobody_elses(
     assert f"api is to use port {own}, but that is the port of job of this stack" in refused
 
 
-def test_a_port_that_a_variable_says_may_have_a_listener(
-    detached: "Detached", project: Path
-) -> None:
+def test_a_port_from_a_variable_may_have_a_listener(detached: "Detached", project: Path) -> None:
     idle = IDLE.replace(", port: false", "")
     write(project, f"services: {{job: {idle}}}\n")
     with socket.socket() as stranger:

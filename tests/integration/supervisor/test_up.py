@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MakeRepo = Callable[[int], list[Path]]
 
 
-def test_a_stack_comes_up_in_order_and_goes_in_reverse(project: Path, up: "StartUp") -> None:
+def test_a_stack_starts_in_order_and_stops_in_reverse(project: Path, up: "StartUp") -> None:
     write(
         project,
         f"""
@@ -53,7 +53,7 @@ def test_a_stack_comes_up_in_order_and_goes_in_reverse(project: Path, up: "Start
     assert stack.marked() == []
 
 
-def test_what_is_needed_by_way_of_a_finished_oneshot_goes_last(
+def test_a_service_that_is_needed_through_a_completed_job_stops_last(
     project: Path, up: "StartUp"
 ) -> None:
     write(
@@ -74,7 +74,7 @@ def test_what_is_needed_by_way_of_a_finished_oneshot_goes_last(
     assert stack.said.index("api stopped") < stack.said.index("db stopped")
 
 
-def test_the_banner_tells_project_worktree_ports_urls_and_what_is_left_out(
+def test_the_banner_names_project_worktree_ports_urls_and_left_out_services(
     project: Path, up: "StartUp", pool: "Pool"
 ) -> None:
     write(
@@ -123,7 +123,7 @@ time.sleep(1000)
 """
 
 
-def test_what_has_left_its_session_and_ignores_signals_is_ended_too(
+def test_a_process_that_left_its_session_and_ignores_signals_is_ended(
     project: Path, up: "StartUp"
 ) -> None:
     (project / "daemon.py").write_text(DAEMON)
@@ -145,7 +145,7 @@ def test_what_has_left_its_session_and_ignores_signals_is_ended_too(
     assert stack.marked() == []
 
 
-def test_a_second_ctrl_c_kills_what_ignores_the_first(project: Path, up: "StartUp") -> None:
+def test_a_second_ctrl_c_kills_services_that_ignore_the_first(project: Path, up: "StartUp") -> None:
     write(
         project,
         """
@@ -161,13 +161,13 @@ def test_a_second_ctrl_c_kills_what_ignores_the_first(project: Path, up: "StartU
     stack.send(signal.SIGINT)
     stack.wait_for("stopping stubborn")
     with pytest.raises(Exception, match="timed out"):
-        # What is shorter than this is taken for one press that was delivered twice.
+        # A shorter time would count as one press that was delivered twice.
         stack.process.wait(0.3)
     assert stack.stop() == 130
     assert stack.marked() == []
 
 
-def test_what_forks_away_is_told_and_ended(project: Path, up: "StartUp") -> None:
+def test_processes_that_fork_away_are_reported_and_ended(project: Path, up: "StartUp") -> None:
     write(project, "away: sh -c 'sleep 1000 &'\nstay: sleep 1000\n", "Procfile")
     stack = up(project)
     stack.wait_for("it has to stay in the foreground")
@@ -176,9 +176,7 @@ def test_what_forks_away_is_told_and_ended(project: Path, up: "StartUp") -> None
     assert stack.stop() == 130
 
 
-def test_a_crash_is_followed_by_restarts_and_in_the_end_by_failure(
-    project: Path, up: "StartUp"
-) -> None:
+def test_crashes_cause_restarts_and_in_the_end_failure(project: Path, up: "StartUp") -> None:
     write(
         project,
         """
@@ -227,7 +225,7 @@ def test_a_working_folder_that_is_missing_is_named(project: Path, up: "StartUp")
     assert f"its workingDir {project}/nowhere is not a directory" in stack.said
 
 
-def test_a_second_up_that_is_to_end_with_a_service_is_refused_and_names_the_first(
+def test_a_second_up_with_exit_code_from_is_refused_and_names_the_first(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:
     write(project, "web: sleep 1000\n", "Procfile")
@@ -264,7 +262,7 @@ def test_three_worktrees_run_side_by_side(repo: "MakeRepo", up: "StartUp", pool:
         assert stack.marked() == []
 
 
-def test_quit_prints_the_states_and_goes_on(project: Path, up: "StartUp") -> None:
+def test_sigquit_prints_the_states_and_the_stack_goes_on(project: Path, up: "StartUp") -> None:
     write(project, "web: sleep 1000\n", "Procfile")
     stack = up(project)
     stack.wait_for("web  → ")

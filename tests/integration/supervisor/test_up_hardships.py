@@ -28,7 +28,7 @@ from portweave.supervisor.services.plan import InstancePlan, StackPlan
 from portweave.supervisor.stack import run
 from portweave.supervisor.services.work_order import Options, WorkOrder
 
-# As if the process hung in the kernel: no signal gets through.
+# No signal arrives, as for a process that hangs in the kernel.
 os.kill = os.killpg = signal.pidfd_send_signal = lambda *_: None
 shutdown_order.KILL_PATIENCE_S = stop_machine.KILL_PATIENCE_S = 0.1
 shutdown_order.ORPHAN_GRACE_S = 0.1
@@ -42,7 +42,9 @@ sys.exit(asyncio.run(run(WorkOrder(stack, Options(tag="t"), 0.0))))
 
 
 @pytest.mark.slow
-def test_what_cannot_be_ended_is_named(spawned: "Spawn", cli: "Cli", project: Path) -> None:
+def test_a_process_that_cannot_be_ended_is_named(
+    spawned: "Spawn", cli: "Cli", project: Path
+) -> None:
     process = spawned(
         [sys.executable, "-I", "-c", UNKILLABLE],
         cwd=project,
@@ -81,11 +83,11 @@ def test_blocked_signals_are_not_passed_to_services(
     while "api ready" not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    # The grace is ten seconds.
+    # The grace period is ten seconds.
     assert process.wait(5) == 143
 
 
-def test_few_descriptors_are_no_end(project: Path, cli: "Cli") -> None:
+def test_a_stack_runs_with_few_descriptors(project: Path, cli: "Cli") -> None:
     write(project, "".join(f"s{n}: echo one\n" for n in range(40)), "Procfile")
     script = 'ulimit -S -n 64; exec "$@"'
     done = subprocess.run(
@@ -102,7 +104,7 @@ def test_few_descriptors_are_no_end(project: Path, cli: "Cli") -> None:
 
 
 @pytest.mark.parametrize("limit", [24, 40, 64])
-def test_without_descriptors_some_fail_and_nothing_is_left(
+def test_without_descriptors_some_services_fail_and_no_process_is_left(
     project: Path, up: "StartUp", cli: "Cli", limit: int
 ) -> None:
     write(project, "".join(f"s{n}: sleep 1000\n" for n in range(40)), "Procfile")
@@ -129,7 +131,7 @@ def test_closed_outputs_leave_the_state_files_alone(project: Path, cli: "Cli", h
     assert [lock.read_text() for lock in locks] == [""]
 
 
-def test_a_state_folder_that_cannot_be_used_is_told(project: Path, cli: "Cli") -> None:
+def test_an_unusable_state_folder_is_an_error(project: Path, cli: "Cli") -> None:
     write(project, "api: echo hello\n", "Procfile")
     done = cli("up", cwd=project, env={"XDG_STATE_HOME": "/dev/null"})
     assert done.returncode == 1
@@ -138,7 +140,7 @@ def test_a_state_folder_that_cannot_be_used_is_told(project: Path, cli: "Cli") -
     assert "Traceback" not in done.stderr
 
 
-def test_a_full_disk_for_output_is_told(project: Path, cli: "Cli") -> None:
+def test_a_full_disk_for_output_is_reported(project: Path, cli: "Cli") -> None:
     write(project, "api: echo hello\n", "Procfile")
     for words in (["schema"], ["check"], ["up", "--dry-run"]):
         with open("/dev/full", "w") as full:
@@ -159,7 +161,7 @@ def test_a_full_disk_for_output_is_told(project: Path, cli: "Cli") -> None:
         ]
 
 
-def test_what_is_handed_to_us_is_reaped_as_it_ends(
+def test_adopted_processes_are_reaped_as_they_end(
     project: Path, up: "StartUp", eventually: Callable[..., None]
 ) -> None:
     write(project, "api: (sleep 0.2 & sleep 0.2 &) ; (sleep 0.3 &) ; sleep 1000\n", "Procfile")

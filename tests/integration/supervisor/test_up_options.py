@@ -63,12 +63,14 @@ def test_the_environment_of_a_service(project: Path, up: "StartUp", pool: "Pool"
     }
     assert {name: env.get(name) for name in expected} == expected
     assert env["PORTWEAVE_TOKEN"] not in ("", "theirs")
-    # Where the supervisor listened while it lived.
+    # The path of the supervisor's socket while it ran.
     assert env["PORTWEAVE_SOCKET"].startswith("/")
     assert not Path(env["PORTWEAVE_SOCKET"]).exists()
 
 
-def test_a_chosen_port_is_the_services_port(project: Path, up: "StartUp", pool: "Pool") -> None:
+def test_a_fixed_port_is_the_port_of_its_service(
+    project: Path, up: "StartUp", pool: "Pool"
+) -> None:
     chosen = pool.end - 1
     (project / ".env").write_text(f"API_PORT={chosen}\n")
     write(project, f"services: {{api: {{command: '{SERVE}', ready: {{tcp: true}}}}}}")
@@ -77,7 +79,7 @@ def test_a_chosen_port_is_the_services_port(project: Path, up: "StartUp", pool: 
     assert stack.stop() == 130
 
 
-def test_a_chosen_port_of_another_live_stack_is_refused(
+def test_a_fixed_port_of_another_running_stack_is_refused(
     tmp_path: Path, project: Path, up: "StartUp", cli: "Cli", pool: "Pool"
 ) -> None:
     other = tmp_path / "other"
@@ -104,7 +106,7 @@ def test_scale_gives_each_instance_its_own_port_and_name(
     assert stack.lines_of("web.3") == [f"{pool.start + 2} 3 web.3-main"]
 
 
-def test_named_services_bring_what_they_need(project: Path, up: "StartUp") -> None:
+def test_named_services_start_with_their_needs(project: Path, up: "StartUp") -> None:
     write(
         project,
         """
@@ -129,7 +131,7 @@ def test_named_services_bring_what_they_need(project: Path, up: "StartUp") -> No
     assert (stack.lines_of("debug"), stack.lines_of("web")) == (["debug is up"], ["web is up"])
 
 
-def test_the_end_of_one_may_end_all(project: Path, up: "StartUp") -> None:
+def test_the_end_of_one_service_may_stop_all(project: Path, up: "StartUp") -> None:
     write(
         project,
         """
@@ -145,7 +147,7 @@ def test_the_end_of_one_may_end_all(project: Path, up: "StartUp") -> None:
     assert stack.marked() == []
 
 
-def test_restart_policies_can_be_overruled(project: Path, up: "StartUp") -> None:
+def test_an_option_overrides_restart_policies(project: Path, up: "StartUp") -> None:
     write(project, "api: exit 3\n", "Procfile")
     stack = up(project, "--restart", "no")
     assert stack.wait() == 1
@@ -188,7 +190,7 @@ def test_a_dry_run_starts_and_writes_nothing(project: Path, cli: "Cli", home: Pa
         *("name", "option", "command"),
     ],
 )
-def test_wrong_words_are_explained(
+def test_wrong_arguments_are_explained(
     project: Path, cli: "Cli", args: list[str], message: str
 ) -> None:
     write(project, "web: sleep 1\ndebug: sleep 1\n", "Procfile")
@@ -199,7 +201,7 @@ def test_wrong_words_are_explained(
     assert "Traceback" not in done.stderr
 
 
-def test_services_without_commands_are_nothing_to_start(project: Path, cli: "Cli") -> None:
+def test_services_without_commands_leave_nothing_to_start(project: Path, cli: "Cli") -> None:
     write(project, '{"services": {"web": {"envVar": "PORT"}}}', "portweave.config.json")
     done = cli("up", cwd=project)
     assert done.returncode == 1
@@ -207,7 +209,9 @@ def test_services_without_commands_are_nothing_to_start(project: Path, cli: "Cli
     assert "(PW0905)" in done.stderr
 
 
-def test_one_that_failed_by_being_late_does_not_count_as_good(project: Path, up: "StartUp") -> None:
+def test_a_run_that_was_never_ready_in_time_does_not_count_as_good(
+    project: Path, up: "StartUp"
+) -> None:
     write(
         project,
         """

@@ -1,4 +1,4 @@
-"""What `portweave up` shows of what services print, on a pipe and on a terminal."""
+"""How `portweave up` shows the output of services, on a pipe and on a terminal."""
 
 import contextlib
 import os
@@ -81,7 +81,7 @@ def test_megabyte_lines_stay_whole(
         return stack.printed_bytes.count(b"\n") == lines
 
     with (project / "a").open("w", 1) as a, (project / "b").open("w", 1) as b:
-        # No more at a time than is kept for a reader that is slow, as here where others work too.
+        # Not more at a time than is kept for a slow reader: this machine may be busy.
         for count in range(1, 6):
             for fifo in (a, b):
                 fifo.write("go\n")
@@ -143,7 +143,7 @@ def test_a_stuck_reader_neither_stops_a_service_nor_fills_the_memory(
     while not (project / "sent").exists():
         assert time.monotonic() < deadline_s, "the service does not go on"
         peak_bytes = max(peak_bytes, psutil.Process(process.pid).memory_info().rss)
-        # Nothing is to happen but that time goes by: the reader stands still.
+        # Only time passes: the reader is stuck.
         select.select([], [], [], 0.05)
     sent = int((project / "sent").read_text())
     assert sent > 50_000_000
@@ -354,7 +354,7 @@ for n in range(60_000): print(f"{n:099d}")
 def test_a_slow_terminal_gets_the_last_lines(project: Path, terminal: "StartTerminal") -> None:
     write_program(project, LOUD)
     shown = terminal(project, "--restart", "no")
-    # 0.8 MB/s, without ever standing still, until the terminal is closed (EIO).
+    # 0.8 MB/s without a pause, until the terminal closes (EIO).
     with contextlib.suppress(OSError):
         while data := os.read(shown.master, 4096):
             shown.seen += data
@@ -362,14 +362,14 @@ def test_a_slow_terminal_gets_the_last_lines(project: Path, terminal: "StartTerm
     assert shown.end() == 1
     assert b"lines skipped: the reader of this output was too slow]" in shown.seen
     assert b"059999\r\n" in shown.seen
-    # The last words come before what portweave says of them, as they do on a fast terminal.
+    # The last lines come before portweave's message about the end, as on a fast terminal.
     _, error, told = shown.seen.partition(b"ZeroDivisionError: division by zero\r\n")
     assert error
     assert b"[portweave] api failed" in told
     assert b"[portweave] error: api failed" in told.splitlines()[-1]
 
 
-def test_lines_that_clear_the_screen_do_not_hide_other_lines(
+def test_blank_lines_that_clear_the_screen_are_not_shown(
     project: Path, terminal: "StartTerminal"
 ) -> None:
     write_program(project, r"print('\n' * 40 + '\x1b[1;1H\x1b[0J', end=''); print('VITE'); input()")

@@ -1,4 +1,4 @@
-"""What processes use, as the kernel tells it."""
+"""The processor time and memory of processes, from the kernel."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from portweave.supervisor.processes.process_tree import (
 from portweave.supervisor.reporting.usage import measure
 from portweave.system.processes import HAS_PROC
 
-# Its first thread ends alone (_exit(2)), and another one prints a line once that is seen.
+# Its first thread ends alone (_exit(2)). Another thread prints a line when it has seen that.
 THREADLESS = """
 import ctypes, os, threading, time
 def stay():

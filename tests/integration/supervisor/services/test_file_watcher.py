@@ -1,4 +1,4 @@
-"""Services that start again when their files change, with real files and git's own rules."""
+"""Services restart when their files change, with real files and git's own rules."""
 
 import sys
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_a_burst_of_changes_is_one_restart_and_ignored_files_cause_none(
     )
     stack = up(root)
     stack.wait_for("all ready")
-    # The watch begins behind the start; until then nothing is seen.
+    # The watch begins after the start, and sees nothing before that.
     (root / "src/first.py").write_text("")
     stack.wait_for("first.py changed; restarts web")
     eventually(lambda: stack.lines_of("web") == ["one", "one"])
@@ -54,7 +54,7 @@ def test_a_burst_of_changes_is_one_restart_and_ignored_files_cause_none(
     assert stack.said.count("restarts web") == 2
     assert "other starts" not in stack.said
     assert "noise.log" not in stack.said
-    # What the user has stopped stays so.
+    # A service that the user stopped stays stopped.
     assert cli("stop", "web", cwd=root).returncode == 0
     (root / "said").write_text("three")
     assert cli("restart", "other", cwd=root).returncode == 0
@@ -95,7 +95,7 @@ def test_a_file_in_a_worktree_below_restarts_nothing(
     (inner / "old.py").write_text("")
     stack = up(root)
     stack.wait_for("all ready")
-    # The watch begins behind the start; until then nothing is seen.
+    # The watch begins after the start, and sees nothing before that.
     (root / "first.py").write_text("")
     stack.wait_for("first.py changed; restarts web")
     (inner / "new.py").write_text("")

@@ -1,4 +1,4 @@
-"""What is said of services while they start, and when they no longer answer."""
+"""Health: what portweave reports while services start, and when they no longer answer."""
 
 import json
 import sys
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 Eventually = Callable[..., None]
 
-# Listens while there is a file `on`, on its own port or on that of the file `elsewhere`; prints an
-# error when it stops to where there is a file `error`.
+# Listens while the file `on` exists, on its own port or that of the file `elsewhere`. Prints an
+# error when it stops listening, if the file `error` exists.
 SERVER = """
 import os, socket, sys, time
 def await_file(there):
@@ -34,7 +34,7 @@ while True:
         print("SyntaxError: invalid syntax", flush=True)
 """
 READS = f"app: {sys.executable} server.py PORT # reads PORT\n"
-# Neither the command nor its script tells that it listens.
+# Neither the command nor its script shows that it listens.
 QUIET = f'app: {sys.executable} server.py "$(echo P)ORT"\n'
 
 
@@ -60,7 +60,7 @@ def test_a_server_whose_script_reads_its_port_is_ready_when_it_listens(
     (server / "on").touch()
     assert "app ready on" in up.communicate(timeout=20)[1]
     (server / "on").unlink()
-    # Neither is it ready at once when it starts again.
+    # It is not ready at once after a restart either.
     said = detached("restart", "--wait", "--timeout", "300ms", status=124).stderr
     assert "nothing of it listens on port" in said
     (server / "on").touch()
@@ -84,7 +84,7 @@ def test_a_command_that_has_listened_once_is_expected_to_listen_again(
     assert "app ready on" in up.communicate(timeout=20)[1]
     detached.down()
     (server / "on").unlink()
-    # What has not listened in time is ready without, and is expected to do so no more.
+    # It has not listened in time, so it is ready without a listener, and none is expected again.
     assert "no listener" in detached.up("--timeout", "1500ms")
     began_s = time.monotonic()
     detached("restart", "--wait")
@@ -110,7 +110,7 @@ def test_a_lost_listener_is_unhealthy_until_it_listens_again(
     assert reason in detached("why", "app").stdout
     (server / "on").touch()
     assert "app is ready" in detached("wait").stderr
-    # It was a reload, of which nothing is told.
+    # It was a reload, which is not reported.
     assert "again" not in stack.said
     (server / "error").touch()
     (server / "on").unlink()
@@ -146,7 +146,7 @@ def test_a_listener_on_another_port_is_reported_within_two_seconds(
     assert stack.stop() == 130
 
 
-# Notes who asks, and answers as the file says. Prints what the file `says` says, once.
+# Records requests, and answers as the file says. Prints the content of the file `says` once.
 ANSWERS = """
 import http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -184,7 +184,7 @@ def test_explicit_probes_run_rarely_and_at_once_on_a_sign_of_trouble(
 
     assert set(asked()) == {"portweave"}
     before = len(asked())
-    # Longer than the pause between two probes while it starts.
+    # This is longer than the pause between two probes during the start.
     time.sleep(2.5)
     assert len(asked()) == before
     (project / "says").touch()
@@ -192,14 +192,14 @@ def test_explicit_probes_run_rarely_and_at_once_on_a_sign_of_trouble(
     (project / "ill").touch()
 
     def is_unhealthy() -> bool:
-        # What it prints so soon behind a probe may be about that, and is no reason for another.
+        # Output so soon after a probe may be about the probe, and causes no other one.
         (project / "says").touch()
         return state_of(detached) == "unhealthy"
 
     eventually(is_unhealthy)
     before = len(asked())
     time.sleep(2.5)
-    # The last touches may have been about something else.
+    # The last touches may belong to something else.
     assert len(asked()) <= before + 2
     assert detached.ps()["app"]["restarts"] == 0
     (project / "ill").unlink()
@@ -239,7 +239,7 @@ def test_up_that_fails_fast_says_how_to_wait_on(project: Path, detached: "Detach
     said = detached("up", "-d", "--fail-fast", status=1).stderr
     assert "not ready: bad is failed: exited with status 3; slow is starting" in said
     assert "portweave wait slow" in said
-    # The same where the stack runs already.
+    # The same if the stack runs already.
     assert "portweave wait slow" in detached("up", "-d", "--fail-fast", status=1).stderr
     (project / "on").touch()
     detached("wait", "slow")

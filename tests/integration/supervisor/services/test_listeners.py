@@ -1,4 +1,4 @@
-"""Where services listen, by looks at the sockets of this machine."""
+"""Where services listen, with real sockets."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ from portweave.supervisor.services.listeners import (
 
 
 class Notes:
-    """What was found, look by look."""
+    """Records each report."""
 
     def __init__(self) -> None:
         self.queues: list[int | None] = []
@@ -75,7 +75,7 @@ def test_the_listener_of_another_program_does_not_count() -> None:
         watch, watched = watch_of(port, pid, notes)
         await watch.look()
         assert not watched.has_listened
-        # Somebody else has seen the service's own there.
+        # Another look has seen the service's own listener.
         watch.mark_listening(watched)
         await watch.look()
 
@@ -107,7 +107,7 @@ def test_the_ports_that_a_service_listens_on_instead_are_reported(command: str) 
         os.killpg(service.pid, signal.SIGKILL)
         service.wait()
         with contextlib.suppress(ConnectionRefusedError):
-            # What is killed may take a moment to go.
+            # A killed process may take a moment to end.
             while True:
                 socket.create_connection(("127.0.0.1", notes.other_ports[0][0])).close()
         await watch.look()

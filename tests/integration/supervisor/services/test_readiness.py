@@ -58,7 +58,7 @@ def test_each_kind_of_readiness_is_found(
     assert stack.stop() == 130
 
 
-# Finds its port where no look at the command, or at its script, tells.
+# Neither the command nor its script shows the port of this program.
 QUIET = """
 import http.server, os, sys, time
 while not os.path.exists(sys.argv[1]):
@@ -133,7 +133,7 @@ def test_a_server_with_a_self_signed_certificate_becomes_ready(
 
 
 def own_certificate(name: str) -> bytes:
-    """A key and a certificate that nobody else has signed, as PEM."""
+    """A key and a self-signed certificate, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -218,7 +218,7 @@ def test_a_service_that_counted_as_ready_is_reported_with_its_other_ports(
         told = json.loads(cli("ps", "--json", cwd=project).stdout)
         return {service["name"]: service["reason"] for service in told["services"]}
 
-    # Where the machine is slow, the others may be late as well.
+    # On a slow machine the others may be late too.
     eventually(lambda: not reasons()["late"] and not reasons()["own"])
     eventually(lambda: re.fullmatch(r"given \d+, listens on \d+", reasons()["other"] or ""))
     assert stack.stop() == 130
@@ -291,7 +291,7 @@ def test_a_server_that_answers_byte_by_byte_does_not_delay_the_stop(
             """,
         )
         stack = up(project)
-        # It is connected to, and never answered.
+        # The server accepts, and never answers.
         connection, _ = listener.accept()
         with connection:
             assert stack.stop() == 130

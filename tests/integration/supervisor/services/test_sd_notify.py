@@ -1,4 +1,4 @@
-"""Services that say themselves when they are ready (sd_notify(3)), with real sockets."""
+"""Services that report themselves ready by sd_notify(3), with real sockets."""
 
 import sys
 from pathlib import Path
@@ -73,8 +73,8 @@ os._exit(3)
 def test_notices_of_other_processes_are_ignored_and_more_time_is_given(
     project: Path, up: "StartUp"
 ) -> None:
-    # A process of another service sends READY=1 to web's socket, and web's own says it later than
-    # it had time for at first.
+    # A process of another service sends READY=1 to web's socket. web sends it later than its first
+    # time limit.
     (project / "service.py").write_text(
         SAY
         + """

@@ -1,4 +1,4 @@
-"""Laws of all instances together, over all histories that truthful shells can produce."""
+"""Laws of the fleet, over all histories that correct services can produce."""
 
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ from portweave.supervisor.services.plan import (
     When,
 )
 
-# To make a failing history small takes a while.
+# Shrinking a failing history takes a while.
 pytestmark = pytest.mark.timeout(120)
 
 NAMES = "abcd"
@@ -60,15 +60,15 @@ INDEX = st.integers(0, 1 << 16)
 
 @dataclass
 class Run:
-    """What is true of an instance, told by nobody but its shell.
+    """The true state of an instance, as its service knows it.
 
     Attributes:
-        ordered: A spawn has been ordered and not been answered.
-        alive: It runs.
-        told: It has been asked to stop, or been killed.
-        was_ready: It has been ready in this run.
-        status: Of the run before this one, where that had ended.
-        alarm_s: When its wait is over.
+        ordered: Whether a spawn was ordered and not answered yet.
+        alive: Whether it runs.
+        told: Whether it was told to stop, or killed.
+        was_ready: Whether it was ready in this run.
+        status: Of the run before this one; None without one.
+        alarm_s: When its wait ends.
     """
 
     ordered: bool = False
@@ -83,7 +83,7 @@ class Run:
         return self.ordered or self.alive
 
     def meets(self, condition: Condition) -> bool:
-        """Whether a dependent may start, as the documents have it."""
+        """Whether a dependent may start, by the documents."""
         is_done = not self.under_way and self.status is not None
         match condition:
             case Condition.STARTED:
@@ -126,7 +126,7 @@ class Stack(RuleBasedStateMachine):
         self.now_s = 0.0
         self.asked: set[str] = set()
 
-    # What the orders do.
+    # Effects of orders.
 
     def take(self, after: tuple[Fleet, Orders], *, by: str = "", killing: bool = False) -> None:
         before = getattr(self, "fleet", after[0])
@@ -157,7 +157,7 @@ class Stack(RuleBasedStateMachine):
         for name in set(self.runs) - set(self.fleet.plans):
             assert not self.runs.pop(name).under_way, f"{name} forgotten while it runs"
         for name, plan in self.fleet.plans.items():
-            # Whatever happens can be told.
+            # Each change has a message.
             lives = before.lives[name], self.fleet.lives[name]
             change_message(plan, *lives, self.now_s, verbose=True)
 
@@ -169,7 +169,7 @@ class Stack(RuleBasedStateMachine):
         )
 
     def dependents(self, name: str) -> set[str]:
-        """All that need it, also by way of others."""
+        """All direct and indirect dependents."""
         plans = self.fleet.plans.values()
         found = {p.name for p in plans if any(need.instance == name for need in p.needs)}
         return found.union(*(self.dependents(other) for other in found))
@@ -177,7 +177,7 @@ class Stack(RuleBasedStateMachine):
     def tell(self, name: str, event: Event) -> None:
         self.take(step(self.fleet, name, event, self.now_s), by=name)
 
-    # What happens.
+    # Events.
 
     @initialize(plans=stacks(), data=st.data())
     def begin(self, plans: tuple[InstancePlan, ...], data: st.DataObject) -> None:
@@ -251,7 +251,7 @@ class Stack(RuleBasedStateMachine):
         if with_them:
             chosen = with_needs(self.fleet, chosen)
         self.take(start(self.fleet, chosen, self.now_s))
-        # What is to go for good is not started any more.
+        # A removed instance is not started any more.
         lives = [self.fleet.lives[name] for name in chosen - self.fleet.removed]
         if not self.fleet.closing:
             assert all(life.wanted or life.phase is Phase.COMPLETED for life in lives)
@@ -298,7 +298,7 @@ class Stack(RuleBasedStateMachine):
         self.take(kill(self.fleet, self.now_s), killing=True)
         assert all(run.told for run in self.runs.values() if run.under_way)
 
-    # What holds at any time.
+    # Invariants.
 
     @invariant()
     def what_is_said_is_so(self) -> None:
@@ -317,7 +317,7 @@ class Stack(RuleBasedStateMachine):
             lives[name].phase is Phase.BACKOFF and run.alarm_s is not None
             for name, run in self.runs.items()
         )
-        # This also says that no wait is left without somebody who can end it.
+        # This also shows that each wait can end.
         rests = any(lives[name].phase is Phase.STOPPED for name in self.fleet.stopped_by_user)
         still = not under_way and not due
         kept = self.fleet.detached or rests
@@ -347,7 +347,7 @@ class Stack(RuleBasedStateMachine):
             assert is_start_over(self.fleet)
 
     def teardown(self) -> None:
-        """From every state, the empty one included, `close` leads to the end."""
+        """`close` leads to the end from every state, even an empty one."""
         if not hasattr(self, "fleet"):
             return
         self.take(close(self.fleet, self.now_s))

@@ -1,4 +1,4 @@
-"""Laws of how a service goes on that has been ready, whatever happens in whichever order."""
+"""Laws of the health of a service after it was ready, over events in any order."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +23,7 @@ from portweave.supervisor.services.readiness_rules import (
 
 PAUSE_S = 30.0
 FINDINGS = (HEALTHY, Finding("", is_quiet=True), Finding("gone", is_quiet=True), Finding("gone"))
-# What happens, and how long after the last one; an answer comes to the next question.
+# Events, and the seconds since the last one; an answer belongs to the next probe.
 HAPPENINGS = st.lists(
     st.tuples(
         st.one_of(

@@ -1,4 +1,4 @@
-"""Laws of one instance's life, over all histories that a truthful shell can produce."""
+"""Laws of one instance, over all histories that a correct service can produce."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ from portweave.supervisor.services.plan import (
     When,
 )
 
-# To make a failing history small takes a while.
+# Shrinking a failing history takes a while.
 pytestmark = pytest.mark.timeout(120)
 
 POLICIES = st.builds(
@@ -48,7 +48,7 @@ STATUSES = st.sampled_from([0, 0, 1, 126, 127, 137, 143])
 
 @dataclass
 class Shell:
-    """What really runs, as the actions have it; it answers as truthfully as a shell must."""
+    """The true state of the process, which answers actions as a correct service does."""
 
     ordered: bool = False
     alive: bool = False
@@ -181,7 +181,7 @@ class OneLife(RuleBasedStateMachine):
             assert self.life.reason
 
     def teardown(self) -> None:
-        """Stopping ends, whatever was before."""
+        """Stopping ends from every state."""
         self.tell(Unwanted())
         if self.shell.ordered:
             self.shell.ordered = False

@@ -1,4 +1,4 @@
-"""Ports that a command or a program has as numbers of its own."""
+"""Ports that stand as numbers in a command or program."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which port a message means, and what is told of what has it."""
+"""Which port a message means, and the cause with its hint."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_a_message_means_the_port_that_it_names(message: str, port: int) -> None
     assert diagnose(End(1, (message,))).kind == "port in use"
 
 
-# Without a number in it: what stands near it, in the trace, or in the command.
+# Messages without a number: it stands near them, in the trace, or in the command.
 NUMBERLESS: list[tuple[list[str], str, tuple[int, ...]]] = [
     (["OSError: [Errno 98] Address already in use"], "python3 s.py", ()),
     (["OSError: [Errno 98] Address already in use"], "python3 s.py 4005 a4006", (4005,)),

@@ -1,4 +1,4 @@
-"""What runtimes and compilers print of an error, as it was captured from them, and its gist."""
+"""Captured errors of runtimes and compilers, with message, place and excerpt."""
 
 from pathlib import Path
 
@@ -131,7 +131,7 @@ TOLD: dict[str, tuple[str, str, str]] = {
 @pytest.mark.parametrize("name", TOLD)
 def test_an_error_has_a_message_a_place_and_an_excerpt(name: str) -> None:
     message, place, first = TOLD[name]
-    # What was printed before is no part of it.
+    # Earlier output is no part of it.
     error = find_error(["listening", "GET / 200", *OUTPUTS[name]], "/code/app")
     assert error is not None
     assert (error.message, error.place) == (message, place)
@@ -181,7 +181,7 @@ def test_any_piece_of_an_output_can_be_read(name: str) -> None:
 @pytest.mark.parametrize("name", ["node: boom.js", "py: boom", "go: boom"])
 def test_prefixes_of_programs_that_run_others_are_removed(prefix: str, name: str) -> None:
     lines = [f"{prefix}{line}".rstrip() for line in OUTPUTS[name]]
-    # Another program prints between them.
+    # Another program prints between the lines.
     between = [text for line in lines for text in (line, "[other] working")]
     for printed in (lines, lines if prefix[:2].isdigit() else between):
         error = find_error(printed, "/code/app")
@@ -191,7 +191,7 @@ def test_prefixes_of_programs_that_run_others_are_removed(prefix: str, name: str
 
 
 def test_a_long_word_is_searched_in_linear_time() -> None:
-    # Tried anew at each of its characters it takes a minute, and the supervisor waits.
+    # A search at each of its characters would block the supervisor for a minute.
     error = find_error([f"{'a' * 60_000} Error: x"])
     assert error is not None
     assert error.place == ""

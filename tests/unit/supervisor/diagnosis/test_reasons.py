@@ -184,7 +184,7 @@ def test_no_message_repeats_itself(name: str) -> None:
         assert not re.search(r"\b([\w ]{4,}): \1\b", text, re.IGNORECASE)
 
 
-# What dash says -> what of bash's syntax it means.
+# dash's message -> the syntax of bash that it means.
 BASH: list[tuple[str, str, str]] = [
     ("source .venv/bin/activate && x", "/bin/sh: 1: source: not found", "`source`"),
     ("[[ -f x ]] && y", "/bin/sh: 1: [[: not found", "`[[`"),
@@ -213,7 +213,7 @@ def test_syntax_of_bash_is_recognised(command: str, line: str, name: str) -> Non
 
 
 def test_a_long_word_is_searched_in_linear_time() -> None:
-    # Tried anew at each of its characters it takes minutes, and the supervisor waits.
+    # A search at each of its characters would block the supervisor for minutes.
     assert diagnose(End(1, ("a" * 60_000,))).kind == "crash"
 
 

@@ -1,4 +1,4 @@
-"""What a run has printed last, and whether that tells of an error."""
+"""The newest output of a run, and the error in it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a worktree lacks because git does not carry it."""
+"""Untracked files that a worktree lacks."""
 
 import pytest
 

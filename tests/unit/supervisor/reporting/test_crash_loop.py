@@ -1,4 +1,4 @@
-"""Crashes in a row are told in whichever phase an instance is."""
+"""Crashes in a row are reported in each phase."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is wrong with an instance, and whose fault it is."""
+"""What is wrong with an instance, and which instance causes it."""
 
 import pytest
 
@@ -75,7 +75,7 @@ PRINTED = find_error(["Traceback (most recent call last):", '  File "a.py", line
 LOOP = Life(restarts=5, streak=RestartStreak(3, 2.0), ready_s=91.0, crash="exited with status 3")
 TIMES = "it crashed 3 times in a row, the last: exited with status 3"
 NOTHING = Output()
-# Life, its last end, what its probes said, what it has printed; the kind and words of the text.
+# State, last end, answer of the probes, output; the kind and words of the explanation.
 TOLD: dict[str, tuple[Life, Cause | None, str, Output, str, str]] = {
     "ready": (Life(Phase.READY), None, "", NOTHING, "none", "it is ready"),
     "ready on another port": (

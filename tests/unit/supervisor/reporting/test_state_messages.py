@@ -1,4 +1,4 @@
-"""What is told about changes, in short phrases."""
+"""The messages about changes, starts and stops."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from portweave.supervisor.services.restart_policy import RestartStreak
 PLAN = InstancePlan("web", "web", 1, "web-main", ("run",), "npm run dev", "/", port=3000)
 RUN = Life(Phase.STARTING, started_s=10)
 
-# Before, after, and what is told at 12.5 s; what only --verbose tells is in parentheses.
+# Before, after, and the message at 12.5 s; in parentheses if only --verbose shows it.
 CHANGES: dict[str, tuple[Life, Life, str]] = {
     "no change": (replace(RUN, phase=Phase.READY), replace(RUN, phase=Phase.READY), ""),
     "waits": (Life(), Life(Phase.WAITING, reason="waits for db"), "(web waits for db)"),

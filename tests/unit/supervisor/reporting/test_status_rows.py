@@ -26,7 +26,7 @@ PLAN = InstancePlan(
     port=3000,
     url="http://127.0.0.1:3000",
 )
-# 2026-01-02T03:04:05Z, a hundred seconds after the machine was started.
+# 2026-01-02T03:04:05Z, a hundred seconds after boot.
 CLOCK = Clock(now_s=100.0, wall_s=1_767_323_045.0)
 RUNS = Life(
     phase=Phase.READY,
@@ -50,7 +50,7 @@ def test_the_row_of_a_running_instance() -> None:
         "port": 3000,
         "url": "http://127.0.0.1:3000",
         "restarts": 2,
-        # That of the run before says nothing of this one.
+        # The status of the run before is not shown.
         "exitCode": None,
         "startedAt": "2026-01-02T03:03:55.000Z",
         "readyAt": "2026-01-02T03:03:56.500Z",

@@ -1,4 +1,4 @@
-"""All instances together, as histories: who may start, who waits, who stops next."""
+"""The fleet as histories: which instance starts, waits or stops next."""
 
 import pytest
 
@@ -67,7 +67,7 @@ def plan(
 
 
 class History:
-    """A fleet that is told events, with the orders of the last one as `spawn web`."""
+    """A fleet that receives events. The last orders are texts such as `spawn web`."""
 
     def __init__(self, *plans: InstancePlan, wanted: str = "") -> None:
         names = wanted.split() or [plan.name for plan in plans]
@@ -158,7 +158,7 @@ def test_a_need_that_was_never_started_counts_as_met() -> None:
 RAN, WENT, CRASHED, STOPS = Spawned(7), Exited(0), Exited(1), Unwanted()
 LATE, TOO_LATE = BecameLate("late", fatal=False), BecameLate("late", fatal=True)
 
-# The condition, whether the need is a oneshot, what it has gone through; what becomes of the one
+# The condition, whether the need is a job, its events; then the phase of the instance
 # that waits for it.
 NEEDS: dict[str, tuple[Condition, bool, list[Event], Phase]] = {
     "started: spawned": (STARTED, False, [RAN], Phase.STARTING),
@@ -193,7 +193,7 @@ def test_the_phase_of_a_need_decides_the_phase_of_its_dependent(name: str) -> No
 
 
 def test_a_need_that_was_ready_still_counts_when_it_is_unhealthy() -> None:
-    """No wait without an end: ill health may last for ever."""
+    """A need may stay unhealthy for ever, so its dependent does not wait for it."""
     history = History(plan("web", "db", "cache"), plan("db"), plan("cache"))
     history.tell("db", *RUNS, BecameUnhealthy("answers 500"))
     assert history.tell("cache", *RUNS) == ["spawn web"]
@@ -368,8 +368,8 @@ def test_failed_instances_come_before_the_instances_that_they_block() -> None:
     assert failures(replace(fleet, lives=lives)) == ["c", "a"]
 
 
-# What the user wants of a stack that runs. A step is `start`, `stop` or `restart` with names, or
-# what an instance tells; each with the orders that it gives. Then where `web api db log` stand.
+# Requests of the user to a running stack. A step is `start`, `stop` or `restart` with names, or
+# an event of an instance; each with its orders. Then the phases of `web api db log`.
 RUNNING: dict[str, tuple[list[tuple[str, list[str]]], str]] = {
     "stopping one leaves what depends on it": (
         [("stop db", ["stop db"]), ("gone db", [])],
@@ -511,7 +511,7 @@ def test_removed_instances_leave_after_their_end_and_do_not_start_again() -> Non
     rest_of_it = [one for one in STACK if one.name != "log"]
     assert history.apply_plans(*rest_of_it, removed="log") == ["stop log"]
     assert is_stopping(history.fleet, "log")
-    # Too late for that: it is to go.
+    # Too late: it is being removed.
     assert history.start("log") == []
     assert history.restart("log") == []
     assert history.tell("log", Exited(143)) == []

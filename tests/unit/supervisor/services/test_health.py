@@ -1,4 +1,4 @@
-"""How a service goes on that has been ready: what is asked when, and what the answers come to."""
+"""The health of a service after it was ready: when it is probed, and what the answers mean."""
 
 import math
 
@@ -50,7 +50,7 @@ def test_three_bad_answers_in_a_row_make_a_service_unhealthy(
 
 
 def times_of(health: Health, answers: list[Answer]) -> list[float]:
-    """When is asked, where nothing else happens."""
+    """The times of the probes while nothing else happens."""
     found: list[float] = []
     for answer in answers:
         found.append(health.ask_at_s)

@@ -1,4 +1,4 @@
-"""Whether a service that tells nothing of itself has come to rest after its start."""
+"""Whether a service without probes is idle after its start."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from portweave.supervisor.services.idleness_rules import (
     with_sample,
 )
 
-# For each quarter of a second: processor time used, time waited for one, and whether it runs then.
-# Then after how many of them it has come to rest; None for not at all.
+# For each quarter of a second: processor time, time waited for a processor, whether it is busy.
+# Then the number of samples after which it is idle; None for never.
 Quarters = Sequence[tuple[float, float, bool]]
 STARTS: dict[str, tuple[Quarters, int | None]] = {
     "it sleeps": ([(0, 0, False)] * 5, 4),
@@ -50,7 +50,7 @@ def test_a_run_is_idle_after_a_quiet_second(case: str) -> None:
 def test_the_waits_of_ended_threads_do_not_count() -> None:
     start = Sample(0.0, 0.0, {1: 0.0, 2: 5.0})
     assert is_idle((start, Sample(1.0, 0.0, {1: 0.01})))
-    # A new one has waited for as long as it has lived.
+    # A new thread has waited since it was started.
     assert not is_idle((start, Sample(1.0, 0.0, {1: 0.0, 3: 0.5})))
 
 

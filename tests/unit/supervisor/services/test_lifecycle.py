@@ -1,4 +1,4 @@
-"""The life of one instance, as histories: events in, phases and actions out."""
+"""One instance as histories: events in, phases and actions out."""
 
 import pytest
 
@@ -37,7 +37,7 @@ NO = RestartPolicy(When.NO, None)
 ON_FAILURE = RestartPolicy(When.ON_FAILURE, 2)
 ALWAYS = RestartPolicy(When.ALWAYS, None)
 
-# When it happens, what happens, where the instance is then, and what is to be done.
+# The time, the event, the phase after it, and the actions.
 Line = tuple[float, Event, Phase, tuple[Action, ...]]
 
 
@@ -410,7 +410,7 @@ def test_an_impossible_event_is_refused(name: str) -> None:
 
 
 def test_every_event_has_an_answer_in_every_phase() -> None:
-    """Either a state, or that it is impossible; and what nobody wants is never spawned."""
+    """Each event gives a state or is impossible, and an unwanted instance is never spawned."""
     events: list[Event] = [
         *(Wanted(), Unwanted(), NeedsMet(), NeedsFailed("x"), NeedsPending("x"), Spawned(1)),
         *(NotSpawned(None, "x"), BecameReady(), BecameLate("x", fatal=True)),

@@ -19,8 +19,8 @@ STUCK = f"it accepts no connection on port 7; it printed: {ERROR}"
 EARLY = Finding("", is_quiet=True)
 RELOADS = Finding(GONE, is_quiet=True)
 
-# What each look finds, a second apart: how many connections wait, or None without a listener. Then
-# the error that was printed last, and what is found in the end.
+# The result of each look, a second apart: waiting connections, or None without a listener. Then
+# the error in the last output, and the finding in the end.
 Looks = Sequence[int | None]
 LOOKS: dict[str, tuple[Looks, str, Finding]] = {
     "it listens": ([0, 0, 0], "", HEALTHY),

@@ -1,4 +1,4 @@
-"""What to run, as values."""
+"""The values of a plan, and how long a stack may take to be ready."""
 
 import pytest
 

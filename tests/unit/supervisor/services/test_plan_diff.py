@@ -1,4 +1,4 @@
-"""What a changed definition means for a stack that runs."""
+"""The difference between two plans of a running stack."""
 
 from collections.abc import Mapping
 
@@ -34,12 +34,12 @@ API = replace(WEB, name="api", service="api", full_name="api-main", port=3001)
 
 
 def but(**environment: str | None) -> dict[str, str]:
-    """The environment with other values; None takes a variable out."""
+    """The environment with other values; None removes a variable."""
     changed = {**WEB.environment, **environment}
     return {name: text for name, text in changed.items() if text is not None}
 
 
-# What is different in the new plan; the keys that hold at once; those that need a new start.
+# Changed fields of the new plan; keys that are updated at once; keys that need a restart.
 DIFFERENCES: dict[str, tuple[Mapping[str, object], tuple[str, ...], tuple[str, ...]]] = {
     "nothing": ({}, (), ()),
     "the same command, written otherwise": ({"command": "exec serve"}, (), ()),
@@ -104,7 +104,7 @@ def test_the_port_of_an_added_or_removed_service_restarts_no_other() -> None:
     assert (gone.updated, gone.restarted) == ({"web": ("environment (API_PORT)",)}, {})
     come = compare({"web": web}, [WEB, API])
     assert (come.updated, come.restarted) == ({"web": ("environment (API_PORT)",)}, {})
-    # But where the port of one that stays has another value, it does.
+    # A new port of a service that stays does restart others.
     moved = compare({"web": WEB, "api": API}, [replace(WEB, environment=but(API_PORT="9")), API])
     assert moved.restarted == {"web": ("environment (API_PORT)",)}
     both = compare({"web": WEB, "api": API}, [replace(web, environment=but(API_PORT=None, A="b"))])

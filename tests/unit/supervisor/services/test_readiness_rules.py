@@ -1,4 +1,4 @@
-"""How often to ask, and what several answers come to."""
+"""How often a service is probed, and how answers combine."""
 
 import pytest
 

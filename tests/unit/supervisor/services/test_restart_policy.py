@@ -23,7 +23,7 @@ PAUSES = RestartPolicy(When.ALWAYS, None, (0.1, 5))
 NOW_S = 100.0
 FRESH = RestartStreak()
 
-# Policy, streak before, status, seconds of ready time; what follows at NOW_S without jitter.
+# Policy, streak, status, seconds of ready time; the decision at NOW_S without jitter.
 CASES: dict[str, tuple[RestartPolicy, RestartStreak, int, float, RestartAt | StayDown | GiveUp]] = {
     "no: in order": (NO, FRESH, 0, 60, StayDown()),
     "no: a failure": (NO, FRESH, 3, 60, GiveUp("exited with status 3")),
@@ -147,13 +147,13 @@ def test_an_exit_status_in_words(status: int, words: str) -> None:
     assert describe_exit(status) == words
 
 
-HOPELESS = Cause("port in use", "the port 3000 is in use", "find out who has it", permanent=True)
+PERMANENT = Cause("port in use", "the port 3000 is in use", "find out who has it", permanent=True)
 
 
 def test_a_permanent_failure_is_tried_twice_and_explained() -> None:
-    first = after_exit(ON_FAILURE, FRESH, 1, 0.0, 1.0, NOW_S, cause=HOPELESS)
+    first = after_exit(ON_FAILURE, FRESH, 1, 0.0, 1.0, NOW_S, cause=PERMANENT)
     assert isinstance(first, RestartAt)
-    second = after_exit(ON_FAILURE, first.streak, 1, 0.0, 1.0, NOW_S, cause=HOPELESS)
+    second = after_exit(ON_FAILURE, first.streak, 1, 0.0, 1.0, NOW_S, cause=PERMANENT)
     assert second == GiveUp(
         "exited with status 1: the port 3000 is in use, again; another start cannot help"
     )
@@ -161,4 +161,4 @@ def test_a_permanent_failure_is_tried_twice_and_explained() -> None:
 
 def test_a_service_that_was_ready_is_restarted_after_a_permanent_failure() -> None:
     last = RestartStreak(3, 2.0)
-    assert isinstance(after_exit(ON_FAILURE, last, 1, 5.0, 1.0, NOW_S, cause=HOPELESS), RestartAt)
+    assert isinstance(after_exit(ON_FAILURE, last, 1, 5.0, 1.0, NOW_S, cause=PERMANENT), RestartAt)

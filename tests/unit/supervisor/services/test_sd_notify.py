@@ -1,4 +1,4 @@
-"""What a service says of itself by sd_notify(3)."""
+"""Datagrams of sd_notify(3)."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Commands as the user wrote them, to what is executed."""
+"""The arguments to execute for a command text."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which changes of files are a service's business."""
+"""Which services restart for a changed file, and which cause their own restarts."""
 
 import pytest
 
@@ -67,7 +67,7 @@ def test_changed_paths_are_listed_for_each_affected_service() -> None:
     }
 
 
-# Times of restarts and what each was for; the file of the loop, and how long the next one waits.
+# Times and files of restarts; the file of the loop, and the pause before the next restart.
 @pytest.mark.parametrize(
     ("restarts", "path", "pause_s"),
     [
