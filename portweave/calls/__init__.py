@@ -1,1 +1,1 @@
-"""Calls between services, as one who calls and answers sees them."""
+"""A connection to the hub of calls, as services use it to call and to answer."""

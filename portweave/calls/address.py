@@ -1,7 +1,7 @@
 """Pure. Addresses of calls: `first/rest`, where `first` is the name of a connection.
 
-Parts are split first and then percent-decoded once (RFC 3986, section 2.4), so an encoded slash is
-never an edge.
+An address is split first. Each part is then percent-decoded once (RFC 3986, section 2.4), so an
+encoded slash never splits a part.
 """
 
 import re
@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from portweave.errors import BadPath
 
-# The hub's own methods; the path of a call never begins so when it is passed on.
+# The hub's own methods begin so; a path that is passed on never does.
 OWN = "$/"
 
 _BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
@@ -17,10 +17,10 @@ _ESCAPES = re.compile("(?:%[0-9A-Fa-f]{2})+")
 
 
 def split(address: str) -> tuple[str, str]:
-    """The first part of an address, decoded, and the rest as it is.
+    """The first part of an address, decoded, and the rest, unchanged.
 
     Raises:
-        BadPath: An escape is broken, or stands for no UTF-8.
+        BadPath: An escape is broken, or is not UTF-8.
     """
     first, _, rest = address.lstrip("/").partition("/")
     if "%" in address:
@@ -30,7 +30,7 @@ def split(address: str) -> tuple[str, str]:
 
 
 def guarded(path: str) -> str:
-    """A path that cannot be taken for one of the hub's own methods."""
+    """A path that cannot be mistaken for a method of the hub."""
     return f"/{path}" if path.startswith(OWN) else path
 
 
@@ -40,12 +40,12 @@ def is_name(name: str) -> bool:
 
 
 def normal(path: str) -> str:
-    """A path with all escapes decoded but those of the slash and of the percent sign itself.
+    """A path with all escapes decoded, except those of the slash and of the percent sign.
 
-    So what is compared is text, and what is an edge stays one.
+    So paths compare as text, and their parts stay apart.
 
     Raises:
-        BadPath: An escape is broken, or stands for no UTF-8.
+        BadPath: An escape is broken, or is not UTF-8.
     """
     if "%" not in path:
         return path
@@ -63,19 +63,19 @@ def value(text: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Plain text as a normal path has it."""
+    """Plain text in the form of a normal path."""
     return text.replace("%", "%25")
 
 
 def check(path: str) -> None:
-    """See whether all escapes of a path can be decoded.
+    """Check that all escapes of a path can be decoded.
 
     Raises:
-        BadPath: One is broken, or they stand for no UTF-8.
+        BadPath: An escape is broken, or is not UTF-8.
     """
     if _BROKEN_ESCAPE.search(path):
         raise BadPath(f"a broken escape in the address {path!r}: % needs two hexadecimal digits")
     try:
         unquote(path, errors="strict")
     except UnicodeDecodeError:
-        raise BadPath(f"the escapes in the address {path!r} are no UTF-8") from None
+        raise BadPath(f"the escapes in the address {path!r} are not UTF-8") from None

@@ -1,4 +1,4 @@
-"""Requests of others: each is given to its route, and what comes of it is sent back."""
+"""Answer requests: give each to its route, and send the result back."""
 
 import logging
 import sys
@@ -21,18 +21,18 @@ log = logging.getLogger("portweave.calls")
 
 
 class Responder(Router):
-    """A router whose routes answer what comes from the hub.
+    """A router whose routes answer requests from the hub.
 
     Args:
-        name: Under which others ask it; None for one that only asks.
-        session: Where the requests come from.
+        name: The name that addresses use; None if the connection only calls.
+        session: The session with the hub.
         case_sensitive: Whether paths that differ by case are different.
-        exact: Whether its routes take nothing below their paths, where they do not say so.
+        exact: Whether routes match no paths below their own, unless they say so.
         max_concurrency: How many requests are handled at the same time.
-        max_queue: How many more may wait; what comes then is answered `Overloaded`.
+        max_queue: How many more may wait. Further ones are answered `Overloaded`.
 
     Attributes:
-        options: What `cluster.init` was given, and this connection's own variables.
+        options: The options of `cluster.init`, and this connection's own variables.
     """
 
     def __init__(
@@ -60,11 +60,16 @@ class Responder(Router):
 
     @property
     def env(self) -> str:
-        """`development`, `test`, `production` or another word: what the cluster runs as."""
+        """The cluster's environment: `development`, `test`, `production` or another word."""
         return str(self.options.get("env", "development"))
 
     def on(self, method: str, take: Callable[[list[Any]], None]) -> None:
-        """Have a function take the values of the hub's own notifications of one name."""
+        """Register a function for the values of one of the hub's own notifications.
+
+        Args:
+            method: The notification, such as `$/stream`.
+            take: Gets its values.
+        """
         self._heard[method] = take
 
     def _take_request(self, message: jsonrpc.Message, method: str) -> None:
@@ -76,7 +81,7 @@ class Responder(Router):
             take(jsonrpc.values(message.params or jsonrpc.NOTHING))
         elif self._busy < self.max_concurrency:
             self._start(number, message, method)
-        # A handler that was cancelled counts until it has ended, which takes it a moment.
+        # A cancelled handler counts until it has ended, which takes a moment.
         elif len(self._queue) < self.max_queue + len(self._cancelled):
             self._queue.append((number, message, method))
         elif number is not None:
@@ -93,7 +98,7 @@ class Responder(Router):
             cancel()
 
     def _cancel_all(self) -> None:
-        """Nobody waits for an answer any more."""
+        """Cancel all handlers, because the hub has gone."""
         self._queue.clear()
         for number, cancel in list(self._handled.items()):
             self._cancelled.add(number)
@@ -114,16 +119,16 @@ class Responder(Router):
         if number is not None:
             self._handled[number] = _too_early
         cancel = self._session.link.start(call, context)
-        # A plain function has answered by now.
+        # A plain function has already answered.
         if number is not None and number in self._handled:
             self._handled[number] = cancel
 
     def _serve_directly(
         self, number: int, message: jsonrpc.Message, path: str, direct: Direct
     ) -> None:
-        """Have a plain function answer, here and now: what is made for a task costs more than it.
+        """Answer with a plain function, without a task, which would cost more than the answer.
 
-        What it leaves to be done goes on in a task: it has failed, or given something to await.
+        A task does the rest, if the function fails or returns an awaitable.
         """
         began_s = self._session.link.time()
         try:
@@ -134,7 +139,7 @@ class Responder(Router):
         context = copy_context()
         try:
             answer = context.run(direct.run, req)
-        except Exception as error:  # an error handler may know what to do
+        except Exception as error:  # an error handler may take it
             rest = self.resume(req, direct, error)
             self._begin(number, self._finish(number, req, rest, began_s), context)
             return
@@ -164,10 +169,10 @@ class Responder(Router):
     def _request(
         self, number: int | None, message: jsonrpc.Message, path: str, now_s: float
     ) -> Request:
-        """What somebody asks, as its handlers see it.
+        """The request for the handlers.
 
         Raises:
-            NotSerializable: Its load cannot be read here.
+            NotSerializable: Its load cannot be read.
         """
         meta = message.meta or _NO_META
         timeout_ms = meta.timeout_ms
@@ -187,7 +192,7 @@ class Responder(Router):
     async def _finish(
         self, number: int | None, req: Request, work: Coroutine[Any, Any, Any], began_s: float
     ) -> None:
-        """Answer a request with what comes of it."""
+        """Answer a request with the result of its work."""
         req.begin_without(self._session.link.in_task)
         reply: Reply | None = None
         try:
@@ -219,7 +224,7 @@ class Responder(Router):
 
     def _ended_within(self, error: BaseException) -> Reply:
         reply = Reply()
-        text = "the handler was ended from within"
+        text = "the handler was cancelled from within"
         reply.failure = ClusterError(text, connection=self.name, type=type(error).__name__)
         return reply
 
@@ -241,7 +246,7 @@ class Responder(Router):
             failure.connection = self.name
         if not isinstance(error, ClusterError):
             text = "".join(traceback.format_exception(error))
-            # What the asker can do better is expected.
+            # An error of the caller is expected.
             if self.env != "test" and failure.status >= 500:
                 sys.stderr.write(text)
             if self.env != "production":
@@ -272,14 +277,14 @@ async def _awaited(req: Request, answer: Any) -> Any:
 
 
 def _too_early() -> None:
-    """Cancel what runs at this very moment, without a task."""
+    """Cancel what runs at this moment, without a task."""
 
 
 _NO_META = jsonrpc.Meta()
 
 
 def _whole(failure: ClusterError) -> ClusterError:
-    """An error without those of its fields that JSON cannot hold."""
+    """An error without the fields that JSON cannot hold."""
     kept: dict[str, object] = {}
     for name, item in failure.fields.items():
         try:

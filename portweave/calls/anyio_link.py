@@ -1,4 +1,4 @@
-"""The stream below a connection under trio: anyio's."""
+"""A connection's stream to the hub under trio, on anyio's streams."""
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, suppress
@@ -12,23 +12,23 @@ from portweave.calls.link import HIGH_WATER_BYTES, READ_BYTES, Owner
 
 
 class _Waiter:
-    """Somebody waits for an answer."""
+    """Waits for an answer."""
 
     def __init__(self) -> None:
         self._event = anyio.Event()
         self._result: Any = None
 
     def set_result(self, result: Any, /) -> None:
-        """Wake them up, with the answer."""
+        """Set the answer, and resume the waiting task."""
         self._result = result
         self._event.set()
 
     def done(self) -> bool:
-        """Whether they have been woken."""
+        """Whether the answer was set."""
         return self._event.is_set()
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        """Wait."""
+        """Wait for the answer."""
         yield from self._event.wait().__await__()
         return self._result
 
@@ -37,9 +37,9 @@ class AnyioLink:
     """A link on anyio's streams.
 
     Args:
-        stream: To the hub.
-        tasks: Where everything runs.
-        owner: Who is told.
+        stream: The stream to the hub.
+        tasks: Runs all tasks.
+        owner: Gets what the hub sends.
     """
 
     in_task = None
@@ -58,11 +58,11 @@ class AnyioLink:
 
     @property
     def is_full(self) -> bool:
-        """Whether more is written than the hub reads."""
+        """Whether more is written than the hub has read."""
         return self._bytes > HIGH_WATER_BYTES
 
     def write(self, line: bytes, *, now: bool = False) -> None:
-        """Send a line with the others."""
+        """Send a line together with others."""
         self._lines.append(line)
         self._bytes += len(line)
         self._news.set()
@@ -75,7 +75,7 @@ class AnyioLink:
     def start(
         self, call: Coroutine[Any, Any, None], context: Context | None = None
     ) -> Callable[[], object]:
-        """Run a coroutine in a task; return its cancel."""
+        """Run a coroutine in a task; return a function that cancels it."""
         scope = anyio.CancelScope()
 
         async def run() -> None:
@@ -86,7 +86,7 @@ class AnyioLink:
         return scope.cancel
 
     def call_at(self, when_s: float, call: Callable[[], None]) -> Callable[[], object]:
-        """Call something later; return what cancels it."""
+        """Call a function later; return a function that cancels the call."""
         scope = anyio.CancelScope()
 
         async def wait() -> None:
@@ -102,14 +102,14 @@ class AnyioLink:
         await self._end.wait()
 
     async def close(self) -> None:
-        """Send what there is, and cancel all tasks."""
+        """Send what is buffered, and cancel all tasks."""
         with anyio.CancelScope(shield=True), suppress(anyio.BrokenResourceError, OSError):
             with anyio.move_on_after(1):
                 await self._send()
         self._tasks.cancel_scope.cancel()
 
     async def read(self) -> None:
-        """Hand on what comes, until the hub has gone."""
+        """Pass received bytes on, until the hub has gone."""
         with suppress(anyio.EndOfStream, anyio.BrokenResourceError, OSError):
             while True:
                 self._owner.take(await self._stream.receive(READ_BYTES))
@@ -118,7 +118,7 @@ class AnyioLink:
         self._owner.lost()
 
     async def send(self) -> None:
-        """Send lines as they come."""
+        """Send lines as they are written."""
         with suppress(anyio.BrokenResourceError, OSError):
             while True:
                 await self._news.wait()
@@ -152,7 +152,7 @@ async def open_link(path: str, owner: Owner) -> AsyncGenerator[AnyioLink]:
             finally:
                 tasks.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        # What the one who connected has raised is to reach him as he has raised it.
+        # Raise an error of the connection's user unchanged, not in a group.
         if len(group.exceptions) == 1:
             raise group.exceptions[0] from None
         raise

@@ -1,4 +1,4 @@
-"""Requests of ours: numbered, sent, and waited for."""
+"""Send requests to the hub, and wait for their answers."""
 
 import logging
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from portweave.errors import ClusterError, NotSerializable, RemoteError, Request
 
 log = logging.getLogger("portweave.calls")
 
-# The hub tells when the time is up. This much later it is taken for dead.
+# The hub reports a timeout. If it has not, this much later, the hub counts as dead.
 _GRACE_S = 0.5
-# What is due is not looked for more often than this.
+# How late a deadline may be noticed.
 _LATE_S = 0.02
 
 
@@ -26,9 +26,9 @@ class Open(Struct, eq=False):
     """A request that waits for its answer.
 
     Attributes:
-        waiter: Who has made it.
-        asked: Whom or what, in words.
-        due_s: When the hub is to have said at last that nobody has answered.
+        waiter: Waits for the answer.
+        asked: What was called, in words.
+        due_s: When the hub should have reported the timeout at the latest.
     """
 
     waiter: Waiter
@@ -37,14 +37,14 @@ class Open(Struct, eq=False):
 
 
 class Requester:
-    """All requests of one connection.
+    """All open requests of one connection.
 
     Args:
-        session: Where they go.
+        session: The session with the hub.
 
     Attributes:
-        open: What waits for its answer, by our numbers. Who takes one out wakes its waiter.
-        mapped: Makes the exception to raise for a handler's, by the name of its class.
+        open: Open requests by number. Code that removes one must resume its waiter.
+        mapped: By the name of a remote class, a function that makes the exception to raise.
     """
 
     def __init__(self, session: Session) -> None:
@@ -53,7 +53,7 @@ class Requester:
         self._session = session
         self._spans = Spans()
         self._numbers = 0
-        # No open request is due before.
+        # The earliest deadline of any open request.
         self._next_due_s = inf
         self._alarm: Callable[[], object] | None = None
         self._traced = log.isEnabledFor(logging.DEBUG)
@@ -66,19 +66,19 @@ class Requester:
         left_s: float | None,
         trace: str | None = None,
     ) -> tuple[int, bytes, str, float | None]:
-        """Number and line of a request, what it asks, and how many seconds it has.
+        """Make a request; return number, line, a description, and its time limit in seconds.
 
         Args:
-            path: As of `Connection.request`.
+            path: As in `Connection.request`.
             load: Values.
-            to: Name of a connection, where `path` is only a path.
-            left_s: How long it may take; within a handler not more than that has left.
-            trace: A `traceparent` that it is part of; by default that of the handler, or a new one.
+            to: Name of a connection, if `path` is only a path.
+            left_s: The time limit in seconds. A handler's remaining time may lower it.
+            trace: The `traceparent` that it belongs to; by default the handler's, or a new one.
 
         Raises:
             NotSerializable: JSON cannot hold the load.
-            TypeError: The path is no text, or the time is no number.
-            ValueError, OverflowError: The time is no number of seconds.
+            TypeError: The path is not text, or the time is not a number.
+            ValueError, OverflowError: The time is not a number of seconds.
         """
         path, more = _addressed(path, to)
         params = _params(load)
@@ -109,10 +109,16 @@ class Requester:
     async def call(
         self, number: int, line: bytes, asked: str, left_s: float | None
     ) -> "jsonrpc.Raw | bytes":
-        """Send what `prepare` has made, and wait for the values of its answer.
+        """Send a prepared request, and wait for the values of its answer.
+
+        Args:
+            number: As from `prepare`.
+            line: As from `prepare`.
+            asked: As from `prepare`.
+            left_s: As from `prepare`.
 
         Raises:
-            ClusterError: There is no (good) answer; or what `mapped` makes of it.
+            ClusterError: The answer is an error, or there is none; or an exception from `mapped`.
         """
         session = self._session
         session.check(line)
@@ -126,7 +132,7 @@ class Requester:
         self.open[number] = Open(waiter, asked, due_s)
         if due_s < self._next_due_s:
             self._set_alarm(due_s)
-        # Alone, it goes at once; one of many goes with the others.
+        # A single request is sent at once; one of many is sent with the others.
         link.write(line, now=len(self.open) == 1)
         try:
             answer = await waiter
@@ -149,7 +155,7 @@ class Requester:
         """Say hello, and wait for the values of the hub's answer.
 
         Raises:
-            ClusterError: The hub does not want us.
+            ClusterError: The hub refuses.
         """
         self._numbers += 1
         line = jsonrpc.request(self._numbers, "$/hello", jsonrpc.array([wishes]), b"")
@@ -163,13 +169,13 @@ class Requester:
         left_s: float | None,
         trace: str | None = None,
     ) -> None:
-        """Send what is not answered; arguments as of `prepare`.
+        """Send a message without an answer; arguments as in `prepare`.
 
         Raises:
             HubUnreachable: The hub has gone.
-            MessageTooLarge: It is more than the hub takes.
+            MessageTooLarge: The message is longer than the hub allows.
             NotSerializable: JSON cannot hold the load.
-            TypeError: The path is no text.
+            TypeError: The path is not text.
         """
         path, more = _addressed(path, to)
         scope = current.get()
@@ -179,10 +185,10 @@ class Requester:
         await self._session.write(jsonrpc.notification(path, _params(load), meta))
 
     def _set_alarm(self, due_s: float) -> None:
-        """Look at what is open at `due_s`.
+        """Check open requests at `due_s`.
 
-        Nearly all is answered long before its time is up: so nothing is set for each request, and
-        what is open is looked through when the first of it could be due.
+        Nearly all requests are answered in time. So there is no timer for each; the open ones are
+        checked when the first of them could be due.
         """
         self.stop_alarm()
         self._next_due_s = due_s
@@ -203,12 +209,12 @@ class Requester:
             self._set_alarm(next_s)
 
     def stop_alarm(self) -> None:
-        """Look for nothing that is due any more."""
+        """Stop checking deadlines."""
         if self._alarm is not None:
             self._alarm()
 
     def fail_all(self) -> None:
-        """The hub has gone: nothing will be answered."""
+        """Fail all open requests, because the hub has gone."""
         opens, self.open = self.open, {}
         for ours in opens.values():
             if not ours.waiter.done():
@@ -218,11 +224,11 @@ class Requester:
 def _addressed(path: object, to: object) -> tuple[str, bytes]:
     """The method of a request, and the member of its `meta` that names the connection."""
     if not isinstance(path, str):
-        raise TypeError(f"the path of a request is text, not {path!r}")
+        raise TypeError(f"the path of a request must be text, not {path!r}")
     if to is None:
         return path, b""
     if not isinstance(to, str):
-        raise TypeError(f"to is the name of a connection, not {to!r}")
+        raise TypeError(f"to must be the name of a connection, not {to!r}")
     return guarded(path), jsonrpc.to_member(to)
 
 

@@ -1,4 +1,4 @@
-"""A connection for programs that block: the same, from a thread of its own."""
+"""A connection for programs without an event loop: it runs in a thread of its own."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,14 +11,14 @@ from portweave.errors import RemoteError
 
 
 class BlockingConnection:
-    """What `connect(sync=True)` gives.
+    """The result of `connect(sync=True)`.
 
     Args:
-        connection: That it stands for.
-        portal: To the thread that it lives in.
+        connection: The connection.
+        portal: Runs calls in the connection's thread.
 
     Attributes:
-        connection: For declaring routes: they are run in that thread.
+        connection: The connection, to declare routes. They run in its thread.
     """
 
     def __init__(self, connection: Connection, portal: BlockingPortal) -> None:
@@ -27,7 +27,7 @@ class BlockingConnection:
 
     @property
     def name(self) -> str | None:
-        """Under which others ask it; None for one that only asks."""
+        """The name that addresses use; None if the connection only calls."""
         return self.connection.name
 
     def get(self, name: str, default: object = None) -> Any:

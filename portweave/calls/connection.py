@@ -31,24 +31,24 @@ UNSET: Final = _Unset.UNSET
 
 
 class Connection(Responder):
-    """One member of the star.
+    """A connection to the hub, which calls and answers.
 
     Args:
-        name: Under which others ask it; None for one that only asks.
+        name: The name that addresses use; None if the connection only calls.
         case_sensitive: Whether paths that differ by case are different.
-        exact: Whether its routes take nothing below their paths, where they do not say so.
+        exact: Whether routes match no paths below their own, unless they say so.
         max_concurrency: How many requests are handled at the same time.
-        max_queue: How many more may wait; what comes then is answered `Overloaded`.
-        timeout_s: For requests that do not say how long they may take; None for any time.
+        max_queue: How many more may wait. Further ones are answered `Overloaded`.
+        timeout_s: For requests without a time limit; None for no limit.
 
     Raises:
-        ConfigError: One of these cannot be used.
+        ConfigError: An argument cannot be used.
 
     Attributes:
-        name: Under which others ask it; None for one that only asks.
-        key: The same; `worker` in each worker of a cluster.
+        name: As the argument.
+        key: As the name; `worker` in each worker of a cluster.
         only_asks: Whether it is a worker of a cluster, which declares no routes.
-        options: What `cluster.init` was given, and this connection's own variables.
+        options: The options of `cluster.init`, and this connection's own variables.
     """
 
     def __init__(
@@ -76,14 +76,14 @@ class Connection(Responder):
         self._asking = Requester(session)
         self._reader = jsonrpc.LineReader(session.max_bytes + jsonrpc.SLACK_BYTES)
 
-    # What users call.
+    # For users.
 
     def get(self, name: str, default: object = None) -> Any:
-        """The value of an option or own variable; a name with dots goes into mappings.
+        """The value of an option or variable. A name with dots leads into mappings.
 
         Args:
-            name: Of the option; one that is there with its dots is taken first.
-            default: Where there is none.
+            name: The option. A key that contains the dots itself wins.
+            default: The result if there is no value.
         """
         found: object = self.options
         for part in [name] if name in self.options else name.split("."):
@@ -99,12 +99,12 @@ class Connection(Responder):
         merge_params: bool = False,
         exact: bool | None = None,
     ) -> Router:
-        """A router to be mounted; what is left out is as for this connection.
+        """A router to mount. Arguments that are left out are those of this connection.
 
         Args:
             case_sensitive: Whether paths that differ by case are different.
-            merge_params: As of `Router`.
-            exact: As of `Router`.
+            merge_params: As in `Router`.
+            exact: As in `Router`.
         """
         return Router(
             case_sensitive=self.case_sensitive if case_sensitive is None else case_sensitive,
@@ -113,13 +113,13 @@ class Connection(Responder):
         )
 
     def map_error(self, name: str, make: Callable[[RemoteError], Exception]) -> None:
-        """Have requests raise an exception of your own where a handler raised one of class `name`.
+        """Raise an exception of your own if a handler has raised one of class `name`.
 
-        Without that they raise `RemoteError`, whatever the other side calls its classes.
+        Without this, requests raise `RemoteError`, whatever classes the other side has.
 
         Args:
-            name: Of the class, without its module.
-            make: Makes the exception to raise; the `RemoteError` becomes its cause.
+            name: The class, without its module.
+            make: Makes the exception to raise. The `RemoteError` becomes its cause.
         """
         self._asking.mapped[name] = make
 
@@ -131,22 +131,22 @@ class Connection(Responder):
         timeout: float | _Unset | None = UNSET,  # noqa: ASYNC109 (it travels with the request)
         trace: str | None = None,
     ) -> Any:
-        """Ask, and return the answer: the value, None for none, a tuple of several.
+        """Call a route, and return the answer: a value, None for no value, a tuple of several.
 
         Args:
-            path: `connection/path`; or a path of the default connection.
+            path: `connection/path`, or a path of the default connection.
             load: Values that JSON can hold.
-            to: Name of the connection, where `path` is to be only a path.
-            timeout: Seconds; None for any time; the connection's own if left out. Within a handler,
-                not more than its own request has left.
-            trace: The `traceparent` (W3C Trace Context) of what this is part of; by default that of
-                the request that is handled. What is none begins a new trace.
+            to: Name of the connection, if `path` is only a path.
+            timeout: Seconds; None for no limit. The default is the connection's. Within a handler,
+                it is at most the time that the handled request has left.
+            trace: The `traceparent` (W3C Trace Context) that the call belongs to. The default is
+                that of the handled request. An invalid one begins a new trace.
 
         Raises:
-            ClusterError: There is no (good) answer; its subclasses say why.
-            Exception: What `map_error` has for it.
-            TypeError: The path is no text, or the time is no number.
-            ValueError, OverflowError: The time is no number of seconds.
+            ClusterError: The answer is an error, or there is none. Subclasses tell why.
+            Exception: An exception from `map_error`.
+            TypeError: The path is not text, or the time is not a number.
+            ValueError, OverflowError: The time is not a number of seconds.
         """
         asking = self._asking
         left_s = self.timeout_s if timeout is UNSET else timeout
@@ -163,7 +163,7 @@ class Connection(Responder):
         timeout: float | _Unset | None = UNSET,  # noqa: ASYNC109
         trace: str | None = None,
     ) -> tuple[Any, ...]:
-        """Ask, and return all values of the answer, however many; else as `request`."""
+        """Call a route, and return all values of the answer as a tuple; otherwise as `request`."""
         asking = self._asking
         left_s = self.timeout_s if timeout is UNSET else timeout
         return tuple(
@@ -173,32 +173,38 @@ class Connection(Responder):
     async def notify(
         self, path: str, *load: object, to: str | None = None, trace: str | None = None
     ) -> None:
-        """Send what is not answered; whether anybody takes it is not told.
+        """Send a message without an answer. You are not told whether a route takes it.
+
+        Args:
+            path: As in `request`.
+            load: As in `request`.
+            to: As in `request`.
+            trace: As in `request`.
 
         Raises:
             HubUnreachable: The hub has gone.
-            MessageTooLarge: It is more than the hub takes.
+            MessageTooLarge: The message is longer than the hub allows.
             NotSerializable: JSON cannot hold the load.
-            TypeError: The path is no text.
+            TypeError: The path is not text.
         """
         await self._asking.notify(path, load, to, self.timeout_s, trace)
 
     def ready(self) -> None:
-        """Say that all routes are declared: from now on, and not before, others' calls come.
+        """Tell the hub that all routes are declared. It sends no requests before.
 
         Raises:
-            ConfigError: It has routes, and no name that others could ask it by.
+            ConfigError: The connection has routes, but no name for addresses.
         """
         if self.name is None and self.steps:
             raise ConfigError(
-                "a connection without a name cannot be asked, so its routes are of no use",
+                "a connection without a name cannot be called, so its routes are of no use",
                 hint="connect(name='…') takes a free name; portweave up gives a service its own",
             )
         if not self._session.lost:
             self._session.link.write(jsonrpc.notification("$/ready", jsonrpc.NOTHING))
 
     async def serve(self) -> None:
-        """Be ready, and answer until the hub has gone; errors as of `ready`."""
+        """Be ready, and answer until the hub has gone; errors as in `ready`."""
         self.ready()
         await self._session.link.closed()
 
@@ -209,17 +215,21 @@ class Connection(Responder):
     def _before_declaring(self) -> None:
         if self.only_asks:
             raise ConfigError(
-                f"{self.name} is a worker, which cannot be asked: it declares no routes",
+                f"{self.name} is a worker, which cannot be called: it declares no routes",
                 hint="declare them in a connection with another name",
             )
 
-    # What the one who connects calls.
+    # For the code that connects.
 
     async def join(self, link: Link, token: str | None) -> None:
         """Say hello on a link.
 
+        Args:
+            link: The link to the hub.
+            token: What proves the right to the name; None if it needs no proof.
+
         Raises:
-            ClusterError: The hub does not want us.
+            ClusterError: The hub refuses.
         """
         session = self._session
         session.link = link
@@ -232,15 +242,15 @@ class Connection(Responder):
         self.options = {**told["options"], **self.options}
 
     async def close(self) -> None:
-        """Cancel the handlers that run, and leave."""
+        """Cancel running handlers, and disconnect."""
         self._asking.stop_alarm()
         self._cancelled.update(self._handled)
         await self._session.link.close()
 
-    # What the link tells.
+    # For the link.
 
     def take(self, data: bytes) -> None:
-        """Take bytes of the hub's."""
+        """Receive bytes from the hub."""
         for line in self._reader.feed(data):
             try:
                 message = jsonrpc.decode(line)
@@ -259,7 +269,7 @@ class Connection(Responder):
             self.lost()
 
     def _take_bad_line(self, line: bytes, why: str) -> None:
-        """A line that the hub could read and we cannot: it is nested deeper than our stack."""
+        """Handle a line that the hub could read, but this process cannot: it is nested too deep."""
         if (found := jsonrpc.head(line)) is None:
             return
         number, is_request = found
@@ -270,7 +280,7 @@ class Connection(Responder):
             ours.waiter.set_result(error)
 
     def lost(self) -> None:
-        """The hub has gone: nothing will be answered."""
+        """Fail all requests, because the hub has gone."""
         self._session.lost = True
         self._asking.fail_all()
         self._cancel_all()

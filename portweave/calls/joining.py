@@ -1,4 +1,4 @@
-"""Join the star: find the hub, say hello, and leave again."""
+"""Connect to a hub: find it, say hello, and disconnect at the end."""
 
 import asyncio
 import contextlib
@@ -17,10 +17,15 @@ SOCKET, NAME, TOKEN = "PORTWEAVE_SOCKET", "PORTWEAVE_NAME", "PORTWEAVE_TOKEN"
 
 @contextlib.asynccontextmanager
 async def join(path: str, connection: Connection, token: str | None) -> AsyncGenerator[Connection]:
-    """Open a link for a connection, and say hello.
+    """Connect to the hub at `path` for as long as the context lasts.
+
+    Args:
+        path: Path of the hub's socket.
+        connection: The connection to use.
+        token: What proves the right to the name; None if it needs no proof.
 
     Raises:
-        HubUnreachable: Nobody listens at `path`.
+        HubUnreachable: No hub listens at `path`.
         NameTaken: The name is not free.
     """
     async with contextlib.AsyncExitStack() as stack:
@@ -29,7 +34,7 @@ async def join(path: str, connection: Connection, token: str | None) -> AsyncGen
         except OSError as error:
             raise HubUnreachable(
                 f"no hub listens at {path}: {error.strerror or error}",
-                hint="it lives as long as the stack does",
+                hint="the hub ends with its stack",
             ) from error
         await connection.join(link, token)
         try:
@@ -52,7 +57,7 @@ def _open_link(path: str, connection: Connection) -> contextlib.AbstractAsyncCon
 def join_blocking(
     path: str, connection: Connection, token: str | None
 ) -> "Generator[BlockingConnection]":
-    """The same for programs that block: the connection lives in a thread of its own."""
+    """As `join`, for programs without an event loop: the connection has a thread of its own."""
     from anyio.from_thread import start_blocking_portal
 
     from portweave.calls.blocking import BlockingConnection

@@ -1,7 +1,7 @@
-"""The stream below a connection: bytes, tasks and waiting, once for asyncio and once for trio.
+"""A connection's stream to the hub: bytes, tasks and waiting, for asyncio and for trio.
 
-anyio is what users see. Its byte streams cost more than all the rest of a call together, so asyncio
-has its own transports; trio has anyio's streams.
+Users see anyio. But its byte streams cost more than all the rest of a call, so asyncio uses its own
+transports, and only trio uses anyio's streams.
 """
 
 import asyncio
@@ -14,43 +14,43 @@ from typing import Any, Protocol, cast
 
 HIGH_WATER_BYTES = 1024 * 1024
 READ_BYTES = 64 * 1024
-# More are not kept back to go together: the next process is to have something to do meanwhile. The
-# first go soon, to wake it; then twice as many each time.
+# How many lines are sent together at most: the next process shall have work meanwhile. The first
+# batch is small and wakes that process early; each further batch is twice as large.
 FIRST_LINES = 2
 MOST_LINES = 16
 
 
 @types.coroutine
 def in_task() -> Generator[None, None, None]:
-    """Go on in a task.
+    """Continue in a task.
 
-    A plain function that answers needs none, and a task costs more than all the rest of a call. So
-    a coroutine that is given to `Link.start` begins without one, and awaits this, once, before it
+    A plain function that answers needs no task, and a task costs more than all the rest of a call.
+    So a coroutine passed to `Link.start` begins without one. It must await this, once, before it
     awaits anything else.
     """
     yield
 
 
 class Waiter(Protocol):
-    """Somebody waits for an answer."""
+    """Waits for an answer."""
 
     def set_result(self, result: Any, /) -> None:
-        """Wake them up, with the answer."""
+        """Set the answer, and resume the waiting task."""
 
     def done(self) -> bool:
-        """Whether they have been woken, or wait no more."""
+        """Whether the answer was set, or the wait was cancelled."""
         ...
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        """Wait."""
+        """Wait for the answer."""
         ...
 
 
 class Owner(Protocol):
-    """What a link tells."""
+    """Receives events from a link."""
 
     def take(self, data: bytes) -> None:
-        """Take bytes."""
+        """Receive bytes."""
 
     def lost(self) -> None:
         """The other side has gone."""
@@ -61,17 +61,17 @@ class Link(Protocol):
 
     @property
     def is_full(self) -> bool:
-        """Whether more is written than the hub reads."""
+        """Whether more is written than the hub has read."""
         ...
 
     @property
     def in_task(self) -> Callable[[], Awaitable[None]] | None:
-        """What a coroutine that is given to `start` awaits first; None where it need not."""
+        """What a coroutine passed to `start` must await first; None if nothing."""
         ...
 
     @property
     def waiter(self) -> Callable[[], Waiter]:
-        """Makes something to wait for."""
+        """Makes a waiter."""
         ...
 
     @property
@@ -80,7 +80,7 @@ class Link(Protocol):
         ...
 
     def write(self, line: bytes, *, now: bool = False) -> None:
-        """Send a line: at once, or with the others of this pass of the loop."""
+        """Send a line: at once, or together with the others of this turn of the loop."""
 
     async def drain(self) -> None:
         """Wait until the hub has read enough."""
@@ -88,16 +88,19 @@ class Link(Protocol):
     def start(
         self, call: Coroutine[Any, Any, None], context: Context | None = None
     ) -> Callable[[], object]:
-        """Run a coroutine: here until it comes to `in_task`, then in a task; return its cancel.
+        """Run a coroutine, up to `in_task` at once, and then in a task.
 
         Args:
             call: The coroutine.
-            context: That it runs in, where there is `in_task`; by default a copy of ours.
+            context: The context to run it in, if there is `in_task`; by default a copy of this one.
+
+        Returns:
+            A function that cancels it.
         """
         ...
 
     def call_at(self, when_s: float, call: Callable[[], None]) -> Callable[[], object]:
-        """Call something later; return what cancels it."""
+        """Call a function later; return a function that cancels the call."""
         ...
 
     async def closed(self) -> None:
@@ -120,7 +123,7 @@ class AsyncioLink(asyncio.BufferedProtocol):
         self._room.set()
         self._end = asyncio.Event()
         self._owner: Owner | None = None
-        # One for all: to have a fresh one for each read costs more than to copy what came.
+        # One buffer for all reads: a new one for each costs more than copying the bytes.
         self._buffer = bytearray(READ_BYTES)
         self._view = memoryview(self._buffer)
         self.time = self._loop.time
@@ -133,30 +136,34 @@ class AsyncioLink(asyncio.BufferedProtocol):
     async def open(cls, path: str, owner: Owner) -> "AsyncioLink":
         """Connect to a Unix socket.
 
+        Args:
+            path: Path of the socket.
+            owner: Receives events.
+
         Raises:
-            OSError: It cannot be connected to.
+            OSError: The connection failed.
         """
         _, link = await asyncio.get_running_loop().create_unix_connection(cls, path)
         link._owner = owner
         return link
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is connected."""
-        # Not all loops derive theirs from it.
+        """The link is connected."""
+        # Some loops have transports of another class.
         transport = cast("asyncio.Transport", transport)
         transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
         self._transport = transport
         self._descriptor = transport.get_extra_info("socket").fileno()
 
     def get_buffer(self, sizehint: int) -> bytearray:
-        """Where to put what comes."""
+        """The buffer for the next bytes."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Something came."""
+        """Bytes have arrived."""
         if self._owner is None:
             return
-        # What is answered at once goes together.
+        # Answers that are made at once are sent together.
         self._holding = True
         try:
             self._owner.take(self._view[:nbytes].tobytes())
@@ -177,12 +184,12 @@ class AsyncioLink(asyncio.BufferedProtocol):
         self._room.clear()
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """The hub reads again."""
         self.is_full = False
         self._room.set()
 
     def write(self, line: bytes, *, now: bool = False) -> None:
-        """Send a line: at once, or with the others of this pass of the loop."""
+        """Send a line: at once, or together with the others of this turn of the loop."""
         if self._lines or self._holding:
             self._lines.append(line)
             if len(self._lines) >= self._most:
@@ -209,11 +216,11 @@ class AsyncioLink(asyncio.BufferedProtocol):
         if transport.is_closing():
             return
         if not transport.get_write_buffer_size():
-            # Past the transport, while it has nothing to do: that costs less.
+            # Bypass an idle transport, because that costs less.
             try:
                 sent = os.write(self._descriptor, data)
             except OSError:
-                # It may be full, or gone: the transport finds out.
+                # It may be full, or closed: the transport will find out.
                 sent = 0
             if sent == len(data):
                 return
@@ -227,7 +234,7 @@ class AsyncioLink(asyncio.BufferedProtocol):
     def start(
         self, call: Coroutine[Any, Any, None], context: Context | None = None
     ) -> Callable[[], object]:
-        """Run a coroutine: here until it comes to `in_task`, then in a task; return its cancel."""
+        """Run a coroutine, up to `in_task` at once, and then in a task; return its cancel."""
         context = context or copy_context()
         try:
             context.run(call.send, None)
@@ -239,7 +246,7 @@ class AsyncioLink(asyncio.BufferedProtocol):
         return task.cancel
 
     def call_at(self, when_s: float, call: Callable[[], None]) -> Callable[[], object]:
-        """Call something later; return what cancels it."""
+        """Call a function later; return a function that cancels the call."""
         return self._loop.call_at(when_s, call).cancel
 
     async def closed(self) -> None:
@@ -260,15 +267,19 @@ class AsyncioLink(asyncio.BufferedProtocol):
 
 
 def _nothing() -> None:
-    """Cancel what is over."""
+    """Cancel a coroutine that has ended."""
 
 
 @asynccontextmanager
 async def open_link(path: str, owner: Owner) -> AsyncGenerator[AsyncioLink]:
-    """Connect to a Unix socket.
+    """Connect to a Unix socket for as long as the context lasts.
+
+    Args:
+        path: Path of the socket.
+        owner: Receives events.
 
     Raises:
-        OSError: It cannot be connected to.
+        OSError: The connection failed.
     """
     link = await AsyncioLink.open(path, owner)
     try:

@@ -1,6 +1,6 @@
-"""Pure. Options of a cluster: names to values, dots going into mappings.
+"""Pure. Options of a cluster: values by name. Dots in names lead into mappings.
 
-The names of the original, `case sensitive routing`, stand for ours, `case_sensitive_routing`.
+A name with blanks, such as `case sensitive routing`, is the same as `case_sensitive_routing`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,35 +18,46 @@ _SPELLINGS = {
     "maxQueue": "max_queue",
     "maxMessage": "max_message",
 }
-# Where nothing else is said.
+# The default.
 TIMEOUT_S = 30.0
 CONCURRENCY = 64
 QUEUE = 1024
-# More is a mistake: some 30 years.
+# A longer time, some 30 years, is a mistake.
 MOST_S = 1e9
 MOST_NUMBER = 2**31 - 1
 _MISSING = object()
 
 
 def canonical(name: str) -> str:
-    """Our own spelling of an option."""
+    """The usual spelling of an option's name."""
     return _SPELLINGS.get(name, name)
 
 
 class Options:
-    """What a cluster, or a connection, is set to; unknown names are the user's own variables."""
+    """The options of a cluster or a connection. Unknown names are the user's own variables."""
 
     def __init__(self, values: Mapping[str, object] | None = None) -> None:
         self.values: dict[str, Any] = {}
         self.update(values or {})
 
     def update(self, values: Mapping[str, object], *, overwrite: bool = True) -> None:
-        """Set many; without `overwrite` only what is not set."""
+        """Set several options.
+
+        Args:
+            values: Values by name.
+            overwrite: Whether to change options that are set already.
+        """
         for name, value in values.items():
             self.set(name, value, overwrite=overwrite)
 
     def set(self, name: str, value: object, *, overwrite: bool = True) -> None:
-        """Set one; mappings that a name with dots goes through are made."""
+        """Set one option. A name with dots makes the mappings that it needs.
+
+        Args:
+            name: The option.
+            value: The value.
+            overwrite: Whether to change an option that is set already.
+        """
         name = canonical(name)
         *path, last = name.split(".")
         place: dict[str, Any] = self.values
@@ -59,7 +70,7 @@ class Options:
             place[last] = value
 
     def get(self, name: str, default: object = None) -> Any:
-        """The value; `default` where there is none. A stored None is a value."""
+        """The value of an option; `default` if there is none. A stored None is a value."""
         found: object = self.values
         for part in canonical(name).split("."):
             found = (
@@ -72,53 +83,53 @@ class Options:
         return found
 
     def enable(self, name: str) -> None:
-        """Set to True."""
+        """Set an option to True."""
         self.set(name, True)
 
     def disable(self, name: str) -> None:
-        """Set to False."""
+        """Set an option to False."""
         self.set(name, False)
 
     def enabled(self, name: str) -> bool:
-        """Whether the value counts as true."""
+        """Whether an option's value is true."""
         return bool(self.get(name))
 
     def disabled(self, name: str) -> bool:
-        """Whether it does not."""
+        """Whether an option's value is false, or missing."""
         return not self.get(name)
 
 
 def check_number(
     found: object, name: str, default: int, least: int, most: int = MOST_NUMBER
 ) -> int:
-    """A whole number.
+    """Check a whole number.
 
     Args:
-        found: What an option is set to; None for the default.
-        name: Of the option.
-        default: Where nothing is said.
-        least: The smallest that is allowed.
-        most: The largest.
+        found: The option's value; None for the default.
+        name: The option.
+        default: The default.
+        least: The smallest allowed number.
+        most: The largest allowed number.
 
     Raises:
-        ConfigError: It is something else, too small or too large.
+        ConfigError: It is no whole number, too small or too large.
     """
     if found is None:
         return default
     if not isinstance(found, int) or isinstance(found, bool) or found < least:
-        raise ConfigError(f"{name} is a whole number from {least} on, not {found!r}")
+        raise ConfigError(f"{name} must be a whole number from {least} on, not {found!r}")
     if found > most:
-        raise ConfigError(f"{name} is at most {most}, not {found!r}")
+        raise ConfigError(f"{name} must be at most {most}, not {found!r}")
     return found
 
 
 def check_text(found: object, name: str, what: str) -> str:
-    """A text that another program can be told, or a path.
+    """Check a text that can be passed to another program.
 
     Args:
-        found: What an option is set to.
-        name: Of the option.
-        what: It is, in words.
+        found: The option's value.
+        name: The option.
+        what: What it should be, in words.
 
     Raises:
         ConfigError: It is something else.
@@ -126,28 +137,33 @@ def check_text(found: object, name: str, what: str) -> str:
     as_path = getattr(type(found), "__fspath__", None)
     text = as_path(found) if as_path else found
     if not isinstance(text, str) or "\0" in text:
-        raise ConfigError(f"{name} is {what}, not {found!r}")
+        raise ConfigError(f"{name} must be {what}, not {found!r}")
     return text
 
 
 def check_seconds(found: object, name: str) -> float | None:
-    """A time in seconds that is more than 0; None for any time.
+    """Check a time in seconds above 0; None means no limit.
 
     Raises:
         ConfigError: It is something else.
     """
     if found is None or (is_seconds(found) and found):
         return cast("float | None", found)
-    raise ConfigError(f"{name} is a number of seconds above 0, or None, not {found!r}")
+    raise ConfigError(f"{name} must be a number of seconds above 0, or None, not {found!r}")
 
 
 def is_seconds(found: object) -> bool:
-    """Whether a value is a number of seconds from 0 on."""
+    """Whether a value is a number of seconds, 0 or more."""
     return type(found) in (int, float) and 0 <= cast("float", found) <= MOST_S
 
 
 def check_flag(found: object, name: str, *, default: bool) -> bool:
-    """True or False; None for the default.
+    """Check for True or False; None means the default.
+
+    Args:
+        found: The option's value.
+        name: The option.
+        default: The default.
 
     Raises:
         ConfigError: It is something else.
@@ -155,33 +171,33 @@ def check_flag(found: object, name: str, *, default: bool) -> bool:
     if found is None:
         return default
     if not isinstance(found, bool):
-        raise ConfigError(f"{name} is True or False, not {found!r}")
+        raise ConfigError(f"{name} must be True or False, not {found!r}")
     return found
 
 
 def check_name(name: object) -> str:
-    """The name of a connection.
+    """Check the name of a connection.
 
     Raises:
-        ConfigError: It cannot be one.
+        ConfigError: It cannot be a name.
     """
     if not isinstance(name, str) or not is_name(name):
         raise ConfigError(
             f"{name!r} cannot be the name of a connection",
-            hint="a name is text without a slash and control characters, and does not begin with $",
+            hint="a name is text without slashes and control characters, and does not begin with $",
         )
     return name
 
 
 def check_words(words: Iterable[object], name: str) -> tuple[str, ...]:
-    """A command as a list of texts.
+    """Check a command: a list of texts.
 
     Raises:
         ConfigError: It is something else, or empty.
     """
     found = tuple(words)
     if not found or not all(isinstance(word, str) and "\0" not in word for word in found):
-        raise ConfigError(f"the command of {name} is a list of texts")
+        raise ConfigError(f"the command of {name} must be a list of texts")
     if not found[0]:
         raise ConfigError(f"the command of {name} begins with an empty text")
     return cast("tuple[str, ...]", found)

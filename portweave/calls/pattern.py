@@ -1,6 +1,6 @@
-r"""Pure. Path patterns: which paths a route takes, and what it finds in them.
+r"""Pure. Path patterns: which paths a route matches, and the parameters in them.
 
-| pattern | takes |
+| pattern | matches |
 |---|---|
 | `users` | `users` and all below it, `users/7/name`; with `exact`, nothing below |
 | `:id` | one part; `:id?` may be missing; `:id+` and `:id*` take several |
@@ -8,7 +8,7 @@ r"""Pure. Path patterns: which paths a route takes, and what it finds in them.
 | `:name.:ext` | two in one part |
 | `*`, `(a|b)` | any text; one of these: found under 0, 1, ... |
 
-A slash at either end never matters. What is found is percent-decoded.
+A slash at either end never matters. Parameters are percent-decoded.
 """
 
 import re
@@ -33,11 +33,11 @@ _EDGE = "(?=/|$)"
 
 
 class Match:
-    """What a pattern has found at the beginning of a path.
+    """A match at the beginning of a path.
 
     Attributes:
-        end: Where in the path that was matched ends.
-        params: By name, or by number.
+        end: Where the matched part ends.
+        params: Parameters by name, or by number.
     """
 
     __slots__ = ("end", "params")
@@ -48,13 +48,12 @@ class Match:
 
 
 class Pattern:
-    """A compiled path.
+    """A compiled path pattern.
 
     Args:
-        path: A pattern, a compiled regular expression, or several of them, the first that matches
-            being taken.
-        exact: Whether nothing may be below it.
-        case_sensitive: Whether `A` and `a` differ; a compiled expression knows that by itself.
+        path: A pattern, a compiled regular expression, or several of them. The first match counts.
+        exact: Whether to match no paths below.
+        case_sensitive: Whether `A` and `a` differ. A compiled expression has its own flag.
 
     Raises:
         ValueError: A pattern cannot be read.
@@ -70,7 +69,7 @@ class Pattern:
         paths = [path] if isinstance(path, (str, re.Pattern)) else list(path)
         self._exact = exact
         self._choices = [_compile(one, exact, case_sensitive) for one in paths]
-        # Most take every path, or are one plain text.
+        # Most patterns match every path, or are plain text.
         self._takes_all = not exact and len(paths) == 1 and paths[0] in ("", "/")
         self._plain = ""
         if len(paths) == 1 and isinstance(paths[0], str) and case_sensitive:
@@ -78,7 +77,7 @@ class Pattern:
             self._plain = literal(plain) if not _SPECIAL.search(plain) else ""
 
     def match(self, path: str) -> Match | None:
-        """What it finds in a normal path without a slash before it; None if it does not match."""
+        """The match in a normal path without a leading slash; None if there is none."""
         if self._takes_all:
             return Match(0, {})
         if self._plain:
@@ -120,7 +119,7 @@ class Pattern:
 def _compile(
     path: "str | re.Pattern[str]", exact: bool, case_sensitive: bool
 ) -> tuple[re.Pattern[str], tuple[Key, ...], int]:
-    """The expression, what its groups are called, and how many slashes it wants before a path."""
+    """The expression, the names of its groups, and how many slashes to put before a path."""
     keys: tuple[Key, ...]
     if isinstance(path, re.Pattern):
         names: Mapping[int, str] = {number: name for name, number in path.groupindex.items()}
@@ -129,7 +128,7 @@ def _compile(
             names[index] if index in names else next(numbers) for index in range(1, path.groups + 1)
         )
         return path, keys, 0
-    # With a slash before it, that an optional first part takes along.
+    # With a leading slash, which an optional first part includes.
     source, keys = _translate(f"/{plain}" if (plain := path.strip("/")) else "")
     edge = "/?$" if exact else _EDGE
     try:
@@ -175,7 +174,7 @@ def _repeated(one: str, slash: str, many: str | None) -> str:
     if many is None:
         return f"{slash}({one})"
     several = f"(?:{one})(?:/(?:{one}))*" if many in "+*" else one
-    # What may be missing takes the slash before it along.
+    # An optional part includes the slash before it.
     return f"(?:{slash}({several}))" + ("?" if many in "?*" else "")
 
 

@@ -1,4 +1,4 @@
-"""Pure. A request as its handlers see it, and what they may answer with."""
+"""Pure. A request as handlers get it, and the replies that they may return."""
 
 import uuid
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ from portweave.errors import ClusterError
 
 
 class Reply:
-    """An answer of several values, or of none: `return Reply("pon", name)`."""
+    """An answer with several values, or with none: `return Reply("pon", name)`."""
 
     __slots__ = ("failure", "values")
 
@@ -21,12 +21,12 @@ class Reply:
     def error(
         cls, error: Exception | str, *, status: int | None = None, **fields: object
     ) -> "Reply":
-        """An answer that is an error.
+        """An answer with an error.
 
         Args:
-            error: What went wrong; of an exception, the name of its class is told too.
-            status: 400 to 599; by default the exception's own `status`, else 500.
-            fields: What the asker finds in `error.fields`.
+            error: A message or an exception. The name of an exception's class is sent, too.
+            status: 400 to 599; by default the exception's own `status`, otherwise 500.
+            fields: The caller gets them as `error.fields`.
         """
         reply = cls()
         reply.failure = as_failure(error, status, fields)
@@ -34,23 +34,23 @@ class Reply:
 
 
 class Request:
-    """What somebody asks. Handlers may add attributes of their own, for those behind them.
+    """A request. Handlers may add attributes for later handlers.
 
     Attributes:
-        path: What is behind the part that the route has matched: `""`, or `/x/y`.
-        base_path: The part that was matched, those of routers around it included.
+        path: The part after what the route has matched: `""`, or `/x/y`.
+        base_path: The part that the route, and routers around it, have matched.
         original_path: The path as the connection got it.
-        params: What the pattern has found, by name or number.
-        load: The values that were sent, in order.
-        asker: Name of the connection that asks; None where it has none.
-        traceparent: W3C Trace Context, section 3.2; empty where there is none.
-        timeout_s: How much time there was for the answer; None for any.
-        due_s: When that is up, on the loop's clock.
+        params: The pattern's parameters, by name or number.
+        load: The sent values, in order.
+        asker: Name of the calling connection; None if it has none.
+        traceparent: W3C Trace Context, section 3.2; empty if there is none.
+        timeout_s: The time limit for the answer; None for no limit.
+        due_s: When that time is up, on the loop's clock.
         answered: Whether `send` was called.
-        number: The hub's of it; None for a notification.
+        number: The hub's id of it; None for a notification.
     """
 
-    # What most requests leave as it is.
+    # Most requests keep these defaults.
     base_path = ""
     answered = False
     number: int | None = None
@@ -78,36 +78,36 @@ class Request:
         self._send = send
 
     def begin_without(self, in_task: Callable[[], Awaitable[None]] | None) -> None:
-        """There is no task yet; `in_task` sees to it that there is."""
+        """Note that there is no task yet; awaiting `in_task` makes one."""
         self._in_task = in_task
 
     async def wait(self) -> None:
-        """See to it that there is a task, before anything is awaited."""
+        """Make sure that there is a task, before you await anything else."""
         if self._in_task is not None:
             in_task, self._in_task = self._in_task, None
             await in_task()
 
     @property
     def key(self) -> str:
-        """A name of this request's own."""
+        """A text that identifies this request."""
         found: str | None = self.__dict__.get("_key")
         if found is None:
             found = self.__dict__["_key"] = str(uuid.uuid4())
         return found
 
     def send(self, *values: object) -> None:
-        """Answer now, with any values, and go on; what is answered later does not count."""
+        """Answer now, with any values, and go on. A later answer is ignored."""
         self.send_reply(Reply(*values))
 
     def send_reply(self, reply: Reply) -> None:
-        """Answer now with a `Reply`, as `Reply.error(…)`."""
+        """Answer now with a `Reply`, such as `Reply.error(…)`."""
         if not self.answered:
             self.answered = True
             if self._send is not None:
                 self._send(self, reply)
 
     if TYPE_CHECKING:
-        # Handlers may add what they like.
+        # Handlers may add attributes.
         def __setattr__(self, name: str, value: Any) -> None: ...
         def __getattr__(self, name: str) -> Any: ...
 
@@ -115,12 +115,13 @@ class Request:
 def as_failure(
     error: Exception | str, status: int | None = None, fields: dict[str, object] | None = None
 ) -> ClusterError:
-    """An error as it is answered.
+    """An error in the form of an answer.
 
     Args:
-        error: Its `status`, or `status_code`, from 400 to 599 is kept; so are its `fields`.
-        status: In its place.
-        fields: Besides.
+        error: A message or an exception. Its `fields`, and its `status` or `status_code` from 400
+            to 599, are kept.
+        status: Replaces the status.
+        fields: More fields.
     """
     if isinstance(error, ClusterError):
         return ClusterError(
@@ -140,7 +141,7 @@ def as_failure(
 
 
 def status_of(error: object) -> int:
-    """The status of an exception: its own where it has one from 400 to 599, else 500."""
+    """The status of an exception: its own from 400 to 599, otherwise 500."""
     for name in ("status", "status_code"):
         own: object = getattr(error, name, None)
         if isinstance(own, int) and 400 <= own <= 599:

@@ -1,9 +1,9 @@
-"""Pure. Routes, and the chain of handlers that a request goes through.
+"""Pure. Routes, and the chain of handlers that a request passes.
 
-Routes are tried in the order of their declaration. A handler is given the request, and where it
-takes two arguments also `next`: `await next()` runs the rest of the chain and returns its answer.
-What a handler returns is the answer. What it raises, or gives to `next`, goes to the error handlers
-that were declared behind it, and never back to those before.
+Routes are tried in the order of their declaration. A handler gets the request; if it takes two
+arguments, it also gets `next`. `await next()` runs the rest of the chain and returns its answer.
+The answer is what a handler returns. An exception that it raises, or passes to `next`, goes to
+error handlers declared after it, never to earlier ones.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,11 +22,11 @@ Path = str | Regex[str] | Iterable[str | Regex[str]]
 E = TypeVar("E", bound=Exception)
 
 
-# What is declared, in its own forms; behind that it is any function.
+# The usual forms of a handler. Any function with such arguments is one.
 Handler = Callable[[Request], Any] | Callable[[Request, Next], Any]
 ErrorHandler = Callable[[E, Request], Any] | Callable[[E, Request, Next], Any]
 ParamCallback = Callable[[Request, Any], Any] | Callable[[Request, Any, str], Any]
-# Functions or routers, or lists of them.
+# Functions, routers, or lists of them.
 Handlers = Handler | Iterable[Any]
 H = TypeVar("H", bound=Call)
 
@@ -36,9 +36,9 @@ class Router(Routes):
 
     Args:
         case_sensitive: Whether paths that differ by case are different.
-        merge_params: Whether what was found in the path that it is mounted at is seen too; its own
-            win.
-        exact: Whether its routes take nothing below their paths, where they do not say so.
+        merge_params: Whether handlers also get the parameters of the path where it is mounted. The
+            router's own win.
+        exact: Whether routes match no paths below their own, unless they say so.
     """
 
     def __init__(
@@ -47,7 +47,8 @@ class Router(Routes):
         super().__init__(merge_params=merge_params)
         self.case_sensitive = case_sensitive
         self.exact = exact
-        # Few paths are asked again and again; None for those that are not as simple as that.
+        # The routes of paths seen before, as few paths are used again and again; None if the path
+        # needs the whole chain.
         self._directs: dict[str, Direct | None] = {}
 
     def route(
@@ -56,16 +57,16 @@ class Router(Routes):
         *handlers: Handlers,
         exact: bool | None = None,
     ) -> Callable[[H], H]:
-        """Declare a route, as a decorator or with handlers; several are tried one after the other.
+        """Declare a route, as a decorator or with handlers, which are tried in order.
 
         Args:
             path: A pattern (`portweave.calls.pattern`), a compiled regular expression, or several
-                of them; left out, the route takes every path.
-            handlers: Functions or routers, or lists of them.
-            exact: Whether it takes nothing below its path.
+                of them. Without one, the route matches every path.
+            handlers: Functions, routers, or lists of them.
+            exact: Whether to match no paths below.
 
         Raises:
-            TypeError: A handler is no function, or there is none.
+            TypeError: A handler is not a function, or there is none.
             ValueError: The pattern cannot be read.
         """
         if _is_handler(path):
@@ -76,7 +77,7 @@ class Router(Routes):
         paths = cast("Path", path)
 
         def add(call: Call) -> None:
-            # What is mounted takes what is below it: that is what its own routes are for.
+            # A mounted router gets the paths below, because they are for its routes.
             is_exact = own and not isinstance(call, Router)
             pattern = Pattern(paths, exact=is_exact, case_sensitive=self.case_sensitive)
             self.steps.append(Step(pattern, call))
@@ -96,7 +97,7 @@ class Router(Routes):
         return declare
 
     def mount(self, path: Path, router: "Router") -> None:
-        """Have a router take all that is below a path, which may be a pattern as of `route`.
+        """Mount a router: it gets all paths below a path, which may be a pattern as in `route`.
 
         Raises:
             ValueError: The pattern cannot be read.
@@ -111,17 +112,17 @@ class Router(Routes):
     ) -> Callable[[H], H]:
         """Declare a handler of errors, as a decorator or with handlers.
 
-        It is given the error, the request, and where it takes three arguments also `next`: what it
-        returns is the answer, what it raises goes on, `await next(error)` passes the error on, and
-        `await next()` goes on as if there had been none.
+        It gets the error and the request; if it takes three arguments, it also gets `next`. The
+        answer is what it returns. What it raises goes to later handlers. `await next(error)` passes
+        the error on, and `await next()` goes on as if there had been no error.
 
         Args:
-            kind: Class of the errors that it takes.
+            kind: The class of errors to handle.
             handlers: Functions.
-            path: As of `route`: for the errors of requests that it matches.
+            path: As in `route`: only errors of matching requests are handled.
 
         Raises:
-            TypeError: A handler is no function.
+            TypeError: A handler is not a function.
             ValueError: The pattern cannot be read.
         """
         self._before_declaring()
@@ -141,18 +142,18 @@ class Router(Routes):
         return declare
 
     def param(self, name: str, callback: ParamCallback | None = None) -> Callable[[H], H]:
-        """Have a function see a parameter before the handlers of a route that has found it.
+        """Declare a function that sees a parameter before the route's handlers do.
 
-        It is given the request, the value, and where it takes three arguments also the name; what
-        it returns, unless that is None, takes the value's place. It is called once a request for
-        the same value. What it raises, the request fails with.
+        It gets the request and the value; if it takes three arguments, it also gets the name. What
+        it returns, unless None, replaces the value. It is called once for each value in a request.
+        If it raises, the request fails.
 
         Args:
-            name: Of the parameter: `id` for `:id`. Values are text.
-            callback: The function, where this is no decorator.
+            name: The parameter: `id` for `:id`. Values are text.
+            callback: The function; left out for a decorator.
 
         Raises:
-            TypeError: It is no function.
+            TypeError: It is not a function.
         """
         self._before_declaring()
 
@@ -170,7 +171,7 @@ class Router(Routes):
         return declare
 
     def _before_declaring(self) -> None:
-        """See that routes may be declared.
+        """Check that routes may be declared.
 
         Raises:
             ConfigError: They may not.
@@ -182,13 +183,13 @@ class Router(Routes):
         Raises:
             BadPath: The path cannot be decoded.
             RouteNotFound: No route has answered.
-            Exception: What a handler has raised, and no error handler has taken.
+            Exception: A handler has raised it, and no error handler has taken it.
         """
         walk = Walk(self, req, normal(req.path), "", {}, None, 0)
         return await walk.go(0)
 
     def direct(self, path: str) -> Direct | None:
-        """The plain function that is all that a path leads to, unless it fails; else None."""
+        """The plain function that alone answers a path, unless it fails; None if there is none."""
         try:
             return self._directs[path]
         except KeyError:
@@ -215,7 +216,7 @@ class Router(Routes):
         return None
 
     async def resume(self, req: Request, direct: Direct, error: Exception) -> Any:
-        """Go on where the function that a path leads to has failed; else as `handle`."""
+        """Continue the chain after that function has failed; otherwise as `handle`."""
         walk = Walk(self, req, normal(req.path), "", {}, None, 0)
         return await walk.go(direct.index + 1, error)
 
@@ -238,4 +239,4 @@ def _flat(handlers: Iterable[object]) -> Iterable[Call]:
 
 def _check(handler: object) -> None:
     if not callable(handler):
-        raise TypeError(f"a handler is a function, not {handler!r}")
+        raise TypeError(f"a handler must be a function, not {handler!r}")

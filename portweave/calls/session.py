@@ -1,4 +1,4 @@
-"""What a connection has of the hub, whoever asks or answers on it."""
+"""A connection's session with the hub, for both its requests and its answers."""
 
 from portweave.calls.link import Link
 from portweave.encoding import jsonrpc
@@ -6,12 +6,12 @@ from portweave.errors import HubUnreachable, MessageTooLarge
 
 
 class Session:
-    """One time with the hub.
+    """A session with the hub.
 
     Attributes:
-        link: To it; there is none before the connection joins.
-        max_bytes: The longest message that it takes.
-        lost: Whether it has gone.
+        link: The link to the hub; there is none before the connection joins.
+        max_bytes: The longest message that the hub accepts.
+        lost: Whether the hub has gone.
     """
 
     __slots__ = ("link", "lost", "max_bytes")
@@ -22,11 +22,11 @@ class Session:
         self.lost = False
 
     def check(self, line: bytes) -> None:
-        """See to it that a line can be sent.
+        """Check that a line can be sent.
 
         Raises:
             HubUnreachable: The hub has gone.
-            MessageTooLarge: It is more than the hub takes.
+            MessageTooLarge: The line is longer than the hub allows.
         """
         if self.lost:
             raise hub_gone()
@@ -35,11 +35,11 @@ class Session:
             raise MessageTooLarge(text)
 
     async def write(self, line: bytes) -> None:
-        """Send a line, once the hub reads.
+        """Send a line, after the hub has read enough.
 
         Raises:
             HubUnreachable: The hub has gone.
-            MessageTooLarge: It is more than the hub takes.
+            MessageTooLarge: The line is longer than the hub allows.
         """
         self.check(line)
         if self.link.is_full:
@@ -50,5 +50,5 @@ class Session:
 
 
 def hub_gone() -> HubUnreachable:
-    """The error of who asks a hub that has gone."""
+    """The error of a request to a hub that has gone."""
     return HubUnreachable("the hub has gone")

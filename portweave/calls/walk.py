@@ -1,4 +1,4 @@
-"""Pure. A request on its way through routes that were declared."""
+"""Pure. Pass a request through declared routes."""
 
 import inspect
 from collections.abc import Callable
@@ -13,14 +13,14 @@ Call = Callable[..., Any]
 
 
 class Routes:
-    """What was declared.
+    """Declared routes.
 
     Args:
-        merge_params: As of `Router`.
+        merge_params: As in `Router`.
 
     Attributes:
-        steps: In the order of their declaration.
-        param_callbacks: What sees a parameter first, by its name.
+        steps: In the order of declaration.
+        param_callbacks: By parameter, the functions that see it first.
     """
 
     def __init__(self, *, merge_params: bool) -> None:
@@ -29,13 +29,13 @@ class Routes:
         self.param_callbacks: dict[str, list[Call]] = {}
 
     def __call__(self, req: Request, next: "Next") -> Any:  # noqa: A002
-        """Answer a request by hand, or go on behind."""
+        """Answer a request, or call `next`. This makes a router a handler."""
         walk = Walk(self, req, req.path, req.base_path, req.params, next, 1)
         return walk.go(0)
 
 
 class Step:
-    """One handler of a route, a router that is mounted, or an error handler."""
+    """One handler of a route, a mounted router, or an error handler."""
 
     __slots__ = ("call", "catches", "is_async", "mounted", "pattern", "takes_next")
 
@@ -56,7 +56,7 @@ class Step:
 
 
 class Next:
-    """Runs what is behind a handler, once."""
+    """Runs the handlers after a handler, once."""
 
     __slots__ = ("_index", "_used", "_walk")
 
@@ -69,11 +69,11 @@ class Next:
         """Run the rest of the chain, and return its answer.
 
         Args:
-            error: Given to the error handlers behind; text is an error of that message, but
+            error: Goes to later error handlers. A text is an error with that message, except
                 `"route"`, which is the same as nothing.
 
         Raises:
-            ClusterError: The text, where no error handler takes it.
+            ClusterError: The text, if no error handler takes it.
             RouteNotFound: There is no handler left.
             RuntimeError: It was called before.
             TypeError: It is neither text nor an exception.
@@ -91,7 +91,7 @@ class Next:
 
 
 class Walk:
-    """One request on its way through one router."""
+    """One request in one router."""
 
     __slots__ = ("_base", "_depth", "_outer", "_params", "_path", "_req", "_router")
 
@@ -114,11 +114,15 @@ class Walk:
         self._depth = depth
 
     async def go(self, start: int, error: Exception | None = None) -> Any:
-        """Run the first step from `start` on that fits; with an error, an error handler.
+        """Run the first matching step from `start` on; with an error, an error handler.
+
+        Args:
+            start: Index of the first step to try.
+            error: The error to handle.
 
         Raises:
-            RouteNotFound: None fits, and nothing is behind.
-            Exception: `error`, where no error handler takes it, or what a handler has raised.
+            RouteNotFound: No step matches, and no handler is left.
+            Exception: `error`, if no error handler takes it, or one that a handler has raised.
         """
         steps = self._router.steps
         for index in range(start, len(steps)):
@@ -132,7 +136,7 @@ class Walk:
             if found is not None:
                 return await self._enter(index, step, found, error)
         if error is not None:
-            # So that nobody who is nearer to the beginning tries the same handlers again.
+            # So outer walks do not try the same handlers again.
             self._req.exhausted = (error, self._depth)
             raise error
         if self._outer is not None:
@@ -198,7 +202,7 @@ class Walk:
                 if hasattr(made, "__await__"):
                     await req.wait()
                     made = await made
-            except Exception as error:  # kept, for the next route that has the same value
+            except Exception as error:  # kept for the next route with the same value
                 return given, None, error
             if made is not None:
                 req.params[name] = made
@@ -206,14 +210,14 @@ class Walk:
 
 
 class Direct:
-    """What is all that a path leads to.
+    """The only handler of a path.
 
     Attributes:
-        index: Of the step.
-        call: Its function, which takes the request alone.
-        path: What is behind the part that the route has matched.
-        base_path: That part.
-        params: What the pattern has found.
+        index: Index of its step.
+        call: The function, which takes the request alone.
+        path: The part after what the route has matched.
+        base_path: The matched part.
+        params: The pattern's parameters.
     """
 
     __slots__ = ("base_path", "call", "index", "params", "path")
@@ -228,9 +232,9 @@ class Direct:
         self.params = params
 
     def run(self, req: Request) -> Any:
-        """Have the function answer, in a context of the request's own.
+        """Call the function, in the request's context.
 
-        What it returns may still have to be awaited.
+        The result may be an awaitable.
         """
         current.set(req)
         before = req.path
@@ -248,7 +252,7 @@ class Direct:
 
 
 def parted(path: str, end: int) -> tuple[str, str]:
-    """What is behind the part that a route has matched, and that part."""
+    """The part of a path after what a route has matched, and the matched part."""
     rest = path[end:]
     return rest if not rest or rest[0] == "/" else f"/{rest}", path[:end].rstrip("/")
 
@@ -259,7 +263,7 @@ def _is_exhausted(req: Request, raised: Exception, depth: int) -> bool:
 
 
 def _merged(outer: dict[Key, Any], own: dict[Key, Any]) -> dict[Key, Any]:
-    """Parameters of a mounted router and of where it is mounted; what has a number goes behind."""
+    """Parameters of a mounted router, and of its mount; numbered ones of the router come last."""
     offset = sum(isinstance(key, int) for key in outer)
     return outer | {
         key + offset if isinstance(key, int) else key: value for key, value in own.items()
@@ -267,13 +271,13 @@ def _merged(outer: dict[Key, Any], own: dict[Key, Any]) -> dict[Key, Any]:
 
 
 def _takes(call: Call, count: int) -> bool:
-    """Whether a function is to be given `count` arguments.
+    """Whether a function should get `count` arguments.
 
-    An argument that has a default is the function's own, unless it is called `next`.
+    An argument with a default is the function's own, unless its name is `next`.
     """
     try:
         parameters = list(inspect.signature(call).parameters.values())
-    except (TypeError, ValueError):  # of what is written in C, some do not tell
+    except (TypeError, ValueError):  # some functions in C have no signature
         return False
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
         return True

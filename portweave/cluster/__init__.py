@@ -1,4 +1,4 @@
-"""What a service imports to call others, and to start a star of its own.
+"""Start processes that call each other, and connect services to the hub of calls.
 
 hub = cluster.init(routes="routes", count=2, greeting="hi")
 if __name__ == "__main__":
@@ -58,30 +58,29 @@ __all__ = [
 
 
 class Cluster:
-    """A hub, and the processes of its connections.
+    """A hub, and the processes that connect to it.
 
-    Options, all of which may be left out; any other name is a variable of the user's own, which
-    every connection can `get`:
+    All options may be left out. Any other name is a variable of your own, which every connection
+    can `get`:
 
-    - `routes`: a folder of scripts, each of which is a connection (`routes`); or name to function,
-      `"package.module:function"`, path of a script, command (a list), or a mapping of own variables
-      with one of these as `route`.
-    - `count`: how many workers there are, from 0 (number of processors).
-    - `respawn`: True: what ends is started again, after pauses that grow, up to 10 times without
-      10 seconds of health between; False: the end of one ends all; or a mapping with `limit` (a
-      number of restarts, None for any), `pauses` (seconds, or a list: before the first restart, the
-      second and so on) or `never` (True: what has ended stays so, and the others go on) (True).
-    - `env`: what it runs as (`PORTWEAVE_ENV`, `NODE_ENV`, or `development`).
-    - `module_root`: what paths are relative to; processes run in the working directory all the same
-      (the working directory).
-    - `case_sensitive_routing`, `exact`: as of `Router` (True, False).
-    - `timeout`: seconds that a request may take which does not say so itself; None for any (30).
+    - `routes`: a folder of scripts, each of which is a connection (`routes`); or a mapping. Its
+      keys are names. Its values are functions, `"package.module:function"`, paths of scripts,
+      commands (lists), or mappings of own variables with one of these as `route`.
+    - `count`: how many workers to start, 0 or more (number of processors).
+    - `respawn`: what to do when a process ends (True). True: restart it after growing pauses, up to
+      10 times without 10 healthy seconds between. False: end the cluster. Or a mapping with `limit`
+      (a number of restarts, None for no limit), `pauses` (seconds, or a list: before the first
+      restart, the second and so on) or `never` (True: leave it ended; the others go on).
+    - `env`: the environment's name (`PORTWEAVE_ENV`, `NODE_ENV`, or `development`).
+    - `module_root`: what paths are relative to (the working directory, where processes always run).
+    - `case_sensitive_routing`, `exact`: as in `Router` (True, False).
+    - `timeout`: seconds for requests without a time limit; None for no limit (30).
     - `max_concurrency`, `max_queue`: how many requests a connection handles at a time, and how many
       may wait for it (64, 1024).
     - `max_message`: the longest message, in bytes (16 MiB).
 
     Args:
-        options: By name.
+        options: Options by name.
     """
 
     def __init__(self, options: Mapping[str, object]) -> None:
@@ -99,9 +98,9 @@ class Cluster:
         """Set many options, by keyword or in a mapping.
 
         Args:
-            options: By name; a name with dots goes into mappings.
-            overwrite: Whether what is set already is set anew.
-            more: Besides; these win.
+            options: Options by name. A name with dots leads into mappings.
+            overwrite: Whether to change options that are set already.
+            more: More options; these win.
         """
         self._options.update({**(options or {}), **more}, overwrite=overwrite)
         return self
@@ -114,23 +113,23 @@ class Cluster:
         overwrite: bool = True,
         **more: object,
     ) -> dict[str, Any]:
-        """Set many options, or none, as `init`; return all of them, which may be changed."""
+        """Set options as `init` does; return all of them. You may change the result."""
         self.init(options, overwrite=overwrite, **more)
         return self._options.values
 
     def set(self, name: str, value: object, *, overwrite: bool = True) -> "Cluster":
-        """Set one option; a name with dots goes into mappings.
+        """Set one option. A name with dots leads into mappings.
 
         Args:
-            name: Of the option.
-            value: What JSON cannot hold stays in this process.
-            overwrite: Whether one that is set already is set anew.
+            name: The option.
+            value: Its value. What JSON cannot hold stays in this process.
+            overwrite: Whether to change an option that is set already.
         """
         self._options.set(name, value, overwrite=overwrite)
         return self
 
     def get(self, name: str, default: object = None) -> Any:
-        """The value of an option; `default` where there is none. A name with dots as for `set`."""
+        """The value of an option; `default` if there is none. Names as in `set`."""
         return self._options.get(name, default)
 
     def enable(self, name: str) -> "Cluster":
@@ -144,15 +143,15 @@ class Cluster:
         return self
 
     def enabled(self, name: str) -> bool:
-        """Whether the value of an option counts as true."""
+        """Whether an option's value is true."""
         return self._options.enabled(name)
 
     def disabled(self, name: str) -> bool:
-        """Whether it does not."""
+        """Whether an option's value is false, or missing."""
         return self._options.disabled(name)
 
     def extend_path(self, *parts: str) -> str:
-        """A path relative to the module root, made absolute."""
+        """An absolute path of parts relative to the module root."""
         from os.path import join, normpath
 
         from portweave.cluster.option_checks import module_root
@@ -160,11 +159,11 @@ class Cluster:
         return normpath(join(module_root(self._options), *parts))
 
     def start(self) -> None:
-        """Start all processes, and stay until the last has ended; later calls do nothing.
+        """Start all processes, and wait for their end. Later calls do nothing.
 
         Raises:
-            ConfigError: The options cannot be used, or we are a process of a cluster ourselves.
-            SystemExit: Something has failed, or a signal has ended us; with the status for it.
+            ConfigError: The options cannot be used, or this is a process of a cluster.
+            SystemExit: A process has failed, or a signal has ended the cluster; with the status.
         """
         if self._started:
             return
@@ -176,7 +175,7 @@ class Cluster:
             raise SystemExit(status)
 
     async def serve(self) -> int:
-        """The same within a running loop of asyncio; return the exit status.
+        """As `start`, in a running loop of asyncio; return the exit status.
 
         Cancelling it ends all processes. A later call returns 0 at once.
 
@@ -195,11 +194,11 @@ _declared: list[Cluster] = []
 
 
 def init(options: Mapping[str, object] | None = None, /, **more: object) -> Cluster:
-    """Make a cluster, which `Cluster.start` starts: options as of `Cluster`.
+    """Make a cluster, to be started by `Cluster.start`.
 
     Args:
-        options: By name.
-        more: Besides; these win.
+        options: Options by name, as in `Cluster`.
+        more: More options; these win.
     """
     cluster = Cluster({**(options or {}), **more})
     _declared.append(cluster)
@@ -207,5 +206,5 @@ def init(options: Mapping[str, object] | None = None, /, **more: object) -> Clus
 
 
 def declared_clusters() -> list[Cluster]:
-    """What `init` has made in this process."""
+    """The clusters that `init` has made in this process."""
     return _declared

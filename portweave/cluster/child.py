@@ -1,4 +1,4 @@
-"""A process of a cluster: joins the hub, runs its script with the connection, and serves."""
+"""A process of a cluster: connect to the hub, run the script with the connection, and answer."""
 
 import asyncio
 import importlib
@@ -18,14 +18,14 @@ from portweave.calls.joining import NAME, SOCKET, TOKEN, join
 from portweave.errors import ClusterError, ConfigError
 
 BEGINNING = "PORTWEAVE_CLUSTER"
-# What the main script is called in a process that is not its own, so that what it guards by
-# `if __name__ == "__main__"` is not run again.
+# The main script's name in other processes. It differs from `__main__`, so the code below
+# `if __name__ == "__main__"` does not run again.
 MAIN = "__portweave_main__"
 Setup = Callable[[Connection], Any]
 
 
 def main() -> int:
-    """Be the process that the environment describes."""
+    """Run the process that the environment describes; return the exit status."""
     beginning: dict[str, Any] = json.loads(os.environ[BEGINNING])
     sys.path[:] = beginning["path"]
     try:
@@ -35,7 +35,7 @@ def main() -> int:
         sys.stderr.writelines(f"hint: {hint}\n" for hint in error.hints)
         return error.exit_status
     except KeyboardInterrupt:
-        # Ctrl-C reaches all of a terminal's processes; the supervisor ends us in order.
+        # Ctrl-C reaches all processes of a terminal; the supervisor ends this one in order.
         return 130
     return 0
 
@@ -54,7 +54,7 @@ async def _serve(beginning: dict[str, Any]) -> None:
     connection.key = beginning["key"]
     connection.only_asks = beginning["only_asks"]
     async with join(os.environ[SOCKET], connection, os.environ[TOKEN]):
-        # Own variables win, whatever was written first.
+        # Own variables win, whichever were set first.
         connection.options = {**connection.options, **beginning["own"]}
         work = find_setup(beginning, connection.options["module_root"])(connection)
         running: asyncio.Future[Any] | None = None
@@ -63,7 +63,7 @@ async def _serve(beginning: dict[str, Any]) -> None:
                 await work
             connection.ready()
         elif inspect.isawaitable(work):
-            # It asks for as long as it likes: it is there as soon as it has begun.
+            # It may call for ever, so it is ready as soon as it has begun.
             running = asyncio.ensure_future(work)
             await asyncio.sleep(0)
         _notify_ready()
@@ -71,7 +71,7 @@ async def _serve(beginning: dict[str, Any]) -> None:
 
 
 async def _stay(connection: Connection, work: "asyncio.Future[Any] | None") -> None:
-    """Stay until the hub has gone, or what a worker does has failed."""
+    """Wait until the hub has gone, or a worker's function has failed."""
     gone = asyncio.ensure_future(connection.closed())
     if work is not None:
         await asyncio.wait((gone, work), return_when=asyncio.FIRST_COMPLETED)
@@ -90,11 +90,11 @@ def _notify_ready() -> None:
 
 
 def find_setup(beginning: dict[str, Any], root: str) -> Setup:
-    """The function that a connection is set up by.
+    """The function that sets a connection up.
 
     Args:
-        beginning: What the process was told.
-        root: What a path that a script gives is relative to.
+        beginning: What the parent process passed on.
+        root: What a path in a script is relative to.
 
     Raises:
         ConfigError: There is none.
@@ -117,7 +117,7 @@ def find_setup(beginning: dict[str, Any], root: str) -> Setup:
 
 
 def _in_main(path: str, key: str, qualified: str) -> object:
-    """A function of the main script: as it declares it once more, or by its name."""
+    """A function of the main script: as declared in this process, or by its name."""
     from portweave import cluster
 
     if MAIN in sys.modules:
@@ -147,18 +147,18 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def _in_script(path: str, name: str, root: str, depth: int = 0) -> Setup:
-    """The `setup` or `run` of a script; a text there is the path of another script."""
+    """The `setup` or `run` of a script. A text is the path of another script."""
     folder = os.path.dirname(path)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    # A name of its own, so that a script `json.py` does not stand in for a module.
+    # A prefix, so that a script `json.py` does not replace a module.
     own = "portweave_route_" + "".join(c if c.isalnum() else "_" for c in name)
     is_package = os.path.basename(path) == "__init__.py"
     spec = importlib.util.spec_from_file_location(
         own, path, submodule_search_locations=[folder] if is_package else None
     )
     if spec is None or spec.loader is None:
-        raise ConfigError(f"the script {path} of the connection {name!r} is no Python")
+        raise ConfigError(f"the script {path} of the connection {name!r} is not Python")
     module = importlib.util.module_from_spec(spec)
     sys.modules[own] = module
     spec.loader.exec_module(module)
@@ -169,7 +169,7 @@ def _in_script(path: str, name: str, root: str, depth: int = 0) -> Setup:
         if callable(found):
             return found
     raise ConfigError(
-        f"the script {path} of the connection {name!r} has neither a function setup nor run",
+        f"the script {path} of the connection {name!r} has no function setup or run",
         hint="def setup(connection): … declares its routes",
     )
 

@@ -1,4 +1,4 @@
-"""Join a hub from any program: a service's own, that of a stack, or one that is named by hand."""
+"""Connect to a hub from any program: a service's own hub, a stack's, or one named by hand."""
 
 import os
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -53,29 +53,30 @@ def connect(
 ) -> """(
     AbstractAsyncContextManager[Connection] | AbstractContextManager[BlockingConnection]
 )""":
-    """Join the hub for as long as a context lasts.
+    """Connect to a hub for as long as the context lasts.
 
-    Without `socket` and `stack` it is the hub of the stack or cluster that started this process;
-    if none did, that of the stack of the worktree that the working directory lies in.
+    Without `socket` and `stack`, it is the hub of the stack or cluster that started this process.
+    If none did, it is the hub of the worktree's stack around the working directory.
 
     Args:
         socket: Path of the hub's socket.
-        name: A free name of your own. By default a process that portweave started has the name of
-            its service, beside the service's other processes, and any other has none: it only asks.
+        name: A free name for addresses. A process that portweave started has its service's name by
+            default, together with the service's other processes. Any other process has none, and
+            only calls.
         stack: The stack, as `[PROJECT/]NAMESPACE`.
-        sync: Whether to give a connection that blocks: `with connect(sync=True) as connection:`.
-        options: As of `Connection`.
+        sync: Whether to return a blocking connection: `with connect(sync=True) as connection:`.
+        options: As in `Connection`.
 
     Raises:
-        ConfigError: The name or an option cannot be used, or there are two hubs to join.
-        HubUnreachable: There is no hub; of one that does not listen, when entered.
-        NameTaken: When entered: the name is not free.
-        PortweaveError: Which stack it is cannot be told.
+        ConfigError: The name or an option cannot be used, or two hubs are named.
+        HubUnreachable: There is no hub. If it does not listen, this is raised on entering.
+        NameTaken: The name is not free; raised on entering.
+        PortweaveError: The stack is ambiguous or unknown.
     """
     if socket is not None and stack is not None:
-        raise ConfigError("connect joins one hub: give it a socket or a stack")
+        raise ConfigError("connect takes a socket or a stack, not both")
     if stack is not None and not check_text(stack, "stack", "[PROJECT/]NAMESPACE"):
-        raise ConfigError("stack is [PROJECT/]NAMESPACE, not an empty text")
+        raise ConfigError("stack must be [PROJECT/]NAMESPACE, not an empty text")
     path, own_name, token = _whereabouts(socket, name, stack, os.environ)
     connection = Connection(own_name, **options)
     if sync:
@@ -89,7 +90,7 @@ def _whereabouts(
     stack: str | None,
     environ: "Mapping[str, str]",
 ) -> tuple[str, str | None, str | None]:
-    """Path of the hub's socket, our name there, and what proves it."""
+    """Path of the hub's socket, this process's name there, and its token."""
     if socket is not None:
         return os.fspath(socket), name, None
     path = environ.get(SOCKET)
@@ -97,7 +98,7 @@ def _whereabouts(
         own_name, token = environ.get(NAME), environ.get(TOKEN)
         if own_name and name in (None, own_name):
             return path, own_name, token
-        # `portweave run` tells where a stack listens, whether it runs or not.
+        # `portweave run` passes the stack's socket, whether the stack runs or not.
         if own_name or os.path.exists(path):
             return path, name, None
     return _socket_of(stack, environ), name, None
@@ -111,14 +112,14 @@ def _socket_of(stack: str | None, environ: "Mapping[str, str]") -> str:
 
     try:
         record = stack_at(stack, os.path.realpath("."), environ)
-        # One that has just begun may not listen yet: this waits for it.
+        # A stack that has just begun may not listen yet; this waits for it.
         Client(record).close()
     except (NoStackError, StackUnreachableError) as error:
         raise HubUnreachable(
             f"no hub to join: {error.message}",
             hint=(
                 "portweave up -d starts the stack of this worktree",
-                "connect(stack='PROJECT/NAMESPACE') names another, connect(socket) any hub",
+                "connect(stack='PROJECT/NAMESPACE') takes another stack, connect(socket) any hub",
             ),
         ) from None
     except UsageError as error:

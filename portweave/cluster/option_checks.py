@@ -1,6 +1,6 @@
-"""What the options of a cluster say, checked: of the whole, and of each connection.
+"""Check the options of a cluster, and of each connection.
 
-A connection's own variables win over the cluster's options of the same names.
+A connection's own variables win over the cluster's options with the same names.
 """
 
 import os
@@ -33,14 +33,14 @@ _UNSAID = object()
 
 @value
 class Settings:
-    """What a connection is set to; arguments of `Connection`.
+    """The settings of a connection: arguments of `Connection`.
 
     Attributes:
         case_sensitive: Whether paths that differ by case are different.
-        exact: Whether its routes take nothing below their paths.
-        max_concurrency: How many requests it works on at a time.
+        exact: Whether routes match no paths below their own.
+        max_concurrency: How many requests it handles at a time.
         max_queue: How many more may wait.
-        timeout_s: For requests that do not say how long they may take; None for any time.
+        timeout_s: For requests without a time limit; None for no limit.
     """
 
     case_sensitive: bool
@@ -51,14 +51,14 @@ class Settings:
 
 
 def settings_of(options: Options, own: Mapping[str, object]) -> Settings:
-    """What a connection is set to.
+    """The settings of a connection.
 
     Args:
-        options: The cluster's.
-        own: The connection's own variables; empty for one that has none.
+        options: The cluster's options.
+        own: The connection's own variables; empty for none.
 
     Raises:
-        ConfigError: One of them cannot be used.
+        ConfigError: An option cannot be used.
     """
 
     def said(name: str, default: object = None) -> object:
@@ -76,13 +76,13 @@ def settings_of(options: Options, own: Mapping[str, object]) -> Settings:
 
 
 def restart_of(options: Options, own: Mapping[str, object]) -> RestartPolicy:
-    """When a connection's process is started again; arguments and errors as of `settings_of`."""
+    """The restart policy of a connection's process; arguments and errors as in `settings_of`."""
     if "respawn" not in own:
         return _policy(options.get("respawn"))
     if own["respawn"] is False:
         raise ConfigError(
-            "the end of one connection cannot end all: respawn=False is for the whole cluster",
-            hint="respawn={'never': True} leaves one connection as it has ended",
+            "respawn=False is for the whole cluster, not for one connection",
+            hint="respawn={'never': True} never restarts one connection",
         )
     return _policy(own["respawn"])
 
@@ -97,12 +97,12 @@ def _policy(said: object) -> RestartPolicy:
         policy = cast("Mapping[str, object]", said)
     if not policy or not set(policy) <= set(_POLICY):
         raise ConfigError(
-            f"respawn is True, False or a policy, not {said!r}",
+            f"respawn must be True, False or a policy, not {said!r}",
             hint="a policy has limit, pauses or never: {'limit': 5, 'pauses': [0.1, 1, 10]}",
         )
     if check_flag(policy.get("never"), "never of respawn", default=False):
         if len(policy) > 1:
-            raise ConfigError("respawn has never, so it has neither limit nor pauses")
+            raise ConfigError("respawn with never cannot have limit or pauses")
         return RestartPolicy(When.NO, None)
     limit = policy.get("limit", _RESTARTS)
     return RestartPolicy(
@@ -118,27 +118,27 @@ def _pauses(said: object) -> tuple[float, ...]:
     is_list = isinstance(said, (list, tuple))
     found = tuple(cast("list[object]", said)) if is_list else (said,)
     if not found or not all(map(is_seconds, found)):
-        raise ConfigError(f"pauses of respawn is a number of seconds, or a list, not {said!r}")
+        raise ConfigError(f"pauses of respawn must be seconds or a list of them, not {said!r}")
     return cast("tuple[float, ...]", found)
 
 
 def env_of(options: Options, environ: Mapping[str, str]) -> str:
-    """What the cluster runs as.
+    """The name of the cluster's environment.
 
     Raises:
-        ConfigError: It is no text.
+        ConfigError: It is not text.
     """
     said = options.get("env")
     if said is not None and (not isinstance(said, str) or "\0" in said):
-        raise ConfigError(f"env is text, not {said!r}")
+        raise ConfigError(f"env must be text, not {said!r}")
     return said or environ.get("PORTWEAVE_ENV") or environ.get("NODE_ENV") or "development"
 
 
 def module_root(options: Options) -> str:
-    """What paths are relative to: the working directory, if nothing else is said.
+    """What paths are relative to: by default, the working directory.
 
     Raises:
-        ConfigError: It is no path.
+        ConfigError: It is not a path.
     """
     said = options.get("module_root")
     said = "" if said is None else check_text(said, "module_root", "the path of a folder")
@@ -146,12 +146,12 @@ def module_root(options: Options) -> str:
 
 
 def own_of(variables: Mapping[object, object]) -> dict[str, object]:
-    """A connection's own variables, options by their own spelling.
+    """A connection's own variables, with the usual spelling of options.
 
     Raises:
-        ConfigError: A name is no text.
+        ConfigError: A name is not text.
     """
     for name in variables:
         if not isinstance(name, str):
-            raise ConfigError(f"the name of a variable is text, not {name!r}")
+            raise ConfigError(f"the name of a variable must be text, not {name!r}")
     return {canonical(str(name)): item for name, item in variables.items()}

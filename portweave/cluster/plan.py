@@ -1,4 +1,4 @@
-"""A cluster as a stack: each connection is a service of one instance, the workers are one of many.
+"""Plan a cluster as a stack: each connection is a service, and the workers are one service.
 
 A connection is declared by a function, `package.module:setup`, the path of a script, a command, or
 a mapping of own variables whose `route` is one of these.
@@ -32,13 +32,13 @@ from portweave.supervisor.services.plan import (
 from portweave.system.clean_environment import inherited_environment
 
 DEFAULT, WORKER = "route", "worker"
-# The address of the supervisor; and what the original takes for a folder's own script.
+# Names that a connection cannot have: the supervisor's address, and a folder's own script.
 _RESERVED = {"supervisor", "index"}
-# What a child finds besides: how it is to begin.
+# The variable that tells a process of a cluster what to run.
 BEGINNING = "PORTWEAVE_CLUSTER"
-# A name is a part of file names, which have at most 255 bytes.
+# Names are part of file names, which have at most 255 bytes.
 _LONGEST_NAME_BYTES = 200
-# More is a mistake.
+# A greater number is a mistake.
 _MOST_WORKERS = 10_000
 _READY_WITHIN_S = 60.0
 _SETTINGS = ("case_sensitive", "exact", "max_concurrency", "max_queue", "timeout_s")
@@ -46,13 +46,13 @@ _SETTINGS = ("case_sensitive", "exact", "max_concurrency", "max_queue", "timeout
 
 @value
 class Declared:
-    """One connection.
+    """One declared connection.
 
     Attributes:
-        name: Of it.
-        kind: `script` (a path), `import` (`module:name`), `main` (the main script has it), or
-            `command`.
-        target: What the kind says; for `main` the name of the function.
+        name: The connection's name.
+        kind: `script` (a path), `import` (`module:name`), `main` (a function in the main script),
+            or `command`.
+        target: A path, a name or a command, by `kind`; for `main`, the function's name.
         own: Own variables.
     """
 
@@ -63,10 +63,10 @@ class Declared:
 
 
 def declared(options: Options) -> list[Declared]:
-    """The connections that options tell of.
+    """The connections that options declare.
 
     Raises:
-        ConfigError: They cannot be used.
+        ConfigError: The options cannot be used.
     """
     root = module_root(options)
     routes = options.get("routes", "routes")
@@ -75,7 +75,7 @@ def declared(options: Options) -> list[Declared]:
         return [_declared(name, item, root) for name, item in items.items()]
     folder = check_text(routes, "routes", "a folder or a mapping")
     if not folder:
-        raise ConfigError("routes is a folder or a mapping, not an empty text")
+        raise ConfigError("routes must be a folder or a mapping, not an empty text")
     return _in_folder(os.path.join(root, folder))
 
 
@@ -85,7 +85,7 @@ def _in_folder(folder: str) -> list[Declared]:
     except OSError as error:
         raise ConfigError(
             f"the folder of connections {folder} cannot be read: {error.strerror}",
-            hint="routes=… names another, or is a mapping",
+            hint="routes=… takes another folder, or a mapping",
         ) from error
     found: list[Declared] = []
     for entry in entries:
@@ -131,7 +131,7 @@ def _declared(name: object, item: object, root: str) -> Declared:
 
 
 def _importable(target: str, name: str) -> str:
-    """A `package.module:function` whose package is there; it is not run here."""
+    """A `package.module:function` whose module exists. It is not imported here."""
     package = target.partition(":")[0].partition(".")[0]
     if not package or find_spec(package) is None:
         raise ConfigError(
@@ -144,7 +144,7 @@ def _script(path: str, name: str) -> str:
     for found in (path, f"{path}.py", os.path.join(path, "__init__.py")):
         if os.path.isfile(found):
             return found
-    raise ConfigError(f"the script of the connection {name!r} is not there: {path}")
+    raise ConfigError(f"the script of the connection {name!r} does not exist: {path}")
 
 
 def _checked(name: object) -> str:
@@ -157,7 +157,7 @@ def _checked(name: object) -> str:
 
 
 def _check_apart(found: list[Declared], count: int) -> None:
-    """See that no connection has the name of another one, or of its instance."""
+    """Check that no connection has the name of another one, or of an instance."""
     names = {one.name: one for one in found}
     for one in found:
         if names[one.name] is not one:
@@ -179,10 +179,10 @@ def _instances(one: Declared, count: int) -> int:
 
 
 def _place_of(call: Callable[..., object], name: str) -> tuple[str, str]:
-    """Where a child finds a function again.
+    """How a process finds a function again: the kind and the target.
 
     Raises:
-        ConfigError: Nowhere.
+        ConfigError: It cannot find it.
     """
     module, qualified = call.__module__, getattr(call, "__qualname__", "")
     if module == "__main__":
@@ -231,7 +231,7 @@ def make_plan(options: Options, environ: Mapping[str, str]) -> StackPlan:
         "module_root": module_root(options),
         "case_sensitive_routing": settings.case_sensitive,
     }
-    # The default first, then those with a name, then the workers, as they have ever been.
+    # The default first, then named connections, then the workers.
     order = {DEFAULT: 0, WORKER: 2}
     instances = [
         _instance(one, number, root, environ, shared, options)
@@ -299,7 +299,7 @@ def _instance(
         command=one.target if isinstance(one.target, str) else " ".join(one.target),
         working_dir=root,
         environment=environment,
-        # The connection says itself when its routes are declared; any other program need not.
+        # A connection reports when its routes are declared; any other program need not.
         ready=ReadyPlan(notify=is_python, written=is_python, timeout_s=_READY_WITHIN_S),
         restart=restart_of(options, one.own),
     )
@@ -311,7 +311,7 @@ def _main_script() -> str | None:
 
 
 def _json_of(values: Mapping[str, object]) -> dict[str, Any]:
-    """What can be told to another process."""
+    """The values that can be passed to another process."""
     found: dict[str, Any] = {}
     for name, item in values.items():
         try:

@@ -1,4 +1,4 @@
-"""Start a cluster: plan it as a stack, and have the same guardian and supervisor run it."""
+"""Start a cluster: plan it as a stack, and run it with a guardian and a supervisor."""
 
 import os
 import pickle
@@ -29,24 +29,24 @@ from portweave.system.processes import (
 
 
 def start(options: Options) -> int:
-    """Run a cluster to its end; the exit status.
+    """Run a cluster to its end; return the exit status.
 
     Raises:
         ConfigError: The options cannot be used.
     """
     work, lock, tag = _prepared(options, guarded=True)
-    # As for `up`.
+    # As `up` does.
     clear_variables(MARKS)
     with lock:
         status = SupervisorProcess(warm_up, supervise).start(pickle.dumps(work), lock, tag)
-        # What could not be ended is left to the next command, which finds it by its record.
+        # Processes that could not be ended are left to the next command, which reads the record.
         if lock.read() is None:
             lock.remove()
         return status
 
 
 async def serve(options: Options) -> int:
-    """The same in this process, without a guardian.
+    """Run a cluster in this process, without a guardian; return the exit status.
 
     Raises:
         ConfigError: The options cannot be used.
@@ -70,7 +70,7 @@ def _prepared(options: Options, *, guarded: bool) -> tuple[WorkOrder, StackLock,
 
 
 def _tell_in_words(error: ConfigError) -> None:
-    """Have a mistake in the options be told without a traceback, if the program catches nothing."""
+    """Print a mistake in the options without a traceback, if the program does not catch it."""
     otherwise = sys.excepthook
 
     def tell(kind: type[BaseException], raised: BaseException, trace: TracebackType | None) -> None:

@@ -201,7 +201,7 @@ def test_a_worker_only_asks_and_stays_when_it_has_done_its_work(
         stack.wait_for(f"refused {name} ")
         told = stack.lines_of(name)
         assert told[0] == f"key worker {name} {name}"
-        assert "cannot be asked" in told[1]
+        assert "cannot be called" in told[1]
     # What they would do next takes no time: by the second answer it would have been done.
     for _ in range(2):
         rows = json.loads(cli("ps", "--json", cwd=tmp_path).stdout)["services"]
@@ -225,7 +225,7 @@ hub = cluster.init(routes={{"api": ["true"]}}, respawn="no")
     )
     assert stack.wait() == 1
     assert stack.said == (
-        "[portweave] error: respawn is True, False or a policy, not 'no' (PW1213)\n"
+        "[portweave] error: respawn must be True, False or a policy, not 'no' (PW1213)\n"
         "[portweave] hint: a policy has limit, pauses or never:"
         " {'limit': 5, 'pauses': [0.1, 1, 10]}\n"
     )
