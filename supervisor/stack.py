@@ -245,7 +245,7 @@ class Stack:
             self.view.print(self._options.banner)
         self.reporter.log_event("stack started", pid=os.getpid(), version=self.version)
         if trouble := await self._files.listen(self._commands.serve, self._calls.take_over, tasks):
-            without = "until it can, ps, restart and the like do not reach this stack"
+            without = "until then, commands such as ps and restart do not reach this stack"
             self.view.say(f"{trouble}; {without}")
         self.engine.register(self.plan.instances, detached=self._options.detached)
         self._files.write_stop_rules(self.engine.fleet.plans.values())
@@ -314,7 +314,7 @@ class Stack:
         await ProxyWatch(announcer, self.snapshots.spare, self.reporter.warn_of_names).run()
 
     async def _end_orphans(self) -> None:
-        """End what has left its service's session, its parents and its mark behind."""
+        """End processes that have left the session, the parents and the tag of their service."""
         nested, own, tag = self.snapshots.nested, self.snapshots.own, self._options.tag
         find = find_in_children(own, (), tag, nested)
         progress = StopProgress()

@@ -43,7 +43,7 @@ def job_cause(command: str) -> Cause | None:
         return None
     return Cause(
         "background",
-        "its shell has ended with status 0, and with it what `&` has put into the background",
+        "its shell has ended with status 0, and so have the jobs that `&` started",
         "leave out the `&`, or write `wait` at the end of the command",
     )
 
@@ -58,7 +58,7 @@ def watcher_cause(command: str) -> Cause | None:
             return Cause(
                 "ended",
                 f"{text}: it ends when its standard input is closed",
-                f"{option} has it go on without an input",
+                f"{option} keeps it running without input",
             )
     if _INPUT_ENDS.search(command):
         return Cause(
@@ -69,5 +69,5 @@ def watcher_cause(command: str) -> Cause | None:
     return Cause(
         "ended",
         f"{text}: many watchers end when their standard input is closed",
-        "look for an option that has it watch for ever",
+        "look for an option that keeps it running without input",
     )

@@ -102,10 +102,10 @@ def port_cause(
     passing = next((use for use in uses if use.is_passing), None)
     if passing is not None:
         text = (
-            f"port {passing.port} has no listener: a connection that was closed, or that goes out"
-            f" from it, keeps it for up to a minute{where}"
+            f"port {passing.port} has no listener: a closed or outgoing connection occupies it for"
+            f" up to a minute{where}"
         )
-        hint = "it is tried again until then; a server that sets SO_REUSEADDR need not wait"
+        hint = "portweave tries again until then; a server with SO_REUSEADDR need not wait"
         return replace(cause, text=text, hint=hint)
     meant = [use.port for use in uses if use.port != own]
     if meant:
@@ -123,7 +123,7 @@ def _holder_hint(
     if held.port != own:
         return _own_port_hint(own, fixed, command, held.port, place)
     if held.pid is None:
-        return "end that program: its user, or root, can"
+        return "its user or root can end that program"
     return f"kill {held.pid} ends that program; then portweave restart"
 
 

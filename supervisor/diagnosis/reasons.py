@@ -91,9 +91,8 @@ def _recognised(end: End, error: PrintedError | None) -> Cause:
     if end.status == _SIGKILL and end.out_of_memory:
         return Cause(
             "out of memory",
-            "the kernel has killed a process for want of memory while it ran, and it ended of"
-            " SIGKILL",
-            "give it more memory, or a smaller limit to itself",
+            "memory ran out: the kernel killed a process during the run, which ended by SIGKILL",
+            "give it more memory, or a lower limit of its own",
         )
     if end.status == _SIGKILL:
         return Cause(
@@ -203,13 +202,13 @@ _PATTERNS: tuple[tuple[str, str, str, bool], ...] = (
             r"((?:Syntax|Indentation|Tab)Error: [^\n]+)|([Ss]yntax error[^\n]*)"
             r"|Parse error: ([^\n]+)"
         ),
-        "mend the file",
+        "correct the file",
         True,
     ),
     (
         "out of memory",
         r"JavaScript heap out of memory|^MemoryError|Cannot allocate memory|OutOfMemory",
-        "give it more memory, or a smaller limit to itself",
+        "give it more memory, or a lower limit of its own",
         False,
     ),
     (
@@ -224,7 +223,7 @@ _PATTERNS: tuple[tuple[str, str, str, bool], ...] = (
     (
         "connection refused",
         r"ECONNREFUSED ([\w.:\[\]-]+)|[Cc]onnection refused",
-        "dependsOn has it wait for what it needs",
+        "dependsOn makes it wait for the services that it needs",
         False,
     ),
     (
@@ -241,7 +240,7 @@ _PATTERNS: tuple[tuple[str, str, str, bool], ...] = (
     (
         "permission",
         r"Permission denied: ('[^'\n]+')|EACCES[^\n]*?('[^'\n]+')|([Pp]ermission denied)",
-        "check the rights of what it opens",
+        "check the permissions of the files that it opens",
         False,
     ),
 )

@@ -58,7 +58,7 @@ def shell_cause(status: int, lines: Sequence[str], command: str) -> Cause | None
         name, line = bash
         return Cause(
             "shell syntax",
-            f"{name} is syntax of bash, and /bin/sh, which runs the command, has no such thing",
+            f"{name} is syntax of bash, but /bin/sh runs the command",
             f"{_INSTEAD.get(name.strip('`'), '')}run the whole command by bash: bash -c '…'",
             permanent=True,
             lines=(line,),
@@ -68,7 +68,7 @@ def shell_cause(status: int, lines: Sequence[str], command: str) -> Cause | None
         return Cause(
             "syntax error",
             f"the shell does not understand the command: {match[1]}",
-            "mend the command",
+            "correct the command",
             permanent=True,
             lines=(line,),
         )
@@ -94,7 +94,7 @@ def shell_cause(status: int, lines: Sequence[str], command: str) -> Cause | None
         hint = "install it, or check PATH and the command's spelling"
         if "/" in missing:
             hint = (
-                "check the path, which begins at workingDir, and what the file's first line names"
+                "check the path, relative to workingDir, and the program in the file's first line"
             )
         return Cause("missing command", f"{what}command not found", hint, True, lines=shown)
     return Cause(

@@ -90,4 +90,4 @@ def describe_untracked(found: tuple[UntrackedFile, ...]) -> str:
         return ""
     names = ", ".join(one.name for one in found)
     commands = "; ".join(dict.fromkeys(one.command for one in found))
-    return f"git does not carry {names} from the main worktree to this one: {commands}"
+    return f"this worktree lacks {names}, which git does not track: {commands}"

@@ -94,7 +94,7 @@ def explain(
         case Phase.READY:
             return _ready(plan, life, last, printed, now_s)
         case Phase.COMPLETED:
-            return Cause("none", "nothing is wrong: it has completed, as it was meant to")
+            return Cause("none", "nothing is wrong: it has completed, as intended")
         case Phase.STOPPED if stopped_by_user:
             return Cause("stopped by user", "portweave stop has stopped it", start)
         case Phase.STOPPED:
@@ -131,7 +131,7 @@ def _ready(
         return Cause(
             "no listener",
             f"it runs, but nothing of it listens on its port {plan.port}{said}",
-            "have it listen on $PORT, or say `port: false` where it is not to listen",
+            "have it listen on $PORT, or set `port: false` if it should not listen",
             lines=error.excerpt if error else printed.lines,
         )
     if error is not None and error.is_last:
@@ -160,7 +160,7 @@ def _exited(plan: InstancePlan, life: Life, last: Cause | None) -> Cause:
 
 def _elsewhere_hint(plan: InstancePlan, life: Life) -> str:
     edit = edit_hint(plan.fixed_ports, life.other_ports, plan.command)
-    return edit or "have it read PORT; `framework` names one that portweave can tell"
+    return edit or "have it read PORT, or set `framework` to one that portweave knows"
 
 
 def _not_ready(

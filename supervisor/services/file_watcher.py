@@ -184,7 +184,7 @@ class Watcher:
 def _loop(name: str, path: str) -> Cause:
     return Cause(
         "watch loop",
-        f"{path} changes again and again, each time that {name} has started: a loop",
+        f"{path} changes again and again, each time after {name} starts: a loop",
         f"if {name} writes {path} itself, leave it out of `watch`, or have git ignore it",
     )
 

@@ -140,7 +140,7 @@ async def _request(url: str, host: str, port: int) -> Answer:
         return Failed(f"{url}: it closed the connection")
     words = received.split(b"\r\n")[0].split()
     if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
-        return Failed(f"{url}: what answers does not speak HTTP")
+        return Failed(f"{url}: the answer is not HTTP")
     status = int(words[1])
     return Passed() if 200 <= status < 400 else Failed(f"{url} answers {status}")
 

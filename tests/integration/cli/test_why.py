@@ -70,7 +70,7 @@ def test_of_what_is_not_ready_it_is_told_what_git_does_not_carry(
     told = cli("why", "api", cwd=linked).stdout
     assert "not ready: no line matches 'on'" in told
     assert "no line matches 'on'" in cli("ps", cwd=linked).stdout
-    assert f"git does not carry .env from the main worktree to this one: cp {main}/.env" in told
+    assert f"this worktree lacks .env, which git does not track: cp {main}/.env" in told
 
 
 def test_of_what_is_not_known_nothing_is_told(project: Path, cli: "Cli") -> None:

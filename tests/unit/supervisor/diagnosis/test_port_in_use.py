@@ -71,7 +71,7 @@ FREE = PortUse(4000)
         ([HELD, FREE], "port 3000 is in use by api-main of the worktree /shop", "port, 4000", True),
         ([PortUse(4000, "pid 9 (x)", 9)], "port 4000 is in use by pid 9 (x)", "kill 9", True),
         ([PortUse(4000, "a process of user 0")], "by a process of user 0", "its user", True),
-        ([PortUse(4000, is_passing=True)], "port 4000 has no listener", "tried again", False),
+        ([PortUse(4000, is_passing=True)], "port 4000 has no listener", "tries again", False),
         ([PortUse(3000), FREE], "port 3000 was in use; nothing listens", "port, 4000", False),
         ([FREE], "does not say which (app.py:3); its own, 4000, is free", "4000", False),
     ],

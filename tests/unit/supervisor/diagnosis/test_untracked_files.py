@@ -54,6 +54,6 @@ def test_the_main_worktree_lacks_nothing() -> None:
 def test_missing_files_are_described_in_one_line() -> None:
     found = (UntrackedFile("node_modules", "npm ci"), UntrackedFile(".env", "cp a b"))
     assert describe_untracked(found) == (
-        "git does not carry node_modules, .env from the main worktree to this one: npm ci; cp a b"
+        "this worktree lacks node_modules, .env, which git does not track: npm ci; cp a b"
     )
     assert describe_untracked(()) == ""

@@ -123,7 +123,7 @@ TOLD: dict[str, tuple[Life, Cause | None, str, Output, str, str]] = {
         *(CRASH, "no listener", NOTHING),
         *("crash", f"{TIMES}; it runs again, and is not ready: no listener"),
     ),
-    "completed": (Life(Phase.COMPLETED), None, "", NOTHING, "none", "as it was meant to"),
+    "completed": (Life(Phase.COMPLETED), None, "", NOTHING, "none", "as intended"),
     "never started": (Life(), None, "", NOTHING, "not started", "has not been started"),
     "ended well": (Life(Phase.EXITED), None, "", NOTHING, "ended", "status 0"),
     "went into the background": (
