@@ -47,47 +47,47 @@ STATUSES = st.sampled_from([0, 0, 1, 126, 127, 137, 143])
 
 
 @dataclass
-class Shell:
+class Process:
     """The true state of the process, which answers actions as a correct service does."""
 
     ordered: bool = False
     alive: bool = False
-    told_to_stop: bool = False
-    alarm_s: float | None = None
+    stopping: bool = False
+    wait_until_s: float | None = None
 
-    def take(self, action: Action) -> None:
+    def apply(self, action: Action) -> None:
         match action:
             case Spawn():
                 assert not self.ordered, "spawned again before the first spawn was answered"
                 assert not self.alive, "two live processes"
-                self.ordered, self.told_to_stop, self.alarm_s = True, False, None
+                self.ordered, self.stopping, self.wait_until_s = True, False, None
             case Stop():
                 assert self.ordered or self.alive, "nothing to stop"
-                assert not self.told_to_stop, "asked to stop twice"
-                self.told_to_stop = True
+                assert not self.stopping, "asked to stop twice"
+                self.stopping = True
             case Kill():
                 assert self.ordered or self.alive, "nothing to kill"
-                self.told_to_stop = True
+                self.stopping = True
             case WaitUntil(at_s):
                 assert not self.ordered, "a wait while it is being started"
                 assert not self.alive, "a wait while it runs"
-                self.alarm_s = at_s
+                self.wait_until_s = at_s
 
 
-class OneLife(RuleBasedStateMachine):
+class OneInstance(RuleBasedStateMachine):
     """One instance, its needs, its user and its process, in any order of events."""
 
     def __init__(self) -> None:
         super().__init__()
         self.plan = InstancePlan("web", "web", 1, "web-main", ("run",), "run", "/")
         self.life = Life()
-        self.shell = Shell()
+        self.shell = Process()
         self.now_s = 0.0
 
-    def tell(self, event: Event) -> None:
+    def send(self, event: Event) -> None:
         self.life, actions = step(self.plan, self.life, event, self.now_s)
         for action in actions:
-            self.shell.take(action)
+            self.shell.apply(action)
 
     @initialize(restart=POLICIES, oneshot=st.booleans())
     def begin(self, restart: RestartPolicy, oneshot: bool) -> None:
@@ -96,34 +96,34 @@ class OneLife(RuleBasedStateMachine):
         )
 
     @rule(for_s=st.floats(0.001, 100))
-    def time_goes_by(self, for_s: float) -> None:
+    def time_passes(self, for_s: float) -> None:
         self.now_s += for_s
 
     @rule()
-    def the_user_wants_it(self) -> None:
-        self.tell(Wanted())
+    def the_user_starts_it(self) -> None:
+        self.send(Wanted())
 
     @rule()
-    def the_user_does_not_want_it(self) -> None:
-        self.tell(Unwanted())
-        assert self.shell.told_to_stop or not (self.shell.ordered or self.shell.alive)
+    def the_user_stops_it(self) -> None:
+        self.send(Unwanted())
+        assert self.shell.stopping or not (self.shell.ordered or self.shell.alive)
 
     @precondition(lambda self: self.life.phase in (Phase.WAITING, Phase.BLOCKED))
     @rule(event=st.sampled_from([NeedsMet(), NeedsFailed("no"), NeedsPending("soon")]))
     def its_needs_change(self, event: Event) -> None:
-        self.tell(event)
+        self.send(event)
 
     @precondition(lambda self: self.shell.ordered)
     @rule()
     def it_is_spawned(self) -> None:
         self.shell.ordered, self.shell.alive = False, True
-        self.tell(Spawned(7))
+        self.send(Spawned(7))
 
     @precondition(lambda self: self.shell.ordered)
     @rule(status=st.sampled_from([None, 126, 127]))
     def it_is_not_spawned(self, status: int | None) -> None:
         self.shell.ordered = False
-        self.tell(NotSpawned(status, "no"))
+        self.send(NotSpawned(status, "no"))
 
     @precondition(lambda self: self.shell.alive)
     @rule(
@@ -140,39 +140,39 @@ class OneLife(RuleBasedStateMachine):
         )
     )
     def a_probe_answers(self, event: Event) -> None:
-        self.tell(event)
+        self.send(event)
 
     @precondition(lambda self: self.shell.alive)
     @rule(status=STATUSES, jitter=st.floats(0.8, 1.2))
     def it_ends(self, status: int, jitter: float) -> None:
         self.shell.alive = False
-        self.tell(Exited(status, jitter))
+        self.send(Exited(status, jitter))
 
-    @precondition(lambda self: self.shell.alarm_s is not None)
+    @precondition(lambda self: self.shell.wait_until_s is not None)
     @rule()
-    def the_alarm_rings(self) -> None:
-        assert self.shell.alarm_s is not None
-        self.now_s = max(self.now_s, self.shell.alarm_s)
-        self.shell.alarm_s = None
-        self.tell(BackoffEnded())
+    def the_wait_ends(self) -> None:
+        assert self.shell.wait_until_s is not None
+        self.now_s = max(self.now_s, self.shell.wait_until_s)
+        self.shell.wait_until_s = None
+        self.send(BackoffEnded())
 
     @invariant()
-    def what_is_said_is_so(self) -> None:
+    def the_life_shows_the_true_state(self) -> None:
         alive = self.shell.ordered or self.shell.alive
         is_up = (Phase.STARTING, Phase.READY, Phase.UNHEALTHY, Phase.STOPPING)
         assert (self.life.phase in is_up) == alive
         assert (self.life.pid is not None) == self.shell.alive
-        assert (self.life.phase is Phase.STOPPING) == (alive and self.shell.told_to_stop)
+        assert (self.life.phase is Phase.STOPPING) == (alive and self.shell.stopping)
 
     @invariant()
-    def every_wait_has_something_that_ends_it(self) -> None:
+    def each_wait_can_end(self) -> None:
         if self.life.phase is Phase.BACKOFF:
-            assert self.shell.alarm_s is not None
+            assert self.shell.wait_until_s is not None
         if self.life.phase not in DONE:
             assert self.life.wanted or self.life.phase is Phase.STOPPING
 
     @invariant()
-    def what_the_user_wants_is_not_forgotten(self) -> None:
+    def requests_of_the_user_are_kept(self) -> None:
         assert not (self.life.phase is Phase.STOPPED and self.life.wanted)
 
     @invariant()
@@ -182,16 +182,16 @@ class OneLife(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Stopping ends from every state."""
-        self.tell(Unwanted())
+        self.send(Unwanted())
         if self.shell.ordered:
             self.shell.ordered = False
-            self.tell(NotSpawned(None, "stopped before it was started"))
+            self.send(NotSpawned(None, "stopped before it was started"))
         elif self.shell.alive:
             self.shell.alive = False
-            self.tell(Exited(143))
+            self.send(Exited(143))
         assert self.life.phase in DONE
-        self.tell(BackoffEnded())
+        self.send(BackoffEnded())
         assert self.life.phase in DONE
 
 
-test_one_life = OneLife.TestCase
+test_one_life = OneInstance.TestCase

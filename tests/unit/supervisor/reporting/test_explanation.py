@@ -49,8 +49,8 @@ def fleet(**phases: Phase) -> Fleet:
 
 
 CHAINS: dict[str, tuple[Fleet, list[str]]] = {
-    "what is ready is its own": (fleet(), ["web"]),
-    "what failed itself": (fleet(web=Phase.FAILED), ["web"]),
+    "a ready instance": (fleet(), ["web"]),
+    "a failed instance": (fleet(web=Phase.FAILED), ["web"]),
     "one step": (fleet(web=Phase.BLOCKED, api=Phase.FAILED), ["web", "api"]),
     "two steps, the failed one before the one on its way": (
         fleet(web=Phase.WAITING, api=Phase.BLOCKED, cache=Phase.STARTING, db=Phase.FAILED),
@@ -108,12 +108,12 @@ TOLD: dict[str, tuple[Life, Cause | None, str, Output, str, str]] = {
         *(CRASH, "", NOTHING),
         *("none", "after 2 restarts; the last: exited with status 3"),
     ),
-    "crashing again and again": (
+    "crashing repeatedly": (
         replace(LOOP, phase=Phase.READY),
         *(CRASH, "", NOTHING),
         *("crash", f"{TIMES}; for now it is ready again"),
     ),
-    "crashed again and again, and has recovered": (
+    "crashed repeatedly, and has recovered": (
         replace(LOOP, phase=Phase.READY, ready_s=90.0),
         *(CRASH, "", NOTHING),
         *("none", "nothing is wrong"),

@@ -91,7 +91,7 @@ def test_the_row_of_an_instance_that_never_ran() -> None:
         (99.0, None, None),
         (98.0, Usage(3), 150),
     ],
-    ids=["in this moment", "not told when", "not measured", "on two processors"],
+    ids=["just started", "no start time", "not measured", "on two processors"],
 )
 def test_processor_time_is_an_average_since_the_start(
     started_s: float | None, usage: Usage | None, percent: float | None

@@ -72,27 +72,27 @@ class History:
     def __init__(self, *plans: InstancePlan, wanted: str = "") -> None:
         names = wanted.split() or [plan.name for plan in plans]
         self.orders: list[str] = []
-        self._take(register(plans, frozenset(names), 0))
+        self._apply(register(plans, frozenset(names), 0))
 
-    def tell(self, name: str, *events: Event, now_s: float = 0) -> list[str]:
+    def send(self, name: str, *events: Event, now_s: float = 0) -> list[str]:
         for event in events:
-            self._take(step(self.fleet, name, event, now_s))
+            self._apply(step(self.fleet, name, event, now_s))
         return self.orders
 
     def close(self) -> list[str]:
-        return self._take(close(self.fleet, 0))
+        return self._apply(close(self.fleet, 0))
 
     def kill(self) -> list[str]:
-        return self._take(kill(self.fleet, 0))
+        return self._apply(kill(self.fleet, 0))
 
     def start(self, names: str) -> list[str]:
-        return self._take(start(self.fleet, names.split(), 0))
+        return self._apply(start(self.fleet, names.split(), 0))
 
     def stop(self, names: str) -> list[str]:
-        return self._take(stop(self.fleet, names.split(), 0))
+        return self._apply(stop(self.fleet, names.split(), 0))
 
     def restart(self, names: str) -> list[str]:
-        return self._take(restart(self.fleet, names.split(), 0))
+        return self._apply(restart(self.fleet, names.split(), 0))
 
     def apply_plans(
         self, *plans: InstancePlan, restarted: str = "", removed: str = ""
@@ -100,7 +100,7 @@ class History:
         after = apply_plans(
             self.fleet, plans, restarted=restarted.split(), removed=removed.split(), now_s=0
         )
-        return self._take(after)
+        return self._apply(after)
 
     def phases(self) -> str:
         return " ".join(self.fleet.lives[name].phase for name in self.fleet.plans)
@@ -108,7 +108,7 @@ class History:
     def reason(self, name: str) -> str:
         return self.fleet.lives[name].reason
 
-    def _take(self, after: tuple[Fleet, Orders]) -> list[str]:
+    def _apply(self, after: tuple[Fleet, Orders]) -> list[str]:
         self.fleet, orders = after
         self.orders = [f"{type(action).__name__.lower()} {name}" for name, action in orders]
         return self.orders
@@ -121,7 +121,7 @@ STACK = (plan("web", "api"), plan("api", "db"), plan("db"), plan("log"))
 def running() -> History:
     history = History(*STACK)
     for name in ("db", "api", "web", "log"):
-        history.tell(name, *RUNS)
+        history.send(name, *RUNS)
     assert history.phases() == "ready ready ready ready"
     return history
 
@@ -135,18 +135,18 @@ def test_instances_without_needs_start_at_once_and_the_others_name_what_they_wai
 
 def test_each_instance_starts_as_soon_as_its_own_needs_are_met() -> None:
     history = History(*STACK)
-    assert history.tell("db", Spawned(7)) == []
-    assert history.tell("db", BecameReady()) == ["spawn api"]
-    assert history.tell("log", *RUNS) == []
-    assert history.tell("api", *RUNS) == ["spawn web"]
+    assert history.send("db", Spawned(7)) == []
+    assert history.send("db", BecameReady()) == ["spawn api"]
+    assert history.send("log", *RUNS) == []
+    assert history.send("api", *RUNS) == ["spawn web"]
 
 
 def test_all_needs_must_be_met_and_the_first_missing_one_is_reported() -> None:
     history = History(plan("web", "db", "cache"), plan("db"), plan("cache"))
-    history.tell("db", *RUNS)
+    history.send("db", *RUNS)
     assert history.phases() == "waiting ready starting"
     assert history.reason("web") == "waits for cache to be ready"
-    assert history.tell("cache", *RUNS) == ["spawn web"]
+    assert history.send("cache", *RUNS) == ["spawn web"]
 
 
 def test_a_need_that_was_never_started_counts_as_met() -> None:
@@ -188,37 +188,37 @@ NEEDS: dict[str, tuple[Condition, bool, list[Event], Phase]] = {
 def test_the_phase_of_a_need_decides_the_phase_of_its_dependent(name: str) -> None:
     condition, oneshot, events, phase = NEEDS[name]
     history = History(plan("web", "db", on=condition), plan("db", oneshot=oneshot))
-    history.tell("db", *events)
+    history.send("db", *events)
     assert history.fleet.lives["web"].phase is phase
 
 
 def test_a_need_that_was_ready_still_counts_when_it_is_unhealthy() -> None:
     """A need may stay unhealthy for ever, so its dependent does not wait for it."""
     history = History(plan("web", "db", "cache"), plan("db"), plan("cache"))
-    history.tell("db", *RUNS, BecameUnhealthy("answers 500"))
-    assert history.tell("cache", *RUNS) == ["spawn web"]
+    history.send("db", *RUNS, BecameUnhealthy("answers 500"))
+    assert history.send("cache", *RUNS) == ["spawn web"]
 
 
 def test_a_dependent_waits_for_a_need_in_backoff() -> None:
     history = History(plan("web", "db"), plan("db", when=When.ALWAYS))
-    history.tell("db", Spawned(7), Exited(1))
+    history.send("db", Spawned(7), Exited(1))
     assert history.phases() == "waiting backoff"
-    history.tell("db", BackoffEnded(), Spawned(8), BecameReady())
+    history.send("db", BackoffEnded(), Spawned(8), BecameReady())
     assert history.phases() == "starting ready"
 
 
 def test_dependents_keep_running_while_their_need_restarts() -> None:
     history = History(plan("web", "db"), plan("db", when=When.ALWAYS))
-    history.tell("db", *RUNS)
-    history.tell("web", *RUNS)
-    assert history.tell("db", Exited(1), now_s=5) == ["waituntil db"]
+    history.send("db", *RUNS)
+    history.send("web", *RUNS)
+    assert history.send("db", Exited(1), now_s=5) == ["waituntil db"]
     assert history.phases() == "ready backoff"
 
 
 def test_a_failure_blocks_all_dependents_and_names_its_cause() -> None:
     history = History(*STACK)
-    history.tell("log", *RUNS)
-    history.tell("db", Spawned(7), Exited(1))
+    history.send("log", *RUNS)
+    history.send("db", Spawned(7), Exited(1))
     assert history.phases() == "blocked blocked failed ready"
     assert history.reason("api") == "db is failed: exited with status 1"
     assert history.reason("web") == "api is blocked: db is failed: exited with status 1"
@@ -229,15 +229,15 @@ def test_a_failure_blocks_all_dependents_and_names_its_cause() -> None:
 def test_a_fleet_is_over_when_nothing_runs_or_will_run() -> None:
     history = History(plan("a"), plan("b", when=When.ALWAYS), plan("c", "a"))
     assert not is_over(history.fleet)
-    history.tell("a", Spawned(7), Exited(1))
-    history.tell("b", NotSpawned(127, "no"))
+    history.send("a", Spawned(7), Exited(1))
+    history.send("b", NotSpawned(127, "no"))
     assert history.phases() == "failed failed blocked"
     assert is_over(history.fleet)
 
 
 def test_a_fleet_is_not_over_while_a_restart_is_due() -> None:
     history = History(plan("a", when=When.ALWAYS))
-    history.tell("a", Spawned(7), Exited(1))
+    history.send("a", Spawned(7), Exited(1))
     assert not is_over(history.fleet)
 
 
@@ -250,67 +250,67 @@ def test_an_empty_fleet_is_over() -> None:
 def test_closing_stops_dependents_first() -> None:
     history = running()
     assert history.close() == ["stop web", "stop log"]
-    assert history.tell("log", Exited(143)) == []
-    assert history.tell("web", Exited(143)) == ["stop api"]
-    assert history.tell("api", Exited(143)) == ["stop db"]
+    assert history.send("log", Exited(143)) == []
+    assert history.send("web", Exited(143)) == ["stop api"]
+    assert history.send("api", Exited(143)) == ["stop db"]
     assert not is_over(history.fleet)
-    assert history.tell("db", Exited(143)) == []
+    assert history.send("db", Exited(143)) == []
     assert is_over(history.fleet)
     assert failures(history.fleet) == []
 
 
 def test_closing_ends_all_waits_at_once() -> None:
     history = History(plan("web", "db"), plan("db"), plan("job", when=When.ALWAYS))
-    history.tell("job", Spawned(7), Exited(1))
+    history.send("job", Spawned(7), Exited(1))
     assert history.phases() == "waiting starting backoff"
     assert history.close() == ["stop db"]
     assert history.phases() == "stopped stopping stopped"
-    history.tell("job", BackoffEnded())
-    history.tell("db", NotSpawned(None, "stopped before it was started"))
+    history.send("job", BackoffEnded())
+    history.send("db", NotSpawned(None, "stopped before it was started"))
     assert is_over(history.fleet)
 
 
 def test_an_instance_that_crashes_during_closing_is_not_started_again() -> None:
     history = History(plan("web", "db"), plan("db", when=When.ALWAYS))
-    history.tell("db", *RUNS)
-    history.tell("web", *RUNS)
+    history.send("db", *RUNS)
+    history.send("web", *RUNS)
     assert history.close() == ["stop web"]
-    assert "spawn db" not in history.tell("db", Exited(1), now_s=60)
-    assert history.tell("db", BackoffEnded()) == []
-    history.tell("web", Exited(143))
+    assert "spawn db" not in history.send("db", Exited(1), now_s=60)
+    assert history.send("db", BackoffEnded()) == []
+    history.send("web", Exited(143))
     assert is_over(history.fleet)
 
 
 def test_an_instance_that_becomes_ready_during_closing_starts_nothing() -> None:
     history = History(plan("web", "db"), plan("db"), plan("top", "db", on=STARTED))
-    history.tell("db", Spawned(7))
-    history.tell("top", Spawned(8))
+    history.send("db", Spawned(7))
+    history.send("top", Spawned(8))
     assert history.close() == ["stop top"]
-    assert history.tell("db", BecameReady()) == []
+    assert history.send("db", BecameReady()) == []
     assert history.phases() == "stopped ready stopping"
 
 
 def test_closing_cancels_a_requested_restart() -> None:
     history = History(plan("web", "db"), plan("db"))
-    history.tell("db", *RUNS)
-    history.tell("web", *RUNS)
-    history.tell("db", Unwanted(), Wanted())
+    history.send("db", *RUNS)
+    history.send("web", *RUNS)
+    history.send("db", Unwanted(), Wanted())
     assert history.close() == ["stop web"]
-    assert history.tell("db", Exited(143)) == []
-    history.tell("web", Exited(143))
+    assert history.send("db", Exited(143)) == []
+    history.send("web", Exited(143))
     assert is_over(history.fleet)
 
 
 def test_a_restart_of_several_instances_waits_for_the_needs_of_each() -> None:
     history = History(plan("web", "db"), plan("db"))
-    history.tell("db", *RUNS)
-    history.tell("web", *RUNS)
+    history.send("db", *RUNS)
+    history.send("web", *RUNS)
     for name in ("web", "db"):
-        history.tell(name, Unwanted(), Wanted())
-    assert history.tell("web", Exited(143)) == []
+        history.send(name, Unwanted(), Wanted())
+    assert history.send("web", Exited(143)) == []
     assert history.phases() == "waiting stopping"
-    assert history.tell("db", Exited(143)) == ["spawn db"]
-    assert history.tell("db", Spawned(9), BecameReady()) == ["spawn web"]
+    assert history.send("db", Exited(143)) == ["spawn db"]
+    assert history.send("db", Spawned(9), BecameReady()) == ["spawn web"]
 
 
 def test_killing_ends_all_at_once_in_no_order() -> None:
@@ -320,14 +320,14 @@ def test_killing_ends_all_at_once_in_no_order() -> None:
         *("kill web", "kill api", "kill db", "kill log")
     ]
     for name in ("db", "web", "log", "api"):
-        assert history.tell(name, Exited(137)) == []
+        assert history.send(name, Exited(137)) == []
     assert is_over(history.fleet)
 
 
 def test_killing_after_closing_kills_the_instances_that_are_left() -> None:
     history = running()
     history.close()
-    history.tell("web", Exited(143))
+    history.send("web", Exited(143))
     assert history.kill() == ["kill api", "kill db", "kill log"]
     assert history.kill() == ["kill api", "kill db", "kill log"]
 
@@ -342,7 +342,7 @@ def test_an_event_that_cannot_happen_leaves_the_fleet_as_it_is() -> None:
     history = running()
     before = history.fleet
     with pytest.raises(ImpossibleEventError):
-        history.tell("web", NotSpawned(None, ""))
+        history.send("web", NotSpawned(None, ""))
     assert history.fleet is before
 
 
@@ -371,7 +371,7 @@ def test_failed_instances_come_before_the_instances_that_they_block() -> None:
 # Requests of the user to a running stack. A step is `start`, `stop` or `restart` with names, or
 # an event of an instance; each with its orders. Then the phases of `web api db log`.
 RUNNING: dict[str, tuple[list[tuple[str, list[str]]], str]] = {
-    "stopping one leaves what depends on it": (
+    "stopping one leaves its dependents running": (
         [("stop db", ["stop db"]), ("gone db", [])],
         "ready ready stopped ready",
     ),
@@ -388,11 +388,11 @@ RUNNING: dict[str, tuple[list[tuple[str, list[str]]], str]] = {
         [("stop log", ["stop log"]), ("stop log", []), ("gone log", []), ("stop log", [])],
         "ready ready ready stopped",
     ),
-    "wanted again while it stops": (
+    "started again while it stops": (
         [("stop log", ["stop log"]), ("start log", []), ("gone log", ["spawn log"])],
         "ready ready ready starting",
     ),
-    "wanted again before its turn to stop has come": (
+    "started again before its turn to stop": (
         [
             ("stop db api web", ["stop web"]),
             ("start db", []),
@@ -433,10 +433,10 @@ def test_the_user_stops_and_starts(history: list[tuple[str, list[str]]], phases:
         verb, _, names = text.partition(" ")
         match verb:
             case "gone":
-                assert fleet.tell(names, Exited(143)) == orders, text
+                assert fleet.send(names, Exited(143)) == orders, text
             case "runs":
-                fleet.tell(names, RUNS[0])
-                assert fleet.tell(names, RUNS[1]) == orders, text
+                fleet.send(names, RUNS[0])
+                assert fleet.send(names, RUNS[1]) == orders, text
             case "start":
                 assert fleet.start(names) == orders, text
             case "stop":
@@ -449,25 +449,25 @@ def test_the_user_stops_and_starts(history: list[tuple[str, list[str]]], phases:
 def test_an_instance_that_the_user_stopped_keeps_the_fleet_going() -> None:
     history = History(plan("web"), plan("api"))
     for name in ("web", "api"):
-        history.tell(name, *RUNS)
+        history.send(name, *RUNS)
     history.stop("web")
     assert is_stopping(history.fleet, "web")
-    history.tell("web", Exited(143))
+    history.send("web", Exited(143))
     assert not is_stopping(history.fleet, "web")
-    history.tell("api", Exited(0))
+    history.send("api", Exited(0))
     assert not is_over(history.fleet)
     history.start("web")
-    history.tell("web", *RUNS, Exited(0))
+    history.send("web", *RUNS, Exited(0))
     assert is_over(history.fleet)
 
 
 def test_stopping_an_instance_that_does_not_run_does_not_keep_the_fleet_going() -> None:
     history = History(plan("web"), plan("api"), plan("idle"), wanted="web api")
-    history.tell("web", *RUNS, Exited(0))
-    history.tell("api", *RUNS)
+    history.send("web", *RUNS, Exited(0))
+    history.send("api", *RUNS)
     assert history.stop("web idle") == []
     assert not is_stopping(history.fleet, "web")
-    history.tell("api", Exited(0))
+    history.send("api", Exited(0))
     assert is_over(history.fleet)
 
 
@@ -484,7 +484,7 @@ def test_names_get_the_names_of_all_their_needs() -> None:
     fleet = running().fleet
     assert with_needs(fleet, ["api"]) == {"api", "db"}
     assert with_needs(fleet, ["web", "log"]) == {"web", "api", "db", "log"}
-    assert with_needs(fleet, ["nobody"]) == set()
+    assert with_needs(fleet, ["missing"]) == set()
 
 
 def test_applied_plans_restart_changed_instances() -> None:
@@ -495,13 +495,13 @@ def test_applied_plans_restart_changed_instances() -> None:
     assert history.fleet.plans["web"].stop_grace_s == 1.0
     assert history.phases() == "ready stopping ready ready stopped"
     assert history.start("new") == ["spawn new"]
-    assert history.tell("api", Exited(143)) == ["spawn api"]
+    assert history.send("api", Exited(143)) == ["spawn api"]
 
 
 def test_a_changed_instance_that_does_not_run_is_not_started() -> None:
     history = running()
     history.stop("log")
-    history.tell("log", Exited(143))
+    history.send("log", Exited(143))
     assert history.apply_plans(*STACK, restarted="log") == []
     assert history.phases() == "ready ready ready stopped"
 
@@ -514,7 +514,7 @@ def test_removed_instances_leave_after_their_end_and_do_not_start_again() -> Non
     # Too late: it is being removed.
     assert history.start("log") == []
     assert history.restart("log") == []
-    assert history.tell("log", Exited(143)) == []
+    assert history.send("log", Exited(143)) == []
     assert list(history.fleet.plans) == ["web", "api", "db"]
     assert not is_stopping(history.fleet, "log")
 
@@ -524,13 +524,13 @@ def test_a_removed_instance_that_comes_back_in_time_starts_again() -> None:
     history.apply_plans(*(one for one in STACK if one.name != "log"), removed="log")
     assert history.apply_plans(*STACK) == []
     assert history.start("log") == []
-    assert history.tell("log", Exited(143)) == ["spawn log"]
+    assert history.send("log", Exited(143)) == ["spawn log"]
 
 
 def test_removed_instances_stop_dependents_first() -> None:
     history = running()
     assert history.apply_plans(plan("log"), removed="web api db") == ["stop web"]
-    assert history.tell("web", Exited(143)) == ["stop api"]
-    assert history.tell("api", Exited(143)) == ["stop db"]
-    history.tell("db", Exited(143))
+    assert history.send("web", Exited(143)) == ["stop api"]
+    assert history.send("api", Exited(143)) == ["stop db"]
+    history.send("db", Exited(143))
     assert list(history.fleet.plans) == ["log"]

@@ -62,7 +62,7 @@ def times_of(health: Health, answers: list[Answer]) -> list[float]:
     ("pause_s", "answers", "times"),
     [
         pytest.param(30, [GOOD, GOOD], [30, 60, 90], id="rarely while all is well"),
-        pytest.param(30, [BAD, GOOD], [30, 31, 61], id="a bad one is asked again soon"),
+        pytest.param(30, [BAD, GOOD], [30, 31, 61], id="a bad answer is followed by a probe soon"),
         pytest.param(30, [BAD, BAD, BAD, BAD], [30, 31, 32, 62, 92], id="until it is certain"),
         pytest.param(0.2, [BAD, BAD], [0.2, 0.4, 0.6], id="a written interval may be shorter"),
         pytest.param(math.inf, [], [math.inf], id="nothing to ask"),

@@ -60,7 +60,7 @@ def ready(at_s: float = 0) -> list[Line]:
 
 
 HISTORIES: dict[str, tuple[InstancePlan, list[Line], str]] = {
-    "what waits says for what": (
+    "a waiting instance names what it waits for": (
         plan(),
         [
             (0, Wanted(), Phase.WAITING, ()),
@@ -146,7 +146,7 @@ HISTORIES: dict[str, tuple[InstancePlan, list[Line], str]] = {
         [*ready(), (5, Exited(0), Phase.EXITED, ()), (6, Unwanted(), Phase.EXITED, ())],
         "",
     ),
-    "wanted again while it is being stopped: it starts over once it is gone": (
+    "started again while it is being stopped: it starts after its end": (
         plan(),
         [
             *ready(),
@@ -157,7 +157,7 @@ HISTORIES: dict[str, tuple[InstancePlan, list[Line], str]] = {
         ],
         "",
     ),
-    "wanted again before the spawn is answered": (
+    "started again before the spawn is answered": (
         plan(),
         [
             *started()[:2],
@@ -168,7 +168,7 @@ HISTORIES: dict[str, tuple[InstancePlan, list[Line], str]] = {
         ],
         "",
     ),
-    "wanted again and unwanted again while it is being stopped": (
+    "started and stopped again while it is being stopped": (
         plan(),
         [
             *ready(),
@@ -179,7 +179,7 @@ HISTORIES: dict[str, tuple[InstancePlan, list[Line], str]] = {
         ],
         "",
     ),
-    "wanted again after its end": (
+    "started again after its end": (
         plan(),
         [*ready(), (5, Exited(0), Phase.EXITED, ()), *ready(6)],
         "",
@@ -242,7 +242,7 @@ HISTORIES: dict[str, tuple[InstancePlan, list[Line], str]] = {
         ],
         "not ready after 60 s",
     ),
-    "not in time, and started anew while it is stopped for that": (
+    "not in time, and started again while it is stopped for that": (
         plan(),
         [
             *started(),
@@ -252,7 +252,7 @@ HISTORIES: dict[str, tuple[InstancePlan, list[Line], str]] = {
         ],
         "",
     ),
-    "not in time, but only expected to listen: it runs on, and may still come": (
+    "not in time, but only expected to listen: it goes on, and may still listen": (
         plan(),
         [
             *started(),
@@ -261,7 +261,7 @@ HISTORIES: dict[str, tuple[InstancePlan, list[Line], str]] = {
         ],
         "",
     ),
-    "in ill health, worse, and well again; no restart": (
+    "unhealthy, worse, and healthy again; no restart": (
         plan(ALWAYS),
         [
             *ready(),
@@ -271,7 +271,7 @@ HISTORIES: dict[str, tuple[InstancePlan, list[Line], str]] = {
         ],
         "",
     ),
-    "without its listener: told when it is no reload, and not taken back": (
+    "without its listener: reported once it is no reload, and not withdrawn": (
         plan(),
         [
             *ready(),
@@ -281,7 +281,7 @@ HISTORIES: dict[str, tuple[InstancePlan, list[Line], str]] = {
         ],
         "gone for good",
     ),
-    "what a probe says too late is not heard": (
+    "a late answer of a probe is ignored": (
         plan(),
         [
             *ready(),
@@ -394,11 +394,14 @@ def test_a_restart_by_the_user_counts_but_not_against_the_limit() -> None:
 
 
 IMPOSSIBLE: dict[str, tuple[list[Line], Event]] = {
-    "an exit of what never ran": ([], Exited(0)),
-    "an exit of what is gone": ([*started(), (1, Exited(0), Phase.EXITED, ())], Exited(0)),
-    "a spawn that nobody ordered": ([], Spawned(7)),
+    "an exit of an instance that never ran": ([], Exited(0)),
+    "an exit of an instance that has ended": (
+        [*started(), (1, Exited(0), Phase.EXITED, ())],
+        Exited(0),
+    ),
+    "a spawn without an order": ([], Spawned(7)),
     "a failed spawn while it is ready": (ready(), NotSpawned(None, "")),
-    "needs of what runs": (ready(), NeedsMet()),
+    "needs of a running instance": (ready(), NeedsMet()),
 }
 
 

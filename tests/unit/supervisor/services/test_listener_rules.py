@@ -41,8 +41,8 @@ LOOKS: dict[str, tuple[Looks, str, Finding]] = {
     "connections wait for ten seconds": ([1] * 11, ERROR, Finding(STUCK)),
     "connections wait, and no error was printed": ([3] * 60, "", HEALTHY),
     "they were accepted meanwhile": ([1] * 8 + [0] + [1] * 8, ERROR, HEALTHY),
-    "they are accepted again": ([1] * 20 + [0], ERROR, HEALTHY),
-    "they waited, and then it was gone": ([1] * 20 + [None], ERROR, EARLY),
+    "connections are accepted again": ([1] * 20 + [0], ERROR, HEALTHY),
+    "connections waited, and then the listener was lost": ([1] * 20 + [None], ERROR, EARLY),
 }
 
 

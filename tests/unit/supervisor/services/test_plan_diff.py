@@ -33,7 +33,7 @@ WEB = InstancePlan(
 API = replace(WEB, name="api", service="api", full_name="api-main", port=3001)
 
 
-def but(**environment: str | None) -> dict[str, str]:
+def environment_with(**environment: str | None) -> dict[str, str]:
     """The environment with other values; None removes a variable."""
     changed = {**WEB.environment, **environment}
     return {name: text for name, text in changed.items() if text is not None}
@@ -59,11 +59,11 @@ DIFFERENCES: dict[str, tuple[Mapping[str, object], tuple[str, ...], tuple[str, .
         (),
         ("command", "stopSignal"),
     ),
-    "a variable": ({"environment": but(MODE="test")}, (), ("environment (MODE)",)),
-    "a new variable": ({"environment": but(NEW="1")}, (), ("environment (NEW)",)),
-    "a variable less": ({"environment": but(MODE=None)}, (), ("environment (MODE)",)),
+    "a variable": ({"environment": environment_with(MODE="test")}, (), ("environment (MODE)",)),
+    "a new variable": ({"environment": environment_with(NEW="1")}, (), ("environment (NEW)",)),
+    "a variable less": ({"environment": environment_with(MODE=None)}, (), ("environment (MODE)",)),
     "many variables": (
-        {"environment": but(**{f"V{number}": "x" for number in range(6)})},
+        {"environment": environment_with(**{f"V{number}": "x" for number in range(6)})},
         (),
         ("environment (V0, V1, V2, V3 and 2 more)",),
     ),
@@ -99,15 +99,19 @@ def test_added_and_removed_instances_are_listed() -> None:
 
 
 def test_the_port_of_an_added_or_removed_service_restarts_no_other() -> None:
-    web = replace(WEB, environment=but(API_PORT=None))
+    web = replace(WEB, environment=environment_with(API_PORT=None))
     gone = compare({"web": WEB, "api": API}, [web])
     assert (gone.updated, gone.restarted) == ({"web": ("environment (API_PORT)",)}, {})
     come = compare({"web": web}, [WEB, API])
     assert (come.updated, come.restarted) == ({"web": ("environment (API_PORT)",)}, {})
     # A new port of a service that stays does restart others.
-    moved = compare({"web": WEB, "api": API}, [replace(WEB, environment=but(API_PORT="9")), API])
+    moved = compare(
+        {"web": WEB, "api": API}, [replace(WEB, environment=environment_with(API_PORT="9")), API]
+    )
     assert moved.restarted == {"web": ("environment (API_PORT)",)}
-    both = compare({"web": WEB, "api": API}, [replace(web, environment=but(API_PORT=None, A="b"))])
+    both = compare(
+        {"web": WEB, "api": API}, [replace(web, environment=environment_with(API_PORT=None, A="b"))]
+    )
     assert both.restarted == {"web": ("environment (A, API_PORT)",)}
 
 

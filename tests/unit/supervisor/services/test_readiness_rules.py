@@ -59,7 +59,9 @@ def test_a_listener_is_expected_where_nothing_else_shows_readiness(
         pytest.param([], Passed(), id="nothing asked"),
         pytest.param([Passed(), Passed()], Passed(), id="all pass"),
         pytest.param([Passed(), BAD], BAD, id="one fails"),
-        pytest.param([Failed("a"), Passed(), Failed("b")], Failed("a; b"), id="all are told"),
+        pytest.param(
+            [Failed("a"), Passed(), Failed("b")], Failed("a; b"), id="all bad answers are named"
+        ),
     ],
 )
 def test_all_probes_must_pass(answers: list[Answer], expected: Answer) -> None:

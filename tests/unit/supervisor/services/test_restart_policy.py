@@ -104,7 +104,7 @@ CASES: dict[str, tuple[RestartPolicy, RestartStreak, int, float, RestartAt | Sta
         *(ON_FAILURE, FRESH, 126, 0),
         GiveUp("exited with status 126 (not executable); starting it again cannot help"),
     ),
-    "127 of what had been ready is its own": (
+    "127 of a service that was ready is its own status": (
         *(ON_FAILURE, FRESH, 127, 2),
         RestartAt(NOW_S, RestartStreak(1, 0)),
     ),

@@ -12,7 +12,7 @@ from portweave.supervisor.services.sd_notify import (
 
 SAID = {
     "ready": (b"READY=1", Notice(ready=True)),
-    "ready, and what it does": (
+    "ready, with a status": (
         b"READY=1\nSTATUS=3 clients",
         Notice(ready=True, status="3 clients"),
     ),
@@ -24,7 +24,7 @@ SAID = {
     "a value that is none": (b"READY=yes\nMAINPID=x\nEXTEND_TIMEOUT_USEC=-1", Notice()),
     "no value at all": (b"READY", Notice()),
     "bytes that are no text": (b"STATUS=\xff\x1b[2J", Notice(status="\\xff [2J")),
-    "what nobody knows": (b"X_OWN=1", Notice()),
+    "an unknown field": (b"X_OWN=1", Notice()),
     "nothing": (b"", Notice()),
 }
 

@@ -74,7 +74,9 @@ def test_changed_paths_are_listed_for_each_affected_service() -> None:
         pytest.param([(0, "a")], "", 0, id="the first"),
         pytest.param([(0, "a"), (1, "a"), (2, "a")], "", 0, id="a user that saves often"),
         pytest.param([(n, "a") for n in range(4)], "a", 0, id="a loop"),
-        pytest.param([(0, "ab"), (1, "bc"), (2, "b"), (3, "bd")], "b", 0, id="what all have"),
+        pytest.param(
+            [(0, "ab"), (1, "bc"), (2, "b"), (3, "bd")], "b", 0, id="the file of all restarts"
+        ),
         pytest.param([(n, "abcd"[n]) for n in range(4)], "", 0, id="a file each"),
         pytest.param([(20 * n, "a") for n in range(9)], "", 0, id="now and then"),
         pytest.param([(n, "a") for n in range(8)], "a", 0.5, id="slowed down"),
