@@ -60,7 +60,7 @@ def found(root: Path) -> Facts:
     return anyio.run(find)
 
 
-def test_what_filters_decide_is_not_counted_and_nothing_is_run(
+def test_changes_that_a_filter_decides_are_not_counted_and_no_filter_is_run(
     repository: Path, tmp_path: Path
 ) -> None:
     ran = tmp_path / "ran"
@@ -71,7 +71,7 @@ def test_what_filters_decide_is_not_counted_and_nothing_is_run(
     assert (facts.branch, facts.clean) == ("main", True)
 
 
-def test_what_differs_without_a_filter_is_counted(repository: Path, tmp_path: Path) -> None:
+def test_changes_without_a_filter_are_counted(repository: Path, tmp_path: Path) -> None:
     arm(repository, repository / ".git", tmp_path / "ran")
     (repository / "plain").write_text("another\n")
     assert found(repository).clean is False

@@ -88,7 +88,7 @@ def test_a_running_stack_keeps_its_block_where_the_folder_becomes_another_worktr
         cli("down", cwd=tree)
 
 
-def test_a_worktree_of_another_repository_in_its_place_is_told(
+def test_a_worktree_of_another_repository_in_its_place_is_reported(
     cli: Cli, git: Git, tmp_path: Path, entries: Callable[[], list[dict[str, Any]]]
 ) -> None:
     one, two = (repository(tmp_path / name, git) for name in ("one", "two"))

@@ -43,7 +43,7 @@ def ports_of(folder: Path) -> list[int]:
     return [port for entry in value["entries"] for port in entry["ports"].values()]
 
 
-def test_everything_is_its_owners_alone(cli: Cli, repo: Repo, home: Path) -> None:
+def test_only_the_owner_can_read_the_files(cli: Cli, repo: Repo, home: Path) -> None:
     (root,) = repo(0)
     argv = ["/bin/sh", "-c", 'umask 777; exec "$@"', "sh", *cli.argv, *RUN]
     assert subprocess.run(argv, cwd=root, env=cli.environ, check=False).returncode != 0 or (
@@ -55,7 +55,7 @@ def test_everything_is_its_owners_alone(cli: Cli, repo: Repo, home: Path) -> Non
     assert (folder / "registry.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_nothing_is_left_beside_the_registry(cli: Cli, repo: Repo, folder: Path) -> None:
+def test_no_temporary_file_is_left_beside_the_registry(cli: Cli, repo: Repo, folder: Path) -> None:
     for root in repo(2):
         assert cli(*RUN, cwd=root).returncode == 0
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -66,7 +66,9 @@ def test_nothing_is_left_beside_the_registry(cli: Cli, repo: Repo, folder: Path)
     assert len(json.loads((folder / "registry.json.bak").read_text())["entries"]) == 2
 
 
-def test_what_the_killed_left_is_swept_after_a_minute(cli: Cli, repo: Repo, folder: Path) -> None:
+def test_files_of_killed_writers_are_removed_after_a_minute(
+    cli: Cli, repo: Repo, folder: Path
+) -> None:
     (root,) = repo(0)
     old, new = folder / "registry.json.tmp.1.2", folder / "registry.json.tmp.1.3"
     aside = folder / "registry.lock.1.2"
@@ -154,7 +156,9 @@ def test_a_registry_that_cannot_be_written_is_named(cli: Cli, repo: Repo, home: 
     assert "(PW0303)" in done.stderr
 
 
-def test_without_home_the_password_database_knows(cli: Cli, repo: Repo, tmp_path: Path) -> None:
+def test_without_home_the_password_database_gives_the_folder(
+    cli: Cli, repo: Repo, tmp_path: Path
+) -> None:
     (root,) = repo(0)
     relative = {"XDG_CONFIG_HOME": "relative", "HOME": str(tmp_path / "h")}
     assert cli(*RUN, cwd=root, env=relative).returncode == 0
@@ -163,7 +167,7 @@ def test_without_home_the_password_database_knows(cli: Cli, repo: Repo, tmp_path
     assert "(PW0603)" in done.stderr, "there is a home, and no allocation in it"
 
 
-def test_a_living_holder_is_waited_for_and_named(
+def test_a_run_waits_for_a_living_holder_and_names_it(
     cli: Cli, repo: Repo, folder: Path, spawned: Spawned
 ) -> None:
     (root,) = repo(0)
@@ -181,7 +185,7 @@ def test_a_living_holder_is_waited_for_and_named(
     assert (lock / "owner").exists()
 
 
-def test_another_process_of_ours_is_waited_for(cli: Cli, repo: Repo, folder: Path) -> None:
+def test_a_run_waits_for_another_process_of_portweave(cli: Cli, repo: Repo, folder: Path) -> None:
     (root,) = repo(0)
     with (folder / "registry.json.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -216,7 +220,7 @@ def test_a_holder_that_died_before_it_wrote_its_name_is_taken_over(
 
 
 @pytest.mark.parametrize(("age_s", "status"), [(0, 1), (31, 0), (-3600, 1)])
-def test_a_lock_without_a_name_is_npm_portweaves(
+def test_a_lock_without_an_owner_belongs_to_npm_portweave(
     age_s: int, status: int, cli: Cli, repo: Repo, folder: Path
 ) -> None:
     (root,) = repo(0)
@@ -228,7 +232,7 @@ def test_a_lock_without_a_name_is_npm_portweaves(
     assert lock.exists() is bool(status)
 
 
-def test_a_lock_that_was_taken_away_is_not_given_back(folder: Path) -> None:
+def test_a_lock_that_was_removed_is_not_released(folder: Path) -> None:
     path, lock_dir = folder / "registry.json", folder / "registry.lock"
     with Lock(str(path), {}) as lock:
         lock.check()
@@ -241,7 +245,7 @@ def test_a_lock_that_was_taken_away_is_not_given_back(folder: Path) -> None:
     assert sorted(item.name for item in folder.iterdir()) == ["registry.json.lock", "registry.lock"]
 
 
-def test_a_lock_that_is_not_waited_for_any_more_is_free_later(folder: Path) -> None:
+def test_a_lock_acquired_too_late_is_released(folder: Path) -> None:
     path = str(folder / "registry.json")
     with Lock(path, {}), pytest.raises(RegistryLockedError):
         Lock(path, {"PORTWEAVE_LOCK_TIMEOUT_MS": "50"}).__enter__()
@@ -249,7 +253,7 @@ def test_a_lock_that_is_not_waited_for_any_more_is_free_later(folder: Path) -> N
         lock.check()
 
 
-def test_whether_a_block_has_moved_is_known_when_nobody_can_move_it(folder: Path) -> None:
+def test_has_moved_waits_for_writers_at_work(folder: Path) -> None:
     path = str(folder / "registry.json")
     entry = Entry(Key(None, "main", str(folder)), "2026-01-31T12:34:56.789Z", "main", {"web": 4000})
     other = Entry(entry.key, entry.last_used_at, "main", {"web": 4000, "api": 4002})
@@ -263,7 +267,7 @@ def test_whether_a_block_has_moved_is_known_when_nobody_can_move_it(folder: Path
     assert has_moved(path, Entry(Key(None, "x", "/x"), "", "x", {"web": 4000}), ["web"], {})
 
 
-def test_a_warm_run_waits_for_nobody(cli: Cli, repo: Repo, folder: Path) -> None:
+def test_a_warm_run_takes_no_lock(cli: Cli, repo: Repo, folder: Path) -> None:
     (root,) = repo(0)
     cli(*RUN, cwd=root)
     (folder / "registry.lock").mkdir()

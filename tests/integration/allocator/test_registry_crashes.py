@@ -80,7 +80,7 @@ def request_of(tmp_path: Path, pool: Ports) -> Callable[[str], Request]:
 
 
 @MODES
-def test_an_allocation_is_there_wholly_or_not_at_all(
+def test_an_allocation_is_complete_or_absent_after_a_crash(
     how: str,
     path: str,
     impatient: dict[str, str],
@@ -113,7 +113,7 @@ def test_an_allocation_is_there_wholly_or_not_at_all(
 
 
 @MODES
-def test_a_lease_is_there_wholly_or_not_at_all(
+def test_a_lease_is_complete_or_absent_after_a_crash(
     how: str,
     path: str,
     impatient: dict[str, str],
@@ -137,7 +137,7 @@ def test_a_lease_is_there_wholly_or_not_at_all(
 
 
 @MODES
-def test_a_repair_can_be_done_again(
+def test_a_repair_can_be_repeated_after_a_crash(
     how: str,
     path: str,
     impatient: dict[str, str],

@@ -78,7 +78,7 @@ def full_disk(
         yield run
 
 
-def test_a_full_disk_is_told_and_leaves_nothing_behind(
+def test_a_full_disk_is_reported_and_leaves_no_file(
     full_disk: Callable[..., "subprocess.CompletedProcess[str]"], repo: Repo, folder: Path
 ) -> None:
     (root,) = repo(0)
@@ -90,7 +90,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(
     assert left <= {"registry.json.lock", "filler"}, "no lock, and no half of a file"
 
 
-def test_a_full_disk_harms_nothing_that_was_there(cli: Cli, repo: Repo, folder: Path) -> None:
+def test_a_full_disk_does_not_damage_existing_files(cli: Cli, repo: Repo, folder: Path) -> None:
     first, second = repo(1)
     assert cli(*RUN, cwd=first).returncode == 0
     before = (folder / "registry.json").read_text()
@@ -108,7 +108,7 @@ def test_a_full_disk_harms_nothing_that_was_there(cli: Cli, repo: Repo, folder: 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 @pytest.mark.parametrize("mode", [0o500, 0o400])
-def test_a_folder_for_reading_only_is_told(mode: int, cli: Cli, repo: Repo, folder: Path) -> None:
+def test_a_read_only_folder_is_reported(mode: int, cli: Cli, repo: Repo, folder: Path) -> None:
     first, second = repo(1)
     assert cli(*RUN, cwd=first).returncode == 0
     folder.chmod(0o500)
@@ -122,9 +122,7 @@ def test_a_folder_for_reading_only_is_told(mode: int, cli: Cli, repo: Repo, fold
     assert mode
 
 
-def test_a_file_for_reading_only_is_replaced_all_the_same(
-    cli: Cli, repo: Repo, folder: Path
-) -> None:
+def test_a_read_only_file_is_replaced_nevertheless(cli: Cli, repo: Repo, folder: Path) -> None:
     first, second = repo(1)
     assert cli(*RUN, cwd=first).returncode == 0
     (folder / "registry.json").chmod(0o400)
@@ -147,7 +145,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=list(WRONG))
-def test_what_has_the_wrong_type_is_named_and_can_be_repaired(
+def test_a_value_of_the_wrong_type_is_named_and_can_be_repaired(
     wrong: object, cli: Cli, repo: Repo, folder: Path, tmp_path: Path
 ) -> None:
     (root,) = repo(0)
@@ -166,7 +164,7 @@ def test_what_has_the_wrong_type_is_named_and_can_be_repaired(
     assert cli(*RUN, cwd=root).returncode == 0
 
 
-def test_what_was_edited_by_hand_is_read_and_set_right(
+def test_a_registry_edited_by_hand_is_read_and_normalised(
     cli: Cli, repo: Repo, folder: Path, tmp_path: Path
 ) -> None:
     (root,) = repo(0)
@@ -178,7 +176,7 @@ def test_what_was_edited_by_hand_is_read_and_set_right(
     assert found[str(tmp_path)] == entry(tmp_path, 4, lastUsedAt="2026-01-31")
 
 
-def test_a_block_beyond_all_ports_is_passed_over(
+def test_a_block_beyond_all_ports_is_ignored(
     cli: Cli, repo: Repo, folder: Path, tmp_path: Path, pool: Pool
 ) -> None:
     (root,) = repo(0)
@@ -190,9 +188,7 @@ def test_a_block_beyond_all_ports_is_passed_over(
 
 
 @pytest.mark.slow
-def test_ten_thousand_entries_are_no_trouble(
-    cli: Cli, repo: Repo, folder: Path, tmp_path: Path
-) -> None:
+def test_ten_thousand_entries_work(cli: Cli, repo: Repo, folder: Path, tmp_path: Path) -> None:
     first, second = repo(1)
     homes = tmp_path / "many"
     homes.mkdir()

@@ -31,7 +31,7 @@ def ended() -> int:
     return process.pid
 
 
-def test_reading_makes_nothing(folder: Path) -> None:
+def test_reading_makes_no_file(folder: Path) -> None:
     assert RouteStore(folder).load_routes() == []
     assert not folder.exists()
 
@@ -68,7 +68,7 @@ def test_the_folder_is_made_where_its_files_lie(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
-def test_what_is_made_under_sudo_is_of_its_user(
+def test_files_made_under_sudo_belong_to_the_calling_user(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SUDO_UID", "65534")
@@ -100,7 +100,7 @@ def test_a_living_owner_is_not_replaced(folder: Path) -> None:
     store.add_route("b", 3, 0)
 
 
-def test_force_signals_nobody(
+def test_force_sends_no_signal(
     folder: Path, spawned: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     owner = spawned(["sleep", "60"])
@@ -129,13 +129,13 @@ def test_routes_of_dead_owners_go(folder: Path, ended: int) -> None:
 
 
 @pytest.mark.parametrize("pid", ["1.5", "4294967296", "1e99"])
-def test_what_is_no_pid_is_dead(folder: Path, pid: str) -> None:
+def test_an_invalid_pid_counts_as_dead(folder: Path, pid: str) -> None:
     folder.mkdir()
     (folder / "routes.json").write_text(f'[{{"hostname": "a", "port": 1, "pid": {pid}}}]')
     assert RouteStore(folder).load_routes() == []
 
 
-def test_the_owner_may_be_somebody_else(folder: Path) -> None:
+def test_the_owner_may_have_another_user(folder: Path) -> None:
     folder.mkdir()
     (folder / "routes.json").write_text('[{"hostname": "a", "port": 1, "pid": 1}]')
     assert len(RouteStore(folder).load_routes()) == 1
@@ -168,7 +168,7 @@ def test_a_pid_that_is_used_again_owns_nothing(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "what"), [("junk", "invalid JSON"), ("", "invalid JSON"), ("{}", "expected array")]
 )
-def test_a_damaged_file_is_told_of_and_set_aside(folder: Path, text: str, what: str) -> None:
+def test_a_damaged_file_is_reported_and_set_aside(folder: Path, text: str, what: str) -> None:
     warnings: list[str] = []
     store = RouteStore(folder, on_warning=warnings.append)
     folder.mkdir()
@@ -183,7 +183,7 @@ def test_a_damaged_file_is_told_of_and_set_aside(folder: Path, text: str, what: 
     assert aside == ([text] if text else [])
 
 
-def test_what_is_whole_in_a_damaged_file_is_kept(folder: Path) -> None:
+def test_complete_entries_of_a_damaged_file_are_kept(folder: Path) -> None:
     store = RouteStore(folder)
     for name in "abc":
         store.add_route(name, 1, 0)
@@ -196,7 +196,7 @@ def test_what_is_whole_in_a_damaged_file_is_kept(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 30, 150])
-def test_what_another_program_left_half_written_costs_no_route(folder: Path, size: int) -> None:
+def test_a_half_written_file_loses_no_route(folder: Path, size: int) -> None:
     store = RouteStore(folder)
     for name in "abc":
         store.add_route(name, 1, ME)
@@ -208,7 +208,9 @@ def test_what_another_program_left_half_written_costs_no_route(folder: Path, siz
     assert {route.hostname for route in store.load_routes()} == set("abcd")
 
 
-def test_a_dead_entry_of_a_damaged_file_hides_no_living_one(folder: Path, ended: int) -> None:
+def test_a_dead_entry_of_a_damaged_file_does_not_hide_a_living_one(
+    folder: Path, ended: int
+) -> None:
     store = RouteStore(folder)
     store.add_route("a", 1, ME)
     (folder / "routes.json").write_text(f'[{{"hostname": "a", "port": 2, "pid": {ended}}}')
@@ -268,7 +270,7 @@ def test_folders_are_never_wider_than_they_should_be(
         assert path.stat().st_mode & 0o777 & ~0o644 == 0, path
 
 
-def test_what_is_being_written_is_waited_for(folder: Path) -> None:
+def test_a_reader_waits_for_a_file_that_is_being_written(folder: Path) -> None:
     store = RouteStore(folder)
     store.add_route("a", 1, 0)
     path = folder / "routes.json"
@@ -280,7 +282,7 @@ def test_what_is_being_written_is_waited_for(folder: Path) -> None:
     writer.join()
 
 
-def test_what_cannot_be_read_is_not_replaced(folder: Path) -> None:
+def test_an_unreadable_file_is_not_replaced(folder: Path) -> None:
     store = RouteStore(folder)
     (folder / "routes.json").mkdir(parents=True)
     assert store.load_routes() == []
@@ -302,7 +304,7 @@ def test_modes_and_links_stay(folder: Path, tmp_path: Path) -> None:
     assert "a" in target.read_text()
 
 
-def test_a_private_store_is_its_owners_alone(folder: Path) -> None:
+def test_only_the_owner_can_read_a_private_store(folder: Path) -> None:
     folder = folder / "state" / "routes"
     store = RouteStore(folder, private=True)
     store.add_route("a", 1, 0)
@@ -320,7 +322,7 @@ def test_extra_fields_stay(folder: Path) -> None:
     assert store.load_routes()[0].extra == {"x": {"y": [1, None, True]}}
 
 
-def test_under_a_strangers_proxy_the_file_stays_the_same_one(
+def test_under_a_proxy_of_another_program_the_file_is_written_in_place(
     folder: Path, spawned: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     store = RouteStore(folder)
@@ -344,7 +346,7 @@ def test_under_a_strangers_proxy_the_file_stays_the_same_one(
     assert whole in path.read_bytes() or path.read_bytes().startswith(whole[:-2])
 
 
-def test_a_lock_that_is_held_is_waited_for(folder: Path) -> None:
+def test_a_writer_waits_for_a_held_lock(folder: Path) -> None:
     store = RouteStore(folder)
     lock = folder / "routes.lock"
     lock.mkdir(parents=True)
@@ -375,7 +377,7 @@ def test_a_stale_lock_is_taken_over(folder: Path, kind: str) -> None:
     assert not os.path.lexists(lock)
 
 
-def test_who_holds_the_lock_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_holder_of_the_lock_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "_ATTEMPTS", 2)
     (folder / "routes.lock").mkdir(parents=True)
     with pytest.raises(RouteLockError) as caught:
@@ -384,7 +386,7 @@ def test_who_holds_the_lock_is_named(folder: Path, monkeypatch: pytest.MonkeyPat
     assert "routes.lock" in caught.value.hints[0]
 
 
-def test_a_folder_that_cannot_be_written_is_told(folder: Path) -> None:
+def test_an_unwritable_folder_is_reported(folder: Path) -> None:
     folder.mkdir()
     (folder / "routes.flock").mkdir()
     with pytest.raises(RouteLockError) as caught:
@@ -392,7 +394,7 @@ def test_a_folder_that_cannot_be_written_is_told(folder: Path) -> None:
     assert "directory" in caught.value.hints[0]
 
 
-def test_a_lock_that_was_taken_away_is_taken_again(
+def test_a_lock_that_was_removed_is_acquired_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As portless does with one that is held for more than ten seconds."""

@@ -256,7 +256,7 @@ def test_the_worktree_is_the_one_that_git_names(
 
 
 @pytest.mark.parametrize("layout", [broken_dot_git, nonsense_dot_git])
-def test_one_that_git_finds_broken_is_an_error(
+def test_a_worktree_that_git_finds_broken_is_an_error(
     layout: Callable[[Path, Git], Path], tmp_path: Path, git: Git, environ: dict[str, str]
 ) -> None:
     with pytest.raises(BrokenWorktreeError):

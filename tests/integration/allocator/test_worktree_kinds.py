@@ -97,7 +97,7 @@ KINDS = (
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_each_has_a_block_and_a_name_of_its_own(
+def test_each_kind_of_worktree_has_a_block_and_a_name_of_its_own(
     kind: Callable[[Path, Git], tuple[Path, str | None]], cli: Cli, git: Git, tmp_path: Path
 ) -> None:
     main = commit(git, tmp_path.resolve() / "shop")
@@ -123,7 +123,7 @@ def test_each_has_a_block_and_a_name_of_its_own(
     assert entries(cli) == [first]
 
 
-def test_one_that_is_moved_is_another_one(cli: Cli, git: Git, tmp_path: Path) -> None:
+def test_a_moved_worktree_is_another_one(cli: Cli, git: Git, tmp_path: Path) -> None:
     main = commit(git, tmp_path.resolve() / "shop")
     root, _ = linked(main, git)
     before, _ = run(cli, root)
@@ -136,7 +136,9 @@ def test_one_that_is_moved_is_another_one(cli: Cli, git: Git, tmp_path: Path) ->
     assert entries(cli) == [after]
 
 
-def test_a_locked_one_that_is_away_loses_its_block(cli: Cli, git: Git, tmp_path: Path) -> None:
+def test_a_locked_worktree_that_is_absent_loses_its_block(
+    cli: Cli, git: Git, tmp_path: Path
+) -> None:
     main = commit(git, tmp_path.resolve() / "shop")
     root, _ = locked(main, git)
     run(cli, root)
@@ -150,7 +152,7 @@ def test_a_locked_one_that_is_away_loses_its_block(cli: Cli, git: Git, tmp_path:
     assert run(cli, root) == (entry, True)
 
 
-def test_one_that_git_removed_gives_its_block_back(cli: Cli, git: Git, tmp_path: Path) -> None:
+def test_a_worktree_that_git_removed_releases_its_block(cli: Cli, git: Git, tmp_path: Path) -> None:
     main = commit(git, tmp_path.resolve() / "shop")
     root, _ = linked(main, git)
     run(cli, root)
@@ -163,7 +165,7 @@ def test_one_that_git_removed_gives_its_block_back(cli: Cli, git: Git, tmp_path:
 
 
 @pytest.mark.parametrize("place", ["bare", ".git"])
-def test_inside_of_a_repository_is_outside_of_git(
+def test_the_inside_of_a_repository_is_outside_git(
     place: str, cli: Cli, git: Git, tmp_path: Path
 ) -> None:
     main = commit(git, tmp_path.resolve() / "shop")
@@ -179,7 +181,7 @@ def test_inside_of_a_repository_is_outside_of_git(
     }
 
 
-def test_without_git_a_folder_is_all_there_is(cli: Cli, git: Git, tmp_path: Path) -> None:
+def test_without_git_a_folder_is_the_only_worktree(cli: Cli, git: Git, tmp_path: Path) -> None:
     main = commit(git, tmp_path.resolve() / "shop")
     programs = tmp_path / "programs"
     programs.mkdir()
@@ -213,7 +215,9 @@ def test_a_repository_that_git_refuses_is_a_plain_folder(
         os.chown(main, os.geteuid(), os.getegid())
 
 
-def test_a_copy_of_a_linked_one_is_no_second_owner(cli: Cli, git: Git, tmp_path: Path) -> None:
+def test_a_copy_of_a_linked_worktree_does_not_share_its_block(
+    cli: Cli, git: Git, tmp_path: Path
+) -> None:
     main = commit(git, tmp_path.resolve() / "shop")
     root, _ = linked(main, git)
     first, _ = run(cli, root)

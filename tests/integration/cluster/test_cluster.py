@@ -72,7 +72,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_functions_of_the_main_script_are_found_again(start: Start) -> None:
+def test_processes_find_functions_of_the_main_script(start: Start) -> None:
     stack = start(FUNCTIONS)
     stack.wait_for("came back")
     assert stack.lines_of("worker") == ["own 5 1", "died api", "came back True"]
@@ -80,9 +80,7 @@ def test_functions_of_the_main_script_are_found_again(start: Start) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_program_has_started_is_not_planned_anew(
-    start: Start, cli: "Cli", tmp_path: Path
-) -> None:
+def test_a_cluster_is_not_replanned_by_up(start: Start, cli: "Cli", tmp_path: Path) -> None:
     stack = start(FUNCTIONS)
     stack.wait_for("came back")
     for words in (["reload"], ["scale", "api=2"]):
@@ -93,14 +91,14 @@ def test_what_a_program_has_started_is_not_planned_anew(
 
 
 @pytest.mark.slow
-def test_without_respawn_the_end_of_one_ends_all(start: Start) -> None:
+def test_without_respawn_the_end_of_one_process_ends_all(start: Start) -> None:
     text = FUNCTIONS.replace("count=1", "count=1, respawn=False")
     stack = start(text)
     stack.wait_for("api failed")
     assert stack.wait() == 1
 
 
-def test_a_function_that_nobody_finds_is_told(start: Start) -> None:
+def test_a_function_that_cannot_be_found_is_reported(start: Start) -> None:
     stack = start(
         """
 from portweave import cluster
@@ -114,7 +112,7 @@ if __name__ == "__main__":
     assert stack.wait() == 1
 
 
-def test_what_cannot_be_started_is_an_exception_at_start(start: Start) -> None:
+def test_options_that_cannot_be_used_raise_at_start(start: Start) -> None:
     stack = start(
         """
 from portweave import cluster
@@ -128,7 +126,7 @@ except cluster.ConfigError as error:
     assert stack.printed == "PW1213\n"
 
 
-def test_it_serves_within_a_running_loop(start: Start) -> None:
+def test_a_cluster_runs_within_a_running_loop(start: Start) -> None:
     stack = start(
         """
 import asyncio
@@ -153,7 +151,7 @@ if __name__ == "__main__":
     assert stack.printed.split("\n") == ["beside", "status 143", ""]
 
 
-def test_sigkill_of_the_program_leaves_nothing(
+def test_after_sigkill_of_the_program_no_process_is_left(
     start: Start,
     eventually: Callable[[Callable[[], object]], None],
     cli: "Cli",
@@ -192,7 +190,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_worker_only_asks_and_stays_when_it_has_done_its_work(
+def test_a_worker_only_calls_and_stays_after_its_function_has_returned(
     start: Start, cli: "Cli", tmp_path: Path, environ: dict[str, str]
 ) -> None:
     stack = start(WORKERS)
@@ -214,7 +212,7 @@ def test_a_worker_only_asks_and_stays_when_it_has_done_its_work(
 
 
 @pytest.mark.parametrize("call", ["hub.start()", "asyncio.run(hub.serve())"])
-def test_a_mistake_in_the_options_is_told_without_a_traceback(start: Start, call: str) -> None:
+def test_a_mistake_in_the_options_is_reported_without_a_traceback(start: Start, call: str) -> None:
     stack = start(
         f"""
 import asyncio
@@ -232,7 +230,7 @@ hub = cluster.init(routes={{"api": ["true"]}}, respawn="no")
 
 
 @pytest.mark.slow
-def test_what_is_never_started_again_leaves_the_others_alone(start: Start) -> None:
+def test_a_process_that_is_never_restarted_leaves_the_others_running(start: Start) -> None:
     stack = start(
         """
 import os

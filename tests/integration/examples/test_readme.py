@@ -61,7 +61,7 @@ def test_its_two_commands_are_those_of_the_makefile() -> None:
         assert re.search(rf"^{command}: ", makefile, re.MULTILINE)
 
 
-def test_the_control_socket_s_methods_are_told() -> None:
+def test_the_control_sockets_methods_are_documented() -> None:
     text = (REPOSITORY / "docs/control.md").read_text()
     told = set(re.findall(r"^\| `/supervisor/([a-z]+)` \|", text, re.MULTILINE))
     source = (REPOSITORY / "supervisor/control/commands.py").read_text()

@@ -83,7 +83,7 @@ def test_first_fit_is_free_and_the_lowest(occupied: set[int], count: int) -> Non
     Request(key(0), ["z", "a"], POOL, None),
     {POOL.start - 3},
 )
-def test_what_is_placed_is_free_and_nobody_elses(
+def test_placed_ports_are_free_and_belong_to_no_other_worktree(
     entries: list[Entry], request: Request, busy: set[int]
 ) -> None:
     step = settled(entries, request, busy)
@@ -102,7 +102,7 @@ def test_what_is_placed_is_free_and_nobody_elses(
 
 
 @given(registries(), REQUESTS, st.sets(PORTS))
-def test_a_listener_in_the_block_holds_all_of_it(
+def test_a_listener_in_the_block_keeps_all_of_it(
     entries: list[Entry], request: Request, busy: set[int]
 ) -> None:
     mine = held_by(entries, request)
@@ -129,7 +129,7 @@ def test_without_a_listener_a_new_block_is_contiguous_and_in_order(
 
 
 @given(registries(), REQUESTS, st.sets(PORTS), st.sets(PORTS))
-def test_what_was_placed_is_kept(
+def test_a_placed_block_is_kept(
     entries: list[Entry], request: Request, busy: set[int], later: set[int]
 ) -> None:
     step = settled(entries, request, busy)

@@ -29,7 +29,9 @@ def test_what_is_written_reads_back(routes: list[RouteMapping]) -> None:
 
 
 @given(ROUTES, st.data())
-def test_every_cut_leaves_whole_entries(routes: list[RouteMapping], data: st.DataObject) -> None:
+def test_complete_entries_survive_every_truncation(
+    routes: list[RouteMapping], data: st.DataObject
+) -> None:
     text = text_of(routes)
     cut = data.draw(st.integers(0, len(text)))
     # A brace in a name may hide the entry that it is in.
@@ -52,7 +54,7 @@ def test_numbers_read_back(number: float) -> None:
 
 
 @given(st.text())
-def test_a_name_is_made_whole_once(text: str) -> None:
+def test_a_completed_name_does_not_change_again(text: str) -> None:
     with contextlib.suppress(HostnameError):
         name = parse_hostname(text)
         assert parse_hostname(name) == name

@@ -66,14 +66,14 @@ def test_a_link_that_leads_nowhere_is_an_error(
     assert "".join(caught.value.hints[:1]).startswith(hint)
 
 
-def test_a_link_whose_repository_has_gone_from_behind_it_is_an_error(tmp_path: Path) -> None:
+def test_a_link_to_a_removed_repository_is_an_error(tmp_path: Path) -> None:
     root = linked(tmp_path / "wt", repository(tmp_path / "shop/.git"))
     (tmp_path / "shop/.git/worktrees/wt/commondir").write_text("/nowhere\n")
     with pytest.raises(BrokenWorktreeError, match="/nowhere does not exist"):
         check_link(str(root))
 
 
-def test_what_leads_somewhere_is_none(tmp_path: Path) -> None:
+def test_a_valid_link_is_no_error(tmp_path: Path) -> None:
     shop = repository(tmp_path / "shop/.git")
     for folder in (tmp_path, tmp_path / "shop", linked(tmp_path / "wt", shop), Path("/nowhere")):
         check_link(str(folder))

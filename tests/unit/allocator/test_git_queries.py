@@ -6,7 +6,7 @@ from portweave.allocator.git_queries import (
 )
 
 
-def test_what_a_hook_has_set_up_is_dropped_and_nothing_is_fetched() -> None:
+def test_variables_of_hooks_are_dropped_and_nothing_is_fetched() -> None:
     found = look_environment({"GIT_DIR": "/x", "GIT_SSH_COMMAND": "evil", "HOME": "/home/me"})
     assert "GIT_DIR" not in found
     assert "GIT_SSH_COMMAND" not in found
@@ -14,7 +14,7 @@ def test_what_a_hook_has_set_up_is_dropped_and_nothing_is_fetched() -> None:
     assert found["GIT_ALLOW_PROTOCOL"] == "none"
 
 
-def test_each_filter_is_switched_off_once_behind_what_the_user_has_set() -> None:
+def test_each_filter_is_disabled_once_after_the_users_own_settings() -> None:
     environ = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "a.b", "GIT_CONFIG_VALUE_0": "c"}
     keys = ["filter.x=y.z.clean", "filter.x=y.z.process", ""]
     found = without_filters(environ, keys)

@@ -73,7 +73,7 @@ def test_offset(text: str, expected: int | None) -> None:
 
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "1e3", "0x10", "٣", "1 2", "+1"])
-def test_what_is_no_offset_is_refused_as_it_was_written(text: str) -> None:
+def test_an_invalid_offset_is_refused_as_written(text: str) -> None:
     with pytest.raises(ValueError, match="non-negative integer") as caught:
         offset_from(f" {text}")
     assert f'(got " {text}")' in str(caught.value)

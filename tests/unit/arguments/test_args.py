@@ -68,7 +68,7 @@ def test_words_are_read(name: str) -> None:
         ("-d=yes", "option '-d' takes no value", ""),
     ],
 )
-def test_what_cannot_be_understood_is_an_error(words: str, message: str, hint: str) -> None:
+def test_invalid_arguments_are_errors(words: str, message: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(words.split(), OPTIONS, Args())
     assert message in caught.value.message

@@ -29,7 +29,7 @@ def test_an_address_is_the_name_of_a_connection_and_a_path(
 
 
 @pytest.mark.parametrize("address", ["x/%zz", "%", "x/%4", "x/%ff", "%c3/x", "x/%e2%82"])
-def test_what_cannot_be_decoded_is_a_bad_path(address: str) -> None:
+def test_a_path_that_cannot_be_decoded_is_bad(address: str) -> None:
     with pytest.raises(BadPath) as caught:
         split(address)
     assert (caught.value.status, caught.value.code) == (400, "PW1204")

@@ -15,7 +15,7 @@ def test_names_with_dots_go_into_mappings() -> None:
     assert (options.get("plain", 7), options.get("a.n", 7)) == (None, None)
 
 
-def test_without_overwriting_only_what_is_not_set_is_set() -> None:
+def test_without_overwrite_only_missing_options_are_set() -> None:
     options = Options({"a": 1})
     options.update({"a": 2, "b": 3}, overwrite=False)
     assert options.values == {"a": 1, "b": 3}
@@ -29,7 +29,7 @@ def test_without_overwriting_only_what_is_not_set_is_set() -> None:
         ("maxQueue", "max_queue"),
     ],
 )
-def test_the_names_of_the_original_stand_for_ours(theirs: str, ours: str) -> None:
+def test_names_with_blanks_are_the_same_options(theirs: str, ours: str) -> None:
     options = Options({theirs: "x"})
     assert (options.get(ours), options.get(theirs)) == ("x", "x")
 

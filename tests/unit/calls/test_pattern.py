@@ -67,7 +67,7 @@ Params = dict[Key, str]
         (re.compile(r"a(\d)"), "a1c", None, {}),
     ],
 )
-def test_a_pattern_takes(
+def test_a_pattern_matches_paths_and_finds_parameters(
     pattern: str | re.Pattern[str] | Iterable[str], path: str, rest: str | None, params: Params
 ) -> None:
     found = Pattern(pattern).match(path)
@@ -89,7 +89,7 @@ def test_a_pattern_takes(
         (re.compile("a.c"), "abc/d", False),
     ],
 )
-def test_an_exact_pattern_takes_nothing_below(
+def test_an_exact_pattern_matches_nothing_below(
     pattern: str | re.Pattern[str], path: str, takes: bool
 ) -> None:
     assert (Pattern(pattern, exact=True).match(path) is not None) == takes
@@ -101,6 +101,6 @@ def test_case_is_as_the_option_says() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["(a", "a)", ":n(", ":n([)"])
-def test_what_cannot_be_read_is_refused(pattern: str) -> None:
+def test_an_invalid_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="pattern"):
         Pattern(pattern)

@@ -29,20 +29,20 @@ def test_plain_and_async_functions_answer_with_what_they_return() -> None:
     assert ask(router, "async", 2) == 2
 
 
-def test_the_first_that_is_declared_wins() -> None:
+def test_the_route_declared_first_wins() -> None:
     router = Router()
     router.route(":any", lambda req: "any")
     router.route("one", lambda req: "one")
     assert ask(router, "one") == "any"
 
 
-def test_without_a_route_it_is_not_found() -> None:
+def test_a_missing_route_is_not_found() -> None:
     with pytest.raises(RouteNotFound) as caught:
         ask(Router(), "x")
     assert (caught.value.status, caught.value.code) == (404, "PW1202")
 
 
-def test_what_cannot_be_decoded_is_a_bad_path() -> None:
+def test_a_path_that_cannot_be_decoded_is_bad() -> None:
     with pytest.raises(BadPath):
         ask(Router(), "%zz")
 
@@ -111,7 +111,7 @@ def test_a_second_next_raises_in_that_handler() -> None:
         ask(router, "x")
 
 
-def test_a_handler_may_find_that_there_is_nobody_left() -> None:
+def test_a_handler_may_find_that_no_handler_is_left() -> None:
     router = Router()
 
     @router.route("x")
@@ -124,7 +124,7 @@ def test_a_handler_may_find_that_there_is_nobody_left() -> None:
     assert ask(router, "x") == "nobody"
 
 
-def test_send_answers_once_and_what_is_behind_still_runs() -> None:
+def test_send_answers_once_and_later_handlers_still_run() -> None:
     router = Router()
     sent: list[tuple[object, ...]] = []
     ran: list[str] = []
@@ -172,7 +172,9 @@ NO_FUNCTIONS: list[tuple[str, tuple[object, ...]]] = [
 
 
 @pytest.mark.parametrize(("declare", "given"), NO_FUNCTIONS)
-def test_what_is_no_function_is_refused(declare: str, given: tuple[object, ...]) -> None:
+def test_a_handler_that_is_not_a_function_is_refused(
+    declare: str, given: tuple[object, ...]
+) -> None:
     with pytest.raises(TypeError, match="handler"):
         getattr(Router(), declare)(*given)
 
@@ -202,7 +204,7 @@ class RefusedError(Exception):
     status = 403
 
 
-def test_errors_go_to_the_handlers_behind_and_never_back() -> None:
+def test_errors_go_to_later_handlers_only() -> None:
     router = Router()
     router.error(Exception, lambda err, req: "before")
 
@@ -216,7 +218,7 @@ def test_errors_go_to_the_handlers_behind_and_never_back() -> None:
     assert ask(router, "x") == "caught no"
 
 
-def test_an_error_that_nobody_takes_is_raised() -> None:
+def test_an_unhandled_error_is_raised() -> None:
     router = Router()
     router.error(Exception, lambda err, req: "before")
 

@@ -139,7 +139,7 @@ def test_a_folder_is_one_connection_for_each_script(folder: Path, spelling: str 
     }
 
 
-def test_a_mapping_says_it_in_many_ways(folder: Path) -> None:
+def test_a_mapping_declares_connections_in_several_ways(folder: Path) -> None:
     routes: dict[str, object] = {
         "a": "routes/api.py",
         "b": "routes/api",
@@ -175,7 +175,9 @@ def test_a_folder_may_not_have_two_connections_of_one_name(folder: Path) -> None
 
 
 @pytest.mark.parametrize("options", BAD)
-def test_what_cannot_be_started_is_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_connections_that_cannot_be_started_are_refused(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
     with pytest.raises(ConfigError) as caught:
         make_plan(Options({"module_root": str(tmp_path), **options}), {})
     assert caught.value.code == "PW1213"
@@ -223,7 +225,7 @@ def test_respawn_is_a_policy(respawn: object, policy: RestartPolicy) -> None:
         assert plan_of(routes={"api": own}, respawn=False).instances[0].restart == policy
 
 
-def test_what_is_said_of_one_connection_wins() -> None:
+def test_the_options_of_one_connection_win() -> None:
     own = {"route": ["x"], "maxQueue": 0, "timeout": None, "exact": True}
     plan = plan_of(routes={"api": own, "b": ["x"]}, max_queue=5, max_concurrency=2, timeout=7)
     told = [json.loads(one.environment[BEGINNING])["settings"] for one in plan.instances]
@@ -265,13 +267,13 @@ def test_documented_defaults() -> None:
         ({"PORTWEAVE_ENV": "a"}, {"env": "c"}, "c"),
     ],
 )
-def test_env_is_what_was_said_first(
+def test_the_first_given_environment_name_wins(
     environ: dict[str, str], options: dict[str, Any], env: str
 ) -> None:
     assert plan_of(environ, routes={"api": ["x"]}, **options).calls.options["env"] == env
 
 
-def test_a_process_is_told_what_json_can_hold() -> None:
+def test_a_process_gets_the_values_that_json_can_hold() -> None:
     routes = {"api": {"route": ["x"], "own": (1, 2), "odd": object()}}
     plan = plan_of(routes=routes, shared=1, odd=object())
     beginning = json.loads(plan.instances[0].environment[BEGINNING])

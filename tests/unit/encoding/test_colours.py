@@ -24,7 +24,7 @@ TERMINAL, PIPE = True, False
         pytest.param({"FORCE_COLOR": "1", "NO_COLOR": "1"}, PIPE, False, False, id="no is no"),
     ],
 )
-def test_who_wants_colours(
+def test_colours_follow_user_and_environment(
     environ: dict[str, str], is_terminal: bool, kept: bool, names: bool
 ) -> None:
     assert are_kept(environ, is_terminal=is_terminal) is kept

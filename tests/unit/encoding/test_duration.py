@@ -33,5 +33,5 @@ def test_durations_are_seconds(text: str, seconds: float) -> None:
         *("5m3", "inf", "9" * 30, "99999999h", "१s", "1 s"),
     ],
 )
-def test_what_is_no_duration_is_none(text: str) -> None:
+def test_an_invalid_duration_is_none(text: str) -> None:
     assert parse(text) is None

@@ -32,7 +32,7 @@ def test_dots_stay_where_there_may_be_some() -> None:
         assert not is_hostname(text)
 
 
-def test_instances_are_told_apart_in_the_first_label() -> None:
+def test_instances_differ_in_the_first_label() -> None:
     assert instance_host("web", 1) == "web"
     assert instance_host("web", 2) == "web-2"
     assert instance_host("api.admin", 3) == "api-3.admin"

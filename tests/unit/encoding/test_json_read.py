@@ -26,7 +26,7 @@ def test_values_are_those_of_the_package(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: repr(text[:12]))
-def test_what_is_no_json_is_a_value_error(text: str) -> None:
+def test_invalid_json_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         loads(text)
 

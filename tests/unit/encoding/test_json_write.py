@@ -23,14 +23,14 @@ VALUES: dict[str, object] = {
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
-def test_it_reads_back(value: object) -> None:
+def test_written_values_read_back(value: object) -> None:
     assert json.loads(compact(value)) == value
     assert json.loads(pretty(value)) == value
     # Half a pair is escaped, so that all of it can be written as UTF-8.
     assert compact(value).encode()
 
 
-def test_how_it_looks() -> None:
+def test_values_are_written_as_javascript_writes_them() -> None:
     value: dict[str, object] = {"a": [1, 2.5, "x"], "b": [], "c": {}, "d": [{"e": None}]}
     assert compact(value) == '{"a":[1,2.5,"x"],"b":[],"c":{},"d":[{"e":null}]}'
     assert pretty(value) == json.dumps(value, indent=2)

@@ -47,7 +47,7 @@ def test_a_line_of_the_limit_is_read() -> None:
         (b'{"meta":{"timeout_ms":"soon"}}', jsonrpc.INVALID_REQUEST),
     ],
 )
-def test_what_is_no_message_is_refused(line: bytes, code: int) -> None:
+def test_an_invalid_message_is_refused(line: bytes, code: int) -> None:
     with pytest.raises(jsonrpc.BadLineError) as caught:
         jsonrpc.decode(line)
     assert caught.value.code == code
@@ -61,18 +61,18 @@ def test_values_are_passed_on_unread() -> None:
 
 
 @pytest.mark.parametrize("item", [object(), {1, 2}.__iter__(), "\ud800"])
-def test_what_json_cannot_hold_is_told(item: object) -> None:
+def test_a_value_that_json_cannot_hold_is_an_error(item: object) -> None:
     with pytest.raises(NotSerializable) as caught:
         jsonrpc.array([item])
     assert caught.value.code == "PW1210"
 
 
-def test_what_cannot_be_read_is_told() -> None:
+def test_an_unreadable_value_is_an_error() -> None:
     with pytest.raises(NotSerializable):
         jsonrpc.values(b"[1e999]")
 
 
-def test_errors_travel_with_their_kind() -> None:
+def test_errors_keep_their_class() -> None:
     sent = PeerDied("gone", connection="users", fields={"a": 1})
     line = jsonrpc.decode(jsonrpc.failure(b"1", sent))
     assert not isinstance(line.error, jsonrpc.UnsetType)
@@ -82,7 +82,7 @@ def test_errors_travel_with_their_kind() -> None:
     )  # fmt: skip
 
 
-def test_what_a_handler_raised_is_never_a_class_of_ours() -> None:
+def test_a_handlers_exception_never_becomes_a_class_of_portweave() -> None:
     error = jsonrpc.decode_error(
         b'{"code":-32000,"message":"boom","data":{"type":"ValueError","status":422,'
         b'"fields":{"x":1},"traceback":"Traceback"}}',

@@ -35,7 +35,7 @@ def test_control_characters_are_shown(text: str, shown: str) -> None:
 
 
 @given(st.text())
-def test_nothing_that_a_terminal_obeys_is_left_and_json_stays_the_same(text: str) -> None:
+def test_no_control_character_is_left_and_json_keeps_its_meaning(text: str) -> None:
     shown = escaped(json.dumps({text: text}, ensure_ascii=False))
     assert not any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 for c in shown)
     assert json.loads(shown) == {text: text}
@@ -49,7 +49,7 @@ def test_a_stream_escapes_whatever_way_it_is_written_to(monkeypatch: pytest.Monk
     assert behind.getvalue() == 2 * (escaped(NASTY) + "\n")
 
 
-def test_data_for_a_program_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_for_a_program_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     behind = io.StringIO()
     monkeypatch.setattr(sys, "stdout", EscapedStream(behind))
     write_data(NASTY)

@@ -34,14 +34,14 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> None:
         ("16:30:10", NOW_S - 1790),
     ],
 )
-def test_moments_are_understood(text: str, expected: float) -> None:
+def test_times_are_parsed(text: str, expected: float) -> None:
     assert parse(text, NOW_S) == expected
 
 
 @pytest.mark.parametrize(
     "text", ["", "soon", "5x", "-5m", "d", "1.5d", "2026-13-01", "25:00", "9999999d", "0001-01-01"]
 )
-def test_what_is_no_moment_is_refused(text: str) -> None:
+def test_an_invalid_time_is_refused(text: str) -> None:
     found = parse(text, NOW_S)
     assert found is None or found < NOW_S - 86_400 * 9_000_000
 

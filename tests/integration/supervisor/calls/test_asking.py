@@ -18,7 +18,7 @@ from tests.support.hubs import (
 )
 
 
-def test_processes_of_one_service_serve_beside_each_other(place: str) -> None:
+def test_processes_of_one_service_share_its_calls(place: str) -> None:
     async def scene(hub: Hub, path: str) -> None:
         hub.reserve("web", "web")
         first, second = cluster.Connection("web"), cluster.Connection("web")
@@ -41,7 +41,7 @@ def test_processes_of_one_service_serve_beside_each_other(place: str) -> None:
     play(place, scene, token_of=token_of, on_supervisor_call=answer)
 
 
-def test_a_request_is_part_of_the_trace_that_it_is_given(place: str) -> None:
+def test_a_request_belongs_to_the_given_trace(place: str) -> None:
     trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 
     async def scene(_: Hub, path: str) -> None:
@@ -71,7 +71,7 @@ def test_a_request_is_part_of_the_trace_that_it_is_given(place: str) -> None:
     play(place, scene)
 
 
-def test_a_connection_named_apart_is_asked_or_it_is_an_error(place: str) -> None:
+def test_a_connection_named_apart_is_called_or_is_an_error(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         async with serving(path, "b"), cluster.connect(path) as a:
             assert await a.request("echo", 1, to="b") == 1
@@ -85,7 +85,7 @@ def test_a_connection_named_apart_is_asked_or_it_is_an_error(place: str) -> None
 
 
 @pytest.mark.parametrize("timeout", ["5", float("nan"), float("inf"), [1]])
-def test_a_time_that_is_none_is_an_error(place: str, timeout: Any) -> None:
+def test_an_invalid_timeout_is_an_error(place: str, timeout: Any) -> None:
     async def scene(_: Hub, path: str) -> None:
         async with cluster.connect(path) as a:
             with pytest.raises((TypeError, ValueError, OverflowError), match="number of seconds"):
@@ -94,7 +94,7 @@ def test_a_time_that_is_none_is_an_error(place: str, timeout: Any) -> None:
     play(place, scene)
 
 
-def test_a_callback_is_an_error_that_tells_what_to_do(place: str) -> None:
+def test_a_callback_is_an_error_with_a_hint(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         async with serving(path, "b"), cluster.connect(path) as a:
             for ask in (a.request, a.request_many, a.notify):

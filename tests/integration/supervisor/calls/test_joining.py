@@ -16,7 +16,7 @@ from tests.support.hubs import (
 )
 
 
-def test_a_name_that_is_taken_is_told(place: str) -> None:
+def test_a_taken_name_is_reported(place: str) -> None:
     async def scene(hub: Hub, path: str) -> None:
         hub.reserve("kept", "kept")
         async with serving(path, "b"):
@@ -28,7 +28,7 @@ def test_a_name_that_is_taken_is_told(place: str) -> None:
     play(place, scene)
 
 
-def test_without_a_hub_it_is_told(
+def test_a_missing_hub_is_reported(
     place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("PORTWEAVE_SOCKET", raising=False)
@@ -58,13 +58,13 @@ def test_without_a_hub_it_is_told(
         {"stack": "main"},
     ],
 )
-def test_what_a_connection_cannot_be_is_told_before_it_joins(options: dict[str, Any]) -> None:
+def test_invalid_options_are_reported_before_a_connection_joins(options: dict[str, Any]) -> None:
     with pytest.raises(cluster.ConfigError):
         cluster.connect("socket", **options)
 
 
 @pytest.mark.parametrize("stack", ["", 7])
-def test_what_names_no_stack_is_told(stack: Any) -> None:
+def test_an_invalid_stack_name_is_reported(stack: Any) -> None:
     with pytest.raises(cluster.ConfigError, match="PROJECT/"):
         cluster.connect(stack=stack)
 
@@ -143,7 +143,7 @@ except KeyError as error:
 """
 
 
-def test_under_trio_it_is_the_same(place: str) -> None:
+def test_calls_work_the_same_under_trio(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         async with serving(path, "b"):
             process = await asyncio.create_subprocess_exec(
@@ -158,7 +158,7 @@ def test_under_trio_it_is_the_same(place: str) -> None:
     play(place, scene)
 
 
-def test_an_option_is_found_by_its_name_or_into_mappings(place: str) -> None:
+def test_an_option_is_found_by_its_name_or_within_mappings(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         async with cluster.connect(path) as connection:
             assert isinstance(connection, Connection)

@@ -20,7 +20,7 @@ from tests.support.hubs import (
 )
 
 
-def test_one_who_does_not_read_stalls_nobody(place: str) -> None:
+def test_a_peer_that_does_not_read_delays_no_other(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         load = "x" * 100_000
         async with serving(path, "b"), Raw(path) as stuck, cluster.connect(path, "a") as a:
@@ -39,7 +39,7 @@ def test_one_who_does_not_read_stalls_nobody(place: str) -> None:
     play(place, scene, limits=Limits(message_bytes=1_000_000, held_bytes=2_000_000))
 
 
-def test_one_who_floods_without_reading_is_not_read_any_more(place: str) -> None:
+def test_a_peer_that_floods_without_reading_is_not_read_any_more(place: str) -> None:
     async def scene(hub: Hub, path: str) -> None:
         async with serving(path, "b"), Raw(path) as flood, cluster.connect(path, "a") as a:
             flood.stop_reading()
@@ -63,7 +63,7 @@ def test_one_who_floods_without_reading_is_not_read_any_more(place: str) -> None
     play(place, scene)
 
 
-def test_any_bytes_hurt_only_those_who_send_them(place: str) -> None:
+def test_invalid_bytes_affect_only_their_sender(place: str) -> None:
     chance = random.Random(5)  # noqa: S311
     words = [
         b"\n", b"{", b"}", b"[", b"]", b'"', b'"id":1', b'"method":"b/echo"', b'"params":[', b",",
@@ -125,7 +125,7 @@ def test_a_thousand_connections(place: str) -> None:
     play(place, scene)
 
 
-def test_a_shell_asks_without_a_word_of_who_it_is(place: str) -> None:
+def test_a_shell_calls_without_saying_hello(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         async with serving(path, "b"):
             for end in (b"\n", b""):
@@ -139,7 +139,7 @@ def test_a_shell_asks_without_a_word_of_who_it_is(place: str) -> None:
     play(place, scene)
 
 
-def test_the_socket_is_the_users_own(place: str) -> None:
+def test_only_the_user_can_open_the_socket(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
@@ -147,7 +147,7 @@ def test_the_socket_is_the_users_own(place: str) -> None:
     assert not Path(place).exists()
 
 
-def test_values_that_only_some_can_read_are_answered(place: str) -> None:
+def test_values_that_a_peer_cannot_read_get_an_answer(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         async with serving(path, "b"), Raw(path) as raw:
             raw.writer.write(b'{"id":1,"method":"b/echo","params":[1e999]}\n')
@@ -156,7 +156,7 @@ def test_values_that_only_some_can_read_are_answered(place: str) -> None:
     play(place, scene)
 
 
-def test_who_has_nothing_to_ask_and_ends_is_closed(place: str) -> None:
+def test_a_half_closed_peer_without_requests_is_disconnected(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         async with Raw(path) as peer:
             peer.writer.write_eof()
@@ -165,7 +165,7 @@ def test_who_has_nothing_to_ask_and_ends_is_closed(place: str) -> None:
     play(place, scene)
 
 
-def test_time_runs_out_where_nothing_else_happens(place: str) -> None:
+def test_a_timeout_needs_no_other_event(place: str) -> None:
     async def scene(hub: Hub, path: str) -> None:
         hub.reserve("mute", "mute")
         async with Raw(path) as raw:
@@ -195,7 +195,7 @@ def _slow_calls(b: cluster.Connection) -> tuple[asyncio.Semaphore, asyncio.Semap
 _ASK: dict[str, Any] = {"id": 1, "method": "b/never", "params": [], "meta": {"timeout_ms": None}}
 
 
-def test_the_handlers_of_an_asker_that_is_gone_are_cancelled(place: str) -> None:
+def test_the_handlers_of_a_dead_caller_are_cancelled(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         async with (
             serving(path, "b", max_concurrency=2, max_queue=0) as b,
@@ -221,7 +221,7 @@ def test_the_handlers_of_an_asker_that_is_gone_are_cancelled(place: str) -> None
     play(place, scene)
 
 
-def test_handlers_end_with_the_process_that_asked(place: str) -> None:
+def test_handlers_end_with_the_calling_process(place: str) -> None:
     code = (
         "import socket, sys, time; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
         "s.sendall(sys.argv[2].encode() + b'\\n'); s.shutdown(socket.SHUT_WR); time.sleep(60)"

@@ -23,7 +23,7 @@ from tests.support.hubs import (
 )
 
 
-def test_values_go_and_come_back(place: str) -> None:
+def test_values_are_passed_and_returned(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         async with serving(path, "b"), cluster.connect(path, "a") as a:
             assert await a.request("/b/echo", {"a": [1, None, "é"]}) == {"a": [1, None, "é"]}
@@ -57,7 +57,7 @@ def test_values_go_and_come_back(place: str) -> None:
         ("b/ask", ("nobody/x",), cluster.ConnectionNotFound, 404, "ConnectionNotFound"),
     ],
 )
-def test_each_failure_has_its_answer(
+def test_each_failure_has_its_error(
     place: str,
     address: str,
     load: tuple[object, ...],
@@ -114,7 +114,7 @@ def test_errors_are_printed_where_they_are_raised(
     assert "LookupError: boom" in capsys.readouterr().err
 
 
-def test_time_and_trace_are_shared_by_all_that_a_handler_asks(place: str) -> None:
+def test_a_handlers_calls_share_its_time_and_trace(place: str) -> None:
     seen: list[tuple[float | None, str]] = []
 
     async def scene(_: Hub, path: str) -> None:
@@ -143,7 +143,7 @@ def test_time_and_trace_are_shared_by_all_that_a_handler_asks(place: str) -> Non
     assert one[36:52] != two[36:52]
 
 
-def test_who_stops_waiting_cancels_the_handler(place: str) -> None:
+def test_a_cancelled_wait_cancels_the_handler(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         began, ended = asyncio.Event(), asyncio.Event()
         async with serving(path, "b") as b, cluster.connect(path, "a") as a:
@@ -178,7 +178,7 @@ def test_a_peer_that_dies_fails_its_requests_at_once(place: str) -> None:
     play(place, scene)
 
 
-def test_when_the_hub_goes_nobody_waits(place: str) -> None:
+def test_when_the_hub_ends_all_requests_fail(place: str) -> None:
     async def scene(hub: Hub, path: str) -> None:
         async with serving(path, "b"), cluster.connect(path, "a") as a:
             asking = asyncio.ensure_future(a.request("b/slow", 60))
@@ -223,7 +223,7 @@ def test_a_connection_handles_only_so_much_at_a_time(place: str) -> None:
     play(place, scene)
 
 
-def test_requests_of_one_to_one_arrive_in_order(place: str) -> None:
+def test_requests_from_one_peer_to_another_arrive_in_order(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         got: list[int] = []
         async with serving(path, "b") as b, cluster.connect(path, "a") as a:
@@ -237,7 +237,7 @@ def test_requests_of_one_to_one_arrive_in_order(place: str) -> None:
     play(place, scene)
 
 
-def test_an_early_answer_counts_and_the_handler_goes_on(place: str) -> None:
+def test_an_early_answer_is_sent_and_the_handler_goes_on(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         went_on = asyncio.Event()
         async with serving(path, "b") as b, cluster.connect(path, "a") as a:
@@ -286,7 +286,7 @@ def test_the_supervisor_answers_streams_and_is_cancelled(place: str) -> None:
     play(place, scene, on_supervisor_call=answer)
 
 
-def test_each_hop_is_one_line_for_who_wants_to_know(
+def test_each_hop_is_one_line_of_the_debug_log(
     place: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scene(_: Hub, path: str) -> None:

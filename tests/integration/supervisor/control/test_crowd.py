@@ -36,7 +36,7 @@ def test_a_stack_of_two_hundred(detached: "Detached", project: Path) -> None:
     assert said.endswith("shop/main stopped\n")
 
 
-def test_a_follower_that_never_reads_is_told_what_it_has_missed(
+def test_a_follower_that_never_reads_hears_how_much_it_missed(
     detached: "Detached", project: Path
 ) -> None:
     lines = [f"  s{number}: {IDLE}" for number in range(50)]
@@ -66,7 +66,7 @@ def test_a_follower_that_never_reads_is_told_what_it_has_missed(
     detached.down()
 
 
-def test_a_supervisor_that_stands_still_is_named(detached: "Detached", project: Path) -> None:
+def test_a_stopped_supervisor_is_named(detached: "Detached", project: Path) -> None:
     write(project, f"services: {{web: {IDLE}}}\n")
     detached.up()
     process = detached.supervisor()
@@ -82,7 +82,7 @@ def test_a_supervisor_that_stands_still_is_named(detached: "Detached", project: 
     detached("down")
 
 
-def test_a_guardian_that_stands_still_is_woken_by_down(detached: "Detached", project: Path) -> None:
+def test_down_continues_a_stopped_guardian(detached: "Detached", project: Path) -> None:
     write(project, f"services: {{web: {IDLE}}}\n")
     detached.up()
     detached.guardian().send_signal(signal.SIGSTOP)

@@ -114,7 +114,7 @@ REFUSED: dict[str, tuple[str, list[object], int]] = {
 }
 
 
-def test_what_cannot_be_done_is_refused(
+def test_impossible_requests_are_refused(
     speaker: "Callable[[], Speaker]", detached: "Detached"
 ) -> None:
     client = speaker()
@@ -133,7 +133,7 @@ def test_what_cannot_be_done_is_refused(
     [{"argv": []}, {"ready": {"log": "("}}, {"name": "web"}],
     ids=["no command", "no pattern", "one name twice"],
 )
-def test_a_plan_that_would_hurt_is_refused(
+def test_a_plan_that_would_break_the_stack_is_refused(
     speaker: "Callable[[], Speaker]", change: dict[str, object]
 ) -> None:
     client = speaker()
@@ -174,7 +174,7 @@ def test_a_line_that_is_too_long_ends_the_connection_alone(
     assert len(detached.ps()) == 2
 
 
-def test_who_has_said_all_gets_his_answers(speaker: "Callable[[], Speaker]") -> None:
+def test_a_half_closed_client_gets_its_answers(speaker: "Callable[[], Speaker]") -> None:
     client = speaker()
     client.say('{"id":1,"method":"/supervisor/ps"}')
     client.socket.sendall(b'{"id":2,"method":"$/hello"}')  # and no newline
@@ -186,7 +186,9 @@ def test_who_has_said_all_gets_his_answers(speaker: "Callable[[], Speaker]") -> 
     assert silent.rest() == b""
 
 
-def test_a_shell_can_ask(detached: "Detached", project: Path, need: Callable[..., None]) -> None:
+def test_a_shell_can_send_requests(
+    detached: "Detached", project: Path, need: Callable[..., None]
+) -> None:
     need("nc")
     write(project, f"services: {{web: {IDLE}}}\n")
     detached.up()
@@ -231,7 +233,7 @@ def test_many_at_once_are_all_answered(
     eventually(lambda: len(detached.supervisor().net_connections("unix")) < 50)
 
 
-def test_who_does_not_read_costs_little_and_keeps_nobody(
+def test_a_client_that_does_not_read_costs_little_and_delays_no_other(
     speaker: "Callable[[], Speaker]", detached: "Detached"
 ) -> None:
     greedy, follower, other = speaker(), speaker(), speaker()
@@ -279,7 +281,7 @@ except OSError as error:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
-def test_another_user_is_not_let_in() -> None:
+def test_another_user_cannot_connect() -> None:
     async def serve(method: str, params: list[object], stream: Stream) -> list[object]:
         return ["secret"]
 
@@ -306,9 +308,7 @@ def test_another_user_is_not_let_in() -> None:
 
 
 @pytest.mark.parametrize("ends_first", [True, False])
-def test_what_a_client_that_is_gone_waits_for_is_cancelled(
-    tmp_path: Path, ends_first: bool
-) -> None:
+def test_requests_of_a_dead_client_are_cancelled(tmp_path: Path, ends_first: bool) -> None:
     async def check(path: str) -> None:
         began, ended = asyncio.Event(), asyncio.Event()
 

@@ -28,7 +28,7 @@ from tests.support.log_files import (
 )
 
 
-def test_after_all_of_ours_are_killed_the_file_has_what_was_read(
+def test_after_portweave_was_killed_the_log_has_all_that_was_read(
     project: Path, up: "StartUp", cli: "Cli", eventually: Callable[[Callable[[], object]], None]
 ) -> None:
     write_services(
@@ -124,7 +124,7 @@ def test_following_goes_on_after_the_folder_was_removed(
 
 
 @pytest.mark.slow
-def test_old_segments_go(project: Path, up: "StartUp", cli: "Cli") -> None:
+def test_old_segments_are_removed(project: Path, up: "StartUp", cli: "Cli") -> None:
     (project / "big.py").write_text(
         "line = b'x' * 99 + b'\\n'\nimport os\nfor n in range(1100):\n    rest = line * 600\n"
         "    while rest: rest = rest[os.write(1, rest):]\n"
@@ -145,7 +145,7 @@ def test_old_segments_go(project: Path, up: "StartUp", cli: "Cli") -> None:
     assert len(shown) > 40 << 20
 
 
-def test_a_reader_that_stands_still_does_not_keep_a_log_from_being_whole(
+def test_a_stopped_reader_does_not_make_a_log_incomplete(
     project: Path, cli: "Cli", spawned: Spawn, eventually: Callable[[Callable[[], object]], None]
 ) -> None:
     count = 60_000
@@ -169,7 +169,7 @@ def test_a_reader_that_stands_still_does_not_keep_a_log_from_being_whole(
     assert b"lines skipped" in seen
 
 
-def test_a_file_that_cannot_grow_stops_no_service_and_is_told_once(
+def test_a_file_that_cannot_grow_stops_no_service_and_is_reported_once(
     project: Path, cli: "Cli", spawned: Spawn
 ) -> None:
     (project / "api.py").write_text(
@@ -203,7 +203,7 @@ def test_a_file_that_cannot_grow_stops_no_service_and_is_told_once(
     assert kept == b"".join(b"%099d\n" % n for n in range(3000))[: len(kept)]
 
 
-def test_what_a_full_disk_has_swallowed_is_counted_and_marked(
+def test_bytes_lost_to_a_full_disk_are_counted_and_marked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: "Cli"
 ) -> None:
     told: list[str] = []
@@ -242,7 +242,7 @@ def test_what_a_full_disk_has_swallowed_is_counted_and_marked(
     assert (folder / "api.log").read_text() == f"before\n012\n{mark}\nafter\n"
 
 
-def test_a_worktree_that_has_gone_is_not_made_again_for_its_logs(tmp_path: Path) -> None:
+def test_a_removed_worktree_is_not_made_again_for_its_logs(tmp_path: Path) -> None:
     told: list[str] = []
     folder = tmp_path / "gone/.portweave/logs"
     logs = LogFolder(str(folder), told.append)

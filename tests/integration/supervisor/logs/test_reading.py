@@ -80,7 +80,7 @@ def test_runs_are_counted_over_restarts_of_the_stack(
     assert cli("logs", "--run", "9", cwd=project).stdout == ""
 
 
-def test_what_is_shown_is_of_the_newest_stack_with_all_its_restarts(
+def test_logs_show_the_newest_stack_with_all_its_restarts(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:
     write_services(project, api="print('before')", old="print('old')")
@@ -122,7 +122,7 @@ def test_times_select_lines(project: Path, cli: "Cli", monkeypatch: pytest.Monke
     assert re.fullmatch(rf"{moment}\.\d{{3}} api \| 1 minutes ago\n", stamped)
 
 
-def test_searching_shows_lines_and_what_is_around_them(
+def test_searching_shows_matches_and_the_lines_around_them(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:
     write_services(project, api="for n in range(30): print(f'Line {n}')")
@@ -155,7 +155,7 @@ def test_searching_shows_lines_and_what_is_around_them(
         (("--", "api"), "logs takes names of services, not a command"),
     ],
 )
-def test_what_cannot_be_understood_is_said(
+def test_invalid_arguments_are_reported(
     project: Path, cli: "Cli", args: tuple[str, ...], message: str
 ) -> None:
     (project / "Procfile").write_text("api: true\n")
@@ -165,7 +165,7 @@ def test_what_cannot_be_understood_is_said(
     assert "(PW0601)" in done.stderr
 
 
-def test_where_nothing_was_printed_that_is_said(project: Path, cli: "Cli") -> None:
+def test_an_empty_log_is_reported(project: Path, cli: "Cli") -> None:
     (project / "Procfile").write_text("api: true\n")
     done = cli("logs", cwd=project)
     assert (done.returncode, done.stdout) == (0, "")
@@ -173,7 +173,7 @@ def test_where_nothing_was_printed_that_is_said(project: Path, cli: "Cli") -> No
     assert "api has printed nothing yet" in cli("logs", "api", cwd=project).stderr
 
 
-def test_logs_of_all_worktrees_stand_side_by_side(
+def test_logs_of_all_worktrees_are_shown_together(
     repo: Callable[[int], list[Path]], up: "StartUp", cli: "Cli"
 ) -> None:
     for number, root in enumerate(repo(1)):
@@ -188,7 +188,7 @@ def test_logs_of_all_worktrees_stand_side_by_side(
     assert "PW1001" in cli("logs", "--stack", "shop-2", cwd=Path("/")).stderr
 
 
-def test_a_service_called_portweave_does_not_write_into_our_own_log(
+def test_a_service_called_portweave_does_not_write_into_portweaves_log(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:
     definition = "services: {portweave: {command: echo mine, port: false}}\n"
@@ -199,9 +199,7 @@ def test_a_service_called_portweave_does_not_write_into_our_own_log(
         assert list(json.loads(line))[:3] == ["time", "level", "event"]
 
 
-def test_what_happens_to_services_is_kept_as_events_without_secrets(
-    project: Path, up: "StartUp"
-) -> None:
+def test_events_of_services_are_logged_without_secrets(project: Path, up: "StartUp") -> None:
     (project / "portweave.yaml").write_text(
         "services:\n"
         "  api:\n"
@@ -222,7 +220,7 @@ def test_what_happens_to_services_is_kept_as_events_without_secrets(
     assert all(not isinstance(value, dict | list) for event in events for value in event.values())
 
 
-def test_a_brief_tells_the_gist_and_its_cursor_what_came_since(
+def test_a_summary_has_a_cursor_for_what_comes_later(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:
     write_services(

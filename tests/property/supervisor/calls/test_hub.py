@@ -51,7 +51,7 @@ def test_what_is_written_reads_back(load: list[Any], method: str) -> None:
 
 
 @given(st.text())
-def test_any_path_is_normal_or_bad(path: str) -> None:
+def test_a_path_is_normalised_or_refused(path: str) -> None:
     try:
         found = normal(path)
     except (BadPath, UnicodeEncodeError):

@@ -146,7 +146,7 @@ _STEPS = st.tuples(
 
 
 @given(st.lists(_STEPS, max_size=20))
-def test_the_short_way_and_the_long_one_lead_to_the_same(
+def test_the_fast_path_and_the_general_path_agree(
     steps: list[tuple[str, int, list[bytes], float]],
 ) -> None:
     short, long = Star(Counting), Star(Thorough)

@@ -169,12 +169,12 @@ def test_each_line_with_an_id_is_answered_once(
 
 @SETTINGS
 @given(st.binary(max_size=400), CUTS, st.booleans())
-def test_no_bytes_are_too_odd(data: bytes, cuts: list[int], half_close: bool) -> None:
+def test_arbitrary_bytes_do_no_harm(data: bytes, cuts: list[int], half_close: bool) -> None:
     whole = converse(data, [], half_close=half_close)
     assert converse(data, cuts, half_close=half_close) == whole
 
 
-def test_more_at_once_than_may_be_are_refused_one_by_one() -> None:
+def test_requests_beyond_the_limit_are_refused_one_by_one() -> None:
     data = b"".join(b'{"id":%d,"method":"later"}\n' % number for number in range(MOST_REQUESTS + 9))
     answers = [one for one in converse(data, [], half_close=True) if "method" not in one]
     assert sorted(str(one["id"]) for one in answers) == sorted(map(str, range(MOST_REQUESTS + 9)))

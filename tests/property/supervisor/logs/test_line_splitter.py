@@ -49,7 +49,7 @@ def test_chunks_do_not_matter_and_nothing_is_lost(chunks: list[bytes]) -> None:
 
 
 @given(chunked(), st.data())
-def test_looking_at_a_beginning_loses_nothing(chunks: list[bytes], data: st.DataObject) -> None:
+def test_taking_an_incomplete_line_loses_nothing(chunks: list[bytes], data: st.DataObject) -> None:
     splitter = LineSplitter()
     found = b""
     for chunk in chunks:
@@ -95,7 +95,7 @@ def test_the_last_lines_are_those_of_the_end(
 
 
 @given(LINES, st.booleans())
-def test_a_terminal_gets_no_control_but_colours(lines: bytes, colour: bool) -> None:
+def test_a_terminal_gets_no_control_sequences_but_colours(lines: bytes, colour: bool) -> None:
     shown = for_terminal(lines, colour=colour)
     bare = SGR.sub(b"", shown) if colour else shown
     assert b"\x1b" not in bare
@@ -121,7 +121,7 @@ def test_colours_end_with_their_line(lines: bytes) -> None:
 
 
 @given(LINES)
-def test_what_a_terminal_may_have_is_left_as_it_is(lines: bytes) -> None:
+def test_harmless_text_for_a_terminal_is_unchanged(lines: bytes) -> None:
     plain = for_terminal(lines, colour=False)
     assert for_terminal(plain, colour=False) == for_terminal(plain, colour=True) == plain
     once = for_terminal(lines, colour=True)
@@ -129,12 +129,12 @@ def test_what_a_terminal_may_have_is_left_as_it_is(lines: bytes) -> None:
 
 
 @given(DATA.filter(lambda data: b"\n" not in data))
-def test_text_is_what_a_terminal_without_colours_gets(line: bytes) -> None:
+def test_plain_text_equals_terminal_text_without_colours(line: bytes) -> None:
     assert plain_text(line).encode() + b"\n" == for_terminal(line + b"\n", colour=False)
 
 
 @given(LINES.filter(lambda lines: b"\x1b" not in lines))
-def test_a_pipe_gets_what_holds_no_escape_as_it_is(lines: bytes) -> None:
+def test_a_pipe_gets_lines_without_escapes_unchanged(lines: bytes) -> None:
     assert for_pipe(lines) == lines
 
 
@@ -145,12 +145,12 @@ QUIET = st.lists(NOT_OF_THE_SCREEN | st.sampled_from([b"a", b"\n", b"\r", b"\xff
 
 
 @given(QUIET.map(b"".join))
-def test_a_pipe_gets_what_does_not_touch_the_screen_as_it_is(lines: bytes) -> None:
+def test_a_pipe_gets_sequences_that_leave_the_screen_alone_unchanged(lines: bytes) -> None:
     assert for_pipe(lines) == lines
 
 
 @given(LINES)
-def test_from_a_pipe_only_sequences_of_the_screen_are_missing(lines: bytes) -> None:
+def test_for_a_pipe_only_screen_sequences_are_removed(lines: bytes) -> None:
     piped = for_pipe(lines)
     assert piped.count(b"\n") == lines.count(b"\n")
     rest = iter(lines)
@@ -161,7 +161,7 @@ def test_from_a_pipe_only_sequences_of_the_screen_are_missing(lines: bytes) -> N
 
 
 @given(st.binary(min_size=1).filter(lambda prefix: b"\n" not in prefix), LINES)
-def test_prefixes_come_off_again(prefix: bytes, lines: bytes) -> None:
+def test_prefixes_can_be_removed_again(prefix: bytes, lines: bytes) -> None:
     shown = b"".join(with_prefix(prefix, lines))
     assert shown.endswith(b"\n")
     assert b"".join(line.removeprefix(prefix) + b"\n" for line in shown[:-1].split(b"\n")) == lines

@@ -98,7 +98,7 @@ def read(path: str, query: Query) -> list[tuple[int, int, bytes]]:
 
 @settings(deadline=None)
 @given(STEPS, st.sampled_from([1, 7, 40, 10_000]))
-def test_what_is_written_reads_back_whatever_the_chunks_runs_and_segments(
+def test_logs_read_back_whatever_the_chunks_runs_and_segments(
     steps: Steps, segment_bytes: int
 ) -> None:
     with (
@@ -129,7 +129,7 @@ def test_the_last_lines_are_the_end_of_all_lines(
 
 @settings(deadline=None)
 @given(STEPS)
-def test_a_run_can_be_told_from_the_others(steps: Steps) -> None:
+def test_one_run_can_be_selected(steps: Steps) -> None:
     with folder() as path:
         write(path, steps)
         everything = read(path, Query())
@@ -141,7 +141,7 @@ def test_a_run_can_be_told_from_the_others(steps: Steps) -> None:
 
 @settings(deadline=None)
 @given(STEPS, st.integers(0, 400), st.integers(0, 3 * RECORD_BYTES))
-def test_a_log_that_was_cut_off_anywhere_reads_and_goes_on(
+def test_a_log_truncated_anywhere_can_be_read_and_continued(
     steps: Steps, data_cut: int, index_cut: int
 ) -> None:
     with folder() as path:
@@ -167,7 +167,7 @@ def test_a_log_that_was_cut_off_anywhere_reads_and_goes_on(
 
 @settings(deadline=None)
 @given(STEPS, st.data())
-def test_reading_goes_on_where_it_stopped(steps: Steps, data: st.DataObject) -> None:
+def test_reading_continues_where_it_stopped(steps: Steps, data: st.DataObject) -> None:
     with folder() as path:
         expected = write(path, steps)
         log = Log(path, "web")

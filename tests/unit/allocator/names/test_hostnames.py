@@ -22,7 +22,7 @@ from portweave.errors import HostnameError
         ("x" * 63, "x" * 63 + ".localhost"),
     ],
 )
-def test_a_name_is_made_whole(text: str, name: str) -> None:
+def test_a_name_is_completed(text: str, name: str) -> None:
     assert parse_hostname(text) == name
 
 
@@ -43,11 +43,11 @@ def test_a_name_is_made_whole(text: str, name: str) -> None:
         (".".join(["x" * 60] * 4) + ".xy", "exceeds 253-character DNS limit"),
     ],
 )
-def test_what_is_no_name_is_refused(text: str, words: str) -> None:
+def test_an_invalid_name_is_refused(text: str, words: str) -> None:
     with pytest.raises(HostnameError) as caught:
         parse_hostname(text)
     assert words in caught.value.message
 
 
-def test_another_top_level_is_put_behind_it() -> None:
+def test_another_top_level_domain_is_appended() -> None:
     assert parse_hostname("a.test", "test") == parse_hostname("a", "test") == "a.test"

@@ -32,7 +32,7 @@ def test_a_block_is_put_at_the_end_once() -> None:
         (f"# portweave begin\ny\n{BLOCK}z\n", "# portweave begin\ny\nz\n"),
     ],
 )
-def test_only_our_own_lines_go(text: str, rest: str) -> None:
+def test_only_portweaves_lines_are_removed(text: str, rest: str) -> None:
     assert without_block(text) == rest
 
 
@@ -48,5 +48,7 @@ def test_only_our_own_lines_go(text: str, rest: str) -> None:
         ("", "hosts: files # resolve\n", ["a.localhost"]),
     ],
 )
-def test_who_finds_a_name(hosts: str, nsswitch: str | None, lost: list[str]) -> None:
+def test_the_names_that_the_system_does_not_resolve(
+    hosts: str, nsswitch: str | None, lost: list[str]
+) -> None:
     assert unresolved(["a.localhost"], hosts, nsswitch) == lost

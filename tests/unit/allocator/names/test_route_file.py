@@ -50,14 +50,14 @@ def test_the_file_is_written_as_portless_does() -> None:
     assert text_of([]) == b"[]"
 
 
-def test_entries_that_are_none_are_left_out() -> None:
+def test_invalid_entries_are_left_out() -> None:
     text = """[{"hostname": "a", "port": "1", "pid": 0}, {"hostname": "b", "port": true, "pid": 0},
                {"hostname": 1, "port": 1, "pid": 0}, {"port": 1, "pid": 0}, null, [], 7,
                {"hostname": "", "port": -1, "pid": 70000.0}]"""
     assert routes_from(text.encode()) == [RouteMapping("", -1, 70000)]
 
 
-def test_bytes_that_are_no_text_do_not_matter() -> None:
+def test_bytes_that_are_not_utf_8_are_replaced() -> None:
     data = b'[{"hostname": "a\xff", "port": 1, "pid": 0}]'
     assert routes_from(data) == [RouteMapping("a\ufffd", 1, 0)]
 
@@ -73,13 +73,13 @@ def test_bytes_that_are_no_text_do_not_matter() -> None:
         (b"3", "expected array"),
     ],
 )
-def test_what_is_no_array_is_told(data: bytes, what: str) -> None:
+def test_a_file_that_is_not_an_array_is_refused(data: bytes, what: str) -> None:
     with pytest.raises(NotRoutesError) as caught:
         routes_from(data)
     assert caught.value.what == what
 
 
-def test_whole_entries_of_a_torn_file_are_found() -> None:
+def test_complete_entries_of_an_incomplete_file_are_found() -> None:
     routes = [RouteMapping("a", 1, 0), RouteMapping("b", 2, 0)]
     data = text_of(routes)
     assert salvage(data[:-10]) == routes[:1]

@@ -75,7 +75,7 @@ def test_worktrees_have_domains(places: list[Place], project: str, names: list[s
     assert settled(*places, project=project)[0] == names
 
 
-def test_who_had_a_name_first_keeps_it_and_who_came_later_keeps_the_other() -> None:
+def test_the_first_owner_keeps_a_name_and_the_later_one_keeps_its_other_name() -> None:
     places = [MAIN, FIX, Place(OTHER, "/other/shop", "main"), FIX_TOO]
     domains, claims = settled(*places)
     for place, domain in zip(places, domains, strict=True):
@@ -98,7 +98,7 @@ def test_a_name_is_free_when_the_registry_has_nothing_of_its_owner() -> None:
     assert settle(found.claims, other, "shop", [other, third], LATER).domain == domains[1]
 
 
-def test_a_suffix_that_somebody_has_is_not_given_again() -> None:
+def test_a_taken_suffix_is_not_assigned_again() -> None:
     claims = settled(MAIN)[1]
     other = Place(OTHER, "/other/shop", "main")
     places = [MAIN, Place("/t", "/t", "main"), other]
@@ -111,7 +111,7 @@ def test_a_suffix_that_somebody_has_is_not_given_again() -> None:
     assert name(taken.claims) not in (plain, "shop")
 
 
-def test_an_older_worktree_that_never_asked_has_its_label_left() -> None:
+def test_the_label_of_an_older_worktree_without_names_stays_free() -> None:
     found = settle(Claims(), FIX_TOO, "shop", [FIX, FIX_TOO], NOW)
     assert found.domain == "fix-login-00000000.shop.localhost"
     assert settle(found.claims, FIX, "shop", [FIX, FIX_TOO], NOW).domain.startswith("fix-login.")
@@ -142,7 +142,7 @@ def test_the_names_are_kept_in_a_file(tmp_path: Path) -> None:
         '{"projects": [{"name": 1}], "worktrees": []}',
     ],
 )
-def test_what_is_no_file_of_names_is_refused(text: str) -> None:
+def test_an_invalid_file_of_names_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no|not an object"):
         claims_from(json.loads(text))
 

@@ -215,7 +215,7 @@ def test_a_listener_holds_a_block_against_its_pin() -> None:
     assert grown.unpinned
 
 
-def test_a_pin_on_anothers_port_names_the_worktree() -> None:
+def test_a_pin_on_the_port_of_another_worktree_names_it() -> None:
     with pytest.raises(PinTakenError, match="port 30005 belongs to the worktree /s"):
         settled([entry({"x": 30005}, THERE)], "web api", offset=4)
 
@@ -240,7 +240,7 @@ def test_a_full_pool_is_exhausted() -> None:
 @pytest.mark.parametrize(
     ("strangers", "is_enough"), [pytest.param(99, True), pytest.param(100, False)]
 )
-def test_a_hundred_ports_of_strangers_are_too_many(strangers: int, is_enough: bool) -> None:
+def test_a_hundred_ports_in_use_by_others_are_too_many(strangers: int, is_enough: bool) -> None:
     busy, pool = range(30000, 30000 + strangers), Pool(30000, 60000)
     if is_enough:
         assert placed([], "web", busy=busy, pool=pool) == {"web": 30099}

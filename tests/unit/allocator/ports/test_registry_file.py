@@ -131,7 +131,7 @@ def test_a_whole_float_is_an_integer() -> None:
         {"version": 1, "entries": [1]},
     ],
 )
-def test_what_is_no_registry_is_refused(value: object) -> None:
+def test_an_invalid_registry_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="must be"):
         entries_from(value)
 

@@ -36,7 +36,7 @@ def shop() -> Names:
         ("db/x", "web", None, b'"db/x"'),
     ],
 )
-def test_an_address_names_somebody(
+def test_an_address_names_a_connection(
     address: str, group: str, member: str | None, method: bytes
 ) -> None:
     names = shop()
@@ -67,7 +67,7 @@ def test_a_connection_may_be_named_apart(
 
 
 @pytest.mark.parametrize("to", ["", "other", "db", "API", "ap", "api/users", "%61pi", "web.2"])
-def test_what_is_named_apart_never_falls_to_the_default(to: str) -> None:
+def test_a_name_given_apart_never_means_the_default(to: str) -> None:
     names = shop()
     with pytest.raises(ConnectionNotFound, match="there are api, gone"):
         names.route("x", to)
@@ -77,7 +77,7 @@ def test_what_is_named_apart_never_falls_to_the_default(to: str) -> None:
 @pytest.mark.parametrize(
     ("address", "error"), [("other/x", ConnectionNotFound), ("%zz/x", BadPath)]
 )
-def test_an_address_may_name_nobody(address: str, error: type[Exception]) -> None:
+def test_an_address_may_name_no_connection(address: str, error: type[Exception]) -> None:
     names = Names(lambda _: "")
     names.reserve("api", "api", number=1, askable=True, default=False)
     with pytest.raises(error):
@@ -85,7 +85,7 @@ def test_an_address_may_name_nobody(address: str, error: type[Exception]) -> Non
     assert names.routes == {}
 
 
-def test_what_is_remembered_is_bounded_and_forgotten_when_names_come_and_go() -> None:
+def test_remembered_routes_are_bounded_and_cleared_when_names_change() -> None:
     names = shop()
     for number in range(MOST_ROUTES + 1):
         names.route(f"api/{number}")
@@ -108,7 +108,7 @@ def test_what_is_remembered_is_bounded_and_forgotten_when_names_come_and_go() ->
         ("taken", None, "is already joined"),
     ],
 )
-def test_a_name_is_not_given_to_just_anybody(name: str, token: object, why: str) -> None:
+def test_a_taken_or_reserved_name_is_refused(name: str, token: object, why: str) -> None:
     names = shop()
     names.join(Peer(), "taken", None)
     peer = Peer()

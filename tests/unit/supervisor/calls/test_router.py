@@ -99,7 +99,7 @@ def test_a_call_goes_to_its_connection_and_its_answer_comes_back() -> None:
     assert star.take("web") == [{"jsonrpc": "2.0", "id": 7, "result": ["Ann", None]}]
 
 
-def test_ids_are_those_of_the_asker_whatever_they_are() -> None:
+def test_an_answer_has_the_callers_id() -> None:
     star = Star("api")
     star.join("api")
     star.open("x")
@@ -159,7 +159,7 @@ def test_an_address_names(address: str, peer: str, path: str) -> None:
         ("api/%ff", "BadPath", 400),
     ],
 )
-def test_an_address_that_names_nobody_is_told(address: str, kind: str, status: int) -> None:
+def test_an_address_without_a_connection_is_an_error(address: str, kind: str, status: int) -> None:
     star = Star("api")
     star.join("api")
     star.open("x")
@@ -196,7 +196,7 @@ def test_requests_wait_until_the_connection_is_ready_in_their_order() -> None:
     assert asked[0]["meta"]["timeout_ms"] in (599, 600)
 
 
-def test_what_waits_longer_than_it_may_is_failed() -> None:
+def test_a_request_that_waits_too_long_fails() -> None:
     star = Star("api")
     star.open("x")
     star.request("x", 1, "api/x", timeout_ms=500)
@@ -208,7 +208,7 @@ def test_what_waits_longer_than_it_may_is_failed() -> None:
     assert "not ready" in message["error"]["message"]
 
 
-def test_time_without_a_word_is_limited_and_null_is_any_time() -> None:
+def test_the_default_time_is_limited_and_null_means_no_limit() -> None:
     star = Star("api")
     star.join("api")
     star.open("x")
@@ -233,7 +233,7 @@ def test_a_late_answer_is_dropped() -> None:
     assert star.take("x") == []
 
 
-def test_what_is_taken_back_is_told_to_both() -> None:
+def test_a_cancelled_request_ends_for_caller_and_server() -> None:
     star = Star("api", "slow")
     star.join("api")
     star.open("x")
@@ -246,7 +246,7 @@ def test_what_is_taken_back_is_told_to_both() -> None:
     assert kinds == ["Cancelled", "Cancelled"]
 
 
-def test_who_dies_with_requests_open_fails_them_at_once() -> None:
+def test_requests_open_at_a_dead_peer_fail_at_once() -> None:
     star = Star("api")
     star.join("api")
     star.open("x")
@@ -260,7 +260,7 @@ def test_who_dies_with_requests_open_fails_them_at_once() -> None:
     assert [message["method"] for message in star.take("api")] == ["x"]
 
 
-def test_for_who_will_not_come_nobody_waits() -> None:
+def test_requests_to_an_unavailable_peer_fail_at_once() -> None:
     star = Star("api", "api.2")
     star.open("x")
     star.request("x", 1, "api.2/x")
@@ -276,7 +276,7 @@ def test_for_who_will_not_come_nobody_waits() -> None:
     assert star.take("x") == []
 
 
-def test_the_work_of_an_asker_who_has_gone_is_taken_back() -> None:
+def test_the_requests_of_a_dead_caller_are_cancelled() -> None:
     star = Star("api")
     star.join("api")
     star.open("x")
@@ -345,7 +345,7 @@ def test_processes_of_one_service_are_asked_in_turn() -> None:
     assert star.closed == ["api", "api c"]
 
 
-def test_a_connection_named_apart_is_asked_or_nobody_is() -> None:
+def test_a_connection_named_apart_is_called_or_none_is() -> None:
     star = Star("api")
     star.calls.reserve("route", "route", default=True)
     star.join("api", "route")
@@ -375,7 +375,7 @@ def test_a_connection_named_apart_is_asked_or_nobody_is() -> None:
         ({"max_concurrency": 1, "max_queue": 0}, 1),
     ],
 )
-def test_what_a_connection_may_be_asked_goes_with_its_join(own: Message, most: int) -> None:
+def test_a_connection_sets_its_limit_of_requests_when_it_joins(own: Message, most: int) -> None:
     star = Star(limits=Limits(concurrency=2, queue=1))
     star.open("b", "x")
     star.send("b", {"id": 1, "method": "$/hello", "params": [{"name": "b", **own}]})
@@ -391,14 +391,14 @@ def test_what_a_connection_may_be_asked_goes_with_its_join(own: Message, most: i
     "own",
     [{"max_queue": -1}, {"max_concurrency": 0}, {"max_queue": "1"}, {"max_concurrency": True}],
 )
-def test_what_a_connection_may_be_asked_is_a_number(own: Message) -> None:
+def test_an_invalid_limit_of_requests_is_refused(own: Message) -> None:
     star = Star()
     star.open("b")
     star.send("b", {"id": 1, "method": "$/hello", "params": [{"name": "b", **own}]})
     assert star.failure("b") == (1, "BadLine", 400)
 
 
-def test_a_stranger_may_have_a_free_name() -> None:
+def test_an_outside_program_may_have_a_free_name() -> None:
     star = Star("api")
     star.join("guest")
     star.open("x")
@@ -410,7 +410,7 @@ def test_a_stranger_may_have_a_free_name() -> None:
     assert star.failure("x") == (2, "ConnectionNotFound", 404)
 
 
-def test_what_waits_for_a_stranger_who_leaves_is_failed() -> None:
+def test_requests_that_wait_for_an_outside_program_fail_when_it_leaves() -> None:
     star = Star()
     star.open("guest", "x")
     star.send("guest", {"id": 1, "method": "$/hello", "params": [{"name": "guest"}]})
@@ -426,14 +426,14 @@ def test_what_waits_for_a_stranger_who_leaves_is_failed() -> None:
         [{"protocol": 2}], [7], [],
     ],
 )  # fmt: skip
-def test_a_hello_that_cannot_be_is_refused(params: list[object]) -> None:
+def test_an_invalid_hello_is_refused(params: list[object]) -> None:
     star = Star()
     star.open("x")
     star.send("x", {"id": 1, "method": "$/hello", "params": params})
     assert star.take("x")[0]["error"]["code"] == -32602
 
 
-def test_one_hello_is_enough() -> None:
+def test_a_second_hello_is_refused() -> None:
     star = Star()
     star.join("x")
     star.send("x", {"id": 1, "method": "$/hello", "params": [{}]})
@@ -466,14 +466,14 @@ def test_a_bad_line_gets_one_error(line: bytes, key: int | None, code: int) -> N
         b'{"method":"$/hello","params":[{"name":"x"}]}', b'{"method":"x","params":{}}',
     ],
 )  # fmt: skip
-def test_what_says_nothing_gets_nothing(line: bytes) -> None:
+def test_a_blank_line_gets_no_answer(line: bytes) -> None:
     star = Star("api")
     star.open("x")
     star.send_raw("x", line)
     assert star.take("x") == []
 
 
-def test_an_answer_that_is_none_is_told_to_the_asker() -> None:
+def test_an_invalid_answer_is_an_error_for_the_caller() -> None:
     star = Star("api")
     star.join("api")
     star.open("x")
@@ -502,7 +502,7 @@ def test_a_line_that_is_too_long_ends_that_connection() -> None:
     assert star.closed == ["x"]
 
 
-def test_who_has_said_all_gets_the_answers_that_are_open() -> None:
+def test_a_half_closed_peer_gets_its_open_answers() -> None:
     star = Star("api")
     star.join("api")
     star.open("x", "idle")
@@ -517,7 +517,7 @@ def test_who_has_said_all_gets_the_answers_that_are_open() -> None:
 # Who does not read, and who sends too much.
 
 
-def test_for_who_does_not_read_it_is_kept_in_order() -> None:
+def test_lines_for_a_peer_that_does_not_read_are_held_in_order() -> None:
     star = Star("api")
     star.join("api")
     star.open("x")
@@ -535,7 +535,7 @@ def test_for_who_does_not_read_it_is_kept_in_order() -> None:
     assert api.held_bytes == 0
 
 
-def test_what_was_not_written_to_who_dies_goes_to_another() -> None:
+def test_unsent_requests_of_a_dead_peer_go_to_another() -> None:
     star = Star("web", "web.2")
     star.join("web")
     star.open("x")
@@ -549,7 +549,7 @@ def test_what_was_not_written_to_who_dies_goes_to_another() -> None:
     assert [message["method"] for message in star.take("web.2")] == ["x"]
 
 
-def test_what_is_taken_back_before_it_is_written_is_never_written() -> None:
+def test_a_request_cancelled_before_it_is_sent_is_never_sent() -> None:
     star = Star("api")
     star.join("api")
     star.open("x")
@@ -561,7 +561,7 @@ def test_what_is_taken_back_before_it_is_written_is_never_written() -> None:
     assert star.calls.release(api, 10_000) == []
 
 
-def test_one_who_is_stuck_refuses_beyond_a_limit_and_others_go_on() -> None:
+def test_a_stuck_peer_refuses_beyond_a_limit_and_others_go_on() -> None:
     star = Star("stuck", "api", limits=Limits(held_bytes=1000, concurrency=1, queue=2, requests=10))
     star.join("stuck", "api")
     star.open("x")
@@ -577,7 +577,7 @@ def test_one_who_is_stuck_refuses_beyond_a_limit_and_others_go_on() -> None:
     assert star.peers["stuck"].held_bytes < 2000
 
 
-def test_another_instance_takes_what_a_full_one_cannot() -> None:
+def test_another_instance_takes_requests_that_a_full_one_cannot() -> None:
     star = Star("web", "web.2", limits=Limits(concurrency=1, queue=1))
     star.join("web", "web.2")
     star.open("x")
@@ -587,7 +587,7 @@ def test_another_instance_takes_what_a_full_one_cannot() -> None:
     assert (len(star.take("web")), len(star.take("web.2"))) == (2, 2)
 
 
-def test_too_much_that_waits_is_refused() -> None:
+def test_too_many_waiting_requests_are_refused() -> None:
     star = Star("api", limits=Limits(concurrency=1, queue=1, held_bytes=100))
     star.open("x")
     for number in range(3):
@@ -599,7 +599,7 @@ def test_too_much_that_waits_is_refused() -> None:
     assert other.failure("x") == (1, "Overloaded", 503)
 
 
-def test_one_asker_has_a_limit_too() -> None:
+def test_one_caller_has_a_limit_too() -> None:
     star = Star("api", limits=Limits(requests=2))
     star.join("api")
     star.open("x")
@@ -608,7 +608,7 @@ def test_one_asker_has_a_limit_too() -> None:
     assert star.failure("x") == (2, "Overloaded", 503)
 
 
-def test_answers_that_nobody_reads_are_counted_and_replaced() -> None:
+def test_unread_answers_are_counted_and_replaced() -> None:
     star = Star("api", limits=Limits(held_bytes=500))
     star.join("api")
     star.open("x")
@@ -629,7 +629,7 @@ def test_answers_that_nobody_reads_are_counted_and_replaced() -> None:
 # The supervisor.
 
 
-def test_what_the_supervisor_is_asked_is_handed_to_it() -> None:
+def test_requests_to_the_supervisor_are_passed_to_it() -> None:
     star = Star("api")
     star.open("x")
     star.request("x", 1, "/supervisor/ps", "a")
@@ -644,7 +644,7 @@ def test_what_the_supervisor_is_asked_is_handed_to_it() -> None:
     assert answer["result"] == ["fine"]
 
 
-def test_an_instance_that_is_no_more_is_not_known() -> None:
+def test_a_removed_instance_is_unknown() -> None:
     star = Star("web", "web.2")
     star.join("web", "web.2")
     star.open("x")
@@ -659,7 +659,7 @@ def test_an_instance_that_is_no_more_is_not_known() -> None:
     assert len(star.take("web")) == 2
 
 
-def test_what_comes_while_some_is_held_stays_behind_it() -> None:
+def test_lines_that_follow_held_lines_stay_in_order() -> None:
     star = Star("api")
     star.join("api")
     star.open("x")

@@ -118,7 +118,7 @@ def test_a_record_that_was_removed_has_a_copy(folder: str, live: Live, tmp_path:
     assert [stack.root for stack in live_stacks(folder)] == [str(tmp_path)]
 
 
-def test_who_lives_is_known_without_his_lock(folder: str, live: Live, tmp_path: Path) -> None:
+def test_a_stack_without_its_lock_is_still_found(folder: str, live: Live, tmp_path: Path) -> None:
     record = live(tmp_path)
     [lock] = Path(folder).glob("*.lock")
     lock.unlink()
@@ -137,7 +137,7 @@ def test_after_an_end_there_is_no_copy(folder: str, tmp_path: Path) -> None:
         assert read_record(folder, key) is None
 
 
-def test_a_record_that_finds_no_room_is_told(
+def test_a_record_that_cannot_be_written_is_reported(
     folder: str, live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.write
@@ -170,7 +170,7 @@ def test_the_stack_around_is_that_of_the_worktree(folder: str, live: Live, tmp_p
     assert stack_around(folder, "/", {}) is None
 
 
-def test_what_nobody_runs_is_not_found(folder: str, tmp_path: Path) -> None:
+def test_a_stack_that_does_not_run_is_not_found(folder: str, tmp_path: Path) -> None:
     assert live_stacks(folder) == records(folder) == []
     record = make_record(tmp_path, pid=1, start="1")
     with StackLock(folder, stack_key(str(tmp_path), "main")) as lock:
@@ -180,7 +180,7 @@ def test_what_nobody_runs_is_not_found(folder: str, tmp_path: Path) -> None:
     assert len(records(folder)) == 1
 
 
-def test_a_stack_is_named_by_as_much_as_tells_it(folder: str, live: Live, tmp_path: Path) -> None:
+def test_a_stack_is_named_by_any_unique_part(folder: str, live: Live, tmp_path: Path) -> None:
     live(tmp_path / "a")
     live(tmp_path / "b", namespace="fix-login-1a2b")
     live(tmp_path / "c", "toys")
@@ -223,7 +223,7 @@ def test_each_stack_has_a_socket_of_its_own(tmp_path: Path) -> None:
     assert all(len(os.fsencode(other)) <= LONGEST_SOCKET_BYTES for other in others)
 
 
-def test_a_folder_of_somebody_else_is_not_used(
+def test_a_folder_of_another_user_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 54_321)
@@ -278,7 +278,9 @@ def test_where_that_path_is_too_long_it_lies_in_a_new_folder_which_is_found_agai
     assert list(all_sockets(environ)) == [str(first)]
 
 
-def test_the_user_who_has_a_folder_is_named(short: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_owner_of_a_foreign_folder_is_named(
+    short: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place, next_best = Path(short, "portweave"), f"{short}/next"
     place.mkdir()
     monkeypatch.setattr(socket_paths, "_shared", lambda: next_best)
@@ -294,7 +296,7 @@ def test_the_user_who_has_a_folder_is_named(short: str, monkeypatch: pytest.Monk
     )
 
 
-def test_a_folder_that_its_owner_may_not_write_is_mended_or_passed_over(
+def test_an_unwritable_folder_is_repaired_or_skipped(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     # A short path: too long a one is passed over as well.
@@ -314,7 +316,7 @@ def test_a_folder_that_its_owner_may_not_write_is_mended_or_passed_over(
     assert not socket_path(environ, "/state", "main-1234").startswith(str(place))
 
 
-def test_nothing_is_said_of_stacks_that_cannot_be_seen(
+def test_an_unreadable_folder_of_records_is_an_error(
     folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
@@ -351,7 +353,7 @@ def seen(pid: int, parent: int, start: float = 5.0) -> ProcessInfo:
     return ProcessInfo(pid, parent, pid, pid, start, zombie=False)
 
 
-def test_the_processes_of_neighbours_are_left_out(folder: str, tmp_path: Path) -> None:
+def test_processes_of_nested_stacks_are_left_out(folder: str, tmp_path: Path) -> None:
     def add(pid: int, name: str, *, detached: bool = True, start: str = "5") -> None:
         record = make_record(
             tmp_path / name, pid=pid, start=start, project=name, namespace=name, detached=detached
@@ -384,13 +386,13 @@ def test_the_processes_of_neighbours_are_left_out(folder: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("runtime", ["run", "", "/tmp/" + "long" * 30, "/nowhere/at/all"])  # noqa: S108
-def test_a_runtime_folder_that_cannot_be_used_is_passed_over(runtime: str) -> None:
+def test_an_unusable_runtime_folder_is_skipped(runtime: str) -> None:
     found = socket_path({"XDG_RUNTIME_DIR": runtime}, "/state", "main-1234")
     assert found == socket_path({}, "/state", "main-1234")
     assert found.startswith(f"/tmp/portweave-{os.getuid()}/")  # noqa: S108
 
 
-def test_what_was_removed_while_a_stack_runs_is_put_back(
+def test_files_removed_while_a_stack_runs_are_restored(
     folder: str, live: Live, tmp_path: Path
 ) -> None:
     record = live(tmp_path)
@@ -410,7 +412,7 @@ def test_what_was_removed_while_a_stack_runs_is_put_back(
     lock.close()
 
 
-def test_what_somebody_else_has_begun_is_not_forgotten(folder: str, tmp_path: Path) -> None:
+def test_files_of_a_newer_stack_are_not_removed(folder: str, tmp_path: Path) -> None:
     key = stack_key(str(tmp_path), "main")
     with StackLock(folder, key) as before:
         before.write(make_record(tmp_path, tag="before"))
