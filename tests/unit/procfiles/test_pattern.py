@@ -1,0 +1,13 @@
+import pytest
+
+from portweave.procfiles.pattern import why_not
+
+
+@pytest.mark.parametrize("text", ["ready", "a|b", r"listening on \d+", ""])
+def test_a_pattern_has_no_fault(text: str) -> None:
+    assert why_not(text) == ""
+
+
+@pytest.mark.parametrize("text", ["(", "[a", "*", "a{99999999999}"])
+def test_a_fault_is_explained(text: str) -> None:
+    assert why_not(text)
