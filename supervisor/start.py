@@ -1,8 +1,8 @@
-"""How a process becomes a supervisor, in the foreground or detached.
+"""Start a supervisor, in the foreground or detached.
 
-A detached guardian is a fresh interpreter, not a fork of the command that starts it: its
-environment, which tag scans read, is to be without the marks of an outer stack. It is started first
-of all, so that it has imported what it needs by the time that there is something to run.
+A detached guardian is a fresh interpreter, not a fork of the command. So its environment, which
+scans for tags read, has no tags of an outer stack. It starts before anything else, so that its
+imports are done when there is a stack to run.
 """
 
 import _socket
@@ -30,17 +30,17 @@ else:
 
 _INBOX = 3
 _runner: "asyncio.Runner | None" = None
-# -P: what lies in the folder that we are called from is not ours to import.
+# -P: Python must not import modules from the working folder.
 _COMMAND = ("-P", "-c", "from portweave.supervisor.start import guard; guard()")
 
 
 def warm_up() -> None:
-    """Import what the supervisor needs: in its own process, while the parent does the rest."""
+    """Import all that the supervisor needs, in its own process, while the parent goes on."""
     from importlib import import_module
 
     if "ssl" not in sys.modules:
-        # asyncio has OpenSSL loaded where there is one, for as long as ten services take to start.
-        # The supervisor speaks TLS with nobody but a probe, which sees to that itself.
+        # asyncio imports OpenSSL, which takes as long as the start of ten services. In the
+        # supervisor only probes use TLS, and import it themselves.
         sys.modules["ssl"] = None  # type: ignore[assignment]  # pyright: ignore
         import_module("asyncio")
         del sys.modules["ssl"]
@@ -48,12 +48,22 @@ def warm_up() -> None:
         import_module(name)
     from portweave.supervisor.processes.process_tree import become_subreaper
 
-    # Before there is any service: whatever one leaves behind is handed to us from the beginning.
+    # Before the first service, so that the kernel hands over each process that a service leaves.
     become_subreaper()
 
 
 def supervise(work: bytes, descriptors: list[int], guardian: _socket.socket) -> int:
-    """Run a stack; the exit status."""
+    """Run a stack.
+
+    Args:
+        work: The pickled work order.
+        descriptors: The lock, both ends of the services' standard input, and, with a proxy, its
+            wake descriptor.
+        guardian: The socket to the guardian.
+
+    Returns:
+        The exit status.
+    """
     import asyncio
     import pickle
 
@@ -61,23 +71,23 @@ def supervise(work: bytes, descriptors: list[int], guardian: _socket.socket) -> 
     from portweave.system.fast_loop import FastLoop
 
     lock, stdin, _, *wake = descriptors
-    # From our own parent, by a socket that nobody else has.
+    # It comes from the parent, by a socket that no other process has.
     given = pickle.loads(work)  # noqa: S301
-    # It is not closed: with its handlers gone, a signal would end us in the middle of our end, or
-    # the interpreter would tell of it. The process ends next.
+    # The runner is not closed. Without its handlers, a signal would interrupt the end, or make the
+    # interpreter print an error. The process ends next.
     global _runner
     _runner = runner = asyncio.Runner(loop_factory=FastLoop)
     return runner.run(run_stack(given, wake[0] if wake else None, guardian, lock, stdin))
 
 
 class DetachedGuardian:
-    """A guardian in a session of its own, that is to run a stack.
+    """A guardian in its own session, which waits for a stack to run.
 
     Args:
         environ: Its environment.
 
     Attributes:
-        pid: Its number.
+        pid: Of the guardian.
     """
 
     def __init__(self, environ: "Mapping[str, str]") -> None:
@@ -95,7 +105,7 @@ class DetachedGuardian:
             environ,
             file_actions=actions,
             setsid=True,
-            # Until it handles them.
+            # Blocked until it handles them.
             setsigmask=WATCHED,
             setsigdef=(
                 signal.SIGINT,
@@ -117,29 +127,38 @@ class DetachedGuardian:
         lock: "StackLock",
         proxy: tuple[str, ...],
     ) -> None:
-        """Have it run a stack, and hand the right to do so over to it."""
+        """Have it run a stack, and pass the lock of the stack to it.
+
+        Args:
+            work: The pickled work order.
+            folder: The folder of the stack's record.
+            key: The key of the record.
+            tag: The prefix of the tags of the stack's processes.
+            lock: The lock of the stack.
+            proxy: The command that starts the proxy; empty for none.
+        """
         head = "\0".join((folder, key, tag, "\n".join(proxy))).encode("utf-8", "surrogateescape")
         send(self._socket, head + b"\0" + work, lock.descriptor)
 
     def dismiss(self) -> None:
-        """There is nothing to run: it ends."""
+        """End it: there is nothing to run."""
         clear_at_end()
         self._socket.close()
         try:
             os.waitpid(self.pid, 0)
         except ChildProcessError:
-            # We were started by one who does not want to know of his children.
+            # The parent of this process ignores SIGCHLD, so the kernel has reaped it.
             return
 
 
 def guard() -> None:
-    """Be a detached guardian: wait for a stack to run, and run it."""
+    """Run as a detached guardian: wait for a stack, and run it."""
     from portweave.supervisor.registry.stack_lock import StackLock
 
-    # What else the caller had open, such as a lock or the pipe of a shell, is not ours to keep.
+    # Other descriptors of the caller, such as a lock or a shell's pipe, must not stay open.
     os.closerange(_INBOX + 1, os.sysconf("SC_OPEN_MAX"))
     inbox = _socket.socket(fileno=_INBOX)
-    # What we hold open nobody else is to have; what we stand in could not be unmounted.
+    # No child may inherit the socket, and the working folder must stay unmountable.
     os.set_inheritable(_INBOX, False)
     os.chdir("/")
     supervisor = SupervisorProcess(warm_up, supervise)

@@ -1,8 +1,8 @@
 """Pure. The health of a service after it was ready, by its probes and its listener.
 
-Probes run rarely while nothing happens. They run soon when the listener is lost or comes back, a
-request by name failed, or an error was printed. The pause between such extra probes doubles while
-the answer stays the same.
+Probes run rarely while nothing happens. They run soon after a sign of trouble: the listener is lost
+or comes back, a request by name failed, an error was printed. The pause between such extra probes
+doubles while the answer stays the same.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Pure. Whether a service is ready: how often to probe, and how answers combine.
 
-Probing starts fast and slows down. So a service that is up in 80 ms is ready at once, and one that
-takes a minute costs little. All probes must pass. `idleness_rules` judges services without probes.
+Probing starts fast and slows down. So a service that is up in 80 ms is ready at once, and a slow
+start costs little. All probes must pass. `idleness_rules` judges services without probes.
 """
 
 from portweave.encoding.value import (

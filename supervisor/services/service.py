@@ -129,7 +129,13 @@ class Run:
         self._changed = asyncio.Event()
 
     def update(self, *, stop: bool = False, kill: bool = False, exited: bool = False) -> None:
-        """Set what has become true, and wake `wait_for_change`."""
+        """Set what has become true, and wake `wait_for_change`.
+
+        Args:
+            stop: Whether the run is being stopped.
+            kill: Whether it is being killed.
+            exited: Whether its leader has exited.
+        """
         self.stop |= stop
         self.kill |= kill
         self.exited |= exited
