@@ -1,4 +1,4 @@
-"""To look at a repository runs nothing that it says."""
+"""Reading a repository runs no program that its configuration names."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def make(folder: Path) -> None:
 
 
 def arm(folder: Path, repository: Path, ran: Path) -> None:
-    """Have the repository name programs wherever git would run one."""
+    """Configure a program in the repository wherever git could run one."""
     script = ran.parent / "run"
     script.write_text(f"#!/bin/sh\necho $0 >> '{ran}'\ncat\n")
     script.chmod(0o755)
@@ -39,7 +39,7 @@ def arm(folder: Path, repository: Path, ran: Path) -> None:
     (repository / "info/attributes").write_text("file filter=x=y diff=x\n")
     (repository / "hooks").mkdir(exist_ok=True)
     (repository / "hooks/post-index-change").symlink_to(script)
-    # Neither its time nor its size is what git remembers.
+    # Its time and its size differ from what git remembers.
     (folder / "file").write_text("another\n")
 
 

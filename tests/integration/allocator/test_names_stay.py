@@ -1,4 +1,4 @@
-"""Ports and names that stay when folders are renamed, and when others of their name come."""
+"""Ports and names that stay when folders are renamed or replaced."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ SHOP = f"services: {{web: {IDLE.replace('port: false, ', '')}}}\n"
 
 @pytest.fixture
 def entries(home: Path) -> Callable[[], list[dict[str, Any]]]:
-    """What the registry holds."""
+    """The entries of the registry."""
 
     def read() -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(
@@ -41,7 +41,7 @@ def repository(root: Path, git: Git) -> Path:
 
 
 def url(cli: Cli, cwd: Path) -> str:
-    """Where `web` of a worktree is reached by its name."""
+    """The URL of a worktree's service `web`."""
     done = cli("run", "--name", "web", "--", "sh", "-c", "echo $PORTWEAVE_URL", cwd=cwd)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -60,13 +60,13 @@ def test_a_repaired_worktree_keeps_its_block(
         assert "it was moved or removed (PW0306)" in refused.stderr
         assert f"git -C MAIN worktree repair {tree}\n" in refused.stderr
     assert "PW0306" in cli("doctor", cwd=tree).stdout
-    # Another repository comes to lie where its own did.
+    # Another repository is moved to the old place.
     other = repository(tmp_path / "old", git)
     assert "does not know this worktree" in cli(*RUN, cwd=tree).stderr
     git("worktree", "repair", tree, cwd=main)
     assert cli("show", "--count", "1", cwd=tree).returncode == 0
     done = cli(*RUN, cwd=tree)
-    # Whoever reads this would take it for another one's.
+    # A reader of these files would mistake the worktree for another one's.
     assert f"was a worktree of {other}/.git before, and is one of {main}/.git now" in done.stderr
     assert done.stdout == port
     assert [entry["key"]["gitCommonDir"] for entry in entries()] == [f"{main}/.git"]
@@ -81,7 +81,7 @@ def test_a_running_stack_keeps_its_block_where_the_folder_becomes_another_worktr
     try:
         port = cli("port", "web", cwd=tree).stdout
         (programs := tmp_path / "programs").mkdir()
-        # Without git the folder is a project of its own: another namespace, so another stack.
+        # Without git the folder is a project of its own, with another namespace and stack.
         assert cli("port", "web", cwd=tree, env={"PATH": str(programs)}).stdout != port
         assert cli("port", "web", cwd=tree).stdout == port
     finally:
@@ -121,7 +121,7 @@ def test_the_first_clone_keeps_its_name(cli: Cli, git: Git, tmp_path: Path, home
     theirs = url(cli, second)
     assert theirs.startswith("http://web.shop-")
     assert [url(cli, first), url(cli, fix)] == before
-    # As long as one worktree of its repository has ports.
+    # The name stays while one worktree of the repository has ports.
     assert cli("prune", cwd=first).returncode == 0
     assert url(cli, second) == theirs
     assert url(cli, first) == before[0]

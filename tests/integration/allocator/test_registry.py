@@ -236,7 +236,7 @@ def test_a_lock_that_was_removed_is_not_released(folder: Path) -> None:
     path, lock_dir = folder / "registry.json", folder / "registry.lock"
     with Lock(str(path), {}) as lock:
         lock.check()
-        # As npm portweave does after half a minute, when its own holder has been stopped.
+        # npm portweave does so after half a minute, if its own holder was stopped.
         shutil.rmtree(lock_dir)
         lock_dir.mkdir()
         with pytest.raises(RegistryLockedError):
@@ -259,7 +259,7 @@ def test_has_moved_waits_for_writers_at_work(folder: Path) -> None:
     other = Entry(entry.key, entry.last_used_at, "main", {"web": 4000, "api": 4002})
     with Lock(path, {}) as lock:
         store(path, [other], still_locked=lock.check)
-        # Whoever gives out ports may do anything until the lock is free.
+        # The writer may change the ports until it releases the lock.
         with pytest.raises(RegistryLockedError):
             has_moved(path, entry, ["web"], {"PORTWEAVE_LOCK_TIMEOUT_MS": "25"})
     assert not has_moved(path, entry, ["web"], {})

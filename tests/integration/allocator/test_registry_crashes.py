@@ -1,4 +1,4 @@
-"""The registry when whoever writes it is killed, at each call to the system in turn."""
+"""The registry after a writer was killed, at each of its system calls in turn."""
 
 import json
 from collections.abc import Callable
@@ -59,13 +59,13 @@ def main():
 
 @pytest.fixture
 def path(home: Path) -> str:
-    """The registry."""
+    """The registry's path."""
     return str(home / "config" / "portweave" / "registry.json")
 
 
 @pytest.fixture
 def impatient(environ: dict[str, str]) -> dict[str, str]:
-    """One try to get the lock is enough: the dead are not waited for."""
+    """Try once to get the lock: that suffices if the holder is dead."""
     return {**environ, "PORTWEAVE_LOCK_TIMEOUT_MS": "1"}
 
 
@@ -98,11 +98,11 @@ def test_an_allocation_is_complete_or_absent_after_a_crash(
         theirs = entries.pop(second.key.worktree_root, None)
         assert theirs is None or sorted(theirs.ports.values()) == [pool.start + 2, pool.start + 3]
         if said == ["taken"]:
-            pass  # it was being given back
+            pass  # it was being released
         elif said:
             assert theirs is None
         assert entries == {}
-        # Nobody waits, and what is taken now overlaps with nothing.
+        # No wait is needed, and the new block overlaps with none.
         taken = take(path, third, impatient).entry
         block = set(taken.ports.values())
         assert not block & {*mine.ports.values(), *(theirs.ports.values() if theirs else ())}
@@ -126,7 +126,7 @@ def test_a_lease_is_complete_or_absent_after_a_crash(
     steps = 0
     for steps, said in kill_at_each_step(LEASE, [], impatient, how, home):
         assert mine in load(path), f"lost at step {steps}"
-        # Its owner is dead, so whatever is left of it is given to the next one.
+        # Its owner is dead, so its ports go to the next lease.
         other = request_of("other")
         taken = take(path, other, impatient).entry
         assert sorted(taken.ports.values()) == [pool.start + 2, pool.start + 3], said
@@ -150,6 +150,6 @@ def test_a_repair_can_be_repeated_after_a_crash(
     for steps, _ in kill_at_each_step(REBUILD, [path], impatient, how, home):
         rebuild(path, impatient)
         assert load(path) == [mine], f"lost at step {steps}"
-        # Half of it, as no writer of ours leaves it.
+        # Half a file, as portweave's writer never leaves it.
         Path(path).write_text(text[:-15])
     assert steps > 5, "it sets the old one aside and writes another"

@@ -45,7 +45,7 @@ def text_of(*entries: object) -> str:
 def full_disk(
     request: pytest.FixtureRequest, cli: Cli, folder: Path
 ) -> Iterator[Callable[..., "subprocess.CompletedProcess[str]"]]:
-    """Run the command where nothing can be written into the registry's folder."""
+    """Run the command while the registry's folder cannot be written."""
     with contextlib.ExitStack() as stack:
         if request.param == "no space left":
             options = ["-t", "tmpfs", "-o", "size=64k,mode=700", "none", str(folder)]
@@ -100,7 +100,7 @@ def test_a_full_disk_does_not_damage_existing_files(cli: Cli, repo: Repo, folder
     )
     assert "(PW0303)" in done.stderr
     assert (folder / "registry.json").read_text() == before
-    # What needs no writing goes on.
+    # Commands that need no writing still work.
     shown = [*limited, "show", "--count", "2"]
     subprocess.run(shown, cwd=first, env=cli.environ, check=True, stdout=subprocess.PIPE)
     assert cli(*RUN, cwd=second).returncode == 0
@@ -202,7 +202,7 @@ def test_ten_thousand_entries_work(cli: Cli, repo: Repo, folder: Path, tmp_path:
     assert len(_entries(folder)) == 10_001
     assert cli("show", "--json", "--count", "2", cwd=first).returncode == 0
     assert cli("doctor", cwd=first).returncode == 0
-    # All of them gone at once.
+    # Remove all of them at once.
     for number in range(10_000):
         (homes / str(number)).rmdir()
     assert cli(*RUN, cwd=second).returncode == 0

@@ -1,4 +1,4 @@
-"""The store of routes: the file, the lock, owners, and what other programs do to it."""
+"""The store of routes: the file, the lock, owners, and changes by other programs."""
 
 import fcntl
 import os
@@ -108,7 +108,7 @@ def test_force_sends_no_signal(
     store.add_route("a", 1, owner.pid)
     store.add_route("b", 1, 0)
     assert store.add_route("a", 2, ME, force=True) == owner.pid
-    # Over a route without an owner portless signals its own process group.
+    # For a route without an owner, portless would signal its own process group.
     assert store.add_route("b", 2, ME, force=True) == 0
     assert owner.poll() is None
     assert [route.port for route in store.load_routes()] == [2, 2]
@@ -149,7 +149,7 @@ def test_a_zombie_owns_nothing(
     store = RouteStore(folder)
     owner = spawned(["sleep", "60"])
     store.add_route("a", 1, owner.pid)
-    owner.kill()  # and not waited for
+    owner.kill()  # it stays a zombie
     eventually(lambda: store.load_routes() == [])
 
 
@@ -337,7 +337,7 @@ def test_under_a_proxy_of_another_program_the_file_is_written_in_place(
     store.remove_route("b")
     assert path.stat().st_ino == before
     assert [route.hostname for route in store.load_routes()] == ["a"]
-    # Killed half-way: the copy has what was to be written.
+    # The writer was killed half-way; the copy is complete.
     whole = path.read_bytes()
     path.write_bytes(b"")
     assert [route.hostname for route in store.load_routes()] == ["a"]
@@ -397,7 +397,7 @@ def test_an_unwritable_folder_is_reported(folder: Path) -> None:
 def test_a_lock_that_was_removed_is_acquired_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As portless does with one that is held for more than ten seconds."""
+    """Remove a lock that is held for more than ten seconds, as portless does."""
     store = RouteStore(folder)
     stolen: list[str] = []
 
@@ -416,7 +416,7 @@ def test_a_lock_that_was_removed_is_acquired_again(
 
 class _NoLock:
     def check(self) -> None:
-        """Whoever asks has it."""
+        """Always get the lock."""
 
 
 def test_many_at_once_lose_nothing(folder: Path) -> None:
@@ -429,7 +429,7 @@ def test_many_at_once_lose_nothing(folder: Path) -> None:
         subprocess.Popen([sys.executable, "-Ic", code, str(folder), str(n)]) for n in range(6)
     ]
     while any(process.poll() is None for process in processes):
-        # A reader never finds half a file.
+        # A reader never sees half a file.
         RouteStore(folder, on_warning=pytest.fail).load_routes()
     assert [process.returncode for process in processes] == [0] * 6
     assert len(RouteStore(folder).load_routes()) == 60

@@ -1,4 +1,4 @@
-"""The worktree that is read from files is the one that git names."""
+"""The worktree read from files is the one that git names."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_CONFIG_GLOBAL"}
 
 
 def as_git_says(folder: Path, environ: dict[str, str]) -> tuple[str, str | None, str]:
-    """Root, repository and namespace by three git processes."""
+    """Root, repository and namespace, by three git processes."""
     env = {name: value for name, value in environ.items() if name not in DROPPED}
     answers: list[str] = []
     for words in (
@@ -47,7 +47,7 @@ def check(folder: Path, environ: dict[str, str]) -> None:
 
 
 def is_read(folder: Path, environ: dict[str, str]) -> bool:
-    """Whether no git was started."""
+    """Whether the worktree was found without git."""
     try:
         worktree._read(str(folder), environ)  # pyright: ignore[reportPrivateUsage]
     except worktree._UnsureError:  # pyright: ignore[reportPrivateUsage]

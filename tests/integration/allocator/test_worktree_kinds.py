@@ -1,4 +1,4 @@
-"""Every kind of worktree that git makes, by way of the command: keys, moves, ends."""
+"""Every kind of worktree that git makes, through the command: keys, moves, ends."""
 
 import json
 import os
@@ -110,13 +110,13 @@ def test_each_kind_of_worktree_has_a_block_and_a_name_of_its_own(
     assert entry["key"]["gitCommonDir"] == common_dir
     assert entry["namespace"] not in {"main", ""}
     assert port(entry) != port(first)
-    # By a link, and from below, it is the same one.
+    # The worktree is the same through a link, and from a subfolder.
     alias = tmp_path / "alias"
     alias.symlink_to(root)
     (root / "below").mkdir()
     for folder in (alias, root / "below"):
         assert run(cli, folder) == (entry, True)
-    # What is checked out does not matter.
+    # The checked-out branch does not matter.
     git("checkout", "-q", "--detach", cwd=root)
     assert run(cli, root) == (entry, True)
     assert cli("prune", "--path", alias, cwd=tmp_path).returncode == 0
@@ -131,7 +131,7 @@ def test_a_moved_worktree_is_another_one(cli: Cli, git: Git, tmp_path: Path) -> 
     after, reused = run(cli, main.with_name("moved"))
     assert not reused
     assert after["namespace"].startswith("moved-")
-    # Its former block belongs to nobody: the same port was had again.
+    # Its former block was released, so the same port was assigned again.
     assert port(after) == port(before)
     assert entries(cli) == [after]
 
@@ -156,7 +156,7 @@ def test_a_worktree_that_git_removed_releases_its_block(cli: Cli, git: Git, tmp_
     main = commit(git, tmp_path.resolve() / "shop")
     root, _ = linked(main, git)
     run(cli, root)
-    # What portweave has written is ignored, and not in git's way.
+    # git ignores portweave's files, and can remove the worktree.
     git("worktree", "remove", root, cwd=main)
     assert not root.exists()
     done = cli("prune", "--path", root, cwd=main)
@@ -191,7 +191,7 @@ def test_without_git_a_folder_is_the_only_worktree(cli: Cli, git: Git, tmp_path:
         (programs / name).symlink_to(found)
     entry, _ = run(cli, main, PATH=str(programs))
     assert entry["key"]["gitCommonDir"] is None
-    # Once there is a git, it is another key, and the folder keeps its block.
+    # With git the key is another one, and the folder keeps its block.
     other, reused = run(cli, main)
     assert reused
     assert other["key"]["gitCommonDir"] == str(main / ".git")

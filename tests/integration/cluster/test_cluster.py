@@ -163,10 +163,10 @@ def test_after_sigkill_of_the_program_no_process_is_left(
     family = stack.family()
     stack.send(signal.SIGKILL)
     assert stack.wait() == -signal.SIGKILL
-    # Nobody is left to tell when the supervisor, who ends the others, has ended himself.
+    # The supervisor, which ends the others, ends last.
     eventually(lambda: all(has_ended(process) for process in family))
     assert stack.marked() == []
-    # The next command takes the files away.
+    # The next command removes the files.
     assert cli("ls", cwd=tmp_path).returncode == 0
     assert list((Path(environ["XDG_STATE_HOME"]) / "portweave/stacks").iterdir()) == []
 
@@ -200,14 +200,14 @@ def test_a_worker_only_calls_and_stays_after_its_function_has_returned(
         told = stack.lines_of(name)
         assert told[0] == f"key worker {name} {name}"
         assert "cannot be called" in told[1]
-    # What they would do next takes no time: by the second answer it would have been done.
+    # By the second answer, any further step would have been taken.
     for _ in range(2):
         rows = json.loads(cli("ps", "--json", cwd=tmp_path).stdout)["services"]
         assert {(row["state"], row["restarts"]) for row in rows} == {("ready", 0)}
     folder = Path(environ["XDG_STATE_HOME"]) / "portweave/stacks"
     assert list(folder.iterdir())
     assert stack.stop(signal.SIGTERM) == 143
-    # Each cluster has a name of its own, so what it left would never be used again.
+    # Each cluster has a name of its own, so leftovers would never be used again.
     assert list(folder.iterdir()) == []
 
 

@@ -138,7 +138,7 @@ def test_a_placed_block_is_kept(
     entry = Entry(request.key, TIME, request.key.namespace, step.ports)
     others = [other for other in entries if other.key != request.key]
     if request.pinned not in {None, min(step.ports.values(), default=None)}:
-        # A block that stood still while it was pinned elsewhere.
+        # The block kept its place although it was pinned elsewhere.
         return
     again = settled([*others, entry], request, later)
     assert isinstance(again, Keep)

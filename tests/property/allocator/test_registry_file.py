@@ -1,4 +1,4 @@
-"""The registry's text reads back, and is what a JSON library would write of it."""
+"""The registry's text reads back, and equals the text of a JSON library."""
 
 import json
 
@@ -16,7 +16,7 @@ from portweave.allocator.ports.registry_file import (
 from portweave.encoding.json_read import loads
 from portweave.encoding.json_write import code_units
 
-# Half surrogates as they stand for the bytes of file names that are not UTF-8.
+# Half surrogates, as they stand for bytes of file names that are not UTF-8.
 BYTES = st.integers(0xDC80, 0xDCFF).map(chr)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]) | BYTES, max_size=8)
 ENTRIES = st.builds(

@@ -1,4 +1,4 @@
-"""Laws of the file of routes."""
+"""Laws of the routes file."""
 
 import contextlib
 
@@ -34,7 +34,7 @@ def test_complete_entries_survive_every_truncation(
 ) -> None:
     text = text_of(routes)
     cut = data.draw(st.integers(0, len(text)))
-    # A brace in a name may hide the entry that it is in.
+    # A brace in a name may hide its entry.
     if not any("{" in route.hostname or "}" in route.hostname for route in routes):
         found = salvage(text[:cut])
         assert found == routes[: len(found)]

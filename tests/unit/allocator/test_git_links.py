@@ -1,4 +1,4 @@
-"""Where a `.git` leads, in folders that are made by hand."""
+"""Where a `.git` leads, in folders made by hand."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ REPAIR = "git -C MAIN worktree repair"
 
 
 def repository(path: Path) -> Path:
-    """What passes for a repository."""
+    """A folder that looks like a repository."""
     for name in ("objects", "refs"):
         (path / name).mkdir(parents=True)
     (path / "HEAD").write_text("ref: refs/heads/main\n")
@@ -24,7 +24,7 @@ def repository(path: Path) -> Path:
 
 
 def linked(root: Path, repository: Path) -> Path:
-    """A linked worktree of it."""
+    """A linked worktree of the repository."""
     admin = repository / "worktrees" / root.name
     admin.mkdir(parents=True)
     (admin / "HEAD").write_text("ref: refs/heads/x\n")
@@ -99,7 +99,7 @@ def test_a_plain_folder_is_a_project_of_its_own(tmp_path: Path) -> None:
         ("fix-login", None, "fix-login"),
         ("main", None, "main"),
         ("b\u00e4", None, "b"),
-        # Of such a folder's name no letter is left, and npm calls it `main`.
+        # No letter of such a name is usable, so npm portweave calls it `main`.
         ("\u529f\u80fd", None, "main-{}"),
         ("\u043c\u043e\u0439-\u043f\u0440\u043e\u0435\u043a\u0442", None, "main-{}"),
         ("fix", "demo", "demo"),
@@ -125,7 +125,7 @@ def test_a_submodule_is_its_project_s_main_worktree(tmp_path: Path) -> None:
     namespace = namespace_of(str(root), str(modules))
     assert namespace.startswith("sub-")
     assert worktree_slug(str(root), str(modules), namespace) == ""
-    # In a linked worktree of the project above it has that one's.
+    # In a linked worktree of the project above, it has that worktree's slug.
     inner = repository(shop / "worktrees/fix/modules/sub")
     there = tmp_path / "fix/sub"
     there.mkdir(parents=True)

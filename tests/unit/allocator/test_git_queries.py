@@ -1,4 +1,4 @@
-"""How git is asked where portweave only looks."""
+"""How git is run only to read."""
 
 from portweave.allocator.git_queries import (
     look_environment,

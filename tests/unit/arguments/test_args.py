@@ -16,7 +16,7 @@ OPTIONS = (
     Option("-d", "--detach", about=""),
 )
 
-# The words; the value of --config, all of --scale, the switches, the operands, the rest.
+# The words; the value of --config, all values of --scale, the switches, the operands, the rest.
 READ: dict[str, tuple[str, str | None, str, str, str, str | None]] = {
     "nothing": ("", None, "", "", "", None),
     "operands": ("web api", None, "", "", "web api", None),

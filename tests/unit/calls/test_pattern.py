@@ -11,7 +11,7 @@ Params = dict[Key, str]
 @pytest.mark.parametrize(
     ("pattern", "path", "rest", "params"),
     [
-        # A route takes its path and everything below it, at a part's edge.
+        # A route matches its path and all paths below it.
         ("cb", "cb", "", {}),
         ("cb", "cb/", "/", {}),
         ("cb", "cb/x/y", "/x/y", {}),
@@ -52,11 +52,11 @@ Params = dict[Key, str]
         ("(a|b)/:n/*", "a/1/z", "", {0: "a", "n": "1", 1: "z"}),
         # The last of two equal names wins.
         (":a/:a", "1/2", "", {"a": "2"}),
-        # Values are decoded, and an encoded slash is no edge.
+        # Values are decoded, and an encoded slash does not split a part.
         (":n", "a%2Fb", "", {"n": "a/b"}),
         ("café/:n", "café/x", "", {"n": "x"}),
         ("100%", "100%25/x", "/x", {}),
-        # What has a meaning has none behind a backslash; a question mark is text.
+        # A backslash removes the meaning of a character; a question mark is text.
         ("a\\:b", "a:b", "", {}),
         ("a?b", "a?b", "", {}),
         ("a.b", "axb", None, {}),

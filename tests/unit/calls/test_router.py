@@ -1,4 +1,4 @@
-"""Chains, routers, parameters and error handlers: one request, what is answered."""
+"""Chains, routers, parameters and error handlers: requests and their answers."""
 
 import asyncio
 from collections.abc import Awaitable

@@ -1,4 +1,4 @@
-"""What is declared, and what is planned of it."""
+"""Declared connections, and the plan made of them."""
 
 import json
 import os
@@ -23,10 +23,10 @@ from portweave.supervisor.services.plan import (
 
 
 def local() -> Callable[[object], None]:
-    """A function that no other process finds."""
+    """A function that no other process can find."""
 
     def setup(connection: object) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     return setup
 
@@ -109,12 +109,12 @@ BAD: list[dict[str, Any]] = [
 
 
 def setup_of_module(connection: object) -> None:
-    """Stand for a function that can be imported."""
+    """Stands for a function that can be imported."""
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of scripts, with what is none."""
+    """A folder of scripts, and of files that are none."""
     routes = tmp_path / "routes"
     for name in ("api.py", "a.b.py", "index.py", "__init__.py", ".hidden.py", "notes.txt"):
         (routes / name).parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""JSON without the `json` package: the same values, and the same refusals."""
+"""JSON without the `json` package: the same values, and the same errors."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Portweave's own words on their way to a terminal."""
+"""Portweave's own output to a terminal."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What the system refuses, and what was not foreseen, in words."""
+"""Errors of the system, and bugs of portweave, in words."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Files as a whole: written, replaced, and seen to be held."""
+"""Whole files: written, replaced, and checked for locks."""
 
 import fcntl
 import os

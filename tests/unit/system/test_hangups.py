@@ -1,4 +1,4 @@
-"""A full close is told from a half one."""
+"""A full close differs from a half close."""
 
 import asyncio
 import socket
@@ -33,7 +33,7 @@ def test_a_full_close_is_told_once_and_a_half_one_never(
             pairs[name][1].close()
         await news.wait()
         news.clear()
-        # By now the others would have been told too.
+        # By now the others would have been called, too.
         await asyncio.sleep(0.03)
         assert told == ["full"]
         pairs["later"][1].close()

@@ -1,4 +1,4 @@
-"""What is held is the newest, from the beginning of a line, and all else is counted."""
+"""The newest output is held, from the beginning of a line; the rest is counted."""
 
 import pytest
 from hypothesis import given

@@ -11,7 +11,7 @@ ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 def run(lines: str, ignored: Sequence[signal.Signals] = ()) -> tuple[int, list[str], str]:
-    """Run a program after `portweave.cli.entry`: its status, what it printed, and its errors."""
+    """Run a program after `portweave.cli.entry`; return status, output and errors."""
 
     program = f"import os, signal; import portweave.cli.entry; {lines}"
     if ignored:

@@ -1,4 +1,4 @@
-"""How our own events are logged."""
+"""How portweave's own events are logged."""
 
 import subprocess
 import sys
@@ -21,6 +21,6 @@ def test_what_tracebacks_look_best_in_is_not_imported_for_lines(tmp_path: Path) 
     said = subprocess.run(argv, capture_output=True, check=True, text=True, timeout=20).stdout
     was_imported, path, line = said.splitlines()
     assert was_imported == "False"
-    # Whoever wants it later has it.
+    # A later import finds the module.
     assert path == str(tmp_path / "rich.py")
     assert line.endswith('"level": "info", "event": "service ready", "service": "web"}')

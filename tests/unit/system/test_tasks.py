@@ -1,4 +1,4 @@
-"""Tasks that end together, limits in time, what is done to its end."""
+"""Task groups, time limits, and work that runs to its end."""
 
 import asyncio
 import os
@@ -74,7 +74,7 @@ def test_a_limit_leaves_the_block_and_nothing_else() -> None:
         with pytest.raises(KeyError):
             async with Within(5):
                 raise KeyError
-        # A limit of another is not taken for this one.
+        # A timeout of another limit is not mistaken for this one.
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.001), Within(5):
                 await forever()
@@ -133,7 +133,7 @@ def test_a_descriptor_is_waited_for_and_let_go() -> None:
             assert not waiting.done()
             os.write(theirs, b"x")
             await waiting
-            # Nobody watches it any more.
+            # No thread waits for it any more.
             assert not asyncio.get_running_loop().remove_reader(ours)
         finally:
             os.close(ours)

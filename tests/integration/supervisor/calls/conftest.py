@@ -1,4 +1,4 @@
-"""Where the hubs of these tests listen."""
+"""Sockets for the hubs of these tests."""
 
 from pathlib import Path
 
@@ -9,5 +9,5 @@ from tests.support.hubs import LOOPS
 
 @pytest.fixture(params=LOOPS)
 def place(tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    """A hub's socket, called like the loop that the hub runs on."""
+    """A hub's socket, with the name of the loop that the hub runs on."""
     return str(tmp_path / request.param)

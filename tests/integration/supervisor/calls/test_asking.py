@@ -1,4 +1,4 @@
-"""What a request may be asked with, and by how many processes of one service."""
+"""Arguments of requests, and services with several processes."""
 
 import asyncio
 from typing import Any
@@ -61,7 +61,7 @@ def test_a_request_belongs_to_the_given_trace(place: str) -> None:
             await a.notify("b/note", trace=trace)
             await heard.wait()
             assert seen[0][:36] == trace[:36]
-            # What is no trace begins a new one.
+            # An invalid trace begins a new one.
             for odd in ("", "x", trace.upper(), "00-" + "0" * 32 + trace[35:], trace + "-x"):
                 assert (await a.request_many("b/trace", trace=odd))[0][:36] != trace[:36]
             assert (await a.request("b/trace", trace="01" + trace[2:] + "-more"))[3:35] == "a" * 32

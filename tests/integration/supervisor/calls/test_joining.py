@@ -1,4 +1,4 @@
-"""How programs join a hub, and what they are told there."""
+"""How programs join a hub, and the errors of joining."""
 
 import asyncio
 import sys

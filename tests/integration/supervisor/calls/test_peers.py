@@ -54,7 +54,7 @@ def test_a_peer_that_floods_without_reading_is_not_read_any_more(place: str) -> 
             held = sum(peer.held_bytes for peer in hub.calls.peers)
             assert held < 10_000_000
             assert flood.transport.get_write_buffer_size() > 0
-            # Once it reads, it is read, and gets all its answers.
+            # When the peer reads, the hub reads from it again, and it gets all its answers.
             flood.transport.resume_reading()
             for _ in range(1000):
                 assert (await flood.receive())["error"]["data"]["type"] == "ConnectionNotFound"
@@ -91,7 +91,7 @@ def test_invalid_bytes_affect_only_their_sender(place: str) -> None:
             for _ in range(20):
                 await asyncio.gather(*(abuse(path) for _ in range(10)))
                 assert await a.request("b/echo", 1, timeout=5) == 1
-        # All that they have opened is closed again.
+        # All connections that they have opened are closed again.
         async with asyncio.timeout(5):
             while hub.calls.peers:  # noqa: ASYNC110 (the hub tells nobody)
                 await asyncio.sleep(0.01)
@@ -178,7 +178,7 @@ def test_a_timeout_needs_no_other_event(place: str) -> None:
 
 
 def _slow_calls(b: cluster.Connection) -> tuple[asyncio.Semaphore, asyncio.Semaphore]:
-    """A route that never answers, and how many of its handlers have begun and were cancelled."""
+    """A route that never answers; counts its handlers that have begun and were cancelled."""
     began, cancelled = asyncio.Semaphore(0), asyncio.Semaphore(0)
 
     @b.route("never")
@@ -202,7 +202,7 @@ def test_the_handlers_of_a_dead_caller_are_cancelled(place: str) -> None:
             cluster.connect(path, "a") as a,
         ):
             began, cancelled = _slow_calls(b)
-            # Twice: at once, and after it had said that it sends nothing more.
+            # Twice: once at once, and once after it has closed its sending half.
             for ends_first in (False, True):
                 async with Raw(path) as asker:
                     for number in (1, 2):

@@ -70,7 +70,7 @@ def test_each_failure_has_its_error(
             with pytest.raises(kind) as caught:
                 await a.request(address, *load)
             assert (caught.value.status, caught.value.type) == (status, type_)
-            # And nothing is broken by it.
+            # And the connection still works.
             assert await a.request("b/echo", 1) == 1
 
     play(place, scene, limits=Limits(message_bytes=65_536))

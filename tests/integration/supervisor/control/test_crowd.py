@@ -1,4 +1,4 @@
-"""Stacks that are large, clients that do not read, and supervisors that stand still."""
+"""Large stacks, clients that do not read, and stopped supervisors."""
 
 import json
 import signal

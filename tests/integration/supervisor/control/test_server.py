@@ -31,7 +31,7 @@ LONGEST = 16 << 20
 
 
 class Speaker:
-    """A client that says what it likes."""
+    """A client that sends arbitrary bytes."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
@@ -56,7 +56,7 @@ class Speaker:
         return message
 
     def rest(self) -> bytes:
-        """All that comes until it hangs up."""
+        """All bytes until the server closes the connection."""
         data = self._rest
         while more := self.socket.recv(65_536):
             data += more
@@ -167,7 +167,7 @@ def test_a_line_that_is_too_long_ends_the_connection_alone(
     with pytest.raises(OSError, match=r"Broken pipe|reset"):  # noqa: PT012
         for _ in range(32):
             client.socket.sendall(blob)
-    # The longest one that is none too long is read.
+    # The longest allowed line is read.
     padding = " " * (LONGEST - 100)
     other.say(f'{{"id":1,{padding}"method":"$/hello"}}')
     assert other.hear()["id"] == 1
@@ -244,7 +244,7 @@ def test_a_client_that_does_not_read_costs_little_and_delays_no_other(
     sent = 0
     last_s = time.monotonic()
     until_s = last_s + 3
-    # It takes what the pipes hold, and then no more until it is read.
+    # The server takes what the pipes hold, and nothing more until the client reads.
     while time.monotonic() < until_s:
         try:
             sent += greedy.socket.send(ask)
@@ -296,7 +296,7 @@ def test_another_user_cannot_connect() -> None:
             listener = Listener(path, serve, tasks)
             await listener.listen()
             assert await knock(path, 65534) == "PermissionError"
-            # Even where neither folder nor socket keeps him out.
+            # Even if the modes of folder and socket would let the user in.
             os.chmod(path, 0o666)  # noqa: S103
             assert await knock(path, 65534) in ("b''", "ConnectionResetError", "BrokenPipeError")
             assert "secret" in await knock(path, 0)

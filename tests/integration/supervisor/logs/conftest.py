@@ -1,4 +1,4 @@
-"""How tests of logs follow them."""
+"""How tests follow logs."""
 
 import subprocess
 from collections.abc import Callable

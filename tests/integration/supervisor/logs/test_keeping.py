@@ -1,4 +1,4 @@
-"""How logs are kept: segments, kills, slow readers and full disks."""
+"""Logs on disk: segments, kills, slow readers and full disks."""
 
 import errno
 import os
@@ -50,7 +50,7 @@ def test_after_portweave_was_killed_the_log_has_all_that_was_read(
     assert numbers[:-1] == [str(n) for n in range(len(numbers) - 1)]
     shown = cli("logs", "--no-prefix", cwd=project).stdout
     assert shown.rstrip("\n") == kept.rstrip("\n")
-    # And the next stack goes on behind it.
+    # And the next stack continues the log.
     write_services(project, api="print('again')")
     assert up(project).wait() == 0
     assert cli("logs", "--no-prefix", "-n", "1", cwd=project).stdout == "again\n"
@@ -70,7 +70,7 @@ def test_logs_that_git_clean_removed_come_back_hidden_from_git(
     stack = up(root)
     stack.wait_for("all ready")
     git("clean", "-fdxq", cwd=root)
-    # What ran meanwhile may have made a file in the very moment.
+    # A process that runs may have made a file at this very moment.
     eventually((logs_of(root) / "api.log").exists)
     assert (root / ".portweave/.gitignore").read_text() == "*\n"
     assert ".portweave" not in git("status", "--porcelain", cwd=root)

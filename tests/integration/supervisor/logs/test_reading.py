@@ -1,4 +1,4 @@
-"""`portweave logs`, on what real stacks have printed."""
+"""`portweave logs`, on the output of real stacks."""
 
 import json
 import re

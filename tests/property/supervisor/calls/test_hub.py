@@ -64,7 +64,7 @@ NAMES = ("api", "web", "web.2")
 
 
 class Machine(RuleBasedStateMachine):
-    """Whatever happens, each request is answered once, and nothing is kept of what is over."""
+    """Each request is answered once, and nothing is kept of requests that have ended."""
 
     @initialize()
     def begin(self) -> None:

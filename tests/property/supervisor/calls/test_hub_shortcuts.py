@@ -1,4 +1,4 @@
-"""What the hub passes on in few steps is what it would pass on in many."""
+"""The fast path of the hub does what its general path would do."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ NAMES = ("api", "api.2", "web")
 
 
 class Thorough(CallRouter):
-    """Takes the long way with everything."""
+    """Uses the general path only."""
 
     def pass_request(self, peer: Peer, message: jsonrpc.Message) -> bool:
         return False
@@ -28,7 +28,7 @@ class Thorough(CallRouter):
 
 
 class Counting(CallRouter):
-    """Tells how often the short way was good enough."""
+    """Counts uses of the fast path."""
 
     passed = 0
 
@@ -44,7 +44,7 @@ class Counting(CallRouter):
 
 
 class Star:
-    """A hub, and what each of its peers was sent."""
+    """A hub, and the lines that each of its peers got."""
 
     def __init__(self, kind: type[CallRouter]) -> None:
         self.calls = kind(
@@ -86,7 +86,7 @@ class Star:
 
 
 def _either(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
-    """Mostly the usual, so that most of a line is as it should be."""
+    """Mostly usual values, so that most of a line is valid."""
     return st.sampled_from([usual] * 9 + list(others))
 
 

@@ -1,4 +1,4 @@
-"""The control socket takes any bytes in any pieces, and answers each request once."""
+"""The control socket accepts any bytes, split anywhere, and answers each request once."""
 
 import asyncio
 import json
@@ -22,12 +22,12 @@ from portweave.system.hangups import Hangups
 from portweave.system.tasks import Group
 
 pytestmark = pytest.mark.timeout(120)
-# A loop for each example takes a while to begin.
+# Making a loop for each example takes a while.
 SETTINGS = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 class Wire(asyncio.Transport):
-    """Takes what is written to it; its peer is ourselves."""
+    """Keeps what is written to it; its peer is this process."""
 
     def __init__(self, peer: socket.socket) -> None:
         super().__init__({"socket": peer})
@@ -55,7 +55,7 @@ class Wire(asyncio.Transport):
 
 
 async def serve(method: str, params: list[object], stream: Stream) -> list[object]:
-    """As odd as anything that is asked may be."""
+    """Commands that behave oddly in all allowed ways."""
     match method:
         case "echo":
             return params
@@ -80,7 +80,7 @@ async def settle(connection: Connection) -> None:
 
 
 def converse(data: bytes, cuts: list[int], *, half_close: bool) -> list[dict[str, object]]:
-    """What is answered to bytes that come in these pieces."""
+    """The answers to bytes that arrive in these pieces."""
 
     async def talk() -> bytes:
         ours, theirs = socket.socketpair()
@@ -160,7 +160,7 @@ def test_each_line_with_an_id_is_answered_once(
         elif key is not None:
             bad += 1
         elif not isinstance(message.get("params", []), list):
-            # Of a notification nobody is told but by an error without an id.
+            # A notification gets no answer but an error without an id.
             bad += 1
     assert Counter(repr(one["id"]) for one in answers if one["id"] is not None) == expected
     assert sum(one["id"] is None for one in answers) == bad

@@ -18,7 +18,7 @@ from portweave.supervisor.logs.line_splitter import (
 SGR = re.compile(rb"\x1b\[[0-9;:]*m")
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
-# Bytes as they come, and bytes that are likely to matter side by side.
+# Any bytes, and bytes that are likely to matter side by side.
 ODD = st.sampled_from(
     [
         *(b"\n", b"\r", b"\x1b", b"\x1b[", b"\x1b]", b"\x1bP", b"\x1bc", b"\x1b\\", b"\x07", b"["),
@@ -69,7 +69,7 @@ def test_a_splitter_holds_no_more_than_its_limit_and_a_chunk(
     taken = given_out = cuts = 0
     for chunk in chunks:
         lines = splitter.feed(chunk)
-        # A chunk without a newline can only come out with a mark.
+        # A chunk without a newline comes out with a mark only.
         is_cut = bool(lines) and b"\n" not in chunk
         assert lines.endswith(mark) or not is_cut
         cuts += is_cut
@@ -99,7 +99,7 @@ def test_a_terminal_gets_no_control_sequences_but_colours(lines: bytes, colour: 
     shown = for_terminal(lines, colour=colour)
     bare = SGR.sub(b"", shown) if colour else shown
     assert b"\x1b" not in bare
-    assert not CONTROLS.search(bare.decode())  # that it is UTF-8 is a part of the law
+    assert not CONTROLS.search(bare.decode())  # the law includes that it is UTF-8
 
 
 @given(LINES, st.booleans())
@@ -109,7 +109,7 @@ def test_a_terminal_gets_as_many_lines_as_there_are(lines: bytes, colour: bool) 
 
 @given(LINES, LINES, st.booleans())
 def test_each_line_is_shown_by_itself(one: bytes, other: bytes, colour: bool) -> None:
-    """So a colour, or a sequence without an end, does not reach into the next line."""
+    """A colour, or a sequence without an end, does not reach into the next line."""
     together = for_terminal(one + other, colour=colour)
     assert together == for_terminal(one, colour=colour) + for_terminal(other, colour=colour)
 
@@ -154,7 +154,7 @@ def test_for_a_pipe_only_screen_sequences_are_removed(lines: bytes) -> None:
     piped = for_pipe(lines)
     assert piped.count(b"\n") == lines.count(b"\n")
     rest = iter(lines)
-    assert all(byte in rest for byte in piped)  # what is left stands in the same order
+    assert all(byte in rest for byte in piped)  # the rest keeps its order
     for sequence in (b"\x1bc", b"\x1b[2J", b"\x1b[H", b"\x1b[?1049h"):
         if lines.count(b"\x1b") == 1:
             assert sequence not in piped

@@ -1,4 +1,4 @@
-"""Laws of logs: what is written reads back, however it came, was rotated, or was cut off."""
+"""Laws of logs: they read back, however they were written, rotated or truncated."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ from portweave.supervisor.logs.reader import (
 from portweave.supervisor.logs.writer import LogFolder
 
 DATA = st.lists(st.sampled_from([b"a", b"\n", b"\r", b"\x00", b"\xff", b"\x1b[1m", b"word "]))
-# A stream and what it brought; None for a new run, "stack" for a new stack.
+# A stream and its bytes; None for a new run, "stack" for a new stack.
 STEPS = st.lists(
     st.tuples(st.sampled_from([OUT, ERR]), DATA.map(b"".join).filter(bool))
     | st.sampled_from([None, "stack"]),
@@ -51,7 +51,7 @@ def folder() -> Generator[str]:
 
 
 def write(path: str, steps: Steps) -> dict[int, list[bytes]]:
-    """Write what the steps say; the lines of each stream."""
+    """Write what the steps say; return the lines of each stream."""
     logs = LogFolder(path, lambda _: None)
     log = logs.log("web")
     log.begin()
@@ -151,7 +151,7 @@ def test_a_log_truncated_anywhere_can_be_read_and_continued(
         for file, cut in ((log, data_cut), (index, index_cut)):
             os.truncate(file, max(0, file.stat().st_size - cut))
         kept = log.read_bytes()
-        # Whoever goes on mends what the index lacks, or has too much.
+        # The next writer repairs an index that lacks records, or has too many.
         logs = LogFolder(path, lambda _: None)
         one = logs.log("web")
         one.begin()
@@ -176,7 +176,7 @@ def test_reading_continues_where_it_stopped(steps: Steps, data: st.DataObject) -
         place = data.draw(st.sampled_from(places))
         before = list(LogReader(log, log.begin).blocks())
         after = list(LogReader(log, place).blocks())
-        # The lines that end behind a place have their beginnings, wherever these lie.
+        # Lines that end after a position are complete, wherever they begin.
         for kind in (OUT, ERR):
             all_of_it = [block.lines for block in before if block.kind == kind]
             shown = [block.lines for block in after if block.kind == kind]

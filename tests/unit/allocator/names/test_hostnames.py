@@ -1,4 +1,4 @@
-"""Names of hosts: the table is what portless answers."""
+"""Host names: the table has portless's results."""
 
 import pytest
 

@@ -27,7 +27,7 @@ def test_a_block_is_put_at_the_end_once() -> None:
     [
         (f"x\n{BLOCK}y\n", "x\ny\n"),
         (f"{BLOCK}x\r\n{BLOCK}", "x\r\n"),
-        # Without its end: nobody knows what is ours.
+        # Without the end mark it is unclear which lines are portweave's.
         ("x\n# portweave begin\n1.2.3.4 y\n", "x\n# portweave begin\n1.2.3.4 y\n"),
         (f"# portweave begin\ny\n{BLOCK}z\n", "# portweave begin\ny\nz\n"),
     ],

@@ -1,4 +1,4 @@
-"""The text of the file of routes, and the numbers in it."""
+"""The text of the routes file, and the numbers in it."""
 
 import pytest
 

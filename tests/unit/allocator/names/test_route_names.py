@@ -28,7 +28,7 @@ NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 def settled(
     *places: Place, project: str = "shop", claims: Claims | None = None
 ) -> tuple[list[str], Claims]:
-    """The domains of places that come one after the other, and the names that are then given."""
+    """The domains of places that come one after the other, and all names after that."""
     claims = claims or Claims()
     domains: list[str] = []
     for index, place in enumerate(places):
@@ -45,25 +45,25 @@ def settled(
         ([MAIN, FIX], "shop", ["shop.localhost", "fix-login.shop.localhost"]),
         ([MAIN], "My_Shop", ["my-shop.localhost"]),
         ([MAIN], "\u00e4", ["project.localhost"]),
-        # Another worktree of the project with this slug.
+        # Another worktree of the project has this slug.
         (
             [FIX, FIX_TOO],
             "shop",
             ["fix-login.shop.localhost", "fix-login-00000000.shop.localhost"],
         ),
-        # Another repository with this name.
+        # Another repository has this name.
         (
             [Place(OTHER, "/other/shop", "main"), FIX],
             "Shop",
             ["shop.localhost", "fix-login.shop-a55f.localhost"],
         ),
-        # A folder without a letter that can stand in a URL.
+        # A folder name without a letter that can stand in a URL.
         (
             [Place(SHOP, "/code/\u529f\u80fd", "main-0a1b2c3d", "main-0a1b2c3d")],
             "shop",
             ["main-0a1b2c3d.shop.localhost"],
         ),
-        # A name with a long beginning keeps its telling end.
+        # A long name keeps its end, which differs.
         (
             [Place(OTHER, "/o", "main"), MAIN],
             "x" * 80,
@@ -94,7 +94,7 @@ def test_a_name_is_free_when_the_registry_has_nothing_of_its_owner() -> None:
     assert settle(claims, third, "shop", [FIX, other, third], LATER).holder == SHOP
     found = settle(claims, third, "shop", [other, third], LATER)
     assert found.domain == "shop.localhost"
-    # The second keeps its name, although it could have the first one's now.
+    # The second keeps its name, although the first one's is free now.
     assert settle(found.claims, other, "shop", [other, third], LATER).domain == domains[1]
 
 

@@ -277,9 +277,9 @@ def test_each_step_asks_only_for_what_is_not_known() -> None:
             [("/r/.git", "main"), ("/r/.git", "demo")],
             "/old/.git",
         ),
-        # A plain folder became one.
+        # A plain folder became a repository.
         ([(None, "main")], [("/r/.git", "main")], ""),
-        # What it has is its own already.
+        # An entry of its own is kept.
         ([("/r/.git", "main"), ("/old/.git", "main")], [("/r/.git", "main")], None),
         (
             [("/r/.git", "main"), ("/r/.git", "demo")],
@@ -293,7 +293,7 @@ def test_a_folder_has_one_repository(
     expected: list[tuple[str | None, str]],
     former: str | None,
 ) -> None:
-    """The namespace of a linked worktree there ends in the digest of its path."""
+    """The namespace of a linked worktree ends in the digest of its path."""
     own = path_digest("/r")[:8]
     made = [Key(common, name.replace("w-1", f"w-{own}"), "/r") for common, name in keys]
     others = [entry({"b": 30009}, THERE)]

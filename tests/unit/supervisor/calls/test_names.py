@@ -1,4 +1,4 @@
-"""Whom an address names."""
+"""What an address names."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from portweave.supervisor.calls.state import Peer
 
 
 def shop() -> Names:
-    """Two instances of `api`, `web` that takes what names nobody, and `db` that is not asked."""
+    """Two instances of `api`, the default `web`, and `db`, which cannot be called."""
     names = Names(lambda name: f"token of {name}" if name != "gone" else "")
     names.reserve("api", "api", number=1, askable=True, default=False)
     names.reserve("api.2", "api", number=2, askable=True, default=False)

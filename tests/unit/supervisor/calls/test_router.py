@@ -19,7 +19,7 @@ Message = dict[str, Any]
 
 
 class Star:
-    """A hub whose peers are told apart by names of the test's own."""
+    """A hub whose peers have names for the test."""
 
     def __init__(self, *expected: str, limits: Limits | None = None) -> None:
         self.tokens: dict[str, str] = {}
@@ -39,7 +39,7 @@ class Star:
             self.inbox[name] = []
 
     def join(self, *names: str) -> None:
-        """Connect, say hello under the name, and be ready."""
+        """Connect, say hello with the name, and be ready."""
         for name in names:
             self.open(name)
             self.tokens[name] = f"token of {name}"
@@ -165,7 +165,7 @@ def test_an_address_without_a_connection_is_an_error(address: str, kind: str, st
     star.open("x")
     star.request("x", 1, address)
     assert star.failure("x") == (1, kind, status)
-    # And once more, from what was kept of it.
+    # And once more, from the remembered route.
     star.request("x", 2, address)
     assert star.failure("x") == (2, kind, status)
 
@@ -253,7 +253,7 @@ def test_requests_open_at_a_dead_peer_fail_at_once() -> None:
     star.request("x", 1, "api/x")
     star.leave("api")
     assert star.failure("x") == (1, "PeerDied", 503)
-    # It is started again, so what is asked now waits for it.
+    # It is started again, so new requests wait for it.
     star.request("x", 2, "api/x")
     assert star.take("x") == []
     star.join("api")
@@ -308,7 +308,7 @@ def test_names_are_proved_by_their_token() -> None:
     assert star.failure("x") == (1, "NameTaken", 409)
     star.send("x", hello | {"params": [{"name": "supervisor"}]})
     assert star.failure("x") == (1, "NameTaken", 409)
-    # The token is that of all processes of the service.
+    # All processes of the service have the same token.
     star.send("x", hello | {"params": [{"name": "api", "token": star.tokens["api"]}]})
     (answer,) = star.take("x")
     assert answer["result"] == [
@@ -323,7 +323,7 @@ def test_processes_of_one_service_are_asked_in_turn() -> None:
         star.open(name)
         hello = {"name": "api", "token": star.tokens["api"]}
         star.send(name, {"id": 1, "method": "$/hello", "params": [hello]})
-    # One that does not serve is not asked, but may ask.
+    # A process that is not ready gets no calls, but may call.
     star.send("api b", {"method": "$/ready"})
     assert [len(star.take(name)) for name in ("api b", "api c")] == [1, 1]
     star.open("x")
@@ -335,12 +335,12 @@ def test_processes_of_one_service_are_asked_in_turn() -> None:
     assert [len(star.take(name)) for name in ("api", "api.2", "api b")] == [2, 0, 2]
     star.request("api c", 1, "api.2/x")
     assert star.take("api.2")[0]["meta"]["from"] == "api"
-    # What one of them had open fails with it; the others go on.
+    # Its open requests fail with it; the other processes go on.
     star.leave("api b")
     assert {message["error"]["data"]["type"] for message in star.take("x")} == {"PeerDied"}
     star.request("x", 20, "api.1/x")
     assert len(star.take("api")) == 1
-    # The end of the run is the end of all.
+    # The end of the run ends all processes.
     star.do(star.calls.ended("api", star.now_s))
     assert star.closed == ["api", "api c"]
 
@@ -514,7 +514,7 @@ def test_a_half_closed_peer_gets_its_open_answers() -> None:
     assert (star.take("x")[0]["result"], star.closed) == ([1], ["idle", "x"])
 
 
-# Who does not read, and who sends too much.
+# Peers that do not read, or send too much.
 
 
 def test_lines_for_a_peer_that_does_not_read_are_held_in_order() -> None:
@@ -528,7 +528,7 @@ def test_lines_for_a_peer_that_does_not_read_are_held_in_order() -> None:
     assert star.take("api") == []
     star.calls.unblocked(api)
     lines = star.calls.release(api, 1)
-    # Until all that is kept has gone, the rest goes behind it.
+    # Until all held lines are sent, later ones are held, too.
     star.request("x", 3, "api/x", 3)
     lines += star.calls.release(api, 10_000)
     assert [json.loads(line)["params"] for line in lines] == [[0], [1], [2], [3]]
@@ -571,7 +571,7 @@ def test_a_stuck_peer_refuses_beyond_a_limit_and_others_go_on() -> None:
     assert {message["error"]["data"]["type"] for message in star.take("x")} == {"Overloaded"}
     star.request("x", 10, "api/x", "a" * 2000)
     assert len(star.take("api")) == 1
-    # What is not answered has no limit but that of bytes.
+    # Notifications are limited in bytes only.
     for _ in range(30):
         star.send("x", {"method": "stuck/x", "params": ["a" * 100]})
     assert star.peers["stuck"].held_bytes < 2000

@@ -1,4 +1,4 @@
-"""How long a service may be held up by a reader."""
+"""How long a slow reader may delay a service."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_what_was_waited_is_taken_off_but_never_owed() -> None:
 
 
 def test_a_reader_that_stands_still_costs_a_flood_no_more_than_its_pace() -> None:
-    """Whatever is waited in all is earned by bytes, but for what there was at the beginning."""
+    """All waiting time is earned by bytes, except the time at the beginning."""
     patience = WaitBudget()
     waited_s = 0.0
     for _ in range(1000):

@@ -1,4 +1,4 @@
-"""Bytes in any pieces to whole lines, and lines as a reader may have them."""
+"""Bytes in any pieces become whole lines, and lines are made safe for their reader."""
 
 import tracemalloc
 from collections.abc import Callable, Iterable
@@ -23,7 +23,7 @@ PIECES: dict[str, Callable[[bytes], Iterable[bytes]]] = {
     "three bytes at a time": lambda data: [data[i : i + 3] for i in range(0, len(data), 3)],
 }
 
-# What comes in, what is complete of it, and what is left for the end.
+# The chunks, the lines they complete, and what is left for the end.
 SPLITS = {
     "nothing": (b"", b"", b""),
     "one line": (b"one\n", b"one\n", b""),
@@ -125,7 +125,7 @@ def test_last_lines_of_a_flood_cost_bounded_memory() -> None:
     assert last.lines() == ["999", "999", "999"]
 
 
-# Of a service; on a terminal with colours; as text, which is also what goes without colours.
+# A service's output; on a terminal with colours; as text, which equals it without colours.
 TERMINAL: dict[str, tuple[bytes, bytes, str]] = {
     "plain": (b"hello\tyou", b"hello\tyou", "hello\tyou"),
     "empty": (b"", b"", ""),

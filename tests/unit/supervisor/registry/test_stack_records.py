@@ -1,4 +1,4 @@
-"""Where sockets and records lie, and which stack is meant."""
+"""Records, locks and sockets of stacks, and which stack a folder belongs to."""
 
 import errno
 import os
@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> str:
 
 @pytest.fixture
 def live(folder: str) -> Iterator[Live]:
-    """Make stacks that somebody runs: this process."""
+    """Make stacks that this process runs."""
     locks: list[StackLock] = []
 
     def make(root: Path, project: str = "shop", namespace: str = "main") -> StackRecord:
@@ -112,7 +112,7 @@ def test_a_damaged_record_has_a_copy(folder: str, live: Live, tmp_path: Path, te
 def test_a_record_that_was_removed_has_a_copy(folder: str, live: Live, tmp_path: Path) -> None:
     record = live(tmp_path)
     [path] = Path(folder).glob("*.json")
-    # Which processes were started is noted beside it.
+    # The journal lies beside it.
     path.rename(path.with_suffix(".journal"))
     assert fields(stack_around(folder, str(tmp_path), {})) == fields(record)
     assert [stack.root for stack in live_stacks(folder)] == [str(tmp_path)]
@@ -160,7 +160,7 @@ def test_the_stack_around_is_that_of_the_worktree(folder: str, live: Live, tmp_p
     assert stack_around(folder, str(deep), {}) is None
     record = live(outer)
     assert fields(stack_around(folder, str(deep), {})) == fields(record)
-    # Beyond a worktree begins another one's.
+    # Above a worktree's root is another worktree's folder.
     (inner / ".git").write_text("gitdir: elsewhere")
     assert stack_around(folder, str(deep), {}) is None
     own = live(inner, namespace="inner-1234")
@@ -204,7 +204,7 @@ def test_a_stack_is_named_by_any_unique_part(folder: str, live: Live, tmp_path: 
 
 
 def test_a_socket_lies_in_the_runtime_folder() -> None:
-    # That of the test itself may be too long.
+    # The path of the test's own folder may be too long.
     with tempfile.TemporaryDirectory(prefix="pw-") as short:
         path = socket_path({"XDG_RUNTIME_DIR": short}, "/state", "main-1234")
         assert Path(path).parent == Path(short, "portweave")
@@ -232,7 +232,7 @@ def test_a_folder_of_another_user_is_not_used(
     place.mkdir()
     environ = {"XDG_RUNTIME_DIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
     found = socket_path(environ, "/state", "main-1234")
-    # All folders here are another user's: it is a new one.
+    # All folders here belong to another user, so a new one is made.
     assert found.startswith(f"{tmp_path}/shared-")
 
 
@@ -248,7 +248,7 @@ def test_where_the_shared_folder_is_another_users_it_lies_with_the_state(
 ) -> None:
     squatted = f"{short}/squatted"
     monkeypatch.setattr(socket_paths, "_shared", lambda: squatted)
-    # A file of that name stands in for a folder that is not ours.
+    # A file of that name stands for a folder of another user.
     Path(squatted).touch()
     environ = {"XDG_STATE_HOME": short}
     folder = f"{short}/portweave/stacks"
@@ -272,7 +272,7 @@ def test_where_that_path_is_too_long_it_lies_in_a_new_folder_which_is_found_agai
     first = Path(socket_path(environ, "/state", "main-1234"))
     assert first.parent.parent == Path(short)
     assert first.parent.stat().st_mode & 0o777 == 0o700
-    # There is one of them for all stacks.
+    # All stacks share one such folder.
     assert Path(socket_path(environ, "/state", "main-5678")).parent == first.parent
     first.touch()
     assert list(all_sockets(environ)) == [str(first)]
@@ -299,7 +299,7 @@ def test_the_owner_of_a_foreign_folder_is_named(
 def test_an_unwritable_folder_is_repaired_or_skipped(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    # A short path: too long a one is passed over as well.
+    # A short path, because a long one is skipped, too.
     runtime = Path(tempfile.mkdtemp(dir="/tmp"))
     request.addfinalizer(lambda: shutil.rmtree(runtime))
     place = runtime / "portweave"
@@ -307,7 +307,7 @@ def test_an_unwritable_folder_is_repaired_or_skipped(
     environ = {"XDG_RUNTIME_DIR": str(runtime)}
     assert socket_path(environ, "/state", "main-1234").startswith(str(place))
     assert place.stat().st_mode & 0o777 == 0o700
-    # As on a disk that is mounted for reading alone.
+    # As if its disk were mounted read-only.
 
     def access(path: str, _mode: int) -> bool:
         return path != str(place)
@@ -326,7 +326,7 @@ def test_an_unreadable_folder_of_records_is_an_error(
         return False
 
     monkeypatch.setattr(os, "access", access)
-    # None yet: there is nothing to see.
+    # There is no folder yet, so there is no stack.
     assert check_readable(folder) == folder
     (tmp_path / "portweave/stacks").mkdir(parents=True)
     for words in (["ls"], ["ps"], ["ps", "--all"], ["down"], ["down", "--all"]):
@@ -336,7 +336,7 @@ def test_an_unreadable_folder_of_records_is_an_error(
     def lstat(path: str) -> object:
         raise PermissionError(13, "Permission denied", path)
 
-    # As where the folder around it is of another user, after `sudo portweave up` say.
+    # As if the folder around it belonged to another user, after `sudo portweave up`.
     monkeypatch.setattr(os, "lstat", lstat)
     with pytest.raises(StateUnwritableError):
         check_readable(folder)
@@ -361,7 +361,7 @@ def test_processes_of_nested_stacks_are_left_out(folder: str, tmp_path: Path) ->
         with StackLock(folder, stack_key(record.root, name)) as lock:
             lock.write(record)
 
-    # Our guardian 10 and supervisor 11; below it a service, and three stacks.
+    # Our guardian is 10 and supervisor 11; below it are a service and three stacks.
     processes = {
         p.pid: p
         for p in (
@@ -380,7 +380,7 @@ def test_processes_of_nested_stacks_are_left_out(folder: str, tmp_path: Path) ->
     add(50, "gone")
     add(60, "damaged", start="x")
     assert list(ours.without(processes)) == [1, 10, 11, 12, 30, 31, 40, 41]
-    # Seen from within, what the outer one has started is not ours either, but we are.
+    # From within, the processes of the outer stack are left out, but our own are not.
     assert list(NestedStacks(folder, 20).without(processes)) == [1, 20, 21, 22]
     assert NestedStacks("", 10).without(processes) == processes
 
@@ -397,7 +397,7 @@ def test_files_removed_while_a_stack_runs_are_restored(
 ) -> None:
     record = live(tmp_path)
     key = stack_key(str(tmp_path), "main")
-    # As its supervisor has it, who was handed the lock.
+    # A supervisor gets the lock from another process like this.
     lock = StackLock(folder, key, os.open(f"{folder}/{key}.lock", os.O_RDWR))
     assert not lock.restore()
     shutil.rmtree(folder)
@@ -406,7 +406,7 @@ def test_files_removed_while_a_stack_runs_are_restored(
     assert is_held(folder, key)
     shutil.rmtree(folder)
     with StackLock(folder, key):
-        # Somebody who has found nothing is about to run it.
+        # Another process has found no stack, and is about to run it.
         assert not lock.restore()
     assert lock.restore()
     lock.close()
