@@ -1,4 +1,4 @@
-"""Be with a stack that runs apart from us: wait until it is ready, or start what it lacks."""
+"""Join a running stack: start the services that it lacks, wait until they are ready, follow it."""
 
 import os
 import sys
@@ -44,7 +44,7 @@ from portweave.planning.planned_stack import (
     plan_set,
     scaled,
 )
-from portweave.planning.port_conflicts import check_claims
+from portweave.planning.port_conflicts import check_chosen_ports
 from portweave.planning.stack_request import StackRequest
 from portweave.planning.url_names import ensure_proxy
 from portweave.supervisor.registry.stack_records import (
@@ -62,43 +62,43 @@ if TYPE_CHECKING:
     from portweave.planning.allocation import AllocatedProject
     from portweave.supervisor.services.plan import StackPlan
 
-# The supervisor gives a proxy that starts no longer than this.
+# The supervisor waits no longer than this for a proxy that starts.
 _NAMES_S = 10.0
 _PAUSE_S = 0.005
-# What is not ready in time is found out by the supervisor at the same moment: its verdict says why.
+# The supervisor notices a late service at the same moment. Its verdict may take this long.
 _VERDICT_S = 1.0
 _MOST_HINTS = 3
-# Kinds of causes that more time may help against.
+# Kinds of causes that may pass with time.
 _MAY_COME = ("none", "not ready", "unhealthy", "stopping", "not started")
 
 
 class Progress:
-    """Tells of services as they become what they were to become, each once."""
+    """Reports each service once when it becomes ready or completes."""
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def take(self, event: object) -> None:
-        """Take an event of the supervisor's."""
+        """Report an event from the supervisor."""
         if is_object(event) and (text := event.get("text")):
             if event.get("state") in ("ready", "completed"):
-                self._told.add(str(event.get("fullName")))
+                self._reported.add(str(event.get("fullName")))
             say(str(text))
 
-    def tell_rest(self, rows: "Sequence[Mapping[str, object]]") -> None:
-        """Tell of those that were quicker than we could listen."""
+    def report_rest(self, rows: "Sequence[Mapping[str, object]]") -> None:
+        """Report services that became ready before the supervisor sent events."""
         for row in rows:
             is_ready = row.get("state") == "ready"
             if (is_ready or row.get("state") == "completed") and row.get(
                 "fullName"
-            ) not in self._told:
+            ) not in self._reported:
                 port = row.get("port")
                 where = f" on {port}" if port and is_ready and not row.get("reason") else ""
                 say(f"{instance_of(row)} {row['state']}{where}{_noted(row)}")
 
 
 def _noted(row: "Mapping[str, object]") -> str:
-    """How long an instance took to be ready, and what is to be said of that."""
+    """Return how long an instance took to become ready, and the remark on it, in brackets."""
     now_s = time.time()
     began_s, ready_s = (parse(str(row.get(key)), now_s) for key in ("startedAt", "readyAt"))
     notes = [str(row["reason"])] if row.get("reason") else []
@@ -108,16 +108,16 @@ def _noted(row: "Mapping[str, object]") -> str:
 
 
 def record_of(folder: str, key: str, patience_s: float) -> StackRecord | None:
-    """The record of a stack that runs, or is about to run; None if none does.
+    """Find the record of a stack that runs or starts; return None if there is none.
 
     Args:
-        folder: Where the records of stacks lie.
-        key: The stack's.
-        patience_s: How long to wait for the record of the process that holds the stack, or for the
-            end of what a killed stack has left.
+        folder: The folder of stack records.
+        key: The stack's name in that folder.
+        patience_s: How long to wait for the record of the process that holds the lock, or for the
+            end of processes that a killed stack left behind.
 
     Raises:
-        StackUnreachableError: Neither has come by then.
+        StackUnreachableError: Both took longer.
     """
     until_s = time.monotonic() + patience_s
     while True:
@@ -138,26 +138,26 @@ def await_ready(
     """Wait until the instances of a stack that has just been started are ready.
 
     Args:
-        folder: Where the records of stacks lie.
-        key: The stack's.
-        names: Of the instances.
-        timeout_s: For how long.
-        fail_fast: Whether to return as soon as one cannot become ready.
+        folder: The folder of stack records.
+        key: The stack's name in that folder.
+        names: Names of the instances.
+        timeout_s: How long to wait.
+        fail_fast: Whether to return as soon as one instance cannot become ready.
 
     Returns:
         The instances, as rows of `ps`.
 
     Raises:
-        NotReadyError: One is not ready, and will not be.
+        NotReadyError: An instance cannot become ready.
         StackUnreachableError: The supervisor does not answer.
-        WaitTimeoutError: It takes too long.
+        WaitTimeoutError: An instance takes too long.
     """
     began_s = time.monotonic()
     try:
         record = record_of(folder, key, timeout_s)
         if record is None:
             raise StackGoneError(key, 0)
-        # On a busy machine what has just been started may take long to listen.
+        # On a busy machine a new supervisor may take long until it listens.
         client = Client(record, timeout_s)
         try:
             rows = _await(client, names, timeout_s, fail_fast=fail_fast)
@@ -247,7 +247,7 @@ def join(
         else:
             say(f"{where}, with all that was asked for")
         if _differs(change):
-            tell_newer(client)
+            report_changes(client)
         if follows:
             _follow(client, names, planned.plan, began_ns, plain=plain)
             return []
@@ -257,11 +257,11 @@ def join(
 
 
 def _reached(folder: str, key: str, timeout_s: float) -> Client:
-    """A connection to the stack.
+    """Connect to the stack.
 
     Raises:
-        StackEndedError: It has ended.
-        StackUnreachableError: It does not answer in time.
+        StackEndedError: The stack has ended.
+        StackUnreachableError: The stack does not answer in time.
     """
     try:
         record = record_of(folder, key, timeout_s)
@@ -274,7 +274,7 @@ def _reached(folder: str, key: str, timeout_s: float) -> Client:
 
 
 def _await_end(folder: str, key: str, timeout_s: float, error: PortweaveError) -> None:
-    """Wait until nothing runs the stack; raise the error where that takes too long."""
+    """Wait until no process runs the stack; raise the error if that takes too long."""
     until_s = time.monotonic() + timeout_s
     if is_held(folder, key):
         say("the stack is being stopped; it is started again when it has ended")
@@ -352,13 +352,13 @@ def _check_ports(
 ) -> list[str]:
     stack = record.root, record.namespace
     folder = stacks_dir(allocated.project.environ)
-    return check_claims(plan.instances, allocated.ports, stack, folder, record.ports)
+    return check_chosen_ports(plan.instances, allocated.ports, stack, folder, record.ports)
 
 
 def _follow(
     client: Client, names: "Sequence[str]", plan: "StackPlan", began_ns: int, *, plain: bool
 ) -> None:
-    """Show what the instances print, and what happens to them, until the stack has ended."""
+    """Show the output and the states of instances until the stack has ended."""
     from portweave.allocator.worktree import logs_dir
     from portweave.logreading.query import (
         Folder,
@@ -397,10 +397,10 @@ def _follow(
         raise
 
 
-def tell_newer(client: Client) -> None:
-    """Tell whether the definition files and `.env` say otherwise by now, and what applies that.
+def report_changes(client: Client) -> None:
+    """Report whether the definition files or `.env` have changed since the stack was planned.
 
-    They are planned with the stack's own variables, not with those of this shell.
+    The plan uses the stack's own variables, not the variables of this shell.
 
     Args:
         client: Connected to the stack's supervisor.
@@ -419,7 +419,7 @@ def tell_newer(client: Client) -> None:
 
 
 def _differs(change: object) -> list[str]:
-    """The instances that run otherwise than they are planned."""
+    """Return the instances that run with another plan."""
     if not is_object(change):
         return []
     differing: list[str] = []
@@ -444,10 +444,10 @@ def _await(
         patience_s=timeout_s + PATIENCE_S,
     )
     rows = _rows_of(answer)
-    progress.tell_rest(rows)
+    progress.report_rest(rows)
     check(rows, "ready", timeout_s)
     await_names(client)
-    # By now they are reached by their names.
+    # Asked again: the rows now have the URLs with names.
     answer = client.call("/supervisor/wait", list(names), "ready", 0, patience_s=PATIENCE_S)
     return _rows_of(answer)
 
@@ -457,7 +457,7 @@ def _rows_of(answer: object) -> "list[dict[str, object]]":
 
 
 def await_names(client: Client) -> None:
-    """Wait until the names lead to the services, and tell where they do not."""
+    """Wait until the names lead to the services; report those that do not."""
     found = client.call("/supervisor/names", patience_s=_NAMES_S + PATIENCE_S)
     warnings = found.get("warnings") if is_object(found) else None
     for text in warnings if is_list(warnings) else ():
@@ -465,16 +465,16 @@ def await_names(client: Client) -> None:
 
 
 def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -> None:
-    """See that what was waited for has come.
+    """Check that all instances have reached the goal.
 
     Args:
         rows: The answer of `/supervisor/wait`.
         goal: `ready` or `exit`.
-        timeout_s: How long it was waited for.
+        timeout_s: How long the command has waited.
 
     Raises:
-        NotReadyError: It cannot come.
-        WaitTimeoutError: It has not come in time.
+        NotReadyError: An instance cannot become ready.
+        WaitTimeoutError: An instance has not reached the goal in time.
     """
     missing = [row for row in rows if row.get("verdict") != "come"]
     if not missing:
@@ -482,7 +482,7 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
     states = [f"{instance_of(row)} is {row.get('text')}" for row in missing]
     vain = [row for row in missing if row.get("verdict") == "in vain"]
     lines: list[str] = []
-    # What crashes again and again tells as much as what has failed for good.
+    # A service that keeps crashing has as much to say as one that has failed.
     told = [row for row in missing if row in vain or row.get("crashes")] or missing
     for row in told:
         last = row.get("lastLines")
@@ -504,14 +504,14 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
 
 
 def _without_late(text: str) -> str:
-    """Where an instance stands, without that it is not ready: the message begins with that."""
+    """Remove `not ready after …` from a state: the message begins with it."""
     state, _, rest = text.partition(": not ready after ")
     reason = rest.partition(" s: ")[2]
     return f"{state}: {reason}" if reason else text
 
 
 def _may_come(row: "Mapping[str, object]") -> bool:
-    """Whether more time may help: not against an error that it has printed, with its place."""
+    """Whether more time may help. It does not against a printed error with a file and line."""
     cause = row.get("cause")
     return _kind(row) in _MAY_COME and not (is_object(cause) and cause.get("place"))
 
@@ -522,7 +522,7 @@ def _kind(row: "Mapping[str, object]") -> str:
 
 
 def _hints(rows: "Sequence[Mapping[str, object]]") -> tuple[str, ...]:
-    """What to do about services that are not ready, each thing once."""
+    """Return hints for services that are not ready, each once."""
     causes = [cause for row in rows if is_object(cause := row.get("cause"))]
     found = [str(hint) for cause in causes if (hint := cause.get("hint"))]
     return tuple(dict.fromkeys(found))[:_MOST_HINTS]

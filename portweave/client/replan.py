@@ -1,4 +1,4 @@
-"""Plan a running stack anew, from what it was started from, and hand the plan to its supervisor."""
+"""Plan a running stack again from its requests, and send the plan to its supervisor."""
 
 import os
 
@@ -21,7 +21,7 @@ from portweave.planning.definition_set import (
     request_of_file,
 )
 from portweave.planning.planned_stack import plan_as_json, plan_set, scaled
-from portweave.planning.port_conflicts import check_claims
+from portweave.planning.port_conflicts import check_chosen_ports
 from portweave.planning.url_names import ensure_proxy
 from portweave.supervisor.registry.moved_folder import check_place
 from portweave.supervisor.registry.stack_records import PROTOCOL, stacks_dir
@@ -50,20 +50,19 @@ def apply(
     scale: "Mapping[str, int] | None" = None,
     dry_run: bool = False,
 ) -> object:
-    """Have a running stack become as its definitions say.
+    """Change a running stack to match its definitions.
 
     Args:
-        args: What was given.
-        environ: Names the folder in which the records of stacks lie.
-        scale: Instances of services, where nothing else is to change.
-        dry_run: Whether only to tell what would be done.
+        args: The command line.
+        environ: The variables of this shell. They name the folder of stack records.
+        scale: Numbers of instances by service, to change nothing else; None to change all.
+        dry_run: Whether to change nothing.
 
     Returns:
-        The answer of `/supervisor/apply`; of a dry run with `ports`, those that what is new would
-        have if it came now.
+        The answer of `/supervisor/apply`. A dry run adds `ports`, which new instances would get.
 
     Raises:
-        PortweaveError: The definitions are wrong, or the stack cannot be asked.
+        PortweaveError: The definitions are wrong, or the stack does not answer.
     """
     record = find_stack(args, environ)
     if record.protocol != PROTOCOL:
@@ -72,7 +71,7 @@ def apply(
     client = Client(record)
     config = args.text("config") if args.text("stack") is None else None
     try:
-        # Somebody else may change it at this moment.
+        # Another client may have changed the stack since we read its definitions.
         while is_stale(answer := _apply(client, environ, config, scale, dry_run=dry_run)):
             continue
         if not dry_run:
@@ -156,20 +155,20 @@ def _check_ports(
     environ: "Mapping[str, str]",
     scale: "Mapping[str, int] | None",
 ) -> list[str]:
-    """See that what is to start may have the ports that variables say; warnings, if not all."""
+    """Check that instances to start may have the ports that variables name; return warnings."""
     ports: dict[str, int] = {}
     for one in allocated:
         ports |= one.ports
     planned = {i.name: i for i in plan.instances if scale is None or i.service in scale}
-    stays = {
+    kept = {
         name: port
         for name, port in record.ports.items()
         if (name in planned and planned[name].port == port)
-        # Of a service that is not meant.
+        # Of a service that the command does not scale.
         or (scale is not None and not {name, name.rpartition(".")[0]} & scale.keys())
     }
     stack = record.root, record.namespace
-    return check_claims(planned.values(), ports, stack, stacks_dir(environ), stays)
+    return check_chosen_ports(planned.values(), ports, stack, stacks_dir(environ), kept)
 
 
 def _with_ports(answer: object, plan: "StackPlan") -> object:
@@ -181,8 +180,8 @@ def _with_ports(answer: object, plan: "StackPlan") -> object:
     return {**answer, "ports": ports}
 
 
-def tell(answer: object, *, would: bool = False) -> bool:
-    """Tell what a plan changes; False where it changes nothing."""
+def report(answer: object, *, would: bool = False) -> bool:
+    """Print what a plan changes; return whether it changes anything."""
     change = answer.get("change") if is_object(answer) else None
     if not is_object(answer) or not is_object(change):
         return False

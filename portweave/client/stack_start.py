@@ -13,7 +13,7 @@ from portweave.encoding.value import replace, value
 from portweave.errors import StackMovedError, StackRunningError, UsageError
 from portweave.planning.allocation_text import stack_banner
 from portweave.planning.planned_stack import check_profiles, plan_request
-from portweave.planning.port_conflicts import check_claims
+from portweave.planning.port_conflicts import check_chosen_ports
 from portweave.planning.stack_request import DEFAULT_TIMEOUT_S
 from portweave.planning.url_names import proxy_words
 from portweave.supervisor.proxy.process.proxy_files import routes_dir
@@ -136,7 +136,7 @@ class StackStart:
             plan = self._plan
             stack = plan.root, plan.namespace
             ports = self._planned.allocated.ports
-            found = check_claims(plan.instances, ports, stack, self.folder)
+            found = check_chosen_ports(plan.instances, ports, stack, self.folder)
             self._plan = replace(plan, warnings=(*plan.warnings, *found))
         except BaseException:
             lock.close()

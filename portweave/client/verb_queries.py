@@ -1,4 +1,4 @@
-"""What the commands that only ask a supervisor share."""
+"""What commands share that only query a supervisor: options, rows, messages."""
 
 import os
 import sys
@@ -25,19 +25,19 @@ STACK = Option(
     values="stacks",
     about="the stack of another worktree (see ls)",
 )
-# In a message; logs have all of it.
+# In messages; logs have the whole line.
 _LONGEST_LINE = 500
 
 
 def names_of(args: Args, *, at_least_one: str = "") -> list[str]:
-    """The services that a command names.
+    """Return the services that a command line names.
 
     Args:
-        args: What was given.
-        at_least_one: What they are named for, where there has to be one.
+        args: The command line.
+        at_least_one: What a service is named for, if there must be one; empty if not.
 
     Raises:
-        UsageError: There is none, or a command behind `--`.
+        UsageError: No service is named, or a command follows `--`.
     """
     if args.rest:
         raise UsageError(f"unexpected argument '{args.rest[0]}'")
@@ -51,15 +51,18 @@ def names_of(args: Args, *, at_least_one: str = "") -> list[str]:
 def act(
     args: Args, method: str, *params: object, did: str, nothing: str, quiet: bool = False
 ) -> int:
-    """Ask a supervisor to do something with services, and tell of those that it is done with.
+    """Call a supervisor's method for services, and report which services it changed.
 
     Args:
-        args: What was given.
-        method: As `/supervisor/restart`.
+        args: The command line.
+        method: The method, such as `/supervisor/restart`.
         params: Its parameters.
-        did: In words, such as `restarted`.
-        nothing: What is told where there was nothing to do.
-        quiet: Whether no JSON is written yet: there is more to do.
+        did: The verb of the report, such as `restarted`.
+        nothing: The report if no service changed.
+        quiet: Whether to leave out JSON, because the command writes it later.
+
+    Returns:
+        The exit status.
     """
     rows = rows_of(ask(args, os.environ, method, *params))
     if args.flag("json") and quiet:
@@ -74,28 +77,28 @@ def act(
 
 
 def rows_of(answer: object) -> "list[dict[str, object]]":
-    """The rows of an answer."""
+    """Return the rows of an answer."""
     return [row for row in answer if is_object(row)] if is_list(answer) else []
 
 
 def instance_of(row: "Mapping[str, object]") -> str:
-    """The instance that a row is about: `web`, or `web.2`."""
+    """Return the instance of a row: `web`, or `web.2`."""
     name, number = row.get("name"), row.get("instance")
     return f"{name}.{number}" if isinstance(number, int) and number > 1 else str(name)
 
 
 def say(text: str) -> None:
-    """Tell the user, a line each."""
+    """Print a message to stderr; each of its lines gets the prefix."""
     sys.stderr.write("".join(f"[portweave] {line}\n" for line in text.split("\n")))
     sys.stderr.flush()
 
 
 def cells(values: "Sequence[object]") -> tuple[str, ...]:
-    """Values as fields of a table; `-` for those that are not there."""
+    """Return values as cells of a table; `-` for a missing value."""
     return tuple("-" if value is None or value == "" else str(value) for value in values)
 
 
 def shown_line(line: object) -> str:
-    """A line that a service has printed, cut: that of a bundle has hundreds of kilobytes."""
+    """Return a line of a service's output, shortened: a bundle may print one of 100 kB."""
     text = str(line)
     return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 1]}…"

@@ -17,7 +17,7 @@ _VALUE_OPTIONS = frozenset(
         *("--log-order", "--log-prefix", "--ui", "--env-mode", "--cache-dir", "--elide-lines"),
     }
 )
-# What npm runs without `run`; of the others any word may be a script.
+# The scripts that npm runs without `run`. Other managers take any word as a script.
 _NPM_SHORT = frozenset({"start", "test"})
 _EXECUTED = frozenset({"exec", "x", "dlx"})
 # Commands of turbo and nx that run no task of one package.
@@ -27,21 +27,21 @@ _OTHER_COMMANDS = frozenset(
         *("link", "list", "login", "logout", "ls", "migrate", "prune", "report", "reset", "show"),
     }
 )
-# Where a command runs; None where only the shell knows.
+# The folder in which a command runs; None if only the shell knows it.
 Folder = str | None
 
 
 @value
 class Call:
-    """What a package manager is to run.
+    """A script or program that a package manager runs.
 
     Attributes:
-        script: The script, or a program of the package's.
-        given: The words that go to it.
-        folder: Where it runs, or where its package is looked for.
-        packages: The packages that are named.
+        script: Name of the script, or of a program of the package.
+        given: Its arguments.
+        folder: The folder in which it runs, or in which the search for its package starts.
+        packages: Names of the selected packages.
         is_every: Whether it runs in all packages that have the script.
-        is_program: Whether it is a program in any case.
+        is_program: Whether it is certainly a program, not a script.
     """
 
     script: str
@@ -57,8 +57,8 @@ class _Options:
     """The options of a runner.
 
     Attributes:
-        folder: Of the package.
-        packages: Those that are named.
+        folder: The folder of the package.
+        packages: Names of the selected packages.
         is_every: Whether the script runs in all packages.
     """
 
@@ -68,12 +68,12 @@ class _Options:
 
 
 def called(runner: str, words: list[str], folder: Folder) -> Call | None:
-    """What a package manager is to run; None where it runs no script.
+    """Find what a package manager runs; None if it runs no script.
 
     Args:
-        runner: Its name.
-        words: Those behind it.
-        folder: Where it runs.
+        runner: The package manager's name.
+        words: Its arguments.
+        folder: The folder in which it runs.
     """
     match runner:
         case "npm":
@@ -110,7 +110,7 @@ def _npm_call(words: list[str], folder: Folder) -> Call | None:
     if not operands:
         return None
     if operands[0] in _EXECUTED:
-        # Behind `--`, too, as in `npm exec -w web -- vite`.
+        # Also after `--`, as in `npm exec -w web -- vite`.
         program = [*operands[1:], *rest[1:]]
         return _made(program, options, is_program=True)
     if operands[0] in ("run", "run-script"):
@@ -123,7 +123,7 @@ def _npm_call(words: list[str], folder: Folder) -> Call | None:
 def _call(
     words: list[str], folder: Folder, *, is_pnpm: bool = False, before: _Options | None = None
 ) -> Call | None:
-    # Those of pnpm, yarn and bun end where the script is named.
+    # Options of pnpm, yarn and bun end at the script's name.
     words, options = _read_options(words, folder, is_all=False, before=before)
     is_program = False
     if words[:1] in (["run"], ["run-script"]):
@@ -141,7 +141,7 @@ def _turbo_call(words: list[str], folder: Folder) -> Call | None:
         operands = operands[1:]
     if len(operands) != 1 or operands[0] in _OTHER_COMMANDS:
         return None
-    # Without a package it runs the task in all below the folder.
+    # Without a package, turbo runs the task in all packages below the folder.
     return _made([*operands, *words[end:]], options, is_every=not options.packages)
 
 
@@ -192,18 +192,18 @@ def _read_options(
     short: str = "-F",
     before: _Options | None = None,
 ) -> tuple[list[str], _Options]:
-    """Take the options of a runner out of its words.
+    """Separate the options of a runner from its operands.
 
     Args:
-        words: Those behind the runner.
-        folder: Where it runs.
-        is_all: Whether options may stand behind operands, too.
-        short: The short option that names a package.
+        words: The runner's arguments.
+        folder: The folder in which it runs.
+        is_all: Whether options may follow operands.
+        short: The short option that selects a package.
         before: Options that were read before.
 
     Returns:
-        The operands, and what stands behind the first unless all options are the runner's; the
-        options.
+        The operands and the options. Without `is_all`, all words after the first operand count as
+        operands.
     """
     operands: list[str] = []
     packages = [] if before is None else list(before.packages)
@@ -232,24 +232,24 @@ def _read_options(
 
 
 def _entered(folder: Folder, name: str) -> Folder:
-    """The folder that a name leads to from another one."""
+    """Return the folder after `cd NAME`; None if only the shell knows it."""
     if folder is None or not name or name[0] in "-~" or "$" in name:
         return None
     return posixpath.join(folder, name)
 
 
 def last_command(text: str, folder: Folder = "") -> tuple[list[str] | None, Folder]:
-    """The words of the last command of a shell's text, if what is put behind the text is its own.
+    """Find the last command of a shell text, if words appended to the text are its arguments.
 
     Args:
-        text: Of the shell.
-        folder: Where it runs.
+        text: The text.
+        folder: The folder in which it runs.
 
     Returns:
-        The words, and the folder that `cd` leads to before; None for words where a pipe, a group, a
-        comment, the background or the like stands in the way.
+        The words of the command, and its folder after each `cd` before it. The words are None if
+        the text has a pipe, a group, a comment, a background command or the like.
     """
-    import shlex  # where there may be something to find
+    import shlex  # imported here, as few commands need it
 
     try:
         lexer = shlex.shlex(text.strip(), posix=True, punctuation_chars="();<>|&\n")
@@ -266,11 +266,11 @@ def last_command(text: str, folder: Folder = "") -> tuple[list[str] | None, Fold
             if words[:1] in (["cd"], ["pushd"]):
                 is_plain = is_certain and len(words) == 2
                 folder = _entered(folder, words[1]) if is_plain else None
-            # Nobody knows whether what stands behind `||` is done.
+            # Only the shell knows whether a command after `||` runs.
             is_certain = not token.startswith("||")
             words = []
         elif token[0] in "<>" and not token.strip("<>&|"):
-            # A redirection is no word of the command, nor is the descriptor before it.
+            # Neither a redirection nor the descriptor before it is a word of the command.
             is_target = True
             if words and words[-1].isdigit():
                 words.pop()

@@ -1,7 +1,7 @@
-"""Ports that the command of a service, or the scripts that it runs, have as numbers.
+"""Find ports that a service's command, or the scripts it runs, contain as numbers.
 
-The search costs a third of `portweave check`. Most commands mention their variable: for those
-nothing of it is imported.
+The search takes a third of `portweave check`. Most commands mention their port's variable. For
+those the search imports nothing.
 """
 
 from os.path import join
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def fixed_ports_of(service: "Service", packages: "PackageFiles") -> "tuple[FixedPort, ...]":
-    """The ports that a service has as numbers, those of its command first.
+    """Find the ports that a service has as numbers; those in its command come first.
 
     Args:
-        service: It has a command.
-        packages: Of the folder that it runs in.
+        service: A service with a command.
+        packages: The packages of the folder in which it runs.
     """
     from portweave.encoding.value import replace
     from portweave.planning.script_files import beginning_of
@@ -50,13 +50,13 @@ def fixed_ports_of(service: "Service", packages: "PackageFiles") -> "tuple[Fixed
 
 
 def mentions_port(service: "Service", text: str) -> bool:
-    """Whether a command mentions a variable in which a service finds its own port."""
+    """Whether a command mentions a variable that holds the service's port."""
     words = "".join(char if char.isalnum() or char == "_" else " " for char in text).split()
     return "PORT" in words or service.env_var in words
 
 
 def warnings_of(definitions: "Definitions") -> list[tuple[str, str, str]]:
-    """Of each service that has a port as a number, instead of its own: name, warning, and edit."""
+    """Return name, warning and edit for each service with a number in place of its port."""
     found: list[tuple[str, str, str]] = []
     packages: dict[str, PackageFiles] = {}
     for service in definitions.services:
@@ -64,7 +64,7 @@ def warnings_of(definitions: "Definitions") -> list[tuple[str, str, str]]:
         if command is None or service.env_var is None or service.oneshot:
             continue
         text = command if isinstance(command, str) else " ".join(command)
-        # Where it assigns the variable itself, the number counts all the same.
+        # If the command assigns the variable itself, its port is still a fixed number.
         if mentions_port(service, text.replace("PORT=", "")):
             continue
         from portweave.planning import package_scripts
@@ -74,7 +74,7 @@ def warnings_of(definitions: "Definitions") -> list[tuple[str, str, str]]:
         for fixed in fixed_ports_of(service, packages[folder]):
             if fixed.listens:
                 what = f"`{fixed.text}` is the same port, {fixed.port}, in every worktree"
-                shell = "" if isinstance(command, str) else ", and have the command be one text"
+                shell = "" if isinstance(command, str) else ", and write the command as one text"
                 found.append((service.name, what, f"{fixed.edit}{shell}"))
                 break
     return found

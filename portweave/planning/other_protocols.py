@@ -1,4 +1,4 @@
-"""Pure. Programs that do not speak HTTP on their port: a name in a URL would lead nowhere."""
+"""Pure. Recognise programs that do not speak HTTP on their port: they get no name in a URL."""
 
 import shlex
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from portweave.planning.script_words import (
 )
 
 _OPERATORS = "();<>|&\n"
-# As their packages call them.
+# Names of executables, as their packages install them.
 _PROGRAMS = frozenset(
     {
         *("postgres", "postmaster", "pg_ctl", "pg_ctlcluster", "pgbouncer", "pgpool"),
@@ -44,10 +44,10 @@ _SWITCHES = frozenset(
 
 
 def known_server(command: str | Sequence[str]) -> str | None:
-    """The program of a command that is known not to speak HTTP; None where it has none.
+    """Find a program of a command that is known not to speak HTTP; None if there is none.
 
     Args:
-        command: Text for a shell, or words.
+        command: A text for a shell, or words.
     """
     if not isinstance(command, str):
         return _known(list(command))
@@ -70,7 +70,7 @@ def _known(words: list[str]) -> str | None:
 
 
 def _image(words: list[str]) -> str | None:
-    """The image of `docker run [options] IMAGE`, where it is a known one."""
+    """Return the image of `docker run [options] IMAGE` if it is a known one."""
     if words[:1] == ["container"]:
         words = words[1:]
     if words[:1] != ["run"]:
@@ -86,7 +86,7 @@ def _image(words: list[str]) -> str | None:
 
 
 def _commands(text: str) -> list[list[str]]:
-    """The simple commands of a shell's text, but for those in the background before another."""
+    """Split a shell text into simple commands, without those in the background before another."""
     try:
         lexer = shlex.shlex(text.strip(), posix=True, punctuation_chars=_OPERATORS)
         lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t", True, ""
@@ -95,7 +95,7 @@ def _commands(text: str) -> list[list[str]]:
         return []
     found: list[list[str]] = [[]]
     for index, part in enumerate(tokens):
-        # An empty word is one that was quoted.
+        # An empty word was quoted.
         if not part or part.strip(_OPERATORS):
             found[-1].append(part)
         elif part == "&" and index + 1 < len(tokens):

@@ -1,4 +1,4 @@
-"""The packages of a JavaScript workspace, and their scripts: what `npm run dev` really starts."""
+"""Read the packages of a JavaScript workspace and their scripts, to see what `npm run` starts."""
 
 import os
 from fnmatch import fnmatchcase
@@ -15,11 +15,11 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# What a pattern may look through; folders of packages lie higher.
+# A pattern looks at no more folders than this; packages are found before.
 _MOST_FOLDERS = 2_000
 _LEFT_OUT = frozenset({"node_modules", ".git"})
 _NEEDS = ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies")
-# What the executors of nx start, as the command that does the same.
+# For each executor of nx, a command that does the same.
 _EXECUTORS = {
     "@nx/vite:dev-server": "vite",
     "@nx/vite:preview-server": "vite preview",
@@ -28,13 +28,13 @@ _EXECUTORS = {
     "@nx/webpack:dev-server": "webpack serve",
     "@angular-devkit/build-angular:dev-server": "ng serve",
 }
-# What the plugins of nx infer from files: nx.dev, Inferred Tasks.
+# Tasks that plugins of nx infer from files: nx.dev, Inferred Tasks.
 _VITE, _NEXT = "vite", "next dev"
 _INFERRED = (
     ("vite.config.", {"dev": _VITE, "serve": _VITE, "vite:dev": _VITE, "preview": "vite preview"}),
     ("next.config.", {"dev": _NEXT, "start": "next start", "serve-static": "next start"}),
 )
-# Where nx has projects whose folders no package.json names.
+# The folders of nx projects that no package.json names.
 _NX_FOLDERS = ["apps/*", "libs/*", "packages/*"]
 
 
@@ -42,7 +42,7 @@ class PackageFiles:
     """Reads the files of packages, each once.
 
     Args:
-        base: The folder that others are relative to; absolute.
+        base: The folder to which all others are relative; absolute.
     """
 
     def __init__(self, base: str) -> None:
@@ -51,13 +51,14 @@ class PackageFiles:
         self._members: dict[str, Sequence[Package]] = {}
 
     def path(self, folder: str) -> str:
-        """The absolute path of a folder."""
+        """Return the absolute path of a folder."""
         return os.path.normpath(os.path.join(self._base, folder))
 
     def is_classic_yarn(self, folder: str) -> bool:
-        """Whether the yarn of a folder is version 1: nothing from there upwards tells of another.
+        """Whether the yarn of a folder is version 1.
 
-        Others have a `.yarnrc.yml`, or a `packageManager` in package.json (yarnpkg.com).
+        Later versions have a `.yarnrc.yml`, or a `packageManager` in package.json, in the folder or
+        above it (yarnpkg.com).
         """
         path = self.path(folder)
         while True:
@@ -74,14 +75,14 @@ class PackageFiles:
             path = os.path.dirname(path)
 
     def script(self, folder: str, name: str) -> str | None:
-        """The text of a script of the nearest package.json from a folder upwards."""
+        """Return the text of a script of the nearest package.json in a folder or above it."""
         path = self.path(folder)
         if path not in self._scripts:
             self._scripts[path] = _scripts_above(path)
         return self._scripts[path].get(name)
 
     def members(self, folder: str) -> "Sequence[Package]":
-        """The packages of the workspace that a folder lies in; none where it lies in none."""
+        """Return the packages of a folder's workspace; none if it belongs to no workspace."""
         root, patterns = _workspace(self.path(folder))
         if root not in self._members:
             is_nx = os.path.exists(f"{root}/nx.json")
@@ -104,7 +105,7 @@ def _scripts_above(folder: str) -> dict[str, str]:
 
 
 def _workspace(folder: str) -> tuple[str, list[str]]:
-    """The root of the workspace that a folder lies in, and the patterns of its packages."""
+    """Find the root of a folder's workspace, and the patterns of its packages."""
     while True:
         for read in (_pnpm_patterns, _patterns, _nx_patterns):
             if patterns := read(folder):
@@ -119,7 +120,7 @@ def _pnpm_patterns(folder: str) -> list[str]:
         text = read_all(f"{folder.rstrip('/')}/pnpm-workspace.yaml").decode()
     except (OSError, ValueError):
         return []
-    import yaml  # where there is such a file
+    import yaml  # imported here, as few workspaces need it
 
     try:
         value = yaml.safe_load(text)
@@ -135,7 +136,7 @@ def _patterns(folder: str) -> list[str]:
     except OSError:
         return []
     value = found.get("workspaces")
-    # Yarn's form is an object.
+    # Yarn also allows an object.
     packages = value.get("packages") if is_object(value) else value
     return [str(item) for item in packages] if is_list(packages) else []
 
@@ -145,7 +146,7 @@ def _nx_patterns(folder: str) -> list[str]:
 
 
 def _folders(root: str, patterns: "Sequence[str]") -> "Iterator[str]":
-    """The folders that match the patterns of a workspace, each once, in their order."""
+    """Find the folders that match the patterns of a workspace, each once, in order."""
     wanted = [_parts(pattern) for pattern in patterns if not pattern.startswith("!")]
     unwanted = [_parts(pattern[1:]) for pattern in patterns if pattern.startswith("!")]
     seen: set[str] = set()
@@ -189,7 +190,7 @@ def _matching(folder: str, parts: "Sequence[str]", left: list[int]) -> "Iterator
 
 
 def _alternatives(part: str) -> list[str]:
-    """`{a,b}` as `a` and `b`."""
+    """Expand `{a,b}` to `a` and `b`."""
     before, brace, rest = part.partition("{")
     inside, _, after = rest.partition("}")
     return [f"{before}{one}{after}" for one in inside.split(",")] if brace else [part]
@@ -208,7 +209,7 @@ def _fits(inside: "Sequence[str]", parts: "Sequence[str]") -> bool:
 
 
 def _package(folder: str, *, is_nx: bool) -> Package | None:
-    """The package in a folder; None where it has neither package.json nor project.json."""
+    """Read the package in a folder; None if it has neither package.json nor project.json."""
     found: dict[str, object] = {}
     project: dict[str, object] = {}
     for file, target in (("package.json", found), ("project.json", project)):
@@ -238,7 +239,7 @@ def _inferred(folder: str) -> dict[str, str]:
 
 
 def _targets(project: "dict[str, object]") -> dict[str, str]:
-    """What the targets of a project.json start, where that is known."""
+    """Return the commands of the targets of a project.json, if they are known."""
     targets = project.get("targets")
     found: dict[str, str] = {}
     for name, target in targets.items() if is_object(targets) else ():
@@ -253,10 +254,10 @@ def _targets(project: "dict[str, object]") -> dict[str, str]:
 
 
 def _read(path: str) -> "dict[str, object]":
-    """The object of a JSON file; an empty one where it cannot be understood.
+    """Read the object of a JSON file; an invalid file counts as an empty object.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     try:
         found = loads(read_all(path).decode())

@@ -1,4 +1,4 @@
-"""Pure. Programs that start several commands at once: concurrently, run-p, npm-run-all.
+"""Pure. Read the commands of programs that start several at once: concurrently, npm-run-all.
 
 https://github.com/open-cli-tools/concurrently, https://github.com/bcomnes/npm-run-all2
 """
@@ -18,11 +18,11 @@ _IN_TURN = frozenset({"-s", "--serial", "--sequential"})
 
 
 def started_at_once(program: str, words: list[str]) -> list[str]:
-    """The commands that one of these programs starts; none where their names are patterns.
+    """Return the commands that such a program starts; none if a name is a pattern.
 
     Args:
-        program: Its name.
-        words: Those behind it.
+        program: The program's name.
+        words: Its arguments.
     """
     if program == "concurrently":
         commands = [_spelt_out(word) for word in _operands(words)]
@@ -52,7 +52,7 @@ def _operands(words: list[str]) -> list[str]:
 
 
 def _spelt_out(command: str) -> str:
-    """`npm:dev` as `npm run dev`."""
+    """Expand `npm:dev` to `npm run dev`."""
     runner, colon, script = command.partition(":")
     is_short = colon and runner in ("npm", "pnpm", "yarn", "bun")
     return f"{runner} run {script}" if is_short else command

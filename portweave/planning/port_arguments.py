@@ -1,9 +1,8 @@
-"""Pure. What has a command listen on its port, where it does not read `PORT` by itself.
+"""Pure. Find the arguments that make a command listen on its port if it does not read `PORT`.
 
-A command in words in, the words that are to stand behind it out. Its program is looked for behind
-what starts programs (npx, uv run, bundle exec and so on) and, where the caller knows packages,
-behind npm run, pnpm, yarn, bun, turbo and nx: in the folder that `cd` or they themselves say, and
-in the package of a workspace that they name.
+The search skips programs that start others, such as npx, uv run and bundle exec. With a caller that
+knows packages, it also follows npm run, pnpm, yarn, bun, turbo and nx. It follows them into the
+folder of `cd` or of their options, and into the package of the workspace that they select.
 """
 
 import posixpath
@@ -37,7 +36,7 @@ from portweave.planning.workspace_packages import (
     selected,
 )
 
-# What starts other programs, by its words; with the options of it that take a value.
+# Programs that start others, and their options with a value.
 _STARTERS: Mapping[tuple[str, ...], frozenset[str]] = {
     ("npx",): frozenset({"-p", "--package", "-w", "--workspace", "--prefix"}),
     ("bunx",): frozenset({"-p", "--package"}),
@@ -76,12 +75,12 @@ _DEEPEST = 5
 
 @value
 class Fitting:
-    """What a command is, and what it lacks.
+    """The framework of a command, and the arguments that the command lacks.
 
     Attributes:
-        framework: Its name.
-        words: To be put behind the command; `{port}` stands for the port.
-        env: Variables that it needs, unless they are set.
+        framework: The framework's name.
+        words: Words to append to the command; `{port}` stands for the port.
+        env: Variables to set unless they are set already.
     """
 
     framework: str
@@ -89,16 +88,16 @@ class Fitting:
     env: tuple[tuple[str, str], ...] = ()
 
     def with_port(self, port: int) -> tuple[str, ...]:
-        """The words for an instance."""
+        """Return the words for an instance."""
         return tuple(word.replace(PORT, str(port)) for word in self.words)
 
 
 @value
 class Several:
-    """A command that starts servers of several packages, which one port is not enough for.
+    """A command that starts several servers, for which one port is not enough.
 
     Attributes:
-        apps: The name of a service for each package, and its command.
+        apps: A service's name and command for each server.
     """
 
     apps: tuple[tuple[str, str], ...]
@@ -114,13 +113,13 @@ def fit(
     """Recognise the framework of a command.
 
     Args:
-        command: Text for a shell, or words.
-        packages: The packages that it may run scripts of.
-        name: What the command is, where that is said; the words then go behind it as it is.
-        secure: Whether browsers reach it by HTTPS.
+        command: A text for a shell, or words.
+        packages: The packages whose scripts it may run.
+        name: The framework's name, if the user gives it; the words then follow any command.
+        secure: Whether browsers reach the service by HTTPS.
 
     Returns:
-        None where it is none of them, or where nothing can be put behind the command.
+        None if the command has no known framework, or if no words can be appended to it.
     """
     folder: Folder = ""
     words: list[str] | None
@@ -131,7 +130,7 @@ def fit(
     if name is not None:
         framework = FRAMEWORKS.get(name)
         if not words:
-            # What is said to be one may be a script of the user's own.
+            # The command may be the user's own script for the framework.
             words = command.split() if isinstance(command, str) else list(command)
         return None if framework is None else _fitting(framework, words, secure=secure)
     if words is None:
@@ -145,18 +144,18 @@ def _fitting(framework: Framework, words: list[str], *, secure: bool) -> Fitting
 
 
 def _last(text: str, folder: Folder) -> tuple[list[str] | None, Folder]:
-    """The last command of a text, and where it runs; none where no framework can be in it."""
+    """Find the last command of a text and its folder; None if the text names no framework."""
     if not any(word in text for word in _MENTIONED):
         return None, folder
     return last_command(text, folder)
 
 
 class _Search:
-    """Looks for the framework of a command, through the scripts of packages.
+    """Search for the framework of a command, through the scripts of packages.
 
     Args:
         packages: The packages.
-        secure: Whether browsers reach it by HTTPS.
+        secure: Whether browsers reach the service by HTTPS.
     """
 
     def __init__(self, packages: Packages, *, secure: bool) -> None:
@@ -164,12 +163,12 @@ class _Search:
         self._secure = secure
 
     def fit(self, words: list[str], folder: Folder, depth: int) -> Fitting | Several | None:
-        """The framework of a command.
+        """Recognise the framework of a command.
 
         Args:
-            words: Of the command.
-            folder: Where it runs.
-            depth: How many scripts it stands in.
+            words: The words of the command.
+            folder: The folder in which it runs.
+            depth: The number of scripts around it.
         """
         words = program_of(words)
         if not words or depth > _DEEPEST:
@@ -217,7 +216,7 @@ class _Search:
         return Several(tuple(_app(runner, package, call.script) for package in meant))
 
     def _at_once(self, commands: list[str], folder: Folder, depth: int) -> Several | None:
-        """What starts several commands passes no words on, so each is a service of its own."""
+        """Make a service of each command: a program that starts several passes no words on."""
         apps: dict[str, str] = {}
         is_server = False
         for text in commands:
@@ -229,7 +228,7 @@ class _Search:
             call = called(program, words[1:], place) if program in RUNNERS else None
             is_framework = self.fit(words, place, depth + 1) is not None
             is_server |= is_framework
-            # Outside the scripts of a package its programs are found by npx.
+            # Outside the scripts of a package, npx finds the package's programs.
             is_bare = is_framework and call is None and text.startswith(program)
             label = _label(program if call is None else (*call.packages, call.script)[0])
             name = label if label not in apps else f"{label}-{len(apps) + 1}"
@@ -237,7 +236,7 @@ class _Search:
         return Several(tuple(apps.items())) if is_server else None
 
     def _way_to(self, folder: Folder) -> str:
-        """What a command that is to run in a folder begins with."""
+        """Return the `cd` that a command in a folder begins with."""
         if not folder:
             return ""
         return f"cd {posixpath.relpath(self._packages.path(folder), self._packages.path(''))} && "
@@ -245,10 +244,10 @@ class _Search:
     def _run(
         self, runner: str, call: Call, folder: str, text: str | None, depth: int
     ) -> Fitting | Several | None:
-        """What a script, or a program, of a package needs, as the runner's words."""
+        """Return the words that a script or program of a package needs, for its runner."""
         given = list(call.given)
         if text is None:
-            # What is no script is a program of the package's, but with those of scripts alone.
+            # npm, turbo and nx run scripts only. Others run programs of the package too.
             if not call.is_program and runner in ("npm", "turbo", "nx"):
                 return None
             return self.fit([call.script, *given], folder, depth + 1)
@@ -260,8 +259,8 @@ class _Search:
         found = self.fit(inner + given, inner_folder, depth + 1)
         if not isinstance(found, Fitting) or not found.words:
             return found
-        # npm and turbo read options up to `--`, the others pass all on that stands behind the
-        # script's name; but yarn 1 takes the first `--` away.
+        # npm and turbo read options up to `--`. The others pass on all words after the script's
+        # name, but yarn 1 removes the first `--`.
         is_needed = runner in ("npm", "turbo") or (
             runner == "yarn"
             and found.words[0] == "--"
@@ -272,7 +271,7 @@ class _Search:
 
 
 def _app(runner: str, package: Package, script: str) -> tuple[str, str]:
-    """The name of a service for a package, and the command that runs its script alone."""
+    """Return a service's name for a package, and the command that runs only its script."""
     name = package.name
     commands = {
         "npm": f"npm run {script} -w {name}",
@@ -286,7 +285,7 @@ def _app(runner: str, package: Package, script: str) -> tuple[str, str]:
 
 
 def _label(name: str) -> str:
-    """The name of a service for a package."""
+    """Return a service's name for a package."""
     letters = (
         char if char.isascii() and char.isalnum() else "-" for char in name.rpartition("/")[2]
     )
@@ -294,7 +293,7 @@ def _label(name: str) -> str:
 
 
 def program_of(words: list[str]) -> list[str]:
-    """The words from the program on, without what only starts it."""
+    """Return the words from the program on, without the programs that start it."""
     while words:
         head = words[0].rpartition("/")[2]
         if "=" in words[0] and words[0].partition("=")[0].isidentifier():

@@ -1,18 +1,18 @@
-"""Reads the beginning of a script file, to look for a variable in it."""
+"""Read the beginning of a script file, to search it for a variable."""
 
 import os
 import stat
 
-# What executables begin with (elf(5), and Mach-O in both byte orders).
+# The first bytes of executables: elf(5), and Mach-O in both byte orders.
 _EXECUTABLE = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 
 
 def beginning_of(path: str, most_bytes: int) -> bytes | None:
-    """The first bytes of a regular file that is no executable; None where it is not that."""
+    """Read the first bytes of a regular file; None for another file, and for an executable."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None
-        # It may have become a FIFO meanwhile, which is not waited for.
+        # The file may be a FIFO by now: do not wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except (OSError, ValueError):
         return None

@@ -1,7 +1,7 @@
-"""Pure. Which script file a command runs, and whether that file mentions a variable.
+"""Pure. Find the script file that a command runs, and whether it mentions a variable.
 
-The script is the first argument that is a regular file, behind interpreters and package runners. It
-is not followed further: what it includes or starts itself is not looked at.
+The script is the first argument that is a regular file, after interpreters and package runners. The
+search does not follow files that the script includes or starts.
 """
 
 import posixpath
@@ -14,15 +14,15 @@ from portweave.planning.command_words import (
 )
 from portweave.planning.port_arguments import program_of
 
-# How much of a script is looked at.
+# The search reads this much of a script.
 MOST_BYTES = 256_000
 _DEEPEST = 5
-# What the name of a script of a package.json begins with.
+# The prefix of names of package.json scripts.
 PACKAGE_SCRIPT = "package.json: "
 SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
-# What `bun`, `deno` and `uv run` run without more.
+# Files that `bun`, `deno` and `uv run` run without an option.
 _SCRIPTS = (".js", ".ts", ".mjs", ".cjs", ".jsx", ".tsx", ".py")
-# Options of interpreters and watchers that take a value, which may be a file but is no script.
+# Options of interpreters and watchers with a value. The value may be a file, but not the script.
 _TAKE_VALUE = frozenset(
     {
         *("-r", "--require", "--import", "--loader", "--experimental-loader", "--preload"),
@@ -40,14 +40,14 @@ def mentions(
 ) -> bool:
     """Whether the script file of a command mentions one of some variables, as a whole word.
 
-    A script of a package.json that is run on the way counts too.
+    A package.json script that the command runs counts too.
 
     Args:
-        command: Text for a shell, or words.
-        names: Of the variables.
-        read: The beginning of a regular file that is text, by its path relative to where the
-            command starts; None where there is no such file.
-        scripts: The text of a script of a package.json, by its folder and name.
+        command: A text for a shell, or words.
+        names: Names of the variables.
+        read: Reads the beginning of a text file, by its path relative to the command's folder;
+            returns None if there is no such file.
+        scripts: Returns the text of a package.json script, by folder and name.
     """
     pattern = re.compile(rb"\b(?:%b)\b" % b"|".join(re.escape(n.encode()) for n in names))
     texts = script_texts(command, read, scripts)
@@ -57,9 +57,12 @@ def mentions(
 def script_texts(
     command: str | Sequence[str], read: Read, scripts: Scripts
 ) -> Iterator[tuple[str, bytes]]:
-    """The scripts that a command runs: the path of a file, or the name of a script, and its text.
+    """Find the scripts that a command runs, as path or name, and text.
 
-    Arguments as of `mentions`.
+    Args:
+        command: A text for a shell, or words.
+        read: As for `mentions`.
+        scripts: As for `mentions`.
     """
     yield from _Search(read, scripts).texts(command, "", 0)
 
@@ -74,7 +77,7 @@ class _Search:
     def texts(
         self, command: str | Sequence[str], folder: str, depth: int
     ) -> Iterator[tuple[str, bytes]]:
-        """The scripts that a command runs in a folder."""
+        """Find the scripts that a command runs in a folder."""
         if depth > _DEEPEST:
             return
         if isinstance(command, str):
@@ -103,11 +106,11 @@ class _Search:
             yield f"{PACKAGE_SCRIPT}{call.script}", text.encode("utf-8", "replace")
             yield from self.texts(text, place, depth + 1)
         elif call.is_program or runner not in ("npm", "turbo", "nx"):
-            # What is no script is a program of the package's, or a file.
+            # The word is no script: it is a program of the package, or a file.
             yield from self.texts([call.script, *call.given], place, depth + 1)
 
     def _files(self, words: list[str], folder: str) -> Iterator[tuple[str, bytes]]:
-        """The program, where it is a script itself, and the first argument that is a file."""
+        """Find the program, if it is a script itself, and the first argument that is a file."""
         program, *arguments = words
         if "/" in program or program.endswith(_SCRIPTS):
             path = posixpath.join(folder, program)
@@ -127,8 +130,8 @@ class _Search:
 
 
 def _simple_commands(text: str, folder: str) -> list[tuple[list[str], str]]:
-    """The simple commands of a shell's text, with the folders that `cd` leads to."""
-    import shlex  # where there may be something to find
+    """Split a shell text into simple commands, each with its folder after `cd`."""
+    import shlex  # imported here, as few commands need it
 
     try:
         lexer = shlex.shlex(text.strip(), posix=True, punctuation_chars="();<>|&\n")
@@ -151,7 +154,7 @@ def _simple_commands(text: str, folder: str) -> list[tuple[list[str], str]]:
 
 
 def text_of(words: list[str]) -> str | None:
-    """The text that a shell is given by `-c`; None where it is given none."""
+    """Return the text after a shell's `-c`; None without one."""
     for index, word in enumerate(words[:-1]):
         if word.startswith("-") and not word.startswith("--") and word.endswith("c"):
             return words[index + 1]

@@ -1,4 +1,4 @@
-"""Pure. Which services are reached by a browser: the others get no name in a URL, and no link."""
+"""Pure. Decide which services a browser can reach. The others get no name in a URL."""
 
 from portweave.planning.other_protocols import known_server
 
@@ -8,12 +8,9 @@ if TYPE_CHECKING:
 
 
 def why_no_link(service: "Service") -> str | None:
-    """Why a service with a port has no name in a URL by itself, in words; None where it has one.
+    """Return why a service with a port gets no name in a URL; None if it gets one.
 
-    What is written gives a name to any service: a hostname, wildcard, or a framework.
-
-    Args:
-        service: The service.
+    A hostname, a wildcard or a framework in its definition gives any service a name.
     """
     if isinstance(service.hostname, str) or isinstance(service.framework, str) or service.wildcard:
         return None
@@ -25,7 +22,7 @@ def why_no_link(service: "Service") -> str | None:
 
 
 def _only_probe(ready: "Ready | None") -> str | None:
-    """`tcp` or `exec`, where nothing else says that a service is up."""
+    """Return `tcp` or `exec` if that is the only sign that a service is ready."""
     if ready is None or ready.http is not None or ready.log is not None or ready.notify:
         return None
     if ready.tcp:

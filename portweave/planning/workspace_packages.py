@@ -1,4 +1,4 @@
-"""Pure. The packages of a JavaScript workspace: which of them the words of a command mean."""
+"""Pure. Select the packages of a JavaScript workspace that a command means."""
 
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,10 +14,10 @@ class Package:
     """A package of a workspace.
 
     Attributes:
-        name: As its package.json says.
-        folder: Absolute.
-        scripts: Text by name; for nx, what its targets run besides.
-        needs: Names of the packages that it depends on.
+        name: The name in its package.json.
+        folder: Its folder, absolute.
+        scripts: The text of each script by name; with nx, also the commands of its targets.
+        needs: Names of the packages on which it depends.
     """
 
     name: str
@@ -27,44 +27,44 @@ class Package:
 
 
 class Packages(Protocol):
-    """What is read of packages; folders are relative to that where a command starts."""
+    """Reads packages. Folders are relative to the command's."""
 
     def script(self, folder: str, name: str) -> str | None:
-        """The text of a script of the package.json that a folder has or is below of."""
+        """Return the text of a script of the nearest package.json in a folder or above it."""
         ...
 
     def members(self, folder: str) -> Sequence[Package]:
-        """The packages of the workspace that a folder lies in; none where it lies in none."""
+        """Return the packages of a folder's workspace; none if it belongs to no workspace."""
         ...
 
     def path(self, folder: str) -> str:
-        """The absolute path of a folder."""
+        """Return the absolute path of a folder."""
         ...
 
     def is_classic_yarn(self, folder: str) -> bool:
-        """Whether the yarn of a folder is version 1, which takes the first `--` away."""
+        """Whether the yarn of a folder is version 1, which removes the first `--`."""
         ...
 
 
 class NoPackages:
-    """Knows of none."""
+    """Reads no packages."""
 
     def script(self, folder: str, name: str) -> str | None:
-        """None."""
+        """Return none."""
         del folder, name
         return None
 
     def members(self, folder: str) -> Sequence[Package]:
-        """None."""
+        """Return none."""
         del folder
         return ()
 
     def path(self, folder: str) -> str:
-        """As it is."""
+        """Return the folder as it is."""
         return folder
 
     def is_classic_yarn(self, folder: str) -> bool:
-        """Yes, as nothing tells of another."""
+        """Return True: no file names a later version."""
         del folder
         return True
 
@@ -73,15 +73,15 @@ NO_PACKAGES = NoPackages()
 
 
 def selected(packages: Sequence[Package], selectors: Iterable[str], place: str) -> list[Package]:
-    """The packages that the filters of a command mean, in the order of the workspace.
+    """Return the packages that a command selects, in the order of the workspace.
 
-    Names with or without their scope, patterns of names, folders, and a name with `...` behind it
-    or before it: with what it depends on, or what depends on it. Other filters mean none.
+    A selector is a name with or without its scope, a pattern, or a folder. `...` after a name adds
+    its dependencies; `...` before it adds the packages that depend on it. Others select nothing.
 
     Args:
-        packages: Of the workspace.
-        selectors: As `web`, `@shop/*`, `./apps/web`, `web...`.
-        place: Where the command runs; absolute.
+        packages: The packages of the workspace.
+        selectors: The selectors, such as `web`, `@shop/*`, `./apps/web`, `web...`.
+        place: The folder in which the command runs, absolute.
     """
     found: set[str] = set()
     for selector in selectors:
@@ -100,7 +100,7 @@ def selected(packages: Sequence[Package], selectors: Iterable[str], place: str) 
 
 
 def around(packages: Sequence[Package], place: str) -> list[Package]:
-    """The package that a folder lies in; all where it lies in none, as the root does."""
+    """Return the package of a folder; all packages if it belongs to none, as the root."""
     inside = [p for p in packages if f"{place}/".startswith(f"{p.folder}/")]
     return inside or list(packages)
 
@@ -110,7 +110,7 @@ def _is_meant(package: Package, selector: str, place: str) -> bool:
     bare = package.name.rpartition("/")[2]
     if fnmatchcase(package.name, text) or (text == bare and not text.startswith("@")):
         return True
-    # A project of nx is often called as its folder.
+    # A project of nx often has the name of its folder.
     if text == posixpath.basename(package.folder):
         return True
     if "/" not in text or text.startswith("@"):

@@ -8,7 +8,7 @@ from portweave.arguments.args import (
 )
 from portweave.client.replan import (
     apply,
-    tell,
+    report,
 )
 from portweave.client.verb_queries import (
     STACK,
@@ -45,6 +45,6 @@ def run(args: Args) -> int:
     answer = apply(args, os.environ, dry_run=dry)
     if args.flag("json"):
         print(pretty({"schemaVersion": 1, **(answer if is_object(answer) else {})}))
-    elif not tell(answer, would=dry):
+    elif not report(answer, would=dry):
         say("nothing has changed")
     return 0

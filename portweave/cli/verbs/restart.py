@@ -61,19 +61,19 @@ def act_and_wait(args: Args, method: str, *params: object, did: str, nothing: st
     if args.text("timeout") is not None and not waits:
         raise UsageError("--timeout says how long --wait waits, which was not given")
     status = act(args, method, *params, did=did, nothing=nothing, quiet=waits)
-    tell_newer_definitions(args)
+    report_changed_definitions(args)
     if waits:
         await_goal(args, params[0], "ready", timeout_s)
     return status
 
 
-def tell_newer_definitions(args: Args) -> None:
-    """Tell of definitions that have changed since the stack was planned."""
-    # To plan takes longer than to ask: the services start meanwhile.
-    from portweave.client.join_stack import tell_newer
+def report_changed_definitions(args: Args) -> None:
+    """Report definitions that have changed since the stack was planned."""
+    # Planning takes longer than the request. The services start meanwhile.
+    from portweave.client.join_stack import report_changes
 
     client = Client(find_stack(args, os.environ))
     try:
-        tell_newer(client)
+        report_changes(client)
     finally:
         client.close()

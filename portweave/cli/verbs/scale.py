@@ -8,7 +8,7 @@ from portweave.arguments.args import (
 )
 from portweave.client.replan import (
     apply,
-    tell,
+    report,
 )
 from portweave.client.verb_queries import (
     STACK,
@@ -40,6 +40,6 @@ def run(args: Args) -> int:
     answer = apply(args, os.environ, scale=scale)
     if args.flag("json"):
         print(pretty({"schemaVersion": 1, **(answer if is_object(answer) else {})}))
-    elif not tell(answer):
+    elif not report(answer):
         say("it has as many already")
     return 0

@@ -1,4 +1,4 @@
-"""What is told of services that a stack in the background has."""
+"""What a command reports while a stack starts in the background."""
 
 import pytest
 
@@ -17,7 +17,7 @@ ROW = {
 
 
 @pytest.mark.parametrize(
-    ("differing", "told"),
+    ("differing", "reported"),
     [
         ({}, "web ready on 30000 (1.2 s)"),
         ({"reason": "no listener"}, "web ready (1.2 s, no listener)"),
@@ -26,15 +26,15 @@ ROW = {
         ({"state": "starting", "readyAt": None}, ""),
     ],
 )
-def test_who_was_quicker_than_we_could_listen_is_told_of_too(
-    capsys: pytest.CaptureFixture[str], differing: dict[str, object], told: str
+def test_a_service_that_became_ready_before_the_first_event_is_reported(
+    capsys: pytest.CaptureFixture[str], differing: dict[str, object], reported: str
 ) -> None:
-    Progress().tell_rest([ROW | differing])
-    assert capsys.readouterr().err.removeprefix("[portweave] ").rstrip("\n") == told
+    Progress().report_rest([ROW | differing])
+    assert capsys.readouterr().err.removeprefix("[portweave] ").rstrip("\n") == reported
 
 
-def test_nobody_is_told_of_twice(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_service_is_reported_twice(capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress()
     progress.take({"fullName": "web-main", "state": "ready", "text": "web ready on 30000 (1.2 s)"})
-    progress.tell_rest([ROW])
+    progress.report_rest([ROW])
     assert capsys.readouterr().err.count("web ready") == 1
