@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from portweave.allocator.ports.model import Key
 
-# What JavaScript takes for white space, and what a shell would see more in than a character.
+# JavaScript's white space, and characters with a meaning to a shell.
 _TO_QUOTE = frozenset(
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -28,15 +28,15 @@ def banner(
     *,
     reused: bool,
 ) -> str:
-    """Say which ports a worktree has, without a newline at the end.
+    """Return a text with the ports of a worktree, without a newline at the end.
 
     Args:
         folder: The name of the worktree's folder.
-        namespace: The worktree's.
-        rows: The name of each instance and of the variable that holds its port; those that have no
-            port are left out.
-        ports: Instance to port.
-        reused: Whether it had them before.
+        namespace: The worktree's namespace.
+        rows: Name of each instance, and of the variable with its port; rows without a port are
+            left out.
+        ports: The port by instance.
+        reused: Whether the worktree had its ports before.
     """
     rows = tuple(rows)
     width = max((len(name) for name, _ in rows), default=0) + 2
@@ -54,7 +54,7 @@ def banner(
 
 
 def whereabouts(config: str, registry: str, key: "Key") -> list[str]:
-    """Say where definitions and ports lie, and under which key, a line each."""
+    """Return lines with the paths of definitions and registry, and the worktree's key."""
     fields = {
         "gitCommonDir": key.git_common_dir,
         "namespace": key.namespace,
@@ -76,13 +76,13 @@ def stack_banner(
     *,
     reused: bool,
 ) -> str:
-    """Say what `up` starts, with a newline at the end.
+    """Return a text with the services that `up` starts, with a newline at the end.
 
     Args:
         project: The project's name.
         folder: The name of the worktree's folder.
-        namespace: The worktree's.
-        rows: Name, port and URL of each instance; None for what it does not have.
+        namespace: The worktree's namespace.
+        rows: Name, port and URL of each instance; None for a missing one.
         notes: Further lines.
         reused: Whether the worktree had its ports before.
     """
@@ -105,7 +105,14 @@ def stack_banner(
 def as_json(
     env: "Mapping[str, str]", namespace: str, ports: "Mapping[str, int]", worktree_root: str
 ) -> str:
-    """The answer of `show --json`, with a newline at its end."""
+    """Return the output of `show --json`, with a newline at the end.
+
+    Args:
+        env: The variables.
+        namespace: The worktree's namespace.
+        ports: The port by instance.
+        worktree_root: The worktree's root.
+    """
     fields = {
         "env": {name: env[name] for name in sorted(env, key=code_units)},
         "namespace": namespace,
@@ -116,7 +123,7 @@ def as_json(
 
 
 def current_env(env: "Mapping[str, str]") -> str:
-    """The text of `current.env`."""
+    """Return the text of `current.env`."""
     return "".join(f"{name}={_value(env[name])}\n" for name in sorted(env))
 
 
@@ -130,9 +137,13 @@ def _value(value: str) -> str:
 def table(
     heading: "tuple[str, ...]", rows: "Iterable[tuple[str, ...]]", *, is_terminal: bool
 ) -> str:
-    """Rows as text, without a newline at the end: for eyes, or for programs.
+    """Format rows as a table, without a newline at the end.
 
-    On a pipe there is no heading, and a tab stands between two fields.
+    Args:
+        heading: The cells of the heading.
+        rows: The cells of each row.
+        is_terminal: Whether to align columns below the heading. If not, there is no heading, and
+            tabs separate the cells.
     """
     if not is_terminal:
         return "\n".join("\t".join(row) for row in rows)

@@ -1,4 +1,4 @@
-"""Pure. Variables as texts that a shell, or a reader of `.env` files, takes back as they were."""
+"""Pure. Write variables as texts that a shell or a reader of `.env` files reads back unchanged."""
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -6,10 +6,10 @@ if TYPE_CHECKING:
 
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 _NAME = _LETTERS | frozenset("0123456789")
-# What means itself wherever it stands, to every reader of such files.
+# Characters without a special meaning to any reader of such files.
 _PLAIN = _NAME | frozenset("%+,-./:=@")
-# A shell sets these itself; an assignment to one of them is an error that ends a script, or, in
-# zsh, asks the kernel for another user.
+# A shell sets these itself. An assignment is an error that ends a script; in zsh, an assignment to
+# one of the user ids changes the user.
 _READ_ONLY = frozenset(
     {
         "BASHOPTS",
@@ -27,21 +27,21 @@ _READ_ONLY = frozenset(
 
 
 def is_identifier(name: str) -> bool:
-    """Whether a shell takes `name` for that of a variable."""
+    """Whether a shell accepts `name` as a variable's name."""
     return bool(name) and name[0] in _LETTERS and _NAME.issuperset(name)
 
 
 def as_shell(env: "Mapping[str, str]") -> tuple[str, list[str]]:
-    """Lines for `eval` in a POSIX shell, `export NAME='value'`.
+    """Return lines for `eval` in a POSIX shell: `export NAME='value'`.
 
     Returns:
-        The text, and the names of what no shell could set.
+        The text, and the names of variables that no shell can set.
     """
     lines: list[str] = []
     left_out: list[str] = []
     for name in sorted(env):
         if is_identifier(name) and name not in _READ_ONLY:
-            # Between single quotes nothing has a meaning but the quote.
+            # Between single quotes, only the quote has a special meaning.
             value = env[name].replace("'", "'\\''")
             lines.append(f"export {name}='{value}'\n")
         else:
@@ -50,10 +50,10 @@ def as_shell(env: "Mapping[str, str]") -> tuple[str, list[str]]:
 
 
 def as_dotenv(env: "Mapping[str, str]") -> tuple[str, list[str]]:
-    """Lines of a `.env` file that read back as they were.
+    """Return lines of a `.env` file that read back unchanged.
 
     Returns:
-        The text, and the names of what such a file has no way to say.
+        The text, and the names of variables that such a file cannot hold.
     """
     lines: list[str] = []
     left_out: list[str] = []
@@ -77,13 +77,13 @@ def _dotenv_line(name: str, value: str) -> str | None:
 
     try:
         value.encode()
-    except UnicodeEncodeError:  # bytes that are no text
+    except UnicodeEncodeError:  # bytes that are not UTF-8
         return None
-    # Other readers expand what stands between double quotes, or bare. Which of the two can hold a
-    # value, the reader itself knows best.
+    # Other readers expand values in double quotes and bare values. Our own reader decides which of
+    # the two forms can hold a value.
     for line in (f"{name}='{value}'", f'{name}="{value}"'):
         try:
-            # Whether or not it is the variable of a port.
+            # Both readers: for any variable, and for a variable with a port.
             if parse(line).values == read(line, "", {name}) == {name: value}:
                 return line
         except DotenvError:

@@ -1,10 +1,10 @@
-"""The environment of a service, layer by layer: which value holds, where it is from, what it hides.
+"""Build the environment of a service from layers, and tell which layer each value comes from.
 
-Lowest first: what is there unless something else says it, inherited, the root's `.env`, the
-`envFile`s of all services, the service's own, computed, its `environment`, forced. For the
-variables that a definition computes for everybody it is the other way round: what the user exports
-wins over `.env`, and that over what is computed. So these two come again, above the computed ones,
-with those variables alone.
+The layers, lowest first: defaults, inherited variables, the root's `.env`, the `envFile`s of all
+services, the service's own `envFile`s, computed variables, its `environment`, forced variables.
+The order differs for variables that the definitions compute for all services. For them, inherited
+variables override `.env`, and `.env` overrides computed ones. So these two layers come again, above
+the computed ones, with these variables only.
 """
 
 from portweave.allocator.naming import full_name, instance_name
@@ -30,8 +30,8 @@ class Layer:
     """Variables from one source.
 
     Attributes:
-        source: As users are told of it: `inherited`, `.env`, `computed`, `envFile <path>`.
-        values: By name.
+        source: The source as users see it: `inherited`, `.env`, `computed`, `envFile <path>`.
+        values: The values by name.
     """
 
     __slots__ = ("source", "values")
@@ -42,12 +42,12 @@ class Layer:
 
 
 class Origin:
-    """Where a value is from.
+    """The layer that a value comes from.
 
     Attributes:
-        value: It.
-        source: Of the layer that it is from.
-        hides: (source, value) of the layers below that have the variable too, the highest first.
+        value: The value.
+        source: The source of its layer.
+        hides: Source and value of each lower layer with the same variable, the highest first.
     """
 
     __slots__ = ("hides", "source", "value")
@@ -59,7 +59,7 @@ class Origin:
 
 
 def merged(layers: "Iterable[Layer]") -> dict[str, str]:
-    """What holds of all layers, the lowest of which comes first."""
+    """Merge layers into one environment; the lowest layer comes first."""
     env: dict[str, str] = {}
     for layer in layers:
         env.update(layer.values)
@@ -67,12 +67,12 @@ def merged(layers: "Iterable[Layer]") -> dict[str, str]:
 
 
 def origins(layers: "Iterable[Layer]") -> dict[str, Origin]:
-    """Where each variable is from, by name; the lowest layer comes first."""
+    """Return the origin of each variable by name; the lowest layer comes first."""
     found: dict[str, dict[str, str]] = {}
     for layer in layers:
         for name, value in layer.values.items():
             by_source = found.setdefault(name, {})
-            # One that comes again higher up counts there.
+            # A source that occurs twice counts at its higher place.
             by_source.pop(layer.source, None)
             by_source[layer.source] = value
     answers: dict[str, Origin] = {}
@@ -83,7 +83,7 @@ def origins(layers: "Iterable[Layer]") -> dict[str, Origin]:
 
 
 def shared_layers(allocated: AllocatedProject) -> list[Layer]:
-    """What `run` gives a command, but for what is inherited; the lowest layer first."""
+    """Return the layers that `run` adds to inherited variables, the lowest first."""
     forced = _forced(allocated)
     computed = {name: value for name, value in allocated.computed.items() if name not in forced}
     return [
@@ -98,12 +98,12 @@ class Environments:
 
     Args:
         allocated: The worktree with its ports.
-        environ: What is inherited.
-        names: What the services are called in URLs; None where they have ports alone.
+        environ: The inherited variables.
+        names: The names of services in URLs; None if they have only ports.
 
     Attributes:
-        values: What placeholders stand for.
-        warnings: What is to be told of the files that were read, one line each.
+        values: The values of placeholders.
+        warnings: Warnings about the files that were read, one line each.
 
     Raises:
         DotenvError: A line of an `envFile` is malformed.
@@ -136,21 +136,23 @@ class Environments:
             *shared_layers(allocated)[:-1],
             Layer("inherited", allocated.inherited),
         ]
-        # Read once for all instances of a service.
+        # The layers of a service's own files, read once for all instances.
         self._of_service: dict[str, list[Layer]] = {}
 
     def layers(self, service: "Service", number: int, port: int | None) -> list[Layer]:
-        """The environment of an instance, but for what each start adds; the lowest layer first.
+        """Return the layers of an instance's environment, the lowest first.
+
+        Variables that each start adds are not in them.
 
         Args:
             service: The service.
-            number: Which of its instances, from 1.
-            port: Where it is to listen; None for a service without a port.
+            number: The instance's number, from 1.
+            port: The port on which it shall listen; None for a service without a port.
 
         Raises:
             DotenvError: A line of an `envFile` is malformed.
             EnvFileError: An `envFile` cannot be read.
-            PlaceholderError: A template names what has no value.
+            PlaceholderError: A template has a placeholder without a value.
         """
         if service.name not in self._of_service:
             self._of_service[service.name] = self._files(service.env_files)
@@ -175,7 +177,7 @@ class Environments:
             Layer("forced", forced),
         ]
         default = {
-            # What a pipe is read by wants lines as they are written.
+            # Without this, Python buffers the lines that it writes to a pipe.
             "PYTHONUNBUFFERED": "1",
             "COMPOSE_PROJECT_NAME": compose_name(project.name, namespace),
             **self._trusted(layers),
@@ -183,7 +185,7 @@ class Environments:
         return [Layer("default", default), *layers]
 
     def _trusted(self, layers: "Sequence[Layer]") -> dict[str, str]:
-        """The variables that make a service trust the proxy, and overrule none of these layers."""
+        """Return variables that make a service trust the proxy and override none of the layers."""
         if self._names is None or not self._names.variables:
             return {}
         from portweave.supervisor.proxy.tls.ca_files import without_overruling
@@ -191,12 +193,12 @@ class Environments:
         return without_overruling(self._names.variables, merged(layers))
 
     def url(self, service: "Service", number: int, port: int) -> str:
-        """Where an instance is told that it is reached.
+        """Return the URL of an instance, which it also finds in `PORTWEAVE_URL`.
 
         Args:
             service: The service.
-            number: Which of its instances, from 1.
-            port: Where it is to listen.
+            number: The instance's number, from 1.
+            port: The port on which it shall listen.
         """
         named = None if self._names is None else self._names.url(service, number)
         return named or f"http://{HOST}:{port}"
@@ -225,13 +227,13 @@ class Environments:
         self.warnings += unread_lines(source.removeprefix("envFile "), found.unread)
         values = _own(found.values)
         if source == ".env":
-            # What is computed is read from it by a rule of its own.
+            # Computed variables have their own layer from this file.
             values = {name: value for name, value in values.items() if name not in computed}
         return Layer(source, values)
 
 
 def compose_name(project: str, namespace: str) -> str:
-    """A project name that Docker Compose takes: lower case, digits, dashes, underscores."""
+    """Return a project name that Docker Compose accepts: a-z, digits, dashes, underscores."""
     import re
 
     return re.sub(r"[^a-z0-9_-]+", "-", f"{project}-{namespace}".lower()).lstrip("-_")
@@ -249,7 +251,7 @@ def _of(variables: "Mapping[str, str]", names: "Iterable[str]") -> dict[str, str
 
 
 def _own(variables: "Mapping[str, str]") -> dict[str, str]:
-    """Variables of a file, without those that are never taken from one."""
+    """Return the variables of a file, without those that a file cannot set."""
     return {
         name: value
         for name, value in variables.items()

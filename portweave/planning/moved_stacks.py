@@ -1,4 +1,4 @@
-"""A worktree whose stack runs since before its folder was moved: its names and ports stay."""
+"""Find worktrees whose folder was moved while their stack runs: they keep names and ports."""
 
 import os
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 
 def find_here(folder: str, environ: "Mapping[str, str]") -> Worktree:
-    """The worktree that a folder lies in; where its `.git` leads nowhere, that of its stack.
+    """Find the worktree of a folder; if its `.git` is broken, find it by its running stack.
 
     Args:
-        folder: Absolute.
-        environ: As of `locate`.
+        folder: The folder, absolute.
+        environ: As for `locate`.
 
     Raises:
-        BrokenWorktreeError: Its `.git` leads nowhere, and no stack of it runs.
+        BrokenWorktreeError: Its `.git` names a missing repository, and none of its stacks runs.
     """
     try:
         return locate(folder, environ)
     except errors.BrokenWorktreeError:
-        # What is needed here is seldom needed.
+        # Imported here, as it is seldom needed.
         from portweave.supervisor.registry.stack_records import stack_around, stacks_dir
 
         stack = stack_around(stacks_dir(environ), os.path.realpath(folder), environ)
@@ -49,17 +49,17 @@ def find_here(folder: str, environ: "Mapping[str, str]") -> Worktree:
 
 
 def as_running(worktree: Worktree, environ: "Mapping[str, str]") -> Worktree:
-    """The worktree as its stack knows it, where the stack runs since before the folder was moved.
+    """Return the worktree as its stack knows it, if its folder was moved while the stack runs.
 
     Args:
-        worktree: As its files tell.
-        environ: Says where the state lies.
+        worktree: The worktree, from its files.
+        environ: The variables of the user. They name the state folder.
 
     Returns:
-        It, with the namespace and the key of that stack; the same where there is none.
+        The worktree with that stack's namespace and key; unchanged if there is no such stack.
 
     Raises:
-        StackMovedError: Another worktree's stack runs since it lay where this one does.
+        StackMovedError: A stack of another worktree runs, which was moved away from this folder.
     """
     root = worktree.root
     if worktree.registered is not None:
@@ -67,7 +67,7 @@ def as_running(worktree: Worktree, environ: "Mapping[str, str]") -> Worktree:
     stacks = f"{state_dir(environ)}/stacks"
     if not is_unusual(stacks, root):
         return worktree
-    # What looks closer is seldom needed.
+    # Imported here, as it is seldom needed.
     from portweave.supervisor.registry.moved_folder import (
         check_not_replaced,
         moved_here,
@@ -78,13 +78,13 @@ def as_running(worktree: Worktree, environ: "Mapping[str, str]") -> Worktree:
         check_not_replaced(stacks, root, worktree.namespace)
         return worktree
     stack = moved[0]
-    # A folder that was moved with its repository has another common folder by now.
+    # A folder that was moved with its repository now has another common folder.
     key = _key_of(stack, environ) or Key(worktree.git_common_dir, stack.namespace, stack.root)
     return Worktree(root, worktree.git_common_dir, worktree.main_root, stack.namespace, key)
 
 
 def _key_of(stack: "StackRecord", environ: "Mapping[str, str]") -> Key | None:
-    """What the registry knows a stack by; None where it does not."""
+    """Return the registry's key of a stack; None if the registry has none."""
     for entry in load(registry_path(environ)):
         if entry.key.worktree_root == stack.root and entry.key.namespace == stack.namespace:
             return entry.key
@@ -92,12 +92,12 @@ def _key_of(stack: "StackRecord", environ: "Mapping[str, str]") -> Key | None:
 
 
 def find_block(path: str, worktree: Worktree, environ: "Mapping[str, str]") -> Entry | None:
-    """The block that a worktree has, None where it has none; nothing is allocated.
+    """Return the block that a worktree has, or None. This allocates nothing.
 
     Args:
-        path: The registry.
-        worktree: From `as_running`.
-        environ: Says where the state lies.
+        path: The path of the registry.
+        worktree: The worktree, from `as_running`.
+        environ: The variables of the user. They name the state folder.
 
     Raises:
         RegistryDamagedError: The registry cannot be read.
@@ -106,7 +106,7 @@ def find_block(path: str, worktree: Worktree, environ: "Mapping[str, str]") -> E
     entry = find(path, key, environ)
     if entry is not None or worktree.registered is None:
         return entry
-    # Another tool has dropped the entry of a folder that is gone, but the stack runs on.
+    # Another tool removed the entry of the missing folder, but the stack still runs.
     from portweave.supervisor.registry.stack_records import read_record, stack_key, stacks_dir
 
     record = read_record(stacks_dir(environ), stack_key(key.worktree_root, key.namespace))
@@ -116,17 +116,17 @@ def find_block(path: str, worktree: Worktree, environ: "Mapping[str, str]") -> E
 def running_block(
     path: str, worktree: Worktree, names: "Sequence[str]", environ: "Mapping[str, str]"
 ) -> Entry:
-    """The block of a stack that runs since before its folder was moved.
+    """Return the block of a stack whose folder was moved while it runs.
 
     Args:
-        path: The registry.
-        worktree: From `as_running`.
-        names: Instances that are to have a port.
-        environ: Says where the state lies.
+        path: The path of the registry.
+        worktree: The worktree, from `as_running`.
+        names: Names of the instances that need a port.
+        environ: The variables of the user. They name the state folder.
 
     Raises:
         RegistryDamagedError: The registry cannot be read.
-        StackMovedError: One of them has no port there, and gets none.
+        StackMovedError: An instance has no port in the block, and cannot get one.
     """
     entry = find_block(path, worktree, environ)
     if entry is None or any(name not in entry.ports for name in names):

@@ -1,4 +1,4 @@
-"""What to run: definitions, ports and variables in, a plan of instances out."""
+"""Plan the instances of a stack from definitions, ports and variables."""
 
 import re
 import signal
@@ -59,24 +59,24 @@ def make_plan(
     Args:
         allocated: The worktree with its ports.
         options: Which services to start, and how.
-        environ: What is inherited.
-        names: What the services are called in URLs; None where they are to have ports alone.
-        may_be_idle: Whether each may be scaled to 0.
+        environ: The inherited variables.
+        names: The names of services in URLs; None if they have only ports.
+        may_be_idle: Whether a plan that starts nothing is allowed.
 
     Raises:
         DotenvError: A line of an `envFile` is malformed.
         EnvFileError: An `envFile` cannot be read.
         NothingToStartError: There is nothing to start.
-        PlaceholderError: A template names what has no value.
-        PortOverrideError: A variable that holds a port holds something else.
-        UsageError: There is no service of a name that was given.
+        PlaceholderError: A template has a placeholder without a value.
+        PortOverrideError: The value of a port's variable is not a port.
+        UsageError: A named service does not exist.
     """
     project = allocated.project
     services = [s for s in project.definitions.services if s.command is not None]
     wanted, left_out = select(project.definitions, options)
     by_name = {service.name: service for service in services}
-    maker = _Maker(allocated, options, environ, by_name, names)
-    instances = [instance for service in services for instance in maker.instances(service)]
+    planner = _InstancePlanner(allocated, options, environ, by_name, names)
+    instances = [instance for service in services for instance in planner.instances(service)]
     started = frozenset(i.name for i in instances if i.service in wanted)
     if not started and not may_be_idle:
         raise NothingToStartError(
@@ -93,9 +93,9 @@ def make_plan(
         left_out=tuple(left_out),
         warnings=(
             *allocated.warnings,
-            *maker.file_warnings(),
+            *planner.file_warnings(),
             *_remarks(names),
-            *maker.remarks(),
+            *planner.remarks(),
         ),
     )
 
@@ -105,14 +105,14 @@ def _remarks(names: Names | None) -> list[str]:
 
 
 def as_services(service: Service, several: Several) -> list[str]:
-    """That a command starts several apps, and what to write instead, in the form of its file.
+    """Explain that a command starts several apps, and what to write instead.
 
     Args:
-        service: It has the command.
+        service: The service with the command.
         several: The apps that it starts.
 
     Returns:
-        The first line tells of it; a line for each app follows.
+        A line with the problem, and a line for each app in the format of the service's file.
     """
     kind = service.origin.path.rpartition(".")[2]
     names = ", ".join(name for name, _ in several.apps)
@@ -131,14 +131,14 @@ def as_services(service: Service, several: Several) -> list[str]:
 def select(
     definitions: Definitions, options: StartOptions
 ) -> tuple[set[str], list[tuple[str, str]]]:
-    """The names of the services to start, and of the others with the reason why not.
+    """Return the names of the services to start, and the others, each with the reason.
 
     Raises:
-        NothingToStartError: There is none to start.
-        UsageError: There is no service of a name that was given, or it has no command.
+        NothingToStartError: There is nothing to start.
+        UsageError: A named service does not exist, or has no command.
     """
     for name in (*options.services, *options.scale):
-        # Also where only `--scale` names it.
+        # Checks the name, also if only `--scale` has it.
         needed(definitions, [name])
     startable = {s.name for s in definitions.services if s.command is not None}
     if not startable:
@@ -181,12 +181,12 @@ def _why_left_out(service: Service) -> str:
 def fitting_of(
     service: Service, packages: PackageFiles, names: Names | None
 ) -> Fitting | Several | None:
-    """What the framework of a service needs to listen on its port; None where it has none.
+    """Return what a service's framework needs to listen on its port; None without a framework.
 
     Args:
-        service: It has a port.
-        packages: Of the folder that it runs in.
-        names: What the services are called in URLs; None where they have ports alone.
+        service: A service with a port.
+        packages: The packages of the folder in which it runs.
+        names: The names of services in URLs; None if they have only ports.
     """
     if service.command is None or service.framework is False or service.oneshot:
         return None
@@ -195,8 +195,8 @@ def fitting_of(
     return fit(service.command, packages, name, secure=secure)
 
 
-class _Maker:
-    """Makes the instances of services."""
+class _InstancePlanner:
+    """Plans the instances of services."""
 
     def __init__(
         self,
@@ -212,17 +212,17 @@ class _Maker:
         self._ports = allocated.effective_ports()
         self._names = names
         self._environments = Environments(allocated, environ, names)
-        # By folder: read once, and only where a command runs a script.
+        # By folder. Each is read once, and only if a command runs a script.
         self._packages: dict[str, PackageFiles] = {}
         self._fittings: dict[str, Fitting | Several | None] = {}
         self._values = self._environments.values
 
     def file_warnings(self) -> list[str]:
-        """What is to be told of the files of variables, each once."""
+        """Return warnings about files of variables, each once."""
         return list(dict.fromkeys(self._environments.warnings))
 
     def instances(self, service: Service) -> list[InstancePlan]:
-        """The instances of one service."""
+        """Plan the instances of one service."""
         count = self._count(service)
         if count == 0:
             return []
@@ -280,7 +280,7 @@ class _Maker:
         )
 
     def remarks(self) -> list[str]:
-        """What the user is to know of the instances that were made, a line each."""
+        """Return remarks for the user on the planned instances, one line each."""
         found: list[str] = []
         for name, fitting in self._fittings.items():
             if isinstance(fitting, Several):
@@ -288,7 +288,7 @@ class _Maker:
         return found
 
     def _fitting(self, service: Service) -> Fitting | None:
-        """What the command's framework needs to listen on its port."""
+        """Return what the command's framework needs to listen on its port."""
         if service.name not in self._fittings:
             packages = self._packages_of(service)
             self._fittings[service.name] = fitting_of(service, packages, self._names)
@@ -296,7 +296,7 @@ class _Maker:
         return found if isinstance(found, Fitting) else None
 
     def _fixed_ports(self, service: Service, text: str, port: int | None) -> tuple[FixedPort, ...]:
-        """The ports that a service has as numbers, where its command does not read its own."""
+        """Return the ports that a service has as numbers; none if its command reads `PORT`."""
         if port is None:
             return ()
         from portweave.planning.fixed_ports import (
@@ -366,16 +366,16 @@ def _argv(command: str | tuple[str, ...]) -> tuple[str, ...]:
 def _fitted(
     command: str | tuple[str, ...], fitting: Fitting | None, port: int | None
 ) -> str | tuple[str, ...]:
-    """A command with what its framework needs behind it."""
+    """Append the words that its framework needs to a command."""
     if fitting is None or port is None or not fitting.words:
         return command
     words = fitting.with_port(port)
-    # None of them has a character that means something to a shell.
+    # None of the words has a character with a meaning to a shell.
     return f"{command.rstrip()} {' '.join(words)}" if isinstance(command, str) else command + words
 
 
 def _is_to_listen(service: Service, text: str) -> bool:
-    """Whether a service is expected to listen on its port although nothing was said of it."""
+    """Whether a service without `ready` is expected to listen on its port."""
     if service.name == "web":
         return True
     names = map(re.escape, _port_names(service))
@@ -383,5 +383,5 @@ def _is_to_listen(service: Service, text: str) -> bool:
 
 
 def _port_names(service: Service) -> list[str]:
-    """The variables in which a service finds its own port."""
+    """Return the names of variables that hold the service's own port."""
     return ["PORT", *([service.env_var] if service.env_var else [])]

@@ -1,4 +1,4 @@
-"""What a service is called in a URL, and whether that name leads to it now."""
+"""Choose the names of services in URLs, and find the URLs that work now."""
 
 import os
 
@@ -56,15 +56,15 @@ _NEVER = frozenset({"0", "false", "no", "off"})
 
 
 class Names:
-    """What the services of a worktree are called in URLs, settled when its stack is planned.
+    """The names of a worktree's services in URLs, chosen when its stack is planned.
 
     Attributes:
         project: The project's name.
-        domain: What the names end in.
-        port: Where the proxy listens, or will.
-        scheme: What it speaks: `http` or `https`.
-        variables: What has services trust its certificates, unless something else is said.
-        remark: What the user is to know of the names; empty for nothing.
+        domain: The suffix of the names.
+        port: The proxy's port, also if the proxy does not run yet.
+        scheme: The proxy's scheme: `http` or `https`.
+        variables: Variables that make services trust the proxy's certificates.
+        remark: A remark for the user on the names; empty for none.
     """
 
     __slots__ = ("domain", "port", "project", "remark", "scheme", "variables")
@@ -86,11 +86,11 @@ class Names:
         self.variables = variables or {}
 
     def url(self, service: "Service", number: int) -> str | None:
-        """The URL of an instance's route; None where it has none.
+        """Return the URL of an instance's route; None if it has no route.
 
         Args:
             service: The service.
-            number: Which of its instances, from 1.
+            number: The instance's number, from 1.
         """
         hostname = hostname_of(service, number, self.domain)
         return None if hostname is None else f"{self.scheme}://{hostname}:{self.port}"
@@ -104,23 +104,21 @@ def names_of(
     *,
     keep: bool = False,
 ) -> Names:
-    """The names of a worktree.
+    """Return the names of a worktree.
 
     Args:
         project: The project's name.
         worktree: The worktree.
-        environ: Says where registry and state lie, and which port is wanted.
-        settled: What a stack that runs has been told: it keeps its names, whatever others have
-            come since.
-        keep: Whether they are the worktree's own from now on; else they are those that it would
-            get.
+        environ: The variables of the user. They name the state folder and the proxy's port.
+        settled: The names of the running stack, which it keeps; None if no stack runs.
+        keep: Whether to reserve the names for the worktree.
 
     Raises:
-        AuthorityError: With HTTPS: its certificates cannot be vouched for.
+        AuthorityError: With HTTPS: the certificate authority cannot be used.
         RegistryDamagedError: The registry cannot be read.
-        StateUnwritableError: They cannot be kept.
+        StateUnwritableError: The names cannot be written.
         TlsMissingError: With HTTPS: the libraries for it are not installed.
-        UsageError: The port that is wanted is none.
+        UsageError: `PORTWEAVE_PROXY_PORT` is not a port.
     """
     if settled is not None and settled.project == project:
         trusted = trust_variables(settled.scheme, environ)
@@ -145,14 +143,14 @@ def _remark(found: WorktreeNames, project: str) -> str:
 
 
 def trust_variables(scheme: str, environ: "Mapping[str, str]") -> dict[str, str]:
-    """What has programs trust the proxy's certificates: nothing where it speaks plain HTTP.
+    """Return variables that make programs trust the proxy's certificates; none for plain HTTP.
 
     Args:
-        scheme: What the proxy speaks.
-        environ: Says where the state lies.
+        scheme: The proxy's scheme.
+        environ: The variables of the user. They name the state folder.
 
     Raises:
-        AuthorityError: Its certificates cannot be vouched for.
+        AuthorityError: The certificate authority cannot be used.
         TlsMissingError: The libraries for HTTPS are not installed.
     """
     if scheme == "http":
@@ -165,7 +163,7 @@ def trust_variables(scheme: str, environ: "Mapping[str, str]") -> dict[str, str]
     store = open_store(None, environ)
     folder = state_folder(store)
     if not os.path.exists(ca_path(folder)):
-        # A service may ask for another as soon as it is started, and the proxy comes after it.
+        # A service may call another as soon as it starts. The proxy starts later.
         from portweave.supervisor.proxy.tls.authority import open_authority
 
         store.ensure_dir()
@@ -174,15 +172,15 @@ def trust_variables(scheme: str, environ: "Mapping[str, str]") -> dict[str, str]
 
 
 def wants_names(environ: "Mapping[str, str]") -> bool:
-    """Whether the user's environment allows a proxy: not with `PORTWEAVE_PROXY=0`."""
+    """Whether the user's environment allows a proxy: `PORTWEAVE_PROXY=0` does not."""
     return environ.get("PORTWEAVE_PROXY", "").lower() not in _NEVER
 
 
 def proxy_words(environ: "Mapping[str, str]") -> list[str]:
-    """The command of the user's proxy; nothing where one runs.
+    """Return the command that starts the user's proxy; empty if it runs.
 
     Raises:
-        UsageError: The port that is wanted is none.
+        UsageError: `PORTWEAVE_PROXY_PORT` is not a port.
     """
     running = find_proxy(open_store(None, environ))
     if running is not None:
@@ -218,10 +216,10 @@ def proxy_words(environ: "Mapping[str, str]") -> list[str]:
 
 
 def ensure_proxy(environ: "Mapping[str, str]") -> None:
-    """See to it that the user has a proxy; where that fails, it is told on stderr.
+    """Start the user's proxy if none runs; report a failure on stderr.
 
     Raises:
-        UsageError: The port that is wanted is none.
+        UsageError: `PORTWEAVE_PROXY_PORT` is not a port.
     """
     words = proxy_words(environ)
     if not words:
@@ -239,17 +237,17 @@ def ensure_proxy(environ: "Mapping[str, str]") -> None:
 def settled_names(
     project: str, worktree: "Worktree", environ: "Mapping[str, str]", *, keep: bool
 ) -> WorktreeNames:
-    """The names of a worktree: those that it has, or would get.
+    """Return the names that a worktree has, or would get.
 
     Args:
         project: The project's name.
         worktree: The worktree.
-        environ: Says where registry and state lie.
-        keep: Whether they are its own from now on.
+        environ: The variables of the user. They name the folders of registry and state.
+        keep: Whether to reserve the names for the worktree.
 
     Raises:
         RegistryDamagedError: The registry cannot be read.
-        StateUnwritableError: They cannot be kept.
+        StateUnwritableError: The names cannot be written.
     """
     folder = state_dir(environ)
     place, others = place_of(worktree.key), _others(environ)
@@ -267,14 +265,14 @@ def settled_names(
 
 
 def place_of(key: "Key") -> Place:
-    """The worktree of a key of the registry, among all of the machine."""
+    """Return the place of a registry key among the worktrees of the machine."""
     root, common_dir, namespace = key.worktree_root, key.git_common_dir, key.namespace
     slug = worktree_slug(root, common_dir, namespace)
     return Place(repository_of(root, common_dir), root, namespace, slug)
 
 
 def _others(environ: "Mapping[str, str]") -> list[Place]:
-    """The worktrees that have ports and that exist, or whose stack runs."""
+    """Return the worktrees with ports that exist, or whose stack runs."""
     running = {stack.root for stack in live_stacks(stacks_dir(environ))}
     return [
         place_of(entry.key)
@@ -284,12 +282,12 @@ def _others(environ: "Mapping[str, str]") -> list[Place]:
 
 
 def hostname_of(service: "Service", number: int, domain_name: str) -> str | None:
-    """The name of an instance's route; None where it has none.
+    """Return the host name of an instance's route; None if it has no route.
 
     Args:
         service: The service.
-        number: Which of its instances, from 1.
-        domain_name: From `settled_names`.
+        number: The instance's number, from 1.
+        domain_name: The suffix, from `settled_names`.
     """
     if service.hostname is False or service.env_var is None or why_no_link(service):
         return None
@@ -300,13 +298,13 @@ def hostname_of(service: "Service", number: int, domain_name: str) -> str | None
 def url_of(
     hostname: str | None, port: int, worktree: "Worktree", environ: "Mapping[str, str]"
 ) -> str:
-    """Where what listens on a port is reached: by its name, if that leads there, else by the port.
+    """Return the URL of a port: with the host name if that leads there, or else with the port.
 
     Args:
         hostname: From `hostname_of`.
-        port: Its port.
-        worktree: Its worktree, whose stack may have been given other names.
-        environ: Says where the state lies.
+        port: The port.
+        worktree: The port's worktree; its stack may have other names.
+        environ: The variables of the user. They name the state folder.
     """
     store = open_store(None, environ)
     proxy = find_proxy(store)
