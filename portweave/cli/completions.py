@@ -1,7 +1,7 @@
-"""The names that a shell offers behind a word: `portweave __complete KIND [WORD …]`.
+"""Print the names with which a shell completes a word: `portweave __complete KIND [WORD …]`.
 
-What the scripts of `portweave completion` ask while a key is being pressed. So it imports little,
-says nothing but names, takes a second and a half at most, and starts, ends and writes nothing.
+The scripts of `portweave completion` call this while the user types. So it imports little, prints
+only names, takes at most 1.5 s, and starts, ends and writes nothing.
 """
 
 import os
@@ -21,23 +21,24 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    # A name, and what is told beside it.
+    # A name, and its description.
     Names = Iterable[tuple[str, str]]
 
 _PATIENCE_S = 1.5
-# A supervisor that stands still leaves time for what the definition file knows.
+# If the supervisor does not answer, this leaves time to read the definition file.
 _SILENCE_S = 0.7
-_RESTING = ("stopped", "exited", "completed", "failed", "blocked")
+_NOT_RUNNING = ("stopped", "exited", "completed", "failed", "blocked")
 
 
 def answer(words: list[str]) -> int:
-    """Print the names of a kind, a line each: the name, a tab, and what it is.
+    """Print the names of a kind, one line each: the name, a tab, and its description.
 
     Args:
         words: The kind, one of `portweave.arguments.args.NAME_KINDS`, and the words of the command
-        line
-            before the one that is completed, without the program's. Whatever is wrong with them,
-            no name is printed.
+            line before the completed one, without the program's name.
+
+    Returns:
+        The exit status. After any error it prints no name.
     """
     _end_in_time()
     try:
@@ -49,14 +50,14 @@ def answer(words: list[str]) -> int:
         ]
         os.write(1, "".join(dict.fromkeys(lines)).encode("utf-8", "surrogateescape"))
     except (PortweaveError, ArithmeticError, LookupError, OSError, ValueError):
-        # A shell that completes shows errors in the middle of the command.
+        # The shell would show errors in the middle of the command line.
         return 1
     return 0
 
 
 def _end_in_time() -> None:
-    """Have the process end silently when its time is up, whatever it waits for."""
-    # `signal` itself makes its enums anew, which takes longer than all the rest.
+    """Make the process exit silently when its time is up."""
+    # The module `signal` makes enumerations, which takes longer than all the rest.
     signal = __import__("_signal")
     signal.signal(signal.SIGALRM, _end)
     signal.setitimer(signal.ITIMER_REAL, _PATIENCE_S)
@@ -72,7 +73,7 @@ class _Line:
 
     Attributes:
         args: Its options and operands.
-        named: What has been named already, and is not offered again.
+        named: Names that the line has already, which are not offered again.
     """
 
     def __init__(self, words: list[str]) -> None:
@@ -80,23 +81,23 @@ class _Line:
         try:
             verb, *rest = parse(words, GLOBAL_OPTIONS, args, stop_at_operand=True) or [""]
             options = GLOBAL_OPTIONS
-            # Few have one, and most of the time is what verbs import.
+            # Few lines have an option, and importing a verb takes most of the time.
             if verb in VERBS and any(word.startswith("-") for word in rest):
                 options += import_module(f"portweave.cli.verbs.{verb}").OPTIONS
             parse(rest, options, args)
         except PortweaveError:
-            # The last option still lacks its value, which may be what is asked for.
+            # The last option has no value yet: it may be the completed word.
             pass
         self.named = frozenset(args.operands)
 
     def instances(self) -> list[str]:
-        """The instances that the definition file speaks of."""
+        """Return the instances in the definition file."""
         from portweave.cli.selection import project_here
 
         return list(project_here(self.args).instances())
 
     def rows(self) -> list[tuple[str, str]]:
-        """The instances of the live stack, each with its state; none where none runs."""
+        """Return the instances of the live stack with their states; none if no stack runs."""
         from portweave.client.client import ask
         from portweave.client.verb_queries import instance_of
         from portweave.encoding.json_write import (
@@ -127,7 +128,7 @@ def _stacked(line: _Line) -> "Names":
 
 
 def _running(line: _Line) -> "Names":
-    return [(name, state) for name, state in line.rows() if state not in _RESTING]
+    return [(name, state) for name, state in line.rows() if state not in _NOT_RUNNING]
 
 
 def _idle(line: _Line) -> "Names":
@@ -135,7 +136,7 @@ def _idle(line: _Line) -> "Names":
     return [
         (name, states.get(name, "service"))
         for name in [*states, *(() if line.args.flag("stack") else line.instances())]
-        if states.get(name, _RESTING[0]) in _RESTING
+        if states.get(name, _NOT_RUNNING[0]) in _NOT_RUNNING
     ]
 
 
@@ -179,7 +180,7 @@ def _addresses(line: _Line) -> "Names":
 def _stacks(line: _Line) -> "Names":
     from portweave.supervisor.registry.stack_records import live_stacks, stacks_dir
 
-    del line  # they are the machine's
+    del line  # all stacks of the machine
     found = live_stacks(stacks_dir(os.environ))
     return [(f"{stack.project}/{stack.namespace}", stack.root) for stack in found]
 

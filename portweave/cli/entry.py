@@ -1,6 +1,6 @@
-"""The `portweave` command: holds signals back before anything else is imported."""
+"""The `portweave` command. It blocks signals before it imports anything else."""
 
-# Here, not by `interrupts.hold_back`: to import that would take a while, too.
+# Not by `interrupts.hold_back`: a signal may come while that is imported.
 signal = __import__("_signal")
 signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 

@@ -1,36 +1,36 @@
-"""Become another command."""
+"""Replace this process with another command."""
 
 import os
 
 from portweave import errors
 
-# What `env` finds where PATH is unset: the C library's own.
+# The C library's path for an unset PATH, which `env` uses too.
 _DEFAULT_PATH = "/usr/bin:/bin"
-# Whatever the interpreter or a caller has changed, a command begins as signal(7) says.
+# A command starts with the signal dispositions of signal(7), whatever the interpreter has changed.
 _SIGNALS = range(1, 32)
 
 
 def execute(words: list[str], env: dict[str, str]) -> None:
-    """Become the command, found along its own PATH.
+    """Replace this process with a command, found along the PATH of its environment.
 
     Raises:
-        SpawnError: It is missing, or cannot be executed.
+        SpawnError: The command is missing, or cannot be executed.
     """
-    # `signal` makes enumerations of all this, which costs more than the work.
+    # The module `signal` makes enumerations, which costs more than the work here.
     signal = __import__("_signal")
     for number in _SIGNALS:
         try:
             signal.signal(number, signal.SIG_DFL)
-        except (OSError, ValueError):  # not a signal, or none that can be set
+        except (OSError, ValueError):  # not a signal, or one that cannot be set
             continue
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     refusal: OSError | None = None
     for path in _candidates(words[0], env):
         try:
-            _become(path, words, env)
+            _execute_file(path, words, env)
         except OSError as error:
-            # As execvp(3): the search goes on, and one that may not be executed is told of.
+            # As in execvp(3), the search continues. The error names a file without permission.
             is_absent = isinstance(error, FileNotFoundError | NotADirectoryError)
             if not is_absent or "/" in words[0]:
                 refusal = refusal or error
@@ -46,7 +46,7 @@ def _candidates(command: str, env: dict[str, str]) -> list[str]:
     return [f"{folder or '.'}/{command}" for folder in folders]
 
 
-def _become(path: str, words: list[str], env: dict[str, str]) -> None:
+def _execute_file(path: str, words: list[str], env: dict[str, str]) -> None:
     try:
         os.execve(path, words, env)  # noqa: S606 - no shell is meant
     except OSError as error:
@@ -54,7 +54,7 @@ def _become(path: str, words: list[str], env: dict[str, str]) -> None:
 
         if error.errno != ENOEXEC:
             raise
-    # A script without a first line that names its interpreter: execvp(3).
+    # As in execvp(3), the shell runs a script without an interpreter line.
     os.execve("/bin/sh", ["/bin/sh", path, *words[1:]], env)  # noqa: S606
 
 

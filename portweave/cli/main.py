@@ -1,7 +1,7 @@
-"""Arguments in, exit status out.
+"""Read the command line, run its verb, and return the exit status.
 
-Nothing is imported here that a verb does not need: `portweave run` is to cost little more than the
-interpreter.
+It imports only modules that all verbs need: `portweave run` shall take little longer than the
+interpreter's start.
 """
 
 import os
@@ -30,12 +30,12 @@ from portweave.maintenance.dead_stacks import (
 )
 from portweave.system.interrupts import let_in
 
-# What other programs of this kind call them.
+# Names of similar verbs in similar programs.
 _ELSEWHERE = {"status": "ps", "list": "ls", "get": "url", "quit": "down", "connect": "attach"}
 
-# The reader of our output has gone, or its disk is full.
+# The reader of the output has closed it, or its disk is full.
 _OUTPUT_FAILS = (EPIPE, ENOSPC, EIO)
-# Those that have something to undo when a signal ends them.
+# Verbs that clean up when a signal ends them.
 _ORDERLY = ("attach", "top", "up")
 
 
@@ -50,8 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         return answer(words[1:])
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        # Whatever the locale is, what we print is UTF-8, and no name of a file can make printing
-        # fail.
+        # The output is UTF-8 in any locale, and no file name can make printing fail.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         if not isinstance(stream, EscapedStream):
@@ -77,8 +76,7 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in _OUTPUT_FAILS:
             raise
-        # The reader has gone, or the disk is full: nothing more can be printed, and the interpreter
-        # must not try at exit.
+        # Nothing more can be printed, and the interpreter must not try at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if error.errno != EPIPE:
             _tell_unwritten(error)
@@ -88,14 +86,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _tell(error: PortweaveError, words: list[str], args: Args) -> int:
-    """Print an error, and what belongs to it; return the exit status it asks for."""
+    """Print an error and its details; return its exit status."""
     if isinstance(error, errors.StackUnreachableError):
-        # It was killed, perhaps in this very moment.
+        # The supervisor may have been killed a moment ago.
         for line in finish_dying_stacks(os.environ):
             print(f"[portweave] {line}", file=sys.stderr, flush=True)
     as_json = args.flag("json") or _asks_for_json(words)
     status = report(error, as_json=as_json and not error.always_text)
-    # What `run` could not start it has said this of before.
+    # `run` has printed these lines before it failed to start its command.
     if args.flag("verbose") and not isinstance(error, errors.SpawnError):
         from portweave.cli.search_trace import lines_of
 
@@ -117,12 +115,12 @@ def _tell_unwritten(error: OSError) -> None:
     try:
         report(errors.OutputError(path, error.strerror or str(error)), as_json=False)
     except OSError:
-        # It is the terminal's, or on the same disk.
+        # The error output is the same terminal, or on the same disk.
         return
 
 
 def _has_folder() -> bool:
-    """Whether the working directory is there."""
+    """Whether the working directory exists."""
     try:
         os.getcwd()
     except OSError:
@@ -131,27 +129,27 @@ def _has_folder() -> bool:
 
 
 def _open_missing() -> None:
-    """Open what was closed when we were started, so that no file of ours takes its number."""
+    """Open standard streams that are closed, so that no other file gets their descriptors."""
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-            # The interpreter has found none, and says so by None.
+            # The interpreter has set a closed stream to None.
             mode = "w" if descriptor else "r"
             stream = open(descriptor, mode, closefd=False)  # noqa: SIM115 - for as long as we live
             setattr(sys, name, stream)
 
 
 def _asks_for_json(words: list[str]) -> bool:
-    """Whether errors are to be data, also where a wrong word comes before the one that says so."""
+    """Whether to print errors as JSON, also if a wrong word comes before `--json`."""
     own = words[: words.index("--")] if "--" in words else words
-    # Behind `run` it may be the command's.
+    # After `run`, the option may be the command's.
     return "--json" in own and "run" not in own
 
 
 def report(error: PortweaveError, *, as_json: bool) -> int:
-    """Print an error, for people or for programs; return the exit status it asks for."""
+    """Print an error as text or as JSON; return its exit status."""
     if as_json:
         import json
 
@@ -182,7 +180,7 @@ def _dispatch(words: list[str], args: Args) -> int:
     if verb not in VERBS:
         raise _unknown(verb)
     module = import_module(f"portweave.cli.verbs.{verb}")
-    # The words behind `run` and its options are the command's own; behind a `--` before it, all.
+    # The words after `run` and its options belong to the command; after `-- run`, all words do.
     if verb == "run" and is_literal:
         args.rest = words
     else:

@@ -1,4 +1,4 @@
-"""A command that is run under a name: with a port of its own, and a route to it while it lives."""
+"""Give a command that runs under a name a port of its own, and a route while it runs."""
 
 import os
 
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
     from portweave.planning.allocation import AllocatedProject
 
-# A lease ends with its owner; this is for one that is not seen to end.
+# A lease ends with its owner. This limit is for an owner whose end is not noticed.
 _DAY_S = 24 * 3600.0
 
 
-class Named:
-    """A command with a name.
+class NamedCommand:
+    """A command that runs under a name.
 
     Attributes:
-        words: Its words, with what its framework needs behind them.
-        env: What it finds in its environment besides.
-        lines: What to say.
+        words: Its words, with the arguments that its framework needs.
+        env: Variables to add to its environment.
+        lines: Lines to print for the user.
     """
 
     __slots__ = ("env", "lines", "words")
@@ -62,25 +62,25 @@ def name_command(
     cwd: str,
     environ: "Mapping[str, str]",
     force: bool,
-) -> Named:
-    """Give this process, which is to become the command, a port and a route.
+) -> NamedCommand:
+    """Give this process a port and a route; it becomes the command later.
 
     Args:
-        name: A service of the project (`web`, `web.2`), whose port and route it gets; another name
-            in the project; or with a dot in it, the whole name.
+        name: A service of the project (`web`, `web.2`), whose port and route the command gets; or
+            another name in the project; or a whole host name, with a dot.
         words: The command.
-        allocated: The worktree with its ports; None where there is no definition file.
-        cwd: Where the command runs.
-        environ: Says where registry and state lie.
-        force: Whether it replaces the route of another process.
+        allocated: The worktree with its ports; None without a definition file.
+        cwd: The folder in which the command runs.
+        environ: The variables of the user. They name the folders of registry and state.
+        force: Whether to replace the route of another process.
 
     Raises:
-        AuthorityError: With HTTPS: its certificates cannot be vouched for.
-        HostnameError: The name cannot stand in a URL.
-        PoolExhaustedError: There is no port for it.
-        RouteConflictError: Another living process has the route.
+        AuthorityError: With HTTPS: the certificate authority cannot be used.
+        HostnameError: The name is not valid in a URL.
+        PoolExhaustedError: No port is free.
+        RouteConflictError: Another live process has the route.
         RouteLockError: The routes could not be locked.
-        StateUnwritableError: The name of the project cannot be kept.
+        StateUnwritableError: The names of the project cannot be written.
         TlsMissingError: With HTTPS: the libraries for it are not installed.
     """
     hostname, port = _place(name, allocated, cwd, environ)
@@ -100,13 +100,13 @@ def name_command(
         words = [*words, *fitting.with_port(port)]
         env |= {name: text for name, text in fitting.env if name not in environ}
     env |= {"PORT": str(port), "HOST": "127.0.0.1", "PORTWEAVE_URL": url}
-    return Named(words, env, lines)
+    return NamedCommand(words, env, lines)
 
 
 def _place(
     name: str, allocated: "AllocatedProject | None", cwd: str, environ: "Mapping[str, str]"
 ) -> tuple[str, int | None]:
-    """The name of the route, and the port where that is settled."""
+    """Return the host name of the route, and the port if the name is a service's."""
     if allocated is None:
         if "." in name:
             return parse_hostname(name), None
@@ -123,7 +123,7 @@ def _place(
             service, number = instance
             hostname = hostname_of(service, number, domain_name)
             if why_no_link(service):
-                # It has none by itself, but is asked for one here.
+                # Such a service gets a name only because the command asks for one.
                 hostname = route_name(service.name, number, domain_name)
             if hostname is not None:
                 is_first = number == 1

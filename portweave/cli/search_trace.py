@@ -1,4 +1,4 @@
-"""Where a command has looked: what `--verbose` adds to an error."""
+"""Report where a command searched; `--verbose` adds this to an error."""
 
 import os
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def lines_of(args: "Args", environ: "Mapping[str, str]") -> list[str]:
-    """The definition file, the registry and the worktree's key, a line each.
+    """Return lines with the definition file, the registry and the worktree's key.
 
     Args:
-        args: What was given.
-        environ: What is inherited.
+        args: The command line.
+        environ: The inherited variables.
 
     Returns:
-        None of them where there is no folder, or no home, to look in.
+        The lines; none without a working directory or a home directory.
     """
     config = args.text("config")
     try:

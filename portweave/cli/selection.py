@@ -1,4 +1,4 @@
-"""The project that a command line is about, and the one service of it that it names."""
+"""Find the project of a command line, and the one service that it names."""
 
 import os
 import sys
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from portweave.procfiles.model import Service
 
 
-class Selected:
-    """An instance that has a port.
+class SelectedInstance:
+    """An instance with a port.
 
     Attributes:
-        name: Of the instance: `web`, or `web.2`.
-        service: Whose it is.
-        number: Which one, from 1.
-        port: That it listens on.
+        name: The instance's name: `web`, or `web.2`.
+        service: Its service.
+        number: Its number, from 1.
+        port: The port on which it listens.
         allocated: The worktree with its ports.
     """
 
@@ -40,11 +40,11 @@ class Selected:
 
 
 def project_here(args: "Args") -> "Project":
-    """The project of the working directory, by the definition file or the count that is given.
+    """Find the project of the working directory, with the options `--config` and `--count`.
 
     Raises:
-        PortweaveError: As of `find_project`.
-        UsageError: `--count` is no count, or there is no working directory.
+        PortweaveError: As for `find_project`.
+        UsageError: `--count` is not a number, or there is no working directory.
     """
     config = args.text("config")
     return find_project(
@@ -55,16 +55,16 @@ def project_here(args: "Args") -> "Project":
     )
 
 
-def choose(args: "Args", verb: str, usage: str) -> Selected:
-    """The instance that the words of a command name; its worktree gets its ports if need be.
+def select_instance(args: "Args", verb: str, usage: str) -> SelectedInstance:
+    """Find the instance that a command names, and allocate ports for its worktree.
 
     Args:
-        args: What was given.
-        verb: The command's.
-        usage: What it takes, for a hint.
+        args: The command line.
+        verb: The command's verb.
+        usage: The command's operands, for a hint.
 
     Raises:
-        UsageError: They do not name one that has a port.
+        UsageError: The words do not name one instance with a port.
     """
     words = args.operands + (args.rest or [])
     if len(words) != 1:
@@ -87,4 +87,4 @@ def choose(args: "Args", verb: str, usage: str) -> Selected:
     allocated = allocate(project, check_listeners=False)
     for warning in allocated.warnings:
         sys.stderr.write(f"[portweave] {warning}\n")
-    return Selected(name, service, number, allocated)
+    return SelectedInstance(name, service, number, allocated)

@@ -1,4 +1,4 @@
-"""Pure. Frameworks that do not listen where `PORT` says: what their commands need besides."""
+"""Pure. The arguments by which frameworks take their port, if they do not read `PORT`."""
 
 from collections.abc import Mapping
 
@@ -10,17 +10,17 @@ PORT = "{port}"
 
 @value
 class Framework:
-    """How a framework's server is told where to listen.
+    """The arguments by which a framework's server takes its port and address.
 
     Attributes:
-        name: As users write it for `framework`.
-        port: Words that say which port, with `{port}` in them.
-        host: Words that say which address.
-        port_flags: What a command that says the port itself has.
-        host_flags: What a command that says the address itself has.
-        commands: First words behind the program that start the server; "" for none.
-        secure: Words that have a page reached by HTTPS find the server that reloads it.
-        secure_env: Variables that do so.
+        name: The framework's name, which users write for `framework`.
+        port: Words for the port, with `{port}` in them.
+        host: Words for the address.
+        port_flags: Options of a command that sets the port itself.
+        host_flags: Options of a command that sets the address itself.
+        commands: First arguments that start the server; "" for none.
+        secure: Words by which a page reached by HTTPS finds the server that reloads it.
+        secure_env: Variables with the same effect.
     """
 
     name: str
@@ -75,7 +75,7 @@ FRAMEWORKS: Mapping[str, Framework] = {
         Framework(
             "react-scripts", (), (), (), (), ("start",), secure_env=(("WDS_SOCKET_PORT", "0"),),
         ),
-        # It has no such option; by this variable it has the client do the same.
+        # It has no such option, but this variable has the same effect on the client.
         Framework(
             "vue-cli-service", _PORT, port_flags=("--port",), host_flags=("--host",),
             commands=("serve",), secure_env=(("CODESANDBOX_SSE", "1"),),
@@ -97,17 +97,17 @@ _PYTHON_VALUES = frozenset({"-W", "-X"})
 
 
 def framework_of(program: str, rest: list[str]) -> tuple[Framework, list[str]] | None:
-    """The framework of a program, and the words behind what names it; None where it is none.
+    """Find the framework of a program, and the arguments of its server; None if it has none.
 
     Args:
-        program: Its name, without a folder.
-        rest: The words behind it.
+        program: The program's name, without a folder.
+        rest: Its arguments.
     """
     if program.startswith("python") or program == "pypy3":
         return _python(rest)
     if program == "manage.py" or program == "django-admin":
         return _started(FRAMEWORKS["django"], rest)
-    # As npx takes them: with a version.
+    # npx takes names with a version.
     framework = FRAMEWORKS.get(program.partition("@")[0])
     return None if framework is None else _started(framework, rest)
 
@@ -126,10 +126,10 @@ def _python(words: list[str]) -> tuple[Framework, list[str]] | None:
 
 
 def _started(framework: Framework, rest: list[str]) -> tuple[Framework, list[str]] | None:
-    """The same where the words start its server, and not something else of it."""
+    """Return the framework and the server's arguments if the words start its server."""
     if "*" in framework.commands:
         return framework, rest
-    # Options may stand before; what an option's value is, nobody knows but the program.
+    # Options may come first. Which words are values of options, only the program knows.
     for index, word in enumerate(rest):
         if word in framework.commands:
             return framework, rest[index + 1 :]
@@ -141,22 +141,22 @@ def _started(framework: Framework, rest: list[str]) -> tuple[Framework, list[str
 
 
 def variables(framework: Framework, *, secure: bool) -> tuple[tuple[str, str], ...]:
-    """The variables that a framework needs.
+    """Return the variables that a framework needs.
 
     Args:
         framework: The framework.
-        secure: Whether browsers reach it by HTTPS.
+        secure: Whether browsers reach the service by HTTPS.
     """
     return framework.secure_env if secure else ()
 
 
 def lacking(framework: Framework, words: list[str], *, secure: bool) -> tuple[str, ...]:
-    """The words that a command lacks, to be put behind it; `{port}` stands for the port.
+    """Return the words to append to a command; `{port}` stands for the port.
 
     Args:
-        framework: Its framework.
-        words: Those behind the program and its command.
-        secure: Whether browsers reach it by HTTPS.
+        framework: The command's framework.
+        words: The arguments of its server.
+        secure: Whether browsers reach the service by HTTPS.
     """
     if framework.name == "django":
         # The address is the only operand.
@@ -166,13 +166,13 @@ def lacking(framework: Framework, words: list[str], *, secure: bool) -> tuple[st
             for index, word in enumerate(words)
         )
         return () if has_one else framework.port
-    port = () if _says(words, framework.port_flags) else framework.port
-    host = () if _says(words, framework.host_flags) else framework.host
-    needed = secure and framework.secure and not _says(words, framework.secure[:1])
+    port = () if _has_option(words, framework.port_flags) else framework.port
+    host = () if _has_option(words, framework.host_flags) else framework.host
+    needed = secure and framework.secure and not _has_option(words, framework.secure[:1])
     return port + host + (framework.secure if needed else ())
 
 
-def _says(words: list[str], flags: tuple[str, ...]) -> bool:
+def _has_option(words: list[str], flags: tuple[str, ...]) -> bool:
     return any(
         word == flag
         or word.startswith(f"{flag}=")

@@ -1,4 +1,4 @@
-"""`portweave alias`: a name for any port."""
+"""`portweave alias`: give any port a name."""
 
 import os
 import sys
@@ -26,8 +26,8 @@ OPTIONS = (
 )
 USAGE = "NAME PORT [--force] | --remove NAME"
 HELP = """
-Give a port a name: `portweave alias db 5432` has http://db.localhost:1355 lead there, whatever
-listens. It stays until it is removed. NAME may have dots; .localhost is put behind it.
+Give a port a name: after `portweave alias db 5432`, http://db.localhost:1355 leads to port 5432.
+The alias stays until you remove it. NAME may have dots; portweave appends .localhost.
 """
 _LARGEST_PORT = 65535
 

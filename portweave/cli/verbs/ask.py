@@ -1,4 +1,4 @@
-"""`portweave ask`: one call to a service of a stack, or to its supervisor."""
+"""`portweave ask`: call a service of a stack, or its supervisor."""
 
 import os
 import sys
@@ -46,27 +46,27 @@ OPTIONS = (
 USAGE = "[options] ADDRESS [VALUE …]"
 OPERANDS = Operands("addresses")
 HELP = """
-Ask a service, and print what it answers: `portweave ask api/users/7`. The service is one that has
-joined (portweave.cluster.connect, or the JSON lines that docs/calls.md tells of). `web` takes the
-instances in turn, `web.2` is that one. `supervisor/ps` and the like are answered by portweave.
+Call a service and print its answer: `portweave ask api/users/7`. The service must have joined the
+stack, by portweave.cluster.connect or by the JSON lines that docs/calls.md describes. `web` takes
+the instances in turn, `web.2` is one instance. portweave itself answers `supervisor/ps` and the
+like.
 
-A VALUE is JSON; what is not, is text. Texts are printed as they are, all else as JSON, a line for
-each value.
+A VALUE is JSON, or else a text. ask prints each value of the answer on a line: a text as it is, all
+else as JSON.
 
-Exit status: 0; 124 when there was no answer in time; 66 for a path that has no route; 68 for a name
-that nobody has; 69 when the service died, or will not come; 75 when it has too much to do; 64 for
-an address that cannot be read; 65 for what is too large or no JSON; 1 when the handler raised, and
-for all else.
+Exit status: 0; 124 without an answer in time; 66 for a path without a route; 68 for an unknown
+name; 69 if the service died, or cannot come; 75 if it is overloaded; 64 for an invalid address; 65
+for values that are too large or not JSON; 1 if the handler failed, and for all else.
 """
 _DEFAULT_TIMEOUT_S = 30.0
-# The hub tells when the time is up. This much later it is taken for dead.
+# The hub answers when the time is up. If it is this much later, it counts as dead.
 _GRACE_S = 5.0
-# A program that is ready and joins does so within this time of a call.
+# A ready program that joins does so within this time.
 _JOINS_S = 2.0
 
 
 def run(args: Args) -> int:
-    """Ask, and print the answer."""
+    """Call the service, and print its answer."""
     if not args.operands:
         raise UsageError("ask whom?", hint="as in: portweave ask supervisor/ps")
     address, *texts = args.operands + (args.rest or [])
@@ -78,7 +78,7 @@ def run(args: Args) -> int:
     client = Client(record, timeout_s if given else PATIENCE_S)
     try:
         asked = client.send(
-            # A slash before it: an address is no method of the hub's own.
+            # The slash marks an address. Without it, this would be a method of the hub.
             f"/{address.lstrip('/')}",
             *(_value(text) for text in texts),
             meta={"timeout_ms": int(timeout_s * 1000)},
@@ -101,16 +101,16 @@ def run(args: Args) -> int:
 
 
 def _refuse_unjoined(record: "StackRecord", name: str) -> None:
-    """See that a service which does not answer has joined, or may still do so.
+    """Check that a service without an answer has joined, or may still join.
 
     Raises:
-        ConnectionNotFound: It is ready, and its program takes no calls.
+        ConnectionNotFound: The service is ready, but its program takes no calls.
     """
     client = Client(record)
     try:
         answer = client.call("/supervisor/joined", [name])
     except SupervisorError:
-        # It is no service, or the supervisor is of a version that does not tell.
+        # There is no such service, or the supervisor is of a version without this method.
         return
     finally:
         client.close()

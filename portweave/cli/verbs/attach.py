@@ -1,4 +1,4 @@
-"""`portweave attach`: be at a service's terminal."""
+"""`portweave attach`: attach to a service's terminal."""
 
 import os
 import select
@@ -42,21 +42,21 @@ OPTIONS = (STACK,)
 USAGE = "SERVICE"
 OPERANDS = Operands("running")
 HELP = """
-Be at the terminal of a running stack's service: see what it prints, and type. Its log goes on
-beside it. Ctrl-] leaves, and the service goes on; Ctrl-C and all other keys go to the service. A
-service without a terminal (`tty: false`, or CI) can be looked at, and Ctrl-C leaves.
+Attach to the terminal of a service of the running stack: see its output, and type input. Its log
+continues. Ctrl-] detaches, and the service continues. Ctrl-C and all other keys go to the service.
+A service without a terminal (`tty: false`, or CI) only shows its output, and Ctrl-C detaches.
 
-What is piped in is typed, and what is printed within a second after its end is shown.
+Piped input is typed. attach then shows the output of one more second.
 """
 _LEAVE = b"\x1d"  # Ctrl-]
 _TAIL_BYTES = 4096
 _CHUNK_BYTES = 4096
-# After the end of what was piped in.
-_LAST_WORDS_S = 1.0
+# How long to show output after the end of piped input.
+_AFTER_INPUT_S = 1.0
 
 
 def run(args: Args) -> int:
-    """Attach."""
+    """Attach to the service."""
     names = names_of(args, at_least_one="to be attached to")
     if len(names) != 1:
         raise UsageError("attach takes one service")
@@ -80,13 +80,13 @@ class _Session:
         self._interactive = os.isatty(0)
         self._has_terminal = True
         self._saved: list[Any] | None = None
-        self._last_words_s: float | None = None
+        self._output_left_s: float | None = None
 
     def run(self) -> int:
-        """Copy in both directions until one side leaves."""
+        """Copy input and output until one side ends."""
         shown = self._tail()
         self._client.send("/supervisor/attach", self._name, *self._size())
-        # The first item tells whether it has a terminal; an error, that there is no such service.
+        # The first item says whether the service has a terminal. An unknown service is an error.
         self._client.take_first(self._take)
         self._make_raw()
         if self._interactive and self._has_terminal:
@@ -97,8 +97,8 @@ class _Session:
         wakeup = self._follow_size()
         inputs = {0, self._client.fileno(), wakeup}
         while True:
-            ready, _, _ = select.select(inputs, (), (), self._last_words_s)
-            if not ready and self._last_words_s is not None:
+            ready, _, _ = select.select(inputs, (), (), self._output_left_s)
+            if not ready and self._output_left_s is not None:
                 return 0
             if wakeup in ready:
                 os.read(wakeup, 512)
@@ -119,7 +119,7 @@ class _Session:
                     return 0
                 if not data:
                     inputs.discard(0)
-                    self._last_words_s = _LAST_WORDS_S
+                    self._output_left_s = _AFTER_INPUT_S
 
     def _take(self, item: object) -> None:
         if not is_object(item):
@@ -132,7 +132,7 @@ class _Session:
             _write(f"\r\n[{item.get('count')} pieces skipped]\r\n".encode())
 
     def _tail(self) -> bytes:
-        """What it printed last, so that a prompt that waits already is seen."""
+        """Return the last output, so that the user sees a prompt that already waits."""
         folder = worktree_dir(self._record.root, self._record.namespace)
         path = f"{folder}/logs/{self._name}.log"
         try:
@@ -142,7 +142,7 @@ class _Session:
                 data = file.read()
         except OSError:
             return b""
-        # Where it is cut, not in the middle of a line.
+        # A shortened output starts at the beginning of a line.
         return data if size <= _TAIL_BYTES else data.partition(b"\n")[2]
 
     def _size(self) -> tuple[int, ...]:
@@ -160,15 +160,15 @@ class _Session:
 
         self._saved = termios.tcgetattr(0)
         at_end(self.restore)
-        # What has been typed already is his.
+        # TCSADRAIN keeps input that the user has typed already.
         tty.setraw(0, termios.TCSADRAIN)
         attributes = termios.tcgetattr(0)
-        # What it prints has plain newlines.
+        # The output has newlines without carriage returns.
         attributes[1] |= termios.OPOST | termios.ONLCR
         termios.tcsetattr(0, termios.TCSADRAIN, attributes)
 
     def restore(self) -> None:
-        """Give the terminal back as it was."""
+        """Restore the terminal's settings."""
         if self._saved is not None:
             import termios
 
@@ -178,7 +178,7 @@ class _Session:
             _write(b"\n")
 
     def _follow_size(self) -> int:
-        """A descriptor that can be read when the terminal has got another size."""
+        """Return a descriptor that becomes readable when the terminal's size changes."""
         reading, writing = os.pipe()
         for end in (reading, writing):
             os.set_blocking(end, False)

@@ -1,4 +1,4 @@
-"""`portweave clean`: remove what portweave has left on this machine."""
+"""`portweave clean`: remove files that portweave has written on this machine."""
 
 import os
 import sys
@@ -47,21 +47,20 @@ OPTIONS = (
 )
 USAGE = "[--all] [--ports] [--dry-run] [--yes] [--json]"
 HELP = """
-Remove what portweave has written in this worktree: .portweave/, with its logs. With --all: that of
-every worktree that has ports, records and processes of stacks that were killed, sockets that
-nobody answers, leases that are over, blocks of worktrees that are gone, the proxy, its routes and
-aliases, and the local CA; then, asked for apart, the trust in that CA and the lines in /etc/hosts.
+Remove the folder .portweave/ of this worktree, with its logs. With --all, remove that folder in
+every worktree with ports, records and processes of killed stacks, dead sockets, ended leases,
+blocks of deleted worktrees, the proxy, its routes and aliases, and the local CA. After a separate
+question, --all also removes the trust in that CA and the lines in /etc/hosts.
 
-What would be removed is shown first. While stacks are running it is refused. Leases that hold,
-ports that something listens on, routes of commands that run, and files that are not portweave's
-stay, and are told. The ports of worktrees stay theirs unless --ports is given; npm portweave has
-its own among them.
+clean shows first what it would remove, and refuses while stacks run. It keeps current leases, ports
+on which a program listens, routes of running commands, and files of other programs, and names them.
+Worktrees keep their ports unless --ports is given; some may be npm portweave's.
 """
 _HOSTS = "/etc/hosts"
 
 
 def run(args: Args) -> int:
-    """Show what is to be removed, ask, and remove it."""
+    """Show what would be removed, ask, and remove it."""
     words = args.operands + (args.rest or [])
     if words:
         raise UsageError(f"unexpected argument '{words[0]}'")
@@ -81,7 +80,7 @@ def run(args: Args) -> int:
         agreed_to = _agreed(leftovers, is_agreed=args.flag("yes"))
         agreed = len(agreed_to) == len(leftovers)
         if agreed_to:
-            # It takes a while to answer.
+            # A stack may have started while the user answered.
             _refuse_running(whose)
         removed, failures = _remove(agreed_to, leftovers, kept)
         if is_all and agreed_to:
@@ -124,7 +123,7 @@ def _found(args: Args, root: str, *, is_all: bool) -> Found:
     if args.flag("ports"):
         yield from of_blocks(environ, None)
         yield from of_names(environ)
-    # The trust first: without its certificate it could not be taken back.
+    # The trust first: removing it needs the CA's certificate.
     yield from of_trust(environ)
     yield from of_proxy(environ, os.path.abspath(routes_dir(environ)))
     yield from of_hosts(args.text("hosts_file") or _HOSTS)
@@ -173,7 +172,7 @@ def _remove(
 ) -> tuple[list[Leftover], list[str]]:
     removed: list[Leftover] = []
     failures: list[str] = []
-    # In the order in which they were found.
+    # In the order of the findings.
     for one in [one for one in leftovers if one in agreed_to]:
         if one.kind == "ca" and any(
             other.kind == "trust" and other not in removed for other in leftovers

@@ -1,4 +1,4 @@
-"""`portweave completion`: print what has a shell complete words behind portweave."""
+"""`portweave completion`: print the shell completion script."""
 
 import sys
 from importlib import import_module
@@ -22,17 +22,17 @@ OPTIONS: tuple[Option, ...] = ()
 USAGE = "bash|zsh|fish"
 OPERANDS = Operands(SHELLS)
 HELP = """
-Print a script that has a shell complete commands, options, their values, files, and names: of
+Print a script by which a shell completes commands, options, their values, files, and names: of
 services, stacks, profiles, aliases and leases. To have it in every new shell:
 
   bash: portweave completion bash > ~/.local/share/bash-completion/completions/portweave
         (make that folder first; it is read where bash-completion is installed), or put into
         ~/.bashrc: eval "$(portweave completion bash)"
-  zsh:  portweave completion zsh > "${fpath[1]}/_portweave", or put into ~/.zshrc, behind
+  zsh:  portweave completion zsh > "${fpath[1]}/_portweave", or put into ~/.zshrc, after
         compinit: source <(portweave completion zsh)
   fish: portweave completion fish > ~/.config/fish/completions/portweave.fish
 
-Print it anew after an update of portweave.
+Print it again after an update of portweave.
 """
 
 

@@ -1,4 +1,4 @@
-"""`portweave doctor`: what is wrong on this machine, and what to do about it."""
+"""`portweave doctor`: find problems on this machine, and repair them."""
 
 import json
 import os
@@ -29,20 +29,20 @@ from portweave.system.registry_lock import Lock
 OPTIONS = (Option("--fix", about="repair what can be repaired"),)
 USAGE = "[--fix] [--json]"
 HELP = """
-Look at the registry, its lock, the pool of ports, git, stacks, leases, PATH and the folders that
-portweave writes to. Every finding has a code and says what to do.
+Check the registry, its lock, the pool of ports, git, stacks, leases, PATH and the folders that
+portweave writes to. Each finding has a code and says what to do.
 
---fix sets a damaged registry aside and rebuilds it from what is left, and removes stale locks,
-leases, blocks and the remains of stacks. It stops nothing that runs.
+--fix keeps a damaged registry under another name and rebuilds it. It removes stale locks, leases
+and blocks, and cleans up after killed stacks. It stops nothing that runs.
 
-Exit status: 1 when an error was found and not repaired, else 0.
+Exit status: 1 if an error was found and not repaired, else 0.
 """
-# In this order: what comes later needs what comes before.
+# In this order: later repairs need earlier ones.
 _REPAIRS = ("lock", "registry", "rights", "stacks", "leases", "blocks")
 
 
 def run(args: Args) -> int:
-    """Print what was found."""
+    """Print the findings."""
     if args.operands or args.rest:
         raise UsageError(f"unexpected argument '{[*args.operands, *(args.rest or [])][0]}'")
     folder = working_dir()
@@ -90,7 +90,7 @@ def _do(name: str, folder: str) -> list[str]:
     path = registry_path(environ)
     match name:
         case "lock":
-            # Whoever takes it takes it over; nobody who is alive is robbed.
+            # Taking the lock replaces a stale one, but not the lock of a live process.
             with Lock(path, environ):
                 return ["removed the lock that was left"]
         case "registry":

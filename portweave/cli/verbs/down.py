@@ -1,4 +1,4 @@
-"""`portweave down`: stop a stack, and see that nothing of it is left."""
+"""`portweave down`: stop a stack, and check that no process of it is left."""
 
 import os
 import time
@@ -57,23 +57,23 @@ OPTIONS = (
 )
 USAGE = "[--all] [-t SECONDS] [--json]"
 HELP = """
-Stop the stack of this worktree, dependents first, and wait until nothing that its services caused
-is alive. A stack that runs in the foreground of another terminal ends there too.
+Stop the stack of this worktree, dependents first, and wait until no process that its services
+started is alive. This also stops a stack in the foreground of another terminal.
 
-Exit status: 0 when nothing is left, also when nothing was running; 1, naming them, when processes
-could not be ended.
+Exit status: 0 if nothing is left, also if no stack was running; 1 if processes could not be ended,
+which down names.
 """
-# How long its socket is waited for: without it there are signals.
+# How long to wait for the socket. Without it, down uses signals.
 _REACHED_S = 3.0
-# For one that can only be signalled: it does not tell how it goes on.
+# For a stack that can only be signalled: it does not report its progress.
 _PATIENCE_S = 30.0
-# From its last word to the end of its guardian.
+# From the supervisor's last message to the end of its guardian.
 _GUARDIAN_S = 10.0
 _PAUSE_S = 0.005
 
 
 def run(args: Args) -> int:
-    """Stop it, or all."""
+    """Stop the stack, or all stacks."""
     names = names_of(args)
     if names:
         raise UsageError(
@@ -92,10 +92,10 @@ def run(args: Args) -> int:
             if args.text("stack") is not None:
                 raise
             stacks, where = [], error.message.partition("running ")[2]
-            # Who was still about to end when this command began may have ended by now.
+            # A stack that was about to end when this command began may have ended by now.
             for line in finish_dead_stacks(os.environ):
                 say(line)
-            # Whoever was killed may have left what nobody could end.
+            # A killed stack may have left processes that could not be ended.
             if remains := stack_around(folder, os.path.realpath("."), os.environ, held=False):
                 raise ProcessesLeftError(
                     [f"what the stack {remains.project}/{remains.namespace} has left"]
@@ -118,10 +118,10 @@ def run(args: Args) -> int:
 def _stop(
     folder: str, stacks: "list[StackRecord]", grace_s: float | None, *, quiet: bool
 ) -> list[str]:
-    """Stop stacks, all at once; what is left of them, in words.
+    """Stop stacks in parallel; return the processes that are left, in words.
 
     Raises:
-        PortweaveError: One does not stop; the others have been stopped nevertheless.
+        PortweaveError: One stack does not stop. The others have been stopped.
     """
 
     def tell(event: object) -> None:

@@ -1,4 +1,4 @@
-"""`portweave env`: variables for people, shells and scripts."""
+"""`portweave env`: print the variables of a worktree or a service."""
 
 import sys
 
@@ -36,19 +36,19 @@ OPTIONS = (
 USAGE = "[SERVICE] [--format FORMAT | --explain [KEY]]"
 OPERANDS = Operands("services")
 HELP = """
-Print the variables that all services of this worktree share: those that `run` adds to what a
-command inherits. With SERVICE (web, or web.2): all that this service finds in its environment,
-what it inherits from here included, but for what each start adds: PORTWEAVE_SOCKET,
+Print the variables that all services of this worktree share, which `run` adds to its command's
+environment. With SERVICE (web, or web.2), print the service's whole environment, with the variables
+inherited from here. Only variables that each start adds are not in it: PORTWEAVE_SOCKET,
 PORTWEAVE_TOKEN and PORTWEAVE_INVOCATION.
 
-The worktree gets its ports on first use, as with `run`; here nothing is said of it.
+The worktree gets its ports on first use, as with `run`, but env does not report it.
 
 --format shell is for  eval "$(portweave env --format shell)"  in any POSIX shell: every value is
-quoted. --format dotenv is for files; --format json is one object, name to value. What a format
-cannot say is left out, and named on stderr.
+quoted. --format dotenv is for files; --format json is one object, name to value. Variables that a
+format cannot hold are left out, and named on stderr.
 """
 _FORMATS = ("dotenv", "shell", "json")
-# What a supervisor adds: by these it knows its processes, and they it.
+# Variables that the supervisor adds. They identify its processes, and itself to them.
 _OF_A_START = ("PORTWEAVE_INVOCATION", "PORTWEAVE_SOCKET", "PORTWEAVE_TOKEN")
 
 
@@ -76,7 +76,7 @@ def run(args: Args) -> int:
     if service is None and not explain:
         _print(_shared(allocated), asked, allocated, service, as_json=args.flag("json"))
         return 0
-    # From here on what is imported costs more than all before it.
+    # Imported here: it takes longer than all before it.
     from portweave.planning.environment_layers import merged
 
     layers = _layers(allocated, service)
@@ -90,7 +90,7 @@ def run(args: Args) -> int:
 def _operands(
     words: list[str], instances: "Iterable[str]", *, explain: bool
 ) -> tuple[str | None, str | None]:
-    """Which of the words names a service, and which a variable."""
+    """Return which word names a service, and which a variable."""
     names = list(instances)
     services = [word for word in words if word in names]
     others = [word for word in words if word not in names]
@@ -99,7 +99,7 @@ def _operands(
         raise errors.UsageError(f"unexpected argument '{words[1]}'", hint=f"portweave env {USAGE}")
     if not others:
         return service, None
-    # With --explain a word that no service is called by is a variable.
+    # With --explain, a word that is not a service's name is a variable's.
     if not explain or len(others) > 1:
         from portweave.procfiles.graph import unknown_service
 
@@ -108,7 +108,7 @@ def _operands(
 
 
 def _shared(allocated: AllocatedProject) -> dict[str, str]:
-    # So that a portweave in a shell that has these can tell them from the user's own wishes.
+    # PORTWEAVE_WORKTREE tells a portweave in that shell that these are not the user's own.
     return {**allocated.env, "PORTWEAVE_WORKTREE": allocated.project.worktree.root}
 
 
@@ -144,7 +144,7 @@ def _layers(allocated: AllocatedProject, instance: str | None) -> "list[Layer]":
 
 
 def _of_framework(service: "Service", names: "Names | None") -> dict[str, str]:
-    """The variables that a service's framework needs: behind HTTPS alone there are any."""
+    """Return the variables that a service's framework needs; only HTTPS needs any."""
     if names is None or names.scheme != "https":
         return {}
     from portweave.planning.package_scripts import PackageFiles

@@ -1,4 +1,4 @@
-"""`portweave events`: what happens in a stack, as it happens."""
+"""`portweave events`: print changes of state in a stack as they happen."""
 
 import os
 import sys
@@ -21,14 +21,14 @@ OPTIONS = (STACK,)
 USAGE = "[--json] [SERVICE …]"
 OPERANDS = Operands("stacked", many=True)
 HELP = """
-Print each change of state of the running stack's services as it comes, until the stack has ended or
-Ctrl-C is pressed. With --json one object a line: time, event, name, instance, fullName, state,
-previous, pid, port, restarts, exitCode, reason, text.
+Print each change of state of the running stack's services, until the stack ends or you press
+Ctrl-C. --json prints one object a line: time, event, name, instance, fullName, state, previous,
+pid, port, restarts, exitCode, reason, text.
 """
 
 
 def run(args: Args) -> int:
-    """Print them."""
+    """Print the events."""
     names = names_of(args)
 
     def take(event: object) -> None:

@@ -16,16 +16,15 @@ OPTIONS = (STACK,)
 USAGE = "SERVICE -- COMMAND [ARGUMENT …]"
 OPERANDS = Operands("stacked", command=True)
 HELP = """
-Run a command in this terminal with the environment and in the folder of a running stack's service:
-its ports, its variables, those of its .env. It is not one of the service's processes: what ends the
-stack does not end it.
+Run a command in this terminal with the environment and in the folder of a service of the running
+stack. The command does not belong to the service: stopping the stack does not stop it.
 
-Exit status: the command's own; 126 if it cannot be executed, 127 if there is none.
+Exit status: the command's own; 126 if it cannot be executed, 127 if it does not exist.
 """
 
 
 def run(args: Args) -> int:
-    """Become the command."""
+    """Replace this process with the command."""
     if len(args.operands) != 1 or not args.rest:
         raise UsageError(
             "exec takes one service and a command", hint="portweave exec api -- COMMAND"
@@ -34,7 +33,7 @@ def run(args: Args) -> int:
     found = answer if is_object(answer) else {}
     variables, folder = found.get("environment"), str(found.get("workingDir", "."))
     env = {k: str(v) for k, v in variables.items()} if is_object(variables) else {}
-    # As the terminal has them, not as the service was started.
+    # These variables describe this terminal, not the service's.
     for name in ("TERM", "COLORTERM", "COLUMNS", "LINES", "SHLVL", "SSH_AUTH_SOCK", "DISPLAY"):
         if name in os.environ:
             env[name] = os.environ[name]
@@ -52,7 +51,7 @@ def run(args: Args) -> int:
 
 
 def _folder_now(args: Args, folder: str) -> str:
-    """The folder of a service, where its worktree was moved while the stack runs."""
+    """Return the folder of a service, also if its worktree was moved while the stack runs."""
     if os.path.isdir(folder):
         return folder
     from portweave.supervisor.registry.moved_folder import moved_here

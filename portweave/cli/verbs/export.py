@@ -1,4 +1,4 @@
-"""`portweave export`: the stack for where one machine is not enough."""
+"""`portweave export`: write the stack for systemd, Docker Compose or Kubernetes."""
 
 import os
 import sys
@@ -42,17 +42,17 @@ Print the stack, or the named services and what they need, as
   compose      a compose.yaml; ports are published on 127.0.0.1
   kubernetes   Deployments, Jobs and Services, a file for each service
 
-Commands, variables, ports, readiness, order, restarts and stopping are carried over. What is not is
-said on stderr, and in comments. Files of variables (.env) are referred to, and nothing of what
-they hold is written; neither is anything that this terminal exports. In containers each service
-finds the others by their names: http://127.0.0.1:${api} becomes http://api:30001.
+The result has commands, variables, ports, readiness, order, restarts and stopping. Comments and
+stderr name all that it lacks. It refers to files of variables (.env), but contains none of their
+values, and no variables of this terminal. In containers each service finds the others by their
+names: http://127.0.0.1:${api} becomes http://api:30001.
 
-The worktree gets its ports on first use, as with `run`. --json gives files and remarks as data.
+The worktree gets its ports on first use, as with `run`. --json prints files and remarks as JSON.
 """
 
 
 def run(args: Args) -> int:
-    """Print it, or write it."""
+    """Print the stack, or write it to files."""
     if args.rest or not args.operands or args.operands[0] not in FORMS:
         words = [*args.operands[:1], *(args.rest or [])]
         raise UsageError(
@@ -60,7 +60,7 @@ def run(args: Args) -> int:
             hint=f"portweave export {USAGE}",
         )
     form, *args.operands = args.operands
-    # Here, where all else is known to be right.
+    # Imported here, after the arguments are checked.
     from portweave.exports.stack import stack_of
 
     request = request_of(args, os.environ)
@@ -111,7 +111,7 @@ def _image(text: str, names: set[str]) -> tuple[str, str]:
 
 def _print(exported: "Exported", form: str) -> None:
     for name, text in exported.files:
-        # Where there are several, it says where each begins.
+        # With several units, a comment marks the beginning of each.
         write_data(f"# {name}\n{text}\n" if form == "systemd" else text)
     sys.stdout.flush()
 

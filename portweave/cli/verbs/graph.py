@@ -1,4 +1,4 @@
-"""`portweave graph`: show what depends on what."""
+"""`portweave graph`: show the dependencies of services."""
 
 import json
 import os
@@ -22,7 +22,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
 )
 USAGE = "[--format FORMAT]"
-HELP = "Show the services in the order of their starting, and what each waits for."
+HELP = "Show the services in the order in which they start, and what each waits for."
 
 
 def run(args: Args) -> int:

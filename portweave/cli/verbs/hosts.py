@@ -1,4 +1,4 @@
-"""`portweave hosts`: names for programs that do not resolve *.localhost by themselves."""
+"""`portweave hosts`: make names known to programs that do not resolve *.localhost."""
 
 import os
 import sys
@@ -28,12 +28,12 @@ OPTIONS = (
 )
 USAGE = "[--write | --remove] [--yes]"
 HELP = """
-Print the lines of /etc/hosts that lead the names of all routes to this machine. Chrome and Firefox
-need none; Safari, curl without --resolve and many programs do.
+Print lines for /etc/hosts that resolve the names of all routes to this machine. Chrome and Firefox
+do not need them; Safari, curl without --resolve and many programs do.
 
---write puts them into /etc/hosts, between two marks, in place of those that were there before;
---remove takes them out. Either shows what it will do and asks first. Both need the right to write
-that file, and nothing else of portweave does.
+--write puts the lines into /etc/hosts between two marks, and replaces earlier ones; --remove
+removes them. Both show the change and ask first. Both need the right to write that file; no other
+command does.
 """
 _FILE = "/etc/hosts"
 
@@ -50,7 +50,7 @@ def run(args: Args) -> int:
     names = [
         route.hostname
         for route in open_store(args.text("state_dir"), os.environ).load_routes()
-        # A file of hosts knows no name for all below another one.
+        # /etc/hosts has no wildcards.
         if "*" not in route.hostname
     ]
     if not (write or remove):

@@ -25,13 +25,13 @@ USAGE = "[-s SIGNAL] [--json] SERVICE …"
 OPERANDS = Operands("running", many=True)
 HELP = """
 Send a signal to services of the running stack. TERM, INT, QUIT, ABRT, KILL, STOP, TSTP and CONT go
-to every process of the service, any other to its leader alone. If the service ends of it, that is
-an end like any other, and its restart policy holds: `portweave stop` is for stopping.
+to every process of the service, any other signal only to its leader. If the service exits, its
+restart policy applies: use `portweave stop` to stop it.
 """
 
 
 def run(args: Args) -> int:
-    """Signal them."""
+    """Send the signal."""
     return act(
         args,
         "/supervisor/kill",

@@ -1,4 +1,4 @@
-"""`portweave lease`: ports for a script, a test or an agent, for a while."""
+"""`portweave lease`: lease ports for a script, a test or an agent."""
 
 import json
 import os
@@ -21,19 +21,19 @@ OPTIONS = (
 )
 USAGE = "[--count N] [--ttl TIME] [--owner PID] | --release ID | --list"
 HELP = """
-Take N ports (1), one behind the other, that nobody else gets, and print them as JSON:
+Lease N consecutive ports (1), which no other program gets from portweave, and print them as JSON:
 
   {"schemaVersion": 1, "id": "lease-9f3c01aa", "ports": [30004, 30005], "start": 30004,
    "expiresAt": "2026-01-31T12:34:56Z", "owner": {"pid": 4100, "command": "sh test.sh"}}
 
-They are given back by --release, when the owner ends, or when the time is up, whichever comes
-first. The owner is the script or program that runs this command; where a wrapper runs it that
-ends at once, name the owner: --owner $$.
+The lease ends by --release, when its owner ends, or when its time is up, whichever comes first. The
+owner is the script or program that runs this command. If that is a wrapper that ends at once, name
+the owner: --owner $$.
 """
 
 
 def run(args: Args) -> int:
-    """Take a lease, give some back, or list them."""
+    """Take a lease, release leases, or list them."""
     if args.operands or args.rest:
         word = [*args.operands, *(args.rest or [])][0]
         raise UsageError(f"unexpected argument '{word}'", hint="portweave lease --help")

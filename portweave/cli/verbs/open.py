@@ -1,4 +1,4 @@
-"""`portweave open`: one service in the browser."""
+"""`portweave open`: open a service in the browser."""
 
 import os
 import sys
@@ -8,24 +8,24 @@ from portweave.arguments.args import (
     Operands,
     Option,
 )
-from portweave.cli.selection import choose
-from portweave.cli.verbs.url import url_of_chosen
+from portweave.cli.selection import select_instance
+from portweave.cli.verbs.url import url_of_selected
 from portweave.errors import NoBrowserError
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "SERVICE"
 OPERANDS = Operands("services")
 HELP = """
-Open the URL of SERVICE (web, or web.2) in the browser: with what the variable BROWSER names, else
-with open (macOS), xdg-open or wslview.
+Open the URL of SERVICE (web, or web.2) in the browser. The variable BROWSER names the command for
+it; without BROWSER it is open (macOS), xdg-open or wslview.
 """
 _OPENERS = ("xdg-open", "wslview", "sensible-browser")
 _DEFAULT_PATH = "/usr/bin:/bin"
 
 
 def run(args: Args) -> int:
-    """Open it."""
-    url = url_of_chosen(choose(args, "open", USAGE))
+    """Open the service's URL."""
+    url = url_of_selected(select_instance(args, "open", USAGE))
     words = _opener(os.environ.get("BROWSER", ""), sys.platform)
     if not words:
         raise NoBrowserError(url)
@@ -44,11 +44,11 @@ def run(args: Args) -> int:
 
 
 def _opener(browser: str, platform: str) -> list[str]:
-    """The command that opens a URL; nothing where there is none."""
+    """Return the command that opens a URL; empty if there is none."""
     if browser:
         from shlex import split
 
-        # Several may be named, the first of them that is there is taken.
+        # BROWSER may name several commands. The first that exists is taken.
         for command in browser.split(":"):
             words = split(command)
             if words and _is_there(words[0]):

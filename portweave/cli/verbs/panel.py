@@ -1,4 +1,4 @@
-"""`portweave panel`: all worktrees of this machine on one page."""
+"""`portweave panel`: serve a page with all worktrees of this machine."""
 
 import os
 
@@ -31,12 +31,12 @@ _LARGEST_PORT = 65_535
 
 
 def run(args: Args) -> int:
-    """Serve until a signal comes."""
+    """Serve until a signal ends it."""
     words = args.operands + (args.rest or [])
     if words:
         raise UsageError(f"unexpected argument '{words[0]}'")
     port = _port(args.text("port"))
-    # What serves costs ten times what any other command does.
+    # Imported here: it takes ten times as long as any other command.
     from portweave.panel import serve
 
     serve.run(

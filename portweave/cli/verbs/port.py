@@ -1,28 +1,28 @@
-"""`portweave port`: the port of one service."""
+"""`portweave port`: print the port of one service."""
 
 from portweave.arguments.args import (
     Args,
     Operands,
     Option,
 )
-from portweave.cli.selection import choose
+from portweave.cli.selection import select_instance
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "SERVICE [--json]"
 OPERANDS = Operands("services")
 HELP = """
-Print the port that SERVICE (web, or web.2) listens on: its own one of the worktree's block, or
-what its variable says in .env or in the environment.
+Print the port on which SERVICE (web, or web.2) listens. It is the service's port in the worktree's
+block, or the value of its variable in .env or in the environment.
 
-The worktree gets its ports on first use, as with `run`; here nothing is said of it.
+The worktree gets its ports on first use, as with `run`, but port does not report it.
 """
 
 
 def run(args: Args) -> int:
     """Print the port."""
-    chosen = choose(args, "port", USAGE)
+    selected = select_instance(args, "port", USAGE)
     if args.flag("json"):
-        print(f'{{"schemaVersion": 1, "service": "{chosen.name}", "port": {chosen.port}}}')
+        print(f'{{"schemaVersion": 1, "service": "{selected.name}", "port": {selected.port}}}')
     else:
-        print(chosen.port)
+        print(selected.port)
     return 0

@@ -1,4 +1,4 @@
-"""`portweave proxy`: names instead of ports."""
+"""`portweave proxy`: run the proxy, which serves names in place of ports."""
 
 import os
 import sys
@@ -30,27 +30,27 @@ OPTIONS = (
 USAGE = "start|stop|status|run [options]"
 OPERANDS = Operands(("start", "stop", "status", "run"))
 HELP = """
-The proxy passes the requests for http://NAME.localhost:1355 on to the port that NAME has a route
-to. It listens on loopback addresses alone and needs no rights.
+The proxy passes requests for http://NAME.localhost:1355 to the port of NAME's route. It listens
+only on loopback addresses and needs no special rights.
 
-start runs it in the background, stop ends it, status tells whether it runs (and exits 1 where it
-does not), run stays in the foreground until Ctrl-C. There is one for each state folder; the routes
-in it are followed at once, whichever program changes them, portless included.
+start runs it in the background, stop ends it, run keeps it in the foreground until Ctrl-C. status
+prints whether it runs, and exits 1 if it does not. There is one proxy for each state folder. It
+follows changes of the routes there at once, by any program, portless included.
 
---tls has it speak HTTPS on the same port, HTTP/2 and HTTP/1.1; plain requests are sent there. Until
-`portweave trust` browsers warn of its certificates. PORTWEAVE_TLS=1 in the environment has
-`portweave up` start it so.
+With --tls it speaks HTTPS on the same port, HTTP/2 and HTTP/1.1, and redirects plain requests.
+Until `portweave trust`, browsers warn of its certificates. With PORTWEAVE_TLS=1 in the environment,
+`portweave up` starts it so.
 
-Other users of this machine are refused, root excepted, and learn no names; on Linux alone, where
-the kernel tells whose a connection is. --any-user serves them, and so does a proxy of root's;
-PORTWEAVE_PROXY_ANY_USER=1 in the environment has `portweave up` start it so.
+On Linux, where the kernel knows the user of a connection, it refuses other users of this machine
+except root, and they learn no names. --any-user serves them, and so does a proxy that root starts.
+With PORTWEAVE_PROXY_ANY_USER=1 in the environment, `portweave up` starts it so.
 """
 _ACTIONS = ("start", "stop", "status", "run")
 _LARGEST_PORT = 65535
 
 
 def run(args: Args) -> int:
-    """Do what is asked for."""
+    """Start, stop or run the proxy, or print its status."""
     words = args.operands + (args.rest or [])
     if len(words) != 1 or words[0] not in _ACTIONS:
         raise UsageError(
@@ -82,10 +82,10 @@ def run(args: Args) -> int:
 
 
 def port_from(text: str | None) -> int | None:
-    """A port of the command line.
+    """Read the value of `--port`; None if it was not given.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is not a port.
     """
     if text is None:
         return None
@@ -95,7 +95,7 @@ def port_from(text: str | None) -> int | None:
 
 
 def _linger_from(args: Args) -> float | None:
-    """For how long it outlives the last stack; None where it is not there for stacks alone."""
+    """Return how long the proxy outlives the last stack, in seconds; None without --for-stacks."""
     from portweave.cli.option_values import seconds_of
     from portweave.supervisor.proxy.process.command import LINGER_S
 
@@ -132,7 +132,7 @@ def _start(store: "RouteStore", port: int | None, args: Args) -> int:
 
     is_secure, any_user = _wants_tls(args), _wants_any_user(args)
     if is_secure:
-        # Here, where somebody reads what may be wrong with it.
+        # Opened here, so that the user sees its errors.
         from portweave.supervisor.proxy.process.proxy_files import state_folder
         from portweave.supervisor.proxy.tls.authority import open_authority
 

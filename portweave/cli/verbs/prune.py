@@ -1,4 +1,4 @@
-"""`portweave prune`: give a worktree's ports back."""
+"""`portweave prune`: release a worktree's ports."""
 
 import os
 import sys
@@ -31,8 +31,8 @@ OPTIONS = (
 )
 USAGE = "[--path DIR] [--force [--timeout TIME]]"
 HELP = """
-Give the ports of this worktree back to the pool. While its stack is running that is refused, or
-with --force the stack is stopped first. What `portweave run` has started is not stopped.
+Release the ports of this worktree. While its stack runs, prune refuses; with --force it stops the
+stack first. It does not stop commands of `portweave run`.
 """
 _PATIENCE_S = 60.0
 
@@ -55,7 +55,7 @@ def run(args: Args) -> int:
 
     def belongs(key: Key) -> bool:
         if gone:
-            # Whatever it was, git cannot be asked about it any more.
+            # The folder no longer exists, so git cannot tell its repository.
             return key.worktree_root == folder
         return (
             key.worktree_root in roots
@@ -88,19 +88,19 @@ def _timeout(text: str | None) -> float:
 
 
 def _end_stacks(is_meant: "Callable[[str, str], bool]", *, force: bool, timeout_s: float) -> None:
-    """Stop the live stacks that are meant, or refuse to go on.
+    """Stop the live stacks of the worktree, or refuse.
 
     Args:
-        is_meant: Whether a stack is, by its root and its namespace.
-        force: Whether it may be stopped.
-        timeout_s: How long it may take to end.
+        is_meant: Whether a stack is one of them, by root and namespace.
+        force: Whether to stop them.
+        timeout_s: How long a stack may take to end.
 
     Raises:
-        StackInUseError: There is one, and it may not be.
-        StackNotEndedError: It has not ended.
+        StackInUseError: One runs, and `force` is not set.
+        StackNotEndedError: One has not ended in time.
     """
     folder = f"{state_dir(os.environ)}/stacks"
-    # What reads the records costs more than all the rest.
+    # The modules that read records take longer to import than all the rest.
     if not os.path.isdir(folder):
         return
     from portweave.supervisor.registry.stack_records import live_stacks

@@ -1,4 +1,4 @@
-"""`portweave ps`: the services of a stack, and how they are."""
+"""`portweave ps`: print the services of a stack and their states."""
 
 import os
 import sys
@@ -46,7 +46,7 @@ Show the services of this worktree's stack: state, pid, port, since when, restar
 States: waiting (for a dependency), starting, ready, unhealthy, backoff, stopping, stopped, exited,
 completed, failed, blocked (a dependency failed).
 
-On a pipe there is no heading, and a tab stands between two fields.
+On a pipe there is no heading, and tabs separate the fields.
 """
 _HEADING = ("NAME", "STATE", "PID", "PORT", "SINCE", "RESTARTS", "CPU", "MEMORY", "REASON")
 
@@ -139,7 +139,7 @@ def _cells(row: "dict[str, object]") -> tuple[str, ...]:
 
 
 def age(stamp: object) -> str | None:
-    """How long ago a time was: `45s`, `3m`, `2h`, `5d`."""
+    """Return how long ago a time was: `45s`, `3m`, `2h`, `5d`."""
     seconds = time.time() - _epoch_s(stamp) if isinstance(stamp, str) else None
     if seconds is None:
         return None
@@ -150,7 +150,7 @@ def age(stamp: object) -> str | None:
 
 
 def _epoch_s(stamp: str) -> float:
-    """Seconds since the epoch of `2026-01-02T03:04:05.678Z`, without the cost of `datetime`."""
+    """Convert `2026-01-02T03:04:05.678Z` to seconds since the epoch, without `datetime`."""
     date, _, clock = stamp.rstrip("Z").partition("T")
     year, month, day = map(int, date.split("-"))
     hours, minutes, seconds = clock.split(":")
@@ -163,7 +163,7 @@ def _epoch_s(stamp: str) -> float:
 
 
 def size(amount_bytes: int) -> str:
-    """An amount of memory: `512 kB`, `18 MB`, `1.4 GB`."""
+    """Format an amount of memory: `512 kB`, `18 MB`, `1.4 GB`."""
     if amount_bytes >= 1_000_000_000:
         return f"{amount_bytes / 1e9:.1f} GB"
     if amount_bytes >= 1_000_000:

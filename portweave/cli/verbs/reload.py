@@ -24,21 +24,21 @@ from portweave.errors import UsageError
 OPTIONS = (STACK, Option("--dry-run", about="only say what would be done"))
 USAGE = "[--dry-run] [--json]"
 HELP = """
-Read the definition files again and apply what has changed to the running stack: services that
-differ are restarted, new ones are started, those that are no longer there are stopped, all others
-go on. Other rules (restart, dependsOn, stopSignal, stopGracePeriod) hold at once, without a
-restart. The variables of the shell that started the stack count, not those of this one.
+Read the definition files again and apply changes to the running stack. It restarts services that
+differ, starts new ones, stops deleted ones, and leaves all others alone. New rules (restart,
+dependsOn, stopSignal, stopGracePeriod) apply at once, without a restart. It uses the variables of
+the shell that started the stack, not of this one.
 
-Where `up` has been called in several folders, each with a definition file, all of these are read;
-with -f only the one that is named, which the stack consists of from then on.
+If `up` was called in several folders, each with a definition file, it reads all of them. With -f it
+reads only that file, and the stack consists of its services from then on.
 
-Definitions that are wrong change nothing: the stack goes on as it is. Nor does --dry-run, which
-tells the ports that new services would get if they came now.
+Wrong definitions change nothing: the stack continues as it is. --dry-run changes nothing either,
+and prints the ports that new services would get now.
 """
 
 
 def run(args: Args) -> int:
-    """Apply them."""
+    """Apply the changed definitions."""
     if names_of(args):
         raise UsageError("reload applies all definitions; it takes no names")
     dry = args.flag("dry_run")

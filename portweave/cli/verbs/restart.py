@@ -26,35 +26,37 @@ OPTIONS = (STACK, *WAIT)
 USAGE = "[--wait [--timeout SECONDS]] [--json] [SERVICE …]"
 OPERANDS = Operands("stacked", many=True)
 HELP = """
-Stop services of the running stack and start them again, whatever state they are in; without names
-all of them, dependents stopping first and starting last. With --wait it returns when they are
-ready, with the exit status of `portweave wait`. A service starts with the definition that the stack
-has. Where the definition files or .env say otherwise by now, restart says so, and `portweave
-reload` applies it.
+Stop services of the running stack and start them again, in any state. Without names it restarts all
+services; dependents stop first and start last. With --wait it returns when they are ready, with the
+exit status of `portweave wait`. A service starts with the definition that the stack has. If the
+definition files or .env have changed since, restart reports it; `portweave reload` applies it.
 """
 
 
 def run(args: Args) -> int:
-    """Restart them."""
+    """Restart the services."""
     return act_and_wait(
         args, "/supervisor/restart", names_of(args), did="restarting", nothing="nothing to restart"
     )
 
 
 def act_and_wait(args: Args, method: str, *params: object, did: str, nothing: str) -> int:
-    """Do something with services as `act` does, and with `--wait` wait until they are ready.
+    """Change services as `act` does; with `--wait`, wait until they are ready.
 
     Args:
-        args: What was given.
-        method: As `/supervisor/restart`.
+        args: The command line.
+        method: The supervisor's method, such as `/supervisor/restart`.
         params: Its parameters; the first has the services.
-        did: In words, such as `restarted`.
-        nothing: What is told where there was nothing to do.
+        did: The verb of the report, such as `restarted`.
+        nothing: The report if no service changed.
+
+    Returns:
+        The exit status.
 
     Raises:
-        NotReadyError: One of them cannot become ready.
-        UsageError: A time without `--wait`.
-        WaitTimeoutError: They are not ready in time.
+        NotReadyError: A service cannot become ready.
+        UsageError: `--timeout` was given without `--wait`.
+        WaitTimeoutError: A service is not ready in time.
     """
     timeout_s = seconds_of(args.text("timeout"))
     waits = args.flag("wait")

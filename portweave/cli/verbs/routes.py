@@ -1,4 +1,4 @@
-"""`portweave routes`: which name leads where."""
+"""`portweave routes`: print the names that have a route."""
 
 import os
 import sys
@@ -19,10 +19,10 @@ OPTIONS = (
 )
 USAGE = "[--json]"
 HELP = """
-Show the names that have a route: URL, port, and the process that it belongs to (- for an alias,
-which stays until it is removed).
+Show the names that have a route: URL, port, and the route's process (- for an alias, which stays
+until you remove it).
 
-On a pipe a tab stands between two fields.
+On a pipe, tabs separate the fields.
 """
 
 

@@ -1,4 +1,4 @@
-"""`portweave run`: become a command that has the worktree's ports in its environment."""
+"""`portweave run`: run a command with the worktree's ports in its environment."""
 
 import os
 
@@ -32,11 +32,11 @@ OPERANDS = Operands("command", command=True)
 HELP = """
 Run COMMAND with the ports of this worktree in its environment, and write them to
 .portweave/current.env. The worktree gets its ports on first use and keeps them. PORTWEAVE_SOCKET
-tells COMMAND where it can call the services of the worktree's stack (portweave.cluster.connect).
+names the socket for calls to services of the worktree's stack (portweave.cluster.connect).
 
 With --name, COMMAND also finds a port in PORT, and http://NAME.PROJECT.localhost:1355 leads there
-while it lives: of the service NAME its own, of any other name one that it gives back at its end. No
-definition file is needed then. `portweave proxy start` starts the proxy.
+while it runs. If NAME is a service, it is the service's port; if not, it is a new port, released
+when COMMAND ends. --name needs no definition file. `portweave proxy start` starts the proxy.
 """
 
 

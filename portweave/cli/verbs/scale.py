@@ -1,4 +1,4 @@
-"""`portweave scale`: have more or fewer instances of services."""
+"""`portweave scale`: change the number of instances of services."""
 
 import os
 
@@ -24,13 +24,13 @@ OPTIONS = (STACK,)
 USAGE = "NAME=N …"
 OPERANDS = Operands("counts", many=True)
 HELP = """
-Have N instances of a service in the running stack, without disturbing the others. Each instance has
-its own port, name (web, web.2, …) and log. With 0 it is stopped.
+Run N instances of a service in the running stack, without disturbing other services. Each instance
+has its own port, name (web, web.2, …) and log. 0 stops the service.
 """
 
 
 def run(args: Args) -> int:
-    """Scale them."""
+    """Change the numbers of instances."""
     from portweave.cli.option_values import scale_of
 
     words = args.operands + (args.rest or [])

@@ -1,4 +1,4 @@
-"""`portweave trust`: have this machine trust the certificates of the proxy."""
+"""`portweave trust`: make this machine trust the proxy's certificates."""
 
 import os
 import sys
@@ -29,18 +29,19 @@ OPTIONS = (
 )
 USAGE = "[--remove] [--dry-run] [--yes]"
 HELP = """
-Have the system and its browsers trust the local CA, whose certificates `proxy start --tls` shows;
-it is made if there is none. It vouches for localhost, what ends in it, and loopback addresses, and
-for nothing else.
+Make the system and its browsers trust the local CA, which signs the certificates of `proxy start
+--tls`. trust creates the CA if there is none. Its certificates are only valid for localhost, names
+that end in it, and loopback addresses.
 
-The commands are shown first, and done if you agree: for the stores of Debian, Fedora, SUSE, Arch
-and macOS, with sudo where the system asks for it, and by certutil (libnss3-tools, nss-tools) for
-those of Chromium and Firefox. --remove undoes all of it; the CA itself stays in its folder.
+trust shows the commands first, and runs them if you agree. They write the stores of Debian, Fedora,
+SUSE, Arch and macOS, with sudo if the system asks for it, and by certutil (libnss3-tools,
+nss-tools) the stores of Chromium and Firefox. --remove undoes all of it; the CA itself stays in its
+folder.
 """
 
 
 def run(args: Args) -> int:
-    """Show what is to be done, and do it."""
+    """Show the commands, and run them if the user agrees."""
     words = args.operands + (args.rest or [])
     if words:
         raise UsageError(f"unexpected argument '{words[0]}'")

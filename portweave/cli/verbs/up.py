@@ -1,4 +1,4 @@
-"""`portweave up`: run the stack of this worktree in the foreground."""
+"""`portweave up`: run the stack of this worktree."""
 
 import gc
 import os
@@ -62,33 +62,35 @@ OPTIONS = (
 USAGE = "[options] [SERVICE …]"
 OPERANDS = Operands("services", many=True)
 HELP = """
-Start the services of this worktree, or those that are named and what they depend on; show what
-they print; stop them all on Ctrl-C, dependents first. A second Ctrl-C kills them. With -d the stack
-goes on without a terminal, until portweave down. It returns when each service is ready or cannot
-become ready; with --fail-fast when the first cannot, while the others go on starting. --timeout
-bounds the whole wait: what is not ready by then goes on starting, is named, and the exit status is
-124. Without it services may take as long as their definitions say, one after the other.
-portweave wait waits on.
+Start the services of this worktree, or the named services and their dependencies, and show their
+output. Ctrl-C stops them all, dependents first. A second Ctrl-C kills them.
 
-Where the stack runs already, start what is missing and follow it; Ctrl-C then ends the following.
+With -d the stack continues without a terminal, until portweave down. The command returns when each
+service is ready or cannot become ready; with --fail-fast, when the first cannot. The others
+continue to start. --timeout limits the whole wait. After it, the exit status is 124, and up names
+the services that are not ready; they continue to start, and portweave wait waits for them. Without
+--timeout, services may take as long as their definitions allow, one after the other.
+
+If the stack runs already, up starts missing services and follows the stack. Ctrl-C then only ends
+the following.
 
 Each service finds its port in PORT, the ports of the others in their variables, and its URL in
 PORTWEAVE_URL: http://NAME.PROJECT.localhost:1355, in a linked worktree
-http://NAME.WORKTREE.PROJECT.localhost:1355. The proxy that passes these on is started with the
-first stack, and ends 30 s after the last one. With --no-proxy, or PORTWEAVE_PROXY=0 in the
-environment, there is none, and the URL is http://127.0.0.1:PORT. With PORTWEAVE_TLS=1 it speaks
-HTTPS, and all these URLs begin so; services find its CA in NODE_EXTRA_CA_CERTS, SSL_CERT_FILE,
-CURL_CA_BUNDLE, REQUESTS_CA_BUNDLE and AWS_CA_BUNDLE.
+http://NAME.WORKTREE.PROJECT.localhost:1355. The first stack starts the proxy for these URLs, which
+ends 30 s after the last stack. With --no-proxy, or PORTWEAVE_PROXY=0 in the environment, there is
+no proxy, and the URL is http://127.0.0.1:PORT. With PORTWEAVE_TLS=1 the proxy speaks HTTPS, and the
+URLs begin with https. Services find its CA in NODE_EXTRA_CA_CERTS, SSL_CERT_FILE, CURL_CA_BUNDLE,
+REQUESTS_CA_BUNDLE and AWS_CA_BUNDLE.
 
-Exit status: 0 when all ended well, 1 when a service failed for good, 130 after Ctrl-C, 143 after
-SIGTERM, with --exit-code-from that of the service.
+Exit status: 0 if all services ended well, 1 if a service failed for good, 130 after Ctrl-C, 143
+after SIGTERM; with --exit-code-from the exit status of that service.
 """
 
 
 def run(args: Args) -> int:
     """Run the stack until it ends, or detached, or attach to the one that runs."""
     began_s = time.monotonic()
-    # What is imported from here on stays: to look through it for garbage would only take time.
+    # Objects of modules stay until the end: looking for garbage among them only takes time.
     gc.disable()
     if args.rest:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""`portweave url`: where one service is reached."""
+"""`portweave url`: print the URL of one service."""
 
 import os
 
@@ -8,8 +8,8 @@ from portweave.arguments.args import (
     Option,
 )
 from portweave.cli.selection import (
-    Selected,
-    choose,
+    SelectedInstance,
+    select_instance,
 )
 from portweave.errors import NoLinkError
 from portweave.planning.url_names import (
@@ -23,37 +23,38 @@ OPTIONS: tuple[Option, ...] = ()
 USAGE = "SERVICE [--json]"
 OPERANDS = Operands("services")
 HELP = """
-Print the URL of SERVICE (web, or web.2): by its name where a proxy runs and has a route to it, else
-by its port. A service that does not speak HTTP has none (PW1118): one that is known, as postgres
-is, or whose only probe is tcp or exec; unless its definition has a hostname.
+Print the URL of SERVICE (web, or web.2). The URL has the service's name if a proxy runs and has a
+route to it, or else its port. A service that does not speak HTTP has no URL (PW1118), unless its
+definition has a hostname. That holds for known programs, such as postgres, and for a service whose
+only probe is tcp or exec.
 
-The worktree gets its ports on first use, as with `run`; here nothing is said of it.
+The worktree gets its ports on first use, as with `run`, but url does not report it.
 """
 
 
 def run(args: Args) -> int:
     """Print the URL."""
-    chosen = choose(args, "url", USAGE)
-    url = url_of_chosen(chosen)
+    selected = select_instance(args, "url", USAGE)
+    url = url_of_selected(selected)
     if args.flag("json"):
         from portweave.encoding.json_write import pretty
 
-        shown = {"service": chosen.name, "port": chosen.port, "url": url}
+        shown = {"service": selected.name, "port": selected.port, "url": url}
         print(pretty({"schemaVersion": 1, **shown}))
     else:
         print(url)
     return 0
 
 
-def url_of_chosen(chosen: Selected) -> str:
-    """Where an instance is reached now.
+def url_of_selected(selected: SelectedInstance) -> str:
+    """Return the URL that reaches an instance now.
 
     Raises:
-        NoLinkError: It does not speak HTTP, as far as is known.
+        NoLinkError: The instance does not speak HTTP, as far as portweave knows.
     """
-    if why := why_no_link(chosen.service):
-        raise NoLinkError(chosen.name, why, chosen.port)
-    project = chosen.allocated.project
+    if why := why_no_link(selected.service):
+        raise NoLinkError(selected.name, why, selected.port)
+    project = selected.allocated.project
     names = settled_names(project.name, project.worktree, os.environ, keep=False)
-    hostname = hostname_of(chosen.service, chosen.number, names.domain)
-    return url_of(hostname, chosen.port, project.worktree, os.environ)
+    hostname = hostname_of(selected.service, selected.number, names.domain)
+    return url_of(hostname, selected.port, project.worktree, os.environ)

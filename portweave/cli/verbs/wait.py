@@ -34,7 +34,7 @@ OPTIONS = (
     ),
     Option("--timeout", metavar="SECONDS", about="for how long (60)"),
 )
-# Of the commands that wait until what they have started is ready.
+# For commands that can wait until started services are ready.
 WAIT = (
     Option("--wait", about="return when they are ready"),
     Option("--timeout", metavar="SECONDS", about="for how long to wait (60)"),
@@ -42,17 +42,17 @@ WAIT = (
 USAGE = "[--for ready|exit] [--timeout SECONDS] [--json] [SERVICE …]"
 OPERANDS = Operands("stacked", many=True)
 HELP = """
-Wait until services of the running stack are ready (one that is meant to end: have completed), or
-until they have ended and will not be started again; without names, all that were started. One that
-is unhealthy is not ready: it is waited for.
+Wait until services of the running stack are ready, or, with --for exit, until they have ended and
+will not restart. A oneshot service is ready when it has completed. Without names, wait waits for
+all started services. An unhealthy service is not ready: wait waits for it.
 
-Exit status: 0 when it has come, 1 when it cannot come (a service failed, or is blocked by one that
-did), 124 when it has not come in time.
+Exit status: 0 when all have reached it, 1 if one cannot (it failed, or a failed service blocks it),
+124 if one has not reached it in time.
 """
 
 
 def run(args: Args) -> int:
-    """Wait for them."""
+    """Wait for the services."""
     goal = args.text("goal") or "ready"
     if goal not in ("ready", "exit"):
         raise UsageError(f"--for takes ready or exit, received {goal!r}")
@@ -61,17 +61,17 @@ def run(args: Args) -> int:
 
 
 def await_goal(args: Args, names: object, goal: str, timeout_s: float) -> None:
-    """Wait for services, and tell where they stand then.
+    """Wait for services, and print their states.
 
     Args:
-        args: What was given.
+        args: The command line.
         names: The services; none for all that were started.
         goal: `ready` or `exit`.
-        timeout_s: For how long.
+        timeout_s: How long to wait.
 
     Raises:
-        NotReadyError: It cannot come.
-        WaitTimeoutError: It has not come in time.
+        NotReadyError: A service cannot reach the goal.
+        WaitTimeoutError: A service has not reached the goal in time.
     """
     answer = ask(
         args,

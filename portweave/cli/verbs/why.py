@@ -1,4 +1,4 @@
-"""`portweave why`: what is wrong with a service, on one screen."""
+"""`portweave why`: explain on one screen what is wrong with a service."""
 
 import os
 
@@ -34,16 +34,16 @@ OPTIONS = (STACK,)
 USAGE = "[--json] SERVICE …"
 OPERANDS = Operands("stacked", many=True)
 HELP = """
-Say what is wrong with a service: the cause (a port in use, a missing command or module, a crash, a
-dependency, …) and what to do, its last lines, and what differs from its last good run. Where it
-waits for another service, it is that one that is looked at. When nothing runs, it tells how the
+Explain what is wrong with a service: the cause (a port in use, a missing command or module, a
+crash, a dependency, …) and what to do, its last lines, and the differences from its last good run.
+If the service waits for another one, why explains that one. If no stack runs, it explains how the
 service last ended.
 """
 _MOST_FILES = 5
 
 
 def run(args: Args) -> int:
-    """Tell."""
+    """Print the explanation."""
     names = names_of(args, at_least_one="in trouble")
     try:
         answer = rows_of(ask(args, os.environ, "/supervisor/why", names))
@@ -65,10 +65,10 @@ def run(args: Args) -> int:
 
 
 def _remembered(name: str) -> "dict[str, object]":
-    """How a service ended when the stack last ran.
+    """Return how a service ended when the stack last ran.
 
     Raises:
-        NoStackError: Nothing is known of it.
+        NoStackError: portweave knows nothing of the service.
     """
     from portweave.planning.project import find_worktree, working_dir
     from portweave.supervisor.reporting.run_history import RunHistory
@@ -97,7 +97,7 @@ def _remembered(name: str) -> "dict[str, object]":
 
 
 def _changed_files(folder: str, since: str) -> list[str]:
-    """Files of a git worktree that were changed after a time, the newest first."""
+    """Return files of a git worktree that were changed after a time, the newest first."""
     import subprocess
     from datetime import datetime
 
@@ -149,7 +149,7 @@ def _text(row: "Mapping[str, object]") -> str:
 
 
 def _told(kind: str, text: str) -> str:
-    """A cause with its kind before it, unless the text says the same."""
+    """Return a cause's text, after its kind if the text does not contain it."""
     words = text.lower().replace(" ", "")
     return text if all(word in words for word in kind.split()) else f"{kind}: {text}"
 
