@@ -56,11 +56,8 @@ from portweave.supervisor.services.lifecycle import (
 from portweave.supervisor.services.listened_commands import ListenedCommands
 from portweave.supervisor.services.observers import Observers
 from portweave.supervisor.services.plan import InstancePlan
-from portweave.supervisor.services.service import (
-    Receiver,
-    Relay,
-    Service,
-)
+from portweave.supervisor.services.relays import Receiver, Relay
+from portweave.supervisor.services.service import Service
 from portweave.supervisor.services.work_order import WorkOrder
 from portweave.supervisor.shutdown.held_streams import (
     hand_over,

@@ -8,8 +8,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
 
 from portweave.supervisor.diagnosis.cause import Cause
 from portweave.supervisor.diagnosis.memory_kills import memory_kills
@@ -59,6 +58,8 @@ from portweave.supervisor.services.observers import Observers
 from portweave.supervisor.services.plan import InstancePlan
 from portweave.supervisor.services.probes import foreign_listener
 from portweave.supervisor.services.readiness import Readiness
+from portweave.supervisor.services.relays import OpenRelays, Receiver
+from portweave.supervisor.services.run_state import Run
 from portweave.supervisor.services.sd_notify import Notice
 from portweave.supervisor.services.terminal_policy import (
     TerminalPolicy,
@@ -77,74 +78,6 @@ DRAIN_S = 0.2
 # Rows and columns of a terminal that is not shown.
 DEFAULT_SIZE = (24, 80)
 DEFAULT_TERMINAL_POLICY = TerminalPolicy()
-_ASK_TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
-
-
-class Relay(Protocol):
-    """Passes on what a service prints on one stream.
-
-    Attributes:
-        ended: Set at the end of the stream.
-    """
-
-    ended: asyncio.Event
-
-    async def run(self) -> None:
-        """Relay until the stream ends."""
-
-    async def close(self) -> None:
-        """Relay what is left, and close the stream."""
-
-
-# Receives a chunk of output, or some lines of it.
-Receiver = Callable[[bytes], None]
-
-
-class OpenRelays(Protocol):
-    """Opens a relay for each stream of one run: its output and its error output."""
-
-    def __call__(
-        self, name: str, fds: Sequence[int], take: Receiver, taps: Collection[Receiver]
-    ) -> list[Relay]:
-        """Open the relays.
-
-        Args:
-            name: The instance.
-            fds: The descriptors to read from.
-            take: Receives whole lines.
-            taps: Receive each chunk as it is read.
-        """
-        ...
-
-
-class Run:
-    """One run of the instance, from its start until no process of it is left."""
-
-    def __init__(self) -> None:
-        self.stop = False
-        self.kill = False
-        self.exited = False
-        self.signal: tuple[int, float, str] | None = None
-        self.memory_kills = memory_kills()
-        self._changed = asyncio.Event()
-
-    def update(self, *, stop: bool = False, kill: bool = False, exited: bool = False) -> None:
-        """Set what has become true, and wake `wait_for_change`.
-
-        Args:
-            stop: Whether the run is being stopped.
-            kill: Whether it is being killed.
-            exited: Whether its leader has exited.
-        """
-        self.stop |= stop
-        self.kill |= kill
-        self.exited |= exited
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
-
-    async def wait_for_change(self) -> None:
-        """Wait for the next `update`."""
-        await self._changed.wait()
 
 
 class Service:
@@ -292,7 +225,7 @@ class Service:
             by: What sends it, in words, for a later `why`.
         """
         if self.leader is not None:
-            self._run.signal = (number, time.monotonic(), by)
+            self._run.sent_signal = (number, time.monotonic(), by)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.leader, number)
 
@@ -308,7 +241,7 @@ class Service:
         """
         if self.leader is None or self.tree is None:
             return 0
-        self._run.signal = (number, time.monotonic(), by)
+        self._run.sent_signal = (number, time.monotonic(), by)
         members = self.tree.members(await self._snapshots.take())
         signal_each(members, number)
         return len(members)
@@ -466,7 +399,7 @@ class Service:
             tuple(self.last_lines.lines()),
             plan.command,
             plan.working_dir,
-            _signalled(run, status, plan.stop_grace_s),
+            run.signalled(status, plan.stop_grace_s),
             status == 128 + signal.SIGKILL and memory_kills() > run.memory_kills,
             "" if self.left else left_behind,
         )
@@ -518,16 +451,6 @@ class Service:
             else:
                 # The second look follows at once.
                 await asyncio.sleep(0)
-
-
-def _signalled(run: Run, status: int, grace_s: float) -> str:
-    """How portweave sent a run the signal that ended it, in words; empty where it did not."""
-    if run.signal is None:
-        return ""
-    number, sent_s, by = run.signal
-    # A program that catches the signal may end with any status.
-    is_soon = number in _ASK_TO_END and time.monotonic() - sent_s < grace_s
-    return by if status == 128 + number or is_soon else ""
 
 
 def _innermost(error: BaseException) -> BaseException:

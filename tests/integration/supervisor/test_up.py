@@ -225,7 +225,7 @@ def test_a_working_folder_that_is_missing_is_named(project: Path, up: "StartUp")
     assert f"its workingDir {project}/nowhere is not a directory" in stack.said
 
 
-def test_a_second_up_with_exit_code_from_is_refused_and_names_the_first(
+def test_a_second_up_with_abort_on_exit_is_refused_and_names_the_first(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:
     write(project, "web: sleep 1000\n", "Procfile")

@@ -209,7 +209,7 @@ def test_services_without_commands_leave_nothing_to_start(project: Path, cli: "C
     assert "(PW0905)" in done.stderr
 
 
-def test_a_run_that_was_never_ready_in_time_does_not_count_as_good(
+def test_a_service_that_failed_by_being_late_does_not_give_status_0(
     project: Path, up: "StartUp"
 ) -> None:
     write(
