@@ -1,14 +1,13 @@
-"""Calls between two processes by way of the hub, beside a relay between two forked Node processes.
+"""Calls between two processes through the hub, beside a relay between two forked Node processes.
 
-Load echoed; first one call after the other (p50 alone), then 64 under way (p50, calls per second,
-and the processor time of a call, in all and in each of the three processes: who asks, passes on and
-answers). Times are microseconds, and the last four columns are ratios to the relay. The hub has
-everything on: names, deadlines, traces, limits. The processes of all contenders live through all
-rounds, and the rounds are short and take turns: what else the machine does disturbs all alike. A
-ratio is the median of those of the rounds.
+The load is echoed. A round measures calls one after the other (only p50), then 64 at once: p50,
+calls per second, and the processor time of a call, in all and in each of the three processes. Times
+are microseconds; the last four columns are ratios to the relay. The hub has names, deadlines,
+traces and limits switched on. All processes live through all rounds. The rounds are short and take
+turns, so that other load disturbs all alike. A ratio is the median over the rounds.
 
-`portweave` needs only what it always needs. In `portweave-uvloop` the two children run on uvloop,
-as they do where it is installed; it is left out where that is missing.
+`portweave` has no optional packages. In `portweave-uvloop` the two children run on uvloop, where it
+is installed.
 """
 
 import argparse
@@ -34,11 +33,11 @@ MEASURED = ("aloneUs", "p50Us", "perSecond")
 
 
 class Contender:
-    """Three processes, at rest until a round is asked of them.
+    """Three processes that wait for rounds.
 
     Args:
-        asker: The one that measures.
-        pids: Of the one that asks, the one that passes on, and the one that answers.
+        asker: The process that measures.
+        pids: The caller, the hub or relay, and the answering process.
     """
 
     def __init__(self, asker: "subprocess.Popen[str]", pids: list[int]) -> None:
@@ -49,7 +48,7 @@ class Contender:
         self._pids = pids
 
     def measure(self, size: int, seconds: float) -> dict[str, float]:
-        """One round: calls one after the other, and then many at once."""
+        """Run one round: calls one after the other, then many at once."""
         alone = self._ask(1, size, seconds / 2)
         before = [_spent_s(pid) for pid in self._pids]
         found = self._ask(IN_FLIGHT, size, seconds)
@@ -66,7 +65,7 @@ class Contender:
 
 
 def _spent_s(pid: int) -> float:
-    """Processor time of all threads of a process; 0 where the system does not tell."""
+    """Return the processor time of all threads of a process in seconds; 0 where unknown."""
     spent_ns = 0
     for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
         with contextlib.suppress(FileNotFoundError):
@@ -86,7 +85,7 @@ def _started(argv: list[str]) -> "Generator[subprocess.Popen[str]]":
 
 @contextlib.contextmanager
 def node() -> Generator[Contender]:
-    """The relay."""
+    """Start the relay."""
     with _started(["node", str(HERE / "fork_relay.js")]) as parent:
         assert parent.stdout is not None
         pids = json.loads(parent.stdout.readline())
@@ -99,7 +98,7 @@ def node() -> Generator[Contender]:
 
 @contextlib.contextmanager
 def portweave(*, fast_loop: bool) -> Generator[Contender]:
-    """The hub, and two processes that have joined it."""
+    """Start the hub, and two processes that join it."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         path = str(Path(folder, "hub"))
         started: dict[str, subprocess.Popen[str]] = {}
@@ -145,9 +144,9 @@ def main() -> int:
         names = list(contenders)
         for size in args.sizes:
             found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-            # The first is to get warm, and does not count.
+            # The first round warms up, and does not count.
             for number in range(-1, args.rounds):
-                # Who begins takes turns too.
+                # The order rotates.
                 first = number % len(names)
                 for name in names[first:] + names[:first]:
                     one = contenders[name].measure(size, args.seconds)

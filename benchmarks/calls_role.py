@@ -13,7 +13,7 @@ from portweave.system.fast_loop import FastLoop
 
 
 async def hub(path: str) -> None:
-    """Pass on."""
+    """Run the hub."""
     from portweave.supervisor.calls.hub import Hub
 
     async with Hub().listen(path):
@@ -22,7 +22,7 @@ async def hub(path: str) -> None:
 
 
 async def answer(path: str) -> None:
-    """Answer with what came."""
+    """Answer each call with its argument."""
     async with cluster.connect(path, "b") as connection:
 
         @connection.route("echo")
@@ -35,7 +35,7 @@ async def answer(path: str) -> None:
 
 
 async def ask(path: str) -> None:
-    """Ask as each line of standard input says, and print what it took."""
+    """Measure once for each line of standard input, and print the result."""
     async with cluster.connect(path, "a") as connection:
         print("ready", flush=True)
         loop = asyncio.get_running_loop()
@@ -48,7 +48,7 @@ async def ask(path: str) -> None:
 async def measure(
     connection: cluster.Connection, width: int, load: str, seconds: float
 ) -> dict[str, float]:
-    """Ask, with so many calls under way all the time."""
+    """Make calls, with `width` of them pending all the time."""
     times: list[float] = []
     began_s = time.perf_counter()
     end_s = began_s + seconds
@@ -67,7 +67,7 @@ async def measure(
 
 
 def main() -> None:
-    """Be one of them."""
+    """Run one role."""
     name, path, *rest = sys.argv[1:]
     work = {"hub": hub, "answer": answer, "ask": ask}[name](path)
     make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None

@@ -1,6 +1,6 @@
-"""What first allocations cost when many worktrees ask at once, beside the least it could be.
+"""The time of first allocations when many worktrees ask at once, beside the least possible.
 
-`python benchmarks/contend.py [-n 200] [--runs 3] [--npm PATH]`; PATH is the `portweave` of npm.
+`python benchmarks/contend.py [-n 200] [--runs 3] [--npm PATH]`; PATH is npm's `portweave`.
 Contenders take turns; only the ratios carry over to other machines.
 """
 
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def measure(folder: Path, count: int, runs: int, npm: str | None) -> None:
-    """Let all contenders allocate for all worktrees, in turn."""
+    """Run all contenders in turn for all worktrees."""
     environ = environment(folder, npm)
     roots = worktrees(folder / "code", count, environ)
     portweave = str(Path(sys.executable).with_name("portweave"))
@@ -79,7 +79,7 @@ def measure(folder: Path, count: int, runs: int, npm: str | None) -> None:
 
 
 def doubled_ports(registry: Path) -> int:
-    """How many ports of a registry were given out twice."""
+    """Count ports that a registry contains twice."""
     value = json.loads(registry.read_text())
     if "entries" in value:
         ports = [port for entry in value["entries"] for port in entry["ports"].values()]
@@ -89,7 +89,7 @@ def doubled_ports(registry: Path) -> int:
 
 
 def worktrees(main: Path, count: int, environ: dict[str, str]) -> list[Path]:
-    """Make a git repository with linked worktrees, `count` in all."""
+    """Create a git repository with `count` worktrees in all."""
     main.mkdir()
     git = ["git", "-C", str(main), "-c", "user.name=bench", "-c", "user.email=bench@localhost"]
     (main / "portweave.config.json").write_text(SERVICES)

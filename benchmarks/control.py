@@ -1,7 +1,7 @@
-"""What the commands cost that only ask a running stack, beside a bare interpreter.
+"""The time of commands that only ask a running stack, beside a bare interpreter.
 
-`python benchmarks/control.py [--runs 30] [--portweave PATH]`. Contenders take turns, so that what
-disturbs one disturbs all; only the ratios carry over to other machines.
+`python benchmarks/control.py [--runs 30] [--portweave PATH]`. Contenders take turns, so that other
+load disturbs all alike; only the ratios carry over to other machines.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def main() -> None:
     try:
         run([portweave, "up", "-d"])
         run([portweave, "stop", "db"])
-        # The first round compiles; it does not count.
+        # The first round compiles modules; it does not count.
         for number in range(options.runs + 1):
             for name, argv in contenders.items():
                 took_s = run(argv)

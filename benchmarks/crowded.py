@@ -1,8 +1,8 @@
-"""What a first allocation costs with many worktrees recorded, beside one with a single other.
+"""The time of a first allocation with many recorded worktrees, beside one with a single other.
 
-`python benchmarks/crowded.py [-n 1000] [--runs 15] [--ports 2] [--npm PATH]`; PATH is the
-`portweave` of npm. All worktrees exist, as each allocation looks whether they do. Contenders take
-turns; only the ratios carry over to other machines.
+`python benchmarks/crowded.py [-n 1000] [--runs 15] [--ports 2] [--npm PATH]`; PATH is npm's
+`portweave`. All worktrees exist, as each allocation checks that. Contenders take turns; only the
+ratios carry over to other machines.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
 
 
 def recorded(folder: Path, count: int, ports: int) -> str:
-    """A registry of `count` worktrees that exist, as both tools write it."""
+    """Write a registry of `count` existing worktrees, as both tools do."""
     entries: list[object] = []
     for number in range(count):
         root = folder / "worktrees" / f"{number:05}"

@@ -1,4 +1,4 @@
-"""The least that an allocation can cost in Python: flock, read, write, rename.
+"""The least work of an allocation in Python: flock, read, write, rename.
 
 Run as `python -I -S floor.py REGISTRY ROOT [COMMAND …]`; it becomes the command.
 """

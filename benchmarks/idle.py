@@ -1,12 +1,12 @@
-"""What a stack costs that does nothing: memory, and how often its supervisor wakes up.
+"""The cost of an idle stack: memory, and how often its supervisor wakes up.
 
-Services sleep, or (second pair of rows) each listens on its port.
+The services sleep, or (second pair of rows) each listens on its port.
 
 `python benchmarks/idle.py [--services 20] [--seconds 20] [--portweave PATH]`
 
 Memory is the proportional set size of supervisor and guardian together (proc(5), smaps_rollup):
-pages that they share with each other or with other programs count in parts. A wake-up is a
-voluntary context switch of any of their threads. Needs Linux.
+shared pages count in parts. A wake-up is a voluntary context switch of one of their threads. Needs
+Linux.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from pathlib import Path
 
 LISTEN = 'import os, signal, socket; s = socket.create_server(("127.0.0.1", int(os.environ["PORT"]))); signal.pause()'  # noqa: E501
 COMMANDS = {"sleeping": "sleep 100000", "listening": f"{sys.executable} -ISc '{LISTEN}'"}
-# By then nothing of the start is going on any more.
+# By then the start is complete.
 SETTLED_S = 9.0
 
 
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def measure(portweave: str, root: Path, seconds_s: float, *, detached: bool) -> None:
-    """Start a stack, let it be, and print what it cost."""
+    """Start a stack, leave it idle, and print its cost."""
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": str(root),
@@ -84,7 +84,7 @@ def measure(portweave: str, root: Path, seconds_s: float, *, detached: bool) -> 
 
 
 def wakes(pid: str) -> int:
-    """The voluntary context switches of a process's threads until now."""
+    """Return the voluntary context switches of a process's threads so far."""
     found = 0
     for status in Path(f"/proc/{pid}/task").glob("*/status"):
         [line] = [x for x in status.read_text().splitlines() if x.startswith("voluntary")]
@@ -93,7 +93,7 @@ def wakes(pid: str) -> int:
 
 
 def pss_kib(pid: str) -> int:
-    """The proportional set size of a process."""
+    """Return the proportional set size of a process."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1])

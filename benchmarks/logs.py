@@ -1,9 +1,9 @@
-"""What it costs to look at the end of gigabytes of logs, beside a bare interpreter.
+"""The time to show the end of gigabytes of logs, beside a bare interpreter.
 
 `python benchmarks/logs.py [--gb 2] [--services 8] [--runs 21] [--portweave PATH]`
 
-Writes logs with the supervisor's own writer (in larger segments than it makes by itself, so that
-there is much to look through), then times commands in turn. Only the ratios carry over.
+It writes logs with the supervisor's own writer, in larger segments than usual, then times commands
+in turn. Only the ratios carry over.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def write(path: Path, services: int, size_bytes: int) -> None:
-    """Have services print so much in all."""
+    """Write this much output in all, for all services."""
     writer.SEGMENT_BYTES = size_bytes // services // 4
     logs = writer.LogFolder(str(path), print)
     each = [logs.log(f"s{n}") for n in range(services)]

@@ -1,9 +1,9 @@
-"""The panel with many stacks that run: the first drawing, what it costs to watch, and how soon.
+"""The panel with many running stacks: the first drawing, its cost, and its delay.
 
 `python benchmarks/panel_many.py [-n 50] [--seconds 20]`; needs chromium. Each stack has two
-services that sleep. CPU is that of one processor while nothing happens, with the page open: of the
-panel, of all supervisors and guardians together (before there is a panel, too), and of the browser.
-A change is a service that is killed; it takes until the page has drawn it.
+services that sleep. CPU is the use of one processor while nothing happens and the page is open: by
+the panel, by all supervisors and guardians together (also before the panel starts), and by the
+browser. For the delay the script kills a service and waits until the page has drawn the change.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def start(portweave: str, root: Path, environ: dict[str, str]) -> None:
-    """Have a stack run."""
+    """Start a stack."""
     root.mkdir(parents=True)
     (root / "portweave.yaml").write_text(f"projectName: many\n{SERVICES}")
     argv = [portweave, "up", "--detach"]
@@ -69,13 +69,13 @@ def start(portweave: str, root: Path, environ: dict[str, str]) -> None:
 def measure(
     portweave: str, folder: Path, roots: list[Path], environ: dict[str, str], seconds: float
 ) -> None:
-    """Look at the page, wait, and kill services."""
+    """Open the page, wait, and kill services."""
     argv = [portweave, "ls", "--json"]
     listed = subprocess.run(argv, env=environ, cwd=folder, check=True, capture_output=True)
     supervisors = [
         process
         for stack in json.loads(listed.stdout)["stacks"]
-        # The one who was started, and the supervisor that he guards.
+        # The guardian, and its child, the supervisor.
         for process in (psutil.Process(stack["pid"]), *psutil.Process(stack["pid"]).children())
     ]
     idle({"supervisors": supervisors}, seconds, "no panel")
@@ -111,7 +111,7 @@ def measure(
         page.run("document.querySelector('.bulk button').click()")
         page.wait(f"document.querySelectorAll('tr.service').length === {2 * len(roots)}")
         print(f"{'all opened':<34}{time.monotonic() - began_s:8.2f} s")
-        # What git and the disk say is asked for meanwhile.
+        # Meanwhile the page loads facts from git and the disk.
         page.wait("!document.body.innerText.includes('looking …')", timeout_s=120)
         idle(groups, seconds, "all open")
         took_ms = sorted(change(portweave, page, root, environ) for root in roots[:15])
@@ -127,7 +127,7 @@ def measure(
 
 
 def idle(groups: dict[str, list[psutil.Process]], seconds: float, what: str) -> None:
-    """Print what is used while nothing happens."""
+    """Print the usage while nothing happens."""
     before = {name: used(members) for name, members in groups.items()}
     time.sleep(seconds)
     for name, members in groups.items():
@@ -136,7 +136,7 @@ def idle(groups: dict[str, list[psutil.Process]], seconds: float, what: str) -> 
 
 
 def used(members: list[psutil.Process]) -> float:
-    """The seconds of a processor that processes have used."""
+    """Return the processor time of processes in seconds."""
     total = 0.0
     for process in members:
         try:
@@ -148,7 +148,7 @@ def used(members: list[psutil.Process]) -> float:
 
 
 def change(portweave: str, page: Page, root: Path, environ: dict[str, str]) -> float:
-    """Kill a service; after how many milliseconds the page says so."""
+    """Kill a service; return the milliseconds until the page shows it."""
     argv = [portweave, "ps", "--json"]
     done = subprocess.run(argv, cwd=root, env=environ, check=True, capture_output=True)
     rows = json.loads(done.stdout)["services"]

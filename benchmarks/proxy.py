@@ -1,11 +1,11 @@
-"""What a request costs through the proxy, beside other proxies and beside none.
+"""The cost of a request through the proxy, beside other proxies and without one.
 
 `python benchmarks/proxy.py --wrk PATH --nginx PATH [--caddy PATH] [--portless PATH --node PATH]
 [--portweave PATH] [--seconds 3] [--rounds 3] [--connections 1,32] [--idle 10000] [--differ]`
 
-The backend is nginx with a static answer of 13 bytes, or with `--differ` one that is never the same
-to requests that are not either; contenders take turns, and each figure is a
-median of the rounds. Only ratios carry over to other machines. Needs Linux (/proc).
+The backend is nginx with a static answer of 13 bytes. With `--differ` all requests and all answers
+differ. Contenders take turns, and each figure is a median of the rounds. Only ratios carry over to
+other machines. Needs Linux (/proc).
 """
 
 import argparse
@@ -44,12 +44,12 @@ class Round:
     """One run of wrk.
 
     Attributes:
-        per_s: Requests in a second.
-        p50_ms: Half of the requests took less.
-        p99_ms: All but one in a hundred took less.
+        per_s: Requests per second.
+        p50_ms: Median latency.
+        p99_ms: 99th percentile of the latency.
         cpu_us: Processor time of the contender's processes for a request.
-        rss_mib: What they hold at the end.
-        errors: What wrk has counted.
+        rss_mib: Their memory at the end.
+        errors: Errors that wrk counted.
     """
 
     per_s: float
@@ -86,7 +86,7 @@ class Contender:
             time.sleep(0.05)
 
     def pids(self) -> list[int]:
-        """Its processes."""
+        """Return its processes."""
         found = [self.process.pid]
         for pid in found:
             for task in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -94,7 +94,7 @@ class Contender:
         return found
 
     def cpu_s(self) -> float:
-        """The processor time that its processes have used."""
+        """Return the processor time of its processes."""
         total = 0
         for pid in self.pids():
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -102,12 +102,12 @@ class Contender:
         return total / TICKS
 
     def rss_mib(self) -> float:
-        """What its processes hold."""
+        """Return the memory of its processes."""
         pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.pids())
         return pages * PAGE_BYTES / 2**20
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the program."""
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(10)
@@ -162,7 +162,7 @@ def main() -> None:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """Return a port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -170,7 +170,7 @@ def free_port() -> int:
 
 
 def start(options: argparse.Namespace, folder: Path, contenders: list[Contender]) -> None:
-    """Start the backend and whatever is to be measured."""
+    """Start the backend and all contenders."""
     env = {**os.environ, "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
 
     def add(name: str, argv: Callable[[int], list[str]]) -> int:
@@ -221,7 +221,7 @@ def nginx(
     place: str,
     backend: int | None = None,
 ) -> list[str]:
-    """The command of an nginx with one worker."""
+    """Return the command of an nginx with one worker."""
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "".join(f"{kind}_temp_path {folder}/{name}-{kind};" for kind in kinds)
     upstream = f"upstream up {{ server 127.0.0.1:{backend}; keepalive 64; }}" if backend else ""
@@ -236,7 +236,7 @@ def nginx(
 
 
 def caddy(options: argparse.Namespace, folder: Path, port: int, backend: int) -> list[str]:
-    """The command of a Caddy."""
+    """Return the command of a Caddy."""
     path = folder / "Caddyfile"
     path.write_text(
         f"{{\n admin off\n auto_https off\n}}\nhttp://:{port} {{\n"
@@ -246,7 +246,7 @@ def caddy(options: argparse.Namespace, folder: Path, port: int, backend: int) ->
 
 
 def measure(wrk: list[str], contender: Contender, connections: int, seconds: int) -> Round:
-    """Let wrk ask for some seconds."""
+    """Run wrk for some seconds."""
     before_s = contender.cpu_s()
     url = f"http://127.0.0.1:{contender.port}/"
     done = subprocess.run(
@@ -268,7 +268,7 @@ def measure(wrk: list[str], contender: Contender, connections: int, seconds: int
 
 
 def found(pattern: str, text: str) -> str:
-    """What the pattern's group matches."""
+    """Return the text of the pattern's group."""
     match = re.search(pattern, text)
     if match is None:
         raise SystemExit(f"wrk says something else than expected:\n{text}")
@@ -276,7 +276,7 @@ def found(pattern: str, text: str) -> str:
 
 
 def milliseconds(text: str) -> float:
-    """A time as wrk writes it."""
+    """Parse a time as wrk prints it."""
     unit = text.lstrip("0123456789.")
     return float(text.removesuffix(unit)) * UNITS_MS[unit]
 
@@ -301,7 +301,7 @@ def show(connections: int, rounds: dict[str, list[Round]]) -> None:
 
 
 def show_idle(contender: Contender, count: int) -> None:
-    """Print what a contender holds with many idle connections, and whether it still answers."""
+    """Print a contender's memory with many idle connections, and whether it still answers."""
     import resource
 
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -1,14 +1,14 @@
-"""What it costs to show the lines of services, and what a reader that stands still costs.
+"""The cost of showing the lines of services, and of a reader that stops reading.
 
 `python benchmarks/relay.py [--mb 100] [--stuck 5] [--runs 3] [--portweave PATH] [--honcho PATH]
 [--concurrently PATH]`
 
-Four services write lines of 100 bytes as fast as they can; a reader takes all of it from a pipe
-and looks at it afterwards: each line carries its service and a number, so what is lost, damaged or
-out of order is found. Portweave keeps all of it in files at the same time, and what these still
-have is looked at, too. CPU is that of the supervising processes alone. Then the same with a reader
-that reads nothing for `--stuck` seconds and all that is left after that: the services are to go on,
-memory is to stay bounded, and as many lines are to be told as skipped as are missing.
+Four services write lines of 100 bytes at full speed. A reader takes all output from a pipe and
+checks it afterwards: each line contains its service and a number, so the check finds lost, damaged
+and misplaced lines. Portweave also keeps all lines in files, which are checked too. CPU counts only
+the supervising processes. A second part uses a reader that reads nothing for `--stuck` seconds, and
+everything after that. The services must go on, memory must stay bounded, and portweave must report
+as many skipped lines as are missing.
 
 For a fair figure measure an environment without development packages: `python3 -m venv /tmp/x &&
 /tmp/x/bin/pip install . && python benchmarks/relay.py --portweave /tmp/x/bin/portweave`. Needs
@@ -37,8 +37,8 @@ SERVICES = 4
 NAMES = ",".join(f"s{number}" for number in range(1, SERVICES + 1))
 LINE_BYTES = 100
 BLOCK_LINES = 640
-# What each service runs: name, bytes to write, a file that tells how far it is. Most of a block
-# never changes, so that making lines costs next to nothing beside relaying them.
+# The program of each service: name, bytes to write, and a file for its progress. Most of a block is
+# constant, so that making lines takes almost no time.
 FLOOD = """
 import os, sys, time
 name, size, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -66,7 +66,7 @@ LONGEST_S = 300.0
 
 @dataclass
 class Reader:
-    """Reads a pipe to its end in a thread of its own, and keeps all of it."""
+    """Reads a pipe to its end in a thread, and keeps everything."""
 
     descriptor: int
     chunks: list[bytes] = field(default_factory=list[bytes])
@@ -76,7 +76,7 @@ class Reader:
     held: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Read until the end; `held` has to be set for anything to be read."""
+        """Read until the end; wait while `held` is not set."""
         self.held.wait()
         while data := os.read(self.descriptor, 1 << 20):
             self.last_s = time.perf_counter()
@@ -90,18 +90,16 @@ class Result:
     """One run.
 
     Attributes:
-        mb_per_s: Megabytes of services' lines that came out, by the time from the first to the
-            last.
-        cpu_s_per_gb: Of the supervising processes, for what came out of them.
-        growth_mb: How much more memory they had, at the most, than before the flood.
-        written: Lines that the services wrote, without a block of each that was not finished when
-            they were stopped.
-        missing: Of these, what did not come out.
-        told: Lines that were told to be skipped.
-        corrupt: Lines that nobody wrote.
-        disordered: Lines that came behind a later one of their service.
-        progress_mb: What each service wrote while the reader stood still.
-        file_faults: Lines of the files that are not the ones behind those before them.
+        mb_per_s: Megabytes of lines per second, from the first line to the last.
+        cpu_s_per_gb: Processor time of the supervising processes.
+        growth_mb: The largest growth of their memory.
+        written: Lines that the services wrote, without each one's unfinished last block.
+        missing: Written lines that did not come out.
+        told: Lines that were reported as skipped.
+        corrupt: Damaged lines.
+        disordered: Lines that came after a later one of their service.
+        progress_mb: What each service wrote while the reader read nothing.
+        file_faults: Lines of the files that do not follow the line before them.
     """
 
     mb_per_s: float
@@ -145,7 +143,7 @@ def main() -> None:
 
 
 def run_in_project(argv: list[str], size_bytes: int, stuck_s: float) -> Result:
-    """Run one contender on a project of its own."""
+    """Run one contender on its own project."""
     folder = Path(tempfile.mkdtemp(prefix="portweave-bench-"))
     try:
         root = folder / "shop"
@@ -158,7 +156,7 @@ def run_in_project(argv: list[str], size_bytes: int, stuck_s: float) -> Result:
         ]
         (root / "Procfile").write_text("".join(lines))
         if NAMES in argv:
-            # It has no file: commands are its arguments.
+            # This tool takes the commands as arguments.
             argv = [*argv, *(line.partition(": ")[2].rstrip() for line in lines)]
         return run_once(argv, folder, stuck_s)
     finally:
@@ -166,7 +164,7 @@ def run_in_project(argv: list[str], size_bytes: int, stuck_s: float) -> Result:
 
 
 def run_once(argv: list[str], folder: Path, stuck_s: float) -> Result:
-    """Start the stack, relay, stop it, and look at what came out."""
+    """Start the stack, relay, stop it, and check its output."""
     environ = environment(folder, PYTHONUNBUFFERED="1")
     supervisor = psutil.Popen(
         argv,
@@ -189,7 +187,7 @@ def run_once(argv: list[str], folder: Path, stuck_s: float) -> Result:
         began_s = time.perf_counter()
         own = supervising(supervisor)
         memory = peak_bytes = memory_of(own)
-        # From here on: what it takes to start is another figure.
+        # The start is not part of this figure.
         cpu_before_s, bytes_before = cpu_of(own), reader.size_bytes
         while not all(at(folder, n)[1] for n in range(1, SERVICES + 1)):
             time.sleep(0.02)
@@ -221,13 +219,13 @@ def run_once(argv: list[str], folder: Path, stuck_s: float) -> Result:
 
 
 def faults_of_files(logs: Path) -> int:
-    """How many lines of the logs, as far as they are kept, are not the next of their service."""
+    """Count lines of the kept logs that do not follow the line before them."""
     faults = 0
     for number in range(1, SERVICES + 1):
         parts = sorted(logs.glob(f"s{number}.log.*"), key=lambda path: int(path.suffix[1:]))
         data = b"".join(path.read_bytes() for path in [*parts, *logs.glob(f"s{number}.log")])
         before = None
-        # The first line may be the end of one, and the last was cut off when the service ended.
+        # The first line may be a fragment, and the end of the service cut the last one.
         for line in data.split(b"\n")[1:-1]:
             match = FILE_LINE.fullmatch(line)
             here = int(match[2]) * BLOCK_LINES + int(match[3]) if match else -1
@@ -237,7 +235,7 @@ def faults_of_files(logs: Path) -> int:
 
 
 def at(folder: Path, number: int) -> tuple[int, bool]:
-    """How many blocks a service has written, and whether these are all."""
+    """Return the number of blocks that a service has written, and whether it is done."""
     try:
         text = (folder / f"s{number}").read_text()
     except FileNotFoundError:
@@ -246,7 +244,7 @@ def at(folder: Path, number: int) -> tuple[int, bool]:
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
-    """Ask every few milliseconds."""
+    """Wait until a condition holds."""
     end_s = time.perf_counter() + LONGEST_S
     while not is_so():
         if time.perf_counter() > end_s:
@@ -255,7 +253,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 
 def supervising(supervisor: psutil.Popen) -> list[psutil.Process]:
-    """The processes of the supervisor, without the services and their shells."""
+    """Return the processes of the supervisor, without services and their shells."""
     found = [psutil.Process(supervisor.pid)]
     for process in found[0].children(recursive=True):
         words = process.cmdline()
@@ -265,12 +263,12 @@ def supervising(supervisor: psutil.Popen) -> list[psutil.Process]:
 
 
 def cpu_of(processes: list[psutil.Process]) -> float:
-    """Seconds of processor time that all of them have used."""
+    """Return the processor time of processes in seconds."""
     return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 def memory_of(processes: list[psutil.Process]) -> int:
-    """Resident bytes of all of them."""
+    """Return the resident bytes of processes."""
     return sum(process.memory_info().rss for process in processes)
 
 
@@ -282,7 +280,7 @@ def judge(
     growth_mb: float,
     progress: tuple[float, ...],
 ) -> Result:
-    """Look at each line that came out."""
+    """Check each line of the output."""
     last = {b"s%d" % number: -1 for number in range(1, SERVICES + 1)}
     found = told = corrupt = disordered = 0
     lines = b"".join(reader.chunks).split(b"\n")
@@ -314,7 +312,7 @@ def judge(
 
 
 def show(results: dict[str, list[Result]]) -> None:
-    """Print medians, and how they compare."""
+    """Print medians and ratios."""
     print(
         f"{SERVICES} services, lines of {LINE_BYTES} bytes, medians of {len(results['portweave'])}"
     )
@@ -350,7 +348,7 @@ def show(results: dict[str, list[Result]]) -> None:
 
 
 def show_stuck(result: Result, stuck_s: float) -> None:
-    """Print what a reader that stood still has cost."""
+    """Print the cost of a reader that stopped reading."""
     print(f"a reader that stands still for {stuck_s:g} s and then takes what there is:")
     written = ", ".join(f"{mb:.0f}" for mb in result.progress_mb)
     print(f"  meanwhile the services wrote {written} MB")

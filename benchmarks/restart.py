@@ -1,12 +1,12 @@
-"""How long a service is away when it is killed: from the kill to its next first instruction.
+"""The downtime of a killed service: from the kill to the first instruction of its next process.
 
 `python benchmarks/restart.py [--runs 15] [--portweave PATH] [--mprocs PATH]`
 
-The service has been healthy for over a second, so no supervisor makes it wait. It writes down the
-moment at which it begins (monotonic clock), and does nothing else. Beside portweave runs the least
-that a supervisor can be, in C: `fork`, `execv`, `waitpid`, again. Contenders take turns, so that
-what disturbs one disturbs all; only the ratios carry over to other machines. Needs Linux, and a C
-compiler (`cc`, or `pip install ziglang`).
+The service has been healthy for over a second, so no supervisor delays its restart. It writes down
+the time of its start (monotonic clock), and does nothing else. Beside portweave runs a minimal
+supervisor in C: `fork`, `execv`, `waitpid`, again. Contenders take turns, so that other load
+disturbs all alike; only the ratios carry over to other machines. Needs Linux, and a C compiler
+(`cc`, or `pip install ziglang`).
 """
 
 import argparse
@@ -28,7 +28,7 @@ from pathlib import Path
 from startup import environment
 
 SOURCES = Path(__file__).parent / "restart"
-# Portweave takes it for ready after a second, and has to see it so for another one.
+# Portweave counts it as ready after a second, and needs another second for an immediate restart.
 HEALTHY_S = 2.3
 LONGEST_S = 20.0
 
@@ -47,7 +47,7 @@ def main() -> None:
         contenders = prepare(folder, options.portweave, options.mprocs)
         environ = environment(folder, TERM="xterm", PORTWEAVE_PROXY="0")
         took: dict[str, list[float]] = {name: [] for name in contenders}
-        # The first round, in which files are read for the first time, is left out.
+        # The first round reads files for the first time, and does not count.
         for number in range(options.runs + 1):
             for name, argv in contenders.items():
                 away_s = measure(argv, folder, environ)
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def compiler() -> list[str]:
-    """The words before a C compiler's arguments."""
+    """Return the command of a C compiler."""
     if shutil.which("cc"):
         return ["cc"]
     if importlib.util.find_spec("ziglang"):
@@ -68,7 +68,7 @@ def compiler() -> list[str]:
 
 
 def prepare(folder: Path, portweave: str, mprocs: str | None) -> dict[str, list[str]]:
-    """Compile the service and the C supervisor; the contenders' commands by name."""
+    """Compile the service and the C supervisor; return the contenders' commands by name."""
     for name in ("supervisor", "service"):
         source = str(SOURCES / f"{name}.c")
         subprocess.run([*compiler(), "-O2", "-o", str(folder / name), source], check=True)
@@ -89,10 +89,10 @@ def prepare(folder: Path, portweave: str, mprocs: str | None) -> dict[str, list[
 
 
 def measure(argv: list[str], folder: Path, environ: dict[str, str]) -> float:
-    """Start a supervisor, kill its service once, and stop it; the seconds that it was away."""
+    """Start a supervisor, kill its service once, and stop it; return the downtime in seconds."""
     began = folder / "began"
     began.write_text("")
-    # Some draw on a terminal, so all have one; nobody is to wait for what it shows.
+    # Some draw on a terminal, so each has one; its output is read at once.
     master, slave = pty.openpty()
     supervisor = subprocess.Popen(
         argv, cwd=folder, env=environ, stdin=slave, stdout=slave, stderr=slave, process_group=0
@@ -110,7 +110,7 @@ def measure(argv: list[str], folder: Path, environ: dict[str, str]) -> float:
     finally:
         supervisor.terminate()
         supervisor.wait()
-        # One of them has a server that outlives what was started.
+        # One of them has a server that outlives the command.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(supervisor.pid, signal.SIGKILL)
         for pid, _ in starts(began):
@@ -121,7 +121,7 @@ def measure(argv: list[str], folder: Path, environ: dict[str, str]) -> float:
 
 
 def is_service(pid: int, folder: Path) -> bool:
-    """Whether a process is one of ours that its supervisor has left behind."""
+    """Whether a process is a service that its supervisor left behind."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -130,16 +130,16 @@ def is_service(pid: int, folder: Path) -> bool:
 
 
 def drain(master: int) -> None:
-    """Read what is drawn until nobody draws any more."""
+    """Read the output until no process has the terminal open."""
     try:
         while os.read(master, 65_536):
             pass
-    except OSError:  # EIO: nobody has it open any more
+    except OSError:  # EIO: no process has the terminal open
         return
 
 
 def starts(began: Path) -> list[tuple[int, int]]:
-    """Pid and first moment (ns) of each start until now."""
+    """Return pid and start time (ns) of each start so far."""
     lines = [line.split() for line in began.read_text().splitlines()]
     return [(int(pid), int(at_ns)) for pid, at_ns in lines]
 
@@ -147,7 +147,7 @@ def starts(began: Path) -> list[tuple[int, int]]:
 def wait_for(
     ask: Callable[[], list[tuple[int, int]]], count: int, name: str
 ) -> list[tuple[int, int]]:
-    """Wait until so many starts have been seen."""
+    """Wait for this number of starts."""
     until_s = time.monotonic() + LONGEST_S
     while len(found := ask()) < count:
         if time.monotonic() > until_s:
@@ -157,7 +157,7 @@ def wait_for(
 
 
 def show(took: dict[str, list[float]]) -> None:
-    """Print medians, and how they compare with the first contender's."""
+    """Print medians, and ratios to the first contender's."""
     floor_s = statistics.median(next(iter(took.values())))
     print("from the kill to the next first instruction, ms")
     print(f"{'':<12}{'median':>10}{'least':>10}{'most':>10}{'x C':>10}")

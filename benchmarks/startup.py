@@ -1,7 +1,7 @@
-"""What one short command costs, beside a bare interpreter and beside peers.
+"""The time of one short command, beside a bare interpreter and other tools.
 
-`python benchmarks/startup.py [--runs 31] [--npm PATH]`; PATH is the `portweave` of npm. Contenders
-take turns, so that what disturbs one disturbs all; only the ratios carry over to other machines.
+`python benchmarks/startup.py [--runs 31] [--npm PATH]`; PATH is npm's `portweave`. Contenders take
+turns, so that other load disturbs all alike; only the ratios carry over to other machines.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def measure(folder: Path, runs: int, npm: str | None) -> None:
         contenders["npm portweave show --json"] = ([npm, "show", "--json"], json)
         contenders[f"npm portweave {FRESH}"] = ([npm, *HUNDRED], fresh)
     times: dict[str, list[float]] = {name: [] for name in contenders}
-    # The first round makes allocations and compiles; it does not count.
+    # The first round allocates and compiles; it does not count.
     for number in range(runs + 1):
         for name, (argv, cwd) in contenders.items():
             if cwd == fresh:
@@ -91,7 +91,7 @@ def measure(folder: Path, runs: int, npm: str | None) -> None:
 
 
 def npms(name: str) -> str:
-    """What of npm's a command is to be measured against."""
+    """Return npm's contender for a command."""
     for what in ("show --json", FRESH):
         if name.endswith(what):
             return f"npm portweave {what}"
@@ -99,7 +99,7 @@ def npms(name: str) -> str:
 
 
 def environment(folder: Path, npm: str | None = None, **more: str) -> dict[str, str]:
-    """An environment that holds nothing of the user's own but the path, and what is given."""
+    """Return an environment with only the path and the given folders."""
     # npm's command finds its node beside it.
     path = os.environ["PATH"] if not npm else f"{Path(npm).parent}:{os.environ['PATH']}"
     return {
@@ -112,7 +112,7 @@ def environment(folder: Path, npm: str | None = None, **more: str) -> dict[str, 
 
 
 def project(folder: Path, kind: str) -> Path:
-    """Make a git repository with a definition file of one kind."""
+    """Create a git repository with one kind of definition file."""
     folder.mkdir()
     subprocess.run(["git", "init", "-q", str(folder)], check=True)  # noqa: S607
     if kind == "json":
@@ -127,7 +127,7 @@ def project(folder: Path, kind: str) -> Path:
 
 
 def timed(argv: list[str], cwd: Path, environ: dict[str, str]) -> float:
-    """Run a command to its end; its wall time in seconds."""
+    """Run a command to its end; return its wall time in seconds."""
     start_s = time.perf_counter()
     subprocess.run(
         argv,

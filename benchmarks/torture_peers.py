@@ -1,13 +1,12 @@
-"""What services leave behind that do not want to end, under portweave and under other tools.
+"""Processes that stubborn services leave behind, under portweave and under other tools.
 
 `python benchmarks/torture_peers.py [--write docs/torture.md] [--peers FOLDER] [--only TOOL …]`
 
-Each case is one service of `tests/support/misbehaving_services.py`, started by each tool, which is
-then stopped as its manual says, or killed (SIGKILL). What is alive a few seconds later, and
-whether the port is still held, makes the table. Each tool has the settings that its manual offers
-for ending whole groups or trees, and a grace of one second where that can be set. Tools that are
-missing are installed into a folder of their own, from PyPI and npm; what cannot be installed is
-left out. Needs Linux.
+Each case is one service of `tests/support/misbehaving_services.py`. Each tool starts it, and is
+then stopped as its manual says, or killed (SIGKILL). The table shows what is alive a few seconds
+later, and whether the port is still in use. Each tool has the settings that its manual offers for
+ending whole groups or trees, and a grace period of one second where possible. Missing tools are
+installed into their own folder, from PyPI and npm, or left out. Needs Linux.
 """
 
 import argparse
@@ -49,7 +48,7 @@ CASES = {
     "scrubs its name, arguments and environment": "rename scrub daemon port",
     "writes without end": "ignore port flood",
 }
-# The longest that any of them gives a service by itself (honcho), and some for the rest.
+# The longest default grace period (honcho), and some time for the rest.
 AFTER_STOP_S = 8.0
 AFTER_KILL_S = 3.0
 STARTED_S = 2.0
@@ -63,10 +62,10 @@ class Tool:
         name: Its name.
         version: Its version.
         files: Writes its files for a service: folder, command, port.
-        start: The command that runs it in the foreground, or that starts it.
-        stop: The command that stops all; SIGTERM to the foreground where there is none.
-        pid: Finds the process to be killed, from that of the foreground.
-        env: Variables for it.
+        start: The command that runs it in the foreground, or starts it.
+        stop: The command that stops all; without one, SIGTERM to the foreground process.
+        pid: Finds the process to kill, from the pid of the foreground process.
+        env: Its variables.
     """
 
     name: str
@@ -100,7 +99,7 @@ def main() -> None:
                 found[case, tool.name, how] = run_case(tool, flags.split(), how)
                 print(f"{tool.name}, {how}, {case}: {found[case, tool.name, how]}", flush=True)
 
-    # Nearly all of it is waiting: each tool has a thread.
+    # The cases mostly wait, so each tool has a thread.
     threads = [threading.Thread(target=work, args=(tool,)) for tool in tools]
     for thread in threads:
         thread.start()
@@ -115,7 +114,7 @@ def main() -> None:
 
 
 def table(tools: list[Tool], found: dict[tuple[str, str, str], str]) -> str:
-    """Both tables, as Markdown."""
+    """Return both tables as Markdown."""
     parts: list[str] = []
     for how, title in (("stopped", "Stopped"), ("killed", "Killed (SIGKILL)")):
         heads = [f"{tool.name} {tool.version}" for tool in tools]
@@ -133,7 +132,7 @@ def table(tools: list[Tool], found: dict[tuple[str, str, str], str]) -> str:
 
 
 def run_case(tool: Tool, flags: list[str], how: str) -> str:
-    """Run one service under one tool, end the tool, and say what is left."""
+    """Run one service under one tool, end the tool, and return what is left."""
     folder = Path(tempfile.mkdtemp(prefix="portweave-peers-"))
     roll = folder / "roll"
     roll.write_text("")
@@ -168,7 +167,7 @@ def run_case(tool: Tool, flags: list[str], how: str) -> str:
             return "did not start"
         time.sleep(STARTED_S)
         if how == "killed":
-            # Where the end of its service has ended the tool too, there is nobody to be killed.
+            # If the end of the service has ended the tool, there is no process to kill.
             with contextlib.suppress(OSError, IndexError):
                 os.kill(tool.pid(folder, foreground.pid), signal.SIGKILL)
             patience_s = AFTER_KILL_S
@@ -195,7 +194,7 @@ def run_case(tool: Tool, flags: list[str], how: str) -> str:
 
 
 def end(folder: Path, roll: Path, foreground: "subprocess.Popen[bytes]") -> None:
-    """End all that is left: what wanders may take more than one try."""
+    """End all processes that are left; those that fork may need several tries."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(foreground.pid, signal.SIGKILL)
     foreground.wait()
@@ -203,7 +202,7 @@ def end(folder: Path, roll: Path, foreground: "subprocess.Popen[bytes]") -> None
     until_s = time.monotonic() + 5
     while time.monotonic() < until_s:
         left = alive(roll)
-        # Their own daemons have the folder as HOME.
+        # Daemons of these tools have the folder as HOME.
         for name in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
                 if b"HOME=" + mark in Path(f"/proc/{name}/environ").read_bytes().split(b"\0"):
@@ -217,7 +216,7 @@ def end(folder: Path, roll: Path, foreground: "subprocess.Popen[bytes]") -> None
 
 
 def alive(roll: Path) -> list[int]:
-    """Pids of the processes of a roll that are there, and no zombies (proc(5))."""
+    """Return the pids of live processes of a roll, without zombies (proc(5))."""
     found: list[int] = []
     for line in roll.read_text().splitlines():
         pid, _, start = line.partition(" ")
@@ -229,7 +228,7 @@ def alive(roll: Path) -> list[int]:
 
 
 def free_port() -> int:
-    """A port that nobody has."""
+    """Return a port that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -237,7 +236,7 @@ def free_port() -> int:
 
 
 def is_held(port: int) -> bool:
-    """Whether nobody else can listen on a port."""
+    """Whether a port is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -248,7 +247,7 @@ def is_held(port: int) -> bool:
 
 
 def drain(master: int) -> None:
-    """Read what is shown until nobody shows anything any more."""
+    """Read the output until no process has the terminal open."""
     try:
         while os.read(master, 65_536):
             pass
@@ -257,7 +256,7 @@ def drain(master: int) -> None:
 
 
 def find_tools(peers: Path, portweave: str) -> list[Tool]:
-    """The tools that are there, installed where they are missing."""
+    """Return the available tools, and install missing ones."""
     tools = [
         Tool(
             "portweave",
@@ -265,7 +264,7 @@ def find_tools(peers: Path, portweave: str) -> list[Tool]:
             _portweave_files,
             [portweave, "up"],
             [portweave, "down"],
-            # The worse of the two: its guardian would say so.
+            # The harder case: without it, the guardian would clean up.
             lambda _, pid: child_of(pid),
             {},
         )
@@ -342,7 +341,7 @@ def _supervisord_files(folder: Path, command: list[str], port: int) -> None:
 
 
 def _circus_files(folder: Path, command: list[str], port: int) -> None:
-    # Its sockets are on ports of its own.
+    # Its sockets are on its own ports.
     first, second = free_port(), free_port()
     (folder / "circus.ini").write_text(
         f"[circus]\nendpoint=tcp://127.0.0.1:{first}\npubsub_endpoint=tcp://127.0.0.1:{second}\n"
@@ -369,7 +368,7 @@ def _mprocs_files(folder: Path, command: list[str], port: int) -> None:
 
 
 def python_tool(peers: Path, name: str, program: str) -> str | None:
-    """The command of a tool from PyPI, in an environment of its own."""
+    """Return the command of a tool from PyPI, in its own environment."""
     folder = peers / name
     command = folder / "bin" / program
     if not command.exists():
@@ -382,7 +381,7 @@ def python_tool(peers: Path, name: str, program: str) -> str | None:
 
 
 def node_tool(peers: Path, name: str) -> str | None:
-    """The command of a tool from npm, in a folder of its own."""
+    """Return the command of a tool from npm, in its own folder."""
     folder = peers / name
     if not (folder / "node_modules" / name).exists() and shutil.which("npm"):
         print(f"installing {name} into {folder}", flush=True)
@@ -390,7 +389,7 @@ def node_tool(peers: Path, name: str) -> str | None:
         install = ["npm", "install", "--prefix", str(folder), "--no-fund", "--no-audit", name]
         subprocess.run(install, check=False, capture_output=True)
     if name == "mprocs":
-        # The program itself: what starts it is another process.
+        # The program itself: its launcher is another process.
         machine = {"x86_64": "x86_64", "aarch64": "aarch64"}.get(os.uname().machine, "none")
         pattern = f"node_modules/mprocs/mprocs-*-linux-{machine}-*/mprocs"
         return next((str(path) for path in folder.glob(pattern)), None)
@@ -399,7 +398,7 @@ def node_tool(peers: Path, name: str) -> str | None:
 
 
 def last_word(argv: list[str], env: dict[str, str] | None = None) -> str:
-    """The last word that a command prints: its version."""
+    """Return the last word of a command's output: its version."""
     done = subprocess.run(
         argv, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=False
     )
@@ -408,7 +407,7 @@ def last_word(argv: list[str], env: dict[str, str] | None = None) -> str:
 
 
 def child_of(pid: int) -> int:
-    """The first child of a process."""
+    """Return the first child of a process."""
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 

@@ -1,12 +1,11 @@
-"""How long a stack takes until all of it runs, and, from Ctrl-C on, until all of it is gone.
+"""The time until a stack runs completely, and from Ctrl-C until all of it is gone.
 
 `python benchmarks/up.py [--services 20] [--runs 9] [--portweave PATH] [--honcho PATH]`
 
-Contenders take turns, so that what disturbs one disturbs all; only the ratios carry over to other
-machines. An environment with development packages in it is slower to start (more files to look
-into), so for a fair figure measure what a user has:
-`python3 -m venv /tmp/x && /tmp/x/bin/pip install . && python benchmarks/up.py --portweave
-/tmp/x/bin/portweave`. Needs Linux (pidfd_open(2)).
+Contenders take turns, so that other load disturbs all alike; only the ratios carry over to other
+machines. An environment with development packages starts more slowly, so for a fair figure measure
+a clean one: `python3 -m venv /tmp/x && /tmp/x/bin/pip install . && python benchmarks/up.py
+--portweave /tmp/x/bin/portweave`. Needs Linux (pidfd_open(2)).
 """
 
 import argparse
@@ -34,11 +33,11 @@ class Took:
     """One run, in seconds.
 
     Attributes:
-        first_s: From the start to the first service that runs.
-        all_s: From the start to the last.
+        first_s: From the start to the first running service.
+        all_s: From the start to the last one.
         gone_s: From SIGINT until no service is left.
         ended_s: From SIGINT until the supervisor has ended.
-        cpu_s: All that the supervisor and what it has waited for have used.
+        cpu_s: Processor time of the supervisor and of its reaped children.
     """
 
     first_s: float
@@ -70,7 +69,7 @@ def main() -> None:
 
 
 def make_project(root: Path, services: int) -> None:
-    """Make a git repository with a Procfile of services that do next to nothing."""
+    """Create a git repository with a Procfile of services that do almost nothing."""
     root.mkdir()
     subprocess.run(["git", "init", "-q", str(root)], check=True)  # noqa: S607
     lines = [f"s{n}: echo runs as $$; exec sleep 1000\n" for n in range(1, services + 1)]
@@ -80,9 +79,9 @@ def make_project(root: Path, services: int) -> None:
 def measure(
     contenders: dict[str, list[str]], folder: Path, services: int, runs: int
 ) -> dict[str, list[Took]]:
-    """Run all contenders in turn; the first round, which allocates and compiles, is left out."""
+    """Run all contenders in turn; the first round allocates and compiles, and does not count."""
     took: dict[str, list[Took]] = {name: [] for name in contenders}
-    # Whoever prints a line is to print it now.
+    # Output must not be buffered.
     environ = environment(folder, PYTHONUNBUFFERED="1")
     for number in range(runs + 1):
         for name, argv in contenders.items():
@@ -93,7 +92,7 @@ def measure(
 
 
 def run_once(argv: list[str], root: Path, environ: dict[str, str], services: int) -> Took:
-    """Start a stack, wait for all of it, interrupt it, wait for its end."""
+    """Start a stack, wait until it runs, interrupt it, and wait for its end."""
     start_s = time.perf_counter()
     supervisor = subprocess.Popen(
         argv,
@@ -122,7 +121,7 @@ def run_once(argv: list[str], root: Path, environ: dict[str, str], services: int
             first_s = time.perf_counter() - start_s
     all_s = time.perf_counter() - start_s
     waiting = [os.pidfd_open(pid) for pid in pids]
-    # What is measured is a stack at rest, not one that still starts.
+    # Measure an idle stack, not one that still starts.
     time.sleep(1.5)
     stop_s = time.perf_counter()
     os.kill(supervisor.pid, signal.SIGINT)
@@ -137,7 +136,7 @@ def run_once(argv: list[str], root: Path, environ: dict[str, str], services: int
 
 
 def wait_for_all(pidfds: list[int], output: int) -> float:
-    """Wait for the end of all processes, while what is printed is read; return when that was."""
+    """Wait for the end of all processes, and read their output; return the time."""
     poll = select.poll()
     poll.register(output, select.POLLIN)
     for pidfd in pidfds:
@@ -155,7 +154,7 @@ def wait_for_all(pidfds: list[int], output: int) -> float:
 
 
 def show(took: dict[str, list[Took]], services: int) -> None:
-    """Print medians, and how they compare with the last contender's."""
+    """Print medians, and ratios to the last contender's."""
     print(f"{services} services, medians of {len(took['portweave'])} runs in ms")
     columns = ("first_s", "all_s", "gone_s", "ended_s", "cpu_s")
     heads = ("first runs", "all run", "all gone", "ended", "CPU in all")

@@ -1,4 +1,4 @@
-"""A hub of its own: one process for each script in routes/, and two workers."""
+"""A program with its own hub: one process for each script in routes/, and two workers."""
 
 from portweave import cluster
 

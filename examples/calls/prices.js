@@ -11,7 +11,7 @@ const routes = {
     if (!(item in PRICES)) throw Object.assign(new RangeError(`no ${item} here`), { status: 404 });
     return PRICES[item];
   },
-  // What another service is asked by this one.
+  // Call another service.
   greeting: async ([user]) => `hello ${await request(`users/name/${user}`)}`,
 };
 

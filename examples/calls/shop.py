@@ -1,4 +1,4 @@
-"""A service that asks two others to answer; one of them is not Python."""
+"""A service that calls two others to answer; one of them is not Python."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-# A script asks by the command line; with a netcat that knows Unix sockets it needs no more than
+# A script makes calls with the command; with a netcat that supports Unix sockets this is enough:
 # printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"/prices/of","params":["tea"]}' \
 #   | nc -UN "$PORTWEAVE_SOCKET"
 portweave ask shop/order/7/tea

@@ -1,4 +1,4 @@
-"""A service that answers, from a coroutine."""
+"""A service that answers from a coroutine."""
 
 import asyncio
 

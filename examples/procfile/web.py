@@ -19,7 +19,7 @@ class Web(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, *_: object) -> None:
-        """The worker tells what it got; that is enough."""
+        """The worker prints what it got; that is enough."""
 
 
 for number in (signal.SIGTERM, signal.SIGINT):

@@ -11,7 +11,7 @@ RETRY_S = 0.1
 
 
 def ask() -> str:
-    """What the other process says; empty while it does not answer."""
+    """Return the answer of the other process; empty while it does not answer."""
     connection = http.client.HTTPConnection("127.0.0.1", int(os.environ["WEB_PORT"]), timeout=5)
     try:
         connection.request("GET", "/")

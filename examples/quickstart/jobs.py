@@ -1,4 +1,4 @@
-"""The jobs, in SQLite: the one place that knows how they are kept."""
+"""The jobs in SQLite: all SQL is here."""
 
 import os
 import sqlite3
@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     result TEXT
 )
 """
-# A job that a worker took and never finished is another worker's after so long.
+# After this time another worker may take a job that was never finished.
 FORGOTTEN_AFTER_S = 10
 
 
@@ -28,7 +28,7 @@ def connect() -> sqlite3.Connection:
 
 
 def latest(connection: sqlite3.Connection, limit: int = 20) -> list[dict[str, object]]:
-    """The newest jobs, newest first."""
+    """Return the newest jobs, newest first."""
     rows = connection.execute(
         "SELECT id, text, status, result FROM jobs ORDER BY id DESC LIMIT ?", (limit,)
     )
@@ -42,7 +42,7 @@ def add(connection: sqlite3.Connection, text: str) -> int:
 
 
 def take(connection: sqlite3.Connection) -> sqlite3.Row | None:
-    """Take the oldest job that nobody works on; no two workers get the same one."""
+    """Take the oldest free job; no two workers get the same one."""
     now_s = time.time()
     return connection.execute(
         """
@@ -57,5 +57,5 @@ def take(connection: sqlite3.Connection) -> sqlite3.Row | None:
 
 
 def finish(connection: sqlite3.Connection, job: int, result: str) -> None:
-    """Note what came of a job."""
+    """Record the result of a job."""
     connection.execute("UPDATE jobs SET status = 'done', result = ? WHERE id = ?", (result, job))

@@ -1,4 +1,4 @@
-"""Create the database's tables; does nothing where they are there."""
+"""Create the database's tables, where they are missing."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What the API and the page have in common: an HTTP server that ends when it is asked to."""
+"""The HTTP server of the API and the page; SIGTERM ends it."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.rfile.read(min(int(self.headers.get("Content-Length") or 0), 65_536))
 
     def log_message(self, *_: object) -> None:
-        """Say nothing of each request: the page asks twice a second."""
+        """Print nothing: the page sends two requests a second."""
 
 
 class Server(ThreadingHTTPServer):

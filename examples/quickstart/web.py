@@ -1,4 +1,4 @@
-"""The page. It hands /api/… on to the API, so that a browser needs one address only."""
+"""The page. It forwards /api/… to the API, so that a browser needs only one address."""
 
 import hashlib
 import html
@@ -48,7 +48,7 @@ class Web(Handler):
 
 
 def page() -> str:
-    """The page of this worktree, in a colour of its own."""
+    """Return the page of this worktree, in its own colour."""
     hue = int.from_bytes(hashlib.sha256(WORKTREE.encode()).digest()[:2], "big") % 360
     return PAGE.substitute(
         worktree=html.escape(WORKTREE),

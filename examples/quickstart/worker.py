@@ -1,4 +1,4 @@
-"""Takes jobs out of the database one by one, and does them."""
+"""Take jobs from the database one by one, and do them."""
 
 import hashlib
 import signal
@@ -9,7 +9,7 @@ from contextlib import closing
 import jobs
 
 PAUSE_S = 0.2
-# A fingerprint takes no time at all; without this nobody would see a job running.
+# A fingerprint takes almost no time; with this delay you can see a job running.
 WORK_S = 0.3
 
 

@@ -4,7 +4,7 @@ Any web page in the browser can send requests to a port of this machine. Three c
 
 - `Host` must be one of the panel's names. A page with DNS rebinding sends its own name.
 - The browser must say that the page has the same origin (Fetch Metadata Request Headers,
-`Sec-Fetch-Site`; RFC 6454, `Origin`). Servers on other ports of this machine have another.
+  `Sec-Fetch-Site`; RFC 6454, `Origin`). Servers on other ports of this machine have another.
 - A change needs the token in the panel's page, which no other origin can read.
 
 The panel sets no cookie. Cookies do not distinguish ports (RFC 6265, section 8.5), so a browser

@@ -1,4 +1,4 @@
-"""The default connection: it gets what is addressed to nobody else."""
+"""The default connection: it gets calls without a connection's name."""
 
 from portweave.cluster import Connection
 

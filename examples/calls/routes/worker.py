@@ -1,4 +1,4 @@
-"""`count` processes that only ask."""
+"""`count` processes that only call others."""
 
 from portweave.cluster import ClusterError, Connection
 

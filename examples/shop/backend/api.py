@@ -1,4 +1,4 @@
-"""The API: GET /shop tells all, POST /orders with {"product": id} orders one of it."""
+"""The API: GET /shop returns everything, POST /orders with {"product": id} orders a product."""
 
 import json
 import os
@@ -42,7 +42,7 @@ class Api(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing of each request."""
+        """Print nothing about each request."""
 
 
 def health() -> tuple[int, object]:
@@ -77,7 +77,7 @@ def place(product: int) -> tuple[int, object]:
             "INSERT INTO orders (product) VALUES (%s) RETURNING id", (product,)
         ).fetchone()
         assert row is not None
-    # Only now: a worker that is quicker than the commit would not find the order.
+    # After the commit: a fast worker would not find the order before.
     with shop.queue() as queue:
         queue.lpush(shop.QUEUE, row["id"])
     print(f"order {row['id']} placed", flush=True)

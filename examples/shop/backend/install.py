@@ -1,6 +1,6 @@
-"""Install requirements.txt into a virtual environment; does nothing where that was done.
+"""Install requirements.txt into a virtual environment, unless it is up to date.
 
-python3 install.py [FOLDER]    FOLDER is .venv unless it is given
+python3 install.py [FOLDER]    FOLDER is .venv by default
 """
 
 import hashlib
@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else HERE / ".venv").absolute()
     requirements = HERE / "requirements.txt"
-    # Another Python, or another list, is another environment.
+    # Another Python or another list needs another environment.
     wanted = hashlib.sha256(
         f"{sys.version}\n{sys.base_prefix}\n{requirements.read_text()}".encode()
     ).hexdigest()
@@ -27,7 +27,7 @@ def main() -> None:
     venv.create(folder, clear=True, with_pip=True, symlinks=True)
     pip = [str(folder / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "--quiet", "-r", str(requirements)], check=True)
-    # Last: what was interrupted begins anew.
+    # Last, so that an interrupted installation starts again.
     stamp.write_text(wanted)
 
 

@@ -1,4 +1,4 @@
-"""Create the database where it is missing, and bring its tables up to date."""
+"""Create the database where it is missing, and update its tables."""
 
 import shop
 
@@ -25,7 +25,7 @@ MIGRATIONS = (
 
 
 def main() -> None:
-    # A database cannot be created from inside a transaction, nor from inside itself.
+    # PostgreSQL cannot create a database inside a transaction, or from inside itself.
     with shop.connect(dbname="postgres", autocommit=True) as db:
         if not db.execute("SELECT FROM pg_database WHERE datname = 'shop'").fetchall():
             db.execute("CREATE DATABASE shop")

@@ -1,4 +1,4 @@
-"""What API, worker and migrations have in common: the way to the database and to the queue."""
+"""Connections to the database and to the queue, for API, worker and migrations."""
 
 import os
 import signal
@@ -13,16 +13,16 @@ QUEUE = "orders"
 
 
 def connect(**options: Any) -> psycopg.Connection[dict[str, Any]]:
-    """A connection to the shop's database; `with connect() as db` is one transaction."""
+    """Connect to the shop's database; `with connect() as db` is one transaction."""
     return psycopg.connect(os.environ["DATABASE_URL"], row_factory=dict_row, **options)
 
 
 def queue() -> redis.Redis:
-    """The queue's server."""
+    """Connect to the queue's server."""
     return redis.Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
 
 
 def end_when_asked() -> None:
-    """End quietly, and at once, at SIGTERM."""
+    """End quietly and at once on SIGTERM."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))

@@ -1,18 +1,18 @@
-"""Takes orders out of the queue and ships them."""
+"""Take orders from the queue and ship them."""
 
 import time
 
 import psycopg
 import shop
 
-# Packing takes a while; without this nobody would see an order that waits.
+# Packing takes a while; with this delay you can see an order that waits.
 WORK_S = 0.3
 
 
 def main() -> None:
     shop.end_when_asked()
     with shop.connect(autocommit=True) as db, shop.queue() as queue:
-        # The queue lives in memory only: what was waiting when it ended is in the database.
+        # The queue is only in memory; orders that waited when it ended are in the database.
         waiting = db.execute("SELECT id FROM orders WHERE status = 'placed' ORDER BY id").fetchall()
         print("waiting for orders", flush=True)
         for row in waiting:
@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def ship(db: psycopg.Connection[dict[str, object]], order: int) -> None:
-    """Ship an order; one that was shipped is left as it is."""
+    """Ship an order, unless it is shipped already."""
     time.sleep(WORK_S)
     done = db.execute(
         """

@@ -1,13 +1,13 @@
-"""This worktree's own PostgreSQL.
+"""This worktree's PostgreSQL.
 
-python3 postgres.py create    make its cluster, unless it is there
+python3 postgres.py create    create its cluster, unless it exists
 python3 postgres.py run       become its server, on PORT
-python3 postgres.py ready     exit 0 if it takes connections
+python3 postgres.py ready     exit 0 if it accepts connections
 python3 postgres.py clean     remove all data of this worktree
 
-PostgreSQL refuses to run as root. Started by root (as in a container), it runs as the user
-`postgres`, or else as `nobody`; they cannot reach into root's folders, so the cluster then lies in
-/var/tmp, under a name made from this folder's path. For anybody else it lies in `.data`.
+PostgreSQL refuses to run as root. If root starts it, as in a container, it runs as the user
+`postgres`, or else as `nobody`. They cannot read root's folders, so the cluster is then in
+/var/tmp, with a name from this folder's path. For other users it is in `.data`.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def create() -> None:
-    """Make the cluster; PostgreSQL's superuser is `shop`, with a password nobody has to know."""
+    """Create the cluster; PostgreSQL's superuser is `shop`, with a random password."""
     cluster = home() / "cluster"
     password = home() / "password"
     make_home()
@@ -41,7 +41,7 @@ def create() -> None:
         password.unlink(missing_ok=True)
         write_private(password, f"{secrets.token_urlsafe(24)}\n")
         give_away(password)
-        # Under another name first: one that was interrupted is not taken for a whole one.
+        # It gets its name last, so that an interrupted one does not count as complete.
         unfinished = home() / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         as_user(
@@ -71,21 +71,21 @@ def run() -> None:
         os.setuid(user.pw_uid)
         os.environ["HOME"] = user.pw_dir
     os.chdir(cluster)
-    # No Unix socket: its path would have to be short, and the port says it all.
+    # No Unix socket: its path would have to be short, and the port is enough.
     options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
     argv = [server, "-D", str(cluster), "-p", os.environ["PORT"], *options]
     os.execv(server, argv)  # noqa: S606 - no shell is meant
 
 
 def ready() -> None:
-    """Become the program that asks."""
+    """Become the program that checks readiness."""
     asker = program("pg_isready")
     argv = [asker, "-h", "127.0.0.1", "-p", os.environ["PORT"]]
     os.execv(asker, argv)  # noqa: S606 - as above
 
 
 def clean() -> None:
-    """Remove the cluster, the password and all else; refused while the server runs."""
+    """Remove the cluster and the password; refused while the server runs."""
     note = home() / "cluster/postmaster.pid"
     if note.exists() and is_alive(int(note.read_text().split()[0])):
         sys.exit("PostgreSQL is running: stop the stack first")
@@ -96,7 +96,7 @@ def clean() -> None:
 
 
 def home() -> Path:
-    """The folder that all of PostgreSQL's own lies in."""
+    """Return the folder of PostgreSQL's data."""
     if not IS_ROOT:
         return DATA / "postgres"
     name = hashlib.sha256(os.fsencode(SHOP)).hexdigest()[:12]
@@ -104,7 +104,7 @@ def home() -> Path:
 
 
 def make_home() -> None:
-    """Make that folder; in /var/tmp anybody could have made it before us."""
+    """Create that folder; in /var/tmp another user could have created it first."""
     home().parent.mkdir(exist_ok=True)
     home().mkdir(0o700, exist_ok=True)
     found = home().lstat()
@@ -114,7 +114,7 @@ def make_home() -> None:
 
 
 def account() -> pwd.struct_passwd:
-    """The user that the server runs as, when root started it."""
+    """Return the user that the server runs as, if root started it."""
     for name in ("postgres", "nobody"):
         try:
             return pwd.getpwnam(name)
@@ -133,7 +133,7 @@ def give_away(path: Path) -> None:
 
 
 def as_user(*argv: str) -> None:
-    """Run a command as the server's user; end with what it says if it fails."""
+    """Run a command as the server's user; exit with its message if it fails."""
     options: dict[str, object] = {}
     if IS_ROOT:
         user = account()
@@ -146,7 +146,7 @@ def as_user(*argv: str) -> None:
 
 
 def program(name: str) -> str:
-    """A program of PostgreSQL's: of the newest version in Debian's place, else on PATH."""
+    """Return a program of PostgreSQL: the newest version in Debian's folder, else from PATH."""
     versions = Path("/usr/lib/postgresql").glob(f"*/bin/{name}")
     newest = max(versions, key=lambda path: float(path.parts[-3]), default=None)
     found = str(newest) if newest else shutil.which(name)
