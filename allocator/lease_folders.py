@@ -71,7 +71,7 @@ def leases_dir(environ: "Mapping[str, str]") -> str:
     return f"{os.path.realpath(state_dir(environ))}/leases"
 
 
-def make(folder: str, terms: LeaseTerms) -> str:
+def make_lease(folder: str, terms: LeaseTerms) -> str:
     """Make the folder of a lease, and return its path.
 
     Args:
@@ -122,7 +122,7 @@ def read(path: str) -> LeaseTerms | None:
     return LeaseTerms(os.path.basename(path), expires_ms / 1000, pid, start)
 
 
-def look(folder: str, now_s: float) -> "tuple[list[LeaseTerms], list[str]]":
+def scan(folder: str, now_s: float) -> "tuple[list[LeaseTerms], list[str]]":
     """The valid leases below `folder`, and the paths of those that are over."""
     holding: list[LeaseTerms] = []
     over: list[str] = []
@@ -147,13 +147,13 @@ def look(folder: str, now_s: float) -> "tuple[list[LeaseTerms], list[str]]":
     return holding, over
 
 
-def reclaim(environ: "Mapping[str, str]") -> list[str]:
+def remove_expired(environ: "Mapping[str, str]") -> list[str]:
     """Remove the folders of leases that are over, and return their paths.
 
     The registry drops their blocks at its next change.
     """
     removed: list[str] = []
-    for path in look(leases_dir(environ), time.time())[1]:
+    for path in scan(leases_dir(environ), time.time())[1]:
         try:
             remove_all(path)
         except OSError:  # another process was faster, or has another user

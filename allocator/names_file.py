@@ -9,9 +9,9 @@ import os
 import time
 
 from portweave.allocator.names.route_names import (
-    Claims,
-    LabelClaim,
-    ProjectClaim,
+    AssignedNames,
+    ProjectName,
+    WorktreeLabel,
 )
 from portweave.encoding.json_read import loads
 from portweave.encoding.json_write import (
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 _NAME = "names.json"
 
 
-def read_claims(folder: str) -> Claims:
+def read_names(folder: str) -> AssignedNames:
     """The assigned names; none if the file is missing or damaged.
 
     Args:
         folder: The state folder.
     """
     try:
-        return claims_from(loads(read_all(f"{folder}/{_NAME}").decode()))
+        return names_from(loads(read_all(f"{folder}/{_NAME}").decode()))
     except (OSError, ValueError):
-        return Claims()
+        return AssignedNames()
 
 
 class NamesFile:
@@ -81,25 +81,25 @@ class NamesFile:
         """Release the lock."""
         os.close(self._lock)
 
-    def read(self) -> Claims:
+    def read(self) -> AssignedNames:
         """The assigned names. A damaged file is set aside as `names.json.damaged`."""
         path = f"{self._folder}/{_NAME}"
         try:
-            return claims_from(loads(read_all(path).decode()))
+            return names_from(loads(read_all(path).decode()))
         except FileNotFoundError:
-            return Claims()
+            return AssignedNames()
         except (OSError, ValueError):
             os.replace(path, f"{path}.damaged")
-            return Claims()
+            return AssignedNames()
 
-    def write(self, claims: Claims) -> None:
+    def write(self, assigned: AssignedNames) -> None:
         """Replace the assigned names.
 
         Raises:
             StateUnwritableError: The file cannot be written.
         """
         try:
-            replace(f"{self._folder}/{_NAME}", text_of(claims).encode("utf-8", "surrogateescape"))
+            replace(f"{self._folder}/{_NAME}", text_of(assigned).encode("utf-8", "surrogateescape"))
         except OSError as error:
             raise StateUnwritableError(self._folder, error.strerror or str(error)) from error
 
@@ -109,13 +109,13 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def text_of(claims: Claims) -> str:
+def text_of(assigned: AssignedNames) -> str:
     """Assigned names as the text of `names.json`."""
     fields = {
         "schemaVersion": 1,
         "projects": [
             {"repository": c.repository, "wanted": c.wanted, "name": c.name, "since": c.since}
-            for c in claims.projects
+            for c in assigned.projects
         ],
         "worktrees": [
             {
@@ -125,14 +125,14 @@ def text_of(claims: Claims) -> str:
                 "label": claim.label,
                 "since": claim.since,
             }
-            for claim in claims.labels
+            for claim in assigned.labels
             for repository, root, namespace in (claim.identity,)
         ],
     }
     return pretty(fields) + "\n"
 
 
-def claims_from(value: object) -> Claims:
+def names_from(value: object) -> AssignedNames:
     """The assigned names in the value of the file.
 
     Raises:
@@ -141,16 +141,16 @@ def claims_from(value: object) -> Claims:
     if not is_object(value):
         raise ValueError("not an object")
     projects = [
-        ProjectClaim(*_texts(row, "repository", "wanted", "name", "since"))
+        ProjectName(*_texts(row, "repository", "wanted", "name", "since"))
         for row in _rows(value, "projects")
     ]
-    labels: list[LabelClaim] = []
+    labels: list[WorktreeLabel] = []
     for row in _rows(value, "worktrees"):
         repository, root, namespace, label, since = _texts(
             row, "repository", "worktreeRoot", "namespace", "label", "since"
         )
-        labels.append(LabelClaim((repository, root, namespace), label, since))
-    return Claims(projects, labels)
+        labels.append(WorktreeLabel((repository, root, namespace), label, since))
+    return AssignedNames(projects, labels)
 
 
 def _rows(value: "dict[str, object]", name: str) -> "list[object]":
@@ -164,5 +164,5 @@ def _texts(row: object, *names: str) -> list[str]:
     texts = [row.get(name) for name in names] if is_object(row) else []
     found = [text for text in texts if isinstance(text, str)]
     if len(found) != len(names):
-        raise ValueError(f"{row!r} is no claim")
+        raise ValueError(f"{row!r} is not such an entry")
     return found

@@ -21,8 +21,8 @@ from portweave.allocator.ports.assign import (
     chosen_pool,
 )
 from portweave.allocator.ports.blocks import (
-    give_back,
-    take,
+    allocate_block,
+    release_blocks,
 )
 from portweave.allocator.ports.model import Key
 from portweave.allocator.ports.registry import (
@@ -113,12 +113,12 @@ def take_lease(
     terms = lease_folders.LeaseTerms(lease_id, time.time() + ttl_s, pid, start)
     folder = lease_folders.leases_dir(environ)
     try:
-        root = lease_folders.make(folder, terms)
+        root = lease_folders.make_lease(folder, terms)
     except OSError as error:
         raise StateUnwritableError(folder, error.strerror or str(error)) from error
     try:
         request = Request(Key(None, lease_id, root), names, pool)
-        entry = take(registry_path(environ), request, environ).entry
+        entry = allocate_block(registry_path(environ), request, environ).entry
     except BaseException:
         remove_all(root)
         raise
@@ -146,7 +146,7 @@ def release(lease_id: str, environ: Mapping[str, str] | None = None) -> None:
         raise LeaseUnknownError(lease_id) from None
     except OSError as error:
         raise StateUnwritableError(root, error.strerror or str(error)) from error
-    give_back(registry_path(environ), lambda key: key.worktree_root == root, environ)
+    release_blocks(registry_path(environ), lambda key: key.worktree_root == root, environ)
 
 
 def holding(environ: Mapping[str, str] | None = None) -> list[Lease]:
@@ -165,7 +165,7 @@ def holding(environ: Mapping[str, str] | None = None) -> list[Lease]:
             terms.expires_s,
             terms.owner_pid,
         )
-        for terms in lease_folders.look(folder, time.time())[0]
+        for terms in lease_folders.scan(folder, time.time())[0]
         # A lease without a block is being created or released at this moment.
         if (root := f"{folder}/{terms.lease_id}") in ports
     ]

@@ -43,7 +43,7 @@ class Place:
         return self.repository, self.root, self.namespace
 
 
-class ProjectClaim:
+class ProjectName:
     """A project's name in URLs, and its repository.
 
     Attributes:
@@ -62,7 +62,7 @@ class ProjectClaim:
         self.since = since
 
 
-class LabelClaim:
+class WorktreeLabel:
     """A worktree's label in URLs.
 
     Attributes:
@@ -79,7 +79,7 @@ class LabelClaim:
         self.since = since
 
 
-class Claims:
+class AssignedNames:
     """All assigned names.
 
     Attributes:
@@ -90,7 +90,7 @@ class Claims:
     __slots__ = ("labels", "projects")
 
     def __init__(
-        self, projects: "Sequence[ProjectClaim]" = (), labels: "Sequence[LabelClaim]" = ()
+        self, projects: "Sequence[ProjectName]" = (), labels: "Sequence[WorktreeLabel]" = ()
     ) -> None:
         self.projects = tuple(projects)
         self.labels = tuple(labels)
@@ -101,32 +101,32 @@ class WorktreeNames:
 
     Attributes:
         domain: The end of its routes' names: `fix-login.shop.localhost`.
-        claims: All assigned names, with these.
+        assigned: All assigned names, with these.
         is_new: Whether these names are new.
         name: The project's name in the domain.
         holder: The repository that has the name which the project would have alone; None if that
             is this one.
     """
 
-    __slots__ = ("claims", "domain", "holder", "is_new", "name")
+    __slots__ = ("assigned", "domain", "holder", "is_new", "name")
 
     def __init__(
-        self, domain: str, claims: Claims, name: str, holder: str | None, *, is_new: bool
+        self, domain: str, assigned: AssignedNames, name: str, holder: str | None, *, is_new: bool
     ) -> None:
         self.domain = domain
-        self.claims = claims
+        self.assigned = assigned
         self.name = name
         self.holder = holder
         self.is_new = is_new
 
 
-def settle(
-    claims: Claims, place: Place, project: str, others: "Sequence[Place]", now: str
+def assign_names(
+    assigned: AssignedNames, place: Place, project: str, others: "Sequence[Place]", now: str
 ) -> WorktreeNames:
     """The names of a worktree: those it has, or new ones.
 
     Args:
-        claims: The assigned names.
+        assigned: The assigned names.
         place: The worktree.
         project: Its project's name, as written.
         others: The worktrees with an entry in the registry, perhaps with this one.
@@ -134,8 +134,8 @@ def settle(
     """
     repositories = {place.repository, *(other.repository for other in others)}
     identities = {place.identity, *(other.identity for other in others)}
-    projects = [claim for claim in claims.projects if claim.repository in repositories]
-    labels = [claim for claim in claims.labels if claim.identity in identities]
+    projects = [claim for claim in assigned.projects if claim.repository in repositories]
+    labels = [claim for claim in assigned.labels if claim.identity in identities]
     is_new = False
     # None of the project's name may be usable in a URL.
     wanted = label(project) or "project"
@@ -144,21 +144,21 @@ def settle(
     )
     if name is None:
         name = _free_name(wanted, place.repository, {claim.name for claim in projects})
-        projects.append(ProjectClaim(place.repository, wanted, name, now))
+        projects.append(ProjectName(place.repository, wanted, name, now))
         is_new = True
     domain = f"{name}.{_TLD}"
     if place.slug:
         own = next((c.label for c in labels if c.identity == place.identity), None)
         if own is None:
             own = _free_label(place, others, labels)
-            labels.append(LabelClaim(place.identity, own, now))
+            labels.append(WorktreeLabel(place.identity, own, now))
             is_new = True
         domain = f"{own}.{domain}"
     holder = next(
         (c.repository for c in projects if c.name == wanted and c.repository != place.repository),
         None,
     )
-    return WorktreeNames(domain, Claims(projects, labels), name, holder, is_new=is_new)
+    return WorktreeNames(domain, AssignedNames(projects, labels), name, holder, is_new=is_new)
 
 
 def _free_name(wanted: str, repository: str, taken: "Collection[str]") -> str:
@@ -171,7 +171,7 @@ def _free_name(wanted: str, repository: str, taken: "Collection[str]") -> str:
     return name
 
 
-def _free_label(place: Place, others: "Sequence[Place]", labels: "Sequence[LabelClaim]") -> str:
+def _free_label(place: Place, others: "Sequence[Place]", labels: "Sequence[WorktreeLabel]") -> str:
     slug, whole = label(place.slug), label(place.namespace)
     claimed = {claim.identity for claim in labels}
     taken = {claim.label for claim in labels if claim.identity[0] == place.repository}
@@ -192,6 +192,6 @@ def route_name(host: str, number: int, domain_name: str) -> str:
     Args:
         host: The service's hostname, or its name.
         number: The instance's number, from 1.
-        domain_name: From `settle`.
+        domain_name: From `assign_names`.
     """
     return f"{instance_host(host, number)}.{domain_name}"

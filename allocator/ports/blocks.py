@@ -62,7 +62,7 @@ class TakenBlock:
         self.unpinned = unpinned
 
 
-def find(path: str, key: Key, environ: "Mapping[str, str]") -> Entry | None:
+def find_entry(path: str, key: Key, environ: "Mapping[str, str]") -> Entry | None:
     """A worktree's block; None if it has none. This counts as a use of the block.
 
     Args:
@@ -79,7 +79,7 @@ def find(path: str, key: Key, environ: "Mapping[str, str]") -> Entry | None:
     return entry
 
 
-def take(
+def allocate_block(
     path: str,
     request: Request,
     environ: "Mapping[str, str]",
@@ -108,14 +108,14 @@ def take(
         _note_use(path, entry, environ)
         return TakenBlock(entry, reused=True)
     # Only an allocation needs leases and sockets.
-    from portweave.allocator.lease_folders import reclaim
+    from portweave.allocator.lease_folders import remove_expired
     from portweave.allocator.ports.port_check import (
         is_free,
         listener,
     )
     from portweave.system.listeners import listening
 
-    reclaim(environ)
+    remove_expired(environ)
 
     def change(entries: list[Entry]) -> tuple[list[Entry], TakenBlock]:
         key = request.key
@@ -139,20 +139,20 @@ def take(
         raise errors.PinTakenError(error.message, port=error.port, holder=str(holder)) from None
 
 
-def foresee(
+def preview(
     path: str,
     request: Request,
     environ: "Mapping[str, str]",
     *,
     is_running: "Callable[[], bool]" = lambda: False,
 ) -> TakenBlock:
-    """What `take` would return now. Nothing is allocated or written.
+    """What `allocate_block` would return now. Nothing is allocated or written.
 
     Args:
         path: The registry.
         request: What the worktree needs.
-        environ: As in `take`.
-        is_running: As in `take`.
+        environ: As in `allocate_block`.
+        is_running: As in `allocate_block`.
 
     Raises:
         PinTakenError: `PORTWEAVE_OFFSET` names ports that are in use.
@@ -177,8 +177,8 @@ def has_moved(
 ) -> bool:
     """Whether a worktree's ports have changed, after all writers at work have finished.
 
-    A process asks once, when it holds the stack's lock. From then on `take` does not move the
-    block. But a writer that looked before may have other names in mind.
+    A process asks once, when it holds the stack's lock. From then on `allocate_block` does not move
+    the block. But a writer that looked before may have other names in mind.
 
     Args:
         path: The registry.
@@ -249,7 +249,7 @@ def _all(ports: tuple[int, ...]) -> "Collection[int]":
     return ports
 
 
-def give_back(
+def release_blocks(
     path: str, belongs: "Callable[[Key], bool]", environ: "Mapping[str, str]"
 ) -> list[Entry]:
     """Remove blocks, and return them.

@@ -281,7 +281,7 @@ def _check_held(entries: Sequence[Entry], worktree: Worktree) -> list[Finding]:
 
 
 def _check_leases(environ: Mapping[str, str]) -> list[Finding]:
-    over = lease_folders.look(lease_folders.leases_dir(environ), time.time())[1]
+    over = lease_folders.scan(lease_folders.leases_dir(environ), time.time())[1]
     if not over:
         return []
     names = ", ".join(sorted(map(os.path.basename, over))[:5])

@@ -17,7 +17,7 @@ from portweave.allocator import lease_folders
 from portweave.allocator.names.hosts_file import without_block
 from portweave.allocator.names.route_store import RouteStore
 from portweave.allocator.ports.blocks import (
-    give_back,
+    release_blocks,
     update,
 )
 from portweave.allocator.ports.model import (
@@ -197,7 +197,7 @@ def of_blocks(environ: Mapping[str, str], root: str | None) -> Found:
         if busy:
             yield Kept(place, f"its ports: a program listens on {', '.join(map(str, busy))}")
             continue
-        give = partial(give_back, path, partial(_is_key, entry.key), environ)
+        give = partial(release_blocks, path, partial(_is_key, entry.key), environ)
         yield Leftover("block", place, f"its ports: {_ports(entry)}", partial(_quietly, give))
 
 
@@ -235,7 +235,7 @@ def of_stacks(environ: Mapping[str, str]) -> Found:
 
 def of_leases(environ: Mapping[str, str]) -> Found:
     """Find leases that have ended."""
-    holding, over = lease_folders.look(lease_folders.leases_dir(environ), time.time())
+    holding, over = lease_folders.scan(lease_folders.leases_dir(environ), time.time())
     for path in over:
         about = "a lease that has ended, with its ports"
         yield Leftover("lease", path, about, partial(_reclaim, environ))
@@ -380,7 +380,7 @@ def _drop_lock(folder: str, key: str) -> None:
 
 
 def _reclaim(environ: Mapping[str, str]) -> None:
-    lease_folders.reclaim(environ)
+    lease_folders.remove_expired(environ)
     update(registry_path(environ), _same, environ)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import anyio
 from anyio import to_thread
 
-from portweave.allocator.ports.blocks import give_back
+from portweave.allocator.ports.blocks import release_blocks
 from portweave.allocator.ports.model import Key
 from portweave.allocator.ports.registry import registry_path
 from portweave.allocator.worktree import locate
@@ -173,7 +173,9 @@ class Actions:
                 key.namespace,
             ):
                 raise StackInUseError(record.namespace, record.root, record.pid)
-        removed = give_back(registry_path(self._environ), lambda other: other == key, self._environ)
+        removed = release_blocks(
+            registry_path(self._environ), lambda other: other == key, self._environ
+        )
         return bool(removed)
 
     async def _command(self, known: KnownWorktree, *words: str) -> None:

@@ -7,7 +7,7 @@ import os
 
 from portweave import errors
 from portweave.allocator.ports.assign import Request, chosen_pool
-from portweave.allocator.ports.blocks import TakenBlock, foresee, take
+from portweave.allocator.ports.blocks import TakenBlock, allocate_block, preview
 from portweave.allocator.ports.model import Entry, Key
 from portweave.planning.current_env import write_current_env
 from portweave.planning.moved_stacks import running_block
@@ -134,9 +134,9 @@ def allocate(
         entry = running_block(project.registry, project.worktree, names, environ)
         taken = TakenBlock(entry, reused=True)
     elif dry_run:
-        taken = foresee(project.registry, request, environ, is_running=is_running)
+        taken = preview(project.registry, request, environ, is_running=is_running)
     else:
-        taken = take(project.registry, request, environ, is_running=is_running)
+        taken = allocate_block(project.registry, request, environ, is_running=is_running)
     entry = taken.entry
     if taken.unpinned:
         warnings.append(

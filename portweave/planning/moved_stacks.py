@@ -4,7 +4,7 @@ import os
 
 from portweave import errors
 from portweave.allocator.lease_folders import state_dir
-from portweave.allocator.ports.blocks import find
+from portweave.allocator.ports.blocks import find_entry
 from portweave.allocator.ports.model import (
     Entry,
     Key,
@@ -103,7 +103,7 @@ def find_block(path: str, worktree: Worktree, environ: "Mapping[str, str]") -> E
         RegistryDamagedError: The registry cannot be read.
     """
     key = worktree.key
-    entry = find(path, key, environ)
+    entry = find_entry(path, key, environ)
     if entry is not None or worktree.registered is None:
         return entry
     # Another tool removed the entry of the missing folder, but the stack still runs.

@@ -8,16 +8,16 @@ from portweave.allocator.git_links import (
 )
 from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.names.route_names import (
-    Claims,
+    AssignedNames,
     Place,
     WorktreeNames,
+    assign_names,
     route_name,
-    settle,
 )
 from portweave.allocator.names_file import (
     NamesFile,
     now,
-    read_claims,
+    read_names,
 )
 from portweave.allocator.ports.registry import (
     load,
@@ -252,15 +252,15 @@ def settled_names(
     folder = state_dir(environ)
     place, others = place_of(worktree.key), _others(environ)
 
-    def find(claims: Claims) -> WorktreeNames:
-        return settle(claims, place, project, others, now())
+    def find(assigned: AssignedNames) -> WorktreeNames:
+        return assign_names(assigned, place, project, others, now())
 
-    found = find(read_claims(folder))
+    found = find(read_names(folder))
     if keep and found.is_new:
         with NamesFile(folder) as book:
             found = find(book.read())
             if found.is_new:
-                book.write(found.claims)
+                book.write(found.assigned)
     return found
 
 

@@ -97,7 +97,7 @@ def test_killed_ones_harm_nobody_else(
 # Takes and gives back without end, so that nearly every moment is one under the lock.
 WRITER = """
 import os, sys
-from portweave.allocator.ports.blocks import give_back, take
+from portweave.allocator.ports.blocks import release_blocks, allocate_block
 from portweave.allocator.ports.model import Key, Pool
 from portweave.allocator.ports.assign import Request
 
@@ -105,8 +105,8 @@ path, root, start, end = sys.argv[1:]
 key = Key(None, "writer", root)
 print(flush=True)
 while True:
-    take(path, Request(key, ["web"], Pool(int(start), int(end))), os.environ)
-    give_back(path, lambda other: other == key, os.environ)
+    allocate_block(path, Request(key, ["web"], Pool(int(start), int(end))), os.environ)
+    release_blocks(path, lambda other: other == key, os.environ)
 """
 
 

@@ -21,7 +21,7 @@ AT_ONCE = 8
 # Says what it is about to do and what it has done; keeps some of what it takes.
 WRITER = """
 import os, sys
-from portweave.allocator.ports.blocks import give_back, take
+from portweave.allocator.ports.blocks import release_blocks, allocate_block
 from portweave.allocator.ports.model import Key, Pool
 from portweave.allocator.ports.assign import Request
 
@@ -30,13 +30,13 @@ pool = Pool(int(start), int(end))
 say = sys.stdout.write
 for number in range(1000000):
     key = Key(None, f"{name}-{number}", root)
-    taken = take(path, Request(key, ["web", "api"], pool), os.environ)
+    taken = allocate_block(path, Request(key, ["web", "api"], pool), os.environ)
     say(f"+ {key.namespace} {taken.entry.ports['web']}\\n")
     sys.stdout.flush()
     if number % 2:
         say(f"? {key.namespace} 0\\n")
         sys.stdout.flush()
-        give_back(path, lambda other: other == key, os.environ)
+        release_blocks(path, lambda other: other == key, os.environ)
         say(f"- {key.namespace} 0\\n")
         sys.stdout.flush()
 """

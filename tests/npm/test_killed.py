@@ -13,16 +13,16 @@ from tests.support.ports import Pool
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(300)]
 
 ALLOCATE = """
-from portweave.allocator.ports.blocks import give_back, take
+from portweave.allocator.ports.blocks import release_blocks, allocate_block
 from portweave.allocator.ports.model import Key, Pool
 from portweave.allocator.ports.assign import Request
 
 def main():
     path, root, start, end = words
     key = Key(None, "killed", root)
-    take(path, Request(key, ["web", "api"], Pool(int(start), int(end))), os.environ)
+    allocate_block(path, Request(key, ["web", "api"], Pool(int(start), int(end))), os.environ)
     say("taken")
-    give_back(path, lambda other: other == key, os.environ)
+    release_blocks(path, lambda other: other == key, os.environ)
 """
 DEFINITIONS = {"services": {"web": {"envVar": "WEB_PORT"}, "api": {"envVar": "API_PORT"}}}
 

@@ -101,7 +101,8 @@ def _do(name: str, folder: str) -> list[str]:
             return finish_dead_stacks(environ)
         case "leases":
             return [
-                f"took back {os.path.basename(over)}" for over in lease_folders.reclaim(environ)
+                f"took back {os.path.basename(over)}"
+                for over in lease_folders.remove_expired(environ)
             ]
         case _:
             return drop_blocks(path, environ)

@@ -6,7 +6,7 @@ import time
 
 from portweave.allocator.lease_folders import (
     leases_dir,
-    look,
+    scan,
 )
 from portweave.allocator.naming import project_name
 from portweave.allocator.ports.registry import (
@@ -149,7 +149,7 @@ def _running() -> list[Row]:
 def _recorded(running: "set[tuple[str, str]]") -> list[Row]:
     """What has ports and does not run; what the next allocation would drop is left out."""
     folder = leases_dir(os.environ)
-    leases = {f"{folder}/{terms.lease_id}" for terms in look(folder, time.time())[0]}
+    leases = {f"{folder}/{terms.lease_id}" for terms in scan(folder, time.time())[0]}
     found: list[Row] = []
     for entry in load(registry_path(os.environ)):
         key = entry.key

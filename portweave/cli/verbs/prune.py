@@ -5,7 +5,7 @@ import sys
 
 from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.naming import offset_from
-from portweave.allocator.ports.blocks import give_back
+from portweave.allocator.ports.blocks import release_blocks
 from portweave.allocator.ports.model import Key
 from portweave.allocator.ports.registry import registry_path
 from portweave.arguments.args import (
@@ -68,7 +68,7 @@ def run(args: Args) -> int:
 
     timeout_s = _timeout(args.text("timeout"))
     _end_stacks(is_its_stack, force=args.flag("force"), timeout_s=timeout_s)
-    removed = give_back(registry_path(os.environ), belongs, os.environ)
+    removed = release_blocks(registry_path(os.environ), belongs, os.environ)
     if not removed:
         raise NoAllocationError("no allocation for this worktree — nothing to prune")
     root = removed[0].key.worktree_root

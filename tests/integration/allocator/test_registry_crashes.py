@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from portweave.allocator.lease_folders import look
+from portweave.allocator.lease_folders import scan
 from portweave.allocator.ports.assign import Request
 from portweave.allocator.ports.blocks import (
-    give_back,
-    take,
+    allocate_block,
+    release_blocks,
 )
 from portweave.allocator.ports.model import (
     Key,
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
 MODES = pytest.mark.parametrize("how", ["before", "after", "half"])
 
 ALLOCATE = """
-from portweave.allocator.ports.blocks import give_back, take
+from portweave.allocator.ports.blocks import release_blocks, allocate_block
 from portweave.allocator.ports.model import Key, Pool
 from portweave.allocator.ports.assign import Request
 
@@ -34,9 +34,9 @@ def main():
     path, root, start, end = words
     key = Key(None, "killed", root)
     request = Request(key, ["web", "api"], Pool(int(start), int(end)))
-    take(path, request, os.environ)
+    allocate_block(path, request, os.environ)
     say("taken")
-    give_back(path, lambda other: other == key, os.environ)
+    release_blocks(path, lambda other: other == key, os.environ)
     say("given")
 """
 LEASE = """
@@ -89,7 +89,7 @@ def test_an_allocation_is_complete_or_absent_after_a_crash(
     pool: Ports,
 ) -> None:
     first, second, third = map(request_of, ("first", "second", "third"))
-    mine = take(path, first, impatient).entry
+    mine = allocate_block(path, first, impatient).entry
     words = [path, second.key.worktree_root, str(pool.start), str(pool.end)]
     steps = 0
     for steps, said in kill_at_each_step(ALLOCATE, words, impatient, how, home):
@@ -103,11 +103,11 @@ def test_an_allocation_is_complete_or_absent_after_a_crash(
             assert theirs is None
         assert entries == {}
         # No wait is needed, and the new block overlaps with none.
-        taken = take(path, third, impatient).entry
+        taken = allocate_block(path, third, impatient).entry
         block = set(taken.ports.values())
         assert not block & {*mine.ports.values(), *(theirs.ports.values() if theirs else ())}
         for request in (second, third):
-            give_back(path, lambda key, request=request: key == request.key, impatient)  # type: ignore[misc]
+            release_blocks(path, lambda key, request=request: key == request.key, impatient)  # type: ignore[misc]
     assert steps > 30, "it writes, locks and renames more often than that"
     assert json.loads(Path(path).read_text())["version"] == 1
 
@@ -121,18 +121,18 @@ def test_a_lease_is_complete_or_absent_after_a_crash(
     home: Path,
     pool: Ports,
 ) -> None:
-    mine = take(path, request_of("first"), impatient).entry
+    mine = allocate_block(path, request_of("first"), impatient).entry
     folder = str(home / "state" / "portweave" / "leases")
     steps = 0
     for steps, said in kill_at_each_step(LEASE, [], impatient, how, home):
         assert mine in load(path), f"lost at step {steps}"
         # Its owner is dead, so its ports go to the next lease.
         other = request_of("other")
-        taken = take(path, other, impatient).entry
+        taken = allocate_block(path, other, impatient).entry
         assert sorted(taken.ports.values()) == [pool.start + 2, pool.start + 3], said
-        assert look(folder, 0.0)[0] == []
+        assert scan(folder, 0.0)[0] == []
         assert {entry.key for entry in load(path)} == {mine.key, other.key}
-        give_back(path, lambda key, other=other: key == other.key, impatient)  # type: ignore[misc]
+        release_blocks(path, lambda key, other=other: key == other.key, impatient)  # type: ignore[misc]
     assert steps > 30, "it writes, locks and renames more often than that"
 
 
@@ -144,7 +144,7 @@ def test_a_repair_can_be_repeated_after_a_crash(
     request_of: Callable[[str], Request],
     home: Path,
 ) -> None:
-    mine = take(path, request_of("first"), impatient).entry
+    mine = allocate_block(path, request_of("first"), impatient).entry
     text = Path(path).read_text()
     steps = 0
     for steps, _ in kill_at_each_step(REBUILD, [path], impatient, how, home):

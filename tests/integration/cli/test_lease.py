@@ -142,7 +142,7 @@ def test_a_folder_that_says_nothing_is_over_and_a_later_versions_is_not(
     half = folder / ".new.1.lease-00"
     half.mkdir()
     os.utime(half, (0, 0))
-    assert folders.reclaim(environ) == [str(half), str(folder / empty.id)]
+    assert folders.remove_expired(environ) == [str(half), str(folder / empty.id)]
     assert {lease.id for lease in holding(environ)} == {old.id}
     assert (folder / later.id).exists()
 

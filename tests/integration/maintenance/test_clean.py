@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portweave.allocator.names.hosts_file import with_block
-from portweave.allocator.names.route_names import Claims
+from portweave.allocator.names.route_names import AssignedNames
 from portweave.allocator.names_file import NamesFile
 from portweave.errors import NotRemovedError, RemovalUnaskedError, StacksRunningError
 from portweave.maintenance.trust import look
@@ -107,7 +107,7 @@ def test_a_dry_run_and_a_missing_terminal_change_nothing(
     expected = [("worktree", f"{folder}/.portweave"), ("block", str(folder))]
     assert [(one["kind"], one["path"]) for one in found["removed"]] == expected
     with NamesFile(str(names.parent)) as book:
-        book.write(Claims())
+        book.write(AssignedNames())
     before = tree(folder), tree(home)
     dry = cli("clean", "--all", "--ports", "--dry-run", "--json", cwd=folder)
     found = json.loads(dry.stdout)["removed"]

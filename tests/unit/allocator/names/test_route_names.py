@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from portweave.allocator.names.route_names import (
-    Claims,
+    AssignedNames,
     Place,
+    assign_names,
     route_name,
-    settle,
 )
 from portweave.allocator.names_file import (
     NamesFile,
-    claims_from,
-    read_claims,
+    names_from,
+    read_names,
     text_of,
 )
 
@@ -26,16 +26,16 @@ NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 
 
 def settled(
-    *places: Place, project: str = "shop", claims: Claims | None = None
-) -> tuple[list[str], Claims]:
+    *places: Place, project: str = "shop", assigned: AssignedNames | None = None
+) -> tuple[list[str], AssignedNames]:
     """The domains of places that come one after the other, and all names after that."""
-    claims = claims or Claims()
+    assigned = assigned or AssignedNames()
     domains: list[str] = []
     for index, place in enumerate(places):
-        found = settle(claims, place, project, places[: index + 1], NOW)
+        found = assign_names(assigned, place, project, places[: index + 1], NOW)
         domains.append(found.domain)
-        claims = found.claims
-    return domains, claims
+        assigned = found.assigned
+    return domains, assigned
 
 
 @pytest.mark.parametrize(
@@ -77,58 +77,60 @@ def test_worktrees_have_domains(places: list[Place], project: str, names: list[s
 
 def test_the_first_owner_keeps_a_name_and_the_later_one_keeps_its_other_name() -> None:
     places = [MAIN, FIX, Place(OTHER, "/other/shop", "main"), FIX_TOO]
-    domains, claims = settled(*places)
+    domains, assigned = settled(*places)
     for place, domain in zip(places, domains, strict=True):
-        again = settle(claims, place, "shop", places, LATER)
+        again = assign_names(assigned, place, "shop", places, LATER)
         assert (again.domain, again.is_new) == (domain, False)
-    second = settle(claims, places[2], "shop", places, LATER)
+    second = assign_names(assigned, places[2], "shop", places, LATER)
     assert (second.holder, second.name) == (SHOP, domains[2].removesuffix(".localhost"))
-    assert settle(claims, MAIN, "shop", places, LATER).holder is None
+    assert assign_names(assigned, MAIN, "shop", places, LATER).holder is None
 
 
 def test_a_name_is_free_when_the_registry_has_nothing_of_its_owner() -> None:
     other = Place(OTHER, "/other/shop", "main")
-    domains, claims = settled(MAIN, other)
+    domains, assigned = settled(MAIN, other)
     third = Place("/third/.git", "/third", "main")
     # One worktree of the owner is enough to keep it.
-    assert settle(claims, third, "shop", [FIX, other, third], LATER).holder == SHOP
-    found = settle(claims, third, "shop", [other, third], LATER)
+    assert assign_names(assigned, third, "shop", [FIX, other, third], LATER).holder == SHOP
+    found = assign_names(assigned, third, "shop", [other, third], LATER)
     assert found.domain == "shop.localhost"
     # The second keeps its name, although the first one's is free now.
-    assert settle(found.claims, other, "shop", [other, third], LATER).domain == domains[1]
+    assert assign_names(found.assigned, other, "shop", [other, third], LATER).domain == domains[1]
 
 
 def test_a_taken_suffix_is_not_assigned_again() -> None:
-    claims = settled(MAIN)[1]
+    assigned = settled(MAIN)[1]
     other = Place(OTHER, "/other/shop", "main")
     places = [MAIN, Place("/t", "/t", "main"), other]
 
-    def name(claims: Claims) -> str:
-        return settle(claims, other, "shop", places, NOW).name
+    def name(assigned: AssignedNames) -> str:
+        return assign_names(assigned, other, "shop", places, NOW).name
 
-    plain = name(claims)
-    taken = settle(claims, places[1], plain, places, NOW)
-    assert name(taken.claims) not in (plain, "shop")
+    plain = name(assigned)
+    taken = assign_names(assigned, places[1], plain, places, NOW)
+    assert name(taken.assigned) not in (plain, "shop")
 
 
 def test_the_label_of_an_older_worktree_without_names_stays_free() -> None:
-    found = settle(Claims(), FIX_TOO, "shop", [FIX, FIX_TOO], NOW)
+    found = assign_names(AssignedNames(), FIX_TOO, "shop", [FIX, FIX_TOO], NOW)
     assert found.domain == "fix-login-00000000.shop.localhost"
-    assert settle(found.claims, FIX, "shop", [FIX, FIX_TOO], NOW).domain.startswith("fix-login.")
+    assert assign_names(found.assigned, FIX, "shop", [FIX, FIX_TOO], NOW).domain.startswith(
+        "fix-login."
+    )
 
 
 def test_the_names_are_kept_in_a_file(tmp_path: Path) -> None:
     folder = f"{tmp_path}/state"
-    claims = settled(MAIN, FIX)[1]
+    assigned = settled(MAIN, FIX)[1]
     with NamesFile(folder) as book:
-        assert text_of(book.read()) == text_of(Claims())
-        book.write(claims)
-    assert text_of(read_claims(folder)) == text_of(claims)
+        assert text_of(book.read()) == text_of(AssignedNames())
+        book.write(assigned)
+    assert text_of(read_names(folder)) == text_of(assigned)
     with open(f"{folder}/names.json", "w") as file:
         file.write("{")
-    assert text_of(read_claims(folder)) == text_of(Claims())
+    assert text_of(read_names(folder)) == text_of(AssignedNames())
     with NamesFile(folder) as book:
-        assert text_of(book.read()) == text_of(Claims())
+        assert text_of(book.read()) == text_of(AssignedNames())
     with open(f"{folder}/names.json.damaged") as file:
         assert file.read() == "{"
 
@@ -144,7 +146,7 @@ def test_the_names_are_kept_in_a_file(tmp_path: Path) -> None:
 )
 def test_an_invalid_file_of_names_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no|not an object"):
-        claims_from(json.loads(text))
+        names_from(json.loads(text))
 
 
 def test_an_instance_has_a_name() -> None:
