@@ -24,7 +24,7 @@ def modules() -> dict[str, Path]:
             parts = path.relative_to(REPOSITORY).with_suffix("").parts
             if parts[0] == "portweave" and len(parts) > 1 and parts[1] in ROOMS:
                 continue  # the links
-            name = ".".join(parts if parts[0] == "portweave" else ("portweave", *parts))
+            name = "portweave." + ".".join(parts).removeprefix("portweave.")
             found[name.removesuffix(".__init__")] = path
     return found
 
