@@ -89,7 +89,7 @@ def measure(
     browser = Browser(shutil.which("chromium") or "chromium", profile)
     try:
         page = browser.page()
-        page.look()
+        page.set_view()
         began_s = time.monotonic()
         page.go(found[0])
         ready = (

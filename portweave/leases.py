@@ -172,7 +172,7 @@ def holding(environ: Mapping[str, str] | None = None) -> list[Lease]:
     return sorted(found, key=lambda lease: lease.expires_s)
 
 
-def asker() -> int:
+def calling_process() -> int:
     """Return the process that ran this command: its parent, or for a sub-shell its shell.
 
     The sub-shell of `ports=$(portweave lease | jq .start)` ends with the command. The script goes

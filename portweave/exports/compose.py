@@ -10,10 +10,10 @@ from portweave.exports.model import (
     Stack,
     Unit,
     as_yaml,
-    gather,
     header,
     label_of,
     labels_of,
+    merged_notes,
 )
 from portweave.planning.environment_layers import compose_name
 from portweave.supervisor.services.plan import (
@@ -53,7 +53,7 @@ def export(stack: Stack) -> Exported:
     if shared:
         document["x-variables"] = shared
     document["services"] = services
-    told = gather(notes)
+    told = merged_notes(notes)
     return Exported(((FILE, header(FORM, told) + as_yaml([document], shared=shared)),), told)
 
 
@@ -66,12 +66,12 @@ def _service(
 ) -> dict[str, object]:
     fields: dict[str, object] = {}
     if unit.image:
-        fields["image"] = _plain(unit.image)
+        fields["image"] = _escaped(unit.image)
     elif unit.has_image:
-        fields["build"] = {"context": _plain(_relative(unit.folder, stack.place))}
+        fields["build"] = {"context": _escaped(_relative(unit.folder, stack.place))}
     else:
         fields["image"] = image_of(unit, stack)
-    fields["command"] = [_plain(word) for word in unit.argv]
+    fields["command"] = [_escaped(word) for word in unit.argv]
     variables: dict[str, object] = {**_plain_texts(unit.kept_defaults())}
     if shared and variables == shared:
         variables = {MERGE: shared}
@@ -82,7 +82,7 @@ def _service(
         fields["environment"] = variables
     if unit.files:
         fields["env_file"] = [
-            {"path": _plain(_relative(file.path, stack.place)), "required": file.required}
+            {"path": _escaped(_relative(file.path, stack.place)), "required": file.required}
             for file in unit.files
         ]
     if unit.port is not None:
@@ -119,11 +119,11 @@ def _condition(condition: Condition, needed: Unit) -> str:
 def _healthcheck(unit: Unit) -> dict[str, object] | None:
     if unit.oneshot:
         return None
-    test = check_of(unit)
+    test = healthcheck_command(unit)
     if test is None:
         return None
     return {
-        "test": [_plain(word) for word in test],
+        "test": [_escaped(word) for word in test],
         "interval": _span(max(unit.ready.interval_s, 1.0)),
         "timeout": "5s",
         "retries": 3,
@@ -131,7 +131,7 @@ def _healthcheck(unit: Unit) -> dict[str, object] | None:
     }
 
 
-def check_of(unit: Unit) -> list[str] | None:
+def healthcheck_command(unit: Unit) -> list[str] | None:
     """Return the readiness test that runs in the container; None for none."""
     ready = unit.ready
     if ready.http is None and ready.tcp is None:
@@ -167,10 +167,10 @@ def _notes(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[str]
     for need in unit.needs:
         if need.condition is Condition.READY and _healthcheck(units[need.instance]) is None:
             yield f"{unit.name}: it waits until {need.instance} is started, not until it is ready"
-    yield from unprobed(unit)
+    yield from unsupported_probe_notes(unit)
 
 
-def unprobed(unit: Unit) -> Iterator[str]:
+def unsupported_probe_notes(unit: Unit) -> Iterator[str]:
     """Return notes about readiness checks that a container cannot run."""
     if unit.ready.log is not None:
         yield f"{unit.name}: ready.log: Compose does not read its output"
@@ -185,10 +185,10 @@ def _relative(path: str, place: str) -> str:
 
 
 def _plain_texts(variables: Mapping[str, str]) -> dict[str, str]:
-    return {name: _plain(text) for name, text in variables.items()}
+    return {name: _escaped(text) for name, text in variables.items()}
 
 
-def _plain(text: str) -> str:
+def _escaped(text: str) -> str:
     """Escape a text so that Compose substitutes no variables."""
     return text.replace("$", "$$")
 

@@ -8,19 +8,19 @@ from collections.abc import Iterator, Mapping
 from shlex import join, quote
 from urllib.parse import urlsplit
 
-from portweave.exports.compose import image_of, unprobed
+from portweave.exports.compose import image_of, unsupported_probe_notes
 from portweave.exports.model import (
     Exported,
     Stack,
     Unit,
     VariableFile,
     as_yaml,
-    gather,
+    export_line_notes,
     header,
     is_own_url,
     label_of,
     labels_of,
-    unread,
+    merged_notes,
     whole_seconds,
 )
 from portweave.planning.environment_layers import compose_name
@@ -45,14 +45,14 @@ def export(stack: Stack) -> Exported:
     # Each pod has its own address, so all may use the same port.
     units = {unit.service: unit for unit in stack.units if unit.number == 1}
     labels = labels_of(units, label_of, _LONGEST)
-    notes = [*stack.notes, *_secret_notes(stack), *unread(stack.units, "kubectl")]
+    notes = [*stack.notes, *_secret_notes(stack), *export_line_notes(stack.units, "kubectl")]
     files: list[tuple[str, str]] = []
     for service, unit in units.items():
         own = list(_notes(unit, stack, units))
         text = as_yaml(_manifests(unit, stack, labels, units), starts="---\n")
         files.append((f"{labels[service]}.yaml", header(FORM, own) + text))
         notes += own
-    return Exported(tuple(files), gather(notes))
+    return Exported(tuple(files), merged_notes(notes))
 
 
 def _manifests(
@@ -99,10 +99,10 @@ def _pod(
     container: Manifest = {
         "name": name,
         "image": unit.image or image_of(unit, stack),
-        "args": [_plain(word) for word in unit.argv],
+        "args": [_escaped(word) for word in unit.argv],
     }
     env: list[Manifest] = [
-        {"name": key, "value": _plain(text)} for key, text in unit.variables().items()
+        {"name": key, "value": _escaped(text)} for key, text in unit.variables().items()
     ]
     secret = compose_name(stack.project, stack.namespace)
     for key in unit.passed:
@@ -120,7 +120,7 @@ def _pod(
     if unit.tty:
         container["tty"] = True
     container |= _probes(unit)
-    waits = _waits(unit, labels, units)
+    waits = _wait_steps(unit, labels, units)
     return {
         **({"initContainers": waits} if waits else {}),
         "containers": [container],
@@ -171,7 +171,7 @@ def _handler(unit: Unit) -> Manifest | None:
     return {"exec": {"command": ["/bin/sh", "-c", " && ".join(tests)]}}
 
 
-def _waits(unit: Unit, labels: Mapping[str, str], units: Mapping[str, Unit]) -> list[Manifest]:
+def _wait_steps(unit: Unit, labels: Mapping[str, str], units: Mapping[str, Unit]) -> list[Manifest]:
     """Return init containers that wait for dependencies; a Service leads only to ready pods."""
     found: list[Manifest] = []
     for service in _needed(unit, Condition.READY):
@@ -221,7 +221,7 @@ def _notes(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[str]
         yield f"{name}: restart: {unit.restart.when.value}: a Deployment always restarts it"
     if unit.stop_signal != "SIGTERM":
         yield f"{name}: stopSignal: {unit.stop_signal}: the image must set it (STOPSIGNAL)"
-    yield from unprobed(unit)
+    yield from unsupported_probe_notes(unit)
 
 
 def _secret_notes(stack: Stack) -> Iterator[str]:
@@ -249,6 +249,6 @@ def _secret(name: str) -> str:
     return name.replace("_", "-").strip("-")
 
 
-def _plain(text: str) -> str:
+def _escaped(text: str) -> str:
     """Escape a text so that Kubernetes substitutes no variables: `$(X)` is one, and `$$` is `$`."""
     return re.sub(r"\$(?=[$(])", "$$", text)

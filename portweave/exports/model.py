@@ -213,7 +213,7 @@ def as_yaml(
     )
 
 
-def gather(notes: Iterable[str]) -> tuple[str, ...]:
+def merged_notes(notes: Iterable[str]) -> tuple[str, ...]:
     """Merge equal notes about several names: `api, web: …`."""
     names: dict[str, list[str]] = {}
     for note in notes:
@@ -226,7 +226,7 @@ def gather(notes: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def unread(units: Iterable[Unit], reader: str) -> Iterator[str]:
+def export_line_notes(units: Iterable[Unit], reader: str) -> Iterator[str]:
     """Return notes about variable files that the reader does not fully understand.
 
     Args:

@@ -147,7 +147,7 @@ class _Maker:
             if service.env_var is not None:
                 found[service.env_var] = allocated.computed[service.env_var]
             for name, template in service.discovery_env:
-                found[name] = expand(self._apart_of(template), self._values, escapes=False)
+                found[name] = expand(self._with_own_hosts(template), self._values, escapes=False)
         return found
 
     def _settled(self, service: Service, plan: InstancePlan) -> dict[str, str]:
@@ -157,7 +157,7 @@ class _Maker:
             found["PORT"] = str(plan.port)
         for name, template in service.environment:
             if template is not None:
-                found[name] = expand(self._apart_of(template), self._values, escapes=True)
+                found[name] = expand(self._with_own_hosts(template), self._values, escapes=True)
         found |= {
             "PORTWEAVE_NAMESPACE": namespace,
             "PORTWEAVE_SERVICE": full_name(plan.name, namespace),
@@ -171,7 +171,7 @@ class _Maker:
             found["PORTWEAVE_URL"] = f"http://{host}:{plan.port}"
         return found
 
-    def _apart_of(self, template: str) -> str:
+    def _with_own_hosts(self, template: str) -> str:
         """Return a template with the hosts of services, where each has its own."""
         if not self._apart:
             return template
@@ -219,7 +219,10 @@ class _Maker:
             name
             for name, template in (*service.discovery_env, *service.environment)
             if template is not None
-            and (HOST in self._apart_of(template) or "localhost" in self._apart_of(template))
+            and (
+                HOST in self._with_own_hosts(template)
+                or "localhost" in self._with_own_hosts(template)
+            )
         }
         if held:
             names = ", ".join(sorted(held))

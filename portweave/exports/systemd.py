@@ -8,7 +8,15 @@ import re
 from collections.abc import Iterator, Mapping
 from shlex import join, quote
 
-from portweave.exports.model import Exported, Stack, Unit, gather, header, labels_of, unread
+from portweave.exports.model import (
+    Exported,
+    Stack,
+    Unit,
+    export_line_notes,
+    header,
+    labels_of,
+    merged_notes,
+)
 from portweave.supervisor.services.plan import (
     Condition,
     When,
@@ -32,9 +40,9 @@ def export(stack: Stack) -> Exported:
     labels = labels_of((unit.name for unit in stack.units), _safe, _LONGEST - len(base))
     names = {name: f"{base}-{label}.service" for name, label in labels.items()}
     target = f"{base}.target"
-    notes = [*stack.notes, *unread(stack.units, "systemd")]
+    notes = [*stack.notes, *export_line_notes(stack.units, "systemd")]
     notes += [note for unit in stack.units for note in _notes(unit)]
-    told = gather(notes)
+    told = merged_notes(notes)
     files = [(target, _target(stack, list(names.values()), told))]
     files += [(names[unit.name], _service(unit, stack, target, names)) for unit in stack.units]
     return Exported(tuple(files), told)
@@ -87,8 +95,8 @@ def _service(unit: Unit, stack: Stack, target: str, names: Mapping[str, str]) ->
     # systemd.exec(5): files win over Environment=, and later files over earlier ones.
     lines += [f"EnvironmentFile={'' if f.required else '-'}{_path(f.path)}" for f in unit.files]
     lines.append(f"ExecStart={_command(unit)}")
-    lines += [f"ExecStartPost={_words(argv)}" for argv in _waits(unit)]
-    if _waits(unit) or unit.ready.notify:
+    lines += [f"ExecStartPost={_words(argv)}" for argv in _wait_steps(unit)]
+    if _wait_steps(unit) or unit.ready.notify:
         lines.append(f"TimeoutStartSec={_span(unit.ready.timeout_s)}")
     elif unit.oneshot:
         lines.append("TimeoutStartSec=infinity")
@@ -129,7 +137,7 @@ def _command(unit: Unit) -> str:
     return _words(argv)
 
 
-def _waits(unit: Unit) -> list[tuple[str, ...]]:
+def _wait_steps(unit: Unit) -> list[tuple[str, ...]]:
     """Return commands that end once an instance is ready; units that need it wait for them."""
     ready = unit.ready
     tests: list[str] = []

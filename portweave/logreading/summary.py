@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def tell(sources: "Sequence[Source]", query: Query, budget_tokens: int, *, as_json: bool) -> str:
+def summarise(
+    sources: "Sequence[Source]", query: Query, budget_tokens: int, *, as_json: bool
+) -> str:
     """Return a summary of the queried lines, and a cursor to the end of them.
 
     Args:

@@ -32,8 +32,8 @@ from portweave.encoding.value import value
 from portweave.errors import StackRunningError
 from portweave.maintenance.dead_stacks import finish_dead_stacks
 from portweave.maintenance.trust import (
-    do,
-    look,
+    read_trust,
+    run_step,
 )
 from portweave.supervisor.proxy.process.proxy_files import (
     find_proxy,
@@ -122,7 +122,7 @@ def worktrees(environ: Mapping[str, str], root: str) -> list[str]:
     return [place for place in dict.fromkeys([root, *roots]) if not place.startswith(held)]
 
 
-def of_worktree(root: str) -> Found:
+def worktree_leftovers(root: str) -> Found:
     """Find the `.portweave` folder of a worktree without a running stack."""
     folder = f"{root.rstrip('/')}/.portweave"
     if not os.path.isdir(folder):
@@ -167,7 +167,7 @@ def _places(folder: str) -> dict[str, re.Pattern[str]]:
     return places
 
 
-def of_registry(environ: Mapping[str, str]) -> Found:
+def registry_leftovers(environ: Mapping[str, str]) -> Found:
     """Find blocks of deleted worktrees, and damaged registries that were set aside."""
     path = registry_path(environ)
     held = f"{lease_folders.leases_dir(environ)}/"
@@ -185,7 +185,7 @@ def of_registry(environ: Mapping[str, str]) -> Found:
             yield Leftover("registry", aside, about, partial(remove_all, aside))
 
 
-def of_blocks(environ: Mapping[str, str], root: str | None) -> Found:
+def block_leftovers(environ: Mapping[str, str], root: str | None) -> Found:
     """Find the blocks of a worktree, or all for None, including those of npm portweave."""
     path = registry_path(environ)
     held = f"{lease_folders.leases_dir(environ)}/"
@@ -201,7 +201,7 @@ def of_blocks(environ: Mapping[str, str], root: str | None) -> Found:
         yield Leftover("block", place, f"its ports: {_ports(entry)}", partial(_quietly, give))
 
 
-def of_names(environ: Mapping[str, str]) -> Found:
+def name_leftovers(environ: Mapping[str, str]) -> Found:
     """Find the names of projects and worktrees in URLs."""
     folder = lease_folders.state_dir(environ)
     own = [name for name in _names(folder) if name.startswith("names.")]
@@ -210,7 +210,7 @@ def of_names(environ: Mapping[str, str]) -> Found:
         yield Leftover("names", f"{folder}/names.json", about, partial(_remove, _in(folder, own)))
 
 
-def of_stacks(environ: Mapping[str, str]) -> Found:
+def stack_leftovers(environ: Mapping[str, str]) -> Found:
     """Find records of killed stacks, unused locks, and sockets without a listener."""
     folder = stacks_dir(environ)
     for key in stack_keys(folder, held=False):
@@ -233,7 +233,7 @@ def of_stacks(environ: Mapping[str, str]) -> Found:
                 yield Leftover("socket", path, about, partial(_remove, [path]))
 
 
-def of_leases(environ: Mapping[str, str]) -> Found:
+def lease_leftovers(environ: Mapping[str, str]) -> Found:
     """Find leases that have ended."""
     holding, over = lease_folders.scan(lease_folders.leases_dir(environ), time.time())
     for path in over:
@@ -245,7 +245,7 @@ def of_leases(environ: Mapping[str, str]) -> Found:
         )
 
 
-def of_proxy(environ: Mapping[str, str], folder: str) -> Found:
+def proxy_leftovers(environ: Mapping[str, str], folder: str) -> Found:
     """Find the proxy, its routes, and the CA; keep what is still in use."""
     if not os.path.isdir(folder):
         return
@@ -280,18 +280,18 @@ def of_proxy(environ: Mapping[str, str], folder: str) -> Found:
             yield Kept(f"{folder}/{name}", "not portweave's")
 
 
-def of_trust(environ: Mapping[str, str]) -> Found:
+def trust_leftovers(environ: Mapping[str, str]) -> Found:
     """Find trust stores of the system and its browsers that contain the CA."""
     folder = os.path.abspath(routes_dir(environ))
     if not os.path.exists(ca_path(folder)):
         return
-    for step in steps(look(folder, environ), remove=True):
+    for step in steps(read_trust(folder, environ), remove=True):
         about = f"trust in the CA, {step.about}: {' '.join(step.argv)}"
-        remove = partial(do, step, environ)
+        remove = partial(run_step, step, environ)
         yield Leftover("trust", ca_path(folder), about, remove, is_of_system=True)
 
 
-def of_hosts(path: str) -> Found:
+def hosts_leftovers(path: str) -> Found:
     """Find portweave's lines in /etc/hosts, or a file like it."""
     before = read(path)
     after = without_block(before)

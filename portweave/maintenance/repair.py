@@ -97,7 +97,7 @@ def drop_blocks(path: str, environ: Mapping[str, str]) -> list[str]:
     return [*told, *([f"dropped {gone} blocks of deleted worktrees"] if gone > 0 else [])]
 
 
-def narrow(paths: Iterable[str]) -> list[str]:
+def restrict_to_owner(paths: Iterable[str]) -> list[str]:
     """Remove the rights of group and others from files and folders."""
     told: list[str] = []
     for path in paths:
@@ -108,7 +108,7 @@ def narrow(paths: Iterable[str]) -> list[str]:
     return told
 
 
-def salvage(text: str) -> list[Entry]:
+def valid_entries(text: str) -> list[Entry]:
     """Return the entries in a registry's text that parse."""
     return [entry for item in _items(text) if (entry := _entry(item)) is not None]
 
@@ -172,7 +172,7 @@ def _found(texts: list[str], environ: Mapping[str, str], roots: Iterable[str]) -
             taken.update(ports)
 
     for text in texts:
-        for entry in salvage(text):
+        for entry in valid_entries(text):
             add(entry)
     named = {root for text in texts for root in _roots(text)}
     for root in sorted({*named, *roots} - {entry.key.worktree_root for entry in entries}):

@@ -33,7 +33,7 @@ _SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _QUESTION_S = 10.0
 
 
-def look(folder: str, environ: "Mapping[str, str]") -> Facts:
+def read_trust(folder: str, environ: "Mapping[str, str]") -> Facts:
     """Return the trust stores of this system, and which of them trust the CA.
 
     Args:
@@ -64,7 +64,7 @@ def look(folder: str, environ: "Mapping[str, str]") -> Facts:
     for pattern in DATABASES:
         for found in sorted(glob(f"{escape(home)}/{pattern}/cert9.db")):
             database = os.path.dirname(found)
-            databases.append((database, _standing(database, facts, path)))
+            databases.append((database, _trust_state(database, facts, path)))
     return replace(facts, is_known=is_known, is_trusted=is_trusted, databases=tuple(databases))
 
 
@@ -84,7 +84,7 @@ def is_trusted_by_system(authority: str) -> bool:
     return system is not None and body in _read(system).replace(b"\n", b"").replace(b"\r", b"")
 
 
-def do(step: Step, environ: "Mapping[str, str]") -> None:
+def run_step(step: Step, environ: "Mapping[str, str]") -> None:
     """Run a step; the output of its command goes to the terminal.
 
     Raises:
@@ -109,7 +109,7 @@ def _can_run(name: str, path: str) -> bool:
     return any(os.access(f"{folder}/{name}", os.X_OK) for folder in path.split(":") if folder)
 
 
-def _standing(database: str, facts: Facts, path: str) -> TrustState:
+def _trust_state(database: str, facts: Facts, path: str) -> TrustState:
     if "certutil" not in facts.programs:
         return TrustState()
     words = ["certutil", "-L", "-d", f"sql:{database}", "-n", facts.name, "-a"]

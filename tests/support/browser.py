@@ -199,7 +199,7 @@ class Page:
                 "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **extra
             )
 
-    def look(self, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
+    def set_view(self, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
         """Set the window size and the colour scheme."""
         self.send(
             "Emulation.setDeviceMetricsOverride",
@@ -211,7 +211,7 @@ class Page:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
 
-    def picture(self, name: str) -> Path:
+    def save_screenshot(self, name: str) -> Path:
         """Save a screenshot of the page in `test-output/`."""
         PICTURES.mkdir(exist_ok=True)
         path = PICTURES / f"{name}.png"
@@ -303,6 +303,6 @@ class Pages:
     def __call__(self) -> Page:
         """Open a new tab."""
         page = self.browser.page()
-        page.look()
+        page.set_view()
         self.made.append(page)
         return page

@@ -63,7 +63,7 @@ class Detached:
     def up(self, *words: str) -> str:
         """Start the stack and wait until it is ready; return what was printed."""
         said = self("up", "-d", *words).stderr
-        self.look()
+        self.remember_processes()
         return said
 
     def record(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Detached:
         guardian.kill()
         supervisor.kill()
 
-    def look(self) -> list[psutil.Process]:
+    def remember_processes(self) -> list[psutil.Process]:
         """Remember all its processes; none may be left at the end."""
         guardian = self.guardian()
         family = [guardian, *guardian.children(recursive=True)]
@@ -124,7 +124,7 @@ class Detached:
     def down(self, *words: str) -> str:
         """Stop the stack and check that nothing is left; return what was printed."""
         record = self.record()
-        self.look()
+        self.remember_processes()
         said = self("down", *words).stderr
         left = [str(process) for process in self._seen.values() if not has_ended(process)]
         assert not left
@@ -142,7 +142,7 @@ class Detached:
             connection.close()
         if self.record():
             with contextlib.suppress(psutil.NoSuchProcess):
-                self.look()
+                self.remember_processes()
             self("down", "-t", "1", status=None)
         left = [process for process in self._seen.values() if not has_ended(process)]
         for process in left:

@@ -254,7 +254,7 @@ def serve() -> int:
             if key.data is not None:
                 selector.unregister(key.fd)
                 os.close(key.fd)
-                tell(*key.data)
+                report_end(*key.data)
                 continue
             _, descriptors, _, _ = socket.recv_fds(requests, 1, 4)
             if not descriptors:
@@ -272,14 +272,14 @@ def serve() -> int:
                 selector.close()
                 requests.close()
                 talk.close()
-                return become(asked, streams)
+                return run_forked(asked, streams)
             for one in streams:
                 os.close(one)
             talk.sendall(STATUS.pack(pid))
             selector.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, talk))
 
 
-def tell(pid: int, talk: socket.socket) -> None:
+def report_end(pid: int, talk: socket.socket) -> None:
     """Report the end of a command."""
     _, status = os.waitpid(pid, 0)
     # The test may have closed its end.
@@ -296,7 +296,7 @@ def import_below(folders: Sequence[str], prefix: str) -> None:
                 import_below(module.__path__, f"{name}.")
 
 
-def become(asked: dict[str, Any], streams: Sequence[int]) -> int:
+def run_forked(asked: dict[str, Any], streams: Sequence[int]) -> int:
     """Turn this process into the requested command; return its exit status."""
     for number, one in enumerate(streams):
         os.dup2(one, number)

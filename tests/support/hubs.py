@@ -21,7 +21,7 @@ LOOPS: dict[str, type[asyncio.AbstractEventLoop]] = {
 }
 
 
-def play(place: str, scene: Play, **options: Any) -> None:
+def run_scene(place: str, scene: Play, **options: Any) -> None:
     """Run a scene beside a hub that listens at `place`."""
 
     async def main() -> None:

@@ -22,17 +22,17 @@ from portweave.maintenance.cleaning import (
     Found,
     Kept,
     Leftover,
+    block_leftovers,
     drop_empty,
-    of_blocks,
-    of_hosts,
-    of_leases,
-    of_names,
-    of_proxy,
-    of_registry,
-    of_stacks,
-    of_trust,
-    of_worktree,
+    hosts_leftovers,
+    lease_leftovers,
+    name_leftovers,
+    proxy_leftovers,
+    registry_leftovers,
     running,
+    stack_leftovers,
+    trust_leftovers,
+    worktree_leftovers,
     worktrees,
 )
 from portweave.planning.project import find_worktree, working_dir
@@ -111,22 +111,22 @@ def _refuse_running(root: str | None) -> None:
 def _found(args: Args, root: str, *, is_all: bool) -> Found:
     environ = os.environ
     if not is_all:
-        yield from of_worktree(root)
+        yield from worktree_leftovers(root)
         if args.flag("ports"):
-            yield from of_blocks(environ, root)
+            yield from block_leftovers(environ, root)
         return
     for place in worktrees(environ, root):
-        yield from of_worktree(place)
-    yield from of_stacks(environ)
-    yield from of_leases(environ)
-    yield from of_registry(environ)
+        yield from worktree_leftovers(place)
+    yield from stack_leftovers(environ)
+    yield from lease_leftovers(environ)
+    yield from registry_leftovers(environ)
     if args.flag("ports"):
-        yield from of_blocks(environ, None)
-        yield from of_names(environ)
+        yield from block_leftovers(environ, None)
+        yield from name_leftovers(environ)
     # The trust first: removing it needs the CA's certificate.
-    yield from of_trust(environ)
-    yield from of_proxy(environ, os.path.abspath(routes_dir(environ)))
-    yield from of_hosts(args.text("hosts_file") or _HOSTS)
+    yield from trust_leftovers(environ)
+    yield from proxy_leftovers(environ, os.path.abspath(routes_dir(environ)))
+    yield from hosts_leftovers(args.text("hosts_file") or _HOSTS)
 
 
 def _show(leftovers: list[Leftover], kept: list[Kept]) -> None:

@@ -20,8 +20,8 @@ from portweave.maintenance.dead_stacks import finish_dead_stacks
 from portweave.maintenance.findings import Finding
 from portweave.maintenance.repair import (
     drop_blocks,
-    narrow,
     rebuild,
+    restrict_to_owner,
 )
 from portweave.planning.project import working_dir
 from portweave.system.registry_lock import Lock
@@ -96,7 +96,7 @@ def _do(name: str, folder: str) -> list[str]:
         case "registry":
             return rebuild(path, environ, roots_around(environ, folder))
         case "rights":
-            return narrow([path, os.path.dirname(path)])
+            return restrict_to_owner([path, os.path.dirname(path)])
         case "stacks":
             return finish_dead_stacks(environ)
         case "leases":

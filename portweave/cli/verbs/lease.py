@@ -11,7 +11,7 @@ from portweave.arguments.args import (
 from portweave.cli.option_values import count_of
 from portweave.encoding.duration import parse as parse_duration
 from portweave.errors import UsageError
-from portweave.leases import TTL_S, Lease, asker, holding, release, take_lease
+from portweave.leases import TTL_S, Lease, calling_process, holding, release, take_lease
 
 OPTIONS = (
     Option("--ttl", metavar="TIME", about="how long it holds at the most: 90, 90s, 30m (30m)"),
@@ -71,7 +71,7 @@ def _ttl(text: str | None) -> float:
 
 def _owner(text: str | None) -> int:
     if text is None:
-        return asker()
+        return calling_process()
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
         raise UsageError(f"--owner takes the number of a process, received {text!r}")
     return int(text)

@@ -121,13 +121,15 @@ def run(args: Args) -> int:
     if here and stack is None:
         _check_names(args, sources)
     if args.flag("brief"):
-        from portweave.logreading.summary import tell
+        from portweave.logreading.summary import summarise
 
         _refuse(args, "brief", ("follow", "lines", "all"))
         if query.run is None and query.since_ns is None and args.text("run") != "all":
             query.run = 0
         budget = _number(args, "budget", "--budget")
-        print(tell(sources, query, 2000 if budget is None else budget, as_json=args.flag("json")))
+        print(
+            summarise(sources, query, 2000 if budget is None else budget, as_json=args.flag("json"))
+        )
         return 0
     if args.flag("follow"):
         Follower(find_folders, names, query, printer).run()

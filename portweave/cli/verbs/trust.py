@@ -45,7 +45,7 @@ def run(args: Args) -> int:
     words = args.operands + (args.rest or [])
     if words:
         raise UsageError(f"unexpected argument '{words[0]}'")
-    from portweave.maintenance.trust import look
+    from portweave.maintenance.trust import read_trust
     from portweave.supervisor.proxy.tls.trust_stores import (
         is_possible,
         steps,
@@ -59,7 +59,7 @@ def run(args: Args) -> int:
 
         make_folder(store)
         open_authority(folder)
-    facts = look(folder, os.environ)
+    facts = read_trust(folder, os.environ)
     found = steps(facts, remove=remove)
     _hint(facts)
     if not found:
@@ -93,10 +93,10 @@ def _show(found: "tuple[Step, ...]", *, remove: bool, path: str) -> None:
 
 
 def _do(found: "tuple[Step, ...]") -> None:
-    from portweave.maintenance.trust import do
+    from portweave.maintenance.trust import run_step
 
     for step in found:
-        do(step, os.environ)
+        run_step(step, os.environ)
 
 
 def _hint(facts: "Facts") -> None:

@@ -16,7 +16,7 @@ from portweave.allocator.names.hosts_file import with_block
 from portweave.allocator.names.route_names import AssignedNames
 from portweave.allocator.names_file import NamesFile
 from portweave.errors import NotRemovedError, RemovalUnaskedError, StacksRunningError
-from portweave.maintenance.trust import look
+from portweave.maintenance.trust import read_trust
 from portweave.supervisor.registry.socket_paths import socket_path
 from portweave.supervisor.registry.stack_lock import StackLock
 from portweave.supervisor.registry.stack_records import is_held, stack_key
@@ -307,7 +307,7 @@ def test_the_ca_stays_while_it_is_trusted(
     subprocess.run([*store, "-N", "--empty-password"], check=True)
     cli("trust", cwd=folder)
     proxy = home / "state/portweave/proxy"
-    name = look(str(proxy), cli.environ).name
+    name = read_trust(str(proxy), cli.environ).name
     authority = str(proxy / "ca.pem")
     subprocess.run([*store, "-A", "-n", name, "-t", "C,,", "-i", authority], check=True)
 

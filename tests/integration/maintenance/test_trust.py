@@ -17,9 +17,9 @@ from portweave.arguments.args import (
 from portweave.cli.verbs import trust
 from portweave.errors import NoTrustStoreError, TrustFailedError, TrustUnaskedError
 from portweave.maintenance.trust import (
-    do,
     is_trusted_by_system,
-    look,
+    read_trust,
+    run_step,
 )
 from portweave.supervisor.proxy.tls.authority import open_authority
 from portweave.supervisor.proxy.tls.trust_stores import (
@@ -68,12 +68,12 @@ def test_a_no_changes_nothing(cli: "Cli", tmp_path: Path) -> None:
 
 
 def test_a_command_that_fails_is_told(capfd: pytest.CaptureFixture[str]) -> None:
-    do(Step("say it", ("echo", "said")), os.environ)
+    run_step(Step("say it", ("echo", "said")), os.environ)
     assert capfd.readouterr().err == "said\n"
     with pytest.raises(TrustFailedError, match="false failed: it ended with 1"):
-        do(Step("fail", ("false",)), os.environ)
+        run_step(Step("fail", ("false",)), os.environ)
     with pytest.raises(TrustFailedError, match="none failed"):
-        do(Step("fail", ("/nowhere/none",)), os.environ)
+        run_step(Step("fail", ("/nowhere/none",)), os.environ)
 
 
 def test_where_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,10 +95,10 @@ def test_browsers_are_told(tmp_path: Path, need: Callable[[str], None]) -> None:
     environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
 
     def tell(*, remove: bool = False) -> int:
-        found = steps(look(str(tmp_path), environ), remove=remove)
+        found = steps(read_trust(str(tmp_path), environ), remove=remove)
         mine = [step for step in found if step.argv[0] == "certutil"]
         for step in mine:
-            do(step, environ)
+            run_step(step, environ)
         return len(mine)
 
     open_authority(str(tmp_path))

@@ -123,7 +123,7 @@ def test_copies_are_in_the_clipboard_and_programs_are_started(
     (programs / "code").unlink()
     choose(page, namespace, "Open in editor")
     page.wait_for_text("Not opened: no editor was found", within=".toasts")
-    page.picture("panel-odd-folder")
+    page.save_screenshot("panel-odd-folder")
 
     (linked / "new").write_text("x")
     choose(page, namespace, "Refresh")
@@ -179,14 +179,14 @@ def test_views_open_and_close_by_keys_and_clicks(
     assert page.run("document.activeElement.ariaLabel") == "Logs of web"
     page.press("Keys")
     page.wait_for_text("these keys", within=".help")
-    page.picture("panel-keys")
+    page.save_screenshot("panel-keys")
     page.press("Keys")
     page.wait("!document.querySelector('.help')")
     # Escape closes a dialog without an action, and returns the focus.
     page.press("Stop the stack main")
     page.wait("document.querySelectorAll('dialog[open]').length === 1")
     assert page.run("document.activeElement.innerText") == "Cancel"
-    page.picture("panel-down")
+    page.save_screenshot("panel-down")
     page.key("Escape", 27)
     page.wait("!document.querySelector('dialog')")
     assert page.run("document.activeElement.ariaLabel") == "Stop the stack main"
@@ -239,7 +239,7 @@ def test_a_secret_is_shown_on_demand(panel: "StartPanel", shop: Path, pages: "Pa
     assert "sk-very-secret" not in page.run("document.documentElement.outerHTML")
     page.press("Show API_KEY")
     page.wait_for_text("sk-very-secret", within=".variables")
-    page.picture("panel-revealed")
+    page.save_screenshot("panel-revealed")
     page.press("API_KEY", within=".variables")
     page.wait_for_text("API_KEY copied", within=".toasts")
     assert page.run("navigator.clipboard.readText()") == "API_KEY=sk-very-secret"
@@ -296,7 +296,7 @@ def test_an_unreadable_list_is_reported_and_recovers(
     page = pages()
     page.go(panel().url)
     page.wait_for_text("Cannot read the list")
-    page.picture("panel-damaged")
+    page.save_screenshot("panel-damaged")
     assert {problem.partition(" http")[0] for problem in page.problems} == {REFUSED}
     page.problems.clear()
     registry.unlink()
@@ -331,7 +331,7 @@ def test_pull_requests_are_shown_where_gh_knows_them(
         "_blank",
         "noreferrer",
     ]
-    page.picture("panel-request")
+    page.save_screenshot("panel-request")
     answer.write_text(json.dumps({**request, "state": "MERGED"}))
     choose(page, namespace, "Refresh")
     page.wait_for_text("#42 merged", within=".facts")
@@ -398,7 +398,7 @@ def test_it_is_used_by_its_name(
         page.wait_for_text("/products/", within=".lines")
         count = page.run("document.querySelectorAll('.line').length")
         page.wait(f"document.querySelectorAll('.line').length > {count}")
-        page.picture("panel-by-name")
+        page.save_screenshot("panel-by-name")
         # The page of a service whose name has the same suffix gets nothing.
         answer = page.run(
             f"fetch('{one.url}api/v1/worktrees', {{mode: 'no-cors'}})"

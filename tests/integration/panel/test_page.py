@@ -60,7 +60,7 @@ def test_services_are_shown_and_controlled(panel: "StartPanel", shop: Path, page
     page.wait_for_text("on disk", within=".facts")
     page.wait("document.querySelectorAll('[data-service=talker] svg.plot polyline').length === 2")
     page.wait_for_text("1 with problems", within=".totals")
-    page.picture("panel-services")
+    page.save_screenshot("panel-services")
 
     page.press("Stop web")
     wait_for_state(page, "web", "stopped")
@@ -78,13 +78,13 @@ def test_services_are_shown_and_controlled(panel: "StartPanel", shop: Path, page
     page.type("2")
     page.key("Enter", 13)
     wait_for_state(page, "web.2", "ready")
-    page.picture("panel-scaled")
+    page.save_screenshot("panel-scaled")
 
     page.press("More of web")
     page.press("Environment", within="[data-service=web]")
     page.wait_for_text("API_KEY", within=".drawer")
     assert "sk-very-secret" not in page.text()
-    page.picture("panel-environment")
+    page.save_screenshot("panel-environment")
     page.press("Why", within=".drawer")
     page.wait_for_text("web is ready.", within=".drawer")
     page.key("Escape", 27)
@@ -94,12 +94,12 @@ def test_services_are_shown_and_controlled(panel: "StartPanel", shop: Path, page
     page.press("Why?", within="[data-service=mailer]")
     page.wait_for_text("exited with status 3", within=".drawer")
     page.wait_for_text("smtp.local refused", within=".drawer")
-    page.picture("panel-why")
+    page.save_screenshot("panel-why")
     page.press("Close", within=".drawer")
     page.run("location.hash = '#memory'")
     page.wait_for_text("By worktree")
     page.wait_for_text("talker", within=".memory + .memory")
-    page.picture("panel-memory")
+    page.save_screenshot("panel-memory")
 
 
 def test_an_action_waits_for_the_pending_one(
@@ -144,10 +144,10 @@ def test_a_log_is_followed_searched_and_paused(
     page.wait_for_text("/products/20", within=".lines")
     colour = "getComputedStyle(document.querySelector('.lines .a2')).color"
     assert page.run(colour) == "rgb(21, 112, 60)"
-    page.look(dark=True)
+    page.set_view(dark=True)
     assert page.run(colour) == "rgb(110, 231, 160)"
-    page.picture("panel-logs-dark")
-    page.look()
+    page.save_screenshot("panel-logs-dark")
+    page.set_view()
 
     page.press("Pause", within=".drawer")
     before = page.run("document.querySelectorAll('.line').length")
@@ -165,11 +165,11 @@ def test_a_log_is_followed_searched_and_paused(
     page.wait("document.querySelectorAll('.line').length > 0 && "
               "[...document.querySelectorAll('.line .text')].every("
               "(e) => e.querySelector('mark')?.innerText === 'products/7')")  # fmt: skip
-    page.picture("panel-logs-search")
+    page.save_screenshot("panel-logs-search")
     page.press("Logs of main")
     page.wait_for_text("All services", within=".drawer")
     page.wait_for_text("mailer", within=".lines")
-    page.picture("panel-logs-all")
+    page.save_screenshot("panel-logs-all")
 
 
 def test_a_stack_is_started_stopped_and_pruned(
@@ -178,7 +178,7 @@ def test_a_stack_is_started_stopped_and_pruned(
     page = pages()
     page.go(panel().url)
     page.wait_for_text("No worktree has ports yet")
-    page.picture("panel-empty")
+    page.save_screenshot("panel-empty")
     write(project, f"web: {SERVE}\n", "Procfile")
     assert cli("run", "--", "true", cwd=project).returncode == 0
     # It appears automatically.
@@ -195,7 +195,7 @@ def test_a_stack_is_started_stopped_and_pruned(
     page.press("More of main")
     page.press("Release ports …")
     page.wait_for_text("No file is removed", within="dialog")
-    page.picture("panel-prune")
+    page.save_screenshot("panel-prune")
     page.press("Cancel", within="dialog")
     page.wait("!document.querySelector('dialog')")
     assert state_of(page, "web") == "not running"
@@ -209,7 +209,7 @@ def test_a_stack_is_started_stopped_and_pruned(
     assert cli("run", "--", "true", cwd=project).returncode == 0
     page.press("Start the stack main")
     page.wait_for_text("up failed:", within=".toasts", timeout_s=60)
-    page.picture("panel-up-failed")
+    page.save_screenshot("panel-up-failed")
     # The browser reports each response with an error status.
     assert [problem.partition(" http")[0] for problem in page.problems] == [CONFLICT]
     page.problems.clear()
@@ -256,7 +256,7 @@ def test_a_stack_that_dies_while_it_is_watched_and_two_panels(
     other.process.send_signal(signal.SIGINT)
     second.wait_for_text("connection lost", within=".connection")
     second.wait_for_text("The panel does not answer", within=".lost")
-    second.picture("panel-lost")
+    second.save_screenshot("panel-lost")
     second.problems.clear()
     assert state_of(first, "web") == "not running"
 
@@ -303,7 +303,7 @@ def test_a_long_name_does_not_widen_the_page(
     page.go(panel().url)
     page.wait_for_text("WWW")
     for width in (1280, 390):
-        page.look(width=width)
+        page.set_view(width=width)
         assert page.run("document.documentElement.scrollWidth <= innerWidth"), width
 
 
@@ -317,16 +317,16 @@ def test_screen_readers_and_keyboards_can_use_every_view(
     found: dict[str, list[str]] = {}
     for dark in (False, True):
         for width in (1280, 390):
-            page.look(width=width, dark=dark)
+            page.set_view(width=width, dark=dark)
             found[f"list {width} {dark}"] = complaints(page, axe)
-            page.picture(f"panel-{width}-{'dark' if dark else 'light'}")
+            page.save_screenshot(f"panel-{width}-{'dark' if dark else 'light'}")
             for menu in ("More of main", "More of web"):
                 page.press(menu)
                 page.wait("document.querySelectorAll('details.menu[open]').length === 1")
                 # No part of the page extends beyond the edge.
                 assert page.run("document.documentElement.scrollWidth <= innerWidth"), width
                 if menu == "More of web":
-                    page.picture(f"panel-{width}-menu-{'dark' if dark else 'light'}")
+                    page.save_screenshot(f"panel-{width}-menu-{'dark' if dark else 'light'}")
                 page.key("Escape", 27)
                 page.wait("!document.querySelector('details.menu[open]')")
             page.press("Logs of talker")
@@ -339,7 +339,7 @@ def test_screen_readers_and_keyboards_can_use_every_view(
             page.wait_for_text("PORTWEAVE_NAMESPACE", within=".drawer")
             found[f"environment {width} {dark}"] = complaints(page, axe)
             page.press("Close", within=".drawer")
-        page.look(dark=dark)
+        page.set_view(dark=dark)
         page.press("More of web")
         found[f"menu {dark}"] = complaints(page, axe)
         page.key("Escape", 27)

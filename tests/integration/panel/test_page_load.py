@@ -59,7 +59,7 @@ def test_it_is_quick_with_fifty_worktrees(
         "new Promise((done) => requestAnimationFrame(() => done(performance.now() - began)))"
     )
     assert drawn_ms < 3000
-    page.picture("panel-many")
+    page.save_screenshot("panel-many")
     # Each still expands and collapses.
     page.run("document.querySelector('main').scrollTop = 0")
     page.press("Logs of flood")
@@ -89,7 +89,7 @@ def test_many_stacks_that_run_are_watched_at_once(
     assert page.run("document.querySelectorAll('tr.service').length") == 0
     page.press("Open all")
     page.wait("document.querySelectorAll('tr.service .word.good').length === 24")
-    page.picture("panel-twelve")
+    page.save_screenshot("panel-twelve")
     took_ms: list[float] = []
     for root in roots[::4]:
         (row,) = [row for row in services_of(cli, root) if row["name"] == "two"]

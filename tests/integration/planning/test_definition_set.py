@@ -37,7 +37,7 @@ def both(detached: "Detached", folders: tuple[Path, Path]) -> "Detached":
     said = detached("up", "-d", cwd=b).stderr
     assert "db: as in a/portweave.yaml, which was there first; a stack has one of a name" in said
     assert "runs already; started: web\n" in said
-    detached.look()
+    detached.remember_processes()
     return detached
 
 
@@ -113,7 +113,7 @@ def test_what_several_add_at_once_is_all_kept(
     running = [detached.beside(*line) for line in (*words, ["scale", "api=2"], ["scale", "db=2"])]
     said = [process.communicate(timeout=60)[1] for process in running]
     assert [process.returncode for process in running] == [0] * 6, said
-    detached.look()
+    detached.remember_processes()
     assert set(states(detached)) == {"api", "api.2", "db", "db.2", *names}
     assert "nothing has changed" in detached("reload").stderr
 
@@ -136,7 +136,7 @@ def test_two_that_say_the_same_port_do_not_run_together(
     write(a, f"services: {{api: {LISTENS}}}\n")
     write(b, f"services: {{web: {LISTENS}}}\n")
     detached("up", "-d", cwd=a)
-    detached.look()
+    detached.remember_processes()
     port = detached.ps()["api"]["port"]
     (project / ".env").write_text(f"WEB_PORT={port}\n")
     refused = detached("up", "-d", cwd=b, status=1).stderr

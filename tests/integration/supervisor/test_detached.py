@@ -173,7 +173,7 @@ def test_a_detached_stack_outlives_terminal_and_session(
     said = b""
     while b"all ready in" not in said:
         said += os.read(master, 4096)
-    family = detached.look()
+    family = detached.remember_processes()
     # The terminal closes, and the kernel sends SIGHUP to its session.
     os.close(master)
     assert process.wait(10) != 0
@@ -327,7 +327,7 @@ def test_a_stack_follows_a_block_that_moves_before_its_start(
     said, _ = first.communicate(timeout=30)
     os.close(reading)
     assert first.returncode == 0, said
-    detached.look()
+    detached.remember_processes()
     row = detached.ps()["web"]
     assert str(row["port"]) == json.loads(env)["WEB_PORT"]
     assert detached.record()["ports"] == {"web": row["port"]}
@@ -344,7 +344,7 @@ def test_a_detached_stack_inside_a_stack_survives_it(
     up = f"cd {inner_root} && {sys.executable} -Im portweave up -d && echo up && exec sleep 1000"
     write(project, f"services: {{outer: {{command: '{up}', port: false, ready: {{log: ^up}}}}}}\n")
     detached.up()
-    family = inner.look()
+    family = inner.remember_processes()
     assert detached.supervisor().pid in {one.pid for one in inner.guardian().parents()}
     detached.down()
     assert all(row["state"] == "ready" for row in inner.ps().values())
@@ -367,7 +367,7 @@ def test_a_stack_in_the_foreground_of_a_service_ends_with_it(
     ready = "{log: all ready}"
     write(project, f"services: {{outer: {{command: '{up}', port: false, ready: {ready}}}}}\n")
     detached.up()
-    family = inner.look()
+    family = inner.remember_processes()
     assert len(family) == 4
     detached.down()
     assert not alive(family)

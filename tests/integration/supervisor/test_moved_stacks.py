@@ -70,7 +70,7 @@ def pids(rows: dict[str, dict[str, Any]]) -> list[int]:
 def test_a_moved_worktree_finds_its_stack(
     stack: "Detached", git: "Git", cli: "Cli", project: Path, how: str
 ) -> None:
-    before, family = rows_of(cli, stack.root), stack.look()
+    before, family = rows_of(cli, stack.root), stack.remember_processes()
     root = moved(stack, git, project, how)
     (root / "deep").mkdir()
     assert pids(rows_of(cli, root / "deep")) == pids(before)
@@ -146,7 +146,7 @@ def test_a_service_that_a_moved_stack_lacks_gets_no_port(
 def test_another_worktree_in_its_place_is_not_taken_for_it(
     stack: "Detached", git: "Git", cli: "Cli", project: Path
 ) -> None:
-    family = stack.look()
+    family = stack.remember_processes()
     moved(stack, git, project, "git")
     git("worktree", "add", "-q", "-b", "other", stack.root, cwd=project)
     for words in (("up", "-d"), ("port", "web"), ("run", "--", "true"), ("show",), ("env",)):

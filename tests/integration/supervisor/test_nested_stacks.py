@@ -70,7 +70,7 @@ def test_an_inner_stack_stops_in_its_own_order_when_its_service_stops(
 def test_an_inner_stack_stops_in_its_own_order_when_the_outer_supervisor_is_killed(
     inner: Path, detached: "Detached"
 ) -> None:
-    detached.look()
+    detached.remember_processes()
     guardian = detached.guardian()
     detached.supervisor().kill()
     guardian.wait(10)

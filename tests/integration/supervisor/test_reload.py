@@ -263,7 +263,7 @@ def test_a_port_from_a_variable_may_have_a_listener(detached: "Detached", projec
         (project / ".env").write_text(f"JOB_PORT={port}\n")
         said = f"warning: port {port}, which a variable chose for job, is held by pid "
         assert said in detached("up", "-d", status=1).stderr
-        detached.look()
+        detached.remember_processes()
         assert said not in detached("reload").stderr
         (project / ".env").unlink()
         detached("reload")

@@ -1,7 +1,7 @@
 import pytest
 
 from portweave.errors import ExportNameError
-from portweave.exports.model import gather, is_own_url, label_of, labels_of, whole_seconds
+from portweave.exports.model import is_own_url, label_of, labels_of, merged_notes, whole_seconds
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ def test_equal_or_long_labels_are_refused() -> None:
 
 
 def test_equal_notes_are_merged() -> None:
-    assert gather(["api: tty", "web: tty", "plain"]) == ("api, web: tty", "plain")
+    assert merged_notes(["api: tty", "web: tty", "plain"]) == ("api, web: tty", "plain")
 
 
 @pytest.mark.parametrize(

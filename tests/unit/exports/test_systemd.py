@@ -5,7 +5,7 @@ import re
 import pytest
 
 from portweave.errors import ExportNameError
-from portweave.exports.model import Unit, gather
+from portweave.exports.model import Unit, merged_notes
 from portweave.exports.systemd import export
 from portweave.supervisor.services.plan import (
     Condition,
@@ -165,7 +165,7 @@ def test_omissions_are_noted_in_the_result_and_in_the_files() -> None:
 
 def test_notes_about_several_names_are_merged() -> None:
     notes = ("a: x", "b: y", "all of it", "c: x", "a: x", "none")
-    assert gather(notes) == ("a, c: x", "b: y", "all of it", "none")
+    assert merged_notes(notes) == ("a, c: x", "b: y", "all of it", "none")
 
 
 def test_a_line_feed_in_a_note_ends_no_comment() -> None:

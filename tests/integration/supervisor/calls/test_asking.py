@@ -13,7 +13,7 @@ from portweave.supervisor.calls.hub import (
     SupervisorCall,
 )
 from tests.support.hubs import (
-    play,
+    run_scene,
     serving,
 )
 
@@ -38,7 +38,7 @@ def test_processes_of_one_service_share_its_calls(place: str) -> None:
     def token_of(name: str) -> str:
         return "t"
 
-    play(place, scene, token_of=token_of, on_supervisor_call=answer)
+    run_scene(place, scene, token_of=token_of, on_supervisor_call=answer)
 
 
 def test_a_request_belongs_to_the_given_trace(place: str) -> None:
@@ -68,7 +68,7 @@ def test_a_request_belongs_to_the_given_trace(place: str) -> None:
             with pytest.raises(TypeError, match="traceparent"):
                 await a.request("b/trace", trace=7)  # type: ignore[arg-type]
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_a_connection_named_apart_is_called_or_is_an_error(place: str) -> None:
@@ -81,7 +81,7 @@ def test_a_connection_named_apart_is_called_or_is_an_error(place: str) -> None:
             with pytest.raises(TypeError, match="name of a connection"):
                 await a.request("echo", to=7)  # type: ignore[arg-type]
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 @pytest.mark.parametrize("timeout", ["5", float("nan"), float("inf"), [1]])
@@ -91,7 +91,7 @@ def test_an_invalid_timeout_is_an_error(place: str, timeout: Any) -> None:
             with pytest.raises((TypeError, ValueError, OverflowError), match="number of seconds"):
                 await a.request("b/echo", timeout=timeout)
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_a_callback_is_an_error_with_a_hint(place: str) -> None:
@@ -102,7 +102,7 @@ def test_a_callback_is_an_error_with_a_hint(place: str) -> None:
                     await ask("b/echo", 1, print)
                 assert caught.value.hints == ("value = await connection.request(path, …)",)
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_only_errors_of_the_program_print_a_traceback(
@@ -123,7 +123,7 @@ def test_only_errors_of_the_program_print_a_traceback(
                 with pytest.raises(cluster.ClusterError):
                     await a.request(address, "nobody/x")
 
-    play(place, scene)
+    run_scene(place, scene)
     printed = capsys.readouterr().err
     assert printed.count("Traceback") == 1
     assert "LookupError: boom" in printed

@@ -11,7 +11,7 @@ from portweave import cluster
 from portweave.cluster import Connection
 from portweave.supervisor.calls.hub import Hub
 from tests.support.hubs import (
-    play,
+    run_scene,
     serving,
 )
 
@@ -25,7 +25,7 @@ def test_a_taken_name_is_reported(place: str) -> None:
                     async with cluster.connect(path, name):
                         pass
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_a_missing_hub_is_reported(
@@ -77,7 +77,7 @@ def test_routes_without_a_name_are_an_error(place: str) -> None:
             with pytest.raises(cluster.ConfigError, match="without a name"):
                 await connection.serve()
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_a_blocking_program_joins_too(place: str) -> None:
@@ -99,7 +99,7 @@ def test_a_blocking_program_joins_too(place: str) -> None:
         async with serving(path, "b"):
             assert await asyncio.to_thread(program, path) == [1, (1, 2), 8, "script", None]
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 TRIO = """
@@ -155,7 +155,7 @@ def test_calls_work_the_same_under_trio(place: str) -> None:
                 "too late", "'as it is'", "",
             ], err.decode()  # fmt: skip
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_an_option_is_found_by_its_name_or_within_mappings(place: str) -> None:
@@ -168,4 +168,4 @@ def test_an_option_is_found_by_its_name_or_within_mappings(place: str) -> None:
             assert connection.env == "development"
             assert connection.router().case_sensitive
 
-    play(place, scene, options={"greeting": "hi", "a": {"b": 1}})
+    run_scene(place, scene, options={"greeting": "hi", "a": {"b": 1}})

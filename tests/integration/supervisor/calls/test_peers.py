@@ -15,7 +15,7 @@ from portweave.supervisor.calls.hub import Hub
 from portweave.supervisor.calls.state import Limits
 from tests.support.hubs import (
     Raw,
-    play,
+    run_scene,
     serving,
 )
 
@@ -36,7 +36,7 @@ def test_a_peer_that_does_not_read_delays_no_other(place: str) -> None:
             found = await asyncio.gather(*lost, return_exceptions=True)
             assert sum(isinstance(one, cluster.Overloaded) for one in found) == refused
 
-    play(place, scene, limits=Limits(message_bytes=1_000_000, held_bytes=2_000_000))
+    run_scene(place, scene, limits=Limits(message_bytes=1_000_000, held_bytes=2_000_000))
 
 
 def test_a_peer_that_floods_without_reading_is_not_read_any_more(place: str) -> None:
@@ -60,7 +60,7 @@ def test_a_peer_that_floods_without_reading_is_not_read_any_more(place: str) -> 
                 assert (await flood.receive())["error"]["data"]["type"] == "ConnectionNotFound"
             flood.transport.abort()
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_invalid_bytes_affect_only_their_sender(place: str) -> None:
@@ -96,7 +96,7 @@ def test_invalid_bytes_affect_only_their_sender(place: str) -> None:
             while hub.calls.peers:  # noqa: ASYNC110 (the hub tells nobody)
                 await asyncio.sleep(0.01)
 
-    play(place, scene, limits=Limits(message_bytes=65_536))
+    run_scene(place, scene, limits=Limits(message_bytes=65_536))
 
 
 def test_a_line_that_is_too_long_ends_that_connection(place: str) -> None:
@@ -108,7 +108,7 @@ def test_a_line_that_is_too_long_ends_that_connection(place: str) -> None:
             assert await peer.reader.read() == b""
             assert await a.request("b/echo", 1) == 1
 
-    play(place, scene, limits=Limits(message_bytes=65_536))
+    run_scene(place, scene, limits=Limits(message_bytes=65_536))
 
 
 def test_a_thousand_connections(place: str) -> None:
@@ -122,7 +122,7 @@ def test_a_thousand_connections(place: str) -> None:
             assert len(hub.calls.peers) == 1001
             assert await b.request("b/echo", 1) == 1
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_a_shell_calls_without_saying_hello(place: str) -> None:
@@ -136,14 +136,14 @@ def test_a_shell_calls_without_saying_hello(place: str) -> None:
                     answer = json.loads(await shell.reader.read())
                     assert answer == {"jsonrpc": "2.0", "id": 1, "result": ["done"]}
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_only_the_user_can_open_the_socket(place: str) -> None:
     async def scene(_: Hub, path: str) -> None:
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
-    play(place, scene)
+    run_scene(place, scene)
     assert not Path(place).exists()
 
 
@@ -153,7 +153,7 @@ def test_values_that_a_peer_cannot_read_get_an_answer(place: str) -> None:
             raw.writer.write(b'{"id":1,"method":"b/echo","params":[1e999]}\n')
             assert (await raw.receive())["error"]["data"]["type"] == "NotSerializable"
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_a_half_closed_peer_without_requests_is_disconnected(place: str) -> None:
@@ -162,7 +162,7 @@ def test_a_half_closed_peer_without_requests_is_disconnected(place: str) -> None
             peer.writer.write_eof()
             assert await peer.reader.read() == b""
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_a_timeout_needs_no_other_event(place: str) -> None:
@@ -174,7 +174,7 @@ def test_a_timeout_needs_no_other_event(place: str) -> None:
             answer = await raw.receive()
             assert (answer["id"], answer["error"]["data"]["type"]) == (2, "RequestTimeout")
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def _slow_calls(b: cluster.Connection) -> tuple[asyncio.Semaphore, asyncio.Semaphore]:
@@ -218,7 +218,7 @@ def test_the_handlers_of_a_dead_caller_are_cancelled(place: str) -> None:
                 await cancelled.acquire()
                 assert await a.request("b/echo", 1, timeout=5) == 1
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_handlers_end_with_the_calling_process(place: str) -> None:
@@ -238,4 +238,4 @@ def test_handlers_end_with_the_calling_process(place: str) -> None:
             await asker.wait()
             await cancelled.acquire()
 
-    play(place, scene)
+    run_scene(place, scene)

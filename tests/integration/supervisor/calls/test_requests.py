@@ -18,7 +18,7 @@ from portweave.supervisor.calls.hub import (
 from portweave.supervisor.calls.state import Limits
 from tests.support.hubs import (
     Raw,
-    play,
+    run_scene,
     serving,
 )
 
@@ -38,7 +38,7 @@ def test_values_are_passed_and_returned(place: str) -> None:
                 with pytest.raises(TypeError):
                     await a.request(bad)  # type: ignore[arg-type]  # pyright: ignore
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_each_failure_has_its_error(
             # And the connection still works.
             assert await a.request("b/echo", 1) == 1
 
-    play(place, scene, limits=Limits(message_bytes=65_536))
+    run_scene(place, scene, limits=Limits(message_bytes=65_536))
 
 
 def test_a_remote_traceback_is_for_development(place: str) -> None:
@@ -98,7 +98,7 @@ def test_a_remote_traceback_is_for_development(place: str) -> None:
     async def main(hub: Hub, path: str) -> None:
         await scene(hub, path)
 
-    play(place, main)
+    run_scene(place, main)
 
 
 def test_errors_are_printed_where_they_are_raised(
@@ -110,7 +110,7 @@ def test_errors_are_printed_where_they_are_raised(
             with pytest.raises(cluster.RemoteError):
                 await a.request("b/fail")
 
-    play(place, scene)
+    run_scene(place, scene)
     assert "LookupError: boom" in capsys.readouterr().err
 
 
@@ -134,7 +134,7 @@ def test_a_handlers_calls_share_its_time_and_trace(place: str) -> None:
                 await a.request("b/first", timeout=0.3)
             assert current.get() is None
 
-    play(place, scene)
+    run_scene(place, scene)
     (first_s, one), (second_s, two) = seen
     assert first_s is not None
     assert second_s is not None
@@ -162,7 +162,7 @@ def test_a_cancelled_wait_cancels_the_handler(place: str) -> None:
             await ended.wait()
             assert await a.request("b/echo", 1) == 1
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_a_peer_that_dies_fails_its_requests_at_once(place: str) -> None:
@@ -175,7 +175,7 @@ def test_a_peer_that_dies_fails_its_requests_at_once(place: str) -> None:
             with pytest.raises(cluster.PeerDied):
                 await asking
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_when_the_hub_ends_all_requests_fail(place: str) -> None:
@@ -190,7 +190,7 @@ def test_when_the_hub_ends_all_requests_fail(place: str) -> None:
                 await a.request("b/echo", 1)
             await a.closed()
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_a_connection_handles_only_so_much_at_a_time(place: str) -> None:
@@ -220,7 +220,7 @@ def test_a_connection_handles_only_so_much_at_a_time(place: str) -> None:
             assert await asyncio.gather(*asks[:5]) == [0, 1, 2, 3, 4]
         assert (most, running) == (2, 0)
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_requests_from_one_peer_to_another_arrive_in_order(place: str) -> None:
@@ -234,7 +234,7 @@ def test_requests_from_one_peer_to_another_arrive_in_order(place: str) -> None:
             await a.request("b/none")
         assert got == list(range(600))
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_an_early_answer_is_sent_and_the_handler_goes_on(place: str) -> None:
@@ -253,7 +253,7 @@ def test_an_early_answer_is_sent_and_the_handler_goes_on(place: str) -> None:
             await went_on.wait()
             assert await a.request("b/echo", 1) == 1
 
-    play(place, scene)
+    run_scene(place, scene)
 
 
 def test_the_supervisor_answers_streams_and_is_cancelled(place: str) -> None:
@@ -283,7 +283,7 @@ def test_the_supervisor_answers_streams_and_is_cancelled(place: str) -> None:
             await asyncio.to_thread(ended.wait, 5)
             assert ended.is_set()
 
-    play(place, scene, on_supervisor_call=answer)
+    run_scene(place, scene, on_supervisor_call=answer)
 
 
 def test_each_hop_is_one_line_of_the_debug_log(
@@ -296,7 +296,7 @@ def test_each_hop_is_one_line_of_the_debug_log(
                 await a.request("b/fail")
 
     with caplog.at_level("DEBUG", logger="portweave.calls"):
-        play(place, scene)
+        run_scene(place, scene)
     hops = [json.loads(r.getMessage()) for r in caplog.records if r.name == "portweave.calls"]
     trace = hops[0]["traceparent"]
     assert sorted(hop["event"] for hop in hops if hop["traceparent"] == trace) == [

@@ -94,7 +94,7 @@ def test_a_page_and_its_websocket(
     (project / "server.py").write_text(SERVER)
     env = {"PORTWEAVE_PROXY": None, "PORTWEAVE_PROXY_PORT": str(port), "PORTWEAVE_TLS": "1"}
     detached("up", "-d", env={**env, "PORTWEAVE_PROXY_LINGER": "400ms"})
-    detached.look()
+    detached.remember_processes()
     url = f"https://web.{project.name}.localhost:{port}/"
     page = browser(home / "state/portweave/proxy/ca.pem").page()
     page.go(url)

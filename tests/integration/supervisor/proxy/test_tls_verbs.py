@@ -116,7 +116,7 @@ def test_what_is_missing_is_told(web: Web, cli: "Cli", tmp_path: Path) -> None:
 def test_a_stack_has_https(web: Web, detached: "Detached", project: Path) -> None:
     write(project, SHOP)
     done = detached("up", "-d", "--json", env=web.env)
-    detached.look()
+    detached.remember_processes()
     rows = {row["name"]: row for row in json.loads(done.stdout)["services"]}
     url = f"https://web.{project.name}.localhost:{web.port}"
     assert rows["web"]["url"] == url
@@ -153,6 +153,6 @@ def test_a_stack_finds_a_plain_proxy(web: Web, detached: "Detached", project: Pa
     write(project, SHOP)
     detached("proxy", "start", "--port", str(web.port))
     done = detached("up", "-d", env=web.env)
-    detached.look()
+    detached.remember_processes()
     assert "speaks plain HTTP, whatever PORTWEAVE_TLS says" in done.stderr
     assert detached.ps()["web"]["url"] == f"http://web.{project.name}.localhost:{web.port}"

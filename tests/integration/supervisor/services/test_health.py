@@ -229,7 +229,7 @@ def test_up_waits_until_the_state_of_all_services_is_known(
     assert up.returncode == 1
     assert "slow ready (" in said
     assert "not ready: bad is failed: exited with status 3 (PW1007)" in said
-    detached.look()
+    detached.remember_processes()
     detached.down()
 
 

@@ -111,7 +111,7 @@ def test_down_after_a_kill_finds_nothing_left(
 ) -> None:
     write(project, PAIR)
     detached.up()
-    family = detached.look()
+    family = detached.remember_processes()
     guardian, supervisor = detached.guardian(), detached.supervisor()
     services = [one for one in family if one.pid not in (guardian.pid, supervisor.pid)]
     if victim == "both":
@@ -130,7 +130,7 @@ def test_down_ends_what_has_been_killed_since_it_began(
 ) -> None:
     write(project, "services: {web: {command: sleep 1000, port: false, tty: false}}\n")
     detached.up()
-    family = detached.look()
+    family = detached.remember_processes()
     detached.kill_both()
     # Without the look that each command begins with.
     code = (
@@ -175,7 +175,7 @@ def test_with_damaged_state_it_is_still_found(
 ) -> None:
     write(project, PAIR)
     detached.up()
-    family = detached.look()
+    family = detached.remember_processes()
     pids = [row["pid"] for row in detached.ps().values()]
     [record] = (home / "state/portweave/stacks").glob("*.json")
     if damaged == "garbage":
@@ -244,7 +244,7 @@ def test_without_its_record_a_killed_stack_is_ended(
 ) -> None:
     write(project, "services: {web: {command: sleep 1000, port: false, tty: false}}\n")
     detached.up()
-    family = detached.look()
+    family = detached.remember_processes()
     detached.kill_both()
     [record] = (home / "state/portweave/stacks").glob("*.json")
     record.unlink()

@@ -262,7 +262,7 @@ def test_down_waits_for_a_guardian_as_long_as_the_services_may_take(
 ) -> None:
     write(project, f"services: {{stubborn: {STUBBORN.replace('20s', '12s')}}}\n")
     detached.up()
-    detached.look()
+    detached.remember_processes()
     supervisor = detached.supervisor()
     down = detached.beside("down")
     assert down.stderr is not None
