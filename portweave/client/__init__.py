@@ -1,1 +1,1 @@
-"""Ask a running stack, join it, plan it anew. The supervisor that answers is elsewhere."""
+"""Start a stack, query it, join it, plan it again. The supervisor that answers is elsewhere."""

@@ -1,7 +1,7 @@
-"""Ask the supervisor of a stack: JSON-RPC 2.0, one message a line, over its control socket.
+"""Call the supervisor of a stack: JSON-RPC 2.0, one message a line, over its control socket.
 
-Blocking, and light: a command that only asks is to cost little more than the interpreter, so
-nothing is imported that the question does not need.
+Calls block. The module imports little, so a command that only makes a call takes little longer than
+the interpreter's start.
 """
 
 import _socket
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from portweave.arguments.args import Args
 
     class Named(Protocol):
-        """What has a project and a namespace."""
+        """A value with a project and a namespace."""
 
         project: str
         namespace: str
@@ -58,10 +58,10 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 65_536
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.1
-# One that lives answers at once, or says every few seconds what it waits for. On a busy machine it
-# may take a while to listen, and it looks every few seconds whether its socket is still there.
+# A live supervisor answers at once, or reports every few seconds what it waits for. On a busy
+# machine it may take a while to listen. It checks its socket every few seconds.
 PATIENCE_S = 15.0
-# Why nobody can connect for now, connect(2); the rest does not pass by itself.
+# Errors of connect(2) that may pass with time; others do not.
 _PASSES = {
     ENOENT: "its control socket is not there; it is starting, or puts the socket back",
     ECONNREFUSED: "nothing listens on its control socket yet; it is starting, or ending",
@@ -75,13 +75,13 @@ class Client:
     """A connection to a supervisor.
 
     Args:
-        record: Of its stack.
-        patience_s: How long one that lives is waited for: it may be starting, be busy, or be about
-            to put its socket back.
+        record: The record of its stack.
+        patience_s: How long to wait for a live supervisor. It may start, be busy, or be about to
+            restore its socket.
 
     Raises:
-        StackGoneError: It has ended.
-        StackUnreachableError: It does not answer.
+        StackGoneError: The supervisor has ended.
+        StackUnreachableError: The supervisor does not answer.
     """
 
     def __init__(self, record: StackRecord, patience_s: float = PATIENCE_S) -> None:
@@ -125,7 +125,7 @@ class Client:
         each: "Callable[[object], None] | None" = None,
         patience_s: float | None = PATIENCE_S,
     ) -> object:
-        """Ask, and wait for the answer: `send` and `answer` in one."""
+        """Send a request and wait for its answer; see `send` and `answer`."""
         return self.answer(self.send(method, *params), each=each, patience_s=patience_s)
 
     def answer(
@@ -138,13 +138,13 @@ class Client:
         """Wait for the answer to a request.
 
         Args:
-            asked: The request, from `send`.
-            each: Takes what the supervisor sends before it answers, such as events; also what
-                other requests have it send.
+            asked: The id of the request, from `send`.
+            each: Receives each item that the supervisor sends before the answer, such as an event.
+                These may also be items for other requests.
             patience_s: How long the supervisor may be silent; None for any time.
 
         Returns:
-            The first value of the answer; None where it has none.
+            The first value of the answer; None without a value.
 
         Raises:
             StackUnreachableError: The supervisor has gone, or is silent for too long.
@@ -158,20 +158,20 @@ class Client:
                 if each is not None and is_list(values):
                     each(values[1])
             elif message.get("id", asked) in (asked, None):
-                # What cannot be read cannot be answered by its number.
+                # An answer to a message that could not be read has no id.
                 return _value_of(message)
 
     def has_news(self, within_s: float) -> bool:
-        """Whether the supervisor sends something within a time."""
+        """Whether the supervisor sends a message within a time."""
         from select import select
 
         return bool(self._lines or select([self._socket], [], [], within_s)[0])
 
     def reply(self, asked: int, patience_s: float) -> "Mapping[str, object]":
-        """The message that answers a call of `send` to a service, be it values or an error.
+        """Wait for the message that answers a call to a service, with values or with an error.
 
         Args:
-            asked: The request.
+            asked: The id of the request, from `send`.
             patience_s: How long the answer may take.
 
         Raises:
@@ -183,13 +183,19 @@ class Client:
         return message
 
     def send(self, method: str, *params: object, meta: "Mapping[str, object] | None" = None) -> int:
-        """Ask without waiting; the id of the request."""
+        """Send a request without waiting for its answer; return its id.
+
+        Args:
+            method: The method, such as `/supervisor/ps`.
+            params: Its parameters.
+            meta: Fields of the request's `meta`; None for none.
+        """
         self._last_id += 1
         fields: dict[str, object] = {"jsonrpc": "2.0", "id": self._last_id, "method": method}
         fields["params"] = list(params)
         if meta is not None:
             fields["meta"] = dict(meta)
-        # Also behind `poll`, which does not wait.
+        # `poll` may have made the socket non-blocking.
         self._socket.settimeout(PATIENCE_S)
         try:
             self._socket.sendall(compact(fields).encode("utf-8", "surrogateescape") + b"\n")
@@ -200,13 +206,13 @@ class Client:
         return self._last_id
 
     def poll(self, each: "Callable[[object], None]") -> bool:
-        """Take what the supervisor has sent unasked until now, without waiting.
+        """Read the items that the supervisor has streamed so far, without waiting.
 
         Args:
-            each: Takes each item.
+            each: Receives each item.
 
         Returns:
-            Whether the supervisor is still there.
+            Whether the connection is still open.
         """
         self._socket.setblocking(False)
         try:
@@ -221,10 +227,10 @@ class Client:
             return False
 
     def take_first(self, each: "Callable[[object], None]") -> None:
-        """Wait for the first item that the supervisor sends for a request of `send`.
+        """Wait for the first item that the supervisor streams for a request of `send`.
 
         Args:
-            each: Takes it.
+            each: Receives the item.
 
         Raises:
             StackUnreachableError: The supervisor has gone.
@@ -239,11 +245,11 @@ class Client:
             _value_of(message)
 
     def fileno(self) -> int:
-        """The descriptor of the connection."""
+        """Return the descriptor of the connection."""
         return self._socket.fileno()
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._socket.close()
 
     def _next_message(self) -> "dict[str, object]":
@@ -294,13 +300,13 @@ def _value_of(message: "Mapping[str, object]") -> object:
 
 
 def find_stack(args: "Args", environ: "Mapping[str, str]") -> StackRecord:
-    """The live stack that a command is about: of this worktree, or the one that it names.
+    """Find the live stack of a command: the stack that it names, or this worktree's.
 
     Raises:
-        NoStackError: None runs there.
-        RecordLostError: One does, but its record is gone.
-        StateUnwritableError: Whether one does cannot be told.
-        UsageError: `--stack` fits several.
+        NoStackError: No stack runs there.
+        RecordLostError: A stack runs, but its record is missing.
+        StateUnwritableError: The records cannot be read.
+        UsageError: `--stack` fits several stacks.
     """
     config = args.text("config")
     start = os.path.realpath(os.path.dirname(config) if config else ".")
@@ -308,19 +314,19 @@ def find_stack(args: "Args", environ: "Mapping[str, str]") -> StackRecord:
 
 
 def stack_at(named: str | None, start: str, environ: "Mapping[str, str]") -> StackRecord:
-    """The live stack that is named, or the one of a worktree; errors as of `find_stack`.
+    """Find the live stack with a name, or of a worktree; it raises as `find_stack` does.
 
     Args:
-        named: As `[PROJECT/]NAMESPACE`; None for that of the worktree.
-        start: Where in the worktree to look; an absolute path without links.
-        environ: Says where the records lie.
+        named: The name, as `[PROJECT/]NAMESPACE`; None for the worktree's stack.
+        start: A folder in the worktree; an absolute path without links.
+        environ: The variables of the user. They name the folder of stack records.
     """
     folder = check_readable(stacks_dir(environ))
     if named is not None:
         return named_as(all_stacks(environ), named)
     record = settled(folder, stack_around(folder, start, environ))
     if record is None:
-        # Only where somebody would be told that there is none.
+        # Only before the error that no stack runs: this takes longer.
         from portweave.supervisor.registry.moved_folder import moved_here
         from portweave.supervisor.registry.record_recovery import restored_around
 
@@ -329,11 +335,11 @@ def stack_at(named: str | None, start: str, environ: "Mapping[str, str]") -> Sta
     if record is None:
         raise NoStackError(f"in {start}")
     if record.place and place_mark(record.root) not in ("", record.place):
-        _tell_of_replaced(record)
+        _warn_of_replaced_folder(record)
     return record
 
 
-def _tell_of_replaced(record: StackRecord) -> None:
+def _warn_of_replaced_folder(record: StackRecord) -> None:
     from sys import stderr
 
     text = (
@@ -346,18 +352,18 @@ def _tell_of_replaced(record: StackRecord) -> None:
 def settled(
     folder: str, record: StackRecord | None, patience_s: float = PATIENCE_S
 ) -> StackRecord | None:
-    """The record of the process that runs a stack now, where another one's still lies there.
+    """Return the record of the process that runs a stack now, if another process's is still there.
 
-    A process that takes the right to run a stack writes its record a moment later. A process that
-    ends what is left of a killed stack gives that right up soon.
+    A process that takes the stack's lock writes its record a moment later. A process that cleans up
+    after a killed stack releases the lock soon.
 
     Args:
-        folder: From `stacks_dir`.
-        record: Of a stack that is held.
-        patience_s: How long that moment may take.
+        folder: The folder of stack records.
+        record: The record of a stack whose lock is held.
+        patience_s: How long to wait.
 
     Returns:
-        The record; None where nothing runs the stack any more.
+        The record; None if no process runs the stack any more.
     """
     if record is None or is_alive(record):
         return record
@@ -373,10 +379,10 @@ def settled(
 
 
 def all_stacks(environ: "Mapping[str, str]") -> list[StackRecord]:
-    """The live stacks of this machine.
+    """Return the live stacks of this machine.
 
     Raises:
-        StateUnwritableError: Whether there are any cannot be told.
+        StateUnwritableError: The records cannot be read.
     """
     folder = check_readable(stacks_dir(environ))
     found = live_stacks(folder)
@@ -388,11 +394,11 @@ def all_stacks(environ: "Mapping[str, str]") -> list[StackRecord]:
 
 
 def named_as(stacks: "Sequence[N]", named: str) -> "N":
-    """The one that `[PROJECT/]NAMESPACE` means; of a namespace its readable part is enough.
+    """Find the stack that `[PROJECT/]NAMESPACE` names; the namespace may lack its hash.
 
     Raises:
-        NoStackError: There is none.
-        UsageError: There are several.
+        NoStackError: No stack has the name.
+        UsageError: Several stacks have it.
     """
     project, _, namespace = named.rpartition("/")
     found = [
@@ -400,7 +406,7 @@ def named_as(stacks: "Sequence[N]", named: str) -> "N":
         for stack in stacks
         if _is_called(stack.namespace, namespace) and project in ("", stack.project)
     ]
-    # Whoever writes it out in full means that one.
+    # A namespace written in full means only that one.
     found = [stack for stack in found if stack.namespace == namespace] or found
     if not found:
         raise NoStackError(f"as {named}")
@@ -426,19 +432,19 @@ def ask(
     patience_s: float | None = PATIENCE_S,
     reach_s: float = PATIENCE_S,
 ) -> object:
-    """Ask the supervisor of the stack that a command is about; see `Client.call`.
+    """Call the supervisor of a command's stack; see `Client.call`.
 
     Args:
-        args: What was given.
-        environ: Says where the records lie.
-        method: As of `Client.call`, with `params`, `each` and `patience_s`.
-        params: Of the method.
-        each: Takes what comes before the answer.
+        args: The command line.
+        environ: The variables of the user. They name the folder of stack records.
+        method: The method.
+        params: Its parameters.
+        each: Receives each item before the answer.
         patience_s: How long the supervisor may be silent.
-        reach_s: How long a connection to it may take.
+        reach_s: How long to wait for a connection.
 
     Raises:
-        OtherProtocolError: It was started by a portweave that does not understand this.
+        OtherProtocolError: A portweave with another protocol started the stack.
     """
     record = find_stack(args, environ)
     if record.protocol != PROTOCOL:

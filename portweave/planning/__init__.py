@@ -1,4 +1,1 @@
-"""What `up` starts: selection, allocation, environments, names in URLs, the plan of a stack.
-
-It starts nothing.
-"""
+"""Plan what `up` starts: requests, ports, environments, names in URLs. It starts nothing."""

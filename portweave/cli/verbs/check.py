@@ -21,15 +21,15 @@ from portweave.procfiles.model import Definitions, EnvFile, Ready, Service
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "[--json]"
 HELP = """
-Read the definition files and the files of variables, say what is wrong with them, and start
-nothing. With --json: all services with all that is known of them. A command that has a port as a
-number, which is the same in every worktree, is a warning, with the edit to make. So is one that
-starts several apps on one port, with the services to write instead.
+Read the definition files and the files of variables, and report errors and warnings. check starts
+nothing. --json prints all services with all their keys. A command with a port as a number, which is
+the same in every worktree, is a warning, with the edit to make. So is a command that starts several
+apps on one port, with the services to write instead.
 """
 
 
 def run(args: Args) -> int:
-    """Print what was read; what is wrong is an error."""
+    """Print the definitions and the warnings."""
     if args.operands or args.rest:
         raise UsageError(
             f"check takes no operands, received '{(args.operands + (args.rest or []))[0]}'"
@@ -40,15 +40,15 @@ def run(args: Args) -> int:
     warnings = warnings_of(definitions)
     several = _several_apps(definitions)
     if args.flag("json"):
-        import json  # takes longer than to check a Procfile
+        import json  # imported here: it takes longer than checking a Procfile
 
         all_apps = [(name, text, "\n".join(services)) for name, (text, *services) in several]
-        told: list[dict[str, str | None]] = [
+        found_warnings: list[dict[str, str | None]] = [
             {"service": name, "message": what, "hint": edit}
             for name, what, edit in (*warnings, *all_apps)
         ]
-        told += [{"service": None, "message": line, "hint": None} for line in lines]
-        found = {**_as_json(definitions), "warnings": told}
+        found_warnings += [{"service": None, "message": line, "hint": None} for line in lines]
+        found = {**_as_json(definitions), "warnings": found_warnings}
         print(json.dumps(found, indent=2, ensure_ascii=False))
     else:
         for line in lines:
@@ -64,10 +64,15 @@ def run(args: Args) -> int:
 
 
 def read(args: Args, verb: str, cwd: str) -> tuple[Definitions, str]:
-    """The definitions for the folder `cwd`, and the root that belongs to them.
+    """Read the definitions of a folder; return them and the root of its worktree.
+
+    Args:
+        args: The command line.
+        verb: The command's verb, for the message.
+        cwd: The folder, absolute.
 
     Raises:
-        UsageError: `--count` was given, with which there are no definition files.
+        UsageError: `--count` was given, which excludes definition files.
     """
     if args.text("count") is not None:
         raise UsageError(f"{verb} reads definition files, and with --count there are none")
@@ -78,7 +83,7 @@ def read(args: Args, verb: str, cwd: str) -> tuple[Definitions, str]:
 
 
 def _several_apps(definitions: Definitions) -> list[tuple[str, list[str]]]:
-    """Each service whose command starts several apps on its port, with what is told of it."""
+    """Return each service whose command starts several apps on its port, with a warning."""
     found: list[tuple[str, list[str]]] = []
     packages: dict[str, PackageFiles] = {}
     for service in definitions.services:
@@ -97,7 +102,7 @@ def _several_apps(definitions: Definitions) -> list[tuple[str, list[str]]]:
 
 
 def _check_env_files(definitions: Definitions, root: str) -> list[str]:
-    """Read the files of variables; what is to be told of them, one line each."""
+    """Read the files of variables; return warnings, one line each."""
     files = [EnvFile(os.path.join(root, ".env"), required=False), *definitions.env_files]
     computed: set[str] = set()
     for service in definitions.services:
@@ -105,12 +110,12 @@ def _check_env_files(definitions: Definitions, root: str) -> list[str]:
         computed |= {name for name, _ in service.discovery_env}
         if service.env_var is not None:
             computed.add(service.env_var)
-    told: dict[str, None] = {}
+    found_warnings: dict[str, None] = {}
     for file in files:
         found = read_env_file(file.path, required=file.required, names=computed)
         shown = file.path.removeprefix(f"{root.rstrip('/')}/")
-        told |= dict.fromkeys(unread_lines(shown, found.unread))
-    return list(told)
+        found_warnings |= dict.fromkeys(unread_lines(shown, found.unread))
+    return list(found_warnings)
 
 
 def _as_text(definitions: Definitions, cwd: str, warnings: int) -> str:

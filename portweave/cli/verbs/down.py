@@ -124,15 +124,15 @@ def _stop(
         PortweaveError: One stack does not stop. The others have been stopped.
     """
 
-    def tell(event: object) -> None:
+    def report(event: object) -> None:
         if not quiet and is_object(event) and event.get("text"):
             say(str(event["text"]))
 
     left: list[str] = []
     failure: PortweaveError | None = None
-    for record, ending in [(record, _Ending(record, grace_s)) for record in stacks]:
+    for record, request in [(record, _StopRequest(record, grace_s)) for record in stacks]:
         try:
-            left += ending.wait(folder, tell)
+            left += request.wait(folder, report)
         except PortweaveError as error:
             if failure is not None:
                 say(failure.message)
@@ -145,8 +145,8 @@ def _stop(
     return left
 
 
-class _Ending:
-    """The end of one stack, asked for.
+class _StopRequest:
+    """A request to stop one stack.
 
     Args:
         record: The stack.
@@ -161,15 +161,15 @@ class _Ending:
             self._client = Client(record, _REACHED_S)
             self._asked = self._client.send("/supervisor/down", grace_s)
         except StackUnreachableError:
-            # It may have no socket any more, but who runs it still listens to signals.
+            # The socket may be missing, but the supervisor still obeys signals.
             self._client = None
 
-    def wait(self, folder: str, tell: "Callable[[object], None]") -> list[str]:
-        """Wait until nobody runs it; what is left of it, in words.
+    def wait(self, folder: str, report: "Callable[[object], None]") -> list[str]:
+        """Wait for the end of the stack; return the processes that are left, in words.
 
         Raises:
-            StackNotEndedError: It does not end in time.
-            StackStandsStillError: It cannot.
+            StackNotEndedError: The stack does not end in time.
+            StackStandsStillError: The stack cannot end: its processes are stopped by a signal.
             StackUnreachableError: Its guardian does not end.
         """
         record = self._record
@@ -179,9 +179,9 @@ class _Ending:
             end_stack(folder, record, _PATIENCE_S)
         else:
             try:
-                answer = self._client.answer(self._asked, each=tell)
+                answer = self._client.answer(self._asked, each=report)
             except StackUnreachableError:
-                # It was quicker than its answer, or it was killed: its guardian ends what is left.
+                # It ended before it answered, or was killed. Its guardian ends what is left.
                 patience_s += _longest_end_s(folder, record)
             finally:
                 self._client.close()
@@ -192,7 +192,7 @@ class _Ending:
 
 
 def _longest_end_s(folder: str, record: "StackRecord") -> float:
-    """What a guardian may need to end the services, as the stack's journal tells."""
+    """Return how long the guardian may take to end the services, by the stack's journal."""
     from portweave.supervisor.processes.shutdown_order import (
         KILL_PATIENCE_S,
         MOST_EXTRA_S,
@@ -205,7 +205,7 @@ def _longest_end_s(folder: str, record: "StackRecord") -> float:
 
 
 def _await_end(folder: str, record: "StackRecord", patience_s: float) -> None:
-    """Wait until nobody runs the stack."""
+    """Wait until no process runs the stack."""
     key = stack_key(record.root, record.namespace)
     until_s = time.monotonic() + patience_s
     while is_held(folder, key) or is_alive(record):

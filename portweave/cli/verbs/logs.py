@@ -1,4 +1,4 @@
-"""`portweave logs`: what the services of a worktree have printed, and print."""
+"""`portweave logs`: print the output of a worktree's services."""
 
 import os
 import sys
@@ -67,17 +67,17 @@ OPTIONS = (
 USAGE = "[options] [SERVICE …]"
 OPERANDS = Operands("logged", many=True)
 HELP = """
-Print what the services of this worktree have printed since the stack was started last, or those
-that are named (web stands for web.2, too), in order of time. A service that reload has removed is
-only shown when it is named. --run all, --since and --until show all, also of earlier stacks. The
-stack need not run: logs stay for 14 days, 50 MiB of each service.
+Print the output of this worktree's services, or of the named ones, since the last start of the
+stack, in order of time. web also means web.2. A service that reload has removed is only shown if
+named. --run all, --since and --until also show earlier stacks. The stack need not run: logs are
+kept for 14 days, 50 MiB for each service.
 
---brief tells, of the newest run of each service, the first errors with the lines around them, then
-the newest lines, each kind of line once with a count, in at most so many tokens of about four
-characters. Its last line is a cursor: with --after, the next call tells what came later.
+--brief summarises the newest run of each service: the first errors with the lines around them, then
+the newest lines, each kind of line once with a count. --budget limits it, in tokens of about four
+characters. Its last line is a cursor: with --after, the next call prints what came later.
 
-Here -f means --follow; a definition file is named with --config. --json gives an object a line:
-time, service, instance, stream, run, line.
+Here -f means --follow; use --config for a definition file. --json prints one object a line: time,
+service, instance, stream, run, line.
 """
 _STREAMS = {"out": 0, "err": 1}
 
@@ -257,22 +257,22 @@ def _own_folder(args: Args) -> str:
 
     environ = os.environ
     worktree = find_worktree(working_dir(), args.text("config"), environ)
-    # Where only one of a namespace that was chosen runs, it is that one, as for other commands.
+    # As for other commands: if only a stack of a chosen namespace runs, it is this one.
     live = stack_around(stacks_dir(environ), worktree.root, environ)
     if live is not None:
         return logs_dir(worktree.root, live.namespace)
     key = as_running(worktree, environ).key
-    # The files of a stack that has no namespace of the user's choice move with the worktree.
+    # Without a namespace that the user has chosen, the files of a stack move with the worktree.
     is_own = is_own_namespace(key.namespace, key.worktree_root)
     return logs_dir(worktree.root, worktree.namespace if is_own else key.namespace)
 
 
 def _named_folder(named: str) -> str:
-    """Where the logs of another worktree lie, whether or not its stack runs.
+    """Return the folder with the logs of another worktree, whether or not its stack runs.
 
     Raises:
-        NoStackError: There is none of that name.
-        UsageError: Several have it.
+        NoStackError: No worktree has that name.
+        UsageError: Several worktrees have it.
     """
     return named_as(list(_all_folders()), named).path
 
@@ -309,7 +309,7 @@ def _all_folders() -> "Iterator[Folder]":
 
 
 def _check_names(args: Args, sources: "Sequence[Source]") -> None:
-    """See that each name is one: of a log, or else of a service that may come to print."""
+    """Check that each name is the name of a log or of a service."""
     found = {source.log.instance for source in sources} | {source.service for source in sources}
     missing = [name for name in args.operands if name not in found]
     if not missing:

@@ -1,4 +1,4 @@
-"""`portweave ls`: the stacks of this machine."""
+"""`portweave ls`: print the stacks of this machine."""
 
 import os
 import sys
@@ -27,29 +27,29 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-OPTIONS = (Option("-a", "--all", about="worktrees and leases that have ports, too"),)
+OPTIONS = (Option("-a", "--all", about="also worktrees and leases with ports"),)
 USAGE = "[--all] [--json]"
 HELP = """
-Show the stacks that run on this machine, those of all projects and worktrees: project, namespace,
-state, pid, ports, worktree. With --all also what has ports and runs nothing: worktrees (idle) and
-leases (lease).
+Show the running stacks of all projects and worktrees on this machine: project, namespace, state,
+pid, ports, worktree. --all adds worktrees (idle) and leases (lease) that have ports without a
+running stack.
 
-On a pipe there is no heading, and a tab stands between two fields.
+On a pipe there is no heading, and tabs separate the fields.
 """
 _HEADING = ("PROJECT", "NAMESPACE", "STATE", "PID", "PORTS", "WORKTREE")
 
 
 class Row:
-    """One stack, or one block without.
+    """A stack, or a block of ports without a stack.
 
     Attributes:
         project: The project's name.
-        namespace: The worktree's.
+        namespace: The worktree's namespace.
         root: The worktree's root, or a lease's folder.
         state: `running`, `idle` or `lease`.
-        pid: Of who runs it; None where nobody does.
-        ports: By instance.
-        gone: Whether it runs, but its folder is there no longer, or another one.
+        pid: Pid of the stack's guardian; None if no stack runs.
+        ports: The port by instance.
+        gone: Whether the stack runs, but its folder was deleted, moved or replaced.
     """
 
     __slots__ = ("gone", "namespace", "pid", "ports", "project", "root", "state")
@@ -74,7 +74,7 @@ class Row:
         self.gone = gone
 
     def as_json(self) -> dict[str, object]:
-        """It as an object of `ls --json`."""
+        """Return the row as an object of `ls --json`."""
         return {
             "project": self.project,
             "namespace": self.namespace,
@@ -86,7 +86,7 @@ class Row:
         }
 
     def cells(self) -> tuple[str, ...]:
-        """It as a line of a table."""
+        """Return the row as cells of a table."""
         pid = "-" if self.pid is None else str(self.pid)
         fields = (self.project, self.namespace, self.state, pid, spans(self.ports.values()))
         return *fields, _one_line(self.root)
@@ -121,7 +121,7 @@ def run(args: Args) -> int:
 
 
 def spans(ports: "Iterable[int]") -> str:
-    """Ports in ascending order, neighbours as `30000-30003`; `-` where there are none."""
+    """Format ports in ascending order, ranges as `30000-30003`; `-` for no ports."""
     found: list[list[int]] = []
     for port in sorted(set(ports)):
         if found and found[-1][1] == port - 1:
@@ -147,7 +147,7 @@ def _running() -> list[Row]:
 
 
 def _recorded(running: "set[tuple[str, str]]") -> list[Row]:
-    """What has ports and does not run; what the next allocation would drop is left out."""
+    """Return blocks without a running stack, except those that the next allocation would drop."""
     folder = leases_dir(os.environ)
     leases = {f"{folder}/{terms.lease_id}" for terms in scan(folder, time.time())[0]}
     found: list[Row] = []

@@ -41,7 +41,7 @@ when COMMAND ends. --name needs no definition file. `portweave proxy start` star
 
 
 def run(args: Args) -> int:
-    """Become the command; what is returned is only for one that cannot be started."""
+    """Replace this process with the command."""
     config = args.text("config")
     words = _command(args.unread) if args.rest is None else args.rest
     if config is not None and args.text("count") is not None:
@@ -93,7 +93,7 @@ def _run_named(
 
 
 def asks_for_help(words: list[str]) -> bool:
-    """Whether help is asked for before the command's own options begin."""
+    """Whether `--help` comes before the command's own options."""
     for word in words:
         if word in {"-h", "--help"}:
             return True
@@ -103,7 +103,7 @@ def asks_for_help(words: list[str]) -> bool:
 
 
 def _command(words: list[str]) -> list[str]:
-    """The command's words: the first `--` before any of its options is ours."""
+    """Return the command's words, without a `--` before its first option."""
     for index, word in enumerate(words):
         if word == "--":
             return words[:index] + words[index + 1 :]
@@ -134,7 +134,7 @@ def _banner(allocated: AllocatedProject, words: list[str], *, verbose: bool) -> 
 
 
 def _say(text: str) -> None:
-    """Write to stderr at once; a command runs whether or not anybody reads this."""
+    """Write to stderr at once; ignore errors, so that the command runs anyway."""
     try:
         write_all(2, escaped(text).encode("utf-8", "surrogateescape"))
     except OSError:
@@ -142,26 +142,26 @@ def _say(text: str) -> None:
 
 
 def _environment(allocated: AllocatedProject) -> dict[str, str]:
-    """The command's environment: computed, and what is inherited wins."""
+    """Return the command's environment; inherited variables override computed ones."""
     environ = allocated.project.environ
     env = {**allocated.env, **environ}
     for name, value in allocated.env.items():
         env[name] = allocated.inherited.get(name, value)
     _join_calls(env, allocated)
-    # So that a portweave inside the command can tell what it inherits from this one.
+    # By this, a portweave inside the command recognises the variables of this one.
     env["PORTWEAVE_WORKTREE"] = allocated.project.worktree.root
     undo_coercion(env)
     return env
 
 
 def _join_calls(env: dict[str, str], allocated: AllocatedProject) -> None:
-    """Have the command find the hub of its worktree's stack, whether that runs by now or not."""
+    """Set the socket of the worktree's stack, whether or not the stack runs."""
     key, environ = allocated.project.key, allocated.project.environ
     is_ours = environ.get("PORTWEAVE_WORKTREE") in (None, key.worktree_root)
     is_ours = is_ours and environ.get("PORTWEAVE_NAMESPACE") in (None, key.namespace)
     if is_ours and environ.get("PORTWEAVE_SOCKET"):
         return
-    # What proves a name proves it to the hub of another stack.
+    # These belong to another stack, and are only valid there.
     for name in ("PORTWEAVE_NAME", "PORTWEAVE_TOKEN", "PORTWEAVE_SOCKET"):
         env.pop(name, None)
     folder = f"{state_dir(environ)}/stacks"

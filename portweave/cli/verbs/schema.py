@@ -20,6 +20,6 @@ YAML a first line "# yaml-language-server: $schema=schema.json".
 
 def run(args: Args) -> int:
     """Print the schema."""
-    del args  # it is JSON in any case
+    del args  # the output is JSON in any case
     print(json.dumps(json_schema(), indent=2))
     return 0

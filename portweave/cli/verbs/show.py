@@ -1,4 +1,4 @@
-"""`portweave show`: the ports of this worktree."""
+"""`portweave show`: print the ports of this worktree."""
 
 import sys
 
@@ -17,7 +17,7 @@ from portweave.planning.moved_stacks import find_block
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "[--json]"
-HELP = "Print the ports that this worktree has; nothing is allocated."
+HELP = "Print the ports that this worktree has. This allocates nothing."
 
 
 def run(args: Args) -> int:
@@ -25,7 +25,7 @@ def run(args: Args) -> int:
     try:
         return _show(args)
     except PortweaveError as error:
-        # npm portweave answers `--json` with objects of its own, and puts errors into words.
+        # As in npm portweave, errors are texts, also with `--json`.
         error.always_text = True
         raise
 
@@ -48,6 +48,6 @@ def _show(args: Args) -> int:
         return 0
     folder = root.rpartition("/")[2]
     text = banner(folder, entry.namespace, project.rows(), entry.ports, reused=True)
-    # npm portweave ends without a newline, and a prompt would stand behind the last port.
+    # npm portweave prints no newline at the end; the prompt would follow the last port.
     print(text)
     return 0

@@ -12,18 +12,18 @@ from portweave.client.verb_queries import (
     names_of,
 )
 
-OPTIONS = (STACK, Option("--no-deps", about="do not start what they depend on"), *WAIT)
+OPTIONS = (STACK, Option("--no-deps", about="do not start their dependencies"), *WAIT)
 USAGE = "[--no-deps] [--wait [--timeout SECONDS]] [--json] [SERVICE …]"
 OPERANDS = Operands("idle", many=True)
 HELP = """
 Start services of the running stack that were stopped, have ended, or were not started by `up`, and
-what they depend on; without names all that `up` started. With --wait it returns when they are
-ready, with the exit status of `portweave wait`.
+their dependencies. Without names, start all services that `up` started. With --wait it returns when
+they are ready, with the exit status of `portweave wait`.
 """
 
 
 def run(args: Args) -> int:
-    """Start them."""
+    """Start the services."""
     return act_and_wait(
         args,
         "/supervisor/start",

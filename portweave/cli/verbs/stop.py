@@ -14,14 +14,14 @@ OPTIONS = (STACK,)
 USAGE = "[--json] [SERVICE …]"
 OPERANDS = Operands("running", many=True)
 HELP = """
-Stop services of the running stack, dependents first, and wait until nothing of them is left;
-without names all of them. The stack goes on: `portweave start` starts them again, `portweave down`
-ends it.
+Stop services of the running stack, dependents first, and wait until none of their processes is
+left. Without names, stop all services. The stack continues: `portweave start` starts them again,
+`portweave down` ends the stack.
 """
 
 
 def run(args: Args) -> int:
-    """Stop them."""
+    """Stop the services."""
     return act(
         args, "/supervisor/stop", names_of(args), did="stopped", nothing="nothing was running"
     )

@@ -1,4 +1,4 @@
-"""`portweave top`: all stacks in the terminal."""
+"""`portweave top`: show all stacks in the terminal."""
 
 import os
 import sys
@@ -13,22 +13,22 @@ from portweave.system.interrupts import Raised
 OPTIONS: tuple[Option, ...] = ()
 USAGE = ""
 HELP = """
-Show all stacks of this machine in the terminal, live: services, state, what they use, and the log
-of the one that is chosen.
+Show all stacks of this machine live in the terminal: services, states, processor time and memory,
+and the log of the selected service.
 
-Up, down, k and j choose a service; enter shows its whole log, l shows or hides it; r restarts the
-service, s stops it, or starts it; q ends the view, and nothing else.
+Up, down, k and j select a service; enter shows its whole log, l shows or hides it; r restarts the
+service, s stops or starts it; q ends only the view.
 """
 
 
 def run(args: Args) -> int:
-    """Show it until q is pressed."""
+    """Show the view until the user presses q."""
     words = args.operands + (args.rest or [])
     if words:
         raise UsageError(f"unexpected argument '{words[0]}'")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("top needs a terminal", hint="portweave ps --all tells the same once")
-    # Many times what any other command costs.
+    # Imported here: it takes many times as long as any other command.
     from portweave.panel import terminal
 
     with Raised():
