@@ -52,7 +52,7 @@ asyncio.run(main())
 """
 
 
-def test_a_ready_service_that_does_not_join_is_told_with_its_url(
+def test_a_ready_service_that_does_not_join_is_reported_with_its_url(
     detached: "Detached", project: Path
 ) -> None:
     (project / "Procfile").write_text("web: python3 -m http.server $PORT --bind 127.0.0.1\n")
@@ -106,7 +106,7 @@ def test_ask(stack: Path, cli: "Cli") -> None:
 
 
 @pytest.mark.slow
-def test_a_service_that_is_started_again_is_waited_for(stack: Path, cli: "Cli") -> None:
+def test_ask_waits_for_a_service_that_restarts(stack: Path, cli: "Cli") -> None:
     assert cli("stop", "api.2", cwd=stack).returncode == 0
     assert cli("ask", "api/die", cwd=stack).returncode == 69
     # Nobody else has the name now, and its next process has a token of its own.
@@ -117,7 +117,7 @@ def test_a_service_that_is_started_again_is_waited_for(stack: Path, cli: "Cli") 
 
 
 @pytest.mark.slow
-def test_what_a_killed_ask_wanted_is_cancelled(
+def test_the_call_of_a_killed_ask_is_cancelled(
     stack: Path, cli: "Cli", eventually: Callable[[Callable[[], object]], None]
 ) -> None:
     for number, ends_it in enumerate((signal.SIGINT, signal.SIGKILL), start=1):

@@ -101,19 +101,19 @@ def test_a_prompt_is_seen_keys_arrive_the_size_follows_and_the_service_goes_on(
     assert "ask\tready" in cli("ps", cwd=prompting).stdout
 
 
-def test_what_is_piped_in_is_typed(prompting: Path, cli: "Cli") -> None:
+def test_piped_input_is_typed(prompting: Path, cli: "Cli") -> None:
     done = cli("attach", "ask", cwd=prompting, stdin="Bob\n")
     assert done.returncode == 0
     assert "hello Bob" in done.stdout
 
 
-def test_a_service_without_a_terminal_is_shown_only(prompting: Path, cli: "Cli") -> None:
+def test_a_service_without_a_terminal_is_only_shown(prompting: Path, cli: "Cli") -> None:
     done = cli("attach", "mute", cwd=prompting, stdin="x")
     assert done.returncode == 0
     assert "mute has no terminal" in done.stderr
 
 
-def test_where_there_is_no_terminal_nothing_can_be_typed(prompting: Path, cli: "Cli") -> None:
+def test_without_a_terminal_nothing_can_be_typed(prompting: Path, cli: "Cli") -> None:
     refused = cli("ask", "/supervisor/type", '"mute"', '"eA=="', "--json", cwd=prompting)
     assert refused.returncode == 1
     assert "NoTerminalError: mute has no terminal to type at" in refused.stdout
@@ -121,7 +121,7 @@ def test_where_there_is_no_terminal_nothing_can_be_typed(prompting: Path, cli: "
     assert "base64" in refused.stderr
 
 
-def test_who_is_not_there_cannot_be_attached_to(prompting: Path, cli: "Cli") -> None:
+def test_attaching_to_an_unknown_service_is_an_error(prompting: Path, cli: "Cli") -> None:
     refused = cli("attach", "asc", cwd=prompting)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "did you mean ask?" in refused.stderr

@@ -29,7 +29,7 @@ def project(tmp_path: Path) -> Path:
     return path
 
 
-def test_check_says_what_was_read(cli: Cli, project: Path) -> None:
+def test_check_prints_the_services(cli: Cli, project: Path) -> None:
     project.joinpath("portweave.yaml").write_text(STACK)
     project.joinpath("Procfile").write_text("worker: ./work\n")
     done = cli("check", cwd=project)
@@ -43,7 +43,7 @@ def test_check_says_what_was_read(cli: Cli, project: Path) -> None:
     ]
 
 
-def test_check_as_data_has_every_service_in_file_order(cli: Cli, project: Path) -> None:
+def test_check_prints_json_with_every_service_in_file_order(cli: Cli, project: Path) -> None:
     project.joinpath("portweave.yaml").write_text(STACK)
     done = cli("check", "--json", cwd=project)
     found = json.loads(done.stdout)
@@ -100,7 +100,7 @@ def test_an_error_is_printed_with_place_and_hint(cli: Cli, project: Path) -> Non
     )
 
 
-def test_an_error_as_data_has_its_facts(cli: Cli, project: Path) -> None:
+def test_an_error_as_json_has_its_facts(cli: Cli, project: Path) -> None:
     project.joinpath("portweave.yaml").write_text("services:\n  api:\n    command: [\n")
     done = cli("check", "--json", cwd=project)
     error = json.loads(done.stdout)["error"]
@@ -164,7 +164,7 @@ BROKEN: dict[str, tuple[dict[str, bytes], str, str]] = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_what_is_broken_ends_in_a_coded_error(cli: Cli, project: Path, case: str) -> None:
+def test_a_broken_file_ends_in_a_coded_error(cli: Cli, project: Path, case: str) -> None:
     files, code, words = BROKEN[case]
     for name, data in files.items():
         project.joinpath(name).write_bytes(data)
@@ -224,7 +224,7 @@ def test_the_walk_ends_at_the_root_of_the_worktree(
     assert f"and the folders above it, up to {root}\n" in done.stderr
 
 
-def test_the_first_folder_that_has_any_is_taken(cli: Cli, project: Path) -> None:
+def test_the_first_folder_with_definition_files_is_taken(cli: Cli, project: Path) -> None:
     project.joinpath("portweave.yaml").write_text(STACK)
     below = project / "src"
     below.mkdir()
@@ -232,15 +232,13 @@ def test_the_first_folder_that_has_any_is_taken(cli: Cli, project: Path) -> None
     assert cli("check", cwd=below).stdout.startswith("Procfile: 1 service")
 
 
-def test_procfile_dev_wins(cli: Cli, project: Path) -> None:
+def test_procfile_dev_overrides_procfile(cli: Cli, project: Path) -> None:
     project.joinpath("Procfile").write_text("web: x\n")
     project.joinpath("Procfile.dev").write_text("web: y\n")
     assert cli("check", cwd=project).stdout.startswith("Procfile.dev: 1 service")
 
 
-def test_what_a_named_file_is_shows_in_its_name_however_it_is_written(
-    cli: Cli, project: Path
-) -> None:
+def test_the_name_of_a_file_tells_its_format_in_any_case(cli: Cli, project: Path) -> None:
     project.joinpath("STACK.YML").write_text(STACK)
     assert cli("check", "-f", "STACK.YML", cwd=project).stdout.startswith("STACK.YML: 3 services")
 

@@ -70,7 +70,9 @@ def shell(request: pytest.FixtureRequest, shell_of: Callable[[str, Path], Shell]
     return lambda cwd: shell_of(name, cwd)
 
 
-def test_it_offers_every_verb_and_each_of_its_options(shell: StartShell, project: Path) -> None:
+def test_completion_offers_every_verb_and_each_of_its_options(
+    shell: StartShell, project: Path
+) -> None:
     lines = ["portweave ", "portweave -", *(f"portweave {verb} -" for verb in VERBS)]
     verbs, before, *behind = shell(project).complete(*lines)
     assert verbs == {*VERBS, "help"}
@@ -126,7 +128,7 @@ def is_operand(word: str) -> bool:
     return " " not in word and (not word.startswith("-") or word == "--")
 
 
-def test_it_offers_what_fits(shell: StartShell, project: Path) -> None:
+def test_completion_offers_matching_names(shell: StartShell, project: Path) -> None:
     (project / "portweave.yaml").write_text(STACK)
     (project / "other.yaml").write_text("services: {only: {command: sleep 300}}")
     found = dict(zip(TABLE, shell(project).complete(*TABLE), strict=True))
@@ -140,7 +142,7 @@ def test_it_offers_what_fits(shell: StartShell, project: Path) -> None:
     assert not (project / ".portweave").exists()
 
 
-def test_it_offers_files_where_a_file_is_meant(shell: StartShell, project: Path) -> None:
+def test_completion_offers_files_for_a_file(shell: StartShell, project: Path) -> None:
     (project / "stack.yaml").write_text("")
     (project / "folder").mkdir()
     files, folders = shell(project).complete("portweave -f sta", "portweave prune --path f")
@@ -150,7 +152,7 @@ def test_it_offers_files_where_a_file_is_meant(shell: StartShell, project: Path)
 
 
 @pytest.mark.slow
-def test_it_knows_what_runs(
+def test_completion_knows_which_services_run(
     shell_of: Callable[[str, Path], Shell], cli: "Cli", project: Path, detached: "Detached"
 ) -> None:
     (project / "portweave.yaml").write_text(STACK)
@@ -229,7 +231,7 @@ def test_bash_on_a_terminal_completes_the_word(
         ["logged", "logs", "--frobnicate"],
     ],
 )
-def test_a_line_that_makes_no_sense_has_no_names_and_no_noise(
+def test_a_wrong_line_completes_to_nothing_without_errors(
     cli: "Cli", project: Path, home: Path, words: list[str]
 ) -> None:
     (project / "broken.yaml").write_text("services: [")
@@ -241,7 +243,7 @@ def test_a_line_that_makes_no_sense_has_no_names_and_no_noise(
     assert [path.name for path in project.iterdir()] == ["broken.yaml"]
 
 
-def test_names_of_aliases_and_leases(cli: "Cli", project: Path) -> None:
+def test_completion_offers_aliases_and_leases(cli: "Cli", project: Path) -> None:
     cli("alias", "shop", "8000", cwd=project)
     lease = cli("lease", "--owner", str(os.getpid()), cwd=project).stdout
     assert cli("__complete", "aliases", cwd=project).stdout == "shop.localhost\tport 8000\n"
@@ -249,7 +251,7 @@ def test_names_of_aliases_and_leases(cli: "Cli", project: Path) -> None:
     assert f'"{name}"' in lease
 
 
-def test_it_is_refused_for_other_shells(cli: "Cli", project: Path) -> None:
+def test_completion_for_other_shells_is_refused(cli: "Cli", project: Path) -> None:
     done = cli("completion", "csh", cwd=project)
     assert done.returncode == 1
     assert "no completion for 'csh'" in done.stderr

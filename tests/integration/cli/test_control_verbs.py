@@ -81,7 +81,7 @@ def test_each_verb_acts_on_the_stack_around_it(
     assert detached.down() == "[portweave] shop/main stopped\n"
 
 
-def test_ps_is_for_people_on_a_terminal_and_for_programs_on_a_pipe(
+def test_ps_prints_a_table_on_a_terminal_and_tabs_on_a_pipe(
     detached: "Detached", project: Path
 ) -> None:
     write(project, DEFINITIONS)
@@ -148,7 +148,7 @@ def test_wrong_words_are_explained(detached: "Detached", project: Path, tmp_path
 
 
 @pytest.mark.slow
-def test_a_stack_that_runs_keeps_its_ports_although_nothing_listens_there(
+def test_a_running_stack_keeps_its_ports_although_no_program_listens_there(
     detached_at: "Callable[[Path], Detached]", repo: Callable[[int], list[Path]]
 ) -> None:
     one, other = map(detached_at, repo(1))
@@ -177,7 +177,7 @@ def test_a_stack_that_runs_keeps_its_ports_although_nothing_listens_there(
 
 
 @pytest.mark.slow
-def test_several_stacks_are_told_apart_by_their_names(
+def test_names_select_one_of_several_stacks(
     detached_at: "Callable[[Path], Detached]",
     repo: Callable[[int], list[Path]],
     tmp_path: Path,
@@ -250,7 +250,7 @@ def test_a_signal_goes_to_all_of_a_service_or_to_its_leader(
     assert "none of that is running" in detached("kill", "app").stderr
 
 
-def test_a_wait_ends_with_what_it_was_for_or_why_not(detached: "Detached", project: Path) -> None:
+def test_a_wait_ends_with_its_goal_or_with_the_reason(detached: "Detached", project: Path) -> None:
     write(
         project,
         f"""
@@ -333,7 +333,7 @@ services:
     lasting.communicate(timeout=10)
 
 
-def test_events_come_as_they_happen_until_the_stack_ends(
+def test_events_are_printed_until_the_stack_ends(
     detached: "Detached", project: Path, eventually: Callable[..., None]
 ) -> None:
     write(project, f"services: {{web: {IDLE}, api: {IDLE}}}\n")
@@ -363,7 +363,7 @@ def test_events_come_as_they_happen_until_the_stack_ends(
     assert {json.loads(line)["fullName"] for line in out.splitlines()} == {"api-main"}
 
 
-def test_a_stop_that_somebody_takes_back_does_not_wait_for_ever(
+def test_a_stop_that_a_start_reverses_does_not_wait_for_ever(
     detached: "Detached", project: Path, eventually: Callable[..., None]
 ) -> None:
     write(project, f"services: {{web: {STUBBORN.replace('20s', '500ms')}}}\n")
@@ -395,7 +395,7 @@ def test_services_know_the_socket_and_a_token_of_their_own_run(
 
 
 @pytest.mark.slow
-def test_a_stack_that_stops_takes_nothing_new(
+def test_a_stopping_stack_starts_no_services(
     detached: "Detached", project: Path, eventually: Callable[..., None]
 ) -> None:
     write(project, f"services: {{web: {STUBBORN}, api: {IDLE}}}\n")

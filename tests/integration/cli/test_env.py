@@ -63,7 +63,7 @@ def as_map(text: str) -> dict[str, str]:
     return found
 
 
-def test_it_prints_what_all_share_in_three_formats(cli: Cli, root: Path, pool: Pool) -> None:
+def test_env_prints_shared_variables_in_three_formats(cli: Cli, root: Path, pool: Pool) -> None:
     expected = {
         "API_PORT": "4001",
         "API_URL": f"http://h:{pool.start + 2}",
@@ -87,7 +87,7 @@ def test_it_prints_what_all_share_in_three_formats(cli: Cli, root: Path, pool: P
     assert lines == [f"export {name}='{value}'" for name, value in expected.items()]
 
 
-def test_it_gives_a_new_worktree_its_ports_and_says_nothing(cli: Cli, repo: Repo) -> None:
+def test_env_allocates_ports_without_a_message(cli: Cli, repo: Repo) -> None:
     _, linked = repo(1)
     (linked / "Procfile").write_text("web: true\n")
     done = cli("env", cwd=linked)
@@ -96,14 +96,14 @@ def test_it_gives_a_new_worktree_its_ports_and_says_nothing(cli: Cli, repo: Repo
     assert parse(done.stdout).values == parse(current).values | {"PORTWEAVE_WORKTREE": str(linked)}
 
 
-def test_what_is_inherited_does_not_change_what_all_share(cli: Cli, root: Path) -> None:
+def test_inherited_variables_do_not_change_shared_ones(cli: Cli, root: Path) -> None:
     plain = cli("env", cwd=root).stdout
     assert cli("env", cwd=root, env={"WEB_PORT": "1", "API_URL": "x"}).stdout == plain
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("instance", ["web", "web.2", "api", "job"])
-def test_a_service_s_variables_are_those_that_up_gives(
+def test_env_prints_the_variables_that_up_gives_a_service(
     cli: Cli, root: Path, up: "StartUp", instance: str
 ) -> None:
     outside: dict[str, str | None] = {
@@ -130,7 +130,7 @@ def test_a_service_s_variables_are_those_that_up_gives(
     assert told == given
 
 
-def test_a_shell_that_evaluates_it_runs_nothing_and_has_the_values(cli: Cli, root: Path) -> None:
+def test_a_shell_that_evaluates_env_runs_nothing_and_has_the_values(cli: Cli, root: Path) -> None:
     nasty = "'; touch pwned; $(touch pwned) `touch pwned` \\ \" ! \t é"
     (root / ".env").write_text(f'API_URL="{nasty}"\nWEB_PORT="1 # x\n2;touch pwned"\n')
     script = 'eval "$("$@")" && printf "%s\\0%s" "$API_URL" "$WEB_PORT"'
@@ -146,7 +146,7 @@ def test_a_shell_that_evaluates_it_runs_nothing_and_has_the_values(cli: Cli, roo
     assert not (root / "pwned").exists()
 
 
-def test_a_shell_with_the_variables_of_one_worktree_leaves_another_alone(
+def test_variables_of_one_worktree_in_a_shell_do_not_change_another(
     cli: Cli, repo: Repo, pool: Pool
 ) -> None:
     roots = repo(1)
@@ -158,7 +158,7 @@ def test_a_shell_with_the_variables_of_one_worktree_leaves_another_alone(
     assert cli("port", "web", cwd=roots[1], env=dict(mine)).stdout == f"{pool.start + 1}\n"
 
 
-def test_names_that_no_shell_takes_are_left_out_and_named(cli: Cli, root: Path) -> None:
+def test_names_that_no_shell_accepts_are_left_out_and_reported(cli: Cli, root: Path) -> None:
     odd: dict[str, str | None] = {"A.B": "1", "PPID": "1", "FINE": "1"}
     done = cli("env", "job", "--format", "shell", cwd=root, env=odd)
     assert done.returncode == 0
@@ -172,7 +172,7 @@ def test_names_that_no_shell_takes_are_left_out_and_named(cli: Cli, root: Path) 
     )
 
 
-def test_it_explains_where_a_value_is_from_and_what_it_hides(cli: Cli, root: Path) -> None:
+def test_env_explains_the_source_of_a_value_and_what_it_hides(cli: Cli, root: Path) -> None:
     done = cli("env", "web", "--explain", "WHO", cwd=root, env={"WHO": " outside"})
     assert done.stdout == (
         "WHO=web file\n"
@@ -185,7 +185,7 @@ def test_it_explains_where_a_value_is_from_and_what_it_hides(cli: Cli, root: Pat
     assert again.stdout == done.stdout
 
 
-def test_it_explains_all_layers_as_json(cli: Cli, root: Path, pool: Pool) -> None:
+def test_env_explains_all_layers_as_json(cli: Cli, root: Path, pool: Pool) -> None:
     done = cli("env", "web", "--explain", "--json", cwd=root, env={"API_URL": "mine"})
     answer = json.loads(done.stdout)
     assert (answer["schemaVersion"], answer["service"]) == (1, "web")
@@ -207,7 +207,7 @@ def test_it_explains_all_layers_as_json(cli: Cli, root: Path, pool: Pool) -> Non
     assert {name: variable["value"] for name, variable in variables.items()} == every
 
 
-def test_it_explains_what_all_share(cli: Cli, root: Path, pool: Pool) -> None:
+def test_env_explains_shared_variables(cli: Cli, root: Path, pool: Pool) -> None:
     done = cli("env", "--explain", "API_PORT", cwd=root)
     assert done.stdout == (
         f"API_PORT=4001\n    from .env\n    hides {pool.start + 2} from computed\n"
@@ -242,7 +242,7 @@ def test_what_cannot_be_understood_is_an_error(
     assert done.stderr.startswith(f"[portweave] error: {message} (PW0601)\n")
 
 
-def test_an_override_that_is_no_port_is_an_error_for_its_service(cli: Cli, root: Path) -> None:
+def test_an_invalid_port_override_is_an_error_for_its_service(cli: Cli, root: Path) -> None:
     (root / ".env").write_text("API_PORT=x\n")
     assert "(PW0503)" in cli("env", "api", cwd=root).stderr
     assert "API_PORT=x\n" in cli("env", cwd=root).stdout

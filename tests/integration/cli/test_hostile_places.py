@@ -27,7 +27,7 @@ WITHOUT_RIGHTS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 
 
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
-def test_a_named_pipe_in_the_place_of_a_definition_is_told_at_once(
+def test_a_named_pipe_in_place_of_a_definition_file_is_reported_at_once(
     cli: "Cli", project: Path, words: tuple[str, ...]
 ) -> None:
     os.mkfifo(project / "Procfile")
@@ -37,7 +37,7 @@ def test_a_named_pipe_in_the_place_of_a_definition_is_told_at_once(
 
 
 @pytest.mark.parametrize("words", VERBS[3:], ids=" ".join)
-def test_a_named_pipe_in_the_place_of_variables_is_told_at_once(
+def test_a_named_pipe_in_place_of_an_env_file_is_reported_at_once(
     cli: "Cli", project: Path, words: tuple[str, ...]
 ) -> None:
     (project / "Procfile").write_text("web: sleep 1000\n")
@@ -60,7 +60,7 @@ def test_a_named_pipe_in_the_place_of_variables_is_told_at_once(
         (("ps",), "PW1001"),
     ],
 )
-def test_in_a_worktree_of_another_user_the_refusal_is_told(
+def test_in_a_worktree_of_another_user_the_refusal_is_reported(
     cli: "Cli", project: Path, words: tuple[str, ...], code: str
 ) -> None:
     (project / "Procfile").write_text("web: sleep 1000\n")

@@ -28,7 +28,7 @@ def test_lines_are_printed_and_nothing_is_changed(cli: "Cli", hosts: Path) -> No
     assert hosts.read_text() == "127.0.0.1 localhost\n"
 
 
-def test_who_agrees_has_them_written(cli: "Cli", hosts: Path) -> None:
+def test_the_lines_are_written_after_a_yes(cli: "Cli", hosts: Path) -> None:
     options = ("--hosts-file", hosts, "--yes")
     done = cli("hosts", "--write", *options, cwd=hosts.parent)
     assert (done.returncode, BLOCK in done.stderr) == (0, True)
@@ -40,7 +40,7 @@ def test_who_agrees_has_them_written(cli: "Cli", hosts: Path) -> None:
     assert sorted(path.name for path in hosts.parent.iterdir() if "hosts" in path.name) == ["hosts"]
 
 
-def test_who_does_not_has_nothing_written(cli: "Cli", hosts: Path) -> None:
+def test_nothing_is_written_after_a_no(cli: "Cli", hosts: Path) -> None:
     done = cli("hosts", "--write", "--hosts-file", hosts, cwd=hosts.parent)
     assert done.returncode == 1
     assert "--yes confirms beforehand" in done.stderr
@@ -62,19 +62,19 @@ def test_who_does_not_has_nothing_written(cli: "Cli", hosts: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("x",), ("--write", "--remove")])
-def test_what_is_not_understood_is_refused(
+def test_wrong_words_of_hosts_are_refused(
     cli: "Cli", tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     assert "PW0601" in cli("hosts", *words, cwd=tmp_path).stderr
 
 
-def test_what_cannot_be_written_is_told(cli: "Cli", hosts: Path) -> None:
+def test_a_file_that_cannot_be_written_is_reported(cli: "Cli", hosts: Path) -> None:
     for path in (hosts.parent, hosts / "x"):
         done = cli("hosts", "--write", "--yes", "--hosts-file", path, cwd=hosts.parent)
         assert "PW1109" in done.stderr
 
 
-def test_doctor_notices(cli: "Cli", hosts: Path) -> None:
+def test_doctor_reports_names_that_do_not_resolve(cli: "Cli", hosts: Path) -> None:
     done = cli("doctor", "--json", cwd=hosts.parent)
     knows = any(
         name in Path("/etc/nsswitch.conf").read_text() for name in ("myhostname", "resolve")

@@ -58,7 +58,7 @@ def test_a_lease_is_an_entry_like_any_other(
     assert 590 < ends_s - time.time() <= 600
 
 
-def test_what_is_released_is_free_at_once(cli: Cli, tmp_path: Path, home: Path) -> None:
+def test_released_ports_are_free_at_once(cli: Cli, tmp_path: Path, home: Path) -> None:
     first, second = (take(cli, tmp_path) for _ in range(2))
     assert first["ports"] != second["ports"]
     done = cli("lease", "--release", first["id"], cwd=tmp_path)
@@ -70,7 +70,7 @@ def test_what_is_released_is_free_at_once(cli: Cli, tmp_path: Path, home: Path) 
     assert take(cli, tmp_path)["ports"] == first["ports"]
 
 
-def test_all_leases_are_listed_for_people_and_for_programs(cli: Cli, tmp_path: Path) -> None:
+def test_all_leases_are_listed_as_text_and_as_json(cli: Cli, tmp_path: Path) -> None:
     assert listed(cli, tmp_path) == []
     late = take(cli, tmp_path, "--count", "2", "--ttl", "1h")
     soon = take(cli, tmp_path, "--ttl", "1m")
@@ -82,7 +82,7 @@ def test_all_leases_are_listed_for_people_and_for_programs(cli: Cli, tmp_path: P
     assert f"  {late['ports'][0]}-{late['ports'][1]}  " in second
 
 
-def test_the_owners_end_gives_it_back(
+def test_the_end_of_its_owner_releases_a_lease(
     cli: Cli, repo: Repo, home: Path, pool: Pool, spawned: Spawned
 ) -> None:
     (root,) = repo(0)
@@ -97,7 +97,7 @@ def test_the_owners_end_gives_it_back(
     assert list((home / "state" / "portweave" / "leases").iterdir()) == []
 
 
-def test_a_sub_shell_asks_for_its_shell(cli: Cli, tmp_path: Path) -> None:
+def test_the_owner_of_a_lease_in_a_subshell_is_the_shell(cli: Cli, tmp_path: Path) -> None:
     words = " ".join(cli.argv)
     script = f'lease=$({words} lease | cat); echo "$$ $lease"; {words} lease --list --json; true'
     done = subprocess.run(
@@ -115,7 +115,9 @@ def test_a_sub_shell_asks_for_its_shell(cli: Cli, tmp_path: Path) -> None:
     assert listed(cli, tmp_path) == [], "and ends with the script"
 
 
-def test_its_time_gives_it_back(environ: dict[str, str], home: Path, pool: Pool) -> None:
+def test_the_end_of_its_time_releases_a_lease(
+    environ: dict[str, str], home: Path, pool: Pool
+) -> None:
     lease = take_lease(2, ttl_s=0.05, environ=environ)
     assert lease.ports == (pool.start, pool.start + 1)
     time.sleep(max(0.0, lease.expires_s - time.time()) + 0.01)
@@ -124,7 +126,9 @@ def test_its_time_gives_it_back(environ: dict[str, str], home: Path, pool: Pool)
     assert len(registered(home)) == 1
 
 
-def test_removing_the_folder_gives_it_back(environ: dict[str, str], home: Path, pool: Pool) -> None:
+def test_removing_its_folder_releases_a_lease(
+    environ: dict[str, str], home: Path, pool: Pool
+) -> None:
     lease = take_lease(1, environ=environ)
     shutil.rmtree(home / "state" / "portweave" / "leases" / lease.id)
     with pytest.raises(LeaseUnknownError):
@@ -132,7 +136,7 @@ def test_removing_the_folder_gives_it_back(environ: dict[str, str], home: Path, 
     assert take_lease(1, environ=environ).ports == (pool.start,)
 
 
-def test_a_folder_that_says_nothing_is_over_and_a_later_versions_is_not(
+def test_a_lease_folder_without_terms_has_ended_and_one_of_a_later_version_has_not(
     environ: dict[str, str], home: Path
 ) -> None:
     empty, later, old = (take_lease(1, environ=environ) for _ in range(3))
@@ -147,7 +151,7 @@ def test_a_folder_that_says_nothing_is_over_and_a_later_versions_is_not(
     assert (folder / later.id).exists()
 
 
-def test_a_lease_that_was_not_had_leaves_nothing(environ: dict[str, str], home: Path) -> None:
+def test_a_failed_lease_leaves_nothing(environ: dict[str, str], home: Path) -> None:
     tiny = reserve_ports(1)
     with pytest.raises(PoolExhaustedError):
         take_lease(2, environ={**environ, "PORTWEAVE_POOL_RANGE": str(tiny)})
@@ -170,7 +174,7 @@ def test_a_warm_run_does_not_look_at_leases(cli: Cli, repo: Repo, home: Path) ->
 
 
 @pytest.mark.slow
-def test_many_ask_at_once_and_none_shares_a_port(cli: Cli, tmp_path: Path) -> None:
+def test_many_leases_at_once_share_no_port(cli: Cli, tmp_path: Path) -> None:
     environ = cli.env({"PORTWEAVE_POOL_RANGE": str(reserve_ports(100))})
     argv = [*cli.argv, "lease", "--count", "4"]
     asking = [
@@ -203,7 +207,7 @@ def test_many_ask_at_once_and_none_shares_a_port(cli: Cli, tmp_path: Path) -> No
         (("more",), "unexpected argument 'more' (PW0601)"),
     ],
 )
-def test_what_cannot_be_is_said(
+def test_impossible_leases_are_explained(
     args: tuple[str, ...], message: str, cli: Cli, tmp_path: Path
 ) -> None:
     done = cli("lease", *args, cwd=tmp_path)

@@ -28,7 +28,7 @@ def roots(repo: Repo) -> list[Path]:
     return roots
 
 
-def test_without_a_stack_it_says_so(cli: Cli, roots: list[Path]) -> None:
+def test_without_a_stack_ls_says_so(cli: Cli, roots: list[Path]) -> None:
     done = cli("ls", cwd=roots[0])
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == "[portweave] no stack is running on this machine\n"
@@ -38,7 +38,7 @@ def test_without_a_stack_it_says_so(cli: Cli, roots: list[Path]) -> None:
     }
 
 
-def test_it_shows_what_runs_wherever_it_is_asked(
+def test_ls_shows_all_stacks_from_any_folder(
     cli: Cli, roots: list[Path], up: "StartUp", pool: Pool, tmp_path: Path
 ) -> None:
     main, linked = roots
@@ -69,7 +69,7 @@ def test_it_shows_what_runs_wherever_it_is_asked(
     assert cli("ls", cwd=tmp_path).stdout == ""
 
 
-def test_all_shows_leases_and_leaves_out_what_has_gone(
+def test_all_shows_leases_and_leaves_out_deleted_worktrees(
     cli: Cli, roots: list[Path], tmp_path: Path
 ) -> None:
     for root in roots:
@@ -111,12 +111,12 @@ def test_it_takes_no_operand(cli: Cli, tmp_path: Path) -> None:
     ("ports", "text"),
     [([], "-"), ([3], "3"), ([5, 3, 4], "3-5"), ([1, 9, 2, 4], "1-2,4,9"), ([7, 7], "7")],
 )
-def test_neighbouring_ports_are_a_span(ports: list[int], text: str) -> None:
+def test_consecutive_ports_are_a_range(ports: list[int], text: str) -> None:
     assert spans(ports) == text
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
-def test_it_does_without_what_was_closed_before(cli: Cli, roots: list[Path], closed: str) -> None:
+def test_ls_works_with_closed_standard_streams(cli: Cli, roots: list[Path], closed: str) -> None:
     assert cli("port", "web", cwd=roots[0]).returncode == 0
     done = subprocess.run(
         ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *cli.argv, "ls", "--all"],

@@ -22,7 +22,7 @@ time.sleep(1000)
 
 
 @pytest.mark.slow
-def test_each_keeps_its_own_logs_memory_and_variables(
+def test_each_stack_keeps_its_own_logs_history_and_variables(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:
     (project / "web.py").write_text(PROGRAM)

@@ -24,9 +24,7 @@ def root(repo: Repo) -> Path:
     return root
 
 
-def test_it_prints_the_port_of_each_instance_and_nothing_else(
-    cli: Cli, root: Path, pool: Pool
-) -> None:
+def test_port_prints_only_the_port_of_each_instance(cli: Cli, root: Path, pool: Pool) -> None:
     for index, name in enumerate(["web", "web.2", "api"]):
         done = cli("port", name, cwd=root)
         assert (done.returncode, done.stdout, done.stderr) == (0, f"{pool.start + index}\n", "")
@@ -37,7 +35,7 @@ def test_it_prints_the_port_of_each_instance_and_nothing_else(
     }
 
 
-def test_it_follows_what_the_user_has_chosen(cli: Cli, root: Path) -> None:
+def test_port_prints_a_port_that_the_user_has_chosen(cli: Cli, root: Path) -> None:
     (root / ".env").write_text("WEB_PORT=4000\n")
     assert cli("port", "web", cwd=root).stdout == "4000\n"
     assert cli("port", "web", cwd=root, env={"WEB_PORT": "5000"}).stdout == "5000\n"
@@ -48,14 +46,14 @@ def test_it_follows_what_the_user_has_chosen(cli: Cli, root: Path) -> None:
     assert cli("port", "api", cwd=root, env={"WEB_PORT": "x"}).returncode == 0
 
 
-def test_who_listens_is_not_its_affair(cli: Cli, root: Path, pool: Pool) -> None:
+def test_port_does_not_report_programs_that_listen(cli: Cli, root: Path, pool: Pool) -> None:
     cli("port", "web", cwd=root)
     with socket.create_server(("127.0.0.1", pool.start)):
         done = cli("port", "web", cwd=root)
     assert (done.stdout, done.stderr) == (f"{pool.start}\n", "")
 
 
-def test_an_ignored_pool_is_told_of(cli: Cli, root: Path) -> None:
+def test_an_ignored_pool_is_reported(cli: Cli, root: Path) -> None:
     done = cli("port", "web", cwd=root, env={"PORTWEAVE_POOL_RANGE": "x"})
     assert done.stdout.strip().isdigit()
     assert done.stderr.startswith('[portweave] PORTWEAVE_POOL_RANGE="x" ignored')
@@ -71,7 +69,9 @@ def test_an_ignored_pool_is_told_of(cli: Cli, root: Path) -> None:
         (["job"], "job has no port"),
     ],
 )
-def test_what_has_no_port_is_an_error(cli: Cli, root: Path, words: list[str], message: str) -> None:
+def test_a_service_without_a_port_is_an_error(
+    cli: Cli, root: Path, words: list[str], message: str
+) -> None:
     done = cli("port", *words, cwd=root)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"[portweave] error: {message} (PW0601)\n")
@@ -79,7 +79,7 @@ def test_what_has_no_port_is_an_error(cli: Cli, root: Path, words: list[str], me
 
 
 @pytest.mark.parametrize("words", [["port", "web"], ["env"], ["env", "--format", "shell"]])
-def test_a_script_may_ask_often(cli: Cli, repo: Repo, words: list[str]) -> None:
+def test_a_script_may_call_port_often(cli: Cli, repo: Repo, words: list[str]) -> None:
     (root,) = repo(0)
     (root / "portweave.config.json").write_text('{"services": {"web": {"envVar": "WEB_PORT"}}}')
     assert cli("port", "web", cwd=root).returncode == 0
@@ -103,7 +103,7 @@ print(status, sorted({set(dear)!r} & (set(sys.modules) - before)), file=sys.stde
     assert done.stderr == "0 []\n"
 
 
-def test_without_a_definition_file_it_takes_a_count(cli: Cli, repo: Repo, pool: Pool) -> None:
+def test_without_a_definition_file_port_accepts_a_count(cli: Cli, repo: Repo, pool: Pool) -> None:
     (root,) = repo(0)
     assert cli("port", "port-2", "--count", "2", cwd=root).stdout == f"{pool.start + 1}\n"
     assert "(PW0101)" in cli("port", "web", cwd=root).stderr

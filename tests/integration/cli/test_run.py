@@ -77,7 +77,7 @@ def test_the_command_finds_the_hub_of_its_worktree_only(cli: Cli, repo: Repo) ->
         (["--verbose", "--count", "2", "show"], "<anonymous-mode>"),
     ],
 )
-def test_verbose_says_with_an_error_where_it_has_looked(
+def test_verbose_adds_the_searched_places_to_an_error(
     cli: Cli, repo: Repo, home: Path, words: list[str], file: str
 ) -> None:
     (root,) = repo(0)
@@ -94,7 +94,7 @@ def test_verbose_says_with_an_error_where_it_has_looked(
     ]
 
 
-def test_verbose_says_where_everything_lies(cli: Cli, repo: Repo, home: Path) -> None:
+def test_verbose_prints_the_paths(cli: Cli, repo: Repo, home: Path) -> None:
     (root,) = repo(0)
     define(root)
     lines = cli("run", "--verbose", "true", cwd=root).stderr.splitlines()
@@ -107,7 +107,7 @@ def test_verbose_says_where_everything_lies(cli: Cli, repo: Repo, home: Path) ->
     ]
 
 
-def test_what_is_inherited_wins_over_the_file_and_the_file_over_the_computed(
+def test_inherited_variables_override_the_file_and_the_file_overrides_computed_ones(
     cli: Cli, repo: Repo
 ) -> None:
     (root,) = repo(0)
@@ -136,7 +136,7 @@ def test_what_is_inherited_wins_over_the_file_and_the_file_over_the_computed(
     assert written == (f"LEVEL=2\nPORTWEAVE_NAMESPACE=own\nWEB_PORT=1\nWEB_URL={env['WEB_URL']}\n")
 
 
-def test_what_an_outer_run_injected_is_nobodys_wish(cli: Cli, repo: Repo) -> None:
+def test_variables_of_an_outer_run_do_not_override(cli: Cli, repo: Repo) -> None:
     roots = repo(1)
     for root in roots:
         define(root)
@@ -297,7 +297,9 @@ def test_the_exit_status_is_the_commands_own(number: signal.Signals, cli: Cli, r
     assert cli("run", "sh", "-c", f"kill -{number:d} $$", cwd=root).returncode == -number
 
 
-def test_the_command_begins_as_if_nobody_had_been_there(cli: Cli, repo: Repo) -> None:
+def test_the_command_starts_with_default_signals_and_no_extra_descriptors(
+    cli: Cli, repo: Repo
+) -> None:
     (root,) = repo(0)
     define(root)
     (root / "script").write_text(
@@ -328,7 +330,7 @@ def test_the_command_begins_as_if_nobody_had_been_there(cli: Cli, repo: Repo) ->
             assert int(line.split()[1], 16) & 0x7FFFFFFF == 0, line
 
 
-def test_the_path_is_the_childs(cli: Cli, repo: Repo, tmp_path: Path) -> None:
+def test_the_command_is_found_along_its_own_path(cli: Cli, repo: Repo, tmp_path: Path) -> None:
     (root,) = repo(0)
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
@@ -361,7 +363,7 @@ def test_a_dotenv_that_cannot_be_read_is_an_error(cli: Cli, repo: Repo) -> None:
     assert f"failed to read {root}/.env: Is a directory (PW0504)" in done.stderr
 
 
-def test_nobody_needs_to_read_what_is_said(cli: Cli, repo: Repo) -> None:
+def test_a_command_runs_although_its_messages_cannot_be_written(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     define(root)
     done = subprocess.run(

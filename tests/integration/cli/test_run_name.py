@@ -60,7 +60,7 @@ def test_the_route_lives_as_long_as_the_command(
     assert store.load_routes() == []
 
 
-def test_in_a_project_it_is_below_its_name(
+def test_in_a_project_the_route_has_the_name_of_the_project(
     run: Callable[..., tuple[subprocess.Popen[bytes], list[str]]],
     repo: Callable[[int], list[Path]],
     cli: "Cli",
@@ -97,7 +97,7 @@ def test_a_framework_is_told_where_to_listen(cli: "Cli", tmp_path: Path) -> None
         (("run", "--name", "x", "--", "./nowhere"), "PW0602"),
     ],
 )
-def test_what_cannot_be_is_told(
+def test_impossible_names_are_reported(
     cli: "Cli", tmp_path: Path, words: tuple[str, ...], code: str
 ) -> None:
     assert code in cli(*words, cwd=tmp_path).stderr

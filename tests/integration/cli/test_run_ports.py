@@ -42,7 +42,7 @@ def test_worktrees_have_different_ports_and_keep_them(cli: Cli, repo: Repo) -> N
         assert "reusing existing allocation:" in again.stderr
 
 
-def test_the_definitions_are_found_from_below(cli: Cli, repo: Repo) -> None:
+def test_definitions_are_found_from_a_folder_below(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     define(root)
     below = root / "a" / "b"
@@ -68,7 +68,7 @@ def test_a_procfile_is_enough(cli: Cli, repo: Repo, pool: Pool) -> None:
     assert (env["WEB_PORT"], env["MY_API_PORT"]) == (str(pool.start), str(pool.start + 1))
 
 
-def test_instances_have_ports_behind_the_first(cli: Cli, repo: Repo, pool: Pool) -> None:
+def test_further_instances_have_the_next_ports(cli: Cli, repo: Repo, pool: Pool) -> None:
     (root,) = repo(0)
     (root / "portweave.yaml").write_text(
         "services:\n"
@@ -90,7 +90,7 @@ def test_anonymous_ports_need_no_definitions(cli: Cli, repo: Repo, pool: Pool) -
     ]
 
 
-def test_busy_ports_are_passed_over(cli: Cli, repo: Repo, pool: Pool) -> None:
+def test_busy_ports_are_skipped(cli: Cli, repo: Repo, pool: Pool) -> None:
     (root,) = repo(0)
     define(root)
     with listening(pool.start + 1, "::1"), listening(pool.start + 3, "0.0.0.0"):  # noqa: S104
@@ -98,7 +98,7 @@ def test_busy_ports_are_passed_over(cli: Cli, repo: Repo, pool: Pool) -> None:
     assert env["WEB_PORT"] == str(pool.start + 4)
 
 
-def test_a_block_with_a_listener_grows_where_it_stands(cli: Cli, repo: Repo, pool: Pool) -> None:
+def test_a_block_with_a_listener_grows_in_place(cli: Cli, repo: Repo, pool: Pool) -> None:
     (root,) = repo(0)
     define(root)
     cli("run", "true", cwd=root)
@@ -114,7 +114,7 @@ def test_a_block_with_a_listener_grows_where_it_stands(cli: Cli, repo: Repo, poo
     assert int(env["DB_PORT"]) == pool.start + 3, "with nothing listening all of it moves"
 
 
-def test_a_stranger_in_the_block_is_named(
+def test_another_program_that_listens_in_the_block_is_named(
     cli: Cli,
     repo: Repo,
     pool: Pool,
@@ -145,7 +145,9 @@ def test_a_stranger_in_the_block_is_named(
     assert cli("run", "true", cwd=root).stderr.count("warning") == 1, "our own is no stranger"
 
 
-def test_the_offset_pins_the_block_or_names_who_is_there(cli: Cli, repo: Repo, pool: Pool) -> None:
+def test_the_offset_pins_the_block_or_the_error_names_its_holder(
+    cli: Cli, repo: Repo, pool: Pool
+) -> None:
     roots = repo(1)
     for root in roots:
         define(root)
@@ -159,7 +161,7 @@ def test_the_offset_pins_the_block_or_names_who_is_there(cli: Cli, repo: Repo, p
     assert f"port {pool.start + 8} is in use by pid {os.getpid()} (" in refused.stderr
 
 
-def test_a_bad_pool_is_said_and_left_aside(cli: Cli, repo: Repo) -> None:
+def test_an_invalid_pool_is_reported_and_ignored(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     done = cli("run", "--count", "1", "true", cwd=root, env={"PORTWEAVE_POOL_RANGE": "80-90"})
     assert done.stderr.splitlines()[0] == (

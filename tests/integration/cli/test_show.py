@@ -28,7 +28,7 @@ def entries(home: Path) -> list[dict[str, object]]:
     return found
 
 
-def test_show_prints_what_run_has_said(cli: Cli, repo: Repo, pool: Pool) -> None:
+def test_show_prints_the_ports_that_run_has_printed(cli: Cli, repo: Repo, pool: Pool) -> None:
     (root,) = repo(0)
     define(root)
     cli("run", "true", cwd=root)
@@ -103,7 +103,7 @@ def test_a_service_without_a_port_is_left_out_or_is_drift(cli: Cli, repo: Repo) 
     )
 
 
-def test_errors_of_show_json_are_in_words(cli: Cli, repo: Repo) -> None:
+def test_errors_of_show_json_are_texts(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     done = cli("show", "--json", cwd=root)
     assert (done.returncode, done.stdout) == (1, "")
@@ -117,7 +117,7 @@ def test_show_takes_no_operand(cli: Cli, repo: Repo) -> None:
     assert "(PW0601)" in done.stderr
 
 
-def test_prune_gives_the_ports_back(cli: Cli, repo: Repo, home: Path) -> None:
+def test_prune_releases_the_ports(cli: Cli, repo: Repo, home: Path) -> None:
     roots = repo(1)
     for root in roots:
         define(root)

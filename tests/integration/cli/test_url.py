@@ -24,7 +24,7 @@ services:
 """
 
 
-def test_without_a_route_it_is_the_port(cli: "Cli", project: Path) -> None:
+def test_without_a_route_the_url_has_the_port(cli: "Cli", project: Path) -> None:
     (project / "portweave.yaml").write_text(DEFINITIONS)
     port = cli("port", "web.2", cwd=project).stdout.strip()
     assert cli("url", "web.2", cwd=project).stdout == f"http://127.0.0.1:{port}\n"
@@ -32,7 +32,7 @@ def test_without_a_route_it_is_the_port(cli: "Cli", project: Path) -> None:
     assert found["url"] == f"http://127.0.0.1:{found['port']}"
 
 
-def test_with_a_route_it_is_the_name(
+def test_with_a_route_the_url_has_the_name(
     cli: "Cli",
     repo: Callable[[int], list[Path]],
     home: Path,
@@ -60,7 +60,7 @@ def test_with_a_route_it_is_the_name(
         (("open", "queue"), "its only probe is exec, which does not tell of HTTP (PW1118)"),
     ],
 )
-def test_what_has_no_url_is_told(
+def test_a_service_without_a_url_is_reported(
     cli: "Cli", project: Path, words: tuple[str, ...], code: str
 ) -> None:
     (project / "portweave.yaml").write_text(DEFINITIONS)
@@ -69,7 +69,7 @@ def test_what_has_no_url_is_told(
     assert cli("url", "wep", cwd=project).returncode == 1
 
 
-def test_a_browser_is_given_the_url(cli: "Cli", project: Path) -> None:
+def test_open_gives_the_url_to_a_browser(cli: "Cli", project: Path) -> None:
     (project / "portweave.yaml").write_text(DEFINITIONS)
     url = cli("url", "web", cwd=project).stdout
     for browser in ("/bin/echo", "/nowhere/x:/bin/echo %s"):

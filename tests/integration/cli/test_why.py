@@ -24,7 +24,7 @@ services:
 
 
 @pytest.mark.slow
-def test_the_cause_the_culprit_and_what_has_changed_are_told(
+def test_why_prints_the_cause_the_failing_service_and_the_changes(
     project: Path, up: "StartUp", cli: "Cli", git: "Git"
 ) -> None:
     git("init", "-q", cwd=project)
@@ -60,7 +60,7 @@ def test_the_cause_the_culprit_and_what_has_changed_are_told(
     assert "No module named 'nosuch'" in after
 
 
-def test_of_what_is_not_ready_it_is_told_what_git_does_not_carry(
+def test_why_names_files_that_git_does_not_track_for_a_service_that_is_not_ready(
     repo: "Callable[[int], list[Path]]", up: "StartUp", cli: "Cli"
 ) -> None:
     main, linked = repo(1)
@@ -73,7 +73,7 @@ def test_of_what_is_not_ready_it_is_told_what_git_does_not_carry(
     assert f"this worktree lacks .env, which git does not track: cp {main}/.env" in told
 
 
-def test_of_what_is_not_known_nothing_is_told(project: Path, cli: "Cli") -> None:
+def test_why_of_an_unknown_service_is_an_error(project: Path, cli: "Cli") -> None:
     write(project, STACK)
     refused = cli("why", "api", cwd=project)
     assert refused.returncode == 1
@@ -99,7 +99,7 @@ time.sleep(1000)
 
 @pytest.mark.slow
 @pytest.mark.timeout(90)
-def test_who_has_ended_a_service_and_what_has_its_port_is_told(
+def test_why_names_the_process_that_ended_a_service_and_the_holder_of_its_port(
     detached: "Detached", project: Path
 ) -> None:
     (project / "server.py").write_text(SERVERS)

@@ -32,7 +32,9 @@ def runtime(cli: "Cli") -> Iterator[Path]:
 
 
 @pytest.mark.slow
-def test_ten_at_once_start_it_once_and_all_succeed(detached: "Detached", project: Path) -> None:
+def test_ten_commands_at_once_start_one_stack_and_all_succeed(
+    detached: "Detached", project: Path
+) -> None:
     write(project, PAIR)
     ups = [detached.beside("up", "-d") for _ in range(10)]
     said = [process.communicate(timeout=90)[1] for process in ups]
@@ -43,7 +45,7 @@ def test_ten_at_once_start_it_once_and_all_succeed(detached: "Detached", project
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["supervisor", "guardian", "both"])
-def test_it_starts_anew_within_a_moment_of_a_kill(
+def test_a_stack_starts_again_right_after_a_kill(
     detached: "Detached", project: Path, victim: str
 ) -> None:
     write(project, f"services: {{web: {LINGERS}, api: {IDLE}}}\n")
@@ -59,9 +61,7 @@ def test_it_starts_anew_within_a_moment_of_a_kill(
 
 
 @pytest.mark.slow
-def test_it_starts_anew_behind_an_end_that_was_asked_for(
-    detached: "Detached", project: Path
-) -> None:
+def test_a_stack_starts_again_right_after_down(detached: "Detached", project: Path) -> None:
     write(project, f"services: {{web: {LINGERS}}}\n")
     detached.up()
     before = detached.ps()["web"]["pid"]
@@ -75,7 +75,7 @@ def test_it_starts_anew_behind_an_end_that_was_asked_for(
 
 
 @pytest.mark.slow
-def test_a_socket_whose_folder_was_removed_comes_back(
+def test_a_socket_in_a_deleted_folder_is_restored(
     detached: "Detached", project: Path, runtime: Path
 ) -> None:
     write(project, PAIR)
@@ -92,7 +92,7 @@ def test_a_socket_whose_folder_was_removed_comes_back(
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
-def test_a_folder_that_another_user_has_made_is_told(
+def test_a_folder_of_another_user_is_reported(
     detached: "Detached", project: Path, runtime: Path
 ) -> None:
     place = runtime / "portweave"

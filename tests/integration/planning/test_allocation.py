@@ -27,7 +27,7 @@ def root(repo: Repo) -> Path:
     return path
 
 
-def test_the_port_that_a_service_is_to_use_is_the_users_wish(
+def test_the_user_may_override_the_port_of_a_service(
     root: Path, environ: dict[str, str], pool: Pool
 ) -> None:
     (root / ".env").write_text("WEB_PORT=4001\nAPI=4002\nOTHER=1\n")
@@ -63,7 +63,7 @@ def test_what_is_no_port_is_refused(value: str, root: Path, environ: dict[str, s
     assert caught.value.code == "PW0503"
 
 
-def test_what_an_outer_portweave_injected_is_left_aside(
+def test_variables_of_an_outer_portweave_do_not_override_ports(
     root: Path, environ: dict[str, str], pool: Pool
 ) -> None:
     outer = {"API": "4003", "PORTWEAVE_WORKTREE": "/other", "PORTWEAVE_NAMESPACE": "other"}
@@ -73,7 +73,7 @@ def test_what_an_outer_portweave_injected_is_left_aside(
     assert allocated.inherited == {}
 
 
-def test_a_project_is_called_as_it_says_or_as_its_main_worktree(
+def test_a_project_has_the_name_of_its_definitions_or_of_its_main_worktree(
     repo: Repo, environ: dict[str, str]
 ) -> None:
     main, linked = repo(1)

@@ -45,7 +45,7 @@ def states(detached: "Detached") -> dict[str, str]:
     return {name: row["state"] for name, row in detached.ps().items()}
 
 
-def test_all_that_up_has_started_belongs_to_it(
+def test_services_that_up_starts_in_several_folders_belong_to_one_stack(
     both: "Detached", folders: tuple[Path, Path]
 ) -> None:
     for folder in folders:
@@ -59,9 +59,7 @@ def test_all_that_up_has_started_belongs_to_it(
 
 
 @pytest.mark.slow
-def test_each_file_says_what_becomes_of_its_own(
-    both: "Detached", folders: tuple[Path, Path]
-) -> None:
+def test_each_file_defines_its_own_services(both: "Detached", folders: tuple[Path, Path]) -> None:
     a, b = folders
     write(b, f"services: {{web: {IDLE}, job: {IDLE}, db: {IDLE}}}\n")
     assert "[portweave] job would start\n" in both("reload", "--dry-run", cwd=a).stderr
@@ -101,7 +99,7 @@ def test_services_of_each_can_be_scaled_from_anywhere(
 
 
 @pytest.mark.slow
-def test_what_several_add_at_once_is_all_kept(
+def test_services_that_several_commands_add_at_once_are_all_kept(
     detached: "Detached", folders: tuple[Path, Path], project: Path
 ) -> None:
     a, _ = folders
@@ -119,7 +117,7 @@ def test_what_several_add_at_once_is_all_kept(
 
 
 @pytest.mark.slow
-def test_a_file_that_is_named_is_the_stacks_alone(
+def test_a_named_file_becomes_the_only_one_of_the_stack(
     both: "Detached", project: Path, eventually: Callable[..., None]
 ) -> None:
     said = both("reload", "-f", "b/portweave.yaml", cwd=project).stderr
@@ -129,7 +127,7 @@ def test_a_file_that_is_named_is_the_stacks_alone(
 
 
 @pytest.mark.slow
-def test_two_that_say_the_same_port_do_not_run_together(
+def test_two_services_with_the_same_port_do_not_run_together(
     detached: "Detached", folders: tuple[Path, Path], project: Path, cli: "Cli"
 ) -> None:
     a, b = folders

@@ -39,7 +39,7 @@ def with_vite(project: Path) -> dict[str, str]:
     ["vite", '["vite"]', "cd . && vite", "npm run dev"],
     ids=["text", "list", "cd", "npm"],
 )
-def test_it_listens_on_its_port(
+def test_a_framework_listens_on_its_port(
     project: Path,
     with_vite: dict[str, str],
     up: "StartUp",
@@ -57,7 +57,7 @@ def test_it_listens_on_its_port(
     stack.stop()
 
 
-def test_it_is_left_alone_where_that_is_said(
+def test_a_command_is_unchanged_with_framework_false(
     project: Path, with_vite: dict[str, str], up: "StartUp"
 ) -> None:
     (project / "portweave.yaml").write_text(

@@ -71,7 +71,7 @@ def test_targets_of_nx_are_scripts(workspace: Path) -> None:
         ("pnpm-workspace.yaml", "packages: [../../..]"),
     ],
 )
-def test_a_file_that_says_nothing_makes_no_workspace(tmp_path: Path, name: str, text: str) -> None:
+def test_a_file_without_packages_makes_no_workspace(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / name).write_text(text)
     assert not PackageFiles(str(tmp_path)).members("")
@@ -87,7 +87,7 @@ def test_a_file_that_says_nothing_makes_no_workspace(tmp_path: Path, name: str, 
         ("", True, False),
     ],
 )
-def test_the_version_of_yarn_is_told_by_files(
+def test_files_tell_the_version_of_yarn(
     workspace: Path, manager: str, has_rc: bool, is_classic: bool
 ) -> None:
     package(workspace, name="root", **({"packageManager": manager} if manager else {}))

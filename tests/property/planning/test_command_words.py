@@ -70,7 +70,7 @@ COMMANDS = TEXTS | st.lists(WORDS, max_size=6)
 
 
 @given(COMMANDS)
-def test_any_command_is_looked_into(command: str | list[str]) -> None:
+def test_any_command_can_be_searched(command: str | list[str]) -> None:
     known_server(command)
     fit(command)
     mentions(command, {"PORT"}, lambda _: b"PORT", lambda _, __: None)

@@ -34,7 +34,7 @@ TEXTS = st.text(
 @given(env=st.dictionaries(NAMES, BYTES, min_size=1, max_size=12))
 @example(env={"V_all": bytes(range(1, 256))})
 @example(env={"V_ends": b"'\n\n", "V_dash": b"\x81\x82\x88'", "V_sjis": b"\x83'\x5c'"})
-def test_a_shell_that_evaluates_it_has_the_values(shell: str, env: dict[str, bytes]) -> None:
+def test_a_shell_that_evaluates_the_text_has_the_values(shell: str, env: dict[str, bytes]) -> None:
     text, left_out = as_shell({name: os.fsdecode(value) for name, value in env.items()})
     assert left_out == []
     done = subprocess.run(
@@ -50,7 +50,7 @@ def test_a_shell_that_evaluates_it_has_the_values(shell: str, env: dict[str, byt
 
 
 @given(env=st.dictionaries(NAMES, TEXTS, max_size=6))
-def test_a_file_reads_back_and_what_it_cannot_hold_is_named(env: dict[str, str]) -> None:
+def test_a_file_reads_back_and_names_variables_that_it_cannot_hold(env: dict[str, str]) -> None:
     text, left_out = as_dotenv(env)
     assert parse(text).values == {
         name: value for name, value in env.items() if name not in left_out
@@ -59,11 +59,11 @@ def test_a_file_reads_back_and_what_it_cannot_hold_is_named(env: dict[str, str])
 
 
 @given(value=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"])))
-def test_every_value_on_one_line_can_be_said(value: str) -> None:
+def test_every_value_on_one_line_can_be_written(value: str) -> None:
     assert as_dotenv({"A": value})[1] == []
 
 
 @given(name=st.text(max_size=5))
-def test_only_names_of_variables_come_through(name: str) -> None:
+def test_only_names_of_variables_are_written(name: str) -> None:
     text, left_out = as_shell({name: "x"})
     assert bool(text) is (is_identifier(name) and not left_out)

@@ -1,4 +1,4 @@
-"""Asking whether to go on."""
+"""The question whether to continue."""
 
 import io
 import sys
@@ -12,14 +12,14 @@ from portweave.cli.confirm import agrees
 @pytest.mark.parametrize(
     ("answer", "is_yes"), [("y\n", True), (" YES \n", True), ("", False), ("no\n", False)]
 )
-def test_anything_but_a_yes_is_a_no(
+def test_any_answer_but_yes_counts_as_no(
     answer: str, is_yes: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     assert agrees() is is_yes
 
 
-def test_ctrl_c_leaves_the_line_of_the_question(
+def test_ctrl_c_ends_the_line_of_the_question(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Mock(readline=Mock(side_effect=KeyboardInterrupt)))

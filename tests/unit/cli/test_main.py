@@ -34,7 +34,7 @@ def options_of(verb: str) -> tuple[Option, ...]:
 
 
 @pytest.mark.parametrize("words", ["-V", "--version", "version", "up --version", "-V up web"])
-def test_the_version_is_asked_for_before_and_after_a_verb(words: str, capsys: Capture) -> None:
+def test_the_version_option_works_before_and_after_a_verb(words: str, capsys: Capture) -> None:
     assert main(words.split()) == 0
     assert __version__ in capsys.readouterr().out
 
@@ -52,7 +52,7 @@ def test_help_lists_all_commands_and_global_options(words: str, capsys: Capture)
 @pytest.mark.parametrize(
     ("word", "hint"), [("restrat", "did you mean restart?"), ("qqq", "lists the commands")]
 )
-def test_help_of_what_is_no_command_is_an_error(word: str, hint: str, capsys: Capture) -> None:
+def test_help_for_an_unknown_command_is_an_error(word: str, hint: str, capsys: Capture) -> None:
     assert main(["help", word]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -69,7 +69,7 @@ def test_without_a_verb_help_goes_to_stderr_and_it_is_an_error(capsys: Capture) 
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("words", ["{} --help", "-h {}", "help {}"])
-def test_each_verb_has_help_of_its_own(words: str, verb: str, capsys: Capture) -> None:
+def test_each_verb_has_its_own_help(words: str, verb: str, capsys: Capture) -> None:
     assert main(words.format(verb).split()) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"Usage: portweave {verb}")
@@ -103,7 +103,7 @@ def test_options_of_a_verb_do_not_hide_global_ones(verb: str) -> None:
         ("run", "no command provided", ""),
     ],
 )
-def test_what_cannot_be_understood_ends_with_1_and_says_why(
+def test_a_wrong_command_line_exits_with_1_and_an_explanation(
     words: str, message: str, hint: str, capsys: Capture
 ) -> None:
     assert main(words.split()) == 1
@@ -116,7 +116,7 @@ def test_what_cannot_be_understood_ends_with_1_and_says_why(
     assert hint in "\n".join(rest)
 
 
-def test_errors_are_data_where_data_is_asked_for(capsys: Capture) -> None:
+def test_errors_are_json_with_the_json_option(capsys: Capture) -> None:
     assert main(["--json", "upp"]) == 1
     captured = capsys.readouterr()
     assert captured.err == ""
@@ -125,7 +125,7 @@ def test_errors_are_data_where_data_is_asked_for(capsys: Capture) -> None:
     assert "did you mean up?" in json.dumps(error["hint"])
 
 
-def test_an_error_is_told_with_its_code_and_hints_and_chooses_the_exit_status(
+def test_an_error_has_its_code_hints_and_exit_status(
     capsys: Capture,
 ) -> None:
     assert report(UsageError("no", hint=("this", "that")), as_json=False) == 1
@@ -140,7 +140,7 @@ def test_an_error_is_told_with_its_code_and_hints_and_chooses_the_exit_status(
 @pytest.mark.parametrize(
     "words", ["ps --bogus --json", "--bogus --json ps", "nothing --json", "up --timeout --json"]
 )
-def test_an_error_is_data_wherever_json_is_asked_for(words: str, capsys: Capture) -> None:
+def test_an_error_is_json_wherever_the_option_stands(words: str, capsys: Capture) -> None:
     assert main(words.split()) == 1
     captured = capsys.readouterr()
     assert json.loads(captured.out)["error"]["code"] == "PW0601"
@@ -148,7 +148,7 @@ def test_an_error_is_data_wherever_json_is_asked_for(words: str, capsys: Capture
 
 
 @pytest.mark.parametrize("words", ["run --count 0 echo --json", "ps --bogus -- --json"])
-def test_the_words_of_a_command_do_not_ask_for_data(words: str, capsys: Capture) -> None:
+def test_the_words_of_a_command_do_not_select_json(words: str, capsys: Capture) -> None:
     assert main(words.split()) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -156,7 +156,9 @@ def test_the_words_of_a_command_do_not_ask_for_data(words: str, capsys: Capture)
 
 
 @pytest.mark.parametrize("words", ["ps", "check", "graph", "wait web", "start --json", "down"])
-def test_a_folder_that_has_gone_is_told(words: str, tmp_path: Path, capsys: Capture) -> None:
+def test_a_deleted_working_directory_is_reported(
+    words: str, tmp_path: Path, capsys: Capture
+) -> None:
     tmp_path.rmdir()
     assert main(words.split()) == 1
     captured = capsys.readouterr()

@@ -26,7 +26,7 @@ def record() -> Iterator[StackRecord]:
     shutil.rmtree(folder)
 
 
-def test_one_that_lives_is_waited_for(record: StackRecord) -> None:
+def test_a_client_waits_for_a_live_supervisor(record: StackRecord) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
 
         def listen() -> None:
@@ -58,7 +58,7 @@ def bind(path: str) -> None:
         pytest.param(os.mkdir, "nothing listens on its control socket", id="a folder"),
     ],
 )
-def test_why_it_cannot_be_reached_is_named_and_no_end_of_it_is_advised(
+def test_an_unreachable_supervisor_is_explained_without_advice_to_kill_it(
     record: StackRecord, before: Callable[[str], None], reason: str
 ) -> None:
     before(record.socket)
@@ -68,7 +68,7 @@ def test_why_it_cannot_be_reached_is_named_and_no_end_of_it_is_advised(
     assert "kill" not in "".join(caught.value.hints)
 
 
-def test_one_that_takes_no_more_in_is_called_busy(record: StackRecord) -> None:
+def test_a_supervisor_that_accepts_no_connection_is_called_busy(record: StackRecord) -> None:
     with socket.socket(socket.AF_UNIX) as listening, ExitStack() as waiting:
         listening.bind(record.socket)
         # listen(2): with this backlog one connection waits.
@@ -78,7 +78,7 @@ def test_one_that_takes_no_more_in_is_called_busy(record: StackRecord) -> None:
             Client(record, 0.02)
 
 
-def test_one_that_is_silent_is_called_busy(record: StackRecord) -> None:
+def test_a_silent_supervisor_is_called_busy(record: StackRecord) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(record.socket)
         listening.listen()
@@ -88,14 +88,14 @@ def test_one_that_is_silent_is_called_busy(record: StackRecord) -> None:
         client.close()
 
 
-def test_one_that_has_ended_is_not_waited_for(record: StackRecord) -> None:
+def test_a_client_does_not_wait_for_a_supervisor_that_has_ended(record: StackRecord) -> None:
     record.start = "1"
     with pytest.raises(StackGoneError, match="has just ended") as caught:
         Client(record)
     assert caught.value.code == "PW1012"
 
 
-def test_one_that_ends_instead_of_answering_has_ended(record: StackRecord) -> None:
+def test_a_supervisor_that_ends_without_an_answer_is_reported_as_ended(record: StackRecord) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(record.socket)
         listening.listen()

@@ -22,7 +22,7 @@ def row(name: str, verdict: str, kind: str = "none", hint: str = "", crashes: in
 LOOP = row("web", "pending", "crash", "set SECRET", crashes=4)
 
 
-def test_a_crash_loop_is_told_with_its_lines_and_no_advice_to_wait() -> None:
+def test_a_crash_loop_is_reported_with_its_output_and_without_advice_to_wait() -> None:
     with pytest.raises(WaitTimeoutError) as caught:
         check([LOOP, row("db", "come")], "ready", 12.0)
     assert "web | web printed this" in caught.value.message
@@ -37,13 +37,13 @@ def test_a_long_line_is_cut() -> None:
     assert caught.value.message.endswith("x…")
 
 
-def test_what_is_only_late_may_be_given_longer() -> None:
+def test_a_service_that_is_only_late_may_get_more_time() -> None:
     with pytest.raises(WaitTimeoutError) as caught:
         check([row("web", "pending", "not ready")], "ready", 12.0)
     assert "--timeout gives them longer" in "".join(caught.value.hints)
 
 
-def test_beside_a_printed_error_nobody_is_told_to_wait() -> None:
+def test_after_a_printed_error_no_hint_advises_to_wait() -> None:
     broken = row("web", "pending", "unhealthy")
     broken["cause"]["place"] = "app.js:3"
     with pytest.raises(WaitTimeoutError) as caught:
@@ -51,7 +51,7 @@ def test_beside_a_printed_error_nobody_is_told_to_wait() -> None:
     assert caught.value.hints == ("portweave why web says more",)
 
 
-def test_that_a_service_is_late_is_said_once() -> None:
+def test_a_late_service_is_called_late_once() -> None:
     late = {**row("web", "pending"), "text": "unhealthy: not ready after 3 s: nothing listens"}
     with pytest.raises(WaitTimeoutError) as caught:
         check([late], "ready", 12.0)
@@ -60,7 +60,7 @@ def test_that_a_service_is_late_is_said_once() -> None:
     )
 
 
-def test_beside_a_failure_nobody_is_told_to_wait_for_a_crash_loop() -> None:
+def test_after_a_failure_no_hint_advises_to_wait_for_a_crash_loop() -> None:
     failed = row("api", "in vain", "missing module", "npm ci")
     with pytest.raises(NotReadyError) as caught:
         check([failed, LOOP, row("slow", "pending", "not ready")], "ready", 12.0)

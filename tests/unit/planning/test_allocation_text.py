@@ -7,7 +7,7 @@ from portweave.planning.allocation_text import (
 )
 
 
-def test_the_banner_pads_names_and_leaves_out_what_has_no_port() -> None:
+def test_the_banner_pads_names_and_leaves_out_services_without_a_port() -> None:
     rows = [("web", "WEB_PORT"), ("my-api", "API_PORT"), ("missing-one", "X")]
     assert banner("shop", "main", rows, {"web": 3, "my-api": 4}, reused=False) == (
         "[portweave] worktree: shop (namespace: main)\n"

@@ -9,7 +9,7 @@ from portweave.planning.env_format import (
 )
 
 
-def test_a_shell_is_told_every_value_between_single_quotes() -> None:
+def test_values_for_a_shell_are_in_single_quotes() -> None:
     text, left_out = as_shell({"B": "it's $(date)\n`x`", "A": "", "_": "!"})
     assert text == "export A=''\nexport B='it'\\''s $(date)\n`x`'\nexport _='!'\n"
     assert left_out == []
@@ -18,11 +18,11 @@ def test_a_shell_is_told_every_value_between_single_quotes() -> None:
 @pytest.mark.parametrize(
     "name", ["", "1A", "A-B", "A.B", "BASH_FUNC_x%%", "Ä", "A B", "A\n", "PPID", "UID", "SHELLOPTS"]
 )
-def test_what_no_shell_can_set_is_left_out(name: str) -> None:
+def test_variables_that_no_shell_can_set_are_left_out(name: str) -> None:
     assert as_shell({name: "x", "A": "y"}) == ("export A='y'\n", [name])
 
 
-def test_plain_values_stand_bare_in_a_file() -> None:
+def test_plain_values_in_a_file_have_no_quotes() -> None:
     assert as_dotenv({"PORT": "30000", "URL": "http://127.0.0.1:30000/a", "E": ""}) == (
         "E=\nPORT=30000\nURL=http://127.0.0.1:30000/a\n",
         [],
@@ -41,7 +41,7 @@ def test_plain_values_stand_bare_in_a_file() -> None:
         ("a\nit's", 'A="a\nit\'s"\n'),
     ],
 )
-def test_others_are_quoted(value: str, line: str) -> None:
+def test_other_values_are_quoted(value: str, line: str) -> None:
     assert as_dotenv({"A": value}) == (line, [])
 
 
@@ -56,10 +56,10 @@ def test_others_are_quoted(value: str, line: str) -> None:
         "\u2028",
     ],
 )
-def test_what_a_file_has_no_way_to_say_is_left_out(value: str) -> None:
+def test_variables_that_a_file_cannot_hold_are_left_out(value: str) -> None:
     assert as_dotenv({"A": value, "B": "1"}) == ("B=1\n", ["A"])
 
 
-def test_names_are_those_of_a_shell() -> None:
+def test_names_are_valid_if_a_shell_accepts_them() -> None:
     assert is_identifier("_a1")
     assert as_dotenv({"a.b": "1"}) == ("", ["a.b"])

@@ -71,30 +71,30 @@ def layers_of(
         return Environments(given, environ or {}).layers(service, number, port)
 
 
-def test_the_highest_layer_holds_and_the_others_are_hidden() -> None:
+def test_the_highest_layer_overrides_and_hides_the_others() -> None:
     found = origins([Layer("a", {"X": "1", "Y": "1"}), Layer("b", {"X": "2"}), Layer("c", {})])
     assert (found["X"].value, found["X"].source) == ("2", "b")
     assert found["X"].hides == [("a", "1")]
     assert (found["Y"].source, found["Y"].hides) == ("a", [])
 
 
-def test_a_source_that_comes_twice_counts_where_it_is_higher() -> None:
+def test_a_source_that_occurs_twice_counts_at_its_higher_place() -> None:
     found = origins([Layer("in", {"X": "1"}), Layer("mid", {"X": "2"}), Layer("in", {"X": "1"})])
     assert (found["X"].source, found["X"].hides) == ("in", [("mid", "2")])
 
 
-def test_what_is_told_of_is_what_holds() -> None:
+def test_explained_values_are_the_merged_values() -> None:
     layers = layers_of(dotenv={"WEB_PORT": "5", "OWN": "d"}, environ={"API_URL": "i", "KEPT": "k"})
     assert {name: origin.value for name, origin in origins(layers).items()} == merged(layers)
 
 
-def test_a_computed_variable_goes_inherited_then_dotenv_then_computed() -> None:
+def test_inherited_overrides_dotenv_and_dotenv_overrides_computed() -> None:
     web_port = origins(layers_of(dotenv={"WEB_PORT": "5"}, environ={"WEB_PORT": "6"}))["WEB_PORT"]
     assert (web_port.value, web_port.source) == ("6", "inherited")
     assert web_port.hides == [(".env", "5"), ("computed", "1001")]
 
 
-def test_any_other_variable_goes_the_other_way_round() -> None:
+def test_for_other_variables_files_override_inherited_ones() -> None:
     found = origins(layers_of(dotenv={"OWN": "d", "KEPT": "d"}, environ={"OWN": "i", "KEPT": "k"}))
     assert found["OWN"].value == "1001/$x"
     assert (found["OWN"].source, found["OWN"].hides) == (
@@ -105,7 +105,7 @@ def test_any_other_variable_goes_the_other_way_round() -> None:
     assert "ABSENT" not in found
 
 
-def test_port_and_host_are_never_from_outside() -> None:
+def test_port_and_host_are_never_inherited() -> None:
     outside = {"PORT": "9", "HOST": "h", "PORTWEAVE_NAME": "x"}
     found = origins(layers_of(dotenv=outside, environ=outside))
     assert {
@@ -117,7 +117,7 @@ def test_port_and_host_are_never_from_outside() -> None:
     }
 
 
-def test_what_portweave_says_of_an_instance_is_forced() -> None:
+def test_variables_that_identify_an_instance_are_forced() -> None:
     second = merged(layers_of(number=2, port=1002))
     assert {name: value for name, value in second.items() if name.startswith("PORTWEAVE_")} == {
         "PORTWEAVE_INSTANCE": "2",
@@ -136,7 +136,7 @@ def test_a_service_without_a_port_has_neither_port_nor_url() -> None:
     assert job["WEB_PORT"] == "1001"
 
 
-def test_port_is_each_one_s_own_even_where_a_definition_says_it() -> None:
+def test_each_service_has_its_own_port_even_if_a_definition_computes_port() -> None:
     port = Service("port", HERE, env_var="PORT", discovery_env=(("HOST", "h"),))
     project = Project(
         Worktree(ROOT, None, ROOT, "main"),
@@ -155,7 +155,7 @@ def test_port_is_each_one_s_own_even_where_a_definition_says_it() -> None:
     assert (web["PORT"], web["HOST"]) == ("2", "127.0.0.1")
 
 
-def test_a_default_holds_unless_anything_else_says_it() -> None:
+def test_any_other_layer_overrides_a_default() -> None:
     assert origins(layers_of())["COMPOSE_PROJECT_NAME"].source == "default"
     assert merged(layers_of())["COMPOSE_PROJECT_NAME"] == "shop-main"
     mine = layers_of(environ={"COMPOSE_PROJECT_NAME": "mine", "PYTHONUNBUFFERED": ""})
@@ -163,7 +163,7 @@ def test_a_default_holds_unless_anything_else_says_it() -> None:
     assert merged(mine)["PYTHONUNBUFFERED"] == ""
 
 
-def test_what_all_share_leaves_aside_what_is_inherited() -> None:
+def test_shared_variables_do_not_depend_on_inherited_ones() -> None:
     shared = shared_layers(allocated(dotenv={"API_URL": "d", "B": "d"}, environ={"API_URL": "i"}))
     assert merged(shared) == {
         "API_PORT": "1003",
@@ -175,6 +175,6 @@ def test_what_all_share_leaves_aside_what_is_inherited() -> None:
     assert origins(shared)["API_URL"].hides == [("computed", "http://h:1003")]
 
 
-def test_compose_takes_the_name() -> None:
+def test_docker_compose_accepts_the_name() -> None:
     assert compose_name("My Shop!", "main") == "my-shop--main"
     assert compose_name("_x", "a") == "x-a"

@@ -33,7 +33,7 @@ from portweave.planning.other_protocols import known_server
         ("", None),
     ],
 )
-def test_some_programs_are_known(command: str, program: str | None) -> None:
+def test_programs_without_http_are_recognised(command: str, program: str | None) -> None:
     assert known_server(command) == program
     if not set("&;|>'$") & set(command):
         assert known_server(command.split()) == program

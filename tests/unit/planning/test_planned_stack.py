@@ -58,6 +58,6 @@ PLAN = StackPlan(
 )
 
 
-def test_a_plan_arrives_as_it_was_sent() -> None:
+def test_a_plan_survives_its_way_through_json() -> None:
     line = compact(plan_as_json(PLAN)).encode()
     assert msgspec.convert(json.loads(line), StackPlan) == PLAN

@@ -174,7 +174,7 @@ def test_a_framework_is_told_where_to_listen(command: str, words: str) -> None:
         *("test -d web || cd web; npm run dev", "cd && npm run dev", "yarn --cwd web vite"),
     ],
 )
-def test_other_commands_are_left_alone(command: str) -> None:
+def test_commands_without_a_framework_are_unchanged(command: str) -> None:
     assert fit(command, Files()) is None
 
 
@@ -219,7 +219,7 @@ def test_other_commands_are_left_alone(command: str) -> None:
         ("pnpm one", f"-- {VITE}"),
     ],
 )
-def test_a_package_of_a_workspace_is_told_where_to_listen(command: str, words: str) -> None:
+def test_a_package_of_a_workspace_gets_arguments_for_its_port(command: str, words: str) -> None:
     one = {"one": "turbo dev --filter=web", "dev": "rails s"}
     scripts = {"": one, "apps": one}
     found = fit(command, Files(WEB, ADMIN, UI, scripts=scripts))
@@ -244,7 +244,7 @@ def test_a_package_of_a_workspace_is_told_where_to_listen(command: str, words: s
         ("nx run-many -t dev -p web,admin", ["npx nx run {}:dev"]),
     ],
 )
-def test_of_several_apps_behind_one_command_it_is_told_how_each_is_a_service(
+def test_a_command_that_starts_several_apps_is_split_into_services(
     command: str, commands: list[str]
 ) -> None:
     found = fit(command, Files(WEB, ADMIN, scripts={"": {"all": "turbo dev"}}))
@@ -272,7 +272,7 @@ def test_of_several_apps_behind_one_command_it_is_told_how_each_is_a_service(
         ("concurrently", {}),
     ],
 )
-def test_commands_that_are_started_at_once_are_services_of_their_own(
+def test_commands_that_start_in_parallel_become_services(
     command: str, apps: dict[str, str]
 ) -> None:
     one = {"one": "turbo dev --filter=web"}
@@ -311,7 +311,7 @@ def test_commands_that_are_started_at_once_are_services_of_their_own(
         "cd $X && pnpm --filter web dev",
     ],
 )
-def test_other_commands_of_workspaces_are_left_alone(command: str) -> None:
+def test_other_commands_of_workspaces_are_unchanged(command: str) -> None:
     assert fit(command, Files(WEB, ADMIN, UI)) is None
 
 
@@ -326,7 +326,7 @@ def test_other_commands_of_workspaces_are_left_alone(command: str) -> None:
         (["@shop/ui"], []),
     ],
 )
-def test_filters_mean_packages(selectors: list[str], names: list[str]) -> None:
+def test_filters_select_packages_for_arguments(selectors: list[str], names: list[str]) -> None:
     found = selected((WEB, ADMIN, UI), selectors, "/ws")
     assert [package.name for package in found] == names
 
@@ -341,7 +341,7 @@ def test_filters_mean_packages(selectors: list[str], names: list[str]) -> None:
         ("vite", VITE, ()),
     ],
 )
-def test_behind_https_pages_find_their_server_again(
+def test_pages_reached_by_https_find_the_server_that_reloads_them(
     command: str, words: str, env: tuple[tuple[str, str], ...]
 ) -> None:
     found = fit(command, secure=True)
@@ -350,7 +350,7 @@ def test_behind_https_pages_find_their_server_again(
     assert found.env == env
 
 
-def test_what_is_said_to_be_one_is_taken_for_it() -> None:
+def test_a_framework_that_the_user_names_is_accepted() -> None:
     for command in ("./dev.sh", ["./dev.sh"]):
         found = fit(command, name="vite")
         assert isinstance(found, Fitting)
@@ -358,7 +358,7 @@ def test_what_is_said_to_be_one_is_taken_for_it() -> None:
     assert fit("./dev.sh", name="x") is None
 
 
-def test_the_last_command_is_that_which_words_behind_the_text_go_to() -> None:
+def test_words_after_a_text_belong_to_its_last_command() -> None:
     assert last_command("cd 'a b' && vite --mode 'x y'\n") == (["vite", "--mode", "x y"], "a b")
     assert last_command("vite\n\n") == (["vite"], "")
     assert last_command("vite &&") == (None, "")

@@ -81,7 +81,9 @@ def test_a_script_that_mentions_the_variable_is_found(command: str | tuple[str, 
         (),
     ],
 )
-def test_another_command_is_not_taken_for_one(command: str | tuple[str, ...]) -> None:
+def test_a_command_that_does_not_read_its_port_is_not_mistaken(
+    command: str | tuple[str, ...],
+) -> None:
     assert not is_found(command)
 
 

@@ -141,7 +141,7 @@ def only(plan: StackPlan) -> InstancePlan:
     return instance
 
 
-def test_an_instance_holds_what_its_definition_says() -> None:
+def test_an_instance_has_the_keys_of_its_definition() -> None:
     plan = plan_of(service("web", "npm run dev", stop_signal="SIGINT"))
     web = only(plan)
     assert (plan.project, plan.namespace, plan.root) == ("shop", "main", ROOT)
@@ -154,7 +154,7 @@ def test_an_instance_holds_what_its_definition_says() -> None:
     assert (web.stop_signal, web.stop_grace_s) == (2, 10)
 
 
-def test_a_list_is_executed_as_it_is() -> None:
+def test_a_command_list_is_executed_without_a_shell() -> None:
     web = only(plan_of(service("web", ("my server", "a; b"))))
     assert web.argv == ("my server", "a; b")
     assert web.command == "my server a; b"
@@ -169,7 +169,7 @@ def test_a_service_without_a_command_is_not_in_the_plan() -> None:
 # Environment.
 
 
-def test_the_layers_of_an_environment_lie_in_order(tmp_path: Path) -> None:
+def test_the_layers_of_an_environment_have_an_order(tmp_path: Path) -> None:
     common, own = tmp_path / "common.env", tmp_path / "own.env"
     common.write_text("C=common\nD=common\nE=common\n")
     own.write_text("D=own\nE=own\n")
@@ -185,7 +185,7 @@ def test_the_layers_of_an_environment_lie_in_order(tmp_path: Path) -> None:
     assert found == {"A": "inherited", "B": ".env", "C": "common", "D": "own", "E": "written"}
 
 
-def test_a_file_of_variables_that_is_missing_is_an_error_unless_it_may_be() -> None:
+def test_a_missing_file_of_variables_is_an_error_unless_it_is_optional() -> None:
     web = service("web", env_files=(EnvFile("/nowhere/x.env", required=False),))
     assert only(plan_of(web)).name == "web"
     with pytest.raises(EnvFileError):
@@ -201,7 +201,7 @@ def test_each_service_finds_its_own_port_and_those_of_the_others() -> None:
         assert env.get("PORTWEAVE_URL") == (port and f"http://127.0.0.1:{port}")
 
 
-def test_port_and_host_come_neither_from_outside_nor_from_files(tmp_path: Path) -> None:
+def test_port_and_host_are_neither_inherited_nor_read_from_files(tmp_path: Path) -> None:
     file = tmp_path / "x.env"
     file.write_text("PORT=1\nHOST=h\n")
     plan = plan_of(
@@ -215,12 +215,12 @@ def test_port_and_host_come_neither_from_outside_nor_from_files(tmp_path: Path) 
     assert ("PORT" in job, job["HOST"]) == (False, "127.0.0.1")
 
 
-def test_a_service_may_say_what_its_own_port_and_host_variables_are() -> None:
+def test_a_service_may_set_its_own_port_and_host_variables() -> None:
     web = only(plan_of(service("web", environment={"HOST": "::", "PORT": "${web}1"})))
     assert (web.environment["HOST"], web.environment["PORT"]) == ("::", "300001")
 
 
-def test_what_says_where_a_service_is_cannot_be_overridden(tmp_path: Path) -> None:
+def test_variables_that_identify_a_service_cannot_be_overridden(tmp_path: Path) -> None:
     marks = {
         "PORTWEAVE_NAMESPACE": "main",
         "PORTWEAVE_WORKTREE": ROOT,
@@ -244,7 +244,7 @@ def test_what_says_where_a_service_is_cannot_be_overridden(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("source", ["environ", "dotenv"])
-def test_a_port_that_the_user_chose_is_followed_and_templates_keep_the_allocated_one(
+def test_a_port_chosen_by_the_user_applies_and_templates_keep_the_allocated_port(
     source: str,
 ) -> None:
     web = service("web", environment={"ALLOCATED": "${web}"}, ready=Ready(tcp=True))
@@ -258,13 +258,13 @@ def test_a_port_that_the_user_chose_is_followed_and_templates_keep_the_allocated
     assert found.environment["ALLOCATED"] == "30000"
 
 
-def test_a_port_from_outside_wins_over_that_of_the_file() -> None:
+def test_an_inherited_port_overrides_the_port_in_the_file() -> None:
     found = only(plan_of(service("web"), dotenv={"WEB_PORT": "1"}, environ={"WEB_PORT": "2"}))
     assert (found.port, found.environment["WEB_PORT"]) == (2, "2")
 
 
 @pytest.mark.parametrize("value", ["", "http", "0", "65536", "-1", "1.5", "\u0663"])
-def test_a_chosen_port_has_to_be_one(value: str) -> None:
+def test_a_chosen_port_must_be_a_port(value: str) -> None:
     with pytest.raises(PortOverrideError):
         plan_of(service("web"), dotenv={"WEB_PORT": value})
 
@@ -280,19 +280,19 @@ def test_templates_are_filled_in_and_dollars_may_be_doubled() -> None:
     assert env["URL"] == "h:30001"
 
 
-def test_a_template_that_names_nothing_is_an_error() -> None:
+def test_a_placeholder_without_a_value_is_an_error() -> None:
     with pytest.raises(PlaceholderError):
         plan_of(service("web", environment={"A": "${nothing}"}))
 
 
-def test_a_variable_without_a_value_is_passed_on_where_there_is_one() -> None:
+def test_a_variable_without_a_value_is_inherited_if_it_is_set() -> None:
     web = service("web", environment={"GIVEN": None, "OTHER": None})
     env = only(plan_of(web, environ={"GIVEN": "x"}, dotenv={"GIVEN": "y"})).environment
     assert env["GIVEN"] == "x"
     assert "OTHER" not in env
 
 
-def test_docker_compose_is_told_apart_too_unless_the_user_has_done_so() -> None:
+def test_docker_compose_gets_a_project_name_unless_the_user_sets_one() -> None:
     assert only(plan_of(service("web"))).environment["COMPOSE_PROJECT_NAME"] == "shop-main"
     env = only(plan_of(service("web"), environ={"COMPOSE_PROJECT_NAME": "mine"})).environment
     assert env["COMPOSE_PROJECT_NAME"] == "mine"
@@ -301,12 +301,12 @@ def test_docker_compose_is_told_apart_too_unless_the_user_has_done_so() -> None:
 @pytest.mark.parametrize(
     ("project", "name"), [("My Shop.js", "my-shop-js-main"), ("_größe", "gr-e-main")]
 )
-def test_docker_compose_gets_a_name_that_it_takes(project: str, name: str) -> None:
+def test_docker_compose_gets_a_valid_project_name(project: str, name: str) -> None:
     env = only(plan_of(service("web"), project_name=project)).environment
     assert env["COMPOSE_PROJECT_NAME"] == name
 
 
-def test_output_is_not_held_back_by_python_unless_the_user_says_so() -> None:
+def test_python_does_not_buffer_output_unless_the_user_wants_it() -> None:
     assert only(plan_of(service("web"))).environment["PYTHONUNBUFFERED"] == "1"
     env = only(plan_of(service("web"), environ={"PYTHONUNBUFFERED": ""})).environment
     assert env["PYTHONUNBUFFERED"] == ""
@@ -315,7 +315,7 @@ def test_output_is_not_held_back_by_python_unless_the_user_says_so() -> None:
 # Needs and instances.
 
 
-def test_each_instance_is_waited_for() -> None:
+def test_a_dependent_waits_for_each_instance() -> None:
     needs = {"api": "ready", "db": "started"}
     plan = plan_of(service("web", needs=needs), service("api", scale=2), service("db"))
     assert plan.instances[0].needs == (
@@ -346,7 +346,7 @@ def test_the_command_line_scales_up_and_down() -> None:
     assert plan.instances[0].needs == ()
 
 
-def test_a_need_without_a_command_is_not_waited_for() -> None:
+def test_no_service_waits_for_one_without_a_command() -> None:
     plan = plan_of(service("web", needs={"db": "ready"}), service("db", None))
     assert plan.instances[0].needs == ()
 
@@ -369,13 +369,13 @@ LISTENERS: dict[str, tuple[str, str, bool, bool, bool]] = {
 
 
 @pytest.mark.parametrize("case", LISTENERS)
-def test_who_is_expected_to_listen(case: str) -> None:
+def test_some_services_are_expected_to_listen(case: str) -> None:
     name, command, port, oneshot, listens = LISTENERS[case]
     found = only(plan_of(service(name, command, port=port, oneshot=oneshot)))
     assert found.ready == ReadyPlan(tcp=30000 if listens else None)
 
 
-def test_what_is_written_about_readiness_holds() -> None:
+def test_written_readiness_is_used() -> None:
     ready = Ready(
         http="/health?p=${api}", tcp=5432, exec="ask -x", log="up", interval_s=1, timeout_s=5
     )
@@ -391,7 +391,7 @@ def test_what_is_written_about_readiness_holds() -> None:
     )
 
 
-def test_a_written_interval_holds_when_it_is_ready_too() -> None:
+def test_a_written_interval_also_applies_after_the_service_is_ready() -> None:
     ready = Ready(tcp=True, interval_s=5, calm_s=5)
     found = only(plan_of(service("web", ready=ready))).ready
     assert (found.interval_s, found.calm_s) == (5, 5)
@@ -409,7 +409,7 @@ def test_a_script_that_reads_its_port_is_guessed_to_listen(tmp_path: Path) -> No
     assert {plan.ready.tcp for plan in plans} == {None}
 
 
-def test_a_url_stays_and_a_path_is_on_the_instances_own_port() -> None:
+def test_a_probe_url_is_kept_and_a_path_gets_the_port_of_the_instance() -> None:
     ready = Ready(http="http://127.0.0.1:${web}/x", exec=("ask", "me"))
     found = only(plan_of(service("web", ready=ready))).ready
     assert (found.http, found.exec) == ("http://127.0.0.1:30000/x", ("ask", "me"))
@@ -418,7 +418,7 @@ def test_a_url_stays_and_a_path_is_on_the_instances_own_port() -> None:
     assert two.ready.http == "http://127.0.0.1:30001/"
 
 
-def test_the_time_to_get_ready_is_the_services_own_else_the_command_lines() -> None:
+def test_the_services_own_ready_timeout_overrides_that_of_the_command_line() -> None:
     plan = plan_of(
         service("a"),
         service("b", ready=Ready(log="x")),
@@ -447,7 +447,7 @@ RESTARTS: dict[str, tuple[Restart | None, bool, Policy | None, Policy]] = {
 
 
 @pytest.mark.parametrize("case", RESTARTS)
-def test_when_it_is_started_again(case: str) -> None:
+def test_each_restart_policy_has_a_rule(case: str) -> None:
     restart, oneshot, wish, (when, limit) = RESTARTS[case]
     options = StartOptions(restart=None if wish is None else restart_policy(*wish))
     found = only(plan_of(service("web", restart=restart, oneshot=oneshot), options=options))
@@ -475,14 +475,14 @@ STARTS: dict[str, tuple[StartOptions, str, str]] = {
 
 
 @pytest.mark.parametrize("case", STARTS)
-def test_what_is_started(case: str) -> None:
+def test_the_right_services_are_started(case: str) -> None:
     options, names, left_out = STARTS[case]
     found, others = select(Definitions((), SERVICES), options)
     assert sorted(found) == names.split()
     assert sorted(name for name, _ in others) == left_out.split()
 
 
-def test_what_is_left_out_says_why() -> None:
+def test_services_that_are_left_out_have_a_reason() -> None:
     _, left_out = select(Definitions((), SERVICES), StartOptions())
     assert dict(left_out) == {
         "ports": "it has no command",
@@ -511,13 +511,13 @@ NOT_STARTED: dict[str, tuple[tuple[Service, ...], StartOptions, type[PortweaveEr
 
 
 @pytest.mark.parametrize("case", NOT_STARTED)
-def test_what_cannot_be_started_is_an_error(case: str) -> None:
+def test_a_service_that_cannot_be_started_is_an_error(case: str) -> None:
     services, options, error, says = NOT_STARTED[case]
     with pytest.raises(error, match=says):
         select(Definitions((), services), options)
 
 
-def test_nothing_is_left_to_start_where_all_is_scaled_to_none() -> None:
+def test_a_plan_with_all_services_scaled_to_zero_is_an_error() -> None:
     with pytest.raises(NothingToStartError, match="scaled to 0"):
         plan_of(service("web"), options=StartOptions(scale={"web": 0}))
 
@@ -528,7 +528,7 @@ def test_instances_that_are_not_started_are_planned_too() -> None:
     assert [i.name for i in plan.instances] == ["web", "api", "api.2", "db", "console", "debug"]
 
 
-def test_services_are_told_their_names() -> None:
+def test_services_find_their_names_in_their_environment() -> None:
     plan = plan_of(
         service("web", scale=2),
         service("job", port=False),
@@ -562,7 +562,7 @@ def test_services_are_told_their_names() -> None:
         ),
     ],
 )
-def test_of_several_apps_on_one_port_it_is_told_what_to_write(
+def test_a_remark_shows_the_services_to_write_for_several_apps_on_one_port(
     tmp_path: Path, file: str, lines: list[str]
 ) -> None:
     (tmp_path / "package.json").write_text('{"workspaces": ["one", "two"]}')
@@ -579,7 +579,7 @@ def test_of_several_apps_on_one_port_it_is_told_what_to_write(
 
 
 @pytest.mark.parametrize("file", ["portweave.yml", "portweave.config.json"])
-def test_a_command_that_is_to_be_written_reads_back(tmp_path: Path, file: str) -> None:
+def test_a_proposed_command_reads_back_unchanged(tmp_path: Path, file: str) -> None:
     web = service("web", "concurrently \"vite --mode 'a: b'\"", working_dir=str(tmp_path))
     web.origin = Origin(f"{tmp_path}/{file}")
     line = plan_of(web).warnings[-1].strip(" ,")

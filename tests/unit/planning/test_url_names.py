@@ -26,12 +26,12 @@ def test_the_user_may_choose_the_port() -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "x", "65536", "-1", "1 ", "\u0661"])
-def test_a_port_that_is_none_is_refused(text: str) -> None:
+def test_an_invalid_proxy_port_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="PORTWEAVE_PROXY_PORT takes 1 to 65535"):
         wanted_port({"PORTWEAVE_PROXY_PORT": text})
 
 
-def test_a_stack_that_runs_keeps_its_names() -> None:
+def test_a_running_stack_keeps_its_names() -> None:
     settled = StackNames("shop", "shop-1a2b.localhost", 1357)
     names = names_of("shop", WORKTREE, {"HOME": "/nowhere"}, settled)
     assert (names.domain, names.port) == ("shop-1a2b.localhost", 1357)
@@ -41,7 +41,7 @@ def test_a_stack_that_runs_keeps_its_names() -> None:
     assert (names.domain, names.port) == ("bazaar.localhost", 4)
 
 
-def test_a_stack_that_runs_keeps_its_scheme(tmp_path: Path) -> None:
+def test_a_running_stack_keeps_its_scheme(tmp_path: Path) -> None:
     settled = StackNames("shop", "shop.localhost", 1, "https")
     env = {"HOME": "/nowhere", "XDG_STATE_HOME": str(tmp_path)}
     names = names_of("shop", WORKTREE, env, settled)
@@ -65,7 +65,7 @@ def test_the_user_may_choose_https(tmp_path: Path, text: str, scheme: str) -> No
     assert url_to_be("a.localhost", env) == f"{scheme}://a.localhost:1355"
 
 
-def test_what_has_no_route_has_no_url() -> None:
+def test_an_instance_without_a_route_has_no_url() -> None:
     names = Names("shop", "shop.localhost", 1355)
     here = Origin("/code/shop/portweave.yaml")
     web = Service("web", here, env_var="WEB_PORT", hostname="Site_1")

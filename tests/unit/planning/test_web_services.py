@@ -45,7 +45,7 @@ def service(
         (service(ready=Ready(tcp=True), framework="vite"), None),
     ],
 )
-def test_what_does_not_speak_http_has_no_name(it: Service, why: str | None) -> None:
+def test_a_service_that_does_not_speak_http_has_no_name(it: Service, why: str | None) -> None:
     found = why_no_link(it)
     assert (found or "").startswith(why or "")
     assert (found is None) == (why is None)

@@ -34,7 +34,7 @@ def test_every_kind_of_names_has_an_answer() -> None:
     assert sorted(NAME_KINDS) == sorted(ANSWERS)
 
 
-def test_values_are_words_or_of_a_kind_that_there_is(found: Grammar) -> None:
+def test_option_values_are_words_or_of_a_known_kind(found: Grammar) -> None:
     flags = [*found.flags, *(flag for verb in found.verbs for flag in verb.flags)]
     values = [*(flag.values for flag in flags), *(verb.operands.values for verb in found.verbs)]
     values += [verb.operands.first for verb in found.verbs if verb.operands.first]
@@ -44,12 +44,12 @@ def test_values_are_words_or_of_a_kind_that_there_is(found: Grammar) -> None:
         assert not set("".join(value)) & set(" ,()'\"\\:=")
 
 
-def test_what_has_a_value_is_an_option_with_a_metavar(found: Grammar) -> None:
+def test_an_option_with_a_value_has_a_metavar(found: Grammar) -> None:
     flags = [*found.flags, *(flag for verb in found.verbs for flag in verb.flags)]
     assert [flag.spellings for flag in flags if flag.values and not flag.metavar] == []
 
 
-def test_what_names_services_in_its_usage_has_them_completed(found: Grammar) -> None:
+def test_a_verb_with_services_in_its_usage_completes_them(found: Grammar) -> None:
     for verb in found.verbs:
         usage = (
             getattr(import_module(f"portweave.cli.verbs.{verb.name}"), "USAGE", "")

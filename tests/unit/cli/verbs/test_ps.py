@@ -35,7 +35,7 @@ def test_an_age_has_one_unit(ago_s: float, text: str) -> None:
     assert age(rfc3339(time.time() - ago_s)) == text
 
 
-def test_what_has_no_time_has_no_age() -> None:
+def test_a_missing_time_has_no_age() -> None:
     assert age(None) is None
     assert age(7) is None
 
@@ -58,6 +58,6 @@ def test_an_amount_has_a_unit(amount: int, text: str) -> None:
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)))  # noqa: DTZ001
-def test_a_time_is_what_datetime_makes_of_it(at: datetime) -> None:
+def test_a_time_is_parsed_as_datetime_parses_it(at: datetime) -> None:
     at = at.replace(tzinfo=UTC, microsecond=at.microsecond // 1000 * 1000)
     assert epoch_s(rfc3339(at.timestamp())) == pytest.approx(at.timestamp(), abs=2e-3)
