@@ -110,7 +110,7 @@ def _check_registry(path: str) -> tuple[Sequence[Entry], list[Finding]]:
             status = os.stat(place)
         except OSError:
             continue
-        # A user who may write in the folder may replace the file.
+        # Another user who may write in the folder may replace the file.
         if status.st_mode & (0o077 if place == path else 0o022):
             findings.append(
                 Finding(
@@ -163,12 +163,12 @@ def _check_lock(path: str) -> list[Finding]:
         ]
     if age_s <= _LOCK_S:  # another command holds it
         return []
-    who = f"pid {pid} ({command_of(pid)})" if pid else "npm portweave, it seems"
+    holder_text = f"pid {pid} ({command_of(pid)})" if pid else "npm portweave, it seems"
     return [
         Finding(
             "PW0301",
             "warning",
-            f"{folder} has been held for {age_s:.0f} s by {who}",
+            f"{folder} has been held for {age_s:.0f} s by {holder_text}",
             "an allocation takes milliseconds: look at that process, and end it if it hangs",
         )
     ]

@@ -238,16 +238,16 @@ def _check_ephemeral(
     below = ephemeral[0] - pool.start
     if affected:
         severity: Severity = "warning"
-        whose = f"; blocks of {_some(affected)} lie there"
+        affected_text = f"; blocks of {_some(affected)} lie there"
     else:
         severity = "note" if below >= _ROOM else "warning"
-        whose = ", no block lies there yet" if below > 0 else ""
+        affected_text = ", no block lies there yet" if below > 0 else ""
     return [
         Finding(
             "PW0402",
             severity,
             f"the kernel gives ports {first}-{last} of the pool {pool.start}-{pool.end} to outgoing"
-            f" connections, so a server may find its port in use{whose}",
+            f" connections, so a server may find its port in use{affected_text}",
             f"PORTWEAVE_POOL_RANGE={_better(pool, ephemeral)}; or as root:"
             f" sysctl -w net.ipv4.ip_local_reserved_ports={first}-{last}",
         )

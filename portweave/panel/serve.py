@@ -69,15 +69,15 @@ def run(port: int, environ: Mapping[str, str], *, open_page: bool) -> None:
         url = f"http://127.0.0.1:{found}/"
         # Signals that arrive before the server exists are kept for it. After its end the server
         # sends them to itself again; that changes nothing.
-        asked: list[int] = []
+        early_signals: list[int] = []
         for number in _ENDS:
-            signal.signal(number, lambda number, _frame: asked.append(number))
+            signal.signal(number, lambda number, _frame: early_signals.append(number))
         say(f"panel: {url}")
         route = PanelRoute(environ, found)
         route.claim()
         say("press Ctrl-C to stop")
         try:
-            server = _Server(Panel(environ, found), asked)
+            server = _Server(Panel(environ, found), early_signals)
             anyio.run(_serve, listener, server, route, url if open_page else None)
         finally:
             route.release()
@@ -109,13 +109,13 @@ class _Server(uvicorn.Server):
 
     Args:
         panel: The application.
-        asked: Signals that arrived before the server handles them itself.
+        early_signals: Signals that arrived before the server handles them itself.
 
     Attributes:
         panel: The application.
     """
 
-    def __init__(self, panel: Panel, asked: list[int]) -> None:
+    def __init__(self, panel: Panel, early_signals: list[int]) -> None:
         config = uvicorn.Config(
             panel,
             http=_Connection,
@@ -130,12 +130,12 @@ class _Server(uvicorn.Server):
         )
         super().__init__(config)
         self.panel = panel
-        self._asked = asked
+        self._early_signals = early_signals
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen, unless a signal has already arrived."""
         await super().startup(sockets)
-        for number in self._asked:
+        for number in self._early_signals:
             self.handle_exit(number, None)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

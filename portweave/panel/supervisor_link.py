@@ -37,7 +37,7 @@ class Link:
         self._stream = stream
         self._on_message = on_message
         self._ids: Iterator[int] = itertools.count(1)
-        self._asked: dict[int, anyio.Event] = {}
+        self._pending: dict[int, anyio.Event] = {}
         self._answers: dict[int, dict[str, object]] = {}
 
     async def listen(self) -> None:
@@ -68,13 +68,13 @@ class Link:
             ConnectionLostError: No answer came in time.
         """
         number = await self.send(method, *params)
-        come = self._asked[number] = anyio.Event()
+        arrived = self._pending[number] = anyio.Event()
         try:
             with anyio.move_on_after(PATIENCE_S):
-                await come.wait()
+                await arrived.wait()
             answer = self._answers.pop(number, None)
         finally:
-            del self._asked[number]
+            del self._pending[number]
         if answer is None:
             raise ConnectionLostError("no answer in time")
         values = answer.get("result")
@@ -108,6 +108,6 @@ class Link:
                 self._on_message(item)
             return
         number = message.get("id")
-        if isinstance(number, int) and number in self._asked:
+        if isinstance(number, int) and number in self._pending:
             self._answers[number] = message
-            self._asked[number].set()
+            self._pending[number].set()

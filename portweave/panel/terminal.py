@@ -94,7 +94,7 @@ class _Top:
         self._tail: tuple[tuple[str, str], Tail] | None = None
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
         self._has_log, self._is_whole = True, False
-        self._said = _HELP
+        self._message = _HELP
         self._styles = _styles()
 
     async def run(self) -> None:
@@ -141,14 +141,14 @@ class _Top:
         return True
 
     async def _act(self, action: str, id_: str, instance: str) -> None:
-        self._said = f"{instance}: {action} …"
+        self._message = f"{instance}: {action} …"
         try:
             known = (await to_thread.run_sync(self._worktrees.known)).get(id_)
             if known is not None:
                 await self._actions.ask(known, f"/supervisor/{action}", [instance])
-            self._said = _HELP
+            self._message = _HELP
         except PortweaveError as error:
-            self._said = f"{instance}: {error.message}"
+            self._message = f"{instance}: {error.message}"
 
     async def _read_log(self) -> None:
         if self._tail is not None and self._tail[0] != self._selected:
@@ -188,7 +188,7 @@ class _Top:
             self._put(top, title + "─" * (width - cells_of(title)), curses.A_DIM)
             for index, text in enumerate(self._shown(log_height - 1, width)):
                 self._put(top + 1 + index, text)
-        self._put(height - 1, self._said.ljust(width), curses.A_REVERSE)
+        self._put(height - 1, self._message.ljust(width), curses.A_REVERSE)
         screen.refresh()
 
     def _shown(self, height: int, width: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is built holds one package, whichever way it is built, and gets along with others."""
+"""Each way of building gives one package, which works beside others."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The tables of the README that are written from the code: `make readme` writes them."""
+"""The README's tables that `make readme` writes from the code."""
 
 import inspect
 from collections import defaultdict
@@ -14,7 +14,7 @@ README = REPOSITORY / "README.md"
 
 
 def error_classes() -> Iterator[type[PortweaveError]]:
-    """All classes of `portweave.errors` that have a code of their own."""
+    """Return all classes of `portweave.errors` with their own code."""
     for name in dir(errors):
         kind = getattr(errors, name)
         if (
@@ -26,14 +26,14 @@ def error_classes() -> Iterator[type[PortweaveError]]:
 
 
 def meaning_and_remedy(kind: type[PortweaveError]) -> tuple[str, str]:
-    """The first paragraph of a class's docstring, and its paragraph `What to do:`."""
+    """Return the first paragraph of a class's docstring, and its paragraph `What to do:`."""
     meaning, *others = (" ".join(p.split()) for p in (inspect.getdoc(kind) or "").split("\n\n"))
     remedies = (p.removeprefix("What to do: ") for p in others if p.startswith("What to do: "))
     return meaning, next(remedies, "")
 
 
 def error_table() -> list[str]:
-    """The lines of the table of codes: errors, and findings of `portweave doctor`."""
+    """Return the lines of the table of codes: errors, and findings of `portweave doctor`."""
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for kind in error_classes():
         found[kind.code].append(meaning_and_remedy(kind))
@@ -53,7 +53,7 @@ def error_table() -> list[str]:
 
 
 def key_table() -> list[str]:
-    """The lines of the table of a service's keys in definition files."""
+    """Return the lines of the table of a service's keys in definition files."""
     rows = [
         (f"`{key.name}`", key.meaning.removesuffix("."))
         for key in SERVICE
@@ -63,7 +63,7 @@ def key_table() -> list[str]:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A table in Markdown; an empty cell has a dash."""
+    """Format a table in Markdown; an empty cell gets a dash."""
     lines = [" | ".join(cell or "-" for cell in row) for row in (head, *rows)]
     return [f"| {lines[0]} |", "|" + "---|" * len(head), *(f"| {line} |" for line in lines[1:])]
 
@@ -72,9 +72,9 @@ TABLES = {"errors": error_table, "keys": key_table}
 
 
 def with_tables(text: str) -> str:
-    """The text of the README with its tables written anew."""
+    """Return the text of the README with new tables."""
     for name, write in TABLES.items():
-        # A table lies between its mark and the next empty line.
+        # A table is between its mark and the next empty line.
         before, mark, after = text.partition(f"<!-- table: {name} -->\n")
         assert mark, name
         text = before + mark + "\n".join(write()) + after[after.index("\n\n") :]

@@ -1,4 +1,4 @@
-"""The layout that ARCHITECTURE.md and CONTRIBUTING.md describe is the one that is there."""
+"""The layout in the repository is the one in ARCHITECTURE.md and CONTRIBUTING.md."""
 
 import ast
 import re
@@ -12,12 +12,12 @@ from tests.support.repository import REPOSITORY
 
 ROOMS = ("supervisor", "allocator", "procfiles")
 PUBLIC = {"runtime", "routes", "leases", "cluster", "calls", "pytest_plugin", "errors"}
-# What may stand at the top of `portweave/`.
+# The modules that may be at the top of `portweave/`.
 TOP = {"__init__", "__main__", *PUBLIC}
 
 
 def modules() -> dict[str, Path]:
-    """All modules by their dotted name."""
+    """Return all modules by their dotted names."""
     found: dict[str, Path] = {}
     for top in ("portweave", *ROOMS):
         for path in sorted((REPOSITORY / top).rglob("*.py")):
@@ -97,7 +97,7 @@ def test_every_package_has_a_line_in_the_architecture() -> None:
         for path in MODULES.values()
         if path.stem == "__init__"
     } - {"portweave", *ROOMS}
-    # Packages within one that has a line are part of that line.
+    # The line of a package covers the packages within it.
     missing = [
         package
         for package in packages

@@ -1,7 +1,7 @@
 import copy
 import pickle
 
-from portweave.encoding.value import value
+from portweave.encoding.value import replace, value
 
 
 @value
@@ -20,3 +20,11 @@ def test_a_value_survives_copying_and_pickling() -> None:
     point = Point(3, 4)
     assert copy.copy(point) == point
     assert pickle.loads(pickle.dumps(point)) == point  # noqa: S301
+
+
+def test_a_copy_has_the_changed_fields() -> None:
+    assert replace(Point(1, 2), y=3) == Point(1, 3)
+
+
+def test_a_value_shows_its_fields() -> None:
+    assert repr(Point(1)) == "Point(x=1, y=0)"
