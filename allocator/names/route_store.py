@@ -261,7 +261,7 @@ class RouteStore:
         return dead
 
     def _hand_over_all(self) -> None:
-        """Under sudo, give the files to the calling user, who could not open them later."""
+        """Under sudo, give the files to the calling user, because root made them."""
         if "SUDO_UID" in os.environ:
             for name in ("routes.flock", "routes.owners", "routes.json", "routes.json.copy"):
                 _hand_over(self._beside(name))

@@ -85,7 +85,7 @@ class Responder(Router):
         elif len(self._queue) < self.max_queue + len(self._cancelled):
             self._queue.append((number, message, method))
         elif number is not None:
-            error = Overloaded(f"{self.name} has too much to do", connection=self.name)
+            error = Overloaded(f"{self.name} has too many requests", connection=self.name)
             self._session.link.write(jsonrpc.failure(b"%d" % number, error))
 
     def _cancel(self, number: object) -> None:

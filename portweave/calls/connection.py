@@ -163,7 +163,18 @@ class Connection(Responder):
         timeout: float | _Unset | None = UNSET,  # noqa: ASYNC109
         trace: str | None = None,
     ) -> tuple[Any, ...]:
-        """Call a route, and return all values of the answer as a tuple; otherwise as `request`."""
+        """Call a route, and return all values of the answer as a tuple.
+
+        Args:
+            path: As in `request`.
+            load: As in `request`.
+            to: As in `request`.
+            timeout: As in `request`.
+            trace: As in `request`.
+
+        Raises:
+            ClusterError: As in `request`, with its other exceptions.
+        """
         asking = self._asking
         left_s = self.timeout_s if timeout is UNSET else timeout
         return tuple(

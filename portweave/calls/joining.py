@@ -57,7 +57,13 @@ def _open_link(path: str, connection: Connection) -> contextlib.AbstractAsyncCon
 def join_blocking(
     path: str, connection: Connection, token: str | None
 ) -> "Generator[BlockingConnection]":
-    """As `join`, for programs without an event loop: the connection has a thread of its own."""
+    """As `join`, for programs without an event loop: the connection has a thread of its own.
+
+    Args:
+        path: As in `join`.
+        connection: As in `join`.
+        token: As in `join`.
+    """
     from anyio.from_thread import start_blocking_portal
 
     from portweave.calls.blocking import BlockingConnection

@@ -216,7 +216,13 @@ class Router(Routes):
         return None
 
     async def resume(self, req: Request, direct: Direct, error: Exception) -> Any:
-        """Continue the chain after that function has failed; otherwise as `handle`."""
+        """Continue the chain after the only handler has failed; otherwise as `handle`.
+
+        Args:
+            req: The request.
+            direct: The handler, from `direct`.
+            error: The exception that it has raised.
+        """
         walk = Walk(self, req, normal(req.path), "", {}, None, 0)
         return await walk.go(direct.index + 1, error)
 

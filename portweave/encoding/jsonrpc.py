@@ -259,7 +259,7 @@ def passed_on(
 
 
 def raw_notification(method: bytes, params: "Raw | bytes", meta: bytes) -> bytes:
-    """A message without an answer; `method` is JSON already."""
+    """A message without an answer; arguments as in `request`, but `method` is JSON already."""
     return b'{"jsonrpc":"2.0","method":%b,"params":%b%b}\n' % (method, params, meta)
 
 

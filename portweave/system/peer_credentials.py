@@ -27,7 +27,7 @@ End = tuple[str, int] | tuple[str, int, int, int]
 
 
 def is_own(client: End, server: End) -> bool:
-    """Whether a loopback connection comes from this user, or from root, who may do all.
+    """Whether a loopback connection comes from this user or from root, which may do all.
 
     Args:
         client: The end that connected.
@@ -37,7 +37,7 @@ def is_own(client: End, server: End) -> bool:
 
 
 def is_stranger(client: End, server: End) -> bool:
-    """Whether a loopback connection surely comes from another user, who is not root.
+    """Whether a loopback connection surely comes from another user than this one and root.
 
     Args:
         client: The end that connected.

@@ -201,7 +201,7 @@ class FolderLock:
             pid = owner[0]
             holder = f"pid {pid} ({command_of(pid)})"
         elif os.path.lexists(self._folder):
-            pid, holder = None, f"the one who made {self._folder}, which does not say who it is"
+            pid, holder = None, f"an unknown process that made {self._folder}"
         else:
             pid, holder = None, f"a process that has locked {self._file}"
         return self.refusal(holder, pid)

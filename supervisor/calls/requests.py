@@ -56,20 +56,22 @@ class PendingRequests:
                 group.turn += offset + 1
                 self._serve(request, server, now_s)
                 return
-        who = name_of(group, member)
+        receiver = name_of(group, member)
         if choices:
-            text = f"{who} has as many requests open as it may have"
-            raise Overloaded(text, connection=who)
+            text = f"{receiver} has too many open requests"
+            raise Overloaded(text, connection=receiver)
         if not _may_start(group, member):
             reason = (
                 member.unavailable if member else next(iter(group.members.values())).unavailable
             )
-            raise PeerDied(f"{who} {reason}", connection=who)
+            raise PeerDied(f"{receiver} {reason}", connection=receiver)
         size = len(memoryview(request.params))
         # As many as one ready peer would accept.
         most = limits.concurrency + limits.queue
         if len(group.waiting) >= most or group.waiting_bytes + size > limits.held_bytes:
-            raise Overloaded(f"too much waits for {who}, which is not ready", connection=who)
+            raise Overloaded(
+                f"too many requests wait for {receiver}, which is not ready", connection=receiver
+            )
         group.waiting[request] = None
         group.waiting_bytes += size
 
@@ -123,8 +125,8 @@ class PendingRequests:
         for request in list(group.waiting):
             if not _may_start(group, request.member):
                 _unwait(request)
-                who = name_of(group, request.member)
-                self.fail(request, PeerDied(f"{who} {reason}", connection=who))
+                receiver = name_of(group, request.member)
+                self.fail(request, PeerDied(f"{receiver} {reason}", connection=receiver))
 
     # From the server to the caller.
 

@@ -289,10 +289,10 @@ class CallRouter:
 
     def _expire(self, request: PendingRequest, due_s: float) -> None:
         self._requests.abandon(request)
-        who = name_of(request.group, request.member)
+        receiver = name_of(request.group, request.member)
         waited = "" if request.server is not None or request.group is None else "; it is not ready"
-        text = f"no answer from {who} within {due_s - request.began_s:.3g} s{waited}"
-        self._requests.fail(request, RequestTimeout(text, connection=who))
+        text = f"no answer from {receiver} within {due_s - request.began_s:.3g} s{waited}"
+        self._requests.fail(request, RequestTimeout(text, connection=receiver))
 
     def _watch(self, peer: Peer, due_s: float) -> None:
         """Have `tick` check the peer's requests at `due_s` at the latest.

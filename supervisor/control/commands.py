@@ -1,6 +1,7 @@
 """All commands of the control socket, by name, such as `/supervisor/ps`.
 
-`read_commands` has those that read, `act_commands` those that act, `attach` those about terminals.
+`read_commands` has the commands that read, `act_commands` the commands that act. `attach` is about
+terminals, and `name_queries` about names.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,6 +1,6 @@
 """Write logs to disk: each byte that a service prints, at once, with an index beside it.
 
-Services go on, whatever happens to the disk. Bytes that cannot be written are dropped, counted and
+No fault of the disk stops a service. Bytes that cannot be written are dropped, counted and
 reported; when there is room again, the log gets a mark. Files have mode 0600, in a folder of mode
 0700. A segment ends at 10 MiB, or after a few days. Five segments of an instance are kept, none for
 longer than two weeks.
