@@ -179,16 +179,16 @@ def test_explicit_probes_run_rarely_and_at_once_on_a_sign_of_trouble(
     )
     detached.up()
 
-    def asked() -> list[str]:
+    def requests() -> list[str]:
         return (project / "asked").read_text().splitlines()
 
-    assert set(asked()) == {"portweave"}
-    before = len(asked())
+    assert set(requests()) == {"portweave"}
+    before = len(requests())
     # This is longer than the pause between two probes during the start.
     time.sleep(2.5)
-    assert len(asked()) == before
+    assert len(requests()) == before
     (project / "says").touch()
-    eventually(lambda: len(asked()) == before + 1)
+    eventually(lambda: len(requests()) == before + 1)
     (project / "ill").touch()
 
     def is_unhealthy() -> bool:
@@ -197,10 +197,10 @@ def test_explicit_probes_run_rarely_and_at_once_on_a_sign_of_trouble(
         return state_of(detached) == "unhealthy"
 
     eventually(is_unhealthy)
-    before = len(asked())
+    before = len(requests())
     time.sleep(2.5)
     # The last touches may belong to something else.
-    assert len(asked()) <= before + 2
+    assert len(requests()) <= before + 2
     assert detached.ps()["app"]["restarts"] == 0
     (project / "ill").unlink()
     (project / "says").touch()

@@ -19,7 +19,7 @@ from portweave.supervisor.services.listeners import (
 )
 
 
-class Notes:
+class Reports:
     """Records each report."""
 
     def __init__(self) -> None:
@@ -43,36 +43,36 @@ def port_of(listener: socket.socket) -> int:
     return port
 
 
-def watch_of(port: int, leader: int, notes: Notes) -> tuple[ListenerWatch, WatchedPort]:
+def watch_port(port: int, leader: int, reports: Reports) -> tuple[ListenerWatch, WatchedPort]:
     watch = ListenerWatch(Snapshots(NestedStacks("", os.getpid())))
-    watched = WatchedPort(port, ProcessTree(leader, "no tag"), notes)
+    watched = WatchedPort(port, ProcessTree(leader, "no tag"), reports)
     watch.add(watched)
     return watch, watched
 
 
 def test_a_listener_and_its_queue_are_seen_while_it_is_open() -> None:
     async def look() -> None:
-        notes = Notes()
+        reports = Reports()
         with listen() as first:
             port = port_of(first)
-            watch, _ = watch_of(port, os.getpid(), notes)
+            watch, _ = watch_port(port, os.getpid(), reports)
             await watch.look()
             with socket.create_connection(("127.0.0.1", port)):
                 await watch.look()
         await watch.look()
         with listen(port):
             await watch.look()
-        assert notes.queues == [0, 1, None, 0]
-        assert notes.other_ports[0] == ()
+        assert reports.queues == [0, 1, None, 0]
+        assert reports.other_ports[0] == ()
 
     asyncio.run(look())
 
 
 def test_the_listener_of_another_program_does_not_count() -> None:
-    notes = Notes()
+    reports = Reports()
 
     async def look(port: int, pid: int) -> None:
-        watch, watched = watch_of(port, pid, notes)
+        watch, watched = watch_port(port, pid, reports)
         await watch.look()
         assert not watched.has_listened
         # Another look has seen the service's own listener.
@@ -82,8 +82,8 @@ def test_the_listener_of_another_program_does_not_count() -> None:
     with listen() as strange, subprocess.Popen([sys.executable, "-c", SLEEPS]) as service:
         asyncio.run(look(port_of(strange), service.pid))
         service.kill()
-    assert notes.queues == [None]
-    assert notes.other_ports == [(), ()]
+    assert reports.queues == [None]
+    assert reports.other_ports == [(), ()]
 
 
 SLEEPS = "import time; time.sleep(100)"
@@ -95,13 +95,13 @@ LISTENS = (
 
 @pytest.mark.parametrize("command", ["exec {}", "{}; true"], ids=["leader", "child"])
 def test_the_ports_that_a_service_listens_on_instead_are_reported(command: str) -> None:
-    notes = Notes()
+    reports = Reports()
     with listen() as first:
         port = port_of(first)
     argv = ["/bin/sh", "-c", command.format(f'{sys.executable} -c "{LISTENS}"')]
 
     async def look(service: "subprocess.Popen[str]") -> None:
-        watch, _ = watch_of(port, service.pid, notes)
+        watch, _ = watch_port(port, service.pid, reports)
         await watch.look()
         await watch.look()
         os.killpg(service.pid, signal.SIGKILL)
@@ -109,7 +109,7 @@ def test_the_ports_that_a_service_listens_on_instead_are_reported(command: str) 
         with contextlib.suppress(ConnectionRefusedError):
             # A killed process may take a moment to end.
             while True:
-                socket.create_connection(("127.0.0.1", notes.other_ports[0][0])).close()
+                socket.create_connection(("127.0.0.1", reports.other_ports[0][0])).close()
         await watch.look()
 
     with (
@@ -121,12 +121,12 @@ def test_the_ports_that_a_service_listens_on_instead_are_reported(command: str) 
         assert service.stdout is not None
         other = int(service.stdout.readline())
         asyncio.run(look(service))
-    assert notes.other_ports == [(other,), (other,), ()]
-    assert not notes.queues
+    assert reports.other_ports == [(other,), (other,), ()]
+    assert not reports.queues
 
 
 def test_without_expected_listeners_nothing_is_observed() -> None:
-    watch, watched = watch_of(1, os.getpid(), Notes())
+    watch, watched = watch_port(1, os.getpid(), Reports())
     assert not watch.is_needed(0.0)
     watch.search_until(watched, 5.0)
     assert watch.is_needed(4.0)

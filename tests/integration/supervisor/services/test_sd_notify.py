@@ -18,7 +18,7 @@ def say(text, to=os.environ.get("NOTIFY_SOCKET", "")):
 """
 
 
-def stack_of(project: Path, program: str, keys: str = "") -> None:
+def write_stack(project: Path, program: str, keys: str = "") -> None:
     (project / "service.py").write_text(SAY + program)
     write(
         project,
@@ -30,7 +30,7 @@ def stack_of(project: Path, program: str, keys: str = "") -> None:
 def test_a_service_is_ready_when_it_says_so_and_its_status_is_shown(
     project: Path, up: "StartUp"
 ) -> None:
-    stack_of(
+    write_stack(
         project, 'print("silent", flush=True)\nsay("READY=1\\nSTATUS=3 clients")\ntime.sleep(99)'
     )
     stack = up(project)
@@ -40,7 +40,7 @@ def test_a_service_is_ready_when_it_says_so_and_its_status_is_shown(
 
 
 def test_a_service_ends_with_the_process_that_it_names(project: Path, up: "StartUp") -> None:
-    stack_of(
+    write_stack(
         project,
         """
 def wait_for(question):
@@ -119,7 +119,7 @@ time.sleep(99)
 
 
 def test_a_service_that_sends_no_notice_is_not_ready(project: Path, up: "StartUp") -> None:
-    stack_of(project, 'say("STATUS=loading")\ntime.sleep(99)')
+    write_stack(project, 'say("STATUS=loading")\ntime.sleep(99)')
     (project / "portweave.yaml").write_text(
         (project / "portweave.yaml").read_text().replace("10s", "300ms")
     )
