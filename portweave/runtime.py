@@ -246,7 +246,10 @@ async def ports(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[dict[str, int]]":
-    """Run `ports_sync` in a thread; a cancelled caller does not wait for it."""
+    """Run `ports_sync` in a thread; a cancelled caller does not wait for it.
+
+    Arguments are as for `ports_sync`.
+    """
     return await _in_thread(lambda: ports_sync(cwd=cwd, config_path=config_path, count=count))
 
 
@@ -256,7 +259,10 @@ async def env(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[dict[str, str]]":
-    """Run `env_sync` in a thread; a cancelled caller does not wait for it."""
+    """Run `env_sync` in a thread; a cancelled caller does not wait for it.
+
+    Arguments are as for `ports_sync`.
+    """
     return await _in_thread(lambda: env_sync(cwd=cwd, config_path=config_path, count=count))
 
 
@@ -266,7 +272,10 @@ async def allocation(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[Allocation]":
-    """Run `allocation_sync` in a thread; a cancelled caller does not wait for it."""
+    """Run `allocation_sync` in a thread; a cancelled caller does not wait for it.
+
+    Arguments are as for `ports_sync`.
+    """
     return await _in_thread(lambda: allocation_sync(cwd=cwd, config_path=config_path, count=count))
 
 
@@ -276,7 +285,10 @@ async def namespace(
     config_path: "Path | None" = None,
     count: int | None = None,
 ) -> "Result[str]":
-    """Run `namespace_sync` in a thread; a cancelled caller does not wait for it."""
+    """Run `namespace_sync` in a thread; a cancelled caller does not wait for it.
+
+    Arguments are as for `ports_sync`.
+    """
     return await _in_thread(lambda: namespace_sync(cwd=cwd, config_path=config_path, count=count))
 
 

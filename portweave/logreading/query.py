@@ -255,7 +255,13 @@ def find_sources(
 def merged(
     sources: "Sequence[Source]", query: Query, *, follow: bool = False
 ) -> "Iterator[tuple[Source, Block]]":
-    """Merge the lines of sources by time; the lines of one source keep their order."""
+    """Merge the lines of sources by time; the lines of one source keep their order.
+
+    Args:
+        sources: The sources.
+        query: Which lines.
+        follow: Whether more lines may come, so that unfinished ones wait.
+    """
     from heapq import merge
 
     def of(source: Source) -> "Iterator[tuple[Source, Block]]":

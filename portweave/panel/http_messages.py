@@ -100,7 +100,13 @@ def json_answer(value: object, status: int = 200) -> Response:
 
 
 def text_answer(text: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """Build a response with a text."""
+    """Build a response with a text.
+
+    Args:
+        text: The text.
+        status: The status code.
+        headers: Further headers.
+    """
     return Response(text, status, headers={"Content-Type": "text/html", **(headers or {})})
 
 

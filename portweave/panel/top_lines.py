@@ -133,7 +133,13 @@ def moved_selection(
 
 
 def window(count: int, height: int, at: int) -> range:
-    """Return which of `count` lines fit into `height`, with line `at` among them."""
+    """Return the range of line numbers to show.
+
+    Args:
+        count: The number of all lines.
+        height: The number of lines that fit.
+        at: The number of a line that must be in the range.
+    """
     first = max(0, min(at - height // 2, count - height))
     return range(first, min(count, first + height))
 
