@@ -25,7 +25,7 @@ from portweave.supervisor.logs.line_splitter import (
     for_terminal,
     plain_text,
 )
-from portweave.supervisor.logs.summary import tells_error
+from portweave.supervisor.logs.summary import reports_error
 
 MOST_LINES = 5000
 LONGEST_LINE = 8192
@@ -109,7 +109,7 @@ def last_error(root: str, namespace: str, instance: str) -> str | None:
         for _, block in merged(sources, Query(last=_LOOKED_AT_LINES, run=0), follow=True):
             for line in block.lines[:-1].split(b"\n"):
                 text = plain_text(line[:LONGEST_LINE]).strip()
-                if tells_error(text):
+                if reports_error(text):
                     found = text[:240]
     finally:
         for source in sources:

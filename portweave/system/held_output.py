@@ -34,7 +34,7 @@ class HeldOutput:
             self._bytes -= cut
             self._skipped_lines += oldest.count(b"\n", 0, cut)
 
-    def take(self) -> tuple[int, list[bytes]]:
+    def drain(self) -> tuple[int, list[bytes]]:
         """Remove all pieces; return how many older lines were dropped, and the pieces."""
         taken = self._skipped_lines, list(self._pieces)
         self._pieces.clear()

@@ -42,7 +42,7 @@ class HubMethods:
         self._requests = requests
         self._outbox = outbox
 
-    def take(
+    def handle(
         self,
         peer: Peer,
         method: str,

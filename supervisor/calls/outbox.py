@@ -72,7 +72,7 @@ class Outbox:
         if key is not None:
             self.send(peer, jsonrpc.bad_line(code, text, key), is_answer=True)
 
-    def take(self) -> list[Action]:
+    def drain(self) -> list[Action]:
         """Return and remove all collected actions, in order."""
         actions, self._actions = self._actions, []
         if (receiver := self.receiver) is not None:

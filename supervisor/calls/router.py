@@ -116,7 +116,7 @@ class CallRouter:
         for peer in list(self._names[name].peers):
             self._outbox.do(Close(peer))
             self._leave(peer)
-        return self._outbox.take()
+        return self._outbox.drain()
 
     def unavailable(self, name: str, reason: str, now_s: float) -> list[Action]:
         """No process of the name will start, until `starting` says otherwise.
@@ -130,7 +130,7 @@ class CallRouter:
         member.unavailable = reason
         out = self.ended(name, now_s)
         self._requests.fail_waiting(member.group, reason)
-        return out + self._outbox.take()
+        return out + self._outbox.drain()
 
     # Events of connections.
 
@@ -152,7 +152,7 @@ class CallRouter:
         peer.held.clear()
         del self.peers[peer]
         # It may have called itself.
-        left = self._outbox.take()
+        left = self._outbox.drain()
         return [one for one in left if not isinstance(one, tuple) or one[0] is not peer]
 
     def half_closed(self, peer: Peer, now_s: float) -> list[Action]:
@@ -161,7 +161,7 @@ class CallRouter:
         peer.ended = True
         self._leave(peer)
         self._requests.close_when_done(peer)
-        return self._outbox.take()
+        return self._outbox.drain()
 
     def overflowed(self, peer: Peer) -> list[Action]:
         """A peer has sent a line that is too long. The hub disconnects it."""
@@ -171,7 +171,7 @@ class CallRouter:
         error: dict[str, object] = {"code": jsonrpc.INVALID_REQUEST, "message": text, "data": kind}
         self._outbox.send(peer, jsonrpc.raw_failure(b"null", jsonrpc.encode(error)), is_answer=True)
         self._outbox.do(Close(peer))
-        return self._outbox.take()
+        return self._outbox.drain()
 
     def feed(self, peer: Peer, lines: Iterable[bytes], now_s: float) -> list[Action]:
         """Process whole lines from a peer.
@@ -197,7 +197,7 @@ class CallRouter:
                     self._take_answer(peer, message)
             elif not self.pass_request(peer, message):
                 self._take_request(peer, message, now_s)
-        return self._outbox.take()
+        return self._outbox.drain()
 
     def pass_request(self, peer: Peer, message: jsonrpc.Message) -> bool:
         """Pass a usual request on; return False for an unusual one.
@@ -285,7 +285,7 @@ class CallRouter:
                 elif due_s < peer.next_due_s:
                     peer.next_due_s = due_s
         self.next_due_s = min((peer.next_due_s for peer in self.peers), default=inf)
-        return self._outbox.take()
+        return self._outbox.drain()
 
     def _expire(self, request: PendingRequest, due_s: float) -> None:
         self._requests.abandon(request)
@@ -327,7 +327,7 @@ class CallRouter:
                 self._requests.fail(request, result)
             else:
                 self._requests.answer(request, result)
-        return self._outbox.take()
+        return self._outbox.drain()
 
     def stream(self, request: PendingRequest, params: bytes) -> list[Action]:
         """Send one more value for a request to the supervisor; drop it if the caller does not read.
@@ -339,7 +339,7 @@ class CallRouter:
         peer = request.asker
         if not request.over and peer in self.peers and peer.owed_bytes < self.limits.owed_bytes:
             self._outbox.send(peer, jsonrpc.notification(STREAM, params), is_answer=True)
-        return self._outbox.take()
+        return self._outbox.drain()
 
     # Requests.
 
@@ -354,7 +354,7 @@ class CallRouter:
             self._outbox.refuse(peer, key, jsonrpc.INVALID_PARAMS, "params must be an array")
             return
         if method.startswith("$/"):
-            self._own.take(peer, method, params, key, now_s)
+            self._own.handle(peer, method, params, key, now_s)
             return
         meta = message.meta or _NO_META
         timeout_ms = meta.timeout_ms

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
     from portweave.supervisor.control.server import Serve
 
-_GONE = {
+_UNAVAILABLE = {
     Phase.STOPPED: "does not run",
     Phase.EXITED: "has ended",
     Phase.COMPLETED: "has completed",
@@ -36,7 +36,7 @@ _GONE = {
     Phase.BLOCKED: "cannot start: what it depends on has failed",
 }
 # In these phases the process of the last run has ended.
-_BETWEEN = frozenset({*_GONE, Phase.BACKOFF, Phase.WAITING})
+_WITHOUT_PROCESS = frozenset({*_UNAVAILABLE, Phase.BACKOFF, Phase.WAITING})
 
 
 class CallGateway:
@@ -129,11 +129,11 @@ class CallGateway:
         )
 
     def _follow(self, hub: "Hub", name: str, phase: Phase) -> None:
-        if phase in _GONE:
-            hub.unavailable(name, _GONE[phase])
+        if phase in _UNAVAILABLE:
+            hub.unavailable(name, _UNAVAILABLE[phase])
             return
         hub.starting(name)
-        if phase in _BETWEEN:
+        if phase in _WITHOUT_PROCESS:
             hub.ended(name)
 
     def _token_of(self, name: str) -> str:

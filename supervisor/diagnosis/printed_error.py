@@ -22,7 +22,7 @@ from portweave.supervisor.diagnosis.error_readers import (
     Place,
     margin_of,
 )
-from portweave.supervisor.logs.summary import tells_error
+from portweave.supervisor.logs.summary import reports_error
 
 EXCERPT_LINES = 12
 _LONGEST_MESSAGE = 300
@@ -230,8 +230,8 @@ _NO_ERROR = re.compile(r"\b(?:no|0|without) (?:error|exception|failed)", re.IGNO
 
 def _error_line(lines: Sequence[str]) -> Found | None:
     """The last line that sounds like an error, preferably one that is not noise."""
-    suspect = enumerate(lines) if tells_error("\n".join(lines)) else ()
-    reported = [n for n, line in suspect if tells_error(line) and not _NO_ERROR.search(line)]
+    suspect = enumerate(lines) if reports_error("\n".join(lines)) else ()
+    reported = [n for n, line in suspect if reports_error(line) and not _NO_ERROR.search(line)]
     # A line with only `cannot` or the like counts among the last three lines.
     reported = (
         reported

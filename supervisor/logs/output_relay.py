@@ -241,13 +241,13 @@ class View:
         """Show the output since `hold`; at least the newest part."""
         if self._held is None:
             return
-        skipped_lines, pieces = self._held.take()
+        skipped_lines, pieces = self._held.drain()
         self._held = None
         if skipped_lines:
             self.say(f"{skipped_lines:,} lines skipped: too much has come while this was stopped")
         for piece in pieces:
             self._put(piece)
-        for words in self._held_words.take()[1]:
+        for words in self._held_words.drain()[1]:
             self._err.put(words)
 
     def close(self, wait_limit_s: float = 1.0) -> None:
@@ -305,7 +305,7 @@ class View:
             self._report_skipped(prefix, skipped)
 
     def _report_skipped(self, prefix: bytes, skipped: HeldOutput) -> None:
-        lines, last_words = skipped.take()
+        lines, last_words = skipped.drain()
         if lines:
             text = f"[{lines:,} lines skipped: the reader of this output was too slow]\n"
             self._put(*with_prefix(prefix, text.encode()))

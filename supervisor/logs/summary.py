@@ -32,7 +32,7 @@ _MARKS = (
 _NUMBER = re.compile(r"\b[0-9a-f]{8,}\b|\d+")
 
 
-def tells_error(text: str) -> bool:
+def reports_error(text: str) -> bool:
     """Whether a line without escape sequences reports an error."""
     lowered = text.lower()
     return any(mark in lowered for mark in _MARKS) and _ERROR.search(text) is not None
@@ -89,7 +89,7 @@ class Summarizer:
         text = text.rstrip()
         self.seen[name] = self.seen.get(name, 0) + 1
         text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-        is_error = tells_error(text)
+        is_error = reports_error(text)
         if is_error:
             self.errors[name] = self.errors.get(name, 0) + 1
         if not self._goes_into_group(name, text, is_error=is_error):

@@ -24,9 +24,9 @@ def test_the_newest_is_kept(pieces: list[bytes], skipped_lines: int, kept: bytes
     held = HeldOutput(8)
     for piece in pieces:
         held.put(piece)
-    lines, left = held.take()
+    lines, left = held.drain()
     assert (lines, b"".join(left)) == (skipped_lines, kept)
-    assert held.take() == (0, [])
+    assert held.drain() == (0, [])
 
 
 @given(st.lists(st.lists(st.binary(max_size=6).map(lambda b: b.replace(b"\n", b"") + b"\n"))))
@@ -34,7 +34,7 @@ def test_each_line_is_kept_or_counted(pieces: list[list[bytes]]) -> None:
     held = HeldOutput(16)
     for piece in pieces:
         held.put(b"".join(piece))
-    skipped_lines, left = held.take()
+    skipped_lines, left = held.drain()
     lines = [line for piece in pieces for line in piece]
     assert b"".join(left) == b"".join(lines[skipped_lines:])
     assert sum(map(len, left)) <= 16
