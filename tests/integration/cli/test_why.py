@@ -73,7 +73,7 @@ def test_why_names_files_that_git_does_not_track_for_a_service_that_is_not_ready
     assert f"this worktree lacks .env, which git does not track: cp {main}/.env" in told
 
 
-def test_why_of_an_unknown_service_is_an_error(project: Path, cli: "Cli") -> None:
+def test_why_of_a_service_without_any_history_is_an_error(project: Path, cli: "Cli") -> None:
     write(project, STACK)
     refused = cli("why", "api", cwd=project)
     assert refused.returncode == 1

@@ -94,7 +94,7 @@ def test_inherited_overrides_dotenv_and_dotenv_overrides_computed() -> None:
     assert web_port.hides == [(".env", "5"), ("computed", "1001")]
 
 
-def test_for_other_variables_files_override_inherited_ones() -> None:
+def test_other_variables_of_a_definition_override_files_and_inherited_ones() -> None:
     found = origins(layers_of(dotenv={"OWN": "d", "KEPT": "d"}, environ={"OWN": "i", "KEPT": "k"}))
     assert found["OWN"].value == "1001/$x"
     assert (found["OWN"].source, found["OWN"].hides) == (
