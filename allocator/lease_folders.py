@@ -14,6 +14,7 @@ from portweave.encoding.json_write import (
     is_object,
     pretty,
 )
+from portweave.encoding.value import value
 from portweave.system.files import (
     make_folders,
     read_all,
@@ -33,6 +34,7 @@ _UNFINISHED = ".new."
 _UNFINISHED_S = 60
 
 
+@value
 class LeaseTerms:
     """The owner and the end of a lease.
 
@@ -43,13 +45,10 @@ class LeaseTerms:
         owner_start: When that process began, as `started_at` returns it.
     """
 
-    __slots__ = ("expires_s", "lease_id", "owner_pid", "owner_start")
-
-    def __init__(self, lease_id: str, expires_s: float, owner_pid: int, owner_start: str) -> None:
-        self.lease_id = lease_id
-        self.expires_s = expires_s
-        self.owner_pid = owner_pid
-        self.owner_start = owner_start
+    lease_id: str
+    expires_s: float
+    owner_pid: int
+    owner_start: str
 
     def is_over(self, now_s: float) -> bool:
         """Whether its time is up, or its owner has ended."""

@@ -19,6 +19,7 @@ from portweave.allocator.git_queries import (
 )
 from portweave.allocator.naming import chosen_namespace, namespace_of
 from portweave.allocator.ports.model import Key
+from portweave.encoding.value import value
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _HARMLESS_VARIABLES = frozenset({"GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM"})
 _HEX = frozenset("0123456789abcdef")
 
 
+@value
 class Worktree:
     """One checkout of a project.
 
@@ -51,21 +53,11 @@ class Worktree:
             otherwise None.
     """
 
-    __slots__ = ("git_common_dir", "main_root", "namespace", "registered", "root")
-
-    def __init__(
-        self,
-        root: str,
-        git_common_dir: str | None,
-        main_root: str,
-        namespace: str,
-        registered: Key | None = None,
-    ) -> None:
-        self.root = root
-        self.git_common_dir = git_common_dir
-        self.main_root = main_root
-        self.namespace = namespace
-        self.registered = registered
+    root: str
+    git_common_dir: str | None
+    main_root: str
+    namespace: str
+    registered: Key | None = None
 
     @property
     def key(self) -> Key:

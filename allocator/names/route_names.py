@@ -10,6 +10,7 @@ from portweave.encoding.host_labels import (
     instance_host,
     label,
 )
+from portweave.encoding.value import value
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _TLD = "localhost"
 _FEWEST_DIGITS = 4
 
 
+@value
 class Place:
     """What identifies a worktree on this machine.
 
@@ -29,13 +31,10 @@ class Place:
         slug: The worktree's part of a URL; empty for the main worktree.
     """
 
-    __slots__ = ("namespace", "repository", "root", "slug")
-
-    def __init__(self, repository: str, root: str, namespace: str, slug: str = "") -> None:
-        self.repository = repository
-        self.root = root
-        self.namespace = namespace
-        self.slug = slug
+    repository: str
+    root: str
+    namespace: str
+    slug: str = ""
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -43,6 +42,7 @@ class Place:
         return self.repository, self.root, self.namespace
 
 
+@value
 class ProjectName:
     """A project's name in URLs, and its repository.
 
@@ -53,15 +53,13 @@ class ProjectName:
         since: When it got the name, in ISO 8601.
     """
 
-    __slots__ = ("name", "repository", "since", "wanted")
-
-    def __init__(self, repository: str, wanted: str, name: str, since: str) -> None:
-        self.repository = repository
-        self.wanted = wanted
-        self.name = name
-        self.since = since
+    repository: str
+    wanted: str
+    name: str
+    since: str
 
 
+@value
 class WorktreeLabel:
     """A worktree's label in URLs.
 
@@ -71,12 +69,9 @@ class WorktreeLabel:
         since: When the worktree got it, in ISO 8601.
     """
 
-    __slots__ = ("identity", "label", "since")
-
-    def __init__(self, identity: tuple[str, str, str], label: str, since: str) -> None:
-        self.identity = identity
-        self.label = label
-        self.since = since
+    identity: tuple[str, str, str]
+    label: str
+    since: str
 
 
 class AssignedNames:
@@ -96,6 +91,7 @@ class AssignedNames:
         self.labels = tuple(labels)
 
 
+@value
 class WorktreeNames:
     """The names of one worktree.
 
@@ -108,16 +104,11 @@ class WorktreeNames:
             is this one.
     """
 
-    __slots__ = ("assigned", "domain", "holder", "is_new", "name")
-
-    def __init__(
-        self, domain: str, assigned: AssignedNames, name: str, holder: str | None, *, is_new: bool
-    ) -> None:
-        self.domain = domain
-        self.assigned = assigned
-        self.name = name
-        self.holder = holder
-        self.is_new = is_new
+    domain: str
+    assigned: AssignedNames
+    name: str
+    holder: str | None
+    is_new: bool
 
 
 def assign_names(

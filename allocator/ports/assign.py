@@ -16,6 +16,7 @@ from portweave.allocator.ports.model import (
     Key,
     Pool,
 )
+from portweave.encoding.value import value
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _LOWEST_PORT = 1024
 _PORTS_END = 65536
 
 
+@value
 class Request:
     """The ports that a worktree needs.
 
@@ -38,15 +40,10 @@ class Request:
         offset: Where in the pool the block must begin; None for anywhere.
     """
 
-    __slots__ = ("key", "names", "offset", "pool")
-
-    def __init__(
-        self, key: Key, names: "Sequence[str]", pool: Pool, offset: int | None = None
-    ) -> None:
-        self.key = key
-        self.names = names
-        self.pool = pool
-        self.offset = offset
+    key: Key
+    names: "Sequence[str]"
+    pool: Pool
+    offset: int | None = None
 
     @property
     def pinned(self) -> int | None:
@@ -54,24 +51,21 @@ class Request:
         return None if self.offset is None else self.pool.start + self.offset
 
 
+@value
 class Watch:
     """Find out which of these ports, all of the worktree's own block, have a listener."""
 
-    __slots__ = ("ports",)
-
-    def __init__(self, ports: "tuple[int, ...]") -> None:
-        self.ports = ports
+    ports: "tuple[int, ...]"
 
 
+@value
 class Probe:
     """Find out whether these ports are free, in this order, up to the first that is not."""
 
-    __slots__ = ("ports",)
-
-    def __init__(self, ports: "tuple[int, ...]") -> None:
-        self.ports = ports
+    ports: "tuple[int, ...]"
 
 
+@value
 class Keep:
     """The worktree has all ports that it needs.
 
@@ -80,13 +74,11 @@ class Keep:
         unpinned: Whether it lies elsewhere than requested, because it has a listener.
     """
 
-    __slots__ = ("entry", "unpinned")
-
-    def __init__(self, entry: Entry, *, unpinned: bool = False) -> None:
-        self.entry = entry
-        self.unpinned = unpinned
+    entry: Entry
+    unpinned: bool = False
 
 
+@value
 class Place:
     """The worktree gets these ports.
 
@@ -95,11 +87,8 @@ class Place:
         unpinned: Whether they lie elsewhere than requested, because the block has a listener.
     """
 
-    __slots__ = ("ports", "unpinned")
-
-    def __init__(self, ports: dict[str, int], *, unpinned: bool = False) -> None:
-        self.ports = ports
-        self.unpinned = unpinned
+    ports: dict[str, int]
+    unpinned: bool = False
 
 
 def pool_from(text: str) -> Pool | None:

@@ -23,6 +23,7 @@ from portweave.allocator.ports.registry import (
     store,
     sweep,
 )
+from portweave.encoding.value import value
 from portweave.system.files import (
     is_locked,
     make_folders,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _FRESH_S = 3600
 
 
+@value
 class TakenBlock:
     """The block that a worktree got.
 
@@ -51,15 +53,10 @@ class TakenBlock:
             plain folder.
     """
 
-    __slots__ = ("entry", "former", "reused", "unpinned")
-
-    def __init__(
-        self, entry: Entry, *, reused: bool, unpinned: bool = False, former: str | None = None
-    ) -> None:
-        self.former = former
-        self.entry = entry
-        self.reused = reused
-        self.unpinned = unpinned
+    entry: Entry
+    reused: bool
+    unpinned: bool = False
+    former: str | None = None
 
 
 def find_entry(path: str, key: Key, environ: "Mapping[str, str]") -> Entry | None:

@@ -1,10 +1,9 @@
-"""Pure. The values that the registry holds.
+"""Pure. The values that the registry holds."""
 
-Plain classes with `__slots__`: importing `dataclasses` takes longer than a whole `portweave run`
-may take. They never change after they were made.
-"""
+from portweave.encoding.value import value
 
 
+@value
 class Key:
     """What identifies a block.
 
@@ -14,26 +13,12 @@ class Key:
         worktree_root: An absolute path.
     """
 
-    __slots__ = ("git_common_dir", "namespace", "worktree_root")
-
-    def __init__(self, git_common_dir: str | None, namespace: str, worktree_root: str) -> None:
-        self.git_common_dir = git_common_dir
-        self.namespace = namespace
-        self.worktree_root = worktree_root
-
-    def _fields(self) -> tuple[str | None, str, str]:
-        return self.git_common_dir, self.namespace, self.worktree_root
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Key) and self._fields() == other._fields()
-
-    def __hash__(self) -> int:
-        return hash(self._fields())
-
-    def __repr__(self) -> str:
-        return f"Key{self._fields()!r}"
+    git_common_dir: str | None
+    namespace: str
+    worktree_root: str
 
 
+@value
 class Entry:
     """A worktree's block of ports.
 
@@ -44,26 +29,13 @@ class Entry:
         ports: The port of each instance: `web`, `web.2`.
     """
 
-    __slots__ = ("key", "last_used_at", "namespace", "ports")
-
-    def __init__(self, key: Key, last_used_at: str, namespace: str, ports: dict[str, int]) -> None:
-        self.key = key
-        self.last_used_at = last_used_at
-        self.namespace = namespace
-        self.ports = ports
-
-    def _fields(self) -> tuple[Key, str, str, dict[str, int]]:
-        return self.key, self.last_used_at, self.namespace, self.ports
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Entry) and self._fields() == other._fields()
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"Entry{self._fields()!r}"
+    key: Key
+    last_used_at: str
+    namespace: str
+    ports: dict[str, int]
 
 
+@value
 class Pool:
     """A range of ports for blocks.
 
@@ -72,13 +44,11 @@ class Pool:
         end: The port behind the last.
     """
 
-    __slots__ = ("end", "start")
-
-    def __init__(self, start: int, end: int) -> None:
-        self.start = start
-        self.end = end
+    start: int
+    end: int
 
 
+@value
 class Holder:
     """The process that listens on a port.
 
@@ -91,24 +61,12 @@ class Holder:
         service: Full name of the service it belongs to; empty if none.
     """
 
-    __slots__ = ("command", "pid", "service", "user_id", "working_dir", "worktree")
-
-    def __init__(
-        self,
-        pid: int | None = None,
-        command: str = "",
-        *,
-        user_id: int | None = None,
-        working_dir: str = "",
-        worktree: str = "",
-        service: str = "",
-    ) -> None:
-        self.pid = pid
-        self.command = command
-        self.user_id = user_id
-        self.working_dir = working_dir
-        self.worktree = worktree
-        self.service = service
+    pid: int | None = None
+    command: str = ""
+    user_id: int | None = None
+    working_dir: str = ""
+    worktree: str = ""
+    service: str = ""
 
     def seen_from(self, root: str) -> str:
         """A description: its service, of this stack or another, and its process.

@@ -7,6 +7,7 @@ guideline 5). A word that begins with `-` and is no option is an error.
 """
 
 from portweave import errors
+from portweave.encoding.value import value
 
 # What shells complete by themselves.
 SHELL_KINDS = ("files", "folders", "command")
@@ -68,6 +69,7 @@ class Option:
         return f"[={self.metavar}]" if self.bare else f" {self.metavar}"
 
 
+@value
 class Operands:
     """The possible operands of a verb, for completion.
 
@@ -79,20 +81,10 @@ class Operands:
         first: The first operand's possible values, if they differ.
     """
 
-    __slots__ = ("command", "first", "many", "values")
-
-    def __init__(
-        self,
-        values: "str | tuple[str, ...]" = "",
-        *,
-        many: bool = False,
-        command: bool = False,
-        first: tuple[str, ...] = (),
-    ) -> None:
-        self.values = values
-        self.first = first
-        self.many = many
-        self.command = command
+    values: "str | tuple[str, ...]" = ""
+    many: bool = False
+    command: bool = False
+    first: tuple[str, ...] = ()
 
 
 class Args:

@@ -7,6 +7,7 @@ from portweave.allocator.names.route_names import route_name
 from portweave.allocator.naming import project_name
 from portweave.allocator.worktree import locate
 from portweave.encoding.host_labels import is_hostname
+from portweave.encoding.value import value
 from portweave.errors import HostnameError
 from portweave.leases import take_lease
 from portweave.planning.package_scripts import PackageFiles
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _DAY_S = 24 * 3600.0
 
 
+@value
 class NamedCommand:
     """A command that runs under a name.
 
@@ -46,12 +48,9 @@ class NamedCommand:
         lines: Lines to print for the user.
     """
 
-    __slots__ = ("env", "lines", "words")
-
-    def __init__(self, words: list[str], env: dict[str, str], lines: list[str]) -> None:
-        self.words = words
-        self.env = env
-        self.lines = lines
+    words: list[str]
+    env: dict[str, str]
+    lines: list[str]
 
 
 def name_command(

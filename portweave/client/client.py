@@ -50,8 +50,15 @@ if TYPE_CHECKING:
     class Named(Protocol):
         """A value with a project and a namespace."""
 
-        project: str
-        namespace: str
+        @property
+        def project(self) -> str:
+            """Its project."""
+            ...
+
+        @property
+        def namespace(self) -> str:
+            """Its namespace."""
+            ...
 
     N = TypeVar("N", bound=Named)
 

@@ -1,11 +1,10 @@
 """Pure. The snapshot of all allocations, in the shape that npm portweave's panel returns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from portweave.encoding.json_write import code_units
-from portweave.encoding.value import value
+from portweave.encoding.value import replace, value
 from portweave.errors import DriftError
 from portweave.panel.pull_requests import PullRequest
 from portweave.planning.web_services import why_no_link

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Generic, TypeVar
 
 import anyio
@@ -20,6 +19,7 @@ from portweave.allocator.git_queries import (
     look_environment,
     without_filters,
 )
+from portweave.encoding.value import replace
 from portweave.panel.git_status import filtered, read_status
 from portweave.panel.npm_snapshot import Facts
 from portweave.panel.pull_requests import FIELDS, PullRequest, read_request

@@ -9,6 +9,7 @@ from portweave import errors
 from portweave.allocator.ports.assign import Request, chosen_pool
 from portweave.allocator.ports.blocks import TakenBlock, allocate_block, preview
 from portweave.allocator.ports.model import Entry, Key
+from portweave.encoding.value import value
 from portweave.planning.current_env import write_current_env
 from portweave.planning.moved_stacks import running_block
 from portweave.planning.project import Project
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+@value
 class AllocatedProject:
     """A project with its ports and variables.
 
@@ -35,37 +37,14 @@ class AllocatedProject:
         warnings: Warnings for the user, one line each.
     """
 
-    __slots__ = (
-        "computed",
-        "dotenv",
-        "entry",
-        "env",
-        "inherited",
-        "project",
-        "reused",
-        "warnings",
-    )
-
-    def __init__(
-        self,
-        project: Project,
-        entry: Entry,
-        *,
-        reused: bool,
-        computed: dict[str, str],
-        dotenv: dict[str, str],
-        env: dict[str, str],
-        inherited: dict[str, str],
-        warnings: "Sequence[str]",
-    ) -> None:
-        self.project = project
-        self.entry = entry
-        self.reused = reused
-        self.computed = computed
-        self.dotenv = dotenv
-        self.env = env
-        self.inherited = inherited
-        self.warnings = warnings
+    project: Project
+    entry: Entry
+    reused: bool
+    computed: dict[str, str]
+    dotenv: dict[str, str]
+    env: dict[str, str]
+    inherited: dict[str, str]
+    warnings: "Sequence[str]"
 
     @property
     def ports(self) -> dict[str, int]:

@@ -8,6 +8,7 @@ the computed ones, with these variables only.
 """
 
 from portweave.allocator.naming import full_name, instance_name
+from portweave.encoding.value import value
 from portweave.planning.allocation import AllocatedProject
 from portweave.procfiles.expand import Values, expand
 from portweave.procfiles.load import read_env_file, unread_lines
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 
 
+@value
 class Layer:
     """Variables from one source.
 
@@ -34,13 +36,11 @@ class Layer:
         values: The values by name.
     """
 
-    __slots__ = ("source", "values")
-
-    def __init__(self, source: str, values: "Mapping[str, str]") -> None:
-        self.source = source
-        self.values = values
+    source: str
+    values: "Mapping[str, str]"
 
 
+@value
 class Origin:
     """The layer that a value comes from.
 
@@ -50,12 +50,9 @@ class Origin:
         hides: Source and value of each lower layer with the same variable, the highest first.
     """
 
-    __slots__ = ("hides", "source", "value")
-
-    def __init__(self, value: str, source: str, hides: "Sequence[tuple[str, str]]") -> None:
-        self.value = value
-        self.source = source
-        self.hides = hides
+    value: str
+    source: str
+    hides: "Sequence[tuple[str, str]]"
 
 
 def merged(layers: "Iterable[Layer]") -> dict[str, str]:
@@ -70,15 +67,15 @@ def origins(layers: "Iterable[Layer]") -> dict[str, Origin]:
     """Return the origin of each variable by name; the lowest layer comes first."""
     found: dict[str, dict[str, str]] = {}
     for layer in layers:
-        for name, value in layer.values.items():
+        for name, text in layer.values.items():
             by_source = found.setdefault(name, {})
             # A source that occurs twice counts at its higher place.
             by_source.pop(layer.source, None)
-            by_source[layer.source] = value
+            by_source[layer.source] = text
     answers: dict[str, Origin] = {}
     for name in sorted(found):
-        (source, value), *hides = reversed(found[name].items())
-        answers[name] = Origin(value, source, hides)
+        (source, text), *hides = reversed(found[name].items())
+        answers[name] = Origin(text, source, hides)
     return answers
 
 

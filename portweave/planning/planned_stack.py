@@ -1,6 +1,6 @@
 """Plan stacks from requests: read definitions, allocate ports, choose names, plan instances."""
 
-from portweave.encoding.value import replace, value
+from portweave.encoding.value import as_dict, replace, value
 from portweave.errors import DefinitionsMissingError, UsageError
 from portweave.planning.allocation import AllocatedProject, allocate
 from portweave.planning.current_env import write_namespace_env
@@ -206,6 +206,4 @@ def check_profiles(definitions: "Definitions", names: "Sequence[str]") -> None:
 
 def plan_as_json(plan: StackPlan) -> dict[str, object]:
     """Return a plan as a JSON object, which the supervisor reads."""
-    from dataclasses import asdict
-
-    return asdict(plan)
+    return as_dict(plan)

@@ -11,6 +11,7 @@ from portweave.allocator.ports.assign import block_order
 from portweave.allocator.ports.model import Entry, Key
 from portweave.allocator.ports.registry import registry_path
 from portweave.allocator.worktree import Worktree, outside_git
+from portweave.encoding.value import value
 from portweave.planning.moved_stacks import as_running, find_here
 from portweave.procfiles.expand import Values, expand
 from portweave.procfiles.load import anonymous, definitions_folder, load
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+@value
 class Project:
     """A worktree and its definitions.
 
@@ -33,24 +35,12 @@ class Project:
         environ: The inherited variables.
     """
 
-    __slots__ = ("definitions", "environ", "offset", "registry", "scale", "worktree")
-
-    def __init__(
-        self,
-        worktree: Worktree,
-        definitions: Definitions,
-        *,
-        offset: int | None,
-        registry: str,
-        scale: dict[str, int],
-        environ: "Mapping[str, str]",
-    ) -> None:
-        self.worktree = worktree
-        self.definitions = definitions
-        self.offset = offset
-        self.registry = registry
-        self.scale = scale
-        self.environ = environ
+    worktree: Worktree
+    definitions: Definitions
+    offset: int | None
+    registry: str
+    scale: dict[str, int]
+    environ: "Mapping[str, str]"
 
     @property
     def key(self) -> Key:

@@ -5,10 +5,9 @@ from any shell. Its keys stay as they are: a stack may have been started by an o
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import field
 
 from portweave.encoding.json_write import is_list, is_object
-from portweave.encoding.value import replace, value
+from portweave.encoding.value import field, replace, value
 from portweave.supervisor.services.plan import RestartPolicy, When
 
 DEFAULT_TIMEOUT_S = 60.0

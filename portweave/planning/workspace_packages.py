@@ -2,11 +2,10 @@
 
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from portweave.encoding.value import value
+from portweave.encoding.value import field, value
 
 
 @value

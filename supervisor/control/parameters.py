@@ -7,9 +7,9 @@ names mean all instances. Parameters of a wrong type raise `RefusedError`.
 import re
 import signal
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_type_hints
 
-from portweave.encoding.json_write import is_list
+from portweave.encoding.json_write import is_list, is_object
 from portweave.errors import UnknownServiceError
 from portweave.supervisor.control.server import (
     INVALID_PARAMS,
@@ -85,13 +85,31 @@ def stack_plan(value: object) -> StackPlan:
     import msgspec
 
     try:
-        plan: Any = msgspec.convert(value, StackPlan)
+        plan: Any = msgspec.convert(value, StackPlan, dec_hook=_as_value)
     except msgspec.ValidationError as error:
         raise RefusedError(INVALID_PARAMS, f"not a plan: {error}") from error
     assert isinstance(plan, StackPlan)
     if wrong := _defect(plan):
         raise RefusedError(INVALID_PARAMS, f"not a plan: {wrong}")
     return plan
+
+
+def _as_value(kind: type, found: object) -> object:
+    """A value of one of our own kinds, its fields with their types checked."""
+    import msgspec
+
+    if not is_object(found):
+        raise msgspec.ValidationError(f"Expected an object, got `{type(found).__name__}`")
+    hints = get_type_hints(kind)
+    fields = {
+        name: msgspec.convert(found[name], kind_of, dec_hook=_as_value)
+        for name, kind_of in hints.items()
+        if name in found
+    }
+    try:
+        return kind(**fields)
+    except TypeError as error:
+        raise msgspec.ValidationError(f"{kind.__name__}: {error}") from error
 
 
 def _defect(plan: StackPlan) -> str:

@@ -1,5 +1,6 @@
 """Pure. Join the chunks of a log to whole lines of each stream."""
 
+from portweave.encoding.value import value
 from portweave.supervisor.logs.index import (
     ERR,
     NOTE,
@@ -10,6 +11,7 @@ from portweave.supervisor.logs.index import (
 from portweave.supervisor.logs.line_splitter import LineSplitter
 
 
+@value
 class Block:
     """Lines of one stream of an instance that were complete at the same time.
 
@@ -20,13 +22,10 @@ class Block:
         lines: The lines, each with its newline.
     """
 
-    __slots__ = ("kind", "lines", "run", "time_ns")
-
-    def __init__(self, time_ns: int, run: int, kind: int, lines: bytes) -> None:
-        self.time_ns = time_ns
-        self.run = run
-        self.kind = kind
-        self.lines = lines
+    time_ns: int
+    run: int
+    kind: int
+    lines: bytes
 
 
 class LineJoiner:

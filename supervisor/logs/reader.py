@@ -7,6 +7,7 @@ missed. Only the requested part is read, and only those records of an index that
 import os
 import time
 
+from portweave.encoding.value import value
 from portweave.supervisor.logs.index import (
     ERR,
     NOTE,
@@ -39,6 +40,7 @@ _UNINDEXED_S = 0.05
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC
 
 
+@value
 class Position:
     """A position in an instance's log, between two records.
 
@@ -47,11 +49,8 @@ class Position:
         record: How many records of the segment come before.
     """
 
-    __slots__ = ("record", "segment")
-
-    def __init__(self, segment: int, record: int) -> None:
-        self.segment = segment
-        self.record = record
+    segment: int
+    record: int
 
 
 class Segment:

@@ -12,6 +12,7 @@ little, because the guardian keeps it in memory for as long as the stack runs.
 import os
 import signal
 
+from portweave.encoding.value import value
 from portweave.system.processes import (
     HAS_PROC,
     command_of,
@@ -32,6 +33,7 @@ _MOST_LISTINGS = 20
 _is_subreaper = False
 
 
+@value
 class ProcessInfo:
     """A process at one moment. Its pid and start time identify it.
 
@@ -45,17 +47,12 @@ class ProcessInfo:
             (pthread_exit(3)) is no zombie: its state is Z, but it has more than one thread.
     """
 
-    __slots__ = ("group", "parent", "pid", "session", "start", "zombie")
-
-    def __init__(
-        self, pid: int, parent: int, group: int, session: int, start: float, *, zombie: bool
-    ) -> None:
-        self.pid = pid
-        self.parent = parent
-        self.group = group
-        self.session = session
-        self.start = start
-        self.zombie = zombie
+    pid: int
+    parent: int
+    group: int
+    session: int
+    start: float
+    zombie: bool
 
 
 def describe(process: ProcessInfo) -> str:

@@ -7,6 +7,8 @@ all graces shrink in the same proportion, because a user waits. Processes of no 
 asked last, within the same time.
 """
 
+from portweave.encoding.value import value
+
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -21,10 +23,9 @@ KILL_PATIENCE_S = 5.0
 NO_SERVICE = ""
 
 
+@value
 class StopRule:
     """How a service stops.
-
-    No `value`: it would make the guardian import dataclasses while a user waits.
 
     Attributes:
         grace_s: Seconds from its stop signal to SIGKILL.
@@ -32,21 +33,9 @@ class StopRule:
         needs: Names of the services that it depends on.
     """
 
-    __slots__ = ("grace_s", "needs", "stop_signal")
-
-    def __init__(self, grace_s: float, stop_signal: int, needs: tuple[str, ...] = ()) -> None:
-        self.grace_s = grace_s
-        self.stop_signal = stop_signal
-        self.needs = needs
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, StopRule) and self._all() == other._all()
-
-    def __hash__(self) -> int:
-        return hash(self._all())
-
-    def _all(self) -> tuple[float, int, tuple[str, ...]]:
-        return self.grace_s, self.stop_signal, self.needs
+    grace_s: float
+    stop_signal: int
+    needs: tuple[str, ...] = ()
 
 
 class ShutdownOrder:

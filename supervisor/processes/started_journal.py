@@ -8,6 +8,7 @@ the machine: after another boot, the same pid and start time may be another proc
 
 import os
 
+from portweave.encoding.value import value
 from portweave.supervisor.processes.process_tree import (
     ProcessInfo,
     look_at,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _NAMELESS = "-"
 
 
+@value
 class JournalEntry:
     """A process in the journal.
 
@@ -36,14 +38,12 @@ class JournalEntry:
         name: The instance whose leader it is; `NO_SERVICE` if it has left its service.
     """
 
-    __slots__ = ("name", "pid", "start")
-
-    def __init__(self, pid: int, start: float, name: str) -> None:
-        self.pid = pid
-        self.start = start
-        self.name = name
+    pid: int
+    start: float
+    name: str
 
 
+@value
 class Journal:
     """The content of a journal.
 
@@ -52,11 +52,8 @@ class Journal:
         rules: How services stop, by instance.
     """
 
-    __slots__ = ("entries", "rules")
-
-    def __init__(self, entries: "Sequence[JournalEntry]", rules: "Mapping[str, StopRule]") -> None:
-        self.entries = entries
-        self.rules = rules
+    entries: "Sequence[JournalEntry]"
+    rules: "Mapping[str, StopRule]"
 
 
 class JournalWriter:

@@ -19,8 +19,6 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-# No `value`: it would make the guardian import dataclasses while a user waits.
-
 
 class Member:
     """A living process of a service.

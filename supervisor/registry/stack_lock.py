@@ -7,6 +7,7 @@ import fcntl
 import os
 import time
 
+from portweave.encoding.value import replace as with_changes
 from portweave.errors import StackRunningError, StateUnwritableError
 from portweave.supervisor.registry.stack_records import (
     JOURNAL_SUFFIX,
@@ -183,8 +184,7 @@ def update_ports(journal: str, ports: "Mapping[str, int]") -> None:
     record = read_file(base + RECORD_SUFFIX)
     if record is None or record.ports == ports:
         return
-    record.ports = ports
-    text = file_contents(record)
+    text = file_contents(with_changes(record, ports=ports))
     replace(base + RECORD_SUFFIX, text)
     lock = os.open(base + LOCK_SUFFIX, os.O_WRONLY | os.O_CLOEXEC)
     try:

@@ -25,6 +25,7 @@ from portweave.encoding.json_write import (
     is_object,
     pretty,
 )
+from portweave.encoding.value import value
 from portweave.errors import StateUnwritableError
 from portweave.system.files import (
     is_locked,
@@ -64,6 +65,7 @@ JOURNAL_SUFFIX = ".journal"
 PROTOCOL = 1
 
 
+@value
 class StackRecord:
     """Which process runs a stack, and how to reach it.
 
@@ -82,49 +84,18 @@ class StackRecord:
         place: The identity of the root folder at the start (see `place_mark`); empty if unknown.
     """
 
-    __slots__ = (
-        "detached",
-        "namespace",
-        "pid",
-        "place",
-        "ports",
-        "project",
-        "protocol",
-        "root",
-        "socket",
-        "start",
-        "tag",
-        "version",
-    )
-
-    def __init__(
-        self,
-        *,
-        pid: int,
-        start: str,
-        project: str,
-        namespace: str,
-        root: str,
-        ports: "Mapping[str, int]",
-        tag: str,
-        socket: str = "",
-        protocol: int = PROTOCOL,
-        version: str = "",
-        detached: bool = False,
-        place: str = "",
-    ) -> None:
-        self.pid = pid
-        self.start = start
-        self.project = project
-        self.namespace = namespace
-        self.root = root
-        self.ports = ports
-        self.tag = tag
-        self.socket = socket
-        self.protocol = protocol
-        self.version = version
-        self.detached = detached
-        self.place = place
+    pid: int
+    start: str
+    project: str
+    namespace: str
+    root: str
+    ports: "Mapping[str, int]"
+    tag: str
+    socket: str = ""
+    protocol: int = PROTOCOL
+    version: str = ""
+    detached: bool = False
+    place: str = ""
 
 
 def new_record(

@@ -8,9 +8,9 @@ without instances is over at once. After `close` nothing is started.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import field
 
 from portweave.encoding.value import (
+    field,
     replace,
     value,
 )

@@ -1,10 +1,9 @@
 """Pure. The plan of a stack, made from definitions, ports and environment."""
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import field
 from enum import StrEnum
 
-from portweave.encoding.value import value
+from portweave.encoding.value import field, value
 from portweave.supervisor.diagnosis.fixed_port import FixedPort
 
 

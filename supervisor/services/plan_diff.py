@@ -1,7 +1,6 @@
 """Pure. The difference between two plans of a stack: what a reload does."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 
 from portweave.encoding.value import value
 from portweave.supervisor.services.plan import InstancePlan
@@ -94,8 +93,7 @@ def compare(old: Mapping[str, InstancePlan], new: Iterable[InstancePlan]) -> Cha
 
 
 def _differences(old: InstancePlan, new: InstancePlan) -> set[str]:
-    names = (field.name for field in fields(old))
-    return {name for name in names if getattr(old, name) != getattr(new, name)}
+    return {name for name, before in vars(old).items() if before != getattr(new, name)}
 
 
 def _variables(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

@@ -1,9 +1,8 @@
 """The work order of a supervisor: a plan and options, which the command passes to it."""
 
 from collections.abc import Mapping
-from dataclasses import field
 
-from portweave.encoding.value import value
+from portweave.encoding.value import field, value
 from portweave.supervisor.services.plan import StackPlan
 from portweave.supervisor.services.terminal_policy import TerminalPolicy
 

@@ -1,18 +1,18 @@
 """The command line as shells complete it: values made from the tables of the program itself."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 
 from portweave.arguments.args import (
     Operands,
     Option,
 )
+from portweave.encoding.value import value
 
 SHELLS = ("bash", "zsh", "fish")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Flag:
     """An option, with those of its spellings that are not another option's.
 
@@ -31,7 +31,7 @@ class Flag:
     many: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Verb:
     """A verb.
 
@@ -48,7 +48,7 @@ class Verb:
     operands: Operands
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Grammar:
     """All that can be said.
 

@@ -19,6 +19,7 @@ from portweave.arguments.args import (
 )
 from portweave.client.client import all_stacks
 from portweave.client.verb_queries import say
+from portweave.encoding.value import value
 from portweave.errors import UsageError
 from portweave.planning.allocation_text import table
 from portweave.supervisor.registry.moved_folder import is_gone
@@ -39,6 +40,7 @@ On a pipe there is no heading, and tabs separate the fields.
 _HEADING = ("PROJECT", "NAMESPACE", "STATE", "PID", "PORTS", "WORKTREE")
 
 
+@value
 class Row:
     """A stack, or a block of ports without a stack.
 
@@ -52,26 +54,13 @@ class Row:
         gone: Whether the stack runs, but its folder was deleted, moved or replaced.
     """
 
-    __slots__ = ("gone", "namespace", "pid", "ports", "project", "root", "state")
-
-    def __init__(
-        self,
-        project: str,
-        namespace: str,
-        root: str,
-        *,
-        state: str,
-        ports: "Mapping[str, int]",
-        pid: int | None = None,
-        gone: bool = False,
-    ) -> None:
-        self.project = project
-        self.namespace = namespace
-        self.root = root
-        self.state = state
-        self.ports = ports
-        self.pid = pid
-        self.gone = gone
+    project: str
+    namespace: str
+    root: str
+    state: str
+    ports: "Mapping[str, int]"
+    pid: int | None = None
+    gone: bool = False
 
     def as_json(self) -> dict[str, object]:
         """Return the row as an object of `ls --json`."""

@@ -12,6 +12,7 @@ from errno import EACCES
 
 from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.names.route_store import RouteStore
+from portweave.encoding.value import value
 from portweave.errors import ProxyRunningError, StateUnwritableError, UsageError
 from portweave.system.files import (
     is_locked,
@@ -115,6 +116,7 @@ def state_folder(store: RouteStore) -> str:
     return os.path.dirname(os.path.abspath(store.pid_path))
 
 
+@value
 class RunningProxy:
     """A proxy that runs.
 
@@ -126,16 +128,11 @@ class RunningProxy:
         any_user: Whether it serves other users of this machine, too.
     """
 
-    __slots__ = ("any_user", "is_ours", "pid", "port", "scheme")
-
-    def __init__(
-        self, pid: int, port: int, scheme: str, *, is_ours: bool, any_user: bool = False
-    ) -> None:
-        self.any_user = any_user
-        self.scheme = scheme
-        self.pid = pid
-        self.port = port
-        self.is_ours = is_ours
+    pid: int
+    port: int
+    scheme: str
+    is_ours: bool
+    any_user: bool = False
 
     @property
     def command(self) -> str:

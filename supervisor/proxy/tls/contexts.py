@@ -16,6 +16,7 @@ from portweave.allocator.names.hostnames import (
     LONGEST_LABEL,
     LONGEST_NAME,
 )
+from portweave.encoding.value import value
 from portweave.errors import PortweaveError
 from portweave.supervisor.proxy.routing.host_table import (
     LOOPBACK_NAMES,
@@ -45,6 +46,7 @@ MOST_NAMES = 128
 PROTOCOLS = ["h2", "http/1.1"]
 
 
+@value
 class Certified:
     """A name's context.
 
@@ -53,13 +55,8 @@ class Certified:
         is_over: Tells of a time whether the certificate is too old by then.
     """
 
-    __slots__ = ("context", "is_over")
-
-    def __init__(
-        self, context: ssl.SSLContext, is_over: "Callable[[datetime.datetime], bool]"
-    ) -> None:
-        self.context = context
-        self.is_over = is_over
+    context: ssl.SSLContext
+    is_over: "Callable[[datetime.datetime], bool]"
 
 
 class Identities:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from portweave.client.client import Client
+from portweave.encoding.value import replace
 from portweave.errors import StackGoneError, StackUnreachableError
 from portweave.supervisor.registry.stack_records import StackRecord
 from tests.support.stack_records import make_record
@@ -89,7 +90,7 @@ def test_a_silent_supervisor_is_called_busy(record: StackRecord) -> None:
 
 
 def test_a_client_does_not_wait_for_a_supervisor_that_has_ended(record: StackRecord) -> None:
-    record.start = "1"
+    record = replace(record, start="1")
     with pytest.raises(StackGoneError, match="has just ended") as caught:
         Client(record)
     assert caught.value.code == "PW1012"

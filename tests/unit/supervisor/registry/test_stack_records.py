@@ -12,6 +12,7 @@ import pytest
 
 from portweave.cli.main import main
 from portweave.client.client import named_as
+from portweave.encoding.value import as_dict
 from portweave.errors import NoStackError, StackRunningError, StateUnwritableError, UsageError
 from portweave.supervisor.processes.nested_stacks import NestedStacks
 from portweave.supervisor.processes.process_tree import ProcessInfo
@@ -72,7 +73,7 @@ def live(folder: str) -> Iterator[Live]:
 
 def fields(record: StackRecord | None) -> dict[str, object]:
     assert record is not None
-    return {name: getattr(record, name) for name in StackRecord.__slots__}
+    return as_dict(record)
 
 
 def test_a_record_reads_back(folder: str, live: Live, tmp_path: Path) -> None:
