@@ -154,7 +154,7 @@ class Client:
             The first value of the answer; None without a value.
 
         Raises:
-            StackUnreachableError: The supervisor has gone, or is silent for too long.
+            StackUnreachableError: The supervisor has ended, or is silent for too long.
             SupervisorError: It refused.
         """
         self._socket.settimeout(patience_s)
@@ -182,7 +182,7 @@ class Client:
             patience_s: How long the answer may take.
 
         Raises:
-            StackUnreachableError: The supervisor has gone, or is silent for too long.
+            StackUnreachableError: The supervisor has ended, or is silent for too long.
         """
         self._socket.settimeout(patience_s)
         while (message := self._next_message()).get("id") != asked:
@@ -240,7 +240,7 @@ class Client:
             each: Receives the item.
 
         Raises:
-            StackUnreachableError: The supervisor has gone.
+            StackUnreachableError: The supervisor has ended.
             SupervisorError: It refused.
         """
         self._socket.settimeout(None)

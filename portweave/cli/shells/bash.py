@@ -157,7 +157,7 @@ def script(grammar: Grammar) -> str:
     """The script.
 
     Args:
-        grammar: What is to be completed.
+        grammar: The verbs, options and values to complete.
     """
     top = [
         "    '')",

@@ -110,7 +110,7 @@ def script(grammar: Grammar) -> str:
     """The script.
 
     Args:
-        grammar: What is to be completed.
+        grammar: The verbs, options and values to complete.
     """
     valued = [*_valued("", grammar.flags)]
     for verb in grammar.verbs:

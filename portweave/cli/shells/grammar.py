@@ -14,7 +14,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 @value
 class Flag:
-    """An option, with those of its spellings that are not another option's.
+    """An option, without spellings that belong to another option.
 
     Attributes:
         spellings: As `("-d", "--detach")`.
@@ -38,7 +38,7 @@ class Verb:
     Attributes:
         name: The word.
         about: One line.
-        flags: Its own, then those that all verbs have.
+        flags: Its own options, then the options of all verbs.
         operands: What its other words may be.
     """
 

@@ -80,7 +80,7 @@ def script(grammar: Grammar) -> str:
     """The script.
 
     Args:
-        grammar: What is to be completed.
+        grammar: The verbs, options and values to complete.
     """
     verbs = [f"    {quote(f'{verb.name}:{verb.about}')}\n" for verb in grammar.verbs]
     top = [f"    {spec} \\\n" for flag in grammar.flags for spec in _specs(flag)]

@@ -122,7 +122,7 @@ def _refuse_unjoined(record: "StackRecord", name: str) -> None:
         f"{name} is ready, but its program has not joined the stack, so it takes no calls",
         hint=(
             *((f"it is reached over HTTP at {url}",) if url else ()),
-            "portweave.cluster.connect has a program join; docs/calls.md tells of other languages",
+            "a program joins by portweave.cluster.connect; docs/calls.md describes other languages",
         ),
         connection=name,
     )

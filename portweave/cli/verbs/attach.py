@@ -187,13 +187,13 @@ class _Session:
         return reading
 
     def close(self) -> None:
-        """Leave, whatever has happened."""
+        """Restore the terminal and close the connection, in any state."""
         self.restore()
         self._client.close()
 
 
 def _do_nothing(_number: int, _frame: object) -> None:
-    """Be there, so that the signal is told of."""
+    """Do nothing: with a handler, the signal wakes up `select`."""
 
 
 def _write(data: bytes) -> None:

@@ -30,7 +30,7 @@ OPTIONS = (
         "--explain",
         metavar="KEY",
         bare=True,
-        about="say where each value, or that of KEY, is from, and what it hides",
+        about="print the source of each value, or of KEY, and what it hides",
     ),
 )
 USAGE = "[SERVICE] [--format FORMAT | --explain [KEY]]"
@@ -203,7 +203,7 @@ def _explain(layers: "list[Layer]", service: str | None, key: str | None, *, as_
     if key is not None:
         if key not in found and service is not None and key in _OF_A_START:
             raise errors.UsageError(
-                f"{key} is given to {service} anew by each start, and shown to nobody else"
+                f"{key} is new for each start of {service}, and only the service sees it"
             )
         if key not in found:
             where = f"the environment of {service}" if service else "what all services share"
@@ -238,7 +238,7 @@ def _explain(layers: "list[Layer]", service: str | None, key: str | None, *, as_
 
 
 def _shown(value: str) -> str:
-    """A value on one line, whatever is in it."""
+    """Return a value on one line, with escapes if needed."""
     from portweave.encoding.json_write import quote
 
     return value if value.isprintable() and value == value.strip() else quote(value)

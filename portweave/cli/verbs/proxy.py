@@ -24,8 +24,8 @@ OPTIONS = (
     Option(
         "--any-user", about="serve other users of this machine too (PORTWEAVE_PROXY_ANY_USER=1)"
     ),
-    Option("--for-stacks", about="end when the last stack of this machine has gone for a while"),
-    Option("--linger", metavar="SECONDS", about="for how long it has gone then (30)"),
+    Option("--for-stacks", about="end some time after the last stack of this machine"),
+    Option("--linger", metavar="SECONDS", about="how long after the last stack (30)"),
 )
 USAGE = "start|stop|status|run [options]"
 OPERANDS = Operands(("start", "stop", "status", "run"))

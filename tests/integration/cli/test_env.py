@@ -226,7 +226,7 @@ def test_env_explains_shared_variables(cli: Cli, root: Path, pool: Pool) -> None
         (["web", "--explain", "NOPE"], "NOPE is not in the environment of web"),
         (
             ["web", "--explain", "PORTWEAVE_TOKEN"],
-            "PORTWEAVE_TOKEN is given to web anew by each start, and shown to nobody else",
+            "PORTWEAVE_TOKEN is new for each start of web, and only the service sees it",
         ),
         (["--explain", "WHO"], "WHO is not in what all services share"),
         (["--format", "yaml"], "--format must be dotenv, shell or json, received yaml"),
