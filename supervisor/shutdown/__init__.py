@@ -1,4 +1,4 @@
 """End a stack from outside: the guardian, the next command, output that is still read.
 
-The order of a running stack is `services`.
+How a running stack stops its own services is decided in `services`.
 """

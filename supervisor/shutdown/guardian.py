@@ -1,23 +1,22 @@
-"""The guardian: the supervisor's parent, who ends what it leaves behind.
+"""The guardian: the supervisor's parent, which ends the services if the supervisor dies.
 
-The process that the user starts forks. The child goes on as the supervisor; the parent does nothing
-but wait. Both are subreapers: what a service forks away is handed to the supervisor while it lives,
-and to the guardian after that. If the supervisor dies, the guardian ends all that descends from it
-and all that the journal names, dependents first, as the journal says. If the guardian dies, the
-supervisor, who watches it, ends the stack. If both die at once, the journal is left to the next
-command (`portweave.maintenance.dead_stacks`).
+The process that the user starts forks. The child becomes the supervisor; the parent only waits.
+Both are subreapers: the supervisor adopts the orphans of services, and after its death the guardian
+does. If the supervisor dies, the guardian ends all its descendants and all processes in the
+journal, dependents first. If the guardian dies, the supervisor notices and ends the stack. If both
+die at once, the next command reads the journal (`portweave.maintenance.dead_stacks`).
 
-The guardian stays in the session and the group of its caller, so that a shell's job control, its
-hang-up and nohup(1) mean it. The supervisor has a session of its own: what kills the group, as
-timeout(1) and harnesses of tests do, does not reach it, and it ends the stack. It has no terminal
-to be signalled by, so the guardian passes each signal on, once, whoever has sent it.
+The guardian stays in its caller's session and group, so a shell's job control, its hang-up and
+nohup(1) work. The supervisor has a session of its own. timeout(1) and test harnesses kill groups:
+that does not reach the supervisor, which then ends the stack. The supervisor gets no signals from
+the terminal, so the guardian passes each signal on once, from any sender.
 
-At SIGTSTP (Ctrl-Z) the guardian has the supervisor hold the view, and stops; the services go on.
-At SIGCONT the supervisor shows what has come meanwhile.
+At SIGTSTP (Ctrl-Z) the guardian makes the supervisor pause the view, and stops; the services go on.
+At SIGCONT the supervisor shows the output since then.
 
-Services without a terminal read from a pipe that stays open and silent, for programs such as
-watchers end at the end of their input. Guardian and supervisor hold its other end, so that it ends
-with the last of them.
+Services without a terminal read from a pipe that stays open and empty, because some programs, such
+as watchers, end at the end of their input. Guardian and supervisor hold its write end, so the pipe
+ends with the last of them.
 """
 
 import _socket
@@ -50,8 +49,8 @@ if TYPE_CHECKING:
 
     Main = Callable[[bytes, list[int], Socket], int]
 else:
-    # All that happens before the fork delays the services; `signal` and `socket` make enumerations
-    # of what these have as numbers, and that takes longer than the fork.
+    # Everything before the fork delays the services. `signal` and `socket` make enumerations of
+    # numbers, which takes longer than the fork.
     signal = __import__("_signal")
 
 PASSED_ON = (
@@ -65,34 +64,34 @@ PASSED_ON = (
     signal.SIGCONT,
 )
 WATCHED = frozenset({*PASSED_ON, signal.SIGTSTP, signal.SIGCHLD, signal.SIGIO})
-# How long the supervisor may take to hold the view: a terminal that is held itself takes nothing.
+# How long the supervisor may take to pause the view: a paused terminal takes no output.
 _HOLD_S = 1.0
 _SIZE_BYTES = 8
 _INT_BYTES = 4
 _MOST_DESCRIPTORS = 4
-# recvmsg(2); elsewhere than on Linux what is started closes it by itself.
+# recvmsg(2). Other systems than Linux lack it; there a started process closes descriptors itself.
 _CLOSE_ON_EXEC: int = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
 
 
 class SupervisorProcess:
-    """The child that is to become the supervisor, as the guardian-to-be sees it.
+    """The supervisor's process, which the future guardian forks.
 
-    It is forked before anybody knows what there is to run: what it has to import takes twice as
-    long as reading the definitions and giving out the ports, and is done meanwhile.
+    The fork comes before the plan of the stack is known. The supervisor's imports take twice as
+    long as reading the definitions and assigning the ports, and run at the same time.
 
     Args:
-        warm_up: Imports what the supervisor needs.
-        main: Runs a stack: takes what `start` was given; the descriptors of the lock, of both ends
-            of the services' input and, where there is one, of what wakes the one who becomes the
-            proxy; and the socket to us. Returns the exit status.
+        warm_up: Imports the modules that the supervisor needs.
+        main: Runs a stack, and returns the exit status. It gets the work that `start` was given, a
+            list of descriptors, and the socket to the guardian. The descriptors are: the lock, both
+            ends of the services' input, and, if there is one, the pipe that wakes the future proxy.
     """
 
     def __init__(self, warm_up: "Callable[[], None]", main: "Main") -> None:
         for stream in (sys.stdout, sys.stderr):
-            # What is buffered would be written twice. There is no stream where none was open.
+            # Both processes would write buffered output. A stream that was not open is None.
             if stream is not None:
                 stream.flush()
-        # Whoever has it ignored has its children reaped by the kernel, and waits for ever.
+        # If SIGCHLD is ignored, the kernel reaps the children, and a wait never ends.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._foreign = _children()
         ours, theirs = _socket.socketpair()
@@ -103,30 +102,30 @@ class SupervisorProcess:
             _supervise(theirs, warm_up, main)
         theirs.close()
         self._socket = ours
-        # Until there is something to guard, a signal ends us as it ends any command.
+        # Before there is a stack, a signal ends this process like any command.
         signal.pthread_sigmask(signal.SIG_SETMASK, self._inherited)
 
     def start(self, work: bytes, lock: "StackLock", tag: str, proxy: tuple[str, ...] = ()) -> int:
-        """Have the child run a stack, and guard it: see to it that nothing of it is left.
+        """Make the child run a stack, and guard it until no process of it is left.
 
         Args:
-            work: For `main`.
-            lock: The right to run the stack; from here on both processes have it.
-            tag: What the marks of the stack's processes begin with.
-            proxy: The command of the proxy, where none runs yet and the stack wants one.
+            work: The work for `main`.
+            lock: The lock of the stack; from here on both processes have it.
+            tag: The beginning of the tags of the stack's processes.
+            proxy: The command of the proxy, if the stack wants one and none runs yet.
 
         Returns:
             The child's exit status; 128+n after its death by signal n.
         """
         stops = signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL
         watched = WATCHED if stops else WATCHED - {signal.SIGTSTP}
-        # With the last of them blocked we may write to the terminal from the background, too, and
-        # are not stopped for it (termios(3)).
+        # With SIGTTOU blocked, a process in the background may write to the terminal without being
+        # stopped (termios(3)).
         signal.pthread_sigmask(signal.SIG_BLOCK, watched | {signal.SIGTTOU})
-        # From here on the supervisor ends in order, and there is nothing to undo.
+        # From here on the supervisor ends the stack in order, and there is nothing to undo.
         clear_at_end()
         starter = ProxySpawner(proxy) if proxy else None
-        # Our copy of the writing end stays open for as long as we live.
+        # The guardian's copy of the write end stays open until it ends.
         reading, writing = os.pipe()
         wake = [starter.wake] if starter else []
         send(self._socket, work, lock.descriptor, reading, writing, *wake)
@@ -148,7 +147,7 @@ class SupervisorProcess:
         status = _wait_for(self.pid, held_streams, own, watched)
         if status < 0:
             _say(f"the supervisor was ended by signal {-status}; the guardian ends its services")
-        held_streams.take()
+        held_streams.receive()
         spare.clear()
         progress = _clean_up(lock, tag, held_streams, own, nested)
         if progress.left:
@@ -161,7 +160,7 @@ class SupervisorProcess:
         return status if status >= 0 else 128 - status
 
     def dismiss(self) -> None:
-        """There is nothing to run: end the child."""
+        """End the child, because there is no stack to run."""
         clear_at_end()
         self._socket.close()
         _signal(self.pid, signal.SIGKILL)
@@ -169,7 +168,7 @@ class SupervisorProcess:
 
 
 def _children() -> list[int]:
-    """Pids of the children that this process has; none where the kernel does not tell (proc(5))."""
+    """Pids of this process's children; none if the kernel does not list them (proc(5))."""
     try:
         with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
             return [int(pid) for pid in file.read().split()]
@@ -178,7 +177,13 @@ def _children() -> list[int]:
 
 
 def send(socket: Socket, work: bytes, *descriptors: int) -> None:
-    """Send what is to be done, and descriptors: of the lock that gives the right to do it first."""
+    """Send a stack's work and descriptors, the one of the stack's lock first.
+
+    Args:
+        socket: The socket to the process that receives them.
+        work: The work.
+        descriptors: The descriptors.
+    """
     numbers = b"".join(number.to_bytes(_INT_BYTES, sys.byteorder) for number in descriptors)
     rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, numbers)
     socket.sendmsg([len(work).to_bytes(_SIZE_BYTES, "big")], [rights])
@@ -186,7 +191,7 @@ def send(socket: Socket, work: bytes, *descriptors: int) -> None:
 
 
 def receive(socket: Socket) -> tuple[bytes, list[int]] | None:
-    """What `send` has sent; None where the other side has gone."""
+    """Receive work and descriptors from `send`; None if the sender is gone."""
     space = _socket.CMSG_SPACE(_MOST_DESCRIPTORS * _INT_BYTES)
     head, rights, _, _ = socket.recvmsg(_SIZE_BYTES, space, _CLOSE_ON_EXEC)
     size = int.from_bytes(head, "big")
@@ -203,18 +208,17 @@ def receive(socket: Socket) -> tuple[bytes, list[int]] | None:
 
 
 def _supervise(inbox: Socket, warm_up: "Callable[[], None]", main: "Main") -> "NoReturn":
-    """The child's side; it does not return into what its parent was doing."""
+    """Run the supervisor in the child; never return into the parent's code."""
     status = 1
     try:
         os.setsid()
         if signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
-            # Ctrl-Z has reached us, too, if we were in its group a moment ago; what ends it will
-            # not. To ignore a signal drops one that waits (sigaction(2)).
+            # Ctrl-Z may have reached this process in its parent's group; the later SIGCONT will
+            # not. Ignoring a signal drops a pending one (sigaction(2)).
             signal.signal(signal.SIGTSTP, signal.SIG_IGN)
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         warm_up()
-        # The right to run the stack, which comes with it, stays open by itself. Signals stay
-        # blocked until the stack handles them.
+        # The lock's descriptor stays open. Signals stay blocked until the stack handles them.
         received = receive(inbox)
         if received is not None:
             work, descriptors = received
@@ -226,28 +230,35 @@ def _supervise(inbox: Socket, warm_up: "Callable[[], None]", main: "Main") -> "N
         error = user_error(fault)
         _say(f"error: {error.message} ({error.code})")
     finally:
-        # Threads that wait for a reader must not keep us, and what is at exit is the parent's.
+        # Threads may still wait for a reader, and exit handlers belong to the parent.
         os._exit(status)
 
 
 def _wait_for(
     child: int, held_streams: HeldStreams, own: "OwnChildren", watched: "Collection[int]"
 ) -> int:
-    """Wait until the supervisor has ended, and pass on what was sent to us.
+    """Wait until the supervisor has ended, and pass signals on to it.
 
-    Returns its exit status, -n after its death by signal n.
+    Args:
+        child: Pid of the supervisor.
+        held_streams: Receives descriptors from the supervisor.
+        own: This process's children.
+        watched: Numbers of the signals to take.
+
+    Returns:
+        The supervisor's exit status, -n after its death by signal n.
     """
     while True:
         number = _next_signal(watched)
         own.note_foreign(child)
         if number == signal.SIGIO:
-            held_streams.take()
+            held_streams.receive()
         elif number == signal.SIGTSTP:
             _stop(child, held_streams)
         elif number != signal.SIGCHLD:
             _signal(child, number)
             if number in ENDING:
-                # What is stopped does not act on a signal until it goes on.
+                # A stopped process acts on a signal only after SIGCONT.
                 _signal(child, signal.SIGCONT)
         else:
             pid, status = os.waitpid(child, os.WNOHANG)
@@ -262,12 +273,15 @@ def _next_signal(watched: "Collection[int]") -> int:
 
 
 def _stop(child: int, held_streams: HeldStreams) -> None:
-    """Have the view held, and stop until SIGCONT; a group without a shell is not stopped."""
+    """Make the supervisor pause the view, then stop until SIGCONT.
+
+    The kernel does not stop a group that has no shell.
+    """
     _signal(child, signal.SIGTSTP)
     if not held_streams.await_word(HELD, _HOLD_S):
-        # There is something to end.
+        # The supervisor is gone: its services have to be ended.
         return
-    # A second one that has come meanwhile is not to stop us twice.
+    # A second SIGTSTP that is pending must not stop this process twice.
     if signal.SIGTSTP not in signal.sigpending():
         os.kill(os.getpid(), signal.SIGTSTP)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTSTP,))
@@ -305,7 +319,7 @@ def _clean_up(
     progress = StopProgress()
 
     def note(new: "Sequence[ProcessInfo]") -> None:
-        # If we are killed as well, the next command goes on from there.
+        # If the guardian is killed as well, the next command goes on from there.
         append_processes(
             lock.journal, [seen for seen in new if (seen.pid, seen.start) not in known]
         )
@@ -316,7 +330,7 @@ def _clean_up(
 
 
 def _say(text: str) -> None:
-    # Nobody who stands still may keep the guardian: what finds no room at once is not said.
+    # A paused terminal must not block the guardian: without room, the text is dropped.
     import select
 
     poll = select.poll()

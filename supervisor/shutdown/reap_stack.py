@@ -1,11 +1,12 @@
-"""End what a stack has left behind when its supervisor is not there to end it.
+"""End the processes that a stack has left behind.
 
-Which processes were started stands in the stack's journal
-(`portweave.supervisor.processes.started_journal`). After the supervisor's death its guardian reads
-it, or, if that has died too, the next command on the machine. A process is taken for the stack's
-own if it is one that the journal names and that is still the same, if it carries the stack's tag,
-if it descends from one of its own, or if it belongs to the session or the group of one of these;
-and, for a subreaper, whatever was handed to it.
+The supervisor uses this at its end for orphans. After its death, the guardian uses it for all
+processes of the stack. If the guardian was killed too, the next command does.
+
+The stack's journal names the processes that were started (`started_journal`). A process belongs to
+the stack if the journal names it and it is still the same, or if it carries the stack's tag. Its
+descendants belong to the stack too, and so do the members of its session and group. Guardian and
+supervisor also count all orphans that they have adopted.
 """
 
 import os
@@ -39,18 +40,18 @@ if TYPE_CHECKING:
         JournalEntry,
     )
 
-    # The living processes of a stack, and what that look proves.
+    # Returns the living processes of a stack, and what the look proves.
     Find = Callable[[], tuple[list[ProcessInfo], Look]]
 
 
 def stack_processes(
     entries: "Sequence[JournalEntry]", tag: str, processes: "Mapping[int, ProcessInfo]"
 ) -> list[ProcessInfo]:
-    """The living processes of a stack.
+    """The living processes of a stack in a snapshot.
 
     Args:
-        entries: From the journal.
-        tag: What its processes' marks begin with; empty for none.
+        entries: The processes in the journal.
+        tag: The beginning of the tags of the stack's processes; empty for none.
         processes: A snapshot.
     """
     me = os.getpid()
@@ -62,14 +63,14 @@ def stack_processes(
         if entry.pid in processes and processes[entry.pid].start == entry.start
     }
     if tag:
-        # The youngest first: those may soon be other ones.
+        # The youngest first: these may soon have forked and ended.
         own |= {
             pid: processes[pid]
             for pid in sorted(processes, key=lambda pid: -processes[pid].start)
             if pid not in own and tag_of(pid).startswith(f"{tag}.")
         }
     own.pop(me, None)
-    # Sessions and groups that were opened by one of its own: never ours, whatever a member joined.
+    # Only sessions and groups that the stack has opened. A process may have joined portweave's.
     opened = {pid for pid, seen in own.items() if pid in (seen.session, seen.group)}
     roots = [
         seen
@@ -81,12 +82,18 @@ def stack_processes(
 
 
 def find_in_snapshot(entries: "Sequence[JournalEntry]", tag: str, nested: "NestedStacks") -> "Find":
-    """Find a stack's processes among all processes: they are no children of ours."""
+    """Make a function that finds a stack's processes among all processes of the machine.
+
+    Args:
+        entries: The processes in the journal.
+        tag: The beginning of the tags of the stack's processes; empty for none.
+        nested: Stacks whose processes are left out.
+    """
 
     def find() -> tuple[list[ProcessInfo], Look]:
         try:
             found = stack_processes(entries, tag, nested.without(snapshot()))
-        except OSError:  # no descriptor is left to look with; what ends gives some back
+        except OSError:  # no descriptor is free; processes that end give some back
             return [], Look(present=False, passed=True)
         return found, Look(present=bool(found), complete=False)
 
@@ -96,9 +103,16 @@ def find_in_snapshot(entries: "Sequence[JournalEntry]", tag: str, nested: "Neste
 def find_in_children(
     own: OwnChildren, entries: "Sequence[JournalEntry]", tag: str, nested: "NestedStacks"
 ) -> "Find":
-    """Find a stack's processes among our children, and what descends from them.
+    """Make a function that finds a stack's processes among this process's children.
 
-    Once there are none, a tag or the journal may still tell of one that is elsewhere.
+    Their descendants are included. If there are none, it looks for the journal's processes and for
+    tags in the whole machine.
+
+    Args:
+        own: This process's children.
+        entries: The processes in the journal.
+        tag: The beginning of the tags of the stack's processes; empty for none.
+        nested: Stacks whose processes are left out.
     """
     elsewhere = find_in_snapshot(entries, tag, nested)
 
@@ -125,7 +139,7 @@ def find_in_children(
 
 
 def tree_of(roots: "Iterable[ProcessInfo]", spared: "Collection[int]") -> list[ProcessInfo]:
-    """Living processes and what descends from them at this moment, parents first."""
+    """Living processes and their descendants at this moment, parents first."""
     found: dict[int, ProcessInfo] = {}
     queue = list(roots)
     while queue:
@@ -138,12 +152,12 @@ def tree_of(roots: "Iterable[ProcessInfo]", spared: "Collection[int]") -> list[P
 
 
 class StopProgress:
-    """The end of the processes of a stack, as far as it has come.
+    """How far the end of a stack's processes has come.
 
     Attributes:
-        met: All that were found.
-        left: Those that could not be ended.
-        hurry: Whether everything is to be killed at once.
+        met: All processes that were found.
+        left: Processes that could not be ended.
+        hurry: Whether to kill all processes at once. The caller may set it.
     """
 
     def __init__(self) -> None:
@@ -165,20 +179,19 @@ def end_processes(
     """Ask processes to end, those of dependents first, and kill those that do not.
 
     Args:
-        find: Finds them. What was found once is ended even if it is not found any more.
-        journal: Tells whose they are, what asks each service, how long it is given, and what it
-            depends on.
-        tag: What their marks begin with; empty for none.
-        spared: Tells what is not to be asked, for another guardian does; it is killed all the same.
-        progress: Gets what becomes of it.
-        own: Our children, where the processes are below us.
-        note: Takes those that are new.
+        find: Finds the processes. A process that was found once is ended in any case.
+        journal: Names the leaders, and says how each service stops.
+        tag: The beginning of the tags of the processes; empty for none.
+        spared: Returns pids that another guardian asks. They get SIGKILL like the others.
+        progress: Updated as processes are found, and at the end.
+        own: This process's children, if the processes descend from it.
+        note: Called with processes that are new.
 
     Yields:
-        How many seconds to wait before the next look.
+        Seconds to wait before the next look.
     """
-    owners = ProcessOwners(journal, tag)
-    signals = StopSignals(journal.rules, owners.leaders)
+    services = ServiceLookup(journal, tag)
+    signals = StopSignals(journal.rules, services.leaders)
     met = signals.machine.met
     while True:
         found, look = find()
@@ -187,12 +200,12 @@ def end_processes(
         if new := [seen for seen in found if key_of(seen) not in met]:
             progress.met += new
             note(new)
-        by_owner = owners.sort(found)
-        step = signals.step(by_owner, look, spared, hurry=progress.hurry)
+        by_service = services.sort(found)
+        step = signals.step(by_service, look, spared, hurry=progress.hurry)
         if step.gone or step.lost:
             progress.left = found
             return
-        if own is not None and found and len(step.kill) == len(by_owner):
+        if own is not None and found and len(step.kill) == len(by_service):
             own.kill()
         yield step.pause_s
 
@@ -200,7 +213,7 @@ def end_processes(
 def _hunted(
     found: "Sequence[ProcessInfo]", met: "Collection[tuple[int, float]]"
 ) -> list[ProcessInfo]:
-    """Living processes that were met before and not found now."""
+    """Living processes that were met before and are not among those found now."""
     there = {seen.pid for seen in found}
     return [
         seen
@@ -209,12 +222,12 @@ def _hunted(
     ]
 
 
-class ProcessOwners:
-    """Tells of which service a process is, and remembers it: what ends cuts the links.
+class ServiceLookup:
+    """Finds the service of a process, and remembers it: an ended parent breaks the chain.
 
     Args:
         journal: Names the leaders.
-        tag: What marks begin with; empty for none.
+        tag: The beginning of the tags of processes; empty for none.
 
     Attributes:
         leaders: The pid of each service's leader, by name: of its oldest run.
@@ -224,35 +237,37 @@ class ProcessOwners:
         self._names = journal.rules
         self._tag = tag
         self._leaders = {entry.pid: entry.name for entry in journal.entries}
-        self.leaders = {c.name: c.pid for c in reversed(journal.entries) if c.name != NO_SERVICE}
-        # pid -> start, and whose it is.
+        self.leaders = {
+            one.name: one.pid for one in reversed(journal.entries) if one.name != NO_SERVICE
+        }
+        # Start time and service by pid.
         self._known: dict[int, tuple[float, str]] = {}
 
     def sort(self, processes: list[ProcessInfo]) -> dict[str, list[ProcessInfo]]:
-        """Processes by service; under `NO_SERVICE` those that nothing tells of."""
+        """Sort processes by service. Those of no known service come under `NO_SERVICE`."""
         by_pid = {seen.pid: seen for seen in processes}
         found: dict[str, list[ProcessInfo]] = {}
         for seen in processes:
-            found.setdefault(self._owner(seen, by_pid), []).append(seen)
+            found.setdefault(self._service(seen, by_pid), []).append(seen)
         return found
 
-    def _owner(self, seen: ProcessInfo, by_pid: "Mapping[int, ProcessInfo]") -> str:
-        start, owner = self._known.get(seen.pid, (-1.0, NO_SERVICE))
+    def _service(self, seen: ProcessInfo, by_pid: "Mapping[int, ProcessInfo]") -> str:
+        start, service = self._known.get(seen.pid, (-1.0, NO_SERVICE))
         if start == seen.start:
-            return owner
-        owner = self._leaders.get(seen.session, NO_SERVICE)
-        if owner not in self._names:
-            owner = self._marked(seen.pid)
-        # Before its parents are looked at, so that this ends.
-        self._known[seen.pid] = seen.start, owner
-        if owner == NO_SERVICE and seen.parent in by_pid:
-            owner = self._owner(by_pid[seen.parent], by_pid)
-            self._known[seen.pid] = seen.start, owner
-        return owner
+            return service
+        service = self._leaders.get(seen.session, NO_SERVICE)
+        if service not in self._names:
+            service = self._tagged_service(seen.pid)
+        # Stored before the parents are looked at, so that a circle of parents ends.
+        self._known[seen.pid] = seen.start, service
+        if service == NO_SERVICE and seen.parent in by_pid:
+            service = self._service(by_pid[seen.parent], by_pid)
+            self._known[seen.pid] = seen.start, service
+        return service
 
-    def _marked(self, pid: int) -> str:
-        """Whose mark a process carries: the stack's tag, the instance, and the number of a run."""
-        mark = tag_of(pid) if self._tag else ""
-        rest = mark.removeprefix(f"{self._tag}.")
-        names = [] if rest == mark else [n for n in self._names if rest.startswith(f"{n}.")]
+    def _tagged_service(self, pid: int) -> str:
+        """The service in a process's tag: the stack's tag, the instance, the number of the run."""
+        tag = tag_of(pid) if self._tag else ""
+        rest = tag.removeprefix(f"{self._tag}.")
+        names = [] if rest == tag else [n for n in self._names if rest.startswith(f"{n}.")]
         return max(names, key=len, default=NO_SERVICE)

@@ -1,4 +1,4 @@
-"""Ask the one who runs a stack to stop it, from outside."""
+"""Stop a running stack from outside: ask its guardian, and wait for its end."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ _PAUSE_S = 0.02
 
 
 def stopped_among(pid: int) -> list[int]:
-    """A guardian and its supervisor, as far as they stand still because of a signal."""
+    """Pids of a guardian and its supervisor, if a signal such as SIGSTOP has stopped them."""
     import psutil
 
     try:
@@ -23,15 +23,15 @@ def stopped_among(pid: int) -> list[int]:
 
 
 def end_stack(folder: str, record: StackRecord, timeout_s: float) -> None:
-    """Ask the one who runs a stack to stop it, and wait until he has ended.
+    """Ask the guardian of a stack to stop it, and wait until the guardian has ended.
 
     Args:
-        folder: Where records lie.
+        folder: Folder of the records of stacks.
         record: The stack.
-        timeout_s: How long to wait.
+        timeout_s: How long to wait, in seconds.
 
     Raises:
-        StackNotEndedError: It has not ended in time, or is not ours to stop.
+        StackNotEndedError: It has not ended in time, or belongs to another user.
     """
     key = stack_key(record.root, record.namespace)
     deadline_s = time.monotonic() + timeout_s
@@ -40,17 +40,17 @@ def end_stack(folder: str, record: StackRecord, timeout_s: float) -> None:
         return StackNotEndedError(record.namespace, record.root, record.pid, why)
 
     late = f"has not ended within {timeout_s:g} s"
-    # The lock says that somebody lives; the start time, that the number is still his own.
+    # The lock shows that a process runs the stack; the start time, that the pid is still its own.
     if key in stack_keys(folder, held=True) and not is_alive(record):
         # A supervisor whose guardian was killed ends by itself.
         late = "is held by a process that its record does not name"
     elif key in stack_keys(folder, held=True):
         try:
             os.kill(record.pid, signal.SIGTERM)
-        except ProcessLookupError:  # in this very moment
+        except ProcessLookupError:  # it ended just now
             pass
         except PermissionError:
-            raise refusal("is not ours to stop") from None
+            raise refusal("belongs to another user") from None
     while key in stack_keys(folder, held=True):
         if time.monotonic() >= deadline_s:
             raise refusal(late)
