@@ -1,6 +1,6 @@
-"""Random kills of all that belongs to stacks of nasty services: nothing may be left.
+"""Kill processes of stacks of misbehaving services at random: nothing may be left.
 
-`make torture ROUNDS=500` runs as many rounds as one wants; `SEED=… ROUNDS=1` one of them again.
+`make torture ROUNDS=500` runs 500 rounds; `SEED=… ROUNDS=1` repeats one of them.
 """
 
 import os
@@ -16,7 +16,7 @@ from tests.support.torture import Round
 pytestmark = [
     pytest.mark.chaos,
     pytest.mark.timeout(120),
-    pytest.mark.skipif(sys.platform != "linux", reason="the nasty program reads /proc"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the services read /proc"),
 ]
 
 ROUNDS = int(os.environ.get("PORTWEAVE_TORTURE_ROUNDS") or 12)
@@ -33,7 +33,7 @@ def test_whatever_is_killed_nothing_is_left_and_the_next_command_works(
     project = tmp_path / "shop"
     project.mkdir()
     torture = Round(cli, project, chance)
-    # To be seen, and used again, when it fails.
+    # Shown when the test fails.
     print(f"again: make torture ROUNDS=1 SEED={seed}")  # noqa: T201
     try:
         torture.run()

@@ -1,14 +1,13 @@
-"""A service that does what it can to outlive whoever runs it: `nasty.py ROLL FLAG…`.
+"""A service that tries to outlive its supervisor: `misbehaving_services.py ROLL FLAG…`.
 
-Every process of it enters itself in the roll, a file with a line `PID START` for each, as its first
-act; so a test knows all that have ever been, whatever they do to their names, parents and marks.
-It runs under `python -I -S` and needs nothing but Linux (proc(5)).
+Each of its processes first adds a line `PID START` to a file, the roll. So a test knows all of
+them, even if they change their names, parents and tags. It runs under `python -I -S`, on Linux (proc(5)).
 
 Flags, carried out in this order:
 
     die         end after 0.3 s
     ignore      ignore TERM, HUP and INT
-    subreaper   be handed what its descendants leave behind
+    subreaper   adopt the orphans of its descendants
     rename      take another name (comm)
     scrub       overwrite the memory where arguments and environment stand
     family      have three children
@@ -17,10 +16,10 @@ Flags, carried out in this order:
     bare        as daemon, with an empty environment too
     child-port  have a child that listens on PORT
     pipe        leave a child that holds the output, and end
-    wander      have a process that goes on in a child of its own, every 50 ms
-    hop         the same every 5 ms, and now and then in a session of its own
-    threadless  have a child in a session of its own whose main thread ends, and another one not
-    user        have a child in a session of its own that becomes another user, where it may
+    wander      have a process that forks and ends, every 50 ms
+    hop         the same every 5 ms, and every third time in a session of its own
+    threadless  have a child in a session of its own whose main thread ends, but not the other one
+    user        have a child in a session of its own that becomes another user, if it runs as root
     port        listen on PORT
     closed      close all descriptors
     bear        on TERM, have a child that ignores TERM, then end
@@ -39,16 +38,16 @@ import time
 
 
 def main() -> None:
-    """Be as nasty as asked."""
+    """Do what the flags say."""
     path, *flags = sys.argv[1:]
     MisbehavingService(path).be(flags)
 
 
 class MisbehavingService:
-    """A process of it, and those that come from it.
+    """One of its processes, and the processes that it forks.
 
     Args:
-        path: Of the roll.
+        path: Path of the roll.
     """
 
     def __init__(self, path: str) -> None:
@@ -56,7 +55,7 @@ class MisbehavingService:
         self._enter()
 
     def be(self, flags: list[str]) -> None:
-        """Do what the flags say, and stay."""
+        """Do what the flags say, then sleep."""
         if "die" in flags:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.setitimer(signal.ITIMER_REAL, 0.3)
@@ -66,21 +65,21 @@ class MisbehavingService:
         self._stay()
 
     def be_ignore(self) -> None:
-        """Do not end when asked."""
+        """Ignore TERM, HUP and INT."""
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
 
     def be_subreaper(self) -> None:
-        """Take in those that lose their parents (prctl(2), PR_SET_CHILD_SUBREAPER)."""
+        """Adopt orphans below it (prctl(2), PR_SET_CHILD_SUBREAPER)."""
         libc().prctl(36, 1, 0, 0, 0)
 
     def be_rename(self) -> None:
-        """Take the name of a thread of the kernel's."""
+        """Take the name of a kernel thread."""
         with open("/proc/self/comm", "w") as file:
             file.write("kworker/0:1")
 
     def be_scrub(self) -> None:
-        """Leave nothing to be read of arguments and environment (proc(5): fields 48 to 51)."""
+        """Overwrite the memory of arguments and environment (proc(5): fields 48 to 51)."""
         with open("/proc/self/stat") as file:
             fields = file.read().rpartition(")")[2].split()
         start, end, env_start, env_end = map(int, fields[45:49])
@@ -90,20 +89,20 @@ class MisbehavingService:
                 memory.write(bytes(high - low))
 
     def be_family(self) -> None:
-        """Have children that just are."""
+        """Have three children that sleep."""
         for _ in range(3):
             if self._fork():
                 continue
             self._stay()
 
     def be_apart(self) -> None:
-        """Have a child that has left the session."""
+        """Have a child in a session of its own."""
         if not self._fork():
             os.setsid()
             self._stay()
 
     def be_daemon(self) -> None:
-        """Have a descendant that has left session and parents."""
+        """Have a descendant in a session of its own, without parents."""
         if not self._detach():
             self._stay()
 
@@ -120,26 +119,26 @@ class MisbehavingService:
             self._stay()
 
     def be_port(self) -> None:
-        """Hold the port."""
+        """Listen on the port."""
         listening = socket.socket()
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind(("127.0.0.1", int(os.environ["PORT"])))
         except OSError:
-            # A second one of the family does without.
+            # Another process of the service listens on it.
             return
         listening.listen()
-        # Kept open for as long as the process lives.
+        # Kept open until the process ends.
         listening.detach()
 
     def be_pipe(self) -> None:
-        """Go, but leave somebody at the pipe."""
+        """End, but leave a child that holds the output pipe."""
         if self._fork():
             os._exit(0)
         self._stay()
 
     def be_wander(self) -> None:
-        """Never be the same process for long."""
+        """Have a process that forks and ends, every 50 ms."""
         if self._fork():
             return
         while True:
@@ -148,7 +147,7 @@ class MisbehavingService:
                 os._exit(0)
 
     def be_hop(self) -> None:
-        """Never be the same process for a moment, nor in one session for long."""
+        """Have a process that forks and ends every 5 ms, and often opens a session."""
         if self._fork():
             return
         for hop in itertools.count():
@@ -159,16 +158,16 @@ class MisbehavingService:
                 os.setsid()
 
     def be_threadless(self) -> None:
-        """Have a child that is in state Z, and lives (pthread_exit(3))."""
+        """Have a child in state Z that still lives (pthread_exit(3))."""
         if self._fork():
             return
         os.setsid()
         threading.Thread(target=self._stay).start()
-        # The call that ends one thread, not the process (_exit(2)).
+        # This call ends one thread, not the process (_exit(2)).
         libc().syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
 
     def be_user(self) -> None:
-        """Have a child that becomes another user, as a server does that root starts."""
+        """Have a child that becomes another user, like a server that root starts."""
         if not self._fork():
             os.setsid()
             if os.getuid() == 0:
@@ -176,11 +175,11 @@ class MisbehavingService:
             self._stay()
 
     def be_closed(self) -> None:
-        """Hold nothing open."""
+        """Close all descriptors."""
         os.closerange(0, 256)
 
     def be_bear(self) -> None:
-        """Have a child when asked to end."""
+        """Fork on TERM."""
 
         def bear(number: int, frame: object) -> None:
             if self._fork():
@@ -191,7 +190,7 @@ class MisbehavingService:
         signal.signal(signal.SIGTERM, bear)
 
     def be_flood(self) -> None:
-        """Write, until nobody reads any more."""
+        """Write until the reader is gone."""
         line = b"x" * 99 + b"\n"
         while True:
             try:
@@ -200,11 +199,11 @@ class MisbehavingService:
                 return
 
     def be_stopped(self) -> None:
-        """Stop."""
+        """Stop itself."""
         os.kill(os.getpid(), signal.SIGSTOP)
 
     def _detach(self) -> bool:
-        """Fork twice; whether this is the one that was there before."""
+        """Fork twice. Return whether this is the original process."""
         child = self._fork()
         if child:
             os.waitpid(child, 0)
