@@ -103,7 +103,7 @@ def _apply(
     for one in allocated:
         root = one.project.worktree.root
         if (root, one.entry.namespace) != (record.root, record.namespace):
-            raise UsageError(f"these definitions are those of {root}, not of the stack")
+            raise UsageError(f"these definitions belong to {root}, not to the stack")
     known = {s.name for one in allocated for s in one.project.definitions.services}
     warnings = _check_ports(plan, allocated, record, environ, scale)
     definitions = planned.definitions if scale is not None else planned.kept

@@ -80,7 +80,7 @@ class LeaseUnknownError(PortweaveError):
         super().__init__(
             f"there is no lease {lease_id}",
             hint="it was released, its time was up or its owner has ended:"
-            " portweave lease --list shows those that hold",
+            " portweave lease --list shows all leases",
             lease=lease_id,
         )
 

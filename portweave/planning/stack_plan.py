@@ -160,7 +160,7 @@ def select(
     if not found:
         raise NothingToStartError(
             "no service would be started",
-            hint="name those that are only started when asked for, or give their --profile",
+            hint="name services that only start on request, or give their --profile",
         )
     left_out = [
         (service.name, _why_left_out(service))

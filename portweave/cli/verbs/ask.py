@@ -68,7 +68,7 @@ _JOINS_S = 2.0
 def run(args: Args) -> int:
     """Call the service, and print its answer."""
     if not args.operands:
-        raise UsageError("ask whom?", hint="as in: portweave ask supervisor/ps")
+        raise UsageError("ask needs an address", hint="as in: portweave ask supervisor/ps")
     address, *texts = args.operands + (args.rest or [])
     timeout_s = _seconds(args.text("timeout"))
     record = find_stack(args, os.environ)

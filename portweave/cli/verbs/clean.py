@@ -48,8 +48,8 @@ OPTIONS = (
 USAGE = "[--all] [--ports] [--dry-run] [--yes] [--json]"
 HELP = """
 Remove the folder .portweave/ of this worktree, with its logs. With --all, remove that folder in
-every worktree with ports, records and processes of killed stacks, dead sockets, ended leases,
-blocks of deleted worktrees, the proxy, its routes and aliases, and the local CA. After a separate
+every worktree with ports; records and processes of killed stacks; dead sockets, ended leases,
+blocks of deleted worktrees; the proxy, its routes and aliases; and the local CA. After a separate
 question, --all also removes the trust in that CA and the lines in /etc/hosts.
 
 clean shows first what it would remove, and refuses while stacks run. It keeps current leases, ports

@@ -17,9 +17,8 @@ HELP = """
 Serve a page for browsers on this machine: all projects and worktrees, how their services are and
 what they use, their logs and environments; start, stop, restart and scale them there.
 
-It listens on 127.0.0.1 alone, on the port or the next free one behind it, refuses other users of
-this machine (on Linux) and pages of other origins, and ends on Ctrl-C. Nothing that it started
-ends with it.
+It listens on 127.0.0.1 alone, on the port or the next free one. It refuses other users of this
+machine (on Linux) and pages of other origins. It ends on Ctrl-C; the stacks that it started go on.
 
 While a proxy runs it is also http://portweave.localhost:1355/, for the same user alone; the first
 panel has the name, and when it ends another that runs. A panel starts no proxy: up does, and

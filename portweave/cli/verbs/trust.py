@@ -34,8 +34,8 @@ Make the system and its browsers trust the local CA, which signs the certificate
 that end in it, and loopback addresses.
 
 trust shows the commands first, and runs them if you agree. They write the stores of Debian, Fedora,
-SUSE, Arch and macOS, with sudo if the system asks for it, and by certutil (libnss3-tools,
-nss-tools) the stores of Chromium and Firefox. --remove undoes all of it; the CA itself stays in its
+SUSE, Arch and macOS, with sudo if the system asks for it. certutil (libnss3-tools, nss-tools)
+writes the stores of Chromium and Firefox. --remove undoes all of it; the CA itself stays in its
 folder.
 """
 

@@ -25,8 +25,8 @@ OPERANDS = Operands("services")
 HELP = """
 Print the URL of SERVICE (web, or web.2). The URL has the service's name if a proxy runs and has a
 route to it, or else its port. A service that does not speak HTTP has no URL (PW1118), unless its
-definition has a hostname. That holds for known programs, such as postgres, and for a service whose
-only probe is tcp or exec.
+definition has a hostname. That holds for known programs, such as postgres, and for a service with a
+tcp or exec probe alone.
 
 The worktree gets its ports on first use, as with `run`, but url does not report it.
 """

@@ -46,7 +46,7 @@ Wait until services of the running stack are ready, or, with --for exit, until t
 will not restart. A oneshot service is ready when it has completed. Without names, wait waits for
 all started services. An unhealthy service is not ready: wait waits for it.
 
-Exit status: 0 when all have reached it, 1 if one cannot (it failed, or a failed service blocks it),
+Exit status: 0 when all have reached it; 1 if one cannot (it failed, or a failed service blocks it);
 124 if one has not reached it in time.
 """
 

@@ -35,9 +35,9 @@ USAGE = "[--json] SERVICE …"
 OPERANDS = Operands("stacked", many=True)
 HELP = """
 Explain what is wrong with a service: the cause (a port in use, a missing command or module, a
-crash, a dependency, …) and what to do, its last lines, and the differences from its last good run.
-If the service waits for another one, why explains that one. If no stack runs, it explains how the
-service last ended.
+crash, a dependency, …) and what to do. Then show its last lines, and the differences from its last
+good run. If the service waits for another one, why explains that one. If no stack runs, it explains
+how the service last ended.
 """
 _MOST_FILES = 5
 
