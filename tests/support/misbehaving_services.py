@@ -1,7 +1,8 @@
 """A service that tries to outlive its supervisor: `misbehaving_services.py ROLL FLAG…`.
 
 Each of its processes first adds a line `PID START` to a file, the roll. So a test knows all of
-them, even if they change their names, parents and tags. It runs under `python -I -S`, on Linux (proc(5)).
+them, even if they change their names, parents and tags. It runs under `python -I -S`, on Linux
+(proc(5)).
 
 Flags, carried out in this order:
 

@@ -1,4 +1,4 @@
-"""What is left of a stack when its own processes are killed."""
+"""The stack ends when supervisor, guardian or both are killed."""
 
 import os
 import select
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.support.detached_stacks import Detached
     from tests.support.running_stacks import Stack, StartUp
 
-# Leaves its session, its parents, its environment and its descriptors, and ignores what it can.
+# Leaves its session, parents, environment and descriptors, and ignores signals.
 ESCAPE = """
 import os, signal, sys, time
 if os.fork() == 0:
@@ -102,7 +102,7 @@ def test_when_the_supervisor_is_killed_its_guardian_ends_the_stack(
     assert "nothing is left" in stack.said
 
 
-def test_the_guardian_gives_each_service_its_own_time(project: Path, up: "StartUp") -> None:
+def test_the_guardian_gives_each_service_its_own_grace(project: Path, up: "StartUp") -> None:
     hasty = STUBBORN.replace("20s", "300ms")
     write(project, f"services: {{hasty: {hasty}, patient: {STUBBORN}}}\n")
     stack = up(project)
@@ -145,7 +145,7 @@ def test_no_terminal_hangs_up_when_the_supervisor_is_killed(
     assert (project / "ends").read_text().splitlines() == ENDS
 
 
-def test_so_does_the_next_command_when_both_are_killed(
+def test_the_next_command_also_ends_dependents_first_when_both_are_killed(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:
     (project / "slow.py").write_text(RELUCTANT)
@@ -160,11 +160,11 @@ def test_so_does_the_next_command_when_both_are_killed(
     supervisor.wait(10)
     assert "ended 3 processes that it left behind" in cli("show", cwd=project).stderr
     told = (project / "ends").read_text().splitlines()
-    # Nobody is left who could listen.
+    # No process is left to answer calls.
     assert [line for line in told if not line.endswith("unheard")] == ENDS
 
 
-def test_a_stubborn_dependent_does_not_take_the_time_of_what_it_depends_on(
+def test_a_stubborn_dependent_does_not_shorten_the_grace_of_its_dependency(
     project: Path, up: "StartUp"
 ) -> None:
     (project / "slow.py").write_text(RELUCTANT)
@@ -202,7 +202,7 @@ def test_when_both_are_killed_the_next_command_ends_the_stack(
     stack.process.kill()
     supervisor.kill()
     stack.process.wait()
-    # Among them the one without session, parents and environment, which was noted in time.
+    # The process without session, parents and environment is among them: it was noted in time.
     services = [process for process in processes if process.pid != supervisor.pid]
     assert all(process.is_running() for process in services)
     done = cli("show", cwd=project)
@@ -213,7 +213,7 @@ def test_when_both_are_killed_the_next_command_ends_the_stack(
     assert again.stderr == ""
 
 
-def test_what_has_escaped_is_ended_at_a_normal_end(stack: "Stack") -> None:
+def test_a_normal_stop_ends_an_escaped_process(stack: "Stack") -> None:
     processes = everything(stack)
     assert stack.stop() == 130
     wait_until_gone(processes, 0.5)
@@ -257,7 +257,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 @pytest.mark.slow
-def test_down_waits_for_a_guardian_as_long_as_the_services_may_take(
+def test_down_waits_for_a_guardian_as_long_as_the_graces_of_the_services(
     project: Path, detached: "Detached"
 ) -> None:
     write(project, f"services: {{stubborn: {STUBBORN.replace('20s', '12s')}}}\n")
@@ -292,10 +292,10 @@ def test_an_idle_stack_costs_next_to_nothing(
     stack = up(project)
     stack.wait_for("all ready in")
     both = [psutil.Process(stack.process.pid), supervisor_of(stack)]
-    # Until then it looks who has left the parents, or listens late, and opens its own log.
+    # Until then it looks for orphans and late listeners, and opens its own log.
     time.sleep(SEARCH_S + 1)
     before = [process.num_ctx_switches().voluntary for process in both]
-    # Nothing is to happen: that is what is measured.
+    # The test measures a stack in which nothing happens.
     time.sleep(4)
     after = [process.num_ctx_switches().voluntary for process in both]
     assert sum(after) - sum(before) <= wakes_per_s * 4

@@ -87,7 +87,9 @@ def test_a_program_behind_a_shell_has_its_grace_on_a_terminal(
 
 @needs_proc
 @pytest.mark.slow
-def test_so_it_has_when_the_supervisor_is_killed(shells: Path, detached: "Detached") -> None:
+def test_a_program_behind_a_shell_has_its_grace_when_the_supervisor_is_killed(
+    shells: Path, detached: "Detached"
+) -> None:
     detached.up()
     guardian = detached.guardian()
     detached.supervisor().kill()
@@ -97,7 +99,7 @@ def test_so_it_has_when_the_supervisor_is_killed(shells: Path, detached: "Detach
 
 @needs_proc
 @pytest.mark.slow
-def test_so_it_has_at_a_restart(
+def test_a_program_behind_a_shell_has_its_grace_at_a_restart(
     shells: Path, detached: "Detached", eventually: Callable[..., None]
 ) -> None:
     detached.up()

@@ -1,4 +1,4 @@
-"""Who is asked to end next where nobody is left but one who ends things."""
+"""The order in which services stop when the supervisor cannot stop them."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_dependents_are_asked_before_what_they_need() -> None:
     assert asked(order, "db", now_s=100.2) == {"db"}
 
 
-def test_each_has_its_own_time_from_when_it_was_asked() -> None:
+def test_the_grace_of_a_service_begins_when_it_is_asked() -> None:
     order = ShutdownOrder(RULES)
     order.ask(("db", "web", "mail"), 100)
     assert [name for name in RULES if order.is_due(name, 101)] == ["web"]
@@ -43,7 +43,7 @@ def test_each_has_its_own_time_from_when_it_was_asked() -> None:
     assert order.is_due("db", 113)
 
 
-def test_who_cannot_be_killed_does_not_hold_up_the_others() -> None:
+def test_a_service_that_survives_sigkill_does_not_delay_the_others() -> None:
     order = ShutdownOrder(RULES)
     order.ask(("db", "web"), 100)
     late_s = 101 + KILL_PATIENCE_S
@@ -68,21 +68,21 @@ def test_a_long_chain_takes_no_more_than_half_a_minute_longer() -> None:
     assert now_s == pytest.approx(10 + MOST_EXTRA_S)
 
 
-def test_what_is_alone_keeps_its_time_however_long() -> None:
+def test_a_service_alone_keeps_its_grace_however_long() -> None:
     order = ShutdownOrder({"db": StopRule(600, 15), "web": StopRule(20, 15, ("db",))})
     order.ask(("db",), 0)
     assert not order.is_due("db", 599)
     assert order.is_due("db", 600)
 
 
-def test_what_nobody_knows_comes_last() -> None:
+def test_processes_of_no_service_are_asked_last() -> None:
     order = ShutdownOrder(RULES)
     assert asked(order, NO_SERVICE, "web", now_s=0) == {"web"}
     assert asked(order, NO_SERVICE, now_s=0.1) == {NO_SERVICE}
     assert order.is_due(NO_SERVICE, 0.1 + ORPHAN_GRACE_S)
 
 
-def test_what_nobody_knows_takes_no_time_of_its_own() -> None:
+def test_processes_of_no_service_get_no_extra_time() -> None:
     order = ShutdownOrder({"db": StopRule(3, 15), "web": StopRule(1, 15, ("db",))})
     assert asked(order, NO_SERVICE, "web", "db", now_s=0) == {"web"}
     assert asked(order, NO_SERVICE, "db", now_s=2.9) == {"db"}
@@ -91,14 +91,14 @@ def test_what_nobody_knows_takes_no_time_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("rules", [{}, {"web": StopRule(0, 15)}], ids=["empty", "at once"])
-def test_without_any_time_all_ends_the_same(rules: dict[str, StopRule]) -> None:
+def test_without_any_grace_all_services_still_end(rules: dict[str, StopRule]) -> None:
     order = ShutdownOrder(rules)
     there = (NO_SERVICE, *rules)
     assert asked(order, *there, now_s=5) == set(there)
     assert all(order.is_due(name, 5 + ORPHAN_GRACE_S) for name in there)
 
 
-def test_halves_of_two_plans_may_go_in_a_circle() -> None:
+def test_services_may_need_each_other() -> None:
     order = ShutdownOrder(
         {
             "a": StopRule(1, 15, ("b",)),

@@ -99,7 +99,7 @@ HISTORIES = {
 
 
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES.keys())
-def test_what_is_held_and_asked_at_each_look(
+def test_each_look_decides_which_processes_are_held_and_asked(
     history: list[tuple[list[Member], tuple[int, ...], tuple[int, ...]]],
 ) -> None:
     stopping = StopOrder(SHELL)
@@ -108,7 +108,7 @@ def test_what_is_held_and_asked_at_each_look(
         assert (orders.hold, orders.ask) == (hold, ask)
 
 
-def test_without_a_leader_what_is_new_is_asked_at_each_look() -> None:
+def test_without_a_leader_new_processes_are_asked_at_each_look() -> None:
     stopping = StopOrder(0)
     assert stopping.step([app(APP, 1)]).ask == (APP,)
     assert stopping.step([app(APP, 1), shell(HELPER, 1)]).ask == (HELPER,)
