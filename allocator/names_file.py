@@ -4,7 +4,6 @@ Readers take no lock, because the file is only replaced as a whole. A writer hol
 `names.lock` beside it, which the kernel frees when the process ends (flock(2)).
 """
 
-import fcntl
 import os
 import time
 
@@ -21,6 +20,7 @@ from portweave.encoding.json_write import (
 )
 from portweave.errors import StateUnwritableError
 from portweave.system.files import (
+    lock_descriptor,
     make_folders,
     read_all,
     replace,
@@ -69,7 +69,7 @@ class NamesFile:
             self._lock = os.open(f"{self._folder}/names.lock", flags, 0o600)
         except OSError as error:
             raise StateUnwritableError(self._folder, error.strerror or str(error)) from error
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        lock_descriptor(self._lock, wait=True)
         return self
 
     def __exit__(

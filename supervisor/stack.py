@@ -284,7 +284,7 @@ class Stack:
             self._files.restore_record()
             await self._files.restore_socket()
             if self.announcer is not None:
-                self.announcer.look()
+                self.announcer.check_file()
             if self._orphan_recorder is not None:
                 self._orphan_recorder.record()
 
@@ -403,7 +403,7 @@ class Stack:
             self._files.write_stop_rules(self.engine.fleet.plans.values())
         self._calls.changed(before)
         if self.announcer is not None:
-            self.announcer.take(self.engine.fleet)
+            self.announcer.update(self.engine.fleet)
         # In the next turn of the loop, so that no restart waits for messages.
         clock = Clock(time.monotonic(), time.time())
         self._soon(self._report_change, before, self.engine.fleet, clock)

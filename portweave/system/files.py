@@ -157,19 +157,41 @@ def remove_all(path: str) -> None:
         os.rmdir(path)
 
 
-def is_locked(path: str) -> bool:
-    """Whether a process has locked a file, by flock(2). Does not wait.
+def lock_descriptor(descriptor: int, *, shared: bool = False, wait: bool = False) -> bool:
+    """Lock an open file by flock(2).
+
+    The lock belongs to the open file: a process that inherits the descriptor holds it too. The
+    kernel drops it when the last of these descriptors is closed.
+
+    Args:
+        descriptor: The open file.
+        shared: Whether others may hold a shared lock at the same time.
+        wait: Whether to wait until the lock is free, for as long as that takes.
+
+    Returns:
+        Whether it is locked now.
 
     Raises:
-        OSError: The file does not exist, or cannot be opened.
+        OSError: The file system has no locks.
     """
     import fcntl
 
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    try:
+        fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_locked(path: str) -> bool:
+    """Whether a process holds an exclusive lock on a file, by flock(2); does not wait.
+
+    Raises:
+        OSError: It does not exist, or cannot be opened.
+    """
     lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not lock_descriptor(lock, shared=True)
     finally:
         os.close(lock)
-    return False

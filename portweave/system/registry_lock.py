@@ -14,12 +14,12 @@ and then checked again, so that a new lock is not removed for the old one.
 """
 
 import _thread
-import fcntl
 import os
 import time
 
 from portweave.errors import PortweaveError, RegistryLockedError
 from portweave.system.files import (
+    lock_descriptor,
     read_all,
     remove_all,
 )
@@ -123,7 +123,7 @@ class FolderLock:
     def _enqueue(self) -> int:
         while True:
             descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            if not _flock(descriptor, self._queue_s):
+            if not _flock_within(descriptor, self._queue_s):
                 raise self._refusal()
             # If the file was removed, other processes may hold a lock on another file.
             try:
@@ -266,23 +266,21 @@ def _write(path: str, text: str) -> None:
         os.close(descriptor)
 
 
-def _flock(descriptor: int, timeout_s: float) -> bool:
+def _flock_within(descriptor: int, timeout_s: float) -> bool:
     """Wait for flock(2), with a time limit. If it fails, the descriptor is closed.
 
     flock(2) has no time limit, and repeated attempts would jump the queue. So a thread waits in the
     kernel's queue. If it gets the lock too late, it releases it.
     """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        if timeout_s <= 0:
-            os.close(descriptor)
-            return False
+        if lock_descriptor(descriptor):
+            return True
     except BaseException:
         os.close(descriptor)
         raise
-    else:
-        return True
+    if timeout_s <= 0:
+        os.close(descriptor)
+        return False
     wait = _Wait(descriptor)
     _thread.start_new_thread(wait.run, ())
     return wait.until(timeout_s)
@@ -299,7 +297,7 @@ class _Wait:
 
     def run(self) -> None:
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            lock_descriptor(self._descriptor, wait=True)
         except OSError as error:
             self._error = error
         with self._guard:

@@ -131,7 +131,7 @@ class SupervisorProcess:
         send(self._socket, work, lock.descriptor, reading, writing, *wake)
         os.close(reading)
         if starter is not None:
-            starter.leave()
+            starter.start()
         from portweave.supervisor.processes.nested_stacks import (
             NestedStacks,
             spared_by,

@@ -1,4 +1,4 @@
-"""Names of a stack: registered with the proxy, which is started and watched.
+"""Register the names of a stack with the proxy; start the proxy and watch it.
 
-No request passes here.
+No request passes through this package.
 """

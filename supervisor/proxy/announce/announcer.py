@@ -1,4 +1,4 @@
-"""A stack's names: registered while it runs, with a proxy that follows them."""
+"""Register a stack's names while it runs."""
 
 import asyncio
 import os
@@ -18,11 +18,11 @@ from portweave.system.tasks import (
     in_thread,
 )
 
-# The first services have been spawned by then.
+# By then the first services have been started.
 _PAUSE_S = 0.05
-# Where the names cannot be taken away by then they go with their owner.
+# After this time, other processes remove the names because their owner has ended.
 _WITHDRAW_S = 1.0
-# How often it is looked whether a name that somebody else has is free.
+# How often to look whether a name of another process is free.
 _LOOK_S = 2.0
 
 
@@ -30,14 +30,14 @@ class Announcer:
     """Keeps the names of a stack registered as its instances come and go.
 
     Args:
-        naming: How.
-        wake: The descriptor that wakes the one who becomes the proxy; None where there is none.
+        naming: The state folder and the owner of the routes.
+        wake: The descriptor that wakes the waiting proxy process; None if there is none.
         say: Takes a warning.
 
     Attributes:
-        announced: What came of it last.
-        settled: Set when the names that there are to be are registered, or cannot be.
-        registered: Set when any have been, for the first time.
+        announced: The last result.
+        settled: Set when registering the names of the current plans has succeeded or failed.
+        registered: Set after the first registration.
         naming: As given.
     """
 
@@ -48,18 +48,18 @@ class Announcer:
         self.naming = naming
         self._wake = wake
         self._say = say
-        self._told: set[str] = set()
+        self._said: set[str] = set()
         self._plans: Mapping[str, InstancePlan] = {}
         self._dropped: frozenset[str] = frozenset()
         self._wanted: dict[str, int] = {}
-        self._news = asyncio.Event()
-        # The file of all routes as it was last, and whether another program has changed it since.
+        self._changed = asyncio.Event()
+        # The last state of the file of routes, and whether another program has changed it since.
         self._seen: tuple[int, int, int] | None = (0, 0, 0)
-        self._is_doubtful = False
+        self._is_file_changed = False
         self._run: asyncio.Task[None] | None = None
 
-    def take(self, fleet: Fleet) -> None:
-        """Take the fleet as it is now."""
+    def update(self, fleet: Fleet) -> None:
+        """Note the plans of the fleet, and register the names if they have changed."""
         if fleet.plans is self._plans and fleet.removed == self._dropped:
             return
         self._plans, self._dropped = fleet.plans, fleet.removed
@@ -72,17 +72,17 @@ class Announcer:
         if wanted != self._wanted:
             self._wanted = wanted
             self.settled = asyncio.Event()
-            self._news.set()
+            self._changed.set()
 
-    def look(self) -> None:
-        """See whether another program has changed the routes, which may have lost ours with it."""
+    def check_file(self) -> None:
+        """Notice if another program has changed the file of routes, and may have lost ours."""
         found = _mark(f"{self.naming.folder}/routes.json")
         if found != self._seen:
-            self._seen, self._is_doubtful = found, True
-            self._news.set()
+            self._seen, self._is_file_changed = found, True
+            self._changed.set()
 
     def url(self, plan: InstancePlan) -> str | None:
-        """Where an instance is reached now; None without a port, or where it has no link."""
+        """The current URL of an instance; None if it has no port or no URL."""
         if plan.hostname is not None and plan.hostname in self.announced.names:
             from portweave.supervisor.proxy.announce.register import url_of
 
@@ -93,21 +93,21 @@ class Announcer:
         return f"http://127.0.0.1:{plan.port}" if is_linked else None
 
     async def run(self) -> None:
-        """Register what is wanted, until it is closed."""
+        """Register the names whenever they change, until closed."""
         self._run = asyncio.current_task()
         await asyncio.sleep(_PAUSE_S)
         registered: dict[str, int] = {}
         while True:
-            self._news = asyncio.Event()
-            is_doubtful, self._is_doubtful = self._is_doubtful, False
-            if self._wanted != registered or (is_doubtful and await self._is_any_lost()):
+            self._changed = asyncio.Event()
+            is_file_changed, self._is_file_changed = self._is_file_changed, False
+            if self._wanted != registered or (is_file_changed and await self._is_any_lost()):
                 registered = self._wanted
                 await self._register(registered)
             if self._wanted == registered:
                 self.settled.set()
             taken = self.announced.taken
             async with Within(_LOOK_S if taken else None):
-                await self._news.wait()
+                await self._changed.wait()
             if self._wanted == registered and await self._is_any_free(taken):
                 await self._register(registered)
                 for name in sorted(taken & self.announced.names):
@@ -115,8 +115,8 @@ class Announcer:
 
     async def _register(self, routes: Mapping[str, int]) -> None:
         self.announced = await in_thread(partial(_register, routes, self.naming, self._wake))
-        self._forget_starter()
-        self._tell()
+        self._close_wake()
+        self._warn()
         self.registered.set()
 
     async def _is_any_free(self, taken: frozenset[str]) -> bool:
@@ -134,21 +134,21 @@ class Announcer:
         return await in_thread(partial(is_any_lost, self.announced.names, self.naming))
 
     async def close(self) -> None:
-        """Take the names away."""
+        """Remove the names."""
         if self._run is not None:
             self._run.cancel()
-        self._forget_starter()
+        self._close_wake()
         if self.announced.names:
             work = partial(_register, {}, self.naming, None)
             async with Within(_WITHDRAW_S):
                 await in_thread(work)
 
-    def _forget_starter(self) -> None:
+    def _close_wake(self) -> None:
         wake, self._wake = self._wake, None
         if wake is not None:
             os.close(wake)
 
-    def _tell(self) -> None:
+    def _warn(self) -> None:
         warnings = list(self.announced.warnings)
         port, scheme = self.announced.proxy_port, self.announced.proxy_scheme
         if port not in (None, self.naming.port):
@@ -162,13 +162,13 @@ class Announcer:
                 " PORTWEAVE_URL"
             )
         for text in warnings:
-            if text not in self._told:
-                self._told.add(text)
+            if text not in self._said:
+                self._said.add(text)
                 self._say(text)
 
 
 def _mark(path: str) -> tuple[int, int, int] | None:
-    """What tells one state of a file from another; None where there is none."""
+    """Inode, mtime (ns) and size of a file, which change with it; None if it does not exist."""
     try:
         status = os.stat(path)
     except OSError:
@@ -177,14 +177,14 @@ def _mark(path: str) -> tuple[int, int, int] | None:
 
 
 def _hostnames(plan: InstancePlan) -> tuple[str, ...]:
-    """The hostnames of an instance's routes."""
+    """The host names of an instance's routes."""
     if plan.hostname is None:
         return ()
     return (plan.hostname, f"{ANY}{plan.hostname}") if plan.wildcard else (plan.hostname,)
 
 
 def _register(routes: Mapping[str, int], naming: RouteSettings, wake: int | None) -> Announced:
-    # What it needs takes a while to import: here nobody waits for it.
+    # This takes a while to import, so it happens in a thread.
     from portweave.supervisor.proxy.announce.register import register
 
     return register(routes, naming, wake)

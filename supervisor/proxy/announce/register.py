@@ -1,6 +1,7 @@
-"""Registering a stack's names, and waking its proxy: all that waits for files and processes.
+"""Register a stack's names, and wake its proxy.
 
-It is imported in a thread, when the services have been started.
+Functions here wait for files and processes, and this module takes a while to import. So the caller
+imports and calls it in a thread, once the services have been started.
 """
 
 import os
@@ -23,15 +24,15 @@ from portweave.supervisor.services.work_order import RouteSettings
 
 
 def register(routes: Mapping[str, int], naming: RouteSettings, wake: int | None) -> Announced:
-    """Have a stack's names be these, and see to it that a proxy runs.
+    """Replace a stack's registered names, and make sure that a proxy runs.
 
     Args:
-        routes: Hostname to port.
-        naming: How they are registered.
-        wake: The descriptor that wakes the one who becomes the proxy; None where there is none.
+        routes: The port of each host name.
+        naming: The state folder and the owner of the routes.
+        wake: The descriptor that wakes the waiting proxy process; None if there is none.
 
     Returns:
-        What came of it; a stack without names is a stack all the same, so nothing is raised.
+        The result. Nothing is raised, because a stack works without names too.
     """
     warnings: list[str] = []
     store = RouteStore(naming.folder, warnings.append, private=True)
@@ -53,19 +54,19 @@ def register(routes: Mapping[str, int], naming: RouteSettings, wake: int | None)
 
 
 def is_any_free(taken: frozenset[str], naming: RouteSettings) -> bool:
-    """Whether one of the names that others had is nobody's any more; takes no lock."""
+    """Whether a name that another process had is free by now; takes no lock."""
     routes = RouteStore(naming.folder, private=True).load_routes()
     return not taken <= {route.hostname for route in routes}
 
 
 def is_any_lost(names: frozenset[str], naming: RouteSettings) -> bool:
-    """Whether one of our names has no route of ours any more; takes no lock."""
+    """Whether one of our names has lost its route; takes no lock."""
     routes = RouteStore(naming.folder, private=True).load_routes()
     return not names <= {route.hostname for route in routes if route.pid == naming.owner}
 
 
 def url_of(hostname: str, naming: RouteSettings) -> str | None:
-    """Where a name that is registered is reached now; None where no proxy runs."""
+    """The URL of a registered name; None if no proxy runs."""
     proxy = find_proxy(RouteStore(naming.folder, private=True))
     return None if proxy is None else proxy.url(hostname)
 
@@ -76,7 +77,7 @@ def _proxy(store: RouteStore, wake: int | None) -> RunningProxy | None:
         return running
     log = Log(store)
     poll = select.poll()
-    # When nobody has the other end any more: poll(2), POLLERR.
+    # poll(2) reports POLLERR once the other end is closed.
     poll.register(wake, 0)
     try:
         os.write(wake, b".")

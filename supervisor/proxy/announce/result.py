@@ -1,18 +1,18 @@
-"""Pure. What came of announcing a stack's names."""
+"""Pure. The result of announcing a stack's names."""
 
 from portweave.encoding.value import value
 
 
 @value
 class Announced:
-    """What came of it.
+    """The result.
 
     Attributes:
-        proxy_port: Where the proxy listens; None where there is none.
-        proxy_scheme: What it speaks: `http` or `https`.
-        taken: Those that others have.
-        names: Those that are registered.
+        proxy_port: The port that the proxy listens on; None if no proxy runs.
+        names: The host names that are registered.
         warnings: What did not work, in words.
+        proxy_scheme: What the proxy speaks: `http` or `https`.
+        taken: The host names that another process has registered.
     """
 
     proxy_port: int | None = None

@@ -1,99 +1,99 @@
-"""Starting a proxy again that was killed: all of it that waits for files and processes.
+"""Start a proxy again that was killed.
 
-One that ends by itself or is stopped takes its signature away, so who finds that of a dead one
-knows that it was killed. It is imported in a thread, when there is something to watch.
+A proxy that ends by itself or is stopped removes `proxy.pid`. So if that file names a dead process,
+the proxy was killed. Functions here wait for files and processes, and this module takes a while to
+import. So the caller imports and calls it in a thread, once there is a proxy to watch.
 """
 
-import fcntl
 import os
-import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from portweave.allocator.names.route_store import RouteStore
 from portweave.encoding.value import value
 from portweave.supervisor.proxy.announce.revive_rules import (
+    command_with_port,
     started_in_background,
-    words_at,
 )
 from portweave.supervisor.proxy.process.command import START_S
 from portweave.supervisor.proxy.process.proxy_files import (
     RunningProxy,
     find_proxy,
-    signed_pid,
+    recorded_pid,
 )
 from portweave.system.processes import words_of
 
-_TURN = "proxy.turn"
+_LOCK = "proxy.turn"
 _PAUSE_S = 0.05
 
 
 @value
-class Watched:
-    """A proxy that runs.
+class WatchedProxy:
+    """A running proxy.
 
     Attributes:
         pid: Its process.
-        port: Where it listens.
-        words: Its command; empty where it is not ours to start again.
+        port: The port that it listens on.
+        command: The words of its command; empty if portweave must not start it again.
     """
 
     pid: int
     port: int
-    words: tuple[str, ...]
+    command: tuple[str, ...]
 
 
-def look(folder: str) -> Watched | None:
-    """The proxy of a folder; None where there is none."""
+def find_watched(folder: str) -> WatchedProxy | None:
+    """Find the proxy of a state folder; None if none runs."""
     running = find_proxy(RouteStore(folder, private=True))
     if running is None:
         return None
-    words = words_of(running.pid) if running.is_ours else ()
-    return Watched(running.pid, running.port, words if started_in_background(words) else ())
+    command = words_of(running.pid) if running.is_ours else ()
+    return WatchedProxy(
+        running.pid, running.port, command if started_in_background(command) else ()
+    )
 
 
-def revive(folder: str, watched: Watched, *, same_port: bool) -> tuple[RunningProxy, bool] | None:
-    """Start a proxy again that has ended, if it was killed and there is no other one by now.
+def revive(
+    folder: str, watched: WatchedProxy, *, same_port: bool
+) -> tuple[RunningProxy, bool] | None:
+    """Start a proxy again if it was killed and no other proxy runs by now.
 
     Args:
-        folder: Of the routes and the proxy.
-        watched: The one that has ended.
-        same_port: Whether it is to listen where it did; else where its command says.
+        folder: The state folder of the routes and the proxy.
+        watched: The proxy that has ended.
+        same_port: Whether the new proxy listens on the same port; otherwise its command decides.
 
     Returns:
-        The proxy there is, and whether it was started now; None where there is to be none.
+        The running proxy, and whether this call started it; None if there is to be no proxy.
 
     Raises:
-        ProxyNotStartedError: It ended at once, or did not say where it listens.
+        ProxyNotStartedError: The new proxy ended at once, or did not report its port in time.
         OSError: The folder cannot be used, or no process can be made.
     """
     from portweave.supervisor.proxy.process.start_proxy import start
 
     store = RouteStore(folder, private=True)
-    with _turn(folder):
+    with _locked(folder):
         running = find_proxy(store)
         if running is not None:
             return running, False
-        if not watched.words or signed_pid(store) != watched.pid:
+        if not watched.command or recorded_pid(store) != watched.pid:
             return None
-        words = words_at(watched.words, watched.port) if same_port else watched.words
-        return start(store, list(words), os.environ)
+        command = command_with_port(watched.command, watched.port) if same_port else watched.command
+        return start(store, list(command), os.environ)
 
 
 @contextmanager
-def _turn(folder: str) -> Generator[None]:
-    """One stack after the other: the first one starts it, the others find it."""
-    lock = os.open(f"{folder}/{_TURN}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    # Whoever stands still for longer is not waited for.
-    until_s = time.monotonic() + START_S
+def _locked(folder: str) -> Generator[None]:
+    """Let one stack at a time look for the proxy: the first one starts it, the others find it."""
+    # Importing it takes as long as starting twenty services.
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(f"{folder}/{_LOCK}", mode=0o600)
+    # A holder may hang, so go on without the lock after this time.
+    with suppress(Timeout):
+        lock.acquire(timeout=START_S, poll_interval=_PAUSE_S)
     try:
-        while time.monotonic() < until_s:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(_PAUSE_S)
-            else:
-                break
         yield
     finally:
-        os.close(lock)
+        lock.release()

@@ -1,9 +1,9 @@
-"""A process that becomes the proxy when it is told to, and that no stack ends.
+"""A waiting process that becomes the proxy, and that no stack ends.
 
-The proxy is for the stacks of all worktrees, so it must not descend from one of them; but it is to
-start after their services, when guardian and supervisor are subreapers already, to whom every
-orphan is handed. So the guardian leaves a process behind before it becomes one: forked twice, in a
-session of its own, asleep. A byte on its pipe makes it the proxy; the end of the pipe ends it.
+The proxy serves the stacks of all worktrees, so it must not descend from one of them. But it starts
+after their services, when guardian and supervisor are subreapers and get every orphan. So the
+guardian forks a process before it becomes a subreaper: twice, and in a session of its own. That
+process waits on a pipe. A byte on the pipe makes it the proxy; the end of the pipe ends it.
 """
 
 import os
@@ -18,33 +18,33 @@ else:
     # `signal` makes enumerations of what this has as numbers.
     signal = __import__("_signal")
 
-# No process here has opened more.
+# No process of portweave opens more before this.
 _MOST_DESCRIPTORS = 1024
 
 
 class ProxySpawner:
-    """The process that is to be left behind, and the pipe that wakes it.
+    """Starts the waiting process.
 
     Args:
-        words: What it becomes.
+        words: The command that the process becomes.
 
     Attributes:
-        wake: The end of the pipe that wakes it.
+        wake: The end of the pipe that wakes the process.
     """
 
     def __init__(self, words: tuple[str, ...]) -> None:
         self._words = words
         self._sleeps_on, self.wake = os.pipe()
 
-    def leave(self) -> None:
-        """Leave it behind; from here on `wake` is only open where it was sent to."""
+    def start(self) -> None:
+        """Start the process, and close our ends of the pipe; copies of `wake` stay open."""
         try:
             pid = os.fork()
             if pid == 0:
                 _sleep(self._sleeps_on, self._words)
             os.waitpid(pid, 0)
         except OSError:
-            # No process could be made: there will be no proxy, and who waits for one says so.
+            # There will be no proxy; the stack that waits for it reports that.
             pass
         os.close(self._sleeps_on)
         os.close(self.wake)
@@ -54,7 +54,7 @@ def _sleep(inbox: int, words: tuple[str, ...]) -> "NoReturn":
     try:
         os.setsid()
         if os.fork() == 0:
-            # Above all not the lock of the stack: it is held for as long as anybody has it open.
+            # The stack's lock above all: it is held as long as any process has it open.
             os.dup2(inbox, 3)
             os.closerange(4, _MOST_DESCRIPTORS)
             null = os.open(os.devnull, os.O_RDWR)
@@ -62,7 +62,7 @@ def _sleep(inbox: int, words: tuple[str, ...]) -> "NoReturn":
                 os.dup2(null, standard)
             os.close(null)
             os.chdir("/")
-            # What we were to undo, and how a signal ends us, is the guardian's.
+            # Signal handlers and cleanup belong to the guardian.
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -83,8 +83,8 @@ def _become(words: tuple[str, ...]) -> "NoReturn":
     log = Log(RouteStore(f"{state_dir(os.environ)}/proxy", private=True))
     os.dup2(log.descriptor, 1)
     os.dup2(log.descriptor, 2)
-    # Its own end of the pipe stays open: that it is closed tells who waits that it has ended.
+    # The end of the pipe stays open: once it is closed, the waiting stack knows that we have ended.
     os.set_inheritable(3, True)
-    # Until it handles them.
+    # Until the proxy handles the signals.
     hold_back()
     os.execve(words[0], words, environment(os.environ))  # noqa: S606

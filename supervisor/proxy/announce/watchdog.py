@@ -1,6 +1,7 @@
-"""A proxy that was killed comes back while there are stacks whose names lead through it.
+"""Start a killed proxy again while a stack has names.
 
-Its end is waited for, not looked for. One that was stopped stays so.
+The watch waits for the end of the process instead of polling. A proxy that was stopped stays
+stopped.
 """
 
 import asyncio
@@ -18,20 +19,20 @@ from portweave.supervisor.proxy.announce.revive_rules import pause_after
 from portweave.system.tasks import in_thread
 
 if TYPE_CHECKING:
-    from portweave.supervisor.proxy.announce.revive import Watched
+    from portweave.supervisor.proxy.announce.revive import WatchedProxy
     from portweave.supervisor.proxy.process.proxy_files import RunningProxy
 
-# How often it is looked whether there is one, while there is none.
+# How often to look for a proxy while none runs.
 _LOOK_S = 60.0
 
 
 class ProxyWatch:
-    """Sees to it that a killed proxy is started again.
+    """Starts a killed proxy again.
 
     Args:
         announcer: Registers the stack's names.
-        spare: Pids of our children that have an owner who reaps them: the new proxy is one.
-        say: Takes what users should know.
+        spare: Pids of our children that are reaped elsewhere; a new proxy is added.
+        say: Takes a message for users.
     """
 
     def __init__(self, announcer: Announcer, spare: set[int], say: Callable[[str], None]) -> None:
@@ -44,7 +45,7 @@ class ProxyWatch:
         """Watch, until cancelled."""
         pause_s = 0.0
         while True:
-            watched = await in_thread(partial(_look, self._naming.folder))
+            watched = await in_thread(partial(_find_watched, self._naming.folder))
             began_s = time.monotonic()
             try:
                 if watched is not None:
@@ -58,29 +59,29 @@ class ProxyWatch:
             lived_s = time.monotonic() - began_s
             pause_s = await self._revive(watched, pause_after(pause_s, lived_s))
 
-    async def _revive(self, watched: "Watched", pause_s: float) -> float:
-        """Start it again, as often as it takes; how long was waited before it came back."""
-        same_port, told = True, False
+    async def _revive(self, watched: "WatchedProxy", pause_s: float) -> float:
+        """Try to start it until it runs or no names are left; return the last pause in seconds."""
+        same_port, is_reported = True, False
         while self._announcer.announced.names:
             await asyncio.sleep(pause_s)
             work = partial(_revive, self._naming.folder, watched, same_port=same_port)
             try:
                 found = await in_thread(work)
             except (PortweaveError, OSError) as error:
-                if not told and not same_port:
-                    told = True
+                if not is_reported and not same_port:
+                    is_reported = True
                     self._say(f"the proxy was killed, and does not start again: {error}")
-                # Somebody else may have taken its port meanwhile.
+                # Another program may have taken its port.
                 same_port = False
                 pause_s = pause_after(pause_s, 0)
                 continue
             if found is not None and found[1]:
                 self._spare.add(found[0].pid)
-                self._tell(found[0])
+                self._report(found[0])
             break
         return pause_s
 
-    def _tell(self, running: "RunningProxy") -> None:
+    def _report(self, running: "RunningProxy") -> None:
         text = f"the proxy was killed; it runs again (pid {running.pid})"
         if running.port != self._naming.port:
             text += (
@@ -96,15 +97,15 @@ class ProxyWatch:
                 os.waitpid(pid, os.WNOHANG)
 
 
-def _look(folder: str) -> "Watched | None":
-    # What it needs takes a while to import: here nobody waits for it.
-    from portweave.supervisor.proxy.announce.revive import look
+def _find_watched(folder: str) -> "WatchedProxy | None":
+    # This takes a while to import, so it happens in a thread.
+    from portweave.supervisor.proxy.announce.revive import find_watched
 
-    return look(folder)
+    return find_watched(folder)
 
 
 def _revive(
-    folder: str, watched: "Watched", *, same_port: bool
+    folder: str, watched: "WatchedProxy", *, same_port: bool
 ) -> "tuple[RunningProxy, bool] | None":
     from portweave.supervisor.proxy.announce.revive import revive
 

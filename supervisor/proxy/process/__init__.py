@@ -1,1 +1,1 @@
-"""The process of the proxy: its files, its command, its start and end."""
+"""The proxy's process: its files, its command, its start and end."""

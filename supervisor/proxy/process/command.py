@@ -1,4 +1,4 @@
-"""The command by which the proxy is started in the background, and what became of it."""
+"""The command that starts the proxy in the background, its log, and the wait for it."""
 
 import os
 import sys
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from portweave.supervisor.proxy.process.proxy_files import RunningProxy
 
 START_S = 10.0
-# How long after the last stack one that was started for stacks ends.
+# How long a proxy that was started for stacks outlives the last stack.
 LINGER_S = 30.0
 PAUSE_S = 0.01
-# What it has said before is of no use to anybody.
+# A longer log is emptied at the next start.
 _LOG_BYTES = 1 << 20
 
 
@@ -32,16 +32,16 @@ def words(
     for_stacks: bool = False,
     linger: str | None = None,
 ) -> list[str]:
-    """The words of the command.
+    """The words of the command that runs a proxy.
 
     Args:
-        port: Where it is to listen, as on the command line.
-        state_dir: The folder, where it is not the user's own.
-        wildcard: As on the command line.
+        port: The port, as on the command line; None for the default.
+        state_dir: The state folder; None for the user's own.
+        wildcard: Whether a host without a route gets the route of its longest parent.
         tls: Whether it speaks HTTPS.
-        any_user: Whether it serves other users of this machine, too.
-        for_stacks: Whether it ends when the last stack has been gone for a while.
-        linger: For how long, as on the command line.
+        any_user: Whether it serves other users of this machine too.
+        for_stacks: Whether it ends some time after the last stack.
+        linger: That time, as on the command line.
     """
     found = [sys.executable, "-Im", "portweave", "proxy", "run"]
     found += ["--port", port] if port is not None else []
@@ -55,19 +55,19 @@ def words(
 
 
 def environment(environ: "Mapping[str, str]") -> dict[str, str]:
-    """What it inherits: all that portweave sets or reads for a stack is none of its business."""
+    """The proxy's environment: the given one without the variables of portweave."""
     return {name: text for name, text in environ.items() if not name.startswith("PORTWEAVE_")}
 
 
 class Log:
-    """What the proxy of a folder says in the background.
+    """The log file of a folder's proxy.
 
     Args:
-        store: The folder's; made if missing.
+        store: The folder's route store; the folder is made if it is missing.
 
     Attributes:
-        path: Where.
-        descriptor: To write there.
+        path: The file.
+        descriptor: A descriptor that appends to it.
 
     Raises:
         OSError: It cannot be written.
@@ -83,34 +83,37 @@ class Log:
         self._begins_at = os.fstat(self.descriptor).st_size
 
     def said(self) -> str:
-        """What was said since."""
+        """The text that was written since this was made."""
         data = os.pread(self.descriptor, _LOG_BYTES, self._begins_at)
         return data.decode("utf-8", "replace").strip()
 
     def close(self) -> None:
-        """Be done with it."""
+        """Close the descriptor."""
         os.close(self.descriptor)
 
 
 def await_proxy(
     store: "RouteStore", log: Log, has_ended: "Callable[[], bool]"
 ) -> "RunningProxy | None":
-    """Wait until a folder has a proxy; None where that takes too long.
+    """Wait until a folder has a proxy, for up to `START_S` seconds.
 
     Args:
-        store: The folder's.
-        log: From before it was started.
-        has_ended: Whether the process that was started has.
+        store: The folder's route store.
+        log: The log, opened before the proxy was started.
+        has_ended: Returns whether the started process has ended.
+
+    Returns:
+        The running proxy; None if it takes too long.
 
     Raises:
-        ProxyNotStartedError: It has ended, and no other one is being started.
+        ProxyNotStartedError: The process has ended, and no other proxy is starting.
     """
     until_s = time.monotonic() + START_S
     while time.monotonic() < until_s:
         running = find_proxy(store)
         if running is not None:
             return running
-        # Somebody else's may be being started at this moment, and be quicker.
+        # Another process may be starting a proxy at the same time, and win.
         if has_ended() and f"({ProxyRunningError.code})" not in log.said():
             raise ProxyNotStartedError(log.path, log.said())
         time.sleep(PAUSE_S)

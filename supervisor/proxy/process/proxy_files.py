@@ -1,11 +1,11 @@
-"""Who runs the proxy of a state folder: files that say so, and how to tell whether it is true.
+"""The files of a state folder that name its running proxy, and how to check them.
 
-A proxy holds a lock on `proxy.lock` for as long as it lives. `proxy.pid`, `proxy.port` and
-`proxy.tls`, which is there where it speaks HTTPS, are those that portless has; `proxy.owner` says
-when that process began, and that it is ours. `proxy.any-user` is there where it serves all users.
+A proxy holds a lock on `proxy.lock` as long as it lives. `proxy.pid`, `proxy.port` and `proxy.tls`
+are the files of portless; `proxy.tls` exists if the proxy speaks HTTPS. `proxy.owner` holds the
+process's start time and shows that it is portweave's. `proxy.any-user` exists if it serves all
+users.
 """
 
-import fcntl
 import os
 import time
 from errno import EACCES
@@ -36,16 +36,16 @@ _LOCK = "proxy.lock"
 _OWNER = "proxy.owner"
 _TLS = "proxy.tls"
 _ANY_USER = "proxy.any-user"
-# Other users may ask where the proxy is.
+# Other users may look for the proxy.
 _MODE = 0o644
 _YES = frozenset({"1", "true", "yes", "on"})
-# From listening to signing it is a few milliseconds.
-_SIGNS_S = 1.0
+# A proxy writes its files a few milliseconds after it listens.
+_WRITES_S = 1.0
 _PAUSE_S = 0.005
 
 
 def routes_dir(environ: "Mapping[str, str]") -> str:
-    """The state folder of routes and proxy where none is named; not made by this."""
+    """The default state folder of routes and proxy; this does not make it."""
     return f"{state_dir(environ)}/proxy"
 
 
@@ -55,10 +55,10 @@ def wants_tls(environ: "Mapping[str, str]") -> bool:
 
 
 def wanted_port(environ: "Mapping[str, str]") -> int | None:
-    """Where the proxy is to listen, as `PORTWEAVE_PROXY_PORT` says; None for 1355 or the next free.
+    """The port in `PORTWEAVE_PROXY_PORT`; None for 1355 or the next free one.
 
     Raises:
-        UsageError: It says something else.
+        UsageError: The variable is not a port.
     """
     text = environ.get("PORTWEAVE_PROXY_PORT", "")
     if not text:
@@ -70,22 +70,22 @@ def wanted_port(environ: "Mapping[str, str]") -> int | None:
 
 
 def wants_any_user(environ: "Mapping[str, str]") -> bool:
-    """Whether the proxy is to serve other users: by `PORTWEAVE_PROXY_ANY_USER=1`."""
+    """Whether `PORTWEAVE_PROXY_ANY_USER=1` has the proxy serve other users."""
     return environ.get("PORTWEAVE_PROXY_ANY_USER", "").lower() in _YES
 
 
 def url_to_be(hostname: str, environ: "Mapping[str, str]") -> str:
-    """Where a name would be reached if a proxy were started now, and its first port were free.
+    """The URL of a name if a proxy started now and its first port were free.
 
     Raises:
-        UsageError: The port that is wanted is none.
+        UsageError: `PORTWEAVE_PROXY_PORT` is not a port.
     """
     scheme = "https" if wants_tls(environ) else "http"
     return f"{scheme}://{hostname}:{wanted_port(environ) or DEFAULT_PORT}"
 
 
 def open_store(folder: str | None, environ: "Mapping[str, str]") -> RouteStore:
-    """The routes of a folder that was named, or of the user's own."""
+    """The route store of a folder; None means the user's own folder."""
     from sys import stderr
 
     def warn(text: str) -> None:
@@ -97,10 +97,10 @@ def open_store(folder: str | None, environ: "Mapping[str, str]") -> RouteStore:
 
 
 def make_folder(store: RouteStore) -> None:
-    """Make a store's folder where it is missing.
+    """Make a store's folder if it is missing.
 
     Raises:
-        StateUnwritableError: It cannot be made, or not be written.
+        StateUnwritableError: It cannot be made or written.
     """
     folder = state_folder(store)
     try:
@@ -112,20 +112,20 @@ def make_folder(store: RouteStore) -> None:
 
 
 def state_folder(store: RouteStore) -> str:
-    """Where a store's files lie, as an absolute path."""
+    """The absolute path of a store's folder."""
     return os.path.dirname(os.path.abspath(store.pid_path))
 
 
 @value
 class RunningProxy:
-    """A proxy that runs.
+    """A running proxy.
 
     Attributes:
         pid: Its process.
-        port: Where it listens.
-        scheme: What it speaks: `http` or `https`.
-        is_ours: Whether it is one of portweave's.
-        any_user: Whether it serves other users of this machine, too.
+        port: The port that it listens on.
+        scheme: `http` or `https`.
+        is_ours: Whether it is portweave's, not portless's.
+        any_user: Whether it serves other users of this machine too.
     """
 
     pid: int
@@ -136,29 +136,29 @@ class RunningProxy:
 
     @property
     def command(self) -> str:
-        """What it was started by."""
+        """Its command line."""
         return command_of(self.pid)
 
     def url(self, hostname: str) -> str:
-        """Where a name is reached by it."""
+        """The URL of a host name through this proxy."""
         return f"{self.scheme}://{hostname}:{self.port}"
 
 
 def find_proxy(store: RouteStore) -> RunningProxy | None:
-    """The proxy of a folder; None where no living process is one."""
+    """Find the proxy of a folder; None if no living process is one."""
     pid, port = _number(store.pid_path), _number(store.port_file_path)
     if not pid or not port or started_at(pid) is None:
         return None
     folder = os.path.dirname(store.pid_path)
     scheme = "https" if os.path.exists(f"{folder}/{_TLS}") else "http"
     is_ours = store.has_our_proxy(pid)
-    # Portless asks nobody who it is.
+    # portless serves all users.
     any_user = not is_ours or os.path.exists(f"{folder}/{_ANY_USER}")
     return RunningProxy(pid, port, scheme, is_ours=is_ours, any_user=any_user)
 
 
-def signed_pid(store: RouteStore) -> int:
-    """The process that has signed as the proxy of a folder, living or not; 0 for none."""
+def recorded_pid(store: RouteStore) -> int:
+    """The pid in a folder's `proxy.pid`, of a living process or not; 0 if there is none."""
     return _number(store.pid_path)
 
 
@@ -171,14 +171,14 @@ def _number(path: str) -> int:
 
 
 def port_to_be(store: RouteStore, wanted: int | None = None) -> int:
-    """Where the proxy of a folder listens, or will if it is started now.
+    """The port of a folder's proxy, or the port that it would take if it started now.
 
     Args:
-        store: The folder's.
-        wanted: The port that it is to take, where the user has chosen one.
+        store: The folder's route store.
+        wanted: The port that the user has chosen; None for 1355 or the next free one.
     """
     candidates = candidate_ports(wanted)
-    until_s = time.monotonic() + _SIGNS_S
+    until_s = time.monotonic() + _WRITES_S
     while True:
         running = find_proxy(store)
         if running is not None:
@@ -187,13 +187,13 @@ def port_to_be(store: RouteStore, wanted: int | None = None) -> int:
         is_late = time.monotonic() > until_s
         if candidates[0] not in busy or not _is_taken(store) or is_late:
             break
-        # It may be our own that listens there, and has not signed yet.
+        # Our own proxy may listen there without having written its files yet.
         time.sleep(_PAUSE_S)
     return next((port for port in candidates if port not in busy), candidates[0])
 
 
 def _is_taken(store: RouteStore) -> bool:
-    """Whether somebody holds the post of a folder."""
+    """Whether a process holds the proxy lock of a folder."""
     try:
         return is_locked(_lock_path(store))
     except OSError:
@@ -201,7 +201,6 @@ def _is_taken(store: RouteStore) -> bool:
 
 
 def _lock_path(store: RouteStore) -> str:
-    """What whoever holds the post of a folder has locked."""
     return f"{os.path.dirname(store.pid_path)}/{_LOCK}"
 
 
@@ -209,10 +208,10 @@ class ProxyLock:
     """The right to be the proxy of a folder, until it is closed.
 
     Args:
-        store: The folder's; made if missing.
+        store: The folder's route store; the folder is made if it is missing.
 
     Raises:
-        ProxyRunningError: Somebody else has it.
+        ProxyRunningError: Another process is the proxy.
         OSError: The folder cannot be used.
     """
 
@@ -222,11 +221,14 @@ class ProxyLock:
         folder = os.path.dirname(store.pid_path)
         self._owner, self._tls = f"{folder}/{_OWNER}", f"{folder}/{_TLS}"
         self._any_user = f"{folder}/{_ANY_USER}"
-        self._lock = os.open(_lock_path(store), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Imported here: commands that only look for the proxy do not lock.
+        from filelock import FileLock, Timeout
+
+        self._lock = FileLock(_lock_path(store), mode=0o600, thread_local=False)
         other: int | None = None
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            self._lock.acquire(timeout=0)
+        except Timeout:
             other = _number(store.pid_path)
         else:
             running = find_proxy(store)
@@ -237,19 +239,19 @@ class ProxyLock:
             ):
                 other = running.pid
         if other is not None:
-            os.close(self._lock)
+            self._lock.release()
             raise ProxyRunningError(store.dir, other)
 
-    def sign(self, port: int, *, secure: bool = False, any_user: bool = False) -> None:
-        """Tell others who and where we are.
+    def write_files(self, port: int, *, secure: bool = False, any_user: bool = False) -> None:
+        """Write the files that let others find this proxy.
 
         Args:
-            port: Where we listen.
-            secure: Whether we speak HTTPS.
-            any_user: Whether we serve other users of this machine, too.
+            port: The port that it listens on.
+            secure: Whether it speaks HTTPS.
+            any_user: Whether it serves other users of this machine too.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: A file cannot be written.
         """
         pid = os.getpid()
         for path, is_so in ((self._tls, secure), (self._any_user, any_user)):
@@ -259,11 +261,11 @@ class ProxyLock:
                 os.unlink(path)
         replace(self._owner, f"{pid} {started_at(pid)}\n".encode(), _MODE)
         replace(self._store.port_file_path, str(port).encode(), _MODE)
-        # The last one: who finds it finds the others.
+        # Last: a process that finds this file finds the others.
         replace(self._store.pid_path, str(pid).encode(), _MODE)
 
     def close(self) -> None:
-        """Give it up; what another one has signed since is left alone."""
+        """Remove our files and release the lock; another proxy's files stay."""
         if _number(self._store.pid_path) == os.getpid():
             signed = (self._store.pid_path, self._store.port_file_path, self._owner)
             for path in (*signed, self._tls, self._any_user):
@@ -271,11 +273,11 @@ class ProxyLock:
                     os.unlink(path)
                 except OSError:
                     continue
-        os.close(self._lock)
+        self._lock.release()
 
 
 def candidate_ports(chosen: int | None) -> "list[int]":
-    """The ports to try, in this order."""
+    """The ports to try, in order: the chosen one, or 1355 and the next 99."""
     if chosen is not None:
         return [chosen]
     return list(range(DEFAULT_PORT, DEFAULT_PORT + _PORTS_TRIED))

@@ -1,4 +1,4 @@
-"""The proxy as a process: it follows the routes of a state folder until it is asked to end."""
+"""Run the proxy: follow the routes of a state folder until a signal comes."""
 
 import asyncio
 import gc
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from portweave.supervisor.proxy.tls.contexts import Identities
 
 DRAIN_S = 1.5
-# How often one that was started for stacks looks whether there are any.
+# How often a proxy that was started for stacks looks for running ones.
 LOOK_S = 5.0
 GARBAGE_OBJECTS = 20_000
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def serve(
@@ -46,47 +46,49 @@ def serve(
     """Run the proxy of a folder until SIGINT, SIGTERM or SIGHUP.
 
     Args:
-        store: The folder's.
-        port: Where to listen; None for 1355, or the next one that is free.
-        wildcard: Whether a host without a route is for that of its longest parent.
+        store: The folder's route store.
+        port: The port; None for 1355 or the next free one.
+        wildcard: Whether a host without a route gets the route of its longest parent.
         tls: Whether it speaks HTTPS.
-        any_user: Whether other users of this machine are served, too.
-        stacks: Where the records of stacks lie.
-        linger_s: How long after the last stack it is to end; None for never.
-        say: Called with the port when it listens.
+        any_user: Whether it serves other users of this machine too.
+        stacks: The folder of the stack records.
+        linger_s: How many seconds it outlives the last stack; None for as long as it can.
+        say: Called with the port once it listens.
 
     Raises:
-        AuthorityError: Its certificates cannot be vouched for.
-        ProxyPortError: The port cannot be had.
-        ProxyRunningError: The folder has a proxy.
+        AuthorityError: The certificate authority cannot be used.
+        ProxyPortError: The port cannot be used.
+        ProxyRunningError: The folder has a proxy already.
         TlsMissingError: The libraries for HTTPS are not installed.
     """
-    post = ProxyLock(store)
+    lock = ProxyLock(store)
     _raise_descriptor_limit()
     try:
         identities = _identities(store) if tls else None
     except BaseException:
-        post.close()
+        lock.close()
         raise
     while True:
-        house = _ProxyProcess(store, post, stacks, identities, wildcard=wildcard, any_user=any_user)
+        process = _ProxyProcess(
+            store, lock, stacks, identities, wildcard=wildcard, any_user=any_user
+        )
         try:
             with asyncio.Runner(loop_factory=FastLoop) as runner:
-                was_asked = runner.run(house.serve(port, linger_s, say))
+                was_asked = runner.run(process.serve(port, linger_s, say))
         finally:
-            post.close()
-        # A stack that began while we were ending has seen us run. Whoever looks from here on sees
-        # that nobody does; so either we see him, or he sees that.
+            lock.close()
+        # A stack that began during our end has seen a running proxy and started none. From here on,
+        # stacks see that none runs. So look for such a stack once more, and go on if there is one.
         if was_asked or not live_stacks(stacks):
             return
         try:
-            post = ProxyLock(store)
+            lock = ProxyLock(store)
         except ProxyRunningError:
             return
 
 
 def _identities(store: RouteStore) -> "Identities":
-    # A plain proxy needs nothing of all this.
+    # A plain proxy imports none of this.
     from portweave.supervisor.proxy.tls.authority import check_libraries
 
     check_libraries()
@@ -96,19 +98,19 @@ def _identities(store: RouteStore) -> "Identities":
 
 
 class _ProxyProcess:
-    """A proxy with all that it goes by."""
+    """One run of the proxy, with its routes and certificates."""
 
     def __init__(
         self,
         store: RouteStore,
-        post: ProxyLock,
+        lock: ProxyLock,
         stacks: str,
         identities: "Identities | None",
         *,
         wildcard: bool,
         any_user: bool,
     ) -> None:
-        self._post = post
+        self._lock = lock
         self._is_secure = identities is not None
         self._stacks = stacks
         self._table = table = Table(store)
@@ -123,39 +125,39 @@ class _ProxyProcess:
     async def serve(
         self, port: int | None, linger_s: float | None, say: Callable[[int], object]
     ) -> bool:
-        """Serve until a signal comes (True), or the last stack has been gone for a while."""
-        over = asyncio.Event()
+        """Serve until a signal comes (returns True), or `linger_s` after the last stack (False)."""
+        end = asyncio.Event()
         loop = asyncio.get_running_loop()
         if isinstance(loop, FastLoop):
             selector = loop.fast_selector
             self._table.get_wait_count = lambda: selector.wait_count
-        # Who is started by nohup(1) does not end with the terminal.
-        ending = [n for n in _ENDING if signal.getsignal(n) != signal.SIG_IGN]
-        for number in ending:
-            loop.add_signal_handler(number, over.set)
+        # nohup(1) ignores SIGHUP, so that the process outlives the terminal.
+        handled = [n for n in _END_SIGNALS if signal.getsignal(n) != signal.SIG_IGN]
+        for number in handled:
+            loop.add_signal_handler(number, end.set)
         found = await listen(self._server, candidate_ports(port))
-        self._post.sign(found, secure=self._is_secure, any_user=self._server.serves_all)
+        self._lock.write_files(found, secure=self._is_secure, any_user=self._server.serves_all)
         say(found)
-        # What is there now stays: to look through it again and again would cost every request.
+        # These objects stay, so the garbage collector must not go through them again and again.
         gc.collect()
         gc.freeze()
-        # A request makes a hundred objects and no cycle; only connections make some.
+        # A request makes a hundred objects without cycles; only connections make cycles.
         gc.set_threshold(GARBAGE_OBJECTS)
         if linger_s is None:
-            await over.wait()
+            await end.wait()
         else:
-            await self._wait(over, linger_s)
+            await self._wait(end, linger_s)
         await self._server.close(DRAIN_S)
-        if over.is_set():
-            _ignore(ending, loop)
-        return over.is_set()
+        if end.is_set():
+            _ignore(handled, loop)
+        return end.is_set()
 
-    async def _wait(self, over: asyncio.Event, linger_s: float) -> None:
+    async def _wait(self, end: asyncio.Event, linger_s: float) -> None:
         last_s = time.monotonic()
         while time.monotonic() - last_s < linger_s:
             try:
                 async with asyncio.timeout(min(LOOK_S, linger_s / 4)):
-                    await over.wait()
+                    await end.wait()
                     return
             except TimeoutError:
                 if live_stacks(self._stacks):
@@ -163,7 +165,7 @@ class _ProxyProcess:
 
 
 def _ignore(signals: list[signal.Signals], loop: asyncio.AbstractEventLoop) -> None:
-    """Have further signals do nothing: without the loop's handlers they would end our end."""
+    """Ignore further signals: without the loop's handlers they would interrupt the shutdown."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     for number in signals:
         loop.remove_signal_handler(number)
@@ -172,10 +174,10 @@ def _ignore(signals: list[signal.Signals], loop: asyncio.AbstractEventLoop) -> N
 
 
 async def listen(server: ProxyServer, ports: list[int]) -> int:
-    """Listen on the first of these ports that is free, on both loopback addresses.
+    """Listen on the first free port of a list, on both loopback addresses; return the port.
 
     Raises:
-        ProxyPortError: None can be had.
+        ProxyPortError: None can be used.
     """
     error: ProxyPortError | None = None
     for port in ports:
@@ -189,7 +191,7 @@ async def listen(server: ProxyServer, ports: list[int]) -> int:
         except ProxyPortError as refusal:
             cause = refusal.__cause__
             if not isinstance(cause, OSError) or cause.errno not in (EADDRNOTAVAIL, EAFNOSUPPORT):
-                # Browsers try ::1 first: there, a stranger would answer for us.
+                # Browsers try ::1 first, where another program would answer.
                 await server.unlisten()
                 error = error or refusal
                 continue
@@ -199,7 +201,7 @@ async def listen(server: ProxyServer, ports: list[int]) -> int:
 
 
 def _raise_descriptor_limit() -> None:
-    """A client and its service need a descriptor each."""
+    """Allow more descriptors: each request needs one for the client and one for the service."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
     if soft < wanted:

@@ -1,4 +1,4 @@
-"""What is known of services: asked of the stacks that they belong to, else of their processes."""
+"""Ask stacks about services that do not answer; without a stack, look at processes."""
 
 import asyncio
 import math
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from portweave.supervisor.proxy.routing.route_table import Table
     from portweave.supervisor.registry.stack_records import StackRecord
 
-# Many requests may wait for one service: it is asked for once, this often.
+# Many requests may wait for one service. They share one question to its stack for this time.
 _FRESH_S = 0.1
 _ANSWERS_WITHIN_S = 2.0
 
@@ -35,7 +35,7 @@ class Stacks(StackStatus):
 
     Args:
         table: The routes.
-        folder: Where the records of stacks lie.
+        folder: The folder of the stack records.
     """
 
     def __init__(self, table: "Table", folder: str) -> None:
@@ -44,7 +44,7 @@ class Stacks(StackStatus):
         self._asked: dict[tuple[int, int], tuple[float, asyncio.Task[UpstreamStatus]]] = {}
 
     async def ask(self, target: "Target") -> UpstreamStatus:
-        """What is known of a service that does not answer."""
+        """The status of a service that does not answer."""
         owner = next(
             (r.pid for r in self._table.routes() if r.hostname == target.hostname and r.pid > 0), 0
         )
@@ -58,11 +58,11 @@ class Stacks(StackStatus):
         }
         key = (owner, target.port)
         if key not in self._asked:
-            self._asked[key] = now_s, asyncio.create_task(self._look(owner, target.port))
-        # Others wait for this answer too, though one of them may give up.
+            self._asked[key] = now_s, asyncio.create_task(self._find_status(owner, target.port))
+        # Other requests wait for this answer too, so cancelling one must not cancel the question.
         return await asyncio.shield(self._asked[key][1])
 
-    async def _look(self, owner: int, port: int) -> UpstreamStatus:
+    async def _find_status(self, owner: int, port: int) -> UpstreamStatus:
         record = next(
             (
                 found
@@ -74,13 +74,13 @@ class Stacks(StackStatus):
         if record is None:
             if not HAS_PROC:
                 return UNKNOWN
-            # To look through all processes takes milliseconds.
+            # Looking through all processes takes milliseconds.
             return UpstreamStatus(ports=tuple(await asyncio.to_thread(ports_of_family, owner)))
         if record.protocol != PROTOCOL or not record.socket:
             return UNKNOWN
         try:
             async with asyncio.timeout(_ANSWERS_WITHIN_S):
-                return _standing(await _ask(record, port))
+                return _status_from(await _ask(record, port))
         except (OSError, ValueError, TimeoutError):
             return UpstreamStatus(f"part of the stack of {record.root}, which does not answer")
 
@@ -103,7 +103,7 @@ async def _ask(record: "StackRecord", port: int) -> object:
     return values[0] if is_list(values) and values else None
 
 
-def _standing(answer: object) -> UpstreamStatus:
+def _status_from(answer: object) -> UpstreamStatus:
     if not is_object(answer):
         return UNKNOWN
     patience_s, ports = answer.get("patienceS"), answer.get("listens")

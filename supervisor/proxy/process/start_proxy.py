@@ -1,4 +1,4 @@
-"""Starting and stopping the proxy of a state folder from elsewhere."""
+"""Start and stop the proxy of a state folder from another process."""
 
 import os
 import signal
@@ -27,18 +27,18 @@ STOP_S = 5.0
 def start(
     store: RouteStore, words: list[str], environ: Mapping[str, str]
 ) -> tuple[RunningProxy, bool]:
-    """See to it that a folder has a proxy; it goes on in the background.
+    """Make sure that a folder has a proxy, which runs in the background.
 
     Args:
-        store: The folder's.
-        words: From `command.words`.
-        environ: What it inherits, but for what tells services apart.
+        store: The folder's route store.
+        words: The command, from `command.words`.
+        environ: The environment; the variables of portweave are left out.
 
     Returns:
-        The proxy, and whether it was started now.
+        The running proxy, and whether this call started it.
 
     Raises:
-        ProxyNotStartedError: It ended at once, or did not say where it listens.
+        ProxyNotStartedError: It ended at once, or did not report its port in time.
         OSError: The folder cannot be used.
     """
     running = find_proxy(store)
@@ -61,11 +61,11 @@ def start(
             process.wait()
             raise ProxyNotStartedError(log.path, log.said())
         if running.pid != process.pid:
-            # Somebody was quicker. Ours may not even have noticed, and would take his place later.
+            # Another process was quicker. Ours may still be starting, and would replace it later.
             process.kill()
             process.wait()
             return running, False
-        # It outlives us, and is not ours to wait for.
+        # It outlives us, so do not wait for it.
         process.returncode = process.returncode or 0
         return running, True
     finally:
@@ -73,10 +73,10 @@ def start(
 
 
 def stop(store: RouteStore) -> int | None:
-    """End the proxy of a folder; its pid, None where there was none.
+    """End the proxy of a folder; return its pid, or None if none runs.
 
     Raises:
-        ProxyRunningError: It is another program's.
+        ProxyRunningError: The proxy is another program's.
     """
     running = find_proxy(store)
     if running is None:
@@ -86,7 +86,7 @@ def stop(store: RouteStore) -> int | None:
     began = started_at(running.pid)
     for number in (signal.SIGTERM, signal.SIGKILL):
         if number == signal.SIGKILL:
-            # Who finds the signature of a dead one starts it again.
+            # A stack that finds the pid of a dead proxy starts the proxy again.
             Path(store.pid_path).unlink(missing_ok=True)
         try:
             os.kill(running.pid, number)

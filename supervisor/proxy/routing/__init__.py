@@ -1,1 +1,1 @@
-"""Which service a host name leads to."""
+"""Find the route of a host name."""

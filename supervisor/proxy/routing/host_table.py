@@ -1,24 +1,24 @@
-"""Pure. A request's Host in, its route out."""
+"""Pure. Find the route for the Host field of a request."""
 
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-# A name (RFC 1035, section 2.3.4), a dot behind it, and a port.
+# A name (RFC 1035, section 2.3.4), a trailing dot, a colon and a port.
 LONGEST = 253 + 1 + 6
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=%")
 _HEX = frozenset("0123456789abcdef:.")
-# How the hostname of a route begins that is for all names below another one.
+# The prefix of a route for all names below another one.
 ANY = "*."
 
 
 class Named(Protocol):
-    """What has a hostname."""
+    """A route: anything with a host name."""
 
     @property
     def hostname(self) -> str:
-        """The name, in any case."""
+        """The name, in upper or lower case."""
         ...
 
 
@@ -27,10 +27,11 @@ Route = TypeVar("Route", bound=Named)
 
 @lru_cache(maxsize=512)
 def normal(host: bytes) -> tuple[str, str] | None:
-    """The name and the port that a Host field has, None where it is not one.
+    """Split a Host field into name and port (RFC 9110, section 7.2; RFC 3986, section 3.2.2).
 
-    The name is in lower case, without a trailing dot, and without the brackets of an address; the
-    port is empty where none is given (RFC 9110, section 7.2; RFC 3986, section 3.2.2).
+    Returns:
+        The name in lower case, without a trailing dot or the brackets of an address, and the port,
+        empty if none is given. None if it is not a Host field.
     """
     if len(host) > LONGEST:
         return None
@@ -54,13 +55,13 @@ def normal(host: bytes) -> tuple[str, str] | None:
 
 
 class Directory(Generic[Route]):
-    """Routes by the hosts that they are for.
+    """Routes by host name.
 
-    A route `*.b.localhost` is for all names below `b.localhost` that have none of their own.
+    A route `*.b.localhost` serves all names below `b.localhost` that have no route of their own.
 
     Args:
-        routes: The first one of a name counts.
-        wildcard: Whether `a.b.localhost` is also for the route `b.localhost`; the longest counts.
+        routes: The routes; the first one of a name counts.
+        wildcard: Whether the route `b.localhost` also serves `a.b.localhost`; the longest counts.
     """
 
     def __init__(self, routes: Iterable[Route], *, wildcard: bool) -> None:
@@ -68,12 +69,12 @@ class Directory(Generic[Route]):
         self._by_name: dict[str, Route] = {}
         for route in routes:
             self._by_name.setdefault(route.hostname.lower(), route)
-        self._looks_above = wildcard or any(name.startswith(ANY) for name in self._by_name)
+        self._has_parents = wildcard or any(name.startswith(ANY) for name in self._by_name)
 
     def find(self, name: str) -> Route | None:
-        """The route of a host, whose name is from `normal`; None where there is none."""
+        """The route of a name from `split_host`; None if there is none."""
         found = self._by_name.get(name)
-        while found is None and self._looks_above and name:
+        while found is None and self._has_parents and name:
             name = name.partition(".")[2]
             if name:
                 found = self._by_name.get(f"{ANY}{name}")
@@ -83,8 +84,12 @@ class Directory(Generic[Route]):
 
 
 def is_our_concern(name: str, tlds: Iterable[str]) -> bool:
-    """Whether a name may be told what routes there are.
+    """Whether a request for a name may see the list of routes.
 
-    A page of a stranger, whose own name leads to this machine, must not read them.
+    A stranger's web page, whose own name points to this machine, must not read the list.
+
+    Args:
+        name: The host name of the request.
+        tlds: The top-level domains of the routes.
     """
     return name in LOOPBACK_NAMES or any(name.endswith(f".{tld}") for tld in tlds)

@@ -1,4 +1,4 @@
-"""The routes of a state folder as they are now, whoever has changed them and however."""
+"""The current routes of a state folder, whichever program has changed them."""
 
 import os
 import time
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from portweave.allocator.names.route_file import RouteMapping
     from portweave.allocator.names.route_store import RouteStore
 
-# A file that was written so recently may be written again without looking different.
+# A file written this recently may change again without a change of its mtime.
 _RACY_S = 0.05
-# How long an owner may have ended before that is seen.
+# How soon the end of a route's owner is noticed.
 _FRESH_S = 1.0
-# How soon to read a file again that another program has left half-written.
+# How soon to read a half-written file again.
 _TORN_S = 0.05
 
 
 class Table:
-    """Reads the routes when they may have changed: a look at the file costs a microsecond.
+    """Reads the routes when they may have changed; each look at the file costs a microsecond.
 
-    Watching the file would miss who replaces it, and watching the folder costs more than looking.
-    While the file is damaged the routes of before stay, as long as their owners live.
+    Watching the file would miss its replacement, and watching the folder costs more than looking.
+    While the file is damaged, the previous routes stay as long as their owners live.
 
     Attributes:
         get_wait_count: Returns how often the event loop has waited; 0 if it does not count.
@@ -44,7 +44,7 @@ class Table:
         self._is_loaded = False
 
     def routes(self) -> "tuple[RouteMapping, ...]":
-        """The routes whose owners live."""
+        """The routes whose owners are alive."""
         wait_count = self.get_wait_count()
         if wait_count and wait_count == self._looked:
             return self._routes
@@ -56,7 +56,7 @@ class Table:
             self._routes = ()
             return ()
         except OSError:
-            # It is there, and cannot be looked at for now.
+            # It exists, but cannot be read for now.
             return self._routes
         now_s = self._clock()
         seen = (status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns)
@@ -74,7 +74,7 @@ class Table:
 
 
 def ports_of_family(pid: int) -> list[int]:
-    """The ports that a process and those that descend from it listen on."""
+    """The ports that a process and its descendants listen on."""
     parents = {int(name): parent_of(int(name)) for name in os.listdir("/proc") if name.isdecimal()}
     family = {pid}
     while found := {child for child, parent in parents.items() if parent in family} - family:

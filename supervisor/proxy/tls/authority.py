@@ -1,9 +1,9 @@
-"""The local authority of a state folder: read, or made once, whoever asks first."""
+"""The local certificate authority of a state folder: read it, or make it once."""
 
 import datetime
-import fcntl
 import os
-import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -18,16 +18,16 @@ from portweave.system.files import read_all
 if TYPE_CHECKING:
     from portweave.supervisor.proxy.tls.certificates import Authority
 
-# To make one takes milliseconds.
+# Making an authority takes milliseconds.
 _LOCK_S = 10.0
 _PAUSE_S = 0.01
 
 
 def check_libraries() -> None:
-    """See to it that what HTTPS needs is installed.
+    """Check that the libraries for HTTPS are installed.
 
     Raises:
-        TlsMissingError: It is not.
+        TlsMissingError: One is missing.
     """
     for name in ("cryptography", "h2"):
         if find_spec(name) is None:
@@ -35,10 +35,10 @@ def check_libraries() -> None:
 
 
 def open_authority(folder: str) -> "Authority":
-    """The authority of a state folder; made where there is none, or its time is over.
+    """Read the authority of a state folder; make one if it is missing or expired.
 
     Args:
-        folder: It exists.
+        folder: The state folder, which exists.
 
     Raises:
         AuthorityError: Its files cannot be used.
@@ -52,42 +52,40 @@ def open_authority(folder: str) -> "Authority":
         read_authority,
     )
 
-    lock = _lock(folder)
+    if not os.path.isdir(folder):
+        raise AuthorityError(ca_path(folder), f"there is no folder {folder}")
     try:
-        now = datetime.datetime.now(datetime.UTC)
-        found = _read(ca_path(folder)), _read(key_path(folder))
-        # One without the other is what is left where a power cut came between them.
-        if found[0] and found[1]:
-            authority = read_authority(found[0], found[1])
-            if not is_over(authority.certificate, now):
-                return authority
-        authority = make_authority(_who(), now)
-        save(key_path(folder), pem_of(authority.key), 0o600)
-        save(ca_path(folder), pem_of(authority.certificate), 0o644)
+        with _locked(folder):
+            now = datetime.datetime.now(datetime.UTC)
+            found = _read(ca_path(folder)), _read(key_path(folder))
+            # A power cut may have left only one of the two files.
+            if found[0] and found[1]:
+                authority = read_authority(found[0], found[1])
+                if not is_over(authority.certificate, now):
+                    return authority
+            authority = make_authority(_user_and_host(), now)
+            save(key_path(folder), pem_of(authority.key), 0o600)
+            save(ca_path(folder), pem_of(authority.certificate), 0o644)
     except (OSError, ValueError) as error:
         raise AuthorityError(ca_path(folder), str(error)) from error
-    finally:
-        os.close(lock)
     return authority
 
 
-def _lock(folder: str) -> int:
+@contextmanager
+def _locked(folder: str) -> Generator[None]:
+    """Let one process at a time read and make the authority."""
+    from filelock import FileLock, Timeout
+
     path = f"{folder}/ca.lock"
+    lock = FileLock(path, mode=0o600)
     try:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise AuthorityError(ca_path(folder), str(error)) from error
-    until_s = time.monotonic() + _LOCK_S
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until_s:
-                os.close(lock)
-                raise AuthorityError(ca_path(folder), f"{path} is held") from None
-            time.sleep(_PAUSE_S)
-        else:
-            return lock
+        lock.acquire(timeout=_LOCK_S, poll_interval=_PAUSE_S)
+    except Timeout:
+        raise AuthorityError(ca_path(folder), f"{path} is held") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _read(path: str) -> bytes:
@@ -97,8 +95,8 @@ def _read(path: str) -> bytes:
         return b""
 
 
-def _who() -> str:
-    """Whose it is: several users of a machine may each trust their own."""
+def _user_and_host() -> str:
+    """The owner in the authority's name: several users of a machine may each have their own."""
     import pwd
 
     try:

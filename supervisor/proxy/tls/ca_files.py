@@ -1,7 +1,7 @@
-"""Where the local authority lies, for all who only point to it: no certificate is read here.
+"""The files of the local certificate authority, and the variables that name them.
 
-`ca.pem` and `ca-key.pem` are called as portless's. `ca-bundle.pem` has the system's roots as well:
-a program that is told of a file by SSL_CERT_FILE looks at nothing else.
+No certificate is read here. `ca.pem` and `ca-key.pem` have the names that portless uses.
+`ca-bundle.pem` also holds the system's roots, because a program with SSL_CERT_FILE reads no other.
 """
 
 import os
@@ -16,7 +16,7 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Debian and Arch, Fedora, SUSE, macOS and Alpine: as Go's crypto/x509 looks for them.
+# Debian and Arch, Fedora, SUSE, macOS and Alpine: the paths of Go's crypto/x509.
 SYSTEM_ROOTS = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -25,10 +25,10 @@ SYSTEM_ROOTS = (
     "/etc/ssl/cert.pem",
 )
 
-# Of OpenSSL, curl (curl(1), ENVIRONMENT), Python's requests (its documentation, SSL Cert
-# Verification) and the AWS programs: each reads its file in place of what it trusts otherwise.
+# Variables of OpenSSL, curl (curl(1), ENVIRONMENT), Python's requests (its documentation, SSL Cert
+# Verification) and the AWS programs. Each program reads this file instead of its default.
 _BUNDLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE")
-# The variables that a program would read if the first were not set.
+# The variables that a program reads only if the first is not set.
 _HIDES: "Mapping[str, tuple[str, ...]]" = {
     "CURL_CA_BUNDLE": ("SSL_CERT_DIR", "SSL_CERT_FILE"),
     "REQUESTS_CA_BUNDLE": ("CURL_CA_BUNDLE",),
@@ -38,36 +38,36 @@ _SYSTEM_PATHS = frozenset({*SYSTEM_ROOTS, *map(os.path.dirname, SYSTEM_ROOTS)})
 
 
 def ca_path(folder: str) -> str:
-    """The certificate of a state folder's authority."""
+    """The path of the authority's certificate in a state folder."""
     return f"{folder}/ca.pem"
 
 
 def key_path(folder: str) -> str:
-    """Its key."""
+    """The path of the authority's key in a state folder."""
     return f"{folder}/ca-key.pem"
 
 
 def system_roots(candidates: "Sequence[str]" = SYSTEM_ROOTS) -> str | None:
-    """The file of all that the system trusts; None where none is known."""
+    """The file with the system's trusted roots; None if none is known."""
     return next((path for path in candidates if os.path.isfile(path)), None)
 
 
 def bundle(folder: str, candidates: "Sequence[str]" = SYSTEM_ROOTS) -> str | None:
-    """The file with the system's roots and the folder's authority, made anew where it is old.
+    """Write the file with the system's roots and the folder's authority, if it is out of date.
 
     Args:
         folder: The state folder.
-        candidates: Where the system's roots may lie.
+        candidates: Paths where the system's roots may be.
 
     Returns:
-        Its path; None where there is no authority, or nothing is known of the system's roots:
-        then such a file would take away what programs trust.
+        The path of the file. None without an authority or without known roots: without the roots,
+        programs would trust less than before.
     """
     system, own = system_roots(candidates), ca_path(folder)
     if system is None or not os.path.isfile(own):
         return None
     path = f"{folder}/ca-bundle.pem"
-    # Whatever has changed in one of them shows in this line.
+    # This line changes whenever one of the two files changes.
     line = f"# {_mark(system)} {_mark(own)}\n".encode()
     try:
         with open(path, "rb") as file:
@@ -80,10 +80,10 @@ def bundle(folder: str, candidates: "Sequence[str]" = SYSTEM_ROOTS) -> str | Non
 
 
 def variables(folder: str) -> dict[str, str]:
-    """The variables that make programs trust the authority besides all else; by name.
+    """The variables that make programs trust the authority too: paths by name.
 
     Args:
-        folder: The state folder; without an authority in it there are none.
+        folder: The state folder; without an authority there are no variables.
     """
     own = ca_path(folder)
     if not os.path.isfile(own):
@@ -95,14 +95,14 @@ def variables(folder: str) -> dict[str, str]:
 def without_overruling(
     variables: "Mapping[str, str]", given: "Mapping[str, str]"
 ) -> dict[str, str]:
-    """The variables of `variables` that leave in force what the user has set.
+    """Leave out the variables that would override or hide one that the user has set.
 
-    A program looks at several of these, and takes the first that is set.
+    A program looks at several variables and takes the first that is set.
 
     Args:
-        variables: From `variables`.
-        given: The variables that the user has set. One that names the system's own roots hides
-            nothing: the bundle holds these.
+        variables: The variables, from `variables`.
+        given: The variables that the user has set. One with the path of the system's roots does
+            not count, because the bundle holds them.
     """
     own = {name for name, path in given.items() if path not in _SYSTEM_PATHS}
     return {
@@ -113,12 +113,12 @@ def without_overruling(
 
 
 def save(path: str, data: bytes, mode: int) -> None:
-    """Write a file as a whole, or not at all, so that a power cut leaves the old one or this.
+    """Write a whole file or nothing: a power cut leaves the old file or the new one.
 
     Args:
-        path: Of the file.
-        data: All of it.
-        mode: Whatever the umask is.
+        path: The file.
+        data: All of its bytes.
+        mode: Its mode, whatever the umask is.
 
     Raises:
         OSError: It cannot be written.

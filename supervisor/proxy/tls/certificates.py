@@ -1,8 +1,8 @@
-"""Certificates of a local authority, and of the servers that it vouches for.
+"""Make and read certificates of the local authority, and of servers that it signs.
 
-The authority may only vouch for names of this machine: it is bound to `localhost`, what ends in
-it, and loopback addresses (RFC 5280, section 4.2.1.10), so that its key, should it ever be stolen,
-opens nobody's bank. Where a state folder has an authority of portless's, that one is used.
+The authority can only sign for this machine: name constraints (RFC 5280, section 4.2.1.10) limit it
+to `localhost`, names below it, and loopback addresses. So a stolen key is of no use for other
+sites. If portless has made an authority in the state folder, that one is used.
 """
 
 import datetime
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 AUTHORITY_DAYS = 3650
-# Apple's systems take no longer one: https://support.apple.com/102028
+# Apple's systems accept no longer one: https://support.apple.com/102028
 LEAF_DAYS = 397
 RENEWED_DAYS = 7
-# Clocks differ, those of virtual machines above all.
+# Clocks differ, most of all in virtual machines.
 _SKEW = datetime.timedelta(days=1)
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 _LONGEST_NAME = 64  # RFC 5280, appendix A.1: ub-common-name
@@ -41,11 +41,11 @@ _LONGEST_NAME = 64  # RFC 5280, appendix A.1: ub-common-name
 
 @value
 class Authority:
-    """Who vouches for servers.
+    """A certificate authority.
 
     Attributes:
-        certificate: What users trust.
-        key: What servers' certificates are signed with.
+        certificate: The certificate that users trust.
+        key: The key that signs the certificates of servers.
     """
 
     certificate: x509.Certificate
@@ -53,16 +53,16 @@ class Authority:
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
-    """A key of the curve that all browsers take."""
+    """Make a key on P-256, the curve that all browsers accept."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
 def make_authority(who: str, now: datetime.datetime) -> Authority:
-    """A new authority.
+    """Make a new authority.
 
     Args:
-        who: Whose, as `ada@laptop`: it is shown where a system lists what it trusts.
-        now: With a time zone.
+        who: The owner, as `ada@laptop`; systems show it in their list of authorities.
+        now: The time, with a time zone.
     """
     key = new_key()
     name = _name(f"portweave local CA ({who})")
@@ -86,18 +86,18 @@ def make_leaf(
     names: "Iterable[str]",
     now: datetime.datetime,
 ) -> x509.Certificate:
-    """A certificate for a server.
+    """Make a certificate for a server.
 
     Args:
-        authority: Who vouches for it.
-        key: The server's.
-        names: Of hosts, and loopback addresses.
-        now: With a time zone.
+        authority: The authority that signs it.
+        key: The server's key.
+        names: Host names and loopback addresses.
+        now: The time, with a time zone.
     """
     issuer = authority.certificate
     found = [_general(name) for name in names]
     return (
-        # What a browser reads are the alternative names; this is for people.
+        # For people; browsers read the alternative names.
         _builder(_name("portweave"), issuer.subject, key, now, LEAF_DAYS)
         .add_extension(x509.SubjectAlternativeName(found), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -112,16 +112,16 @@ def make_leaf(
 
 
 def is_over(certificate: x509.Certificate, now: datetime.datetime) -> bool:
-    """Whether a certificate is to be made anew: it ends within a week, or has not begun."""
+    """Whether to renew a certificate: it ends within a week, or is not valid yet."""
     until = certificate.not_valid_after_utc - datetime.timedelta(days=RENEWED_DAYS)
     return not certificate.not_valid_before_utc <= now < until
 
 
 def read_authority(certificate: bytes, key: bytes) -> Authority:
-    """An authority from its two files.
+    """Read an authority from the contents of its two files.
 
     Raises:
-        ValueError: They are not of one, or do not belong together.
+        ValueError: They are not an authority's, or do not belong together.
     """
     found = x509.load_pem_x509_certificate(certificate)
     secret = load_pem_private_key(key, password=None)
@@ -139,7 +139,7 @@ def read_authority(certificate: bytes, key: bytes) -> Authority:
 
 
 def pem_of(thing: "x509.Certificate | PrivateKey") -> bytes:
-    """A certificate or a key as its file has it."""
+    """A certificate or a key in PEM."""
     if isinstance(thing, x509.Certificate):
         return thing.public_bytes(Encoding.PEM)
     return thing.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -171,7 +171,7 @@ def _builder(
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    """What a key is for: to sign certificates, or connections."""
+    """The use of a key: signing certificates, or connections."""
     return x509.KeyUsage(
         key_cert_sign=signs_certificates,
         crl_sign=signs_certificates,

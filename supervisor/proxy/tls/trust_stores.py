@@ -1,24 +1,24 @@
-"""Pure. How a system, and the browsers on it, are told whom to trust: facts in, commands out."""
+"""Pure. The commands that make a system and its browsers trust the authority, or stop that."""
 
 from portweave.encoding.value import value
 
 
 @value
 class Facts:
-    """What there is.
+    """What the system has.
 
     Attributes:
-        platform: As `sys.platform` has it.
-        is_root: Whether we may do everything.
-        programs: Those of `PROGRAMS` that can be run.
-        folders: Those of `FOLDERS` that there are.
-        authority: The file with the certificate.
-        name: What it is called elsewhere.
-        digest: SHA-1 of the certificate, in capitals; empty where there is none.
-        keychain: The user's own, on macOS.
-        is_known: Whether the system has it already: this certificate, or another by its name.
-        is_trusted: Whether the system trusts this very one.
-        databases: Of browsers (NSS): the folder, and whether it has it as above.
+        platform: The value of `sys.platform`.
+        is_root: Whether portweave runs as root.
+        programs: The `PROGRAMS` that exist.
+        folders: The `FOLDERS` that exist.
+        authority: The path of the certificate.
+        name: The certificate's name in the stores.
+        digest: SHA-1 of the certificate in upper-case hex; empty without a certificate.
+        keychain: The path of the user's keychain, on macOS.
+        is_known: Whether the system's store has this certificate, or another of that name.
+        is_trusted: Whether the system trusts this certificate.
+        databases: The folder of each browser's database (NSS), and its state.
     """
 
     platform: str
@@ -36,11 +36,11 @@ class Facts:
 
 @value
 class TrustState:
-    """How a store stands to the authority.
+    """Whether a store has and trusts the authority.
 
     Attributes:
-        is_known: Whether it has this certificate, or another by its name.
-        is_trusted: Whether it trusts this very one.
+        is_known: Whether it has this certificate, or another of that name.
+        is_trusted: Whether it trusts this certificate.
     """
 
     is_known: bool = False
@@ -49,11 +49,11 @@ class TrustState:
 
 @value
 class Step:
-    """Something to do.
+    """A command to run.
 
     Attributes:
-        about: What it is for.
-        argv: The command.
+        about: What it does, in words.
+        argv: Its words.
     """
 
     about: str
@@ -62,13 +62,13 @@ class Step:
 
 @value
 class Store:
-    """Where a family of systems has what it trusts.
+    """The certificate store of a family of systems.
 
     Attributes:
-        system: As people call it.
-        folder: Where certificates are put.
-        refresh: The command behind that.
-        refresh_all: The same when one was taken away.
+        system: The names of the systems.
+        folder: The folder of added certificates.
+        refresh: The command to run after adding one.
+        refresh_all: The command to run after removing one.
     """
 
     system: str
@@ -82,7 +82,7 @@ STORES = (
         "Debian, Ubuntu",
         "/usr/local/share/ca-certificates",
         ("update-ca-certificates",),
-        # Without it the link to what is gone would stay.
+        # Without `--fresh` the link to a removed certificate stays.
         ("update-ca-certificates", "--fresh"),
     ),
     Store(
@@ -101,7 +101,7 @@ STORES = (
 _ARCH_FOLDER = "/etc/ca-certificates/trust-source/anchors"
 PROGRAMS = ("update-ca-certificates", "update-ca-trust", "trust", "security", "certutil")
 FOLDERS = (*(store.folder for store in STORES), _ARCH_FOLDER)
-# Below the home folder.
+# Databases of browsers, below the home folder.
 DATABASES = (
     ".pki/nssdb",
     "snap/chromium/current/.pki/nssdb",
@@ -113,7 +113,7 @@ DATABASES = (
 
 
 def store_of(facts: Facts) -> Store | None:
-    """The system's store, where it is one of folders."""
+    """The system's store; None if it is not one of `STORES`."""
     return next(
         (
             store
@@ -125,20 +125,20 @@ def store_of(facts: Facts) -> Store | None:
 
 
 def copy_of(store: Store, name: str) -> str:
-    """Where a certificate of this name is put."""
+    """The path in a store for a certificate of this name."""
     return f"{store.folder}/{name}.crt"
 
 
 def is_possible(facts: Facts) -> bool:
-    """Whether anything here can be told whom to trust."""
+    """Whether portweave can change the trust of the system or of a browser."""
     has_databases = bool(facts.databases) and "certutil" in facts.programs
     return has_databases or bool(_system(facts, remove=False))
 
 
 def steps(facts: Facts, *, remove: bool = False) -> tuple[Step, ...]:
-    """What has the system and its browsers trust the authority, or no longer do so.
+    """The commands that make the system and its browsers trust the authority, or stop that.
 
-    Nothing is done where it is so already.
+    A store that is in the wanted state already needs no command.
     """
     found: list[Step] = []
     if facts.is_known if remove else not facts.is_trusted:

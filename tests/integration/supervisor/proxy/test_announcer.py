@@ -67,7 +67,7 @@ def test_names_come_and_go(store: RouteStore) -> None:
 )
 def test_names_that_another_program_has_lost_come_back(store: RouteStore, left: str | None) -> None:
     plan = SimpleNamespace(name="web", hostname="web.shop.localhost", port=3, wildcard=False)
-    fleet = cast("Fleet", SimpleNamespace(plans={"web": plan}, dropped=frozenset[str]()))
+    fleet = cast("Fleet", SimpleNamespace(plans={"web": plan}, removed=frozenset[str]()))
     mine = RouteMapping("web.shop.localhost", 3, ME)
 
     def lose() -> None:
@@ -78,13 +78,13 @@ def test_names_that_another_program_has_lost_come_back(store: RouteStore, left: 
 
     async def scene() -> None:
         announcer = Announcer(RouteSettings(store.dir, ME, 1355), None, lambda _: None)
-        announcer.take(fleet)
+        announcer.update(fleet)
         async with Group() as tasks:
             tasks.start(announcer.run)
             await announcer.registered.wait()
             lose()
             assert mine not in store.load_routes()
-            announcer.look()
+            announcer.check_file()
             while mine not in store.load_routes():  # noqa: ASYNC110 (another thread writes it)
                 await asyncio.sleep(0.01)
             await announcer.close()
@@ -106,7 +106,7 @@ def test_a_proxy_that_cannot_start_is_told_of(
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     starter = ProxySpawner(("/bin/sh", "-c", "echo no wheels >&2; exit 3"))
     wake = os.dup(starter.wake)
-    starter.leave()
+    starter.start()
     try:
         found = register({"web.shop.localhost": 1}, RouteSettings(store.dir, ME, 1355), wake)
     finally:

@@ -1,4 +1,4 @@
-"""A proxy that is killed comes back while there are stacks, and one that is stopped does not."""
+"""A killed proxy is started again while a stack has names; a stopped one is not."""
 
 import os
 import signal
@@ -11,8 +11,8 @@ import pytest
 
 from portweave.routes import RouteStore
 from portweave.supervisor.proxy.announce.revive import (
-    Watched,
-    look,
+    WatchedProxy,
+    find_watched,
     revive,
 )
 from portweave.supervisor.proxy.process.command import words
@@ -43,9 +43,9 @@ def store(home: Path) -> Iterator[RouteStore]:
     stop(store)
 
 
-def kill(store: RouteStore) -> Watched:
-    """Kill the proxy; what was known of it."""
-    watched = look(store.dir)
+def kill(store: RouteStore) -> WatchedProxy:
+    """Kill the proxy; return what the watch knew of it."""
+    watched = find_watched(store.dir)
     assert watched is not None
     process = psutil.Process(watched.pid)
     process.kill()
@@ -73,23 +73,23 @@ def test_a_killed_proxy_comes_back_and_outlives_the_stack_that_started_it(
         eventually(lambda: find_proxy(store))
     hosts = {"shop": "web.shop.localhost", "shop-1": "web.shop-1.shop.localhost"}
     eventually(lambda: {route.hostname for route in store.load_routes()} == set(hosts.values()))
-    # Both watch it by then, as they do it in a thread behind the registering.
+    # The watch starts after the registration, so wait for both.
     watchers = [stack.process.pid for stack in stacks.values()]
-    before = look(store.dir)
+    before = find_watched(store.dir)
     assert before is not None
     eventually(lambda: all(waits_for(pid, before.pid) for pid in watchers))
     kill(store)
-    news = "the proxy was killed; it runs again (pid "
-    eventually(lambda: any(news in stack.said for stack in stacks.values()))
-    again = look(store.dir)
+    message = "the proxy was killed; it runs again (pid "
+    eventually(lambda: any(message in stack.said for stack in stacks.values()))
+    again = find_watched(store.dir)
     assert again is not None
     assert (again.port, again.pid != before.pid) == (port, True)
-    assert "--for-stacks" in again.words
+    assert "--for-stacks" in again.command
     for host in hosts.values():
         assert status_of(port, host) == 200
-    [first] = [name for name, stack in stacks.items() if news in stack.said]
+    [first] = [name for name, stack in stacks.items() if message in stack.said]
     [other] = stacks.keys() - {first}
-    # `stop` would ask for the end of all that descends from it.
+    # `stop` would also end the processes that descend from the stack.
     stacks[first].send(signal.SIGINT)
     assert stacks[first].wait() == 130
     assert status_of(port, hosts[other]) == 200
@@ -113,33 +113,31 @@ def waits_for(guardian: int, pid: int) -> bool:
     return False
 
 
-def test_one_that_was_stopped_or_has_another_in_its_place_is_let_be(
-    store: RouteStore, cli: "Cli"
-) -> None:
+def test_a_stopped_or_replaced_proxy_is_not_started_again(store: RouteStore, cli: "Cli") -> None:
     command = words(port="0", state_dir=store.dir)
     running, _ = start(store, command, cli.env())
-    watched = look(store.dir)
-    assert watched == Watched(running.pid, running.port, tuple(command))
+    watched = find_watched(store.dir)
+    assert watched == WatchedProxy(running.pid, running.port, tuple(command))
     assert watched is not None
     stop(store)
     assert revive(store.dir, watched, same_port=True) is None
     start(store, command, cli.env())
     dead = kill(store)
-    # Whoever's turn comes first starts it, the others find it.
+    # The first call starts it, the others find it.
     found = [revive(store.dir, dead, same_port=same) for same in (True, True, False)]
     assert [one and one[1] for one in found] == [True, False, False]
     assert found[0] is not None
     assert (found[0][0].port, found[0][0].pid != dead.pid) == (dead.port, True)
-    # One that a user runs in the foreground is that user's affair.
+    # A proxy that a user runs in the foreground is not started again.
     killed = kill(store)
-    assert revive(store.dir, Watched(killed.pid, killed.port, ()), same_port=True) is None
+    assert revive(store.dir, WatchedProxy(killed.pid, killed.port, ()), same_port=True) is None
 
 
-def test_one_that_has_to_be_killed_to_be_stopped_is_stopped(
+def test_a_proxy_that_stop_had_to_kill_counts_as_stopped(
     store: RouteStore, cli: "Cli", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running, _ = start(store, words(port="0", state_dir=store.dir), cli.env())
-    watched = look(store.dir)
+    watched = find_watched(store.dir)
     assert watched is not None
     os.kill(running.pid, signal.SIGSTOP)
     monkeypatch.setattr("portweave.supervisor.proxy.process.start_proxy.STOP_S", 0.1)

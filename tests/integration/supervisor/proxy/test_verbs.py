@@ -432,10 +432,10 @@ def test_the_proxy_of_stacks_serves_all_users_where_that_is_wished(
     store = open_store(None, environ)
     post = ProxyLock(store)
     try:
-        post.sign(1355)
+        post.write_files(1355)
         assert proxy_words(environ) == []
         assert "proxy start --any-user" in capsys.readouterr().err
-        post.sign(1355, any_user=True)
+        post.write_files(1355, any_user=True)
         assert proxy_words(environ) == []
         assert capsys.readouterr().err == ""
     finally:

@@ -15,7 +15,7 @@ from portweave.supervisor.proxy.tls.authority import open_authority
 from portweave.supervisor.proxy.tls.certificates import pem_of
 
 
-def test_it_is_made_once_and_its_key_is_private(tmp_path: Path) -> None:
+def test_an_authority_is_made_once_and_its_key_is_private(tmp_path: Path) -> None:
     first = open_authority(str(tmp_path))
     assert open_authority(str(tmp_path)).certificate == first.certificate
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
@@ -26,19 +26,19 @@ def _open(folder: str) -> bytes:
     return pem_of(open_authority(folder).certificate)
 
 
-def test_two_at_once_make_one(tmp_path: Path) -> None:
+def test_two_processes_at_once_make_one_authority(tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         found = pool.map(_open, [str(tmp_path)] * 4, chunksize=1)
     assert len(set(found)) == 1
 
 
-def test_a_key_without_its_certificate_is_what_a_power_cut_leaves(tmp_path: Path) -> None:
+def test_a_key_without_a_certificate_is_replaced(tmp_path: Path) -> None:
     first = open_authority(str(tmp_path))
     (tmp_path / "ca.pem").unlink()
     assert open_authority(str(tmp_path)).certificate != first.certificate
 
 
-def test_what_is_damaged_is_told_and_left_alone(tmp_path: Path) -> None:
+def test_a_damaged_certificate_is_reported_and_kept(tmp_path: Path) -> None:
     open_authority(str(tmp_path))
     (tmp_path / "ca.pem").write_text("nonsense")
     with pytest.raises(AuthorityError, match=r"ca\.pem cannot be used"):
@@ -46,7 +46,7 @@ def test_what_is_damaged_is_told_and_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "ca.pem").read_text() == "nonsense"
 
 
-def test_a_lock_that_is_held_is_not_waited_for_for_ever(
+def test_waiting_for_a_held_lock_has_a_deadline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_LOCK_S", 0.0)
@@ -57,12 +57,13 @@ def test_a_lock_that_is_held_is_not_waited_for_for_ever(
     open_authority(str(tmp_path))
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AuthorityError):
         open_authority(str(tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
 
 
-def test_without_the_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_libraries_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def find(name: str) -> object:
         return None if name == "h2" else object()
 
@@ -71,7 +72,7 @@ def test_without_the_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         open_authority(str(tmp_path))
 
 
-def test_the_bundle_has_the_systems_roots_too(tmp_path: Path) -> None:
+def test_the_bundle_also_has_the_roots_of_the_system(tmp_path: Path) -> None:
     folder, system = str(tmp_path), tmp_path / "roots.pem"
     system.write_text("roots 1\n")
     assert ca_files.bundle(folder, [str(system)]) is None
@@ -88,11 +89,11 @@ def test_the_bundle_has_the_systems_roots_too(tmp_path: Path) -> None:
     system.write_text("roots 22\n")
     ca_files.bundle(folder, [str(system)])
     assert Path(path).read_text().endswith("roots 22\n")
-    # Without the system's there would be less to trust than before.
+    # Without the roots of the system a bundle would trust less than before.
     assert ca_files.bundle(folder, ["/nowhere"]) is None
 
 
-def test_variables(tmp_path: Path) -> None:
+def test_the_variables_name_the_certificate_and_the_bundle(tmp_path: Path) -> None:
     assert ca_files.variables(str(tmp_path)) == {}
     open_authority(str(tmp_path))
     found = ca_files.variables(str(tmp_path))
@@ -116,7 +117,7 @@ def test_variables(tmp_path: Path) -> None:
             {"CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE"},
         ),
         ({"REQUESTS_CA_BUNDLE": "/mine.pem"}, {"REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE"}),
-        # The system's own roots are in the bundle.
+        # The bundle has the roots of the system.
         (
             {"SSL_CERT_DIR": "/etc/ssl/certs", "SSL_CERT_FILE": "/etc/ssl/cert.pem"},
             {"SSL_CERT_FILE"},
