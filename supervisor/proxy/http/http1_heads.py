@@ -9,7 +9,7 @@ from enum import Enum
 from functools import lru_cache
 
 from portweave.encoding.value import value
-from portweave.supervisor.proxy.routing.host_table import normal
+from portweave.supervisor.proxy.routing.host_table import split_host
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -215,7 +215,7 @@ def _read_target(request: Request, url: bytes, seen: dict[bytes, bytes]) -> Refu
         return Refusal(400, "the target has a fragment")
     if not host:
         return Refusal(400, "there is no Host")
-    found = normal(host)
+    found = split_host(host)
     if found is None:
         return Refusal(400, "the Host is not one")
     request.target, request.host, request.name = url, host, found[0]

@@ -26,7 +26,7 @@ Route = TypeVar("Route", bound=Named)
 
 
 @lru_cache(maxsize=512)
-def normal(host: bytes) -> tuple[str, str] | None:
+def split_host(host: bytes) -> tuple[str, str] | None:
     """Split a Host field into name and port (RFC 9110, section 7.2; RFC 3986, section 3.2.2).
 
     Returns:

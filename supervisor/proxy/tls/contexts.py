@@ -20,7 +20,7 @@ from portweave.encoding.value import value
 from portweave.errors import PortweaveError
 from portweave.supervisor.proxy.routing.host_table import (
     LOOPBACK_NAMES,
-    normal,
+    split_host,
 )
 from portweave.supervisor.proxy.tls.authority import open_authority
 from portweave.supervisor.proxy.tls.ca_files import (
@@ -165,7 +165,7 @@ class Identities:
 
 def _name_of(text: str | None) -> str:
     """The name that a client asks for; empty if a certificate cannot have it."""
-    found = normal(text.encode("ascii", "replace")) if text else None
+    found = split_host(text.encode("ascii", "replace")) if text else None
     if found is None or len(found[0]) > LONGEST_NAME or found[1]:
         return ""
     labels = found[0].split(".")

@@ -18,7 +18,7 @@ from portweave.supervisor.proxy.http.http1_heads import (
 from portweave.supervisor.proxy.http.proxy_server import ProxyServer
 from portweave.supervisor.proxy.routing.host_table import (
     Directory,
-    normal,
+    split_host,
 )
 
 REQUESTS = (
@@ -188,7 +188,7 @@ NAMES = st.text("abAB.-_:[]1 \x80", max_size=12)
 
 @given(NAMES.map(lambda text: text.encode("latin-1")))
 def test_a_host_is_understood_or_refused(host: bytes) -> None:
-    found = normal(host)
+    found = split_host(host)
     if found is not None:
         assert found[0] == found[0].lower()
         assert found[0]

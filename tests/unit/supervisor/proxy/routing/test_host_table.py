@@ -6,7 +6,7 @@ from portweave.routes import RouteInfo
 from portweave.supervisor.proxy.routing.host_table import (
     Directory,
     is_our_concern,
-    normal,
+    split_host,
 )
 
 
@@ -39,7 +39,7 @@ from portweave.supervisor.proxy.routing.host_table import (
     ],
 )
 def test_a_host_is_understood(host: bytes, found: tuple[str, str] | None) -> None:
-    assert normal(host) == found
+    assert split_host(host) == found
 
 
 def test_the_first_route_of_a_name_is_taken_in_any_case() -> None:
