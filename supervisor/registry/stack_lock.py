@@ -3,7 +3,6 @@
 `portweave.supervisor.registry.stack_records` tells what the files mean.
 """
 
-import fcntl
 import os
 import time
 
@@ -21,6 +20,7 @@ from portweave.supervisor.registry.stack_records import (
     read_record,
 )
 from portweave.system.files import (
+    lock_descriptor,
     make_folders,
     replace,
 )
@@ -116,11 +116,10 @@ class StackLock:
             make_folders(os.path.dirname(self._lock))
             lock = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not lock_descriptor(lock):
+                    # Another process is about to run the stack. It will find that this one does.
+                    return False
                 os.dup2(lock, self.descriptor, inheritable=False)
-            except BlockingIOError:
-                # Another process is about to run the stack. It will find that this one does.
-                return False
             finally:
                 os.close(lock)
             _write_copy(self.descriptor, text)
@@ -213,14 +212,10 @@ def _contents(lock: int) -> bytes:
 def _acquire(lock: int) -> bool:
     # `is_held` of another process holds the lock for an instant.
     for pause_s in (0.01, 0.02, 0.04, None):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if pause_s is None:
-                return False
-            time.sleep(pause_s)
-        else:
+        if lock_descriptor(lock):
             return True
+        if pause_s is not None:
+            time.sleep(pause_s)
     return False
 
 
