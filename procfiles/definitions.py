@@ -1,4 +1,4 @@
-"""Pure. A document and a Procfile in, definitions out; and what one service says of another."""
+"""Pure. Build definitions from a document and a Procfile; check services against each other."""
 
 import posixpath
 
@@ -271,7 +271,7 @@ def _check_cycles(services: dict[str, Service], issues: Issues) -> None:
 
 
 def _settle(service: Service, services: dict[str, Service]) -> None:
-    """To depend on what is meant to end is to wait for its end."""
+    """A service that depends on a oneshot waits for its end."""
     if any(services[dependency.name].oneshot for dependency in service.depends_on):
         service.depends_on = tuple(
             Dependency(

@@ -1,23 +1,22 @@
-"""Pure. What is wrong with definition files, collected, and put into one error."""
+"""Pure. Problems of definition files, collected and put into one error."""
 
 from portweave import errors
 from portweave.errors import shortened
 from portweave.procfiles.model import Origin
 from portweave.procfiles.tree import Document, Keys, dotted
 
-# For how many problems it is looked what was meant: more are not read.
+# Only so many problems get a suggestion: people read no more.
 _MOST_EXPLAINED = 10
 
 
 class Issue:
-    """One thing that is wrong.
+    """One problem.
 
     Attributes:
-        keys: The way to it.
+        keys: The path of the value.
         message: In npm portweave's words where it has any.
-        notes: Where it stands, and what was probably meant ("" where nothing is known); an unknown
-            key has its own note for each such key.
-        origin: Where it stands if that is not in the document.
+        notes: The path of each place, and what was probably meant there ("" if unknown).
+        origin: The place, if it is not in the document.
     """
 
     __slots__ = ("keys", "message", "notes", "origin")
@@ -36,7 +35,7 @@ class Issue:
 
 
 class Issues:
-    """What was found so far, in order."""
+    """The problems found so far, in order."""
 
     __slots__ = ("found",)
 

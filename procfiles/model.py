@@ -138,7 +138,7 @@ class Restart:
 
 
 class Service:
-    """One named command and all that is said of it.
+    """One named command and its settings.
 
     Attributes:
         name: As it is written.
@@ -251,8 +251,8 @@ class Definitions:
     """All services of a project.
 
     Attributes:
-        paths: The files they were read from, absolute; the first is the one that a user would call
-            the definition file. Empty in anonymous mode.
+        paths: The files that define them, absolute; the first is the main definition file. Empty in
+            anonymous mode.
         project_name: As written; None where nothing was said.
         services: In the order of the files.
         env_files: For every service; in file order.

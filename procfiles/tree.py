@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 else:
     Value = NodeValue = object
 
-# The way from the root of a document to a value in it.
+# The path from the root of a document to a value in it.
 Keys = tuple[str | int, ...]
 
 
@@ -79,9 +79,9 @@ class Document:
 
     Attributes:
         path: Absolute.
-        shown: The path as people are to see it.
+        shown: The path as messages show it.
         value: What it holds.
-        duplicates: The way to each key that an object has twice or more, with its origin.
+        duplicates: The path and origin of each key that an object has twice or more.
     """
 
     __slots__ = ("_find_root", "_root", "duplicates", "path", "shown", "value")
@@ -148,7 +148,7 @@ def camel_case(key: str) -> str:
 
 
 def type_name(value: Value) -> str:
-    """What messages call the type of a value, as npm portweave does."""
+    """The name of a value's type in messages, as in npm portweave."""
     if value is None:
         return "null"
     if isinstance(value, Number):
@@ -161,7 +161,7 @@ def type_name(value: Value) -> str:
 
 
 def dotted(keys: Keys) -> str:
-    """The way to a value in words: `services.api.envVar`, `(root)` for the root."""
+    """A path as text: `services.api.envVar`, or `(root)` for the root."""
     return ".".join(map(str, keys)) or "(root)"
 
 
