@@ -106,7 +106,5 @@ def _plain(found: "Any") -> object:
             return {key: _plain(one) for key, one in found.items()}  # pyright: ignore
         case list() | tuple():
             return type(found)(_plain(one) for one in found)  # pyright: ignore
-        case _ if hasattr(type(found), "__match_args__"):
-            return as_dict(found)
         case _:
-            return found
+            return as_dict(found) if hasattr(found, "__match_args__") else found

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -89,8 +90,12 @@ class Detached:
         guardian, supervisor = self.guardian(), self.supervisor()
         # A stopped process cannot act between the two signals.
         supervisor.suspend()
+        ends = [os.pidfd_open(process.pid) for process in (guardian, supervisor)]
         guardian.kill()
         supervisor.kill()
+        for end in ends:
+            select.select([end], [], [], 10)
+            os.close(end)
 
     def remember_processes(self) -> list[psutil.Process]:
         """Remember all its processes; none may be left at the end."""

@@ -79,11 +79,11 @@ def rules(draw: st.DrawFn) -> dict[str, StopRule]:
 class World:
     """The processes, and what was done to them."""
 
-    alive: dict[Key, Process] = field(default_factory=dict)
+    alive: dict[Key, Process] = field(default_factory=dict[Key, Process])
     now_s: float = 100.0
-    asked: dict[Key, float] = field(default_factory=dict)
+    asked: dict[Key, float] = field(default_factory=dict[Key, float])
     # When the first process of each service was asked.
-    asked_first: dict[str, float] = field(default_factory=dict)
+    asked_first: dict[str, float] = field(default_factory=dict[str, float])
     ended: bool = False
     births: int = 0
 
