@@ -1,4 +1,4 @@
-"""Read what a project's services are: Procfile, YAML, JSON, .env."""
+"""Read the definitions of a project's services: Procfile, YAML, JSON and .env."""
 
 if __name__ != "portweave.procfiles":
     raise ImportError("import portweave.procfiles, not procfiles", name=__name__)

@@ -1,4 +1,4 @@
-"""Pure. Build definitions from a document and a Procfile; check services against each other."""
+"""Pure. Build definitions from a document and a Procfile, and check the services together."""
 
 import posixpath
 
@@ -23,17 +23,17 @@ def build(
     procfile_path: str = "",
     shown: dict[str, str] | None = None,
 ) -> Definitions:
-    """Put the files of one folder together.
+    """Build the definitions from the files of one folder.
 
     Args:
-        document: The file in JSON or YAML, None where there is none.
-        processes: Those of the Procfile, None where there is none.
-        procfile_path: Its path, absolute.
-        shown: File to its path for people.
+        document: The JSON or YAML file; None where there is none.
+        processes: The processes of the Procfile; None where there is none.
+        procfile_path: The Procfile, absolute.
+        shown: File to its path as messages show it.
 
     Raises:
-        DefinitionsInvalidError: With all that is wrong, one look at a time: keys that are there
-            twice and text that is no text; types and forms; names, references and cycles.
+        DefinitionsInvalidError: It has all problems of the first failing step. The steps are:
+            repeated keys and invalid text; types and forms; names, references and cycles.
     """
     shown = shown or {}
     issues = Issues()
@@ -41,7 +41,7 @@ def build(
     env_files: tuple[EnvFile, ...] = ()
     drafts: list[Draft] = []
     if document is not None:
-        # Only here: a Procfile alone does without.
+        # Imported here: a Procfile alone does not need it.
         from portweave.procfiles import shape
 
         for keys, origin in document.duplicates:
@@ -75,7 +75,7 @@ def build(
     _check_cycles(services, issues)
     issues.raise_found(document, shown)
     for service in services.values():
-        _settle(service, services)
+        _wait_for_oneshots(service, services)
     paths = [document.path] if document is not None else []
     if processes is not None:
         paths.append(procfile_path)
@@ -88,7 +88,7 @@ def build(
 
 
 def _check_text(root: Value, issues: Issues) -> None:
-    """Find text that no operating system takes: with NUL, or with half a surrogate pair."""
+    """Find text that no operating system accepts: with NUL, or with half a surrogate pair."""
     todo: list[tuple[Keys, Value]] = [((), root)]
     while todo:
         keys, value = todo.pop()
@@ -122,7 +122,7 @@ def _add_process(
 def _check_variables(
     services: dict[str, Service], portless: set[str], from_procfile: set[str], issues: Issues
 ) -> None:
-    """Give each service its variable; then what npm portweave checks, in its order and words."""
+    """Set each service's variable; make npm portweave's checks in its order, with its texts."""
     first: dict[str, Keys] = {}
 
     def declare(name: str, keys: Keys, service: Service, hint: str) -> None:
@@ -204,8 +204,8 @@ def _check_templates(
 
 
 def _check_url(template: str, keys: Keys, issues: Issues) -> None:
-    """Look whether a URL can be asked, whatever port its placeholders stand for."""
-    # Only here: a path has no use for it.
+    """Check that a URL is valid with any port in place of its placeholders."""
+    # Imported here: a path does not need it.
     from urllib.parse import urlsplit
 
     parts = [
@@ -248,7 +248,7 @@ def _check_hostnames(services: dict[str, Service], from_procfile: set[str], issu
         if service.env_var is None or service.hostname is False:
             continue
         own = service.hostname if isinstance(service.hostname, str) else service.name
-        # The instances behind the first are web.2 and so on; their routes are web-2 and so on.
+        # The second instance is web.2, and its route is web-2.
         for number in range(1, service.scale + 1):
             host = instance_host(own, number)
             owner = first.setdefault(host, service.name)
@@ -270,8 +270,8 @@ def _check_cycles(services: dict[str, Service], issues: Issues) -> None:
         issues.add(keys, f"dependency cycle: {' -> '.join(cycle)}")
 
 
-def _settle(service: Service, services: dict[str, Service]) -> None:
-    """A service that depends on a oneshot waits for its end."""
+def _wait_for_oneshots(service: Service, services: dict[str, Service]) -> None:
+    """Make a service that depends on a oneshot wait for its end."""
     if any(services[dependency.name].oneshot for dependency in service.depends_on):
         service.depends_on = tuple(
             Dependency(

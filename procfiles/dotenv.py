@@ -1,14 +1,14 @@
-r"""Pure. Files of variables as npm's dotenv reads them, and python-dotenv where both agree.
+r"""Pure. Parse .env files by the rules of npm's dotenv (https://github.com/motdotla/dotenv).
 
-`NAME=value` or `NAME: value`, `export` before it or not. A value in quotes (`'`, `"` or a
-backquote) may have several lines, and a comment behind it; in double quotes `\n` and `\r` are a
-newline and a carriage return. Unlike with npm's, `#` begins a comment in a bare value only behind a
-blank. Nothing is expanded. (https://github.com/motdotla/dotenv, "Rules")
+A line is `NAME=value` or `NAME: value`, with or without `export` before it. A value in quotes (`'`,
+`"` or a backquote) may have several lines, and a comment after it. In double quotes `\n` and `\r`
+are a newline and a carriage return. Nothing is expanded. One rule is python-dotenv's: in a value
+without quotes, `#` begins a comment only after a blank.
 """
 
 import re
 
-# What JavaScript takes for white space; Python has another idea of it.
+# White space in JavaScript, which differs from Python's.
 BLANKS = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -24,11 +24,11 @@ _QUOTES = ("'", '"', "`")
 
 
 class Variables:
-    """What a file of variables says.
+    """The variables of a .env file.
 
     Attributes:
-        values: By name, in the order of the file; of several with one name the last.
-        unread: The numbers of the lines that mean nothing, from 1.
+        values: Name to value, in file order; the last value of a repeated name.
+        unread: The numbers of the malformed lines, from 1.
     """
 
     __slots__ = ("unread", "values")
@@ -39,10 +39,10 @@ class Variables:
 
 
 def parse(text: str) -> Variables:
-    """Read the variables of a file.
+    """Read the variables of a .env file.
 
     Args:
-        text: The text, without a byte order mark.
+        text: The file's text, without a byte order mark.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     values: dict[str, str] = {}
@@ -68,7 +68,7 @@ def parse(text: str) -> Variables:
 
 
 def _value(written: str) -> str | None:
-    """A value as it is meant; None where no environment can hold it."""
+    """A value without its quotes and escapes; None where it has a NUL."""
     value = written.strip(BLANKS)
     quote = value[:1]
     if len(value) > 1 and quote in _QUOTES and value[-1] == quote:

@@ -1,8 +1,8 @@
 """Pure. Templates: `${service}`, `${pw:field}` and `${namespace}`.
 
-A placeholder is `${`, one or more characters other than `}`, and `}`. It is not nested, and what it
-stands for is not expanded again. In `environment` and `ready.http` (`escapes`), `$$` gives `$`; in
-`discoveryEnv` it stays, as in npm portweave. Any other `$` stands for itself.
+A placeholder is `${`, one or more characters other than `}`, and `}`. Placeholders do not nest, and
+their values are not expanded again. In `environment` and `ready.http` (`escapes`), `$$` gives `$`.
+In `discoveryEnv`, `$$` stays, as in npm portweave. Any other `$` stays.
 """
 
 from portweave import errors
@@ -15,13 +15,13 @@ FIELDS = ("gitCommonDir", "namespace", "worktreeRoot")
 
 
 class Values:
-    """What placeholders stand for; call it with a name.
+    """The values of placeholders; call it with a placeholder's name.
 
     Args:
-        ports: Service to its allocated port.
-        namespace: The worktree's.
-        git_common_dir: Absolute; None outside git, where the field is empty.
-        worktree_root: Absolute.
+        ports: Service name to its allocated port.
+        namespace: The worktree's namespace.
+        git_common_dir: An absolute path; None outside git, where the field is empty.
+        worktree_root: An absolute path.
     """
 
     __slots__ = ("_fields", "_ports", "namespace")
@@ -43,7 +43,7 @@ class Values:
         }
 
     def __call__(self, name: str) -> str | None:
-        """The text for a placeholder; None where it is unknown."""
+        """The value of a placeholder; None for an unknown one."""
         if name == "namespace":
             return self.namespace
         if name.startswith("pw:"):
@@ -53,12 +53,12 @@ class Values:
 
 
 def expand(template: str, values: "Callable[[str], str | None]", *, escapes: bool) -> str:
-    """Put values in the place of placeholders.
+    """Replace placeholders by their values.
 
     Args:
-        template: The text.
-        values: Placeholder to text, None for an unknown one; `Values`, or a function.
-        escapes: Whether `$$` gives `$`: True for `environment` and `ready.http`, False for
+        template: A text with placeholders.
+        values: Returns a placeholder's value, None for an unknown one: `Values`, or a function.
+        escapes: Whether `$$` gives `$`. True for `environment` and `ready.http`, False for
             `discoveryEnv`.
 
     Raises:
@@ -79,9 +79,9 @@ def expand(template: str, values: "Callable[[str], str | None]", *, escapes: boo
 
 
 def placeholders(template: str, *, escapes: bool) -> list[str]:
-    """The names in a template from left to right, repeats included.
+    """The placeholders' names in a template from left to right, with repeats.
 
-    With `escapes`, `${}` is a placeholder without a name; else it stands for itself.
+    With `escapes`, `${}` is a placeholder without a name. Without it, `${}` is text.
     """
     if "$" not in template:
         return []
@@ -89,7 +89,7 @@ def placeholders(template: str, *, escapes: bool) -> list[str]:
 
 
 def split(template: str, *, escapes: bool) -> list[tuple[str, bool]]:
-    """Take a template apart into texts and names of placeholders (marked by True)."""
+    """Split a template into (text, False) and (placeholder's name, True), in order."""
     parts: list[tuple[str, bool]] = []
     position = 0
     while True:

@@ -1,4 +1,4 @@
-"""Pure. Keys of other tools, with ours for them; used to explain errors."""
+"""Pure. Keys of other tools and portweave's keys with the same meaning, for hints."""
 
 FOREIGN_ROOT = {
     "processes": "services",

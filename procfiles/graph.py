@@ -1,4 +1,4 @@
-"""Pure. What depends on what: the order of starting, cycles, and pictures of it."""
+"""Pure. The dependency graph of services: start order, cycles, and output formats."""
 
 from portweave import errors
 from portweave.procfiles.model import Definitions, Service
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 
 
 def find_cycle(services: tuple[Service, ...]) -> tuple[str, ...]:
-    """A cycle of dependencies, the first name repeated at the end; empty where there is none.
+    """A cycle of dependencies, its first name repeated at the end; empty where there is none.
 
     Args:
-        services: In file order; unknown dependencies are left alone.
+        services: The services in file order. Unknown dependencies are ignored.
     """
     by_name = {service.name: service for service in services}
     finished: set[str] = set()
     for service in services:
         path: list[str] = []
         on_path: set[str] = set()
-        # A name is seen twice: when it is come to, and when all below it is done.
+        # Each name is visited twice: before its dependencies and after them (`is_done`).
         todo = [(service.name, False)]
         while todo:
             name, is_done = todo.pop()
@@ -44,7 +44,7 @@ def find_cycle(services: tuple[Service, ...]) -> tuple[str, ...]:
 
 
 def start_order(definitions: Definitions) -> tuple[Service, ...]:
-    """All services, each behind those that it depends on; else in file order."""
+    """All services, each after its dependencies, otherwise in file order."""
     by_name = {service.name: service for service in definitions.services}
     order: dict[str, Service] = {}
     for service in definitions.services:
@@ -60,10 +60,10 @@ def start_order(definitions: Definitions) -> tuple[Service, ...]:
 
 
 def needed(definitions: Definitions, names: "Iterable[str]") -> tuple[Service, ...]:
-    """The named services and all that they depend on, in file order.
+    """The named services and all their dependencies, in file order.
 
     Raises:
-        UsageError: There is no service of that name.
+        UsageError: No service has one of the names.
     """
     by_name = {service.name: service for service in definitions.services}
     wanted: set[str] = set()
@@ -80,7 +80,7 @@ def needed(definitions: Definitions, names: "Iterable[str]") -> tuple[Service, .
 
 
 def unknown_service(name: str, known: list[str]) -> "errors.UsageError":
-    """The error that says that there is no service `name`, and which one may have been meant."""
+    """The error for the unknown service `name`, with the nearest known name as a hint."""
     from portweave.procfiles.issues import nearest
 
     near = nearest(name, known)
@@ -89,7 +89,7 @@ def unknown_service(name: str, known: list[str]) -> "errors.UsageError":
 
 
 def as_text(definitions: Definitions) -> str:
-    """A line for each service in starting order, with what it waits for."""
+    """One line for each service in start order, with its dependencies and their conditions."""
     lines: list[str] = []
     for service in start_order(definitions):
         waits = [f"{other.name} ({other.condition})" for other in service.depends_on]
@@ -98,7 +98,7 @@ def as_text(definitions: Definitions) -> str:
 
 
 def as_mermaid(definitions: Definitions) -> str:
-    """A flow chart for Mermaid; arrows go from what is started first to what waits for it."""
+    """A Mermaid flow chart; arrows go from a dependency to the service that waits for it."""
     number = {service.name: index for index, service in enumerate(definitions.services)}
     lines = ["flowchart LR"]
     lines += [f'    s{number[service.name]}["{service.name}"]' for service in definitions.services]
@@ -111,7 +111,7 @@ def as_mermaid(definitions: Definitions) -> str:
 
 
 def as_dot(definitions: Definitions) -> str:
-    """A graph for Graphviz; names are letters, digits, _ and -, so that quotes are enough."""
+    """A Graphviz graph. Names have only letters, digits, _ and -: quotes are enough."""
     lines = ["digraph portweave {", "    rankdir=LR;"]
     lines += [f'    "{service.name}";' for service in definitions.services]
     lines += [
@@ -123,7 +123,7 @@ def as_dot(definitions: Definitions) -> str:
 
 
 def as_json(definitions: Definitions) -> dict[str, object]:
-    """Nodes in starting order, and edges from what is started first to what waits for it."""
+    """Nodes in start order, and edges from a dependency to the service that waits for it."""
     order = start_order(definitions)
     return {
         "schemaVersion": 1,

@@ -1,22 +1,22 @@
-"""Pure. Problems of definition files, collected and put into one error."""
+"""Pure. Collect the problems of definition files and raise them as one error."""
 
 from portweave import errors
 from portweave.errors import shortened
 from portweave.procfiles.model import Origin
 from portweave.procfiles.tree import Document, Keys, dotted
 
-# Only so many problems get a suggestion: people read no more.
+# The most problems with a suggestion, and the most names in a hint: you read no more.
 _MOST_EXPLAINED = 10
 
 
 class Issue:
-    """One problem.
+    """One problem of a definition file.
 
     Attributes:
-        keys: The path of the value.
-        message: In npm portweave's words where it has any.
-        notes: The path of each place, and what was probably meant there ("" if unknown).
-        origin: The place, if it is not in the document.
+        keys: The path of the value in the document.
+        message: npm portweave's text where it has the same check.
+        notes: The path of each place, and a hint for it ("" for none).
+        origin: The place, where it is not in the document.
     """
 
     __slots__ = ("keys", "message", "notes", "origin")
@@ -51,24 +51,32 @@ class Issues:
         notes: tuple[tuple[Keys, str], ...] = (),
         origin: Origin | None = None,
     ) -> None:
-        """Add one; `notes` in place of `hint` where several keys are meant."""
+        """Add a problem.
+
+        Args:
+            keys: The path of the value in the document.
+            message: The error's text.
+            hint: What to do about it; "" for nothing.
+            notes: Paths and hints in place of `keys` and `hint`, where it has several places.
+            origin: The place, where it is not in the document.
+        """
         self.found.append(Issue(keys, message, notes or ((keys, hint),), origin))
 
     def nearest(self, word: str, known: list[str]) -> str | None:
-        """What a word was meant to be, for the first problems: each look costs one at every name.
+        """The known name nearest to a word, only for the first problems: the search is slow.
 
         Args:
-            word: What was written.
-            known: The names that there are.
+            word: The unknown word.
+            known: The known names.
         """
         return nearest(word, known) if len(self.found) < _MOST_EXPLAINED else None
 
     def meant(self, word: str, known: list[str]) -> str:
-        """A hint at which of the known names a word was meant to be, or at what names there are.
+        """A hint with the known name nearest to a word, or with the known names.
 
         Args:
-            word: What was written.
-            known: The names that there are.
+            word: The unknown word.
+            known: The known names.
         """
         near = self.nearest(word, known)
         if near is not None:
@@ -77,15 +85,15 @@ class Issues:
         return f"there are {', '.join(known[:_MOST_EXPLAINED])}{more}"
 
     def raise_found(self, document: Document | None, shown: dict[str, str]) -> None:
-        """Raise what was found, if anything was.
+        """Raise one error for all problems found so far; return where there are none.
 
         Args:
-            document: Where issues stand that have no origin of their own.
-            shown: File to its path for people.
+            document: The document of the issues without an origin.
+            shown: File to its path as messages show it.
 
         Raises:
-            DefinitionsInvalidError: With a line for each issue, `<path>: <message>`, and a hint for
-                each place, `<file>:<line>:<column>: …`.
+            DefinitionsInvalidError: It has a line `<path>: <message>` for each issue, and a hint
+                `<file>:<line>:<column>: …` for each place.
         """
         if not self.found:
             return
@@ -116,8 +124,8 @@ class Issues:
 
 
 def nearest(word: str, known: "tuple[str, ...] | list[str]") -> str | None:
-    """The known word that `word` was probably meant to be."""
-    # An import for errors alone.
+    """The known word nearest to `word`; None where no word is near."""
+    # Imported here: only errors need it.
     from difflib import get_close_matches
 
     found = get_close_matches(word[:100], known, n=1, cutoff=0.6)

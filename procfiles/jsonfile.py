@@ -10,23 +10,23 @@ def parse(text: str, path: str, shown: str) -> Document:
     """Read a JSON text.
 
     Args:
-        text: The text.
-        path: The file's, absolute.
-        shown: The same for people.
+        text: The JSON text.
+        path: The file, absolute.
+        shown: The file's path as messages show it.
 
     Raises:
-        DefinitionsInvalidError: It is not JSON.
+        DefinitionsInvalidError: The text is not JSON.
     """
     has_duplicates = False
 
-    def take_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    def object_of(pairs: list[tuple[str, object]]) -> dict[str, object]:
         nonlocal has_duplicates
         value = dict(pairs)
         has_duplicates = has_duplicates or len(value) < len(pairs)
         return value
 
     try:
-        value: Value = loads(text, pairs_hook=take_pairs, number_hook=Number)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+        value: Value = loads(text, pairs_hook=object_of, number_hook=Number)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
     except ValueError as error:
         raise _not_json(error, path, shown) from error
     duplicates = _places(text, path)[1] if has_duplicates else ()
@@ -49,9 +49,9 @@ def _not_json(error: ValueError, path: str, shown: str) -> "errors.DefinitionsIn
 
 
 def _places(text: str, path: str) -> tuple[Node, tuple[tuple[Keys, Origin], ...]]:
-    """The nodes of a text that is known to be JSON, and the duplicate keys in it.
+    """The root node of a valid JSON text, and its duplicate keys.
 
-    Not recursive: the scanner in C may reach deeper than functions in Python can.
+    Not recursive: the parser in C accepts deeper nesting than Python functions can recurse.
     """
     import re
 
@@ -59,7 +59,7 @@ def _places(text: str, path: str) -> tuple[Node, tuple[tuple[Keys, Origin], ...]
     found: list[tuple[Keys, Origin]] = []
     root: Node | None = None
     open_nodes: list[Node] = []
-    keys: list[str | int] = []  # the way to each open node but the root
+    keys: list[str | int] = []  # the path to the innermost open node
     key: tuple[str, int, int] | None = None
     line, line_start, seen = 1, 0, 0
     for match in token.finditer(text):

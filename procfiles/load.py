@@ -1,6 +1,6 @@
-"""Finds the definition files of a folder, reads them, and gives back what they say."""
+"""Find the definition files of a folder and read them."""
 
-# pathlib costs more than all of this, so that paths are text here.
+# Paths are text here: importing pathlib takes longer than all of this.
 import os
 from errno import EINVAL, ETIMEDOUT
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from portweave.procfiles.tree import Document
 
 DOCUMENTS = ("portweave.config.json", "portweave.yaml", "portweave.yml")
-# The first of them wins.
+# The first that exists is read.
 PROCFILES = ("Procfile.dev", "Procfile")
 LARGEST_BYTES = 1 << 20
 MOST_ANONYMOUS = 100
-# How many lines of a file are named that cannot be read.
+# The most unreadable lines that a warning names.
 _MOST_LINES = 10
-# stat(2): what has another type than a file.
+# The bits of the file type in `st_mode`, and the types that are not regular files: stat(2).
 _TYPE_BITS = 0o170000
 _KINDS = {
     0o010000: "a named pipe",
@@ -32,10 +32,10 @@ _KINDS = {
     0o060000: "a device",
     0o140000: "a socket",
 }
-# As in `-f <(command)`, and `-f /dev/stdin`: proc(5).
+# Paths of open descriptors, as in `-f <(command)` and `-f /dev/stdin`: proc(5).
 _OPEN_FILES = ("/dev/fd/", "/dev/stdin", "/proc/")
-_PIPE_PATIENCE_MS = 10_000
-# Editors on Windows begin a file of UTF-8 with it.
+_PIPE_TIMEOUT_MS = 10_000
+# Editors on Windows write it at the start of a UTF-8 file.
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -43,13 +43,13 @@ def load(cwd: str, top: str | None, explicit: str | None) -> Definitions:
     """Read the definition files.
 
     Args:
-        cwd: Where the command was given, absolute.
-        top: The worktree's root, the last folder that is looked into; None for `/`.
-        explicit: A file to be read in place of those that are looked for, relative to `cwd`.
+        cwd: The command's working folder, absolute.
+        top: The worktree's root, the last folder to search; None for `/`.
+        explicit: The file to read instead of a search, relative to `cwd`; None to search.
 
     Raises:
-        DefinitionsMissingError: There is none.
-        DefinitionsInvalidError: They cannot be read, or say what cannot be.
+        DefinitionsMissingError: There is no definition file.
+        DefinitionsInvalidError: A file cannot be read or is not valid.
     """
     if explicit is not None:
         path = os.path.normpath(os.path.join(cwd, explicit))
@@ -83,7 +83,7 @@ def load(cwd: str, top: str | None, explicit: str | None) -> Definitions:
 
 
 def definitions_folder(folder: str) -> str:
-    """The first folder from `folder` upwards that has a definition file, else `folder` itself."""
+    """The first folder from `folder` upwards with a definition file, else `folder` itself."""
     above = folder
     while True:
         if any(os.path.exists(f"{above}/{name}") for name in (*DOCUMENTS, *PROCFILES)):
@@ -95,7 +95,7 @@ def definitions_folder(folder: str) -> str:
 
 
 def definition_file(cwd: str, top: str | None) -> str | None:
-    """The file that `load` would read first; None where there is none."""
+    """The path of the file that `load` reads first; None where there is none."""
     folder = cwd
     while True:
         for name in (*DOCUMENTS, *PROCFILES):
@@ -108,10 +108,10 @@ def definition_file(cwd: str, top: str | None) -> str | None:
 
 
 def anonymous(count: int) -> Definitions:
-    """Services `port-1` to `port-n` with `PORT_1` to `PORT_n`, without any file.
+    """Define services `port-1` to `port-n` with `PORT_1` to `PORT_n`, without any file.
 
     Raises:
-        DefinitionsInvalidError: It is not in [1, 100].
+        DefinitionsInvalidError: `count` is not in [1, 100].
     """
     if not 1 <= count <= MOST_ANONYMOUS:
         raise errors.DefinitionsInvalidError(
@@ -126,20 +126,20 @@ def anonymous(count: int) -> Definitions:
 
 
 def read_overrides(path: str, names: "AbstractSet[str]") -> dict[str, str]:
-    """What a file of variables says of some that are computed; nothing where it is missing.
+    """Read a .env file's values for computed variables; empty where the file is missing.
 
     Args:
-        path: Absolute.
-        names: Of the variables.
+        path: The .env file, absolute.
+        names: The names of the computed variables.
 
     Raises:
-        EnvFileError: It cannot be read.
-        DotenvError: A line that would hold one of them is malformed, or the file is not UTF-8.
+        EnvFileError: The file cannot be read.
+        DotenvError: A line for one of the names is malformed, or the file is not UTF-8.
     """
     text = _variables(path, required=False)
     if not text:
         return {}
-    # Only here: a worktree without such a file has no use for the parser.
+    # Imported here: a worktree without such a file does not need the parser.
     from portweave.procfiles import overrides
 
     return overrides.read(text, path, names)
@@ -148,16 +148,16 @@ def read_overrides(path: str, names: "AbstractSet[str]") -> dict[str, str]:
 def read_env_file(
     path: str, *, required: bool, names: "AbstractSet[str]" = frozenset()
 ) -> "Variables":
-    """Read a file of variables; none where it is missing and may be.
+    """Read a .env file; without variables where an optional file is missing.
 
     Args:
-        path: Absolute.
-        required: Whether it is an error that it is missing.
-        names: Of the variables of which a malformed line is an error.
+        path: The .env file, absolute.
+        required: Whether a missing file is an error.
+        names: The variables whose malformed lines are an error.
 
     Raises:
-        EnvFileError: It is missing, or cannot be read.
-        DotenvError: A line that would hold one of `names` is malformed, or the file is not UTF-8.
+        EnvFileError: A required file is missing, or the file cannot be read.
+        DotenvError: A line for one of `names` is malformed, or the file is not UTF-8.
     """
     from portweave.procfiles import dotenv
 
@@ -171,7 +171,7 @@ def read_env_file(
 
 
 def _variables(path: str, *, required: bool) -> str:
-    """The text of a file of variables."""
+    """The text of a .env file; empty where an optional file is missing."""
     try:
         data = _read(path)
     except FileNotFoundError:
@@ -194,11 +194,11 @@ def _variables(path: str, *, required: bool) -> str:
 
 
 def unread_lines(path: str, unread: "Sequence[int]") -> list[str]:
-    """What to tell of the lines of a file of variables that mean nothing; one line, or none.
+    """The warning about malformed lines of a .env file: one line, or none.
 
     Args:
-        path: The file's, for people.
-        unread: Their numbers.
+        path: The file's path as messages show it.
+        unread: The numbers of the malformed lines, from 1.
     """
     if not unread:
         return []
@@ -280,38 +280,38 @@ def _text(path: str, kind: str, shown: str) -> str:
 
 
 def _read(path: str) -> bytes:
-    """The bytes of a file, and no more than one above the limit of them.
+    """The bytes of a file, at most one more than the limit.
 
     Raises:
-        OSError: It cannot be read, or is no file: reading a named pipe may never end.
+        OSError: The file cannot be read, or is not a file: reading a named pipe may never end.
     """
     found = os.stat(path)
     kind = _KINDS.get(found.st_mode & _TYPE_BITS)
-    is_empty = found.st_rdev != 0 and found.st_rdev == os.stat(os.devnull).st_rdev
-    is_handed_on = path.startswith(_OPEN_FILES)
-    if kind is not None and not is_empty and not is_handed_on:
+    is_null_device = found.st_rdev != 0 and found.st_rdev == os.stat(os.devnull).st_rdev
+    is_open_descriptor = path.startswith(_OPEN_FILES)
+    if kind is not None and not is_null_device and not is_open_descriptor:
         raise OSError(EINVAL, f"it is {kind}, not a file")
-    # Should it have become a pipe meanwhile, opening it waits for nothing: open(2).
+    # O_NONBLOCK: the path may have become a pipe meanwhile, and open(2) would wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         data = b""
-        # A pipe gives what it has; only an empty read is its end.
-        while len(data) <= LARGEST_BYTES and (chunk := _piece(descriptor, len(data))):
+        # A pipe may give only a part at a time; an empty read is its end.
+        while len(data) <= LARGEST_BYTES and (chunk := _read_chunk(descriptor, len(data))):
             data += chunk
         return data
     finally:
         os.close(descriptor)
 
 
-def _piece(descriptor: int, taken: int) -> bytes:
-    """The next bytes, which a pipe that a shell has made for us may not have yet."""
+def _read_chunk(descriptor: int, length: int) -> bytes:
+    """The next bytes; wait for them where a pipe of the shell has none yet."""
     try:
-        return os.read(descriptor, LARGEST_BYTES + 1 - taken)
+        return os.read(descriptor, LARGEST_BYTES + 1 - length)
     except BlockingIOError:
         import select
 
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
-        if not poll.poll(_PIPE_PATIENCE_MS):
+        if not poll.poll(_PIPE_TIMEOUT_MS):
             raise TimeoutError(ETIMEDOUT, "nothing has come from it") from None
-        return os.read(descriptor, LARGEST_BYTES + 1 - taken)
+        return os.read(descriptor, LARGEST_BYTES + 1 - length)

@@ -1,23 +1,23 @@
-"""Pure. What definition files say, as values.
+"""Pure. The values that definition files are parsed into.
 
-Plain classes with `__slots__`: importing `dataclasses` costs more than a whole `portweave run` may
-take. They are made once, by the parsers, and never changed.
+They are plain classes with `__slots__`: importing `dataclasses` takes longer than a whole
+`portweave run` may take. Only the parsers make and change them.
 """
 
-TYPE_CHECKING = False  # `typing` costs as much as all of this
+TYPE_CHECKING = False  # importing `typing` takes as long as all of this
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 class Origin:
-    """Where something was defined.
+    """The place of a definition in a file.
 
     Args:
         path: The file, absolute.
-        line: From 1.
-        column: From 1.
-        find: Finds line and column, in this order, when they are first asked for: few are, and
-            finding them means to read the file again.
+        line: The line, from 1.
+        column: The column, from 1.
+        find: Returns line and column. It is called at their first use: few places are used, and
+            `find` reads the file again.
     """
 
     __slots__ = ("_column", "_find", "_line", "path")
@@ -54,11 +54,11 @@ class Origin:
 
 
 class EnvFile:
-    """A file of variables, `.env` syntax.
+    """A .env file.
 
     Attributes:
-        path: Absolute.
-        required: Whether it is an error that it is missing.
+        path: The file, absolute.
+        required: Whether a missing file is an error.
     """
 
     __slots__ = ("path", "required")
@@ -69,10 +69,10 @@ class EnvFile:
 
 
 class Dependency:
-    """What a service waits for before it starts.
+    """Another service that a service waits for before it starts.
 
     Attributes:
-        name: The other service.
+        name: The other service's name.
         condition: `started`, `ready` or `completed`; always `completed` for a oneshot.
     """
 
@@ -84,17 +84,17 @@ class Dependency:
 
 
 class Ready:
-    """How it is known that a service is up; several hold together.
+    """The readiness probes of a service; each of them must succeed.
 
     Attributes:
-        http: A path (`/health`, on the service's own port) or a URL; templates still in it.
+        http: A path (`/health`, on the service's own port) or a URL, with its placeholders.
         tcp: True for the service's own port, or another port; None for no such probe.
-        exec: A command (text for a shell, or a list) that exits 0.
-        log: A regular expression searched in each line of this run, without escape sequences.
-        notify: Whether the service says so itself (sd_notify(3)).
-        interval_s: The longest pause between two probes until it is ready.
-        calm_s: The pause between two probes once it is ready; the same where `interval` is written.
-        timeout_s: How long it may take; None for the command line's `--timeout`.
+        exec: A command (text for a shell, or a list) that exits with 0 when the service is ready.
+        log: A regular expression to search in each line of this run, without escape sequences.
+        notify: Whether the service itself reports that it is ready (sd_notify(3)).
+        interval_s: The longest pause between two probes until the service is ready.
+        calm_s: The pause between two probes of a ready service; equal to `interval` if that is set.
+        timeout_s: The longest time to become ready; None for the command line's `--timeout`.
     """
 
     __slots__ = ("calm_s", "exec", "http", "interval_s", "log", "notify", "tcp", "timeout_s")
@@ -122,12 +122,11 @@ class Ready:
 
 
 class Restart:
-    """When a service that ended is started again.
+    """When portweave starts an ended service again.
 
     Attributes:
         policy: `no`, `on-failure` or `always`.
-        limit: After how many restarts without a reset it is given up; None for the policy's own
-            limit.
+        limit: The most restarts without a reset; None for the policy's own limit.
     """
 
     __slots__ = ("limit", "policy")
@@ -141,31 +140,31 @@ class Service:
     """One named command and its settings.
 
     Attributes:
-        name: As it is written.
-        origin: Where it is defined.
-        command: Text for `/bin/sh -c`, a list to execute as it is, or None where only ports are
-            wanted.
-        env_var: The variable that holds its port in every service's environment; None for a
-            service without a port.
-        group: Services of one group have neighbouring ports.
+        name: The name as written.
+        origin: The place of its definition.
+        command: Text for `/bin/sh -c`, or a list to execute as it is. None for a service that only
+            has a port.
+        env_var: The variable with its port in every service's environment; None for a service
+            without a port.
+        group: Services of one group have consecutive ports.
         discovery_env: (variable, template) pairs, in file order.
-        working_dir: Absolute.
-        environment: (variable, template) pairs, in file order; the value None passes the inherited
-            one on.
-        env_files: In file order; later ones win.
-        depends_on: In file order.
-        ready: None where nothing was said.
-        restart: None where nothing was said.
-        stop_signal: As `SIGTERM`.
-        stop_grace_s: From the stop signal to SIGKILL.
-        scale: How many instances.
+        working_dir: An absolute path.
+        environment: (variable, template) pairs, in file order. A template of None keeps the
+            inherited value.
+        env_files: Its .env files in file order; the later file wins.
+        depends_on: Its dependencies in file order.
+        ready: Its probes; None where the key is missing.
+        restart: Its restart policy; None where the key is missing.
+        stop_signal: A signal's name, as `SIGTERM`.
+        stop_grace_s: Seconds from the stop signal to SIGKILL.
+        scale: The number of instances.
         oneshot: Whether it is meant to end.
-        on_request: Whether it is only started when named (`release` and `console` of a Procfile).
-        profiles: It is only started when one of these is asked for; empty for always.
-        framework: True to recognise it, False not to, or its name.
-        hostname: Name of its route; None for the service's name, False for none.
-        wildcard: Whether the names below that one are for it too.
-        watch: Paths or globs whose change restarts it.
+        on_request: Whether it starts only when named (`release` and `console` of a Procfile).
+        profiles: It starts only with one of these profiles; always, where this is empty.
+        framework: True to detect the framework, False not to, or the framework's name.
+        hostname: The name of its route; None for the service's name, False for no route.
+        wildcard: Whether the route includes all names below its own.
+        watch: Paths or globs. portweave restarts the service when one of their files changes.
         tty: `auto`, `true` or `false`.
     """
 
@@ -251,11 +250,10 @@ class Definitions:
     """All services of a project.
 
     Attributes:
-        paths: The files that define them, absolute; the first is the main definition file. Empty in
-            anonymous mode.
-        project_name: As written; None where nothing was said.
-        services: In the order of the files.
-        env_files: For every service; in file order.
+        paths: The definition files, absolute; the first is the main one. Empty in anonymous mode.
+        project_name: The name as written; None where the key is missing.
+        services: The services in the order of the files.
+        env_files: The .env files of every service, in file order.
     """
 
     __slots__ = ("env_files", "paths", "project_name", "services")

@@ -1,17 +1,17 @@
-"""Pure. What a file of variables says of ports and of other variables that are computed.
+"""Pure. Read a .env file's overrides of ports and of other computed variables.
 
-What npm portweave accepts means here what it means there. Besides, `export NAME=…`, blanks around
-`=`, quoted values with a comment behind them, and quoted values over several lines are accepted.
-Nothing is expanded. All other variables are read by `portweave.procfiles.dotenv`.
+A line that npm portweave accepts has the same meaning here. This parser also accepts `export
+NAME=…`, blanks around `=`, a comment after a quoted value, and quoted values of several lines.
+Nothing is expanded. `portweave.procfiles.dotenv` reads all other variables.
 """
 
 from portweave.errors import DotenvError
 
-TYPE_CHECKING = False  # `typing` costs as much as the work
+TYPE_CHECKING = False  # importing `typing` takes as long as the work here
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-# What JavaScript takes for white space; `str.strip()` has another idea of it.
+# White space in JavaScript; `str.strip()` removes other characters.
 BLANKS = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -21,15 +21,18 @@ _NAME = _LETTERS | frozenset("0123456789")
 
 
 def read(text: str, path: str, names: "AbstractSet[str]") -> dict[str, str]:
-    """Read some variables of a file, in file order; of several with one name the last wins.
+    """Read the named variables of a .env file, in file order; the last value of a name wins.
 
     Args:
-        text: The text.
-        path: The file's, for messages.
-        names: Of the variables.
+        text: The file's text.
+        path: The file's path, for messages.
+        names: The names of the variables to read.
+
+    Returns:
+        Name to value.
 
     Raises:
-        DotenvError: A line that would hold one of them is no `NAME=value`, or the value has a NUL.
+        DotenvError: A line for one of the names is malformed, or its value has a NUL.
     """
     values: dict[str, str] = {}
     lines = text.split("\n")
@@ -66,19 +69,19 @@ def read(text: str, path: str, names: "AbstractSet[str]") -> dict[str, str]:
 
 
 def _first_words(line: str) -> list[str]:
-    """The words that the name of a variable may be among: before `=` or `:`, two at the most."""
+    """The first two words before `=` or `:`; one of them may be a variable's name."""
     head = line.partition("=")[0].partition(":")[0]
     return "".join(char if char in _NAME else " " for char in head).split()[:2]
 
 
 def _words(line: str) -> str:
-    """What to call a line that is not understood, without its value."""
+    """The name of a malformed line in messages, without its value."""
     name = line.partition("=")[0].removeprefix("export ").strip(BLANKS)
     return name if name and _NAME.issuperset(name) and "=" in line else "no NAME=value"
 
 
 def _split(line: str) -> tuple[str, str] | None:
-    """Name and value of a line, None where it is no assignment."""
+    """The name and value of an assignment; None for any other line."""
     name, equals, value = line.partition("=")
     if not equals or "\r" in line or "\u2028" in line or "\u2029" in line:
         return None
@@ -86,7 +89,8 @@ def _split(line: str) -> tuple[str, str] | None:
     if bare[:7] in ("export ", "export\t"):
         bare = bare[7:].lstrip(" \t")
     if bare != name:
-        # npm portweave keeps blanks behind `=`; where it would have refused the line, they go.
+        # npm portweave keeps blanks after `=`. It refuses `export`, and blanks before `=`: in
+        # such lines the blanks after `=` are removed.
         value = value.lstrip(" \t")
     if not bare or bare[0] not in _LETTERS or not _NAME.issuperset(bare):
         return None
@@ -94,14 +98,14 @@ def _split(line: str) -> tuple[str, str] | None:
 
 
 def _quoted(value: str) -> str:
-    """The value of what begins with a quote, on one line."""
+    """The value of a text on one line that begins with a quote."""
     quote = value[0]
     if len(value) > 1 and value[-1] == quote:
         return value[1:-1]
     end = value.find(quote, 1)
     if end > 0:
-        behind = value[end + 1 :]
-        if behind[0] in BLANKS and behind.lstrip(BLANKS)[:1] == "#":
+        after = value[end + 1 :]
+        if after[0] in BLANKS and after.lstrip(BLANKS)[:1] == "#":
             return value[1:end]
     return _without_comment(value)
 
@@ -116,25 +120,24 @@ def _without_comment(value: str) -> str:
 
 
 def _closing_line(lines: list[str], number: int, value: str) -> int | None:
-    """The index of the line on which the quote that opens `value` closes; None: not a later one.
+    """The index of the later line that closes the quote of `value`; None where there is none.
 
     Args:
-        lines: All lines.
-        number: The index of the one behind that of `value`.
-        value: From the quote on.
+        lines: All lines of the file.
+        number: The index of the line after the one with `value`.
+        value: The text from the opening quote on.
     """
     quote = value[0]
     if quote in value[1:]:
         return None
-    # Where every line up to there has a meaning of its own, npm portweave reads them so, and takes
-    # the quote for a part of the value.
+    # If each line up to the closing quote is valid by itself, npm portweave reads each by itself.
+    # The quote is then a part of the value.
     is_one_value = False
     for index in range(number, len(lines)):
         line = lines[index].strip(BLANKS)
         is_one_value = is_one_value or bool(line and line[0] != "#" and _split(line) is None)
-        before, found, behind = line.partition(quote)
-        del before
+        _, found, after = line.partition(quote)
         if found:
-            behind = behind.strip(BLANKS)
-            return index if is_one_value and (not behind or behind[0] == "#") else None
+            after = after.strip(BLANKS)
+            return index if is_one_value and (not after or after[0] == "#") else None
     return None

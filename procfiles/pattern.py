@@ -1,14 +1,14 @@
-"""Pure. Whether a text is a regular expression; apart, because it needs `re`."""
+"""Pure. Check regular expressions. A module of its own, because it imports `re`."""
 
 import re
 import warnings
 
 
 def why_not(text: str) -> str:
-    """Why `text` is no regular expression of Python's `re`; "" where it is one."""
+    """Why `text` is not a valid regular expression of Python's `re`; "" where it is valid."""
     try:
         with warnings.catch_warnings():
-            # What will once be an error works for now, and is no business of standard error.
+            # Syntax that will become an error works now; `re` would warn on standard error.
             warnings.simplefilter("ignore")
             re.compile(text)
     except (re.error, OverflowError, RecursionError, ValueError) as error:

@@ -1,17 +1,18 @@
 """Pure. A Procfile: text in, named commands out.
 
-The format of Heroku and Foreman, `name: command`, one a line, with comments (`#`) and blank lines.
-They drop a line that they do not understand; here it is an error, since a service that is not
-started is found out late.
+The format is Heroku's and Foreman's: one `name: command` a line, comments (`#`) and blank lines.
+Heroku and Foreman ignore a malformed line. Here it is an error: you would notice late that a
+service does not start.
 """
 
 from portweave.errors import DefinitionsInvalidError
 from portweave.procfiles.model import Origin
 
 NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
-# What Heroku runs at a release or for a shell: not part of the running stack.
+# Heroku runs these at a release or for a shell; they are not part of the running stack.
 ON_REQUEST = ("release", "console")
-# Of these, what is meant to end (devcenter.heroku.com, "Release Phase"): a failed one fails once.
+# Those of them that are meant to end (devcenter.heroku.com, "Release Phase").
+# A failed one is not started again.
 JOBS = ("release",)
 
 
@@ -19,10 +20,10 @@ class Process:
     """One line of a Procfile.
 
     Attributes:
-        name: As it is written.
+        name: The name as written.
         command: Text for a shell, without blanks around it.
-        origin: Where it stands.
-        on_request: Whether it is only started when it is named.
+        origin: The place of the line.
+        on_request: Whether it starts only when you name it.
         is_job: Whether it is meant to end.
     """
 
@@ -40,13 +41,12 @@ def parse(text: str, path: str, shown: str) -> tuple[Process, ...]:
     """Read the processes of a Procfile, in file order; CRLF ends a line as well as LF.
 
     Args:
-        text: The text.
-        path: The file's, absolute.
-        shown: The same for people.
+        text: The Procfile's text.
+        path: The file, absolute.
+        shown: The file's path as messages show it.
 
     Raises:
-        DefinitionsInvalidError: Lines that are no comment, not blank and no `name: command`, or a
-            name that is there twice; all of them are named.
+        DefinitionsInvalidError: A line is malformed or repeats a name; the error names all of them.
     """
     processes: dict[str, Process] = {}
     problems: list[tuple[int, int, str, str]] = []
@@ -77,7 +77,7 @@ def parse(text: str, path: str, shown: str) -> tuple[Process, ...]:
 
 
 def _problem(name: str, colon: str, command: str) -> tuple[str, str]:
-    """What is wrong with a line, and what to do; the texts are empty where nothing is."""
+    """The error of a line and a hint; two empty texts for a valid line."""
     if "\ufeff" in name:
         return "a byte order mark", "save the file without a byte order mark"
     if not colon or not name or not NAME.issuperset(name):

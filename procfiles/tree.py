@@ -1,7 +1,7 @@
-"""Pure. What JSON and YAML files hold, in one form: values for reading, nodes for finding places.
+"""Pure. Documents of JSON and YAML files: values for reading, nodes with their places.
 
-A value is a dict, a list, a str, a bool, None or a `Number`. A document knows its value at once;
-where things stand is found out when it is asked for, which is when there is an error to explain.
+A value is a dict, a list, a str, a bool, None or a `Number`. A document has its value from the
+start. It finds the places later, when an error or a message needs one.
 """
 
 from portweave.procfiles.model import Origin
@@ -21,10 +21,10 @@ Keys = tuple[str | int, ...]
 
 
 class Number:
-    """A number as it is written.
+    """A number as written in the file.
 
     Attributes:
-        text: What stands in the file, as `1.50` or `0x1f`.
+        text: The text in the file, as `1.50` or `0x1f`.
     """
 
     __slots__ = ("text",)
@@ -42,7 +42,7 @@ class Number:
         return hash(self.text)
 
     def real(self) -> float:
-        """Its value; infinite where it is too large for a float."""
+        """The value as a float; infinite where it is too large for one."""
         text = self.text.lower()
         for prefix, base in (("0x", 16), ("0o", 8)):
             if text.startswith(prefix):
@@ -52,7 +52,7 @@ class Number:
         return float(text.replace(".inf", "inf").replace(".nan", "nan"))
 
     def whole(self) -> int | None:
-        """Its value as an integer, None where it is none; `3000.0` and `3e3` are."""
+        """The value as an integer; None for a fraction. `3000.0` and `3e3` are integers."""
         real = self.real()
         return int(real) if real.is_integer() else None
 
@@ -61,9 +61,9 @@ class Node:
     """A value and its place.
 
     Attributes:
-        value: As in the module's words, but with nodes in dicts and lists.
-        line: From 1; that of the key where it is the value of one.
-        column: From 1, likewise.
+        value: A value as the module describes it, but dicts and lists hold nodes.
+        line: The line, from 1. The value of a key has the key's line.
+        column: The column, from 1. The value of a key has the key's column.
     """
 
     __slots__ = ("column", "line", "value")
@@ -75,13 +75,13 @@ class Node:
 
 
 class Document:
-    """A file in JSON or YAML.
+    """A definition file in JSON or YAML.
 
     Attributes:
-        path: Absolute.
+        path: The file, absolute.
         shown: The path as messages show it.
-        value: What it holds.
-        duplicates: The path and origin of each key that an object has twice or more.
+        value: The file's value.
+        duplicates: The path and origin of each repeated key.
     """
 
     __slots__ = ("_find_root", "_root", "duplicates", "path", "shown", "value")
@@ -102,15 +102,15 @@ class Document:
         self._root: Node | None = None
 
     def origin(self, keys: Keys) -> Origin:
-        """Where the value at `keys` stands, or what is nearest to it from above.
+        """The place of the value at `keys`; where it is missing, its nearest parent's place.
 
-        A key is found in either spelling, as `envVar` or as `env_var`.
+        Either spelling of a key is found: `envVar` and `env_var`.
         """
         return Origin(self.path, find=lambda: self._position(keys))
 
     def _position(self, keys: Keys) -> tuple[int, int]:
         if self._root is None:
-            # To find the places is to read the whole text again.
+            # This parses the whole text again.
             self._root = self._find_root()
         node = self._root
         for key in keys:
@@ -127,7 +127,7 @@ class Document:
 
 
 def _item(items: list[Node], key: str | int) -> Node | None:
-    """The item of a list by its index, or by its text: `db`, or `KEY` for `KEY=value`."""
+    """The list item with an index, or with a text: `db`, or `KEY` for `KEY=value`."""
     if isinstance(key, int):
         return items[key] if key < len(items) else None
     for item in items:
@@ -137,18 +137,18 @@ def _item(items: list[Node], key: str | int) -> Node | None:
 
 
 def snake_case(key: str) -> str:
-    """The other spelling of a camelCase key: `env_var` for `envVar`."""
+    """The snake_case spelling of a camelCase key: `env_var` for `envVar`."""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)
 
 
 def camel_case(key: str) -> str:
-    """The usual spelling of a snake_case key: `envVar` for `env_var`."""
+    """The camelCase spelling of a snake_case key: `envVar` for `env_var`."""
     first, *others = key.split("_")
     return first + "".join(word.capitalize() for word in others)
 
 
 def type_name(value: Value) -> str:
-    """The name of a value's type in messages, as in npm portweave."""
+    """The name of a value's type in messages, the same as npm portweave's."""
     if value is None:
         return "null"
     if isinstance(value, Number):
@@ -166,7 +166,7 @@ def dotted(keys: Keys) -> str:
 
 
 def plain(node: Node) -> Value:
-    """The value of a node without the places."""
+    """A node's value without the places."""
     if isinstance(node.value, dict):
         return {key: plain(member) for key, member in node.value.items()}
     if isinstance(node.value, list):

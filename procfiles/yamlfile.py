@@ -1,9 +1,11 @@
 """Pure. A definition file in YAML: text in, document out.
 
-The events of the parser are put together here, and not by PyYAML's composer, for three reasons:
-plain scalars get their types from the core schema of YAML 1.2 (section 10.3.2), in which `no` and
-`on` are text; places are kept; and nothing recurses, so that neither depth nor aliases of aliases
-cost more than a bound.
+This module composes the parser's events itself, without PyYAML's composer, for three reasons:
+
+- Plain scalars get their types from the core schema of YAML 1.2 (section 10.3.2). `no` and `on` are
+  text there.
+- Each value keeps its line and column.
+- Nothing recurses. The cost of depth, and of aliases of aliases, has a bound.
 """
 
 import re
@@ -15,12 +17,12 @@ from portweave import errors
 from portweave.procfiles.model import Origin
 from portweave.procfiles.tree import Document, Keys, Node, NodeValue, Number, plain
 
-# Far more than a stack has; a text of a few lines can ask for billions.
+# Far more values than a stack has. Nested aliases in a few lines can give billions.
 MOST_NODES = 20_000
 MOST_LEVELS = 64
 _TOO_DEEP = f"nested more than {MOST_LEVELS} levels deep"
 
-# The one in C, where libyaml is there.
+# The loader in C, where PyYAML has libyaml.
 _LOADER: type[yaml.BaseLoader] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 _NUMBER = re.compile(
@@ -36,30 +38,29 @@ _WORDS: dict[str, bool | None] = {
 
 
 def parse(text: str, path: str, shown: str) -> Document:
-    """Read a YAML text of one document; an empty one holds None.
+    """Read a YAML text of one document; the value of an empty text is None.
 
     Args:
-        text: The text.
-        path: The file's, absolute.
-        shown: The same for people.
+        text: The YAML text.
+        path: The file, absolute.
+        shown: The file's path as messages show it.
 
     Raises:
-        DefinitionsInvalidError: It is not YAML, or has what is not accepted here: several
-            documents, tags, keys that are no scalars, more than `MOST_LEVELS` levels or
-            `MOST_NODES` values.
+        DefinitionsInvalidError: The text is not YAML. Or it has several documents, tags, keys that
+            are not scalars, more than `MOST_LEVELS` levels or more than `MOST_NODES` values.
     """
     builder = _Builder(path)
     try:
         parsed: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)  # pyright: ignore
         for event in parsed:  # pyright: ignore
-            builder.take(event)  # pyright: ignore
+            builder.add_event(event)  # pyright: ignore
     except _RefusedError as error:
         raise _not_yaml(path, shown, error.what, error.line, error.column, error.hint) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = error.problem or error.context or "not YAML"
         if "nesting depth" in what:
-            # libyaml has a limit of its own and reads ahead of the events that it gives.
+            # libyaml has its own limit, and reaches it first because it reads ahead.
             what = _TOO_DEEP
         hint = (
             "YAML is indented with blanks, not with tabs" if "tab" in what or "\\t" in what else ""
@@ -89,7 +90,7 @@ def _not_yaml(
 
 
 class _Mark:
-    """Where an event begins; lines and columns from 1, and not from 0 as in PyYAML."""
+    """The start of an event: line and column from 1. PyYAML counts from 0."""
 
     __slots__ = ("column", "line")
 
@@ -113,26 +114,26 @@ def _too_deep(mark: _Mark) -> _RefusedError:
 
 
 class _Open:
-    """A sequence or mapping that is not at its end yet."""
+    """A sequence or mapping whose end event has not been read yet."""
 
     __slots__ = ("anchor", "height", "key", "merges", "node", "size", "step")
 
     def __init__(self, node: Node, anchor: str | None, step: str | int | None) -> None:
         self.node = node
         self.anchor = anchor
-        self.step = step  # its own key or index, None for the root
-        self.key: tuple[str, _Mark] | None = None  # one that waits for its value
+        self.step = step  # its key or index in its parent; None for the root
+        self.key: tuple[str, _Mark] | None = None  # a key whose value has not been read yet
         self.merges: list[tuple[Node, _Mark]] = []
         self.size = 1  # values, itself included
         self.height = 1  # levels, its own included
 
 
 class _Builder:
-    """Events in, nodes out.
+    """Build nodes from parser events.
 
     Attributes:
         root: The value of the document.
-        duplicates: The way to each key that a mapping has twice or more, with its origin.
+        duplicates: The path and origin of each repeated key.
     """
 
     def __init__(self, path: str) -> None:
@@ -141,22 +142,22 @@ class _Builder:
         self._path = path
         self._documents = 0
         self._open: list[_Open] = []
-        # The node, the number of values in it, and its levels; None while it is open.
+        # Anchor to its node, the number of values and of levels in it; None before its end event.
         self._anchors: dict[str, tuple[Node, int, int] | None] = {}
 
-    def take(self, event: yaml.Event) -> None:
-        """Take the next event of the parser."""
+    def add_event(self, event: yaml.Event) -> None:
+        """Add the parser's next event."""
         mark = _Mark(event)
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
                 raise _RefusedError("more than one document", mark)
         elif isinstance(event, yaml.AliasEvent):
-            self._take_alias(event)
+            self._add_alias(event)
         elif isinstance(event, yaml.ScalarEvent):
             self._refuse_tag(event)
-            if self._wants_key():
-                self._take_key(event.value, mark, plain_style=not event.style)
+            if self._expects_key():
+                self._add_key(event.value, mark, plain_style=not event.style)
                 return
             node = Node(_scalar(event), mark.line, mark.column)
             if event.anchor is not None:
@@ -180,14 +181,14 @@ class _Builder:
         if tag is not None:
             raise _RefusedError(f"the tag {tag} has no meaning here", _Mark(event))
 
-    def _wants_key(self) -> bool:
+    def _expects_key(self) -> bool:
         if not self._open:
             return False
         top = self._open[-1]
         return isinstance(top.node.value, dict) and top.key is None
 
     def _refuse_as_key(self, mark: _Mark) -> None:
-        if self._wants_key():
+        if self._expects_key():
             raise _RefusedError("a key must be plain text", mark)
 
     def _step(self) -> str | int | None:
@@ -198,7 +199,7 @@ class _Builder:
             return top.key[0]
         return len(top.node.value) if isinstance(top.node.value, list) else None
 
-    def _take_key(self, name: str, mark: _Mark, *, plain_style: bool) -> None:
+    def _add_key(self, name: str, mark: _Mark, *, plain_style: bool) -> None:
         top = self._open[-1]
         assert isinstance(top.node.value, dict)
         is_merge = name == "<<" and plain_style
@@ -208,10 +209,10 @@ class _Builder:
             self.duplicates.append(((*keys, name), origin))
         top.key = ("<<" if is_merge else name, mark)
         if is_merge:
-            # Marked by a value that no file can have, until its own value has come.
+            # Line 0 marks a merge whose value has not been read yet.
             top.merges.append((Node(None, 0, 0), mark))
 
-    def _take_alias(self, event: yaml.AliasEvent) -> None:
+    def _add_alias(self, event: yaml.AliasEvent) -> None:
         mark = _Mark(event)
         self._refuse_as_key(mark)
         if event.anchor not in self._anchors:
@@ -251,7 +252,7 @@ class _Builder:
             _check_merge(node, key_mark)
             top.merges[-1] = (node, key_mark)
             return
-        # Not in place: an anchored node may stand elsewhere too.
+        # A new node: an anchored node may also be elsewhere, with another place.
         top.node.value[name] = Node(node.value, key_mark.line, key_mark.column)
 
 
@@ -262,7 +263,7 @@ def _check_merge(node: Node, mark: _Mark) -> None:
 
 
 def _merge(mapping: _Open) -> None:
-    """Add what `<<` names; the mapping's own keys win, then the earlier of those that are named."""
+    """Add the members of `<<`; the mapping's own keys win, then the earlier mapping in `<<`."""
     assert isinstance(mapping.node.value, dict)
     for node, _ in mapping.merges:
         for part in node.value if isinstance(node.value, list) else [node]:
