@@ -1,1 +1,1 @@
-"""What has a shell complete words behind `portweave`: the grammar, and a script for each shell."""
+"""Shell completion of the `portweave` command: its grammar, and a script for each shell."""

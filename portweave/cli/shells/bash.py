@@ -1,4 +1,4 @@
-"""Pure. The script for bash, from 3.2 (macOS) on; the package bash-completion is not needed."""
+"""Pure. The completion script for bash 3.2 (macOS) and later, without bash-completion."""
 
 from collections.abc import Iterator
 from shlex import quote
@@ -13,7 +13,7 @@ from portweave.cli.shells.grammar import (
 _HEAD = """\
 # bash completion for portweave, printed by `portweave completion bash`.
 
-# What may follow a verb: its flags, the kinds of their values, its operands.
+# Set what may follow a verb: its flags, the kinds of their values, its operands.
 _portweave_verb() {
   flags= values= first= operands= many= command=
   case $1 in
@@ -22,13 +22,13 @@ _BODY = r"""
   esac
 }
 
-# What the value of a flag may be; empty for one that has none.
+# Set the kind of a flag's value; empty for a flag without a value.
 _portweave_value() {
   kind=
   [[ " $values " != *" $1="* ]] || { kind=" $values "; kind=${kind#*" $1="}; kind=${kind%% *}; }
 }
 
-# Offer what is of a kind and begins with $2.
+# Offer the words of kind $1 that begin with $2.
 _portweave_offer() {
   local name rest
   case $1 in
@@ -48,7 +48,7 @@ _portweave_offer() {
       ;;
     names:*)
       while IFS=$'\t' read -r name rest; do
-        # Behind the = of web=3 there is nothing to be said.
+        # There is nothing to offer after the = of web=3.
         [[ $name == "$2"* && $2 != *=* ]] || continue
         [[ $name != *[=/] ]] || compopt -o nospace 2>/dev/null
         printf -v name %q "$name"
@@ -58,7 +58,7 @@ _portweave_offer() {
   esac
 }
 
-# Complete the command that begins with word $1 as if nothing stood before it.
+# Complete the command that begins at word $1, as if it were the whole line.
 _portweave_command() {
   local name
   if declare -F _comp_command_offset >/dev/null; then
@@ -78,7 +78,7 @@ _portweave() {
   local program=${COMP_WORDS[0]} start= count=0 last=0 i joins=
   type -P "$program" >/dev/null || program=portweave
   COMPREPLY=()
-  # Bash takes --format=json for three words.
+  # Bash splits --format=json into three words.
   for ((i = 1; i <= COMP_CWORD; i++)); do
     word=${COMP_WORDS[i]//[\\\"\']/}
     [[ $word != '~/'* ]] || word=$HOME/${word#'~/'}
@@ -132,7 +132,7 @@ _portweave() {
   elif [[ $current == -*=* ]]; then
     _portweave_value "${current%%=*}"
     _portweave_offer "$kind" "${current#*=}"
-    # Where = does not begin a word, what is offered replaces the flag as well.
+    # Where = does not separate words, an offered word replaces the flag too.
     if [[ $COMP_WORDBREAKS != *=* ]]; then
       for i in "${!COMPREPLY[@]}"; do COMPREPLY[i]=${current%%=*}=${COMPREPLY[i]}; done
     fi
@@ -154,7 +154,7 @@ complete -F _portweave portweave
 
 
 def script(grammar: Grammar) -> str:
-    """The script.
+    """Write the completion script for bash.
 
     Args:
         grammar: The verbs, options and values to complete.
@@ -184,7 +184,7 @@ def _case(verb: Verb) -> Iterator[str]:
 
 
 def _tables(flags: tuple[Flag, ...]) -> Iterator[str]:
-    # A bare `--` ends the options; it is offered where a command follows.
+    # A bare `--` ends the options; the script offers it where a command follows.
     if flags:
         yield f"      flags={quote(' '.join(word for flag in flags for word in flag.spellings))}"
     values = [f"{w}={_kind(f.values)}" for f in flags if f.metavar for w in f.spellings]
@@ -195,7 +195,7 @@ def _tables(flags: tuple[Flag, ...]) -> Iterator[str]:
 def _kind(values: str | tuple[str, ...]) -> str:
     if not isinstance(values, str):
         return f"words:{','.join(values)}"
-    # `any`: it has a value, of which nothing can be said.
+    # `any`: the option has a value, but there is nothing to offer for it.
     if values in SHELL_KINDS:
         return values
     return f"names:{values}" if values else "any"

@@ -1,4 +1,4 @@
-"""Pure. The script for fish, from 3.0 on."""
+"""Pure. The completion script for fish 3.0 and later."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from portweave.cli.shells.grammar import (
 
 _HEAD = r"""# fish completion for portweave, printed by `portweave completion fish`.
 
-# The options of a verb that have a value as the next word.
+# Print the options of a verb whose value is the next word.
 function __portweave_valued
     switch "$argv[1]"
 """
@@ -19,8 +19,8 @@ _BODY = r"""
     end
 end
 
-# Where the command line stands: the verb, how many operands it has, and where its command begins,
-# into __portweave_at. Each option's condition asks for it, so it is kept until the line changes.
+# Set __portweave_at: the verb, its number of operands, and the index of its command's first word.
+# The condition of each option needs it, so it is kept until the line changes.
 function __portweave_place
     set -l words (commandline -opc)
     test "$words" = "$__portweave_words"; and return
@@ -57,31 +57,31 @@ function __portweave_place
     set -g __portweave_at "$verb" $count 0
 end
 
-# Whether options of a verb (or, for "", those before it) may stand here.
+# Whether an option of the verb may be here; for "", an option before the verb.
 function __portweave_is
     __portweave_place
     test "$__portweave_at[1]" = "$argv[1]" -a $__portweave_at[3] = 0
 end
 
-# Whether the operand behind so many others may stand here.
+# Whether the operand after $argv[2] others may be here.
 function __portweave_nth
     __portweave_place
     test "$__portweave_at" = "$argv[1] $argv[2] 0"
 end
 
-# Whether an operand behind the first may stand here.
+# Whether an operand after the first may be here.
 function __portweave_later
     __portweave_place
     test "$__portweave_at[1]" = "$argv[1]" -a $__portweave_at[2] -gt 0 -a $__portweave_at[3] = 0
 end
 
-# Whether a command may stand here, behind --.
+# Whether a command may be here, after --.
 function __portweave_behind
     __portweave_place
     test "$__portweave_at[1]" = "$argv[1]" -a $__portweave_at[3] != 0
 end
 
-# Names of a kind, each with what it is.
+# Print the names of a kind, each with its description.
 function __portweave_names
     set -l words (commandline -opc)
     set -l program $words[1]
@@ -89,7 +89,7 @@ function __portweave_names
     command $program __complete $argv[1] $words[2..-1] 2>/dev/null
 end
 
-# What the shell itself offers for the command behind our words.
+# Print the shell's own completions for the command after portweave's words.
 function __portweave_command
     set -l words (commandline -opc)
     __portweave_place
@@ -107,7 +107,7 @@ complete -c portweave -f
 
 
 def script(grammar: Grammar) -> str:
-    """The script.
+    """Write the completion script for fish.
 
     Args:
         grammar: The verbs, options and values to complete.
@@ -164,7 +164,7 @@ def _operands(verb: Verb) -> Iterator[str]:
 
 
 def _value(values: str | tuple[str, ...]) -> str:
-    # -x: a value, and no file; -r: a value, by itself a file.
+    # -x: a value that is not a file; -r -F: a value that is a file.
     if values == "files":
         return "-r -F"
     return f"-x {_words(values)}".rstrip()

@@ -1,4 +1,4 @@
-"""The command line as shells complete it: values made from the tables of the program itself."""
+"""The grammar of the command line for shell completion, built from the verbs' own tables."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -17,11 +17,11 @@ class Flag:
     """An option, without spellings that belong to another option.
 
     Attributes:
-        spellings: As `("-d", "--detach")`.
-        about: One line.
-        metavar: What its value is called; empty for a switch, and for one that may stand alone.
-        values: The words that its value may be, or their kind (`portweave.arguments.args.KINDS`).
-        many: Whether it may be given several times.
+        spellings: All spellings, as `("-d", "--detach")`.
+        about: One line of help.
+        metavar: The name of its value. Empty for a switch, and where the value is optional.
+        values: The allowed values, or their kind (`portweave.arguments.args.KINDS`).
+        many: Whether it may be repeated.
     """
 
     spellings: tuple[str, ...]
@@ -33,13 +33,13 @@ class Flag:
 
 @value
 class Verb:
-    """A verb.
+    """A verb of the command line.
 
     Attributes:
-        name: The word.
-        about: One line.
+        name: The word on the command line.
+        about: One line of help.
         flags: Its own options, then the options of all verbs.
-        operands: What its other words may be.
+        operands: The allowed operands.
     """
 
     name: str
@@ -50,11 +50,11 @@ class Verb:
 
 @value
 class Grammar:
-    """All that can be said.
+    """The grammar of the whole command line.
 
     Attributes:
-        flags: Those that may stand before the verb.
-        verbs: In the order of the help text.
+        flags: The options before the verb.
+        verbs: The verbs in the order of the help text.
     """
 
     flags: tuple[Flag, ...]
@@ -62,11 +62,11 @@ class Grammar:
 
 
 def grammar(verbs: Mapping[str, str], options: tuple[Option, ...]) -> Grammar:
-    """Read what the modules of all verbs say.
+    """Build the grammar from the modules of all verbs.
 
     Args:
-        verbs: Verb -> what it does.
-        options: Those of all verbs.
+        verbs: Verb to its line of help.
+        options: The options of all verbs.
     """
     found = [_verb(name, about, options) for name, about in verbs.items()]
     about = "say what a command does, and list its options"

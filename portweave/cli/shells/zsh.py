@@ -1,4 +1,4 @@
-"""Pure. The script for zsh, as a file of its own on `fpath`, or sourced."""
+"""Pure. The completion script for zsh: a file on `fpath`, or a sourced script."""
 
 from collections.abc import Iterator
 from shlex import quote
@@ -14,12 +14,12 @@ _HEAD = """\
 #compdef portweave
 # zsh completion for portweave, printed by `portweave completion zsh`.
 
-# Names of a kind, and what each is.
+# Offer the names of a kind, each with its description.
 _portweave_names() {
   local name about program=$line_program
   local -a names open
   while IFS=$'\\t' read -r name about; do
-    # Behind NAME= and NAME/ the word goes on.
+    # The word continues after NAME= and NAME/.
     if [[ $name == *[=/] ]]; then
       open+=("${name//:/\\\\:}:$about")
     else
@@ -44,7 +44,7 @@ _portweave() {
   local line_program=${(Q)words[1]}
   local -a line_before=("${(@Q)words[2,CURRENT-1]}")
   whence -p -- $line_program >/dev/null || line_program=portweave
-  # -A: options behind the verb are the verb's.
+  # -A: options after the verb belong to the verb.
   _arguments -C -A '-*' \\
 """
 _NEXT = """\
@@ -59,7 +59,7 @@ _TAIL = """\
   esac
 }
 
-# From a file on fpath it is called at once; sourced, it has to be made known.
+# As a file on fpath, zsh calls the function; a sourced script has to register it.
 if [[ $funcstack[1] == _portweave ]]; then
   _portweave "$@"
 else
@@ -77,7 +77,7 @@ _COMMAND = """\
 
 
 def script(grammar: Grammar) -> str:
-    """The script.
+    """Write the completion script for zsh.
 
     Args:
         grammar: The verbs, options and values to complete.
@@ -101,7 +101,7 @@ def _operands(verb: Verb) -> Iterator[str]:
     if operands.first:
         yield quote(f"1: :{_action(operands.first)}")
     if operands.values == "command":
-        # What stands behind its first word is the command's, and is no option of ours.
+        # The words after the first belong to the command, not to portweave.
         yield "'(-)*:: :_normal'"
     elif operands.values:
         place = "*" if operands.many else "1"
@@ -123,7 +123,7 @@ def _specs(flag: Flag) -> Iterator[str]:
         yield quote(f"{before}{spelling}{sign}[{about}]:{name}:{_action(flag.values)}")
 
 
-# What would end the text, or begin the next one.
+# Characters that end a text of a spec or begin the next one.
 _ESCAPED = str.maketrans({char: f"\\{char}" for char in "\\[]:"})
 
 
@@ -132,5 +132,5 @@ def _action(values: str | tuple[str, ...]) -> str:
         return f"({' '.join(values)})"
     if values in SHELL_KINDS:
         return {"files": "_files", "folders": "_files -/", "command": "_normal"}[values]
-    # The blank before it: no flags of compadd are put behind it.
+    # The blank in front: `_arguments` adds no flags of compadd to such an action.
     return f" _portweave_names {values}" if values else " "

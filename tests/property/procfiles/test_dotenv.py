@@ -1,4 +1,4 @@
-"""Laws of files of variables."""
+"""Properties of both parsers of .env files."""
 
 import re
 import time
@@ -20,7 +20,7 @@ WITHOUT_HASH = st.lists(st.sampled_from([*WORDS, "\n"]), max_size=25).map("".joi
 
 _SPACE = "[" + re.escape(BLANKS) + "]"
 _LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=([^\r\u2028\u2029]*)")
-# As it stands in npm's dotenv 16, lib/main.js, but for what JavaScript calls white space.
+# The pattern of npm's dotenv 16, lib/main.js, with JavaScript's white space.
 _NPM = re.compile(
     r"^\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)(\s*'(?:\\'|[^'])*'|\s*\"(?:\\\"|[^\"])*\""
     r"|\s*`(?:\\`|[^`])*`|[^#\r\n]+)?\s*(?:#.*)?(?:$|$)".replace(r"\s", _SPACE),
@@ -29,7 +29,7 @@ _NPM = re.compile(
 
 
 def npm_portweave(text: str) -> dict[str, str] | None:
-    """What npm portweave reads, by the description of its grammar; None for an error."""
+    """The variables that npm portweave reads, by its described grammar; None for an error."""
     values: dict[str, str] = {}
     for raw in text.split("\n"):
         line = raw.strip(BLANKS)
@@ -47,7 +47,7 @@ def npm_portweave(text: str) -> dict[str, str] | None:
 
 
 def npm_dotenv(text: str) -> dict[str, str]:
-    """What npm's dotenv reads."""
+    """The variables that npm's dotenv reads."""
     values: dict[str, str] = {}
     for match in _NPM.finditer(re.sub(r"\r\n?", "\n", text)):
         value = (match[2] or "").strip(BLANKS)
@@ -60,25 +60,25 @@ def npm_dotenv(text: str) -> dict[str, str]:
 
 
 @given(text=TEXTS)
-def test_what_npm_portweave_accepts_means_the_same_for_ports(text: str) -> None:
+def test_a_file_that_npm_portweave_accepts_has_the_same_values(text: str) -> None:
     expected = npm_portweave(text)
     if expected is None:
         return
     found = read(text, "/p/.env", expected.keys())
     assert found.keys() == expected.keys()
     for name, value in expected.items():
-        # But for the one thing that is accepted besides: a comment behind a quoted value.
+        # One exception: a comment after a quoted value is accepted here.
         if not re.fullmatch(r"(\"[^\"]*\"|'[^']*')", value):
             assert found[name] == value
 
 
 @given(text=WITHOUT_HASH)
-def test_without_comments_all_is_as_with_npm_dotenv(text: str) -> None:
+def test_a_file_without_comments_has_the_values_of_npm_dotenv(text: str) -> None:
     assert dotenv.parse(text).values == npm_dotenv(text)
 
 
 @given(text=st.text())
-def test_each_line_is_read_or_counted(text: str) -> None:
+def test_malformed_lines_are_nonempty_and_in_order(text: str) -> None:
     found = dotenv.parse(text)
     lines = re.sub(r"\r\n?", "\n", text).split("\n")
     assert all(lines[number - 1].strip(BLANKS) for number in found.unread)
@@ -86,7 +86,7 @@ def test_each_line_is_read_or_counted(text: str) -> None:
 
 
 @given(values=st.dictionaries(NAMES, st.text(st.characters(codec="utf-8"), max_size=20)))
-def test_what_is_written_in_quotes_reads_back(values: dict[str, str]) -> None:
+def test_a_value_in_quotes_reads_back(values: dict[str, str]) -> None:
     kept = {name: value for name, value in values.items() if not set(value) & set("'\r\0\\")}
     text = "".join(f"{name}='{value}'\n" for name, value in kept.items())
     assert dotenv.parse(text).values == kept
@@ -95,7 +95,7 @@ def test_what_is_written_in_quotes_reads_back(values: dict[str, str]) -> None:
 @given(
     secret=st.text(st.sampled_from("0123456789"), min_size=8, max_size=12), number=st.integers(0, 3)
 )
-def test_a_value_is_never_printed(secret: str, number: int) -> None:
+def test_an_error_never_has_the_value(secret: str, number: int) -> None:
     line = ["A {}", "A B={}", "A: {}", "A={}\r{}"][number].format(secret, secret)
     with pytest.raises(DotenvError) as caught:
         read(line, "/p/.env", {"A"})
@@ -103,7 +103,7 @@ def test_a_value_is_never_printed(secret: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("piece", ["\n", "A\n", 'A="\n', "A='\\'", " ", "A=\n\n", "export\n", "#"])
-def test_a_long_file_takes_no_longer_than_its_length(piece: str) -> None:
+def test_reading_time_is_linear_in_the_length(piece: str) -> None:
     began_s = time.process_time()
     dotenv.parse(piece * 20_000)
     assert time.process_time() - began_s < 2

@@ -1,4 +1,4 @@
-"""No input, however odd, ends in anything but definitions or a coded error."""
+"""Every input gives definitions or a coded error."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from portweave.procfiles.graph import as_text, needed, start_order
 from portweave.procfiles.load import load, read_env_file
 from portweave.procfiles.tree import plain
 
-# What makes inputs odd in ways that matter, more often than chance would.
+# Pieces that make inputs unusual in relevant ways, more often than random text.
 PIECES = st.sampled_from(
     [
         *("services:", "api:", "web: x", "command", "{", "}", "[", "]", ":", ",", "-", "- ", "? "),
@@ -28,7 +28,7 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(PIECES | st.text(max_size=3), max_size=30).map("".join)
 BYTES = st.binary(max_size=60) | TEXTS.map(str.encode)
 
-# Documents that are nearly right.
+# Documents that are nearly valid.
 SCALARS: st.SearchStrategy[Any] = (
     st.none()
     | st.booleans()
@@ -98,7 +98,7 @@ DOCUMENTS = st.fixed_dictionaries(
 
 
 def check(read: Callable[[], object]) -> None:
-    """Run it; a coded error that can be printed is as good as a value."""
+    """Call `read`; accept a value, or a coded error that can be printed."""
     found: PortweaveError | None = None
     try:
         read()
@@ -131,7 +131,7 @@ def test_any_bytes_are_variables_or_a_coded_error(data: bytes, tmp_path: Path) -
 
 def build(text: str) -> object:
     found = definitions.build(jsonfile.parse(text, "/p/f.json", "f.json"), None)
-    # What was accepted can be put in order.
+    # Accepted definitions have a start order.
     assert {service.name for service in start_order(found)} == {
         service.name for service in found.services
     }
@@ -148,7 +148,7 @@ def test_any_document_is_definitions_or_a_coded_error(document: object) -> None:
 
 @given(document=DOCUMENTS, spaces=st.sampled_from([None, 1, 4]))
 @settings(deadline=None)
-def test_json_reads_the_same_as_yaml_and_its_places_are_found(
+def test_a_json_text_has_the_same_places_as_json_and_as_yaml(
     document: dict[str, Any], spaces: int | None
 ) -> None:
     text = json.dumps(document, indent=spaces, ensure_ascii=False)
@@ -157,22 +157,22 @@ def test_json_reads_the_same_as_yaml_and_its_places_are_found(
         as_json = jsonfile.parse(text, "/p/f.json", "f.json")
     except DefinitionsInvalidError:
         return  # lone surrogates, NaN, and 1e+22, which YAML takes for text
-    # In a flow mapping of JSON's the two agree on what stands where.
-    for keys in _ways(document):
+    # Both parsers give the same places in a JSON text.
+    for keys in _paths(document):
         one, other = as_json.origin(keys), as_yaml.origin(keys)
         assert (one.line, one.column) == (other.line, other.column)
 
 
-def _ways(value: Any) -> list[tuple[str | int, ...]]:
+def _paths(value: Any) -> list[tuple[str | int, ...]]:
     steps: list[tuple[str | int, Any]] = []
     if isinstance(value, dict):
         steps += cast("dict[str, Any]", value).items()
     elif isinstance(value, list):
         steps += enumerate(cast("Any", value))
-    return [(), *((step, *way) for step, inner in steps for way in _ways(inner))]
+    return [(), *((step, *path) for step, inner in steps for path in _paths(inner))]
 
 
-def test_plain_values_of_the_places_are_the_values() -> None:
+def test_the_nodes_hold_the_values_of_the_document() -> None:
     text = '{"a": [1, {"b": null}], "c": "\\u00e9"}'
     document = jsonfile.parse(text, "/p/f.json", "f.json")
     places = jsonfile._places(text, "/p/f.json")[0]  # pyright: ignore[reportPrivateUsage]
@@ -189,7 +189,7 @@ def test_plain_values_of_the_places_are_the_values() -> None:
     ),
     newline=st.sampled_from(["\n", "\r\n"]),
 )
-def test_what_is_written_to_a_procfile_reads_back(commands: dict[str, str], newline: str) -> None:
+def test_a_written_procfile_reads_back(commands: dict[str, str], newline: str) -> None:
     text = "".join(f"{name}: {command}{newline}" for name, command in commands.items())
     found = procfile.parse(text, "/p/Procfile", "Procfile")
     assert {process.name: process.command for process in found} == commands

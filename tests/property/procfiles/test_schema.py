@@ -15,7 +15,7 @@ from portweave.procfiles.schema import json_schema
 from portweave.procfiles.tree import snake_case
 
 VALIDATOR = Draft202012Validator(json_schema())
-# Keys that the schema does not have while nothing acts on them.
+# Reserved keys, which the schema does not have.
 REFUSED = {"scope", "hooks", "resources"}
 
 SOME_TEXTS = [
@@ -46,7 +46,7 @@ SERVICES = st.dictionaries(spelled(SERVICE_NAMES), SMALL | READY, max_size=4)
 
 
 def document_of(services: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
-    # One command, so that the others may do without `envVar`.
+    # With one command in the document, `envVar` is optional in the others.
     return {**rest, "services": {**services, "one": {"command": "x"}}}
 
 
@@ -69,7 +69,7 @@ def parser_accepts(document: object) -> bool:
     return not issues.found
 
 
-def only_parser_refuses(document: dict[str, Any]) -> bool:
+def breaks_a_rule_outside_the_schema(document: dict[str, Any]) -> bool:
     """Whether the document breaks a rule that a schema cannot express."""
     services: dict[str, Any] = document["services"]
     for service in services.values():
@@ -92,7 +92,7 @@ def test_the_schema_accepts_what_the_parser_accepts(document: dict[str, Any]) ->
     errors = schema_errors(document)
     if parser_accepts(document):
         assert errors == []
-    elif not only_parser_refuses(document):
+    elif not breaks_a_rule_outside_the_schema(document):
         assert errors
 
 
@@ -100,12 +100,12 @@ def test_the_schema_accepts_what_the_parser_accepts(document: dict[str, Any]) ->
 def test_the_schema_and_the_parser_agree_on_each_key(key: str, value: object) -> None:
     document = {"services": {"one": {"command": "x", key: value}}}
     errors = schema_errors(document)
-    if not only_parser_refuses(document):
+    if not breaks_a_rule_outside_the_schema(document):
         assert parser_accepts(document) == (not errors), errors
 
 
 @pytest.mark.parametrize("key", [*SERVICE_NAMES, *(f"ready.{key}" for key in ready_keys.NAMES)])
-def test_they_agree_on_each_value_that_is_near_a_bound(key: str) -> None:
+def test_the_schema_and_the_parser_agree_on_values_near_a_bound(key: str) -> None:
     values: list[Any] = [None, True, False, {}, [], *SOME_TEXTS, *SOME_NUMBERS]
     for value in [*values, *([value] for value in values)]:
         said: Any = value
@@ -115,7 +115,7 @@ def test_they_agree_on_each_value_that_is_near_a_bound(key: str) -> None:
         assert parser_accepts(document) == (not schema_errors(document)), document
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_valid() -> None:
     Draft202012Validator.check_schema(json_schema())
 
 

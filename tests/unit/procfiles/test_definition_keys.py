@@ -1,4 +1,4 @@
-"""The tables of keys."""
+"""The tables of definition keys."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def test_a_table_has_each_key_once(table: tuple[Key, ...]) -> None:
 
 
 @pytest.mark.parametrize("key", [*shape.ROOT, *SERVICE, *ready_keys.KEYS], ids=lambda key: key.name)
-def test_a_key_has_a_schema_and_a_meaning_unless_it_is_reserved(key: Key) -> None:
+def test_every_key_but_a_reserved_one_has_a_schema_and_a_meaning(key: Key) -> None:
     if key.name in RESERVED:
         assert (key.schema, key.meaning) == (None, "")
     else:
@@ -23,10 +23,10 @@ def test_a_key_has_a_schema_and_a_meaning_unless_it_is_reserved(key: Key) -> Non
         assert key.meaning.endswith(".")
 
 
-def test_reading_and_showing_differ_in_order_only() -> None:
+def test_the_reading_order_has_the_same_keys_as_the_table() -> None:
     assert set(READING_ORDER) == set(SERVICE)
     assert set(SERVICE_NAMES) == set(names(SERVICE))
 
 
-def test_each_kind_of_probe_is_a_key() -> None:
+def test_every_kind_of_probe_is_a_key() -> None:
     assert ready_keys.PROBES == ("http", "tcp", "exec", "log", "notify")

@@ -1,4 +1,4 @@
-"""Definition files in JSON and YAML: what they come to, and what is wrong with them."""
+"""Definitions from JSON, YAML and a Procfile, and the errors in them."""
 
 import json
 
@@ -16,7 +16,7 @@ PROCFILE_PATH = "/p/Procfile"
 def build(
     value: object = None, *, text: str | None = None, processes: str | None = None
 ) -> Definitions:
-    """The definitions of a JSON file (as a value), a YAML file (as text) and a Procfile."""
+    """Build definitions from a JSON file (a value), a YAML file (a text) and a Procfile."""
     document = None
     if value is not None:
         document = jsonfile.parse(json.dumps(value), JSON_PATH, "portweave.config.json")
@@ -29,7 +29,7 @@ def build(
     return definitions.build(document, found, PROCFILE_PATH, shown)
 
 
-def wrong(
+def error_of(
     value: object = None, *, text: str | None = None, processes: str | None = None
 ) -> DefinitionsInvalidError:
     with pytest.raises(DefinitionsInvalidError) as caught:
@@ -44,13 +44,13 @@ def api(**keys: object) -> Service:
 
 
 def issues(**keys: object) -> list[str]:
-    """The lines of the error for a service `api` with these keys, and a command and a variable."""
+    """The error's lines for a service `api` with a command, a variable and these keys."""
     service = {"envVar": "API_PORT", "command": "x", **keys}
     value = {"services": {"api": service, "other": {}, "noport": {"port": False}}}
-    return wrong(value).message.splitlines()
+    return error_of(value).message.splitlines()
 
 
-# npm portweave's own keys, in its words and its order
+# npm portweave's keys: the same messages in the same order
 
 EXPECTED = "Invalid input: expected"
 DUPLICATE = "duplicate identifier"
@@ -139,8 +139,8 @@ RESERVED = 'uses the reserved "PORTWEAVE_" prefix'
         ),
     ],
 )
-def test_the_first_look_says_what_npm_portweave_says(value: object, lines: list[str]) -> None:
-    assert wrong(value).message == "\n".join(lines)
+def test_wrong_types_give_the_messages_of_npm_portweave(value: object, lines: list[str]) -> None:
+    assert error_of(value).message == "\n".join(lines)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_the_first_look_says_what_npm_portweave_says(value: object, lines: list[
         ("9" * 5000, ["integer"]),
     ],
 )
-def test_a_preferred_port_is_an_integer_of_javascript(text: str, lines: list[str]) -> None:
+def test_a_preferred_port_is_an_integer_in_the_port_range(text: str, lines: list[str]) -> None:
     source = '{"services": {"a": {"envVar": "A", "preferred": ' + text + "}}}"
     with pytest.raises(DefinitionsInvalidError) as caught:
         definitions.build(jsonfile.parse(source, JSON_PATH, JSON_PATH), None)
@@ -167,19 +167,19 @@ def test_a_preferred_port_is_an_integer_of_javascript(text: str, lines: list[str
 
 
 @pytest.mark.parametrize("text", ["3000", "3000.0", "3e3", "1", "65535"])
-def test_an_integer_may_be_written_in_several_ways(text: str) -> None:
+def test_an_integer_may_have_a_fraction_of_zero_or_an_exponent(text: str) -> None:
     source = '{"services": {"a": {"envVar": "A", "preferred": ' + text + "}}}"
     assert definitions.build(jsonfile.parse(source, JSON_PATH, JSON_PATH), None).services
 
 
-def test_infinity_is_called_by_its_name() -> None:
+def test_a_number_too_large_for_a_float_is_reported_as_infinity() -> None:
     source = '{"services": {"a": {"envVar": 1e999}}}'
     with pytest.raises(DefinitionsInvalidError, match="expected string, received Infinity"):
         definitions.build(jsonfile.parse(source, JSON_PATH, JSON_PATH), None)
 
 
-def test_the_second_look_says_what_npm_portweave_says() -> None:
-    error = wrong(
+def test_wrong_references_give_the_messages_of_npm_portweave() -> None:
+    error = error_of(
         {
             "services": {
                 "a": {"envVar": "PORTWEAVE_X", "discoveryEnv": {"U": "${b}${nope}${pw:x}${nope}"}},
@@ -198,7 +198,7 @@ def test_the_second_look_says_what_npm_portweave_says() -> None:
     ]
 
 
-def test_a_file_of_npm_portweave_is_read() -> None:
+def test_a_definition_file_of_npm_portweave_is_valid() -> None:
     found = build(
         {
             "$schema": "x",
@@ -216,7 +216,7 @@ def test_a_file_of_npm_portweave_is_read() -> None:
     assert x_api.name == "x-api"
 
 
-# Ours
+# portweave's own keys
 
 
 def test_a_service_has_defaults() -> None:
@@ -425,7 +425,7 @@ x-anything: {a: [1]}
         ({"env_var": "X"}, 'api.env_var: "envVar" and "env_var" are the same key'),
     ],
 )
-def test_what_is_wrong_is_said(keys: dict[str, object], line: str) -> None:
+def test_each_invalid_value_has_its_message(keys: dict[str, object], line: str) -> None:
     (found, *_) = issues(**keys)
     assert found.startswith(f"services.{line}")
 
@@ -448,14 +448,14 @@ def test_what_is_wrong_is_said(keys: dict[str, object], line: str) -> None:
         ("ready", {"http_get": "/"}, "did you mean http?"),
     ],
 )
-def test_hints_name_what_was_probably_meant(key: str, value: object, hint: str) -> None:
+def test_hints_name_the_nearest_known_word(key: str, value: object, hint: str) -> None:
     service = {"command": "x", key: value}
-    hints = wrong({"services": {"api": service, "db": {}}}).hints
+    hints = error_of({"services": {"api": service, "db": {}}}).hints
     assert any(text.endswith(hint) and f"services.api.{key}" in text for text in hints)
 
 
 def test_an_issue_has_a_place() -> None:
-    error = wrong(text="services:\n  api:\n    command: x\n    comand: y\n    port: 1\n")
+    error = error_of(text="services:\n  api:\n    command: x\n    comand: y\n    port: 1\n")
     assert error.hints == (
         f"portweave.yaml:5:5: services.api.port: {IN_PORT}",
         "portweave.yaml:4:5: services.api.comand: did you mean command?",
@@ -465,7 +465,7 @@ def test_an_issue_has_a_place() -> None:
     assert error.facts["path"] == "services.api.port"
 
 
-def test_a_place_in_json_is_that_of_the_key() -> None:
+def test_the_place_of_a_json_value_is_the_place_of_its_key() -> None:
     text = '{\n "services": {\n  "api": {"command": "x",\n    "dependsOn": ["a",\n "nope"]}}}'
     with pytest.raises(DefinitionsInvalidError) as caught:
         definitions.build(
@@ -474,9 +474,9 @@ def test_a_place_in_json_is_that_of_the_key() -> None:
     assert [hint.split(": ")[0] for hint in caught.value.hints] == ["f.json:4:5", "f.json:4:5"]
 
 
-def test_keys_may_be_spelled_in_snake_case_and_places_are_found() -> None:
+def test_a_key_in_snake_case_is_valid_and_has_a_place() -> None:
     assert api(stop_grace_period="1s", working_dir="a").working_dir == "/p/a"
-    error = wrong(text="services:\n  api: {command: x,\n   depends_on: [\n    db]}\n")
+    error = error_of(text="services:\n  api: {command: x,\n   depends_on: [\n    db]}\n")
     assert error.hints[0].startswith("portweave.yaml:3:4: services.api.dependsOn")
 
 
@@ -502,23 +502,23 @@ def test_extensions_are_ignored_anywhere() -> None:
     assert found.services[0].environment == found.services[0].discovery_env == ()
 
 
-def test_services_that_are_all_extensions_are_none() -> None:
-    error = wrong({"services": {"x-a": {"command": "x"}, "x-b": 1}})
+def test_a_document_with_only_extensions_has_no_service() -> None:
+    error = error_of({"services": {"x-a": {"command": "x"}, "x-b": 1}})
     assert "services.x-b: Invalid input: expected object, received number" in error.message
 
 
-def test_a_process_has_its_keys_under_the_name_that_its_procfile_gives_it() -> None:
+def test_a_document_gives_keys_to_a_process_under_its_procfile_name() -> None:
     text = "services:\n  My_Worker: {dependsOn: [db_1], envVar: WORKER}\n"
     found = build(text=text, processes="My_Worker: work\ndb_1: serve\n")
     worker, db = found.services
     assert (worker.name, worker.command, worker.env_var) == ("My_Worker", "work", "WORKER")
     assert [other.name for other in worker.depends_on] == [db.name]
-    error = wrong(text="services: {My_Work: {}}", processes="My_Worker: work\n")
+    error = error_of(text="services: {My_Work: {}}", processes="My_Worker: work\n")
     assert error.message == "services.My_Work: Invalid key in record"
 
 
-def test_names_that_give_one_variable_are_an_error() -> None:
-    error = wrong(processes="my-api: a\nmy_api: b\n")
+def test_two_services_with_the_same_variable_are_an_error() -> None:
+    error = error_of(processes="my-api: a\nmy_api: b\n")
     assert error.message.splitlines()[0] == (
         'services.my_api.envVar: duplicate identifier "MY_API_PORT" already declared at'
         " services.my-api.envVar"
@@ -526,12 +526,12 @@ def test_names_that_give_one_variable_are_an_error() -> None:
     assert error.hints[0].startswith("Procfile:2:1: services.my_api.envVar: name another variable")
 
 
-def test_names_that_give_one_host_name_are_an_error() -> None:
+def test_two_services_with_the_same_host_name_are_an_error() -> None:
     services: dict[str, dict[str, object]] = {
         "web": {"command": "x", "scale": 2},
         "web-2": {"command": "x"},
     }
-    error = wrong({"services": services})
+    error = error_of({"services": services})
     assert error.message == (
         'services.web-2.hostname: the host name "web-2" is also that of services.web'
     )
@@ -539,45 +539,45 @@ def test_names_that_give_one_host_name_are_an_error() -> None:
     assert build({"services": services}).services
 
 
-def test_a_service_called_portweave_is_told_why_not() -> None:
-    error = wrong(processes="portweave: a")
+def test_a_service_named_portweave_is_an_error() -> None:
+    error = error_of(processes="portweave: a")
     assert error.message == (
         'services.portweave.envVar: env var "PORTWEAVE_PORT" uses the reserved "PORTWEAVE_" prefix'
     )
 
 
-def test_a_cycle_is_named() -> None:
+def test_a_dependency_cycle_is_an_error_with_its_path() -> None:
     needs = {"a": ["b"], "b": ["c"], "c": ["a"]}
     services = {name: {"command": "x", "dependsOn": others} for name, others in needs.items()}
-    error = wrong({"services": services})
+    error = error_of({"services": services})
     assert error.message == "services.a.dependsOn: dependency cycle: a -> b -> c -> a"
 
 
 def test_a_probe_without_a_port_of_its_own_is_an_error() -> None:
     service = {"command": "x", "port": False, "ready": {"tcp": True, "http": "/"}}
-    assert wrong({"services": {"api": service}}).message.splitlines() == [
+    assert error_of({"services": {"api": service}}).message.splitlines() == [
         "services.api.ready.tcp: needs a port of the service's own, but port is false",
         "services.api.ready.http: needs a port of the service's own, but port is false",
     ]
 
 
-# A Procfile beside
+# A Procfile in the same folder
 
 
-def test_a_bare_procfile_is_enough() -> None:
+def test_a_procfile_alone_is_enough() -> None:
     found = build(processes="web: npm start\nrelease: ./migrate\n")
     assert found.paths == (PROCFILE_PATH,)
     web, release = found.services
     assert (web.name, web.command, web.env_var) == ("web", "npm start", "WEB_PORT")
     assert (web.working_dir, web.on_request, release.on_request) == ("/p", False, True)
-    # Heroku's release phase is over when its command has ended, and others may wait for that.
+    # Heroku's release phase is over when its command ends, and other services may wait for it.
     assert (web.oneshot, release.oneshot) == (False, True)
     text = "services: {web: {dependsOn: [release]}}"
     web = build(text=text, processes="web: npm start\nrelease: ./migrate\n").services[0]
     assert [other.condition for other in web.depends_on] == ["completed"]
 
 
-def test_a_procfile_adds_commands_by_name_and_services() -> None:
+def test_a_procfile_adds_commands_to_services_and_further_services() -> None:
     found = build({"services": {"web": {"envVar": "P"}}}, processes="api: b\nweb: a\n")
     assert found.paths == (JSON_PATH, PROCFILE_PATH)
     assert [(s.name, s.command, s.env_var) for s in found.services] == [
@@ -586,18 +586,18 @@ def test_a_procfile_adds_commands_by_name_and_services() -> None:
     ]
 
 
-def test_services_may_be_in_the_procfile_alone() -> None:
+def test_the_document_may_have_no_services() -> None:
     assert build({"projectName": "shop"}, processes="web: a").project_name == "shop"
     assert build({"services": {}}, processes="web: a").services[0].name == "web"
 
 
-def test_env_var_may_be_left_out_where_the_procfile_has_the_command() -> None:
+def test_a_service_with_a_procfile_command_needs_no_env_var() -> None:
     found = build({"services": {"web": {"dependsOn": ["api"]}}}, processes="web: a\napi: b")
     assert found.services[0].env_var == "WEB_PORT"
 
 
-def test_a_command_in_both_is_an_error() -> None:
-    error = wrong(text="services:\n  web:\n    command: a\n", processes="\nweb: b\n")
+def test_a_command_in_both_files_is_an_error() -> None:
+    error = error_of(text="services:\n  web:\n    command: a\n", processes="\nweb: b\n")
     assert error.message == (
         "services.web.command: a command is given on line 2 of the Procfile too"
     )
@@ -605,7 +605,7 @@ def test_a_command_in_both_is_an_error() -> None:
 
 
 def test_an_empty_procfile_is_an_error() -> None:
-    error = wrong(processes="# nothing\n")
+    error = error_of(processes="# nothing\n")
     assert error.message == "services: services must contain at least one entry"
 
 
@@ -614,12 +614,12 @@ def test_an_empty_procfile_is_an_error() -> None:
     ["http://[::1", "http://x:99999/", "http://x:port/", "http:///path", "http://x:0/"],
     ids=["bracket", "port too large", "port no number", "no host", "port zero"],
 )
-def test_a_url_that_cannot_be_asked_is_refused(url: str) -> None:
+def test_an_invalid_url_is_an_error(url: str) -> None:
     [line] = issues(ready={"http": url})
     assert line.startswith("services.api.ready.http: ")
 
 
-def test_a_url_with_a_port_to_be_put_in_is_taken() -> None:
+def test_a_url_with_placeholders_is_valid() -> None:
     ready = api(ready={"http": "http://127.0.0.1:${api}/health?x=${namespace}"}).ready
     assert ready is not None
     assert ready.http == "http://127.0.0.1:${api}/health?x=${namespace}"

@@ -1,4 +1,4 @@
-"""Files of variables, as npm's dotenv reads them."""
+"""Parse .env files by the rules of npm's dotenv."""
 
 import pytest
 
@@ -25,10 +25,10 @@ from portweave.procfiles.dotenv import parse
         pytest.param("A='x\\ny'", {"A": "x\\ny"}, id="none in single quotes"),
         pytest.param('A="a\\tb\\"c"', {"A": 'a\\tb\\"c'}, id="other escapes stay"),
         pytest.param('A="a" "b"', {"A": 'a" "b'}, id="quotes at both ends"),
-        pytest.param('A="a" # "b"', {"A": "a"}, id="a comment behind quotes"),
-        pytest.param('A="a"#b', {"A": "a"}, id="a comment close behind quotes"),
+        pytest.param('A="a" # "b"', {"A": "a"}, id="a comment after quotes"),
+        pytest.param('A="a"#b', {"A": "a"}, id="a comment right after quotes"),
         pytest.param("A='a # b'", {"A": "a # b"}, id="# in quotes"),
-        pytest.param('A="a" b', {"A": '"a" b'}, id="text behind quotes"),
+        pytest.param('A="a" b', {"A": '"a" b'}, id="text after quotes"),
         pytest.param("A=b # c", {"A": "b"}, id="a comment"),
         pytest.param("A=b#c", {"A": "b#c"}, id="# inside"),
         pytest.param("A= # x", {"A": ""}, id="a comment alone"),
@@ -50,11 +50,13 @@ def test_variables_are_read(text: str, expected: dict[str, str]) -> None:
     [
         pytest.param("A=1\nhunter2\nB=2", (2,), {"A": "1", "B": "2"}, id="no ="),
         pytest.param("export A\n\n!\n", (1, 3), {}, id="no value, no name"),
-        pytest.param("A='1\n2'\n\n  ?\nB=2", (4,), {"A": "1\n2", "B": "2"}, id="behind lines"),
+        pytest.param(
+            "A='1\n2'\n\n  ?\nB=2", (4,), {"A": "1\n2", "B": "2"}, id="after a value of two lines"
+        ),
         pytest.param("A=x\0y", (1,), {}, id="NUL"),
     ],
 )
-def test_lines_that_mean_nothing_are_counted(
+def test_malformed_lines_are_reported_by_number(
     text: str, lines: tuple[int, ...], values: dict[str, str]
 ) -> None:
     found = parse(text)

@@ -1,4 +1,4 @@
-"""Templates."""
+"""Expand templates."""
 
 import pytest
 
@@ -37,19 +37,19 @@ def test_templates_are_expanded(template: str, npm: str, ours: str) -> None:
     assert expand(template, VALUES, escapes=True) == ours
 
 
-def test_nothing_between_braces_is_text_for_npm_and_unknown_to_us() -> None:
+def test_empty_braces_are_text_without_escapes_and_an_error_with_them() -> None:
     assert expand("${}", VALUES, escapes=False) == "${}"
     with pytest.raises(PlaceholderError):
         expand("${}", VALUES, escapes=True)
 
 
 @pytest.mark.parametrize("name", ["web", "pw:nothing", "${a", " api", "HOME"])
-def test_what_is_unknown_is_an_error_that_names_it(name: str) -> None:
+def test_an_unknown_placeholder_is_an_error_with_its_name(name: str) -> None:
     with pytest.raises(PlaceholderError) as caught:
         expand("x${" + name + "}y", VALUES, escapes=True)
     assert (caught.value.code, caught.value.name) == ("PW0501", name)
 
 
-def test_placeholders_come_from_left_to_right_with_repeats() -> None:
+def test_placeholders_are_in_text_order_with_repeats() -> None:
     assert placeholders("${b}$${c}${a}${b}", escapes=True) == ["b", "a", "b"]
     assert placeholders("${b}$${c}${${a}}", escapes=False) == ["b", "c", "${a"]

@@ -21,6 +21,8 @@ READY_NAMES = set(names(ready_keys.KEYS))
     ],
     ids=["root", "service", "ready"],
 )
-def test_foreign_keys_lead_to_keys_that_exist(foreign: Mapping[str, str], own: set[str]) -> None:
+def test_hints_for_foreign_keys_name_existing_keys(
+    foreign: Mapping[str, str], own: set[str]
+) -> None:
     assert {text.replace(",", " ").replace(".", " ").split()[0] for text in foreign.values()} <= own
     assert not set(foreign) & own

@@ -1,4 +1,4 @@
-"""What depends on what."""
+"""The dependency graph of services."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from portweave.procfiles.model import Definitions, Dependency, Origin, Service
 
 
 def stack(**needs: str) -> Definitions:
-    """Services by name, each with the names it depends on."""
+    """Definitions with these services, each with the names of its dependencies."""
     services = [
         Service(
             name,
@@ -28,12 +28,14 @@ def names(services: tuple[Service, ...]) -> list[str]:
     ("needs", "order"),
     [
         pytest.param({"a": "", "b": ""}, "a b", id="file order"),
-        pytest.param({"a": "b", "b": ""}, "b a", id="behind what it needs"),
-        pytest.param({"a": "c b", "b": "", "c": ""}, "c b a", id="in the order it names them"),
+        pytest.param({"a": "b", "b": ""}, "b a", id="after its dependency"),
+        pytest.param(
+            {"a": "c b", "b": "", "c": ""}, "c b a", id="dependencies in the order of the key"
+        ),
         pytest.param({"a": "b c", "b": "d", "c": "d", "d": ""}, "d b c a", id="diamond"),
     ],
 )
-def test_services_start_behind_what_they_need(needs: dict[str, str], order: str) -> None:
+def test_services_start_after_their_dependencies(needs: dict[str, str], order: str) -> None:
     assert names(graph.start_order(stack(**needs))) == order.split()
 
 
@@ -44,15 +46,17 @@ def test_services_start_behind_what_they_need(needs: dict[str, str], order: str)
         pytest.param({"a": "b c", "b": "d", "c": "d", "d": ""}, "", id="diamond"),
         pytest.param({"a": "a"}, "a a", id="itself"),
         pytest.param({"a": "b", "b": "a"}, "a b a", id="two"),
-        pytest.param({"x": "a", "a": "b", "b": "c", "c": "a"}, "a b c a", id="behind another"),
-        pytest.param({"a": "nowhere"}, "", id="unknown names are another matter"),
+        pytest.param(
+            {"x": "a", "a": "b", "b": "c", "c": "a"}, "a b c a", id="a cycle below another service"
+        ),
+        pytest.param({"a": "nowhere"}, "", id="unknown names are ignored"),
     ],
 )
 def test_cycles_are_found(needs: dict[str, str], cycle: str) -> None:
     assert " ".join(graph.find_cycle(stack(**needs).services)) == cycle
 
 
-def test_a_chain_may_be_long() -> None:
+def test_a_long_chain_of_dependencies_is_no_problem() -> None:
     count = 5000
     needs = {f"s{i}": f"s{i + 1}" if i + 1 < count else "" for i in range(count)}
     long = stack(**needs)
@@ -61,19 +65,19 @@ def test_a_chain_may_be_long() -> None:
     assert len(graph.needed(long, ["s0"])) == count
 
 
-def test_what_a_name_needs_comes_with_it_in_file_order() -> None:
+def test_a_name_includes_its_dependencies_in_file_order() -> None:
     definitions = stack(web="api", other="", api="db", db="")
     assert names(graph.needed(definitions, ["web"])) == ["web", "api", "db"]
     assert names(graph.needed(definitions, [])) == []
 
 
-def test_an_unknown_name_is_an_error_with_the_nearest() -> None:
+def test_an_unknown_name_is_an_error_with_the_nearest_name() -> None:
     with pytest.raises(UsageError, match='no service is named "ap"') as caught:
         graph.needed(stack(web="", api=""), ["ap"])
     assert caught.value.hints == ("did you mean api?",)
 
 
-def test_pictures_show_every_edge() -> None:
+def test_every_output_format_has_every_edge() -> None:
     definitions = stack(**{"my-web": "api", "api": ""})
     assert graph.as_text(definitions) == "api\nmy-web <- api (ready)"
     assert "s1 -- ready --> s0" in graph.as_mermaid(definitions)

@@ -1,4 +1,4 @@
-"""JSON texts: values, and what is none."""
+"""Parse JSON texts: values, places, and errors."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_numbers_keep_their_text() -> None:
         pytest.param("{}\0", id="NUL"),
     ],
 )
-def test_what_is_no_json_is_an_error(text: str) -> None:
+def test_a_text_that_is_not_json_is_an_error(text: str) -> None:
     with pytest.raises(DefinitionsInvalidError, match=r"^failed to parse JSON at /p/f.json: "):
         parse(text, "/p/f.json", "f.json")
 
@@ -45,7 +45,7 @@ def test_the_error_has_a_place() -> None:
     assert (caught.value.facts["line"], caught.value.facts["column"]) == (2, 6)
 
 
-def test_keys_that_are_there_twice_are_noted_with_their_places() -> None:
+def test_repeated_keys_are_reported_with_their_places() -> None:
     text = '{"a": {"b": 1,\n "b": 2}, "c": [{"d": 1, "d": {"e": "}{"}}],\n "a": 3}'
     document = parse(text, "/p/f.json", "f.json")
     assert [(keys, origin.line, origin.column) for keys, origin in document.duplicates] == [
@@ -55,7 +55,7 @@ def test_keys_that_are_there_twice_are_noted_with_their_places() -> None:
     ]
 
 
-def test_places_are_found() -> None:
+def test_values_have_places() -> None:
     document = parse('{"a": [1,\n  "x\\"y", {"é": {}}],\n "b": "q"}', "/p/f.json", "f.json")
     places = {keys: document.origin(keys) for keys in [("a", 1), ("a", 2, "é"), ("b",), ("b", "c")]}
     assert {keys: (origin.line, origin.column) for keys, origin in places.items()} == {

@@ -1,4 +1,4 @@
-"""What files of variables say of ports: npm portweave's grammar, and what is accepted besides."""
+"""Overrides of ports in .env files: npm portweave's grammar and its extensions."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from portweave.procfiles.overrides import read
         pytest.param("A=", {"A": ""}, id="nothing"),
         pytest.param("A=1\nA=2", {"A": "2"}, id="the last wins"),
         pytest.param("A=a=b", {"A": "a=b"}, id="equals in the value"),
-        pytest.param("A= b", {"A": " b"}, id="a blank behind = is kept, as with npm"),
+        pytest.param("A= b", {"A": " b"}, id="a blank after = is kept, as with npm"),
         pytest.param("A = b", {"A": "b"}, id="blanks around ="),
         pytest.param("export A=b", {"A": "b"}, id="export"),
         pytest.param("export  A = b", {"A": "b"}, id="export and blanks"),
@@ -25,12 +25,12 @@ from portweave.procfiles.overrides import read
         pytest.param("A='x y'", {"A": "x y"}, id="single quotes"),
         pytest.param('A="x\\ny"', {"A": "x\\ny"}, id="no escapes"),
         pytest.param('A="a" "b"', {"A": 'a" "b'}, id="quotes at both ends, as with npm"),
-        pytest.param('A="4000" # c', {"A": "4000"}, id="a comment behind quotes"),
-        pytest.param("A='a # b' # c", {"A": "a # b"}, id="a comment behind quotes with #"),
+        pytest.param('A="4000" # c', {"A": "4000"}, id="a comment after quotes"),
+        pytest.param("A='a # b' # c", {"A": "a # b"}, id="a comment after quotes with #"),
         pytest.param('A="4000" x', {"A": '"4000" x'}, id="stray quotes are kept, as with npm"),
         pytest.param('A="4000"#c', {"A": '"4000"#c'}, id="no blank before #"),
         pytest.param("A=b # c", {"A": "b"}, id="a comment"),
-        pytest.param("A=b\u00a0# c", {"A": "b"}, id="a comment behind another blank"),
+        pytest.param("A=b\u00a0# c", {"A": "b"}, id="a comment after another kind of blank"),
         pytest.param("A=b#c", {"A": "b#c"}, id="# inside"),
         pytest.param("A= # x", {"A": ""}, id="a comment alone"),
         pytest.param("A=#x", {"A": "#x"}, id="# at the start"),
@@ -39,7 +39,7 @@ from portweave.procfiles.overrides import read
         pytest.param("A='a\n\n  b c'  # x\nB=1", {"A": "a\n\n  b c", "B": "1"}, id="and a comment"),
         pytest.param('A="a\r\nb c"\r\n', {"A": "a\nb c"}, id="two lines that end in CRLF"),
         pytest.param('A = "a\n--b\nX=1"', {"A": "a\n--b\nX=1"}, id="several lines, blanks around"),
-        pytest.param('A="a\nB="b"', {"A": '"a', "B": "b"}, id="lines with meanings of their own"),
+        pytest.param('A="a\nB="b"', {"A": '"a', "B": "b"}, id="lines that are valid by themselves"),
         pytest.param('A="a\nB=b', {"A": '"a', "B": "b"}, id="a quote that does not close"),
         pytest.param("A=${B} $(c)", {"A": "${B} $(c)"}, id="nothing is expanded"),
     ],
@@ -61,7 +61,7 @@ def test_variables_are_read(text: str, expected: dict[str, str]) -> None:
         pytest.param("A=x\0hunter2", 1, "A: NUL", id="NUL"),
     ],
 )
-def test_a_bad_line_of_a_port_is_named_without_its_value(text: str, line: int, name: str) -> None:
+def test_an_error_names_a_malformed_line_without_its_value(text: str, line: int, name: str) -> None:
     with pytest.raises(DotenvError) as caught:
         read(text, "/p/.env", {"A"})
     error = caught.value
@@ -75,5 +75,5 @@ def test_a_bad_line_of_a_port_is_named_without_its_value(text: str, line: int, n
     "text",
     ["hunter2", "1A=x", "B C=A", "B: A", "=A", "B=x\0", "B=x\ry", '{"B": 1, "C": "A"}'],
 )
-def test_a_bad_line_of_anything_else_is_passed_over(text: str) -> None:
+def test_malformed_lines_of_other_variables_are_ignored(text: str) -> None:
     assert read(f"{text}\nA=1", "/p/.env", {"A"}) == {"A": "1"}

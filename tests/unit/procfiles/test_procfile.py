@@ -1,4 +1,4 @@
-"""Procfiles: what is a process, and what is an error."""
+"""Parse Procfiles: processes and errors."""
 
 import pytest
 
@@ -15,11 +15,13 @@ def commands(text: str) -> dict[str, str]:
     [
         pytest.param("web: npm start\n", {"web": "npm start"}, id="one"),
         pytest.param("web: npm start", {"web": "npm start"}, id="no newline at the end"),
-        pytest.param("web:npm start", {"web": "npm start"}, id="no blank behind the colon"),
+        pytest.param("web:npm start", {"web": "npm start"}, id="no blank after the colon"),
         pytest.param("  web:\tnpm start  \n", {"web": "npm start"}, id="blanks around"),
         pytest.param("web: a\r\napi: b\r\n", {"web": "a", "api": "b"}, id="CRLF"),
         pytest.param("# x: y\n\n  # z\nweb: a", {"web": "a"}, id="comments and blank lines"),
-        pytest.param("web: echo a: b # c", {"web": "echo a: b # c"}, id="the rest is the shell's"),
+        pytest.param(
+            "web: echo a: b # c", {"web": "echo a: b # c"}, id="the shell parses the command"
+        ),
         pytest.param("my_api-2: a\nWEB: b", {"my_api-2": "a", "WEB": "b"}, id="names are kept"),
         pytest.param("", {}, id="empty"),
     ],
@@ -40,11 +42,11 @@ def test_processes_are_read(text: str, expected: dict[str, str]) -> None:
         pytest.param("web:", 1, '"web" has no command', id="no command"),
         pytest.param("web: a\nweb: b", 2, "already defined on line 1", id="twice"),
         pytest.param("web: a\0b", 1, "NUL", id="NUL in a command"),
-        pytest.param("web: a\rapi: b", 1, "carriage return", id="line ends of long ago"),
+        pytest.param("web: a\rapi: b", 1, "carriage return", id="a carriage return as line end"),
         pytest.param("\ufeffweb: a", 1, "byte order mark", id="byte order mark"),
     ],
 )
-def test_a_line_that_is_none_is_an_error_with_its_number(text: str, line: int, words: str) -> None:
+def test_a_malformed_line_is_an_error_with_its_number(text: str, line: int, words: str) -> None:
     with pytest.raises(DefinitionsInvalidError, match=words) as caught:
         commands(text)
     assert caught.value.code == "PW0102"
@@ -52,18 +54,18 @@ def test_a_line_that_is_none_is_an_error_with_its_number(text: str, line: int, w
     assert caught.value.message.startswith(f"Procfile:{line}: ")
 
 
-def test_all_bad_lines_are_named() -> None:
+def test_the_error_names_all_malformed_lines() -> None:
     with pytest.raises(DefinitionsInvalidError) as caught:
         commands("a\nweb: b\nc\n")
     assert [line.split(":")[1] for line in caught.value.message.splitlines()] == ["1", "3"]
 
 
-def test_release_and_console_wait_to_be_named() -> None:
+def test_release_and_console_start_only_on_request() -> None:
     processes = parse("web: a\nrelease: b\nconsole: c", "/p/Procfile", "Procfile")
     assert [process.on_request for process in processes] == [False, True, True]
 
 
-def test_the_origin_is_kept() -> None:
+def test_a_process_has_an_origin() -> None:
     (process,) = parse("# x\n  web: a", "/p/Procfile", "Procfile")
     assert (process.origin.path, process.origin.line, process.origin.column) == (
         "/p/Procfile",

@@ -1,4 +1,4 @@
-"""YAML texts: values by the core schema of YAML 1.2, and what is refused."""
+"""Parse YAML texts: values by the core schema of YAML 1.2, places, and errors."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def value(text: str) -> object:
     return parse(text, "/p/f.yaml", "f.yaml").value
 
 
-def laughs(levels: int) -> str:
+def billion_laughs(levels: int) -> str:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     for level in range(1, levels):
         aliases = ", ".join([f"*a{level - 1}"] * 10)
@@ -19,7 +19,7 @@ def laughs(levels: int) -> str:
     return "\n".join(lines)
 
 
-def tower(levels: int) -> str:
+def nested_aliases(levels: int) -> str:
     lines = ["a0: &a0 [x]"]
     lines += [f"a{level}: &a{level} [[[[*a{level - 1}]]]]" for level in range(1, levels)]
     return "\n".join(lines)
@@ -29,7 +29,9 @@ def tower(levels: int) -> str:
     ("text", "expected"),
     [
         pytest.param("a: no", {"a": "no"}, id="no"),
-        pytest.param("[on, off, yes, y]", ["on", "off", "yes", "y"], id="other words of 1.1"),
+        pytest.param(
+            "[on, off, yes, y]", ["on", "off", "yes", "y"], id="booleans of YAML 1.1 are text"
+        ),
         pytest.param("[true, False, TRUE]", [True, False, True], id="booleans"),
         pytest.param("[null, ~, Null, x]", [None, None, None, "x"], id="null"),
         pytest.param("a:", {"a": None}, id="nothing"),
@@ -89,8 +91,8 @@ def test_values_are_read(text: str, expected: object) -> None:
         pytest.param("a: &x {b: {<<: *x}}", r"the alias \*x stands inside", id="merge of itself"),
         pytest.param("a: {<<: 1}", "<< needs a mapping", id="merge of a number"),
         pytest.param("a: {<<: [1]}", "<< needs a mapping", id="merge of numbers"),
-        pytest.param(laughs(12), "more than 20000 values", id="billion laughs"),
-        pytest.param(tower(100), "nested more than 64", id="deep by aliases"),
+        pytest.param(billion_laughs(12), "more than 20000 values", id="billion laughs"),
+        pytest.param(nested_aliases(100), "nested more than 64", id="deep by aliases"),
         pytest.param("[" * 100_000, "nested more than 64", id="deep"),
         pytest.param("- " * 100_000, "nested more than 64", id="deep in a block"),
         pytest.param("{a: " * 100_000, "nested more than 64", id="deep maps"),
@@ -102,7 +104,7 @@ def test_values_are_read(text: str, expected: object) -> None:
         pytest.param("%YAML 3.0\n---\na", "incompatible YAML", id="another version"),
     ],
 )
-def test_what_is_refused_is_an_error(text: str, words: str) -> None:
+def test_invalid_or_unsupported_yaml_is_an_error(text: str, words: str) -> None:
     with pytest.raises(DefinitionsInvalidError, match=words) as caught:
         value(text)
     assert caught.value.message.startswith("failed to parse YAML at /p/f.yaml: ")
@@ -114,7 +116,7 @@ def test_errors_have_places() -> None:
     assert caught.value.hints == ("f.yaml:2:6",)
 
 
-def test_keys_that_are_there_twice_are_noted_with_their_places() -> None:
+def test_repeated_keys_are_reported_with_their_places() -> None:
     document = parse("a: 1\nb:\n  - c: 1\n    c: 2\na: 2\n", "/p/f.yaml", "f.yaml")
     assert [(keys, origin.line, origin.column) for keys, origin in document.duplicates] == [
         (("b", 0, "c"), 4, 5),
@@ -122,13 +124,13 @@ def test_keys_that_are_there_twice_are_noted_with_their_places() -> None:
     ]
 
 
-def test_own_keys_beside_a_merge_are_no_duplicates() -> None:
+def test_a_key_that_overrides_a_merged_key_is_not_a_duplicate() -> None:
     document = parse("a: &a {x: 1}\nb:\n  x: 2\n  <<: *a\n", "/p/f.yaml", "f.yaml")
     assert document.duplicates == ()
     assert document.value == {"a": {"x": Number("1")}, "b": {"x": Number("2")}}
 
 
-def test_places_of_merged_keys_are_where_they_are_written() -> None:
+def test_a_merged_key_has_the_place_of_its_definition() -> None:
     document = parse("a: &a\n  x: 1\nb:\n  <<: *a\n", "/p/f.yaml", "f.yaml")
     origin = document.origin(("b", "x"))
     assert (origin.line, origin.column) == (2, 3)
