@@ -1,7 +1,7 @@
-"""Names instead of ports, for programs: the store of routes and the proxy that follows them.
+"""The Python API of names instead of ports: the route store and the proxy.
 
-The work is done in `portweave.allocator` and `portweave.supervisor`; the proxy, and what it needs,
-is imported when it is asked for.
+`portweave.allocator` and `portweave.supervisor` do the work. The proxy and its libraries are
+imported on first use.
 """
 
 import os
@@ -26,7 +26,7 @@ from portweave.errors import (
     TlsMissingError,
 )
 
-TYPE_CHECKING = False  # `typing` costs as much as the work
+TYPE_CHECKING = False  # an import of `typing` takes as long as all other work here
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -62,28 +62,28 @@ def create_proxy_server(
     tls: "bool | str | os.PathLike[str]" = False,
     any_user: bool = False,
 ) -> "ProxyServer":
-    """A proxy that does not listen yet; use it in an event loop of asyncio.
+    """Create a proxy that does not listen yet; use it in an asyncio event loop.
 
     Args:
-        get_routes: Called for each request, in the loop: where each host's requests go.
-        proxy_port: The port in URLs that the proxy shows; 0 for the one that it listens on.
-        tld: What names end in.
-        strict: False for what `wildcard` says, as portless has it.
-        wildcard: Whether a host without a route is for that of its longest parent.
-        on_error: Takes a line about each service that did not answer properly, and where
-            `get_routes` has raised: then the routes of before hold.
-        tls: Whether it speaks HTTPS too, by the CA of the user's own proxy; or the state folder of
-            another CA. Either is made where it is missing, `ca.pem` in it is what clients trust.
-        any_user: Whether other users of this machine are served too, where the kernel tells whose a
-            connection is (Linux); a program of root's serves all.
+        get_routes: Returns the routes; called for each request, in the event loop.
+        proxy_port: The port in URLs of error pages; 0 for the listening port.
+        tld: The last label of host names.
+        strict: False has the same effect as `wildcard=True`; portless names it so.
+        wildcard: Whether a host without a route uses the route of its longest parent.
+        on_error: Takes one line for each service that did not answer properly. It also takes one
+            when `get_routes` raises: then the earlier routes stay.
+        tls: True for HTTPS by the CA of the user's own proxy, or the state folder of another CA.
+            A missing CA is created; clients trust `ca.pem` in its folder.
+        any_user: Whether other users of this machine are served. Only Linux tells which user owns a
+            connection; elsewhere, and for root, the proxy serves all users.
 
     Returns:
         The proxy: `async with server: await server.listen(port, host="127.0.0.1")`, or
         `await server.close()`.
 
     Raises:
-        AuthorityError: With `tls`: the CA cannot be used.
-        TlsMissingError: With `tls`: the libraries for it are not installed.
+        AuthorityError: With `tls`, the CA cannot be used.
+        TlsMissingError: With `tls`, the libraries for it are not installed.
     """
     from portweave.supervisor.proxy.http.proxy_server import ProxyServer
 

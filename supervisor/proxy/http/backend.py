@@ -1,4 +1,4 @@
-"""The service's side: a connection to it, and those that wait for the next request."""
+"""The service's side of HTTP/1.1: a connection that carries one request after the other."""
 
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,51 +28,57 @@ class NoStreamsError(Exception):
 
 
 class AnswerReceiver(Protocol):
-    """Who has sent a request and takes the answer."""
+    """Receives the answer to a request."""
 
     def take_head(self, status: int, reason: bytes, fields: "Fields") -> bool:
-        """The head of a final answer; returns whether no body follows whatever it says.
+        """Take the head of a final answer; return whether it has no body.
 
-        It may raise a ValueError: then the answer is given up.
+        Args:
+            status: The status code, at least 200.
+            reason: The reason phrase.
+            fields: Names and values as sent.
+
+        Raises:
+            ValueError: The answer is not valid; the connection ends.
         """
         ...
 
     def take_interim(self, status: int, reason: bytes, fields: "Fields") -> None:
-        """The head of a 1xx answer."""
+        """Take the head of a 1xx answer; arguments as in `take_head`."""
 
     def take_body(self, data: bytes) -> None:
-        """A piece of the body."""
+        """Take a piece of the body."""
 
     def take_end(self, trailers: "Fields") -> None:
         """The answer is complete."""
 
     def take_news(self) -> None:
-        """All that came at once has been taken."""
+        """The bytes of one read have been processed."""
 
     def take_failure(self, why: str, *, clean: bool, is_unread: bool = False) -> None:
-        """The connection has ended.
+        """Handle the end of the connection.
 
         Args:
-            why: In words.
-            clean: Whether that was a proper end of what the service sent.
-            is_unread: Whether the service has not acted on the request for sure.
+            why: The reason in words.
+            clean: Whether the service closed the connection in order.
+            is_unread: Whether the service has certainly not processed the request.
         """
 
     def take_tunnel(self, data: bytes) -> None:
-        """Bytes of the protocol that was changed to."""
+        """Take bytes of the protocol after the upgrade."""
 
     def take_tunnel_end(self) -> None:
-        """The service has no more to say."""
+        """The service has closed its side of the tunnel."""
 
     def hold(self) -> None:
-        """The service takes no more for now."""
+        """Pause reading from the client: the service's buffer is full."""
 
     def go_on(self) -> None:
-        """The service takes more again."""
+        """Resume reading from the client."""
 
 
 class IdleConnections(Protocol):
-    """Keeps connections that wait for the next request."""
+    """Keeps idle connections."""
 
     @property
     def only_streams(self) -> set[int]:
@@ -83,17 +89,17 @@ class IdleConnections(Protocol):
         """Keep a connection for the next request."""
 
     def forget(self, backend: "Backend") -> None:
-        """A connection has ended."""
+        """Remove a connection that has ended."""
 
 
 class Backend(InlineConnection):
     """One connection to a service.
 
     Attributes:
-        port: The service's.
-        asker: Whose request it works on; None while it waits.
-        used: Whether it has answered a request before.
-        idle_since_s: When it began to wait.
+        port: The service's port.
+        asker: Receives the answer; None while the connection is idle.
+        used: Whether the connection has carried an answer before.
+        idle_since_s: When it became idle, in seconds of the monotonic clock.
     """
 
     __slots__ = (
@@ -130,24 +136,24 @@ class Backend(InlineConnection):
         self._unparsed = 0
         self._answered = self._bodiless = self._ended = self._tunnel = False
         self._keep_alive = False
-        # Whether the next byte is the first one of an answer.
+        # Whether the next byte is the first of an answer.
         self._is_fresh = True
 
     @property
     def is_open(self) -> bool:
-        """Whether it can take a request."""
+        """Whether the connection can carry a request."""
         return self.transport is not None and not self.transport.is_closing()
 
     def send(
         self, request: Request, pieces: list[bytes], *, is_first: bool, trailers: "Fields | None"
     ) -> None:
-        """Send a request, or some of it.
+        """Send a request or a part of it.
 
         Args:
-            request: It.
-            pieces: Of its body.
-            is_first: Whether its head is to be sent.
-            trailers: What stands behind the body; None where more comes.
+            request: The request.
+            pieces: Pieces of its body.
+            is_first: Whether to send the head first.
+            trailers: Fields after the body; None if more of the body follows.
         """
         if is_first and not pieces and request.framing is Framing.NONE:
             self.write(request_head(request))
@@ -163,22 +169,22 @@ class Backend(InlineConnection):
         self.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     def abort(self) -> None:
-        """End it at once."""
+        """Close the connection at once."""
         self.asker = None
         super().abort()
 
     def close(self) -> None:
-        """End it when all is sent."""
+        """Close the connection after sending what is buffered."""
         self.asker = None
         super().close()
 
-    # What the event loop calls.
+    # Methods for the event loop.
 
     def take(self, data: bytes) -> None:
-        """Take what has come."""
+        """Receive bytes."""
         asker = self.asker
         if asker is None:
-            # Nobody has asked for anything.
+            # Bytes without a request.
             self.abort()
             return
         if self._tunnel:
@@ -195,12 +201,12 @@ class Backend(InlineConnection):
             if not self._ended:
                 if is_new and is_settings(data):
                     self.pool.only_streams.add(self.port)
-                    # To it, HTTP/1.1 is not even a request: RFC 9113, section 3.4.
+                    # An HTTP/2 server does not process HTTP/1.1 at all: RFC 9113, section 3.4.
                     self._give_up("it speaks HTTP/2 alone", is_unread=True)
                 else:
                     self._give_up(_why(error))
                 return
-            # It stands behind a whole answer, which counts; the connection does not any more.
+            # The malformed bytes follow a whole answer. It counts; the connection is not reused.
             self._keep_alive = False
         if self._unparsed > ANSWER_HEAD_BYTES:
             self._give_up("the head of its answer is too long")
@@ -212,14 +218,14 @@ class Backend(InlineConnection):
             self._finish()
 
     def take_end(self) -> bool:
-        """The other side sends no more; whether the connection stays for our part."""
+        """The peer sends no more; return whether the connection stays open for writing."""
         if self._tunnel and self.asker is not None:
             self.asker.take_tunnel_end()
             return True
         return False
 
     def lost(self, error: Exception | None) -> None:
-        """The connection has ended."""
+        """Handle the end of the connection."""
         self.pool.forget(self)
         asker, self.asker = self.asker, None
         if asker is not None:
@@ -231,23 +237,23 @@ class Backend(InlineConnection):
             )
 
     def pause_writing(self) -> None:
-        """Too much waits to be sent."""
+        """The write buffer is full."""
         if self.asker is not None:
             self.asker.hold()
 
     def resume_writing(self) -> None:
-        """What waited has been sent."""
+        """The write buffer has room again."""
         if self.asker is not None:
             self.asker.go_on()
 
-    # What the parser calls.
+    # Methods for the parser.
 
     def on_status(self, status: bytes) -> None:
-        """Words of the status line."""
+        """A piece of the reason phrase."""
         self._reason += status
 
     def on_header(self, name: bytes, text: bytes) -> None:
-        """A field of a head, or behind a body."""
+        """A field of a head or a trailer."""
         fields = self._fields
         if len(fields) >= MOST_FIELDS:
             raise TooManyFieldsError
@@ -292,14 +298,14 @@ class Backend(InlineConnection):
 
     def _change_protocol(self, asker: AnswerReceiver, rest: bytes) -> None:
         if self._answered or not self._tunnel:
-            self._give_up("it has changed the protocol, and nobody asked for that")
+            self._give_up("it has changed the protocol without being asked")
             return
         asker.take_news()
         if rest:
             asker.take_tunnel(rest)
 
     def expect_tunnel(self) -> None:
-        """From the next byte behind this head on it is another protocol."""
+        """Treat all bytes after this head as another protocol."""
         self._tunnel = True
 
     def _give_up(self, why: str, *, is_unread: bool = False) -> None:
@@ -309,18 +315,18 @@ class Backend(InlineConnection):
             asker.take_failure(why, clean=False, is_unread=is_unread)
 
     def _finish(self) -> None:
-        """The exchange is over on this side: keep the connection, or end it."""
+        """Keep the connection after an exchange, or close it."""
         self.asker = None
         if not self._keep_alive or not self.is_open:
             self.close()
             return
         bodiless = self._bodiless
         if bodiless:
-            # The parser would wait for the body that the head speaks of.
+            # The parser would wait for the body that the head announces.
             self._parser = httptools.HttpResponseParser(self)
         self._answered = self._bodiless = self._ended = False
         self._is_fresh = self.used = True
-        # The client may take the end of it slowly: that is between him and us.
+        # A slow client may have paused reading; the next request needs it.
         self.resume()
         self.pool.put(self)
 

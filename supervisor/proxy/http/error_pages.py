@@ -1,4 +1,4 @@
-"""Pure. What the proxy says itself: pages for people, text for programs."""
+"""Pure. The proxy's own answers: HTML pages for browsers, text for programs."""
 
 from html import escape
 from http import HTTPStatus
@@ -21,21 +21,21 @@ _POLICY = (
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-# States that a service leaves only when somebody starts it.
+# States that a service leaves only when the user starts it.
 _OVER = frozenset({"stopped", "exited", "completed", "failed", "blocked"})
 
 
 @value
 class Page:
-    """Something to say.
+    """The content of an error page or a redirect.
 
     Attributes:
-        status: As 404.
-        title: In a few words.
+        status: The status code, such as 404.
+        title: The title in a few words.
         lines: Paragraphs.
         links: (text, URL) pairs.
-        reload_s: After how many seconds to ask again; None for never.
-        location: Where to ask instead; empty for nowhere.
+        reload_s: Seconds until the page reloads; None for never.
+        location: The URL of a redirect; empty for none.
     """
 
     status: int
@@ -47,13 +47,13 @@ class Page:
 
 
 def render(page: Page, *, html: bool, body_wanted: bool = True, keep_alive: bool = True) -> bytes:
-    """The whole answer.
+    """Render a page as a whole HTTP/1.1 answer, in bytes.
 
     Args:
-        page: What to say.
-        html: Whether somebody looks at it with a browser.
+        page: The content.
+        html: True for a browser, False for plain text.
         body_wanted: False for the answer to HEAD.
-        keep_alive: Whether the connection stays.
+        keep_alive: Whether the connection stays open.
     """
     body = (_html(page) if html else _text(page)).encode("utf-8", "replace")
     try:
@@ -110,26 +110,32 @@ def _text(page: Page) -> str:
 
 
 def route_url(hostname: str, port: int, scheme: str = "http") -> str:
-    """Where a route is reached; the port is left out where it goes without saying."""
+    """Return the URL of a route, without the port if it is the scheme's default.
+
+    Args:
+        hostname: The route's host name.
+        port: The proxy's port.
+        scheme: `http` or `https`.
+    """
     usual = 443 if scheme == "https" else 80
     return f"{scheme}://{hostname}" + ("" if port == usual else f":{port}")
 
 
 def refused(status: int, why: str) -> Page:
-    """A request that is not understood."""
+    """The page for a malformed request."""
     return Page(status, "This request cannot be passed on", (f"{why}.",))
 
 
 def secured(host: str, target: bytes, port: int) -> Page:
-    """A request by HTTP to a proxy that speaks HTTPS.
+    """The redirect of a plain HTTP request to a proxy with HTTPS.
 
-    The method stays, and nobody remembers it (RFC 9110, section 15.4.8): a proxy that speaks HTTPS
-    today may be a plain one tomorrow.
+    A 307 keeps the method, and clients do not cache it (RFC 9110, section 15.4.8). The proxy may
+    speak plain HTTP again tomorrow.
 
     Args:
-        host: The Host field, with the port where the client named one.
+        host: The Host field, with its port if the client named one.
         target: The path.
-        port: Where the proxy listens.
+        port: The proxy's port.
     """
     if not host.rpartition("]")[2].rpartition(":")[1]:
         host = route_url(host, port, "https").removeprefix("https://")
@@ -139,9 +145,17 @@ def secured(host: str, target: bytes, port: int) -> Page:
 
 
 def unknown(name: str, hostnames: list[str], port: int, scheme: str, *, may_know: bool) -> Page:
-    """A host without a route."""
+    """The page for a host without a route.
+
+    Args:
+        name: The host name.
+        hostnames: The registered host names.
+        port: The proxy's port.
+        scheme: `http` or `https`.
+        may_know: Whether the page may list the registered names.
+    """
     if not may_know:
-        # Who asks by a strange name is not told more.
+        # A request by a foreign name learns no more.
         return Page(404, "No such host", ("This proxy does not know the host of this request.",))
     way = f"portweave alias {name.removesuffix('.localhost')} PORT gives it to any port."
     if name == PANEL_HOST:
@@ -155,7 +169,7 @@ def unknown(name: str, hostnames: list[str], port: int, scheme: str, *, may_know
 
 
 def not_yours(name: str) -> Page:
-    """A host that is for the proxy's own user alone."""
+    """The page for another user that asks for the panel."""
     return Page(
         403,
         f"{name} is another user's",
@@ -167,7 +181,7 @@ def not_yours(name: str) -> Page:
 
 
 def other_user() -> Page:
-    """A request of another user of this machine; it learns of no route."""
+    """The page for another user of this machine; it names no route."""
     return Page(
         403,
         "This proxy serves its own user alone",
@@ -180,9 +194,16 @@ def other_user() -> Page:
 
 
 def not_up(name: str, port: int, state: str, service: str = "") -> Page:
-    """A host whose service does not answer; `service` as its stack calls it."""
+    """The page for a service that does not answer.
+
+    Args:
+        name: The host name.
+        port: The port of the route.
+        state: The service's state in a few words.
+        service: The service's name in its stack; empty without a stack.
+    """
     more = (f"portweave why {service} tells more.",) if service else ()
-    # By the words of `portweave ps`.
+    # The states are those that `portweave ps` prints.
     is_over = state.partition(":")[0] in _OVER
     return Page(
         503,
@@ -197,7 +218,13 @@ def not_up(name: str, port: int, state: str, service: str = "") -> Page:
 
 
 def wrong_port(name: str, port: int, found: list[int]) -> Page:
-    """A host whose service listens, but elsewhere."""
+    """The page for a service that listens on other ports.
+
+    Args:
+        name: The host name.
+        port: The port of the route.
+        found: The ports that the service listens on.
+    """
     ports = " and ".join(str(other) for other in found)
     return Page(
         502,
@@ -206,18 +233,24 @@ def wrong_port(name: str, port: int, found: list[int]) -> Page:
             f"It was given port {port} (in the variable PORT), but it listens on {ports}.",
             f"Have it read PORT, or start it with an option such as --port {port}.",
         ),
-        # It may have been put right, or only not be done with starting.
+        # You may have fixed it, or the service may still be starting.
         reload_s=2,
     )
 
 
 def broken(name: str, port: int, why: str) -> Page:
-    """A service whose answer is none."""
+    """The page for a service with an invalid answer.
+
+    Args:
+        name: The host name.
+        port: The port of the route.
+        why: The reason in words.
+    """
     return Page(502, f"{name} did not answer properly", (f"Port {port}: {why}.",))
 
 
 def loop(name: str, hops: int) -> Page:
-    """A request that comes back again and again."""
+    """The page for a request that passes the proxy in a loop."""
     return Page(
         508,
         "This request goes round in a circle",

@@ -1,4 +1,4 @@
-"""One request and its answer: between a client and the service that its Host names."""
+"""One request and its answer, between a client and the service that the Host field names."""
 
 import asyncio
 import time
@@ -31,47 +31,47 @@ if TYPE_CHECKING:
     from portweave.supervisor.proxy.http.pool import Pool
 
 ONLY_HTTP_2 = "it speaks HTTP/2 alone, for which this proxy has no library"
-# How soon to try again where a service is expected to be back.
+# Seconds between attempts to reach a service that is being restarted.
 RETRY_S = 0.03
-# A request that its service dies of again and again is answered in the end.
+# After so many crashes of the service, the request gets an error page.
 MOST_RETRIES = 3
 
 
 class Target(Protocol):
-    """Where a host's requests go."""
+    """The service of a host."""
 
     @property
     def hostname(self) -> str:
-        """As it is registered."""
+        """The registered name."""
         ...
 
     @property
     def port(self) -> int:
-        """On a loopback address."""
+        """The port on a loopback address."""
         ...
 
 
 class UpstreamState(Protocol):
-    """What is known of a service that does not answer."""
+    """The state of a service that does not answer."""
 
     @property
     def patience_s(self) -> float:
-        """How long a request may wait for it."""
+        """How long a request may wait for the service, in seconds."""
         ...
 
     @property
     def is_ready(self) -> bool:
-        """Whether its stack takes it for one that answers."""
+        """Whether its stack counts it as ready."""
         ...
 
     @property
     def age_s(self) -> float:
-        """How long its process has run."""
+        """How long its process has run, in seconds."""
         ...
 
 
 class Upstreams(Protocol):
-    """Where requests find their service."""
+    """The services that requests go to."""
 
     @property
     def pool(self) -> "Pool":
@@ -79,31 +79,31 @@ class Upstreams(Protocol):
         ...
 
     def find(self, request: Request) -> "Target | None":
-        """The route of a request's host, None where there is none that it may take."""
+        """Return the route of a request's host; None if the request may take none."""
         ...
 
     def unknown(self, request: Request) -> "Page":
-        """What to say to a request that no route was found for."""
+        """Return the error page for a request without a route."""
         ...
 
     async def ask(self, target: Target) -> "UpstreamState":
-        """What is known of a service that does not answer."""
+        """Return the state of a service that does not answer."""
         ...
 
     async def explain(self, target: Target) -> "Page":
-        """What to say about a service that nothing listens for."""
+        """Return the error page for a service with no listener."""
         ...
 
     def report(self, target: Target, why: str) -> None:
-        """A service has not answered properly."""
+        """Report a service that did not answer properly."""
 
     def spawn(self, work: Coroutine[None, None, None]) -> Callable[[], object]:
-        """Do something meanwhile; returns how to cancel it."""
+        """Start a task; return the function that cancels it."""
         ...
 
 
 class Upstream(Protocol):
-    """A connection to a service, or a stream of one, that works on a request."""
+    """A connection to a service, or one stream of it, that carries a request."""
 
     asker: AnswerReceiver | None
     used: bool
@@ -111,28 +111,28 @@ class Upstream(Protocol):
     def send(
         self, request: Request, pieces: list[bytes], *, is_first: bool, trailers: Fields | None
     ) -> None:
-        """Send a request, or some of it; `trailers` are None where more comes."""
+        """Send a request or a part of it; `Backend.send` describes the arguments."""
 
     def write(self, data: bytes) -> None:
         """Send bytes of another protocol."""
 
     def write_end(self) -> None:
-        """Send no more of them."""
+        """Close the sending side of the tunnel."""
 
     def expect_tunnel(self) -> None:
-        """From the next byte behind this head on it is another protocol."""
+        """Treat all bytes after this head as another protocol."""
 
     def pause(self) -> None:
-        """Read no more for now."""
+        """Stop reading."""
 
     def resume(self) -> None:
         """Read on."""
 
     def close(self) -> None:
-        """End it when all is sent."""
+        """Close the connection after sending what is buffered."""
 
     def abort(self) -> None:
-        """End it at once."""
+        """Close the connection at once."""
 
 
 class Downstream(Protocol):
@@ -140,37 +140,43 @@ class Downstream(Protocol):
 
     @property
     def is_own(self) -> bool:
-        """Whether it is of this user."""
+        """Whether the client belongs to this user."""
         ...
 
     @property
     def is_stranger(self) -> bool:
-        """Whether it is of another user, whom the proxy does not serve."""
+        """Whether the client belongs to a user that the proxy does not serve."""
         ...
 
     def write(self, data: bytes) -> None:
-        """Send to it."""
+        """Send bytes to the client."""
 
     def pause(self) -> None:
-        """Read no more from it for now."""
+        """Stop reading from the client."""
 
     def resume(self) -> None:
         """Read on."""
 
     def abort(self) -> None:
-        """End its connection at once."""
+        """Close the client's connection at once."""
 
     def reset(self) -> None:
-        """Likewise, where an end would be that of the answer."""
+        """Reset the connection: a plain close would mark the end of the answer."""
 
     def say(self, page: "Page", request: Request | Refusal, *, keep_alive: bool) -> None:
-        """Answer ourselves."""
+        """Send an answer that the proxy itself writes.
+
+        Args:
+            page: The content.
+            request: The request, or its refusal.
+            keep_alive: Whether the connection stays open.
+        """
 
     def begin_tunnel(self) -> None:
-        """From now on its bytes are those of another protocol."""
+        """Pass on all further bytes as another protocol."""
 
     def end_tunnel(self) -> None:
-        """The service has no more to say in it."""
+        """The service has closed its side of the tunnel."""
 
     def end_exchange(self, *, keep_alive: bool, read_all: bool) -> None:
         """The answer is complete."""
@@ -180,9 +186,9 @@ class Exchange:
     """A request under way.
 
     Attributes:
-        request: Its head, or why it is refused.
-        is_begun: Whether its turn has come.
-        is_request_complete: Whether all of it has come.
+        request: The head, or the refusal.
+        is_begun: Whether it has begun; pipelined requests wait for their turn.
+        is_request_complete: Whether the whole request has arrived.
     """
 
     __slots__ = (
@@ -221,16 +227,16 @@ class Exchange:
         self._target: Target | None = None
         self._backend: Upstream | None = None
         self._cancel: Callable[[], object] | None = None
-        # Of the request: what could not be passed on yet.
+        # The part of the request's body that has not been passed on.
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._trailers: Fields = []
-        # What was passed on of a short one, until there is an answer: it may have to be sent again.
+        # The passed-on part of a short body, until an answer begins: a retry sends it again.
         self._sent: list[bytes] = []
         self._sent_bytes = 0
-        # Whether the service has been told of its end.
+        # Whether the end of the request has been passed on.
         self._is_told = False
-        # Of the answer: what came at once.
+        # The pieces of the answer from one read.
         self._out: list[bytes] = []
         self._answer: Answer | None = None
         self.is_begun = self._is_ended = self._is_over = False
@@ -243,20 +249,20 @@ class Exchange:
     # The request.
 
     def take_request_body(self, data: bytes) -> None:
-        """A piece of the request's body."""
-        # An empty chunk would be the end of the body, which an empty frame of HTTP/2 is not.
+        """Take a piece of the request's body."""
+        # An empty chunk would end the body; an empty HTTP/2 frame does not.
         if self._is_over or not data or isinstance(self.request, Refusal):
             return
         self._held.append(data)
         self._held_bytes += len(data)
 
     def end_request(self, trailers: Fields) -> None:
-        """The request has come to its end."""
+        """The request is complete."""
         self.is_request_complete = True
         self._trailers = trailers
 
     def as_plain(self) -> bytes | None:
-        """Where a change of protocol is not to be: a head for a parser that reads the body."""
+        """Return a head to parse the body by, if the request cannot be upgraded; else None."""
         request = self.request
         if isinstance(request, Refusal) or request.method == b"CONNECT":
             return None
@@ -272,7 +278,7 @@ class Exchange:
         return b"POST / HTTP/1.1\r\n%b%b\r\n" % (framing, last)
 
     def refuse(self, refusal: Refusal) -> None:
-        """What has come of its body cannot be understood."""
+        """Refuse a request whose body is malformed."""
         if self._is_over:
             return
         if not self.is_begun:
@@ -286,7 +292,7 @@ class Exchange:
             self._say(error_pages.refused(refusal.status, refusal.why), keep_alive=False)
 
     def advance(self) -> None:
-        """Pass on what has come."""
+        """Pass on what has arrived of the request."""
         if self._is_over:
             return
         if not self.is_begun:
@@ -313,18 +319,18 @@ class Exchange:
             self._say(self._upstreams.unknown(request))
             return
         if target.hostname == PANEL_HOST and not self._client.is_own:
-            # The panel would take all that come from here for its own user.
+            # The panel would take every request from the proxy for its own user's.
             self._say(error_pages.not_yours(request.name))
             return
         pool = self._upstreams.pool
-        # Most often there is nothing to find out.
+        # The common case needs no lookup of the protocol.
         if (request.is_grpc or pool.only_streams) and self._goes_by_streams(target):
             stream = pool.take_stream(target.port)
             if stream is not None:
                 self._send(stream)
                 return
         elif self._is_repeatable():
-            # A connection that waits may be closed at this very moment.
+            # The service may be closing an idle connection right now.
             backend = pool.take(target.port)
             if backend is not None:
                 self._was_idle = True
@@ -333,9 +339,9 @@ class Exchange:
         self._cancel = self._upstreams.spawn(self._connect(target))
 
     def _goes_by_streams(self, target: Target) -> bool:
-        """Whether the service is asked by HTTP/2: a call of gRPC, or one that speaks nothing else.
+        """Whether to send the request by HTTP/2: for gRPC, and for services with HTTP/2 only.
 
-        All else goes by HTTP/1.1, which most services speak best.
+        All other requests go by HTTP/1.1, which most services support best.
         """
         request = self.request
         assert isinstance(request, Request)
@@ -343,22 +349,22 @@ class Exchange:
         return (request.is_grpc or only) and not request.upgrade
 
     async def _open(self, target: Target) -> "Upstream":
-        """A connection, or a stream of one.
+        """Open a connection, or a stream of one.
 
         Raises:
-            ModuleNotFoundError: The library for HTTP/2 is needed, and not installed.
+            ModuleNotFoundError: The library for HTTP/2 is not installed.
             OSError: Nothing listens there.
         """
         if self._goes_by_streams(target):
             try:
                 return await self._upstreams.pool.open_stream(target.port)
             except NoStreamsError:
-                # It answers for itself that it does not speak gRPC.
+                # The service itself answers that it does not speak gRPC.
                 pass
         return await self._upstreams.pool.connect(target.port)
 
     def _is_repeatable(self) -> bool:
-        """Whether it may be sent twice: RFC 9110, section 9.2.2."""
+        """Whether the request may be sent twice: RFC 9110, section 9.2.2."""
         request = self.request
         return (
             isinstance(request, Request)
@@ -369,13 +375,13 @@ class Exchange:
 
     @property
     def _is_whole(self) -> bool:
-        """Whether all that has come of the request is still there."""
+        """Whether the request is still in memory from its first byte on."""
         request = self.request
         is_kept = self._sent_bytes <= HELD_BYTES
         return is_kept and isinstance(request, Request) and not request.upgrade
 
     async def _connect(self, target: Target) -> None:
-        """Connect to the service, or wait for it as long as it is expected to be back."""
+        """Connect to the service, and retry while its stack is starting it."""
         assert isinstance(self.request, Request)
         began_s = seen_s = time.monotonic()
         while True:
@@ -390,10 +396,10 @@ class Exchange:
                 now_s = time.monotonic()
                 if not standing.is_ready:
                     seen_s = now_s
-                # One that has become ready at this moment is not held to be late for it.
+                # The wait for a ready service counts from the moment it became ready.
                 if now_s - (seen_s if standing.is_ready else began_s) < standing.patience_s:
                     await asyncio.sleep(RETRY_S)
-                    # It may be given another port meanwhile.
+                    # Its port may change in the meantime.
                     target = self._target = self._upstreams.find(self.request) or target
                     continue
                 page = await self._upstreams.explain(target)
@@ -408,8 +414,8 @@ class Exchange:
         self._send(backend)
 
     async def _try_again(self, target: Target, why: str) -> None:
-        """Ask once more where the service has gone before it answered, and is being restarted."""
-        # The end of a process is seen by its supervisor a moment later than by its clients.
+        """Send the request again if the service exited before it answered and is restarting."""
+        # The supervisor sees the end of a process a moment after its clients do.
         await asyncio.sleep(RETRY_S)
         standing = await self._upstreams.ask(target)
         is_another = standing.age_s < time.monotonic() - self._sent_s
@@ -430,7 +436,7 @@ class Exchange:
         backend.asker = self
         if not self.is_request_complete:
             self._client.resume()
-        # It may be more than the service can take: then the client has to wait again.
+        # This may fill the service's buffer, which pauses the client again.
         self._pass_on(is_first=True)
 
     @property
@@ -453,23 +459,23 @@ class Exchange:
         self._backend.send(self.request, pieces, is_first=is_first, trailers=trailers)
 
     def hold(self) -> None:
-        """The service takes no more for now."""
+        """Pause reading from the client: the service's buffer is full."""
         self._client.pause()
 
     def go_on(self) -> None:
-        """The service takes more again."""
+        """Resume reading from the client."""
         if self._is_tunnel or not self.is_request_complete:
             self._client.resume()
 
     # The answer.
 
     def take_interim(self, status: int, reason: bytes, fields: Fields) -> None:
-        """The head of a 1xx answer."""
+        """Take the head of a 1xx answer; arguments as in `AnswerReceiver.take_head`."""
         request = self.request
         assert isinstance(request, Request)
         if status == 101:
             if not request.upgrade:
-                raise ValueError("it has changed the protocol, and nobody asked for that")
+                raise ValueError("it has changed the protocol without being asked")
             self._is_tunnel = True
             assert self._backend is not None
             self._backend.expect_tunnel()
@@ -478,7 +484,7 @@ class Exchange:
         self._out.append(interim_head(status, reason, fields, request.upgrade))
 
     def take_head(self, status: int, reason: bytes, fields: Fields) -> bool:
-        """The head of the answer; whether no body follows whatever it says."""
+        """Take the head of the answer, as in `AnswerReceiver.take_head`."""
         assert isinstance(self.request, Request)
         self._answer = read_answer(
             self.request, status, reason, fields, closing=not self.is_request_complete
@@ -488,7 +494,7 @@ class Exchange:
         return self._answer.source is Framing.NONE
 
     def take_body(self, data: bytes) -> None:
-        """A piece of the answer's body."""
+        """Take a piece of the answer's body."""
         assert self._answer is not None
         self._out.append(chunk(data) if self._answer.sent is Framing.CHUNKED else data)
 
@@ -500,7 +506,7 @@ class Exchange:
         self._is_ended = True
 
     def take_news(self) -> None:
-        """All that came at once has been taken."""
+        """The bytes of one read have been processed."""
         out = self._out
         if out:
             self._client.write(out[0] if len(out) == 1 else b"".join(out))
@@ -519,14 +525,14 @@ class Exchange:
         if not read_all:
             self._drop_backend()
         elif request.keep_alive and not answer.keep_alive:
-            # It may have sent its next request by the time that it learns of the end, unless that
-            # is the end of the body too.
+            # The client may send its next request before it sees the close, unless the close also
+            # ends the body.
             read_all = answer.sent is Framing.UNTIL_CLOSE
         self._backend = None
         self._client.end_exchange(keep_alive=answer.keep_alive, read_all=read_all)
 
     def take_failure(self, why: str, *, clean: bool, is_unread: bool = False) -> None:
-        """The service's connection has ended; arguments as of `Asker.take_failure`."""
+        """Handle the end of the connection; arguments as in `AnswerReceiver.take_failure`."""
         backend, self._backend = self._backend, None
         if self._is_over:
             return
@@ -546,7 +552,7 @@ class Exchange:
                 self._sent_bytes = 0
                 self._cancel = self._upstreams.spawn(self._connect(self._target))
                 return
-            # One that had waited may have been closed for no other reason than that.
+            # The service may have closed an idle connection only because it was idle.
             was_idle = self._was_idle and backend is not None and backend.used
             self._was_idle = False
             again = self._connect(self._target) if was_idle else self._try_again(self._target, why)
@@ -566,21 +572,21 @@ class Exchange:
     # Another protocol.
 
     def take_tunnel(self, data: bytes) -> None:
-        """Bytes of the other protocol, from the service."""
+        """Pass on the service's bytes of the other protocol."""
         self._client.write(data)
 
     def take_tunnel_end(self) -> None:
-        """The service has no more to say."""
+        """The service has closed its side of the tunnel."""
         self._client.end_tunnel()
         self._end_one_way()
 
     def take_tunnel_bytes(self, data: bytes) -> None:
-        """The client's bytes."""
+        """Pass on the client's bytes of the other protocol."""
         if self._backend is not None:
             self._backend.write(data)
 
     def take_tunnel_eof(self) -> None:
-        """The client has no more to say."""
+        """The client has closed its side."""
         if self._backend is not None:
             self._backend.write_end()
         self._end_one_way()
@@ -596,17 +602,17 @@ class Exchange:
     # The end.
 
     def hold_service(self) -> None:
-        """The client takes no more for now."""
+        """Pause reading from the service: the client's buffer is full."""
         if self._backend is not None:
             self._backend.pause()
 
     def let_service_go_on(self) -> None:
-        """The client takes more again."""
+        """Resume reading from the service."""
         if self._backend is not None:
             self._backend.resume()
 
     def abandon(self) -> None:
-        """The client has gone."""
+        """Cancel the exchange: the client has disconnected."""
         if self._is_over:
             return
         self._is_over = True
@@ -636,7 +642,7 @@ class Exchange:
         stays = keep_alive and is_whole and isinstance(request, Request) and request.keep_alive
         self._held.clear()
         self._client.say(page, request, keep_alive=stays)
-        # Of a request that is refused nobody knows where it ends.
+        # The end of a refused request is unknown.
         self._client.end_exchange(
             keep_alive=stays, read_all=is_whole and isinstance(request, Request)
         )

@@ -1,8 +1,8 @@
-"""The client's side: its connection, and the requests that come on it one after the other.
+"""The client's side of HTTP/1.1: a connection and its requests, one after the other.
 
-A request is passed on as soon as its head is known, an answer as soon as the service begins it, and
-bodies as they come; whoever takes them more slowly than the other sends has the other wait. What a
-client sends ahead is kept until its turn comes.
+A request is passed on as soon as its head is complete, and an answer as soon as it begins. Bodies
+are passed on as they arrive; a slow reader makes the sender wait. Pipelined requests are kept until
+their turn.
 """
 
 import asyncio
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from portweave.supervisor.proxy.http.exchange import Upstreams
     from portweave.supervisor.proxy.http.http1_heads import Fields
 
-# How long a request's head may take to arrive, a client may say nothing between two requests, and
-# one that was refused may go on sending.
+# Seconds for a request's head to arrive, for silence between two requests, and for a refused client
+# to go on sending.
 HEAD_S = 30.0
 IDLE_S = 120.0
 LINGER_S = 3.0
@@ -43,7 +43,7 @@ NO_HTTP_2 = "this proxy speaks HTTP/2 once it has the library for it: pip instal
 
 
 class Phase(Enum):
-    """What the bytes of a client are."""
+    """How a client's bytes are read."""
 
     REQUESTS = "requests"
     TUNNEL = "tunnel"
@@ -51,10 +51,10 @@ class Phase(Enum):
 
 
 class ClientConnection(Protocol):
-    """Who is connected."""
+    """A client's connection, as the server sees it."""
 
     def check_time(self, now_s: float) -> None:
-        """End it where it has taken too long."""
+        """Close the connection after a timeout."""
 
     def finish_up(self) -> None:
         """Take no further request."""
@@ -68,34 +68,34 @@ class Http2ClientConnection(asyncio.BufferedProtocol):
 
     @abstractmethod
     def feed(self, data: bytes) -> None:
-        """Take what has come."""
+        """Receive bytes."""
 
 
 class ConnectionSet(Protocol):
-    """Where clients are known as long as they are connected."""
+    """The set of connected clients."""
 
     @property
     def upstreams(self) -> "Upstreams":
-        """Where requests find their service."""
+        """The services that requests go to."""
         ...
 
     @property
     def is_draining(self) -> bool:
-        """Whether no request is taken any more."""
+        """Whether the proxy accepts no more requests."""
         ...
 
     def enter(self, client: ClientConnection) -> None:
-        """A client has come."""
+        """Add a client."""
 
     def leave(self, client: ClientConnection) -> None:
-        """A client has gone."""
+        """Remove a client."""
 
     def is_stranger(self, transport: asyncio.BaseTransport) -> bool:
         """Whether a connection comes from another user, whom the proxy does not serve."""
         ...
 
     def new_streams(self, *, is_stranger: bool) -> Http2ClientConnection | None:
-        """A client that turns out to speak HTTP/2; None where the library for it is missing."""
+        """Make the protocol of an HTTP/2 client; None without the library for it."""
         ...
 
 
@@ -103,13 +103,13 @@ class Client(InlineConnection):
     """One connection of a client.
 
     Args:
-        connections: Where clients are known.
-        is_stranger: Whether it is of another user, whom the proxy does not serve; None where that
-            is still to be asked.
+        connections: The set of connected clients.
+        is_stranger: Whether the client belongs to a user that the proxy does not serve; None to
+            look it up.
 
     Attributes:
-        since_s: When it last began to be idle, a head, or a farewell.
-        is_stranger: As given, or as the kernel has told.
+        since_s: When the idle time, head or lingering began, in seconds of the monotonic clock.
+        is_stranger: As given, or as the kernel says.
     """
 
     __slots__ = (
@@ -136,27 +136,27 @@ class Client(InlineConnection):
         self.is_stranger = bool(is_stranger)
         self._upstreams = connections.upstreams
         self.since_s = 0.0
-        # Its first bytes, until they tell whether it speaks HTTP/2; None from then on.
+        # The first bytes, until they tell HTTP/1.1 from HTTP/2; then None.
         self._first: bytes | None = b""
         # Made for the first request: many connections never send one.
         self._parser: RequestParser | None = None
         self._phase = Phase.REQUESTS
         self._exchange: Exchange | None = None
-        # Exchanges whose turn has not come.
+        # Pipelined exchanges that have not begun.
         self._waiting: deque[Exchange] | None = None
-        # Behind a request to change the protocol: a request, or that protocol.
+        # Bytes after an upgrade request: a request, or the other protocol.
         self._rest: bytes | None = None
-        # Whether too much waits to be sent.
+        # Whether the write buffer is full.
         self._is_full = False
         self._came: From | None = None
         self._is_own: bool | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin: it is connected."""
+        """The connection is open."""
         super().connection_made(transport)
         self.since_s = time.monotonic()
         if not self._is_asked:
-            # Now: a client that has gone later on has no owner.
+            # Now: the kernel names no owner of a closed connection.
             self.is_stranger = self._connections.is_stranger(transport)
         self._connections.enter(self)
 
@@ -177,7 +177,7 @@ class Client(InlineConnection):
 
     @property
     def is_own(self) -> bool:
-        """Whether it is of this user, or of root; asked for once, and only where it matters."""
+        """Whether the client belongs to this user or root; looked up once, on first use."""
         if self._is_own is None:
             assert self.transport is not None
             ends = map(self.transport.get_extra_info, ("peername", "sockname"))
@@ -185,13 +185,13 @@ class Client(InlineConnection):
         return self._is_own
 
     def check_time(self, now_s: float) -> None:
-        """End it where it has taken too long."""
+        """Close the connection after a timeout."""
         if self._phase is Phase.TUNNEL or self._exchange is not None or self.transport is None:
             return
         waited_s = now_s - self.since_s
         if self._phase is Phase.LINGERING:
             if waited_s > LINGER_S:
-                # What is still to be sent is.
+                # `close` still sends what the buffer holds.
                 self.close()
         elif waited_s > HEAD_S and (self._first or (self._parser and self._parser.is_waiting)):
             self._refuse(Refusal(408, "it took too long to arrive"))
@@ -204,10 +204,10 @@ class Client(InlineConnection):
         if self._exchange is None or self._phase is not Phase.REQUESTS:
             self.close()
 
-    # What the event loop calls.
+    # Methods for the event loop.
 
     def take(self, data: bytes) -> None:
-        """Take what has come."""
+        """Receive bytes."""
         if self._phase is Phase.REQUESTS:
             if self._rest is None:
                 if self._first is None:
@@ -216,14 +216,14 @@ class Client(InlineConnection):
                     self._take_first(self._first + data)
                 return
             self._rest += data
-            # Until the service has answered, nobody knows what these bytes are.
+            # The service's answer decides what these bytes are.
             self.pause()
         elif self._phase is Phase.TUNNEL:
             assert self._exchange is not None
             self._exchange.take_tunnel_bytes(data)
 
     def _take_first(self, data: bytes) -> None:
-        """Take the first bytes of the connection; HTTP/2 within TLS is agreed on otherwise."""
+        """Tell HTTP/1.1 from HTTP/2 by the first bytes; within TLS, ALPN has chosen already."""
         is_http_2 = is_preface(data)
         if is_http_2 is not False and self.came.scheme == b"http":
             self._first = data
@@ -261,7 +261,7 @@ class Client(InlineConnection):
         self._advance()
 
     def _parse_rest(self) -> None:
-        """Take what was kept, and then what comes."""
+        """Parse the kept bytes, and read on."""
         rest, self._rest = self._rest, None
         if rest is not None and self.transport is not None:
             self._parser = None
@@ -269,7 +269,7 @@ class Client(InlineConnection):
             self._parse(rest)
 
     def take_end(self) -> bool:
-        """The other side sends no more; whether the connection stays for our part."""
+        """The peer sends no more; return whether the connection stays open for writing."""
         if self._phase is Phase.TUNNEL and self._exchange is not None:
             self._exchange.take_tunnel_eof()
             # TLS has no half-open connections.
@@ -277,7 +277,7 @@ class Client(InlineConnection):
         return False
 
     def lost(self, error: Exception | None) -> None:
-        """The connection has ended."""
+        """Handle the end of the connection."""
         self._connections.leave(self)
         exchange, self._exchange = self._exchange, None
         self._waiting = self._rest = None
@@ -285,19 +285,19 @@ class Client(InlineConnection):
             exchange.abandon()
 
     def pause_writing(self) -> None:
-        """Too much waits to be sent."""
+        """The write buffer is full."""
         self._is_full = True
         if self._exchange is not None:
             self._exchange.hold_service()
 
     def resume_writing(self) -> None:
-        """What waited has been sent."""
+        """The write buffer has room again."""
         self._is_full = False
         if self._exchange is not None:
             self._exchange.let_service_go_on()
             self._advance()
 
-    # What the parser calls. It may be several requests ahead.
+    # Methods for the parser. The parser may be several requests ahead of the exchange.
 
     def begin_request(self, request: Request | Refusal) -> None:
         """The head of a request has come."""
@@ -331,22 +331,22 @@ class Client(InlineConnection):
         return exchange
 
     def _take_change(self, parser: RequestParser, rest: bytes) -> bytes | None:
-        """A request that asks for another protocol has come, and what stands behind it.
+        """Handle an upgrade request and the bytes after it.
 
         Raises:
-            RequestError: What stands there is to be its body, and is none.
+            RequestError: These bytes have to be a body, and are not.
         """
         newest = self._newest()
         head = newest.as_plain()
         if head is not None:
-            # It is one of HTTP after all.
+            # It stays an HTTP request.
             return parser.go_on(head, rest)
         newest.end_request([])
         self._rest = rest
         return None
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Take no further request: what comes from now on is not understood."""
+        """Accept no further request: the parser cannot find where one begins."""
         self._parser = None
         newest = self._waiting[-1] if self._waiting else self._exchange
         if newest is not None and not newest.is_request_complete:
@@ -361,17 +361,17 @@ class Client(InlineConnection):
         if exchange is None:
             return
         if self._is_full and not exchange.is_begun:
-            # Who does not take his answers is given no more of them.
+            # A client that reads no answers gets no more of them.
             self.pause()
             return
         exchange.advance()
         if self._waiting and self.transport is not None:
             self.pause()
 
-    # What exchanges call.
+    # Methods for exchanges.
 
     def say(self, page: error_pages.Page, request: Request | Refusal, *, keep_alive: bool) -> None:
-        """Answer ourselves."""
+        """Send an answer that the proxy itself writes; arguments as in `Downstream.say`."""
         html, body_wanted = False, True
         if isinstance(request, Request):
             html, body_wanted = request.wants_html, request.method != b"HEAD"
@@ -380,23 +380,23 @@ class Client(InlineConnection):
         )
 
     def begin_tunnel(self) -> None:
-        """From now on the bytes are those of another protocol."""
+        """Pass on all further bytes as another protocol."""
         self._phase = Phase.TUNNEL
         rest, self._rest = self._rest, None
         self.resume()
         if rest and self._exchange is not None:
-            # The service may not be able to take it all at once.
+            # The service's buffer may fill up.
             self._exchange.take_tunnel_bytes(rest)
 
     def end_tunnel(self) -> None:
-        """The other side has no more to say."""
+        """The service has closed its side of the tunnel."""
         if self.came.scheme == b"https":
             self.close()
         else:
             self.write_end()
 
     def end_exchange(self, *, keep_alive: bool, read_all: bool) -> None:
-        """An answer is complete.
+        """Finish an exchange whose answer is complete.
 
         Args:
             keep_alive: Whether the connection stays.
@@ -410,12 +410,12 @@ class Client(InlineConnection):
         if not keep_alive or self._connections.is_draining:
             is_quiet = read_all and not self._waiting and not self._rest
             self._waiting = self._rest = None
-            # Within TLS, something may come even when it is closed.
+            # TLS may deliver bytes even after a close.
             self._phase = Phase.LINGERING
             if is_quiet:
                 self.close()
                 return
-            # Who is still sending would be cut off before he has read the answer.
+            # An immediate close would reset a client that still sends, before it reads the answer.
             self.write_end()
             self.resume()
             return
@@ -424,8 +424,8 @@ class Client(InlineConnection):
             asyncio.get_running_loop().call_soon(self._advance)
             return
         if self._rest:
-            # The service has refused to change the protocol, so it is a request of HTTP. What comes
-            # before it is read is to stand behind it.
+            # The service has refused the upgrade, so these bytes are a request. Bytes that arrive
+            # before they are parsed belong after them.
             asyncio.get_running_loop().call_soon(self._parse_rest)
             return
         self._rest = None

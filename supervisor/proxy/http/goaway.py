@@ -1,16 +1,16 @@
-"""Pure. Farewells of HTTP/2, taken out of what comes.
+"""Pure. A filter that removes GOAWAY frames from received HTTP/2 bytes.
 
-The library takes a GOAWAY frame for the end of all; a server that says farewell still answers what
-is under way (RFC 9113, section 6.8).
+The library ends the connection at a GOAWAY frame. A server that sends one still answers the
+requests under way (RFC 9113, section 6.8).
 """
 
 from portweave.encoding.value import value
 
 _HEADER_BYTES = 9
-# By so many a server of HTTP/2 is known.
+# So many bytes identify an HTTP/2 server.
 FIRST_BYTES = _HEADER_BYTES
 _GOAWAY = 7
-# Two numbers; what a longer one says besides is not kept.
+# Two numbers; the debug data after them is dropped.
 _LEAST_BYTES = 8
 
 
@@ -22,11 +22,11 @@ def is_settings(data: bytes) -> bool:
 
 @value
 class Goaway:
-    """A farewell.
+    """The content of a GOAWAY frame.
 
     Attributes:
-        last_stream: Streams with higher numbers have not been looked at.
-        code: Why; 0 where nothing is wrong.
+        last_stream: The server has not processed streams with higher numbers.
+        code: The error code; 0 for none.
     """
 
     last_stream: int
@@ -34,7 +34,7 @@ class Goaway:
 
 
 class GoawayFilter:
-    """Reads frames, in any pieces, and keeps farewells back."""
+    """Removes GOAWAY frames from bytes that arrive in any pieces."""
 
     __slots__ = ("_header", "_is_goaway", "_left_bytes", "_payload")
 
@@ -45,10 +45,10 @@ class GoawayFilter:
         self._payload = b""
 
     def feed(self, data: bytes) -> tuple[bytes, list[Goaway]]:
-        """Take what has come.
+        """Take received bytes.
 
         Returns:
-            What it is without farewells, and those.
+            The bytes without GOAWAY frames, and the frames' content.
         """
         passed: list[bytes] = []
         found: list[Goaway] = []

@@ -1,17 +1,17 @@
-"""Pure. How long a request's head may be: the same by HTTP/1.1 and HTTP/2, with TLS and without.
+"""Pure. The size limit of a request's head, the same for HTTP/1.1 and HTTP/2.
 
-It is measured as it would be written for HTTP/1.1. By HTTP/2 a head that is too long has to be
-decoded to its end all the same, for later heads refer to it (RFC 7541, section 2.2). So it is
-replaced there by a short one that says so, and the connection goes on.
+A head's size is its length as HTTP/1.1 text. In HTTP/2, later heads refer to an earlier one, so
+even a head that is too long must be decoded to its end (RFC 7541, section 2.2). A short head that
+marks the refusal replaces it, and the connection goes on.
 """
 
 from collections.abc import Sequence
 
-# The longest head, and the longest run of bytes that are no body within one.
+# The most bytes of a head, and of a run of bytes without a body within a message.
 HEAD_BYTES = 1 << 16
-# How many fields a head, or what stands behind a body, may have.
+# The most fields of a head, or of trailers.
 MOST_FIELDS = 1000
-# In the place of what is too long. A client that sends it itself is refused just so.
+# Replaces what is too long. A client that sends this field itself gets the same refusal.
 TOO_LONG = b"x-portweave-too-long"
 
 _FIRST_LINE = len("  HTTP/1.1\r\n\r\n")
@@ -22,18 +22,18 @@ Field = tuple[bytes, bytes]
 
 
 def shorten(fields: Sequence[Field]) -> list[Field] | None:
-    """What stands for a head of HTTP/2 that is too long, or for what is behind a body.
+    """Return a short replacement for an HTTP/2 head, or trailers, that are too long.
 
     Args:
-        fields: All of its fields, in their order.
+        fields: All fields in their order.
 
     Returns:
-        A head with `TOO_LONG`; None where it is not too long.
+        Fields with `TOO_LONG`; None if `fields` are within the limits.
     """
     size, count, has_cookie = _FIRST_LINE, 0, False
     for name, text in fields:
         if name == b"cookie":
-            # It may come in pieces, which are one field: RFC 9113, section 8.2.3.
+            # Several cookie fields count as one: RFC 9113, section 8.2.3.
             size += len(text) + (_CRUMB if has_cookie else len(name) + _FIELD)
             count += not has_cookie
             has_cookie = True

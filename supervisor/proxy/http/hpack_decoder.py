@@ -1,4 +1,4 @@
-"""A decoder of heads of HTTP/2 that bounds what it keeps of them."""
+"""A decoder of HTTP/2 heads that limits their size."""
 
 from typing import TYPE_CHECKING
 
@@ -10,22 +10,22 @@ from portweave.supervisor.proxy.http.head_limits import shorten
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# The most that is decoded of one head, by the measure of RFC 7541, section 4.1, in which each field
-# counts 32 bytes besides. Past it the connection ends: a few bytes may stand for many.
+# The most decoded bytes of one head; RFC 7541, section 4.1, adds 32 bytes for each field. The
+# connection ends beyond the limit: a few encoded bytes may decode to many.
 DECODED_BYTES = 1 << 20
 
 
 class HeadDecoder(Decoder):
-    """The library's, but what is longer than a head may be comes out short: `TOO_LONG` says so."""
+    """The library's decoder, with a short head marked by `TOO_LONG` instead of one too long."""
 
     def __init__(self) -> None:
         super().__init__(DECODED_BYTES)
 
     def decode(self, data: bytes, raw: bool = False) -> "Iterable[HeaderTuple]":
-        """Decode a head, or what stands behind a body.
+        """Decode a head or trailers.
 
         Raises:
-            HPACKDecodingError: It cannot be decoded, or is longer than `DECODED_BYTES`.
+            HPACKDecodingError: The data is malformed, or longer than `DECODED_BYTES`.
         """
         fields = list(super().decode(data, raw))
         short = shorten([(name, text) for name, text in fields])

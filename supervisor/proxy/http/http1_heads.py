@@ -1,8 +1,8 @@
-"""Pure. Heads of requests and answers: what a proxy passes on of them, and how bodies are framed.
+"""Pure. HTTP/1.1 heads: the fields that the proxy passes on, and the framing of bodies.
 
-A head is read by a strict parser and written anew from what was understood, so that the other side
-cannot understand anything else (RFC 9112, section 11.2). What concerns one connection only is not
-passed on (RFC 9110, section 7.6.1).
+A strict parser reads a head, and the proxy writes it anew from the parsed values. So both sides
+understand the same message (RFC 9112, section 11.2). Hop-by-hop fields are not passed on (RFC 9110,
+section 7.6.1).
 """
 
 from enum import Enum
@@ -14,10 +14,10 @@ from portweave.supervisor.proxy.routing.host_table import split_host
 Fields = list[tuple[bytes, bytes]]
 
 HOPS = b"x-portweave-hops"
-# Of portless: a loop may lead through one of either.
+# The field of portless: a loop may pass both proxies.
 THEIR_HOPS = b"x-portless-hops"
 MOST_HOPS = 5
-# What tells the proxy from a stranger on its port; portless looks for its own.
+# Identifies the proxy on its port; portless looks for its own field.
 MARK = b"X-Portweave: 1\r\nX-Portless: 1\r\n"
 
 SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
@@ -37,7 +37,7 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-# Of these, `read_request` makes something else.
+# `read_request` writes these fields anew or drops them.
 _READ = _HOP_BY_HOP | {
     b"host",
     b"content-length",
@@ -48,23 +48,23 @@ _READ = _HOP_BY_HOP | {
     HOPS,
     THEIR_HOPS,
 }
-# What would be understood in two ways if there were two of them.
+# Fields that are ambiguous if they occur twice.
 _ONCE = {
     b"host": "Host",
     b"content-length": "Content-Length",
     b"transfer-encoding": "Transfer-Encoding",
 }
-# What a proxy on the way here has told of the client.
+# Fields in which an outer proxy describes the client.
 _TOLD = frozenset(name for name in _READ if name.startswith(b"x-"))
 _USUAL = frozenset({b"keep-alive", b"Keep-Alive", b"close"})
 _HARMLESS_OPTIONS = frozenset({b"", b"close", b"keep-alive", b"te", b"upgrade"})
-# What may not be named in Connection to be taken away: RFC 9110, section 7.6.1, says who sends
-# must not; to obey would hide from a service what it decides by.
+# Fields that stay even if Connection names them. RFC 9110, section 7.6.1, forbids clients to name
+# them; a service bases decisions on them.
 _KEPT = frozenset({b"host", b"content-length", b"cache-control", b"authorization", b"cookie"})
 
 
 class Framing(Enum):
-    """How the end of a body is known."""
+    """How a message marks the end of its body."""
 
     NONE = "none"
     LENGTH = "length"
@@ -74,12 +74,12 @@ class Framing(Enum):
 
 @value
 class Refusal:
-    """A request that is answered by the proxy itself, which then closes the connection.
+    """The refusal of a request; the connection closes after it.
 
     Attributes:
-        status: As 400.
-        why: What is wrong with it, in words.
-        is_head: Whether it is one by HEAD, to which an answer has no body.
+        status: The status code, such as 400.
+        why: The reason in words.
+        is_head: Whether the method is HEAD, whose answer has no body.
     """
 
     status: int
@@ -91,20 +91,20 @@ class Request:
     """A request that may be passed on.
 
     Attributes:
-        method: As it was sent.
-        target: As it is passed on: a path, or `*`.
+        method: The method as sent.
+        target: The target as passed on: a path, or `*`.
         host: The Host field.
         name: The host's name, normalised.
-        head: Lines that are passed on, but for the first and those of framing and upgrade.
-        framing: Of the body.
-        length: Of the body, as it was sent; empty where it is chunked or there is none.
+        head: Lines to pass on, without the first line and the lines for framing and upgrade.
+        framing: The framing of the body.
+        length: The body's length as sent; empty if it is chunked or absent.
         keep_alive: Whether the client's connection may stay after the answer.
         is_old: Whether the client speaks HTTP/1.0.
-        upgrade: The protocol that is asked for; empty where none is.
-        wants_html: Whether a page is shown to somebody.
-        hops: How often a proxy of ours has passed it on, this time included.
-        proto: How the client, or an outer proxy's, has asked: `http` or `https`.
-        is_grpc: Whether it is a call of gRPC, which is spoken by HTTP/2 alone.
+        upgrade: The protocol of the Upgrade field; empty for none.
+        wants_html: Whether the client accepts HTML.
+        hops: How often portweave's proxies have passed it on, this time included.
+        proto: The scheme of the client or an outer proxy's client: `http` or `https`.
+        is_grpc: Whether it is a gRPC call, which needs HTTP/2.
     """
 
     __slots__ = (
@@ -143,11 +143,11 @@ class Request:
 
 @value
 class From:
-    """Where requests come from.
+    """The origin of requests.
 
     Attributes:
-        address: The client's, as text.
-        scheme: `http` or `https`, as the client used it.
+        address: The client's address as text.
+        scheme: The client's scheme: `http` or `https`.
     """
 
     address: bytes
@@ -157,15 +157,15 @@ class From:
 def read_request(
     method: bytes, url: bytes, fields: Fields, version: str, came: From, *, keep_alive: bool
 ) -> Request | Refusal:
-    """Understand the head of a request.
+    """Parse the head of a request.
 
     Args:
-        method: As it was sent.
+        method: The method as sent.
         url: The target.
-        fields: Names and values, as they were sent.
+        fields: Names and values as sent.
         version: `1.0` or `1.1`.
-        came: Where from.
-        keep_alive: Whether its connection may stay.
+        came: The client.
+        keep_alive: Whether the connection may stay open.
     """
     if version not in ("1.0", "1.1"):
         return Refusal(505, f"HTTP/{version} is not spoken here")
@@ -200,7 +200,7 @@ def _read_target(request: Request, url: bytes, seen: dict[bytes, bytes]) -> Refu
     host = seen.get(b"host", b"").strip(b" \t")
     if url[:1] != b"/":
         if url[:7].lower() == b"http://" or url[:8].lower() == b"https://":
-            # RFC 9112, section 3.2.2: it stands above Host.
+            # RFC 9112, section 3.2.2: the target takes precedence over Host.
             authority, slash, path = url.partition(b"://")[2].partition(b"/")
             authority, question, query = authority.partition(b"?")
             url = b"/" + path if slash else b"/"
@@ -223,7 +223,7 @@ def _read_target(request: Request, url: bytes, seen: dict[bytes, bytes]) -> Refu
 
 
 def _read_framing(request: Request, seen: dict[bytes, bytes]) -> Refusal | None:
-    """RFC 9112, section 6.3; what is not one of two plain forms is refused."""
+    """Set the framing (RFC 9112, section 6.3), or refuse any other than the two plain forms."""
     coding, length = seen.get(b"transfer-encoding"), seen.get(b"content-length")
     if coding is not None:
         if length is not None:
@@ -256,7 +256,7 @@ def _without(lines: list[bytes], names: set[bytes]) -> list[bytes]:
 
 
 def _add_forwarded(request: Request, seen: dict[bytes, bytes], came: From) -> None:
-    """What a service could not know: who asks, and what for; an outer proxy's word stands."""
+    """Add the X-Forwarded fields; values from an outer proxy stay."""
     if _TOLD.isdisjoint(seen):
         request.proto = came.scheme
         request.head.append(_forwarded(came.address, came.scheme, request.host))
@@ -291,7 +291,7 @@ def _number(text: bytes) -> int:
 
 
 def request_head(request: Request) -> bytes:
-    """The head as a service gets it."""
+    """Return the head for the service."""
     te = b"TE" if request.head and b"TE: trailers\r\n" in request.head else b""
     if request.upgrade:
         last = b"Connection: %bUpgrade\r\nUpgrade: %b\r\n\r\n" % (te and b"TE, ", request.upgrade)
@@ -317,10 +317,10 @@ class Answer:
     """The head of a service's answer as the client gets it.
 
     Attributes:
-        head: It.
-        source: How the service frames the body.
-        sent: How it is framed for the client.
-        keep_alive: Whether the client's connection stays.
+        head: The head in bytes.
+        source: The service's framing of the body.
+        sent: The framing for the client.
+        keep_alive: Whether the client's connection stays open.
     """
 
     head: bytes
@@ -330,23 +330,23 @@ class Answer:
 
 
 class NotAnAnswerError(ValueError):
-    """What a service has sent is no answer to the request."""
+    """The service's answer is not a valid one."""
 
 
 def read_answer(
     request: Request, status: int, reason: bytes, fields: Fields, *, closing: bool
 ) -> Answer:
-    """Understand the head of a final answer (not 1xx).
+    """Parse the head of a final answer (not 1xx).
 
     Args:
-        request: What it is the answer to.
-        status: From 200 on.
-        reason: Its words.
-        fields: Names and values, as they were sent.
-        closing: Whether the client's connection ends for a reason of our own.
+        request: The request.
+        status: The status code, at least 200.
+        reason: The reason phrase.
+        fields: Names and values as sent.
+        closing: Whether the proxy closes the client's connection in any case.
 
     Raises:
-        NotAnAnswerError: Its framing is not understood.
+        NotAnAnswerError: The framing is not valid.
     """
     lines = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
     length: bytes | None = None
@@ -396,7 +396,14 @@ def read_answer(
 
 
 def interim_head(status: int, reason: bytes, fields: Fields, upgrade: bytes) -> bytes:
-    """The head of a 1xx answer; of 101, with what it says of the connection."""
+    """Return the head of a 1xx answer; that of 101 has Connection and Upgrade.
+
+    Args:
+        status: The status code.
+        reason: The reason phrase.
+        fields: Names and values as sent.
+        upgrade: The protocol of a 101 answer without an Upgrade field.
+    """
     lines = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
     lines += [
         b"%b: %b\r\n" % (name, text) for name, text in fields if name.lower() not in _HOP_BY_HOP
@@ -410,7 +417,7 @@ def interim_head(status: int, reason: bytes, fields: Fields, upgrade: bytes) -> 
 
 
 def trailer_lines(fields: Fields) -> bytes:
-    """The last chunk with the fields behind it, without those that may not stand there."""
+    """Return the last chunk and the trailers, without fields that trailers must not have."""
     lines = [
         b"%b: %b\r\n" % (name, text)
         for name, text in fields
@@ -420,5 +427,5 @@ def trailer_lines(fields: Fields) -> bytes:
 
 
 def chunk(data: bytes) -> bytes:
-    """A piece of a body as a chunk (RFC 9112, section 7.1)."""
+    """Frame a piece of a body as a chunk (RFC 9112, section 7.1)."""
     return b"%x\r\n%b\r\n" % (len(data), data)

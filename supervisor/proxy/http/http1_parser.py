@@ -1,8 +1,8 @@
-"""Requests of HTTP/1.1 out of bytes, whatever pieces these come in.
+"""A parser of HTTP/1.1 requests from bytes that arrive in any pieces.
 
-The parser (httptools) is strict, and keeps the bounds of messages. It gets bytes in pieces that end
-where a message may end. So the first bytes of each request are seen before it gets them: it
-refuses methods that it does not know.
+The strict parser of httptools keeps the bounds of messages, but refuses methods that it does not
+know. So it gets bytes in pieces that end where a message may end. This module reads the method of
+each request before httptools gets it.
 """
 
 from typing import TYPE_CHECKING, Protocol
@@ -39,23 +39,23 @@ _USUAL = b"GET "
 
 
 class RequestReceiver(Protocol):
-    """Takes what was read; it may be several requests ahead."""
+    """Receives parsed requests; the parser may be several requests ahead."""
 
     def begin_request(self, request: Request | Refusal) -> None:
-        """The head of a request has come."""
+        """Take the head of a request."""
 
     def take_body(self, data: bytes) -> None:
-        """A piece of its body has come."""
+        """Take a piece of its body."""
 
     def end_request(self, trailers: "Fields") -> None:
-        """All of it has come."""
+        """The request is complete."""
 
 
 class RequestError(ValueError):
-    """What was sent is no request; nothing behind it can be understood.
+    """The bytes are not a request; the parser cannot find the next one.
 
     Attributes:
-        refusal: What to answer.
+        refusal: The answer to send.
     """
 
     def __init__(self, status: int, why: str) -> None:
@@ -67,11 +67,11 @@ class RequestParser:
     """Reads the requests of one connection.
 
     Args:
-        taker: Takes them.
-        came: Where they come from.
+        taker: Receives the requests.
+        came: The client.
 
     Attributes:
-        is_between: Whether the next byte is the first one of a request.
+        is_between: Whether the next byte is the first of a request.
     """
 
     __slots__ = (
@@ -95,33 +95,33 @@ class RequestParser:
         self._came = came
         self._parser = httptools.HttpRequestParser(self)
         self.is_between = True
-        # Of a method, what has come.
+        # The received part of a method.
         self._start: bytes = b""
         self._method = b""
         self._url = b""
         self._fields: Fields = []
-        # How many bytes have come since the parser last understood something.
+        # Bytes since the parser's last callback.
         self._unparsed = 0
-        # How many bytes of the body are still to come, where that is known.
+        # Bytes of the body still to come, if its length is known.
         self._body_bytes = 0
-        # The end of what the parser got of this message.
+        # The last bytes of this message that the parser got.
         self._tail = b""
         self._is_change = self._skips_head = False
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a part of a head has come, and the rest has not."""
+        """Whether a head has arrived in part."""
         return bool(self._unparsed or self._start)
 
     def feed(self, data: bytes) -> bytes | None:
-        """Read what has come.
+        """Parse received bytes.
 
         Returns:
-            What stands behind a request that asks for another protocol, empty where that is
-            nothing; None where there is no such request. `go_on` reads it as that request's body.
+            The bytes after an upgrade request; None without such a request. `go_on` reads them as
+            that request's body.
 
         Raises:
-            RequestError: It is no request. Those before it have been taken.
+            RequestError: The bytes are not a request. The receiver has got the requests before.
         """
         if self._start:
             data, self._start = self._start + data, b""
@@ -129,7 +129,7 @@ class RequestParser:
         while data:
             size = len(data)
             if self.is_between and data[:4] == _USUAL and data.find(HEAD_END) == size - 4:
-                # Most are so: one that is whole, with nothing behind it.
+                # The common case: one whole request and nothing after it.
                 self._method = b""
             elif self.is_between:
                 begun = read_method(data)
@@ -140,7 +140,7 @@ class RequestParser:
                     break
                 data, self._method = begun
                 if self._method:
-                    # Its own length counts.
+                    # The length of the method itself counts.
                     self._unparsed += len(self._method) - len(STAND_IN)
                 size = self._next_size(data)
             else:
@@ -171,10 +171,10 @@ class RequestParser:
         return None
 
     def _next_size(self, data: bytes) -> int:
-        """How many bytes there are up to where the message may end.
+        """Return the number of bytes up to a possible end of the message.
 
-        All but bodies of known length end with an empty line. A guess that is wrong costs nothing
-        but this: the method of the next request is not read before the parser gets it.
+        All parts but bodies of known length end with an empty line. After a wrong guess, the
+        parser gets the next request's method unread; nothing else is lost.
         """
         if self._body_bytes:
             return min(self._body_bytes, len(data))
@@ -187,17 +187,17 @@ class RequestParser:
         return len(data) if end < 0 else end + len(HEAD_END)
 
     def go_on(self, head: bytes, rest: bytes) -> bytes | None:
-        """Read on behind a request that asked for another protocol, as there will not be one.
+        """Parse the bytes after an upgrade request that stays HTTP.
 
         Args:
-            head: A head that frames the body as that request does.
-            rest: What stands behind it.
+            head: A head with the same framing as that request.
+            rest: The bytes after that request's head.
 
         Returns:
-            As `feed`.
+            As of `feed`.
 
         Raises:
-            RequestError: As `feed`.
+            RequestError: As in `feed`.
         """
         self._parser = httptools.HttpRequestParser(self)
         self.is_between, self._skips_head = False, True
@@ -206,7 +206,7 @@ class RequestParser:
         self._body_bytes = body_bytes
         return self.feed(rest)
 
-    # What the parser calls.
+    # Methods for the parser.
 
     def on_message_begin(self) -> None:
         """A message begins."""
@@ -219,7 +219,7 @@ class RequestParser:
         self._url += url
 
     def on_header(self, name: bytes, text: bytes) -> None:
-        """A field of a head, or behind a body."""
+        """A field of a head or a trailer."""
         fields = self._fields
         if len(fields) >= MOST_FIELDS:
             raise TooManyFieldsError
@@ -260,7 +260,7 @@ class RequestParser:
         self._unparsed = 0
         fields, self._fields = self._fields, []
         if self._is_change:
-            # Its body has not been read yet, if it has one.
+            # The parser has not read its body yet.
             return
         self.is_between = True
         self._taker.end_request(fields)

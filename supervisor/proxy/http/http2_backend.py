@@ -1,6 +1,6 @@
-"""The service's side of HTTP/2, without TLS: a connection to a service, shared by requests.
+"""The service's side of HTTP/2, without TLS: one connection that several requests share.
 
-Services that speak it so are those of gRPC; a client knows that they do (RFC 9113, section 3.3).
+gRPC services speak it, and a client has prior knowledge of that (RFC 9113, section 3.3).
 """
 
 import asyncio
@@ -65,19 +65,19 @@ if TYPE_CHECKING:
     from portweave.supervisor.proxy.http.goaway import Goaway
     from portweave.supervisor.proxy.http.http1_heads import Fields
 
-# How long a service may take to show that it speaks HTTP/2, and a connection may be idle.
+# Seconds for a service's SETTINGS frame to arrive, and for a connection to be idle.
 SETTINGS_S = 5.0
 IDLE_S = 60.0
 
 
 class BackendStream:
-    """A request on such a connection; its exchange takes it for a connection of its own.
+    """A request on an HTTP/2 connection to a service; an exchange uses it as an `Upstream`.
 
     Attributes:
-        number: The stream's; 0 before the head has been sent.
-        asker: Whose request it works on; None when that is over.
-        used: Never: a stream is for one request.
-        is_queued: Whether it stands in line for sending.
+        number: The stream's number; 0 before the head has been sent.
+        asker: Receives the answer; None after the exchange.
+        used: Always False: a stream carries one request.
+        is_queued: Whether the stream is in the send queue.
     """
 
     __slots__ = (
@@ -98,24 +98,24 @@ class BackendStream:
         self._connection = connection
         self._out = Outbox(0)
         self._is_answered = self._is_bodiless = self._is_holding = self._is_paused = False
-        # Of the answer: how much was taken while the client takes nothing.
+        # Bytes of the answer that arrived while the client was not reading.
         self._unread = 0
         self.number = 0
         self.asker: AnswerReceiver | None = None
         self.used = self.is_queued = False
 
-    # What the exchange calls.
+    # Methods for the exchange.
 
     def send(
         self, request: Request, pieces: "list[bytes]", *, is_first: bool, trailers: "Fields | None"
     ) -> None:
-        """Send a request, or some of it; `trailers` are None where more comes."""
+        """Send a request or a part of it; `Backend.send` describes the arguments."""
         if is_first:
             is_all = trailers is not None and not pieces and not trailers
             try:
                 number = self._connection.begin(self, stream_request(request), is_all=is_all)
             except H2Error as error:
-                # The exchange is not done with sending yet.
+                # Fail in the next turn: the exchange is still in its call of `send`.
                 why = f"the request could not be sent ({error})"
                 asyncio.get_running_loop().call_soon(self.fail, why)
                 return
@@ -133,49 +133,49 @@ class BackendStream:
             self.asker.hold()
 
     def write(self, data: bytes) -> None:
-        """Nothing: there is no other protocol here."""
+        """Do nothing: HTTP/2 streams to services have no tunnels."""
 
     def write_end(self) -> None:
-        """Nothing, likewise."""
+        """Do nothing, as `write`."""
 
     def expect_tunnel(self) -> None:
-        """There is no other protocol here.
+        """Refuse a tunnel.
 
         Raises:
             NotAnAnswerError: Always.
         """
-        raise NotAnAnswerError("it has changed the protocol, and nobody asked for that")
+        raise NotAnAnswerError("it has changed the protocol without being asked")
 
     def pause(self) -> None:
-        """Open the window no further for now."""
+        """Stop opening the stream's window."""
         self._is_paused = True
 
     def resume(self) -> None:
-        """Open it again."""
+        """Open the stream's window again."""
         self._is_paused = False
         length, self._unread = self._unread, 0
         self._connection.give_back(self.number, length)
 
     def close(self) -> None:
-        """End it: nobody needs the rest."""
+        """Reset the stream: the rest of the answer is not needed."""
         self.abort()
 
     def abort(self) -> None:
-        """End it at once."""
+        """Reset the stream."""
         self.asker = None
         self._out.clear()
         self.resume()
         self._connection.forget(self, ErrorCodes.CANCEL)
 
-    # What the connection calls.
+    # Methods for the connection.
 
     @property
     def has_news(self) -> bool:
-        """Whether there is something to send."""
+        """Whether something waits to be sent."""
         return self._out.has_news
 
     def send_some(self, h2: H2Connection) -> int | None:
-        """Send as much as fits into one frame; how much that was, None where there is no room.
+        """Send at most one frame; return its size in bytes, None without window space.
 
         Raises:
             ProtocolError: The stream is closed.
@@ -188,10 +188,10 @@ class BackendStream:
         return size
 
     def take(self, event: "Event") -> None:
-        """Take what has come.
+        """Take an event of the answer.
 
         Raises:
-            ValueError: It is no answer.
+            ValueError: The answer is not valid.
         """
         asker = self.asker
         assert asker is not None
@@ -209,7 +209,7 @@ class BackendStream:
                     raise NotAnAnswerError(trailers.why)
                 self._end(asker, trailers)
             case StreamEnded():
-                # Trailers have been the end.
+                # The trailers have ended the answer.
                 if self.asker is not None and self._is_answered:
                     self._end(asker, [])
             case _:
@@ -231,7 +231,7 @@ class BackendStream:
         self._out.clear()
 
     def fail(self, why: str, *, is_unread: bool = False) -> None:
-        """It has come to an end that is none; `is_unread` as of `Asker.take_failure`."""
+        """Fail the exchange; `is_unread` as in `AnswerReceiver.take_failure`."""
         asker, self.asker = self.asker, None
         self._out.clear()
         if asker is not None:
@@ -244,10 +244,10 @@ def _head(event: InformationalResponseReceived | ResponseReceived) -> "tuple[int
 
 
 class BackendStreams(Multiplex):
-    """One connection.
+    """One HTTP/2 connection to a service.
 
     Args:
-        forget: Called with it when it takes no more requests.
+        forget: Called with the connection when it accepts no more requests.
     """
 
     def __init__(self, forget: "Callable[[BackendStreams], None]") -> None:
@@ -264,7 +264,7 @@ class BackendStreams(Multiplex):
         self._forget = forget
         self._filter = GoawayFilter()
         self._streams: dict[int, BackendStream] = {}
-        # Those whose answers have come to their end, and those that something has come on.
+        # The streams with complete answers, and the streams with events in this read.
         self._ended: list[AnswerReceiver] = []
         self._touched: dict[int, BackendStream] = {}
         self._is_ready = asyncio.get_running_loop().create_future()
@@ -272,13 +272,13 @@ class BackendStreams(Multiplex):
         self._is_leaving = False
         self._since_s = time.monotonic()
 
-    # What the pool calls.
+    # Methods for the pool.
 
     async def first_stream(self) -> BackendStream:
-        """A stream, as soon as the service has shown that it speaks HTTP/2.
+        """Open a stream as soon as the service has sent its SETTINGS frame.
 
         Raises:
-            NoStreamsError: It does not.
+            NoStreamsError: The service does not speak HTTP/2.
         """
         try:
             async with asyncio.timeout(SETTINGS_S):
@@ -291,7 +291,7 @@ class BackendStreams(Multiplex):
         return stream
 
     def open_stream(self) -> BackendStream | None:
-        """A stream, None where there is no room for one."""
+        """Open a stream; None if the connection has no room."""
         most = self.h2.remote_settings.max_concurrent_streams
         transport = self.transport
         is_open = transport is not None and not transport.is_closing() and not self._is_leaving
@@ -300,23 +300,28 @@ class BackendStreams(Multiplex):
         return BackendStream(self)
 
     def leave(self) -> None:
-        """Take no more requests, and end when those under way have."""
+        """Accept no more requests, and close after the last stream."""
         self._is_leaving = True
         self._forget(self)
         self._rest()
 
     def check_time(self, now_s: float) -> None:
-        """End it where it has been idle for too long."""
+        """Close the connection after a time without requests."""
         if not self._streams and now_s - self._since_s > IDLE_S:
             self.leave()
 
-    # What streams call.
+    # Methods for streams.
 
     def begin(self, stream: BackendStream, fields: "Fields", *, is_all: bool) -> int:
-        """Send a head, with nothing behind it if `is_all`; the stream's number.
+        """Send a head; return the number of its new stream.
+
+        Args:
+            stream: The stream.
+            fields: Names and values, pseudo-fields first.
+            is_all: Whether nothing follows the head.
 
         Raises:
-            H2Error: It cannot be sent.
+            H2Error: The head cannot be sent.
         """
         number = self.h2.get_next_available_stream_id()
         self.h2.send_headers(number, fields, end_stream=is_all)
@@ -325,9 +330,9 @@ class BackendStreams(Multiplex):
         return number
 
     def end(self, stream: BackendStream, asker: AnswerReceiver, *, is_sent: bool) -> None:
-        """The answer on a stream is complete; `is_sent`: and so is its request."""
+        """The answer on a stream is complete; `is_sent` says whether the request is, too."""
         if not is_sent:
-            # Nobody needs the rest of it: RFC 9113, section 8.1.
+            # The service does not need the rest of the request: RFC 9113, section 8.1.
             with suppress(ProtocolError):
                 self.h2.reset_stream(stream.number, ErrorCodes.CANCEL)
         self._streams.pop(stream.number, None)
@@ -335,7 +340,7 @@ class BackendStreams(Multiplex):
         self._ended.append(asker)
 
     def forget(self, stream: BackendStream, code: ErrorCodes) -> None:
-        """Nobody needs what is still to come on a stream."""
+        """Drop a stream whose exchange is over."""
         if self._streams.pop(stream.number, None) is not None:
             with suppress(ProtocolError):
                 self.h2.reset_stream(stream.number, code)
@@ -344,16 +349,16 @@ class BackendStreams(Multiplex):
         self._rest()
 
     def reset_stream(self, number: int, code: ErrorCodes) -> None:
-        """End a stream at once."""
+        """Reset a stream."""
         stream = self._streams.get(number)
         if stream is not None:
             self.forget(stream, code)
             stream.fail("the request could not be sent to its end")
 
-    # What the event loop calls.
+    # Methods for the event loop.
 
     def feed(self, data: bytes) -> None:
-        """Take what has come."""
+        """Receive bytes."""
         if self.transport is None or self.transport.is_closing():
             return
         if not self._is_ready.done():
@@ -376,7 +381,7 @@ class BackendStreams(Multiplex):
         self._rest()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended."""
+        """Handle the end of the connection."""
         super().connection_lost(exc)
         self._fail(
             "it has closed the connection" if exc is None else f"the connection broke ({exc})"
@@ -416,7 +421,7 @@ class BackendStreams(Multiplex):
             self.queue(stream)
 
     def _tell(self) -> None:
-        """All that came at once has been taken."""
+        """The bytes of one read have been processed."""
         ended, self._ended = self._ended, []
         touched, self._touched = self._touched, {}
         for asker in [*ended, *(one.asker for one in touched.values() if one.asker is not None)]:

@@ -1,7 +1,7 @@
-"""The client's side of HTTP/2: a connection, and the requests that are under way on it.
+"""The client's side of HTTP/2: a connection and the requests under way on it.
 
-The states of streams, their windows and the compression of heads are the library's (h2); here is
-what belongs to a proxy: whose turn it is to send, bounds, and the farewell.
+The h2 library keeps stream states and windows, and compresses heads. This module adds the order of
+sending, the limits, and GOAWAY.
 """
 
 import asyncio
@@ -64,8 +64,8 @@ if TYPE_CHECKING:
     from portweave.supervisor.proxy.http.frontend import ConnectionSet
     from portweave.supervisor.proxy.http.http2_exchange import StreamFields
 
-# A page that is left cancels all that it had asked for; who cancels and asks on and on only makes
-# work (CVE-2023-44487). Likewise who sends nothing but what has to be answered.
+# A browser that leaves a page cancels all its requests. A client that opens and cancels streams
+# without end is an attack (CVE-2023-44487). So is one that only sends frames that need a reply.
 RESETS = (1000, 100.0)
 CONTROLS = (1000, 100.0)
 
@@ -74,11 +74,11 @@ class Streams(Multiplex, Http2ClientConnection):
     """One connection of a client that speaks HTTP/2.
 
     Args:
-        connections: Where clients are known.
-        is_stranger: Whether it is of another user, whom the proxy does not serve.
+        connections: The set of connected clients.
+        is_stranger: Whether the client belongs to a user that the proxy does not serve.
 
     Attributes:
-        since_s: When it last began to be idle.
+        since_s: When it became idle, in seconds of the monotonic clock.
         is_stranger: As given.
     """
 
@@ -93,7 +93,7 @@ class Streams(Multiplex, Http2ClientConnection):
             initial_values={
                 SettingCodes.MAX_CONCURRENT_STREAMS: MOST_STREAMS,
                 SettingCodes.INITIAL_WINDOW_SIZE: STREAM_BYTES,
-                # By this measure a field counts 32 bytes more: RFC 9113, section 6.5.2.
+                # This limit counts 32 bytes more for each field: RFC 9113, section 6.5.2.
                 SettingCodes.MAX_HEADER_LIST_SIZE: HEAD_BYTES + 32 * MOST_FIELDS,
                 SettingCodes.ENABLE_CONNECT_PROTOCOL: 1,
             },
@@ -106,7 +106,7 @@ class Streams(Multiplex, Http2ClientConnection):
 
     @property
     def is_own(self) -> bool:
-        """Whether it is of this user, or of root; asked for once, and only where it matters."""
+        """Whether the client belongs to this user or root; looked up once, on first use."""
         if self._is_own is None:
             assert self.transport is not None
             ends = map(self.transport.get_extra_info, ("peername", "sockname"))
@@ -115,7 +115,7 @@ class Streams(Multiplex, Http2ClientConnection):
 
     @property
     def upstreams(self) -> "Upstreams":
-        """Where requests find their service."""
+        """The services that requests go to."""
         return self._connections.upstreams
 
     @property
@@ -124,7 +124,7 @@ class Streams(Multiplex, Http2ClientConnection):
         return not self._streams
 
     def check_time(self, now_s: float) -> None:
-        """End it where it has been idle for too long."""
+        """Close the connection after a time without requests."""
         if not self._streams and now_s - self.since_s > IDLE_S:
             self._leave()
 
@@ -134,10 +134,10 @@ class Streams(Multiplex, Http2ClientConnection):
         for stream in [one for one in self._streams.values() if one.is_tunnel_to_be]:
             self.reset(stream, ErrorCodes.CANCEL)
 
-    # What the event loop calls.
+    # Methods for the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin: it is connected."""
+        """The connection is open."""
         self.since_s = time.monotonic()
         peer = transport.get_extra_info("peername")
         is_secure = transport.get_extra_info("sslcontext") is not None
@@ -146,7 +146,7 @@ class Streams(Multiplex, Http2ClientConnection):
         super().connection_made(transport)
 
     def feed(self, data: bytes) -> None:
-        """Take what has come."""
+        """Receive bytes."""
         if self.transport is None or self.transport.is_closing():
             return
         try:
@@ -154,14 +154,14 @@ class Streams(Multiplex, Http2ClientConnection):
             for event in events:
                 self._take(event)
         except H2Error:
-            # The library has written why.
+            # The library has queued a GOAWAY with the reason.
             self.push()
             self._end()
             return
         self.plan_push()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended."""
+        """Handle the end of the connection."""
         super().connection_lost(exc)
         self._connections.leave(self)
         for stream in list(self._streams.values()):
@@ -193,7 +193,7 @@ class Streams(Multiplex, Http2ClientConnection):
             case PingReceived() | PriorityUpdated():
                 self._count(self._controls)
             case ConnectionTerminated():
-                # From here on the library sends nothing more.
+                # After this the library sends nothing more.
                 self._end()
             case _:
                 pass
@@ -236,23 +236,23 @@ class Streams(Multiplex, Http2ClientConnection):
             stream.take_data(data, length)
 
     def _count(self, bucket: Bucket) -> None:
-        """Have what costs us more than the client not happen too often.
+        """Limit the rate of frames that cost the proxy more than the client.
 
         Raises:
-            ProtocolError: It does.
+            ProtocolError: The client exceeds the rate.
         """
         if not bucket.add(time.monotonic()):
             self.h2.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
             raise ProtocolError
 
     def _leave(self) -> None:
-        """Take no further request, and end when those under way have: RFC 9113, section 6.8."""
+        """Accept no further request, and close after the last one: RFC 9113, section 6.8."""
         if self._is_leaving or self.transport is None:
             return
         self.push()
         self._is_leaving = True
         order = GoAwayFrame(0, last_stream_id=self.h2.highest_inbound_stream_id)
-        # The library would end at once all that is under way.
+        # The library's own GOAWAY would end all streams at once.
         self.transport.write(order.serialize())
         self._leave_if_idle()
 
@@ -266,10 +266,10 @@ class Streams(Multiplex, Http2ClientConnection):
         if self.transport is not None:
             self.transport.close()
 
-    # What streams call.
+    # Methods for streams.
 
     def send_head(self, stream: Stream, fields: "StreamFields", *, is_all: bool) -> bool:
-        """Send a head, with nothing behind it if `is_all`; whether the stream takes one."""
+        """Send a head, as in `Connection.send_head`; return whether the stream accepted it."""
         if stream.is_over:
             return False
         try:
@@ -281,19 +281,19 @@ class Streams(Multiplex, Http2ClientConnection):
         return True
 
     def reset_stream(self, number: int, code: ErrorCodes) -> None:
-        """End a stream at once."""
+        """Reset a stream."""
         stream = self._streams.get(number)
         if stream is not None:
             self.reset(stream, code)
 
     def reset(self, stream: Stream, code: ErrorCodes) -> None:
-        """End a stream at once."""
+        """Reset a stream."""
         with contextlib.suppress(ProtocolError):
             self.h2.reset_stream(stream.number, code)
         self._remove(stream)
 
     def forget(self, stream: Stream) -> None:
-        """A stream has come to its end; of a request that nobody needs no more is sent."""
+        """Remove a stream that has ended; stop the client from sending the rest of its request."""
         if stream.is_asked:
             self._remove(stream)
         else:
@@ -307,5 +307,5 @@ class Streams(Multiplex, Http2ClientConnection):
             self.since_s = time.monotonic()
 
     def pushed(self) -> None:
-        """All that there was to send has been sent, as far as it could be."""
+        """Everything that the windows allow has been sent."""
         self._leave_if_idle()

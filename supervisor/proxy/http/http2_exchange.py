@@ -1,4 +1,4 @@
-"""A request by HTTP/2 and its answer: the service's side is that of any other."""
+"""The exchange of an HTTP/2 request; the service's side is the same as for HTTP/1.1."""
 
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,23 +28,23 @@ StreamFields = list[tuple[bytes, bytes]]
 
 
 class Http2Downstream(Downstream, Protocol):
-    """A stream as its exchange sees it."""
+    """The stream, as its exchange sees it."""
 
     def send_head(self, fields: StreamFields, *, is_all: bool = False) -> None:
-        """Send a head, of the answer or before it; `is_all` where nothing stands behind it."""
+        """Send the head of an interim or final answer; `is_all` marks the last frame."""
 
     def send_trailers(self, fields: StreamFields) -> None:
-        """What is to stand behind the body."""
+        """Set the trailers."""
 
 
 class Http2Exchange(Exchange):
     """A request under way.
 
     Args:
-        stream: Who has asked.
-        upstreams: Where requests find their service.
-        request: Its head, or why it is refused.
-        key: Of the WebSocket, should it ask for one.
+        stream: The client's stream.
+        upstreams: The services that requests go to.
+        request: The head, or the refusal.
+        key: The key for the WebSocket handshake, if the request asks for one.
     """
 
     __slots__ = ("_fields", "_has_trailers", "_key", "_stream")
@@ -59,32 +59,32 @@ class Http2Exchange(Exchange):
         super().__init__(stream, upstreams, request)
         self._stream = stream
         self._key = key
-        # The head of the answer, until all that came with it has been taken.
+        # The head of the answer, until the whole read has been processed.
         self._fields: StreamFields | None = None
         self._has_trailers = False
 
     @property
     def is_holding(self) -> bool:
-        """Whether something of the request could not be passed on yet."""
+        """Whether a part of the request waits to be passed on."""
         return bool(self._held)
 
     def take_news(self) -> None:
-        """All that came at once has been taken."""
+        """The bytes of one read have been processed."""
         fields, self._fields = self._fields, None
         if fields is not None:
-            # An answer that has nothing but a head says so with it, as gRPC wants it.
+            # An answer without a body ends with its head, as gRPC requires.
             is_all = self._is_ended and not self._out and not self._has_trailers
             self._stream.send_head(fields, is_all=is_all)
         super().take_news()
 
     def take_interim(self, status: int, reason: bytes, fields: Fields) -> None:
-        """The head of a 1xx answer."""
+        """Take the head of a 1xx answer; arguments as in `AnswerReceiver.take_head`."""
         request = self.request
         assert isinstance(request, Request)
         is_tunnel = status == 101
         if is_tunnel:
             if not request.upgrade:
-                raise ValueError("it has changed the protocol, and nobody asked for that")
+                raise ValueError("it has changed the protocol without being asked")
             if not is_agreed(self._key, fields):
                 raise ValueError("it has not agreed to the WebSocket that was asked for")
             self._is_tunnel = True
@@ -94,10 +94,10 @@ class Http2Exchange(Exchange):
         self._stream.send_head(stream_head(head, tunnel=is_tunnel))
 
     def take_head(self, status: int, reason: bytes, fields: Fields) -> bool:
-        """The head of the answer; whether no body follows whatever it says."""
+        """Take the head of the answer, as in `AnswerReceiver.take_head`."""
         assert isinstance(self.request, Request)
         if self.request.upgrade and 200 <= status < 300:
-            # To the client that would be the yes that it was not.
+            # The client would take a 200 for an accepted WebSocket.
             raise ValueError(f"it has answered a WebSocket's request with {status}")
         answer = read_answer(self.request, status, reason, fields, closing=False)
         self._answer = answer
@@ -106,7 +106,7 @@ class Http2Exchange(Exchange):
         return answer.source is Framing.NONE
 
     def take_body(self, data: bytes) -> None:
-        """A piece of the answer's body."""
+        """Take a piece of the answer's body."""
         self._out.append(data)
 
     def take_end(self, trailers: Fields) -> None:

@@ -1,6 +1,6 @@
-"""A connection of HTTP/2, at either end: bytes in, events out, and whose turn it is to send.
+"""One end of an HTTP/2 connection: it reads bytes, reports events, and orders the sending.
 
-The states of streams, their windows and the compression of heads are the library's (h2).
+The h2 library keeps stream states and windows, and compresses heads.
 """
 
 import asyncio
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
 
     from portweave.supervisor.proxy.http.http1_heads import Fields
 
-# How many streams of one client there are at once.
+# The most streams of one client at once.
 MOST_STREAMS = 128
-# What the other side may send ahead on one stream, and on all: one stream stops no other.
+# Window sizes in bytes of one stream and of the connection: one stream cannot block the others.
 STREAM_BYTES = 1 << 17
 CONNECTION_BYTES = MOST_STREAMS * STREAM_BYTES
 
 
 class Sender(Protocol):
-    """A stream that has something to send."""
+    """A stream that sends data."""
 
     number: int
     is_queued: bool
 
     @property
     def has_news(self) -> bool:
-        """Whether there is something to send."""
+        """Whether something waits to be sent."""
         ...
 
     def send_some(self, h2: H2Connection) -> int | None:
-        """Send as much as fits into one frame; how much that was, None where there is no room."""
+        """Send at most one frame; return its size in bytes, None without window space."""
         ...
 
 
@@ -49,77 +49,77 @@ class Multiplex(asyncio.BufferedProtocol):
     """One end of a connection.
 
     Args:
-        h2: Its state.
+        h2: The library's state of the connection.
 
     Attributes:
         h2: As given.
-        transport: None before and after.
+        transport: None unless the connection is open.
     """
 
     def __init__(self, h2: H2Connection) -> None:
         self.h2 = h2
         self.transport: asyncio.Transport | None = None
         self._buffer = shared_buffer()
-        # Those that have something to send, in turn.
+        # The streams with data to send, in turn.
         self._line: deque[Sender] = deque()
         self._is_full = self._is_due = False
 
     @abstractmethod
     def feed(self, data: bytes) -> None:
-        """Take what has come."""
+        """Receive bytes."""
 
     @abstractmethod
     def reset_stream(self, number: int, code: ErrorCodes) -> None:
-        """End a stream at once."""
+        """Reset a stream."""
 
     def pushed(self) -> None:
-        """All that there was to send has been sent, as far as it could be."""
+        """Everything that the windows allow has been sent."""
 
-    # What the event loop calls.
+    # Methods for the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin: it is connected."""
-        # Not all loops derive theirs from it.
+        """The connection is open."""
+        # Not every loop's transport derives from it.
         self.transport = cast("asyncio.Transport", transport)
         self.h2.initiate_connection()
         self.h2.increment_flow_control_window(CONNECTION_BYTES - (1 << 16) + 1)
         self.push()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to put what comes."""
+        """The buffer for received bytes."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take what has come."""
+        """Receive bytes."""
         self.feed(bytes(self._buffer[:nbytes]))
 
     def eof_received(self) -> bool:
-        """The other side sends no more."""
+        """The peer sends no more."""
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended."""
+        """Handle the end of the connection."""
         self.transport = None
         self._line.clear()
 
     def pause_writing(self) -> None:
-        """Too much waits to be sent."""
+        """The write buffer is full."""
         self._is_full = True
 
     def resume_writing(self) -> None:
-        """What waited has been sent."""
+        """The write buffer has room again."""
         self._is_full = False
         self.plan_push()
 
     def abort(self) -> None:
-        """End it at once."""
+        """Close the connection at once."""
         if self.transport is not None:
             self.transport.abort()
 
-    # What streams call.
+    # Methods for streams.
 
     def give_back(self, number: int, length: int) -> None:
-        """Open the windows again for what was taken."""
+        """Return consumed bytes to the flow-control windows."""
         if length:
             try:
                 self.h2.acknowledge_received_data(length, number)
@@ -128,20 +128,20 @@ class Multiplex(asyncio.BufferedProtocol):
             self.plan_push()
 
     def queue(self, stream: Sender) -> None:
-        """A stream may have something to send."""
+        """Queue a stream for sending."""
         if stream.has_news and not stream.is_queued:
             stream.is_queued = True
             self._line.append(stream)
             self.plan_push()
 
     def plan_push(self) -> None:
-        """Send soon, all that comes at once in one piece."""
+        """Schedule a push, so that the frames of one turn are written together."""
         if not self._is_due and self.transport is not None:
             self._is_due = True
             asyncio.get_running_loop().call_soon(self.push)
 
     def push(self) -> None:
-        """Send what there is, one frame of each stream after the other."""
+        """Send waiting frames, one of each stream in turn."""
         self._is_due = False
         transport = self.transport
         if transport is None or transport.is_closing():
@@ -170,7 +170,7 @@ class Multiplex(asyncio.BufferedProtocol):
 
 
 def pairs(headers: "Iterable[tuple[bytes | str, bytes | str]]") -> "Fields":
-    """Fields of an event as bytes."""
+    """Return the fields of an event as bytes."""
     return [(_bytes(name), _bytes(text)) for name, text in headers]
 
 

@@ -1,7 +1,7 @@
-"""Pure. Heads of HTTP/2 as those of HTTP/1.1, which services speak, and back (RFC 9113, section 8).
+"""Pure. Conversion of heads between HTTP/2 and HTTP/1.1 (RFC 9113, section 8).
 
-A service must not be made to understand anything that the client has not said: what HTTP/2 may
-carry, and a line of HTTP/1.1 may not, is refused (section 10.3).
+A service must not read anything that the client has not sent. So the proxy refuses values that are
+valid in HTTP/2 but not in a line of HTTP/1.1 (section 10.3).
 """
 
 import re
@@ -25,7 +25,7 @@ _TARGET = re.compile(rb"[\x21-\x7e\x80-\xff]+")
 _NOT_TEXT = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 # RFC 6455, section 1.3
 _WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-# What HTTP/2 says by frames of its own: section 8.2.2.
+# Fields that HTTP/2 replaces by frames: section 8.2.2.
 _OF_CONNECTIONS = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 )
@@ -34,13 +34,13 @@ _OF_CONNECTIONS = frozenset(
 def read_stream(
     fields: Iterable[tuple[bytes, bytes]], came: From, key: bytes, *, has_body: bool
 ) -> Request | Refusal:
-    """Understand the head of a request by HTTP/2.
+    """Parse the head of an HTTP/2 request.
 
     Args:
-        fields: Names and values; those that begin with a colon come first.
-        came: Where from.
-        key: For the handshake of a WebSocket (RFC 6455, section 4.1), should it ask for one.
-        has_body: Whether more than the head comes.
+        fields: Names and values; pseudo-fields, with a colon, come first.
+        came: The client.
+        key: The key for a WebSocket handshake (RFC 6455, section 4.1), if it asks for one.
+        has_body: Whether more frames follow the head.
     """
     fields = list(fields)
     found = _read_stream(fields, came, key, has_body=has_body)
@@ -52,7 +52,7 @@ def read_stream(
 
 
 def _is_of_grpc(field: tuple[bytes, bytes]) -> bool:
-    """Whether it is the content type of gRPC; that of gRPC-Web is for HTTP/1.1 too."""
+    """Whether a content type is gRPC; gRPC-Web has another one and works by HTTP/1.1."""
     name, text = field
     kind = text.partition(b";")[0].strip().lower()
     return name == b"content-type" and kind.partition(b"+")[0] == b"application/grpc"
@@ -98,7 +98,7 @@ def _read_stream(fields: Fields, came: From, key: bytes, *, has_body: bool) -> R
 
 
 def read_trailers(fields: Iterable[tuple[bytes, bytes]]) -> Fields | Refusal:
-    """Those of the fields behind a body that may be passed on."""
+    """Return the trailers that may be passed on, or a refusal."""
     found = [(name, text) for name, text in fields if _is_field(name, text)]
     if any(name == TOO_LONG for name, _ in found):
         return Refusal(431, "what stands behind its body is too long")
@@ -110,18 +110,18 @@ def _is_field(name: bytes, text: bytes) -> bool:
 
 
 def is_agreed(key: bytes, fields: Fields) -> bool:
-    """Whether the head of a 101 answer agrees to the WebSocket that was asked for with `key`."""
+    """Whether the head of a 101 answer accepts the WebSocket with the given `key`."""
     wanted = b64encode(sha1(key + _WEBSOCKET, usedforsecurity=False).digest())
     found = [text.strip() for name, text in fields if name.lower() == b"sec-websocket-accept"]
     return found == [wanted]
 
 
 def stream_head(head: bytes, *, tunnel: bool = False) -> list[tuple[bytes, bytes]]:
-    """The fields of an answer by HTTP/2.
+    """Convert the head of an answer to HTTP/2 fields.
 
     Args:
-        head: The answer's, written for HTTP/1.1, with the empty line behind it.
-        tunnel: Whether it is the 101 that agrees to a WebSocket: here that is a 200.
+        head: The HTTP/1.1 head with the empty line after it.
+        tunnel: Whether it is a 101 that accepts a WebSocket; HTTP/2 uses 200 for it.
     """
     first, *lines = head[:-4].split(b"\r\n")
     found = [(b":status", b"200" if tunnel else first[9:12])]
@@ -135,10 +135,10 @@ def stream_head(head: bytes, *, tunnel: bool = False) -> list[tuple[bytes, bytes
 
 
 def stream_trailers(lines: bytes) -> list[tuple[bytes, bytes]]:
-    """What stands behind a body.
+    """Convert trailers to HTTP/2 fields.
 
     Args:
-        lines: From `heads.trailer_lines`.
+        lines: The result of `http1_heads.trailer_lines`.
     """
     found: list[tuple[bytes, bytes]] = []
     for line in lines.split(b"\r\n")[1:-2]:
@@ -148,10 +148,10 @@ def stream_trailers(lines: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def stream_request(request: Request) -> Fields:
-    """The head of a request as a service gets it that speaks HTTP/2.
+    """Convert the head of a request to HTTP/2 fields for a service.
 
     Args:
-        request: One that asks for no other protocol.
+        request: A request without an upgrade.
     """
     found = [
         (b":method", request.method),
@@ -170,10 +170,10 @@ def stream_request(request: Request) -> Fields:
 
 
 def read_stream_answer(fields: Iterable[tuple[bytes, bytes]]) -> tuple[int, Fields]:
-    """The status and the fields of a service's answer by HTTP/2.
+    """Return the status and the fields of a service's HTTP/2 answer.
 
     Raises:
-        NotAnAnswerError: A line of HTTP/1.1 could not carry it.
+        NotAnAnswerError: A value is not valid in HTTP/1.1.
     """
     status = b""
     found: Fields = []

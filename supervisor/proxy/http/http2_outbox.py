@@ -1,4 +1,4 @@
-"""What is to be sent on a stream of HTTP/2, piece by piece as the other side's windows allow."""
+"""The send queue of an HTTP/2 stream, limited by the peer's flow-control windows."""
 
 from collections import deque
 from typing import TYPE_CHECKING
@@ -8,22 +8,22 @@ if TYPE_CHECKING:
 
     from portweave.supervisor.proxy.http.http1_heads import Fields
 
-# How much waits before whoever makes it has to, and until how little.
+# Above HIGH_BYTES the producer pauses; at LOW_BYTES it resumes.
 HIGH_BYTES = 1 << 17
 LOW_BYTES = 1 << 15
 
 
 class Outbox:
-    """The body of a stream, and its end.
+    """The unsent body of a stream, its trailers and its end.
 
     Args:
-        number: The stream's.
+        number: The stream's number.
 
     Attributes:
         is_begun: Whether the head has been sent.
-        is_ended: Whether the end is still to be sent, behind what waits.
-        has_ended: Whether it has been.
-        waiting_bytes: How much waits.
+        is_ended: Whether the end of the stream waits to be sent.
+        has_ended: Whether the end has been sent.
+        waiting_bytes: The size of the queue in bytes.
     """
 
     __slots__ = (
@@ -45,30 +45,30 @@ class Outbox:
 
     @property
     def has_news(self) -> bool:
-        """Whether there is something to send."""
+        """Whether something waits to be sent."""
         return self.is_begun and (bool(self._pieces) or self.is_ended)
 
     def write(self, data: bytes) -> None:
-        """Send a piece."""
+        """Queue a piece."""
         self._pieces.append(data)
         self.waiting_bytes += len(data)
 
     def add_trailers(self, fields: "Fields") -> None:
-        """What is to stand behind the body."""
+        """Set the trailers."""
         self._trailers = fields
 
     def end(self) -> None:
-        """No more comes."""
+        """Queue the end of the stream."""
         self.is_ended = not self.has_ended
 
     def clear(self) -> None:
-        """Send nothing more."""
+        """Drop what has not been sent."""
         self._pieces.clear()
         self.waiting_bytes = 0
         self.is_ended = False
 
     def send_some(self, h2: "H2Connection") -> int | None:
-        """Send as much as fits into one frame; how much that was, None where there is no room.
+        """Send at most one frame; return its size in bytes, None without window space.
 
         Raises:
             ProtocolError: The stream is closed.

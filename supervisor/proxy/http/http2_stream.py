@@ -1,7 +1,7 @@
-"""A stream of HTTP/2: one request, and its answer, as windows and the other side allow.
+"""An HTTP/2 stream of a client: one request and its answer.
 
-A body is passed on as it comes: the stream's window is opened again when the service has taken
-what came, and the service is read from no further while the client takes nothing.
+Bodies are passed on as they arrive. The stream's window opens again after the service has taken
+the bytes. The proxy stops reading from the service while the client reads nothing.
 """
 
 from typing import TYPE_CHECKING, Protocol
@@ -31,49 +31,55 @@ if TYPE_CHECKING:
 
 
 class Connection(Protocol):
-    """What streams share."""
+    """The connection, as its streams see it."""
 
     @property
     def is_own(self) -> bool:
-        """Whether it is of this user."""
+        """Whether the client belongs to this user."""
         ...
 
     @property
     def is_stranger(self) -> bool:
-        """Whether it is of another user, whom the proxy does not serve."""
+        """Whether the client belongs to a user that the proxy does not serve."""
         ...
 
     @property
     def upstreams(self) -> "Upstreams":
-        """Where requests find their service."""
+        """The services that requests go to."""
         ...
 
     def give_back(self, number: int, length: int) -> None:
-        """Open the windows again for what was taken."""
+        """Return consumed bytes to the flow-control windows."""
 
     def send_head(self, stream: "Stream", fields: StreamFields, *, is_all: bool) -> bool:
-        """Send a head, with nothing behind it if `is_all`; whether the stream takes one."""
+        """Send a head; return whether the stream accepted it.
+
+        Args:
+            stream: The stream.
+            fields: Names and values, pseudo-fields first.
+            is_all: Whether nothing follows the head.
+        """
         ...
 
     def queue(self, stream: "Stream") -> None:
-        """A stream may have something to send."""
+        """Queue a stream for sending."""
 
     def reset(self, stream: "Stream", code: ErrorCodes) -> None:
-        """End a stream at once."""
+        """Reset a stream."""
 
     def forget(self, stream: "Stream") -> None:
-        """A stream has come to its end."""
+        """Remove a stream that has ended."""
 
 
 class Stream:
     """A request on a connection, as its exchange sees it.
 
     Attributes:
-        number: The stream's.
-        exchange: The request under way.
-        is_asked: Whether all of the request has come.
-        is_over: Whether its exchange is; some of the answer may still have to be sent.
-        is_queued: Whether it stands in line for sending.
+        number: The stream's number.
+        exchange: The request and its answer.
+        is_asked: Whether the whole request has arrived.
+        is_over: Whether the exchange has ended; a part of the answer may still be unsent.
+        is_queued: Whether the stream is in the send queue.
     """
 
     __slots__ = (
@@ -97,44 +103,44 @@ class Stream:
         self.number = number
         self.is_asked = self.is_queued = self.is_over = False
         self._connection = connection
-        # Of the answer: what the client's window has no room for yet.
+        # The part of the answer that the client's window has no room for.
         self._out = Outbox(number)
         self._is_tunnel = self._holds_service = self._is_paused = False
-        # Of the request: how much was taken and not yet passed on, and what came before a
-        # WebSocket was agreed to.
+        # The number of bytes received and not passed on, and the bytes that arrived before the
+        # service accepted a WebSocket.
         self._unread = 0
         self._early: list[bytes] = []
         self.exchange = Http2Exchange(self, connection.upstreams, request, key)
 
     @property
     def is_own(self) -> bool:
-        """Whether it is of this user."""
+        """Whether the client belongs to this user."""
         return self._connection.is_own
 
     @property
     def is_stranger(self) -> bool:
-        """Whether it is of another user, whom the proxy does not serve."""
+        """Whether the client belongs to a user that the proxy does not serve."""
         return self._connection.is_stranger
 
-    # What the connection calls.
+    # Methods for the connection.
 
     @property
     def is_tunnel_to_be(self) -> bool:
-        """Whether it asks for a WebSocket."""
+        """Whether the request asks for a WebSocket."""
         request = self.exchange.request
         return isinstance(request, Request) and bool(request.upgrade)
 
     @property
     def has_news(self) -> bool:
-        """Whether there is something to send."""
+        """Whether something waits to be sent."""
         return self._out.has_news
 
     def take_data(self, data: bytes, length: int) -> None:
-        """A piece of the request's body, or of what a WebSocket says.
+        """Take a piece of the request's body, or bytes of a WebSocket.
 
         Args:
-            data: It.
-            length: What it takes of the windows.
+            data: The bytes.
+            length: The bytes that count against the windows, padding included.
         """
         exchange = self.exchange
         self._unread += length
@@ -150,7 +156,7 @@ class Stream:
             self._open_window()
 
     def take_end(self, trailers: StreamFields) -> None:
-        """The client has no more to say."""
+        """The client has closed its side."""
         if self.is_asked:
             return
         self.is_asked = True
@@ -165,13 +171,13 @@ class Stream:
             self.exchange.advance()
 
     def refuse_end(self, refusal: Refusal) -> None:
-        """What stands behind the request's body cannot be passed on."""
+        """Refuse a request whose trailers are invalid."""
         self.is_asked = True
         if not self.is_over:
             self.exchange.refuse(refusal)
 
     def send_some(self, h2: "H2Connection") -> int | None:
-        """Send as much as fits into one frame; how much that was, None where there is no room.
+        """Send at most one frame; return its size in bytes, None without window space.
 
         Raises:
             ProtocolError: The stream is closed.
@@ -185,7 +191,7 @@ class Stream:
         return size
 
     def drop(self) -> None:
-        """It has come to an end."""
+        """Handle the end of the stream."""
         self.is_over = True
         self._out.clear()
         self._early.clear()
@@ -197,20 +203,20 @@ class Stream:
         if length:
             self._connection.give_back(self.number, length)
 
-    # What the exchange calls.
+    # Methods for the exchange.
 
     def send_head(self, fields: StreamFields, *, is_all: bool = False) -> None:
-        """Send a head, of the answer or before it; `is_all` where nothing stands behind it."""
+        """Send the head of an interim or final answer; `is_all` marks the last frame."""
         if self._connection.send_head(self, fields, is_all=is_all):
             self._out.is_begun = True
             self._out.has_ended = is_all
 
     def send_trailers(self, fields: StreamFields) -> None:
-        """What is to stand behind the body."""
+        """Set the trailers."""
         self._out.add_trailers(fields)
 
     def write(self, data: bytes) -> None:
-        """Send a piece of the body."""
+        """Queue a piece of the answer's body."""
         if self.is_over or not data:
             return
         self._out.write(data)
@@ -220,25 +226,25 @@ class Stream:
         self._connection.queue(self)
 
     def pause(self) -> None:
-        """Open the window no further for now."""
+        """Stop opening the stream's window."""
         self._is_paused = True
 
     def resume(self) -> None:
-        """Open it again."""
+        """Open the stream's window again."""
         self._is_paused = False
         if not self._early:
             self._open_window()
 
     def abort(self) -> None:
-        """End it at once: what was sent is not whole."""
+        """Reset the stream: the answer is incomplete."""
         self._connection.reset(self, ErrorCodes.INTERNAL_ERROR)
 
     def reset(self) -> None:
-        """Likewise."""
+        """Reset the stream, as `abort` does."""
         self.abort()
 
     def say(self, page: error_pages.Page, request: Request | Refusal, *, keep_alive: bool) -> None:
-        """Answer ourselves."""
+        """Send an answer that the proxy itself writes; arguments as in `Downstream.say`."""
         html, body_wanted = False, True
         if isinstance(request, Request):
             html, body_wanted = request.wants_html, request.method != b"HEAD"
@@ -250,7 +256,7 @@ class Stream:
         self.write(body)
 
     def begin_tunnel(self) -> None:
-        """From now on its bytes are those of a WebSocket."""
+        """Pass on all further bytes as a WebSocket's."""
         if self._is_tunnel:
             return
         self._is_tunnel = True
@@ -260,7 +266,7 @@ class Stream:
         self._open_window()
 
     def end_tunnel(self) -> None:
-        """The service has no more to say in it."""
+        """The service has closed its side of the tunnel."""
         self._out.end()
         self._connection.queue(self)
 

@@ -1,8 +1,8 @@
-"""The door of a proxy that speaks TLS: one port for both, told apart by the first byte.
+"""A listener for TLS and plain HTTP on one port; the first byte tells them apart.
 
-A TLS connection begins with a handshake record (22; RFC 8446, section 5.1), which no method of
-HTTP begins with. Until that byte has come a connection costs no more than a plain one. What comes
-of it is chosen by ALPN (RFC 7301): HTTP/2 or HTTP/1.1.
+A TLS connection begins with a handshake record (byte 22; RFC 8446, section 5.1). No HTTP method
+begins with that byte. Before it arrives, a connection costs no more than a plain one. Within TLS,
+ALPN (RFC 7301) chooses HTTP/2 or HTTP/1.1.
 """
 
 import asyncio
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from portweave.supervisor.proxy.http.frontend import ConnectionSet
 
 _HANDSHAKE = 22
-# How long a client may say nothing at all, and take for the handshake.
+# Seconds for the first byte to arrive, and for the handshake.
 SILENT_S = 30.0
 HANDSHAKE_S = 10
-# One costs fifty times what a plain connection does; a browser has one for each host.
+# A TLS connection costs fifty times a plain one; a browser opens one for each host.
 MOST_SECURE = 1000
 
 
 class ProxyListener:
-    """Lets clients in.
+    """Makes the protocol of each new connection.
 
     Args:
-        connections: Where they are known.
-        context: For those that speak TLS.
-        common: For those of other users: by a certificate they would learn of a name.
+        connections: The set of connected clients.
+        context: The TLS context for clients of this user.
+        common: The context for other users: a certificate of its own would reveal a route's name.
     """
 
     def __init__(
@@ -45,13 +45,13 @@ class ProxyListener:
         self._secure: set[Handshake] = set()
 
     def greet(self) -> "ProtocolSniffer":
-        """Whoever has come."""
+        """Return the protocol of a new connection."""
         return ProtocolSniffer(self)
 
     def add(self, handshake: "Handshake") -> bool:
-        """A connection begins to speak TLS; False where there are too many that are at work.
+        """Add a TLS connection; return False if too many are busy.
 
-        Of those that are not, the one that has been so for longest has to go.
+        At the limit, the connection with the longest idle time is closed.
         """
         if len(self._secure) >= MOST_SECURE:
             idle = [one for one in self._secure if one.is_idle]
@@ -64,12 +64,12 @@ class ProxyListener:
         return True
 
     def remove(self, handshake: "Handshake") -> None:
-        """It has ended."""
+        """Remove a TLS connection that has ended."""
         self._secure.discard(handshake)
 
 
 class ProtocolSniffer(asyncio.BufferedProtocol):
-    """A connection that has not said anything yet."""
+    """A connection before its first byte."""
 
     __slots__ = ("_buffer", "_door", "_is_stranger", "_since_s", "_transport")
 
@@ -81,19 +81,19 @@ class ProtocolSniffer(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin: it is connected."""
-        # Not all loops derive theirs from it.
+        """The connection is open."""
+        # Not every loop's transport derives from it.
         self._transport = cast("asyncio.Transport", transport)
         self._since_s = time.monotonic()
         self._is_stranger = self._door.connections.is_stranger(transport)
         self._door.connections.enter(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to put what comes."""
+        """The buffer for received bytes."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take what has come first, and hand it to the one that understands it."""
+        """Choose the protocol by the first byte, and hand the bytes to it."""
         transport, self._transport = self._transport, None
         if transport is None or transport.is_closing():
             return
@@ -110,7 +110,7 @@ class ProtocolSniffer(asyncio.BufferedProtocol):
             return
         transport.set_protocol(handshake)
         handshake.connection_made(transport)
-        # It has a smaller buffer of its own.
+        # The handshake's own buffer is smaller.
         data = bytes(self._buffer[:nbytes])
         while data and not transport.is_closing():
             room = handshake.get_buffer(len(data))
@@ -119,12 +119,12 @@ class ProtocolSniffer(asyncio.BufferedProtocol):
             handshake.buffer_updated(size)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended."""
+        """Handle the end of the connection."""
         if self._transport is not None:
             self._door.connections.leave(self)
 
     def check_time(self, now_s: float) -> None:
-        """End it where it has taken too long."""
+        """Close the connection after a timeout."""
         if now_s - self._since_s > SILENT_S:
             self.abort()
 
@@ -133,17 +133,17 @@ class ProtocolSniffer(asyncio.BufferedProtocol):
         self.abort()
 
     def abort(self) -> None:
-        """End it at once."""
+        """Close the connection at once."""
         if self._transport is not None:
             self._transport.abort()
 
 
 class Handshake(SSLProtocol):
-    """TLS on a connection, and what is spoken within.
+    """TLS on a connection, and the protocol within.
 
     Attributes:
-        max_size: Of its buffer, in bytes; asyncio's own of 256 KiB would be a gigabyte for a
-            few thousand connections.
+        max_size: The size of its buffer in bytes. asyncio's default of 256 KiB would take a
+            gigabyte for a few thousand connections.
     """
 
     max_size = 1 << 14
@@ -164,45 +164,45 @@ class Handshake(SSLProtocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is under way."""
+        """Whether no request is under way."""
         chosen = self._chooser.chosen
         return chosen is None or chosen.is_idle
 
     @property
     def since_s(self) -> float:
-        """Since when."""
+        """When it became idle, in seconds of the monotonic clock."""
         chosen = self._chooser.chosen
         return self._began_s if chosen is None else chosen.since_s
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin: somebody speaks TLS."""
+        """Begin the TLS handshake."""
         self._raw = cast("asyncio.Transport", transport)
         self._door.connections.enter(self)
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """The connection has ended."""
+        """Handle the end of the connection."""
         self._raw = None
         self._door.connections.leave(self)
         self._door.remove(self)
         super().connection_lost(exc)
 
     def check_time(self, now_s: float) -> None:
-        """End it where it has taken too long: the handshake has a time limit of its own."""
+        """Do nothing: the handshake has its own time limit."""
 
     def finish_up(self) -> None:
-        """Take no further request: what is spoken within does so itself."""
+        """Accept no further request; after the handshake, the inner protocol does so itself."""
         if self._chooser.chosen is None:
             self.abort()
 
     def abort(self) -> None:
-        """End it at once."""
+        """Close the connection at once."""
         if self._raw is not None:
             self._raw.abort()
 
 
 class _Chooser(asyncio.Protocol):
-    """Has a connection that TLS is ready on speak what was agreed."""
+    """Installs the protocol that ALPN chose, once TLS is ready."""
 
     def __init__(self, connections: "ConnectionSet", *, is_stranger: bool) -> None:
         self._connections = connections

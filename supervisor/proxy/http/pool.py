@@ -1,4 +1,4 @@
-"""Connections to services: new ones, and those that wait for the next request."""
+"""Connections to services: new ones, and idle ones for the next request."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     )
 
 CONNECT_S = 10.0
-# Shorter than servers keep theirs (Node and uvicorn: 5 s).
+# Shorter than the keep-alive time of servers (Node and uvicorn: 5 s).
 IDLE_S = 4.0
 MOST_IDLE_PER_PORT = 256
 ADDRESSES = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
@@ -27,7 +27,7 @@ _Protocol = TypeVar("_Protocol", bound=asyncio.BaseProtocol)
 
 
 class Pool:
-    """Connections to services that wait for the next request.
+    """The idle connections to services.
 
     Attributes:
         only_streams: Ports whose services have answered HTTP/1.1 by HTTP/2.
@@ -37,7 +37,7 @@ class Pool:
         self.only_streams: set[int] = set()
         self._streams: dict[int, BackendStreams] = {}
         self._idle: dict[int, list[Backend]] = {}
-        # Which of the loopback addresses a service was last found on.
+        # The index of the loopback address that a service last listened on.
         self._family: dict[int, int] = {}
         self._is_closed = False
 
@@ -45,7 +45,7 @@ class Pool:
         return sum(map(len, self._idle.values())) + len(self._streams)
 
     def take(self, port: int) -> Backend | None:
-        """A connection that waits, None where there is none."""
+        """Take an idle connection; None if there is none."""
         idle = self._idle.get(port)
         while idle:
             backend = idle.pop()
@@ -63,13 +63,13 @@ class Pool:
         idle.append(backend)
 
     def forget(self, backend: Backend) -> None:
-        """A connection has ended."""
+        """Remove a connection that has ended."""
         idle = self._idle.get(backend.port)
         if idle and backend in idle:
             idle.remove(backend)
 
     def sweep(self, now_s: float) -> None:
-        """End what has waited for too long."""
+        """Close connections that have been idle for too long."""
         for port, idle in list(self._idle.items()):
             old = [backend for backend in idle if now_s - backend.idle_since_s > IDLE_S]
             for backend in old:
@@ -81,7 +81,7 @@ class Pool:
             one.check_time(now_s)
 
     def close(self) -> None:
-        """End all that wait."""
+        """Close all idle connections."""
         self._is_closed = True
         for idle in self._idle.values():
             for backend in list(idle):
@@ -91,19 +91,19 @@ class Pool:
             one.abort()
 
     def take_stream(self, port: int) -> "BackendStream | None":
-        """A stream of a connection that there is, None where there is no room on one."""
+        """Open a stream on an existing connection; None if it has no room."""
         one = self._streams.get(port)
         return one.open_stream() if one is not None else None
 
     async def open_stream(self, port: int) -> "BackendStream":
-        """A stream to what listens on a port of either loopback address, and speaks HTTP/2.
+        """Open a stream on a new HTTP/2 connection to a port of either loopback address.
 
         Raises:
             ModuleNotFoundError: The library for HTTP/2 is not installed.
-            NoStreamsError: It does not speak HTTP/2.
-            OSError: As `connect`.
+            NoStreamsError: The service does not speak HTTP/2.
+            OSError: As in `connect`.
         """
-        # Most proxies never need it.
+        # Imported here: most proxies never need it.
         from portweave.supervisor.proxy.http.http2_backend import BackendStreams
 
         one = await self._connect(port, lambda: BackendStreams(self._forget_streams))
@@ -114,7 +114,7 @@ class Pool:
             if isinstance(error, NoStreamsError):
                 self.only_streams.discard(port)
             raise
-        # The newest takes what comes; the others end when what is under way on them has.
+        # New streams use the newest connection; an older one closes after its last stream.
         before = self._streams.get(port)
         self._streams[port] = one
         if before is not None:
@@ -125,10 +125,10 @@ class Pool:
         self._streams = {port: one for port, one in self._streams.items() if one is not ended}
 
     async def connect(self, port: int) -> Backend:
-        """A new connection to what listens on a port of either loopback address.
+        """Open a connection to a port of either loopback address.
 
         Raises:
-            OSError: Nobody does, or he does not take connections for ten seconds.
+            OSError: Nothing listens there, or the connection takes longer than ten seconds.
         """
         return await self._connect(port, lambda: Backend(port, self))
 

@@ -1,4 +1,4 @@
-"""The proxy as a server: it listens, knows its clients, and finds each request's service."""
+"""The proxy as a server: it listens, tracks its clients and finds each request's service."""
 
 import asyncio
 import math
@@ -49,15 +49,15 @@ TLD = "localhost"
 
 @value
 class UpstreamStatus:
-    """What is known of a service that does not answer.
+    """The state of a service that does not answer.
 
     Attributes:
-        state: What it is, in a few words.
-        service: What its stack calls it; empty where it belongs to none.
-        patience_s: How long a request may wait for it.
-        ports: On which ports its processes listen instead.
-        is_ready: Whether its stack takes it for one that answers.
-        age_s: How long its process has run; for ever where that is not known.
+        state: The state in a few words.
+        service: The name in its stack; empty without a stack.
+        patience_s: How long a request may wait for the service, in seconds.
+        ports: Ports that the service's processes listen on instead.
+        is_ready: Whether its stack counts it as ready.
+        age_s: How long its process has run, in seconds; infinite if unknown.
     """
 
     state: str = "registered, but it does not answer"
@@ -72,13 +72,13 @@ UNKNOWN = UpstreamStatus()
 
 
 class StackStatus:
-    """What is known of services beyond their routes; a proxy for itself knows nothing.
+    """Looks up the state of services; this base class knows of none.
 
-    A subclass may know more.
+    A subclass asks the stacks.
     """
 
     async def ask(self, target: Target) -> UpstreamStatus:
-        """What is known of a service that does not answer."""
+        """Return the state of a service that does not answer."""
         return UNKNOWN
 
 
@@ -86,21 +86,21 @@ class ProxyServer:
     """A proxy, not listening yet: `async with server: await server.listen(1355)`.
 
     Args:
-        get_routes: Called for each request: where each host's requests go.
-        proxy_port: The port in URLs that the proxy shows; 0 for the one that it listens on.
-        tld: What names end in.
-        wildcard: Whether a host without a route is for that of its longest parent.
-        advice: What is known of services beyond their routes.
-        on_error: Takes a line about each service that did not answer properly, and where
-            `get_routes` has raised: then the routes of before hold.
-        identities: The certificates of one that speaks HTTPS; None for plain HTTP.
-        any_user: Whether other users of this machine are served, too; those of root's are.
+        get_routes: Returns the routes; called for each request.
+        proxy_port: The port in URLs of error pages; 0 for the listening port.
+        tld: The last label of host names.
+        wildcard: Whether a host without a route uses the route of its longest parent.
+        advice: Looks up the state of services.
+        on_error: Takes one line for each service that did not answer properly. It also takes one
+            when `get_routes` raises: then the earlier routes stay.
+        identities: The certificates for HTTPS; None for plain HTTP.
+        any_user: Whether other users of this machine are served; a proxy of root serves all.
 
     Attributes:
         pool: Connections to services.
-        is_draining: Whether it is being closed.
+        is_draining: Whether the proxy is closing.
         serves_all: Whether all users of this machine are served.
-        ports: Those that it listens on.
+        ports: The ports that it listens on.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class ProxyServer:
         self._identities = identities
         self._door: ProxyListener | None = None
         if identities is not None:
-            # Only here: it needs what a plain proxy does not.
+            # Imported here: it needs libraries that a plain proxy does not.
             from portweave.supervisor.proxy.http import listener
 
             identities.is_ours = self._is_ours
@@ -142,16 +142,16 @@ class ProxyServer:
         self._nobody: asyncio.Event | None = None
 
     async def listen(self, port: int, host: str = "127.0.0.1") -> int:
-        """Take requests on a port (0 for any) of an address; the port.
+        """Listen on a port (0 for any free one) of an address; return the port.
 
         Raises:
-            ProxyPortError: It cannot be had.
+            ProxyPortError: The port is not available.
         """
         loop = asyncio.get_running_loop()
         try:
             server = await loop.create_server(self._greet, host, port, backlog=ACCEPTED_AT_ONCE)
         except (OSError, OverflowError) as error:
-            # What asyncio says of it names the address again.
+            # The text of asyncio repeats the address.
             number = getattr(error, "errno", None)
             why = os.strerror(number) if number else str(error)
             raise ProxyPortError(host, port, why) from error
@@ -165,20 +165,20 @@ class ProxyServer:
         return Client(self) if self._door is None else self._door.greet()
 
     async def unlisten(self) -> None:
-        """Take no more connections; those that are there stay, and those that wait come in.
+        """Accept no more connections; keep the open ones and accept those in the queue.
 
-        What they have sent already has been read by then.
+        When it returns, bytes that had arrived by then have been read.
         """
         loop = asyncio.get_running_loop()
         for server in self._servers:
             for listener in server.sockets:
                 loop.remove_reader(listener.fileno())
-        # One that was just accepted would be forgotten open if its server closed before it is made.
+        # A server that closes now would leak a connection that asyncio has just accepted.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         waiting: list[socket.socket] = []
-        # From the last look into the queue to its end nothing else is done: who comes between is
-        # reset by the kernel.
+        # Nothing runs between the last accept and the close: the kernel resets connections that
+        # arrive between them.
         for server in self._servers:
             for listener in server.sockets:
                 waiting += _accept_all(listener.fileno())
@@ -188,14 +188,14 @@ class ProxyServer:
         if waiting:
             made = (loop.connect_accepted_socket(self._greet, taken) for taken in waiting)
             await asyncio.gather(*made, return_exceptions=True)
-            # One turn to find out what has come on them, and one to take it.
+            # One turn of the loop finds readable connections, one reads them.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
 
     async def close(self, drain_s: float = DRAIN_S) -> None:
-        """Take no more requests, finish those under way within `drain_s`, and end the rest."""
+        """Accept no more requests, wait `drain_s` for those under way, and abort the rest."""
         await self.unlisten()
-        # Not before: who had been waiting to come in is to be answered.
+        # Only now: connections from the queue still get an answer.
         self.is_draining = True
         for client in list(self._clients):
             client.finish_up()
@@ -214,7 +214,7 @@ class ProxyServer:
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
-        # What was aborted is taken down by callbacks.
+        # Callbacks finish the aborted connections.
         await asyncio.sleep(0)
 
     async def __aenter__(self) -> Self:
@@ -228,15 +228,15 @@ class ProxyServer:
     ) -> None:
         await self.close(DRAIN_S if kind is None else 0)
 
-    # What clients call.
+    # Methods for clients.
 
     @property
     def upstreams(self) -> "Upstreams":
-        """Where requests find their service."""
+        """The services that requests go to."""
         return self
 
     def enter(self, client: "ClientConnection") -> None:
-        """A client has come."""
+        """Add a client."""
         if self.is_draining:
             client.abort()
         self._clients.add(client)
@@ -244,7 +244,7 @@ class ProxyServer:
             self._sweep()
 
     def leave(self, client: "ClientConnection") -> None:
-        """A client has gone."""
+        """Remove a client."""
         self._clients.discard(client)
         if self._nobody is not None and not self._clients:
             self._nobody.set()
@@ -254,13 +254,13 @@ class ProxyServer:
         if self.serves_all:
             return False
         client, server = map(transport.get_extra_info, ("peername", "sockname"))
-        # Without a name it has ended by now.
+        # A connection without an address has ended already.
         return bool(client and server) and peer_credentials.is_stranger(client, server)
 
     def new_streams(self, *, is_stranger: bool) -> "Http2ClientConnection | None":
-        """A client that turns out to speak HTTP/2; None where the library for it is missing."""
+        """Make the protocol of an HTTP/2 client; None without the library for it."""
         try:
-            # Only here: most proxies never need it.
+            # Imported here: most proxies never need it.
             from portweave.supervisor.proxy.http.http2_connection import Streams
         except ModuleNotFoundError:
             if self._on_error is not None:
@@ -269,7 +269,7 @@ class ProxyServer:
         return Streams(self, is_stranger=is_stranger)
 
     def _sweep(self) -> None:
-        """End what waits for too long; nothing wakes up where nobody is connected."""
+        """Close connections that have timed out; no timer runs without connections."""
         now_s = time.monotonic()
         for client in list(self._clients):
             client.check_time(now_s)
@@ -279,31 +279,31 @@ class ProxyServer:
             loop = asyncio.get_running_loop()
             self._sweeper = loop.call_later(SWEEP_S, self._sweep)
 
-    # What exchanges call.
+    # Methods for exchanges.
 
     def find(self, request: "Request") -> Target | None:
-        """The route of a request's host; none where it is to come again by HTTPS."""
+        """Return the route of a request's host; None if the client must repeat it by HTTPS."""
         if self._identities is not None and request.proto != b"https" and not request.upgrade:
             return None
         self._look()
         return self._directory.find(request.name)
 
     def _look(self) -> tuple[Target, ...]:
-        """The routes as they are now; those of before where they cannot be told."""
+        """Return the current routes, or the earlier ones if `get_routes` raises."""
         try:
             routes = self._get_routes()
             if routes is not self._routes:
-                # What cannot change is filed once.
+                # A tuple cannot change: it is indexed once.
                 self._routes = routes if isinstance(routes, tuple) else tuple(routes)
                 self._directory = Directory(self._routes, wildcard=self._wildcard)
         except Exception as error:
-            # It is not ours: whatever it raises, no client is to pay for it.
+            # Foreign code may raise anything; requests still get an answer.
             if self._on_error is not None:
                 self._on_error(f"the routes cannot be told: {error!r}")
         return self._routes
 
     def unknown(self, request: "Request") -> "Page":
-        """What to say to a request that no route was found for."""
+        """Return the error page for a request without a route."""
         port = self._proxy_port or (self.ports[0] if self.ports else 0)
         is_secure = self._identities is not None
         if is_secure and request.proto != b"https" and self._is_ours(request.name):
@@ -322,24 +322,24 @@ class ProxyServer:
         return is_our_concern(name, tlds)
 
     def _is_ours(self, name: str) -> bool:
-        """Whether a name is one that we answer to."""
+        """Whether the proxy answers for a name."""
         if is_our_concern(name, (self._tld,)):
             return True
         self._look()
         return self._directory.find(name) is not None
 
     async def ask(self, target: Target) -> UpstreamStatus:
-        """What is known of a service that does not answer."""
+        """Return the state of a service that does not answer."""
         try:
             return await self._advice.ask(target)
-        except Exception as error:  # whoever waits for the service is to be answered all the same
+        except Exception as error:  # the waiting request still gets an answer
             text = f"what is known of {target.hostname} could not be found out"
             context = {"message": text, "exception": error}
             asyncio.get_running_loop().call_exception_handler(context)
             return UNKNOWN
 
     async def explain(self, target: Target) -> "Page":
-        """What to say about a service that nothing listens for."""
+        """Return the error page for a service with no listener."""
         standing = await self.ask(target)
         found = [port for port in standing.ports if port != target.port]
         self.report(target, "nothing listens there")
@@ -348,17 +348,17 @@ class ProxyServer:
         return error_pages.not_up(target.hostname, target.port, standing.state, standing.service)
 
     def report(self, target: Target, why: str) -> None:
-        """A service has not answered properly."""
+        """Report a service that did not answer properly."""
         if self._on_error is not None:
             self._on_error(f"{target.hostname} (port {target.port}): {why}")
-        # Its stack is to know that a request has failed, and asks its probes then.
+        # The stack learns that a request has failed, and runs its probes.
         self.spawn(self._tell_stack(target))
 
     async def _tell_stack(self, target: Target) -> None:
         await self.ask(target)
 
     def spawn(self, work: Coroutine[None, None, None]) -> Callable[[], object]:
-        """Do something meanwhile; returns how to cancel it."""
+        """Start a task; return the function that cancels it."""
         task = asyncio.get_running_loop().create_task(work)
         self._work.add(task)
         task.add_done_callback(self._work.discard)
@@ -366,7 +366,7 @@ class ProxyServer:
 
 
 def _accept_all(listener: int) -> list[socket.socket]:
-    """All connections that wait for a listener, up to a limit far above its queue's."""
+    """Accept all connections in a listener's queue, up to twice the queue's length."""
     found: list[socket.socket] = []
     with socket.socket(fileno=os.dup(listener)) as same:
         same.setblocking(False)
@@ -375,7 +375,7 @@ def _accept_all(listener: int) -> list[socket.socket]:
                 taken, _ = same.accept()
             except (ConnectionAbortedError, InterruptedError):
                 continue
-            except OSError:  # there are no more, or no descriptors for them
+            except OSError:  # the queue is empty, or no descriptor is left
                 break
             taken.setblocking(False)
             found.append(taken)

@@ -1,12 +1,12 @@
-"""Pure. How often something may happen: often at once, but not for long."""
+"""Pure. A leaky bucket that limits the rate of an event."""
 
 
 class Bucket:
-    """Fills by what happens, and drains with time.
+    """Fills with each event and drains with time.
 
     Args:
-        size: How often it may happen at once.
-        drain_per_s: How often it may go on happening.
+        size: The most events at once.
+        drain_per_s: The lasting rate, in events a second.
     """
 
     __slots__ = ("_at_s", "_drain_per_s", "_level", "_size")
@@ -18,10 +18,10 @@ class Bucket:
         self._at_s = 0.0
 
     def add(self, now_s: float) -> bool:
-        """It happens; whether that is still not too often.
+        """Count an event; return whether the rate is within the limit.
 
         Args:
-            now_s: On a clock that never goes back.
+            now_s: The time of a monotonic clock, in seconds.
         """
         drained = max(0.0, now_s - self._at_s) * self._drain_per_s
         self._level = max(0.0, self._level - drained) + 1

@@ -1,16 +1,16 @@
-"""Pure. How a request begins: its method, and whether it is HTTP/2.
+"""Pure. The start of a request: its method, and whether it is HTTP/2.
 
-The parser of heads knows some methods and refuses all others; RFC 9110, section 9.1, allows any
-token. So the method is read before the parser gets the bytes, which get another one instead.
+The parser of heads accepts a fixed set of methods; RFC 9110, section 9.1, allows any token. So this
+module reads the method first, and puts a known one in its place for the parser.
 """
 
 import re
 
-# RFC 9113, section 3.4: what a client sends first that knows that the other side speaks HTTP/2.
+# RFC 9113, section 3.4: the first bytes of a client with prior knowledge of HTTP/2.
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-# To the parser it is a request like any other, with or without a body.
+# The parser accepts this method with and without a body.
 STAND_IN = b"POST"
-# These the parser surely knows; to it, CONNECT is not like the others.
+# Methods that the parser knows; it treats CONNECT specially.
 _KNOWN = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT"})
 _LONGEST_KNOWN = 7
 # RFC 9113, sections 6.5, 6.8 and 7: an empty SETTINGS frame; type and flags of GOAWAY; a code.
@@ -28,8 +28,8 @@ def read_method(data: bytes) -> tuple[bytes, bytes] | None:
             section 2.2).
 
     Returns:
-        What the parser is to get, and the method that was there instead of `STAND_IN`, empty where
-        it is as it was. None while the method may go on.
+        The bytes for the parser, and the method that `STAND_IN` replaces, empty without a
+        replacement. None while the method is incomplete.
     """
     end = data.find(b" ", 0, _LONGEST_KNOWN + 1)
     if end > 0 and data[:end] in _KNOWN:
@@ -41,13 +41,13 @@ def read_method(data: bytes) -> tuple[bytes, bytes] | None:
     if not rest:
         return None
     if not method or rest[:1] != b" " or method in _KNOWN:
-        # Where it is no method, the parser says so.
+        # The parser reports an invalid method.
         return data, b""
     return STAND_IN + rest, method
 
 
 def is_preface(data: bytes) -> bool | None:
-    """Whether a connection speaks HTTP/2 from its first byte on; None while that is not known.
+    """Whether a connection begins with the HTTP/2 preface; None while that is undecided.
 
     Args:
         data: The first bytes of the connection; not empty.
@@ -58,6 +58,6 @@ def is_preface(data: bytes) -> bool | None:
 
 
 def goaway(why: str) -> bytes:
-    """What tells a client that HTTP/2 is not spoken here, with the reason as debug data."""
+    """Return the frames that refuse HTTP/2, with the reason as debug data."""
     payload = bytes(4) + _HTTP_1_1_REQUIRED.to_bytes(4, "big") + why.encode()
     return _SETTINGS + len(payload).to_bytes(3, "big") + _GOAWAY + bytes(4) + payload

@@ -114,4 +114,4 @@ def test_a_service_may_not_change_the_protocol_by_itself(
     answer = b"HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nevil"
     found = proxy(a=service(raw(answer)).port).get("a.localhost")
     assert b" 502 " in found
-    assert b"nobody asked for that" in found
+    assert b"without being asked" in found
