@@ -1,4 +1,4 @@
-"""`portweave ask`, and the services of a stack that call each other."""
+"""`portweave ask`, and calls between the services of a stack."""
 
 import json
 import signal
@@ -58,10 +58,10 @@ def test_a_ready_service_that_does_not_join_is_reported_with_its_url(
     (project / "Procfile").write_text("web: python3 -m http.server $PORT --bind 127.0.0.1\n")
     detached.up()
     began_s = time.monotonic()
-    said = detached("ask", "web/users", status=68).stderr
+    printed = detached("ask", "web/users", status=68).stderr
     assert time.monotonic() - began_s < 10
-    assert "web is ready, but its program has not joined the stack" in said
-    assert f"it is reached over HTTP at {detached.ps()['web']['url']}" in said
+    assert "web is ready, but its program has not joined the stack" in printed
+    assert f"it is reached over HTTP at {detached.ps()['web']['url']}" in printed
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def stack(project: Path, up: StartUp) -> Path:
     return project
 
 
-def test_ask(stack: Path, cli: "Cli") -> None:
+def test_ask_prints_the_answer_or_an_error_with_its_status(stack: Path, cli: "Cli") -> None:
     done = cli("ask", "api/echo", "1", "text", '{"a": [null]}', "--", "-5", cwd=stack)
     assert done.stdout == '1\ntext\n{"a":[null]}\n-5\n', done.stderr
     done = cli("ask", "--json", "/api/echo", "1.5", cwd=stack)
@@ -106,10 +106,10 @@ def test_ask(stack: Path, cli: "Cli") -> None:
 
 
 @pytest.mark.slow
-def test_ask_waits_for_a_service_that_restarts(stack: Path, cli: "Cli") -> None:
+def test_ask_waits_for_a_restarting_service(stack: Path, cli: "Cli") -> None:
     assert cli("stop", "api.2", cwd=stack).returncode == 0
     assert cli("ask", "api/die", cwd=stack).returncode == 69
-    # Nobody else has the name now, and its next process has a token of its own.
+    # No other process has the name now, and the next process of api gets a new token.
     assert cli("ask", "api/name", cwd=stack).stdout == "api\n"
     assert cli("ask", "api.2/name", cwd=stack).returncode == 69
     assert cli("start", "api.2", cwd=stack).returncode == 0
@@ -126,14 +126,14 @@ def test_the_call_of_a_killed_ask_is_cancelled(
             cwd=stack, env=cli.environ, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
-        def counts(which: str, number: int = number) -> bool:
+        def has_count(which: str, number: int = number) -> bool:
             found = json.loads(cli("ask", "api.2/counts", cwd=stack).stdout)
             return bool(found[which] == number)
 
-        eventually(lambda: counts("began"))
+        eventually(lambda: has_count("began"))
         asking.send_signal(ends_it)
         asking.wait()
-        eventually(lambda: counts("ended"))
+        eventually(lambda: has_count("ended"))
 
 
 JOINED = """
@@ -157,7 +157,7 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-def test_any_program_of_the_worktree_joins_its_stack(stack: Path, cli: "Cli") -> None:
+def test_any_program_in_the_worktree_joins_its_stack(stack: Path, cli: "Cli") -> None:
     (stack / "inner").mkdir()
     program = [sys.executable, "-c", JOINED]
     expected = "None 1\nguest api.2\nNone\nno hub to join: no stack is running as other\n"
@@ -201,21 +201,19 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-def test_a_second_process_of_a_service_serves_beside_the_first(
-    project: Path, up: StartUp, cli: "Cli"
-) -> None:
+def test_two_processes_of_a_service_share_its_calls(project: Path, up: StartUp, cli: "Cli") -> None:
     (project / "Procfile").write_text("jobs: python3 first.py\n")
     (project / "first.py").write_text(FIRST)
     (project / "second.py").write_text(SECOND)
     up(project).wait_for("True")
 
-    def who(count: int) -> set[str]:
+    def answering_processes(count: int) -> set[str]:
         answers = [cli("ask", "jobs.1/who", cwd=project).stdout for _ in range(count)]
         return {json.loads(answer)[0] for answer in answers if answer}
 
-    while who(2) != {"first", "second"}:
+    while answering_processes(2) != {"first", "second"}:
         pass
     while cli("ask", "jobs/kill", cwd=project).returncode:
-        pass  # the second one has no such route
-    while who(3) != {"first"}:
+        pass  # the second process has no route `kill`
+    while answering_processes(3) != {"first"}:
         pass

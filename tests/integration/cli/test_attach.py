@@ -1,4 +1,4 @@
-"""Being at a service's terminal, with real ones at both ends."""
+"""`portweave attach` with a real terminal at both ends."""
 
 import os
 import pty
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.support.commands import Cli
     from tests.support.running_stacks import StartUp
 
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 PROMPT = """
 import os, signal, sys
 print("begun", os.get_terminal_size(0), flush=True)
@@ -30,24 +30,24 @@ while True:
 
 
 class Terminal:
-    """A command on a terminal of its own, beside the test."""
+    """A running command with its own terminal."""
 
     def __init__(self, argv: list[str], cwd: Path, env: dict[str, str]) -> None:
-        self.fd, theirs = pty.openpty()
+        self.fd, tty = pty.openpty()
         self.process = subprocess.Popen(
-            argv, cwd=cwd, env=env, stdin=theirs, stdout=theirs, stderr=theirs, process_group=0
+            argv, cwd=cwd, env=env, stdin=tty, stdout=tty, stderr=tty, process_group=0
         )
-        os.close(theirs)
+        os.close(tty)
         self.seen = b""
 
     def wait_for(self, text: str) -> None:
-        until_s = time.monotonic() + PATIENCE_S
+        deadline_s = time.monotonic() + TIMEOUT_S
         while text.encode() not in self.seen:
-            assert time.monotonic() < until_s, f"no {text!r} in {self.seen!r}"
+            assert time.monotonic() < deadline_s, f"no {text!r} in {self.seen!r}"
             if select.select([self.fd], [], [], 0.2)[0]:
                 try:
                     self.seen += os.read(self.fd, 4096)
-                except OSError:  # its end
+                except OSError:  # the command has closed its terminal
                     assert text.encode() in self.seen, f"no {text!r} in {self.seen!r}"
 
     def type(self, text: str) -> None:
@@ -73,7 +73,7 @@ def prompting(project: Path, up: "StartUp") -> Path:
     return project
 
 
-def test_a_prompt_is_seen_keys_arrive_the_size_follows_and_the_service_goes_on(
+def test_attach_shows_a_prompt_sends_keys_and_sizes_and_leaves_the_service_running(
     prompting: Path, cli: "Cli"
 ) -> None:
     import fcntl
@@ -93,27 +93,27 @@ def test_a_prompt_is_seen_keys_arrive_the_size_follows_and_the_service_goes_on(
         terminal.wait_for("interrupted")
         terminal.type("\x1d")
         terminal.wait_for("left ask, which goes on")
-        assert terminal.process.wait(PATIENCE_S) == 0
+        assert terminal.process.wait(TIMEOUT_S) == 0
     finally:
         terminal.close()
-    # Meanwhile its log went on, and what was typed is in it.
+    # Its log went on meanwhile, and has the typed text.
     assert "hello Ann" in cli("logs", "ask", cwd=prompting).stdout
     assert "ask\tready" in cli("ps", cwd=prompting).stdout
 
 
-def test_piped_input_is_typed(prompting: Path, cli: "Cli") -> None:
+def test_piped_input_reaches_the_terminal(prompting: Path, cli: "Cli") -> None:
     done = cli("attach", "ask", cwd=prompting, stdin="Bob\n")
     assert done.returncode == 0
     assert "hello Bob" in done.stdout
 
 
-def test_a_service_without_a_terminal_is_only_shown(prompting: Path, cli: "Cli") -> None:
+def test_attach_only_shows_a_service_without_a_terminal(prompting: Path, cli: "Cli") -> None:
     done = cli("attach", "mute", cwd=prompting, stdin="x")
     assert done.returncode == 0
     assert "mute has no terminal" in done.stderr
 
 
-def test_without_a_terminal_nothing_can_be_typed(prompting: Path, cli: "Cli") -> None:
+def test_typing_without_a_terminal_is_an_error(prompting: Path, cli: "Cli") -> None:
     refused = cli("ask", "/supervisor/type", '"mute"', '"eA=="', "--json", cwd=prompting)
     assert refused.returncode == 1
     assert "NoTerminalError: mute has no terminal to type at" in refused.stdout
@@ -129,7 +129,7 @@ def test_attaching_to_an_unknown_service_is_an_error(prompting: Path, cli: "Cli"
 
 
 @pytest.mark.slow
-def test_a_second_up_starts_what_is_missing_and_its_ctrl_c_ends_it_alone(
+def test_a_second_up_starts_missing_services_and_its_ctrl_c_leaves_the_stack_running(
     project: Path, up: "StartUp", cli: "Cli"
 ) -> None:
     write(project, "one: echo first; sleep 99\ntwo: echo second; sleep 99\n", "Procfile")

@@ -1,4 +1,4 @@
-"""`check`, `schema` and `graph` through the command itself, and how files are found."""
+"""`portweave check`, `schema` and `graph`, and the search for definition files."""
 
 import json
 import os
@@ -56,9 +56,7 @@ def test_check_prints_json_with_every_service_in_file_order(cli: Cli, project: P
     assert found["services"][2]["envVar"] is None
 
 
-def test_one_port_for_all_worktrees_or_for_several_apps_is_a_warning_with_the_edit(
-    cli: Cli, project: Path
-) -> None:
+def test_a_fixed_or_shared_port_is_a_warning_with_the_fix(cli: Cli, project: Path) -> None:
     project.joinpath("app.js").write_text("x\nhttp.createServer().listen(3000)\n")
     scripts = {"scripts": {"dev": "next dev -p 3001"}, "workspaces": ["one", "two"]}
     project.joinpath("package.json").write_text(json.dumps(scripts))
@@ -78,15 +76,15 @@ def test_one_port_for_all_worktrees_or_for_several_apps_is_a_warning_with_the_ed
         ("php", "write `-S 127.0.0.1:$PORT` for `-S 127.0.0.1:3002`"),
         ("many", "  one: npm run dev -w one\n  two: npm run dev -w two"),
     ]
-    told = cli("check", cwd=project)
-    assert told.returncode == 0
-    assert "warning: php: `-S 127.0.0.1:3002` is the same port, 3002, in every" in told.stderr
-    assert "warning: many starts several apps (one, two) on one port: write one" in told.stderr
-    assert "  two: npm run dev -w two\n" in told.stderr
-    assert "6 services, 4 warnings" in told.stdout
+    printed = cli("check", cwd=project)
+    assert printed.returncode == 0
+    assert "warning: php: `-S 127.0.0.1:3002` is the same port, 3002, in every" in printed.stderr
+    assert "warning: many starts several apps (one, two) on one port: write one" in printed.stderr
+    assert "  two: npm run dev -w two\n" in printed.stderr
+    assert "6 services, 4 warnings" in printed.stdout
 
 
-def test_an_error_is_printed_with_place_and_hint(cli: Cli, project: Path) -> None:
+def test_an_error_has_a_place_and_a_hint(cli: Cli, project: Path) -> None:
     project.joinpath("portweave.yaml").write_text("services:\n  api:\n    comand: x\n")
     done = cli("check", cwd=project)
     assert (done.returncode, done.stdout) == (1, "")
@@ -100,7 +98,7 @@ def test_an_error_is_printed_with_place_and_hint(cli: Cli, project: Path) -> Non
     )
 
 
-def test_an_error_as_json_has_its_facts(cli: Cli, project: Path) -> None:
+def test_a_json_error_has_its_facts(cli: Cli, project: Path) -> None:
     project.joinpath("portweave.yaml").write_text("services:\n  api:\n    command: [\n")
     done = cli("check", "--json", cwd=project)
     error = json.loads(done.stdout)["error"]
@@ -164,7 +162,7 @@ BROKEN: dict[str, tuple[dict[str, bytes], str, str]] = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_broken_file_ends_in_a_coded_error(cli: Cli, project: Path, case: str) -> None:
+def test_an_invalid_file_is_a_coded_error(cli: Cli, project: Path, case: str) -> None:
     files, code, words = BROKEN[case]
     for name, data in files.items():
         project.joinpath(name).write_bytes(data)
@@ -175,26 +173,26 @@ def test_a_broken_file_ends_in_a_coded_error(cli: Cli, project: Path, case: str)
 
 
 @pytest.mark.parametrize("name", ["portweave.yaml", "portweave.config.json", "Procfile"])
-def test_a_folder_in_the_place_of_a_file_is_a_coded_error(
-    cli: Cli, project: Path, name: str
-) -> None:
+def test_a_folder_in_place_of_a_file_is_a_coded_error(cli: Cli, project: Path, name: str) -> None:
     project.joinpath(name).mkdir()
     done = cli("check", cwd=project)
     assert done.returncode == 1
     assert done.stderr.startswith(f"[portweave] error: failed to read {project / name}: Is a dir")
 
 
-def test_an_env_file_that_cannot_be_read_is_a_coded_error(cli: Cli, project: Path) -> None:
+def test_an_unreadable_env_file_is_a_coded_error(cli: Cli, project: Path) -> None:
     project.joinpath("Procfile").write_text("a: x\n")
     project.joinpath(".env").mkdir()
     done = cli("check", cwd=project)
     assert done.returncode == 1
-    # Nothing is said of `envFile`: it is not meant.
+    # No hint about `envFile`: no key names this file.
     where = project / ".env"
     assert done.stderr == f"[portweave] error: failed to read {where}: Is a directory (PW0504)\n"
 
 
-def test_a_line_that_cannot_be_read_is_a_warning_with_its_number(cli: Cli, project: Path) -> None:
+def test_a_malformed_line_of_an_env_file_is_a_warning_with_its_number(
+    cli: Cli, project: Path
+) -> None:
     project.joinpath("Procfile").write_text("a: x\n")
     project.joinpath(".env").write_text("A=1\n?? hunter2\nB=2\n")
     done = cli("check", cwd=project)
@@ -203,7 +201,7 @@ def test_a_line_that_cannot_be_read_is_a_warning_with_its_number(cli: Cli, proje
     assert "hunter2" not in done.stderr
 
 
-def test_the_file_is_found_by_walking_up(cli: Cli, project: Path) -> None:
+def test_the_file_is_found_in_a_parent_folder(cli: Cli, project: Path) -> None:
     project.joinpath("Procfile").write_text("web: x\n")
     below = project / "src" / "deep"
     below.mkdir(parents=True)
@@ -211,7 +209,7 @@ def test_the_file_is_found_by_walking_up(cli: Cli, project: Path) -> None:
     assert done.stdout.splitlines()[0] == "../../Procfile: 1 service, nothing wrong"
 
 
-def test_the_walk_ends_at_the_root_of_the_worktree(
+def test_the_search_ends_at_the_root_of_the_worktree(
     cli: Cli, repo: Callable[[int], list[Path]]
 ) -> None:
     (root,) = repo(0)
@@ -224,7 +222,7 @@ def test_the_walk_ends_at_the_root_of_the_worktree(
     assert f"and the folders above it, up to {root}\n" in done.stderr
 
 
-def test_the_first_folder_with_definition_files_is_taken(cli: Cli, project: Path) -> None:
+def test_the_nearest_folder_with_definition_files_is_used(cli: Cli, project: Path) -> None:
     project.joinpath("portweave.yaml").write_text(STACK)
     below = project / "src"
     below.mkdir()
@@ -238,13 +236,13 @@ def test_procfile_dev_overrides_procfile(cli: Cli, project: Path) -> None:
     assert cli("check", cwd=project).stdout.startswith("Procfile.dev: 1 service")
 
 
-def test_the_name_of_a_file_tells_its_format_in_any_case(cli: Cli, project: Path) -> None:
+def test_the_suffix_in_any_case_gives_the_format(cli: Cli, project: Path) -> None:
     project.joinpath("STACK.YML").write_text(STACK)
     assert cli("check", "-f", "STACK.YML", cwd=project).stdout.startswith("STACK.YML: 3 services")
 
 
 @pytest.mark.parametrize("flag", ["-f", "--file", "--config"])
-def test_a_file_may_be_named(cli: Cli, project: Path, flag: str) -> None:
+def test_an_option_names_the_file(cli: Cli, project: Path, flag: str) -> None:
     project.joinpath("portweave.yaml").write_text(STACK)
     other = project / "ops"
     other.mkdir()
@@ -254,14 +252,14 @@ def test_a_file_may_be_named(cli: Cli, project: Path, flag: str) -> None:
     assert (service["name"], service["workingDir"]) == ("db", str(other / "data"))
 
 
-def test_a_named_file_that_is_missing_is_an_error(cli: Cli, project: Path) -> None:
+def test_a_missing_named_file_is_an_error(cli: Cli, project: Path) -> None:
     done = cli("check", "--config", "other.json", cwd=project)
     assert done.returncode == 1
     assert f"no portweave.config.json at {project}/other.json (PW0101)\n" in done.stderr
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads a pipe by its path in /proc")
-def test_a_pipe_is_read(cli: Cli, project: Path) -> None:
+def test_a_pipe_in_proc_is_read(cli: Cli, project: Path) -> None:
     reader, writer = os.pipe()
     os.write(writer, b'{"services": {"a": {"command": "x"}}}')
     os.close(writer)
@@ -288,7 +286,9 @@ def test_schema_prints_a_json_schema(cli: Cli, project: Path) -> None:
         (["--json"], '"schemaVersion": 1'),
     ],
 )
-def test_graph_shows_the_order(cli: Cli, project: Path, arguments: list[str], words: str) -> None:
+def test_graph_prints_the_start_order(
+    cli: Cli, project: Path, arguments: list[str], words: str
+) -> None:
     project.joinpath("portweave.yaml").write_text(STACK)
     done = cli("graph", *arguments, cwd=project)
     assert (done.returncode, words in done.stdout) == (0, True)
@@ -310,8 +310,8 @@ def test_wrong_usage_is_a_coded_error(cli: Cli, project: Path, arguments: list[s
     assert (done.returncode, "(PW0601)" in done.stderr) == (1, True)
 
 
-def test_nothing_heavy_is_imported_for_json_and_procfiles(project: Path) -> None:
-    heavy = {"re", "json", "dataclasses", "enum", "typing", "pathlib", "shlex", "collections"}
+def test_json_and_procfiles_need_no_slow_imports(project: Path) -> None:
+    slow = {"re", "json", "dataclasses", "enum", "typing", "pathlib", "shlex", "collections"}
     script = (
         "import sys; from portweave.procfiles.load import load;"
         "from portweave.planning.fixed_ports import warnings_of;"
@@ -339,4 +339,4 @@ def test_nothing_heavy_is_imported_for_json_and_procfiles(project: Path) -> None
             text=True,
             check=True,
         )
-        assert not heavy & set(done.stdout.split())
+        assert not slow & set(done.stdout.split())

@@ -1,4 +1,4 @@
-"""What shells offer behind `portweave`: asked in the shells themselves."""
+"""Completion of `portweave` command lines in real shells."""
 
 import os
 import subprocess
@@ -44,7 +44,7 @@ services:
 def shell_of(
     cli: "Cli", tmp_path: Path, need: Callable[..., None]
 ) -> Iterator[Callable[[str, Path], Shell]]:
-    """Start a shell in a folder, with the completion of portweave: `shell_of("zsh", root)`."""
+    """Start a shell in a folder with portweave's completion: `shell_of("zsh", root)`."""
     bin_folder = program(tmp_path)
     started: list[Shell] = []
 
@@ -65,7 +65,7 @@ def shell_of(
     params=["bash", *(pytest.param(name, marks=pytest.mark.slow) for name in ("zsh", "fish"))]
 )
 def shell(request: pytest.FixtureRequest, shell_of: Callable[[str, Path], Shell]) -> StartShell:
-    """The same with each shell: `shell(root)`."""
+    """Start each of the shells in a folder: `shell(root)`."""
     name: str = request.param
     return lambda cwd: shell_of(name, cwd)
 
@@ -74,13 +74,13 @@ def test_completion_offers_every_verb_and_each_of_its_options(
     shell: StartShell, project: Path
 ) -> None:
     lines = ["portweave ", "portweave -", *(f"portweave {verb} -" for verb in VERBS)]
-    verbs, before, *behind = shell(project).complete(*lines)
+    verbs, before, *by_verb = shell(project).complete(*lines)
     assert verbs == {*VERBS, "help"}
     assert before >= {flag for option in GLOBAL_OPTIONS for flag in option.flags}
-    for verb, offered in zip(VERBS, behind, strict=True):
+    for verb, offered in zip(VERBS, by_verb, strict=True):
         options = (*import_module(f"portweave.cli.verbs.{verb}").OPTIONS, *GLOBAL_OPTIONS)
         flags = {flag for option in options for flag in option.flags}
-        # Zsh offers what takes a value with the sign before it, and has a command called -.
+        # Zsh offers options with their `=`, and has a command named `-`.
         assert {flag.rstrip("=") for flag in offered - {"-"}} == flags, verb
 
 
@@ -101,7 +101,7 @@ TABLE = {
     "portweave export compose web a": {"api"},
     "portweave lease --ttl ": set[str](),
     "portweave logs -n ": set[str](),
-    # Here -f follows, and takes no file.
+    # For logs, -f means follow and takes no file.
     "portweave logs -f a": {"api"},
     "portweave up ": {"web", "web.2", "api", "db", "mail"},
     "portweave up --no-deps web a": {"api"},
@@ -117,7 +117,7 @@ TABLE = {
     "portweave run -- ech": {"echo"},
     "portweave exec api -- ech": {"echo"},
     "portweave exec api ": {"--"},
-    # No stack runs.
+    # No stack is running.
     "portweave stop ": set[str](),
     "portweave ps --stack ": set[str](),
     "portweave restart ap": {"api"},
@@ -132,13 +132,13 @@ def test_completion_offers_matching_names(shell: StartShell, project: Path) -> N
     (project / "portweave.yaml").write_text(STACK)
     (project / "other.yaml").write_text("services: {only: {command: sleep 300}}")
     found = dict(zip(TABLE, shell(project).complete(*TABLE), strict=True))
-    # There may be other commands whose names begin so.
+    # Other commands on this machine may begin with the same letters.
     for line in ("portweave run -- ech", "portweave exec api -- ech"):
         assert "echo" in found[line], line
         found[line] = {"echo"}
-    # Zsh offers options where there is nothing else; bash is told besides how to go on.
-    told = {line: set(filter(is_operand, words)) for line, words in found.items()}
-    assert told == TABLE
+    # Zsh offers options where it has no words. Bash also gets `compopt` commands.
+    operands = {line: set(filter(is_operand, words)) for line, words in found.items()}
+    assert operands == TABLE
     assert not (project / ".portweave").exists()
 
 
@@ -146,13 +146,13 @@ def test_completion_offers_files_for_a_file(shell: StartShell, project: Path) ->
     (project / "stack.yaml").write_text("")
     (project / "folder").mkdir()
     files, folders = shell(project).complete("portweave -f sta", "portweave prune --path f")
-    # In bash readline does that.
+    # In bash, readline completes files.
     assert files in ({"stack.yaml"}, {"compopt -o default"})
     assert folders in ({"folder"}, {"folder/"}, {"compopt -o dirnames"})
 
 
 @pytest.mark.slow
-def test_completion_knows_which_services_run(
+def test_completion_offers_services_by_their_state(
     shell_of: Callable[[str, Path], Shell], cli: "Cli", project: Path, detached: "Detached"
 ) -> None:
     (project / "portweave.yaml").write_text(STACK)
@@ -170,19 +170,19 @@ def test_completion_knows_which_services_run(
         found = shell_of(name, project).complete(*lines)
         for (line, expected), offered in zip(lines.items(), found, strict=True):
             assert {word for word in offered if " " not in word} == expected, (name, line)
-    # The same from anywhere.
+    # --stack gives the same from any folder.
     elsewhere = cli("__complete", "running", "stop", "--stack", "shop/main", cwd=project.parent)
     assert elsewhere.stdout == "web\tready\nweb.2\tready\n"
 
 
 @pytest.mark.parametrize("name", SHELLS)
-def test_texts_of_any_kind_stay_within_their_quotes(
+def test_scripts_quote_any_text_of_the_grammar(
     tmp_path: Path, need: Callable[..., None], name: str
 ) -> None:
     need(name)
-    nasty = 'it\'s [a] \\ `touch x`: $(touch x) "x" # %s'
-    flag = Flag(("-x", "--ex"), nasty, "A:B]", ("one", "two"), many=False)
-    verb = Verb("up", nasty, (flag,), Operands("services", many=True))
+    special_text = 'it\'s [a] \\ `touch x`: $(touch x) "x" # %s'
+    flag = Flag(("-x", "--ex"), special_text, "A:B]", ("one", "two"), many=False)
+    verb = Verb("up", special_text, (flag,), Operands("services", many=True))
     script = tmp_path / "script"
     script.write_text(
         import_module(f"portweave.cli.shells.{name}").script(Grammar((flag,), (verb,)))
@@ -201,7 +201,7 @@ def test_texts_of_any_kind_stay_within_their_quotes(
         ("portweave env --format=js\t", b"--format=json "),
         ("portweave --conf\tsta\t", b"--config stack.yaml "),
         ("portweave --config=sta\t", b"--config=stack.yaml "),
-        # No blank behind it: the number follows.
+        # No blank after `=`: the number follows.
         ("portweave scale on\t3", b"scale only=3"),
     ],
 )
@@ -231,14 +231,14 @@ def test_bash_on_a_terminal_completes_the_word(
         ["logged", "logs", "--frobnicate"],
     ],
 )
-def test_a_wrong_line_completes_to_nothing_without_errors(
+def test_an_invalid_line_has_no_completions_and_no_error(
     cli: "Cli", project: Path, home: Path, words: list[str]
 ) -> None:
     (project / "broken.yaml").write_text("services: [")
     before = sorted(home.rglob("*"))
     done = cli("__complete", *words, cwd=project)
     assert (done.stdout, done.stderr) == ("", "")
-    # Nothing is written either.
+    # No file is written.
     assert sorted(home.rglob("*")) == before
     assert [path.name for path in project.iterdir()] == ["broken.yaml"]
 
@@ -251,7 +251,7 @@ def test_completion_offers_aliases_and_leases(cli: "Cli", project: Path) -> None
     assert f'"{name}"' in lease
 
 
-def test_completion_for_other_shells_is_refused(cli: "Cli", project: Path) -> None:
+def test_completion_for_another_shell_is_an_error(cli: "Cli", project: Path) -> None:
     done = cli("completion", "csh", cwd=project)
     assert done.returncode == 1
     assert "no completion for 'csh'" in done.stderr

@@ -1,4 +1,4 @@
-"""The verbs that ask a running stack, on real stacks."""
+"""The verbs that control a running stack, with real stacks."""
 
 import json
 import select
@@ -35,7 +35,7 @@ ROW = {
 
 
 def services(text: str) -> list[dict[str, Any]]:
-    """The rows of an answer."""
+    """The rows of a verb's JSON output."""
     answer = json.loads(text)
     assert answer["schemaVersion"] == 1
     assert all(row.keys() >= ROW for row in answer["services"])
@@ -43,7 +43,7 @@ def services(text: str) -> list[dict[str, Any]]:
     return rows
 
 
-def test_each_verb_acts_on_the_stack_around_it(
+def test_each_verb_acts_on_the_stack_of_its_folder(
     detached: "Detached", project: Path, eventually: Callable[..., None]
 ) -> None:
     write(project, DEFINITIONS)
@@ -56,7 +56,7 @@ def test_each_verb_acts_on_the_stack_around_it(
     assert psutil.Process(before["api"]["pid"]).is_running()
     assert before["job"]["exitCode"] == 0
 
-    # Somebody else's environment in a folder below: the same stack.
+    # From a subfolder, without the stack's variables: the same stack.
     stopped = detached("stop", "api", "db-main", "--json", cwd=deep)
     assert [row["state"] for row in services(stopped.stdout)] == ["stopped", "stopped"]
     again = detached("stop", "api", cwd=deep)
@@ -67,7 +67,7 @@ def test_each_verb_acts_on_the_stack_around_it(
     waited = services(detached("wait", "api", "--json", cwd=deep).stdout)
     assert [(row["name"], row["verdict"]) for row in waited] == [("api", "come")]
     detached("restart", "web", "job", cwd=deep)
-    detached("wait", cwd=deep, status=1)  # `db` is stopped, and nobody starts it
+    detached("wait", cwd=deep, status=1)  # `db` is stopped and does not start by itself
     detached("start", cwd=deep)
     detached("wait", cwd=deep)
     after = detached.ps()
@@ -75,7 +75,7 @@ def test_each_verb_acts_on_the_stack_around_it(
     assert all(after[name]["pid"] != before[name]["pid"] for name in ("web", "api", "db"))
     assert after["web"]["port"] == before["web"]["port"]
 
-    # What ends of a signal is an end like any other: it is started again.
+    # The restart policy also restarts a service after a signal.
     detached("kill", "-s", "kill", "api")
     eventually(lambda: detached.ps()["api"]["restarts"] == 1)
     assert detached.down() == "[portweave] shop/main stopped\n"
@@ -105,7 +105,9 @@ def test_ps_prints_a_table_on_a_terminal_and_tabs_on_a_pipe(
 
 
 @pytest.mark.slow
-def test_wrong_words_are_explained(detached: "Detached", project: Path, tmp_path: Path) -> None:
+def test_invalid_arguments_have_an_explanation(
+    detached: "Detached", project: Path, tmp_path: Path
+) -> None:
     write(project, f"services: {{web: {IDLE}}}\n")
     for verb in ("ps", "start", "stop", "restart", "kill x", "wait", "reload", "scale web=2"):
         done = detached(*verb.split(), status=1)
@@ -121,7 +123,7 @@ def test_wrong_words_are_explained(detached: "Detached", project: Path, tmp_path
         done = detached(*words.split(), status=1)
         assert "has no service 'wbe' (PW1004)" in done.stderr, words
         assert "did you mean web?" in done.stderr, words
-    for words, said in {
+    for words, message in {
         "exec wbe -- true": "has no service 'wbe'",
         "events wbe": "has no service 'wbe'",
         "exec web": "exec takes one service and a command",
@@ -138,7 +140,7 @@ def test_wrong_words_are_explained(detached: "Detached", project: Path, tmp_path
         "down -t soon": "-t takes a time",
         "ps --stack other": "no stack is running as other",
     }.items():
-        assert said in detached(*words.split(), status=1).stderr, words
+        assert message in detached(*words.split(), status=1).stderr, words
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     assert "no stack is running in" in detached("ps", cwd=elsewhere, status=1).stderr
@@ -148,7 +150,7 @@ def test_wrong_words_are_explained(detached: "Detached", project: Path, tmp_path
 
 
 @pytest.mark.slow
-def test_a_running_stack_keeps_its_ports_although_no_program_listens_there(
+def test_a_running_stack_keeps_its_ports_without_listeners(
     detached_at: "Callable[[Path], Detached]", repo: Callable[[int], list[Path]]
 ) -> None:
     one, other = map(detached_at, repo(1))
@@ -157,7 +159,7 @@ def test_a_running_stack_keeps_its_ports_although_no_program_listens_there(
     write(other.root, idle)
     one.up()
     before = one.ps()["api"]
-    # More than the block has, once by a second up and once by scale.
+    # More instances than the block has ports: first by a second up, then by scale.
     one.up("--scale", "api=2")
     one("scale", "api=3")
     one("wait")
@@ -166,7 +168,7 @@ def test_a_running_stack_keeps_its_ports_although_no_program_listens_there(
     other.up()
     ports = {row["port"] for row in (*rows.values(), *other.ps().values())}
     assert len(ports) == 4
-    # All can see whose they are, and nobody may choose one of them.
+    # The record has the ports of all instances, and no other stack may use one of them.
     assert one.record()["ports"] == {name: row["port"] for name, row in rows.items()}
     other.down()
     chosen: dict[str, str | None] = {"API_PORT": str(rows["api.3"]["port"])}
@@ -198,8 +200,8 @@ def test_names_select_one_of_several_stacks(
     for name in (namespace, namespace.rpartition("-")[0]):
         assert ask("ps", "-q", "--stack", name).stdout == f"web-{namespace}\n"
     ask("restart", "--stack", namespace, "web")
-    said = ask("down", "--all").stderr
-    assert sorted(said.splitlines()) == sorted(
+    printed = ask("down", "--all").stderr
+    assert sorted(printed.splitlines()) == sorted(
         f"[portweave] {name} stopped" for name in ("shop/main", f"shop/{namespace}", "toys/main")
     )
     assert not any(stack.record() for stack in stacks)
@@ -223,7 +225,7 @@ while True:
 """
 
 
-def test_a_signal_goes_to_all_of_a_service_or_to_its_leader(
+def test_a_signal_reaches_all_processes_of_a_service_or_only_its_leader(
     detached: "Detached", project: Path, eventually: Callable[..., None]
 ) -> None:
     (project / "signals.py").write_text(SIGNALS)
@@ -245,12 +247,12 @@ def test_a_signal_goes_to_all_of_a_service_or_to_its_leader(
     eventually(lambda: psutil.STATUS_STOPPED not in {leader.status(), child.status()})
     assert not (project / "child-SIGUSR1").exists()
     detached("kill", "-s", "STOP", "app")
-    # What is stopped is ended all the same.
+    # portweave can also stop a process that SIGSTOP has paused.
     detached("stop", "app")
     assert "none of that is running" in detached("kill", "app").stderr
 
 
-def test_a_wait_ends_with_its_goal_or_with_the_reason(detached: "Detached", project: Path) -> None:
+def test_wait_ends_at_its_goal_or_reports_the_reason(detached: "Detached", project: Path) -> None:
     write(
         project,
         f"""
@@ -263,15 +265,15 @@ services:
   later: {{command: 'true', port: false, profiles: [x]}}
 """,
     )
-    said = detached("up", "-d", "idle", "needs", "done", status=1).stderr
-    assert "fails is failed: exited with status 3" in said
-    assert "fails | why" in said
+    printed = detached("up", "-d", "idle", "needs", "done", status=1).stderr
+    assert "fails is failed: exited with status 3" in printed
+    assert "fails | why" in printed
     detached("start", "never")
     detached("wait", "idle", "done")
     late = detached("wait", "never", "--timeout", "300ms", "--json", status=124)
     error = json.loads(late.stdout)["error"]
     assert error["code"] == "PW1006"
-    # Why, as its probe has said last.
+    # The reason is the last result of its probe.
     assert "never is starting: false exited with status 1" in error["message"]
     late = detached("wait", "idle", "--for", "exit", "--timeout", "200ms", status=124)
     assert "not at an end after 0.2 s: idle is ready" in late.stderr
@@ -288,7 +290,7 @@ services:
         assert process.returncode == 0, (out, err)
 
 
-def test_exec_has_a_services_environment_and_ends_as_its_command(
+def test_exec_has_the_environment_of_a_service_and_the_status_of_its_command(
     detached: "Detached", project: Path
 ) -> None:
     (project / "inner").mkdir()
@@ -326,7 +328,7 @@ services:
         command = ["sh", "-c", "exit 7"] if status == 7 else [words]
         detached("exec", "web", "--", *command, status=status)
     detached("exec", "web", "--", "sh", "-c", "kill -TERM $$", status=-signal.SIGTERM)
-    # What it starts is not the stack's, which ends without it.
+    # The command of `exec` is not part of the stack, which stops without waiting for it.
     lasting = detached.beside("exec", "web", "--", "sh", "-c", "echo up; read line")
     assert lasting.poll() is None or lasting.returncode == 0
     detached.down()
@@ -341,29 +343,29 @@ def test_events_are_printed_until_the_stack_ends(
     watcher = detached.beside("events", "--json")
     one = detached.beside("events", "--json", "api")
 
-    def both_listen() -> bool:
+    def both_have_events() -> bool:
         detached("restart", "web", "api")
         detached("wait")
         pipes = [process.stdout for process in (watcher, one) if process.stdout is not None]
         return len(select.select(pipes, [], [], 0)[0]) == 2
 
-    eventually(both_listen)
+    eventually(both_have_events)
     detached.down()
     out, err = watcher.communicate(timeout=20)
     assert (watcher.returncode, err) == (0, "")
     seen: list[dict[str, Any]] = [json.loads(line) for line in out.splitlines()]
-    # How much of the restart they have seen is chance; the end they have seen in any case.
+    # How many events of the restart they get is chance. They always get those of the end.
     for name in ("web", "api"):
-        mine = [event for event in seen if event["name"] == name]
-        assert [event["state"] for event in mine][-2:] == ["stopping", "stopped"]
-        assert mine[-1]["previous"] == "stopping"
+        own = [event for event in seen if event["name"] == name]
+        assert [event["state"] for event in own][-2:] == ["stopping", "stopped"]
+        assert own[-1]["previous"] == "stopping"
     keys = "time event name instance fullName state previous pid port restarts exitCode reason text"
     assert all(event.keys() == set(keys.split()) for event in seen)
     out, err = one.communicate(timeout=20)
     assert {json.loads(line)["fullName"] for line in out.splitlines()} == {"api-main"}
 
 
-def test_a_stop_that_a_start_reverses_does_not_wait_for_ever(
+def test_a_stop_ends_when_a_start_reverses_it(
     detached: "Detached", project: Path, eventually: Callable[..., None]
 ) -> None:
     write(project, f"services: {{web: {STUBBORN.replace('20s', '500ms')}}}\n")
@@ -378,7 +380,7 @@ def test_a_stop_that_a_start_reverses_does_not_wait_for_ever(
     assert detached.ps()["web"]["pid"] != pid
 
 
-def test_services_know_the_socket_and_a_token_of_their_own_run(
+def test_each_run_of_a_service_gets_the_socket_and_a_new_token(
     detached: "Detached", project: Path
 ) -> None:
     command = "echo $PORTWEAVE_SOCKET $PORTWEAVE_TOKEN >> told; echo up; exec sleep 1000"

@@ -1,4 +1,4 @@
-"""`portweave env` as a user meets it."""
+"""`portweave env`: its formats, its values and its explanations."""
 
 import json
 import os
@@ -35,7 +35,7 @@ services:
     command: [./show, job]
     port: false
 """
-# As NUL keeps them apart, whatever is in them.
+# NUL separates the variables, because their values may have any other character.
 SHOW = (
     f"#!{sys.executable}\n"
     """
@@ -114,25 +114,25 @@ def test_env_prints_the_variables_that_up_gives_a_service(
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     stack = up(root, env=outside)
-    # A service that has nothing more to do ends; so does the stack.
+    # Each service exits after writing its file, and the stack exits with the last service.
     stack.wait()
     name, _, number = instance.partition(".")
     seen = (root / f"{name}.{number or 1}.seen").read_bytes().decode("utf-8", "surrogateescape")
     given = dict(pair.split("=", 1) for pair in seen.split("\0"))
-    # Each start adds these; the interpreter of the service may add the other.
+    # Each start adds these three. The service's interpreter may add LC_CTYPE.
     for name in ("PORTWEAVE_INVOCATION", "PORTWEAVE_SOCKET", "PORTWEAVE_TOKEN"):
         assert given.pop(name)
     done = cli("env", instance, "--format", "json", cwd=root, env=outside)
     assert done.returncode == 0, done.stderr
-    told = as_map(done.stdout)
-    if "LC_CTYPE" not in told:
+    printed = as_map(done.stdout)
+    if "LC_CTYPE" not in printed:
         given.pop("LC_CTYPE", None)
-    assert told == given
+    assert printed == given
 
 
-def test_a_shell_that_evaluates_env_runs_nothing_and_has_the_values(cli: Cli, root: Path) -> None:
-    nasty = "'; touch pwned; $(touch pwned) `touch pwned` \\ \" ! \t é"
-    (root / ".env").write_text(f'API_URL="{nasty}"\nWEB_PORT="1 # x\n2;touch pwned"\n')
+def test_a_shell_evaluates_env_to_the_values_and_runs_nothing(cli: Cli, root: Path) -> None:
+    special_text = "'; touch pwned; $(touch pwned) `touch pwned` \\ \" ! \t é"
+    (root / ".env").write_text(f'API_URL="{special_text}"\nWEB_PORT="1 # x\n2;touch pwned"\n')
     script = 'eval "$("$@")" && printf "%s\\0%s" "$API_URL" "$WEB_PORT"'
     done = subprocess.run(
         ["sh", "-c", script, "sh", *cli.argv, "env", "--format", "shell"],  # noqa: S607
@@ -142,23 +142,23 @@ def test_a_shell_that_evaluates_env_runs_nothing_and_has_the_values(cli: Cli, ro
         text=True,
         check=True,
     )
-    assert done.stdout.split("\0") == [nasty, "1 # x\n2;touch pwned"]
+    assert done.stdout.split("\0") == [special_text, "1 # x\n2;touch pwned"]
     assert not (root / "pwned").exists()
 
 
-def test_variables_of_one_worktree_in_a_shell_do_not_change_another(
+def test_shell_variables_of_one_worktree_do_not_change_another(
     cli: Cli, repo: Repo, pool: Pool
 ) -> None:
     roots = repo(1)
     for root in roots:
         (root / "Procfile").write_text("web: true\n")
-    mine = as_map(cli("env", "--format", "json", cwd=roots[0]).stdout)
-    done = cli("run", "--", "sh", "-c", "echo $WEB_PORT", cwd=roots[1], env=dict(mine))
+    own = as_map(cli("env", "--format", "json", cwd=roots[0]).stdout)
+    done = cli("run", "--", "sh", "-c", "echo $WEB_PORT", cwd=roots[1], env=dict(own))
     assert done.stdout == f"{pool.start + 1}\n"
-    assert cli("port", "web", cwd=roots[1], env=dict(mine)).stdout == f"{pool.start + 1}\n"
+    assert cli("port", "web", cwd=roots[1], env=dict(own)).stdout == f"{pool.start + 1}\n"
 
 
-def test_names_that_no_shell_accepts_are_left_out_and_reported(cli: Cli, root: Path) -> None:
+def test_names_that_shells_do_not_accept_are_omitted_with_a_warning(cli: Cli, root: Path) -> None:
     odd: dict[str, str | None] = {"A.B": "1", "PPID": "1", "FINE": "1"}
     done = cli("env", "job", "--format", "shell", cwd=root, env=odd)
     assert done.returncode == 0
@@ -172,7 +172,7 @@ def test_names_that_no_shell_accepts_are_left_out_and_reported(cli: Cli, root: P
     )
 
 
-def test_env_explains_the_source_of_a_value_and_what_it_hides(cli: Cli, root: Path) -> None:
+def test_env_explains_the_source_of_a_value_and_its_overridden_values(cli: Cli, root: Path) -> None:
     done = cli("env", "web", "--explain", "WHO", cwd=root, env={"WHO": " outside"})
     assert done.stdout == (
         "WHO=web file\n"
@@ -234,7 +234,7 @@ def test_env_explains_shared_variables(cli: Cli, root: Path, pool: Pool) -> None
         (["--", "true"], "env takes the name of a service, not a command"),
     ],
 )
-def test_what_cannot_be_understood_is_an_error(
+def test_invalid_arguments_are_an_error(
     cli: Cli, root: Path, words: list[str], message: str
 ) -> None:
     done = cli("env", *words, cwd=root)

@@ -1,4 +1,4 @@
-"""Commands in places that are not as they should be: words, and no traceback."""
+"""Commands in unusual folders: errors without a traceback."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ VERBS = (
     ("export", "compose"),
     ("up", "-d"),
 )
-# capabilities(7): root without these is refused like any other user.
+# capabilities(7): without these, root has no access to other users' files.
 WITHOUT_RIGHTS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 
 

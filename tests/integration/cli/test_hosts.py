@@ -1,4 +1,4 @@
-"""`portweave hosts`."""
+"""`portweave hosts` prints or writes lines of a hosts file."""
 
 import os
 import pty
@@ -23,12 +23,12 @@ def hosts(cli: "Cli", tmp_path: Path) -> Path:
     return path
 
 
-def test_lines_are_printed_and_nothing_is_changed(cli: "Cli", hosts: Path) -> None:
+def test_hosts_prints_lines_and_changes_nothing(cli: "Cli", hosts: Path) -> None:
     assert cli("hosts", "--hosts-file", hosts, cwd=hosts.parent).stdout == BLOCK
     assert hosts.read_text() == "127.0.0.1 localhost\n"
 
 
-def test_the_lines_are_written_after_a_yes(cli: "Cli", hosts: Path) -> None:
+def test_the_yes_option_writes_and_removes_lines(cli: "Cli", hosts: Path) -> None:
     options = ("--hosts-file", hosts, "--yes")
     done = cli("hosts", "--write", *options, cwd=hosts.parent)
     assert (done.returncode, BLOCK in done.stderr) == (0, True)
@@ -40,35 +40,35 @@ def test_the_lines_are_written_after_a_yes(cli: "Cli", hosts: Path) -> None:
     assert sorted(path.name for path in hosts.parent.iterdir() if "hosts" in path.name) == ["hosts"]
 
 
-def test_nothing_is_written_after_a_no(cli: "Cli", hosts: Path) -> None:
+def test_hosts_asks_before_it_writes(cli: "Cli", hosts: Path) -> None:
     done = cli("hosts", "--write", "--hosts-file", hosts, cwd=hosts.parent)
     assert done.returncode == 1
     assert "--yes confirms beforehand" in done.stderr
     for answer, status in ((b"n\n", 1), (b"\n", 1), (b"y\n", 0)):
-        ours, theirs = pty.openpty()
+        typing_fd, tty = pty.openpty()
         process = subprocess.Popen(
             [*cli.argv, "hosts", "--write", "--hosts-file", str(hosts)],
             env=cli.env(),
-            stdin=theirs,
+            stdin=tty,
             stderr=subprocess.PIPE,
         )
-        os.write(ours, answer)
-        _, said = process.communicate(timeout=20)
-        assert b"go on? [y/N]" in said
+        os.write(typing_fd, answer)
+        _, printed = process.communicate(timeout=20)
+        assert b"go on? [y/N]" in printed
         assert process.returncode == status
-        os.close(ours)
-        os.close(theirs)
+        os.close(typing_fd)
+        os.close(tty)
     assert BLOCK in hosts.read_text()
 
 
 @pytest.mark.parametrize("words", [("x",), ("--write", "--remove")])
-def test_wrong_words_of_hosts_are_refused(
+def test_invalid_arguments_of_hosts_are_an_error(
     cli: "Cli", tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     assert "PW0601" in cli("hosts", *words, cwd=tmp_path).stderr
 
 
-def test_a_file_that_cannot_be_written_is_reported(cli: "Cli", hosts: Path) -> None:
+def test_an_unwritable_hosts_file_is_an_error(cli: "Cli", hosts: Path) -> None:
     for path in (hosts.parent, hosts / "x"):
         done = cli("hosts", "--write", "--yes", "--hosts-file", path, cwd=hosts.parent)
         assert "PW1109" in done.stderr

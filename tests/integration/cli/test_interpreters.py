@@ -1,4 +1,4 @@
-"""Each verb with an interpreter of its own, which most tests do without."""
+"""Each verb in a new interpreter. Most tests fork a warm one instead."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.support.commands import Cli
     from tests.support.detached_stacks import Detached
 
-# Begun on a terminal, or in the background, by the tests of theirs.
+# Their own tests start these in a new interpreter, on a terminal or in the background.
 ELSEWHERE = {"ask", "attach", "hosts", "panel", "proxy", "top", "trust"}
 LINES = [
     *("up -d", "ps", "wait", "show", "env", "port web", "url web", "open web", "logs"),
@@ -28,7 +28,7 @@ LINES = [
 
 
 @pytest.mark.timeout(60)
-def test_each_verb_works_with_an_interpreter_of_its_own(
+def test_each_verb_works_in_a_new_interpreter(
     detached: "Detached", cli: "Cli", project: Path
 ) -> None:
     cli.may_fork = False

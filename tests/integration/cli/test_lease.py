@@ -1,4 +1,4 @@
-"""Leases: taken, shown, given back by hand, by the owner's end, and by time."""
+"""Leases: how commands take, list and release them, and when they expire."""
 
 import json
 import os
@@ -22,36 +22,38 @@ Repo = Callable[[int], list[Path]]
 Spawned = Callable[..., "subprocess.Popen[bytes]"]
 
 
-def registered(home: Path) -> dict[str, dict[str, int]]:
+def registered_ports(home: Path) -> dict[str, dict[str, int]]:
     text = (home / "config" / "portweave" / "registry.json").read_text()
     return {entry["key"]["worktreeRoot"]: entry["ports"] for entry in json.loads(text)["entries"]}
 
 
-def take(cli: Cli, cwd: Path, *args: str) -> dict[str, Any]:
+def take_by_command(cli: Cli, cwd: Path, *args: str) -> dict[str, Any]:
     done = cli("lease", *args, cwd=cwd)
     assert done.returncode == 0, done.stderr
     value: dict[str, Any] = json.loads(done.stdout)
     return value
 
 
-def listed(cli: Cli, cwd: Path) -> list[dict[str, Any]]:
+def listed_leases(cli: Cli, cwd: Path) -> list[dict[str, Any]]:
     value = json.loads(cli("lease", "--list", "--json", cwd=cwd).stdout)
     assert value["schemaVersion"] == 1
     found: list[dict[str, Any]] = value["leases"]
     return found
 
 
-def test_a_lease_is_an_entry_like_any_other(
+def test_a_lease_is_an_entry_of_the_registry(
     cli: Cli, tmp_path: Path, home: Path, pool: Pool
 ) -> None:
     cli.may_fork = False
-    lease = take(cli, tmp_path, "--count", "3", "--ttl", "10m")
+    lease = take_by_command(cli, tmp_path, "--count", "3", "--ttl", "10m")
     assert list(lease) == ["schemaVersion", "id", "ports", "start", "expiresAt", "owner"]
     assert lease["ports"] == list(range(pool.start, pool.start + 3))
     assert lease["start"] == pool.start
-    assert lease["owner"]["pid"] == os.getpid(), "whoever asks is the owner"
+    assert lease["owner"]["pid"] == os.getpid(), "the calling process is the owner"
     folder = home / "state" / "portweave" / "leases" / lease["id"]
-    assert registered(home) == {str(folder): {f"port-{n + 1}": pool.start + n for n in range(3)}}
+    assert registered_ports(home) == {
+        str(folder): {f"port-{n + 1}": pool.start + n for n in range(3)}
+    }
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (folder / "lease.json").stat().st_mode & 0o777 == 0o600
     ends_s = time.mktime(time.strptime(lease["expiresAt"], "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
@@ -59,23 +61,23 @@ def test_a_lease_is_an_entry_like_any_other(
 
 
 def test_released_ports_are_free_at_once(cli: Cli, tmp_path: Path, home: Path) -> None:
-    first, second = (take(cli, tmp_path) for _ in range(2))
+    first, second = (take_by_command(cli, tmp_path) for _ in range(2))
     assert first["ports"] != second["ports"]
     done = cli("lease", "--release", first["id"], cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "")
-    assert len(registered(home)) == 1
+    assert len(registered_ports(home)) == 1
     again = cli("lease", "--release", first["id"], cwd=tmp_path)
     assert again.returncode == 1
     assert "(PW0304)" in again.stderr
-    assert take(cli, tmp_path)["ports"] == first["ports"]
+    assert take_by_command(cli, tmp_path)["ports"] == first["ports"]
 
 
 def test_all_leases_are_listed_as_text_and_as_json(cli: Cli, tmp_path: Path) -> None:
-    assert listed(cli, tmp_path) == []
-    late = take(cli, tmp_path, "--count", "2", "--ttl", "1h")
-    soon = take(cli, tmp_path, "--ttl", "1m")
+    assert listed_leases(cli, tmp_path) == []
+    late = take_by_command(cli, tmp_path, "--count", "2", "--ttl", "1h")
+    soon = take_by_command(cli, tmp_path, "--ttl", "1m")
     del late["schemaVersion"], soon["schemaVersion"]
-    assert listed(cli, tmp_path) == [soon, late]
+    assert listed_leases(cli, tmp_path) == [soon, late]
     head, first, second = cli("lease", "--list", cwd=tmp_path).stdout.splitlines()
     assert head.split() == ["ID", "PORTS", "EXPIRES", "OWNER"]
     assert first.startswith(f"{soon['id']}  {soon['start']} ")
@@ -87,13 +89,13 @@ def test_the_end_of_its_owner_releases_a_lease(
 ) -> None:
     (root,) = repo(0)
     owner = spawned([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    lease = take(cli, root, "--owner", str(owner.pid))
+    lease = take_by_command(cli, root, "--owner", str(owner.pid))
     assert lease["owner"]["pid"] == owner.pid
     owner.kill()
     owner.wait()
     done = cli("run", "--count", "1", "--", "true", cwd=root)
     assert done.returncode == 0, done.stderr
-    assert registered(home) == {str(root): {"port-1": pool.start}}
+    assert registered_ports(home) == {str(root): {"port-1": pool.start}}
     assert list((home / "state" / "portweave" / "leases").iterdir()) == []
 
 
@@ -112,18 +114,16 @@ def test_the_owner_of_a_lease_in_a_subshell_is_the_shell(cli: Cli, tmp_path: Pat
     shell, _, lease = first.partition(" ")
     assert json.loads(lease)["owner"]["pid"] == int(shell)
     assert len(json.loads(rest)["leases"]) == 1, "it outlives the pipeline that asked"
-    assert listed(cli, tmp_path) == [], "and ends with the script"
+    assert listed_leases(cli, tmp_path) == [], "and ends with the script"
 
 
-def test_the_end_of_its_time_releases_a_lease(
-    environ: dict[str, str], home: Path, pool: Pool
-) -> None:
+def test_an_expired_lease_is_released(environ: dict[str, str], home: Path, pool: Pool) -> None:
     lease = take_lease(2, ttl_s=0.05, environ=environ)
     assert lease.ports == (pool.start, pool.start + 1)
     time.sleep(max(0.0, lease.expires_s - time.time()) + 0.01)
     assert holding(environ) == []
     assert take_lease(1, environ=environ).ports == (pool.start,)
-    assert len(registered(home)) == 1
+    assert len(registered_ports(home)) == 1
 
 
 def test_removing_its_folder_releases_a_lease(
@@ -136,7 +136,7 @@ def test_removing_its_folder_releases_a_lease(
     assert take_lease(1, environ=environ).ports == (pool.start,)
 
 
-def test_a_lease_folder_without_terms_has_ended_and_one_of_a_later_version_has_not(
+def test_a_lease_without_a_record_expires_and_one_of_a_later_version_does_not(
     environ: dict[str, str], home: Path
 ) -> None:
     empty, later, old = (take_lease(1, environ=environ) for _ in range(3))
@@ -151,7 +151,7 @@ def test_a_lease_folder_without_terms_has_ended_and_one_of_a_later_version_has_n
     assert (folder / later.id).exists()
 
 
-def test_a_failed_lease_leaves_nothing(environ: dict[str, str], home: Path) -> None:
+def test_a_failed_lease_leaves_no_folder(environ: dict[str, str], home: Path) -> None:
     tiny = reserve_ports(1)
     with pytest.raises(PoolExhaustedError):
         take_lease(2, environ={**environ, "PORTWEAVE_POOL_RANGE": str(tiny)})
@@ -164,7 +164,7 @@ def test_a_warm_run_does_not_look_at_leases(cli: Cli, repo: Repo, home: Path) ->
     (root,) = repo(0)
     run = ("run", "--count", "1", "--", "true")
     assert cli(*run, cwd=root).returncode == 0
-    lease = take(cli, root)
+    lease = take_by_command(cli, root)
     record = home / "state" / "portweave" / "leases" / lease["id"] / folders.RECORD
     record.unlink()
     assert cli(*run, cwd=root).returncode == 0
@@ -177,11 +177,11 @@ def test_a_warm_run_does_not_look_at_leases(cli: Cli, repo: Repo, home: Path) ->
 def test_many_leases_at_once_share_no_port(cli: Cli, tmp_path: Path) -> None:
     environ = cli.env({"PORTWEAVE_POOL_RANGE": str(reserve_ports(100))})
     argv = [*cli.argv, "lease", "--count", "4"]
-    asking = [
+    processes = [
         subprocess.Popen(argv, env=environ, cwd=tmp_path, stdout=subprocess.PIPE) for _ in range(20)
     ]
     ports: list[int] = []
-    for process in asking:
+    for process in processes:
         output, _ = process.communicate(timeout=20)
         ports += json.loads(output)["ports"]
     assert len(set(ports)) == 80
@@ -207,7 +207,7 @@ def test_many_leases_at_once_share_no_port(cli: Cli, tmp_path: Path) -> None:
         (("more",), "unexpected argument 'more' (PW0601)"),
     ],
 )
-def test_impossible_leases_are_explained(
+def test_invalid_leases_have_an_explanation(
     args: tuple[str, ...], message: str, cli: Cli, tmp_path: Path
 ) -> None:
     done = cli("lease", *args, cwd=tmp_path)
@@ -216,9 +216,7 @@ def test_impossible_leases_are_explained(
     assert message in done.stderr
 
 
-def test_a_state_folder_that_cannot_be_written_is_an_error(
-    cli: Cli, tmp_path: Path, home: Path
-) -> None:
+def test_an_unwritable_state_folder_is_an_error(cli: Cli, tmp_path: Path, home: Path) -> None:
     (home / "state").write_text("in the way")
     done = cli("lease", cwd=tmp_path)
     assert done.returncode == 1

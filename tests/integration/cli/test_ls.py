@@ -1,4 +1,4 @@
-"""`portweave ls` as a user meets it."""
+"""`portweave ls` lists stacks and leases."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def roots(repo: Repo) -> list[Path]:
     return roots
 
 
-def test_without_a_stack_ls_says_so(cli: Cli, roots: list[Path]) -> None:
+def test_ls_reports_that_there_is_no_stack(cli: Cli, roots: list[Path]) -> None:
     done = cli("ls", cwd=roots[0])
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == "[portweave] no stack is running on this machine\n"
@@ -84,24 +84,24 @@ def test_all_shows_leases_and_leaves_out_deleted_worktrees(
     ]
 
 
-def test_on_a_terminal_there_is_a_table(cli: Cli, roots: list[Path]) -> None:
+def test_ls_prints_a_table_on_a_terminal(cli: Cli, roots: list[Path]) -> None:
     cli("run", "true", cwd=roots[0])
-    ours, theirs = pty.openpty()
-    subprocess.run([*cli.argv, "ls", "--all"], cwd=roots[0], env=cli.environ, stdout=theirs)
-    os.close(theirs)
+    reading_fd, tty = pty.openpty()
+    subprocess.run([*cli.argv, "ls", "--all"], cwd=roots[0], env=cli.environ, stdout=tty)
+    os.close(tty)
     text = b""
     try:
-        while data := os.read(ours, 4096):
+        while data := os.read(reading_fd, 4096):
             text += data
-    except OSError:  # Linux' way to say that nobody writes any more
+    except OSError:  # on Linux, the last process has closed the terminal
         pass
-    os.close(ours)
+    os.close(reading_fd)
     heading, row = text.decode().split("\r\n")[:2]
     assert heading.split() == ["PROJECT", "NAMESPACE", "STATE", "PID", "PORTS", "WORKTREE"]
     assert heading.index("WORKTREE") == row.index(str(roots[0]))
 
 
-def test_it_takes_no_operand(cli: Cli, tmp_path: Path) -> None:
+def test_ls_accepts_no_operand(cli: Cli, tmp_path: Path) -> None:
     done = cli("ls", "web", cwd=tmp_path)
     assert done.returncode == 1
     assert "(PW0601)" in done.stderr

@@ -1,4 +1,4 @@
-"""Two stacks of one worktree, each with a namespace of its own."""
+"""Two stacks of one worktree, each in its own namespace."""
 
 import json
 import signal
@@ -33,43 +33,43 @@ def test_each_stack_keeps_its_own_logs_history_and_variables(
     second.wait_for("this is second")
     port = second.port("APP_PORT")
 
-    def told(*words: str, env: dict[str, str] | None = None) -> str:
+    def logged(*words: str, env: dict[str, str] | None = None) -> str:
         done = cli("logs", "--no-prefix", *words, cwd=project, env=env)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    # Now there is a good start to be remembered.
+    # portweave keeps a successful start in the run history.
     for stack in (first, second):
         stack.wait_for("app ready")
     kept = project / ".portweave/namespaces/second"
     assert "main" in (project / ".portweave/logs/app.log").read_text()
     assert "main" not in (kept / "logs/app.log").read_text()
-    assert "this is main" in told()
-    assert "second" not in told()
-    assert "this is second" in told(env=OTHER)
-    assert "main" not in told(env=OTHER)
-    assert "main" not in told("--stack", "second")
-    assert "main" in told("--all")
-    assert "second" in told("--all")
-    # Each command is about the stack whose namespace is wanted.
+    assert "this is main" in logged()
+    assert "second" not in logged()
+    assert "this is second" in logged(env=OTHER)
+    assert "main" not in logged(env=OTHER)
+    assert "main" not in logged("--stack", "second")
+    assert "main" in logged("--all")
+    assert "second" in logged("--all")
+    # Each command uses the stack of its namespace.
     rows = [json.loads(cli("ps", "--json", cwd=project, env=env).stdout) for env in (None, OTHER)]
     assert [row["namespace"] for row in rows] == ["main", "second"]
     assert f"APP_PORT={port}\n" in (kept / "current.env").read_text()
-    # `stop` would count the processes of both.
+    # `first.stop()` would also count the processes of the second stack.
     first.send(signal.SIGINT)
     assert first.wait() == 130
     assert cli("ps", cwd=project, env={"PORTWEAVE_NAMESPACE": "main"}).returncode == 1
-    # Where only that one runs it is meant.
-    assert "this is second" in told()
+    # The only running stack needs no namespace.
+    assert "this is second" in logged()
     second.stop()
-    assert "this is main" in told()
-    assert "this is second" in told(env=OTHER)
+    assert "this is main" in logged()
+    assert "this is second" in logged(env=OTHER)
     for folder in (project / ".portweave", kept):
         assert (folder / "runs/app.json").exists()
 
 
 @pytest.mark.slow
-def test_a_rebuilt_registry_has_the_blocks_of_both(project: Path, cli: "Cli") -> None:
+def test_a_rebuilt_registry_has_the_blocks_of_both_stacks(project: Path, cli: "Cli") -> None:
     (project / "Procfile").write_text("app: true\n")
     ports: list[str] = []
     for env in (OTHER, {}):

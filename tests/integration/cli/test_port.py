@@ -1,4 +1,4 @@
-"""`portweave port` as a user meets it."""
+"""`portweave port` prints the port of a service."""
 
 import json
 import socket
@@ -35,18 +35,18 @@ def test_port_prints_only_the_port_of_each_instance(cli: Cli, root: Path, pool: 
     }
 
 
-def test_port_prints_a_port_that_the_user_has_chosen(cli: Cli, root: Path) -> None:
+def test_port_prints_an_override(cli: Cli, root: Path) -> None:
     (root / ".env").write_text("WEB_PORT=4000\n")
     assert cli("port", "web", cwd=root).stdout == "4000\n"
     assert cli("port", "web", cwd=root, env={"WEB_PORT": "5000"}).stdout == "5000\n"
-    # What an outer portweave has put there is not the user's own.
+    # A value that an outer portweave has set is not an override.
     inside: dict[str, str | None] = {"WEB_PORT": "5000", "PORTWEAVE_WORKTREE": "/elsewhere"}
     assert cli("port", "web", cwd=root, env=inside).stdout == "4000\n"
     assert "(PW0503)" in cli("port", "web", cwd=root, env={"WEB_PORT": "x"}).stderr
     assert cli("port", "api", cwd=root, env={"WEB_PORT": "x"}).returncode == 0
 
 
-def test_port_does_not_report_programs_that_listen(cli: Cli, root: Path, pool: Pool) -> None:
+def test_port_does_not_report_listening_programs(cli: Cli, root: Path, pool: Pool) -> None:
     cli("port", "web", cwd=root)
     with socket.create_server(("127.0.0.1", pool.start)):
         done = cli("port", "web", cwd=root)
@@ -79,18 +79,18 @@ def test_a_service_without_a_port_is_an_error(
 
 
 @pytest.mark.parametrize("words", [["port", "web"], ["env"], ["env", "--format", "shell"]])
-def test_a_script_may_call_port_often(cli: Cli, repo: Repo, words: list[str]) -> None:
+def test_port_and_env_need_no_slow_imports(cli: Cli, repo: Repo, words: list[str]) -> None:
     (root,) = repo(0)
     (root / "portweave.config.json").write_text('{"services": {"web": {"envVar": "WEB_PORT"}}}')
     assert cli("port", "web", cwd=root).returncode == 0
-    # Each of these costs as much as all that is to be done.
-    dear = ("asyncio", "dataclasses", "inspect", "json", "pathlib", "psutil", "socket", "typing")
+    # An import of any of these takes as long as the whole command.
+    slow = ("asyncio", "dataclasses", "inspect", "json", "pathlib", "psutil", "socket", "typing")
     code = f"""
 import sys
 before = set(sys.modules)
 from portweave.cli.main import main
 status = main({words!r})
-print(status, sorted({set(dear)!r} & (set(sys.modules) - before)), file=sys.stderr)
+print(status, sorted({set(slow)!r} & (set(sys.modules) - before)), file=sys.stderr)
 """
     done = subprocess.run(
         [sys.executable, "-I", "-c", code],
@@ -103,7 +103,7 @@ print(status, sorted({set(dear)!r} & (set(sys.modules) - before)), file=sys.stde
     assert done.stderr == "0 []\n"
 
 
-def test_without_a_definition_file_port_accepts_a_count(cli: Cli, repo: Repo, pool: Pool) -> None:
+def test_port_accepts_a_count_without_a_definition_file(cli: Cli, repo: Repo, pool: Pool) -> None:
     (root,) = repo(0)
     assert cli("port", "port-2", "--count", "2", cwd=root).stdout == f"{pool.start + 1}\n"
     assert "(PW0101)" in cli("port", "web", cwd=root).stderr

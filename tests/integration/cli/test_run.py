@@ -1,4 +1,4 @@
-"""`portweave run` as a user meets it: the command, its environment, and what is said."""
+"""`portweave run`: the command, its environment, messages and errors."""
 
 import os
 import signal
@@ -17,9 +17,7 @@ from tests.support.run_command import (
 )
 
 
-def test_the_command_gets_the_ports_and_the_user_sees_them(
-    cli: Cli, repo: Repo, pool: Pool
-) -> None:
+def test_the_command_gets_the_ports_and_run_prints_them(cli: Cli, repo: Repo, pool: Pool) -> None:
     (root,) = repo(0)
     define(root)
     done = cli("run", "--", *ENV, cwd=root)
@@ -43,7 +41,7 @@ def test_the_command_gets_the_ports_and_the_user_sees_them(
     assert (folder / "current.env").stat().st_mode & 0o777 == 0o600
 
 
-def test_control_characters_are_shown_and_not_obeyed(cli: Cli, repo: Repo) -> None:
+def test_control_characters_are_printed_as_escapes(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     define(root)
     done = cli("run", "--", "true", "\x1b]0;X\x07", cwd=root)
@@ -55,17 +53,17 @@ def test_the_command_finds_the_hub_of_its_worktree_only(cli: Cli, repo: Repo) ->
     define(root)
     env = child_env(cli("run", "--", *ENV, cwd=root))
     assert env["PORTWEAVE_SOCKET"].endswith(".sock")
-    told = {"PORTWEAVE_SOCKET": "/s", "PORTWEAVE_NAME": "web", "PORTWEAVE_TOKEN": "t"}
-    outer = {**told, "PORTWEAVE_WORKTREE": "/elsewhere", "PORTWEAVE_NAMESPACE": "main"}
-    inner = {**told, "PORTWEAVE_WORKTREE": str(root), "PORTWEAVE_NAMESPACE": "main"}
+    hub_variables = {"PORTWEAVE_SOCKET": "/s", "PORTWEAVE_NAME": "web", "PORTWEAVE_TOKEN": "t"}
+    outer = {**hub_variables, "PORTWEAVE_WORKTREE": "/elsewhere", "PORTWEAVE_NAMESPACE": "main"}
+    inner = {**hub_variables, "PORTWEAVE_WORKTREE": str(root), "PORTWEAVE_NAMESPACE": "main"}
     for given, expected in (
         (outer, {"PORTWEAVE_SOCKET": env["PORTWEAVE_SOCKET"]}),
         ({"PORTWEAVE_NAME": "web"}, {"PORTWEAVE_SOCKET": env["PORTWEAVE_SOCKET"]}),
-        (inner, told),
-        (told, told),
+        (inner, hub_variables),
+        (hub_variables, hub_variables),
     ):
         found = child_env(cli("run", "--", *ENV, cwd=root, env=given))
-        assert {name: found[name] for name in told if name in found} == expected
+        assert {name: found[name] for name in hub_variables if name in found} == expected
 
 
 @pytest.mark.parametrize(
@@ -209,7 +207,7 @@ def test_variables_of_an_outer_run_do_not_override(cli: Cli, repo: Repo) -> None
         ),
     ],
 )
-def test_errors_end_in_their_code(
+def test_an_error_message_ends_with_its_code(
     args: list[str], env: dict[str, str], message: str, cli: Cli, repo: Repo
 ) -> None:
     (root,) = repo(0)
@@ -232,7 +230,7 @@ def test_errors_end_in_their_code(
         pytest.param(["plain/below"], "ENOTDIR", id="below a file"),
     ],
 )
-def test_a_command_that_cannot_be_started_is_127(
+def test_a_command_that_cannot_start_is_an_error_with_status_127(
     words: list[str], errno_name: str, cli: Cli, repo: Repo
 ) -> None:
     (root,) = repo(0)
@@ -263,7 +261,9 @@ def test_a_command_that_cannot_be_started_is_127(
         (["run", "--count=2", "echo", "x"], "x"),
     ],
 )
-def test_the_commands_words(args: list[str], expected: str, cli: Cli, repo: Repo) -> None:
+def test_words_after_the_command_belong_to_the_command(
+    args: list[str], expected: str, cli: Cli, repo: Repo
+) -> None:
     (root,) = repo(0)
     define(root)
     assert cli(*args, cwd=root).stdout == f"{expected}\n"
@@ -272,13 +272,13 @@ def test_the_commands_words(args: list[str], expected: str, cli: Cli, repo: Repo
 @pytest.mark.parametrize(
     "args", [["run", "--help"], ["run", "echo", "-h"], ["help", "run"], ["-h", "run"]]
 )
-def test_help(args: list[str], cli: Cli, tmp_path: Path) -> None:
+def test_help_options_print_usage(args: list[str], cli: Cli, tmp_path: Path) -> None:
     done = cli(*args, cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout.startswith("Usage: portweave")
 
 
-def test_run_becomes_the_command(cli: Cli, repo: Repo) -> None:
+def test_run_replaces_itself_by_the_command(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     define(root)
     argv = [*cli.argv, "run", "--", "sh", "-c", "echo $$"]
@@ -290,7 +290,9 @@ def test_run_becomes_the_command(cli: Cli, repo: Repo) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGUSR1, signal.SIGTERM])
-def test_the_exit_status_is_the_commands_own(number: signal.Signals, cli: Cli, repo: Repo) -> None:
+def test_run_has_the_exit_status_of_the_command(
+    number: signal.Signals, cli: Cli, repo: Repo
+) -> None:
     (root,) = repo(0)
     define(root)
     assert cli("run", "sh", "-c", "exit 7", cwd=root).returncode == 7
@@ -308,7 +310,7 @@ def test_the_command_starts_with_default_signals_and_no_extra_descriptors(
     (root / "script").chmod(0o755)
     reader, writer = os.pipe()
     environ = cli.env({"LANG": None, "LC_ALL": None, "LC_CTYPE": None})
-    # A text without a first line that names its interpreter: /bin/sh takes it.
+    # A script without `#!`: /bin/sh runs it.
     done = subprocess.run(
         ["/bin/sh", "-c", "trap '' USR1; exec \"$@\"", "sh", *cli.argv, "run", "./script"],
         cwd=root,
@@ -325,12 +327,14 @@ def test_the_command_starts_with_default_signals_and_no_extra_descriptors(
     assert [line for line in lines if line.isdigit()] == ["0", "1", "2", "3"], "3 is that of ls"
     for line in lines:
         if line.startswith("Sig"):
-            # 32 and 33 are the C library's own: nobody can set them, and a make(1) that starts us
-            # may have left them ignored.
+            # Signals 32 and 33 belong to the C library, and programs cannot set them. A make(1)
+            # that starts these tests may leave them ignored.
             assert int(line.split()[1], 16) & 0x7FFFFFFF == 0, line
 
 
-def test_the_command_is_found_along_its_own_path(cli: Cli, repo: Repo, tmp_path: Path) -> None:
+def test_the_command_is_found_in_its_own_path_variable(
+    cli: Cli, repo: Repo, tmp_path: Path
+) -> None:
     (root,) = repo(0)
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
@@ -341,7 +345,7 @@ def test_the_command_is_found_along_its_own_path(cli: Cli, repo: Repo, tmp_path:
     assert git_free.stdout == "found\n"
 
 
-def test_a_bad_dotenv_is_named_without_its_value(cli: Cli, repo: Repo) -> None:
+def test_an_error_in_an_env_file_does_not_print_the_value(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     define(root)
     (root / ".env").write_text("GOOD=1\nWEB_PORT hunter2\n")
@@ -354,7 +358,7 @@ def test_a_bad_dotenv_is_named_without_its_value(cli: Cli, repo: Repo) -> None:
     assert "reusing" in cli("show", cwd=root).stdout, "the ports are recorded by then"
 
 
-def test_a_dotenv_that_cannot_be_read_is_an_error(cli: Cli, repo: Repo) -> None:
+def test_an_unreadable_env_file_is_an_error(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     define(root)
     (root / ".env").mkdir()
@@ -363,7 +367,7 @@ def test_a_dotenv_that_cannot_be_read_is_an_error(cli: Cli, repo: Repo) -> None:
     assert f"failed to read {root}/.env: Is a directory (PW0504)" in done.stderr
 
 
-def test_a_command_runs_although_its_messages_cannot_be_written(cli: Cli, repo: Repo) -> None:
+def test_a_command_runs_with_standard_error_closed(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     define(root)
     done = subprocess.run(

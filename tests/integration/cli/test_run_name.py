@@ -1,4 +1,4 @@
-"""`portweave run --name`: a command with a port and a route of its own."""
+"""`portweave run --name`: a command with its own port and route."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def store(home: Path) -> RouteStore:
 def run(
     cli: "Cli", spawned: Callable[..., subprocess.Popen[bytes]]
 ) -> Callable[..., tuple[subprocess.Popen[bytes], list[str]]]:
-    """Run a command under a name: the process, and what it has found in its environment."""
+    """Run a command under a name; return the process and its PORT, HOST, URL and namespace."""
 
     def start(name: str, cwd: Path) -> tuple[subprocess.Popen[bytes], list[str]]:
         process = spawned(
@@ -42,7 +42,7 @@ def run(
     return start
 
 
-def test_the_route_lives_as_long_as_the_command(
+def test_the_route_exists_while_the_command_runs(
     run: Callable[..., tuple[subprocess.Popen[bytes], list[str]]],
     store: RouteStore,
     tmp_path: Path,
@@ -78,7 +78,7 @@ def test_in_a_project_the_route_has_the_name_of_the_project(
     assert run("my.own", linked)[1][2] == "http://my.own.localhost:1355"
 
 
-def test_a_framework_is_told_where_to_listen(cli: "Cli", tmp_path: Path) -> None:
+def test_a_framework_gets_arguments_for_its_port(cli: "Cli", tmp_path: Path) -> None:
     (tmp_path / "vite").write_text('#!/bin/sh\necho "$PORT $@"\n')
     (tmp_path / "vite").chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
@@ -97,7 +97,7 @@ def test_a_framework_is_told_where_to_listen(cli: "Cli", tmp_path: Path) -> None
         (("run", "--name", "x", "--", "./nowhere"), "PW0602"),
     ],
 )
-def test_impossible_names_are_reported(
+def test_invalid_names_are_an_error(
     cli: "Cli", tmp_path: Path, words: tuple[str, ...], code: str
 ) -> None:
     assert code in cli(*words, cwd=tmp_path).stderr

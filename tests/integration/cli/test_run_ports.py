@@ -1,4 +1,4 @@
-"""The ports that `portweave run` finds for a worktree, and how they are kept."""
+"""The ports that `portweave run` allocates for a worktree and keeps."""
 
 import os
 import socket
@@ -42,7 +42,7 @@ def test_worktrees_have_different_ports_and_keep_them(cli: Cli, repo: Repo) -> N
         assert "reusing existing allocation:" in again.stderr
 
 
-def test_definitions_are_found_from_a_folder_below(cli: Cli, repo: Repo) -> None:
+def test_definitions_are_found_from_a_subfolder(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     define(root)
     below = root / "a" / "b"
@@ -137,11 +137,11 @@ def test_another_program_that_listens_in_the_block_is_named(
     assert first.startswith(
         f"[portweave] warning: port {pool.start} (web) is held by pid {stranger.pid} ({words[0]}"
     )
-    mine = spawned(
+    other_program = spawned(
         [*words[:-1], str(pool.start + 1)], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    assert mine.stdout is not None
-    mine.stdout.readline()
+    assert other_program.stdout is not None
+    other_program.stdout.readline()
     assert cli("run", "true", cwd=root).stderr.count("warning") == 1, "our own is no stranger"
 
 
@@ -171,7 +171,7 @@ def test_an_invalid_pool_is_reported_and_ignored(cli: Cli, repo: Repo) -> None:
     assert done.returncode == 0
 
 
-def test_a_worktree_that_cannot_be_written_is_an_error(cli: Cli, repo: Repo) -> None:
+def test_an_unwritable_worktree_is_an_error(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     define(root)
     (root / ".portweave").write_text("in the way")

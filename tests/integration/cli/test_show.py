@@ -1,4 +1,4 @@
-"""`portweave show` and `portweave prune` as a user meets them."""
+"""`portweave show` and `portweave prune`: print and release the ports of a worktree."""
 
 import json
 import shutil
@@ -42,7 +42,7 @@ def test_show_prints_the_ports_that_run_has_printed(cli: Cli, repo: Repo, pool: 
     )
 
 
-def test_show_json_has_the_bytes_of_npm_portweave(cli: Cli, repo: Repo, pool: Pool) -> None:
+def test_show_json_is_byte_for_byte_that_of_npm_portweave(cli: Cli, repo: Repo, pool: Pool) -> None:
     (root,) = repo(0)
     define(root)
     (root / ".env").write_text("not a line, and WEB_PORT=1 is not read\n")
@@ -65,7 +65,7 @@ def test_show_json_has_the_bytes_of_npm_portweave(cli: Cli, repo: Repo, pool: Po
     assert cli("--json", "show", cwd=root).stdout == done.stdout
 
 
-def test_without_ports_show_says_so(cli: Cli, repo: Repo, home: Path) -> None:
+def test_show_reports_that_there_are_no_ports(cli: Cli, repo: Repo, home: Path) -> None:
     (root,) = repo(0)
     define(root)
     done = cli("show", cwd=root)
@@ -87,7 +87,7 @@ def test_show_obeys_config_and_count(cli: Cli, repo: Repo, pool: Pool) -> None:
     assert "port-2  → " in cli("show", "--count", "2", cwd=root).stdout
 
 
-def test_a_service_without_a_port_is_left_out_or_is_drift(cli: Cli, repo: Repo) -> None:
+def test_show_omits_a_service_without_a_port_or_reports_drift(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     define(root)
     cli("run", "true", cwd=root)
@@ -103,14 +103,14 @@ def test_a_service_without_a_port_is_left_out_or_is_drift(cli: Cli, repo: Repo) 
     )
 
 
-def test_errors_of_show_json_are_texts(cli: Cli, repo: Repo) -> None:
+def test_errors_of_show_json_are_text(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     done = cli("show", "--json", cwd=root)
     assert (done.returncode, done.stdout) == (1, "")
     assert "(PW0101)" in done.stderr
 
 
-def test_show_takes_no_operand(cli: Cli, repo: Repo) -> None:
+def test_show_accepts_no_operand(cli: Cli, repo: Repo) -> None:
     (root,) = repo(0)
     done = cli("show", "web", cwd=root)
     assert done.returncode == 1

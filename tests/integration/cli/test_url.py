@@ -1,4 +1,4 @@
-"""`portweave url` and `portweave open`."""
+"""`portweave url` and `portweave open`: the URL of a service."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def test_with_a_route_the_url_has_the_name(
             port = int(cli("port", "web", cwd=root).stdout)
             store.add_route(f"site-1.{domain}.localhost", port, os.getpid())
             assert cli("url", "web", cwd=root).stdout == f"http://site-1.{domain}.localhost:{at}\n"
-        # Another one's port has the name.
+        # Now the name belongs to another port.
         store.add_route("site-1.shop.localhost", 1, os.getpid())
         assert "127.0.0.1" in cli("url", "web", cwd=main).stdout
 
@@ -69,7 +69,7 @@ def test_a_service_without_a_url_is_reported(
     assert cli("url", "wep", cwd=project).returncode == 1
 
 
-def test_open_gives_the_url_to_a_browser(cli: "Cli", project: Path) -> None:
+def test_open_starts_a_browser_with_the_url(cli: "Cli", project: Path) -> None:
     (project / "portweave.yaml").write_text(DEFINITIONS)
     url = cli("url", "web", cwd=project).stdout
     for browser in ("/bin/echo", "/nowhere/x:/bin/echo %s"):

@@ -1,4 +1,4 @@
-"""`portweave why`, with real services in real trouble."""
+"""`portweave why` with real failing services."""
 
 import json
 import sys
@@ -38,15 +38,15 @@ def test_why_prints_the_cause_the_failing_service_and_the_changes(
     (project / "api.py").write_text("import nosuch\n")
     write(project, STACK.replace("secret", "hidden"))
     assert cli("restart", "--json", cwd=project).returncode == 0
-    # A restart takes over no definition: a reload does.
+    # A restart keeps the old definitions; a reload applies the new ones.
     assert cli("reload", cwd=project).returncode == 0
     stack.wait_for("web is blocked")
-    told = cli("why", "web", cwd=project).stdout
-    assert "web is blocked\n  it waits for api\n  api is failed\n" in told
-    assert "missing module: the module nosuch is not installed" in told
-    assert "api | ModuleNotFoundError: No module named 'nosuch'" in told
-    assert "files: " in told
-    assert "api.py" in told
+    printed = cli("why", "web", cwd=project).stdout
+    assert "web is blocked\n  it waits for api\n  api is failed\n" in printed
+    assert "missing module: the module nosuch is not installed" in printed
+    assert "api | ModuleNotFoundError: No module named 'nosuch'" in printed
+    assert "files: " in printed
+    assert "api.py" in printed
     rows = json.loads(cli("why", "api", "--json", cwd=project).stdout)["services"]
     assert rows[0]["cause"]["kind"] == "missing module"
     assert rows[0]["differences"] == ["environment, changed: TOKEN"]
@@ -54,26 +54,26 @@ def test_why_prints_the_cause_the_failing_service_and_the_changes(
     assert "secret" not in kept
     assert "hidden" not in kept
     stack.stop()
-    # And when nothing runs any more.
+    # The same after the stack has stopped.
     after = cli("why", "api", cwd=project).stdout
     assert "missing module: the module nosuch is not installed" in after
     assert "No module named 'nosuch'" in after
 
 
-def test_why_names_files_that_git_does_not_track_for_a_service_that_is_not_ready(
+def test_why_names_untracked_files_of_a_service_that_is_not_ready(
     repo: "Callable[[int], list[Path]]", up: "StartUp", cli: "Cli"
 ) -> None:
     main, linked = repo(1)
     (main / ".env").write_text("TOKEN=1\n")
     write(linked, "services: {api: {command: echo up; sleep 99, port: false, ready: {log: on}}}\n")
     up(linked).wait_for("| up")
-    told = cli("why", "api", cwd=linked).stdout
-    assert "not ready: no line matches 'on'" in told
+    printed = cli("why", "api", cwd=linked).stdout
+    assert "not ready: no line matches 'on'" in printed
     assert "no line matches 'on'" in cli("ps", cwd=linked).stdout
-    assert f"this worktree lacks .env, which git does not track: cp {main}/.env" in told
+    assert f"this worktree lacks .env, which git does not track: cp {main}/.env" in printed
 
 
-def test_why_of_a_service_without_any_history_is_an_error(project: Path, cli: "Cli") -> None:
+def test_why_of_a_service_without_history_is_an_error(project: Path, cli: "Cli") -> None:
     write(project, STACK)
     refused = cli("why", "api", cwd=project)
     assert refused.returncode == 1
@@ -99,7 +99,7 @@ time.sleep(1000)
 
 @pytest.mark.slow
 @pytest.mark.timeout(90)
-def test_why_names_the_process_that_ended_a_service_and_the_holder_of_its_port(
+def test_why_names_the_sender_of_a_signal_and_the_holder_of_a_port(
     detached: "Detached", project: Path
 ) -> None:
     (project / "server.py").write_text(SERVERS)
