@@ -153,7 +153,7 @@ def read_env_file(
     Args:
         path: The .env file, absolute.
         required: Whether a missing file is an error.
-        names: The variables whose malformed lines are an error.
+        names: The variables; a malformed line for one of them is an error.
 
     Raises:
         EnvFileError: A required file is missing, or the file cannot be read.

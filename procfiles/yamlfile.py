@@ -114,7 +114,7 @@ def _too_deep(mark: _Mark) -> _RefusedError:
 
 
 class _Open:
-    """A sequence or mapping whose end event has not been read yet."""
+    """A sequence or mapping before its end event."""
 
     __slots__ = ("anchor", "height", "key", "merges", "node", "size", "step")
 
@@ -122,7 +122,7 @@ class _Open:
         self.node = node
         self.anchor = anchor
         self.step = step  # its key or index in its parent; None for the root
-        self.key: tuple[str, _Mark] | None = None  # a key whose value has not been read yet
+        self.key: tuple[str, _Mark] | None = None  # a key before its value
         self.merges: list[tuple[Node, _Mark]] = []
         self.size = 1  # values, itself included
         self.height = 1  # levels, its own included
@@ -209,7 +209,7 @@ class _Builder:
             self.duplicates.append(((*keys, name), origin))
         top.key = ("<<" if is_merge else name, mark)
         if is_merge:
-            # Line 0 marks a merge whose value has not been read yet.
+            # Line 0 marks a merge before its value.
             top.merges.append((Node(None, 0, 0), mark))
 
     def _add_alias(self, event: yaml.AliasEvent) -> None:
