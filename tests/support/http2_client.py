@@ -1,4 +1,4 @@
-"""A client that speaks HTTP/2 for tests of the proxy: it does as it is told, and no more."""
+"""An HTTP/2 client for tests of the proxy; it sends only what a test asks for."""
 
 import contextlib
 import socket
@@ -23,7 +23,7 @@ from tests.support.proxies import PATIENCE_S
 
 
 def trusting(authority: str, *protocols: str) -> ssl.SSLContext:
-    """A client's context that trusts nobody else."""
+    """Return a client's TLS context that trusts only this authority."""
     context = ssl.create_default_context(cafile=authority)
     if protocols:
         context.set_alpn_protocols(list(protocols))
@@ -31,16 +31,16 @@ def trusting(authority: str, *protocols: str) -> ssl.SSLContext:
 
 
 class Answer:
-    """What has come on a stream.
+    """The received part of an answer.
 
     Attributes:
-        status: Of the answer; 0 before it has come.
-        fields: Of its head.
-        interim: Statuses of heads before it.
-        body: What has come of it.
-        trailers: Behind it.
-        is_ended: Whether it is complete.
-        code: By which the stream was reset; None where it was not.
+        status: The status code; 0 before the head.
+        fields: The fields of the head.
+        interim: The status codes of interim answers.
+        body: The received part of the body.
+        trailers: The trailers.
+        is_ended: Whether the answer is complete.
+        code: The error code of a reset; None without a reset.
     """
 
     def __init__(self) -> None:
@@ -54,17 +54,18 @@ class Answer:
 
 
 class StreamCaller:
-    """A connection that speaks HTTP/2.
+    """An HTTP/2 connection to the proxy.
 
     Args:
-        port: Of the proxy.
-        context: From `trusting`; None for HTTP/2 without TLS.
-        reads: Whether it opens its windows again for what has come.
-        taken: A connection that there is.
+        port: The proxy's port.
+        context: A context of `trusting`; None for HTTP/2 without TLS.
+        host: The host of the requests.
+        reads: Whether it opens its windows again for received bytes.
+        taken: An open connection to use.
 
     Attributes:
-        answers: By stream.
-        end: The code of the connection's end; None before.
+        answers: The answers by stream number.
+        end: The error code at the end of the connection; None before.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class StreamCaller:
         self.socket.close()
 
     def flush(self) -> None:
-        """Send what waits."""
+        """Send the bytes that h2 has queued."""
         self.socket.sendall(self.h2.data_to_send())
 
     def ask(
@@ -109,7 +110,16 @@ class StreamCaller:
         trailers: dict[str, str] | None = None,
         end: bool = True,
     ) -> int:
-        """Send a request; its stream."""
+        """Send a request; return its stream number.
+
+        Args:
+            path: The path.
+            fields: Names and values of more fields.
+            method: The method.
+            body: The body; None for none.
+            trailers: Fields after the body.
+            end: Whether the request ends here.
+        """
         number = self.h2.get_next_available_stream_id()
         head = [(":method", method), (":scheme", self._scheme), (":authority", self._host)]
         is_last = body is None and end and not trailers
@@ -124,7 +134,13 @@ class StreamCaller:
         return number
 
     def send(self, number: int, data: bytes, *, end: bool = False) -> None:
-        """Send a body as the windows allow."""
+        """Send a body within the flow-control windows.
+
+        Args:
+            number: The stream number.
+            data: The body.
+            end: Whether the request ends here.
+        """
         rest = memoryview(data)
         while rest:
             room = min(self.h2.local_flow_control_window(number), self.h2.max_outbound_frame_size)
@@ -139,7 +155,7 @@ class StreamCaller:
             self.flush()
 
     def read(self) -> list[Event]:
-        """Take what comes next; nothing at the end of the connection."""
+        """Read once; return the events, none at the end of the connection."""
         data = self.socket.recv(65_536)
         if not data:
             self.end = 0 if self.end is None else self.end
@@ -147,7 +163,7 @@ class StreamCaller:
         return self.take(data)
 
     def take(self, data: bytes) -> list[Event]:
-        """Take what has come."""
+        """Process received bytes; return the events."""
         events = self.h2.receive_data(data)
         for event in events:
             self._take(event)
@@ -182,30 +198,30 @@ class StreamCaller:
                 pass
 
     def answer(self, number: int) -> Answer:
-        """Read until a stream has its answer, or was reset."""
+        """Read until the stream's answer is complete or the stream is reset."""
         found = self.answers[number]
         while not found.is_ended and found.code is None:
             assert self.read() or self.end is None, f"the connection has ended ({self.end})"
         return found
 
     def head(self, number: int) -> Answer:
-        """Read until the head of the answer has come."""
+        """Read until the head of the stream's answer."""
         found = self.answers[number]
         while not found.status and found.code is None:
             assert self.read() or self.end is None, f"the connection has ended ({self.end})"
         return found
 
     def body(self, number: int, size: int) -> bytes:
-        """Read until so much of the body has come."""
+        """Read until `size` bytes of the stream's body."""
         found = self.answers[number]
         while len(found.body) < size:
             assert self.read() or self.end is None, f"the connection has ended ({self.end})"
         return found.body
 
     def overdo(self, act: Callable[[], object], times: int) -> int:
-        """Do what the other side stands for a while only; the code by which it ends that.
+        """Repeat an action that the proxy limits; return the code that ends the connection.
 
-        It may end it at any time, so that any of what is sent may be too late.
+        The proxy may end the connection at any time, so any send may fail.
         """
         with contextlib.suppress(OSError):
             for _ in range(times):
@@ -213,7 +229,7 @@ class StreamCaller:
         return self.until_end()
 
     def until_end(self) -> int:
-        """Read until the connection ends; the code that was given, -1 where it was reset."""
+        """Read until the connection ends; return its error code, -1 for a TCP reset."""
         try:
             while self.end is None:
                 data = self.socket.recv(65_536)

@@ -1,8 +1,7 @@
-"""Requests and answers of every kind, at random: a service, and clients that know what to expect.
+"""Random requests and answers for fuzz tests of the proxy.
 
-A request's target is a number, and all that the client does and the service answers follows from
-that and the seed. So both know what the other has sent, and whatever is lost, doubled or in the
-wrong order on the way is seen.
+A request's target is a number. The number and the seed determine the client's actions and the
+service's answer. So both ends know the other's bytes, and see lost, repeated or reordered bytes.
 """
 
 import asyncio
@@ -13,7 +12,7 @@ from functools import lru_cache
 from random import Random
 from typing import NoReturn
 
-# For one request, on a busy machine.
+# Seconds for one request on a busy machine.
 PATIENCE_S = 60.0
 SIZES = (0, 1, 2, 300, 300, 5_000, 16_384, 65_535, 65_536, 65_537, 200_000, 1_000_000)
 LARGEST = 10_000_000
@@ -21,11 +20,11 @@ Fields = list[tuple[bytes, bytes]]
 
 
 class WrongError(Exception):
-    """Something is not as it should be."""
+    """A message differs from its plan."""
 
 
 def dice(*seed: object) -> Random:
-    """What falls the same way each time."""
+    """Return a random generator that depends on the seed alone."""
     return Random(" ".join(map(str, seed)))  # noqa: S311
 
 
@@ -33,7 +32,7 @@ NOISE = dice(1).randbytes(LARGEST + (1 << 20))
 
 
 class Plan:
-    """One request and its answer.
+    """The plan of one request and its answer.
 
     Attributes:
         number: The request's target.
@@ -76,7 +75,7 @@ class Plan:
         self.closes = random.random() < 0.15
         self.client_closes = self.is_old or random.random() < 0.1
         self.sends_ahead = random.random() < 0.3
-        # Where a connection breaks: who, and after how much of what he sends, and how.
+        # Which end breaks the connection, after what share of its bytes, and whether by a reset.
         self.breaks = random.choices(
             ("", "client sending", "client reading", "service"), (80, 6, 6, 8)
         )[0]
@@ -99,7 +98,7 @@ class Plan:
         return [(b"x-behind", b"%d" % n) for n in range(self.random.choice((0, 0, 1, 3)))]
 
     def pieces(self, data: bytes) -> list[bytes]:
-        """Data as it is to be sent."""
+        """Cut data into the pieces to send."""
         most = self.random.choice((1 << 22, 1 << 22, 1 << 16, 5_000, 17))
         if len(data) > 100 * most:
             most = len(data) // 50
@@ -117,7 +116,7 @@ def plan_of(seed: int, number: int) -> Plan:
 
 
 async def nap(random: Random, *, slow: bool) -> None:
-    """Let the others go first, or not."""
+    """Let other tasks run for a random time."""
     dice = random.random()
     if slow and dice < 0.3:
         await asyncio.sleep(0.02)
@@ -128,7 +127,7 @@ async def nap(random: Random, *, slow: bool) -> None:
 
 
 def cut(writer: asyncio.StreamWriter, *, hard: bool) -> None:
-    """Break a connection: by a reset, or by an end where none is due."""
+    """Break a connection by a reset or an early close."""
     if hard:
         sock: socket.socket = writer.get_extra_info("socket")
         with contextlib.suppress(OSError):
@@ -157,7 +156,7 @@ async def read_head(reader: asyncio.StreamReader) -> tuple[bytes, Fields]:
 
 
 async def read_chunked(reader: asyncio.StreamReader, take: list[bytes]) -> Fields:
-    """The pieces of a chunked body into `take`; the fields behind it."""
+    """Append the pieces of a chunked body to `take`; return the trailers."""
     while True:
         size = int((await reader.readuntil(b"\r\n")).split(b";")[0], 16)
         if not size:
@@ -208,7 +207,17 @@ async def tunnel(
     is_first: bool,
     breaks: bool,
 ) -> None:
-    """Send and read at the same time; who is not the first to end waits for the other's end."""
+    """Send and read concurrently; the second end to close waits for the first.
+
+    Args:
+        plan: The request's plan.
+        reader: The connection's reader.
+        writer: The connection's writer.
+        mine: The bytes to send.
+        theirs: The bytes to expect.
+        is_first: Whether this end closes first.
+        breaks: Whether this end breaks the connection.
+    """
     random = dice(plan.number + is_first)
     is_broken = False
 

@@ -1,4 +1,4 @@
-"""The clients of `tests.support.http_fuzz`, and the whole of it."""
+"""The clients of the HTTP fuzz test, and the function that runs it."""
 
 import asyncio
 import contextlib
@@ -24,17 +24,18 @@ from tests.support.http_fuzz import (
 )
 from tests.support.http_fuzz_service import Service
 
-# How many requests are asked more than once.
+# The number of requests that clients may repeat.
 OFTEN = 60
 
 
 class Client:
-    """Asks one request after the other, on one connection as long as that stays.
+    """Sends one request after the other, on one connection while that stays open.
 
     Args:
-        seed: Of the plans.
-        numbers: Of the requests.
-        port: Of the proxy, or of the service itself.
+        seed: The seed of the plans.
+        numbers: The requests' numbers.
+        port: The port of the proxy, or of the service itself.
+        hosts: The hosts to send requests to.
     """
 
     def __init__(self, seed: int, numbers: list[int], port: int, hosts: list[bytes]) -> None:
@@ -46,7 +47,7 @@ class Client:
         self.whole = 0
 
     async def run(self) -> None:
-        """Ask all of them."""
+        """Send all requests."""
         plans = list(self._plans)
         while plans:
             plan = plans[0]
@@ -107,14 +108,14 @@ class Client:
                 await writer.drain()
                 await nap(random, slow=plan.slow == "client")
         except ConnectionError:
-            # Who answers early need not read it all.
+            # A service that answers early may not read the whole request.
             if plan.kind not in ("early", "echo") and not plan.breaks:
                 raise
 
     async def _ask(
         self, plans: list[Plan], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> Plan:
-        """Ask as many as one connection takes."""
+        """Send requests until the connection closes; return the last plan."""
         is_sent = False
         while True:
             assert self._limit is not None
@@ -158,7 +159,7 @@ class Client:
     async def _read_answer(
         self, plan: Plan, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
-        """Read an answer; whether the connection stays."""
+        """Read an answer; return whether the connection stays open."""
         interim = 0
         try:
             while True:
@@ -173,7 +174,7 @@ class Client:
                         await writer.drain()
                 elif status == 103:
                     if plan.breaks == "service":
-                        # It may be asked once more.
+                        # The proxy may send the request again.
                         continue
                     if dict(fields).get(b"link") != b"<%d>" % interim:
                         wrong(f"hints in another order: {fields}")
@@ -258,7 +259,7 @@ class Client:
     async def _upgrade(
         self, plan: Plan, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        # Some of it is sent before the service has agreed.
+        # A part is sent before the service accepts the upgrade.
         early = plan.asked[: plan.random.choice((0, 0, 10, 3000))]
         writer.write(self._head(plan) + early)
         try:
@@ -287,10 +288,17 @@ async def bedlam(
     seconds: float,
     crowd: int = 40,
 ) -> tuple[int, int, list[str]]:
-    """Have clients ask for a while.
+    """Run clients against a service through the proxy.
+
+    Args:
+        seed: The seed of the plans.
+        port_of_proxy: The proxy's port.
+        add_route: Called with the service's port before the first request.
+        seconds: The duration.
+        crowd: The number of concurrent clients.
 
     Returns:
-        How many requests there were, how many of their answers were whole, and what was wrong.
+        The number of requests, the number of complete answers, and the errors.
     """
     service = Service(seed)
     server = await asyncio.start_server(service, "127.0.0.1", 0, limit=1 << 17, backlog=1024)
@@ -305,7 +313,7 @@ async def bedlam(
         nonlocal number, whole
         while monotonic() < until_s and not wrongs:
             count = random.choice((1, 2, 5, 9))
-            # What is asked again and again is what the proxy may remember.
+            # Half of the requests repeat earlier ones.
             numbers = [
                 random.randrange(OFTEN) if random.random() < 0.5 else OFTEN + number + n
                 for n in range(count)
@@ -319,7 +327,7 @@ async def bedlam(
                 wrongs.extend(service.wrongs)
 
     await asyncio.gather(*(one() for _ in range(crowd)))
-    # Connections that wait are kept for some seconds.
+    # The proxy keeps idle connections for some seconds.
     async with asyncio.timeout(PATIENCE_S):
         await service.nobody.wait()
     server.close()

@@ -1,4 +1,4 @@
-"""The service of `tests.support.http_fuzz`: it answers as its plans have it."""
+"""The service of the HTTP fuzz test."""
 
 import asyncio
 import contextlib
@@ -21,11 +21,11 @@ from tests.support.http_fuzz import (
 
 
 class Service:
-    """Answers requests as their plans have it.
+    """Answers each request by its plan.
 
     Attributes:
-        wrongs: What was not as it should be.
-        open: How many connections there are.
+        wrongs: Differences from the plans.
+        open: The number of open connections.
     """
 
     def __init__(self, seed: int) -> None:
@@ -65,9 +65,9 @@ class Service:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> bool:
-        """Answer a request; whether the connection stays."""
+        """Answer a request; return whether the connection stays open."""
         slow = plan.slow == "service"
-        # What the client does to its plan's dice is no concern of ours.
+        # A generator of its own: the client advances the plan's generator.
         random = dice(plan.number)
         asked: list[bytes] = []
         if plan.kind == "upgrade":
@@ -113,7 +113,7 @@ class Service:
             await writer.drain()
             await nap(random, slow=slow)
         if plan.kind == "early":
-            # Whoever does not read it may have it reset before the answer is read.
+            # A close with unread bytes resets the connection, so the client could miss the answer.
             await self._read(plan, reader, asked)
         return not closes
 

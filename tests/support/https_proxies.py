@@ -1,4 +1,4 @@
-"""A proxy that speaks HTTPS, for tests, and services that show what it does with bytes."""
+"""Helpers for tests of HTTPS: a proxy, and services that send bytes back."""
 
 import base64
 import hashlib
@@ -33,18 +33,18 @@ class Secure(Proxy):
         super().__init__(routes, identities=self.identities)
 
     def secure(self, host: str = "a.localhost") -> Caller:
-        """A connection that speaks HTTP/1.1 over TLS."""
+        """Open a connection with HTTP/1.1 over TLS."""
         plain = socket.create_connection(("127.0.0.1", self.port), PATIENCE_S)
         taken = trusting(self._authority, "http/1.1").wrap_socket(plain, server_hostname=host)
         return Caller(taken=taken)
 
     def streams(self, host: str = "a.localhost", *, reads: bool = True) -> StreamCaller:
-        """A connection that speaks HTTP/2."""
+        """Open a connection with HTTP/2 over TLS."""
         return StreamCaller(self.port, trusting(self._authority, "h2"), host, reads=reads)
 
 
 def websocket(caller: Caller, service: Service) -> None:
-    """Agrees to a WebSocket, and says everything twice."""
+    """Accept a WebSocket, and send all received bytes back twice."""
     head = caller.head()
     service.seen.append(head)
     key = re.search(rb"(?i)sec-websocket-key: (.*)\r\n", head)
@@ -58,7 +58,7 @@ def websocket(caller: Caller, service: Service) -> None:
 
 
 def echo(caller: Caller, service: Service) -> None:
-    """Answers with the body that it was sent."""
+    """Answer with the request's body."""
     head = caller.head()
     service.seen.append(head)
     size = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])

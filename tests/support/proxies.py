@@ -1,4 +1,4 @@
-"""What tests of the proxy need: one beside the test, and services that do as they are told."""
+"""Helpers for tests of the proxy: a proxy in a thread, a client, and scripted services."""
 
 import asyncio
 import contextlib
@@ -27,16 +27,16 @@ PATIENCE_S = 10.0
 
 
 class UsersProxy:
-    """The proxy that a user's stacks have in common; whoever needs it first starts it.
+    """The proxy that a user's stacks share; the first stack starts it.
 
     Args:
-        home: The user's.
-        env: Variables that stacks are started with, besides.
+        home: The user's home folder.
+        env: Extra environment variables of stacks.
 
     Attributes:
-        port: Where it is to listen.
-        env: The variables that stacks are started with.
-        folder: Of its state.
+        port: The port that it will listen on.
+        env: The environment variables of stacks.
+        folder: The proxy's state folder.
         store: Its routes.
     """
 
@@ -54,7 +54,7 @@ class UsersProxy:
 
 @contextlib.contextmanager
 def proxy_run(cli: "Cli", *flags: str) -> Generator[tuple["subprocess.Popen[str]", int]]:
-    """`portweave proxy run` at a free port: the process, which is asked to end, and the port."""
+    """Run `portweave proxy run` on a free port; yield the process and the port."""
     argv = [*cli.argv, "proxy", "run", "--port", "0", *flags]
     with subprocess.Popen(argv, env=cli.env(), stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -69,7 +69,7 @@ def proxy_run(cli: "Cli", *flags: str) -> Generator[tuple["subprocess.Popen[str]
 
 
 class Loop:
-    """An event loop in a thread of its own; by default as the proxy's own process has it."""
+    """An event loop in a thread; by default the loop class of the proxy's process."""
 
     def __init__(self, make: Callable[[], asyncio.AbstractEventLoop] = FastLoop) -> None:
         self.loop = make()
@@ -92,8 +92,8 @@ class Proxy:
     """A proxy in a thread.
 
     Attributes:
-        routes: What it goes by; may be changed at any time.
-        port: Where it listens.
+        routes: The routes; a test may change them at any time.
+        port: The port that it listens on.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Proxy:
         self._is_closed = False
 
     def begin_close(self, drain_s: float = 5.0) -> Callable[[], object]:
-        """Begin to end it; returns what waits for that."""
+        """Begin to close the proxy; return a function that waits for the end."""
         self._is_closed = True
         future = asyncio.run_coroutine_threadsafe(self.server.close(drain_s), self._loop.loop)
         return lambda: future.result(PATIENCE_S)
@@ -133,14 +133,14 @@ class Proxy:
         assert self._loop.errors == [], self._loop.errors
 
     def take_errors(self) -> list[str]:
-        """What has gone wrong in it until now, which is no fault then."""
+        """Return the loop's errors so far, and forget them."""
         told = list(self._loop.errors)
         self._loop.errors.clear()
         return told
 
     @contextmanager
     def stopped(self) -> Generator[None]:
-        """Have it do nothing meanwhile, so that all that happens comes to it at once."""
+        """Block the proxy's loop, so that it sees all events of the block at once."""
         is_stopped, go_on = threading.Event(), threading.Event()
 
         def wait() -> None:
@@ -164,13 +164,13 @@ class Proxy:
             return caller.rest()
 
     def get(self, host: str, path: str = "/", *lines: str) -> bytes:
-        """The answer to one request."""
+        """Return the answer to one request."""
         more = "".join(f"{line}\r\n" for line in lines)
         return self.ask(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n")
 
 
 class Caller:
-    """A connection as a client, or as a service, has it."""
+    """A client's or a service's end of a connection."""
 
     def __init__(self, port: int = 0, *, taken: socket.socket | None = None) -> None:
         self.socket = taken or socket.create_connection(("127.0.0.1", port), PATIENCE_S)
@@ -190,7 +190,7 @@ class Caller:
         self.socket.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
 
     def fill(self, data: bytes, most_bytes: int) -> int:
-        """Send it again and again until the other side takes no more; how much it took."""
+        """Send data repeatedly until the peer reads no more; return the number of sent bytes."""
         self.socket.settimeout(0.3)
         sent = 0
         with contextlib.suppress(TimeoutError):
@@ -223,12 +223,12 @@ class Caller:
         return self.until(b"\r\n\r\n")
 
     def answer(self) -> bytes:
-        """An answer with a Content-Length."""
+        """Read an answer with a Content-Length."""
         head = self.head()
         return head + self.exactly(length_of(head))
 
     def rest(self) -> bytes:
-        """All until the other side ends."""
+        """Read until the peer closes the connection."""
         pieces = [self._read]
         self._read = b""
         try:
@@ -248,11 +248,11 @@ def length_of(head: bytes) -> int:
 
 
 class Held:
-    """What a service does whose answer is held back.
+    """A service that answers when the test says so.
 
     Attributes:
-        has_come: Set when there is a request.
-        go_on: To be set when it is to be answered.
+        has_come: Set when a request has arrived.
+        go_on: The test sets it to release the answer.
     """
 
     def __init__(self) -> None:
@@ -260,7 +260,7 @@ class Held:
         self.go_on = threading.Event()
 
     def __call__(self, caller: "Caller", _: "Service") -> None:
-        """Answer a request, once it may."""
+        """Read a request, and answer it when `go_on` is set."""
         caller.head()
         self.has_come.set()
         assert self.go_on.wait(PATIENCE_S)
@@ -268,18 +268,18 @@ class Held:
 
 
 class Silent:
-    """What a service does that reads a request and answers nothing.
+    """A service that reads a request and never answers.
 
     Attributes:
-        has_come: Set when there is a head.
-        is_over: Set when nothing more comes.
+        has_come: Set when a head has arrived.
+        is_over: Set at the end of the connection.
     """
 
     def __init__(self) -> None:
         self.has_come, self.is_over = threading.Event(), threading.Event()
 
     def __call__(self, caller: "Caller", _: "Service") -> None:
-        """Read a request, and all that comes behind it."""
+        """Read a request and everything after it."""
         caller.head()
         self.has_come.set()
         caller.rest()
@@ -287,17 +287,17 @@ class Silent:
 
 
 class Service:
-    """A service whose connections are each served by `serve`, in a thread.
+    """A service that runs `serve` in a thread for each connection.
 
     Attributes:
-        port: Where it listens.
-        connections: How many it has had.
-        seen: What `serve` puts there.
+        port: The port that it listens on.
+        connections: The number of connections so far.
+        seen: What `serve` has recorded.
     """
 
     def __init__(self, serve: Callable[["Caller", "Service"], object], address: str) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        # Nobody else is to have its port, on the other loopback address either.
+        # Keep its port on the other loopback address free of other programs.
         self._kept = socket.socket()
         while True:
             self._listener = socket.socket(family)
@@ -332,7 +332,7 @@ class Service:
             with Caller(taken=connection) as caller:
                 self._serve(caller, self)
         except (OSError, AssertionError):
-            # The proxy, or the test, has gone.
+            # The proxy or the test has closed the connection.
             return
 
     def close(self) -> None:
@@ -343,7 +343,7 @@ class Service:
 
 
 def plain(caller: Caller, service: Service) -> None:
-    """Answers any number of requests with what it has seen of each."""
+    """Answer any number of requests with a copy of each."""
     while True:
         head = caller.head()
         service.seen.append(head)
@@ -355,7 +355,7 @@ def plain(caller: Caller, service: Service) -> None:
 
 
 def raw(answer: bytes, *, close: bool = True) -> Callable[[Caller, Service], None]:
-    """Answers a request with these bytes, and ends the connection."""
+    """Return a `serve` that answers one request with these bytes and closes the connection."""
 
     def serve(caller: Caller, service: Service) -> None:
         service.seen.append(caller.head())
@@ -367,7 +367,7 @@ def raw(answer: bytes, *, close: bool = True) -> Callable[[Caller, Service], Non
 
 
 def services() -> Iterator[Callable[..., Service]]:
-    """For a fixture: starts services, each by what serves it and an address, and closes them."""
+    """Start services on demand and close them at the end; for a fixture."""
     made: list[Service] = []
 
     def start(

@@ -1,4 +1,4 @@
-"""What tests of the proxy have in common: proxies in a thread, and services behind them."""
+"""Fixtures for tests of the proxy: proxies in threads, and services behind them."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -41,13 +41,13 @@ def proxy(request: pytest.FixtureRequest) -> Iterator[Callable[..., Proxy]]:
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an authority that proxies share, as its keys take a while to make."""
+    """The folder of a CA that all proxies share; creating its keys takes a while."""
     return tmp_path_factory.mktemp("authority")
 
 
 @pytest.fixture
 def tls_proxy(authority: Path) -> Iterator[Callable[..., Secure]]:
-    """Start proxies that speak HTTPS: `tls_proxy(a=service.port)` has the route a.localhost."""
+    """Start proxies with HTTPS: `tls_proxy(a=service.port)` has the route a.localhost."""
     made: list[Secure] = []
 
     def start(**ports: int) -> Secure:

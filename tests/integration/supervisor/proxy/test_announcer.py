@@ -1,4 +1,4 @@
-"""A stack's names: registered with a proxy that ends when no stack is left."""
+"""The names of a stack, and the proxy that ends after the last stack."""
 
 import asyncio
 import os
@@ -32,13 +32,13 @@ ME = os.getpid()
 
 @pytest.fixture
 def store(home: Path) -> Iterator[RouteStore]:
-    """The user's own, whose proxy is ended with the test."""
+    """The user's route store; its proxy ends with the test."""
     store = RouteStore(home / "state/portweave/proxy", private=True)
     yield store
     stop(store)
 
 
-def test_names_come_and_go(store: RouteStore) -> None:
+def test_registering_adds_and_removes_names(store: RouteStore) -> None:
     store.add_route("db.shop.localhost", 5432, 0)
     naming = RouteSettings(store.dir, ME, 1355)
     found = register({"web.shop.localhost": 1, "db.shop.localhost": 2}, naming, None)
@@ -65,7 +65,9 @@ def test_names_come_and_go(store: RouteStore) -> None:
 @pytest.mark.parametrize(
     "left", [None, "[]", '[{"hostname": "other.localhost", "port": 7, "pid": 0}]']
 )
-def test_names_that_another_program_has_lost_come_back(store: RouteStore, left: str | None) -> None:
+def test_names_that_another_program_removed_are_registered_again(
+    store: RouteStore, left: str | None
+) -> None:
     plan = SimpleNamespace(name="web", hostname="web.shop.localhost", port=3, wildcard=False)
     fleet = cast("Fleet", SimpleNamespace(plans={"web": plan}, removed=frozenset[str]()))
     mine = RouteMapping("web.shop.localhost", 3, ME)
@@ -93,14 +95,14 @@ def test_names_that_another_program_has_lost_come_back(store: RouteStore, left: 
     assert len(store.load_routes()) == ("other" in (left or ""))
 
 
-def test_a_stack_goes_on_without_names(store: RouteStore) -> None:
+def test_a_stack_runs_without_names_if_the_store_fails(store: RouteStore) -> None:
     Path(store.dir, "routes.flock").mkdir(parents=True)
     found = register({"web.shop.localhost": 1}, RouteSettings(store.dir, ME, 1355), None)
     assert found.proxy_port is None
     assert found.warnings[0] == "no names: Failed to acquire route lock"
 
 
-def test_a_proxy_that_cannot_start_is_told_of(
+def test_a_proxy_that_cannot_start_gives_a_warning(
     store: RouteStore, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
@@ -116,11 +118,11 @@ def test_a_proxy_that_cannot_start_is_told_of(
 
 
 @pytest.mark.parametrize(("text", "wanted"), [("", True), ("1", True), ("0", False), ("no", False)])
-def test_the_user_may_want_none(text: str, wanted: bool) -> None:
+def test_the_user_can_turn_names_off(text: str, wanted: bool) -> None:
     assert wants_names({"PORTWEAVE_PROXY": text}) is wanted
 
 
-def test_it_ends_when_no_stack_is_left(
+def test_the_proxy_ends_after_the_last_stack(
     cli: "Cli", home: Path, spawned: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     folder = f"{home}/state/portweave/stacks"
@@ -135,7 +137,7 @@ def test_it_ends_when_no_stack_is_left(
     assert proxy.wait(10) == 0
 
 
-def test_without_a_stack_it_can_still_be_stopped(
+def test_a_signal_stops_the_proxy_without_a_stack(
     cli: "Cli", spawned: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     words = ["-Im", "portweave", "proxy", "run", "--port", "0", "--for-stacks"]

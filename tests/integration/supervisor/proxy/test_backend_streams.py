@@ -1,4 +1,4 @@
-"""Services that speak HTTP/2 alone, and how requests of all kinds reach them."""
+"""Requests to services that speak HTTP/2 only."""
 
 import sys
 import threading
@@ -31,11 +31,11 @@ GRPC = ("content-type", "application/grpc+proto")
 
 
 class Streaming:
-    """A service that answers each request by HTTP/2 with what it was sent.
+    """A service that echoes each request by HTTP/2.
 
     Attributes:
-        heads: What requests came with.
-        resets: Streams that were reset.
+        heads: The heads of requests.
+        resets: Counts reset streams.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Streaming:
             try:
                 events = h2.receive_data(data)
             except ProtocolError:
-                # It is HTTP/1.1.
+                # The bytes are HTTP/1.1.
                 return
             for event in events:
                 number = getattr(event, "stream_id", 0)
@@ -79,7 +79,14 @@ class Streaming:
                         pass
 
     def answer(self, h2: H2Connection, number: int, path: bytes, body: bytes) -> None:
-        """Answer as the path says."""
+        """Answer by the path.
+
+        Args:
+            h2: The library's state of the connection.
+            number: The stream number.
+            path: The path of the request.
+            body: The body of the request.
+        """
         head = [(b":status", b"200"), (b"x-path", path)]
         match path:
             case b"/head-alone":
@@ -96,7 +103,7 @@ class Streaming:
                 h2.send_headers(number, [(b"x-last", b"8")], end_stream=True)
 
 
-def test_a_call_goes_by_http_2_with_all_that_it_has(
+def test_a_grpc_call_goes_by_http_2_with_trailers(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     streaming = Streaming()
@@ -118,7 +125,7 @@ def test_a_call_goes_by_http_2_with_all_that_it_has(
 def test_an_answer_without_a_body_ends_with_its_head(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
-    """Where gRPC has no message it has its status there."""
+    """A gRPC answer without a message has its status in the head."""
     between = proxy(a=service(Streaming()).port)
     with StreamCaller(between.port, None) as caller:
         number = caller.ask("/head-alone", GRPC, method="POST", body=b"")
@@ -131,7 +138,7 @@ def test_an_answer_without_a_body_ends_with_its_head(
         assert caller.answers[number].fields["grpc-status"] == "0"
 
 
-def test_other_requests_go_by_it_too_where_nothing_else_is_spoken(
+def test_other_requests_also_go_by_http_2_if_the_service_speaks_nothing_else(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     behind = service(Streaming())
@@ -140,7 +147,7 @@ def test_other_requests_go_by_it_too_where_nothing_else_is_spoken(
         answer = between.get("a.localhost", f"/{n}")
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert answer.endswith(f"/{n}\r\n0\r\nx-last: 8\r\n\r\n".encode())
-    # It was found out once, and all share a connection since.
+    # The proxy found it out once; all later requests share a connection.
     assert behind.connections == 2
     post = "POST /x HTTP/1.1\r\nHost: a.localhost\r\nContent-Length: 2\r\n\r\nok"
     with between.connect() as caller:
@@ -163,7 +170,7 @@ def test_other_requests_go_by_it_too_where_nothing_else_is_spoken(
     ],
     ids=["empty", "short", "long", "chunked"],
 )
-def test_even_the_first_request_may_have_a_body(
+def test_the_first_request_may_have_a_body(
     service: Callable[..., Service], proxy: Callable[..., Proxy], body: str
 ) -> None:
     streaming = Streaming()
@@ -177,10 +184,10 @@ def test_even_the_first_request_may_have_a_body(
     assert len(streaming.heads) == 1
 
 
-def test_a_request_that_the_service_has_not_looked_at_is_sent_again(
+def test_a_request_that_the_service_did_not_process_is_sent_again(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
-    """RFC 9113, section 8.7: of another kind than those that are safe, too."""
+    """RFC 9113, section 8.7: this holds for unsafe methods, too."""
 
     class Refusing(Streaming):
         def answer(self, h2: H2Connection, number: int, path: bytes, body: bytes) -> None:
@@ -199,7 +206,7 @@ def test_a_request_that_the_service_has_not_looked_at_is_sent_again(
     assert len(streaming.heads) == 3
 
 
-def test_what_http_1_cannot_carry_is_no_answer(
+def test_a_field_that_is_invalid_in_http_1_is_a_bad_answer(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     between = proxy(a=service(Streaming()).port)
@@ -208,7 +215,7 @@ def test_what_http_1_cannot_carry_is_no_answer(
     assert between.get("a.localhost").startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_client_that_goes_resets_the_request(
+def test_a_client_that_disconnects_resets_the_stream(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     streaming = Streaming()
@@ -221,7 +228,7 @@ def test_a_client_that_goes_resets_the_request(
 
 
 @pytest.mark.parametrize("body_bytes", [0, 300_000])
-def test_a_service_that_speaks_http_1_gets_the_call_so(
+def test_a_service_with_http_1_gets_the_grpc_call_by_http_1(
     service: Callable[..., Service], proxy: Callable[..., Proxy], body_bytes: int
 ) -> None:
     def serve(caller: Caller, service: Service) -> None:
@@ -250,7 +257,7 @@ def test_grpc_web_goes_by_http_1(
     assert behind.connections == 1
 
 
-def test_a_service_that_comes_back_with_http_1_is_asked_so_again(
+def test_a_service_that_restarts_with_http_1_gets_http_1_again(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     between = proxy(a=service().port)
@@ -259,7 +266,7 @@ def test_a_service_that_comes_back_with_http_1_is_asked_so_again(
     assert between.server.pool.only_streams == set()
 
 
-def test_where_the_library_is_missing_the_page_names_it(
+def test_the_error_page_names_the_missing_library(
     service: Callable[..., Service], proxy: Callable[..., Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "portweave.supervisor.proxy.http.http2_backend", None)

@@ -1,4 +1,4 @@
-"""Bodies: their framing, and how fast they go either way."""
+"""The framing and the flow control of bodies."""
 
 import threading
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from tests.support.proxies import (
     ids=["length", "empty", "chunked", "until the end"],
 )
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-def test_bodies_keep_their_bytes(
+def test_bodies_pass_unchanged(
     service: Callable[..., Service],
     proxy: Callable[..., Proxy],
     head: bytes,
@@ -76,7 +76,7 @@ def test_answers_without_a_body_leave_the_connection_usable(
     assert behind.connections == 1
 
 
-def test_head_has_the_length_and_no_body(
+def test_an_answer_to_head_has_a_length_and_no_body(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     def serve(caller: Caller, _: Service) -> None:
@@ -91,7 +91,7 @@ def test_head_has_the_length_and_no_body(
     assert behind.connections == 1
 
 
-def test_an_event_stream_is_seen_at_once(
+def test_an_event_stream_is_passed_on_at_once(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     go_on = threading.Event()
@@ -111,7 +111,7 @@ def test_an_event_stream_is_seen_at_once(
         assert caller.until(b"data: \r\n")
 
 
-def test_a_request_is_passed_on_as_it_comes(
+def test_a_request_body_is_passed_on_as_it_arrives(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     has_begun = threading.Event()
@@ -132,7 +132,7 @@ def test_a_request_is_passed_on_as_it_comes(
         assert caller.until(b"2\r\nok\r\n0\r\nX-Sum: 7\r\n\r\n")
 
 
-def test_ten_megabytes_go_both_ways(
+def test_ten_megabytes_pass_in_both_directions(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     body = bytes(range(256)) * 40_000
@@ -151,7 +151,7 @@ def test_ten_megabytes_go_both_ways(
         assert caller.exactly(len(body)) == body
 
 
-def test_who_reads_slowly_has_the_service_wait(
+def test_a_slow_client_pauses_the_service(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     is_blocked = threading.Event()
@@ -173,7 +173,7 @@ def test_who_reads_slowly_has_the_service_wait(
         assert caller.until(b"end\r\n0\r\n\r\n")
 
 
-def test_a_service_that_reads_slowly_has_the_client_wait(
+def test_a_slow_service_pauses_the_client(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     go_on = threading.Event()
@@ -192,7 +192,7 @@ def test_a_service_that_reads_slowly_has_the_client_wait(
         assert caller.head().startswith(b"HTTP/1.1 200")
 
 
-def test_a_client_that_waits_for_100_gets_it(
+def test_a_client_that_expects_100_continue_gets_it(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     def serve(caller: Caller, _: Service) -> None:
@@ -213,7 +213,7 @@ def test_a_client_that_waits_for_100_gets_it(
 @pytest.mark.parametrize(
     "head", [b"Content-Length: 9", b"Transfer-Encoding: chunked"], ids=["length", "chunked"]
 )
-def test_half_an_answer_is_not_made_whole(
+def test_a_truncated_answer_stays_truncated(
     service: Callable[..., Service], proxy: Callable[..., Proxy], head: bytes
 ) -> None:
     answer = b"HTTP/1.1 200 OK\r\n%b\r\n\r\n2\r\nhe" % head

@@ -1,4 +1,4 @@
-"""Connections: which are used again, and how they end."""
+"""The reuse and the end of connections."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -17,10 +17,10 @@ from tests.support.proxies import (
 )
 
 
-def test_a_request_that_may_be_sent_twice_is(
+def test_a_safe_request_is_sent_again_on_a_closed_connection(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
-    """Its service ends a connection in the very moment that it is used again."""
+    """The service closes a connection at the moment of its reuse."""
 
     def serve(caller: Caller, service: Service) -> None:
         service.seen.append(caller.head())
@@ -35,7 +35,7 @@ def test_a_request_that_may_be_sent_twice_is(
     assert len(behind.seen) == behind.connections == 3
 
 
-def test_one_that_may_not_gets_a_connection_of_its_own(
+def test_an_unsafe_request_gets_a_new_connection(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     behind = service()
@@ -46,10 +46,10 @@ def test_one_that_may_not_gets_a_connection_of_its_own(
     assert behind.connections == 3
 
 
-def test_what_nobody_asked_for_is_no_answer(
+def test_unsolicited_bytes_are_not_an_answer(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
-    """An answer that lies ready is not that of the next request."""
+    """An answer that arrives early does not belong to the next request."""
 
     def serve(caller: Caller, _: Service) -> None:
         caller.head()
@@ -64,7 +64,7 @@ def test_what_nobody_asked_for_is_no_answer(
         assert b"evil" not in between.get("a.localhost")
 
 
-def test_a_client_that_leaves_takes_its_request_back(
+def test_a_client_that_disconnects_cancels_its_request(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     silent = Silent()
@@ -74,7 +74,7 @@ def test_a_client_that_leaves_takes_its_request_back(
     assert silent.is_over.wait(10)
 
 
-def test_slow_and_silent_clients_are_not_waited_for(
+def test_slow_and_silent_clients_time_out(
     proxy: Callable[..., Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_module, "SWEEP_S", 0.02)
@@ -87,7 +87,7 @@ def test_slow_and_silent_clients_are_not_waited_for(
         assert silent.rest() == b""
 
 
-def test_a_proxy_that_ends_finishes_what_it_has_begun(
+def test_a_closing_proxy_finishes_open_requests(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     held = Held()
@@ -104,7 +104,7 @@ def test_a_proxy_that_ends_finishes_what_it_has_begun(
         between.connect()
 
 
-def test_a_proxy_that_ends_answers_those_that_wait_to_come_in(
+def test_a_closing_proxy_answers_connections_in_its_queue(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     between = proxy(a=service().port)
@@ -117,14 +117,14 @@ def test_a_proxy_that_ends_answers_those_that_wait_to_come_in(
             wait = between.begin_close()
         statuses = [caller.rest()[9:12] for caller in callers]
         assert statuses == [b"200", b"404", b"404", b"404", b"404"] * 40
-        # A clean end, not a reset.
+        # An orderly close, not a reset.
         assert silent.rest() == b""
         wait()
     with pytest.raises(ConnectionRefusedError):
         between.connect()
 
 
-def test_a_proxy_that_ends_does_not_wait_for_ever(
+def test_a_closing_proxy_has_a_deadline(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     between = proxy(a=service(raw(b"", close=False)).port)

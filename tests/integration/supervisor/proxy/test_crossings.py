@@ -1,4 +1,4 @@
-"""What crosses on its way through the proxy: too much, too early, or when nobody expects it."""
+"""Bytes that arrive too early, in excess, or unexpectedly."""
 
 import contextlib
 import threading
@@ -34,12 +34,12 @@ UPGRADE = "GET / HTTP/1.1\r\nHost: a.localhost\r\nConnection: Upgrade\r\nUpgrade
 POST = "POST / HTTP/1.1\r\nHost: a.localhost\r\nContent-Length: {}\r\n\r\n"
 
 
-# What sockets keep on their way is less.
+# More than the buffers of all sockets on the way.
 MOST_BYTES = 24 << 20
 
 
 @pytest.mark.slow
-def test_who_takes_no_answers_is_given_no_more(proxy: Callable[..., Proxy]) -> None:
+def test_a_client_that_reads_no_answers_gets_no_more(proxy: Callable[..., Proxy]) -> None:
     ask = ASK.format("x" * 500).replace("a.localhost", "nobody.localhost").encode()
     with proxy().connect() as caller:
         sent = caller.fill(ask, MOST_BYTES)
@@ -48,7 +48,7 @@ def test_who_takes_no_answers_is_given_no_more(proxy: Callable[..., Proxy]) -> N
             assert b" 404 " in caller.answer()
 
 
-def test_nor_is_the_next_answer_begun(
+def test_a_client_that_reads_no_answers_delays_its_next_request(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     is_blocked = threading.Event()
@@ -66,7 +66,7 @@ def test_nor_is_the_next_answer_begun(
                 sent += caller.socket.send(bytes(1 << 16))
         is_blocked.set()
 
-    # As many as fill what is on the way, so that one of them is the first that is too much.
+    # Enough answers to fill all buffers on the way.
     with proxy(a=service(serve).port).connect() as caller:
         caller.send(ASK.format("") * 200 + ASK.format("large"))
         is_blocked.wait(0.5)
@@ -77,10 +77,10 @@ def test_nor_is_the_next_answer_begun(
         assert is_blocked.wait(10)
 
 
-def test_what_was_kept_goes_before_what_comes(
+def test_kept_bytes_go_before_newer_bytes(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
-    """Behind a refused upgrade stands a request, and another comes at the same moment."""
+    """One request follows a refused upgrade, and another arrives at the same moment."""
     may_refuse, has_refused = threading.Event(), threading.Event()
 
     def serve(caller: Caller, service: Service) -> None:
@@ -108,18 +108,18 @@ def test_what_was_kept_goes_before_what_comes(
         assert b"GET /third" in caller.answer()
 
 
-def test_what_a_service_cannot_take_is_not_kept(
+def test_the_proxy_keeps_no_more_than_a_service_takes(
     service: Callable[..., Service],
     proxy: Callable[..., Proxy],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It comes up when more than a socket takes has been kept for it already."""
+    """The service starts when the proxy has kept more than a socket buffers."""
     monkeypatch.setattr(exchange_module, "HELD_BYTES", MOST_BYTES // 3)
     has_come, go_on = threading.Event(), threading.Event()
 
     class Soon(StackStatus):
         async def ask(self, target: "Target") -> UpstreamStatus:
-            # Until then it may be asked about the route that has just been replaced.
+            # Before that, the question may be about the replaced route.
             return UpstreamStatus(patience_s=0.0 if has_come.is_set() else 20.0)
 
     def serve(caller: Caller, _: Service) -> None:
@@ -138,7 +138,7 @@ def test_what_a_service_cannot_take_is_not_kept(
         assert b" 502 " in caller.head()
 
 
-def test_an_early_answer_comes_whole_though_more_is_asked(
+def test_an_early_answer_is_complete_despite_more_requests(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     may_end = threading.Event()
@@ -158,7 +158,7 @@ def test_an_early_answer_comes_whole_though_more_is_asked(
         assert caller.rest() == b"3\r\nan \r\n6\r\nanswer\r\n0\r\n\r\n"
 
 
-def test_and_though_it_is_asked_a_moment_later(
+def test_an_early_answer_is_complete_despite_a_later_request(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     may_end = threading.Event()
@@ -177,7 +177,7 @@ def test_and_though_it_is_asked_a_moment_later(
         caller.send("llo")
         may_end.set()
         assert caller.exactly(9) == b"an answer"
-        # It has ended, and a reset would be the answer to this.
+        # The connection has ended in order; these bytes would cause a reset.
         assert caller.socket.recv(1) == b""
         caller.send(ASK.format(""))
         caller.send(ASK.format(""))
@@ -194,7 +194,7 @@ def test_and_though_it_is_asked_a_moment_later(
     ],
     ids=["head", "204", "304", "too much", "two"],
 )
-def test_what_stands_behind_an_answer_does_not_spoil_it(
+def test_bytes_after_an_answer_do_not_damage_it(
     service: Callable[..., Service], proxy: Callable[..., Proxy], method: str, answer: bytes
 ) -> None:
     behind = service(raw(answer, close=False))
@@ -205,20 +205,20 @@ def test_what_stands_behind_an_answer_does_not_spoil_it(
             assert head.startswith(answer[:12])
             if b"200" in head and method == "GET":
                 assert caller.exactly(2) == b"ok"
-    # What came behind it could be taken for the next one.
+    # The proxy could take the extra bytes for the next answer.
     assert behind.connections == 3
 
 
-def test_half_an_answer_does_not_end_as_a_whole_one_does(
+def test_a_truncated_answer_ends_with_a_reset(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
-    """HTTP/1.0 has no other end of a body than that of the connection."""
+    """In HTTP/1.0 only the end of the connection ends this body."""
     answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe"
     found = proxy(a=service(raw(answer)).port).ask("GET / HTTP/1.0\r\nHost: a.localhost\r\n\r\n")
     assert found.endswith(b"<reset>")
 
 
-def test_upgrades_that_are_none_are_read_one_after_the_other(proxy: Callable[..., Proxy]) -> None:
+def test_ignored_upgrades_are_answered_in_turn(proxy: Callable[..., Proxy]) -> None:
     ask = UPGRADE.replace("Upgrade: x", "Upgrade: h2c").replace("a.", "nobody.")
     with proxy().connect() as caller:
         caller.send(ask * 600)

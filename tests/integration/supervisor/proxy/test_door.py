@@ -1,4 +1,4 @@
-"""HTTPS: certificates by name, and connections that speak TLS or only seem to."""
+"""The TLS listener: certificates by name, and connections with or without TLS."""
 
 import asyncio
 import socket
@@ -34,17 +34,17 @@ def test_each_name_has_a_certificate(tls_proxy: Callable[..., Secure], name: str
             assert names[1:3] == ["*.localhost", "127.0.0.1"]
 
 
-def test_addresses_have_one_too(tls_proxy: Callable[..., Secure]) -> None:
+def test_addresses_have_a_certificate(tls_proxy: Callable[..., Secure]) -> None:
     tls_proxy().secure("127.0.0.1").close()
 
 
-def test_what_is_not_ours_gets_no_certificate(tls_proxy: Callable[..., Secure]) -> None:
+def test_a_foreign_name_gets_no_certificate(tls_proxy: Callable[..., Secure]) -> None:
     for name in ("bank.example", "x_y.localhost"):
         with pytest.raises(ssl.SSLCertVerificationError):
             tls_proxy().secure(name)
 
 
-def test_names_do_not_pile_up(
+def test_the_cache_of_certificates_is_bounded(
     tls_proxy: Callable[..., Secure], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(secure_module, "MOST_NAMES", 5)
@@ -54,7 +54,7 @@ def test_names_do_not_pile_up(
     assert len(between.identities) == 5
 
 
-def test_another_authority_is_followed(tmp_path: Path) -> None:
+def test_a_replaced_authority_is_used(tmp_path: Path) -> None:
     between = Secure(tmp_path, [])
     try:
         first = between.secure()
@@ -68,11 +68,11 @@ def test_another_authority_is_followed(tmp_path: Path) -> None:
         between.close()
 
 
-def test_an_authority_that_is_half_written_changes_nothing(tmp_path: Path) -> None:
+def test_a_half_written_authority_changes_nothing(tmp_path: Path) -> None:
     between = Secure(tmp_path, [])
     path = tmp_path / "ca.pem"
     whole = path.read_bytes()
-    # What the client trusts is the whole one.
+    # The client trusts the complete one.
     trusted = trusting(str(path))
     try:
         for text in (whole[:40], whole):
@@ -93,18 +93,18 @@ def hello() -> bytes:
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 6, 100, 10_000])
-def test_tls_is_told_however_its_bytes_come(tls_proxy: Callable[..., Secure], size: int) -> None:
+def test_tls_is_detected_in_any_pieces(tls_proxy: Callable[..., Secure], size: int) -> None:
     between, data = tls_proxy(), hello()
     with between.connect() as caller:
         caller.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for start in range(0, len(data), size):
             caller.send(data[start : start + size])
-        # A handshake record, version 1.2 as all have it, with a ServerHello.
+        # A handshake record with the usual version 1.2 and a ServerHello.
         assert caller.exactly(6)[:3] == b"\x16\x03\x03"
 
 
 @pytest.mark.parametrize("first", [b"\x16", b"\x16\x03\x01\x02\x00\x01", b"\x16" * 400, b"\x80"])
-def test_what_only_looks_like_tls_is_let_go(tls_proxy: Callable[..., Secure], first: bytes) -> None:
+def test_malformed_tls_is_disconnected(tls_proxy: Callable[..., Secure], first: bytes) -> None:
     between = tls_proxy()
     with between.connect() as caller:
         caller.send(first)
@@ -114,7 +114,7 @@ def test_what_only_looks_like_tls_is_let_go(tls_proxy: Callable[..., Secure], fi
 
 
 @pytest.mark.parametrize("said", [b"", hello()[:100]], ids=["nothing", "half a greeting"])
-def test_who_says_nothing_is_let_go(
+def test_a_silent_client_is_disconnected(
     tls_proxy: Callable[..., Secure], monkeypatch: pytest.MonkeyPatch, said: bytes
 ) -> None:
     monkeypatch.setattr(server_module, "SWEEP_S", 0.02)
@@ -125,7 +125,7 @@ def test_who_says_nothing_is_let_go(
         assert caller.rest() in (b"", b"<reset>")
 
 
-def test_of_too_many_the_one_that_has_been_idle_for_longest_goes(
+def test_at_the_limit_the_longest_idle_connection_is_closed(
     service: Callable[..., Service],
     tls_proxy: Callable[..., Secure],
     monkeypatch: pytest.MonkeyPatch,
@@ -145,7 +145,7 @@ def test_of_too_many_the_one_that_has_been_idle_for_longest_goes(
 
 
 @pytest.mark.parametrize("named", [False, True])
-def test_a_program_has_one_by_its_own_ca_or_by_another(
+def test_a_program_can_use_its_own_ca_or_another(
     service: Callable[..., Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -175,7 +175,7 @@ def test_a_program_has_one_by_its_own_ca_or_by_another(
     assert (folder / "ca-key.pem").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_program_is_told_what_https_lacks(
+def test_a_program_gets_an_error_if_https_is_not_possible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -189,5 +189,5 @@ def test_a_program_is_told_what_https_lacks(
     with pytest.raises(TlsMissingError, match="no module cryptography"):
         create_proxy_server(list, tls=tmp_path / "new")
     assert not (tmp_path / "new").exists()
-    # Who wants none of it needs none of it.
+    # A plain proxy needs no library for TLS.
     create_proxy_server(list)

@@ -1,4 +1,4 @@
-"""The proxy's pages as a browser has them."""
+"""The proxy's error pages in a browser."""
 
 import http.server
 import subprocess
@@ -26,7 +26,7 @@ def test_pages_in_a_browser(need: Callable[..., None], tmp_path: Path) -> None:
         )
         proxy.routes[0] = RouteInfo("shop.localhost", server.server_port)
         server.server_close()
-        # It comes up while the browser looks at the page that says it is not.
+        # The service starts while the browser shows the error page.
         later = threading.Timer(2.0, lambda: proxy.routes.__setitem__(0, RouteInfo(*up())))
         later.start()
         page = browse(f"http://shop.localhost:{proxy.port}/", tmp_path, budget_ms=9000)
@@ -52,7 +52,7 @@ class Up(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"<p>it is up</p>")
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def up() -> tuple[str, int]:

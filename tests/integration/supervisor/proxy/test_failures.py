@@ -1,4 +1,4 @@
-"""What the proxy says itself, where no service answers as it should."""
+"""The proxy's own answers if a service does not answer properly."""
 
 import socket
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from tests.support.proxies import (
 )
 
 
-def test_an_unknown_name_is_told_which_there_are(proxy: Callable[..., Proxy]) -> None:
+def test_the_page_of_an_unknown_name_lists_the_routes(proxy: Callable[..., Proxy]) -> None:
     between = proxy(a=1, b=2)
     text = between.get("c.shop.localhost").decode()
     assert text.startswith("HTTP/1.1 404 Not Found\r\n")
-    # As it is typed, and directly before what it speaks of.
+    # The command as typed, directly before the list.
     assert "portweave alias c.shop PORT" in text
     assert f"These are registered:\n  a.localhost  http://a.localhost:{between.port}\n" in text
     assert f"http://b.localhost:{between.port}" in text
@@ -35,16 +35,14 @@ def test_an_unknown_name_is_told_which_there_are(proxy: Callable[..., Proxy]) ->
 
 
 @pytest.mark.parametrize("host", ["evil.example", "a.localhost.evil.example", "192.168.0.1"])
-def test_a_stranger_is_told_nothing(proxy: Callable[..., Proxy], host: str) -> None:
+def test_a_request_by_a_foreign_name_learns_nothing(proxy: Callable[..., Proxy], host: str) -> None:
     answer = proxy(secret=1).get(host)
     assert b" 404 " in answer
     assert b"secret" not in answer
 
 
 @pytest.mark.parametrize("port", [1, 0, -1, 70000])
-def test_a_service_that_is_not_up_is_waited_for_by_the_page(
-    proxy: Callable[..., Proxy], port: int
-) -> None:
+def test_the_page_of_a_service_that_is_down_reloads(proxy: Callable[..., Proxy], port: int) -> None:
     between = proxy(a=port)
     assert b"HTTP/1.1 503 Service Unavailable\r\n" in between.get("a.localhost")
     page = between.get("a.localhost", "/", "Accept: text/html")
@@ -58,7 +56,7 @@ def test_a_service_that_is_not_up_is_waited_for_by_the_page(
     ("state", "title"),
     [("starting", "is not up yet\n"), ("failed: exited with status 3", "is not up\n")],
 )
-def test_the_page_hopes_only_where_something_is_to_come(
+def test_the_page_says_yet_only_if_the_service_can_start(
     proxy: Callable[..., Proxy], state: str, title: str
 ) -> None:
     class Knows(StackStatus):
@@ -68,15 +66,15 @@ def test_the_page_hopes_only_where_something_is_to_come(
     assert f"a.localhost {title}".encode() in proxy(advice=Knows(), a=1).get("a.localhost")
 
 
-def test_routes_that_cannot_be_told_are_those_of_before(proxy: Callable[..., Proxy]) -> None:
+def test_earlier_routes_stay_if_the_lookup_raises(proxy: Callable[..., Proxy]) -> None:
     between = proxy(a=1)
     assert b" 503 " in between.get("a.localhost")
-    # So that who is asked for them raises.
+    # So that `get_routes` raises.
     del between.routes
     assert b" 503 " in between.get("a.localhost")
 
 
-def test_a_service_that_is_being_restarted_is_waited_for(proxy: Callable[..., Proxy]) -> None:
+def test_a_request_waits_for_a_restarting_service(proxy: Callable[..., Proxy]) -> None:
     class Soon(StackStatus):
         async def ask(self, target: object) -> UpstreamStatus:
             return UpstreamStatus(patience_s=10.0)
@@ -98,7 +96,7 @@ def test_a_service_that_is_being_restarted_is_waited_for(proxy: Callable[..., Pr
             assert b" 200 " in caller.rest()
 
 
-def test_a_service_on_another_port_is_named(proxy: Callable[..., Proxy]) -> None:
+def test_the_page_names_another_port_of_the_service(proxy: Callable[..., Proxy]) -> None:
     class Knows(StackStatus):
         async def ask(self, target: object) -> UpstreamStatus:
             return UpstreamStatus(ports=(5173,))
@@ -108,7 +106,7 @@ def test_a_service_on_another_port_is_named(proxy: Callable[..., Proxy]) -> None
     assert b"it listens on 5173" in answer
 
 
-def test_who_asks_is_answered_although_nobody_can_be_asked_about_the_service(
+def test_a_request_is_answered_although_the_state_lookup_fails(
     proxy: Callable[..., Proxy],
 ) -> None:
     class Fails(StackStatus):
@@ -135,7 +133,7 @@ def test_who_asks_is_answered_although_nobody_can_be_asked_about_the_service(
     ],
     ids=["nothing", "ssh", "lengths", "gzip", "flood"],
 )
-def test_a_broken_answer_is_told_of(
+def test_a_broken_answer_is_reported(
     service: Callable[..., Service], proxy: Callable[..., Proxy], answer: bytes, words: str
 ) -> None:
     found = proxy(a=service(raw(answer)).port).get("a.localhost").decode()

@@ -1,4 +1,4 @@
-"""Real gRPC through the proxy: all four kinds of calls, without TLS and with it."""
+"""gRPC through the proxy: all four kinds of calls, with and without TLS."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ from tests.support.proxies import (
     routes_to,
 )
 
-# Its package has no types.
+# The package has no type hints.
 grpc: Any = pytest.importorskip("grpc")
 
 MEGABYTE = b"x" * (1 << 20)
@@ -27,10 +27,10 @@ class Greeter:
     """A gRPC server whose messages are bytes.
 
     Attributes:
-        server: It.
-        port: Where it listens.
-        cancelled: Set when a caller has given up.
-        metadata: What the last call came with.
+        server: The gRPC server.
+        port: The port that it listens on.
+        cancelled: Set when a caller has cancelled a call.
+        metadata: The metadata of the last call.
     """
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ def plain_channel(port: int) -> Any:
 
 @pytest.fixture(params=["plain", "tls"])
 def channel(request: pytest.FixtureRequest, sniffer: Greeter, authority: Path) -> Iterator[Any]:
-    """A channel to the greeter, through a proxy."""
+    """A channel through a proxy to the greeter."""
     if request.param == "plain":
         between = request.getfixturevalue("proxy_alone")(a=sniffer.port)
         made = plain_channel(between.port)
@@ -152,7 +152,7 @@ def test_a_call_with_many_requests(channel: Any) -> None:
     assert total(iter([]), timeout=PATIENCE_S) == b"0"
 
 
-def test_a_call_where_both_go_on(channel: Any) -> None:
+def test_a_call_with_streams_in_both_directions(channel: Any) -> None:
     said: list[bytes] = []
     go_on = threading.Semaphore(0)
 
@@ -160,7 +160,7 @@ def test_a_call_where_both_go_on(channel: Any) -> None:
         for n in range(20):
             said.append(b"%d" % n)
             yield said[-1]
-            # The next one is not said before this one has come back.
+            # The client sends the next message after the answer to this one.
             assert go_on.acquire(timeout=PATIENCE_S)
 
     for answer in channel.stream_stream("/test.Greeter/Echo")(say(), timeout=PATIENCE_S):
@@ -169,7 +169,7 @@ def test_a_call_where_both_go_on(channel: Any) -> None:
     assert len(said) == 20
 
 
-def test_errors_come_as_they_are(channel: Any) -> None:
+def test_errors_pass_unchanged(channel: Any) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary("/test.Greeter/Fail")(b"", timeout=PATIENCE_S)
     error: Any = caught.value
@@ -180,7 +180,7 @@ def test_errors_come_as_they_are(channel: Any) -> None:
     assert error.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_a_caller_that_gives_up_ends_the_call(channel: Any, sniffer: Greeter) -> None:
+def test_a_cancelled_call_ends_at_the_server(channel: Any, sniffer: Greeter) -> None:
     call = channel.unary_stream("/test.Greeter/Hang")(b"", timeout=PATIENCE_S)
     assert next(call) == b"begun"
     call.cancel()
@@ -188,7 +188,7 @@ def test_a_caller_that_gives_up_ends_the_call(channel: Any, sniffer: Greeter) ->
 
 
 def test_a_deadline_ends_the_call(channel: Any, sniffer: Greeter) -> None:
-    # The first call has made the connections.
+    # The first call opens the connections.
     channel.unary_unary("/test.Greeter/Once")(b"", timeout=PATIENCE_S)
     call = channel.unary_stream("/test.Greeter/Hang")(b"", timeout=0.5)
     with pytest.raises(grpc.RpcError) as caught:
@@ -208,7 +208,7 @@ def test_calls_share_a_connection(channel: Any) -> None:
         assert list(pool.map(talk, range(6))) == [[b"%d" % n] * 50 for n in range(6)]
 
 
-def test_a_server_that_says_farewell_still_answers(
+def test_a_server_that_sent_goaway_still_answers(
     proxy_alone: Callable[..., Proxy], sniffer: Greeter
 ) -> None:
     with plain_channel(proxy_alone(a=sniffer.port).port) as channel:
@@ -222,21 +222,21 @@ def test_a_server_that_says_farewell_still_answers(
 
 
 @pytest.mark.slow
-def test_a_slow_reader_has_the_server_wait(channel: Any) -> None:
+def test_a_slow_reader_pauses_the_server(channel: Any) -> None:
     call = channel.unary_stream("/test.Greeter/Many")(b"64", timeout=PATIENCE_S)
     assert next(call) == MEGABYTE
     time.sleep(0.2)
     assert sum(1 for _ in call) == 63
 
 
-def test_a_server_that_is_not_there_is_unavailable(
+def test_a_missing_server_is_unavailable(
     proxy_alone: Callable[..., Proxy], service: Callable[..., Service]
 ) -> None:
     gone = service()
     gone.close()
     for port, code in (
         (gone.port, grpc.StatusCode.UNAVAILABLE),
-        # One that speaks HTTP/1.1 alone answers for itself.
+        # A server with HTTP/1.1 only answers for itself.
         (
             service(raw(b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n")).port,
             grpc.StatusCode.UNIMPLEMENTED,
@@ -249,9 +249,7 @@ def test_a_server_that_is_not_there_is_unavailable(
             assert error.code() == code
 
 
-def test_a_browser_is_told_by_what_a_server_was_asked(
-    proxy_alone: Callable[..., Proxy], sniffer: Greeter
-) -> None:
+def test_the_error_page_names_http_2(proxy_alone: Callable[..., Proxy], sniffer: Greeter) -> None:
     between = proxy_alone(a=sniffer.port)
     for _ in range(2):
         answer = between.get("a.localhost")

@@ -1,4 +1,4 @@
-"""HTTP/1.1 over TLS, and plain requests that are sent there."""
+"""HTTP/1.1 over TLS, and the redirect of plain requests."""
 
 import ssl
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from tests.support.proxies import Service
         ("GET /", "elsewhere.example", "https://elsewhere.example:{port}/"),
     ],
 )
-def test_plain_requests_are_sent_to_https(
+def test_plain_requests_are_redirected_to_https(
     tls_proxy: Callable[..., Secure], request_line: str, host: str, location: str
 ) -> None:
     between = tls_proxy(a=1)
@@ -36,14 +36,14 @@ def test_plain_requests_are_sent_to_https(
     assert b"\r\nCache-Control: no-store\r\n" in answer
 
 
-def test_nobody_is_sent_to_a_stranger(tls_proxy: Callable[..., Secure]) -> None:
+def test_requests_are_not_redirected_to_a_foreign_name(tls_proxy: Callable[..., Secure]) -> None:
     answer = tls_proxy(a=1).get("bank.example")
     assert b" 404 " in answer
     assert b"Location" not in answer
     assert b"a.localhost" not in answer
 
 
-def test_an_outer_proxy_may_speak_https_for_us(
+def test_an_outer_proxy_may_terminate_https(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure]
 ) -> None:
     answer = tls_proxy(a=service().port).get("a.localhost", "/", "X-Forwarded-Proto: https")
@@ -61,7 +61,7 @@ def test_plain_websockets_are_passed_on(
         assert caller.exactly(4) == b"abab"
 
 
-def test_a_service_is_told_of_https(
+def test_a_service_learns_of_https(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure]
 ) -> None:
     with tls_proxy(a=service().port).secure() as caller:
@@ -72,7 +72,7 @@ def test_a_service_is_told_of_https(
             assert b"X-Forwarded-Port: 443\r\n" in answer
 
 
-def test_ten_megabytes_go_both_ways(
+def test_ten_megabytes_pass_in_both_directions(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure]
 ) -> None:
     body = bytes(range(256)) * 40_000
@@ -95,12 +95,12 @@ def test_websockets_over_tls(
         caller.send("ab")
         assert caller.exactly(4) == b"abab"
         assert isinstance(caller.socket, ssl.SSLSocket)
-        # TLS has no half-open connections: the other side ends as well.
+        # TLS has no half-open connections: the other side closes, too.
         caller.socket.unwrap().close()
     assert caplog.messages == []
 
 
-def test_who_is_refused_may_read_why(tls_proxy: Callable[..., Secure]) -> None:
+def test_a_refused_client_can_read_the_reason(tls_proxy: Callable[..., Secure]) -> None:
     with tls_proxy().secure() as caller:
         caller.send("GET / HTTP/1.1\r\nHost: a b\r\n\r\n" + "x" * 1000)
         assert b" 400 " in caller.answer()

@@ -1,4 +1,4 @@
-"""Other users of this machine: refused, without a word about the routes."""
+"""The refusal of other users of this machine, without names of routes."""
 
 import ctypes
 import os
@@ -19,7 +19,7 @@ from tests.support.proxies import (
     Service,
 )
 
-# The tests are root, whom each proxy serves. So the proxy takes itself for one of a third user's.
+# The tests run as root, and every proxy serves root. So the proxy poses as a third user's.
 OWNER, OTHER = 54_321, 65_534
 GET = "GET /{} HTTP/1.1\r\nHost: a.localhost\r\nAccept: {}\r\n\r\n"
 
@@ -34,7 +34,7 @@ def _owner(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def connect_as(user: int, port: int, address: str = "127.0.0.1") -> socket.socket:
-    """A connection that a user has made: a socket is of the user whose files are made then."""
+    """Open a connection as a user: the socket belongs to the effective user for files."""
     libc = ctypes.CDLL(None)
     libc.setfsuid(user)
     made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
@@ -67,14 +67,14 @@ def test_another_user_learns_nothing(
         assert b"secret" not in answer
         assert b"a.localhost" not in answer
     assert behind.connections == 0
-    # Root, and whoever owns the proxy, are served.
+    # The proxy serves root and its owner.
     for user in (0, OWNER):
         with connect_as(user, between.port) as mine:
             mine.sendall(GET.format(1, accept).encode())
             assert mine.recv(65_536).startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_connection_is_asked_about_once(
+def test_the_owner_of_a_connection_is_looked_up_once(
     service: Callable[..., Service],
     proxy: Callable[..., Proxy],
     monkeypatch: pytest.MonkeyPatch,
@@ -83,7 +83,7 @@ def test_a_connection_is_asked_about_once(
 
     def user_of(client: peer_credentials.End, _: peer_credentials.End) -> int | None:
         asked.append(client)
-        # Where no owner is found it passes.
+        # A connection without a known owner passes.
         return None
 
     monkeypatch.setattr(peer_credentials, "user_of", user_of)
@@ -123,7 +123,7 @@ def test_another_user_is_refused_within_tls(
         with context.wrap_socket(
             connect_as(OTHER, between.port), server_hostname="a.b.c.localhost"
         ) as other:
-            # A certificate of that name would tell that there is one.
+            # A certificate for that name would reveal that a route exists.
             shown = str(other.getpeercert())
             assert "'*.localhost'" in shown
             assert "a.b.c.localhost" not in shown
@@ -151,7 +151,7 @@ def test_an_upgrade_of_another_user_is_refused(
 
 
 @pytest.mark.parametrize("address", ["::ffff:127.0.0.1", "127.0.0.1"])
-def test_one_that_has_closed_its_end_for_writing_is_known(
+def test_a_half_closed_connection_has_a_known_owner(
     service: Callable[..., Service], proxy: Callable[..., Proxy], address: str
 ) -> None:
     behind = service()
@@ -166,7 +166,7 @@ def test_one_that_has_closed_its_end_for_writing_is_known(
 
 
 @pytest.mark.parametrize("any_user", [False, True])
-def test_a_proxy_may_serve_all(service: Callable[..., Service], *, any_user: bool) -> None:
+def test_a_proxy_may_serve_all_users(service: Callable[..., Service], *, any_user: bool) -> None:
     between = Proxy([RouteInfo("a.localhost", service().port)], any_user=any_user)
     try:
         with connect_as(OTHER, between.port) as other:

@@ -1,4 +1,4 @@
-"""HTTP/2 without TLS: a client that knows that it is spoken, and begins with it."""
+"""HTTP/2 without TLS, by clients with prior knowledge."""
 
 import sys
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def test_a_client_may_begin_with_http_2(
 
 
 @pytest.mark.parametrize("size", [1, 3, 23, 24, 25])
-def test_http_2_is_told_however_its_bytes_come(
+def test_http_2_is_detected_in_any_pieces(
     service: Callable[..., Service], proxy: Callable[..., Proxy], size: int
 ) -> None:
     between = proxy(a=service().port)
@@ -52,12 +52,12 @@ def test_http_2_is_told_however_its_bytes_come(
             found += caller.exactly(1)
 
 
-def test_a_request_comes_before_it_nowhere(
+def test_http_2_cannot_follow_a_request(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     between = proxy(a=service().port)
     for _ in range(2):
-        # The second time the first request is known, and not read again.
+        # The second time the proxy has seen the first request before.
         with between.connect() as caller:
             caller.send(HEAD)
             caller.answer()
@@ -65,19 +65,19 @@ def test_a_request_comes_before_it_nowhere(
             assert caller.rest().startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 505 "))
 
 
-def test_within_tls_it_is_agreed_on(tls_proxy: Callable[..., Secure]) -> None:
+def test_within_tls_alpn_chooses_http_2(tls_proxy: Callable[..., Secure]) -> None:
     between = tls_proxy()
     with between.secure() as caller:
         caller.send(PREFACE)
         assert caller.rest().startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 505 "))
-    # Without TLS, a proxy that speaks HTTPS sends a client there.
+    # A proxy with HTTPS redirects a plain client.
     with StreamCaller(between.port, None) as plain:
         found = plain.answer(plain.ask("/x"))
         assert found.status == 307
         assert found.fields["location"].startswith("https://a.localhost")
 
 
-def test_where_the_library_is_missing_the_client_is_told_which(
+def test_the_client_learns_which_library_is_missing(
     proxy: Callable[..., Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "portweave.supervisor.proxy.http.http2_connection", None)

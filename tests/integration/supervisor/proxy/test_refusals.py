@@ -1,4 +1,4 @@
-"""What a client may not do."""
+"""Requests that the proxy refuses."""
 
 from collections.abc import Callable
 
@@ -55,7 +55,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("data", REFUSED.values(), ids=REFUSED.keys())
-def test_what_can_be_understood_in_two_ways_is_refused(
+def test_an_ambiguous_request_is_refused(
     service: Callable[..., Service], proxy: Callable[..., Proxy], data: str
 ) -> None:
     behind = service()
@@ -69,7 +69,7 @@ def test_what_can_be_understood_in_two_ways_is_refused(
     assert behind.seen == []
 
 
-def test_damage_within_a_body_ends_both_sides(
+def test_a_malformed_body_ends_both_connections(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     silent = Silent()
@@ -82,7 +82,7 @@ def test_damage_within_a_body_ends_both_sides(
 
 
 @pytest.mark.parametrize("flood", ["3;" + "x" * 300_000, "0\r\nX: " + "y" * 300_000])
-def test_floods_behind_the_head_end_too(
+def test_floods_after_the_head_are_stopped(
     service: Callable[..., Service], proxy: Callable[..., Proxy], flood: str
 ) -> None:
     with proxy(a=service().port).connect() as caller:
@@ -90,7 +90,7 @@ def test_floods_behind_the_head_end_too(
         assert b" 431 " in caller.rest()
 
 
-def test_an_early_answer_is_read_although_the_request_goes_on(
+def test_a_client_can_read_an_early_answer_while_it_sends(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     answer = b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"

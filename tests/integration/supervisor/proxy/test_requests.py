@@ -1,4 +1,4 @@
-"""Which request goes where, and what a service is told of it."""
+"""The routing of requests, and the fields that a service gets."""
 
 import asyncio
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def test_each_request_of_a_connection_has_its_own_host(
         ("http://a.localhost?q", "b", b"GET /?q HTTP/1.1\r\n"),
     ],
 )
-def test_the_host_is_understood(
+def test_the_host_selects_the_route(
     service: Callable[..., Service],
     proxy: Callable[..., Proxy],
     target: str,
@@ -51,7 +51,7 @@ def test_the_host_is_understood(
     assert passed_on in answer
 
 
-def test_routes_are_asked_for_each_time(
+def test_each_request_uses_the_current_routes(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     between = proxy()
@@ -60,7 +60,7 @@ def test_routes_are_asked_for_each_time(
     assert b" 200 " in between.get("a.localhost")
 
 
-def test_the_longest_parent_is_taken_where_it_may_be(
+def test_a_wildcard_proxy_uses_the_route_of_the_longest_parent(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     outer, inner = service(), service()
@@ -70,7 +70,7 @@ def test_the_longest_parent_is_taken_where_it_may_be(
     assert (outer.connections, inner.connections) == (0, 1)
 
 
-def test_what_concerns_one_connection_is_not_passed_on(
+def test_hop_by_hop_fields_are_not_passed_on(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     head = (
@@ -96,7 +96,7 @@ def test_what_concerns_one_connection_is_not_passed_on(
         assert kept in seen
 
 
-def test_a_service_is_told_who_asks(
+def test_a_service_gets_the_forwarded_fields(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     between = proxy(a=service().port)
@@ -112,7 +112,7 @@ def test_a_service_is_told_who_asks(
         assert f"X-Forwarded-{line}\r\n".encode() in answer
 
 
-def test_a_request_that_goes_in_a_circle_ends(proxy: Callable[..., Proxy]) -> None:
+def test_a_request_loop_ends(proxy: Callable[..., Proxy]) -> None:
     between = proxy()
     between.routes.append(RouteInfo("a.localhost", between.port))
     answer = between.get("a.localhost")
@@ -122,7 +122,7 @@ def test_a_request_that_goes_in_a_circle_ends(proxy: Callable[..., Proxy]) -> No
         assert b" 508 " in between.get("a.localhost", "/", header)
 
 
-def test_requests_sent_ahead_are_answered_in_turn(
+def test_pipelined_requests_are_answered_in_turn(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     between = proxy(a=service().port)
@@ -144,7 +144,7 @@ def test_a_service_on_the_other_loopback_address_is_found(
         assert b" 200 " in between.get("a.localhost")
 
 
-def test_the_face_makes_a_server(service: Callable[..., Service]) -> None:
+def test_the_public_api_creates_a_server(service: Callable[..., Service]) -> None:
     errors: list[str] = []
     broken = service(raw(b"nonsense"))
     routes = [RouteInfo("a.localhost", broken.port), RouteInfo("b.localhost", 1)]

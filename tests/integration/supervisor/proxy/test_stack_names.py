@@ -1,4 +1,4 @@
-"""The names of stacks: registered with `up`, followed by one proxy for all, gone with the stack."""
+"""The names of stacks: `up` registers them, one proxy serves them, `down` removes them."""
 
 import contextlib
 import http.client
@@ -39,10 +39,10 @@ services:
 
 
 class Web(UsersProxy):
-    """What a browser sees of the names."""
+    """A user's proxy, with requests by name."""
 
     def get(self, host: str, path: str = "/", *, timeout_s: float = 20.0) -> tuple[int, str]:
-        """Status and text of the answer to a request for a name."""
+        """Return the status and the text of the answer to a request for a name."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         try:
             connection.request("GET", path, headers={"Host": f"{host}:{self.port}"})
@@ -55,7 +55,7 @@ class Web(UsersProxy):
         return sorted(route.hostname for route in self.store.load_routes())
 
     def proxy(self) -> psutil.Process:
-        """The proxy, which there is by the time that its first line of log is written."""
+        """Return the proxy's process once its first line of log is written."""
         until_s = time.monotonic() + 10
         while (running := find_proxy(self.store)) is None:
             assert time.monotonic() < until_s, "there is no proxy"
@@ -87,7 +87,7 @@ def test_all_worktrees_have_names_at_once(
     assert done.returncode == 0, done.stderr
     found = [row["url"] for row in json.loads(done.stdout)["services"]]
     assert f"http://site-1-2.shop-1.shop.localhost:{web.port}" in found
-    # `up -d` returns when the names lead there.
+    # After `up -d` the names lead to the services.
     assert "file-of-shop-1" in web.get("site-1-2.shop-1.shop.localhost")[1]
     assert f"http://api.shop-1.shop.localhost:{web.port}\n" in done.stderr
     eventually(lambda: len(web.names()) == 6)
@@ -101,7 +101,7 @@ def test_all_worktrees_have_names_at_once(
     ]
     here.wait_for("all ready")
     assert "file-of-shop" in web.get("API.Shop.localhost.")[1]
-    # What services are told, what `ps` says and what `url` says is the same.
+    # Services, `ps` and `url` have the same URLs.
     name = f"http://api.shop.localhost:{web.port}"
     assert f"PORTWEAVE_URL={name}" in here.lines_of("api")
     assert f"PORTWEAVE_URL=http://127.0.0.1:{here.port('DB_PORT')}" in here.lines_of("db")
@@ -114,7 +114,7 @@ def test_all_worktrees_have_names_at_once(
         None,
     ]
     assert cli("url", "api", cwd=main).stdout == f"{name}\n"
-    # The proxy is for both, and ends with neither.
+    # Both stacks share the proxy; it outlives each of them.
     proxy = web.proxy()
     assert proxy not in here.family()
     assert not [name for name in proxy.environ() if name.startswith("PORTWEAVE_")]
@@ -141,7 +141,7 @@ def test_names_follow_the_instances(web: Web, cli: "Cli", project: Path) -> None
         cli("scale", "web=1", cwd=project, env=web.env)
         many = f"{{command: '{SERVE}', wildcard: true}}"
         write(project, f"services: {{web: {many}, api: {{command: '{SERVE}'}}}}")
-        # The proxy has gone: whoever changes the stack sees to it that there is one.
+        # The proxy has ended: a change of the stack starts one.
         stop(web.store)
         done = cli("reload", cwd=project, env=web.env)
         assert "web restarts" not in done.stderr
@@ -155,7 +155,7 @@ def test_names_follow_the_instances(web: Web, cli: "Cli", project: Path) -> None
 
 
 @pytest.mark.slow
-def test_a_name_that_is_given_back_is_taken(
+def test_a_released_name_is_registered(
     web: Web, cli: "Cli", project: Path, eventually: Callable[..., None]
 ) -> None:
     write(project, f"services: {{web: {{command: '{SERVE}'}}, api: {{command: '{SERVE}'}}}}")
@@ -174,23 +174,23 @@ def test_a_name_that_is_given_back_is_taken(
 
 
 @pytest.mark.slow
-def test_without_a_proxy_there_are_ports(web: Web, cli: "Cli", project: Path) -> None:
+def test_without_a_proxy_urls_have_ports(web: Web, cli: "Cli", project: Path) -> None:
     queue = f"{{command: '{SERVE}', ready: {{tcp: true}}}}"
     write(project, f"services: {{web: {{command: '{SERVE}'}}, queue: {queue}}}")
     done = cli("up", "-d", "--no-proxy", cwd=project, env=web.env)
     try:
         port, other = (cli("port", name, cwd=project).stdout.strip() for name in ("web", "queue"))
         assert f"http://127.0.0.1:{port}\n" in done.stderr
-        # What is only known to listen has no link; what it is told itself is its port.
+        # A service known only by a TCP probe has no link; its own URL has the port.
         assert f"queue  → {other}\n" in done.stderr
         rows = json.loads(cli("ps", "--json", cwd=project).stdout)["services"]
         assert [row["url"] for row in rows] == [f"http://127.0.0.1:{port}", None]
         told = cli("exec", "queue", "--", "printenv", "PORTWEAVE_URL", cwd=project).stdout
         assert told == f"http://127.0.0.1:{other}\n"
-        # Nor does a later start of it make one.
+        # A later start of the service creates no name either.
         cli("scale", "web=2", cwd=project, env=web.env)
         assert (web.names(), find_proxy(web.store)) == ([], None)
-        # Nor is what joins it told of names that lead nowhere.
+        # A joining service gets no names that lead nowhere.
         write(project, f"services: {{web: {{command: '{SERVE}'}}, api: {{command: '{SERVE}'}}}}")
         assert cli("up", "-d", cwd=project, env=web.env).returncode == 0
         rows = json.loads(cli("ps", "--json", cwd=project).stdout)["services"]
@@ -211,7 +211,7 @@ http.server.test(http.server.SimpleHTTPRequestHandler, port=port, bind="127.0.0.
 """
 
 
-def test_requests_wait_for_what_is_about_to_come(
+def test_requests_wait_for_a_starting_service(
     web: Web,
     cli: "Cli",
     up: "StartUp",
@@ -234,7 +234,7 @@ services:
     stack = up(project, env=web.env)
     web.proxy()
     eventually(lambda: len(web.names()) == 4)
-    # It is starting, then being restarted, then stopped.
+    # The service starts, restarts, then stops.
     assert web.get("slow.shop.localhost")[0] == 200
     cli("restart", "slow", cwd=project)
     assert web.get("slow.shop.localhost")[0] == 200
@@ -242,10 +242,10 @@ services:
     status, text = web.get("slow.shop.localhost")
     assert (status, "It is stopped" in text) == (503, True)
     assert "portweave why slow" in text
-    # One that has failed is told of at once, with the reason.
+    # A failed service is reported at once with the reason.
     status, text = web.get("bad.shop.localhost")
     assert (status, "exited with status 3" in text) == (503, True), text
-    # One that listens elsewhere is told where.
+    # The page names the port of a service that listens elsewhere.
     stack.wait_for("other")
     status, text = web.get("other.shop.localhost")
     assert (status, f"it listens on {elsewhere}" in text) == (502, True), text
@@ -253,7 +253,7 @@ services:
 
 
 @pytest.mark.slow
-def test_names_go_when_all_is_killed(
+def test_names_go_when_all_processes_are_killed(
     web: Web, cli: "Cli", project: Path, eventually: Callable[[Callable[[], object]], None]
 ) -> None:
     write(project, f"services: {{web: {{command: '{SERVE}'}}}}")
@@ -263,14 +263,14 @@ def test_names_go_when_all_is_killed(
     owner = web.store.load_routes()[0].pid
     family = [psutil.Process(owner), *psutil.Process(owner).children(recursive=True)]
     for process in family:
-        # Who is left may have ended them already.
+        # The remaining processes may have ended them already.
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGKILL)
     psutil.wait_procs(family, 10)
     assert web.names() == []
-    # The proxy looks whether an owner lives once a second.
+    # The proxy checks once a second whether an owner is alive.
     eventually(lambda: web.get("web.shop.localhost")[0] == 404)
-    # Its stack has gone without a word; the next one cleans up after it.
+    # The killed stack has left its record; the next stack cleans up.
     assert cli("up", "-d", cwd=project, env=web.env).returncode == 0
     try:
         assert [route.port for route in web.store.load_routes_raw()] == [
@@ -282,7 +282,7 @@ def test_names_go_when_all_is_killed(
         cli("down", cwd=project)
 
 
-# Its answers are written as a whole: one that has begun could not be asked for again.
+# It writes each answer at once: the proxy cannot retry an answer that has begun.
 WHOLE = """
 import http.server, os
 
@@ -337,7 +337,7 @@ def test_a_proxy_that_a_service_starts_outlives_the_stack(
 
 @pytest.mark.chaos
 @pytest.mark.timeout(120)
-def test_two_state_folders_know_nothing_of_each_other(
+def test_two_state_folders_are_independent(
     cli: "Cli", tmp_path: Path, repo: Callable[[int], list[Path]]
 ) -> None:
     roots = repo(1)
@@ -364,7 +364,9 @@ def test_two_state_folders_know_nothing_of_each_other(
 
 @pytest.mark.chaos
 @pytest.mark.timeout(180)
-def test_a_stack_that_begins_as_the_proxy_ends_has_one(web: Web, cli: "Cli", project: Path) -> None:
+def test_a_stack_that_starts_while_the_proxy_ends_gets_a_proxy(
+    web: Web, cli: "Cli", project: Path
+) -> None:
     write(project, f"services: {{web: {{command: '{SERVE}'}}}}")
     web.env["PORTWEAVE_PROXY_LINGER"] = "100ms"
     for number in range(20):
@@ -372,13 +374,13 @@ def test_a_stack_that_begins_as_the_proxy_ends_has_one(web: Web, cli: "Cli", pro
         assert done.returncode == 0, done.stderr
         assert web.get("web.shop.localhost")[0] == 200
         cli("down", cwd=project, env=web.env)
-        # Each time at another moment of its end.
+        # Each time at another moment of the proxy's end.
         time.sleep(number * 0.012)
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(120)
-def test_stacks_that_begin_together_share_one_proxy(
+def test_stacks_that_start_together_share_one_proxy(
     web: Web, cli: "Cli", repo: Callable[[int], list[Path]]
 ) -> None:
     roots = repo(5)

@@ -1,4 +1,4 @@
-"""HTTP/2: who reads slowly, who asks for too much, and the end."""
+"""HTTP/2: slow readers, limits, and the end of connections."""
 
 import threading
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from tests.support.proxies import (
 )
 
 
-def test_who_reads_slowly_has_the_service_wait(
+def test_a_slow_client_pauses_the_service(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure]
 ) -> None:
     is_blocked = threading.Event()
@@ -42,14 +42,14 @@ def test_who_reads_slowly_has_the_service_wait(
         number = slow.ask()
         slow.body(number, 65_535)
         assert is_blocked.wait(10)
-        # Nobody else waits for it.
+        # Other streams do not wait for it.
         assert other.answer(other.ask()).status == 200
 
 
-def test_who_reads_slowly_leaves_a_connection_that_can_be_used(
+def test_a_slow_client_leaves_a_usable_connection(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure]
 ) -> None:
-    # The first window, what may wait for the next, and a little more: at its end it has to wait.
+    # The first window, the queue, and a little more, so that the service has to wait at the end.
     body = b"x" * (65_535 + HIGH_BYTES + 1)
 
     def serve(caller: Caller, _: Service) -> None:
@@ -66,7 +66,7 @@ def test_who_reads_slowly_leaves_a_connection_that_can_be_used(
     assert behind.connections <= 2
 
 
-def test_a_service_that_takes_nothing_has_the_client_wait(
+def test_a_service_that_reads_nothing_pauses_the_client(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure]
 ) -> None:
     go_on = threading.Event()
@@ -93,7 +93,7 @@ def test_a_service_that_takes_nothing_has_the_client_wait(
         go_on.set()
 
 
-def test_streams_under_way_are_finished_at_the_end(
+def test_a_closing_proxy_finishes_open_streams(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure]
 ) -> None:
     held = Held()
@@ -108,7 +108,7 @@ def test_streams_under_way_are_finished_at_the_end(
         data = b""
         while not data.endswith(b"ok"):
             data += caller.socket.recv(65_536)
-        # Our library takes nothing any more from one that has said farewell.
+        # The test's library reads nothing after a GOAWAY.
         data, order, rest = data.partition(b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\0")
         assert order
         caller.take(data + rest)
@@ -117,7 +117,7 @@ def test_streams_under_way_are_finished_at_the_end(
         wait()
 
 
-def test_who_only_resets_has_to_go(
+def test_a_client_that_only_resets_streams_is_disconnected(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure]
 ) -> None:
     between = tls_proxy(a=service().port)
@@ -132,7 +132,7 @@ def test_who_only_resets_has_to_go(
         assert caller.answer(caller.ask()).status == 200
 
 
-def test_who_only_pings_has_to_go(tls_proxy: Callable[..., Secure]) -> None:
+def test_a_client_that_only_pings_is_disconnected(tls_proxy: Callable[..., Secure]) -> None:
     with tls_proxy().streams() as caller:
 
         def ping() -> None:
@@ -142,7 +142,7 @@ def test_who_only_pings_has_to_go(tls_proxy: Callable[..., Secure]) -> None:
         assert caller.overdo(ping, 3000) in (ErrorCodes.ENHANCE_YOUR_CALM, -1)
 
 
-def test_a_client_may_not_have_too_many_streams(
+def test_the_number_of_streams_is_limited(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure]
 ) -> None:
     def serve(caller: Caller, _: Service) -> None:
@@ -168,13 +168,13 @@ def test_a_long_head_is_refused_on_its_stream(
         found = caller.answer(long)
         assert (found.status, bool(found.body)) == (431, method != "HEAD")
         assert caller.answer(before).status == 200
-        # The table of heads is in step: this one refers to what the long one has put there.
+        # The compression tables agree: this head refers to entries of the long one.
         after = caller.answer(caller.ask("/3", ("x-known", "to the table"), ("x-late", "1")))
         assert b"\r\nx-known: to the table\r\nx-late: 1\r\n" in after.body
     assert len(behind.seen) == 2
 
 
-def test_what_stands_behind_a_body_may_be_too_long(
+def test_trailers_may_be_too_long(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure]
 ) -> None:
     silent = Silent()
@@ -186,7 +186,7 @@ def test_what_stands_behind_a_body_may_be_too_long(
         assert caller.end is None
 
 
-def test_the_limits_of_heads_are_the_same_on_all_ways_in(
+def test_the_limits_of_heads_are_the_same_for_all_protocols(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure], proxy: Callable[..., Proxy]
 ) -> None:
     behind = service()

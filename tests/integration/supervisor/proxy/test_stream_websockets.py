@@ -24,7 +24,7 @@ def test_websockets_over_http_2(
     behind = service(websocket)
     with tls_proxy(a=behind.port).streams() as caller:
         number = connect_websocket(caller, "/chat")
-        # Before the service has agreed.
+        # Before the service accepts the WebSocket.
         caller.send(number, b"ab")
         assert caller.head(number).status == 200
         assert "sec-websocket-accept" not in caller.answers[number].fields
@@ -45,7 +45,7 @@ def test_websockets_over_http_2(
     ],
     ids=["no tunnel", "wrong key"],
 )
-def test_a_websocket_that_is_not_agreed_to_is_none(
+def test_a_websocket_that_the_service_does_not_accept_fails(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure], answer: bytes
 ) -> None:
     with tls_proxy(a=service(raw(answer)).port).streams() as caller:

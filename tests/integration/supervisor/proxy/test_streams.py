@@ -1,4 +1,4 @@
-"""HTTP/2: requests and answers that share a connection."""
+"""HTTP/2: requests and answers on a shared connection."""
 
 import re
 import threading
@@ -34,7 +34,7 @@ def test_requests_share_a_connection(
             assert b"X-Forwarded-Proto: https\r\n" in found.body
 
 
-def test_pages_of_our_own_go_by_http_2(tls_proxy: Callable[..., Secure]) -> None:
+def test_error_pages_go_by_http_2(tls_proxy: Callable[..., Secure]) -> None:
     with tls_proxy(b=9).streams() as caller:
         found = caller.answer(caller.ask("/", ("accept", "text/html")))
         assert found.status == 404
@@ -67,14 +67,14 @@ def test_a_body_of_unknown_length_is_chunked(
 def test_an_empty_frame_is_not_the_end_of_a_body(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure]
 ) -> None:
-    """What came behind it would be taken for the next request."""
+    """Otherwise the service would take the following bytes for the next request."""
     behind = service()
     with tls_proxy(a=behind.port).streams() as caller:
         number = caller.ask(method="POST", end=False)
         for data in (b"", b"hello", b"", b" you"):
             caller.h2.send_data(number, data)
             caller.flush()
-        # So do browsers.
+        # Browsers do so, too.
         caller.h2.send_data(number, b"", end_stream=True)
         caller.flush()
         body = caller.answer(number).body.partition(b"\r\n\r\n")[2]
@@ -86,7 +86,7 @@ def test_an_empty_frame_is_not_the_end_of_a_body(
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_answers_without_a_body(
+def test_answers_without_a_body_are_complete(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure], status: int
 ) -> None:
     with tls_proxy(a=service(raw(b"HTTP/1.1 %d X\r\n\r\n" % status)).port).streams() as caller:
@@ -94,7 +94,7 @@ def test_answers_without_a_body(
         assert (found.status, found.body, found.is_ended) == (status, b"", True)
 
 
-def test_megabytes_go_both_ways_by_http_2(
+def test_megabytes_pass_in_both_directions_by_http_2(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure]
 ) -> None:
     body = bytes(range(256)) * 10_000
@@ -106,7 +106,7 @@ def test_megabytes_go_both_ways_by_http_2(
     assert b"chunked" not in behind.seen[0]
 
 
-def test_an_event_stream_is_seen_at_once(
+def test_an_event_stream_is_passed_on_at_once(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure]
 ) -> None:
     go_on = threading.Event()
@@ -148,14 +148,14 @@ def test_a_client_that_cancels_ends_the_request(
     ("answer", "status"),
     [(b"", 502), (b"nonsense\r\n\r\n", 502), (b"HTTP/1.1 101 X\r\nUpgrade: y\r\n\r\n", 502)],
 )
-def test_a_service_that_answers_nothing(
+def test_an_invalid_answer_gives_an_error_page(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure], answer: bytes, status: int
 ) -> None:
     with tls_proxy(a=service(raw(answer)).port).streams() as caller:
         assert caller.answer(caller.ask("/", method="POST", body=b"")).status == status
 
 
-def test_half_an_answer_resets_the_stream(
+def test_a_truncated_answer_resets_the_stream(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure]
 ) -> None:
     half = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
@@ -165,7 +165,7 @@ def test_half_an_answer_resets_the_stream(
         assert caller.answer(caller.ask()).code == ErrorCodes.INTERNAL_ERROR
 
 
-def test_who_is_answered_early_need_not_send_the_rest(
+def test_an_early_answer_stops_the_rest_of_the_request(
     service: Callable[..., Service], tls_proxy: Callable[..., Secure]
 ) -> None:
     early = raw(b"HTTP/1.1 413 X\r\nContent-Length: 4\r\n\r\nlate")
@@ -187,7 +187,7 @@ def test_who_is_answered_early_need_not_send_the_rest(
         ("/#x", ()),
     ],
 )
-def test_what_is_no_request_of_http_1_is_refused(
+def test_a_request_that_is_invalid_in_http_1_is_refused(
     service: Callable[..., Service],
     tls_proxy: Callable[..., Secure],
     path: str,

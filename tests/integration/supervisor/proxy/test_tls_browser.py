@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
-# Answers with a page, and to WebSockets with what they say, twice.
+# Serves a page, and sends each WebSocket message back twice.
 SERVER = """
 import os
 from websockets.datastructures import Headers
@@ -38,7 +38,7 @@ def answer(connection, request):
 
 
 def talk(connection):
-    # By HTTP/2 the names of fields come in lower case.
+    # HTTP/2 field names are in lower case.
     names = [name for name, _ in connection.request.headers.raw_items()]
     how = "h2" if "sec-websocket-version" in names else "h1"
     for message in connection:
@@ -49,20 +49,20 @@ with serve(talk, "127.0.0.1", int(os.environ["PORT"]), process_request=answer) a
     server.serve_forever()
 """
 COMMAND = f'["{sys.executable}", server.py]'
-# With a probe by TCP alone it would have no name.
+# A service with only a TCP probe has no name.
 SHOP = f"services: {{web: {{command: {COMMAND}, ready: {{tcp: true}}, hostname: web}}}}\n"
 
 
 @pytest.fixture
 def port(home: Path) -> Iterator[int]:
-    """Where the proxy is to listen."""
+    """The port for the proxy."""
     yield reserve_ports(1).start
     stop(RouteStore(home / "state/portweave/proxy", private=True))
 
 
 @pytest.fixture
 def browser(tmp_path: Path, need: Callable[[str], None]) -> Iterator[Callable[[Path], "Browser"]]:
-    """A browser that trusts a CA: `browser(authority)`."""
+    """Start a browser that trusts a CA: `browser(authority)`."""
     need("chromium")
     need("certutil")
     from tests.support.browser import Browser
@@ -83,7 +83,7 @@ def browser(tmp_path: Path, need: Callable[[str], None]) -> Iterator[Callable[[P
         one.close()
 
 
-def test_a_page_and_its_websocket(
+def test_a_browser_loads_a_page_and_its_websocket(
     port: int,
     browser: Callable[[Path], "Browser"],
     detached: "Detached",
@@ -109,7 +109,7 @@ def test_a_page_and_its_websocket(
         socket.onerror = () => fail(new Error("no socket"));
     })"""
     assert page.run(said) == "abab h2"
-    # Who comes by plain HTTP is sent on.
+    # Plain HTTP is redirected.
     page.go(url.replace("https", "http"))
     page.wait("location.protocol === 'https:'")
     assert page.problems == []

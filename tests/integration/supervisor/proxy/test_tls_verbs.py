@@ -1,4 +1,4 @@
-"""HTTPS as users turn it on: `proxy start --tls`, and stacks with PORTWEAVE_TLS=1."""
+"""HTTPS by `proxy start --tls`, and by stacks with PORTWEAVE_TLS=1."""
 
 import json
 import os
@@ -37,10 +37,10 @@ services:
 
 
 class Web(UsersProxy):
-    """What a browser sees by HTTPS."""
+    """A user's proxy, with requests by HTTPS."""
 
     def get(self, host: str) -> bytes:
-        """What is answered to a request by HTTPS."""
+        """Return the answer to a request by HTTPS."""
         plain = socket.create_connection(("127.0.0.1", self.port), PATIENCE_S)
         context = trusting(str(self.folder / "ca.pem"))
         with Caller(taken=context.wrap_socket(plain, server_hostname=host)) as caller:
@@ -68,9 +68,9 @@ def test_the_proxy_is_started_with_https(web: Web, cli: "Cli", tmp_path: Path) -
     assert b" 503 " in web.get("shop.localhost")
     status = json.loads(cli("proxy", "status", "--json", cwd=tmp_path).stdout)
     assert (status["tls"], status["url"]) == (True, f"https://127.0.0.1:{port}")
-    # Nobody has been told to trust it.
+    # No store trusts the CA.
     assert "PW1117" in cli("doctor", cwd=tmp_path).stdout
-    # Whoever only asks that one runs has one.
+    # A start without `--tls` finds the running proxy.
     done = cli("proxy", "start", cwd=tmp_path)
     assert f"runs already, and listens on https://127.0.0.1:{port}" in done.stderr
     cli("proxy", "stop", cwd=tmp_path)
@@ -78,8 +78,10 @@ def test_the_proxy_is_started_with_https(web: Web, cli: "Cli", tmp_path: Path) -
     assert "ca.pem" in os.listdir(web.folder)
 
 
-def test_a_plain_proxy_is_not_taken_for_one(web: Web, cli: "Cli", tmp_path: Path) -> None:
-    # What a proxy that was killed has left says nothing about the next one.
+def test_a_plain_proxy_does_not_count_as_one_with_https(
+    web: Web, cli: "Cli", tmp_path: Path
+) -> None:
+    # Files of a killed proxy say nothing about the next one.
     web.store.ensure_dir()
     (web.folder / "proxy.tls").write_text("1")
     done = cli("proxy", "start", "--port", str(web.port), cwd=tmp_path)
@@ -90,13 +92,13 @@ def test_a_plain_proxy_is_not_taken_for_one(web: Web, cli: "Cli", tmp_path: Path
     assert "portweave proxy stop" in done.stderr
 
 
-def test_what_is_missing_is_told(web: Web, cli: "Cli", tmp_path: Path) -> None:
+def test_missing_libraries_are_reported(web: Web, cli: "Cli", tmp_path: Path) -> None:
     web.store.ensure_dir()
     for name in ("ca.pem", "ca-key.pem"):
         (web.folder / name).write_text("nonsense")
     done = cli("proxy", "start", "--tls", cwd=tmp_path)
     assert AuthorityError.code in done.stderr
-    # An environment without the libraries, as far as an import can tell.
+    # An environment in which the libraries cannot be imported.
     (tmp_path / "sitecustomize.py").write_text(
         "import sys, importlib.util as u\n"
         "find = u.find_spec\n"
@@ -134,7 +136,7 @@ def test_a_stack_has_https(web: Web, detached: "Detached", project: Path) -> Non
     mine = {**web.env, "NODE_EXTRA_CA_CERTS": "/mine.pem"}
     done = detached("env", "web", "--explain", "NODE_EXTRA_CA_CERTS", env=mine)
     assert "/mine.pem" in done.stdout.splitlines()[0]
-    # What is planned anew keeps its names.
+    # A new plan keeps the names.
     detached("reload", env=web.env)
     assert detached.ps()["web"]["url"] == url
 
@@ -149,7 +151,9 @@ def test_a_command_has_https(web: Web, cli: "Cli", tmp_path: Path) -> None:
     assert "NODE_EXTRA_CA_CERTS=/mine.pem" in lines
 
 
-def test_a_stack_finds_a_plain_proxy(web: Web, detached: "Detached", project: Path) -> None:
+def test_a_stack_with_https_reports_a_plain_proxy(
+    web: Web, detached: "Detached", project: Path
+) -> None:
     write(project, SHOP)
     detached("proxy", "start", "--port", str(web.port))
     done = detached("up", "-d", env=web.env)

@@ -1,4 +1,4 @@
-"""Connections that change their protocol."""
+"""Upgrades to other protocols."""
 
 import socket
 import threading
@@ -25,7 +25,7 @@ def echo(caller: Caller, service: Service) -> None:
     caller.send(b"bye")
 
 
-def test_a_changed_protocol_has_its_bytes_as_they_are(
+def test_bytes_of_another_protocol_pass_unchanged(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     behind = service(echo)
@@ -46,7 +46,7 @@ def test_a_changed_protocol_has_its_bytes_as_they_are(
     assert b"Connection: Upgrade\r\nUpgrade: websocket\r\n" in behind.seen[0]
 
 
-def test_the_end_of_one_side_is_the_end_of_the_other(
+def test_a_close_of_one_side_closes_the_other_side(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     is_over = threading.Event()
@@ -64,10 +64,10 @@ def test_the_end_of_one_side_is_the_end_of_the_other(
     assert is_over.wait(10)
 
 
-def test_what_follows_a_refused_upgrade_is_a_request(
+def test_bytes_after_a_refused_upgrade_are_a_request(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
-    """Written through at once, it would be a request that no proxy has looked at."""
+    """Passed on at once, it would be a request that the proxy has not checked."""
     a, b = service(), service()
     with proxy(a=a.port, b=b.port).connect() as caller:
         caller.send(UPGRADE + "GET /second HTTP/1.1\r\nHost: b.localhost\r\n\r\n")
@@ -76,7 +76,7 @@ def test_what_follows_a_refused_upgrade_is_a_request(
     assert len(a.seen) == len(b.seen) == 1
 
 
-def test_a_chunked_refusal_of_an_upgrade_is_understood(
+def test_an_upgrade_may_be_refused_with_a_chunked_answer(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     answer = b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n"
@@ -86,7 +86,7 @@ def test_a_chunked_refusal_of_an_upgrade_is_understood(
         assert caller.until(b"0\r\n\r\n") == b"2\r\nno\r\n0\r\n\r\n"
 
 
-def test_http2_is_not_changed_to_and_bodies_do_not_get_lost(
+def test_upgrades_to_http_2_are_ignored_and_keep_their_bodies(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     behind = service()
@@ -108,7 +108,7 @@ def test_an_upgrade_for_an_unknown_host_is_answered(proxy: Callable[..., Proxy])
         assert b" 404 " in caller.answer()
 
 
-def test_a_service_may_not_change_the_protocol_by_itself(
+def test_a_service_may_not_change_the_protocol_unasked(
     service: Callable[..., Service], proxy: Callable[..., Proxy]
 ) -> None:
     answer = b"HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nevil"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Runner:
-    """Runs proxies of a state folder."""
+    """Runs proxies with one state folder."""
 
     def __init__(self, cli: "Cli", folder: Path) -> None:
         self.cli = cli
@@ -43,7 +43,7 @@ class Runner:
         self.processes: list[subprocess.Popen[str]] = []
 
     def __call__(self, *args: str) -> int:
-        """Run one in the foreground; its port."""
+        """Run a proxy in the foreground; return its port."""
         argv = [*self.cli.argv, "proxy", "run", "--state-dir", str(self.folder), *args]
         process = subprocess.Popen(argv, env=self.cli.env(), stderr=subprocess.PIPE, text=True)
         self.processes.append(process)
@@ -87,9 +87,7 @@ def status_of(port: int, host: str) -> int:
         return int(caller.rest().split()[1])
 
 
-def test_changes_of_the_routes_are_seen_at_once(
-    proxy: Runner, folder: Path, service: Service
-) -> None:
+def test_changes_of_routes_are_seen_at_once(proxy: Runner, folder: Path, service: Service) -> None:
     port = proxy("--port", "0")
     path = folder / "routes.json"
     assert status_of(port, "a.localhost") == 404
@@ -103,7 +101,7 @@ def test_changes_of_the_routes_are_seen_at_once(
     for _ in range(3):
         path.write_text(text)  # in place
         assert status_of(port, "a.localhost") == 200
-        path.write_text("[]".ljust(len(text)))  # of the same size
+        path.write_text("[]".ljust(len(text)))  # with the same size
         assert status_of(port, "a.localhost") == 404
     other = folder / "other"
     other.write_text(text)
@@ -115,7 +113,7 @@ def test_changes_of_the_routes_are_seen_at_once(
     assert status_of(port, "a.localhost") == 200
 
 
-def test_a_route_goes_with_its_owner(
+def test_a_route_disappears_with_its_owner(
     proxy: Runner,
     folder: Path,
     service: Service,
@@ -132,7 +130,7 @@ def test_a_route_goes_with_its_owner(
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs /proc")
-def test_it_tells_where_a_service_really_listens(
+def test_the_page_names_the_port_that_a_service_listens_on(
     proxy: Runner, folder: Path, spawned: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     port = proxy("--port", "0")
@@ -140,7 +138,7 @@ def test_it_tells_where_a_service_really_listens(
         "import socket, time; s = socket.create_server(('127.0.0.1', 0));"
         "print(s.getsockname()[1], flush=True); time.sleep(60)"
     )
-    # A shell, so that it is a child that listens.
+    # A shell, so that a child process listens.
     owner = spawned(
         ["/bin/sh", "-c", f'{sys.executable} -Ic "{code}"; true'], stdout=subprocess.PIPE
     )
@@ -154,7 +152,7 @@ def test_it_tells_where_a_service_really_listens(
     assert f"it listens on {real}." in answer
 
 
-def test_files_say_who_runs_and_go_when_it_ends(proxy: Runner, folder: Path) -> None:
+def test_files_name_the_running_proxy_and_go_with_it(proxy: Runner, folder: Path) -> None:
     port = proxy("--port", "0")
     process = proxy.processes[-1]
     assert (folder / "proxy.pid").read_text() == str(process.pid)
@@ -171,12 +169,12 @@ def test_files_say_who_runs_and_go_when_it_ends(proxy: Runner, folder: Path) -> 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_it_ends_soon_although_somebody_is_connected(proxy: Runner, number: int) -> None:
+def test_a_signal_ends_the_proxy_despite_an_open_connection(proxy: Runner, number: int) -> None:
     port = proxy("--port", "0")
     with Caller(port) as idle:
         began_s = time.monotonic()
         [process] = proxy.processes
-        # Further signals do not disturb the end.
+        # More signals do not disturb the end.
         while process.poll() is None:
             process.send_signal(number)
             time.sleep(0.002)
@@ -187,7 +185,7 @@ def test_it_ends_soon_although_somebody_is_connected(proxy: Runner, number: int)
         assert idle.rest() == b""
 
 
-def test_after_a_kill_the_next_one_takes_over(proxy: Runner, folder: Path) -> None:
+def test_after_a_kill_the_next_proxy_takes_over(proxy: Runner, folder: Path) -> None:
     port = proxy("--port", "0")
     proxy.stop(signal.SIGKILL)
     assert (folder / "proxy.pid").exists()
@@ -196,7 +194,7 @@ def test_after_a_kill_the_next_one_takes_over(proxy: Runner, folder: Path) -> No
     assert proxy("--port", str(port)) == port
 
 
-def test_a_port_that_is_taken_is_refused_if_asked_for(proxy: Runner, folder: Path) -> None:
+def test_a_requested_port_that_is_in_use_is_an_error(proxy: Runner, folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         taken = stranger.getsockname()[1]
         done = proxy.cli("proxy", "run", "--port", str(taken), "--state-dir", folder, cwd=Path("/"))
@@ -240,7 +238,7 @@ def test_start_status_and_stop(cli: "Cli", home: Path, tmp_path: Path) -> None:
     assert cli("proxy", "status", cwd=tmp_path).returncode == 1
 
 
-def test_many_starts_make_one_proxy(cli: "Cli", folder: Path, tmp_path: Path) -> None:
+def test_concurrent_starts_make_one_proxy(cli: "Cli", folder: Path, tmp_path: Path) -> None:
     argv = [*cli.argv, "proxy", "start", "--port", "0", "--state-dir", str(folder)]
     starts = [
         subprocess.Popen(argv, env=cli.env(), stderr=subprocess.PIPE, text=True) for _ in range(4)
@@ -255,12 +253,12 @@ def test_many_starts_make_one_proxy(cli: "Cli", folder: Path, tmp_path: Path) ->
         cli("proxy", "stop", "--state-dir", folder, cwd=tmp_path)
 
 
-def test_who_is_too_late_does_not_become_the_proxy_later(
+def test_a_proxy_that_starts_second_ends(
     cli: "Cli", folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert cli("proxy", "start", "--port", "0", "--state-dir", folder, cwd=tmp_path).returncode == 0
     try:
-        # As if it had come between the look for one and the start of one's own.
+        # As if the first proxy had started between the check and the start.
         monkeypatch.setattr(starting, "find_proxy", Mock(return_value=None))
         before = psutil.Process().children()
         running, is_new = starting.start(RouteStore(str(folder)), ["sleep", "1000"], os.environ)
@@ -271,7 +269,7 @@ def test_who_is_too_late_does_not_become_the_proxy_later(
         cli("proxy", "stop", "--state-dir", folder, cwd=tmp_path)
 
 
-def test_a_start_that_fails_says_why(cli: "Cli", tmp_path: Path) -> None:
+def test_a_failed_start_gives_the_reason(cli: "Cli", tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = str(stranger.getsockname()[1])
         done = cli("proxy", "start", "--port", port, cwd=tmp_path)
@@ -287,7 +285,9 @@ def test_a_start_that_fails_says_why(cli: "Cli", tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words", ["proxy start", "proxy start --tls", "proxy run", "alias x 80", "trust --yes"]
 )
-def test_a_state_folder_that_cannot_be_made_is_told(words: str, cli: "Cli", tmp_path: Path) -> None:
+def test_a_state_folder_that_cannot_be_created_is_reported(
+    words: str, cli: "Cli", tmp_path: Path
+) -> None:
     done = cli(*words.split(), "--state-dir", "/dev/null/x", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("[portweave] error: failed to write /dev/null/x: ")
@@ -304,7 +304,7 @@ def test_an_alias_without_a_proxy_says_so(cli: "Cli", tmp_path: Path, proxy: Run
     assert cli("alias", "x", "80", *where, cwd=tmp_path).stderr == ""
 
 
-def test_a_strangers_proxy_is_left_alone(
+def test_a_foreign_program_on_the_port_is_left_alone(
     cli: "Cli", folder: Path, spawned: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     folder.mkdir()
@@ -334,7 +334,7 @@ def test_an_alias_stays_until_it_is_removed(cli: "Cli", tmp_path: Path) -> None:
     assert "no route is registered" in cli("routes", cwd=tmp_path).stderr
 
 
-def test_an_alias_does_not_take_a_name_from_a_service(cli: "Cli", tmp_path: Path) -> None:
+def test_an_alias_cannot_take_the_name_of_a_service(cli: "Cli", tmp_path: Path) -> None:
     store = RouteStore(tmp_path / "state")
     store.add_route("web.localhost", 1, os.getpid())
     options = ("--state-dir", tmp_path / "state")
@@ -360,9 +360,7 @@ def test_an_alias_does_not_take_a_name_from_a_service(cli: "Cli", tmp_path: Path
         ("routes", "x"),
     ],
 )
-def test_what_is_not_understood_is_refused(
-    cli: "Cli", tmp_path: Path, words: tuple[str, ...]
-) -> None:
+def test_invalid_arguments_are_refused(cli: "Cli", tmp_path: Path, words: tuple[str, ...]) -> None:
     done = cli(*words, cwd=tmp_path)
     assert done.returncode == 1
     assert "PW0601" in done.stderr
@@ -372,13 +370,13 @@ def test_a_bad_name_is_refused(cli: "Cli", tmp_path: Path) -> None:
     assert "PW1103" in cli("alias", "a_b", "1", cwd=tmp_path).stderr
 
 
-def test_verbs_help(cli: "Cli", tmp_path: Path) -> None:
+def test_each_command_has_help(cli: "Cli", tmp_path: Path) -> None:
     for verb in ("proxy", "routes", "alias"):
         assert f"Usage: portweave {verb}" in cli(verb, "--help", cwd=tmp_path).stdout
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs prlimit(2)")
-def test_it_goes_on_when_it_has_run_out_of_descriptors(proxy: Runner, folder: Path) -> None:
+def test_the_proxy_survives_running_out_of_descriptors(proxy: Runner, folder: Path) -> None:
     port = proxy()
     process = proxy.processes[-1]
     service = Service(plain, "127.0.0.1")
@@ -398,11 +396,11 @@ def test_it_goes_on_when_it_has_run_out_of_descriptors(proxy: Runner, folder: Pa
         assert b" 200 " in last.answer()
     service.close()
     assert proxy.stop() == 0
-    # It is told of, but not a thousand times a second.
+    # The error is reported, but not a thousand times a second.
     assert process.stderr.read().count("Too many open files") < 100
 
 
-def test_a_proxy_for_its_user_alone_is_not_taken_for_one_for_all(
+def test_a_proxy_for_one_user_does_not_count_as_one_for_all(
     proxy: Runner, cli: "Cli", folder: Path, tmp_path: Path
 ) -> None:
     proxy("--port", "0", "--any-user")
@@ -410,7 +408,7 @@ def test_a_proxy_for_its_user_alone_is_not_taken_for_one_for_all(
     assert cli("proxy", "start", "--any-user", *of_folder, cwd=tmp_path).returncode == 0
     status = json.loads(cli("proxy", "status", "--json", *of_folder, cwd=tmp_path).stdout)
     assert status["anyUser"] is True
-    # As one that another user than root has started without it.
+    # As if another user than root had started it without the option.
     (folder / "proxy.any-user").unlink()
     status = json.loads(cli("proxy", "status", "--json", *of_folder, cwd=tmp_path).stdout)
     assert status["anyUser"] is False
@@ -423,7 +421,7 @@ def test_a_proxy_for_its_user_alone_is_not_taken_for_one_for_all(
     assert not (folder / "proxy.any-user").exists()
 
 
-def test_the_proxy_of_stacks_serves_all_users_where_that_is_wished(
+def test_the_proxy_of_stacks_serves_all_users_on_request(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environ = {"XDG_STATE_HOME": str(tmp_path), "PORTWEAVE_PROXY_ANY_USER": "1"}

@@ -1,4 +1,4 @@
-"""Laws of the proxy: no bytes break it, and how they are cut does not matter."""
+"""Properties of the proxy: it survives any bytes, and their splitting does not matter."""
 
 import asyncio
 import itertools
@@ -33,7 +33,7 @@ ANSWER = (
     b"HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"3\r\none\r\n4\r\ntwo!\r\n0\r\nX-T: 2\r\n\r\n"
 )
-# What somebody who means harm would try, and what parsers stumble over.
+# Fragments of attacks, and input that parsers often get wrong.
 PIECES = st.lists(
     st.one_of(
         st.sampled_from(
@@ -62,7 +62,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 
 async def exchange(pieces: list[bytes], answer: list[bytes], *, loose: bool) -> tuple[bytes, bytes]:
-    """What the client gets, and what the service gets, cleaned of what chunks depend on."""
+    """Return the bytes at the client and at the service, without differences in chunks."""
     seen: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -103,7 +103,7 @@ async def exchange(pieces: list[bytes], answer: list[bytes], *, loose: bool) -> 
         finally:
             writer.close()
         if loose:
-            # Whatever has come, the next one is served.
+            # The proxy still serves the next request.
             reader, writer = await asyncio.open_connection("127.0.0.1", server.ports[0])
             writer.write(b"GET / HTTP/1.1\r\nHost: c.localhost\r\n\r\n")
             async with asyncio.timeout(5):
@@ -127,7 +127,7 @@ def unchunked(body: bytes) -> bytes:
 
 
 def plain(got: bytes) -> bytes:
-    """The answers with the bodies of chunked ones put together."""
+    """Return the answers with chunked bodies joined."""
     parts = got.split(b"Transfer-Encoding: chunked\r\n")
     found = [parts[0]]
     for part in parts[1:]:
@@ -155,14 +155,14 @@ MODEST = settings(
 
 @MODEST
 @given(CUTS, CUTS)
-def test_how_it_is_cut_does_not_matter(
+def test_the_splitting_of_bytes_does_not_matter(
     expected: tuple[bytes, bytes], requests: list[int], answers: list[int]
 ) -> None:
     got, seen = asyncio.run(exchange(cut(REQUESTS, requests), cut(ANSWER, answers), loose=False))
     assert (plain(got), seen) == expected
 
 
-def test_a_byte_at_a_time_does_not_matter(expected: tuple[bytes, bytes]) -> None:
+def test_single_bytes_give_the_same_result(expected: tuple[bytes, bytes]) -> None:
     got, seen = asyncio.run(
         exchange([bytes([b]) for b in REQUESTS], [bytes([b]) for b in ANSWER], loose=False)
     )
@@ -171,13 +171,13 @@ def test_a_byte_at_a_time_does_not_matter(expected: tuple[bytes, bytes]) -> None
 
 @MODEST
 @given(PIECES, CUTS)
-def test_no_request_breaks_it(data: bytes, cuts: list[int]) -> None:
+def test_no_request_breaks_the_proxy(data: bytes, cuts: list[int]) -> None:
     asyncio.run(exchange(cut(data, cuts), [ANSWER], loose=True))
 
 
 @MODEST
 @given(PIECES, CUTS)
-def test_no_answer_breaks_it(data: bytes, cuts: list[int]) -> None:
+def test_no_answer_breaks_the_proxy(data: bytes, cuts: list[int]) -> None:
     request = b"GET / HTTP/1.1\r\nHost: a.localhost\r\n\r\n"
     answer = data.replace(b"GET / HTTP/1.1", b"HTTP/1.1 200 OK").replace(b"POST /", b"HTTP/1.1 101")
     asyncio.run(exchange([request], cut(answer, cuts), loose=True))
@@ -187,7 +187,7 @@ NAMES = st.text("abAB.-_:[]1 \x80", max_size=12)
 
 
 @given(NAMES.map(lambda text: text.encode("latin-1")))
-def test_a_host_is_understood_or_refused(host: bytes) -> None:
+def test_a_host_is_accepted_or_refused(host: bytes) -> None:
     found = split_host(host)
     if found is not None:
         assert found[0] == found[0].lower()

@@ -1,4 +1,4 @@
-"""Whatever a client of HTTP/2 sends, the proxy goes on, and nothing is left of it."""
+"""Properties of HTTP/2: the proxy survives any bytes and keeps nothing of a closed connection."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -38,13 +38,13 @@ GET = [(":method", "GET"), (":scheme", "https"), (":authority", "a.localhost"), 
 
 
 class Transport(asyncio.Transport):
-    """Takes all that is written."""
+    """A transport that accepts all writes."""
 
     def __init__(self) -> None:
         super().__init__({"peername": ("127.0.0.1", 1)})
         self.written = 0
         self.is_closed = False
-        # Before anybody told the connection to end.
+        # Before the connection closed the transport.
         self.was_closed = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -60,8 +60,8 @@ class Transport(asyncio.Transport):
         self.is_closed = True
 
 
-class Hall:
-    """A proxy without any route."""
+class EmptyProxy:
+    """A proxy without routes."""
 
     def __init__(self) -> None:
         self.pool = Pool()
@@ -69,7 +69,7 @@ class Hall:
         self.connections: set[ClientConnection] = set()
 
     @property
-    def upstreams(self) -> "Hall":
+    def upstreams(self) -> "EmptyProxy":
         return self
 
     def enter(self, client: ClientConnection) -> None:
@@ -153,7 +153,7 @@ PIECES = st.one_of(
 
 
 async def feed(data: bytes, size: int) -> Transport:
-    connections, transport = Hall(), Transport()
+    connections, transport = EmptyProxy(), Transport()
     streams = Streams(connections)
     streams.connection_made(transport)
     errors: list[dict[str, Any]] = []
@@ -175,7 +175,7 @@ async def feed(data: bytes, size: int) -> Transport:
 
 @settings(deadline=None)
 @given(st.lists(PIECES, max_size=12), st.integers(1, 200))
-def test_whatever_comes(pieces: list[bytes], size: int) -> None:
+def test_no_bytes_break_the_connection(pieces: list[bytes], size: int) -> None:
     settings_first = SettingsFrame(0).serialize()
     asyncio.run(feed(PREFACE + settings_first + b"".join(pieces), size))
 
@@ -184,7 +184,7 @@ def begin(*pieces: bytes) -> bytes:
     return PREFACE + SettingsFrame(0).serialize() + b"".join(pieces)
 
 
-# As it is: to make it shorter would take a second.
+# Without Huffman coding, which would take a second.
 _FIELDS = Encoder().encode([*GET, *((f"x-{n}", "y" * 4000) for n in range(300))], huffman=False)
 _PIECES = [_FIELDS[start : start + 16_000] for start in range(0, len(_FIELDS), 16_000)]
 LONG_HEAD = frame(HeadersFrame, 1, [], _PIECES[0]) + b"".join(
@@ -212,9 +212,9 @@ def test_floods_end_the_connection(flood: bytes) -> None:
     assert transport.written < 100_000
 
 
-def test_who_asks_for_nothing_is_let_go() -> None:
+def test_a_client_without_requests_is_closed() -> None:
     async def idle() -> Transport:
-        connections, transport = Hall(), Transport()
+        connections, transport = EmptyProxy(), Transport()
         streams = Streams(connections)
         streams.connection_made(transport)
         streams.check_time(streams.since_s + 100)
@@ -228,7 +228,7 @@ def test_who_asks_for_nothing_is_let_go() -> None:
 
 @settings(deadline=None)
 @given(st.integers(1, 60))
-def test_chunks_do_not_matter(size: int) -> None:
+def test_the_splitting_of_frames_does_not_matter(size: int) -> None:
     whole = PREFACE + SettingsFrame(0).serialize()
     whole += b"".join(head(2 * n + 1, GET, "END_HEADERS", "END_STREAM") for n in range(3))
     one, many = asyncio.run(feed(whole, len(whole))), asyncio.run(feed(whole, size))

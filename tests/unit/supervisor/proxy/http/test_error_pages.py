@@ -47,7 +47,7 @@ def test_the_head_states_the_length_of_the_body() -> None:
     assert whole == head + b"\r\n\r\n"
 
 
-def test_only_a_user_that_may_know_them_sees_names() -> None:
+def test_only_requests_for_local_names_see_the_routes() -> None:
     known = unknown(NAME, ["api.shop.localhost"], 1355, "http", may_know=True)
     hidden = unknown(NAME, ["api.shop.localhost"], 1355, "http", may_know=False)
     assert [text for text, _ in known.links] == ["api.shop.localhost"]

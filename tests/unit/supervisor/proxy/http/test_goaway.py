@@ -1,4 +1,4 @@
-"""Farewells of HTTP/2, in any pieces."""
+"""The filter of GOAWAY frames, with bytes in any pieces."""
 
 import pytest
 
@@ -23,12 +23,12 @@ SHORT = b"\0\0\4\7\0\0\0\0\0" + b"\0\0\0\1"
         (SETTINGS + PING + EMPTY, SETTINGS + PING + EMPTY, []),
         (SETTINGS + FAREWELL + PING, SETTINGS + PING, [Goaway(0x7FFF_FFFF, 0)]),
         (FAREWELL + EMPTY + REASON, EMPTY, [Goaway(0x7FFF_FFFF, 0), Goaway(3, 11)]),
-        # The library says what is wrong with it.
+        # A short frame passes: the library reports its error.
         (SHORT + PING, SHORT + PING, []),
         (SETTINGS + FAREWELL[:12], SETTINGS, []),
     ],
 )
-def test_farewells_are_kept_back(
+def test_goaway_frames_are_removed(
     data: bytes, passed: bytes, found: list[Goaway], size: int
 ) -> None:
     kept = GoawayFilter()
@@ -37,7 +37,7 @@ def test_farewells_are_kept_back(
     assert [goaway for _, goaways in pieces for goaway in goaways] == found
 
 
-def test_a_server_of_http_2_begins_with_its_settings() -> None:
+def test_an_http_2_server_is_known_by_its_settings_frame() -> None:
     assert is_settings(SETTINGS)
     for data in (PING, FAREWELL, b"HTTP/1.1 200 OK\r\n", SETTINGS[:8], b""):
         assert not is_settings(data)

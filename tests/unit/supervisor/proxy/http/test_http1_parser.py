@@ -1,4 +1,4 @@
-"""Requests out of bytes: whole, a byte at a time, and with more behind."""
+"""The parser of HTTP/1.1 requests, with whole and split input."""
 
 from dataclasses import dataclass, field
 
@@ -24,7 +24,7 @@ CAME = From(b"127.0.0.1", b"http")
 
 @dataclass
 class Notes:
-    """What was read: (method, target, body, trailers), or the status of a refusal."""
+    """Records (method, target, body, trailers) of requests, or the status of a refusal."""
 
     found: list[list[object]] = field(default_factory=list[list[object]])
     whole: int = 0
@@ -46,7 +46,7 @@ class Notes:
 
 
 def read(data: bytes, size: int) -> tuple[list[list[object]], int | None]:
-    """All that was read, and by which status reading came to its end."""
+    """Return all parsed requests, and the status of the refusal that ended the parsing."""
     notes = Notes()
     parser = RequestParser(notes, CAME)
     try:
@@ -83,7 +83,7 @@ FOUND: list[list[object]] = [
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7, 16, 50, 64, 1000])
-def test_any_method_passes_in_any_pieces(size: int) -> None:
+def test_any_method_is_read_from_any_pieces(size: int) -> None:
     assert read(b"".join(MANY), size) == (FOUND, None)
     assert read(b"".join(reversed(MANY)), size) == (FOUND[::-1], None)
 
@@ -93,33 +93,33 @@ def test_any_method_passes_in_any_pieces(size: int) -> None:
     "behind",
     [b"B(N / HTTP/1.1\r\n", b"BAN\t/ HTTP/1.1\r\n\r\n", b"BAN x / HTTP/1.1\r\n\r\n", b"\0"],
 )
-def test_what_is_none_behind_requests_is_refused(behind: bytes, size: int) -> None:
+def test_malformed_bytes_after_requests_are_refused(behind: bytes, size: int) -> None:
     assert read(b"".join(MANY) + behind, size) == (FOUND, 400)
 
 
 def head_of(size: int, method: bytes = b"GET") -> bytes:
-    """A head of so many bytes."""
+    """Return a head of `size` bytes."""
     head = method + b" / HTTP/1.1\r\n" + HOST + b"Cookie: "
     return head + b"a" * (size - len(head) - 4) + b"\r\n\r\n"
 
 
 @pytest.mark.parametrize("method", [b"GET", b"VERSION-CONTROL"])
 @pytest.mark.parametrize("size", [1000, 65_536, 1 << 20])
-def test_a_head_is_as_long_as_it_may_be(size: int, method: bytes) -> None:
+def test_a_head_has_a_limit_in_bytes(size: int, method: bytes) -> None:
     found, status = read(head_of(HEAD_BYTES, method) * 2, size)
     assert (len(found), status) == (2, None)
     assert read(head_of(HEAD_BYTES + 1, method), size) == ([], 431)
 
 
 @pytest.mark.parametrize("size", [1000, 1 << 20])
-def test_a_head_has_as_many_fields_as_it_may_have(size: int) -> None:
+def test_a_head_has_a_limit_in_fields(size: int) -> None:
     more = b"x:1\r\n" * (MOST_FIELDS - 1)
     start = b"GET / HTTP/1.1\r\n" + HOST
     assert read(start + more + b"\r\n", size)[1] is None
     assert read(start + more + b"y:1\r\n\r\n", size)[1] == 431
 
 
-def test_a_change_of_protocol_is_told_before_its_body_is_read() -> None:
+def test_an_upgrade_is_reported_before_its_body_is_parsed() -> None:
     notes = Notes()
     parser = RequestParser(notes, CAME)
     head = b"POST / HTTP/1.1\r\n" + HOST + b"Connection: upgrade\r\nUpgrade: x\r\n" + LENGTH % 4

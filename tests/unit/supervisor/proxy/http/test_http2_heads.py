@@ -1,4 +1,4 @@
-"""Heads of HTTP/2 as those of HTTP/1.1, and back."""
+"""Conversion of heads between HTTP/2 and HTTP/1.1."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def read(
     return read_stream(fields, CAME, key, has_body=has_body)
 
 
-def test_a_request_is_one_of_http_1() -> None:
+def test_a_request_becomes_an_http_1_request() -> None:
     fields = [(b"accept", b"text/html"), (b"te", b"trailers"), (b"x-y", b"1")]
     request = read(*GET, PATH, *fields)
     assert isinstance(request, Request)
@@ -48,7 +48,7 @@ def test_a_request_is_one_of_http_1() -> None:
     ],
     ids=["none", "unknown", "known"],
 )
-def test_a_body_is_framed(
+def test_a_body_gets_its_framing(
     fields: tuple[tuple[bytes, bytes], ...], has_body: bool, line: bytes
 ) -> None:
     request = read((b":method", b"POST"), *GET[1:], PATH, *fields, has_body=has_body)
@@ -58,7 +58,7 @@ def test_a_body_is_framed(
     assert head.count(b"chunked") == line.count(b"chunked")
 
 
-def test_authority_stands_above_host() -> None:
+def test_authority_takes_precedence_over_host() -> None:
     request = read(*GET, PATH, (b"host", b"b.localhost"))
     assert isinstance(request, Request)
     assert request.name == "a.localhost"
@@ -67,7 +67,7 @@ def test_authority_stands_above_host() -> None:
     assert request.name == "b.localhost"
 
 
-def test_a_websocket_is_asked_for_by_connect() -> None:
+def test_an_extended_connect_becomes_a_websocket_upgrade() -> None:
     fields = [(b":method", b"CONNECT"), (b":protocol", b"websocket"), *GET[1:], PATH]
     mine = (b"sec-websocket-key", b"mine")
     request = read(*fields, mine, has_body=True, key=b"a2V5")
@@ -101,26 +101,26 @@ def test_a_websocket_is_asked_for_by_connect() -> None:
         ([*GET, PATH, (TOO_LONG, b"1")], 431),
     ],
 )
-def test_what_is_no_request_is_refused(fields: list[tuple[bytes, bytes]], status: int) -> None:
+def test_an_invalid_head_is_refused(fields: list[tuple[bytes, bytes]], status: int) -> None:
     refusal = read(*fields, has_body=True)
     assert isinstance(refusal, Refusal)
     assert refusal.status == status
     assert not refusal.is_head
 
 
-def test_a_refused_head_has_an_answer_without_a_body() -> None:
+def test_the_refusal_of_a_head_request_has_no_body() -> None:
     refusal = read((b":method", b"HEAD"), *GET[1:], (b":path", b"x"))
     assert isinstance(refusal, Refusal)
     assert (refusal.status, refusal.is_head) == (400, True)
 
 
-def test_what_belongs_to_a_connection_is_not_passed_on() -> None:
+def test_hop_by_hop_fields_are_not_passed_on() -> None:
     request = read(*GET, PATH, (b"connection", b"upgrade"), (b"upgrade", b"h2c"))
     assert isinstance(request, Request)
     assert request.upgrade == b""
 
 
-def test_an_answer_is_one_of_http_2() -> None:
+def test_an_answer_becomes_an_http_2_answer() -> None:
     head = (
         b"HTTP/1.1 404 Not Found\r\nX-Y:  z \r\nTransfer-Encoding: chunked\r\nSet-Cookie: a\r\n"
         b"Connection: close\r\nSet-Cookie: b\r\n\r\n"
@@ -135,7 +135,7 @@ def test_an_answer_is_one_of_http_2() -> None:
     assert stream_head(head, tunnel=True) == [(b":status", b"200")]
 
 
-def test_the_key_of_a_websocket_is_agreed_to() -> None:
+def test_a_websocket_is_accepted_only_with_the_right_key() -> None:
     # RFC 6455, section 1.3
     key, accept = b"dGhlIHNhbXBsZSBub25jZQ==", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
     assert is_agreed(key, [(b"Sec-WebSocket-Accept", accept)])
@@ -143,7 +143,7 @@ def test_the_key_of_a_websocket_is_agreed_to() -> None:
     assert not is_agreed(key, [(b"Sec-WebSocket-Accept", accept + b"x")])
 
 
-def test_trailers() -> None:
+def test_trailers_are_converted() -> None:
     assert stream_trailers(b"0\r\nX-Sum: 7\r\nY: 8\r\n\r\n") == [(b"x-sum", b"7"), (b"y", b"8")]
     assert stream_trailers(b"0\r\n\r\n") == []
     assert read_trailers([(b"x", b"y"), (b"a b", b"c"), (b"d", b"e\n")]) == [(b"x", b"y")]

@@ -1,4 +1,4 @@
-"""A request finds its route as the routes are at that moment."""
+"""The proxy looks up each request in the current routes."""
 
 from portweave.routes import RouteInfo
 from portweave.supervisor.proxy.http.http1_heads import (
@@ -18,7 +18,7 @@ def ask(host: bytes) -> Request:
     return request
 
 
-def test_a_list_may_change() -> None:
+def test_changes_within_a_list_are_seen() -> None:
     routes = [A]
     server = ProxyServer(lambda: routes)
     assert server.find(ask(b"a.localhost")) is A
@@ -28,13 +28,13 @@ def test_a_list_may_change() -> None:
     assert server.find(ask(b"b.localhost")) is B
 
 
-def test_others_may_be_told() -> None:
+def test_another_collection_of_routes_is_seen() -> None:
     told: list[tuple[RouteInfo, ...]] = [(A,), (A,), (B,), ()]
     server = ProxyServer(lambda: told.pop(0))
     assert [server.find(ask(b"a.localhost")) for _ in range(4)] == [A, A, None, None]
 
 
-def test_what_is_asked_once_may_be_asked_again_after_a_change() -> None:
+def test_a_repeated_request_sees_a_change_of_routes() -> None:
     routes: list[RouteInfo] = []
     server = ProxyServer(lambda: iter(routes), wildcard=True)
     request = ask(b"x.a.localhost")

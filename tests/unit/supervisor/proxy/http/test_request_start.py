@@ -1,4 +1,4 @@
-"""The first bytes of a request, and of a connection."""
+"""The first bytes of requests and connections."""
 
 import pytest
 
@@ -21,13 +21,13 @@ from portweave.supervisor.proxy.http.request_start import (
         (b"!#$%&'*+-.^_`|~9 /", (b"POST /", b"!#$%&'*+-.^_`|~9")),
         (b"\r\n\r\nPURGE /", (b"POST /", b"PURGE")),
         (b"\r\nGET /", (b"GET /", b"")),
-        # These are for the parser to refuse.
+        # The parser refuses these.
         (b"F(O /", (b"F(O /", b"")),
         (b" GET /", (b" GET /", b"")),
         (b"GET\t/", (b"GET\t/", b"")),
         (b"\x16\x03\x01", (b"\x16\x03\x01", b"")),
         (b"B\xc3\x84N /", (b"B\xc3\x84N /", b"")),
-        # What comes next may belong to it.
+        # The next bytes may belong to the method.
         (b"G", None),
         (b"BAN", None),
         (b"GETS", None),
@@ -45,7 +45,7 @@ def test_a_method_may_be_long() -> None:
 
 
 @pytest.mark.parametrize("size", range(1, len(PREFACE) + 5))
-def test_http_2_is_known_by_all_of_its_preface(size: int) -> None:
+def test_http_2_is_known_only_by_its_whole_preface(size: int) -> None:
     data = (PREFACE + b"\0\0\0\4")[:size]
     assert is_preface(data) is (True if size >= len(PREFACE) else None)
     assert is_preface(data[:-1] + b"?") is (size > len(PREFACE))
