@@ -1,4 +1,4 @@
-"""Crowds at the proxy: idle, slow and flooding ones, within a bounded memory."""
+"""Thousands of idle, slow and flooding clients; the proxy's memory stays bounded."""
 
 import os
 import resource
@@ -35,7 +35,7 @@ def rss_mib(pid: int) -> float:
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-def test_it_serves_on_within_its_memory(
+def test_the_proxy_answers_within_its_memory_limit(
     cli: "Cli", tmp_path: Path, spawned: Callable[..., subprocess.Popen[bytes]], *, tls: bool
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -55,7 +55,7 @@ def test_it_serves_on_within_its_memory(
         for n in range(IDLE):
             crowd.append(socket.create_connection(("127.0.0.1", port), 10))
             if tls and n % 5 == 1:
-                # Twice as many as there may be: those that were idle for longest have to go.
+                # Twice the limit: the proxy closes the longest idle connections.
                 context = trusting(str(folder / "ca.pem"), "h2")
                 crowd[-1] = context.wrap_socket(crowd[-1], server_hostname="a.localhost")
             if n % 10 == 0:  # a slow one
@@ -83,7 +83,7 @@ def test_it_serves_on_within_its_memory(
 def ask(port: int) -> None:
     with Caller(port) as caller:
         caller.send("GET / HTTP/1.1\r\nHost: a.localhost\r\nConnection: close\r\n")
-        # With TLS, as an outer proxy that speaks it for us.
+        # With TLS, as behind an outer proxy that terminates it.
         caller.send("X-Forwarded-Proto: https\r\n\r\n")
         assert b" 200 " in caller.rest()
 

@@ -1,6 +1,6 @@
-"""Requests and answers of every kind at once through the proxy's own process: nothing gets lost.
+"""Random concurrent requests through the proxy's own process: no byte is lost.
 
-`PORTWEAVE_BEDLAM_S=600` goes on for ten minutes, `PORTWEAVE_TEST_SEED=…` asks the same again.
+`PORTWEAVE_BEDLAM_S=600` runs for ten minutes; `PORTWEAVE_TEST_SEED=…` repeats a run.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(SECONDS + 150)]
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs /proc")
-def test_all_that_is_said_arrives(
+def test_all_bytes_arrive_unchanged(
     cli: "Cli", tmp_path: Path, spawned: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     print(f"PORTWEAVE_TEST_SEED={SEED}")  # noqa: T201

@@ -1,4 +1,4 @@
-"""A request's Host: what it names, and which route that is."""
+"""The parsing of Host fields, and the route of a host."""
 
 import pytest
 
@@ -38,11 +38,13 @@ from portweave.supervisor.proxy.routing.host_table import (
         (b"a" * 261, None),
     ],
 )
-def test_a_host_is_understood(host: bytes, found: tuple[str, str] | None) -> None:
+def test_a_host_field_is_split_into_name_and_port(
+    host: bytes, found: tuple[str, str] | None
+) -> None:
     assert split_host(host) == found
 
 
-def test_the_first_route_of_a_name_is_taken_in_any_case() -> None:
+def test_the_first_route_of_a_name_is_used_in_any_case() -> None:
     routes = [RouteInfo("A.localhost", 1), RouteInfo("a.localhost", 2), RouteInfo("localhost", 3)]
     for wildcard in (False, True):
         assert Directory(routes, wildcard=wildcard).find("a.localhost") is routes[0]
@@ -52,7 +54,7 @@ def test_the_first_route_of_a_name_is_taken_in_any_case() -> None:
     assert Directory([RouteInfo("", 4)], wildcard=True).find("a.") is None
 
 
-def test_a_route_may_be_for_all_names_below_another_one() -> None:
+def test_a_route_may_cover_all_names_below_a_name() -> None:
     names = (
         "web.localhost",
         "*.web.localhost",
@@ -82,5 +84,5 @@ def test_a_route_may_be_for_all_names_below_another_one() -> None:
         ("evil.example", False),
     ],
 )
-def test_strangers_are_told_apart(name: str, ours: bool) -> None:
+def test_foreign_names_are_recognised(name: str, ours: bool) -> None:
     assert is_our_concern(name, ["localhost"]) is ours

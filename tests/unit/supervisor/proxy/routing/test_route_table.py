@@ -1,4 +1,4 @@
-"""The routes of a folder, read as seldom as possible."""
+"""The routes of a folder, read as rarely as possible."""
 
 import os
 import subprocess

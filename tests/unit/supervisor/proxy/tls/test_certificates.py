@@ -1,4 +1,4 @@
-"""Certificates: what they say, and what other libraries make of them."""
+"""The content of certificates, and their check by OpenSSL."""
 
 import datetime
 import shutil
@@ -24,7 +24,7 @@ DAY = datetime.timedelta(days=1)
 AUTHORITY = make_authority("ada@laptop", NOW)
 
 
-def test_an_authority_vouches_for_this_machine_alone() -> None:
+def test_an_authority_is_limited_to_this_machine() -> None:
     found = AUTHORITY.certificate.extensions
     basic = found.get_extension_for_class(x509.BasicConstraints)
     assert basic.critical
@@ -53,17 +53,17 @@ def test_a_leaf_is_for_its_names_and_short_enough_for_browsers() -> None:
 @pytest.mark.parametrize(
     ("days", "over"), [(-2, True), (0, False), (LEAF_DAYS - 9, False), (LEAF_DAYS - 8, True)]
 )
-def test_it_is_made_anew_in_time(days: int, over: bool) -> None:
+def test_a_certificate_is_renewed_before_its_end(days: int, over: bool) -> None:
     leaf = make_leaf(AUTHORITY, new_key(), ["a.localhost"], NOW)
     assert is_over(leaf, NOW + days * DAY) is over
 
 
-def test_what_is_written_reads_back() -> None:
+def test_a_written_authority_can_be_read() -> None:
     found = read_authority(pem_of(AUTHORITY.certificate), pem_of(AUTHORITY.key))
     assert found.certificate == AUTHORITY.certificate
 
 
-def test_what_is_no_authority_is_refused() -> None:
+def test_an_invalid_authority_is_refused() -> None:
     key = new_key()
     leaf = make_leaf(AUTHORITY, key, ["a.localhost"], NOW)
     for certificate, secret, why in (
@@ -89,7 +89,7 @@ def _ed25519() -> bytes:
     ("name", "verdict"),
     [("a.b.localhost", ": OK"), ("::1", ": OK"), ("bank.example", "permitted subtree violation")],
 )
-def test_openssl_agrees(tmp_path: Path, name: str, verdict: str) -> None:
+def test_openssl_gives_the_same_verdict(tmp_path: Path, name: str, verdict: str) -> None:
     (tmp_path / "ca.pem").write_bytes(pem_of(AUTHORITY.certificate))
     (tmp_path / "leaf.pem").write_bytes(pem_of(make_leaf(AUTHORITY, new_key(), [name], NOW)))
     words = ["openssl", "verify", "-x509_strict", "-attime", str(int(NOW.timestamp()))]

@@ -1,4 +1,4 @@
-"""How systems are told whom to trust."""
+"""The commands that add the CA to trust stores."""
 
 from shlex import join
 
@@ -93,28 +93,28 @@ NOTHING = replace(DEBIAN, programs=NONE, folders=NONE)
         pytest.param(NOTHING, [], [], id="unknown"),
     ],
 )
-def test_each_system_has_its_way(facts: Facts, add: list[str], take: list[str]) -> None:
+def test_each_system_has_its_commands(facts: Facts, add: list[str], take: list[str]) -> None:
     trusted = replace(facts, is_known=True, is_trusted=True)
     assert [join(step.argv) for step in steps(facts)] == add
     assert [join(step.argv) for step in steps(trusted, remove=True)] == take
-    # What is so already is left alone.
+    # Nothing to do if the store is right already.
     assert steps(trusted) == ()
     assert steps(facts, remove=True) == ()
     assert is_possible(facts) is bool(add)
 
 
-def test_without_rights_sudo_asks_for_them() -> None:
+def test_without_root_the_commands_use_sudo() -> None:
     assert all(step.argv[:2] == ("sudo", "--") for step in steps(replace(DEBIAN, is_root=False)))
     assert steps(MACOS)[0].argv[0] == "security"
 
 
-def test_another_one_by_the_same_name_is_replaced() -> None:
+def test_another_ca_with_the_same_name_is_replaced() -> None:
     old = replace(DEBIAN, is_known=True)
     assert steps(old) == steps(DEBIAN)
     assert len(steps(old, remove=True)) == 2
 
 
-def test_browsers_have_stores_of_their_own() -> None:
+def test_browsers_have_their_own_stores() -> None:
     databases = (
         ("/new", TrustState()),
         ("/old", TrustState(is_known=True)),
