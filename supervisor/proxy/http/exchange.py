@@ -198,9 +198,9 @@ class Exchange:
         "_client",
         "_held",
         "_held_bytes",
+        "_is_end_sent",
         "_is_ended",
         "_is_over",
-        "_is_told",
         "_is_tunnel",
         "_out",
         "_retries",
@@ -235,7 +235,7 @@ class Exchange:
         self._sent: list[bytes] = []
         self._sent_bytes = 0
         # Whether the end of the request has been passed on.
-        self._is_told = False
+        self._is_end_sent = False
         # The pieces of the answer from one read.
         self._out: list[bytes] = []
         self._answer: Answer | None = None
@@ -289,7 +289,7 @@ class Exchange:
             self._is_over = True
             self._client.abort()
         else:
-            self._say(error_pages.refused(refusal.status, refusal.why), keep_alive=False)
+            self._send_page(error_pages.refused(refusal.status, refusal.why), keep_alive=False)
 
     def advance(self) -> None:
         """Pass on what has arrived of the request."""
@@ -306,25 +306,25 @@ class Exchange:
     def _begin(self) -> None:
         request = self.request
         if isinstance(request, Refusal):
-            self._say(error_pages.refused(request.status, request.why), keep_alive=False)
+            self._send_page(error_pages.refused(request.status, request.why), keep_alive=False)
             return
         if self._client.is_stranger:
-            self._say(error_pages.other_user(), keep_alive=False)
+            self._send_page(error_pages.other_user(), keep_alive=False)
             return
         if request.hops > MOST_HOPS:
-            self._say(error_pages.loop(request.name, request.hops - 1))
+            self._send_page(error_pages.loop(request.name, request.hops - 1))
             return
         target = self._target = self._upstreams.find(request)
         if target is None:
-            self._say(self._upstreams.unknown(request))
+            self._send_page(self._upstreams.unknown(request))
             return
         if target.hostname == PANEL_HOST and not self._client.is_own:
             # The panel would take every request from the proxy for its own user's.
-            self._say(error_pages.not_yours(request.name))
+            self._send_page(error_pages.not_yours(request.name))
             return
         pool = self._upstreams.pool
         # The common case needs no lookup of the protocol.
-        if (request.is_grpc or pool.only_streams) and self._goes_by_streams(target):
+        if (request.is_grpc or pool.only_streams) and self._needs_http_2(target):
             stream = pool.take_stream(target.port)
             if stream is not None:
                 self._send(stream)
@@ -338,7 +338,7 @@ class Exchange:
                 return
         self._cancel = self._upstreams.spawn(self._connect(target))
 
-    def _goes_by_streams(self, target: Target) -> bool:
+    def _needs_http_2(self, target: Target) -> bool:
         """Whether to send the request by HTTP/2: for gRPC, and for services with HTTP/2 only.
 
         All other requests go by HTTP/1.1, which most services support best.
@@ -355,7 +355,7 @@ class Exchange:
             ModuleNotFoundError: The library for HTTP/2 is not installed.
             OSError: Nothing listens there.
         """
-        if self._goes_by_streams(target):
+        if self._needs_http_2(target):
             try:
                 return await self._upstreams.pool.open_stream(target.port)
             except NoStreamsError:
@@ -389,22 +389,22 @@ class Exchange:
                 backend = await self._open(target)
             except ModuleNotFoundError:
                 self._cancel = None
-                self._break(target, f"{ONLY_HTTP_2}: pip install 'portweave[tls]'")
+                self._fail(target, f"{ONLY_HTTP_2}: pip install 'portweave[tls]'")
                 return
             except (OSError, OverflowError):
-                standing = await self._upstreams.ask(target)
+                state = await self._upstreams.ask(target)
                 now_s = time.monotonic()
-                if not standing.is_ready:
+                if not state.is_ready:
                     seen_s = now_s
                 # The wait for a ready service counts from the moment it became ready.
-                if now_s - (seen_s if standing.is_ready else began_s) < standing.patience_s:
+                if now_s - (seen_s if state.is_ready else began_s) < state.patience_s:
                     await asyncio.sleep(RETRY_S)
                     # Its port may change in the meantime.
                     target = self._target = self._upstreams.find(self.request) or target
                     continue
                 page = await self._upstreams.explain(target)
                 self._cancel = None
-                self._say(page)
+                self._send_page(page)
                 return
             break
         self._cancel = None
@@ -413,21 +413,21 @@ class Exchange:
             return
         self._send(backend)
 
-    async def _try_again(self, target: Target, why: str) -> None:
+    async def _retry(self, target: Target, why: str) -> None:
         """Send the request again if the service exited before it answered and is restarting."""
         # The supervisor sees the end of a process a moment after its clients do.
         await asyncio.sleep(RETRY_S)
-        standing = await self._upstreams.ask(target)
-        is_another = standing.age_s < time.monotonic() - self._sent_s
-        if standing.patience_s and (is_another or not standing.is_ready):
+        state = await self._upstreams.ask(target)
+        is_another = state.age_s < time.monotonic() - self._sent_s
+        if state.patience_s and (is_another or not state.is_ready):
             await self._connect(target)
             return
         self._cancel = None
-        self._break(target, why)
+        self._fail(target, why)
 
-    def _break(self, target: Target, why: str) -> None:
+    def _fail(self, target: Target, why: str) -> None:
         self._upstreams.report(target, why)
-        self._say(error_pages.broken(target.hostname, target.port, why))
+        self._send_page(error_pages.broken(target.hostname, target.port, why))
 
     def _send(self, backend: "Upstream") -> None:
         assert isinstance(self.request, Request)
@@ -441,7 +441,7 @@ class Exchange:
 
     @property
     def _has_more(self) -> bool:
-        return bool(self._held) or (self.is_request_complete and not self._is_told)
+        return bool(self._held) or (self.is_request_complete and not self._is_end_sent)
 
     def _pass_on(self, *, is_first: bool) -> None:
         assert self._backend is not None
@@ -454,8 +454,8 @@ class Exchange:
                 self._sent += pieces
             else:
                 self._sent.clear()
-        self._is_told = self.is_request_complete
-        trailers = self._trailers if self._is_told else None
+        self._is_end_sent = self.is_request_complete
+        trailers = self._trailers if self._is_end_sent else None
         self._backend.send(self.request, pieces, is_first=is_first, trailers=trailers)
 
     def hold(self) -> None:
@@ -543,7 +543,7 @@ class Exchange:
             assert self._target is not None
             may_repeat = self._is_whole if is_unread else self._is_repeatable()
             if not may_repeat or self._out or self._retries == MOST_RETRIES:
-                self._break(self._target, why)
+                self._fail(self._target, why)
                 return
             self._retries += 1
             if is_unread:
@@ -555,7 +555,7 @@ class Exchange:
             # The service may have closed an idle connection only because it was idle.
             was_idle = self._was_idle and backend is not None and backend.used
             self._was_idle = False
-            again = self._connect(self._target) if was_idle else self._try_again(self._target, why)
+            again = self._connect(self._target) if was_idle else self._retry(self._target, why)
             self._cancel = self._upstreams.spawn(again)
         elif clean and self._answer.source is Framing.UNTIL_CLOSE:
             self.take_end([])
@@ -633,7 +633,7 @@ class Exchange:
         if backend is not None:
             backend.abort()
 
-    def _say(self, page: "Page", *, keep_alive: bool = True) -> None:
+    def _send_page(self, page: "Page", *, keep_alive: bool = True) -> None:
         if self._is_over:
             return
         self._is_over = True

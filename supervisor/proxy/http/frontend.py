@@ -113,6 +113,7 @@ class Client(InlineConnection):
     """
 
     __slots__ = (
+        "_after_upgrade",
         "_came",
         "_connections",
         "_exchange",
@@ -122,7 +123,6 @@ class Client(InlineConnection):
         "_is_own",
         "_parser",
         "_phase",
-        "_rest",
         "_upstreams",
         "_waiting",
         "is_stranger",
@@ -145,7 +145,7 @@ class Client(InlineConnection):
         # Pipelined exchanges that have not begun.
         self._waiting: deque[Exchange] | None = None
         # Bytes after an upgrade request: a request, or the other protocol.
-        self._rest: bytes | None = None
+        self._after_upgrade: bytes | None = None
         # Whether the write buffer is full.
         self._is_full = False
         self._came: From | None = None
@@ -209,13 +209,13 @@ class Client(InlineConnection):
     def take(self, data: bytes) -> None:
         """Receive bytes."""
         if self._phase is Phase.REQUESTS:
-            if self._rest is None:
+            if self._after_upgrade is None:
                 if self._first is None:
                     self._parse(data)
                 else:
                     self._take_first(self._first + data)
                 return
-            self._rest += data
+            self._after_upgrade += data
             # The service's answer decides what these bytes are.
             self.pause()
         elif self._phase is Phase.TUNNEL:
@@ -228,12 +228,12 @@ class Client(InlineConnection):
         if is_http_2 is not False and self.came.scheme == b"http":
             self._first = data
             if is_http_2:
-                self._speak_streams(data)
+                self._switch_to_http_2(data)
             return
         self._first = None
         self._parse(data)
 
-    def _speak_streams(self, data: bytes) -> None:
+    def _switch_to_http_2(self, data: bytes) -> None:
         """Have the connection speak HTTP/2: RFC 9113, section 3.3."""
         streams = self._connections.new_streams(is_stranger=self.is_stranger)
         if streams is None:
@@ -255,14 +255,14 @@ class Client(InlineConnection):
         try:
             rest = parser.feed(data)
             while rest is not None:
-                rest = self._take_change(parser, rest)
+                rest = self._take_upgrade(parser, rest)
         except RequestError as error:
             self._refuse(error.refusal)
         self._advance()
 
-    def _parse_rest(self) -> None:
+    def _parse_kept(self) -> None:
         """Parse the kept bytes, and read on."""
-        rest, self._rest = self._rest, None
+        rest, self._after_upgrade = self._after_upgrade, None
         if rest is not None and self.transport is not None:
             self._parser = None
             self.resume()
@@ -280,7 +280,7 @@ class Client(InlineConnection):
         """Handle the end of the connection."""
         self._connections.leave(self)
         exchange, self._exchange = self._exchange, None
-        self._waiting = self._rest = None
+        self._waiting = self._after_upgrade = None
         if exchange is not None:
             exchange.abandon()
 
@@ -330,7 +330,7 @@ class Client(InlineConnection):
         assert exchange is not None
         return exchange
 
-    def _take_change(self, parser: RequestParser, rest: bytes) -> bytes | None:
+    def _take_upgrade(self, parser: RequestParser, rest: bytes) -> bytes | None:
         """Handle an upgrade request and the bytes after it.
 
         Raises:
@@ -342,7 +342,7 @@ class Client(InlineConnection):
             # It stays an HTTP request.
             return parser.go_on(head, rest)
         newest.end_request([])
-        self._rest = rest
+        self._after_upgrade = rest
         return None
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -354,7 +354,7 @@ class Client(InlineConnection):
             newest.refuse(refusal)
         else:
             self._add(Exchange(self, self._upstreams, refusal))
-        self._rest = self._rest or b""
+        self._after_upgrade = self._after_upgrade or b""
 
     def _advance(self) -> None:
         exchange = self._exchange
@@ -382,7 +382,7 @@ class Client(InlineConnection):
     def begin_tunnel(self) -> None:
         """Pass on all further bytes as another protocol."""
         self._phase = Phase.TUNNEL
-        rest, self._rest = self._rest, None
+        rest, self._after_upgrade = self._after_upgrade, None
         self.resume()
         if rest and self._exchange is not None:
             # The service's buffer may fill up.
@@ -408,8 +408,8 @@ class Client(InlineConnection):
             return
         self.since_s = time.monotonic()
         if not keep_alive or self._connections.is_draining:
-            is_quiet = read_all and not self._waiting and not self._rest
-            self._waiting = self._rest = None
+            is_quiet = read_all and not self._waiting and not self._after_upgrade
+            self._waiting = self._after_upgrade = None
             # TLS may deliver bytes even after a close.
             self._phase = Phase.LINGERING
             if is_quiet:
@@ -423,10 +423,10 @@ class Client(InlineConnection):
             self._exchange = self._waiting.popleft()
             asyncio.get_running_loop().call_soon(self._advance)
             return
-        if self._rest:
+        if self._after_upgrade:
             # The service has refused the upgrade, so these bytes are a request. Bytes that arrive
             # before they are parsed belong after them.
-            asyncio.get_running_loop().call_soon(self._parse_rest)
+            asyncio.get_running_loop().call_soon(self._parse_kept)
             return
-        self._rest = None
+        self._after_upgrade = None
         self.resume()

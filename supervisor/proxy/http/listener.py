@@ -42,7 +42,7 @@ class ProxyListener:
         self.connections = connections
         self.context = context
         self.common = common
-        self._secure: set[Handshake] = set()
+        self._tls_connections: set[Handshake] = set()
 
     def greet(self) -> "ProtocolSniffer":
         """Return the protocol of a new connection."""
@@ -53,29 +53,29 @@ class ProxyListener:
 
         At the limit, the connection with the longest idle time is closed.
         """
-        if len(self._secure) >= MOST_SECURE:
-            idle = [one for one in self._secure if one.is_idle]
+        if len(self._tls_connections) >= MOST_SECURE:
+            idle = [one for one in self._tls_connections if one.is_idle]
             if not idle:
                 return False
             oldest = min(idle, key=lambda one: one.since_s)
-            self._secure.discard(oldest)
+            self._tls_connections.discard(oldest)
             oldest.abort()
-        self._secure.add(handshake)
+        self._tls_connections.add(handshake)
         return True
 
     def remove(self, handshake: "Handshake") -> None:
         """Remove a TLS connection that has ended."""
-        self._secure.discard(handshake)
+        self._tls_connections.discard(handshake)
 
 
 class ProtocolSniffer(asyncio.BufferedProtocol):
     """A connection before its first byte."""
 
-    __slots__ = ("_buffer", "_door", "_is_stranger", "_since_s", "_transport")
+    __slots__ = ("_buffer", "_is_stranger", "_listener", "_since_s", "_transport")
 
-    def __init__(self, door: ProxyListener) -> None:
+    def __init__(self, listener: ProxyListener) -> None:
         self._buffer = shared_buffer()
-        self._door = door
+        self._listener = listener
         self._since_s = 0.0
         self._is_stranger = False
         self._transport: asyncio.Transport | None = None
@@ -85,8 +85,8 @@ class ProtocolSniffer(asyncio.BufferedProtocol):
         # Not every loop's transport derives from it.
         self._transport = cast("asyncio.Transport", transport)
         self._since_s = time.monotonic()
-        self._is_stranger = self._door.connections.is_stranger(transport)
-        self._door.connections.enter(self)
+        self._is_stranger = self._listener.connections.is_stranger(transport)
+        self._listener.connections.enter(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """The buffer for received bytes."""
@@ -97,15 +97,15 @@ class ProtocolSniffer(asyncio.BufferedProtocol):
         transport, self._transport = self._transport, None
         if transport is None or transport.is_closing():
             return
-        self._door.connections.leave(self)
+        self._listener.connections.leave(self)
         if self._buffer[0] != _HANDSHAKE:
-            client = Client(self._door.connections, is_stranger=self._is_stranger)
+            client = Client(self._listener.connections, is_stranger=self._is_stranger)
             transport.set_protocol(client)
             client.connection_made(transport)
             client.buffer_updated(nbytes)
             return
-        handshake = Handshake(self._door, is_stranger=self._is_stranger)
-        if not self._door.add(handshake):
+        handshake = Handshake(self._listener, is_stranger=self._is_stranger)
+        if not self._listener.add(handshake):
             transport.abort()
             return
         transport.set_protocol(handshake)
@@ -121,7 +121,7 @@ class ProtocolSniffer(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Handle the end of the connection."""
         if self._transport is not None:
-            self._door.connections.leave(self)
+            self._listener.connections.leave(self)
 
     def check_time(self, now_s: float) -> None:
         """Close the connection after a timeout."""
@@ -148,43 +148,43 @@ class Handshake(SSLProtocol):
 
     max_size = 1 << 14
 
-    def __init__(self, door: ProxyListener, *, is_stranger: bool) -> None:
-        self._chooser = _Chooser(door.connections, is_stranger=is_stranger)
+    def __init__(self, listener: ProxyListener, *, is_stranger: bool) -> None:
+        self._selector = _AlpnSelector(listener.connections, is_stranger=is_stranger)
         super().__init__(
             asyncio.get_running_loop(),
-            self._chooser,
-            door.common if is_stranger else door.context,
+            self._selector,
+            listener.common if is_stranger else listener.context,
             None,  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
             server_side=True,
             ssl_handshake_timeout=HANDSHAKE_S,
         )
-        self._door = door
+        self._listener = listener
         self._began_s = time.monotonic()
         self._raw: asyncio.Transport | None = None
 
     @property
     def is_idle(self) -> bool:
         """Whether no request is under way."""
-        chosen = self._chooser.chosen
+        chosen = self._selector.chosen
         return chosen is None or chosen.is_idle
 
     @property
     def since_s(self) -> float:
         """When it became idle, in seconds of the monotonic clock."""
-        chosen = self._chooser.chosen
+        chosen = self._selector.chosen
         return self._began_s if chosen is None else chosen.since_s
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the TLS handshake."""
         self._raw = cast("asyncio.Transport", transport)
-        self._door.connections.enter(self)
+        self._listener.connections.enter(self)
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Handle the end of the connection."""
         self._raw = None
-        self._door.connections.leave(self)
-        self._door.remove(self)
+        self._listener.connections.leave(self)
+        self._listener.remove(self)
         super().connection_lost(exc)
 
     def check_time(self, now_s: float) -> None:
@@ -192,7 +192,7 @@ class Handshake(SSLProtocol):
 
     def finish_up(self) -> None:
         """Accept no further request; after the handshake, the inner protocol does so itself."""
-        if self._chooser.chosen is None:
+        if self._selector.chosen is None:
             self.abort()
 
     def abort(self) -> None:
@@ -201,7 +201,7 @@ class Handshake(SSLProtocol):
             self._raw.abort()
 
 
-class _Chooser(asyncio.Protocol):
+class _AlpnSelector(asyncio.Protocol):
     """Installs the protocol that ALPN chose, once TLS is ready."""
 
     def __init__(self, connections: "ConnectionSet", *, is_stranger: bool) -> None:

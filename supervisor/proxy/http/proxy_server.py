@@ -125,21 +125,21 @@ class ProxyServer:
         self._proxy_port = proxy_port
         self._tld = tld
         self._wildcard = wildcard
-        self._advice = advice or StackStatus()
+        self._stack_status = advice or StackStatus()
         self._on_error = on_error
         self._identities = identities
-        self._door: ProxyListener | None = None
+        self._tls_listener: ProxyListener | None = None
         if identities is not None:
             # Imported here: it needs libraries that a plain proxy does not.
             from portweave.supervisor.proxy.http import listener
 
             identities.is_ours = self._is_ours
-            self._door = listener.ProxyListener(self, identities.context, identities.common)
+            self._tls_listener = listener.ProxyListener(self, identities.context, identities.common)
         self._servers: list[asyncio.Server] = []
         self._clients: set[ClientConnection] = set()
-        self._work: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
-        self._nobody: asyncio.Event | None = None
+        self._no_clients: asyncio.Event | None = None
 
     async def listen(self, port: int, host: str = "127.0.0.1") -> int:
         """Listen on a port (0 for any free one) of an address; return the port.
@@ -149,7 +149,9 @@ class ProxyServer:
         """
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(self._greet, host, port, backlog=ACCEPTED_AT_ONCE)
+            server = await loop.create_server(
+                self._make_protocol, host, port, backlog=ACCEPTED_AT_ONCE
+            )
         except (OSError, OverflowError) as error:
             # The text of asyncio repeats the address.
             number = getattr(error, "errno", None)
@@ -161,8 +163,8 @@ class ProxyServer:
         self.ports.append(found)
         return found
 
-    def _greet(self) -> asyncio.BaseProtocol:
-        return Client(self) if self._door is None else self._door.greet()
+    def _make_protocol(self) -> asyncio.BaseProtocol:
+        return Client(self) if self._tls_listener is None else self._tls_listener.greet()
 
     async def unlisten(self) -> None:
         """Accept no more connections; keep the open ones and accept those in the queue.
@@ -186,7 +188,7 @@ class ProxyServer:
         self._servers.clear()
         self.ports.clear()
         if waiting:
-            made = (loop.connect_accepted_socket(self._greet, taken) for taken in waiting)
+            made = (loop.connect_accepted_socket(self._make_protocol, taken) for taken in waiting)
             await asyncio.gather(*made, return_exceptions=True)
             # One turn of the loop finds readable connections, one reads them.
             await asyncio.sleep(0)
@@ -200,17 +202,17 @@ class ProxyServer:
         for client in list(self._clients):
             client.finish_up()
         if self._clients:
-            self._nobody = asyncio.Event()
+            self._no_clients = asyncio.Event()
             try:
                 async with asyncio.timeout(drain_s):
-                    await self._nobody.wait()
+                    await self._no_clients.wait()
             except TimeoutError:
                 for client in list(self._clients):
                     client.abort()
         self.pool.close()
-        for task in list(self._work):
+        for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._work, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
@@ -246,8 +248,8 @@ class ProxyServer:
     def leave(self, client: "ClientConnection") -> None:
         """Remove a client."""
         self._clients.discard(client)
-        if self._nobody is not None and not self._clients:
-            self._nobody.set()
+        if self._no_clients is not None and not self._clients:
+            self._no_clients.set()
 
     def is_stranger(self, transport: asyncio.BaseTransport) -> bool:
         """Whether a connection comes from another user, whom the proxy does not serve."""
@@ -285,11 +287,11 @@ class ProxyServer:
         """Return the route of a request's host; None if the client must repeat it by HTTPS."""
         if self._identities is not None and request.proto != b"https" and not request.upgrade:
             return None
-        self._look()
+        self._update_routes()
         return self._directory.find(request.name)
 
-    def _look(self) -> tuple[Target, ...]:
-        """Return the current routes, or the earlier ones if `get_routes` raises."""
+    def _update_routes(self) -> tuple[Target, ...]:
+        """Update the routes and return them; keep the earlier ones if `get_routes` raises."""
         try:
             routes = self._get_routes()
             if routes is not self._routes:
@@ -308,7 +310,7 @@ class ProxyServer:
         is_secure = self._identities is not None
         if is_secure and request.proto != b"https" and self._is_ours(request.name):
             return error_pages.secured(request.host.decode("latin-1"), request.target, port)
-        hosts = [r.hostname for r in self._look() if not r.hostname.startswith(ANY)]
+        hosts = [r.hostname for r in self._update_routes() if not r.hostname.startswith(ANY)]
         return error_pages.unknown(
             request.name,
             hosts,
@@ -325,13 +327,13 @@ class ProxyServer:
         """Whether the proxy answers for a name."""
         if is_our_concern(name, (self._tld,)):
             return True
-        self._look()
+        self._update_routes()
         return self._directory.find(name) is not None
 
     async def ask(self, target: Target) -> UpstreamStatus:
         """Return the state of a service that does not answer."""
         try:
-            return await self._advice.ask(target)
+            return await self._stack_status.ask(target)
         except Exception as error:  # the waiting request still gets an answer
             text = f"what is known of {target.hostname} could not be found out"
             context = {"message": text, "exception": error}
@@ -340,12 +342,12 @@ class ProxyServer:
 
     async def explain(self, target: Target) -> "Page":
         """Return the error page for a service with no listener."""
-        standing = await self.ask(target)
-        found = [port for port in standing.ports if port != target.port]
+        status = await self.ask(target)
+        found = [port for port in status.ports if port != target.port]
         self.report(target, "nothing listens there")
         if found:
             return error_pages.wrong_port(target.hostname, target.port, found)
-        return error_pages.not_up(target.hostname, target.port, standing.state, standing.service)
+        return error_pages.not_up(target.hostname, target.port, status.state, status.service)
 
     def report(self, target: Target, why: str) -> None:
         """Report a service that did not answer properly."""
@@ -360,8 +362,8 @@ class ProxyServer:
     def spawn(self, work: Coroutine[None, None, None]) -> Callable[[], object]:
         """Start a task; return the function that cancels it."""
         task = asyncio.get_running_loop().create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return task.cancel
 
 
