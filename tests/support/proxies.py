@@ -164,7 +164,13 @@ class Proxy:
             return caller.rest()
 
     def get(self, host: str, path: str = "/", *lines: str) -> bytes:
-        """Return the answer to one request."""
+        """Return the answer to one request.
+
+        Args:
+            host: The Host field.
+            path: The path.
+            lines: More lines of the head.
+        """
         more = "".join(f"{line}\r\n" for line in lines)
         return self.ask(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n")
 

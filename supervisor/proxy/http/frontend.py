@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from portweave.supervisor.proxy.http.exchange import Upstreams
     from portweave.supervisor.proxy.http.http1_heads import Fields
 
-# Seconds for a request's head to arrive, for silence between two requests, and for a refused client
-# to go on sending.
+# Timeouts in seconds: for a head to arrive, between two requests, and for a refused client to stop
+# sending.
 HEAD_S = 30.0
 IDLE_S = 120.0
 LINGER_S = 3.0

@@ -1,7 +1,7 @@
 """Pure. The size limit of a request's head, the same for HTTP/1.1 and HTTP/2.
 
-A head's size is its length as HTTP/1.1 text. In HTTP/2, later heads refer to an earlier one, so
-even a head that is too long must be decoded to its end (RFC 7541, section 2.2). A short head that
+A head's size is its length as HTTP/1.1 text. In HTTP/2, later heads refer to earlier ones (RFC
+7541, section 2.2). So even a head that is too long must be decoded to its end. A short head that
 marks the refusal replaces it, and the connection goes on.
 """
 

@@ -330,7 +330,13 @@ class BackendStreams(Multiplex):
         return number
 
     def end(self, stream: BackendStream, asker: AnswerReceiver, *, is_sent: bool) -> None:
-        """The answer on a stream is complete; `is_sent` says whether the request is, too."""
+        """Finish a stream whose answer is complete.
+
+        Args:
+            stream: The stream.
+            asker: The receiver of the answer.
+            is_sent: Whether the whole request has been sent, too.
+        """
         if not is_sent:
             # The service does not need the rest of the request: RFC 9113, section 8.1.
             with suppress(ProtocolError):
