@@ -67,7 +67,7 @@ def with_missing_files(cause: Cause, plan: InstancePlan, main_root: str) -> Caus
     Args:
         cause: Without the hint.
         plan: Of the run.
-        main_root: As for `cause_of`.
+        main_root: As for `find_cause`.
     """
     root = plan.environment.get("PORTWEAVE_WORKTREE", "")
     if cause.kind not in _MAY_BE_MISSING or not root or not main_root:
