@@ -173,7 +173,7 @@ def _notes(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[str]
 def unsupported_probe_notes(unit: Unit) -> Iterator[str]:
     """Return notes about readiness checks that a container cannot run."""
     if unit.ready.log is not None:
-        yield f"{unit.name}: ready.log: Compose does not read its output"
+        yield f"{unit.name}: ready.log: nothing reads its output there"
     if unit.ready.notify:
         yield f"{unit.name}: ready.notify: not available in a container"
 

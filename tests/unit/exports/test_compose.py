@@ -155,7 +155,7 @@ def test_a_dependent_waits_for_a_condition_that_compose_supports() -> None:
     assert "healthcheck" not in found["job"]
     notes = export(stack(*units)).notes
     assert "web: it waits until log is started, not until it is ready" in notes
-    assert "log: ready.log: Compose does not read its output" in notes
+    assert "log: ready.log: nothing reads its output there" in notes
 
 
 def test_a_missing_image_is_noted() -> None:
