@@ -125,6 +125,10 @@ class SupervisorProcess:
         # From here on the supervisor ends the stack in order, and there is nothing to undo.
         clear_at_end()
         starter = ProxySpawner(proxy) if proxy else None
+        from portweave.supervisor.processes.process_tree import become_subreaper
+
+        # Before the first service starts: if the supervisor dies early, its orphans come here.
+        become_subreaper()
         # The guardian's copy of the write end stays open until it ends.
         reading, writing = os.pipe()
         wake = [starter.wake] if starter else []
@@ -137,9 +141,7 @@ class SupervisorProcess:
             spared_by,
         )
         from portweave.supervisor.processes.own_children import OwnChildren
-        from portweave.supervisor.processes.process_tree import become_subreaper
 
-        become_subreaper()
         nested = NestedStacks(os.path.dirname(lock.journal), os.getpid())
         spare = {self.pid}
         own = OwnChildren(spare, lambda: spared_by(nested), self._foreign)
