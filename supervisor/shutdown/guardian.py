@@ -125,6 +125,9 @@ class SupervisorProcess:
         # From here on the supervisor ends the stack in order, and there is nothing to undo.
         clear_at_end()
         starter = ProxySpawner(proxy) if proxy else None
+        if starter is not None:
+            # The proxy outlives this stack. It starts before orphans come to this process.
+            starter.start()
         from portweave.supervisor.processes.process_tree import become_subreaper
 
         # Before the first service starts: if the supervisor dies early, its orphans come here.
@@ -135,7 +138,7 @@ class SupervisorProcess:
         send(self._socket, work, lock.descriptor, reading, writing, *wake)
         os.close(reading)
         if starter is not None:
-            starter.start()
+            starter.close()
         from portweave.supervisor.processes.nested_stacks import (
             NestedStacks,
             spared_by,

@@ -37,7 +37,7 @@ class ProxySpawner:
         self._sleeps_on, self.wake = os.pipe()
 
     def start(self) -> None:
-        """Start the process, and close our ends of the pipe; copies of `wake` stay open."""
+        """Start the process; the kernel gives it to the next subreaper above this process."""
         try:
             pid = os.fork()
             if pid == 0:
@@ -46,6 +46,9 @@ class ProxySpawner:
         except OSError:
             # There will be no proxy; the stack that waits for it reports that.
             pass
+
+    def close(self) -> None:
+        """Close this process's ends of the pipe; copies of `wake` elsewhere stay open."""
         os.close(self._sleeps_on)
         os.close(self.wake)
 

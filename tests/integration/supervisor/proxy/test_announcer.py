@@ -109,6 +109,7 @@ def test_a_proxy_that_cannot_start_gives_a_warning(
     starter = ProxySpawner(("/bin/sh", "-c", "echo no wheels >&2; exit 3"))
     wake = os.dup(starter.wake)
     starter.start()
+    starter.close()
     try:
         found = register({"web.shop.localhost": 1}, RouteSettings(store.dir, ME, 1355), wake)
     finally:
