@@ -31,3 +31,8 @@ def of_names(environ: "Mapping[str, str]", *, is_terminal: bool, refused: bool =
 
 def _are_forced(environ: "Mapping[str, str]") -> bool:
     return environ.get("FORCE_COLOR", "0") not in ("", "0")
+
+
+def of_words(environ: "Mapping[str, str]", *, is_terminal: bool, refused: bool = False) -> bool:
+    """Whether to colour portweave's own words; arguments as in `are_kept`."""
+    return of_names(environ, is_terminal=is_terminal, refused=refused)

@@ -57,6 +57,12 @@ class EscapedStream:
         return getattr(self.behind, name)
 
 
+def write_rendered(text: str, stream: "TextIO") -> None:
+    """Write what `text_style.render` has made, whose texts are escaped already."""
+    behind = stream.behind if isinstance(stream, EscapedStream) else stream
+    behind.write(text)
+
+
 def write_data(text: str) -> None:
     """Write data for programs to stdout: unchanged to a pipe, escaped to a terminal."""
     stream = sys.stdout
