@@ -40,10 +40,12 @@ class Span:
     Args:
         text: The text.
         role: A key of `CODES`; other roles have no colour.
+        code: Parameters of Select Graphic Rendition in place of the role's; empty for the role's.
     """
 
     text: str
     role: str
+    code: str = ""
 
 
 def render(line: "Iterable[str | Span]", *, colour: bool) -> str:
@@ -61,10 +63,34 @@ def plain(line: "Iterable[str | Span]") -> str:
     return "".join(part if isinstance(part, str) else part.text for part in line)
 
 
+PREFIX = "[portweave]"
+_WORDS = ("error", "hint", "warning")
+
+
+def message(text: str) -> "list[str | Span]":
+    """A line that portweave prints, with its prefix dim and its first word by its meaning.
+
+    Args:
+        text: The line, with or without `[portweave]`.
+    """
+    parts: list[str | Span] = []
+    rest = text
+    if text.startswith(f"{PREFIX} "):
+        parts += (Span(PREFIX, "dim"), " ")
+        rest = text[len(PREFIX) + 1 :]
+    head = rest.lstrip(" ")
+    word, colon, tail = head.partition(":")
+    if colon and word in _WORDS:
+        parts += (rest[: len(rest) - len(head)], Span(f"{word}:", word))
+        rest = tail
+    parts.append(rest)
+    return parts
+
+
 def _painted(part: "str | Span", *, colour: bool) -> str:
     if isinstance(part, str):
         return escaped(part)
-    code = CODES.get(part.role)
+    code = part.code or CODES.get(part.role)
     if not colour or code is None or not part.text:
         return escaped(part.text)
     return f"\x1b[{code}m{escaped(part.text)}\x1b[0m"
