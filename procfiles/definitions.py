@@ -6,7 +6,14 @@ from portweave import errors
 from portweave.encoding.host_labels import instance_host
 from portweave.procfiles.expand import FIELDS, placeholders, split
 from portweave.procfiles.issues import Issues, nearest
-from portweave.procfiles.model import Definitions, Dependency, EnvFile, Service
+from portweave.procfiles.model import (
+    Definitions,
+    Dependency,
+    EnvFile,
+    Hook,
+    Service,
+    WorktreeFiles,
+)
 from portweave.procfiles.tree import Document, Keys, Value
 
 TYPE_CHECKING = False
@@ -40,6 +47,8 @@ def build(
     project_name: str | None = None
     env_files: tuple[EnvFile, ...] = ()
     drafts: list[Draft] = []
+    hooks: tuple[Hook, ...] = ()
+    worktree: WorktreeFiles | None = None
     if document is not None:
         # Imported here: a Procfile alone does not need it.
         from portweave.procfiles import shape
@@ -52,6 +61,7 @@ def build(
         said = shape.read(document, issues, processes=names)
         issues.raise_found(document, shown)
         project_name, env_files, drafts = said.project_name, said.env_files, said.drafts
+        hooks, worktree = said.hooks, said.worktree
     elif not processes:
         raise errors.DefinitionsInvalidError(
             "services: services must contain at least one entry",
@@ -72,6 +82,7 @@ def build(
         _check_port(service, portless, issues)
         _check_dependencies(service, services, issues)
     _check_hostnames(services, from_procfile, issues)
+    _check_hooks(hooks, services, portless, issues)
     _check_cycles(services, issues)
     issues.raise_found(document, shown)
     for service in services.values():
@@ -84,6 +95,8 @@ def build(
         tuple(services.values()),
         project_name=project_name,
         env_files=env_files,
+        hooks=hooks,
+        worktree=worktree,
     )
 
 
@@ -189,18 +202,28 @@ def _check_templates(
     service: Service, services: dict[str, Service], portless: set[str], issues: Issues
 ) -> None:
     root = ("services", service.name)
-    for name, template in service.environment:
+    _check_environment(service.environment, root, services, portless, issues)
+    if service.ready is not None and service.ready.http is not None:
+        keys = (*root, "ready", "http")
+        _check_template(service.ready.http, keys, services, portless, issues, escapes=True)
+        if not service.ready.http.startswith("/"):
+            _check_url(service.ready.http, keys, issues)
+
+
+def _check_environment(
+    environment: tuple[tuple[str, str | None], ...],
+    root: Keys,
+    services: dict[str, Service],
+    portless: set[str],
+    issues: Issues,
+) -> None:
+    for name, template in environment:
         keys = (*root, "environment", name)
         if name.startswith(RESERVED_PREFIX):
             message = f'env var "{name}" uses the reserved "{RESERVED_PREFIX}" prefix'
             issues.add(keys, message)
         if template is not None:
             _check_template(template, keys, services, portless, issues, escapes=True)
-    if service.ready is not None and service.ready.http is not None:
-        keys = (*root, "ready", "http")
-        _check_template(service.ready.http, keys, services, portless, issues, escapes=True)
-        if not service.ready.http.startswith("/"):
-            _check_url(service.ready.http, keys, issues)
 
 
 def _check_url(template: str, keys: Keys, issues: Issues) -> None:
@@ -257,6 +280,18 @@ def _check_hostnames(services: dict[str, Service], from_procfile: set[str], issu
                 origin = service.origin if service.name in from_procfile else None
                 message = f'the host name "{host}" is also that of services.{owner}'
                 issues.add(keys, message, "rename one of them", origin=origin)
+
+
+def _check_hooks(
+    hooks: tuple[Hook, ...], services: dict[str, Service], portless: set[str], issues: Issues
+) -> None:
+    for hook in hooks:
+        keys = ("hooks", hook.name)
+        if hook.name in services:
+            # Logs and commands know a hook by its name, as they know a service.
+            message = f'a service is called "{hook.name}" too'
+            issues.add(keys, message, "rename the service")
+        _check_environment(hook.environment, keys, services, portless, issues)
 
 
 def _check_cycles(services: dict[str, Service], issues: Issues) -> None:

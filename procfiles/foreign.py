@@ -71,3 +71,14 @@ FOREIGN_POLICIES = {
     "yes": "always",
 }
 FOREIGN_ENV_FILE = {"file": "path", "optional": "required: false"}
+FOREIGN_HOOKS = {
+    **dict.fromkeys(("install", "init", "bootstrap", "postCreate", "post-create"), "setup"),
+    **dict.fromkeys(("before", "preUp", "pre-up", "preStart", "prestart"), "beforeUp"),
+    **dict.fromkeys(("after", "postUp", "post-up", "onReady", "postStart"), "afterReady"),
+    **dict.fromkeys(("postDown", "post-down", "onExit", "cleanup"), "afterDown"),
+}
+FOREIGN_WORKTREE = {
+    **dict.fromkeys(("files", "include", "copyFiles"), "copy"),
+    **dict.fromkeys(("symlink", "symlinks", "links"), "link"),
+    **dict.fromkeys(("source", "base"), "from"),
+}

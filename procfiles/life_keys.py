@@ -160,6 +160,12 @@ def _reserved(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
     issues.add(keys, f"{keys[-1]} is reserved and does not exist yet")
 
 
+def _hooks(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
+    del value, draft
+    message = "hooks belong to the stack, not to one service"
+    issues.add(keys, message, "write hooks at the top of the file, beside services")
+
+
 KEYS = (
     Key(
         "ready",
@@ -221,7 +227,7 @@ KEYS = (
         " `uvicorn`, `django`, …); `false`: portweave leaves the command as it is.",
     ),
     Key("scope", _reserved, None, ""),
-    Key("hooks", _reserved, None, ""),
+    Key("hooks", _hooks, None, ""),
     Key("resources", _reserved, None, ""),
     Key(
         "profiles",

@@ -246,6 +246,72 @@ class Service:
         self.tty = tty
 
 
+class Hook:
+    """Commands that run at one moment in the life of a stack.
+
+    Attributes:
+        name: `setup`, `beforeUp`, `afterReady` or `afterDown`.
+        origin: The place of its definition.
+        commands: Texts for `/bin/sh -c`, in their order; the first that fails ends the hook.
+        inputs: Paths or globs of the files that it depends on, relative to the root.
+        timeout_s: How long all of its commands may take together.
+        environment: (variable, template) pairs, as those of a service.
+        working_dir: An absolute path.
+    """
+
+    __slots__ = (
+        "commands",
+        "environment",
+        "inputs",
+        "name",
+        "origin",
+        "timeout_s",
+        "working_dir",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        origin: Origin,
+        working_dir: str,
+        *,
+        commands: tuple[str, ...] = (),
+        inputs: tuple[str, ...] = (),
+        timeout_s: float = 600.0,
+        environment: tuple[tuple[str, str | None], ...] = (),
+    ) -> None:
+        self.name = name
+        self.origin = origin
+        self.commands = commands
+        self.inputs = inputs
+        self.timeout_s = timeout_s
+        self.environment = environment
+        self.working_dir = working_dir
+
+
+class WorktreeFiles:
+    """What a new worktree gets from another one, because git does not carry it.
+
+    Attributes:
+        copy: Patterns of files to copy, in the syntax of gitignore(5).
+        link: Paths to link, relative to the root.
+        source: The root of the worktree to take them from, absolute; None for the main worktree.
+    """
+
+    __slots__ = ("copy", "link", "source")
+
+    def __init__(
+        self,
+        *,
+        copy: tuple[str, ...] = (),
+        link: tuple[str, ...] = (),
+        source: str | None = None,
+    ) -> None:
+        self.copy = copy
+        self.link = link
+        self.source = source
+
+
 class Definitions:
     """All services of a project.
 
@@ -254,9 +320,11 @@ class Definitions:
         project_name: The name as written; None where the key is missing.
         services: The services in the order of the files.
         env_files: The .env files of every service, in file order.
+        hooks: The hooks, in the order in which they run.
+        worktree: What a new worktree gets from another one; None where the key is missing.
     """
 
-    __slots__ = ("env_files", "paths", "project_name", "services")
+    __slots__ = ("env_files", "hooks", "paths", "project_name", "services", "worktree")
 
     def __init__(
         self,
@@ -265,8 +333,12 @@ class Definitions:
         *,
         project_name: str | None = None,
         env_files: tuple[EnvFile, ...] = (),
+        hooks: tuple[Hook, ...] = (),
+        worktree: WorktreeFiles | None = None,
     ) -> None:
         self.paths = paths
         self.services = services
         self.project_name = project_name
         self.env_files = env_files
+        self.hooks = hooks
+        self.worktree = worktree

@@ -4,7 +4,7 @@ It says what `shape` accepts in a single file. Some rules are not in it: those t
 services, npm portweave's that each service must have `envVar`, and the syntax of a pattern.
 """
 
-from portweave.procfiles import ready_keys, shape
+from portweave.procfiles import hook_keys, ready_keys, shape
 from portweave.procfiles.definition_keys import SERVICE
 from portweave.procfiles.keys import EXTENSIONS, Key, Schema
 from portweave.procfiles.start_keys import COMMAND, ENV_FILES
@@ -28,8 +28,17 @@ def json_schema() -> Schema:
             "command": COMMAND,
             "duration": ready_keys.duration_schema(zero=False),
             "envFiles": ENV_FILES,
+            "hooks": _object(hook_keys.HOOKS),
+            "hook": _hook(hook_keys.HOOK),
+            "setup": _hook(hook_keys.SETUP),
+            "worktree": _object(hook_keys.WORKTREE),
         },
     }
+
+
+def _hook(table: tuple[Key, ...]) -> Schema:
+    long_form = {**_object(table), "required": ["command"]}
+    return {"anyOf": [hook_keys.COMMANDS, long_form]}
 
 
 def _object(table: tuple[Key, ...]) -> Schema:

@@ -17,7 +17,7 @@ from portweave.procfiles.fields import (
 )
 from portweave.procfiles.issues import Issues
 from portweave.procfiles.keys import EXTENSIONS, Key, names
-from portweave.procfiles.model import EnvFile, Service
+from portweave.procfiles.model import EnvFile, Hook, Service, WorktreeFiles
 from portweave.procfiles.tree import Document, Keys, Value
 
 TYPE_CHECKING = False
@@ -39,16 +39,28 @@ class Shape:
     Attributes:
         project_name: None if the document has none.
         env_files: Files of variables for all services.
+        hooks: The hooks, in the order in which they run.
+        worktree: What a new worktree gets from another one; None if the key is missing.
         drafts: The services, in file order.
         document: The document.
         processes: Names of the processes in a Procfile beside the document.
     """
 
-    __slots__ = ("document", "drafts", "env_files", "processes", "project_name")
+    __slots__ = (
+        "document",
+        "drafts",
+        "env_files",
+        "hooks",
+        "processes",
+        "project_name",
+        "worktree",
+    )
 
     def __init__(self, document: Document, processes: "Collection[str]") -> None:
         self.project_name: str | None = None
         self.env_files: tuple[EnvFile, ...] = ()
+        self.hooks: tuple[Hook, ...] = ()
+        self.worktree: WorktreeFiles | None = None
         self.drafts: list[Draft] = []
         self.document = document
         self.processes = processes
@@ -106,6 +118,18 @@ def _env_files(value: Value, keys: Keys, issues: Issues, shape: Shape) -> None:
     from portweave.procfiles.start_keys import env_files
 
     shape.env_files = env_files(value, keys, issues, shape.folder)
+
+
+def _hooks(value: Value, keys: Keys, issues: Issues, shape: Shape) -> None:
+    from portweave.procfiles.hook_keys import read_hooks
+
+    shape.hooks = read_hooks(value, keys, issues, shape.document, shape.folder)
+
+
+def _worktree(value: Value, keys: Keys, issues: Issues, shape: Shape) -> None:
+    from portweave.procfiles.hook_keys import read_worktree
+
+    shape.worktree = read_worktree(value, keys, issues, shape.folder)
 
 
 def _services(value: Value, keys: Keys, issues: Issues, shape: Shape) -> None:
@@ -187,6 +211,21 @@ ROOT = (
         _env_files,
         {"$ref": "#/$defs/envFiles"},
         "Files of variables for all services; later ones win.",
+    ),
+    Key(
+        "hooks",
+        _hooks,
+        {"$ref": "#/$defs/hooks"},
+        "Commands at moments of the stack's life: `setup` (once in each worktree), `beforeUp`,"
+        " `afterReady` and `afterDown`. Each is a command, a list of commands, or an object with"
+        " `command`, `inputs`, `timeout`, `environment` and `workingDir`.",
+    ),
+    Key(
+        "worktree",
+        _worktree,
+        {"$ref": "#/$defs/worktree"},
+        "What a new worktree gets from another one: `copy` (patterns as in `.gitignore`), `link`"
+        " (paths), `from` (the other worktree).",
     ),
 )
 _ROOT_NAMES = names(ROOT)

@@ -55,6 +55,11 @@ def _working_dir(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None
 
 
 def _environment(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
+    draft.service.environment = environment_of(value, keys, issues)
+
+
+def environment_of(value: Value, keys: Keys, issues: Issues) -> tuple[tuple[str, str | None], ...]:
+    """Variables as (name, template) pairs: a map, or a list of `KEY=value` and `KEY`."""
     pairs: dict[str, str | None] = {}
     if isinstance(value, dict):
         for name, member in value.items():
@@ -75,7 +80,7 @@ def _environment(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None
                 pairs[name] = rest if equals else None
     else:
         issues.add(keys, wrong_type("object or array", value))
-    draft.service.environment = tuple(pairs.items())
+    return tuple(pairs.items())
 
 
 def _is_settable(name: str, keys: Keys, issues: Issues) -> bool:
@@ -199,6 +204,21 @@ _ENV_FILE: Schema = {
     ]
 }
 ENV_FILES: Schema = {"anyOf": [_ENV_FILE, {"type": "array", "items": _ENV_FILE}]}
+ENVIRONMENT: Schema = {
+    "oneOf": [
+        {
+            "type": "object",
+            "propertyNames": {"pattern": r"^[^=\s]+$"},
+            "patternProperties": EXTENSIONS,
+            "additionalProperties": {"type": ["string", "number", "boolean"]},
+        },
+        {
+            "type": "array",
+            "items": {"type": "string", "pattern": r"^[^=\s]+(=[\s\S]*)?$"},
+        },
+    ]
+}
+
 KEYS = (
     Key(
         "command",
@@ -216,20 +236,7 @@ KEYS = (
     Key(
         "environment",
         _environment,
-        {
-            "oneOf": [
-                {
-                    "type": "object",
-                    "propertyNames": {"pattern": r"^[^=\s]+$"},
-                    "patternProperties": EXTENSIONS,
-                    "additionalProperties": {"type": ["string", "number", "boolean"]},
-                },
-                {
-                    "type": "array",
-                    "items": {"type": "string", "pattern": r"^[^=\s]+(=[\s\S]*)?$"},
-                },
-            ]
-        },
+        ENVIRONMENT,
         "Variables of this service alone: a map, or a list of `KEY=value`; `KEY` alone passes the"
         " inherited value on. `${service}` is a port, `${namespace}` the worktree's name, `$$` is"
         " `$`.",

@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from portweave.procfiles import jsonfile, ready_keys, shape
+from portweave.procfiles import hook_keys, jsonfile, ready_keys, shape
 from portweave.procfiles.definition_keys import SERVICE_NAMES
 from portweave.procfiles.issues import Issues
+from portweave.procfiles.keys import names
 from portweave.procfiles.schema import json_schema
 from portweave.procfiles.tree import snake_case
 
@@ -23,6 +24,7 @@ SOME_TEXTS = [
     *("on-failure:00", "on-failure:01", "never", "/", "/a b", "http://", "http://x", "ftp://x"),
     *("10s", "1m30s", "1s1m", "1.5h", "1.5h1m", "soon", "5", "1.", "SIGINT", "INT", "sigint"),
     *("auto", "true", "started", "ready", "completed", "up", "A=1", "A", "=1", "A B=1", "A=\n"),
+    *("..", "a/../b", "./", "a/..b", "x/"),
 ]
 SOME_NUMBERS = [-1, 0, 1, 1.5, 3.0, 100, 101, 65535, 65536, 1e8, 0.001]
 TEXTS = st.sampled_from(SOME_TEXTS)
@@ -42,6 +44,12 @@ def spelled(names: tuple[str, ...]) -> st.SearchStrategy[str]:
 
 
 READY = st.dictionaries(spelled(ready_keys.NAMES), SMALL, max_size=3)
+HOOKS = st.dictionaries(
+    spelled(names(hook_keys.HOOKS)),
+    SMALL | st.dictionaries(spelled(names(hook_keys.SETUP)), SMALL, max_size=3),
+    max_size=3,
+)
+WORKTREE = st.dictionaries(spelled(names(hook_keys.WORKTREE)), SMALL, max_size=3)
 SERVICES = st.dictionaries(spelled(SERVICE_NAMES), SMALL | READY, max_size=4)
 
 
@@ -72,17 +80,19 @@ def parser_accepts(document: object) -> bool:
 def breaks_a_rule_outside_the_schema(document: dict[str, Any]) -> bool:
     """Whether the document breaks a rule that a schema cannot express."""
     services: dict[str, Any] = document["services"]
-    for service in services.values():
-        if not isinstance(service, dict):
-            continue
-        keys_of = cast("dict[str, Any]", service)
-        variables = keys_of.get("environment")
-        if isinstance(variables, list):
-            items = cast("Any", variables)
-            names = [item.partition("=")[0] for item in items if isinstance(item, str)]
-            if len(set(names)) < len(names):
-                return True
-    return False
+    return any(_has_a_name_twice(service) for service in services.values())
+
+
+def _has_a_name_twice(keys: object) -> bool:
+    """Whether `environment` is a list with one variable twice."""
+    if not isinstance(keys, dict):
+        return False
+    variables = cast("dict[str, Any]", keys).get("environment")
+    if not isinstance(variables, list):
+        return False
+    items: list[Any] = variables
+    found = [item.partition("=")[0] for item in items if isinstance(item, str)]
+    return len(set(found)) < len(found)
 
 
 @given(document=DOCUMENTS)
@@ -101,6 +111,16 @@ def test_the_schema_and_the_parser_agree_on_each_key(key: str, value: object) ->
     document = {"services": {"one": {"command": "x", key: value}}}
     errors = schema_errors(document)
     if not breaks_a_rule_outside_the_schema(document):
+        assert parser_accepts(document) == (not errors), errors
+
+
+@given(hooks=HOOKS, worktree=WORKTREE)
+def test_the_schema_and_the_parser_agree_on_hooks_and_worktrees(
+    hooks: dict[str, Any], worktree: dict[str, Any]
+) -> None:
+    document = {"services": {"one": {"command": "x"}}, "hooks": hooks, "worktree": worktree}
+    errors = schema_errors(document)
+    if not any(_has_a_name_twice(hook) for hook in hooks.values()):
         assert parser_accepts(document) == (not errors), errors
 
 

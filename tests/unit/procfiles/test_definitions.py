@@ -418,7 +418,7 @@ x-anything: {a: [1]}
         ({"wildcard": "web"}, f"api.wildcard: {EXPECTED} boolean, received string"),
         ({"tty": "yes"}, "api.tty: tty must be auto, true or false"),
         ({"scope": 1}, "api.scope: scope is reserved and does not exist yet"),
-        ({"hooks": None}, "api.hooks: hooks is reserved and does not exist yet"),
+        ({"hooks": None}, "api.hooks: hooks belong to the stack, not to one service"),
         ({"resources": {}}, "api.resources: resources is reserved and does not exist yet"),
         ({"group": "a\0b"}, "api.group: has a NUL character"),
         ({"command": "\ud800"}, "api.command: has half of a surrogate pair"),
