@@ -4,7 +4,7 @@ from time import gmtime, strftime  # a calendar, no clock; `datetime` takes a wh
 
 from portweave.encoding.value import value
 from portweave.supervisor.reporting.crash_loop import reason_of
-from portweave.supervisor.services.lifecycle import Life
+from portweave.supervisor.services.lifecycle import Life, Phase
 from portweave.supervisor.services.plan import InstancePlan
 
 
@@ -67,7 +67,7 @@ def row(
     lived_s = 0.0 if life.started_s is None else clock.now_s - life.started_s
     is_alive = life.pid is not None
     percent = None if usage is None or lived_s <= 0 else round(100 * usage.cpu_s / lived_s, 1)
-    return {
+    found: dict[str, object] = {
         "name": plan.service,
         "instance": plan.number,
         "fullName": plan.full_name,
@@ -84,6 +84,9 @@ def row(
         "rssBytes": usage.rss_bytes if usage is not None and is_alive else None,
         "reason": reason_of(life, clock.now_s, pending) or None,
     }
+    if life.phase is Phase.BACKOFF and life.next_try_s is not None:
+        found["nextTryAt"] = clock.stamp(life.next_try_s)
+    return found
 
 
 def change(

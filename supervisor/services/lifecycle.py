@@ -63,6 +63,7 @@ class Life:
         quiet: Whether it is too early to report that it is unhealthy.
         other_ports: Ports that it listens on while nothing listens on its own.
         crash: How the last run ended that caused a restart; empty before that.
+        next_try_s: When it is started again; it counts in `Phase.BACKOFF` only.
     """
 
     phase: Phase = Phase.STOPPED
@@ -78,6 +79,7 @@ class Life:
     quiet: bool = False
     other_ports: tuple[int, ...] = ()
     crash: str = ""
+    next_try_s: float | None = None
 
 
 # Events.
@@ -332,6 +334,7 @@ def _start(life: Life, now_s: float) -> Life:
         reason="",
         quiet=False,
         other_ports=(),
+        next_try_s=None,
     )
 
 
@@ -367,7 +370,14 @@ def _ended(plan: InstancePlan, life: Life, event: Exited, now_s: float) -> Step:
             return replace(life, phase=Phase.FAILED, reason=_joined(reason, event.note)), ()
         case RestartAt(at_s, streak):
             reason = _joined(explain(event.status, cause), event.note)
-            life = replace(life, phase=Phase.BACKOFF, streak=streak, reason=reason, crash=reason)
+            life = replace(
+                life,
+                phase=Phase.BACKOFF,
+                streak=streak,
+                reason=reason,
+                crash=reason,
+                next_try_s=at_s,
+            )
             return life, (WaitUntil(at_s),)
 
 

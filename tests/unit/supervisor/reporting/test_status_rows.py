@@ -71,6 +71,14 @@ def test_the_row_of_an_ended_instance() -> None:
         assert found[key] is None, key
 
 
+def test_the_row_of_an_instance_in_backoff_says_when_it_is_started_again() -> None:
+    waits = Life(phase=Phase.BACKOFF, started_s=90.0, exit_status=1, next_try_s=104.0)
+    assert row(PLAN, waits, PLAN.url, CLOCK, None)["nextTryAt"] == "2026-01-02T03:04:09.000Z"
+    for phase in (Phase.STARTING, Phase.STOPPED):
+        other = Life(phase=phase, started_s=90.0, next_try_s=104.0)
+        assert "nextTryAt" not in row(PLAN, other, PLAN.url, CLOCK, None)
+
+
 def test_the_row_of_a_starting_instance_says_what_it_waits_for() -> None:
     starting = Life(phase=Phase.STARTING, pid=7, started_s=90.0)
     assert row(PLAN, starting, PLAN.url, CLOCK, None, "no listener")["reason"] == "no listener"

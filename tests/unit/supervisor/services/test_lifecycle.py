@@ -332,6 +332,13 @@ def test_the_last_exit_status_is_kept_over_the_next_start() -> None:
     assert (life.exit_status, life.restarts, life.started_s) == (3, 1, 5)
 
 
+def test_the_time_of_the_next_start_is_known_in_backoff_only() -> None:
+    life = after(plan(ON_FAILURE), [*ready(), (5, Exited(3), Phase.BACKOFF, ())])
+    assert life.next_try_s == 5
+    life, _ = step(plan(ON_FAILURE), life, BackoffEnded(), 6)
+    assert life.next_try_s is None
+
+
 def test_each_run_becomes_ready_anew() -> None:
     life = after(plan(ON_FAILURE), [*ready(), (5, Exited(3), Phase.BACKOFF, ())])
     assert life.ready_s == 0
