@@ -132,24 +132,3 @@ def _value(value: str) -> str:
         return value
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def table(
-    heading: "tuple[str, ...]", rows: "Iterable[tuple[str, ...]]", *, is_terminal: bool
-) -> str:
-    """Format rows as a table, without a newline at the end.
-
-    Args:
-        heading: The cells of the heading.
-        rows: The cells of each row.
-        is_terminal: Whether to align columns below the heading. If not, there is no heading, and
-            tabs separate the cells.
-    """
-    if not is_terminal:
-        return "\n".join("\t".join(row) for row in rows)
-    rows = [heading, *rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(heading))]
-    return "\n".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )

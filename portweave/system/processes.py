@@ -31,6 +31,21 @@ def started_at(pid: int) -> str | None:
         return None
 
 
+def age_s(start: str) -> float:
+    """Return how long ago a process began.
+
+    Args:
+        start: When it began, as `started_at` returns it.
+    """
+    import time
+
+    if HAS_PROC:
+        # Clock ticks since the boot, sleep included: proc(5).
+        now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        return max(0.0, now_s - int(start) / os.sysconf("SC_CLK_TCK"))
+    return max(0.0, time.time() - float(start))
+
+
 def parent_of(pid: int) -> int:
     """A process's parent; 0 if it has none, or if that is unknown."""
     if HAS_PROC:

@@ -19,9 +19,10 @@ from portweave.arguments.args import (
 )
 from portweave.client.client import all_stacks
 from portweave.client.verb_queries import say
+from portweave.encoding.table_columns import Column
+from portweave.encoding.text_style import Span
 from portweave.encoding.value import value
 from portweave.errors import UsageError
-from portweave.planning.allocation_text import table
 from portweave.supervisor.registry.moved_folder import is_gone
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -35,9 +36,18 @@ Show the running stacks of all projects and worktrees on this machine: project, 
 pid, ports, worktree. --all adds worktrees (idle) and leases (lease) that have ports without a
 running stack.
 
-On a pipe there is no heading, and tabs separate the fields.
+A terminal also shows since when a stack runs, and a narrow one shows fewer columns. On a pipe
+there is no heading, and tabs separate the fields.
 """
-_HEADING = ("PROJECT", "NAMESPACE", "STATE", "PID", "PORTS", "WORKTREE")
+_COLUMNS = (
+    Column("PROJECT"),
+    Column("NAMESPACE"),
+    Column("STATE", rank=1),
+    Column("PID", rank=5, right=True),
+    Column("PORTS", rank=2),
+    Column("SINCE", rank=4, right=True, optional=True),
+    Column("WORKTREE", rank=3),
+)
 
 
 @value
@@ -52,6 +62,7 @@ class Row:
         pid: Pid of the stack's guardian; None if no stack runs.
         ports: The port by instance.
         gone: Whether the stack runs, but its folder was deleted, moved or replaced.
+        start: When the stack's guardian began, as `processes.started_at` returns it.
     """
 
     project: str
@@ -61,6 +72,7 @@ class Row:
     ports: "Mapping[str, int]"
     pid: int | None = None
     gone: bool = False
+    start: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Return the row as an object of `ls --json`."""
@@ -105,8 +117,35 @@ def run(args: Args) -> int:
                 f"the folder {_one_line(row.root)} was moved or removed while its stack runs:"
                 f" portweave down --stack {row.project}/{row.namespace} stops it"
             )
-    print(table(_HEADING, [row.cells() for row in rows], is_terminal=sys.stdout.isatty()))
+    if sys.stdout.isatty():
+        _draw(rows, no_color=args.flag("no_color"))
+    else:
+        print("\n".join("\t".join(row.cells()) for row in rows))
     return 0
+
+
+def _draw(rows: list[Row], *, no_color: bool) -> None:
+    from portweave.cli.terminal_drawing import Drawing
+    from portweave.cli.verbs.ps import short_age
+    from portweave.system.processes import age_s
+
+    lines: list[tuple[tuple[str | Span, ...], tuple[()]]] = []
+    for row in rows:
+        project, namespace, state, pid, ports, _ = row.cells()
+        since = short_age(age_s(row.start)) if row.start else "-"
+        shown: str | Span = state
+        if row.pid is not None:
+            # The colours of states are those of services.
+            shown = Span(state, "failed" if row.gone else "ready")
+        root = _one_line(_below_home(row.root))
+        lines.append(((project, namespace, shown, pid, ports, since, root), ()))
+    Drawing(no_color=no_color).table(_COLUMNS, lines)
+
+
+def _below_home(path: str) -> str:
+    """Return a path with `~` for the home folder."""
+    home = os.environ.get("HOME", "").rstrip("/")
+    return f"~{path[len(home) :]}" if home and path.startswith(f"{home}/") else path
 
 
 def spans(ports: "Iterable[int]") -> str:
@@ -130,6 +169,7 @@ def _running() -> list[Row]:
             ports=stack.ports,
             pid=stack.pid,
             gone=is_gone(stack),
+            start=stack.start,
         )
         for stack in all_stacks(os.environ)
     ]

@@ -25,8 +25,9 @@ from portweave.encoding.json_write import (
     is_object,
     pretty,
 )
+from portweave.encoding.table_columns import Column
+from portweave.encoding.text_style import Span
 from portweave.errors import StackStandsStillError, StackUnreachableError, UnknownServiceError
-from portweave.planning.allocation_text import table
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -46,9 +47,20 @@ Show the services of this worktree's stack: state, pid, port, since when, restar
 States: waiting (for a dependency), starting, ready, unhealthy, backoff, stopping, stopped, exited,
 completed, failed, blocked (a dependency failed).
 
-On a pipe there is no heading, and tabs separate the fields.
+A terminal also shows the URL, and below a service its reason and when it is tried again. A narrow
+terminal shows fewer columns. On a pipe there is no heading, and tabs separate the fields.
 """
-_HEADING = ("NAME", "STATE", "PID", "PORT", "SINCE", "RESTARTS", "CPU", "MEMORY", "REASON")
+_COLUMNS = (
+    Column("NAME"),
+    Column("STATE"),
+    Column("PID", rank=7, right=True),
+    Column("PORT", rank=1, right=True),
+    Column("SINCE", rank=3, right=True),
+    Column("RESTARTS", rank=4, right=True),
+    Column("CPU", rank=5, right=True),
+    Column("MEMORY", rank=6, right=True),
+    Column("URL", rank=2, optional=True),
+)
 
 
 def run(args: Args) -> int:
@@ -68,15 +80,41 @@ def run(args: Args) -> int:
             for row in rows_of(stack["services"]):
                 print(row.get("fullName"))
         return 0
-    rows = [
-        (*_prefix(stack, with_stack=args.flag("all")), *_cells(row))
-        for stack in stacks
-        for row in rows_of(stack["services"])
-    ]
-    heading = ("PROJECT", "NAMESPACE", *_HEADING) if args.flag("all") else _HEADING
-    if rows:
-        print(table(heading, rows, is_terminal=sys.stdout.isatty()))
+    rows = [(stack, row) for stack in stacks for row in rows_of(stack["services"])]
+    if not sys.stdout.isatty():
+        for stack, row in rows:
+            print("\t".join((*_prefix(stack, with_stack=args.flag("all")), *_cells(row))))
+    elif rows:
+        _draw(rows, args)
     return 0
+
+
+def _draw(rows: "list[tuple[dict[str, object], dict[str, object]]]", args: Args) -> None:
+    from portweave.cli.terminal_drawing import Drawing
+
+    with_stack = args.flag("all")
+    lines: list[tuple[tuple[str | Span, ...], list[list[str | Span]]]] = []
+    for stack, row in rows:
+        name, state, *others, _ = _cells(row)
+        url = str(row.get("url") or "-")
+        shown: tuple[str | Span, ...] = (name, Span(state, state), *others, url)
+        notes = _notes(row)
+        lines.append(((*_prefix(stack, with_stack=with_stack), *shown), [notes] if notes else []))
+    stacks = (Column("PROJECT"), Column("NAMESPACE")) if with_stack else ()
+    Drawing(no_color=args.flag("no_color")).table((*stacks, *_COLUMNS), lines)
+
+
+def _notes(row: "dict[str, object]") -> list[str | Span]:
+    """Return why a service is as it is, and when it is tried again; empty for nothing to say."""
+    reason, state, again = _reason(row), str(row.get("state")), row.get("nextTryAt")
+    notes: list[str | Span] = []
+    if reason is not None:
+        notes.append(Span(str(reason), "dim" if state == "ready" else state))
+    if isinstance(again, str):
+        left_s = _epoch_s(again) - time.time()
+        text = f"next try in {left_s:.0f} s" if left_s >= 0.5 else "next try now"
+        notes.append(f"; {text}" if notes else text)
+    return notes
 
 
 def _ask(record: "StackRecord") -> "dict[str, object]":
@@ -119,10 +157,6 @@ def _prefix(stack: "dict[str, object]", *, with_stack: bool) -> tuple[str, ...]:
 
 def _cells(row: "dict[str, object]") -> tuple[str, ...]:
     cpu, rss = row.get("cpuPercent"), row.get("rssBytes")
-    reason = row.get("reason")
-    status = row.get("exitCode")
-    if reason is None and status is not None and row.get("state") == "exited":
-        reason = f"exit status {status}"
     return cells(
         (
             instance_of(row),
@@ -133,16 +167,25 @@ def _cells(row: "dict[str, object]") -> tuple[str, ...]:
             row.get("restarts"),
             None if cpu is None else f"{cpu}%",
             size(rss) if isinstance(rss, int) else None,
-            reason,
+            _reason(row),
         )
     )
 
 
+def _reason(row: "dict[str, object]") -> object:
+    reason, status = row.get("reason"), row.get("exitCode")
+    if reason is None and status is not None and row.get("state") == "exited":
+        return f"exit status {status}"
+    return reason
+
+
 def age(stamp: object) -> str | None:
     """Return how long ago a time was: `45s`, `3m`, `2h`, `5d`."""
-    seconds = time.time() - _epoch_s(stamp) if isinstance(stamp, str) else None
-    if seconds is None:
-        return None
+    return short_age(time.time() - _epoch_s(stamp)) if isinstance(stamp, str) else None
+
+
+def short_age(seconds: float) -> str:
+    """Format an age: `45s`, `3m`, `2h`, `5d`."""
     for unit, length_s in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= length_s:
             return f"{int(seconds // length_s)}{unit}"

@@ -7,6 +7,7 @@ from portweave.arguments.args import (
     Args,
     Option,
 )
+from portweave.encoding.table_columns import Column
 from portweave.errors import UsageError
 from portweave.supervisor.proxy.process.proxy_files import (
     find_proxy,
@@ -22,8 +23,13 @@ HELP = """
 Show the names that have a route: URL, port, and the route's process (- for an alias, which stays
 until you remove it).
 
-On a pipe, tabs separate the fields.
+On a pipe there is no heading, and tabs separate the fields.
 """
+_COLUMNS = (
+    Column("URL"),
+    Column("PORT", rank=1, right=True),
+    Column("PID", rank=2, right=True),
+)
 
 
 def run(args: Args) -> int:
@@ -65,9 +71,10 @@ def run(args: Args) -> int:
         return 0
     cells = [(url, str(route.port), str(route.pid or "-")) for url, route in rows]
     if sys.stdout.isatty():
-        width = max(len(url) for url, _, _ in cells)
-        for url, port, pid in cells:
-            print(f"{url:<{width}}  -> {port:<5}  {pid}")
+        from portweave.cli.terminal_drawing import Drawing
+
+        drawing = Drawing(no_color=args.flag("no_color"))
+        drawing.table(_COLUMNS, [(row, ()) for row in cells])
     else:
         for row in cells:
             print("\t".join(row))
