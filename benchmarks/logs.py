@@ -69,9 +69,11 @@ def measure(portweave: str, root: Path, home: Path, runs: int) -> None:
     environ = environment(home)
     commands = {
         BARE: [sys.executable, "-I", "-S", "-c", "pass"],
-        "logs -n 100": [portweave, "logs", "-n", "100"],
+        "logs --tail-total 100": [portweave, "logs", "--tail-total", "100"],
         "logs -n 100 s1": [portweave, "logs", "-n", "100", "s1"],
-        "logs --stream err -n 100": [portweave, "logs", "--stream", "err", "-n", "100"],
+        "logs --stream err --tail-total 100": [
+            *(portweave, "logs", "--stream", "err", "--tail-total", "100"),
+        ],
         "logs --since 0.1s": [portweave, "logs", "--since", "0.1s"],
         "logs --run last -n 1": [portweave, "logs", "--run", "last", "-n", "1"],
     }

@@ -33,14 +33,15 @@ class Query:
     Attributes:
         since_ns: Earliest time, inclusive; None for no limit.
         until_ns: Latest time, inclusive; None for no limit.
-        last: The number of lines from the end; None for all.
+        last: The number of lines from the end, of all sources together; None for all.
+        last_each: The number of lines from the end of each source; None for all.
         stream: `OUT` or `ERR`; None for both.
         run: The number of a run, 0 for the newest; None for all.
         grep: Lines that match; None for all.
         after: Only lines after these positions, by instance: segment and record; None for all.
     """
 
-    __slots__ = ("after", "grep", "last", "run", "since_ns", "stream", "until_ns")
+    __slots__ = ("after", "grep", "last", "last_each", "run", "since_ns", "stream", "until_ns")
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Query:
         since_ns: int | None = None,
         until_ns: int | None = None,
         last: int | None = None,
+        last_each: int | None = None,
         stream: int | None = None,
         run: int | None = None,
         grep: "Grep | None" = None,
@@ -56,10 +58,17 @@ class Query:
         self.since_ns = since_ns
         self.until_ns = until_ns
         self.last = last
+        self.last_each = last_each
         self.stream = stream
         self.run = run
         self.grep = grep
         self.after = after
+
+    @property
+    def most_lines(self) -> int | None:
+        """The most lines of one source; None for any number."""
+        limits = [limit for limit in (self.last, self.last_each) if limit is not None]
+        return min(limits, default=None)
 
 
 class Folder:
@@ -131,12 +140,13 @@ class Source:
         since_ns = self.folder.since_ns if query.since_ns is None else query.since_ns
         if since_ns is not None:
             place = _later(place, log.since(since_ns))
-        if query.last is not None and query.grep is None:
+        most_lines = query.most_lines
+        if most_lines is not None and query.grep is None:
             end = log.end if query.until_ns is None else log.since(query.until_ns + 1)
             if self.run is not None:
                 end = _earlier(end, log.run_start(self.run + 1))
             kinds = frozenset((OUT, ERR, NOTE)) if query.stream is None else {query.stream}
-            tail = log.tail(query.last, frozenset(kinds), end)
+            tail = log.tail(most_lines, frozenset(kinds), end)
             # The open line may be the last of all, however long ago it began.
             unended = _order(tail) > _order(place)
             place = _later(place, tail)
@@ -265,8 +275,11 @@ def merged(
     from heapq import merge
 
     def of(source: Source) -> "Iterator[tuple[Source, Block]]":
-        for block in source.blocks(query, follow=follow):
-            yield source, block
+        found: Iterable[Block] = source.blocks(query, follow=follow)
+        blocks = ((source, block) for block in found)
+        if query.last_each is None:
+            return blocks
+        return iter(_last_lines(blocks, query.last_each))
 
     found = merge(*map(of, sources), key=lambda pair: pair[1].time_ns)
     if query.last is None:
@@ -277,7 +290,7 @@ def merged(
 def _last_lines(
     blocks: "Iterable[tuple[Source, Block]]", count: int
 ) -> "Iterable[tuple[Source, Block]]":
-    """Return the last lines of several sources together."""
+    """Return the last lines of blocks."""
     kept: deque[tuple[Source, Block]] = deque()
     total = 0
     for source, block in blocks:

@@ -196,7 +196,7 @@ class Follower:
             printer.show(source, block)
         printer.flush()
         # From here on, all lines are new.
-        query.last = None
+        query.last = query.last_each = None
         pause_s = _SHORTEST_PAUSE_S
         while query.until_ns is None or time.time_ns() <= query.until_ns:
             time.sleep(pause_s)

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     Option("-f", "--follow", about="go on with what comes, in this stack and in later ones"),
-    Option("-n", "--lines", metavar="N", about="only the last N lines, of all services together"),
+    Option("-n", "--lines", metavar="N", about="only the last N lines of each service"),
+    Option("--tail-total", metavar="N", about="only the last N lines of all services together"),
     Option("--since", metavar="TIME", about="from then on: 5m, 2h, 1d, 14:30, or RFC 3339"),
     Option("--until", metavar="TIME", about="up to then"),
     Option(
@@ -123,7 +124,7 @@ def run(args: Args) -> int:
     if args.flag("brief"):
         from portweave.logreading.summary import summarise
 
-        _refuse(args, "brief", ("follow", "lines", "all"))
+        _refuse(args, "brief", ("follow", "lines", "tail_total", "all"))
         if query.run is None and query.since_ns is None and args.text("run") != "all":
             query.run = 0
         budget = _number(args, "budget", "--budget")
@@ -157,7 +158,8 @@ def _query(args: Args) -> Query:
     return Query(
         since_ns=_moment(args, "since"),
         until_ns=_moment(args, "until"),
-        last=_number(args, "lines", "-n"),
+        last=_number(args, "tail_total", "--tail-total"),
+        last_each=_number(args, "lines", "-n"),
         stream=_stream(args.text("stream")),
         run=_run_number(args.text("run")),
         grep=_grep(args),
@@ -248,7 +250,8 @@ def _cursor(args: Args) -> "dict[str, tuple[int, int]] | None":
 def _refuse(args: Args, name: str, others: "Sequence[str]") -> None:
     for other in others:
         if args.flag(other):
-            raise UsageError(f"--{name} and --{other} are mutually exclusive")
+            flag = other.replace("_", "-")
+            raise UsageError(f"--{name} and --{flag} are mutually exclusive")
 
 
 def _own_folder(args: Args) -> str:

@@ -45,7 +45,7 @@ def test_logs_are_there_after_the_stack_has_ended_from_any_folder(
         "logs", "--no-color", "--no-prefix", "api", "--stream", "out", cwd=project
     ).stdout == ("one\nred\n")
     assert cli("logs", "--stream", "err", cwd=project).stdout == "api | oops\n"
-    assert cli("logs", "-n", "1", cwd=project).stdout == "web | last\n"
+    assert cli("logs", "--tail-total", "1", cwd=project).stdout == "web | last\n"
     assert (logs_of(project) / "api.log").read_bytes().count(b"\x1b[31mred\n") == 1
     assert stat.S_IMODE(logs_of(project).stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in logs_of(project).iterdir()} == {0o600}
@@ -100,6 +100,30 @@ def test_logs_show_the_newest_stack_with_all_its_restarts(
     assert "api | before" in cli("logs", "--since", "1h", cwd=project).stdout
 
 
+def test_the_last_lines_are_those_of_each_service_or_of_all_together(
+    project: Path, cli: "Cli", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "Procfile").write_text("api: true\nweb: true\n")
+    logs = LogFolder(str(logs_of(project)), print)
+    # `web` has printed everything after `api`.
+    for second, name in enumerate(["api"] * 5 + ["web"] * 6):
+        monkeypatch.setattr(time, "time_ns", lambda second=second: (second + 1) * 1_000_000_000)
+        logs.log(name).write(0, b"%d\n" % second)
+    logs.close()
+    for args, expected in (
+        (("-n", "2"), "api 3, api 4, web 9, web 10"),
+        (("-n", "2", "web"), "web 9, web 10"),
+        (("-n", "9", "api"), "api 0, api 1, api 2, api 3, api 4"),
+        (("-n", "0"), ""),
+        (("-n", "1", "--grep", "[1-8]$"), "api 4, web 8"),
+        (("--tail-total", "3"), "web 8, web 9, web 10"),
+        (("--tail-total", "7"), "api 4, web 5, web 6, web 7, web 8, web 9, web 10"),
+        (("--tail-total", "3", "-n", "2"), "api 4, web 9, web 10"),
+    ):
+        found = cli("logs", *args, cwd=project).stdout.replace(" | ", " ").splitlines()
+        assert ", ".join(found) == expected, args
+
+
 def test_times_select_lines(project: Path, cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "Procfile").write_text("api: true\n")
     now_ns = time.time_ns()
@@ -145,6 +169,8 @@ def test_searching_shows_matches_and_the_lines_around_them(
         (("-f", "nope"), 'no service is named "nope"'),
         (("--since", "soon"), "--since takes a time, received 'soon'"),
         (("-n", "many"), "-n takes a number, received 'many'"),
+        (("--tail-total", "x"), "--tail-total takes a number, received 'x'"),
+        (("--brief", "--tail-total", "2"), "--brief and --tail-total are mutually exclusive"),
         (("--stream", "in"), "--stream takes out or err, received 'in'"),
         (("--run", "0"), "--run takes a number from 1, `last` or `all`, received '0'"),
         (("--grep", "("), "--grep takes a regular expression: "),

@@ -123,8 +123,9 @@ def test_the_last_lines_are_the_end_of_all_lines(
     with folder() as path:
         write(path, steps)
         everything = read(path, Query(stream=stream, run=run))
-        found = read(path, Query(stream=stream, run=run, last=count))
-        assert found == everything[max(0, len(everything) - count) :]
+        last = everything[max(0, len(everything) - count) :]
+        assert read(path, Query(stream=stream, run=run, last=count)) == last
+        assert read(path, Query(stream=stream, run=run, last_each=count)) == last
 
 
 @settings(deadline=None)
