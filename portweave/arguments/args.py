@@ -39,9 +39,10 @@ class Option:
         many: Whether it may be given several times; `Args` then holds a list.
         bare: Whether its value is optional, and then given only as `--name=value`.
         values: Its possible values, for completion: the words, or one of `KINDS`; empty if unknown.
+        group: The heading above it in help texts; empty for `Options`.
     """
 
-    __slots__ = ("bare", "dest", "flags", "help", "many", "metavar", "values")
+    __slots__ = ("bare", "dest", "flags", "group", "help", "many", "metavar", "values")
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Option:
         many: bool = False,
         bare: bool = False,
         values: "str | tuple[str, ...]" = "",
+        group: str = "",
     ) -> None:
         self.flags = flags
         self.dest = dest or flags[-1].lstrip("-").replace("-", "_")
@@ -60,6 +62,7 @@ class Option:
         self.many = many
         self.bare = bare
         self.values = values
+        self.group = group
 
     @property
     def placeholder(self) -> str:

@@ -13,7 +13,6 @@ from io import TextIOWrapper
 from portweave import errors
 from portweave.arguments.args import (
     Args,
-    Option,
     parse,
 )
 from portweave.arguments.global_options import (
@@ -170,8 +169,12 @@ def _dispatch(words: list[str], args: Args) -> int:
         verb = "version"
     if verb in ("", "help"):
         asked = args.flag("help") or verb == "help"
+        if words == ["help"]:
+            words = []
         if words and words[0] not in VERBS:
             raise _unknown(words[0])
+        if len(words) > 1 and not words[1].startswith("-"):
+            raise errors.UsageError(f"unexpected argument '{words[1]}'")
         if words:
             print(_verb_help(words[0]))
         else:
@@ -205,7 +208,7 @@ def _unknown(verb: str) -> "errors.UsageError":
         return errors.UsageError(
             f"unknown option '{verb}'", hint="portweave --help lists the options"
         )
-    near = [_ELSEWHERE[verb]] if verb in _ELSEWHERE else get_close_matches(verb, VERBS, n=1)
+    near = [_ELSEWHERE[verb]] if verb in _ELSEWHERE else get_close_matches(verb.lower(), VERBS, n=1)
     return errors.UsageError(
         f"unknown command '{verb}'",
         hint=f"did you mean {near[0]}?" if near else "portweave --help lists the commands",
@@ -213,48 +216,21 @@ def _unknown(verb: str) -> "errors.UsageError":
 
 
 def _help() -> str:
-    width = max(map(len, VERBS)) + 2
-    groups = [
-        line
-        for group, verbs in GROUPS.items()
-        for line in ("", f"{group}:", *(f"  {verb:<{width}}{VERBS[verb]}" for verb in verbs))
-    ]
-    return "\n".join(
-        [
-            "Usage: portweave [options] COMMAND …",
-            "",
-            "Run a project's development stack once per git worktree, side by side.",
-            *groups,
-            "",
-            "Options (before or after the command):",
-            *_option_lines(GLOBAL_OPTIONS),
-            "",
-            "portweave COMMAND --help says more about one command.",
-        ]
-    )
+    from portweave.cli.help_text import command_help
+
+    return command_help(VERBS, GROUPS, GLOBAL_OPTIONS, _help_width())
 
 
 def _verb_help(verb: str) -> str:
+    from portweave.cli.help_text import verb_help
+
     module = import_module(f"portweave.cli.verbs.{verb}")
-    taken = {flag for option in module.OPTIONS for flag in option.flags}
-    own = ["", "Options:", *_option_lines(module.OPTIONS)] if module.OPTIONS else []
-    return "\n".join(
-        [
-            f"Usage: portweave {verb} {module.USAGE}".rstrip(),
-            "",
-            module.HELP.strip(),
-            *own,
-            "",
-            "Global options:",
-            *_option_lines(GLOBAL_OPTIONS, taken),
-        ]
-    )
+    return verb_help(verb, module.USAGE, module.HELP, module.OPTIONS, GLOBAL_OPTIONS, _help_width())
 
 
-def _option_lines(options: tuple[Option, ...], taken: set[str] | None = None) -> list[str]:
-    flags = [[flag for flag in option.flags if flag not in (taken or ())] for option in options]
-    heads = [
-        ", ".join(own) + option.placeholder for own, option in zip(flags, options, strict=True)
-    ]
-    width = max(map(len, heads)) + 2
-    return [f"  {head:<{width}}{option.help}" for head, option in zip(heads, options, strict=True)]
+def _help_width() -> int:
+    """The width of help texts: that of a narrow terminal, otherwise the usual one."""
+    from portweave.cli.help_text import WIDTH
+    from portweave.cli.terminal_drawing import terminal_width
+
+    return min(WIDTH, terminal_width() or WIDTH)

@@ -25,11 +25,14 @@ HELP = """
 Print a script by which a shell completes commands, options, their values, files, and names: of
 services, stacks, profiles, aliases and leases. To have it in every new shell:
 
-  bash: portweave completion bash > ~/.local/share/bash-completion/completions/portweave
-        (make that folder first; it is read where bash-completion is installed), or put into
-        ~/.bashrc: eval "$(portweave completion bash)"
-  zsh:  portweave completion zsh > "${fpath[1]}/_portweave", or put into ~/.zshrc, after
-        compinit: source <(portweave completion zsh)
+  bash: mkdir -p ~/.local/share/bash-completion/completions
+        portweave completion bash \\
+          > ~/.local/share/bash-completion/completions/portweave
+        It is read where bash-completion is installed. Or put into ~/.bashrc:
+        eval "$(portweave completion bash)"
+  zsh:  portweave completion zsh > "${fpath[1]}/_portweave"
+        Or put into ~/.zshrc, after compinit:
+        source <(portweave completion zsh)
   fish: portweave completion fish > ~/.config/fish/completions/portweave.fish
 
 Print it again after an update of portweave.

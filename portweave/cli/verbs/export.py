@@ -36,9 +36,10 @@ OPERANDS = Operands("services", many=True, first=FORMS)
 HELP = """
 Print the stack, or the named services and what they need, as
 
-  systemd      user units, one for each instance, and a target; they run on this machine:
+  systemd      user units for this machine, one for each instance, and a target:
                portweave export systemd -o ~/.config/systemd/user
-               systemctl --user daemon-reload; systemctl --user start portweave-NAME.target
+               systemctl --user daemon-reload
+               systemctl --user start portweave-NAME.target
   compose      a compose.yaml; ports are published on 127.0.0.1
   kubernetes   Deployments, Jobs and Services, a file for each service
 

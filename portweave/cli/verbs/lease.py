@@ -23,8 +23,9 @@ USAGE = "[--count N] [--ttl TIME] [--owner PID] | --release ID | --list"
 HELP = """
 Lease N consecutive ports (1), which no other program gets from portweave, and print them as JSON:
 
-  {"schemaVersion": 1, "id": "lease-9f3c01aa", "ports": [30004, 30005], "start": 30004,
-   "expiresAt": "2026-01-31T12:34:56Z", "owner": {"pid": 4100, "command": "sh test.sh"}}
+  {"schemaVersion": 1, "id": "lease-9f3c01aa", "ports": [30004, 30005],
+   "start": 30004, "expiresAt": "2026-01-31T12:34:56Z",
+   "owner": {"pid": 4100, "command": "sh test.sh"}}
 
 The lease ends by --release, when its owner ends, or when its time is up, whichever comes first. The
 owner is the script or program that runs this command. If that is a wrapper that ends at once, name

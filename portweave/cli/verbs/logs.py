@@ -35,33 +35,64 @@ if TYPE_CHECKING:
 
     from portweave.supervisor.logs.filters import Grep
 
+_LINES = "Which lines"
+_FORM = "What stands before lines"
+_SUMMARY = "A summary"
 OPTIONS = (
     Option("-f", "--follow", about="go on with what comes, in this stack and in later ones"),
-    Option("-n", "--lines", metavar="N", about="only the last N lines of each service"),
-    Option("--tail-total", metavar="N", about="only the last N lines of all services together"),
-    Option("--since", metavar="TIME", about="from then on: 5m, 2h, 1d, 14:30, or RFC 3339"),
-    Option("--until", metavar="TIME", about="up to then"),
+    Option(
+        "-n", "--lines", metavar="N", about="only the last N lines of each service", group=_LINES
+    ),
+    Option(
+        "--tail-total",
+        metavar="N",
+        about="only the last N lines of all services together",
+        group=_LINES,
+    ),
+    Option(
+        "--since",
+        metavar="TIME",
+        about="from then on: 5m, 2h, 1d, 14:30, or RFC 3339",
+        group=_LINES,
+    ),
+    Option("--until", metavar="TIME", about="up to then", group=_LINES),
     Option(
         "--run",
         metavar="N",
         values=("last", "all"),
         about="one run of each service: its number, or `last`; `all`: of earlier stacks too",
+        group=_LINES,
     ),
     Option(
         "--stream",
         metavar="NAME",
         values=("out", "err"),
         about="out or err: one of the two streams",
+        group=_LINES,
     ),
-    Option("--grep", metavar="RE", about="only lines in which a regular expression is found"),
-    Option("-i", "--ignore-case", about="with --grep: capitals do not matter"),
-    Option("-v", "--invert-match", about="with --grep: the other lines"),
-    Option("-C", "--context", metavar="N", about="with --grep: N lines around each, too"),
-    Option("-t", "--timestamps", about="the time before each line"),
-    Option("--no-prefix", about="no names before lines"),
-    Option("--brief", about="the gist for hurried readers: first errors, newest lines, a cursor"),
-    Option("--budget", metavar="TOKENS", about="with --brief: how long it may be (2000)"),
-    Option("--after", metavar="CURSOR", about="with --brief: only what has come since"),
+    Option(
+        "--grep",
+        metavar="RE",
+        about="only lines in which a regular expression is found",
+        group=_LINES,
+    ),
+    Option("-i", "--ignore-case", about="with --grep: capitals do not matter", group=_LINES),
+    Option("-v", "--invert-match", about="with --grep: the other lines", group=_LINES),
+    Option(
+        "-C", "--context", metavar="N", about="with --grep: N lines around each, too", group=_LINES
+    ),
+    Option("-t", "--timestamps", about="the time before each line", group=_FORM),
+    Option("--no-prefix", about="no names before lines", group=_FORM),
+    Option("--brief", about="a summary: first errors, newest lines, a cursor", group=_SUMMARY),
+    Option(
+        "--budget",
+        metavar="TOKENS",
+        about="with --brief: how long it may be (2000)",
+        group=_SUMMARY,
+    ),
+    Option(
+        "--after", metavar="CURSOR", about="with --brief: only what has come since", group=_SUMMARY
+    ),
     STACK,
     Option("-a", "--all", about="the logs of all worktrees of this machine"),
 )

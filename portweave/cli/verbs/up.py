@@ -19,18 +19,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portweave.client.stack_start import StackStart
 
+_SERVICES = "Which services start"
+_WAITING = "How long to wait"
+_RESTARTS = "What is restarted"
+_END = "When the stack ends"
 OPTIONS = (
     Option("-d", "--detach", about="return when all are ready; the stack goes on"),
     Option(
         "--timeout",
         metavar="SECONDS",
         about="how long a service, and with -d all, may take to be ready (60)",
+        group=_WAITING,
     ),
     Option(
         "--restart",
         metavar="POLICY",
         values=("no", "on-failure", "always"),
         about="no, on-failure[:N] or always, for all services",
+        group=_RESTARTS,
     ),
     Option(
         "--scale",
@@ -38,6 +44,7 @@ OPTIONS = (
         many=True,
         values="counts",
         about="run N instances of a service",
+        group=_SERVICES,
     ),
     Option(
         "--profile",
@@ -45,18 +52,24 @@ OPTIONS = (
         many=True,
         values="profiles",
         about="start the services of a profile too",
+        group=_SERVICES,
     ),
-    Option("--no-deps", about="do not start what the named services depend on"),
-    Option("--watch", about="restart a service when a file of its folder changes"),
+    Option("--no-deps", about="do not start what the named services depend on", group=_SERVICES),
+    Option("--watch", about="restart a service when a file of its folder changes", group=_RESTARTS),
     Option("--no-proxy", about="no names, and no proxy for them"),
-    Option("--abort-on-exit", about="stop all when one service ends"),
+    Option("--abort-on-exit", about="stop all when one service ends", group=_END),
     Option(
         "--exit-code-from",
         metavar="SERVICE",
         values="services",
         about="exit as this service does, when one ends",
+        group=_END,
     ),
-    Option("--fail-fast", about="with -d: return as soon as a service cannot become ready"),
+    Option(
+        "--fail-fast",
+        about="with -d: return as soon as a service cannot become ready",
+        group=_WAITING,
+    ),
     Option("--dry-run", about="say what would be started, and in which order"),
 )
 USAGE = "[options] [SERVICE …]"

@@ -50,7 +50,13 @@ def test_help_lists_all_commands_and_global_options(words: str, capsys: Capture)
 
 
 @pytest.mark.parametrize(
-    ("word", "hint"), [("restrat", "did you mean restart?"), ("qqq", "lists the commands")]
+    ("word", "hint"),
+    [
+        ("restrat", "did you mean restart?"),
+        ("LOGS", "did you mean logs?"),
+        ("qqq", "lists the commands"),
+        ("BOGUS", "did you mean logs?"),
+    ],
 )
 def test_help_for_an_unknown_command_is_an_error(word: str, hint: str, capsys: Capture) -> None:
     assert main(["help", word]) == 1
@@ -58,6 +64,13 @@ def test_help_for_an_unknown_command_is_an_error(word: str, hint: str, capsys: C
     assert captured.out == ""
     assert f"unknown command '{word}' (PW0601)" in captured.err
     assert hint in captured.err
+
+
+def test_help_is_about_one_command(capsys: Capture) -> None:
+    assert main(["help", "logs", "ps"]) == 1
+    assert "unexpected argument 'ps' (PW0601)" in capsys.readouterr().err
+    assert main(["help", "help"]) == 0
+    assert capsys.readouterr().out.startswith("Usage: portweave [options] COMMAND")
 
 
 def test_without_a_verb_help_goes_to_stderr_and_it_is_an_error(capsys: Capture) -> None:
@@ -75,7 +88,8 @@ def test_each_verb_has_its_own_help(words: str, verb: str, capsys: Capture) -> N
     assert out.startswith(f"Usage: portweave {verb}")
     for option in (*options_of(verb), *GLOBAL_OPTIONS):
         assert all(flag in out for flag in option.flags)
-        assert option.help in out
+        # Long texts are wrapped.
+        assert option.help in " ".join(out.split())
 
 
 @pytest.mark.parametrize("verb", VERBS)
