@@ -148,6 +148,24 @@ def run_options_of(args: "Args") -> "RunOptions":
     )
 
 
+def whole_number_of(text: str | None, flag: str, default: int) -> int:
+    """Read a number of lines or events.
+
+    Args:
+        text: The option's value; None for the default.
+        flag: The option.
+        default: The number without the option.
+
+    Raises:
+        UsageError: It is not a number from 0 to 999,999,999.
+    """
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise errors.UsageError(f"{flag} takes a number, received {text!r}")
+    return int(text)
+
+
 def _as_number(text: str) -> str:
     digits = text.lstrip("+-")
     if digits.isascii() and digits.isdigit():

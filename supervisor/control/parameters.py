@@ -56,6 +56,16 @@ def instance_name(plans: Mapping[str, InstancePlan], params: list[object]) -> st
     return names[0]
 
 
+def event_count(params: list[object]) -> int:
+    """The second parameter, a number of past events; 0 if it is missing."""
+    count = params[1] if len(params) > 1 else None
+    if count is None:
+        return 0
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise RefusedError(INVALID_PARAMS, "a number of past events is 0 or more")
+    return count
+
+
 def terminal_size(values: list[object]) -> tuple[int, int]:
     """Rows and columns of a terminal."""
     rows, columns = (*values, None, None)[:2]

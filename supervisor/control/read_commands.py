@@ -6,6 +6,7 @@ import time
 from portweave.encoding.json_write import is_object
 from portweave.supervisor.control.instance_rows import InstanceRows, now
 from portweave.supervisor.control.parameters import (
+    event_count,
     instance_name,
     instance_names,
 )
@@ -158,14 +159,21 @@ class ReadCommands:
         }
 
     async def events(self, params: list[object], stream: Stream) -> list[object]:
-        """Stream changes of state until the stack has ended."""
+        """Stream past changes of state, then new ones until the stack has ended."""
         plans = self._engine.fleet.plans
         meant = {plans[name].full_name for name in self._names(params)}
+        past = event_count(params)
+
+        def is_meant(event: dict[str, object]) -> bool:
+            return not meant or event["fullName"] in meant
 
         def sink(event: dict[str, object]) -> None:
-            if not meant or event["fullName"] in meant:
+            if is_meant(event):
                 stream(event)
 
+        found = [event for event in self._host.reporter.recent if is_meant(event)]
+        for event in found[max(0, len(found) - past) :]:
+            stream(event)
         stop = self._host.reporter.subscribe(sink)
         try:
             await self._host.finished.wait()

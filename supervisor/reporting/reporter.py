@@ -42,6 +42,7 @@ EVENTS_PAUSE_S = 1.0
 NOTES_PAUSE_S = 0.1
 
 _MOST_WARNINGS = 20
+_MOST_RECENT = 1000
 
 # Receives an event as clients see it.
 EventSink = Callable[[dict[str, object]], None]
@@ -58,6 +59,7 @@ class Reporter:
     Attributes:
         runs: The history of runs.
         warnings: The newest warnings about logs, names and the watch.
+        recent: The newest changes of state as clients see them, the oldest first.
     """
 
     def __init__(self, work: WorkOrder, view: View, engine: Engine) -> None:
@@ -73,6 +75,7 @@ class Reporter:
         self._subscribers: set[EventSink] = set()
         self._has_summed_up = False
         self.warnings: deque[str] = deque(maxlen=_MOST_WARNINGS)
+        self.recent: deque[dict[str, object]] = deque(maxlen=_MOST_RECENT)
 
     async def open_events(self) -> None:
         """Open the event log, and write the events that have gathered."""
@@ -127,6 +130,7 @@ class Reporter:
             text = hide(said, plan.environment)
             event = change(plan, old, new, clock, text)
             self._write({**event, "reason": hide(new.reason, plan.environment) or None})
+            self.recent.append(event)
             for sink in self._subscribers:
                 sink(event)
             self._record(plan, new, event)

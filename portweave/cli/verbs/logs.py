@@ -10,6 +10,7 @@ from portweave.arguments.args import (
     Operands,
     Option,
 )
+from portweave.cli.option_values import whole_number_of
 from portweave.client.client import named_as
 from portweave.client.verb_queries import STACK
 from portweave.encoding import colours
@@ -215,11 +216,7 @@ def _moment(args: Args, name: str) -> int | None:
 
 def _number(args: Args, name: str, flag: str) -> int | None:
     text = args.text(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise UsageError(f"{flag} takes a number, received {text!r}")
-    return int(text)
+    return None if text is None else whole_number_of(text, flag, 0)
 
 
 def _stream(text: str | None) -> int | None:

@@ -1,6 +1,7 @@
 """The verbs that control a running stack, with real stacks."""
 
 import json
+import os
 import select
 import signal
 import sys
@@ -17,8 +18,10 @@ from tests.support.stacks import (
     STUBBORN,
     write,
 )
+from tests.support.terminals import Terminal
 
 if TYPE_CHECKING:
+    from tests.support.commands import Cli
     from tests.support.detached_stacks import Detached
 
 DEFINITIONS = f"""
@@ -363,6 +366,42 @@ def test_events_are_printed_until_the_stack_ends(
     assert all(event.keys() == set(keys.split()) for event in seen)
     out, err = one.communicate(timeout=20)
     assert {json.loads(line)["fullName"] for line in out.splitlines()} == {"api-main"}
+
+
+def test_events_begin_with_the_last_ones(detached: "Detached", project: Path, cli: "Cli") -> None:
+    write(project, f"services: {{web: {IDLE}, api: {IDLE}}}\n")
+    detached.up()
+    detached("stop", "api")
+    last = detached.beside("events", "-n", "1", "--json")
+    text = detached.beside("events", "api")
+    new = detached.beside("events", "-n", "0")
+    assert last.stdout is not None
+    assert text.stdout is not None
+    assert json.loads(last.stdout.readline())["state"] == "stopped"
+    lines = [text.stdout.readline() for _ in range(4)]
+    said = [line.split(" ", 1)[1].rstrip() for line in lines]
+    assert (said[0], said[2:]) == ("api is starting", ["api is stopping", "api stopped"])
+    assert said[1].startswith("api ready")
+    terminal = Terminal([*cli.argv, "events"], project, cli.env({"TERM": "xterm"}))
+    try:
+        terminal.wait_for(b"\x1b[32mapi ready")
+        terminal.wait_for(b"\x1b[2mapi stopped")
+        detached.down()
+        assert terminal.end() == 0
+    finally:
+        terminal.process.kill()
+        os.close(terminal.master)
+    for process in (last, text, new):
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, err) == (0, "")
+        # The new events are those of the end.
+        assert process is not new or "ready" not in out
+
+
+def test_a_wrong_number_of_past_events_is_an_error(cli: "Cli", project: Path) -> None:
+    done = cli("events", "-n", "x", cwd=project)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "-n takes a number, received 'x' (PW0601)" in done.stderr
 
 
 def test_a_stop_ends_when_a_start_reverses_it(

@@ -6,6 +6,7 @@ import pytest
 
 from portweave.errors import UnknownServiceError
 from portweave.supervisor.control.parameters import (
+    event_count,
     instance_name,
     instance_names,
     signal_number,
@@ -61,6 +62,19 @@ def test_a_command_for_one_instance_needs_a_name() -> None:
     assert instance_name(PLANS, ["web"]) == "web"
     with pytest.raises(RefusedError, match="name of a service"):
         instance_name(PLANS, [])
+
+
+@pytest.mark.parametrize(
+    ("params", "count"), [([], 0), ([["web"]], 0), ([[], None], 0), ([[], 7], 7)]
+)
+def test_the_number_of_past_events_may_be_missing(params: list[object], count: int) -> None:
+    assert event_count(params) == count
+
+
+@pytest.mark.parametrize("value", [-1, "7", True, 1.5])
+def test_the_number_of_past_events_is_a_whole_number(value: object) -> None:
+    with pytest.raises(RefusedError):
+        event_count([[], value])
 
 
 def test_a_terminal_size_fits_into_16_bits() -> None:
