@@ -48,7 +48,7 @@ from portweave.supervisor.services.engine import (
     phase_changes,
 )
 from portweave.supervisor.services.file_watcher import Watcher
-from portweave.supervisor.services.fleet import Fleet, is_over
+from portweave.supervisor.services.fleet import Fleet, is_last_job_due, is_over
 from portweave.supervisor.services.lifecycle import (
     Kill,
     Phase,
@@ -59,6 +59,7 @@ from portweave.supervisor.services.plan import InstancePlan
 from portweave.supervisor.services.relays import Receiver, Relay
 from portweave.supervisor.services.service import Service
 from portweave.supervisor.services.work_order import WorkOrder
+from portweave.supervisor.setup_watch import record_setup
 from portweave.supervisor.shutdown.held_streams import (
     hand_over,
 )
@@ -244,7 +245,9 @@ class Stack:
         if trouble := await self._files.listen(self._commands.serve, self._calls.take_over, tasks):
             without = "until then, commands such as ps and restart do not reach this stack"
             self.view.say(f"{trouble}; {without}")
-        self.engine.register(self.plan.instances, detached=self._options.detached)
+        self.engine.register(
+            self.plan.instances, done=self.plan.done, detached=self._options.detached
+        )
         self._files.write_stop_rules(self.engine.fleet.plans.values())
         self._observers.serve(tasks)
         self.engine.serve(tasks)
@@ -401,6 +404,7 @@ class Stack:
     def _after_change(self, before: Fleet) -> None:
         if self.engine.fleet.plans is not before.plans:
             self._files.write_stop_rules(self.engine.fleet.plans.values())
+        record_setup(before, self.engine.fleet, self.plan.root, self.view.say)
         self._calls.changed(before)
         if self.announcer is not None:
             self.announcer.update(self.engine.fleet)
@@ -423,6 +427,9 @@ class Stack:
         if not after.closing and is_to_stop(
             after, self.plan.wanted, options.exit_code_from, abort_on_exit=options.abort_on_exit
         ):
+            self.close()
+            return
+        if not after.closing and is_last_job_due(after):
             self.close()
             return
         if after.closing:

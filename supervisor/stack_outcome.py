@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from portweave.errors import ServiceFailedError
+from portweave.errors import LateHookError, PortweaveError, ServiceFailedError, StartHookError
 from portweave.supervisor.diagnosis.cause import Cause
 from portweave.supervisor.reporting.redact import hide
 from portweave.supervisor.services.fleet import (
@@ -59,8 +59,17 @@ def exit_status(
         128+n after signal n, else the status of `source`, else 0.
 
     Raises:
+        LateHookError: `afterReady` or `afterDown` had failed.
         ServiceFailedError: A service had failed.
+        StartHookError: `setup` or `beforeUp` had failed.
     """
+    failed_hooks = [
+        name
+        for name in failures(fleet)
+        if fleet.plans[name].hook and fleet.lives[name].phase is Phase.FAILED
+    ]
+    if failed_hooks and (fleet.plans[failed_hooks[-1]].last or (signal is None and not by_client)):
+        raise _hook_error(fleet, failed_hooks[-1], last_end(failed_hooks[-1]))
     if signal is not None:
         return 128 + signal
     if by_client:
@@ -76,9 +85,18 @@ def exit_status(
     if not failed:
         return 0
     name = failed[0]
+    reason, hint = _reason_and_hint(fleet, name, last_end(name))
+    raise ServiceFailedError(name, reason, others=tuple(failed[1:]), hint=hint)
+
+
+def _hook_error(fleet: Fleet, name: str, cause: Cause | None) -> PortweaveError:
+    reason, hint = _reason_and_hint(fleet, name, cause)
+    kind = LateHookError if name in ("afterReady", "afterDown") else StartHookError
+    return kind(name, reason, hint=hint)
+
+
+def _reason_and_hint(fleet: Fleet, name: str, cause: Cause | None) -> tuple[str, str]:
     environment = fleet.plans[name].environment
     reason = hide(fleet.lives[name].reason, environment)
-    cause = last_end(name)
     is_told = cause is None or not cause.hint or cause.hint in reason
-    hint = "" if cause is None or is_told else hide(cause.hint, environment)
-    raise ServiceFailedError(name, reason, others=tuple(failed[1:]), hint=hint)
+    return reason, "" if cause is None or is_told else hide(cause.hint, environment)

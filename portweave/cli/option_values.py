@@ -124,6 +124,7 @@ def request_of(args: "Args", environ: "Mapping[str, str]") -> "StackRequest":
             timeout_s=seconds_of(args.text("timeout")),
             watch=args.flag("watch"),
             with_proxy=not args.flag("no_proxy"),
+            with_hooks=not args.flag("skip_hooks"),
         ),
     )
 

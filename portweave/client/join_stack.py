@@ -22,11 +22,13 @@ from portweave.encoding.json_write import (
 from portweave.encoding.timestamps import parse
 from portweave.encoding.value import replace
 from portweave.errors import (
+    LateHookError,
     NotReadyError,
     PortweaveError,
     StackGoneError,
     StackStoppingError,
     StackUnreachableError,
+    StartHookError,
     SupervisorError,
     WaitTimeoutError,
 )
@@ -479,6 +481,9 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
     missing = [row for row in rows if row.get("verdict") != "come"]
     if not missing:
         return
+    for row in missing:
+        if row.get("hook") is True and row.get("state") == "failed":
+            raise _hook_error(row)
     states = [f"{instance_of(row)} is {row.get('text')}" for row in missing]
     vain = [row for row in missing if row.get("verdict") == "in vain"]
     lines: list[str] = []
@@ -501,6 +506,12 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
         name = instance_of(failing[0])
         hints = (*hints, f"portweave why {name} says more")
     raise WaitTimeoutError(goal, states, timeout_s, lines if goal == "ready" else (), hints=hints)
+
+
+def _hook_error(row: "Mapping[str, object]") -> PortweaveError:
+    kind = LateHookError if row["name"] in ("afterReady", "afterDown") else StartHookError
+    hints = _hints([row])
+    return kind(str(row["name"]), str(row.get("reason")), hint=hints[0] if hints else "")
 
 
 def _without_late(text: str) -> str:

@@ -214,7 +214,11 @@ class StackStart:
             plan.project,
             os.path.basename(plan.root),
             plan.namespace,
-            [(i.name, i.port, i.url) for i in plan.instances if i.name in plan.wanted],
+            [
+                (i.name, i.port, i.url)
+                for i in plan.instances
+                if i.name in plan.wanted and not i.hook
+            ],
             [*plan.warnings, *(f"not started: {name} ({why})" for name, why in plan.left_out)],
             reused=self._planned.allocated.reused,
         )

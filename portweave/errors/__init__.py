@@ -105,6 +105,7 @@ if TYPE_CHECKING:
         RouteUnknownError as RouteUnknownError,
     )
     from portweave.errors.supervision_errors import (
+        LateHookError as LateHookError,
         NotRemovedError as NotRemovedError,
         NothingToStartError as NothingToStartError,
         PortHeldError as PortHeldError,
@@ -115,6 +116,7 @@ if TYPE_CHECKING:
         StackNotEndedError as StackNotEndedError,
         StackRunningError as StackRunningError,
         StacksRunningError as StacksRunningError,
+        StartHookError as StartHookError,
     )
     from portweave.errors.system_errors import (
         SystemRefusedError as SystemRefusedError,
@@ -160,9 +162,9 @@ _FAMILIES = {
         " RouteLockError RouteUnknownError"
     ),
     "supervision_errors": (
-        "NotRemovedError NothingToStartError PortHeldError ProcessesLeftError"
+        "LateHookError NotRemovedError NothingToStartError PortHeldError ProcessesLeftError"
         " ServiceFailedError StackInUseError StackMovedError StackNotEndedError"
-        " StackRunningError StacksRunningError"
+        " StackRunningError StacksRunningError StartHookError"
     ),
     "system_errors": "SystemRefusedError UnforeseenError",
     "tls_errors": (

@@ -214,3 +214,48 @@ class NotRemovedError(PortweaveError):
             hint="portweave clean may be run again",
             failures=failures,
         )
+
+
+class StartHookError(PortweaveError):
+    """A hook that runs before the services has failed, so none of them was started.
+
+    What to do: read its output with `portweave logs setup` or `logs beforeUp`, then `up` again.
+
+    Args:
+        hook: `setup` or `beforeUp`.
+        reason: Why it failed.
+        hint: What to do; empty if unknown.
+    """
+
+    code = "PW0907"
+
+    def __init__(self, hook: str, reason: str, *, hint: str = "") -> None:
+        super().__init__(
+            f"{hook} failed: {reason}; no service was started",
+            hint=hint or f"portweave logs {hook} shows its output; up runs it again",
+            hook=hook,
+            reason=reason,
+        )
+
+
+class LateHookError(PortweaveError):
+    """A hook that runs after the services are ready, or after they have ended, has failed.
+
+    What to do: read its output with `portweave logs afterReady` or `logs afterDown`.
+
+    Args:
+        hook: `afterReady` or `afterDown`.
+        reason: Why it failed.
+        hint: What to do; empty if unknown.
+    """
+
+    code = "PW0908"
+
+    def __init__(self, hook: str, reason: str, *, hint: str = "") -> None:
+        rest = "the services go on" if hook == "afterReady" else "all services have ended"
+        super().__init__(
+            f"{hook} failed: {reason}; {rest}",
+            hint=hint or f"portweave logs {hook} shows its output",
+            hook=hook,
+            reason=reason,
+        )

@@ -98,7 +98,10 @@ def plan_request(
         if names is None
         else StackNames(names.project, names.domain, names.port, names.scheme),
         files=tuple(definitions.paths),
-        defined=tuple(service.name for service in definitions.services),
+        defined=(
+            *(service.name for service in definitions.services),
+            *(hook.name for hook in definitions.hooks),
+        ),
     )
     plan = make_plan(allocated, request.options, request.environ, names, may_be_idle=may_be_idle)
     return PlannedRequest(request, allocated, plan)

@@ -83,7 +83,7 @@ def make_plan(
             "no service would be started: each is scaled to 0",
             hint="--scale NAME=1 starts one instance",
         )
-    return StackPlan(
+    plan = StackPlan(
         project=project.name,
         namespace=allocated.entry.namespace,
         root=project.worktree.root,
@@ -97,6 +97,14 @@ def make_plan(
             *_remarks(names),
             *planner.remarks(),
         ),
+    )
+    if not (project.definitions.hooks and options.with_hooks):
+        return plan
+    # Imported here: most stacks have no hooks.
+    from portweave.planning.hook_plans import add_hooks
+
+    return add_hooks(
+        plan, project.definitions.hooks, planner.environments, only_setup=options.only_setup
     )
 
 
@@ -196,7 +204,11 @@ def fitting_of(
 
 
 class _InstancePlanner:
-    """Plans the instances of services."""
+    """Plans the instances of services.
+
+    Attributes:
+        environments: Makes the environments of instances.
+    """
 
     def __init__(
         self,
@@ -211,15 +223,15 @@ class _InstancePlanner:
         self._services = services
         self._ports = allocated.effective_ports()
         self._names = names
-        self._environments = Environments(allocated, environ, names)
+        self.environments = Environments(allocated, environ, names)
         # By folder. Each is read once, and only if a command runs a script.
         self._packages: dict[str, PackageFiles] = {}
         self._fittings: dict[str, Fitting | Several | None] = {}
-        self._values = self._environments.values
+        self._values = self.environments.values
 
     def file_warnings(self) -> list[str]:
         """Return warnings about files of variables, each once."""
-        return list(dict.fromkeys(self._environments.warnings))
+        return list(dict.fromkeys(self.environments.warnings))
 
     def instances(self, service: Service) -> list[InstancePlan]:
         """Plan the instances of one service."""
@@ -248,12 +260,12 @@ class _InstancePlanner:
             working_dir=service.working_dir,
             environment={
                 **dict(fitting.env if fitting is not None else ()),
-                **merged(self._environments.layers(service, number, port)),
+                **merged(self.environments.layers(service, number, port)),
             },
             port=port,
             url=None
             if port is None or why_no_link(service)
-            else self._environments.url(service, number, port),
+            else self.environments.url(service, number, port),
             hostname=self._hostname(service, number),
             wildcard=service.wildcard,
             needs=self._needs(service),

@@ -28,6 +28,8 @@ class StartOptions:
         timeout_s: How long a service without its own timeout may take to become ready.
         watch: Whether to restart a service without its own `watch` when its folder changes.
         with_proxy: Whether services get names in URLs, and a proxy for them.
+        with_hooks: Whether the hooks of the definitions run.
+        only_setup: Whether only the hook `setup` runs, and no service starts by itself.
     """
 
     services: tuple[str, ...] = ()
@@ -38,6 +40,8 @@ class StartOptions:
     timeout_s: float = DEFAULT_TIMEOUT_S
     watch: bool = False
     with_proxy: bool = True
+    with_hooks: bool = True
+    only_setup: bool = False
 
     def as_json(self) -> dict[str, object]:
         """Return the options as a JSON object, which `options_from_json` reads."""
@@ -50,6 +54,7 @@ class StartOptions:
             "timeoutS": self.timeout_s,
             "watch": self.watch,
             "noProxy": not self.with_proxy,
+            "skipHooks": not self.with_hooks,
         }
 
     def as_words(self, services: Collection[str]) -> list[str]:
@@ -64,6 +69,7 @@ class StartOptions:
             ("--no-deps", not self.with_needs),
             ("--watch", self.watch),
             ("--no-proxy", not self.with_proxy),
+            ("--skip-hooks", not self.with_hooks),
         )
         words += [flag for flag, is_given in flags if is_given]
         if self.restart is not None:
@@ -178,6 +184,7 @@ def options_from_json(data: Mapping[str, object]) -> StartOptions:
         timeout_s=float(timeout_s) if isinstance(timeout_s, (int, float)) else DEFAULT_TIMEOUT_S,
         watch=data.get("watch") is True,
         with_proxy=data.get("noProxy") is not True,
+        with_hooks=data.get("skipHooks") is not True,
     )
 
 

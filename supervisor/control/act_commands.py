@@ -1,7 +1,7 @@
 """The control commands that act: they start, stop, signal and replan services."""
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 from portweave.encoding.json_write import (
     is_list,
@@ -21,7 +21,7 @@ from portweave.supervisor.control.server import (
 )
 from portweave.supervisor.control.stack_host import Host
 from portweave.supervisor.reporting.state_messages import stopping_message
-from portweave.supervisor.services.fleet import is_stopping
+from portweave.supervisor.services.fleet import failures, is_stopping
 from portweave.supervisor.services.plan import InstancePlan
 from portweave.system.tasks import Within
 
@@ -51,6 +51,11 @@ class ActCommands:
     def _names(self, params: list[object]) -> list[str]:
         return instance_names(self._engine.fleet.plans, params)
 
+    def _services(self, names: Container[str]) -> list[str]:
+        """These names without those of hooks, which only run when they are due or named."""
+        plans = self._engine.fleet.plans
+        return [name for name in plans if name in names and not plans[name].hook]
+
     def _refuse_to_start(self) -> None:
         """Refuse, before anything is stopped, if nothing can be started."""
         if self._engine.fleet.closing:
@@ -60,7 +65,7 @@ class ActCommands:
     async def start(self, params: list[object], _stream: Stream) -> list[object]:
         """Start instances, and what they depend on unless the second parameter is false."""
         known = set(self._engine.fleet.plans)
-        names = self._names(params) or sorted(self._host.plan.wanted & known)
+        names = self._names(params) or self._services(self._host.plan.wanted & known)
         self._refuse_to_start()
         needs = params[1] is not False if len(params) > 1 else True
         return [self._rows.rows(self._engine.start_on_request(names, needs=needs))]
@@ -78,7 +83,7 @@ class ActCommands:
 
     async def restart(self, params: list[object], _stream: Stream) -> list[object]:
         """Restart instances, and answer at once."""
-        names = self._names(params) or list(self._engine.fleet.included)
+        names = self._names(params) or self._services(self._engine.fleet.included)
         self._refuse_to_start()
         self._engine.restart(names)
         return [self._rows.rows(names)]
@@ -110,7 +115,10 @@ class ActCommands:
                 await self._host.finished.wait()
                 break
             stream({"event": "stack stopping", "text": stopping_message(self._engine.fleet)})
-        return [{"left": list(self._host.left)}]
+        fleet = self._engine.fleet
+        failed = [n for n in failures(fleet) if fleet.plans[n].last]
+        hook = {"name": failed[0], "reason": fleet.lives[failed[0]].reason} if failed else None
+        return [{"left": list(self._host.left), "failedHook": hook}]
 
     async def apply(self, params: list[object], _stream: Stream) -> list[object]:
         """Adopt a plan, or a part of it.

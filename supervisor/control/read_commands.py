@@ -35,10 +35,12 @@ from portweave.supervisor.reporting.explanation import (
 )
 from portweave.supervisor.reporting.run_history import differences
 from portweave.supervisor.reporting.usage import measure
-from portweave.supervisor.services.lifecycle import Life
+from portweave.supervisor.services.lifecycle import Life, Phase
 from portweave.system.tasks import Within
 
 LAST_LINES = 10
+# A hook is no service: it has a row while it runs, and after it has failed.
+_HIDDEN = (Phase.STOPPED, Phase.COMPLETED, Phase.BLOCKED)
 # How much longer `wait` waits for the end of a service that has failed and is being stopped.
 ENDS_S = 1.0
 # With these causes, restarts by `watch` explain more.
@@ -91,7 +93,8 @@ class ReadCommands:
                 },
                 "services": [
                     self._rows.row(name, clock, usage.get(name))
-                    for name in self._engine.fleet.plans
+                    for name, plan in self._engine.fleet.plans.items()
+                    if not plan.hook or self._engine.fleet.lives[name].phase not in _HIDDEN
                 ],
             }
         ]

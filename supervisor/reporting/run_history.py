@@ -76,7 +76,7 @@ class RunHistory:
         salt = os.urandom(_SALT_BYTES).hex()
         good: dict[str, object] = {
             "at": at,
-            "command": list(plan.argv),
+            "command": _words(plan),
             "workingDir": plan.working_dir,
             "port": plan.port,
             "salt": salt,
@@ -157,11 +157,16 @@ def digests(environment: Mapping[str, str], salt: str) -> dict[str, str]:
     }
 
 
+def _words(plan: InstancePlan) -> list[str]:
+    """What it executes; of a hook, without the shell that runs its commands in turn."""
+    return [plan.command] if plan.hook else list(plan.argv)
+
+
 def differences(plan: InstancePlan, good: Mapping[str, object]) -> list[str]:
     """The differences between an instance's plan and its last good run, each in words."""
     found: list[str] = []
     command = good.get("command")
-    if is_list(command) and [str(word) for word in command] != list(plan.argv):
+    if is_list(command) and [str(word) for word in command] != _words(plan):
         found.append(f"command: was {' '.join(map(str, command))}")
     if good.get("workingDir") != plan.working_dir:
         found.append(f"workingDir: was {good.get('workingDir')}")

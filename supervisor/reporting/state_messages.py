@@ -89,6 +89,8 @@ def stopping_message(fleet: Fleet, *, killing: bool = False) -> str:
     left = [name for name, life in fleet.lives.items() if life.phase in ALIVE]
     if not left:
         return ""
+    if not killing and all(fleet.plans[name].last for name in left):
+        return f"running {', '.join(left)} …"
     names = ", ".join(left[:6]) + (f" and {len(left) - 6} more" if len(left) > 6 else "")
     return f"{'killing' if killing else 'stopping'} {names} …"
 

@@ -83,6 +83,7 @@ def row(
         "cpuSeconds": round(usage.cpu_s, 2) if usage is not None and is_alive else None,
         "rssBytes": usage.rss_bytes if usage is not None and is_alive else None,
         "reason": reason_of(life, clock.now_s, pending) or None,
+        "hook": plan.hook,
     }
     if life.phase is Phase.BACKOFF and life.next_try_s is not None:
         found["nextTryAt"] = clock.stamp(life.next_try_s)

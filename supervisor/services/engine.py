@@ -61,16 +61,25 @@ class Engine:
         """A description of each process that could not be ended."""
         return [*self._left, *(text for one in self.services.values() for text in one.left)]
 
-    def register(self, plans: tuple[InstancePlan, ...], *, detached: bool) -> None:
+    def register(
+        self,
+        plans: tuple[InstancePlan, ...],
+        *,
+        done: frozenset[str] = frozenset(),
+        detached: bool,
+    ) -> None:
         """Create all instances, and start none. A fleet that was closed before stays closed.
 
         Args:
             plans: Of all instances.
+            done: Names of jobs that have completed already, in an earlier run.
             detached: Whether the fleet goes on when nothing runs any more.
         """
         self.services = {plan.name: self._make(plan) for plan in plans}
         closing = self.fleet.closing
-        self.fleet, _ = fleets.register(plans, frozenset(), 0.0, detached=detached, closing=closing)
+        self.fleet, _ = fleets.register(
+            plans, frozenset(), 0.0, done=done, detached=detached, closing=closing
+        )
 
     def serve(self, tasks: Group) -> None:
         """Start the task of each service."""

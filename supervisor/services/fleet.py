@@ -4,7 +4,8 @@ An instance starts as soon as its own needs are met, never level by level. It st
 dependent is alive. Each function takes a fleet and returns the next one, with orders for instances.
 
 From every state `close` leads to the end: `is_over` holds once each stop is answered. A fleet
-without instances is over at once. After `close` nothing is started.
+without instances is over at once. After `close` nothing is started but the last job: it starts
+once, when nothing else is alive.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping
@@ -52,6 +53,7 @@ class Fleet:
         removed: Names to remove from the fleet once they have ended.
         detached: Whether the fleet goes on when nothing runs any more, until it is closed.
         closing: Whether all instances are being stopped.
+        last_job_over: Whether the last job has been started, or must not run.
     """
 
     plans: Mapping[str, InstancePlan]
@@ -62,6 +64,7 @@ class Fleet:
     removed: frozenset[str] = frozenset()
     detached: bool = False
     closing: bool = False
+    last_job_over: bool = False
 
 
 def register(
@@ -69,6 +72,7 @@ def register(
     wanted: frozenset[str],
     now_s: float,
     *,
+    done: frozenset[str] = frozenset(),
     detached: bool = False,
     closing: bool = False,
 ) -> tuple[Fleet, Orders]:
@@ -78,12 +82,14 @@ def register(
         plans: Of all instances.
         wanted: Names of the instances to start.
         now_s: The time.
+        done: Names of jobs that have completed already, in an earlier run.
         detached: As in `Fleet`.
         closing: As in `Fleet`.
     """
+    completed = Life(phase=Phase.COMPLETED, wanted=True, exit_status=0)
     fleet = Fleet(
         {plan.name: plan for plan in plans},
-        {plan.name: Life() for plan in plans},
+        {plan.name: completed if plan.name in done else Life() for plan in plans},
         frozenset(),
         detached=detached,
         closing=closing,
@@ -218,13 +224,13 @@ def step(fleet: Fleet, name: str, event: Event, now_s: float) -> tuple[Fleet, Or
 
 
 def close(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
-    """Stop all instances, each as soon as no dependent is alive."""
+    """Stop all instances, each as soon as no dependent is alive. Then run the last job."""
     return _settle(replace(fleet, closing=True, pending_stops={}), now_s)
 
 
 def kill(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
-    """Kill all instances at once, in no order."""
-    fleet, orders = close(fleet, now_s)
+    """Kill all instances at once, in no order. The last job does not run."""
+    fleet, orders = close(replace(fleet, last_job_over=True), now_s)
     lives = dict(fleet.lives)
     for name, life in lives.items():
         if life.phase in ALIVE:
@@ -243,10 +249,30 @@ def is_stopping(fleet: Fleet, name: str) -> bool:
 
 def is_over(fleet: Fleet) -> bool:
     """Whether nothing runs, and nothing will run by itself."""
+    return not is_last_job_due(fleet) and _is_idle(fleet)
+
+
+def is_last_job_due(fleet: Fleet) -> bool:
+    """Whether nothing runs but the last job must, so that `close` is the next step."""
+    return _has_last_job(fleet) and _is_idle(fleet)
+
+
+def _is_idle(fleet: Fleet) -> bool:
     if not all(life.phase in DONE for life in fleet.lives.values()):
         return False
     may_continue = any(fleet.lives[name].phase is Phase.STOPPED for name in fleet.stopped_by_user)
     return fleet.closing or not (fleet.detached or may_continue)
+
+
+def _has_last_job(fleet: Fleet) -> bool:
+    """Whether there is a last job to run, and anything has run that it may have to clean up."""
+    if fleet.last_job_over or not any(plan.last for plan in fleet.plans.values()):
+        return False
+    # `setup` alone has a stamp, and leaves nothing to clean up.
+    return any(
+        life.started_s is not None and not fleet.plans[name].stamp
+        for name, life in fleet.lives.items()
+    )
 
 
 def failures(fleet: Fleet) -> list[str]:
@@ -279,7 +305,23 @@ def _settle(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
                 orders += [(name, action) for action in actions]
                 changed = True
         fleet = replace(fleet, lives=lives)
-    return _without_removed(fleet), orders
+    fleet = _without_removed(fleet)
+    if fleet.closing and is_last_job_due(fleet):
+        fleet, more = _start_last_job(fleet, now_s)
+        orders += more
+    return fleet, orders
+
+
+def _start_last_job(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
+    orders: Orders = []
+    lives = dict(fleet.lives)
+    names = [name for name, plan in fleet.plans.items() if plan.last]
+    for name in names:
+        for event in (Wanted(), NeedsMet()):
+            lives[name], actions = lifecycle.step(fleet.plans[name], lives[name], event, now_s)
+            orders += [(name, action) for action in actions]
+    included = fleet.included | frozenset(names)
+    return replace(fleet, lives=lives, last_job_over=True, included=included), orders
 
 
 def _carry_out_pending_stops(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
@@ -324,6 +366,8 @@ def _without_removed(fleet: Fleet) -> Fleet:
 def _closing_event(name: str, fleet: Fleet) -> Event | None:
     life = fleet.lives[name]
     if life.phase in DONE and not life.wanted:
+        return None
+    if fleet.plans[name].last:
         return None
     if life.phase in ALIVE and _is_needed(name, fleet, fleet.lives):
         return None

@@ -108,6 +108,9 @@ class InstancePlan:
         stop_grace_s: The time from that signal to SIGKILL.
         watch: Absolute paths and globs whose change restarts it.
         fixed_ports: Ports that stand as numbers in its command or scripts.
+        hook: Whether it is a hook of the stack, and no service.
+        stamp: Identifies the inputs of the hook `setup`; empty for all others.
+        last: Whether it starts only when the stack is closed and all others have ended.
     """
 
     name: str
@@ -131,6 +134,9 @@ class InstancePlan:
     stop_grace_s: float = 10.0
     watch: tuple[str, ...] = ()
     fixed_ports: tuple[FixedPort, ...] = ()
+    hook: bool = False
+    stamp: str = ""
+    last: bool = False
 
 
 @value
@@ -170,6 +176,7 @@ class StackPlan:
         warnings: Reported once at the start.
         calls: The settings of the hub of calls.
         main_root: The root of the project's main worktree; empty where that is not known.
+        done: Names of hooks that have completed already, in an earlier run.
     """
 
     project: str
@@ -181,6 +188,7 @@ class StackPlan:
     warnings: tuple[str, ...] = ()
     calls: CallsPlan = CallsPlan()
     main_root: str = ""
+    done: frozenset[str] = frozenset()
 
 
 def time_to_ready_s(instances: Iterable[InstancePlan], names: Container[str]) -> float:

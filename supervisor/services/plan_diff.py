@@ -26,6 +26,7 @@ _NAMES = {
     "needs": "dependsOn",
     "stop_signal": "stopSignal",
     "stop_grace_s": "stopGracePeriod",
+    "stamp": "inputs",
 }
 
 

@@ -232,6 +232,11 @@ class Readiness:
         if ready.probes or ready.log is not None or ready.notify:
             await self._wait_until_ready(tree)
         elif self._plan.oneshot:
+            if ready.written:
+                # A hook: it has a time limit and no probes.
+                await asyncio.sleep(ready.timeout_s)
+                reason = f"not finished after {ready.timeout_s:g} s"
+                self._send(BecameLate(reason, fatal=True))
             return
         elif self._plan.port is None:
             await asyncio.sleep(SETTLED_S)

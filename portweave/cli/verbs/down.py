@@ -24,6 +24,7 @@ from portweave.encoding.json_write import (
     pretty,
 )
 from portweave.errors import (
+    LateHookError,
     NoStackError,
     PortweaveError,
     ProcessesLeftError,
@@ -168,6 +169,7 @@ class _StopRequest:
         """Wait for the end of the stack; return the processes that are left, in words.
 
         Raises:
+            LateHookError: The hook `afterDown` has failed.
             StackNotEndedError: The stack does not end in time.
             StackStandsStillError: The stack cannot end: its processes are stopped by a signal.
             StackUnreachableError: Its guardian does not end.
@@ -186,6 +188,9 @@ class _StopRequest:
             finally:
                 self._client.close()
         _await_end(folder, record, patience_s)
+        hook = answer.get("failedHook") if is_object(answer) else None
+        if is_object(hook):
+            raise LateHookError(str(hook.get("name")), str(hook.get("reason")))
         rest = answer.get("left") if is_object(answer) else None
         name = f"{record.project}/{record.namespace}"
         return [f"{name}: {text}" for text in rest] if is_list(rest) else []

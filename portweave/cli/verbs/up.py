@@ -56,6 +56,7 @@ OPTIONS = (
     ),
     Option("--no-deps", about="do not start what the named services depend on", group=_SERVICES),
     Option("--watch", about="restart a service when a file of its folder changes", group=_RESTARTS),
+    Option("--skip-hooks", about="do not run the hooks of the definitions", group=_SERVICES),
     Option("--no-proxy", about="no names, and no proxy for them"),
     Option("--abort-on-exit", about="stop all when one service ends", group=_END),
     Option(

@@ -73,7 +73,8 @@ def test_a_request_is_read_from_the_record_of_an_older_portweave() -> None:
 
 
 def test_the_keys_that_an_older_portweave_reads_are_written() -> None:
-    assert FULL.as_json().keys() == json.loads(KEPT).keys() - {"changes"}
+    newer = {"skipHooks"}
+    assert FULL.as_json().keys() - newer == json.loads(KEPT).keys() - {"changes"}
     assert StackRequest({}, "/").as_json()["names"] is None
 
 

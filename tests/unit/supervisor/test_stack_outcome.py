@@ -2,7 +2,7 @@
 
 import pytest
 
-from portweave.errors import ServiceFailedError
+from portweave.errors import LateHookError, ServiceFailedError, StartHookError
 from portweave.supervisor.diagnosis.cause import Cause
 from portweave.supervisor.services.fleet import Fleet
 from portweave.supervisor.services.lifecycle import (
@@ -16,11 +16,13 @@ from portweave.supervisor.stack_outcome import (
 )
 
 
-def plan(name: str, *, oneshot: bool = False) -> InstancePlan:
+def plan(name: str, *, oneshot: bool = False, hook: bool = False) -> InstancePlan:
     return InstancePlan(
         *(name, name, 1, f"{name}-main", ("run",), "run", "/"),
         environment={"API_TOKEN": "geheim1"},
         oneshot=oneshot,
+        hook=hook,
+        last=name == "afterDown",
     )
 
 
@@ -97,3 +99,34 @@ def test_a_failed_service_is_an_error_that_names_the_others_and_hides_secrets() 
     assert "renew ***" in text
     assert "api" in text
     assert "geheim1" not in text
+
+
+@pytest.mark.parametrize(
+    ("hook", "signal", "by_client", "kind"),
+    [
+        ("setup", None, False, StartHookError),
+        ("beforeUp", None, False, StartHookError),
+        ("afterReady", None, False, LateHookError),
+        ("afterDown", None, False, LateHookError),
+        ("afterDown", 2, False, LateHookError),
+        ("afterDown", None, True, LateHookError),
+    ],
+)
+def test_a_failed_hook_is_an_error(
+    hook: str, signal: int | None, by_client: bool, kind: type[Exception]
+) -> None:
+    services = fleet(
+        plan("web"),
+        plan(hook, oneshot=True, hook=True),
+        **{"web": Life(Phase.STOPPED), hook: FAILED},
+    )
+    with pytest.raises(kind) as raised:
+        exit_status(services, lambda _: None, signal, None, by_client=by_client)
+    assert f"{hook} failed: exited with status 3" in str(raised.value)
+
+
+def test_a_stop_comes_before_a_hook_that_failed_earlier() -> None:
+    services = fleet(
+        plan("web"), plan("afterReady", hook=True), web=Life(Phase.STOPPED), afterReady=FAILED
+    )
+    assert exit_status(services, lambda _: None, 15, None, by_client=False) == 143

@@ -18,6 +18,7 @@ from portweave.supervisor.services.fleet import (
     Orders,
     apply_plans,
     close,
+    is_last_job_due,
     is_over,
     kill,
     register,
@@ -54,6 +55,8 @@ from portweave.supervisor.services.plan import (
 pytestmark = pytest.mark.timeout(120)
 
 NAMES = "abcd"
+# The instance that runs when all others have ended.
+LAST = "z"
 STATUSES = st.sampled_from([0, 0, 1, 127, 143])
 INDEX = st.integers(0, 1 << 16)
 
@@ -113,6 +116,10 @@ def stacks(draw: st.DrawFn) -> tuple[InstancePlan, ...]:
                 oneshot=oneshot,
             )
         )
+    if draw(st.booleans()):
+        last = InstancePlan(*(LAST, LAST, 1, f"{LAST}-main", ("run",), "run", "/"))
+        policy = RestartPolicy(When.NO, None)
+        plans.append(replace(last, restart=policy, oneshot=True, last=True))
     return tuple(draw(st.permutations(plans)))
 
 
@@ -125,6 +132,7 @@ class Stack(RuleBasedStateMachine):
         self.runs: dict[str, Run] = {}
         self.now_s = 0.0
         self.asked: set[str] = set()
+        self.last_has_run = False
 
     # Effects of orders.
 
@@ -136,7 +144,14 @@ class Stack(RuleBasedStateMachine):
             match action:
                 case Spawn():
                     assert not run.has_process, f"two live processes of {name}"
-                    assert not self.fleet.closing, f"{name} spawned while all is being stopped"
+                    if name == LAST:
+                        assert self.fleet.closing, "the last job spawned too early"
+                        others = [n for n, other in self.runs.items() if other.has_process]
+                        assert not others, f"the last job spawned before the end of {others}"
+                        assert not self.last_has_run, "the last job spawned twice"
+                        self.last_has_run = True
+                    else:
+                        assert not self.fleet.closing, f"{name} spawned while all is being stopped"
                     is_restart = before.lives[name].phase is Phase.BACKOFF
                     assert is_restart or self.needs_met(name), f"{name} spawned before its needs"
                     self.runs[name] = Run(ordered=True, status=None)
@@ -183,7 +198,8 @@ class Stack(RuleBasedStateMachine):
     def begin(self, plans: tuple[InstancePlan, ...], data: st.DataObject) -> None:
         self.runs = {plan.name: Run() for plan in plans}
         left_out = data.draw(st.sets(st.sampled_from(NAMES), max_size=1))
-        wanted = frozenset(self.runs) - left_out or frozenset(self.runs)
+        services = frozenset(self.runs) - {LAST}
+        wanted = services - left_out or services
         detached, closing = data.draw(st.booleans()), data.draw(st.integers(0, 9)) == 0
         self.apply(register(plans, wanted, 0, detached=detached, closing=closing))
 
@@ -321,7 +337,10 @@ class Stack(RuleBasedStateMachine):
         rests = any(lives[name].phase is Phase.STOPPED for name in self.fleet.stopped_by_user)
         still = not has_process and not due
         kept = self.fleet.detached or rests
-        assert is_over(self.fleet) == (still and (self.fleet.closing or not kept))
+        is_idle = still and (self.fleet.closing or not kept)
+        assert is_idle == (is_over(self.fleet) or is_last_job_due(self.fleet))
+        if is_idle and self.fleet.closing:
+            assert is_over(self.fleet)
         if still:
             assert not self.fleet.pending_stops
             assert not self.fleet.removed
@@ -352,7 +371,12 @@ class Stack(RuleBasedStateMachine):
             return
         self.apply(close(self.fleet, self.now_s))
         while not is_over(self.fleet):
-            stopping = [name for name, run in self.runs.items() if run.has_process and run.stopping]
+            # The last job is not stopped, but ends.
+            stopping = [
+                name
+                for name, run in self.runs.items()
+                if run.has_process and (run.stopping or name == LAST)
+            ]
             assert stopping, "no instance is being stopped, and yet the fleet is not over"
             for name in stopping:
                 was_spawned = self.runs[name].alive

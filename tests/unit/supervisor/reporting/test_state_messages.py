@@ -126,7 +126,8 @@ def test_each_change_has_its_message(name: str) -> None:
 
 
 def fleet(**phases: Phase) -> Fleet:
-    return Fleet({}, {n: Life(phase) for n, phase in phases.items()}, frozenset(phases))
+    plans = {n: replace(PLAN, name=n) for n in phases}
+    return Fleet(plans, {n: Life(phase) for n, phase in phases.items()}, frozenset(phases))
 
 
 def test_while_a_stack_stops_the_services_that_are_left_are_named() -> None:

@@ -58,6 +58,7 @@ def test_the_row_of_a_running_instance() -> None:
         "cpuSeconds": 2.5,
         "rssBytes": 4096,
         "reason": "no listener",
+        "hook": False,
     }
 
 

@@ -9,6 +9,7 @@ from portweave.supervisor.services.fleet import (
     apply_plans,
     close,
     failures,
+    is_last_job_due,
     is_over,
     is_stopping,
     kill,
@@ -534,3 +535,68 @@ def test_removed_instances_stop_dependents_first() -> None:
     assert history.send("api", Exited(143)) == ["stop db"]
     history.send("db", Exited(143))
     assert list(history.fleet.plans) == ["log"]
+
+
+WITH_LAST = (plan("web"), replace(plan("end", oneshot=True), last=True))
+
+
+def test_the_last_job_starts_when_all_others_have_ended() -> None:
+    history = History(*WITH_LAST, wanted="web")
+    history.send("web", Spawned(7), BecameReady())
+    assert history.close() == ["stop web"]
+    assert not is_over(history.fleet)
+    assert history.send("web", Exited(143)) == ["spawn end"]
+    assert not is_over(history.fleet)
+    history.send("end", Spawned(8), Exited(0))
+    assert is_over(history.fleet)
+    assert history.phases() == "stopped completed"
+    assert history.close() == []
+
+
+def test_a_fleet_that_ends_by_itself_is_not_over_before_its_last_job() -> None:
+    history = History(*WITH_LAST, wanted="web")
+    history.send("web", Spawned(7), Exited(0))
+    assert is_last_job_due(history.fleet)
+    assert not is_over(history.fleet)
+    assert history.close() == ["spawn end"]
+    history.send("end", Spawned(8), Exited(1))
+    assert is_over(history.fleet)
+    assert failures(history.fleet) == ["end"]
+
+
+def test_a_killed_fleet_runs_no_last_job() -> None:
+    history = History(*WITH_LAST, wanted="web")
+    history.send("web", Spawned(7), BecameReady())
+    assert history.kill() == ["stop web", "kill web"]
+    assert history.send("web", Exited(137)) == []
+    assert is_over(history.fleet)
+
+
+def test_a_running_last_job_can_be_killed() -> None:
+    history = History(*WITH_LAST, wanted="web")
+    history.send("web", Spawned(7), BecameReady())
+    history.close()
+    history.send("web", Exited(143))
+    history.send("end", Spawned(8))
+    assert history.kill() == ["kill end"]
+    history.send("end", Exited(137))
+    assert is_over(history.fleet)
+
+
+def test_without_a_start_there_is_nothing_for_a_last_job() -> None:
+    setup = replace(plan("setup", oneshot=True), hook=True, stamp="abc")
+    web = plan("web", "setup", on=COMPLETED)
+    history = History(setup, web, *WITH_LAST[1:], wanted="setup web")
+    history.send("setup", Spawned(7), Exited(1))
+    assert history.phases() == "failed blocked stopped"
+    assert history.close() == []
+    assert is_over(history.fleet)
+
+
+def test_a_job_that_was_done_before_is_complete_and_does_not_run() -> None:
+    plans = (replace(plan("setup", oneshot=True), hook=True), plan("web", "setup", on=COMPLETED))
+    fleet, orders = register(plans, frozenset({"web"}), 0, done=frozenset({"setup"}))
+    assert [(name, type(action)) for name, action in orders] == [("web", Spawn)]
+    assert fleet.lives["setup"].phase is Phase.COMPLETED
+    fleet, orders = start(fleet, with_needs(fleet, ["web"]), 0)
+    assert orders == []
